@@ -1,0 +1,159 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Btx.Model.Files;
+
+namespace Btx.Model.Configuration;
+
+/// <summary>
+/// The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>.
+/// Immutable; <see cref="Validate"/> is called by every reader.
+/// </summary>
+public sealed record LlamaConfig
+{
+    public const string FileName = "config.json";
+
+    public required int VocabSize { get; init; }
+    public required int HiddenSize { get; init; }
+    public required int IntermediateSize { get; init; }
+    public required int NumHiddenLayers { get; init; }
+    public required int NumAttentionHeads { get; init; }
+    public required int NumKeyValueHeads { get; init; }
+    public required int MaxPositionEmbeddings { get; init; }
+    public int? HeadDimOverride { get; init; }
+    public double RmsNormEps { get; init; } = 1e-5;
+    public double RopeTheta { get; init; } = 10000;
+    public RopeScaling? RopeScaling { get; init; }
+    public bool TieWordEmbeddings { get; init; }
+    public int? BosTokenId { get; init; }
+    public int? EosTokenId { get; init; }
+
+    /// <summary><c>float32</c>, <c>float16</c> or <c>bfloat16</c>: the dtype of the stored weights.</summary>
+    public string TorchDtype { get; init; } = "float32";
+
+    public int HeadDim => HeadDimOverride ?? HiddenSize / NumAttentionHeads;
+
+    /// <summary>Number of parameters; a tied output layer is not counted twice.</summary>
+    public long ParameterCount
+    {
+        get
+        {
+            long d = HiddenSize, q = (long)NumAttentionHeads * HeadDim, kv = (long)NumKeyValueHeads * HeadDim, f = IntermediateSize;
+            var layer = (d * q) + (2 * d * kv) + (q * d) + (3 * d * f) + (2 * d);
+            return ((TieWordEmbeddings ? 1 : 2) * VocabSize * d) + (NumHiddenLayers * layer) + d;
+        }
+    }
+
+    /// <summary>
+    /// SHA-256 (hex) over what must agree for two models to be averaged or mixed: shapes and position encoding, not dtype.
+    /// </summary>
+    public string Fingerprint()
+    {
+        var text = string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
+            + string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={RopeScaling};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}");
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    }
+
+    /// <exception cref="BtxException">A field is out of range; names the file, the field and the value.</exception>
+    public LlamaConfig Validate(string source)
+    {
+        void Positive(string name, long value, long max)
+        {
+            if (value < 1 || value > max) throw new BtxException($"{source}: {name} is {value}; expected 1..{max}");
+        }
+
+        Positive("vocab_size", VocabSize, 1 << 24);
+        Positive("hidden_size", HiddenSize, 1 << 20);
+        Positive("intermediate_size", IntermediateSize, 1 << 22);
+        Positive("num_hidden_layers", NumHiddenLayers, 4096);
+        Positive("num_attention_heads", NumAttentionHeads, 4096);
+        Positive("num_key_value_heads", NumKeyValueHeads, 4096);
+        Positive("max_position_embeddings", MaxPositionEmbeddings, 1 << 26);
+        if (NumAttentionHeads % NumKeyValueHeads != 0)
+            throw new BtxException($"{source}: num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}");
+        if (HeadDimOverride is null && HiddenSize % NumAttentionHeads != 0)
+            throw new BtxException($"{source}: hidden_size {HiddenSize} is not a multiple of num_attention_heads {NumAttentionHeads}");
+        Positive("head_dim", HeadDim, 4096);
+        if (HeadDim % 2 != 0) throw new BtxException($"{source}: head_dim {HeadDim} is odd; rotary embedding needs an even one");
+        if (!(RmsNormEps > 0 && RmsNormEps < 1)) throw new BtxException($"{source}: rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
+        if (!(RopeTheta > 0) || double.IsInfinity(RopeTheta)) throw new BtxException($"{source}: rope_theta is {RopeTheta}; expected a positive number");
+        if (RopeScaling is { Type: not ("linear" or "llama3") })
+            throw new BtxException($"{source}: rope_scaling type \"{RopeScaling.Type}\" is not supported; use linear or llama3");
+        if (RopeScaling is not null && !(RopeScaling.Factor > 0)) throw new BtxException($"{source}: rope_scaling factor is {RopeScaling.Factor}; expected a positive number");
+        if (RopeScaling is { Type: "llama3" } && !(RopeScaling.HighFreqFactor > RopeScaling.LowFreqFactor && RopeScaling.OriginalMaxPositionEmbeddings > 0))
+            throw new BtxException($"{source}: rope_scaling of type llama3 needs high_freq_factor > low_freq_factor and original_max_position_embeddings > 0");
+        if (TorchDtype is not ("float32" or "float16" or "bfloat16"))
+            throw new BtxException($"{source}: torch_dtype \"{TorchDtype}\" is not supported; use float32, float16 or bfloat16");
+        return this;
+    }
+
+    /// <summary>Reads <c>config.json</c> in a Hugging Face model directory.</summary>
+    /// <exception cref="BtxException">Missing, not JSON, not a Llama config, or out of range.</exception>
+    public static LlamaConfig Load(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
+        return Parse(File.ReadAllBytes(path), path);
+    }
+
+    /// <param name="json">UTF-8 JSON.</param>
+    /// <param name="source">Named in errors.</param>
+    public static LlamaConfig Parse(ReadOnlyMemory<byte> json, string source) => LlamaConfigJson.Read(json, source).Validate(source);
+
+    public void Save(string directory) =>
+        AtomicFile.Write(Path.Combine(directory, FileName), stream => LlamaConfigJson.Write(this, stream));
+
+    /// <summary>The inverse frequencies of the rotary embedding, length head_dim / 2, scaling applied (Hugging Face <c>modeling_rope_utils</c>).</summary>
+    public double[] RotaryInverseFrequencies()
+    {
+        var half = HeadDim / 2;
+        var frequencies = new double[half];
+        for (var i = 0; i < half; i++)
+        {
+            var f = Math.Pow(RopeTheta, -2.0 * i / HeadDim);
+            frequencies[i] = RopeScaling switch
+            {
+                null => f,
+                { Type: "linear" } s => f / s.Factor,
+                var s => Llama3(f, s),
+            };
+        }
+
+        return frequencies;
+    }
+
+    private static double Llama3(double frequency, RopeScaling s)
+    {
+        var wavelength = 2 * Math.PI / frequency;
+        double low = s.OriginalMaxPositionEmbeddings / s.LowFreqFactor, high = s.OriginalMaxPositionEmbeddings / s.HighFreqFactor;
+        if (wavelength > low) return frequency / s.Factor;
+        if (wavelength < high) return frequency;
+        var smooth = ((s.OriginalMaxPositionEmbeddings / wavelength) - s.LowFreqFactor) / (s.HighFreqFactor - s.LowFreqFactor);
+        return ((1 - smooth) * frequency / s.Factor) + (smooth * frequency);
+    }
+
+    /// <summary>The checkpoint's tensor names and shapes, in Hugging Face's order. A tied model has no <c>lm_head.weight</c>.</summary>
+    public IEnumerable<(string Name, long[] Shape)> TensorShapes()
+    {
+        long d = HiddenSize, q = (long)NumAttentionHeads * HeadDim, kv = (long)NumKeyValueHeads * HeadDim, f = IntermediateSize;
+        yield return ("model.embed_tokens.weight", [VocabSize, d]);
+        for (var l = 0; l < NumHiddenLayers; l++)
+        {
+            var p = $"model.layers.{l}.";
+            yield return (p + "self_attn.q_proj.weight", [q, d]);
+            yield return (p + "self_attn.k_proj.weight", [kv, d]);
+            yield return (p + "self_attn.v_proj.weight", [kv, d]);
+            yield return (p + "self_attn.o_proj.weight", [d, q]);
+            yield return (p + "mlp.gate_proj.weight", [f, d]);
+            yield return (p + "mlp.up_proj.weight", [f, d]);
+            yield return (p + "mlp.down_proj.weight", [d, f]);
+            yield return (p + "input_layernorm.weight", [d]);
+            yield return (p + "post_attention_layernorm.weight", [d]);
+        }
+
+        yield return ("model.norm.weight", [d]);
+        if (!TieWordEmbeddings) yield return ("lm_head.weight", [VocabSize, d]);
+    }
+}

@@ -1,0 +1,7 @@
+namespace Btx.Model.Devices;
+
+public enum DeviceKind
+{
+    Cpu,
+    Cuda,
+}

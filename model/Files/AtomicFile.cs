@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+
+namespace Btx.Model.Files;
+
+/// <summary>Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory.</summary>
+public static partial class AtomicFile
+{
+    /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file stands untouched and no temporary remains.</summary>
+    /// <exception cref="BtxException">The file could not be written; names the path and the cause.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        path = Path.GetFullPath(path);
+        var directory = Path.GetDirectoryName(path)!;
+        var temporary = Path.Combine(directory, $".{Path.GetFileName(path)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp");
+        try
+        {
+            Directory.CreateDirectory(directory);
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+            SyncDirectory(directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"cannot write {path}: {e.Message}; the file there before, if any, is unchanged", e);
+        }
+        finally
+        {
+            if (File.Exists(temporary)) File.Delete(temporary);
+        }
+    }
+
+    public static void WriteText(string path, string text) =>
+        Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>Makes a rename inside <paramref name="directory"/> durable. Does nothing where directories cannot be opened.</summary>
+    public static void SyncDirectory(string directory)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var descriptor = Open(directory, 0);
+        if (descriptor < 0) return;
+        _ = FSync(descriptor);
+        _ = Close(descriptor);
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync")]
+    private static partial int FSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
+}
