@@ -1,0 +1,119 @@
+using Btx.Model.Configuration;
+
+namespace Btx.Model.Tensors;
+
+/// <summary>
+/// A Hugging Face Llama directory opened for reading: <c>config.json</c> and the memory-mapped weights, in one
+/// <c>model.safetensors</c> or in shards listed by <c>model.safetensors.index.json</c>. Owns the mappings.
+/// </summary>
+public sealed unsafe class Checkpoint : IDisposable
+{
+    private readonly List<SafetensorsFile> files;
+    private readonly Dictionary<string, SafetensorsFile> owner;
+
+    private Checkpoint(string directory, LlamaConfig config, List<SafetensorsFile> files, Dictionary<string, SafetensorsFile> owner)
+    {
+        DirectoryPath = directory;
+        Config = config;
+        this.files = files;
+        this.owner = owner;
+    }
+
+    /// <summary>Absolute path of the model directory.</summary>
+    public string DirectoryPath { get; }
+
+    public LlamaConfig Config { get; }
+
+    public IReadOnlyList<SafetensorsFile> Files => files;
+
+    /// <summary>Opens a directory and checks that every tensor the config calls for is there with its shape, and nothing else.</summary>
+    /// <exception cref="BtxException">A file is missing or malformed, or a tensor is missing, surplus or of another shape.</exception>
+    public static Checkpoint Open(string directory)
+    {
+        directory = Path.GetFullPath(directory);
+        if (!Directory.Exists(directory)) throw new BtxException($"{directory}: no such model directory");
+        var config = LlamaConfig.Load(directory);
+        var files = new List<SafetensorsFile>();
+        try
+        {
+            foreach (var file in CheckpointFiles.Weights(directory)) files.Add(SafetensorsFile.Open(file));
+            var owner = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
+            foreach (var file in files)
+            {
+                foreach (var name in file.Tensors.Keys)
+                {
+                    if (!owner.TryAdd(name, file)) throw new BtxException($"{file.Path}: tensor \"{name}\" is also in {owner[name].Path}");
+                }
+            }
+
+            var checkpoint = new Checkpoint(directory, config, files, owner);
+            checkpoint.CheckTensors();
+            return checkpoint;
+        }
+        catch
+        {
+            foreach (var file in files) file.Dispose();
+            throw;
+        }
+    }
+
+    public TensorInfo Info(string name) => FileOf(name)[name];
+
+    /// <summary>First byte of a tensor in the mapped file, dtype <c>Info(name).Dtype</c>; valid until disposal.</summary>
+    public byte* Pointer(string name)
+    {
+        var file = FileOf(name);
+        return file.Pointer(file[name]);
+    }
+
+    /// <summary>Copies a tensor as fp32.</summary>
+    public void CopyTo(string name, Span<float> destination)
+    {
+        var file = FileOf(name);
+        file.CopyTo(file[name], destination);
+    }
+
+    /// <summary>Throws if a weight is NaN or infinite; names the tensor.</summary>
+    public void CheckFinite()
+    {
+        foreach (var (name, _) in Config.TensorShapes())
+        {
+            var values = new float[Info(name).ElementCount];
+            CopyTo(name, values);
+            foreach (var v in values)
+            {
+                if (!float.IsFinite(v)) throw new BtxException($"{FileOf(name).Path}: tensor \"{name}\" holds {v}; weights must be finite");
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var file in files) file.Dispose();
+    }
+
+    private SafetensorsFile FileOf(string name) =>
+        owner.TryGetValue(name, out var file) ? file : throw new BtxException($"{DirectoryPath}: has no tensor \"{name}\"");
+
+    private void CheckTensors()
+    {
+        var expected = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (name, shape) in Config.TensorShapes())
+        {
+            expected.Add(name);
+            if (!owner.TryGetValue(name, out var file)) throw new BtxException($"{DirectoryPath}: tensor \"{name}\" is missing; config.json calls for it");
+            var info = file[name];
+            if (!info.Shape.SequenceEqual(shape))
+                throw new BtxException($"{file.Path}: tensor \"{name}\" has shape [{string.Join(", ", info.Shape)}]; config.json calls for [{string.Join(", ", shape)}]");
+            if (info.Dtype is not (TensorDtype.F32 or TensorDtype.F16 or TensorDtype.BF16))
+                throw new BtxException($"{file.Path}: tensor \"{name}\" is {info.Dtype}; expected F32, F16 or BF16");
+        }
+
+        foreach (var (name, file) in owner)
+        {
+            // Some exporters store the tied output layer and the rotary buffers as well; both are redundant.
+            var redundant = name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (name == "lm_head.weight" && Config.TieWordEmbeddings);
+            if (!expected.Contains(name) && !redundant) throw new BtxException($"{file.Path}: tensor \"{name}\" is not part of this architecture");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+namespace Btx.Model.Tensors;
+
+/// <summary>Where a tensor lies in a safetensors file.</summary>
+/// <param name="Offset">Bytes from the start of the file.</param>
+/// <param name="Length">Bytes.</param>
+public sealed record TensorInfo(string Name, TensorDtype Dtype, IReadOnlyList<long> Shape, long Offset, long Length)
+{
+    public long ElementCount => Length / Dtype.Size();
+}
