@@ -1,0 +1,45 @@
+using System.Numerics;
+
+namespace Btx.Model.Averaging;
+
+/// <summary>θ = Σ_j w_j θ_j over one tensor (Branch-Train-Merge, section 2.3). Used by branching, <c>train average</c> and the server alike, so all three give the same bits.</summary>
+public static class ParameterAverage
+{
+    /// <summary>
+    /// Adds w·θ to <paramref name="sum"/> in fp64 and in the callers' order; <see cref="Round"/> narrows once at the end. With a
+    /// one-hot weight vector the result equals that model exactly.
+    /// </summary>
+    public static void Accumulate(ReadOnlySpan<float> parameters, double weight, Span<double> sum)
+    {
+        if (parameters.Length != sum.Length) throw new ArgumentException($"{parameters.Length} parameters do not fit a sum of {sum.Length}", nameof(parameters));
+        if (weight == 0) return;
+        var w = new Vector<double>(weight);
+        var i = 0;
+        for (; i <= parameters.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector.Widen(new Vector<float>(parameters[i..]), out var low, out var high);
+            (new Vector<double>(sum[i..]) + (low * w)).CopyTo(sum[i..]);
+            var upper = sum[(i + Vector<double>.Count)..];
+            (new Vector<double>(upper) + (high * w)).CopyTo(upper);
+        }
+
+        for (; i < parameters.Length; i++) sum[i] += parameters[i] * weight;
+    }
+
+    /// <summary>Narrows the sum to fp32.</summary>
+    public static void Round(ReadOnlySpan<double> sum, Span<float> average)
+    {
+        for (var i = 0; i < sum.Length; i++) average[i] = (float)sum[i];
+    }
+
+    /// <summary>Checks that weights are finite, not negative and sum to 1 within 1e-6, then rescales them to sum to 1.</summary>
+    /// <exception cref="BtxException">They do not; the message lists them.</exception>
+    public static double[] Normalise(IReadOnlyList<double> weights)
+    {
+        if (weights.Count == 0 || weights.Any(w => !double.IsFinite(w) || w < 0) || Math.Abs(weights.Sum() - 1) > 1e-6)
+            throw new BtxException($"average weights [{string.Join(", ", weights)}] must be finite, not negative and sum to 1");
+        if (weights.Count(w => w != 0) == 1) return [.. weights.Select(w => w != 0 ? 1.0 : 0.0)];
+        var sum = weights.Sum();
+        return [.. weights.Select(w => w / sum)];
+    }
+}

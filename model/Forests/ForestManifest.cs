@@ -1,0 +1,70 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Btx.Model.Files;
+
+namespace Btx.Model.Forests;
+
+/// <summary>The contents of <c>forest.json</c>. Immutable; a change makes a new one, which is written whole.</summary>
+public sealed record ForestManifest
+{
+    public const string FileName = "forest.json";
+    public const int CurrentSchema = 1;
+
+    public int Schema { get; init; } = CurrentSchema;
+
+    /// <summary><see cref="Configuration.LlamaConfig.Fingerprint"/> that all experts share.</summary>
+    public required string Architecture { get; init; }
+
+    /// <summary>Tokenizer hash that all experts share.</summary>
+    public required string Tokenizer { get; init; }
+
+    public IReadOnlyList<ExpertEntry> Experts { get; init; } = [];
+
+    /// <exception cref="BtxException">No expert has that name; the message lists those there are.</exception>
+    public ExpertEntry Expert(string name) =>
+        Experts.FirstOrDefault(e => e.Name == name)
+        ?? throw new BtxException($"no expert \"{name}\" in the forest; it has {string.Join(", ", Experts.Select(e => e.Name))}");
+
+    /// <summary>Reads and validates <c>forest.json</c> in <paramref name="directory"/>.</summary>
+    /// <exception cref="BtxException">Missing or invalid; all faults of the manifest are in the one message.</exception>
+    public static ForestManifest Load(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a forest? `btx train round` makes one");
+        return Parse(File.ReadAllBytes(path), path, directory);
+    }
+
+    /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>
+    public static ForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
+    {
+        ForestManifest manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize<ForestManifest>(json, ManifestJson.Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
+        {
+            throw new BtxException($"{source}: not a valid forest manifest ({ManifestJson.OneLine(e.Message)})", e);
+        }
+
+        var faults = ForestManifestRules.Faults(manifest, source, root).ToList();
+        if (faults.Count > 0) throw new BtxException($"{source}: {string.Join("; ", faults)}");
+        return manifest;
+    }
+
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options);
+
+    /// <summary>SHA-256 (hex) of the canonical JSON.</summary>
+    public string Hash() => Convert.ToHexStringLower(SHA256.HashData(ToJson()));
+
+    public void Save(string directory)
+    {
+        var faults = ForestManifestRules.Faults(this, FileName, directory).ToList();
+        if (faults.Count > 0) throw new BtxException($"{FileName}: {string.Join("; ", faults)}");
+        AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(ToJson()) + "\n");
+    }
+
+    /// <summary>Adds an expert or replaces the one of the same name.</summary>
+    public ForestManifest With(ExpertEntry entry) => this with { Experts = [.. Experts.Where(e => e.Name != entry.Name), entry] };
+}

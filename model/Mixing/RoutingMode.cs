@@ -1,0 +1,19 @@
+namespace Btx.Model.Mixing;
+
+public enum RoutingMode
+{
+    /// <summary>All experts, mixed by the posterior.</summary>
+    Ensemble,
+
+    /// <summary>The k experts with the largest posterior, renormalised.</summary>
+    TopK,
+
+    /// <summary>The smallest set of experts whose posterior mass reaches p, renormalised.</summary>
+    TopP,
+
+    /// <summary>One model made by averaging parameters.</summary>
+    Average,
+
+    /// <summary>One expert by name.</summary>
+    Expert,
+}

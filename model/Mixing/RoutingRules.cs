@@ -1,0 +1,27 @@
+namespace Btx.Model.Mixing;
+
+/// <summary>Validates a <see cref="Routing"/> against a forest.</summary>
+public static class RoutingRules
+{
+    /// <param name="experts">Names, in the forest's order.</param>
+    /// <param name="domains">Domains that have a cached prior.</param>
+    /// <returns>One clear sentence, or null if the routing is valid.</returns>
+    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains)
+    {
+        if (!Enum.IsDefined(r.Mode)) return $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average or expert";
+        if (!Enum.IsDefined(r.Posterior)) return $"unknown posterior {r.Posterior}; use full_prefix, last_token, fixed or switching";
+        if (r.Mode == RoutingMode.TopK && (r.K < 1 || r.K > experts.Count)) return $"k is {r.K}; expected 1..{experts.Count}, the number of experts";
+        if (r.Mode == RoutingMode.TopP && !(r.P is > 0 and <= 1)) return $"p is {r.P}; expected a number in (0, 1]";
+        if (!(r.SwitchingRate is >= 0 and <= 1)) return $"switching rate is {r.SwitchingRate}; expected a number in [0, 1]";
+        if (r.SelectTokens < 1) return $"select tokens is {r.SelectTokens}; expected 1 or more";
+        if (r.RerouteInterval < 0) return $"re-route interval is {r.RerouteInterval}; expected 0 or more";
+        if (r.Mode == RoutingMode.Expert && r.Expert is null) return "mode expert needs an expert's name";
+        if (r.Mode == RoutingMode.Expert && !experts.Contains(r.Expert)) return $"no expert \"{r.Expert}\"; there are {string.Join(", ", experts)}";
+        if (r.PriorDomain is not null && !domains.Contains(r.PriorDomain)) return $"no cached prior for domain \"{r.PriorDomain}\"; there are {List(domains)}";
+        if (r.Mode != RoutingMode.Average || r.Average == AverageWeights.Uniform) return null;
+        if (r.AverageDomain is null) return $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}";
+        return domains.Contains(r.AverageDomain) ? null : $"no cached prior for domain \"{r.AverageDomain}\"; there are {List(domains)}";
+    }
+
+    private static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
+}

@@ -1,0 +1,83 @@
+using System.Text;
+using System.Text.Json;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+
+namespace Btx.Model.Serving;
+
+/// <summary>
+/// The contents of <c>served.json</c>, the exporter's output. Graph files and converted weights lie inside its directory; the one
+/// path that may point elsewhere is <see cref="Source"/>, the forest it was exported from, whose manifest must have the recorded hash.
+/// </summary>
+public sealed record ServedForestManifest
+{
+    public const string FileName = "served.json";
+    public const int CurrentSchema = 1;
+
+    public int Schema { get; init; } = CurrentSchema;
+
+    /// <summary>The source forest's directory, relative to this manifest's directory or absolute.</summary>
+    public required string Source { get; init; }
+
+    /// <summary><see cref="ForestManifest.Hash"/> of the source at export.</summary>
+    public required string SourceSha256 { get; init; }
+
+    /// <summary><c>fp32</c> or <c>fp16</c>: weights and KV cache. Logits leave the graph as fp32 either way.</summary>
+    public required string Precision { get; init; }
+
+    public required string Architecture { get; init; }
+
+    public required string Tokenizer { get; init; }
+
+    public required IReadOnlyList<ServedGraph> Graphs { get; init; }
+
+    public required IReadOnlyList<ServedExpert> Experts { get; init; }
+
+    public static ServedForestManifest Load(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a served forest? `btx export --forest F --out {directory}` makes one");
+        return Parse(File.ReadAllBytes(path), path, directory);
+    }
+
+    public static ServedForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
+    {
+        ServedForestManifest manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize<ServedForestManifest>(json, ManifestJson.Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
+        {
+            throw new BtxException($"{source}: not a valid served-forest manifest ({ManifestJson.OneLine(e.Message)})", e);
+        }
+
+        if (manifest.Schema != CurrentSchema) throw new BtxException($"{source}: schema is {manifest.Schema}; this version reads {CurrentSchema}; export again");
+        if (manifest.Precision is not ("fp32" or "fp16")) throw new BtxException($"{source}: precision \"{ManifestJson.OneLine(manifest.Precision)}\" is unknown; use fp32 or fp16");
+        if (string.IsNullOrWhiteSpace(manifest.Source)) throw new BtxException($"{source}: source is empty; expected the forest's directory");
+        if (manifest.Experts.Count is 0 or > ForestManifestRules.MaxExperts) throw new BtxException($"{source}: {manifest.Experts.Count} experts; expected 1..{ForestManifestRules.MaxExperts}");
+        if (manifest.Experts.Any(e => e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain)))
+            throw new BtxException($"{source}: an expert has no valid name or domain");
+        if (manifest.Experts.Select(e => e.Name).Distinct().Count() != manifest.Experts.Count) throw new BtxException($"{source}: an expert is listed twice");
+        if (manifest.Graphs.Any(g => g is null || g.Form is not (ServedGraph.Decode or ServedGraph.Ragged) || g.Rows is < 0 or > 1024))
+            throw new BtxException($"{source}: a graph has an unknown form or row count");
+        if (!manifest.Graphs.Any(g => g.Form == ServedGraph.Ragged && g.Rows == 1)) throw new BtxException($"{source}: lists no ragged graph of one row; export again");
+        if (root is not null)
+        {
+            foreach (var graph in manifest.Graphs) ContainedPath.Resolve(root, graph.File, source);
+            foreach (var expert in manifest.Experts) ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path, source);
+        }
+
+        return manifest;
+    }
+
+    /// <summary>Absolute path of the source forest.</summary>
+    public string SourceDirectory(string servedDirectory) => Path.GetFullPath(Path.Combine(Path.GetFullPath(servedDirectory), Source));
+
+    /// <summary>Absolute path of an expert's weight directory.</summary>
+    public string WeightsDirectory(string servedDirectory, ServedExpert expert) =>
+        ContainedPath.Resolve(expert.InSource ? SourceDirectory(servedDirectory) : Path.GetFullPath(servedDirectory), expert.Path, FileName);
+
+    public void Save(string directory) =>
+        AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options)) + "\n");
+}

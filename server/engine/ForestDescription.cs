@@ -1,0 +1,28 @@
+namespace Btx.Engine;
+
+/// <summary>What is being served. Immutable.</summary>
+public sealed record ForestDescription
+{
+    /// <summary>Expert names in the forest's order: the order of every per-expert array.</summary>
+    public required IReadOnlyList<string> Experts { get; init; }
+
+    /// <summary>Domain of each expert.</summary>
+    public required IReadOnlyList<string> Domains { get; init; }
+
+    /// <summary>Domains that have a cached prior, so that <c>average</c> by posterior and <c>prior_domain</c> can name them.</summary>
+    public required IReadOnlyList<string> PriorDomains { get; init; }
+
+    /// <summary>Longest sequence, prompt and completion together, in tokens.</summary>
+    public required int ContextLength { get; init; }
+
+    public required int VocabSize { get; init; }
+
+    /// <summary>Weights hash of the forest's manifest.</summary>
+    public required string ForestSha256 { get; init; }
+
+    public required string Precision { get; init; }
+
+    public required string Device { get; init; }
+
+    public required DateTimeOffset LoadedAt { get; init; }
+}

@@ -1,0 +1,16 @@
+namespace Btx.Engine;
+
+public enum RejectionReason
+{
+    /// <summary>gRPC InvalidArgument, HTTP 400.</summary>
+    InvalidArgument,
+
+    /// <summary>An unknown expert or domain: gRPC NotFound, HTTP 404.</summary>
+    NotFound,
+
+    /// <summary>The queue is full: gRPC ResourceExhausted, HTTP 429.</summary>
+    Busy,
+
+    /// <summary>Shutting down: gRPC Unavailable, HTTP 503.</summary>
+    ShuttingDown,
+}

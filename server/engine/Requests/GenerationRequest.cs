@@ -1,0 +1,29 @@
+using Btx.Model.Mixing;
+
+namespace Btx.Engine.Requests;
+
+/// <summary>One generation. Tokens are the door's work; rules on their ids and number are the engine's.</summary>
+public sealed record GenerationRequest
+{
+    /// <summary>Prompt token ids, beginning-of-sequence included where the tokenizer asks for it; at least one.</summary>
+    public required int[] Prompt { get; init; }
+
+    public required Routing Routing { get; init; }
+
+    public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>1 … context length − prompt length; a larger value is clamped to what fits, 0 or less is refused.</summary>
+    public int MaxTokens { get; init; } = 128;
+
+    /// <summary>Generation ends before the first of these in the text; at most 16, none empty.</summary>
+    public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>Goes on past the end-of-sequence token.</summary>
+    public bool IgnoreEndOfSequence { get; init; }
+
+    /// <summary>How many alternatives to report per token, 0..20.</summary>
+    public int TopLogProbs { get; init; }
+
+    /// <summary>Reports the posterior and per-expert contribution with each token.</summary>
+    public bool ReportExperts { get; init; }
+}

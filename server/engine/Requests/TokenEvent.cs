@@ -1,0 +1,28 @@
+namespace Btx.Engine.Requests;
+
+/// <summary>One step of a stream: a token, or only the end.</summary>
+public sealed record TokenEvent
+{
+    /// <summary>Text that became certain with this token: whole UTF-8 characters, nothing that could be the start of a stop string. May be empty.</summary>
+    public string Text { get; init; } = "";
+
+    /// <summary>Null in an event that only ends the stream.</summary>
+    public int? Token { get; init; }
+
+    /// <summary>log p(token) under the mixture, before temperature and filters.</summary>
+    public double LogProb { get; init; }
+
+    /// <summary>The most probable tokens, if asked for.</summary>
+    public IReadOnlyList<TokenAlternative> Top { get; init; } = [];
+
+    /// <summary>w_j used for this token, length E (0 for inactive experts); null unless asked for.</summary>
+    public double[]? Posterior { get; init; }
+
+    /// <summary>w_j·p_j(token) / Σ, length E: each expert's share in this token's probability; null unless asked for.</summary>
+    public double[]? Contribution { get; init; }
+
+    public FinishReason Finish { get; init; }
+
+    /// <summary>With the last event.</summary>
+    public Usage? Usage { get; init; }
+}
