@@ -1,0 +1,23 @@
+namespace Grpc.Core;
+
+/// <summary>How a call ended.</summary>
+public struct Status(StatusCode statusCode, string detail, Exception? debugException)
+{
+    public static readonly Status DefaultSuccess = new(StatusCode.OK, "");
+
+    public static readonly Status DefaultCancelled = new(StatusCode.Cancelled, "");
+
+    public Status(StatusCode statusCode, string detail)
+        : this(statusCode, detail, null) { }
+
+    public StatusCode StatusCode { get; } = statusCode;
+
+    public string Detail { get; } = detail;
+
+    /// <summary>What went wrong locally; never crosses the wire.</summary>
+    public Exception? DebugException { get; } = debugException;
+
+    public override readonly string ToString() => DebugException is null
+        ? $"Status(StatusCode=\"{StatusCode}\", Detail=\"{Detail}\")"
+        : $"Status(StatusCode=\"{StatusCode}\", Detail=\"{Detail}\", DebugException=\"{DebugException.GetType()}: {DebugException.Message}\")";
+}
