@@ -1,0 +1,34 @@
+# Btx.Serving's server with the genuine packages and CUDA.
+#   docker build -t btx .
+#   docker run --gpus all -p 8080:8080 -v /path/to/served:/forest/served:ro -v /path/to/forest:/forest/forest:ro btx
+# The served forest refers to the forest that it was exported from; `./btx export --copy-weights` makes it stand alone.
+
+FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+ARG UseStandins=false
+WORKDIR /src
+COPY Directory.Build.props Directory.Build.targets Directory.Packages.props global.json .editorconfig ./
+COPY model/Btx.Model.csproj model/
+COPY protos/Btx.Protos.csproj protos/
+COPY server/engine/Btx.Engine.csproj server/engine/
+COPY server/host/Btx.Server.csproj server/host/
+RUN dotnet restore server/host/Btx.Server.csproj -p:UseStandins=${UseStandins} -r linux-x64
+COPY model model
+COPY protos protos
+COPY server server
+RUN dotnet publish server/host/Btx.Server.csproj -c Release -r linux-x64 --self-contained false \
+      -p:UseStandins=${UseStandins} -p:GenerateDocumentationFile=false -o /app
+
+FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS run
+COPY --from=mcr.microsoft.com/dotnet/aspnet:10.0 /usr/share/dotnet /usr/share/dotnet
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libicu74 ca-certificates curl \
+ && rm -rf /var/lib/apt/lists/* \
+ && ln -s /usr/share/dotnet/dotnet /usr/bin/dotnet \
+ && useradd --uid 10001 --create-home --shell /usr/sbin/nologin btx
+WORKDIR /app
+COPY --from=build /app ./
+USER 10001
+EXPOSE 8080 8081
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD curl -fsS http://127.0.0.1:8080/health || exit 1
+ENTRYPOINT ["dotnet", "Btx.Server.dll"]
+CMD ["serve", "--forest", "/forest/served", "--http", "0.0.0.0:8080", "--grpc", "0.0.0.0:8081", "--device", "cuda"]
