@@ -3,8 +3,9 @@
 #   docker run --gpus all -p 8080:8080 -v /path/to/served:/forest/served:ro -v /path/to/forest:/forest/forest:ro btx
 # The served forest refers to the forest that it was exported from; `./btx export --copy-weights` makes it stand alone.
 
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+FROM ubuntu:24.04 AS build
 ARG UseStandins=false
+RUN apt-get update && apt-get install -y --no-install-recommends dotnet-sdk-10.0 && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Directory.Build.props Directory.Build.targets Directory.Packages.props global.json .editorconfig ./
 COPY model/Btx.Model.csproj model/
@@ -19,11 +20,9 @@ RUN dotnet publish server/host/Btx.Server.csproj -c Release -r linux-x64 --self-
       -p:UseStandins=${UseStandins} -p:GenerateDocumentationFile=false -o /app
 
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS run
-COPY --from=mcr.microsoft.com/dotnet/aspnet:10.0 /usr/share/dotnet /usr/share/dotnet
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libicu74 ca-certificates curl \
+ && apt-get install -y --no-install-recommends aspnetcore-runtime-10.0 ca-certificates curl \
  && rm -rf /var/lib/apt/lists/* \
- && ln -s /usr/share/dotnet/dotnet /usr/bin/dotnet \
  && useradd --uid 10001 --create-home --shell /usr/sbin/nologin btx
 WORKDIR /app
 COPY --from=build /app ./

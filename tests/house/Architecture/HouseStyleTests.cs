@@ -1,0 +1,59 @@
+using System.Text.RegularExpressions;
+
+namespace Btx.House.Tests.Architecture;
+
+/// <summary>Habits that a glance at the tree should confirm.</summary>
+public sealed partial class HouseStyleTests
+{
+    private static readonly string[] Rooms = ["model", "trainer", "exporter", "server"];
+
+    [Fact]
+    public void One_public_type_per_file_named_after_it()
+    {
+        var faults = new List<string>();
+        foreach (var file in Rooms.SelectMany(r => Repository.Files(r, "*.cs")))
+        {
+            var types = PublicType().Matches(Repository.Read(file)).Select(m => m.Groups["name"].Value).Distinct().ToArray();
+            if (types.Length > 1) faults.Add($"{file}: {string.Join(", ", types)}");
+            if (types.Length == 1 && types[0] != Path.GetFileName(file).Split('.')[0]) faults.Add($"{file} holds {types[0]}");
+        }
+
+        Assert.Empty(faults);
+    }
+
+    [Fact]
+    public void Namespaces_are_file_scoped()
+    {
+        var faults = Rooms.SelectMany(r => Repository.Files(r, "*.cs")).Where(f => BlockNamespace().IsMatch(Repository.Read(f)));
+        Assert.Empty(faults);
+    }
+
+    [Fact]
+    public void No_room_or_type_is_called_by_a_name_that_names_nothing()
+    {
+        var faults = Rooms.SelectMany(r => Repository.Files(r, "*.cs")).Where(f => EmptyName().IsMatch(f));
+        Assert.Empty(faults);
+    }
+
+    // Networks and graphs stay in one file however long.
+    [Fact]
+    public void Files_are_short_enough_to_read()
+    {
+        string[] networks = ["LlamaModel.cs", "LlamaGraph.cs", "PlainLlama.cs"];
+        var faults = Rooms.SelectMany(r => Repository.Files(r, "*.cs"))
+            .Where(f => !networks.Contains(Path.GetFileName(f)))
+            .Select(f => (File: f, Lines: Repository.Read(f).AsSpan().Count('\n')))
+            .Where(f => f.Lines > 300)
+            .Select(f => $"{f.File}: {f.Lines} lines");
+        Assert.Empty(faults);
+    }
+
+    [GeneratedRegex(@"^public\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|partial\s+|unsafe\s+|ref\s+)*(?:class|record\s+struct|record|struct|interface|enum|delegate\s+\S+)\s+(?<name>\w+)", RegexOptions.Multiline)]
+    private static partial Regex PublicType();
+
+    [GeneratedRegex(@"^namespace [\w.]+\s*\{?\s*$", RegexOptions.Multiline)]
+    private static partial Regex BlockNamespace();
+
+    [GeneratedRegex(@"(Utils?|Helpers?|Manager|Common|Misc)(\.cs|/)")]
+    private static partial Regex EmptyName();
+}
