@@ -1,0 +1,141 @@
+# Sourced by ./btx demo [--dir DIR] [--json FILE]: corpus -> tokenizer -> seed -> round of 4 experts -> evaluate -> export -> serve
+# -> generate in each mode. Everything is made here and now; a second run resumes whatever the first had finished.
+
+demo_usage() {
+  cat <<'TEXT'
+./btx demo: the whole way, on real text, in minutes
+
+  --dir DIR    where everything is kept (default ./demo); run again to resume
+  --json FILE  every figure as JSON
+  --fresh      empty DIR first
+
+Examples:
+  ./btx demo
+  ./btx demo --dir /tmp/demo --json /tmp/demo.json
+TEXT
+}
+
+dir=$root/demo json=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --dir) [ $# -ge 2 ] || { say "error: --dir needs a directory"; exit 2; }; dir=$2; shift 2 ;;
+    --json) [ $# -ge 2 ] || { say "error: --json needs a file"; exit 2; }; json=$2; shift 2 ;;
+    --fresh) fresh=1; shift ;;
+    -h|--help) demo_usage; exit 0 ;;
+    *) say "error: unknown option \"$1\""; demo_usage >&2; exit 2 ;;
+  esac
+done
+started=$(date +%s.%N)
+since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'; }
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+[ -t 1 ] || step() { printf '\n== %s\n' "$*"; }
+
+if [ "${fresh:-}" ] && [ -e "$dir/demo.log" ]; then rm -rf "$dir"; fi
+mkdir -p "$dir" || die "cannot create $dir"
+dir=$(cd "$dir" && pwd)
+[ -z "$json" ] || { mkdir -p "$(dirname "$json")" && json=$(cd "$(dirname "$json")" && pwd)/$(basename "$json"); }
+log=$dir/demo.log
+: >>"$log"
+
+run_setup
+seconds_setup=$(since "$started")
+
+trainer() { dotnet "$root/artifacts/bin/Btx.Trainer/release/Btx.Trainer.dll" "$@"; }
+exporter() { dotnet "$root/artifacts/bin/Btx.Exporter/release/Btx.Exporter.dll" "$@"; }
+server() { dotnet "$root/artifacts/bin/Btx.Server/release/Btx.Server.dll" "$@"; }
+domains=novels,bible,python,german
+children=()
+cleanup() { local p; for p in "${children[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null || true; }
+trap cleanup EXIT
+trap 'say "interrupted; the same command goes on from here"; exit 130' INT TERM
+
+step "1/8  Text: four domains of real prose, scripture, code and German"
+at=$(date +%s.%N)
+trainer corpus --set demo --out "$dir/corpus"
+step "2/8  Tokens: a byte-level BPE vocabulary of 2,048"
+trainer tokenizer train --corpus "$dir/corpus" --domains $domains --vocab-size 2048 --out "$dir/tokenizer"
+seconds_corpus=$(since "$at")
+
+at=$(date +%s.%N)
+step "3/8  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens)"
+trainer train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --out "$dir/dense" \
+  >"$dir/dense.log" 2>&1 </dev/null &
+dense=$!
+children+=("$dense")
+trainer train seed --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 600000 --out "$dir/seed"
+step "4/8  Round: branch four experts from the seed, train each on its own domain alone (150 k tokens each), merge"
+trainer train round --forest "$dir/forest" --seed "$dir/seed" --corpus "$dir/corpus" --domains $domains --tokens 150000 --parallel 1
+if kill -0 "$dense" 2>/dev/null; then say "waiting for the dense baseline"; fi
+wait "$dense" || { tail -n 5 "$dir/dense.log" >&2; die "the dense baseline failed; its output is in $dir/dense.log"; }
+children=()
+seconds_train=$(since "$at")
+
+step "5/8  Evaluate on held-out documents"
+at=$(date +%s.%N)
+trainer evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --domains $domains \
+  --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" 2>>"$log" || { tail -n 5 "$log" >&2; die "evaluation failed"; }
+seconds_evaluate=$(since "$at")
+
+step "6/8  Export to ONNX, checked against a reference"
+at=$(date +%s.%N)
+exporter export --forest "$dir/forest" --out "$dir/served"
+seconds_export=$(since "$at")
+
+step "7/8  Serve, and generate in each mode from one prompt per domain"
+at=$(date +%s.%N)
+free_port() { # the first free loopback port from $1
+  local p=$1
+  while (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; do p=$((p + 1)); done
+  echo "$p"
+}
+http=$(free_port 18080) grpc=$(free_port $((http + 1)))
+server serve --forest "$dir/served" --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" >"$dir/serve.log" 2>&1 </dev/null &
+serving=$!
+children+=("$serving")
+for _ in $(seq 1 300); do
+  kill -0 "$serving" 2>/dev/null || { tail -n 5 "$dir/serve.log" >&2; die "the server did not start; its output is in $dir/serve.log"; }
+  (exec 3<>"/dev/tcp/127.0.0.1/$grpc") 2>/dev/null && break
+  sleep 0.1
+done
+prompts=("novels|She had always believed that her sister" "bible|And the LORD spake unto Moses, saying" "python|def read_lines(self, path):" "german|Klicken Sie auf das Symbol")
+modes=("--mode ensemble" "--mode top_k --k 1" "--mode top_p --p 0.9" "--mode average" "--mode expert --expert")
+for entry in "${prompts[@]}"; do
+  domain=${entry%%|*} prompt=${entry#*|}
+  printf '\n-- %s\n' "$domain"
+  for mode in "${modes[@]}"; do
+    case $mode in *--expert) mode="$mode $domain" ;; esac
+    printf '%-24s ' "[${mode#--mode }]"
+    # shellcheck disable=SC2086
+    server generate "$prompt" $mode --server "http://127.0.0.1:$grpc" --max-tokens 40 --temperature 0.7 --seed 1 2>>"$log" | tr '\n' ' ' || die "generation failed ($mode); see $log and $dir/serve.log"
+    echo
+  done
+done
+printf '\n-- which expert contributed most to each token\n'
+server generate "${prompts[2]#*|}" --mode ensemble --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 60 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
+kill -TERM "$serving" && wait "$serving" || die "the server did not shut down cleanly; see $dir/serve.log"
+children=()
+seconds_serve=$(since "$at")
+
+step "8/8  Why a forest: bits per byte on held-out documents (lower is better)"
+cat "$dir/evaluation.txt"
+seconds_total=$(since "$started")
+node -e '
+  const fs = require("fs"), [file, out, ...pairs] = process.argv.slice(1);
+  const figures = JSON.parse(fs.readFileSync(file, "utf8"));
+  const seconds = Object.fromEntries(pairs.map(p => p.split("=")).map(([k, v]) => [k, Number(v)]));
+  const text = JSON.stringify({ seconds, ...figures }, null, 2) + "\n";
+  for (const path of out.split("\n")) if (path) fs.writeFileSync(path, text);
+' "$dir/evaluation.json" "$dir/demo.json
+$json" "total=$seconds_total" "setup=$seconds_setup" "corpus=$seconds_corpus" "train=$seconds_train" "evaluate=$seconds_evaluate" "export=$seconds_export" "serve=$seconds_serve"
+cat <<TEXT
+
+Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train, evaluate $seconds_evaluate, export $seconds_export, serve $seconds_serve).
+Figures: $dir/demo.json   Heat map: $dir/evaluation.svg   Loss curves: $dir/seed/loss.svg
+
+Go on with:
+  ./btx serve --forest $dir/served                       # gRPC on 8081, OpenAI-style HTTP on 8080
+  ./btx generate "In the beginning" --mode ensemble --show-experts
+  curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \\
+       -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
+  ./btx train round --help                               # add domains of your own
+TEXT
