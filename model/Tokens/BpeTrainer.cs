@@ -1,0 +1,166 @@
+using System.Collections.Concurrent;
+using System.Text;
+
+namespace Btx.Model.Tokens;
+
+/// <summary>Learns a byte-level BPE vocabulary from text. Ours: the tokenizer package cannot train.</summary>
+public static class BpeTrainer
+{
+    /// <summary>Longer pre-tokens are counted in pieces of this many bytes; no useful token spans them.</summary>
+    private const int MaxWordBytes = 512;
+
+    /// <summary>
+    /// Trains on <paramref name="documents"/>. Ids: special tokens first, then the 256 bytes in the order of the byte-level alphabet, then
+    /// merges, best first. The same documents give the same tokenizer, in any order and on any number of threads.
+    /// </summary>
+    /// <param name="documents">Text as UTF-8 (any bytes do); read once, by several threads in turn. What is yielded must stay unchanged until the end.</param>
+    /// <param name="vocabSize">How many tokens, special ones included; fewer come out where the text has too few pairs that occur twice.</param>
+    /// <param name="specialTokens">Control tokens; the first begins and ends documents. Documents are not searched for them.</param>
+    /// <param name="progress">Told the fraction of merges found, 0 to 1.</param>
+    /// <param name="cancellationToken">Stops the training; nothing is kept.</param>
+    /// <exception cref="BtxException">The size cannot hold the bytes and special tokens, or there is no text.</exception>
+    public static TextTokenizer Train(
+        IEnumerable<ReadOnlyMemory<byte>> documents,
+        int vocabSize,
+        IReadOnlyList<string> specialTokens,
+        IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        Train(documents, vocabSize, specialTokens, SplitPattern.Gpt2, progress, cancellationToken);
+
+    /// <inheritdoc cref="Train(IEnumerable{ReadOnlyMemory{byte}}, int, IReadOnlyList{string}, IProgress{double}?, CancellationToken)"/>
+    public static TextTokenizer Train(
+        IEnumerable<string> documents,
+        int vocabSize,
+        IReadOnlyList<string> specialTokens,
+        IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        TrainOn(documents, static document => Encoding.UTF8.GetBytes(document), vocabSize, specialTokens, SplitPattern.Gpt2, progress, cancellationToken);
+
+    /// <summary>The same with a choice of how text is cut into pre-tokens, here and in the tokenizer.</summary>
+    public static TextTokenizer Train(
+        IEnumerable<ReadOnlyMemory<byte>> documents,
+        int vocabSize,
+        IReadOnlyList<string> specialTokens,
+        SplitPattern pattern,
+        IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        TrainOn(documents, static document => document, vocabSize, specialTokens, pattern, progress, cancellationToken);
+
+    private static TextTokenizer TrainOn<T>(
+        IEnumerable<T> documents,
+        Func<T, ReadOnlyMemory<byte>> bytesOf,
+        int vocabSize,
+        IReadOnlyList<string> specialTokens,
+        SplitPattern pattern,
+        IProgress<double>? progress,
+        CancellationToken cancellationToken)
+    {
+        var least = 256 + specialTokens.Count;
+        if (vocabSize < least)
+            throw new BtxException($"vocabulary size {vocabSize} is too small; 256 bytes and {specialTokens.Count} special tokens need at least {least}");
+        if (specialTokens.Any(string.IsNullOrEmpty) || specialTokens.Distinct(StringComparer.Ordinal).Count() != specialTokens.Count)
+            throw new BtxException($"special tokens \"{string.Join(' ', specialTokens)}\" are not distinct and non-empty");
+        progress?.Report(0);
+        var words = CountWords(documents, bytesOf, pattern, cancellationToken);
+        if (words.Count == 0) throw new BtxException("there is no text to train a tokenizer on; give at least one document that is not empty");
+
+        var tokens = new List<string>(specialTokens);
+        var byteIds = new int[256];
+        foreach (var b in Enumerable.Range(0, 256).OrderBy(b => ByteAlphabet.Character((byte)b)))
+        {
+            byteIds[b] = tokens.Count;
+            tokens.Add(ByteAlphabet.Character((byte)b).ToString());
+        }
+
+        var merges = LearnMerges(words, byteIds, tokens, vocabSize, progress, cancellationToken);
+        var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var id = specialTokens.Count; id < tokens.Count; id++) vocabulary.Add(tokens[id], id);
+        progress?.Report(1);
+        var document = specialTokens.Count > 0 ? specialTokens[0] : null;
+        return new TextTokenizer(
+            new TokenizerDefinition
+            {
+                Vocabulary = vocabulary,
+                Merges = merges,
+                AddedTokens = [.. specialTokens.Select((content, id) => new AddedToken(id, content, Special: true, Normalized: false))],
+                Pattern = pattern,
+                BosToken = document,
+                EosToken = document,
+                AddBos = document is not null,
+            },
+            "the trained tokenizer");
+    }
+
+    private static PreTokenCounter CountWords<T>(
+        IEnumerable<T> documents, Func<T, ReadOnlyMemory<byte>> bytesOf, SplitPattern pattern, CancellationToken cancellationToken)
+    {
+        var all = new PreTokenCounter();
+        try
+        {
+            Parallel.ForEach(
+                Partitioner.Create(documents, EnumerablePartitionerOptions.NoBuffering),
+                new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount },
+                () => new PreTokenCounter(),
+                (document, _, counter) =>
+                {
+                    Count(bytesOf(document).Span, pattern, counter);
+                    return counter;
+                },
+                counter =>
+                {
+                    lock (all) all.AddAll(counter);
+                });
+        }
+        catch (AggregateException e)
+        {
+            // A document that could not be read should be reported as such, not as "one or more errors".
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
+        }
+
+        return all;
+    }
+
+    private static void Count(ReadOnlySpan<byte> text, SplitPattern pattern, PreTokenCounter counter)
+    {
+        var scanner = new PreTokenScanner(text, pattern);
+        for (var at = 0; at < text.Length;)
+        {
+            var end = scanner.End(at);
+            for (; at < end; at += Math.Min(MaxWordBytes, end - at)) counter.Add(text.Slice(at, Math.Min(MaxWordBytes, end - at)), 1);
+        }
+    }
+
+    private static List<(int, int, int)> LearnMerges(
+        PreTokenCounter words, int[] byteIds, List<string> tokens, int vocabSize, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        var learner = new MergeLearner(words, byteIds);
+        var merges = new List<(int, int, int)>();
+        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var id = 0; id < tokens.Count; id++) ids.TryAdd(tokens[id], id);
+        var specials = byteIds.Min();
+        var needed = vocabSize - tokens.Count;
+        var step = Math.Max(1, needed / 200);
+        while (tokens.Count < vocabSize && learner.TryBest(out var left, out var right))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var token = tokens[left] + tokens[right];
+            if (!ids.TryGetValue(token, out var id))
+            {
+                ids.Add(token, id = tokens.Count);
+                tokens.Add(token);
+                if ((id - byteIds.Length) % step == 0) progress?.Report((double)(needed - (vocabSize - tokens.Count)) / needed);
+            }
+            else if (id < specials)
+            {
+                // Text must never become a control token.
+                learner.Forget(left, right);
+                continue;
+            }
+
+            learner.Merge(left, right, id);
+            merges.Add((left, right, id));
+        }
+
+        return merges;
+    }
+}

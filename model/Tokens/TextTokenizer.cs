@@ -1,0 +1,205 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using Btx.Model.Files;
+
+namespace Btx.Model.Tokens;
+
+/// <summary>
+/// Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes: decoding gives back what was encoded, ill-formed
+/// UTF-8 included (under an NFC normalizer, the normalised text). Thread-safe; immutable.
+/// </summary>
+/// <remarks>
+/// Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special tokens and decoding are ours: the package reads
+/// no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.
+/// </remarks>
+public sealed class TextTokenizer
+{
+    private const long MaxFileBytes = 256L << 20;
+    private readonly TokenizerDefinition _definition;
+    private readonly PieceEncoder _pieces;
+    private readonly AddedTokenMatcher? _raw, _rawWithSpecial, _normalized, _normalizedWithSpecial;
+    private readonly byte[] _bytes;
+    private readonly int[] _offsets;
+    private readonly HashSet<int> _special;
+    private readonly Lazy<string> _hash;
+
+    internal TextTokenizer(TokenizerDefinition definition, string source)
+    {
+        definition.Validate(source);
+        if (definition.NormalizeNfc) UnicodeForm.RequireData(source);
+        _definition = definition;
+        _pieces = new PieceEncoder(definition);
+        _raw = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: false, Special: false }));
+        _rawWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => !t.Normalized));
+        _normalized = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: true, Special: false }));
+        _normalizedWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t.Normalized));
+        _special = [.. definition.AddedTokens.Where(t => t.Special).Select(t => t.Id)];
+        (_bytes, _offsets) = TokenTable(definition);
+        BosId = definition.BosToken is { } bos ? definition.IdOf(bos) : null;
+        EosId = definition.EosToken is { } eos ? definition.IdOf(eos) : null;
+        _hash = new(ComputeHash);
+    }
+
+    /// <summary>The highest id plus one. Ids without a token may lie below it.</summary>
+    public int VocabSize => _offsets.Length - 1;
+
+    /// <summary>The token that begins a document, if the tokenizer has one.</summary>
+    public int? BosId { get; }
+
+    /// <summary>The token that ends a document, if the tokenizer has one.</summary>
+    public int? EosId { get; }
+
+    /// <summary>Whether the model expects <see cref="BosId"/> before a text. <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to its caller.</summary>
+    public bool AddBos => _definition.AddBos;
+
+    /// <summary>SHA-256, in hexadecimal, of tokenizer.json as <see cref="Save"/> writes it without white space: equal for equal tokenizers.</summary>
+    public string Hash => _hash.Value;
+
+    /// <summary>Reads tokenizer.json, and tokenizer_config.json where there is one.</summary>
+    /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not supported; names the file and the feature.</exception>
+    public static TextTokenizer Load(string directory)
+    {
+        var path = Path.Combine(directory, "tokenizer.json");
+        var config = Path.Combine(directory, "tokenizer_config.json");
+        if (!File.Exists(path)) throw new BtxException($"{path}: no such file; expected a Hugging Face tokenizer");
+        var definition = TokenizerJsonReader.Read(ReadFile(path), path);
+        if (File.Exists(config)) definition = TokenizerConfigJson.Apply(definition, ReadFile(config), config);
+        return new TextTokenizer(definition, path);
+    }
+
+    /// <summary>Writes tokenizer.json and tokenizer_config.json, each whole or not at all.</summary>
+    public void Save(string directory)
+    {
+        AtomicFile.Write(Path.Combine(directory, "tokenizer.json"), stream => TokenizerJsonWriter.Write(_definition, stream, indented: true));
+        AtomicFile.Write(Path.Combine(directory, "tokenizer_config.json"), stream => TokenizerConfigJson.Write(_definition, stream));
+    }
+
+    /// <summary>The ids of <paramref name="utf8OrAnyBytes"/>, without <see cref="BosId"/>.</summary>
+    /// <param name="utf8OrAnyBytes">Any bytes. A byte that is no part of well-formed UTF-8 is a symbol like punctuation.</param>
+    /// <param name="allowSpecial">Whether the text of a special token stands for that token. Leave it false for text from outside.</param>
+    public int[] Encode(ReadOnlySpan<byte> utf8OrAnyBytes, bool allowSpecial = false)
+    {
+        var ids = new IdBuffer((utf8OrAnyBytes.Length / 3) + 16);
+        var matcher = allowSpecial ? _rawWithSpecial : _raw;
+        var at = 0;
+        if (matcher is not null)
+        {
+            while (matcher.Find(utf8OrAnyBytes, at, out var start, out var end, out var id))
+            {
+                EncodeRaw(utf8OrAnyBytes[at..start], allowSpecial, ref ids);
+                ids.Add(id);
+                at = end;
+            }
+        }
+
+        EncodeRaw(utf8OrAnyBytes[at..], allowSpecial, ref ids);
+        return ids.ToArrayAndReturn();
+    }
+
+    /// <summary>The ids of <paramref name="text"/>, without <see cref="BosId"/>. A lone surrogate is encoded as U+FFFD.</summary>
+    public int[] Encode(string text, bool allowSpecial = false)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+        var ids = Encode(buffer.AsSpan(0, Encoding.UTF8.GetBytes(text, buffer)), allowSpecial);
+        ArrayPool<byte>.Shared.Return(buffer);
+        return ids;
+    }
+
+    /// <summary>The bytes of all <paramref name="ids"/>, special tokens included. Ids without a token have none.</summary>
+    public byte[] DecodeBytes(ReadOnlySpan<int> ids) => Collect(ids, skipSpecial: false).WrittenSpan.ToArray();
+
+    /// <summary>The text of <paramref name="ids"/>; ill-formed UTF-8 becomes U+FFFD.</summary>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true) => Encoding.UTF8.GetString(Collect(ids, skipSpecial).WrittenSpan);
+
+    /// <summary>The bytes that one token stands for; empty where the id has no token.</summary>
+    public ReadOnlyMemory<byte> TokenBytes(int id) =>
+        (uint)id < (uint)VocabSize ? _bytes.AsMemory(_offsets[id], _offsets[id + 1] - _offsets[id]) : default;
+
+    /// <summary>Whether <paramref name="id"/> is a control token, which has no part in decoded text.</summary>
+    public bool IsSpecial(int id) => _special.Contains(id);
+
+    /// <summary>The id of the token whose written form is <paramref name="token"/> (added tokens as they read, others in the byte-level alphabet).</summary>
+    public int? TokenId(string token) => _definition.IdOf(token);
+
+    internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? configJson, string source)
+    {
+        var definition = TokenizerJsonReader.Read(tokenizerJson, source);
+        if (configJson is { } config) definition = TokenizerConfigJson.Apply(definition, config, source);
+        return new TextTokenizer(definition, source);
+    }
+
+    private static byte[] ReadFile(string path)
+    {
+        try
+        {
+            if (new FileInfo(path).Length is var length and > MaxFileBytes)
+                throw new BtxException($"{path}: {length} bytes; expected at most {MaxFileBytes}");
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be read ({e.Message})", e);
+        }
+    }
+
+    private static (byte[] Bytes, int[] Offsets) TokenTable(TokenizerDefinition definition)
+    {
+        var size = 1 + Math.Max(definition.Vocabulary.Values.Max(), definition.AddedTokens.Select(t => t.Id).DefaultIfEmpty(0).Max());
+        var tokens = new byte[size][];
+        foreach (var (token, id) in definition.Vocabulary) tokens[id] = ByteAlphabet.ToBytes(token) ?? Encoding.UTF8.GetBytes(token);
+        foreach (var added in definition.AddedTokens) tokens[added.Id] = Encoding.UTF8.GetBytes(added.Content);
+        var offsets = new int[size + 1];
+        for (var id = 0; id < size; id++) offsets[id + 1] = offsets[id] + (tokens[id]?.Length ?? 0);
+        var bytes = new byte[offsets[size]];
+        for (var id = 0; id < size; id++) tokens[id]?.CopyTo(bytes, offsets[id]);
+        return (bytes, offsets);
+    }
+
+    private void EncodeRaw(ReadOnlySpan<byte> text, bool allowSpecial, ref IdBuffer ids)
+    {
+        if (_definition.NormalizeNfc) text = UnicodeForm.Compose(text);
+        var matcher = allowSpecial ? _normalizedWithSpecial : _normalized;
+        var at = 0;
+        if (matcher is not null)
+        {
+            while (matcher.Find(text, at, out var start, out var end, out var id))
+            {
+                EncodeOrdinary(text[at..start], ref ids);
+                ids.Add(id);
+                at = end;
+            }
+        }
+
+        EncodeOrdinary(text[at..], ref ids);
+    }
+
+    private void EncodeOrdinary(ReadOnlySpan<byte> text, ref IdBuffer ids)
+    {
+        var scanner = new PreTokenScanner(text, _definition.Pattern);
+        for (var at = 0; at < text.Length;)
+        {
+            var end = scanner.End(at);
+            ids.Add(_pieces.Encode(text[at..end]));
+            at = end;
+        }
+    }
+
+    private ArrayBufferWriter<byte> Collect(ReadOnlySpan<int> ids, bool skipSpecial)
+    {
+        var bytes = new ArrayBufferWriter<byte>((ids.Length * 4) + 16);
+        foreach (var id in ids)
+        {
+            if (!skipSpecial || !IsSpecial(id)) bytes.Write(TokenBytes(id).Span);
+        }
+
+        return bytes;
+    }
+
+    private string ComputeHash()
+    {
+        using var stream = new MemoryStream();
+        TokenizerJsonWriter.Write(_definition, stream, indented: false);
+        return Convert.ToHexStringLower(SHA256.HashData(stream.GetBuffer().AsSpan(0, (int)stream.Length)));
+    }
+}
