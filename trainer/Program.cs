@@ -1,1 +1,38 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.Globalization;
+using Btx.Model;
+using Btx.Trainer.Verbs;
+
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+
+Command[] verbs =
+[
+    CorpusVerb.Create(),
+];
+
+var root = new Command("btx", "Build corpora, train tokenizers and forests of expert language models, and evaluate them.") { new HelpOption(), new VersionOption() };
+foreach (var verb in verbs) root.Subcommands.Add(verb);
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+    Console.Error.WriteLine($"see: btx {string.Join(' ', args.Take(1).Where(a => verbs.Any(v => v.Name == a)).Append("--help"))}");
+    return 2;
+}
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(1) }).ConfigureAwait(false);
+}
+catch (BtxException e)
+{
+    Console.Error.WriteLine($"error: {e.Message}");
+    return 1;
+}
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("stopped; the same command goes on where this run was");
+    return 130;
+}

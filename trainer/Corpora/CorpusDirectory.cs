@@ -1,0 +1,84 @@
+using System.Security.Cryptography;
+using Btx.Model;
+using Btx.Model.Files;
+
+namespace Btx.Trainer.Corpora;
+
+/// <summary>
+/// Reads a corpus directory: <c>corpus.json</c> and <c>DOMAIN/{train,validation,test}.jsonl</c>, each line
+/// <c>{"id": "…", "text": "…"}</c>. Immutable and safe to use from several threads.
+/// </summary>
+public sealed class CorpusDirectory
+{
+    private CorpusDirectory(string path, CorpusManifest manifest)
+    {
+        DirectoryPath = path;
+        Domains = manifest.Domains;
+    }
+
+    /// <summary>Absolute path of the directory.</summary>
+    public string DirectoryPath { get; }
+
+    /// <summary>Every domain, train and eval-only, in the manifest's order.</summary>
+    public IReadOnlyList<CorpusDomain> Domains { get; }
+
+    /// <summary>Opens a corpus and checks its manifest and that every shard is there with its recorded size (not its hash: see <see cref="Verify"/>).</summary>
+    /// <exception cref="BtxException">No corpus there, a bad manifest, a shard missing or of another size, or no domain at all.</exception>
+    public static CorpusDirectory Open(string directory)
+    {
+        directory = Path.GetFullPath(directory);
+        var corpus = new CorpusDirectory(directory, CorpusManifest.Read(directory));
+        if (corpus.Domains.Count == 0) throw new BtxException($"{directory}: the corpus has no domain; make one with: btx corpus --set demo --out {directory}");
+        foreach (var domain in corpus.Domains)
+        {
+            foreach (var split in Enum.GetValues<CorpusSplit>())
+            {
+                var file = new FileInfo(corpus.ShardPath(domain, split));
+                if (!file.Exists) throw new BtxException($"{file.FullName} is missing though {CorpusManifest.FileName} names it; run the btx corpus command again");
+                if (file.Length != domain[split].FileBytes)
+                    throw new BtxException($"{file.FullName} has {file.Length} bytes, {CorpusManifest.FileName} says {domain[split].FileBytes}; run the btx corpus command again");
+            }
+        }
+
+        return corpus;
+    }
+
+    /// <summary>The domain of that name.</summary>
+    /// <exception cref="BtxException">There is none; the message lists those there are.</exception>
+    public CorpusDomain Domain(string name) =>
+        Domains.FirstOrDefault(d => d.Name == name)
+        ?? throw new BtxException($"the corpus {DirectoryPath} has no domain \"{name}\"; it has {string.Join(", ", Domains.Select(d => d.Name))}");
+
+    /// <summary>The named domains, or with no names every domain of <paramref name="role"/> (null: of both roles).</summary>
+    /// <exception cref="BtxException">A name is not in the corpus, or nothing is left.</exception>
+    public IReadOnlyList<CorpusDomain> Select(IReadOnlyCollection<string>? names, CorpusRole? role = null)
+    {
+        if (names is { Count: > 0 }) return [.. names.Distinct().Select(Domain)];
+        CorpusDomain[] all = [.. Domains.Where(d => role is null || d.Role == role)];
+        return all.Length > 0 ? all : throw new BtxException($"the corpus {DirectoryPath} has no {role?.ToString().ToLowerInvariant()} domain");
+    }
+
+    /// <summary>The documents of one split, read lazily in file order.</summary>
+    /// <exception cref="BtxException">No such domain, or while reading: a line that is not a document (names file and line).</exception>
+    public IEnumerable<CorpusDocument> Read(string domain, CorpusSplit split) => Read(Domain(domain), split);
+
+    /// <inheritdoc cref="Read(string, CorpusSplit)"/>
+    public IEnumerable<CorpusDocument> Read(CorpusDomain domain, CorpusSplit split) => DocumentLines.Read(ShardPath(domain, split), id: null);
+
+    /// <summary>Whether every shard of the domain still hashes to what the manifest records. Reads the files whole.</summary>
+    /// <exception cref="BtxException">One does not; names it.</exception>
+    public void Verify(CorpusDomain domain)
+    {
+        foreach (var split in Enum.GetValues<CorpusSplit>())
+        {
+            var path = ShardPath(domain, split);
+            using var stream = File.OpenRead(path);
+            if (Convert.ToHexStringLower(SHA256.HashData(stream)) != domain[split].Sha256)
+                throw new BtxException($"{path}: its content is not what {CorpusManifest.FileName} records (SHA-256 differs); run the btx corpus command again");
+        }
+    }
+
+    /// <summary>Absolute path of one split's file.</summary>
+    public string ShardPath(CorpusDomain domain, CorpusSplit split) =>
+        ContainedPath.Resolve(DirectoryPath, domain[split].Path, Path.Combine(DirectoryPath, CorpusManifest.FileName));
+}

@@ -1,0 +1,108 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
+using Btx.Model;
+using Btx.Model.Files;
+
+namespace Btx.Trainer.Corpora;
+
+/// <summary><c>corpus.json</c>: which domains a corpus directory holds, where each came from and what its shards hash to.</summary>
+/// <param name="Schema">Version of this file's form; <see cref="CurrentSchema"/>.</param>
+/// <param name="Domains">In the order in which they were asked for.</param>
+public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDomain> Domains)
+{
+    public const int CurrentSchema = 1;
+    public const string FileName = "corpus.json";
+    private const long MaximumBytes = 16 << 20;
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter<CorpusRole>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+    };
+
+    public static CorpusManifest Empty { get; } = new(CurrentSchema, []);
+
+    /// <summary>Reads and validates a manifest: names, paths, counts and hashes; whether the shards are there is checked when a corpus is opened.</summary>
+    /// <exception cref="BtxException">The file is missing, is not JSON of this form, or names a path outside <paramref name="directory"/>.</exception>
+    public static CorpusManifest Read(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        byte[] bytes;
+        try
+        {
+            if (new FileInfo(path) is { Exists: true, Length: > MaximumBytes }) throw new BtxException($"{path}: larger than {MaximumBytes} bytes; not a corpus manifest");
+            bytes = File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new BtxException($"{directory} is not a corpus: it has no {FileName}; make one with: btx corpus --set demo --out {directory}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"cannot read {path}: {e.Message}", e);
+        }
+
+        return Parse(bytes, path, directory);
+    }
+
+    /// <summary>Parses and validates a manifest's bytes; <paramref name="source"/> names it in messages.</summary>
+    /// <exception cref="BtxException">Not JSON of this form, or a value that cannot be.</exception>
+    public static CorpusManifest Parse(ReadOnlySpan<byte> json, string source, string directory)
+    {
+        CorpusManifest? manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize<CorpusManifest>(json, Json);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
+        {
+            throw new BtxException($"{source}: not a corpus manifest: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+
+        if (manifest is null) throw new BtxException($"{source}: not a corpus manifest: it is null");
+        if (manifest.Schema != CurrentSchema)
+            throw new BtxException($"{source}: schema is {manifest.Schema}; this program reads {CurrentSchema}: make the corpus anew with btx corpus");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var domain in manifest.Domains)
+        {
+            if (domain is null) throw new BtxException($"{source}: a domain is null");
+            CheckName(domain.Name, source);
+            if (!names.Add(domain.Name)) throw new BtxException($"{source}: domain {domain.Name} stands twice");
+            foreach (var split in Enum.GetValues<CorpusSplit>()) CheckShard(domain, split, source, directory);
+            if (domain.Sources.Any(s => s is null)) throw new BtxException($"{source}: domain {domain.Name}: a source is null");
+        }
+
+        return manifest;
+    }
+
+    /// <summary>Writes the manifest whole or not at all.</summary>
+    public void Write(string directory) =>
+        AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, Json) + "\n");
+
+    /// <exception cref="BtxException">The name could not serve as a folder name on every system.</exception>
+    public static void CheckName(string name, string source)
+    {
+        if (!NamePattern().IsMatch(name))
+            throw new BtxException($"{source}: domain name \"{name.ReplaceLineEndings(" ")}\" is not one: use 1 to 64 of a-z, 0-9, '-', '_' and '.', a letter or digit first");
+    }
+
+    private static void CheckShard(CorpusDomain domain, CorpusSplit split, string source, string directory)
+    {
+        var shard = domain[split] ?? throw new BtxException($"{source}: domain {domain.Name}: {split} is null");
+        var label = $"{source}: domain {domain.Name}: {split.ToString().ToLowerInvariant()}";
+        ContainedPath.Resolve(directory, shard.Path, source);
+        if (shard.Documents < 0 || shard.Bytes < 0 || shard.FileBytes < 0) throw new BtxException($"{label}: a count is negative");
+        if (!HashPattern().IsMatch(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
+    }
+
+    [GeneratedRegex(@"^[a-z0-9][a-z0-9._-]{0,63}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex NamePattern();
+
+    [GeneratedRegex(@"^[0-9a-f]{64}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex HashPattern();
+}

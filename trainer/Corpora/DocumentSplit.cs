@@ -1,0 +1,74 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Btx.Trainer.Corpora;
+
+/// <summary>
+/// Divides documents among the splits by a hash of their ids: 5 % test, 5 % validation, the rest train. The same id goes to
+/// the same split in every run, whatever other documents there are, so nothing that was trained on turns up in a later test.
+/// </summary>
+public static class DocumentSplit
+{
+    /// <summary>Share of the documents in each of validation and test.</summary>
+    public const double HeldOutShare = 0.05;
+
+    /// <summary>The split that the id's hash alone gives.</summary>
+    public static CorpusSplit Of(string id) => Fraction(id, 0) switch
+    {
+        < HeldOutShare => CorpusSplit.Test,
+        < 2 * HeldOutShare => CorpusSplit.Validation,
+        _ => CorpusSplit.Train,
+    };
+
+    /// <summary>
+    /// The split of every document, in order. Where few documents would leave a split empty, it gets the document whose hash is
+    /// nearest to it, so that a small domain can be evaluated too.
+    /// </summary>
+    /// <exception cref="ArgumentException">Fewer than three documents.</exception>
+    public static CorpusSplit[] Assign(IReadOnlyList<CorpusDocument> documents)
+    {
+        if (documents.Count < 3) throw new ArgumentException($"{documents.Count} documents cannot fill three splits", nameof(documents));
+        CorpusSplit[] splits = [.. documents.Select(d => Of(d.Id))];
+        int[] byHash = [.. Enumerable.Range(0, splits.Length).OrderBy(i => Fraction(documents[i].Id, 0)).ThenBy(i => documents[i].Id, StringComparer.Ordinal)];
+        foreach (var (split, preferred) in new[] { (CorpusSplit.Test, byHash), (CorpusSplit.Validation, byHash), (CorpusSplit.Train, [.. byHash.Reverse()]) })
+        {
+            if (splits.Contains(split)) continue;
+            var donor = preferred.First(i => splits.Count(s => s == splits[i]) > 1);
+            splits[donor] = split;
+        }
+
+        return splits;
+    }
+
+    /// <summary>
+    /// Which documents a cap of <paramref name="limitBytes"/> of UTF-8 text keeps: in each split, up to its share of the cap, a sample
+    /// by a second hash of the id that is independent of the split. So every part of the domain is in it, the held-out splits
+    /// keep their share, and a capped domain's test documents are test documents of the whole domain too.
+    /// </summary>
+    public static bool[] Cap(IReadOnlyList<CorpusDocument> documents, IReadOnlyList<CorpusSplit> splits, long limitBytes)
+    {
+        var kept = new bool[documents.Count];
+        foreach (var split in Enum.GetValues<CorpusSplit>())
+        {
+            var left = limitBytes * (split == CorpusSplit.Train ? 1 - (2 * HeldOutShare) : HeldOutShare);
+            var first = true;
+            foreach (var i in Enumerable.Range(0, documents.Count).Where(i => splits[i] == split).OrderBy(i => Fraction(documents[i].Id, 8)))
+            {
+                var size = Encoding.UTF8.GetByteCount(documents[i].Text);
+                if (size > left && !first) continue;
+                (kept[i], first) = (true, false);
+                left -= size;
+            }
+        }
+
+        return kept;
+    }
+
+    private static double Fraction(string id, int offset)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(id), hash);
+        return BinaryPrimitives.ReadUInt64BigEndian(hash[offset..]) / 18446744073709551616.0;
+    }
+}

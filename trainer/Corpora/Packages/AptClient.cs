@@ -1,0 +1,64 @@
+using Btx.Model;
+
+namespace Btx.Trainer.Corpora.Packages;
+
+/// <summary>
+/// Downloads Debian packages with <c>apt-get download</c>: nothing is installed and no root is needed. Where the machine's package
+/// lists are missing or out of date, a private set is fetched once into the cache.
+/// </summary>
+internal sealed class AptClient(string cache) : IDisposable
+{
+    private static readonly ExternalTool Apt = new("apt-get", "apt");
+    private readonly SemaphoreSlim updating = new(1, 1);
+    private readonly string state = Path.Combine(cache, "apt-state");
+    private bool usePrivateLists;
+
+    /// <summary>Downloads the package's .deb into <paramref name="directory"/> and returns its path.</summary>
+    /// <exception cref="BtxException">apt does not have it or cannot reach its source.</exception>
+    public async Task<string> DownloadAsync(string package, string directory, CancellationToken cancellation)
+    {
+        var withPrivateLists = usePrivateLists;
+        var output = await RunAsync(["download", package], directory, withPrivateLists, cancellation).ConfigureAwait(false);
+        if (Found(output, directory) is { } file) return file;
+        if (!withPrivateLists && await UpdateAsync(cancellation).ConfigureAwait(false))
+        {
+            output = await RunAsync(["download", package], directory, withPrivateLists: true, cancellation).ConfigureAwait(false);
+            if (Found(output, directory) is { } second) return second;
+        }
+
+        throw new BtxException($"apt package {package} cannot be had: {output.Cause}");
+    }
+
+    public void Dispose() => updating.Dispose();
+
+    private static string? Found(ToolOutput output, string directory) =>
+        output.ExitCode == 0 ? Directory.EnumerateFiles(directory, "*.deb").FirstOrDefault() : null;
+
+    /// <summary>Fetches package lists into the cache, once a run. False if that failed too.</summary>
+    private async Task<bool> UpdateAsync(CancellationToken cancellation)
+    {
+        await updating.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            if (usePrivateLists) return true;
+            Directory.CreateDirectory(Path.Combine(state, "lists", "partial"));
+            Directory.CreateDirectory(Path.Combine(state, "cache", "archives", "partial"));
+            var output = await RunAsync(["update"], state, withPrivateLists: true, cancellation).ConfigureAwait(false);
+            usePrivateLists = output.ExitCode == 0;
+            return usePrivateLists;
+        }
+        finally
+        {
+            updating.Release();
+        }
+    }
+
+    private Task<ToolOutput> RunAsync(string[] command, string directory, bool withPrivateLists, CancellationToken cancellation)
+    {
+        List<string> arguments = ["-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=2"];
+        if (withPrivateLists)
+            arguments.AddRange(["-o", $"Dir::State::lists={Path.Combine(state, "lists")}", "-o", $"Dir::Cache={Path.Combine(state, "cache")}"]);
+        arguments.AddRange(command);
+        return Apt.RunAsync(arguments, workingDirectory: directory, cancellation: cancellation);
+    }
+}

@@ -1,0 +1,76 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+using Btx.Model;
+
+namespace Btx.Trainer.Corpora.Packages;
+
+/// <summary>A program of the machine that is run for its output.</summary>
+/// <param name="Command">Name on the PATH, or a path.</param>
+/// <param name="DebianPackage">What to install if it is not there.</param>
+public sealed record ExternalTool(string Command, string DebianPackage)
+{
+    /// <summary>
+    /// Runs the program, feeds it <paramref name="input"/> and collects its output, whatever its exit code. Cancellation kills it
+    /// and its children.
+    /// </summary>
+    /// <exception cref="BtxException">The program is not installed; names the Debian package.</exception>
+    public async Task<ToolOutput> RunAsync(
+        IEnumerable<string> arguments, ReadOnlyMemory<byte> input = default, string? workingDirectory = null, CancellationToken cancellation = default)
+    {
+        var start = new ProcessStartInfo(Command, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            WorkingDirectory = workingDirectory ?? "",
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        start.Environment["LC_ALL"] = "C.UTF-8";
+        using var process = Start(start);
+        await using var kill = cancellation.Register(() => Kill(process));
+        using var output = new MemoryStream();
+        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        var copy = process.StandardOutput.BaseStream.CopyToAsync(output, CancellationToken.None);
+        try
+        {
+            await process.StandardInput.BaseStream.WriteAsync(input, CancellationToken.None).ConfigureAwait(false);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // The program ended without reading all of its input; its exit code and messages tell why.
+        }
+
+        await copy.ConfigureAwait(false);
+        var error = await errors.ConfigureAwait(false);
+        await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        cancellation.ThrowIfCancellationRequested();
+        return new ToolOutput(process.ExitCode, output.ToArray(), error);
+    }
+
+    private Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new BtxException($"cannot run {Command}: {e.Message}; install it: apt-get install {DebianPackage}", e);
+        }
+    }
+
+    private static void Kill(Process process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
+        {
+            // It has ended by itself.
+        }
+    }
+}

@@ -1,0 +1,8 @@
+namespace Btx.Trainer.Corpora.Packages;
+
+/// <summary>The clients through which packages are downloaded.</summary>
+public enum PackageManager
+{
+    Apt,
+    Npm,
+}

@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.Text.Json;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Trainer.Corpora;
+using Btx.Trainer.Corpora.Packages;
+using Btx.Trainer.Corpora.Recipes;
+using Btx.Trainer.Terminal;
+
+namespace Btx.Trainer.Verbs;
+
+/// <summary><c>btx corpus</c>: builds a corpus from packages and from the user's own folders.</summary>
+internal static class CorpusVerb
+{
+    private const string Text =
+        """
+        Download, clean and split text into domains: DIR/corpus.json and DIR/DOMAIN/{train,validation,test}.jsonl.
+        Stopped or failed halfway, the same command goes on where it was.
+
+        Examples:
+          btx corpus --set demo --out corpus                       novels, bible, python, german, 1.5 MB of each
+          btx corpus --set full --out corpus                       8 domains to train on, 8 only to evaluate
+          btx corpus --set full --domains python,golang --out corpus
+          btx corpus --domain law=./law-texts --out corpus         a folder of your own .txt and .jsonl files
+          btx corpus --domain mail=./mail --role eval --out corpus
+        """;
+
+    public static Command Create()
+    {
+        var set = new Option<string?>("--set") { Description = "demo or full", HelpName = "demo|full" };
+        set.AcceptOnlyFromAmong("demo", "full");
+        var domains = new Option<string[]>("--domains") { Description = "only these domains of the set, separated by commas", HelpName = "a,b", DefaultValueFactory = _ => [] };
+        var own = new Option<string[]>("--domain") { Description = "a folder of .txt and .jsonl files as a domain; may be repeated", HelpName = "NAME=FOLDER", DefaultValueFactory = _ => [] };
+        var role = new Option<string>("--role") { Description = "role of the --domain folders", DefaultValueFactory = _ => "train" };
+        role.AcceptOnlyFromAmong("train", "eval");
+        var limit = new Option<double?>("--limit-mb") { Description = "cap on the text of each domain, in MB (demo: 1.5)" };
+        var output = new Option<string>("--out") { Description = "corpus directory; domains already there stay", HelpName = "DIR", Required = true };
+        var json = new Option<string?>("--json") { Description = "write what was built to this file", HelpName = "FILE" };
+        var command = new Command("corpus", Text) { set, domains, own, role, limit, output, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(set) is null && result.GetValue(own) is { Length: 0 }) result.AddError("Say what to build: --set demo, --set full or --domain NAME=FOLDER.");
+            if (result.GetValue(set) is null && result.GetValue(domains) is { Length: > 0 }) result.AddError("--domains chooses among the domains of --set: give --set demo or --set full too.");
+            if (result.GetValue(limit) is { } mb && !(mb is > 0 and < 1e6)) result.AddError("--limit-mb must be above 0.");
+        });
+        command.SetAction((parsed, cancellation) =>
+        {
+            var cap = (long?)(parsed.GetValue(limit) * 1e6);
+            List<DomainRequest> requests = [];
+            if (parsed.GetValue(set) is { } name)
+            {
+                var recipes = RecipeCatalogue.Select(name == "demo" ? RecipeCatalogue.Demo : RecipeCatalogue.Full, Names(parsed.GetValue(domains)!));
+                requests.AddRange(recipes.Select(r => DomainRequest.Of(r, cap ?? (name == "demo" ? RecipeCatalogue.DemoLimitBytes : null))));
+            }
+
+            var ownRole = parsed.GetValue(role) == "eval" ? CorpusRole.Eval : CorpusRole.Train;
+            requests.AddRange(parsed.GetValue(own)!.Select(o => Own(o, ownRole, cap)));
+            var twice = requests.GroupBy(r => r.Name).FirstOrDefault(g => g.Count() > 1);
+            if (twice is not null) throw new BtxException($"domain {twice.Key} is asked for twice; give your folder another name");
+            return RunAsync(parsed.GetValue(output)!, requests, parsed.GetValue(json), cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string directory, List<DomainRequest> requests, string? json, CancellationToken cancellation)
+    {
+        IReadOnlyList<DomainOutcome> outcomes;
+        using (var cache = new PackageCache(PackageCache.DefaultDirectory))
+        using (var display = ProgressDisplay.Create())
+        {
+            outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests, cancellation).ConfigureAwait(false);
+        }
+
+        if (json is not null) AtomicFile.WriteText(json, Report(outcomes));
+        DomainOutcome[] failed = [.. outcomes.Where(o => o.Error is not null)];
+        if (failed.Length > 0)
+            throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: {string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); the rest is in {directory}, the same command tries again");
+        Console.WriteLine($"corpus: {outcomes.Count} domains, {Quantity.WithUnit(outcomes.Sum(o => o.Domain!.Bytes), "bytes")} of text in {directory}");
+        return 0;
+    }
+
+    private static string[] Names(string[] lists) =>
+        [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+
+    private static DomainRequest Own(string text, CorpusRole role, long? limit)
+    {
+        var parts = text.Split('=', 2);
+        if (parts is not [var name, { Length: > 0 } folder]) throw new BtxException($"--domain \"{text}\": expected NAME=FOLDER, such as law=./law-texts");
+        CorpusManifest.CheckName(name, "--domain");
+        return DomainRequest.OwnFolder(name, folder, role, limit);
+    }
+
+    private static string Report(IReadOnlyList<DomainOutcome> outcomes) => JsonSerializer.Serialize(new
+    {
+        domains = outcomes.ToDictionary(o => o.Request.Name, o => new
+        {
+            role = o.Request.Role.ToString().ToLowerInvariant(),
+            reused = o.Reused,
+            documents = o.Domain?.Documents,
+            bytes = o.Domain?.Bytes,
+            source = o.Domain?.Source,
+            error = o.Error,
+        }),
+    }) + "\n";
+}
