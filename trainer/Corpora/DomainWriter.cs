@@ -53,7 +53,7 @@ internal static class DomainWriter
     }
 
     private static CorpusDomain WriteShards(
-        string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, IReadOnlyList<CorpusDocument> documents, CancellationToken cancellation)
+        string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, List<CorpusDocument> documents, CancellationToken cancellation)
     {
         using var directory = new AtomicDirectory(Path.Combine(corpus, request.Name));
         var splits = DocumentSplit.Assign(documents);
