@@ -1,0 +1,7 @@
+namespace Prometheus;
+
+/// <summary>Takes samples.</summary>
+public interface IObserver
+{
+    void Observe(double val);
+}

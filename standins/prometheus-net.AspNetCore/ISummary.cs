@@ -1,0 +1,6 @@
+namespace Prometheus;
+
+/// <summary>Samples summed and counted.</summary>
+public interface ISummary : IObserver
+{
+}
