@@ -1,0 +1,264 @@
+using Btx.Model;
+using Btx.Model.Configuration;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Btx.Trainer.Networks;
+
+/// <summary>
+/// A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits.
+/// Parameter names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size,
+/// H heads and G key/value heads of size D, V vocabulary.
+/// <para>
+/// The constructor leaves the weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them.
+/// Wrap each training step in a <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.
+/// </para>
+/// </summary>
+public sealed class LlamaModel : IDisposable
+{
+    /// <summary>A target with this value counts for nothing in a loss.</summary>
+    public const long IgnoredTarget = -100;
+
+    private readonly Parameter embedding;  // [V, d]
+    private readonly Layer[] layers;
+    private readonly Parameter finalNorm;  // [d]
+    private readonly Parameter? output;    // [V, d]; null when tied to the embedding
+    private (Tensor Cos, Tensor Sin)? rotary;
+
+    /// <param name="config">The architecture.</param>
+    /// <param name="device">Where parameters live and the network computes.</param>
+    /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>.</param>
+    public LlamaModel(LlamaConfig config, Device device, Func<int, IFeedForward>? feedForward = null)
+    {
+        Config = config;
+        Device = device;
+        feedForward ??= _ => new SwiGlu(config, device);
+        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim, kv = (long)config.NumKeyValueHeads * config.HeadDim;
+        embedding = NewParameter(device, config.VocabSize, d);
+        layers = new Layer[config.NumHiddenLayers];
+        for (var l = 0; l < layers.Length; l++)
+        {
+            layers[l] = new Layer(
+                AttentionNorm: NewParameter(device, d),
+                Query: NewParameter(device, q, d),
+                Key: NewParameter(device, kv, d),
+                Value: NewParameter(device, kv, d),
+                Output: NewParameter(device, d, q),
+                FeedForwardNorm: NewParameter(device, d),
+                FeedForward: feedForward(l));
+        }
+
+        finalNorm = NewParameter(device, d);
+        output = config.TieWordEmbeddings ? null : NewParameter(device, config.VocabSize, d);
+        NamedParameters = [.. Enumerate()];
+        Parameters = [.. NamedParameters.Select(p => p.Parameter)];
+    }
+
+    public LlamaConfig Config { get; }
+
+    public Device Device { get; }
+
+    /// <summary>Every parameter once, by its Hugging Face name, in the order of <see cref="LlamaConfig.TensorShapes"/>.</summary>
+    public IReadOnlyList<(string Name, Parameter Parameter)> NamedParameters { get; }
+
+    public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>Logits of every position.</summary>
+    /// <param name="ids">[B, T] int64, values in 0..V-1, T at most max_position_embeddings.</param>
+    /// <returns>[B, T, V].</returns>
+    /// <exception cref="BtxException">The shape or the element type does not fit.</exception>
+    public Tensor Forward(Tensor ids)
+    {
+        var (b, t) = CheckIds(ids);
+        return Logits(Hidden(ids)).view(b, t, Config.VocabSize);
+    }
+
+    /// <summary>Mean cross-entropy in nats over the targets that are not <see cref="IgnoredTarget"/>. A scalar to call backward on.</summary>
+    /// <param name="ids">[B, T] int64.</param>
+    /// <param name="targets">[B, T] int64: targets[b, t] follows ids[b, t].</param>
+    public Tensor Loss(Tensor ids, Tensor targets)
+    {
+        CheckTargets(ids, targets);
+        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget);
+    }
+
+    /// <summary>Cross-entropy in nats of every target, 0 where it is <see cref="IgnoredTarget"/>: [B, T].</summary>
+    public Tensor TokenLosses(Tensor ids, Tensor targets)
+    {
+        CheckTargets(ids, targets);
+        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget, reduction: nn.Reduction.None).view(targets.shape);
+    }
+
+    /// <summary>The last hidden states, normalised: what the output layer reads.</summary>
+    /// <param name="ids">[B, T] int64.</param>
+    /// <returns>[N, d].</returns>
+    public Tensor Hidden(Tensor ids)
+    {
+        var (b, t) = CheckIds(ids);
+        var (cos, sin) = Rotary(t);
+        var x = embedding.index_select(0, ids.flatten());                                        // [N, d]
+        foreach (var layer in layers)
+        {
+            x = x + Attention(layer, RmsNorm(x, layer.AttentionNorm), b, t, cos, sin);           // [N, d]
+            x = x + layer.FeedForward.Forward(RmsNorm(x, layer.FeedForwardNorm));                // [N, d]
+        }
+
+        return RmsNorm(x, finalNorm);                                                            // [N, d]
+    }
+
+    /// <summary>
+    /// Fills the weights: norms 1; matrices normal with deviation 0.02, those that write to the residual stream divided by
+    /// sqrt(2 · layers). The same seed gives the same weights on every device.
+    /// </summary>
+    public LlamaModel Init(long seed)
+    {
+        using var mode = no_grad();
+        using var generator = new Generator((ulong)seed);
+        foreach (var (name, parameter) in NamedParameters)
+        {
+            using var scope = NewDisposeScope();
+            if (parameter.ndim == 1)
+            {
+                parameter.fill_(1.0);
+                continue;
+            }
+
+            var residual = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
+                || name.EndsWith("w2.weight", StringComparison.Ordinal);
+            var deviation = residual ? 0.02 / Math.Sqrt(2.0 * Config.NumHiddenLayers) : 0.02;
+            parameter.copy_(empty(parameter.shape).normal_(0, deviation, generator));
+        }
+
+        return this;
+    }
+
+    public void Dispose()
+    {
+        foreach (var p in Parameters) p.Dispose();
+        foreach (var layer in layers) layer.FeedForward.Dispose();
+        rotary?.Cos.Dispose();
+        rotary?.Sin.Dispose();
+    }
+
+    /// <summary>An uninitialised parameter that belongs to no dispose scope.</summary>
+    internal static Parameter NewParameter(Device device, params long[] shape)
+    {
+        var parameter = new Parameter(empty(shape, float32, device));
+        parameter.DetachFromDisposeScope();
+        return parameter;
+    }
+
+    // h [N, d], normalised → [N, d]
+    private Tensor Attention(Layer layer, Tensor h, long b, long t, Tensor cos, Tensor sin)
+    {
+        long heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
+        var q = Rotate(F.linear(h, layer.Query).view(b, t, heads, size), cos, sin);              // [B, T, H, D]
+        var k = Rotate(F.linear(h, layer.Key).view(b, t, groups, size), cos, sin);               // [B, T, G, D]
+        var v = F.linear(h, layer.Value).view(b, t, groups, size);                               // [B, T, G, D]
+        if (groups != heads)
+        {
+            k = ShareHeads(k, heads / groups);                                                   // [B, T, H, D]
+            v = ShareHeads(v, heads / groups);                                                   // [B, T, H, D]
+        }
+
+        var mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true); // [B, H, T, D]
+        return F.linear(mixed.transpose(1, 2).reshape(b * t, heads * size), layer.Output);       // [N, d]
+    }
+
+    // x [..., d] → x / rms(x) · weight
+    private Tensor RmsNorm(Tensor x, Tensor weight)
+    {
+        var scale = x.pow(2).mean([-1], keepdim: true).add_(Config.RmsNormEps).rsqrt();          // [N, 1]
+        return x * scale * weight;
+    }
+
+    // Rotary position embedding (arXiv 2104.09864) in Hugging Face's layout: element i turns with element i + D/2.
+    // x [B, T, H, D]; cos, sin [T, 1, D], sin negative in its first half.
+    private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) =>
+        (x * cos).addcmul_(x.roll(x.shape[3] / 2, -1), sin, 1);
+
+    // [B, T, G, D] → [B, T, G·n, D]: each key/value head serves n query heads that stand together.
+    private static Tensor ShareHeads(Tensor x, long n)
+    {
+        var s = x.shape;
+        return x.unsqueeze(3).expand(s[0], s[1], s[2], n, s[3]).reshape(s[0], s[1], s[2] * n, s[3]);
+    }
+
+    private Tensor Logits(Tensor hidden) => F.linear(hidden, output ?? embedding);               // [N, V]
+
+    // cos and sin of the first t positions: [T, 1, D] each. The tables grow to the longest sequence seen.
+    private (Tensor Cos, Tensor Sin) Rotary(long t)
+    {
+        if (rotary is null || rotary.Value.Cos.shape[0] < t)
+        {
+            rotary?.Cos.Dispose();
+            rotary?.Sin.Dispose();
+            var frequencies = Config.RotaryInverseFrequencies();
+            int half = frequencies.Length, size = 2 * half;
+            float[] cos = new float[t * size], sin = new float[t * size];
+            for (var p = 0; p < t; p++)
+            {
+                for (var i = 0; i < half; i++)
+                {
+                    var at = (p * size) + i;
+                    cos[at] = cos[at + half] = (float)Math.Cos(p * frequencies[i]);
+                    sin[at + half] = (float)Math.Sin(p * frequencies[i]);
+                    sin[at] = -sin[at + half];
+                }
+            }
+
+            rotary = (Table(cos), Table(sin));
+            Tensor Table(float[] values) => tensor(values, [t, 1, size], float32, Device).DetachFromDisposeScope();
+        }
+
+        return (rotary.Value.Cos.narrow(0, 0, t), rotary.Value.Sin.narrow(0, 0, t));
+    }
+
+    // libtorch ends the process on some shape errors, so shapes are checked before it sees them.
+    private (long B, long T) CheckIds(Tensor ids)
+    {
+        var s = ids.shape;
+        if (s.Length != 2 || s[0] < 1 || s[1] < 1) throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
+        if (ids.dtype != int64) throw new BtxException($"token ids are {ids.dtype}; the network takes Int64");
+        if (s[1] > Config.MaxPositionEmbeddings)
+            throw new BtxException($"a sequence has {s[1]} tokens; the model's max_position_embeddings is {Config.MaxPositionEmbeddings}");
+        return (s[0], s[1]);
+    }
+
+    private void CheckTargets(Tensor ids, Tensor targets)
+    {
+        CheckIds(ids);
+        if (!targets.shape.SequenceEqual(ids.shape) || targets.dtype != int64)
+            throw new BtxException($"targets are {targets.dtype} of shape [{string.Join(", ", targets.shape)}]; expected Int64 of shape [{string.Join(", ", ids.shape)}], as the token ids");
+    }
+
+    private IEnumerable<(string, Parameter)> Enumerate()
+    {
+        yield return ("model.embed_tokens.weight", embedding);
+        for (var l = 0; l < layers.Length; l++)
+        {
+            var prefix = $"model.layers.{l}.";
+            yield return (prefix + "self_attn.q_proj.weight", layers[l].Query);
+            yield return (prefix + "self_attn.k_proj.weight", layers[l].Key);
+            yield return (prefix + "self_attn.v_proj.weight", layers[l].Value);
+            yield return (prefix + "self_attn.o_proj.weight", layers[l].Output);
+            foreach (var (name, parameter) in layers[l].FeedForward.Parameters) yield return (prefix + name, parameter);
+            yield return (prefix + "input_layernorm.weight", layers[l].AttentionNorm);
+            yield return (prefix + "post_attention_layernorm.weight", layers[l].FeedForwardNorm);
+        }
+
+        yield return ("model.norm.weight", finalNorm);
+        if (output is not null) yield return ("lm_head.weight", output);
+    }
+
+    private sealed record Layer(
+        Parameter AttentionNorm,   // [d]
+        Parameter Query,           // [H·D, d]
+        Parameter Key,             // [G·D, d]
+        Parameter Value,           // [G·D, d]
+        Parameter Output,          // [d, H·D]
+        Parameter FeedForwardNorm, // [d]
+        IFeedForward FeedForward);
+}

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Devices;
+using Btx.Trainer.Devices;
+using Btx.Trainer.Networks;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Btx.Trainer.Verbs;
+
+/// <summary>Times training steps on generated token ids; loadtests/pytorch-pair runs the same network in Python beside it.</summary>
+internal static class BenchTrainVerb
+{
+    private const double LearningRate = 1e-3, Beta1 = 0.9, Beta2 = 0.98, WeightDecay = 0.05, MaxNorm = 1.0;
+
+    public static Command Create()
+    {
+        var preset = new Option<string>("--preset") { Description = "demo, d256, tiny, small or base", DefaultValueFactory = _ => "demo" };
+        var steps = new Option<int>("--steps") { Description = "timed steps", DefaultValueFactory = _ => 100 };
+        var warmUp = new Option<int>("--warm-up") { Description = "steps before the clock starts", DefaultValueFactory = _ => 5 };
+        var batch = new Option<int>("--batch") { Description = "sequences a step", DefaultValueFactory = _ => 2 };
+        var context = new Option<int>("--context") { Description = "tokens a sequence", DefaultValueFactory = _ => 128 };
+        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1 };
+        var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu" };
+        var from = new Option<string?>("--from") { Description = "model directory to start from" };
+        var write = new Option<string?>("--write") { Description = "write the initial weights to this directory and stop" };
+        var command = new Command("bench-train", "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads 1")
+        {
+            preset, steps, warmUp, batch, context, threads, device, from, write,
+        };
+        command.Hidden = true;
+        command.SetAction(parse =>
+        {
+            var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));
+            var length = parse.GetRequiredValue(context);
+            using var model = parse.GetValue(from) is { } directory
+                ? LlamaCheckpoint.Load(directory, target)
+                : new LlamaModel(Config(parse.GetRequiredValue(preset), length), target).Init(1);
+            if (parse.GetValue(write) is { } place)
+            {
+                LlamaCheckpoint.Save(model, place);
+                return 0;
+            }
+
+            Console.WriteLine(Run(model, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps), parse.GetRequiredValue(batch), length));
+            return 0;
+        });
+        return command;
+    }
+
+    // d256: the size whose figures the benchmark notes quote, 4.2 M parameters.
+    private static LlamaConfig Config(string preset, int context) => preset == "d256"
+        ? new LlamaConfig { VocabSize = 2048, HiddenSize = 256, IntermediateSize = 688, NumHiddenLayers = 4, NumAttentionHeads = 4, NumKeyValueHeads = 4, MaxPositionEmbeddings = context, TieWordEmbeddings = false }
+        : Presets.Get(preset, 2048, context);
+
+    private static string Run(LlamaModel model, int warmUp, int steps, int batch, int context)
+    {
+        if (steps < 1 || warmUp < 0 || batch < 1 || context < 1) throw new BtxException("bench-train: --steps, --batch and --context must be at least 1, --warm-up at least 0");
+        using var optimizer = optim.AdamW(model.Parameters, LearningRate, Beta1, Beta2, weight_decay: WeightDecay);
+        var losses = new List<double>();
+        var memory = new List<long>();
+        var clock = new Stopwatch();
+        var ids = new long[batch * context];
+        var targets = new long[batch * context];
+        for (var step = 0; step < warmUp + steps; step++)
+        {
+            if (step == warmUp)
+            {
+                Synchronize(model);
+                clock.Start();
+            }
+
+            Batch(step, model.Config.VocabSize, context, ids, targets);
+            using (NewDisposeScope())
+            {
+                var loss = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
+                loss.backward();
+                nn.utils.clip_grad_norm_(model.Parameters, MaxNorm);
+                optimizer.step();
+                optimizer.zero_grad();
+                losses.Add(loss.item<float>());
+            }
+
+            if (step % 100 == 0) memory.Add(Environment.WorkingSet >> 20);
+        }
+
+        Synchronize(model);
+        return JsonSerializer.Serialize(new
+        {
+            tokens_per_second = (double)steps * batch * context / clock.Elapsed.TotalSeconds,
+            parameters = model.Config.ParameterCount,
+            threads = get_num_threads(),
+            live_tensors = Tensor.TotalCount,
+            resident_mib_every_100_steps = memory,
+            losses = losses.Take(50),
+        });
+    }
+
+    // Token i of step s is a fixed function of both, so that Python makes the same batch: a linear congruential sequence.
+    private static void Batch(int step, int vocabulary, int context, long[] ids, long[] targets)
+    {
+        for (var i = 0; i < ids.Length; i++)
+        {
+            ids[i] = Id(step, i / context, i % context, vocabulary);
+            targets[i] = Id(step, i / context, (i % context) + 1, vocabulary);
+        }
+    }
+
+    private static long Id(int step, int row, int position, int vocabulary) =>
+        ((((step * 31L) + row + 1) * 1103515245L) + (position % 16 * 12345L) + (position * (long)row)) % vocabulary;
+
+    private static void Synchronize(LlamaModel model)
+    {
+        if (model.Device.type == DeviceType.CUDA) cuda.synchronize(model.Device);
+    }
+}
