@@ -9,6 +9,7 @@ CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureIn
 Command[] verbs =
 [
     CorpusVerb.Create(),
+    BenchTrainVerb.Create(),
 ];
 
 var root = new Command("btx", "Build corpora, train tokenizers and forests of expert language models, and evaluate them.") { new HelpOption(), new VersionOption() };

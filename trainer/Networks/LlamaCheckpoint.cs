@@ -62,7 +62,7 @@ public static class LlamaCheckpoint
         using var mode = no_grad();
         using var scope = NewDisposeScope();
         var info = checkpoint.Info(name);
-        var stored = empty(info.Shape, info.Dtype switch { TensorDtype.F16 => float16, TensorDtype.BF16 => bfloat16, _ => float32 });
+        var stored = empty([.. info.Shape], info.Dtype switch { TensorDtype.F16 => float16, TensorDtype.BF16 => bfloat16, _ => float32 });
         new ReadOnlySpan<byte>(checkpoint.Pointer(name), stored.bytes.Length).CopyTo(stored.bytes);
         parameter.copy_(stored);
     }
