@@ -1,0 +1,28 @@
+namespace Btx.House.Tests.Architecture;
+
+/// <summary>What must not stand in a tracked file.</summary>
+public sealed class HygieneTests
+{
+    private static readonly string[] Text = [".cs", ".csproj", ".props", ".targets", ".sh", ".md", ".json", ".proto", ".py", ".js", ".mjs", ".html", ".yml"];
+
+    [Fact]
+    public void No_file_names_a_package_registrys_host()
+    {
+        // Put together here so that this file does not name them either.
+        string[] hosts = ["api.nuget." + "org", "registry.npmjs." + "org", "deb.debian." + "org", "pypi." + "org"];
+        string[] faults = [.. Tracked().Where(f => hosts.Any(h => Repository.Read(f).Contains(h, StringComparison.OrdinalIgnoreCase)))];
+        Assert.Empty(faults);
+    }
+
+    [Fact]
+    public void No_file_is_large()
+    {
+        string[] faults = [.. Repository.Files(".", "*").Where(f => IsTracked(f) && new FileInfo(Path.Combine(Repository.Root, f)).Length > 1_000_000)];
+        Assert.Empty(faults);
+    }
+
+    private static IEnumerable<string> Tracked() => Repository.Files(".", "*").Where(f => Text.Contains(Path.GetExtension(f)) && IsTracked(f));
+
+    // The demo and the corpora of a user who works in the tree are not the tree's.
+    private static bool IsTracked(string file) => !file.StartsWith("demo/", StringComparison.Ordinal) && !file.StartsWith("corpora/", StringComparison.Ordinal);
+}
