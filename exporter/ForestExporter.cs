@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Btx.Exporter.Checking;
+using Btx.Exporter.Forests;
+using Btx.Exporter.GenAI;
+using Btx.Exporter.Graphs;
+using Btx.Exporter.Sessions;
+using Btx.Exporter.Weights;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Files;
+using Btx.Model.Serving;
+using Btx.Model.Tensors;
+using Google.Protobuf;
+
+namespace Btx.Exporter;
+
+/// <summary>
+/// Turns a forest into a served forest: graphs for its architecture, weights bound where they are or converted, and
+/// <c>served.json</c>. Each expert's logits are compared with a plain reference first; a mismatch is not published.
+/// </summary>
+public static class ForestExporter
+{
+    private const string GraphFolder = "graphs", WeightFolder = "weights";
+
+    /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
+    public static ExportReport Export(ExportOptions options, IProgress<ExportProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        var clock = Stopwatch.StartNew();
+        var target = Path.GetFullPath(options.Out);
+        CheckTarget(target);
+        DeviceSessions.Options(options.Device, options.Threads).Dispose();
+        using var forest = SourceForest.Open(options.Forest, options.Experts);
+        int done = 0, total = 1 + (3 * forest.Experts.Count);
+        void Doing(string what) => progress?.Report(new ExportProgress(done++, total, what));
+
+        try
+        {
+            using var directory = new AtomicDirectory(target);
+            Doing("writing graphs");
+            var graphs = WriteGraphs(Path.Combine(directory.Building, GraphFolder), forest.Experts[0].Checkpoint.Config, options.Precision);
+            var check = new GraphCheck(Path.Combine(directory.Building, GraphFolder), options.Precision, options.Device, options.Threads);
+            var experts = new List<ServedExpert>();
+            foreach (var expert in forest.Experts)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Doing($"{expert.Entry.Name}: hashing weights");
+                SourceForest.CheckHash(expert);
+                Doing($"{expert.Entry.Name}: weights");
+                var served = Place(expert, directory.Building, options, cancellation);
+                Doing($"{expert.Entry.Name}: checking logits");
+                experts.Add(served with { MaxRelativeDifference = Check(check, expert, served, directory.Building, options, cancellation) });
+            }
+
+            var manifest = new ServedForestManifest
+            {
+                Source = Path.GetRelativePath(target, forest.DirectoryPath),
+                SourceSha256 = forest.Manifest.Hash(),
+                Precision = options.Precision.Name(),
+                Architecture = forest.Manifest.Architecture,
+                Tokenizer = forest.Manifest.Tokenizer,
+                Graphs = graphs,
+                Experts = experts,
+            };
+            manifest.Save(directory.Building);
+            cancellation.ThrowIfCancellationRequested();
+            directory.Commit();
+            progress?.Report(new ExportProgress(total, total, "done"));
+            return new ExportReport(target, manifest, options.Precision.Tolerance(), experts.Max(e => e.MaxRelativeDifference), clock.Elapsed.TotalSeconds);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"--out {options.Out}: cannot be written: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A directory is replaced only if it is a served forest: an export must not delete anything else.</summary>
+    private static void CheckTarget(string target)
+    {
+        if (File.Exists(target)) throw new BtxException($"--out {target}: is a file; name a directory to make");
+        if (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any() && !File.Exists(Path.Combine(target, ServedForestManifest.FileName)))
+            throw new BtxException($"--out {target}: exists and is not a served forest (it has no {ServedForestManifest.FileName}); name another directory");
+    }
+
+    private static List<ServedGraph> WriteGraphs(string directory, LlamaConfig config, GraphPrecision precision)
+    {
+        Directory.CreateDirectory(directory);
+        RotaryTable.Write(Path.Combine(directory, WeightPlacements.RotaryFile), config, precision);
+        File.WriteAllBytes(Path.Combine(directory, WeightPlacements.PlaceholderFile), []);
+        var graphs = new List<ServedGraph>();
+        foreach (var form in GraphForm.Served)
+        {
+            var bytes = LlamaGraph.Build(config, form, precision, WeightPlacements.Placeholder).ToByteArray();
+            AtomicFile.Write(Path.Combine(directory, form.FileName), stream => stream.Write(bytes));
+            graphs.Add(new ServedGraph(form.Name, form.Rows, $"{GraphFolder}/{form.FileName}", Convert.ToHexStringLower(SHA256.HashData(bytes))));
+        }
+
+        return graphs;
+    }
+
+    /// <summary>Binds the weights where they are if their dtype fits and nobody asks for a copy; otherwise writes them anew.</summary>
+    private static ServedExpert Place(SourceExpert expert, string building, ExportOptions options, CancellationToken cancellation)
+    {
+        var served = new ServedExpert { Name = expert.Entry.Name, Domain = expert.Entry.Domain, Path = expert.Entry.Path, Sha256 = expert.Entry.Sha256 };
+        if (!options.CopyWeights && !options.GenAI && WeightDirectory.CanBind(expert.Checkpoint, options.Precision)) return served;
+        var directory = Path.Combine(building, WeightFolder, expert.Entry.Name);
+        WeightDirectory.Write(expert.Checkpoint, options.Precision, directory, cancellation);
+        if (options.GenAI) GenAIModel.Write(directory, options.Precision);
+        return served with { Path = $"{WeightFolder}/{expert.Entry.Name}", InSource = false, Sha256 = CheckpointFiles.Hash(directory) };
+    }
+
+    private static double Check(GraphCheck check, SourceExpert expert, ServedExpert served, string building, ExportOptions options, CancellationToken cancellation)
+    {
+        using var converted = served.InSource ? null : Checkpoint.Open(Path.Combine(building, served.Path));
+        var difference = check.LargestDifference(expert.Checkpoint, converted ?? expert.Checkpoint, cancellation);
+        var tolerance = options.Precision.Tolerance();
+        if (!(difference <= tolerance))
+            throw new BtxException($"expert \"{served.Name}\": logits of the {options.Precision.Name()} graph differ from the reference by {difference:E2} of the largest logit, more than {tolerance:E0}; not published");
+        return difference;
+    }
+}

@@ -1,0 +1,191 @@
+using Btx.Model;
+using Btx.Model.Configuration;
+using Onnx;
+using static Btx.Exporter.Graphs.GraphBuilder;
+
+namespace Btx.Exporter.Graphs;
+
+/// <summary>
+/// The Llama decoder as an ONNX graph with a KV cache (RMSNorm, rotary embedding, grouped-query attention, a feed-forward).
+/// Weights keep their Hugging Face names and layout, so the memory of a safetensors file can be bound as it is.
+/// Attention is <c>com.microsoft.GroupQueryAttention</c>; past and present of a layer may be one buffer, updated in place.
+/// <code>
+/// decode     input_ids int64[B,1], seqlens_k int32[B] (= past), total_sequence_length int32[] (max over rows of past + 1),
+///            past_key_values.L.key|value [B, kv_heads, P, head_dim]
+///         →  logits fp32[B,V], present.L.key|value
+/// ragged R   input_ids int64[1,T], lens int64[R] (sum T, each ≥ 1), logits_index int64[N] (positions whose logits are wanted),
+///            per row r: seqlens_k.r int32[1] (= past + len - 1), total_sequence_length.r int32[] (= past + len),
+///            past_key_values.L.key.r|value.r [1, kv_heads, P, head_dim]
+///         →  logits fp32[N,V], present.L.key.r|value.r
+/// genai      input_ids int64[B,S], attention_mask int64[B,past+S], past_key_values.L.key|value
+///         →  logits fp32[B,S,V], present.L.key|value
+/// </code>
+/// </summary>
+internal sealed class LlamaGraph
+{
+    private readonly LlamaConfig config;
+    private readonly GraphForm form;
+    private readonly GraphBuilder graph;
+    private readonly FeedForward feedForward;
+    private (string Cos, string Sin) rotary;
+    private (string SeqLens, string Total)[] rows = [];
+
+    private LlamaGraph(LlamaConfig config, GraphForm form, GraphBuilder graph, FeedForward feedForward)
+    {
+        (this.config, this.form, this.graph, this.feedForward) = (config, form, graph, feedForward);
+    }
+
+    /// <param name="weights">Where the weights' data lies.</param>
+    /// <param name="feedForward">The block after attention; a dense SwiGLU if null.</param>
+    /// <exception cref="BtxException">The attention operator cannot take this architecture.</exception>
+    public static ModelProto Build(LlamaConfig config, GraphForm form, GraphPrecision precision, WeightPlacement weights, FeedForward? feedForward = null)
+    {
+        CheckHeadDim(config);
+        var graph = new GraphBuilder($"llama {form.Name}", precision, weights);
+        new LlamaGraph(config, form, graph, feedForward ?? SwiGlu.Of(config)).AddNetwork();
+        return graph.Build();
+    }
+
+    /// <exception cref="BtxException">head_dim is not a multiple of 16.</exception>
+    public static void CheckHeadDim(LlamaConfig config)
+    {
+        if (config.HeadDim % 16 != 0)
+            throw new BtxException($"{LlamaConfig.FileName}: head_dim is {config.HeadDim}; the attention operator needs a multiple of 16, train with such a head_dim");
+    }
+
+    private void AddNetwork()
+    {
+        var tokens = AddTokenInputs();
+        var context = config.MaxPositionEmbeddings;
+        long half = config.HeadDim / 2, tableBytes = RotaryTable.Bytes(config, graph.ElementType == ElementTypes.Float16);
+        rotary = (graph.Table(RotaryTable.Cosine, WeightPlacements.RotaryFile, 0, context, half),
+                  graph.Table(RotaryTable.Sine, WeightPlacements.RotaryFile, tableBytes, context, half));
+
+        var embedding = graph.Weight("model.embed_tokens.weight", config.VocabSize, config.HiddenSize);
+        var residual = graph.Node("Gather", "/model/embed_tokens/Gather", [embedding, tokens]);         // [B,S,d]
+        var normed = FirstNorm("/model/layers.0/input_layernorm", residual, "model.layers.0.input_layernorm.weight");
+        for (var l = 0; l < config.NumHiddenLayers; l++)
+        {
+            string scope = $"/model/layers.{l}", weights = $"model.layers.{l}";
+            var attended = AddAttention(l, scope, weights, normed);                                     // [B,S,d]
+            (normed, residual) = SkipNorm($"{scope}/post_attention_layernorm", residual, attended, $"{weights}.post_attention_layernorm.weight");
+            var fed = feedForward(graph, l, normed);                                                    // [B,S,d]
+            var last = l + 1 == config.NumHiddenLayers;
+            var (next, weight) = last ? ("/model/norm", "model.norm.weight") : ($"/model/layers.{l + 1}/input_layernorm", $"model.layers.{l + 1}.input_layernorm.weight");
+            (normed, residual) = SkipNorm(next, residual, fed, weight);
+        }
+
+        AddHead(normed, embedding);
+    }
+
+    /// <summary>Declares the inputs of the form, in a fixed order, and says which lengths each attention node reads.</summary>
+    private string AddTokenInputs()
+    {
+        string tokens;
+        switch (form.Name)
+        {
+            case GraphForm.GenAIName:
+                tokens = graph.Input("input_ids", ElementTypes.Int64, "batch", "sequence");
+                var mask = graph.Input("attention_mask", ElementTypes.Int64, "batch", "total_sequence");
+                var sum = graph.Node("ReduceSum", "/model/attention_mask/ReduceSum", [mask, graph.Constant("axis_1", 1)], Int("keepdims", 0));
+                var less = graph.Node("Sub", "/model/attention_mask/Sub", [sum, graph.Constant("one", 1)]);
+                var lengths = graph.Node("Cast", "/model/attention_mask/seqlens_k/Cast", [less], Int("to", ElementTypes.Int32));
+                var shape = graph.Node("Shape", "/model/attention_mask/Shape", [mask], Int("start", 1), Int("end", 2));
+                var scalar = graph.Node("Squeeze", "/model/attention_mask/Squeeze", [shape]);
+                rows = [(lengths, graph.Node("Cast", "/model/attention_mask/total/Cast", [scalar], Int("to", ElementTypes.Int32)))];
+                break;
+            case Model.Serving.ServedGraph.Decode:
+                tokens = graph.Input("input_ids", ElementTypes.Int64, "batch", 1);
+                rows = [(graph.Input("seqlens_k", ElementTypes.Int32, "batch"), graph.Input("total_sequence_length", ElementTypes.Int32))];
+                break;
+            default:
+                tokens = graph.Input("input_ids", ElementTypes.Int64, 1, "tokens");
+                graph.Input("lens", ElementTypes.Int64, form.Rows);
+                graph.Input("logits_index", ElementTypes.Int64, "wanted");
+                rows = [.. Enumerable.Range(0, form.Rows).Select(r => (graph.Input($"seqlens_k.{r}", ElementTypes.Int32, 1), graph.Input($"total_sequence_length.{r}", ElementTypes.Int32)))];
+                break;
+        }
+
+        return tokens;
+    }
+
+    /// <summary>Self-attention with its four projections; one attention node per ragged row, each on its own slot.</summary>
+    private string AddAttention(int layer, string scope, string weights, string normed)
+    {
+        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim, kv = (long)config.NumKeyValueHeads * config.HeadDim;
+        var query = graph.Linear($"{scope}/attn/q_proj", normed, $"{weights}.self_attn.q_proj.weight", q, d);
+        var key = graph.Linear($"{scope}/attn/k_proj", normed, $"{weights}.self_attn.k_proj.weight", kv, d);
+        var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d);
+        string attended;
+        if (form.Rows <= 1)
+        {
+            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value, rows[0]);
+        }
+        else
+        {
+            var queries = SplitRows($"{scope}/attn/q/Split", query);
+            var keys = SplitRows($"{scope}/attn/k/Split", key);
+            var values = SplitRows($"{scope}/attn/v/Split", value);
+            var parts = rows.Select((lengths, r) =>
+                GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention.{r}", $".{r}", queries[r], keys[r], values[r], lengths)).ToArray();
+            attended = graph.Node("Concat", $"{scope}/attn/Concat", parts, Int("axis", 1));
+        }
+
+        return graph.Linear($"{scope}/attn/o_proj", attended, $"{weights}.self_attn.o_proj.weight", d, q);
+    }
+
+    private string GroupQueryAttention(int layer, string name, string suffix, string query, string key, string value, (string SeqLens, string Total) lengths)
+    {
+        object batch = suffix.Length > 0 ? 1 : "batch";
+        string pastKey = $"past_key_values.{layer}.key{suffix}", pastValue = $"past_key_values.{layer}.value{suffix}";
+        string presentKey = $"present.{layer}.key{suffix}", presentValue = $"present.{layer}.value{suffix}";
+        foreach (var past in new[] { pastKey, pastValue })
+            graph.Input(past, graph.ElementType, batch, config.NumKeyValueHeads, "past_sequence", config.HeadDim);
+        var outputs = graph.Node(
+            "GroupQueryAttention", MicrosoftDomain, name,
+            [query, key, value, pastKey, pastValue, lengths.SeqLens, lengths.Total, rotary.Cos, rotary.Sin],
+            [$"{name}/output_0", presentKey, presentValue],
+            Int("num_heads", config.NumAttentionHeads), Int("kv_num_heads", config.NumKeyValueHeads), Int("do_rotary", 1), Int("rotary_interleaved", 0));
+        foreach (var present in new[] { presentKey, presentValue })
+            graph.Output(present, graph.ElementType, batch, config.NumKeyValueHeads, "present_sequence", config.HeadDim);
+        return outputs[0];
+    }
+
+    private string[] SplitRows(string name, string packed) =>
+        graph.Node("Split", "", name, [packed, "lens"], [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")], Int("axis", 1));
+
+    private string FirstNorm(string scope, string input, string weight) =>
+        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization", [input, graph.Weight(weight, config.HiddenSize)],
+            Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
+
+    /// <summary>residual ← residual + x; returns RMSNorm(residual) and the residual.</summary>
+    private (string Normed, string Residual) SkipNorm(string scope, string residual, string x, string weight)
+    {
+        var name = $"{scope}/SkipSimplifiedLayerNormalization";
+        var outputs = graph.Node("SkipSimplifiedLayerNormalization", MicrosoftDomain, name, [residual, x, graph.Weight(weight, config.HiddenSize)],
+            [$"{name}/output_0", "", "", $"{name}/output_3"], Real("epsilon", (float)config.RmsNormEps));
+        return (outputs[0], outputs[3]);
+    }
+
+    /// <summary>Takes the wanted positions, then the output layer; a tied one is the embedding itself.</summary>
+    private void AddHead(string normed, string embedding)
+    {
+        const string scope = "/lm_head";
+        var hidden = form.Name switch
+        {
+            GraphForm.GenAIName => normed,                                                                                       // [B,S,d]
+            Model.Serving.ServedGraph.Decode => graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_1", 1)]), // [B,d]
+            _ => graph.Node("Gather", $"{scope}/Gather", [graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_0", 0)]), "logits_index"], Int("axis", 0)), // [N,d]
+        };
+        var weight = config.TieWordEmbeddings ? embedding : "lm_head.weight";
+        var logits = graph.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize);
+        graph.Node("Cast", "", $"{scope}/Cast", [logits], ["logits"], Int("to", ElementTypes.Float));
+        object[] shape = form.Name switch
+        {
+            GraphForm.GenAIName => ["batch", "sequence", config.VocabSize],
+            Model.Serving.ServedGraph.Decode => ["batch", config.VocabSize],
+            _ => ["wanted", config.VocabSize],
+        };
+        graph.Output("logits", ElementTypes.Float, shape);
+    }
+}

@@ -1,0 +1,81 @@
+using Btx.Model.Configuration;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Btx.Exporter.Sessions;
+
+/// <summary>Runs the decode and ragged forms on KV slots, past and present in one buffer. For checks: it binds anew at every run.</summary>
+internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, KvSlots slots)
+{
+    /// <summary>Runs one step of the ragged form with exactly as many rows as the graph has.</summary>
+    /// <param name="wanted">Positions in the flattened tokens whose logits are returned.</param>
+    /// <returns>Logits [wanted, V], row after row.</returns>
+    public float[] Ragged(IReadOnlyList<RaggedRow> rows, long[] wanted)
+    {
+        using var values = new DisposableList();
+        using var io = session.CreateIoBinding();
+        var tokens = rows.SelectMany(r => r.Tokens).Select(t => (long)t).ToArray();
+        io.BindInput("input_ids", values.Add(OrtValue.CreateTensorValueFromMemory(tokens, [1, tokens.Length])));
+        io.BindInput("lens", values.Add(OrtValue.CreateTensorValueFromMemory(rows.Select(r => (long)r.Tokens.Length).ToArray(), [rows.Count])));
+        io.BindInput("logits_index", values.Add(OrtValue.CreateTensorValueFromMemory(wanted, [wanted.Length])));
+        for (var r = 0; r < rows.Count; r++)
+        {
+            var total = rows[r].Past + rows[r].Tokens.Length;
+            io.BindInput($"seqlens_k.{r}", values.Add(OrtValue.CreateTensorValueFromMemory(new[] { total - 1 }, [1])));
+            io.BindInput($"total_sequence_length.{r}", values.Add(OrtValue.CreateTensorValueFromMemory(new[] { total }, [])));
+            BindCache(io, values, rows[r].Slot, 1, $".{r}");
+        }
+
+        return Run(io, values, wanted.Length);
+    }
+
+    /// <summary>Runs one step of the decode form: one token on each of the slots from <paramref name="firstSlot"/>.</summary>
+    /// <returns>Logits [B, V], row after row.</returns>
+    public float[] Decode(int firstSlot, int[] tokens, int[] past)
+    {
+        using var values = new DisposableList();
+        using var io = session.CreateIoBinding();
+        io.BindInput("input_ids", values.Add(OrtValue.CreateTensorValueFromMemory(tokens.Select(t => (long)t).ToArray(), [tokens.Length, 1])));
+        io.BindInput("seqlens_k", values.Add(OrtValue.CreateTensorValueFromMemory((int[])past.Clone(), [past.Length])));
+        io.BindInput("total_sequence_length", values.Add(OrtValue.CreateTensorValueFromMemory(new[] { past.Max() + 1 }, [])));
+        BindCache(io, values, firstSlot, tokens.Length, "");
+        return Run(io, values, tokens.Length);
+    }
+
+    private void BindCache(OrtIoBinding io, DisposableList values, int firstSlot, int count, string suffix)
+    {
+        for (var l = 0; l < config.NumHiddenLayers; l++)
+        {
+            var key = values.Add(slots.View(l, key: true, firstSlot, count));
+            var value = values.Add(slots.View(l, key: false, firstSlot, count));
+            io.BindInput($"past_key_values.{l}.key{suffix}", key);
+            io.BindInput($"past_key_values.{l}.value{suffix}", value);
+            io.BindOutput($"present.{l}.key{suffix}", key);
+            io.BindOutput($"present.{l}.value{suffix}", value);
+        }
+    }
+
+    private float[] Run(OrtIoBinding io, DisposableList values, int rows)
+    {
+        var logits = new float[rows * config.VocabSize];
+        io.BindOutput("logits", values.Add(OrtValue.CreateTensorValueFromMemory(logits, [rows, config.VocabSize])));
+        using var options = new RunOptions();
+        session.RunWithBinding(options, io);
+        return logits;
+    }
+
+    private sealed class DisposableList : IDisposable
+    {
+        private readonly List<OrtValue> values = [];
+
+        public OrtValue Add(OrtValue value)
+        {
+            values.Add(value);
+            return value;
+        }
+
+        public void Dispose()
+        {
+            foreach (var value in values) value.Dispose();
+        }
+    }
+}

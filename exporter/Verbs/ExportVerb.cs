@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Text.Json;
+using Btx.Exporter.Graphs;
+using Btx.Model.Devices;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+using Spectre.Console;
+
+namespace Btx.Exporter.Verbs;
+
+/// <summary><c>btx export</c>: makes a served forest out of a forest.</summary>
+internal static class ExportVerb
+{
+    public static Command Create()
+    {
+        var forest = new Option<string>("--forest") { Description = "directory with forest.json", Required = true };
+        var target = new Option<string>("--out") { Description = "directory to make; a served forest there is replaced whole", Required = true };
+        var precision = new Option<string>("--precision") { Description = "fp32 or fp16: weights and KV cache", DefaultValueFactory = _ => "fp32" };
+        var device = new Option<string>("--device") { Description = "cpu or cuda[:n]: where the self-check runs", DefaultValueFactory = _ => "cpu" };
+        var threads = new Option<int>("--threads") { Description = "threads of the self-check; 0 = all cores", DefaultValueFactory = _ => 0 };
+        var experts = new Option<string?>("--experts") { Description = "names, comma-separated; all that are not quarantined if left out" };
+        var genai = new Option<bool>("--genai") { Description = "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)" };
+        var copy = new Option<bool>("--copy-weights") { Description = "copy weights instead of binding the forest's own files" };
+        var json = new Option<string?>("--json") { Description = "write the report to this file" };
+        var command = new Command("export", Text) { forest, target, precision, device, threads, experts, genai, copy, json };
+        threads.Validators.Add(r =>
+        {
+            if (r.GetValueOrDefault<int>() is < 0 or > 1024) r.AddError("--threads must be 0..1024");
+        });
+        command.SetAction((parse, cancellation) => Task.Run(
+            () => Run(
+                new ExportOptions
+                {
+                    Forest = parse.GetValue(forest)!,
+                    Out = parse.GetValue(target)!,
+                    Precision = GraphPrecisions.Parse(parse.GetValue(precision)!),
+                    Device = DeviceSpec.Parse(parse.GetValue(device)!),
+                    Threads = parse.GetValue(threads),
+                    Experts = parse.GetValue(experts)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+                    GenAI = parse.GetValue(genai),
+                    CopyWeights = parse.GetValue(copy),
+                },
+                parse.GetValue(json), cancellation),
+            CancellationToken.None));
+        return command;
+    }
+
+    private const string Text = """
+        Writes ONNX graphs for a forest's experts, checks their logits against a plain reference, and publishes the served forest only if they agree.
+
+        Examples:
+          btx export --forest demo/forest --out demo/served
+          btx export --forest demo/forest --out demo/served16 --precision fp16
+          btx export --forest demo/forest --out /tmp/two --experts medicine,code --genai --json report.json
+        """;
+
+    private static int Run(ExportOptions options, string? json, CancellationToken cancellation)
+    {
+        var report = ExportDisplay.Watch(progress => ForestExporter.Export(options, progress, cancellation));
+        var table = new Table().AddColumn("expert").AddColumn("domain").AddColumn("weights").AddColumn(new TableColumn("largest relative difference").RightAligned());
+        foreach (var e in report.Manifest.Experts) table.AddRow(e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, e.MaxRelativeDifference.ToString("E2"));
+        AnsiConsole.Write(table);
+        Console.WriteLine($"largest difference {report.MaxRelativeDifference:E2} (at most {report.Tolerance:E0} allowed); {report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s");
+        Console.WriteLine($"served forest: {report.Directory}");
+        if (json is not null) AtomicFile.Write(json, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
+        return 0;
+    }
+}

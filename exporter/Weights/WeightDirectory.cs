@@ -1,0 +1,53 @@
+using Btx.Exporter.Graphs;
+using Btx.Model;
+using Btx.Model.Tensors;
+
+namespace Btx.Exporter.Weights;
+
+/// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its own, in the precision that is served.</summary>
+internal static class WeightDirectory
+{
+    private static readonly string[] TokenizerFiles = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
+
+    /// <summary>True if every tensor is stored in the served precision, so that the source's own memory can be bound.</summary>
+    public static bool CanBind(Checkpoint checkpoint, GraphPrecision precision) =>
+        checkpoint.Config.TensorShapes().All(t => checkpoint.Info(t.Name).Dtype == precision.Dtype());
+
+    /// <summary>Writes <c>model.safetensors</c>, <c>config.json</c> and the tokenizer's files.</summary>
+    /// <exception cref="BtxException">A weight does not fit into fp16, or the disk is full.</exception>
+    public static void Write(Checkpoint checkpoint, GraphPrecision precision, string directory, CancellationToken cancellation)
+    {
+        var dtype = precision.Dtype();
+        Directory.CreateDirectory(directory);
+        SafetensorsWriter.Write(
+            Path.Combine(directory, CheckpointFiles.SingleFile),
+            [.. checkpoint.Config.TensorShapes().Select(t => (t.Name, dtype, t.Shape))],
+            (name, destination) =>
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Fill(checkpoint, name, dtype, destination);
+            });
+        (checkpoint.Config with { TorchDtype = dtype == TensorDtype.F16 ? "float16" : "float32" }).Save(directory);
+        foreach (var file in TokenizerFiles)
+        {
+            var source = Path.Combine(checkpoint.DirectoryPath, file);
+            if (File.Exists(source)) File.Copy(source, Path.Combine(directory, file));
+        }
+    }
+
+    private static unsafe void Fill(Checkpoint checkpoint, string name, TensorDtype dtype, Span<byte> destination)
+    {
+        var info = checkpoint.Info(name);
+        if (info.Dtype == dtype)
+        {
+            new ReadOnlySpan<byte>(checkpoint.Pointer(name), destination.Length).CopyTo(destination);
+            return;
+        }
+
+        var values = new float[info.ElementCount];
+        checkpoint.CopyTo(name, values);
+        if (dtype == TensorDtype.F16 && values.Any(v => Math.Abs(v) > (float)Half.MaxValue))
+            throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" holds {values.Max(Math.Abs)}, more than fp16 can ({Half.MaxValue}); use --precision fp32");
+        fixed (byte* start = destination) TensorDtypes.FromSingle(values, dtype, start);
+    }
+}
