@@ -6,8 +6,8 @@ namespace Btx.Model.Averaging;
 public static class ParameterAverage
 {
     /// <summary>
-    /// Adds w·θ to <paramref name="sum"/> in fp64 and in the callers' order; <see cref="Round"/> narrows once at the end. With a
-    /// one-hot weight vector the result equals that model exactly.
+    /// Adds w·θ to <paramref name="sum"/> in fp64 and in the callers' order; <see cref="Round"/> narrows once at the end. A sum of 0 is
+    /// replaced rather than added to, so with a one-hot weight vector the result has that model's bits, the sign of −0 included.
     /// </summary>
     public static void Accumulate(ReadOnlySpan<float> parameters, double weight, Span<double> sum)
     {
@@ -18,12 +18,17 @@ public static class ParameterAverage
         for (; i <= parameters.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
             Vector.Widen(new Vector<float>(parameters[i..]), out var low, out var high);
-            (new Vector<double>(sum[i..]) + (low * w)).CopyTo(sum[i..]);
-            var upper = sum[(i + Vector<double>.Count)..];
-            (new Vector<double>(upper) + (high * w)).CopyTo(upper);
+            Add(low * w, sum[i..]);
+            Add(high * w, sum[(i + Vector<double>.Count)..]);
         }
 
-        for (; i < parameters.Length; i++) sum[i] += parameters[i] * weight;
+        for (; i < parameters.Length; i++) sum[i] = sum[i] == 0 ? parameters[i] * weight : sum[i] + (parameters[i] * weight);
+    }
+
+    private static void Add(Vector<double> product, Span<double> sum)
+    {
+        var before = new Vector<double>(sum);
+        Vector.ConditionalSelect(Vector.Equals(before, Vector<double>.Zero), product, before + product).CopyTo(sum);
     }
 
     /// <summary>Narrows the sum to fp32.</summary>

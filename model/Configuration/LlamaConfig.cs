@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Btx.Model.Files;
+using Btx.Model.Forests;
 
 namespace Btx.Model.Configuration;
 
@@ -52,9 +53,18 @@ public sealed record LlamaConfig
         var text = string.Create(System.Globalization.CultureInfo.InvariantCulture,
             $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
             + string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={RopeScaling};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}");
+            $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
+
+    // Only the fields that the type reads, written the same in every culture.
+    private string ScalingText() => RopeScaling switch
+    {
+        null => "none",
+        { Type: "llama3" } s => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"llama3,{s.Factor:R},{s.LowFreqFactor:R},{s.HighFreqFactor:R},{s.OriginalMaxPositionEmbeddings}"),
+        var s => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{s.Type},{s.Factor:R}"),
+    };
 
     /// <exception cref="BtxException">A field is out of range; names the file, the field and the value.</exception>
     public LlamaConfig Validate(string source)
@@ -71,6 +81,8 @@ public sealed record LlamaConfig
         Positive("num_attention_heads", NumAttentionHeads, 4096);
         Positive("num_key_value_heads", NumKeyValueHeads, 4096);
         Positive("max_position_embeddings", MaxPositionEmbeddings, 1 << 26);
+        if (BosTokenId is < 0 || BosTokenId >= VocabSize) throw new BtxException($"{source}: bos_token_id is {BosTokenId}; expected 0..{VocabSize - 1}");
+        if (EosTokenId is < 0 || EosTokenId >= VocabSize) throw new BtxException($"{source}: eos_token_id is {EosTokenId}; expected 0..{VocabSize - 1}");
         if (NumAttentionHeads % NumKeyValueHeads != 0)
             throw new BtxException($"{source}: num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}");
         if (HeadDimOverride is null && HiddenSize % NumAttentionHeads != 0)
@@ -80,12 +92,13 @@ public sealed record LlamaConfig
         if (!(RmsNormEps > 0 && RmsNormEps < 1)) throw new BtxException($"{source}: rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
         if (!(RopeTheta > 0) || double.IsInfinity(RopeTheta)) throw new BtxException($"{source}: rope_theta is {RopeTheta}; expected a positive number");
         if (RopeScaling is { Type: not ("linear" or "llama3") })
-            throw new BtxException($"{source}: rope_scaling type \"{RopeScaling.Type}\" is not supported; use linear or llama3");
-        if (RopeScaling is not null && !(RopeScaling.Factor > 0)) throw new BtxException($"{source}: rope_scaling factor is {RopeScaling.Factor}; expected a positive number");
-        if (RopeScaling is { Type: "llama3" } && !(RopeScaling.HighFreqFactor > RopeScaling.LowFreqFactor && RopeScaling.OriginalMaxPositionEmbeddings > 0))
-            throw new BtxException($"{source}: rope_scaling of type llama3 needs high_freq_factor > low_freq_factor and original_max_position_embeddings > 0");
+            throw new BtxException($"{source}: rope_scaling type \"{ManifestJson.OneLine(RopeScaling.Type)}\" is not supported; use linear or llama3");
+        if (RopeScaling is not null && !(RopeScaling.Factor > 0 && double.IsFinite(RopeScaling.Factor))) throw new BtxException($"{source}: rope_scaling factor is {RopeScaling.Factor}; expected a positive number");
+        if (RopeScaling is { Type: "llama3" } && !(RopeScaling.LowFreqFactor > 0 && RopeScaling.HighFreqFactor > RopeScaling.LowFreqFactor
+            && double.IsFinite(RopeScaling.HighFreqFactor) && RopeScaling.OriginalMaxPositionEmbeddings > 0))
+            throw new BtxException($"{source}: rope_scaling of type llama3 needs high_freq_factor > low_freq_factor > 0 and original_max_position_embeddings > 0");
         if (TorchDtype is not ("float32" or "float16" or "bfloat16"))
-            throw new BtxException($"{source}: torch_dtype \"{TorchDtype}\" is not supported; use float32, float16 or bfloat16");
+            throw new BtxException($"{source}: torch_dtype \"{ManifestJson.OneLine(TorchDtype)}\" is not supported; use float32, float16 or bfloat16");
         return this;
     }
 
@@ -95,7 +108,7 @@ public sealed record LlamaConfig
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
-        return Parse(File.ReadAllBytes(path), path);
+        return Parse(BoundedFile.Read(path), path);
     }
 
     /// <param name="json">UTF-8 JSON.</param>

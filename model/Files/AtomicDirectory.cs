@@ -1,17 +1,22 @@
+using System.Runtime.InteropServices;
+
 namespace Btx.Model.Files;
 
 /// <summary>
-/// Builds a directory beside its final place and moves it there whole. A directory that exists is replaced only after the new
-/// one is complete, so a reader sees the old one or the new one.
+/// Builds a directory beside its final place and puts it there whole. A directory that exists is exchanged for the new one in one
+/// step after the new one is complete and on disk, so a reader sees the old one or the new one, whenever the process dies.
 /// </summary>
-public sealed class AtomicDirectory : IDisposable
+public sealed partial class AtomicDirectory : IDisposable
 {
+    private const int CurrentDirectory = -100; // AT_FDCWD
+    private const uint Exchange = 2; // RENAME_EXCHANGE
+
     private readonly string final;
 
     public AtomicDirectory(string path)
     {
         final = Path.GetFullPath(path).TrimEnd(Path.DirectorySeparatorChar);
-        var parent = Path.GetDirectoryName(final)!;
+        var parent = Path.GetDirectoryName(final) ?? throw new BtxException($"cannot create {path}: it is the root directory");
         try
         {
             Directory.CreateDirectory(parent);
@@ -27,19 +32,22 @@ public sealed class AtomicDirectory : IDisposable
     /// <summary>Absolute path of the directory under construction: write into it.</summary>
     public string Building { get; }
 
-    /// <summary>Moves the finished directory to its place.</summary>
+    /// <summary>Puts the finished directory in its place.</summary>
+    /// <exception cref="BtxException">It could not be moved; the directory there before, if any, is unchanged.</exception>
     public void Commit()
     {
-        string? old = null;
-        if (Directory.Exists(final))
+        try
         {
-            old = $"{Building}.old";
-            Directory.Move(final, old);
+            Sync(Building);
+            if (!Directory.Exists(final)) Directory.Move(Building, final);
+            else if (!TryExchange(Building, final)) Replace();
+            AtomicFile.SyncDirectory(Path.GetDirectoryName(final)!);
+            Dispose(); // after an exchange, Building holds the old directory
         }
-
-        Directory.Move(Building, final);
-        AtomicFile.SyncDirectory(Path.GetDirectoryName(final)!);
-        if (old is not null) Directory.Delete(old, recursive: true);
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"cannot write {final}: {e.Message}", e);
+        }
     }
 
     /// <summary>Removes what was built if <see cref="Commit"/> was not reached.</summary>
@@ -47,4 +55,44 @@ public sealed class AtomicDirectory : IDisposable
     {
         if (Directory.Exists(Building)) Directory.Delete(Building, recursive: true);
     }
+
+    // For file systems that cannot exchange: two renames, the second undone if it fails.
+    private void Replace()
+    {
+        var old = $"{Building}.old";
+        Directory.Move(final, old);
+        try
+        {
+            Directory.Move(Building, final);
+        }
+        catch
+        {
+            Directory.Move(old, final);
+            throw;
+        }
+
+        Directory.Delete(old, recursive: true);
+    }
+
+    private static void Sync(string directory)
+    {
+        foreach (var entry in Directory.EnumerateFileSystemEntries(directory, "*", SearchOption.AllDirectories)) AtomicFile.SyncDirectory(entry);
+        AtomicFile.SyncDirectory(directory);
+    }
+
+    private static bool TryExchange(string a, string b)
+    {
+        if (!OperatingSystem.IsLinux()) return false;
+        try
+        {
+            return RenameAt2(CurrentDirectory, a, CurrentDirectory, b, Exchange) == 0;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "renameat2", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameAt2(int oldDirectory, string oldPath, int newDirectory, string newPath, uint flags);
 }

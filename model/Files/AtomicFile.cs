@@ -24,9 +24,10 @@ public static partial class AtomicFile
             File.Move(temporary, path, overwrite: true);
             SyncDirectory(directory);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        // The runtime reports a file too large for the file system (EFBIG) as an argument out of range.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
         {
-            throw new BtxException($"cannot write {path}: {e.Message}; the file there before, if any, is unchanged", e);
+            throw new BtxException($"cannot write {path}: {Forests.ManifestJson.OneLine(e.Message)}; the file there before, if any, is unchanged", e);
         }
         finally
         {
@@ -37,7 +38,7 @@ public static partial class AtomicFile
     public static void WriteText(string path, string text) =>
         Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 
-    /// <summary>Makes a rename inside <paramref name="directory"/> durable. Does nothing where directories cannot be opened.</summary>
+    /// <summary>Makes a rename inside <paramref name="directory"/>, or the bytes of a file of that name, durable. Does nothing where it cannot be opened.</summary>
     public static void SyncDirectory(string directory)
     {
         if (!OperatingSystem.IsLinux()) return;

@@ -4,23 +4,72 @@ namespace Btx.Model.Files;
 public static class ContainedPath
 {
     /// <summary>The absolute path of <paramref name="relative"/> inside <paramref name="root"/>.</summary>
-    /// <exception cref="BtxException">The path is empty, absolute, has a <c>..</c> part or a control character, or passes through a symbolic link.</exception>
+    /// <exception cref="BtxException">
+    /// The path is empty, absolute, has a <c>..</c> part or a control character, passes through a symbolic link, or is a file with a second name (hard link).
+    /// </exception>
     public static string Resolve(string root, string relative, string manifest)
     {
-        string Refuse(string why) => $"{manifest}: path \"{relative}\" {why}; a manifest may only name paths inside its own directory";
-        if (string.IsNullOrWhiteSpace(relative)) throw new BtxException(Refuse("is empty"));
-        if (relative.Any(char.IsControl)) throw new BtxException($"{manifest}: a path has a control character; a manifest may only name paths inside its own directory");
-        if (Path.IsPathRooted(relative) || relative.Contains('\\', StringComparison.Ordinal)) throw new BtxException(Refuse("is absolute or has a backslash"));
-        var parts = relative.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Length == 0 || parts.Any(p => p is ".." or ".")) throw new BtxException(Refuse("has a \".\" or \"..\" part"));
+        string Refuse(string why) => $"{manifest}: path \"{Show(relative)}\" {why}; a manifest may only name paths inside its own directory";
         var current = Path.GetFullPath(root);
-        foreach (var part in parts)
+        foreach (var part in Parts(relative, Refuse))
         {
             current = Path.Combine(current, part);
-            var info = Directory.Exists(current) ? (FileSystemInfo)new DirectoryInfo(current) : new FileInfo(current);
-            if (info.LinkTarget is not null) throw new BtxException(Refuse($"passes through the link {current}"));
+            if (LinkFault(current) is { } fault) throw new BtxException(Refuse(fault));
         }
 
         return current;
     }
+
+    /// <summary>As <see cref="Resolve"/>, but links are followed: for a directory whose owner is the user, such as a download cache.</summary>
+    /// <exception cref="BtxException">The path is empty, absolute, or has a <c>..</c> part or a control character.</exception>
+    public static string ResolveNames(string root, string relative, string manifest)
+    {
+        var parts = Parts(relative, why => $"{manifest}: path \"{Show(relative)}\" {why}; a manifest may only name paths inside its own directory");
+        return Path.Combine([Path.GetFullPath(root), .. parts]);
+    }
+
+    /// <summary>Refuses links among the files of a directory that a manifest names; a directory that does not exist passes.</summary>
+    /// <exception cref="BtxException">An entry is a symbolic link, or a file with a second name.</exception>
+    public static void CheckEntries(string directory, string manifest)
+    {
+        if (!Directory.Exists(directory)) return;
+        try
+        {
+            foreach (var entry in Directory.EnumerateFileSystemEntries(directory))
+            {
+                if (LinkFault(entry) is { } fault) throw new BtxException($"{manifest}: {entry} {fault}; replace it by a copy");
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{manifest}: {directory} cannot be listed: {e.Message}", e);
+        }
+    }
+
+    private static string[] Parts(string relative, Func<string, string> refuse)
+    {
+        if (string.IsNullOrWhiteSpace(relative)) throw new BtxException(refuse("is empty"));
+        if (relative.Any(char.IsControl)) throw new BtxException(refuse("has a control character"));
+        if (Path.IsPathRooted(relative) || relative.Contains('\\', StringComparison.Ordinal)) throw new BtxException(refuse("is absolute or has a backslash"));
+        var parts = relative.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        if (parts.Length == 0 || parts.Any(p => p is ".." or ".")) throw new BtxException(refuse("has a \".\" or \"..\" part"));
+        return parts;
+    }
+
+    private static string? LinkFault(string path)
+    {
+        try
+        {
+            if (new FileInfo(path).LinkTarget is not null) return "passes through a symbolic link";
+        }
+        catch (IOException)
+        {
+            return "cannot be a path of this system";
+        }
+
+        return File.Exists(path) && HardLinks.Count(path) > 1 ? "is a hard link: the file has a second name" : null;
+    }
+
+    private static string Show(string? text) =>
+        new((text is null ? "" : text.Length > 200 ? text[..200] + "…" : text).Select(c => char.IsControl(c) ? '?' : c).ToArray());
 }

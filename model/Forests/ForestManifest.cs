@@ -32,7 +32,7 @@ public sealed record ForestManifest
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a forest? `btx train round` makes one");
-        return Parse(File.ReadAllBytes(path), path, directory);
+        return Parse(BoundedFile.Read(path), path, directory);
     }
 
     /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>

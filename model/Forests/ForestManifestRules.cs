@@ -66,7 +66,7 @@ public static class ForestManifestRules
     {
         try
         {
-            ContainedPath.Resolve(root, path, source);
+            ContainedPath.CheckEntries(ContainedPath.Resolve(root, path, source), source);
             return null;
         }
         catch (BtxException e)
@@ -75,5 +75,6 @@ public static class ForestManifestRules
         }
     }
 
-    private static bool IsHash(string? text) => text is { Length: 64 } && text.All(c => char.IsAsciiHexDigitLower(c) || char.IsAsciiDigit(c));
+    /// <summary>True for a SHA-256 in lower-case hex.</summary>
+    public static bool IsHash([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] string? text) => text is { Length: 64 } && text.All(char.IsAsciiHexDigitLower);
 }

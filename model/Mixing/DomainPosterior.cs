@@ -36,7 +36,7 @@ public sealed class DomainPosterior
     public void Reset() => logPrior.CopyTo(logWeights, 0);
 
     /// <summary>Takes in one more token of text.</summary>
-    /// <param name="logProbs">log p_j(x_t | x_&lt;t), length E; entries of inactive experts are not read. −∞ is allowed.</param>
+    /// <param name="logProbs">log p_j(x_t | x_&lt;t), length E; entries of inactive experts are not read. −∞ is allowed; NaN (a broken expert) counts as −∞.</param>
     /// <param name="active">Which experts ran, length E; empty: all.</param>
     public void Observe(ReadOnlySpan<double> logProbs, ReadOnlySpan<bool> active = default)
     {
@@ -47,14 +47,14 @@ public sealed class DomainPosterior
             case PosteriorKind.LastToken:
                 for (var j = 0; j < Count; j++)
                 {
-                    if (IsActive(active, j)) logWeights[j] = logPrior[j] + logProbs[j];
+                    if (IsActive(active, j)) logWeights[j] = logPrior[j] + Likelihood(logProbs[j]);
                 }
 
                 return;
             case PosteriorKind.FullPrefix:
                 for (var j = 0; j < Count; j++)
                 {
-                    if (IsActive(active, j)) logWeights[j] += logProbs[j];
+                    if (IsActive(active, j)) logWeights[j] += Likelihood(logProbs[j]);
                 }
 
                 return;
@@ -84,7 +84,7 @@ public sealed class DomainPosterior
         for (var j = 0; j < Count; j++)
         {
             var bayes = logWeights[j] - all;
-            if (IsActive(active, j) && !double.IsNegativeInfinity(after)) bayes = logWeights[j] + logProbs[j] - after + before - all;
+            if (IsActive(active, j) && !double.IsNegativeInfinity(after)) bayes = logWeights[j] + Likelihood(logProbs[j]) - after + before - all;
             scratch[j] = bayes;
         }
 
@@ -101,7 +101,7 @@ public sealed class DomainPosterior
     private double LogMass(ReadOnlySpan<double> weights, ReadOnlySpan<bool> active, ReadOnlySpan<double> logProbs)
     {
         for (var j = 0; j < Count; j++)
-            scratch[j] = !IsActive(active, j) ? double.NegativeInfinity : logProbs.IsEmpty ? weights[j] : weights[j] + logProbs[j];
+            scratch[j] = !IsActive(active, j) ? double.NegativeInfinity : logProbs.IsEmpty ? weights[j] : weights[j] + Likelihood(logProbs[j]);
         return LogSpace.Sum(scratch);
     }
 
@@ -110,6 +110,9 @@ public sealed class DomainPosterior
         for (var j = 0; j < Count; j++) scratch[j] = IsActive(active, j) ? log[j] : double.NegativeInfinity;
         return LogSpace.Softmax(scratch, weights);
     }
+
+    // A log-probability is at most 0, up to rounding.
+    private static double Likelihood(double logProb) => logProb < 1 ? logProb : double.IsNaN(logProb) ? double.NegativeInfinity : 0;
 
     private static bool IsActive(ReadOnlySpan<bool> active, int j) => active.IsEmpty || active[j];
 }

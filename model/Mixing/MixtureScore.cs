@@ -6,7 +6,7 @@ namespace Btx.Model.Mixing;
 /// </summary>
 public static class MixtureScore
 {
-    /// <param name="expertLogProbs">[E][n]: log p_j(x_t | x_&lt;t) for the n predicted tokens.</param>
+    /// <param name="expertLogProbs">[E][n]: log p_j(x_t | x_&lt;t) for the n predicted tokens; NaN (a broken expert) counts as −∞.</param>
     /// <param name="routing">Mode ensemble, top_k, top_p or expert (an average is one model: score that).</param>
     /// <param name="prior">π, length E.</param>
     /// <param name="expert">Index of the expert for <see cref="RoutingMode.Expert"/>.</param>
@@ -28,17 +28,22 @@ public static class MixtureScore
             posterior.Weights(w, active);
             for (var j = 0; j < count; j++)
             {
-                at[j] = expertLogProbs[j][t];
+                at[j] = double.IsNaN(expertLogProbs[j][t]) ? double.NegativeInfinity : expertLogProbs[j][t];
                 terms[j] = active[j] ? Math.Log(w[j]) + at[j] : double.NegativeInfinity;
                 if (weights is not null) weights[j][t] = w[j];
             }
 
             logProbs[t] = LogSpace.Sum(terms);
-            posterior.Observe(at);
+            posterior.Observe(at, Observed(routing, t, active));
         }
 
         if (!finalPosterior.IsEmpty) posterior.Weights(finalPosterior);
     }
+
+    // Under `switching` the active set redistributes its mass within itself, so a set chosen once must not hear of the others;
+    // under the other kinds restricting afterwards comes to the same.
+    private static ReadOnlySpan<bool> Observed(Routing routing, int t, bool[] active) =>
+        routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.Prompt, Posterior: PosteriorKind.Switching } && t >= routing.SelectTokens ? active : default;
 
     private static void Choose(Routing routing, DomainPosterior posterior, int expert, int t, bool[] active, double[] w)
     {
@@ -49,6 +54,7 @@ public static class MixtureScore
                 return;
             case RoutingMode.TopK or RoutingMode.TopP when routing.Select == SelectForm.PerToken || t == routing.SelectTokens:
                 posterior.Weights(w);
+                if (routing.Select == SelectForm.Prompt) Array.Clear(active); // the first choice has no set to cling to
                 if (routing.Mode == RoutingMode.TopK) ActiveSet.TopK(w, routing.K, active); else ActiveSet.TopP(w, routing.P, active);
                 return;
             case RoutingMode.TopK or RoutingMode.TopP when t > routing.SelectTokens:

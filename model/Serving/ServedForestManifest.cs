@@ -37,7 +37,7 @@ public sealed record ServedForestManifest
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a served forest? `btx export --forest F --out {directory}` makes one");
-        return Parse(File.ReadAllBytes(path), path, directory);
+        return Parse(BoundedFile.Read(path), path, directory);
     }
 
     public static ServedForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
@@ -54,10 +54,13 @@ public sealed record ServedForestManifest
 
         if (manifest.Schema != CurrentSchema) throw new BtxException($"{source}: schema is {manifest.Schema}; this version reads {CurrentSchema}; export again");
         if (manifest.Precision is not ("fp32" or "fp16")) throw new BtxException($"{source}: precision \"{ManifestJson.OneLine(manifest.Precision)}\" is unknown; use fp32 or fp16");
-        if (string.IsNullOrWhiteSpace(manifest.Source)) throw new BtxException($"{source}: source is empty; expected the forest's directory");
+        if (string.IsNullOrWhiteSpace(manifest.Source) || manifest.Source.Any(char.IsControl))
+            throw new BtxException($"{source}: source is empty or has a control character; expected the forest's directory");
         if (manifest.Experts.Count is 0 or > ForestManifestRules.MaxExperts) throw new BtxException($"{source}: {manifest.Experts.Count} experts; expected 1..{ForestManifestRules.MaxExperts}");
         if (manifest.Experts.Any(e => e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain)))
             throw new BtxException($"{source}: an expert has no valid name or domain");
+        if (!ForestManifestRules.IsHash(manifest.SourceSha256) || !ForestManifestRules.IsHash(manifest.Architecture) || !ForestManifestRules.IsHash(manifest.Tokenizer))
+            throw new BtxException($"{source}: source_sha256, architecture or tokenizer is not a SHA-256");
         if (manifest.Experts.Select(e => e.Name).Distinct().Count() != manifest.Experts.Count) throw new BtxException($"{source}: an expert is listed twice");
         if (manifest.Graphs.Any(g => g is null || g.Form is not (ServedGraph.Decode or ServedGraph.Ragged) || g.Rows is < 0 or > 1024))
             throw new BtxException($"{source}: a graph has an unknown form or row count");
@@ -65,7 +68,8 @@ public sealed record ServedForestManifest
         if (root is not null)
         {
             foreach (var graph in manifest.Graphs) ContainedPath.Resolve(root, graph.File, source);
-            foreach (var expert in manifest.Experts) ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path, source);
+            foreach (var expert in manifest.Experts)
+                ContainedPath.CheckEntries(ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path, source), source);
         }
 
         return manifest;

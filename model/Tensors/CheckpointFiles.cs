@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Btx.Model.Files;
+using Btx.Model.Forests;
 
 namespace Btx.Model.Tensors;
 
@@ -20,23 +21,23 @@ public static class CheckpointFiles
         if (!File.Exists(index)) throw new BtxException($"{directory}: has neither {SingleFile} nor {IndexFile}");
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(index));
+            using var document = JsonDocument.Parse(BoundedFile.Read(index));
             if (document.RootElement.ValueKind != JsonValueKind.Object
                 || !document.RootElement.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
                 throw new BtxException($"{index}: has no weight_map object");
             var names = new SortedSet<string>(StringComparer.Ordinal);
             foreach (var entry in map.EnumerateObject())
             {
-                if (entry.Value.ValueKind != JsonValueKind.String) throw new BtxException($"{index}: the file of tensor \"{entry.Name}\" is not a string");
+                if (entry.Value.ValueKind != JsonValueKind.String) throw new BtxException($"{index}: the file of tensor \"{ManifestJson.OneLine(entry.Name)}\" is not a string");
                 names.Add(entry.Value.GetString()!);
             }
 
             if (names.Count == 0) throw new BtxException($"{index}: weight_map is empty");
-            return names.Select(n => ContainedPath.Resolve(directory, n, index)).ToArray();
+            return names.Select(n => ContainedPath.ResolveNames(directory, n, index)).ToArray();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new BtxException($"{index}: not valid JSON ({e.Message})", e);
+            throw new BtxException($"{index}: not valid JSON ({ManifestJson.OneLine(e.Message)})", e);
         }
     }
 

@@ -23,7 +23,8 @@ public static class SafetensorsHeader
         var dataStart = 8 + headerLength;
         try
         {
-            using var document = JsonDocument.Parse(prefix.Slice(8, (int)headerLength), new JsonDocumentOptions { MaxDepth = 8 });
+            if (headerLength == 0 || prefix.Span[8] != (byte)'{') throw new BtxException($"{source}: the safetensors header does not begin with {{");
+            using var document = JsonDocument.Parse(prefix.Slice(8, (int)headerLength), new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw new BtxException($"{source}: the safetensors header is not a JSON object");
             var tensors = new Dictionary<string, TensorInfo>(StringComparer.Ordinal);
             var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -35,8 +36,7 @@ public static class SafetensorsHeader
                     continue;
                 }
 
-                if (!tensors.TryAdd(property.Name, Tensor(property.Name, property.Value, dataStart, fileLength, source)))
-                    throw new BtxException($"{source}: tensor \"{Show(property.Name)}\" is listed twice");
+                tensors.Add(property.Name, Tensor(property.Name, property.Value, dataStart, fileLength, source));
             }
 
             CheckLayout(tensors.Values, dataStart, fileLength, source);
