@@ -10,12 +10,15 @@ Command[] verbs =
 [
     CorpusVerb.Create(),
     BenchTrainVerb.Create(),
+    TokenizerVerb.Create(),
 ];
 
 var root = new Command("btx", "Build corpora, train tokenizers and forests of expert language models, and evaluate them.") { new HelpOption(), new VersionOption() };
 foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);
+// The list of verbs shows the first line of each; the verb's own help shows the rest.
+if (parsed.CommandResult.Command == root) foreach (var verb in verbs) verb.Description = verb.Description!.Split('\n')[0];
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");

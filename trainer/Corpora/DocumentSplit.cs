@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Btx.Trainer.Corpora;
@@ -14,7 +12,7 @@ public static class DocumentSplit
     public const double HeldOutShare = 0.05;
 
     /// <summary>The split that the id's hash alone gives.</summary>
-    public static CorpusSplit Of(string id) => Fraction(id, 0) switch
+    public static CorpusSplit Of(string id) => DocumentHash.ForSplit(id) switch
     {
         < HeldOutShare => CorpusSplit.Test,
         < 2 * HeldOutShare => CorpusSplit.Validation,
@@ -30,7 +28,7 @@ public static class DocumentSplit
     {
         if (documents.Count < 3) throw new ArgumentException($"{documents.Count} documents cannot fill three splits", nameof(documents));
         CorpusSplit[] splits = [.. documents.Select(d => Of(d.Id))];
-        int[] byHash = [.. Enumerable.Range(0, splits.Length).OrderBy(i => Fraction(documents[i].Id, 0)).ThenBy(i => documents[i].Id, StringComparer.Ordinal)];
+        int[] byHash = [.. Enumerable.Range(0, splits.Length).OrderBy(i => DocumentHash.ForSplit(documents[i].Id)).ThenBy(i => documents[i].Id, StringComparer.Ordinal)];
         foreach (var (split, preferred) in new[] { (CorpusSplit.Test, byHash), (CorpusSplit.Validation, byHash), (CorpusSplit.Train, [.. byHash.Reverse()]) })
         {
             if (splits.Contains(split)) continue;
@@ -53,7 +51,7 @@ public static class DocumentSplit
         {
             var left = limitBytes * (split == CorpusSplit.Train ? 1 - (2 * HeldOutShare) : HeldOutShare);
             var first = true;
-            foreach (var i in Enumerable.Range(0, documents.Count).Where(i => splits[i] == split).OrderBy(i => Fraction(documents[i].Id, 8)))
+            foreach (var i in Enumerable.Range(0, documents.Count).Where(i => splits[i] == split).OrderBy(i => DocumentHash.ForCap(documents[i].Id)))
             {
                 var size = Encoding.UTF8.GetByteCount(documents[i].Text);
                 if (size > left && !first) continue;
@@ -63,12 +61,5 @@ public static class DocumentSplit
         }
 
         return kept;
-    }
-
-    private static double Fraction(string id, int offset)
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes(id), hash);
-        return BinaryPrimitives.ReadUInt64BigEndian(hash[offset..]) / 18446744073709551616.0;
     }
 }

@@ -34,6 +34,11 @@ internal static class CorpusVerb
         var role = new Option<string>("--role") { Description = "role of the --domain folders", DefaultValueFactory = _ => "train" };
         role.AcceptOnlyFromAmong("train", "eval");
         var limit = new Option<double?>("--limit-mb") { Description = "cap on the text of each domain, in MB (demo: 1.5)" };
+        limit.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var given }] && double.TryParse(given, out var megabytes) && megabytes is not (> 0 and < 1e6))
+                result.AddError($"--limit-mb {given} is not above 0.");
+        });
         var output = new Option<string>("--out") { Description = "corpus directory; domains already there stay", HelpName = "DIR", Required = true };
         var json = new Option<string?>("--json") { Description = "write what was built to this file", HelpName = "FILE" };
         var command = new Command("corpus", Text) { set, domains, own, role, limit, output, json };
@@ -41,7 +46,6 @@ internal static class CorpusVerb
         {
             if (result.GetValue(set) is null && result.GetValue(own) is { Length: 0 }) result.AddError("Say what to build: --set demo, --set full or --domain NAME=FOLDER.");
             if (result.GetValue(set) is null && result.GetValue(domains) is { Length: > 0 }) result.AddError("--domains chooses among the domains of --set: give --set demo or --set full too.");
-            if (result.GetValue(limit) is { } mb && !(mb is > 0 and < 1e6)) result.AddError("--limit-mb must be above 0.");
         });
         command.SetAction((parsed, cancellation) =>
         {

@@ -34,7 +34,7 @@ public sealed class PackageCache : IPackageFetcher, IDisposable
     /// <inheritdoc/>
     public async Task<FetchedPackage> FetchAsync(SourcePackage package, Action<long> downloaded, CancellationToken cancellation)
     {
-        var folder = Path.Combine(directory, package.Manager.ToString().ToLowerInvariant());
+        var folder = Path.Combine(directory, package.Source.ToString().ToLowerInvariant());
         var archive = Cached(package, folder) ?? await DownloadAsync(package, folder, downloaded, cancellation).ConfigureAwait(false);
         downloaded(new FileInfo(archive).Length);
         await using var stream = File.OpenRead(archive);
@@ -47,7 +47,7 @@ public sealed class PackageCache : IPackageFetcher, IDisposable
     {
         Directory.CreateDirectory(directory);
         string? cause = null;
-        if (package.Package.Manager == PackageManager.Apt)
+        if (package.Package.Source == PackageSource.Apt)
         {
             var output = await Dpkg.RunAsync(["-x", package.Archive, directory], cancellation: cancellation).ConfigureAwait(false);
             if (output.ExitCode != 0) cause = output.Cause;
@@ -79,7 +79,7 @@ public sealed class PackageCache : IPackageFetcher, IDisposable
         try
         {
             Directory.CreateDirectory(staging);
-            var download = package.Manager == PackageManager.Apt
+            var download = package.Source == PackageSource.Apt
                 ? apt.DownloadAsync(package.Name, staging, cancellation)
                 : PackAsync(package, staging, cancellation);
             while (await Task.WhenAny(download, Task.Delay(200, CancellationToken.None)).ConfigureAwait(false) != download)
@@ -112,7 +112,7 @@ public sealed class PackageCache : IPackageFetcher, IDisposable
     private static string? Cached(SourcePackage package, string folder)
     {
         if (!Directory.Exists(folder)) return null;
-        var pattern = package.Manager == PackageManager.Apt ? $"{package.Name}_*.deb" : TarballName(package);
+        var pattern = package.Source == PackageSource.Apt ? $"{package.Name}_*.deb" : TarballName(package);
         return Directory.EnumerateFiles(folder, pattern).Order(StringComparer.Ordinal).LastOrDefault();
     }
 

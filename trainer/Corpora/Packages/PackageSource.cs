@@ -1,7 +1,7 @@
 namespace Btx.Trainer.Corpora.Packages;
 
 /// <summary>The clients through which packages are downloaded.</summary>
-public enum PackageManager
+public enum PackageSource
 {
     Apt,
     Npm,

@@ -1,0 +1,159 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text;
+using System.Text.Json;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Model.Tokens;
+using Btx.Trainer.Corpora;
+using Btx.Trainer.Terminal;
+
+namespace Btx.Trainer.Verbs;
+
+/// <summary><c>btx tokenizer</c>: trains a byte-level BPE vocabulary on a corpus, and shows one.</summary>
+internal static class TokenizerVerb
+{
+    private const string EndOfText = "<|endoftext|>";
+    private const long DefaultSampleMegabytes = 32;
+
+    public static Command Create() =>
+        new("tokenizer", "Train a byte-level BPE vocabulary on a corpus, or look at one.") { Train(), Show() };
+
+    private static Command Train()
+    {
+        const string text =
+            """
+            Train a vocabulary and write it as tokenizer.json and tokenizer_config.json (Hugging Face's form). The text is a sample of
+            the training splits with an equal share of each domain.
+
+            Examples:
+              btx tokenizer train --corpus corpus --vocab-size 8192 --out tokenizer
+              btx tokenizer train --corpus corpus --domains novels,python --vocab-size 2048 --out tokenizer
+            """;
+        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
+        var domains = new Option<string[]>("--domains") { Description = "only these domains, separated by commas (default: every train domain)", HelpName = "a,b", DefaultValueFactory = _ => [] };
+        var size = new Option<int>("--vocab-size") { Description = "tokens in all, special ones included", HelpName = "N", Required = true };
+        var sample = new Option<long>("--sample-mb") { Description = "most text to read, in MB", DefaultValueFactory = _ => DefaultSampleMegabytes };
+        var output = new Option<string>("--out") { Description = "directory for the tokenizer", HelpName = "DIR", Required = true };
+        var json = new Option<string?>("--json") { Description = "write the figures to this file", HelpName = "FILE" };
+        size.Validators.Add(result => CheckRange(result, 257, int.MaxValue, $"the 256 bytes and {EndOfText} need 257"));
+        sample.Validators.Add(result => CheckRange(result, 1, 1_000_000, "it is in MB"));
+        var command = new Command("train", text) { corpus, domains, size, sample, output, json };
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () => Train(parsed.GetValue(corpus)!, Names(parsed.GetValue(domains)!), parsed.GetValue(size), parsed.GetValue(sample) * 1_000_000, parsed.GetValue(output)!, parsed.GetValue(json), cancellation),
+            cancellation));
+        return command;
+    }
+
+    private static int Train(string corpusPath, string[] names, int size, long sampleBytes, string output, string? json, CancellationToken cancellation)
+    {
+        var corpus = CorpusDirectory.Open(corpusPath);
+        var domains = corpus.Select(names, CorpusRole.Train);
+        TextTokenizer tokenizer;
+        long read = 0;
+        using (var display = ProgressDisplay.Create())
+        {
+            var total = Math.Min(sampleBytes, domains.Sum(d => d.Train.Bytes));
+            var reading = display.Start("read", total, "bytes");
+            ProgressItem? merging = null;
+            var progress = new MergeProgress(fraction =>
+            {
+                if (fraction <= 0) return;
+                reading.Finish($"read {Quantity.WithUnit(read, "bytes")} of {string.Join(", ", domains.Select(d => d.Name))}");
+                merging ??= display.Start("merge", size, "tokens");
+                merging.Report(fraction * size);
+            });
+            var documents = BalancedSample.Read(corpus, domains, sampleBytes).Select(document =>
+            {
+                var bytes = (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(document.Text);
+                reading.Report(read += bytes.Length);
+                return bytes;
+            });
+            tokenizer = BpeTrainer.Train(documents, size, [EndOfText], progress, cancellation);
+        }
+
+        tokenizer.Save(output);
+        if (tokenizer.VocabSize < size) Console.WriteLine($"note: the text gave {tokenizer.VocabSize} tokens, fewer than the {size} asked for");
+        Console.WriteLine($"tokenizer: {tokenizer.VocabSize} tokens in {output}");
+        Measure(tokenizer, corpus, domains, json, cancellation);
+        return 0;
+    }
+
+    private static Command Show()
+    {
+        const string text =
+            """
+            Show a tokenizer: its size, its special tokens, the tokens of a text, and bytes per token on a corpus's validation splits.
+
+            Examples:
+              btx tokenizer show tokenizer
+              btx tokenizer show tokenizer --text "Es war einmal"
+              btx tokenizer show tokenizer --corpus corpus --json figures.json
+            """;
+        var directory = new Argument<string>("DIR") { Description = "directory with tokenizer.json" };
+        var sentence = new Option<string?>("--text") { Description = "show the tokens of this text" };
+        var corpus = new Option<string?>("--corpus") { Description = "measure on this corpus", HelpName = "DIR" };
+        var json = new Option<string?>("--json") { Description = "write the figures to this file (with --corpus)", HelpName = "FILE" };
+        var command = new Command("show", text) { directory, sentence, corpus, json };
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () =>
+            {
+                var tokenizer = TextTokenizer.Load(parsed.GetValue(directory)!);
+                Console.WriteLine($"{tokenizer.VocabSize} tokens, SHA-256 {tokenizer.Hash}");
+                Console.WriteLine($"begin {Name(tokenizer, tokenizer.BosId)}{(tokenizer.AddBos ? ", added to every text" : "")}; end {Name(tokenizer, tokenizer.EosId)}");
+                if (parsed.GetValue(sentence) is { } shown)
+                {
+                    foreach (var id in tokenizer.Encode(shown)) Console.WriteLine($"{id,8}  {JsonSerializer.Serialize(tokenizer.Decode([id], skipSpecial: false))}");
+                }
+
+                if (parsed.GetValue(corpus) is { } path)
+                {
+                    var opened = CorpusDirectory.Open(path);
+                    Measure(tokenizer, opened, opened.Domains, parsed.GetValue(json), cancellation);
+                }
+
+                return 0;
+            },
+            cancellation));
+        return command;
+    }
+
+    /// <summary>Prints UTF-8 bytes per token on each domain's validation split: more is better compression.</summary>
+    private static void Measure(TextTokenizer tokenizer, CorpusDirectory corpus, IReadOnlyList<CorpusDomain> domains, string? json, CancellationToken cancellation)
+    {
+        var figures = new Dictionary<string, double>();
+        foreach (var domain in domains)
+        {
+            long bytes = 0, tokens = 0;
+            foreach (var document in corpus.Read(domain, CorpusSplit.Validation))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                bytes += Encoding.UTF8.GetByteCount(document.Text);
+                tokens += tokenizer.Encode(document.Text).Length;
+            }
+
+            figures[domain.Name] = tokens > 0 ? Math.Round((double)bytes / tokens, 4) : 0;
+        }
+
+        Console.WriteLine($"bytes per token: {string.Join(", ", figures.Select(f => $"{f.Key} {f.Value:F2}"))}");
+        if (json is not null) AtomicFile.WriteText(json, JsonSerializer.Serialize(new { vocab_size = tokenizer.VocabSize, hash = tokenizer.Hash, bytes_per_token = figures }) + "\n");
+    }
+
+    private static void CheckRange(OptionResult result, long least, long most, string why)
+    {
+        if (result.Tokens is [{ Value: var given }] && long.TryParse(given, out var value) && (value < least || value > most))
+            result.AddError($"{result.Option.Name} {given} is not from {least} to {most}: {why}.");
+    }
+
+    private static string Name(TextTokenizer tokenizer, int? id) =>
+        id is { } i ? $"{tokenizer.Decode([i], skipSpecial: false)} ({i})" : "none";
+
+    private static string[] Names(string[] lists) =>
+        [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+
+    /// <summary>Reports in the calling thread, in order.</summary>
+    private sealed class MergeProgress(Action<double> report) : IProgress<double>
+    {
+        public void Report(double value) => report(value);
+    }
+}
