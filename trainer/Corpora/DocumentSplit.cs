@@ -3,31 +3,40 @@ using System.Text;
 namespace Btx.Trainer.Corpora;
 
 /// <summary>
-/// Divides documents among the splits by a hash of their ids: 5 % test, 5 % validation, the rest train. The same id goes to
-/// the same split in every run, whatever other documents there are, so nothing that was trained on turns up in a later test.
+/// Divides documents among the splits by a hash of their ids: of a train domain 5 % are test and 5 % validation, of an eval-only
+/// domain 40 % and 20 % (nothing needs its training split unless it gets an expert later). The same id goes to the same split in
+/// every run, whatever other documents there are, so nothing that was trained on turns up in a later test.
 /// </summary>
 public static class DocumentSplit
 {
-    /// <summary>Share of the documents in each of validation and test.</summary>
-    public const double HeldOutShare = 0.05;
+    /// <summary>Share of a domain's documents that a split gets.</summary>
+    public static double Share(CorpusSplit split, CorpusRole role) => (split, role) switch
+    {
+        (CorpusSplit.Train, CorpusRole.Train) => 0.9,
+        (_, CorpusRole.Train) => 0.05,
+        (CorpusSplit.Validation, _) => 0.2,
+        _ => 0.4,
+    };
 
     /// <summary>The split that the id's hash alone gives.</summary>
-    public static CorpusSplit Of(string id) => DocumentHash.ForSplit(id) switch
+    public static CorpusSplit Of(string id, CorpusRole role)
     {
-        < HeldOutShare => CorpusSplit.Test,
-        < 2 * HeldOutShare => CorpusSplit.Validation,
-        _ => CorpusSplit.Train,
-    };
+        var fraction = DocumentHash.ForSplit(id);
+        var test = Share(CorpusSplit.Test, role);
+        return fraction < test ? CorpusSplit.Test
+            : fraction < test + Share(CorpusSplit.Validation, role) ? CorpusSplit.Validation
+            : CorpusSplit.Train;
+    }
 
     /// <summary>
     /// The split of every document, in order. Where few documents would leave a split empty, it gets the document whose hash is
     /// nearest to it, so that a small domain can be evaluated too.
     /// </summary>
     /// <exception cref="ArgumentException">Fewer than three documents.</exception>
-    public static CorpusSplit[] Assign(IReadOnlyList<CorpusDocument> documents)
+    public static CorpusSplit[] Assign(IReadOnlyList<CorpusDocument> documents, CorpusRole role)
     {
         if (documents.Count < 3) throw new ArgumentException($"{documents.Count} documents cannot fill three splits", nameof(documents));
-        CorpusSplit[] splits = [.. documents.Select(d => Of(d.Id))];
+        CorpusSplit[] splits = [.. documents.Select(d => Of(d.Id, role))];
         int[] byHash = [.. Enumerable.Range(0, splits.Length).OrderBy(i => DocumentHash.ForSplit(documents[i].Id)).ThenBy(i => documents[i].Id, StringComparer.Ordinal)];
         foreach (var (split, preferred) in new[] { (CorpusSplit.Test, byHash), (CorpusSplit.Validation, byHash), (CorpusSplit.Train, [.. byHash.Reverse()]) })
         {
@@ -44,12 +53,12 @@ public static class DocumentSplit
     /// by a second hash of the id that is independent of the split. So every part of the domain is in it, the held-out splits
     /// keep their share, and a capped domain's test documents are test documents of the whole domain too.
     /// </summary>
-    public static bool[] Cap(IReadOnlyList<CorpusDocument> documents, IReadOnlyList<CorpusSplit> splits, long limitBytes)
+    public static bool[] Cap(IReadOnlyList<CorpusDocument> documents, IReadOnlyList<CorpusSplit> splits, CorpusRole role, long limitBytes)
     {
         var kept = new bool[documents.Count];
         foreach (var split in Enum.GetValues<CorpusSplit>())
         {
-            var left = limitBytes * (split == CorpusSplit.Train ? 1 - (2 * HeldOutShare) : HeldOutShare);
+            var left = limitBytes * Share(split, role);
             var first = true;
             foreach (var i in Enumerable.Range(0, documents.Count).Where(i => splits[i] == split).OrderBy(i => DocumentHash.ForCap(documents[i].Id)))
             {

