@@ -9,21 +9,41 @@ namespace Btx.Model.Tokens;
 /// </summary>
 public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial = true)
 {
-    private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
+    // The start of a character whose end has not come yet, then the newest token's bytes.
+    private byte[] _bytes = new byte[64];
+    private int _unfinished;
 
     /// <summary>The text that <paramref name="id"/> completes; empty while a character is unfinished.</summary>
-    public string Push(int id) => skipSpecial && tokenizer.IsSpecial(id) ? "" : Decode(tokenizer.TokenBytes(id).Span, flush: false);
+    public string Push(int id)
+    {
+        if (skipSpecial && tokenizer.IsSpecial(id)) return "";
+        var token = tokenizer.TokenBytes(id).Span;
+        var length = _unfinished + token.Length;
+        if (length > _bytes.Length) Array.Resize(ref _bytes, length * 2);
+        token.CopyTo(_bytes.AsSpan(_unfinished));
+        var bytes = _bytes.AsSpan(0, length);
+        _unfinished = UnfinishedLength(bytes);
+        var text = Encoding.UTF8.GetString(bytes[..^_unfinished]);
+        bytes[^_unfinished..].CopyTo(_bytes);
+        return text;
+    }
 
     /// <summary>What is left at the end of the stream: U+FFFD for an unfinished character, else nothing. The decoder can then be used again.</summary>
-    public string Flush() => Decode([], flush: true);
-
-    private string Decode(ReadOnlySpan<byte> bytes, bool flush)
+    public string Flush()
     {
-        var most = Encoding.UTF8.GetMaxCharCount(bytes.Length + 4);
-        var rented = most > 256 ? ArrayPool<char>.Shared.Rent(most) : null;
-        var characters = rented ?? stackalloc char[256];
-        var text = new string(characters[.._decoder.GetChars(bytes, characters, flush)]);
-        if (rented is not null) ArrayPool<char>.Shared.Return(rented);
+        var text = Encoding.UTF8.GetString(_bytes.AsSpan(0, _unfinished));
+        _unfinished = 0;
         return text;
+    }
+
+    // How many bytes at the end begin a character that more bytes could complete: 0 to 3.
+    private static int UnfinishedLength(ReadOnlySpan<byte> bytes)
+    {
+        for (var length = 1; length <= Math.Min(3, bytes.Length); length++)
+        {
+            if (Rune.DecodeFromUtf8(bytes[^length..], out _, out _) == OperationStatus.NeedMoreData) return length;
+        }
+
+        return 0;
     }
 }

@@ -122,10 +122,10 @@ public sealed class TextTokenizer
     /// <summary>The id of the token whose written form is <paramref name="token"/> (added tokens as they read, others in the byte-level alphabet).</summary>
     public int? TokenId(string token) => _definition.IdOf(token);
 
-    internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? configJson, string source)
+    internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, byte[]? configJson, string source)
     {
         var definition = TokenizerJsonReader.Read(tokenizerJson, source);
-        if (configJson is { } config) definition = TokenizerConfigJson.Apply(definition, config, source);
+        if (configJson is not null) definition = TokenizerConfigJson.Apply(definition, configJson, source);
         return new TextTokenizer(definition, source);
     }
 
