@@ -1,0 +1,124 @@
+using System.Text;
+using System.Text.Json;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+using Btx.Model.Tensors;
+using Btx.Trainer.Networks;
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace Btx.Trainer.Checkpoints;
+
+/// <summary>
+/// Resume points of a run: <c>resume/step-N/</c> with fp32 weights, optimizer moments and <see cref="ResumeState"/>. A point is
+/// built aside, synced and renamed, and the one before it is kept, so a kill or a full disk costs only the steps since.
+/// </summary>
+public sealed class ResumeStore(string runDirectory)
+{
+    public const int Generations = 2;
+
+    private const string WeightsFile = "weights.safetensors", OptimizerFile = "optimizer.bin", StateFile = "state.json", Prefix = "step-";
+
+    /// <summary>Where the points lie.</summary>
+    public string DirectoryPath { get; } = Path.Combine(runDirectory, "resume");
+
+    /// <exception cref="BtxException">It cannot be written (a full disk, say); the points there stay.</exception>
+    public void Save(ResumeState state, LlamaModel model, AdamW optimizer)
+    {
+        try
+        {
+            using var point = new AtomicDirectory(Path.Combine(DirectoryPath, $"{Prefix}{state.Step:D10}"));
+            SafetensorsWriter.Write(
+                Path.Combine(point.Building, WeightsFile),
+                [.. model.NamedParameters.Select(p => (p.Name, TensorDtype.F32, p.Parameter.shape))],
+                Bytes(model));
+            AtomicFile.Write(Path.Combine(point.Building, OptimizerFile), stream =>
+            {
+                using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
+                optimizer.save_state_dict(writer);
+            });
+            AtomicFile.Write(Path.Combine(point.Building, StateFile), stream => JsonSerializer.Serialize(stream, state, ManifestJson.Options));
+            point.Commit();
+        }
+        catch (IOException e)
+        {
+            throw new BtxException($"cannot write a resume point to {DirectoryPath}: {e.Message}; the one before it is intact", e);
+        }
+
+        foreach (var old in Points().Skip(Generations)) Directory.Delete(old, recursive: true);
+    }
+
+    /// <summary>The newest point whose state can be read, or null. Half-built leftovers of a killed process are removed.</summary>
+    public (ResumeState State, string Point)? Latest()
+    {
+        if (!Directory.Exists(DirectoryPath)) return null;
+        foreach (var left in Directory.EnumerateDirectories(DirectoryPath, ".*")) Directory.Delete(left, recursive: true);
+        foreach (var point in Points())
+        {
+            try
+            {
+                using var stream = File.OpenRead(Path.Combine(point, StateFile));
+                using var weights = SafetensorsFile.Open(Path.Combine(point, WeightsFile));
+                if (JsonSerializer.Deserialize<ResumeState>(stream, ManifestJson.Options) is { } state) return (state, point);
+            }
+            catch (Exception e) when (e is IOException or JsonException or BtxException)
+            {
+                continue; // damaged by something outside; the generation before it serves
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Puts weights and moments back, bit for bit.</summary>
+    /// <exception cref="BtxException">The point does not fit the model.</exception>
+    public static unsafe void Restore(string point, LlamaModel model, AdamW optimizer)
+    {
+        using (var weights = SafetensorsFile.Open(Path.Combine(point, WeightsFile)))
+        using (torch.no_grad())
+        {
+            foreach (var (name, parameter) in model.NamedParameters)
+            {
+                using var scope = torch.NewDisposeScope();
+                var info = weights[name];
+                if (info.Dtype != TensorDtype.F32 || !info.Shape.SequenceEqual(parameter.shape))
+                    throw new BtxException($"{weights.Path}: tensor \"{name}\" does not fit the model; start over with --fresh");
+                var stored = torch.empty(parameter.shape, torch.float32);
+                new ReadOnlySpan<byte>(weights.Pointer(info), stored.bytes.Length).CopyTo(stored.bytes);
+                parameter.copy_(stored);
+            }
+        }
+
+        try
+        {
+            using var scope = torch.NewDisposeScope();
+            using var reader = new BinaryReader(File.OpenRead(Path.Combine(point, OptimizerFile)));
+            optimizer.load_state_dict(reader);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException)
+        {
+            throw new BtxException($"{Path.Combine(point, OptimizerFile)}: cannot be read ({ManifestJson.OneLine(e.Message)}); delete {point} to resume from the point before, or start over with --fresh", e);
+        }
+    }
+
+    /// <summary>Removes every point.</summary>
+    public void Clear()
+    {
+        if (Directory.Exists(DirectoryPath)) Directory.Delete(DirectoryPath, recursive: true);
+    }
+
+    private static SafetensorsWriter.Fill Bytes(LlamaModel model)
+    {
+        var byName = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
+        return (name, destination) =>
+        {
+            using var scope = torch.NewDisposeScope();
+            byName[name].detach().cpu().bytes.CopyTo(destination);
+        };
+    }
+
+    // Newest first.
+    private IEnumerable<string> Points() =>
+        [.. Directory.EnumerateDirectories(DirectoryPath, Prefix + "*").OrderByDescending(p => p, StringComparer.Ordinal)];
+}

@@ -1,0 +1,44 @@
+using Btx.Model;
+
+namespace Btx.Trainer.Checkpoints;
+
+/// <summary>Holds a directory for one process; the operating system drops it when the process ends, however it ends.</summary>
+public sealed class RunLock : IDisposable
+{
+    public const string FileName = ".lock";
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+    private readonly FileStream stream;
+
+    private RunLock(FileStream stream) => this.stream = stream;
+
+    /// <param name="wait">Wait for the process that holds it instead of failing.</param>
+    /// <exception cref="BtxException">Another process holds it, or the directory cannot be written.</exception>
+    public static RunLock Acquire(string directory, bool wait = false, CancellationToken cancellation = default)
+    {
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                Directory.CreateDirectory(directory);
+                return new RunLock(new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
+            }
+            catch (IOException) when (wait && Directory.Exists(directory))
+            {
+                cancellation.WaitHandle.WaitOne(Poll);
+            }
+            catch (UnauthorizedAccessException e)
+            {
+                throw new BtxException($"cannot write to {directory}: {e.Message}", e);
+            }
+            catch (IOException e)
+            {
+                throw new BtxException(
+                    Directory.Exists(directory) ? $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory" : $"cannot create {directory}: {e.Message}", e);
+            }
+        }
+    }
+
+    public void Dispose() => stream.Dispose();
+}

@@ -1,0 +1,82 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+using Btx.Trainer.Phases;
+
+namespace Btx.Trainer.Checkpoints;
+
+/// <summary><c>run.json</c> of a run directory: every option the run was started with, and its figures.</summary>
+public sealed record RunRecord
+{
+    public const string FileName = "run.json";
+    public const string Training = "training";
+    public const string Finished = "finished";
+
+    /// <summary><c>seed</c>, <c>dense</c> or <c>expert</c>.</summary>
+    public required string Phase { get; init; }
+
+    public required string Name { get; init; }
+
+    /// <summary><see cref="Training"/> or <see cref="Finished"/>.</summary>
+    public string Status { get; init; } = Training;
+
+    /// <summary>By flag or subject, as text: what must not change when the run is resumed.</summary>
+    public required IReadOnlyDictionary<string, string> Options { get; init; }
+
+    /// <summary>The same as numbers: what later phases inherit.</summary>
+    public required TrainingOptions Settings { get; init; }
+
+    public long Parameters { get; init; }
+    public long Steps { get; init; }
+    public long Tokens { get; init; }
+    public double Seconds { get; init; }
+    public double TokensPerSecond { get; init; }
+
+    /// <summary>Mean of the last logged losses, nats per token.</summary>
+    public double? Loss { get; init; }
+
+    /// <summary>By text source, at the end of the run.</summary>
+    public IReadOnlyDictionary<string, double>? ValidationBitsPerByte { get; init; }
+
+    /// <summary>Mean validation bits per byte by learning rate, where one was swept for.</summary>
+    public IReadOnlyDictionary<string, double>? LearningRateSweep { get; init; }
+
+    /// <summary>SHA-256 (hex) of the options.</summary>
+    public string OptionsHash() =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")))));
+
+    /// <summary>The record of a run directory; null if it has none.</summary>
+    /// <exception cref="BtxException">There is one that cannot be read.</exception>
+    public static RunRecord? Load(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) return null;
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return JsonSerializer.Deserialize<RunRecord>(stream, ManifestJson.Options) ?? throw new BtxException($"{path}: is null");
+        }
+        catch (Exception e) when (e is JsonException or IOException or NotSupportedException)
+        {
+            throw new BtxException($"{path}: cannot be read ({ManifestJson.OneLine(e.Message)}); start over with --fresh", e);
+        }
+    }
+
+    public void Save(string directory) =>
+        AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, ManifestJson.Options) + "\n");
+
+    /// <summary>Throws unless <paramref name="options"/> are those the run was started with.</summary>
+    /// <exception cref="BtxException">Names the first option that differs.</exception>
+    public static void RequireSame(IReadOnlyDictionary<string, string> started, IReadOnlyDictionary<string, string> options, string directory)
+    {
+        foreach (var key in options.Keys.Concat(started.Keys).Distinct(StringComparer.Ordinal))
+        {
+            var (before, now) = (started.GetValueOrDefault(key, "(not set)"), options.GetValueOrDefault(key, "(not set)"));
+            if (before != now)
+                throw new BtxException($"{key} is {now}, but the run in {directory} was started with {before}; use the same value to resume it, --fresh to start over, or another directory");
+        }
+    }
+}

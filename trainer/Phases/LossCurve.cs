@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text;
+using Btx.Model;
+using Btx.Model.Files;
+
+namespace Btx.Trainer.Phases;
+
+/// <summary>The loss of a run over its steps: <c>loss.csv</c>, and <c>loss.svg</c> as a picture of it.</summary>
+public sealed class LossCurve(string directory)
+{
+    public const string CsvFile = "loss.csv";
+    public const string PictureFile = "loss.svg";
+
+    /// <summary>About so many rows in a whole run.</summary>
+    public const int Rows = 400;
+
+    private const string Header = "step,tokens,loss,learning_rate,seconds,validation_bits_per_byte";
+    private readonly List<LossPoint> points = [];
+
+    public IReadOnlyList<LossPoint> Points => points;
+
+    public void Add(LossPoint point) => points.Add(point);
+
+    /// <summary>Replaces the last row.</summary>
+    public void Amend(LossPoint last) => points[^1] = last;
+
+    /// <summary>Reads the rows up to <paramref name="step"/>; later ones belong to steps that are done again.</summary>
+    public void Load(long step)
+    {
+        points.Clear();
+        var path = Path.Combine(directory, CsvFile);
+        if (!File.Exists(path)) return;
+        foreach (var line in File.ReadLines(path).Skip(1))
+        {
+            if (Parse(line.Split(',')) is not { } point) throw new BtxException($"{path}: \"{line}\" is not a row of a loss curve; delete the file to go on without it");
+            if (point.Step <= step) points.Add(point);
+        }
+    }
+
+    public void SaveCsv()
+    {
+        var text = new StringBuilder(Header).Append('\n');
+        foreach (var p in points)
+            text.Append(CultureInfo.InvariantCulture, $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5}\n");
+        AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
+    }
+
+    private static LossPoint? Parse(string[] cells)
+    {
+        static bool Number(string cell, out double value) => double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+        if (cells.Length != 6 || !long.TryParse(cells[0], out var step) || !long.TryParse(cells[1], out var tokens)) return null;
+        if (!Number(cells[2], out var loss) || !Number(cells[3], out var rate) || !Number(cells[4], out var seconds)) return null;
+        if (cells[5].Length == 0) return new(step, tokens, loss, rate, seconds, null);
+        return Number(cells[5], out var bits) ? new(step, tokens, loss, rate, seconds, bits) : null;
+    }
+}

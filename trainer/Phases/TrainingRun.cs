@@ -1,0 +1,158 @@
+using Btx.Model;
+using Btx.Model.Devices;
+using Btx.Model.Tensors;
+using Btx.Model.Tokens;
+using Btx.Trainer.Checkpoints;
+using Btx.Trainer.Corpora;
+using Btx.Trainer.Devices;
+using Btx.Trainer.Networks;
+using Btx.Trainer.Shards;
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace Btx.Trainer.Phases;
+
+/// <summary>
+/// One run in one directory, which becomes a Hugging Face model directory when it ends; beside the model lie <c>run.json</c>,
+/// <c>loss.csv</c> and <c>loss.svg</c>. Killed at any moment, the same job in the same directory goes on from the last resume
+/// point and ends with the same weights, bit for bit.
+/// </summary>
+public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null)
+{
+    private const string BranchDirectory = "branch";
+    private readonly string directory = Path.GetFullPath(directory);
+
+    /// <summary>Trains, or finds that it was done already.</summary>
+    /// <returns>The finished record, and whether this call trained it.</returns>
+    /// <exception cref="BtxException">Options that differ from the run's there, unusable text or model, a loss that is not finite, a full disk.</exception>
+    /// <exception cref="OperationCanceledException">Stopped; a resume point was written.</exception>
+    public (RunRecord Record, bool Trained) Execute(CancellationToken cancellation = default)
+    {
+        job.Options.Validate(job.Architecture.MaxPositionEmbeddings);
+        using var held = RunLock.Acquire(directory, settings.Wait, cancellation);
+        var resume = new ResumeStore(directory);
+        var earlier = settings.Fresh ? null : RunRecord.Load(directory);
+        if (settings.Fresh) Forget(resume);
+        else if (earlier is null && File.Exists(Path.Combine(directory, CheckpointFiles.SingleFile)))
+            throw new BtxException($"{directory} already holds a model that no run here made; choose another directory");
+
+        var corpus = CorpusDirectory.Open(job.Corpus);
+        var tokenizer = TextTokenizer.Load(job.Tokenizer);
+        if (tokenizer.VocabSize > job.Architecture.VocabSize)
+            throw new BtxException($"the tokenizer in {job.Tokenizer} has {tokenizer.VocabSize} tokens, the model a vocabulary of {job.Architecture.VocabSize}; use the model's own tokenizer");
+        var cache = new TokenShardCache(corpus, tokenizer, job.Shards);
+        var record = new RunRecord
+        {
+            Phase = job.Phase,
+            Name = job.Name,
+            Options = RunIdentity.Of(job, cache, tokenizer),
+            Settings = job.Options,
+            Parameters = job.Architecture.ParameterCount,
+            LearningRateSweep = earlier?.LearningRateSweep,
+        };
+        if (earlier is not null)
+        {
+            RunRecord.RequireSame(earlier.Options, record.Options, directory);
+            if (earlier.Status == RunRecord.Finished) return (earlier, false);
+        }
+
+        record.Save(directory);
+        using var shards = new ShardSet(cache, job.Sources, job.Options.Sequence, cancellation);
+        return (Train(record, resume, shards, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
+    }
+
+    private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, int[] tokenBytes, CancellationToken cancellation)
+    {
+        var options = job.Options;
+        var device = TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads);
+        var sampler = shards.Sampler(options);
+        var found = resume.Latest();
+        using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);
+        using var optimizer = Optimizer(model);
+        var curve = new LossCurve(directory);
+        var hash = record.OptionsHash();
+        var state = new ResumeState(0, sampler.State, 0, hash);
+        if (found is { } latest)
+        {
+            state = latest.State;
+            if (state.Options != hash) throw new BtxException($"{latest.Point} belongs to a run with other options; start over with --fresh");
+            ResumeStore.Restore(latest.Point, model, optimizer);
+            sampler.State = state.Sampler;
+            curve.Load(state.Step);
+        }
+
+        var loop = new TrainingLoop(model, optimizer, sampler, options, settings, curve, state, report)
+        {
+            Validate = windows => shards.Validate(model, tokenBytes, windows, cancellation),
+            Save = at =>
+            {
+                curve.SaveCsv();
+                resume.Save(at, model, optimizer);
+            },
+        };
+        state = loop.Run(cancellation);
+
+        var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation);
+        Directory.CreateDirectory(directory);
+        ModelAverage.CopyTokenizer(job.Tokenizer, directory);
+        LlamaCheckpoint.Save(model, directory);
+        loop.Finish(validation.Count > 0 ? validation.Values.Average() : null);
+        curve.SaveCsv();
+        LossPicture.Write(Path.Combine(directory, LossCurve.PictureFile), job.Name, curve.Points);
+        record = record with
+        {
+            Status = RunRecord.Finished,
+            Steps = state.Step,
+            Tokens = state.Step * options.TokensPerStep,
+            Seconds = Math.Round(state.Seconds, 3),
+            TokensPerSecond = Math.Round(state.Step * options.TokensPerStep / Math.Max(1e-9, state.Seconds), 1),
+            Loss = loop.MeanLoss,
+            ValidationBitsPerByte = validation,
+        };
+        record.Save(directory);
+        resume.Clear();
+        DeleteBranch();
+        return record;
+    }
+
+    // A single parent with the whole weight is read as it is; an average is made on disk first, by the same arithmetic as everywhere.
+    private LlamaModel InitialModel(torch.Device device)
+    {
+        if (job.Parents.Count == 0) return new LlamaModel(job.Architecture, device).Init(job.Options.RandomSeed);
+        foreach (var parent in job.Parents)
+        {
+            if (CheckpointFiles.Hash(parent.Model) != parent.Sha256)
+                throw new BtxException($"{parent.Model}: the weights of parent {parent.Name} have changed since the branch was decided; start over with --fresh");
+        }
+
+        BranchParent[] used = [.. job.Parents.Where(p => p.Weight > 0)];
+        if (used.Length == 1) return LlamaCheckpoint.Load(used[0].Model, device);
+        var average = Path.Combine(directory, BranchDirectory);
+        ModelAverage.Write([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], average);
+        return LlamaCheckpoint.Load(average, device);
+    }
+
+    private AdamW Optimizer(LlamaModel model)
+    {
+        var o = job.Options.Optimizer;
+        AdamW.ParamGroup Group(IEnumerable<Parameter> parameters, double decay) =>
+            new(parameters, job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon, decay);
+        return torch.optim.AdamW(
+            [Group([.. model.Parameters.Where(p => p.ndim > 1)], o.WeightDecay), Group([.. model.Parameters.Where(p => p.ndim == 1)], 0)],
+            job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon);
+    }
+
+    private void Forget(ResumeStore resume)
+    {
+        resume.Clear();
+        DeleteBranch();
+        foreach (var name in (string[])[RunRecord.FileName, LossCurve.CsvFile, LossCurve.PictureFile, CheckpointFiles.SingleFile])
+            File.Delete(Path.Combine(directory, name));
+    }
+
+    private void DeleteBranch()
+    {
+        var path = Path.Combine(directory, BranchDirectory);
+        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+    }
+}
