@@ -11,6 +11,7 @@ Command[] verbs =
     CorpusVerb.Create(),
     BenchTrainVerb.Create(),
     TokenizerVerb.Create(),
+    TrainVerb.Create(),
 ];
 
 var root = new Command("btx", "Build corpora, train tokenizers and forests of expert language models, and evaluate them.") { new HelpOption(), new VersionOption() };

@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text.Json;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+
+namespace Btx.Trainer.Phases;
+
+/// <summary>Trains the same job for a short while at several learning rates and keeps the one with the lowest validation bits per byte. Resumable: each rate is a run of its own under <c>sweep/</c>.</summary>
+internal static class LearningRateSweep
+{
+    public const string FileName = "lr_sweep.json";
+
+    /// <param name="tokens">Training tokens at each rate; the schedule is scaled to them.</param>
+    /// <returns>The best rate, and mean bits per byte by rate.</returns>
+    public static (double Best, SortedDictionary<string, double> BitsPerByte) Run(
+        TrainingJob job, string directory, IReadOnlyList<double> rates, long tokens, RunSettings settings, CancellationToken cancellation)
+    {
+        if (settings.ValidationWindows < 1) throw new BtxException("--validation-windows is 0; --lr-sweep needs validation to choose by");
+        var bits = new SortedDictionary<string, double>(StringComparer.Ordinal);
+        var best = (Rate: 0.0, Bits: double.PositiveInfinity);
+        foreach (var rate in rates)
+        {
+            var label = rate.ToString("R", CultureInfo.InvariantCulture);
+            var trial = job with { Name = $"lr {label}", Options = job.Options with { LearningRate = rate, Tokens = tokens } };
+            var record = SingleRun.Execute(trial, Path.Combine(directory, "sweep", $"lr-{label}"), settings, cancellation);
+            bits[label] = record.ValidationBitsPerByte!.Values.Average();
+            if (bits[label] < best.Bits) best = (rate, bits[label]);
+        }
+
+        AtomicFile.WriteText(
+            Path.Combine(directory, FileName),
+            JsonSerializer.Serialize(new { tokens_per_rate = tokens, validation_bits_per_byte = bits, best = best.Rate }, ManifestJson.Options) + "\n");
+        return (best.Rate, bits);
+    }
+}

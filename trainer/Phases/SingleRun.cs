@@ -1,0 +1,39 @@
+using Btx.Model.Configuration;
+using Btx.Trainer.Checkpoints;
+using Btx.Trainer.Corpora;
+using Btx.Trainer.Shards;
+using Btx.Trainer.Terminal;
+
+namespace Btx.Trainer.Phases;
+
+/// <summary>A run in this process with its progress on the terminal: seed and dense baseline.</summary>
+internal static class SingleRun
+{
+    /// <param name="domains">Empty: every domain that is to be trained on.</param>
+    public static TrainingJob Job(string phase, string corpus, string? shards, string tokenizer, IReadOnlyList<string> domains, LlamaConfig architecture, TrainingOptions options) => new()
+    {
+        Phase = phase,
+        Name = phase,
+        Corpus = Path.GetFullPath(corpus),
+        Shards = shards is null ? null : Path.GetFullPath(shards),
+        Tokenizer = Path.GetFullPath(tokenizer),
+        Sources = [.. CorpusDirectory.Open(corpus).Select(domains, CorpusRole.Train).Select(d => TextSource.Of(d.Name))],
+        Architecture = architecture,
+        Options = options,
+    };
+
+    public static RunRecord Execute(TrainingJob job, string directory, RunSettings settings, CancellationToken cancellation)
+    {
+        using var display = ProgressDisplay.Create();
+        ProgressItem? item = null;
+        var (record, trained) = new TrainingRun(job, directory, settings, p =>
+        {
+            item ??= display.Start(job.Name, p.TotalTokens, "tokens", p.Resumed);
+            item.Report(p.Tokens, p.Note);
+        }).Execute(cancellation);
+        var line = trained ? RunSummary.Of(record) : $"{RunSummary.Of(record)}: finished earlier, nothing to do ({directory}; --fresh trains it again)";
+        if (item is null) display.WriteLine(line);
+        else item.Finish(line);
+        return record;
+    }
+}

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Globalization;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Tensors;
+using Btx.Model.Tokens;
+using Btx.Trainer.Phases;
+
+namespace Btx.Trainer.Verbs;
+
+/// <summary><c>btx train dense</c>: the baseline that a forest is measured against.</summary>
+internal static class TrainDenseVerb
+{
+    private const string Text =
+        """
+        Train the dense baseline: one model on all domains with as many tokens as a seed and its experts together, its learning
+        rate falling to 0. --lr-sweep tries several rates on a small budget and takes the best; lr_sweep.json records them.
+
+        Examples:
+          btx train dense --corpus corpus --tokenizer tokenizer --out dense                       the demo's, 1.2 M tokens
+          btx train dense --corpus corpus --tokenizer tokenizer --out dense --lr-sweep 2e-3,4e-3,8e-3,16e-3
+          btx train dense --corpus corpus --from seed --out continued --tokens 600k               go on from a seed
+        """;
+
+    public static Command Create()
+    {
+        var (model, flags) = (new TrainModelFlags(), new TrainFlags());
+        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
+        var tokenizer = new Option<string?>("--tokenizer") { Description = "directory with tokenizer.json (that of --from)", HelpName = "DIR" };
+        var from = new Option<string?>("--from") { Description = "start from this model instead of random weights", HelpName = "DIR" };
+        var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
+        var sweep = TrainFlags.Names("--lr-sweep", "learning rates to try first; the best is used");
+        var sweepTokens = TrainFlags.Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)", "N");
+        var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
+        var command = new Command("dense", Text) { corpus, tokenizer, from, domains, sweep, sweepTokens, output };
+        foreach (var option in model.All.Concat(flags.All)) command.Options.Add(option);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(tokenizer) is null && result.GetValue(from) is null) result.AddError("Name the tokenizer: --tokenizer DIR, or --from DIR with a model.");
+        });
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () =>
+            {
+                var (start, directory, settings) = (parsed.GetValue(from), parsed.GetValue(output)!, flags.Settings(parsed));
+                var tokens = parsed.GetValue(tokenizer) ?? start!;
+                var config = start is null ? model.Config(parsed, TextTokenizer.Load(tokens)) : LlamaConfig.Load(start) with { TorchDtype = "float32" };
+                var options = flags.Apply(parsed, PhaseDefaults.Dense(PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
+                var job = SingleRun.Job("dense", parsed.GetValue(corpus)!, flags.Shards(parsed), tokens, parsed.GetValue(domains)!, config, options);
+                if (start is not null) job = job with { Parents = [new BranchParent("seed", 1, Path.GetFullPath(start), CheckpointFiles.Hash(start))] };
+                var rates = parsed.GetValue(sweep)!.Select(Rate).ToArray();
+                if (rates.Length > 0)
+                {
+                    var (best, _) = LearningRateSweep.Run(job, directory, rates, parsed.GetValue(sweepTokens) ?? Math.Max(1, options.Tokens / 8), settings, cancellation);
+                    job = job with { Options = options with { LearningRate = best } };
+                }
+
+                SingleRun.Execute(job, directory, settings, cancellation);
+                return 0;
+            },
+            CancellationToken.None));
+        return command;
+    }
+
+    private static double Rate(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate > 0
+            ? rate
+            : throw new BtxException($"--lr-sweep: \"{text}\" is not a learning rate; expected numbers such as 2e-3,4e-3");
+}

@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Btx.Model;
+using Btx.Model.Forests;
+using Btx.Trainer.Phases;
+
+namespace Btx.Trainer.Verbs;
+
+/// <summary><c>btx train expert</c>: branch, train and merge one expert.</summary>
+internal static class TrainExpertVerb
+{
+    private const string Text =
+        """
+        Branch one expert, train it on one domain alone, merge it into the forest. It starts from the model named by --from, or
+        from the forest's experts by --branch. The same command resumes.
+
+        Examples:
+          btx train expert --forest forest --from seed --corpus corpus --domain python
+          btx train expert --forest forest --corpus corpus --domain golang --branch posterior --tokens 300k
+          btx train expert --forest forest --corpus corpus --domain python --name python-long --branch argmax --tokens 1M
+        """;
+
+    public static Command Create()
+    {
+        var flags = new TrainFlags();
+        var forest = new Option<string>("--forest") { Description = "forest directory; made if it is not there", HelpName = "DIR", Required = true };
+        var from = new Option<string?>("--from") { Description = "model to start from, instead of the forest's experts", HelpName = "DIR" };
+        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
+        var domain = new Option<string>("--domain") { Description = "domain to train on", HelpName = "NAME", Required = true };
+        var name = new Option<string?>("--name") { Description = "name of the expert (the domain's)", HelpName = "NAME" };
+        var (branch, k) = TrainRoundVerb.BranchFlags();
+        var json = new Option<string?>("--json") { Description = "write plan and figures to this file", HelpName = "FILE" };
+        var command = new Command("expert", Text) { forest, from, corpus, domain, name, branch, k, json };
+        foreach (var option in flags.All) command.Options.Add(option);
+        command.SetAction((parsed, cancellation) =>
+        {
+            var expert = parsed.GetValue(name) ?? parsed.GetValue(domain)!;
+            if (!ForestManifestRules.IsName(expert)) throw new BtxException($"--name \"{expert}\" is not 1-64 of a-z 0-9 . _ -");
+            return TrainRoundVerb.RunAsync(
+                new RoundRequest
+                {
+                    Forest = parsed.GetValue(forest)!,
+                    Seed = parsed.GetValue(from),
+                    FromSeed = parsed.GetValue(from) is not null,
+                    Corpus = parsed.GetValue(corpus)!,
+                    Shards = flags.Shards(parsed),
+                    Domains = [parsed.GetValue(domain)!],
+                    Name = expert,
+                    Branch = TrainRoundVerb.Rule(parsed.GetValue(branch)!),
+                    K = parsed.GetValue(k),
+                    Configure = defaults => flags.Apply(parsed, defaults),
+                    Settings = flags.Settings(parsed),
+                },
+                parsed.GetValue(json),
+                cancellation);
+        });
+        return command;
+    }
+}

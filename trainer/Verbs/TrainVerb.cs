@@ -1,0 +1,29 @@
+using System.CommandLine;
+
+namespace Btx.Trainer.Verbs;
+
+/// <summary><c>btx train</c>: seed, expert, round, dense, average.</summary>
+internal static class TrainVerb
+{
+    private const string Text =
+        """
+        Train models: a seed, a forest of experts branched from it, a dense baseline, parameter averages.
+        Stopped or killed at any moment, the same command resumes and ends with the same weights.
+
+        Examples:
+          btx train seed --corpus corpus --tokenizer tokenizer --out seed
+          btx train round --forest forest --seed seed --corpus corpus --parallel 2
+          btx train dense --corpus corpus --tokenizer tokenizer --out dense --lr-sweep 2e-3,4e-3,8e-3
+          btx train average --forest forest --weights uniform --out average
+        """;
+
+    public static Command Create() => new("train", Text)
+    {
+        TrainSeedVerb.Create(),
+        TrainExpertVerb.Create(),
+        TrainRoundVerb.Create(),
+        TrainDenseVerb.Create(),
+        TrainAverageVerb.Create(),
+        TrainWorkerVerb.Create(),
+    };
+}
