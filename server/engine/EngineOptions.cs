@@ -1,0 +1,71 @@
+using Btx.Model;
+using Btx.Model.Devices;
+
+namespace Btx.Engine;
+
+/// <summary>How an engine is started. Immutable; <see cref="Validate"/> reports every fault at once.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>The served forest: the directory with <c>served.json</c>.</summary>
+    public required string Directory { get; init; }
+
+    public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
+
+    /// <summary>Threads that run experts and mix, the loop's own included; 0: one per core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>
+    /// Threads inside one session; 0: what <see cref="Threads"/> leaves to each expert when all run at once, at least 1.
+    /// More than one pays where few experts run on many cores.
+    /// </summary>
+    public int IntraOpThreads { get; init; }
+
+    /// <summary>Lets idle session threads spin: lower latency on a machine of its own, ruinous on a shared one.</summary>
+    public bool AllowSpinning { get; init; }
+
+    /// <summary>Sequences that a model holds in its KV cache at a time, 1..1024.</summary>
+    public int Slots { get; init; } = 16;
+
+    /// <summary>Longest sequence in tokens; null: what the architecture allows. Bounds the KV cache.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>Most tokens that one step runs on a model, decode and prefill together; at least <see cref="Slots"/>.</summary>
+    public int MaxBatchTokens { get; init; } = 512;
+
+    /// <summary>Most prompt tokens of one sequence in one step, so that a long prompt does not stall the others.</summary>
+    public int PrefillChunk { get; init; } = 128;
+
+    /// <summary>Requests that may wait for slots; one more is refused as busy.</summary>
+    public int QueueCapacity { get; init; } = 256;
+
+    /// <summary>Hashes every weight file and compares it with the manifest (reads all weights once).</summary>
+    public bool VerifyHashes { get; init; } = true;
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Seeds for requests that name none.</summary>
+    public Func<long> SeedSource { get; init; } = static () => Random.Shared.NextInt64();
+
+    public IStepObserver? Observer { get; init; }
+
+    /// <exception cref="BtxException">Some options are out of range; the message lists them all.</exception>
+    public EngineOptions Validate()
+    {
+        var faults = new List<string>();
+        void Range(string name, int value, int low, int high)
+        {
+            if (value < low || value > high) faults.Add($"{name} is {value}; expected {low}..{high}");
+        }
+
+        Range("--threads", Threads, 0, 1024);
+        Range("--intra-op-threads", IntraOpThreads, 0, 1024);
+        Range("--slots", Slots, 1, 1024);
+        Range("--max-batch-tokens", MaxBatchTokens, 1, 1 << 20);
+        Range("--prefill-chunk", PrefillChunk, 1, 1 << 20);
+        Range("--queue", QueueCapacity, 0, 1 << 20);
+        if (ContextLength is { } context) Range("--context", context, 2, 1 << 26);
+        if (MaxBatchTokens < Slots) faults.Add($"--max-batch-tokens is {MaxBatchTokens}; expected at least --slots, {Slots}");
+        if (string.IsNullOrWhiteSpace(Directory)) faults.Add("no served forest named; `btx export --forest F --out S` makes one");
+        return faults.Count == 0 ? this : throw new BtxException(string.Join("; ", faults));
+    }
+}

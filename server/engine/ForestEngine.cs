@@ -1,0 +1,185 @@
+using System.Threading.Channels;
+using Btx.Engine.Forests;
+using Btx.Engine.Loop;
+using Btx.Engine.Requests;
+using Btx.Engine.Sampling;
+using Btx.Engine.Scheduling;
+using Btx.Engine.Text;
+using Btx.Model;
+using Btx.Model.Mixing;
+using Btx.Model.Tokens;
+
+namespace Btx.Engine;
+
+/// <summary>Serves a forest: validates requests, sends them to the loop, hands back their streams. Thread-safe.</summary>
+public sealed class ForestEngine : IForestEngine
+{
+    private readonly EngineOptions options;
+    private readonly ForestSnapshot snapshot;
+    private readonly Channel<EngineCommand> commands = Channel.CreateUnbounded<EngineCommand>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly QueueGate gate;
+    private readonly EngineLoop loop;
+    private readonly TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool closing;
+    private volatile Exception? broken;
+    private long lastId;
+    private int disposed;
+
+    internal ForestEngine(EngineOptions options, ForestSnapshot snapshot, int threads)
+    {
+        (this.options, this.snapshot) = (options, snapshot);
+        gate = new QueueGate(options.QueueCapacity);
+        loop = new EngineLoop(options, snapshot, commands, gate, threads);
+        new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
+    }
+
+    /// <summary>The tokenizer that all experts share.</summary>
+    public TextTokenizer Tokenizer => snapshot.Tokenizer;
+
+    /// <summary>Bytes allocated by the loop's thread in pure decode steps, and the tokens they gave.</summary>
+    internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
+
+    /// <summary>Loads a served forest and starts its loop.</summary>
+    /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the device is not there; one clear line.</exception>
+    public static ForestEngine Start(EngineOptions options)
+    {
+        options.Validate();
+        var threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
+        return new ForestEngine(options, new ForestLoader(options, threads).Load(), threads);
+    }
+
+    public ForestDescription Describe() => snapshot.Description;
+
+    public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
+    {
+        RequestRules.Check(request, snapshot.Description);
+        var max = Math.Min(request.MaxTokens, snapshot.Description.ContextLength - request.Prompt.Length);
+        var tokens = new int[request.Prompt.Length + max];
+        request.Prompt.CopyTo(tokens, 0);
+        bool[]? seen = null;
+        if (request.Sampling.RepetitionPenalty != 1)
+        {
+            seen = new bool[snapshot.Description.VocabSize];
+            foreach (var token in request.Prompt) seen[token] = true;
+        }
+
+        // Room for every event there can be: a slow reader never stalls the loop, and memory is bounded by max_tokens.
+        var events = Channel.CreateBounded<TokenEvent>(new BoundedChannelOptions(max + 1) { SingleReader = true, SingleWriter = true });
+        Enqueue(
+            new Sequence
+            {
+                Id = Interlocked.Increment(ref lastId),
+                Generation = request,
+                Routing = request.Routing,
+                Tokens = tokens,
+                PromptLength = request.Prompt.Length,
+                Length = request.Prompt.Length,
+                MaxTokens = max,
+                Lease = snapshot.Lease(),
+                Events = events,
+                Text = new TextStream(snapshot.Tokenizer, request.Stop),
+                Seen = seen,
+                Random = new RandomStream(request.Sampling.Seed ?? options.SeedSource()),
+                Submitted = options.Time.GetTimestamp(),
+            },
+            cancellation);
+        return events.Reader;
+    }
+
+    public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
+    {
+        RequestRules.Check(request, snapshot.Description);
+        var score = new TaskCompletionSource<ScoreResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(
+            new Sequence
+            {
+                Id = Interlocked.Increment(ref lastId),
+                Routing = request.Routing,
+                Tokens = (int[])request.Tokens.Clone(),
+                PromptLength = request.Tokens.Length,
+                Length = request.Tokens.Length,
+                MaxTokens = 0,
+                Lease = snapshot.Lease(),
+                Score = score,
+                Submitted = options.Time.GetTimestamp(),
+            },
+            cancellation);
+        return score.Task;
+    }
+
+    public async Task DrainAsync(CancellationToken deadline)
+    {
+        closing = true;
+        var empty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!commands.Writer.TryWrite(new EngineCommand.Drain(empty))) return;
+        await using var registration = deadline.UnsafeRegister(_ => commands.Writer.TryWrite(new EngineCommand.CancelAll()), null);
+        await empty.Task;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            closing = true;
+            commands.Writer.TryWrite(new EngineCommand.Stop());
+        }
+
+        await stopped.Task;
+    }
+
+    /// <summary>A copy of the loop's state between two steps.</summary>
+    internal Task<EngineView> InspectAsync()
+    {
+        var view = new TaskCompletionSource<EngineView>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!commands.Writer.TryWrite(new EngineCommand.Inspect(view))) view.SetCanceled();
+        return view.Task;
+    }
+
+    private void Enqueue(Sequence s, CancellationToken cancellation)
+    {
+        try
+        {
+            if (broken is { } e) throw new RequestRejectedException($"the engine has failed: {e.Message}", e);
+            if (closing) throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+            if (!gate.TryEnter()) throw new RequestRejectedException(RejectionReason.Busy, $"{gate.Capacity} requests are waiting already; try again later");
+        }
+        catch
+        {
+            s.Lease.Return();
+            throw;
+        }
+
+        // The registration may fire before the loop sees the sequence: the flag is looked at before it is admitted.
+        s.Cancellation = cancellation.UnsafeRegister(
+            static (state, _) =>
+            {
+                var (sequence, writer) = ((Sequence, ChannelWriter<EngineCommand>))state!;
+                sequence.RequestCancel();
+                writer.TryWrite(EngineCommand.Wake);
+            },
+            (s, commands.Writer));
+        if (commands.Writer.TryWrite(new EngineCommand.Submit(s))) return;
+        s.Cancellation.Unregister();
+        gate.Leave();
+        s.Lease.Return();
+        throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+    }
+
+    private void RunLoop()
+    {
+        try
+        {
+            loop.Run();
+        }
+        catch (Exception e)
+        {
+            broken = e;
+            loop.Fail(e);
+        }
+
+        commands.Writer.TryComplete();
+        while (commands.Reader.TryRead(out var command)) loop.Refuse(command, broken);
+        loop.Free();
+        stopped.SetResult();
+    }
+}

@@ -1,0 +1,142 @@
+using System.Security.Cryptography;
+using Btx.Engine.Sessions;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Forests;
+using Btx.Model.Serving;
+using Btx.Model.Tensors;
+using Btx.Model.Tokens;
+
+namespace Btx.Engine.Forests;
+
+/// <summary>Opens a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes the sessions.</summary>
+internal sealed class ForestLoader(EngineOptions options, int threads)
+{
+    private ServedForestManifest served = null!;
+    private ForestManifest source = null!;
+    private IReadOnlyList<ServedExpert> experts = [];
+
+    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
+    public ForestSnapshot Load()
+    {
+        served = ServedForestManifest.Load(options.Directory);
+        if (DeviceProbe.Of(options.Device).Fault(options.Device, served.Precision) is { } fault) throw new BtxException(fault);
+        source = ForestManifest.Load(served.SourceDirectory(options.Directory));
+        if (source.Hash() != served.SourceSha256)
+            throw new BtxException($"{served.SourceDirectory(options.Directory)}: the forest has changed since it was exported to {options.Directory}; export again");
+        experts = [.. served.Experts.Where(e => source.Expert(e.Name).Status == ExpertStatus.Ready)];
+        if (experts.Count == 0) throw new BtxException($"{options.Directory}: no expert is ready; all are quarantined");
+        var tokenizer = LoadTokenizer();
+        if (options.VerifyHashes) VerifyHashes();
+
+        var checkpoints = new List<Checkpoint>();
+        var runners = new OnnxModelRunner?[experts.Count];
+        try
+        {
+            foreach (var expert in experts) checkpoints.Add(OpenCheckpoint(expert));
+            var config = checkpoints[0].Config;
+            if (tokenizer.VocabSize > config.VocabSize)
+                throw new BtxException($"{options.Directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
+            if (options.ContextLength > config.MaxPositionEmbeddings)
+                throw new BtxException($"--context is {options.ContextLength}; the models were built for at most {config.MaxPositionEmbeddings}");
+            var factory = new RunnerFactory(options, served, config, threads, experts.Count);
+            Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, j => runners[j] = factory.Create(WeightSet.Map(OpenCheckpoint(experts[j]), factory.Dtype)));
+            var averages = new AverageWeightsBuilder(checkpoints, factory);
+            return new ForestSnapshot(
+                Describe(config, factory.Context), tokenizer, tokenizer.EosId ?? config.EosTokenId, runners!, Priors(), averages.Build,
+                () =>
+                {
+                    foreach (var checkpoint in checkpoints) checkpoint.Dispose();
+                });
+        }
+        catch (Exception e)
+        {
+            foreach (var runner in runners) runner?.Dispose();
+            foreach (var checkpoint in checkpoints) checkpoint.Dispose();
+            if (e is AggregateException { InnerException: BtxException inner }) throw new BtxException(inner.Message, e);
+            throw;
+        }
+    }
+
+    private TextTokenizer LoadTokenizer()
+    {
+        var directories = experts.Select(e => Path.Combine(served.SourceDirectory(options.Directory), source.Expert(e.Name).Path)).ToList();
+        var tokenizer = TextTokenizer.Load(directories[0]);
+        if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");
+        var first = File.ReadAllBytes(Path.Combine(directories[0], "tokenizer.json"));
+        foreach (var directory in directories.Skip(1))
+        {
+            var path = Path.Combine(directory, "tokenizer.json");
+            if (!File.Exists(path)) throw new BtxException($"{path}: not found; every expert of a forest holds its tokenizer");
+            if (!File.ReadAllBytes(path).AsSpan().SequenceEqual(first) && TextTokenizer.Load(directory).Hash != tokenizer.Hash)
+                throw new BtxException($"{path}: another tokenizer than {directories[0]}; the experts of a forest share one");
+        }
+
+        return tokenizer;
+    }
+
+    private Checkpoint OpenCheckpoint(ServedExpert expert)
+    {
+        var directory = served.WeightsDirectory(options.Directory, expert);
+        var checkpoint = Checkpoint.Open(directory);
+        if (checkpoint.Config.Fingerprint() == served.Architecture) return checkpoint;
+        checkpoint.Dispose();
+        throw new BtxException($"{directory}: expert \"{expert.Name}\" has another architecture than the served forest; export again");
+    }
+
+    private void VerifyHashes()
+    {
+        var faults = new string?[experts.Count + served.Graphs.Count];
+        Parallel.For(0, faults.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => faults[i] = i < experts.Count ? Fault(experts[i]) : Fault(served.Graphs[i - experts.Count]));
+        if (faults.FirstOrDefault(f => f is not null) is { } fault) throw new BtxException(fault);
+    }
+
+    private string? Fault(ServedExpert expert)
+    {
+        try
+        {
+            var directory = served.WeightsDirectory(options.Directory, expert);
+            return CheckpointFiles.Hash(directory) == expert.Sha256 ? null : $"{directory}: the weights of expert \"{expert.Name}\" are not those that were exported (SHA-256 differs); export again";
+        }
+        catch (BtxException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private string? Fault(ServedGraph graph)
+    {
+        var path = Path.Combine(options.Directory, graph.File);
+        if (!File.Exists(path)) return $"{path}: not found; export again";
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream)) == graph.Sha256 ? null : $"{path}: the graph is not the one that was exported (SHA-256 differs); export again";
+    }
+
+    /// <summary>Cached priors over the served experts: entries for others are dropped and the rest renormalised.</summary>
+    private Dictionary<string, double[]> Priors()
+    {
+        var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
+        foreach (var entry in source.Experts)
+        {
+            if (entry.Prior is not { } prior) continue;
+            var weights = experts.Select(e => prior.GetValueOrDefault(e.Name)).ToArray();
+            var sum = weights.Sum();
+            if (sum > 0) priors.TryAdd(entry.Domain, [.. weights.Select(w => w / sum)]);
+        }
+
+        return priors;
+    }
+
+    private ForestDescription Describe(LlamaConfig config, int context) => new()
+    {
+        Experts = [.. experts.Select(e => e.Name)],
+        Domains = [.. experts.Select(e => e.Domain)],
+        PriorDomains = [.. Priors().Keys],
+        ContextLength = context,
+        VocabSize = config.VocabSize,
+        ForestSha256 = served.SourceSha256,
+        Precision = served.Precision,
+        Device = options.Device.ToString(),
+        LoadedAt = options.Time.GetUtcNow(),
+    };
+}

@@ -1,0 +1,50 @@
+using Btx.Engine.Scheduling;
+
+namespace Btx.Engine.Loop;
+
+/// <summary>What must hold between steps: slots, lengths, leases. A pure function; run in every engine test and when the loop falls idle.</summary>
+internal static class EngineInvariants
+{
+    /// <returns>Each broken rule in a sentence; empty if all hold.</returns>
+    public static IReadOnlyList<string> Faults(EngineView view)
+    {
+        var faults = new List<string>();
+        var owners = new Dictionary<(string Lane, int Slot), long>();
+        foreach (var s in view.Running)
+        {
+            SequenceFaults(s, view.ContextLength, faults);
+            foreach (var m in s.Members.Where(m => m.Slot >= 0))
+            {
+                if (!owners.TryAdd((m.Lane, m.Slot), s.Id)) faults.Add($"slot {m.Slot} of {m.Lane} belongs to sequences {owners[(m.Lane, m.Slot)]} and {s.Id}");
+            }
+        }
+
+        foreach (var lane in view.Lanes)
+        {
+            var used = lane.Used.Count(u => u);
+            if (used + lane.Free != lane.Used.Count) faults.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
+            for (var slot = 0; slot < lane.Used.Count; slot++)
+            {
+                if (lane.Used[slot] != owners.ContainsKey((lane.Name, slot))) faults.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
+            }
+        }
+
+        if (view.Waiting > view.QueueCapacity) faults.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
+        if (view.Leases < view.Running.Count + view.Waiting) faults.Add($"{view.Leases} leases for {view.Running.Count} running and {view.Waiting} waiting requests");
+        return faults;
+    }
+
+    private static void SequenceFaults(EngineView.SequenceView s, int context, List<string> faults)
+    {
+        if (s.Phase is SequencePhase.Queued or SequencePhase.Finished) faults.Add($"sequence {s.Id} runs in phase {s.Phase}");
+        if (s.Length > context) faults.Add($"sequence {s.Id} has {s.Length} tokens; the context is {context}");
+        if (s.Observed >= s.Length) faults.Add($"sequence {s.Id} observed {s.Observed} of {s.Length} tokens");
+        if (!(Math.Abs(s.WeightSum - 1) < 1e-9)) faults.Add($"sequence {s.Id} has weights that sum to {s.WeightSum}");
+        foreach (var m in s.Members)
+        {
+            if (m.Active && m.Slot < 0) faults.Add($"sequence {s.Id} is active on {m.Lane} without a slot");
+            if (m.Cached < 0 || m.Cached >= s.Length) faults.Add($"sequence {s.Id} has {m.Cached} of {s.Length} tokens cached on {m.Lane}");
+            if (s.Phase == SequencePhase.Decode && m.Active && m.Cached != s.Length - 1) faults.Add($"sequence {s.Id} decodes with {m.Cached} of {s.Length - 1} tokens cached on {m.Lane}");
+        }
+    }
+}

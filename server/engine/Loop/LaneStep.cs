@@ -1,0 +1,54 @@
+using Btx.Engine.Scheduling;
+using Btx.Engine.Sessions;
+using Btx.Model.Mixing;
+
+namespace Btx.Engine.Loop;
+
+/// <summary>Runs one lane's rows of a step and reads what the model said of known text. One per worker: owns scratch.</summary>
+internal sealed class LaneStep(int maxRows, int maxTokens)
+{
+    private readonly RunRow[] rows = new RunRow[maxRows];
+    private readonly long[] tokens = new long[maxTokens];
+
+    /// <summary>A failure is kept in <see cref="Lane.Fault"/>; the lane's sequences fail, no other.</summary>
+    public void Run(Lane lane)
+    {
+        try
+        {
+            var planned = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(lane.Rows);
+            var at = 0;
+            for (var r = 0; r < planned.Length; r++)
+            {
+                ref readonly var p = ref planned[r];
+                rows[r] = new RunRow(p.Sequence.Members[p.Member].Slot, p.Start, p.Count, p.Wanted);
+                for (var i = 0; i < p.Count; i++) tokens[at++] = p.Sequence.Tokens[p.Start + i];
+            }
+
+            lane.Runner.Run(rows.AsSpan(0, planned.Length), tokens.AsSpan(0, at));
+            for (var r = 0; r < planned.Length; r++) Read(lane, planned[r], r);
+        }
+        catch (Exception e)
+        {
+            lane.Fault = e;
+        }
+    }
+
+    private static void Read(Lane lane, PlannedRow p, int row)
+    {
+        var member = p.Sequence.Members[p.Member];
+        for (var i = 0; i < p.Wanted; i++)
+        {
+            var logits = lane.Runner.Logits(row, i);
+            var normaliser = LogitRow.LogNormaliser(logits);
+            if (!double.IsFinite(normaliser)) throw new InvalidOperationException($"{lane.Name} gave logits that are not finite; its weights are damaged");
+            var predicted = p.Start + p.Count - p.Wanted + i + 1;
+            if (predicted < p.Sequence.Length)
+            {
+                member.LogProbs[predicted] = logits[p.Sequence.Tokens[predicted]] - normaliser;
+                continue;
+            }
+
+            (member.Row, member.LogitsPosition, member.LogNormaliser) = (row, i, normaliser);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using Btx.Engine.Requests;
+using Btx.Engine.Scheduling;
+using Btx.Model.Mixing;
+
+namespace Btx.Engine.Loop;
+
+/// <summary>Writes a sequence's events and its end: to the stream, to the score's task, to the observer.</summary>
+internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObserver? observer)
+{
+    /// <summary>Index of each member's expert in per-expert arrays; a single model of an average has none.</summary>
+    private double[] PerExpert(Sequence s, double[] byMember)
+    {
+        var values = new double[experts];
+        if (s.Members.Length == 1 && s.Members[0].Lane.Expert < 0)
+        {
+            s.Lease.Snapshot.Prior(s.Routing.Average == AverageWeights.Uniform ? null : s.Routing.AverageDomain).CopyTo(values, 0);
+            return values;
+        }
+
+        for (var m = 0; m < s.Members.Length; m++) values[s.Members[m].Lane.Expert] = byMember[m];
+        return values;
+    }
+
+    /// <summary>The event of the token just drawn.</summary>
+    public TokenEvent Token(Sequence s, string text, FinishReason finish)
+    {
+        var report = s.Generation!.ReportExperts;
+        return new TokenEvent
+        {
+            Text = text,
+            Token = s.Drawn,
+            LogProb = s.DrawnLogProb,
+            Top = s.Top,
+            Posterior = report ? PerExpert(s, s.Weights) : null,
+            Contribution = report ? PerExpert(s, s.Contribution!) : null,
+            Finish = finish,
+            Usage = finish == FinishReason.None ? null : UsageOf(s),
+        };
+    }
+
+    /// <summary>Ends the stream or the task, and reports the request.</summary>
+    /// <param name="last">The last event, if the end came with a token.</param>
+    public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last)
+    {
+        if (s.Events is { } events)
+        {
+            if (fault is null) events.Writer.TryWrite(last ?? new TokenEvent { Finish = reason, Usage = UsageOf(s) });
+            events.Writer.TryComplete(fault);
+        }
+        else if (fault is not null)
+        {
+            s.Score!.TrySetException(fault);
+        }
+        else if (reason == FinishReason.Cancelled)
+        {
+            s.Score!.TrySetCanceled(s.Cancellation.Token.IsCancellationRequested ? s.Cancellation.Token : CancellationToken.None);
+        }
+
+        var now = time.GetTimestamp();
+        observer?.OnRequestEnd(new RequestReport(
+            s.IsScore ? "score" : ModeName(s.Routing.Mode), reason, s.PromptLength, s.Completed,
+            time.GetElapsedTime(s.Submitted, s.Admitted == 0 ? now : s.Admitted),
+            s.FirstToken == 0 ? TimeSpan.Zero : time.GetElapsedTime(s.Submitted, s.FirstToken),
+            time.GetElapsedTime(s.Submitted, now)));
+    }
+
+    /// <summary>Mixes what the members said of the text: the same function as evaluation's.</summary>
+    public ScoreResult ScoreOf(Sequence s)
+    {
+        var n = s.Length - 1;
+        var said = new double[s.Members.Length][];
+        for (var m = 0; m < said.Length; m++) said[m] = s.Members[m].LogProbs.AsSpan(1, n).ToArray();
+        var expertLogProbs = new double[]?[experts];
+        if (s.Members.Length == 1)
+        {
+            var weights = PerExpert(s, s.Weights);
+            if (s.Routing.Mode == RoutingMode.Expert) expertLogProbs[s.Members[0].Lane.Expert] = said[0];
+            return new ScoreResult(said[0], expertLogProbs, [.. weights.Select(w => Enumerable.Repeat(w, n).ToArray())]);
+        }
+
+        var posterior = new double[experts][];
+        for (var j = 0; j < experts; j++)
+        {
+            expertLogProbs[j] = said[j];
+            posterior[j] = new double[n];
+        }
+
+        var logProbs = new double[n];
+        MixtureScore.Score(said, s.Routing, s.Lease.Snapshot.Prior(s.Routing.PriorDomain), 0, logProbs, posterior);
+        return new ScoreResult(logProbs, expertLogProbs, posterior);
+    }
+
+    public static string ModeName(RoutingMode mode) => mode switch
+    {
+        RoutingMode.TopK => "top_k",
+        RoutingMode.TopP => "top_p",
+        RoutingMode.Average => "average",
+        RoutingMode.Expert => "expert",
+        _ => "ensemble",
+    };
+
+    private Usage UsageOf(Sequence s)
+    {
+        var steps = new int[experts];
+        foreach (var member in s.Members)
+        {
+            if (member.Lane.Expert >= 0) steps[member.Lane.Expert] = member.Steps;
+        }
+
+        return new Usage(
+            s.PromptLength, s.Completed, steps,
+            s.FirstToken == 0 ? TimeSpan.Zero : time.GetElapsedTime(s.Submitted, s.FirstToken),
+            time.GetElapsedTime(s.Submitted));
+    }
+}

@@ -1,0 +1,162 @@
+using System.Numerics;
+using Btx.Engine.Requests;
+using Btx.Model.Mixing;
+
+namespace Btx.Engine.Sampling;
+
+/// <summary>
+/// Draws the next token from the mixture. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch, so one
+/// per thread; nothing is kept from call to call.
+/// </summary>
+internal sealed class TokenSampler(int vocabSize)
+{
+    // Candidates are gathered above falling thresholds, so that a filter sorts few of a large vocabulary.
+    private const float FirstThreshold = 1f / 256;
+
+    private readonly float[] weights = new float[vocabSize];
+    private readonly ulong[] candidates = new ulong[vocabSize];
+
+    /// <param name="probabilities">The mixture, length V, sums to 1 (fp32 rounding aside).</param>
+    /// <param name="seen">Marks the tokens of prompt and completion, length V; read only with a repetition penalty.</param>
+    /// <returns>The token; of equal ones the lower id.</returns>
+    public int Sample(ReadOnlySpan<float> probabilities, SamplingOptions options, ReadOnlySpan<bool> seen, ref RandomStream random)
+    {
+        var q = probabilities;
+        if (options.RepetitionPenalty != 1) q = Penalise(probabilities, (float)options.RepetitionPenalty, seen);
+        if (options.Temperature == 0) return ArgMax(q);
+        if (options.Temperature != 1) q = Temper(q, (float)(1 / options.Temperature));
+        var u = random.NextDouble();
+        return options.TopK == 0 && options.TopP == 1 && options.MinP == 0 ? DrawFromAll(q, u) : DrawFiltered(q, options, u);
+    }
+
+    /// <summary>The largest entry; of equal ones the lowest index.</summary>
+    public static int ArgMax(ReadOnlySpan<float> x)
+    {
+        var best = LogitRow.Max(x);
+        var at = x.IndexOf(best);
+        return at < 0 ? 0 : at;
+    }
+
+    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to <paramref name="top"/>; returns their ids.</summary>
+    public static void Largest(ReadOnlySpan<float> probabilities, Span<int> top)
+    {
+        var count = 0;
+        for (var v = 0; v < probabilities.Length; v++)
+        {
+            var p = probabilities[v];
+            if (count == top.Length && p <= probabilities[top[count - 1]]) continue;
+            var at = count < top.Length ? count++ : count - 1;
+            for (; at > 0 && p > probabilities[top[at - 1]]; at--) top[at] = top[at - 1];
+            top[at] = v;
+        }
+    }
+
+    // Scores are log-probabilities, never positive, so CTRL's penalty multiplies them: p becomes p^penalty.
+    private Span<float> Penalise(ReadOnlySpan<float> probabilities, float penalty, ReadOnlySpan<bool> seen)
+    {
+        probabilities.CopyTo(weights);
+        for (var v = 0; v < seen.Length; v++)
+        {
+            if (seen[v]) weights[v] = MathF.Pow(weights[v], penalty);
+        }
+
+        return weights;
+    }
+
+    // (p / max p)^(1/T): relative to the largest, so that a low temperature does not underflow it.
+    private Span<float> Temper(ReadOnlySpan<float> q, float power)
+    {
+        var shift = new Vector<float>(MathF.Log(LogitRow.Max(q)));
+        var p = new Vector<float>(power);
+        var i = 0;
+        for (; i <= q.Length - Vector<float>.Count; i += Vector<float>.Count)
+            Vector.Exp((Vector.Log(new Vector<float>(q[i..])) - shift) * p).CopyTo(weights.AsSpan(i));
+        for (; i < q.Length; i++) weights[i] = MathF.Exp((MathF.Log(q[i]) - shift[0]) * power);
+        return weights;
+    }
+
+    private static int DrawFromAll(ReadOnlySpan<float> q, double u)
+    {
+        var total = 0.0;
+        foreach (var w in q) total += w;
+        var target = u * total;
+        var sum = 0.0;
+        var last = 0;
+        for (var v = 0; v < q.Length; v++)
+        {
+            if (q[v] <= 0) continue;
+            sum += q[v];
+            last = v;
+            if (sum > target) return v;
+        }
+
+        return last;
+    }
+
+    // All three filters keep a prefix of the order "more probable first"; the kept prefix is the shortest of the three.
+    private int DrawFiltered(ReadOnlySpan<float> q, SamplingOptions options, double u)
+    {
+        var max = LogitRow.Max(q);
+        var total = 0.0;
+        foreach (var w in q) total += w;
+        var count = Gather(q, max, options, total);
+        var sorted = candidates.AsSpan(0, count);
+        sorted.Sort();
+        var kept = options.TopK > 0 ? Math.Min(options.TopK, count) : count;
+        if (options.TopP < 1) kept = Nucleus(q, sorted[..kept], options.TopP * (options.TopK > 0 ? Mass(q, sorted[..kept]) : total));
+        while (kept > 1 && q[Id(sorted[kept - 1])] < options.MinP * max) kept--;
+
+        var target = u * Mass(q, sorted[..kept]);
+        var sum = 0.0;
+        for (var i = 0; i < kept - 1; i++)
+        {
+            sum += q[Id(sorted[i])];
+            if (sum > target) return Id(sorted[i]);
+        }
+
+        return Id(sorted[kept - 1]);
+    }
+
+    // Every token at or above a threshold low enough that the kept prefix lies among them. Keys sort by falling weight, then id.
+    private int Gather(ReadOnlySpan<float> q, float max, SamplingOptions options, double total)
+    {
+        for (var threshold = max * FirstThreshold; ; threshold /= 256)
+        {
+            if (threshold < float.Epsilon * 256) threshold = 0;
+            var count = 0;
+            var mass = 0.0;
+            for (var v = 0; v < q.Length; v++)
+            {
+                if (q[v] < threshold || q[v] <= 0) continue;
+                candidates[count++] = ((ulong)~BitConverter.SingleToUInt32Bits(q[v]) << 32) | (uint)v;
+                mass += q[v];
+            }
+
+            var enough = options.TopK > 0
+                ? count >= options.TopK || (options.TopP == 1 && options.MinP * max >= threshold)
+                : (options.TopP < 1 && mass >= options.TopP * total) || options.MinP * max >= threshold;
+            if (enough || threshold == 0) return count;
+        }
+    }
+
+    private static int Nucleus(ReadOnlySpan<float> q, ReadOnlySpan<ulong> sorted, double needed)
+    {
+        var mass = 0.0;
+        for (var i = 0; i < sorted.Length; i++)
+        {
+            mass += q[Id(sorted[i])];
+            if (mass >= needed) return i + 1;
+        }
+
+        return sorted.Length;
+    }
+
+    private static double Mass(ReadOnlySpan<float> q, ReadOnlySpan<ulong> sorted)
+    {
+        var mass = 0.0;
+        foreach (var key in sorted) mass += q[Id(key)];
+        return mass;
+    }
+
+    private static int Id(ulong key) => (int)(uint)key;
+}

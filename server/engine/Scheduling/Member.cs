@@ -1,0 +1,41 @@
+namespace Btx.Engine.Scheduling;
+
+/// <summary>A sequence's place on one model. Each has its own cached length: nothing assumes that experts are in step.</summary>
+internal sealed class Member(Lane lane, int capacity, bool scores)
+{
+    public Lane Lane { get; } = lane;
+
+    /// <summary>The KV slot; −1: none.</summary>
+    public int Slot { get; set; } = -1;
+
+    /// <summary>Tokens in the KV slot.</summary>
+    public int Cached { get; set; }
+
+    /// <summary>Runs on every decode step.</summary>
+    public bool Active { get; set; } = true;
+
+    /// <summary>Forward rows so far.</summary>
+    public int Steps { get; set; }
+
+    /// <summary>[t] = log p(token t | tokens before it), known for 1 ≤ t ≤ <see cref="Cached"/>; empty where nobody asks.</summary>
+    public double[] LogProbs { get; } = scores ? new double[capacity + 1] : [];
+
+    /// <summary>This step's row of the lane; valid while the step's logits are mixed.</summary>
+    public int Row { get; set; }
+
+    /// <summary>Index of the logits for the next token among the row's wanted positions.</summary>
+    public int LogitsPosition { get; set; }
+
+    /// <summary>log Σ exp of those logits.</summary>
+    public double LogNormaliser { get; set; }
+
+    public ReadOnlySpan<float> NextLogits => Lane.Runner.Logits(Row, LogitsPosition);
+
+    public void ReturnSlot()
+    {
+        if (Slot < 0) return;
+        Lane.Slots.Return(Slot);
+        Slot = -1;
+        Cached = 0;
+    }
+}

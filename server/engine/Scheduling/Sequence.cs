@@ -1,0 +1,96 @@
+using System.Threading.Channels;
+using Btx.Engine.Forests;
+using Btx.Engine.Requests;
+using Btx.Engine.Sampling;
+using Btx.Engine.Text;
+using Btx.Model.Mixing;
+
+namespace Btx.Engine.Scheduling;
+
+/// <summary>A request under way: the only mutable per-request type, touched by the loop alone (cancellation flag aside).</summary>
+internal sealed class Sequence
+{
+    private volatile bool cancelled;
+
+    public required long Id { get; init; }
+
+    /// <summary>Null for a request to score.</summary>
+    public GenerationRequest? Generation { get; init; }
+
+    public required Routing Routing { get; init; }
+
+    /// <summary>Prompt and completion; the first <see cref="Length"/> entries are known.</summary>
+    public required int[] Tokens { get; init; }
+
+    public required int PromptLength { get; init; }
+
+    public required int MaxTokens { get; init; }
+
+    public required SnapshotLease Lease { get; init; }
+
+    /// <summary>Where a generation's events go; room for all of them, so that writing never waits.</summary>
+    public Channel<TokenEvent>? Events { get; init; }
+
+    public TaskCompletionSource<ScoreResult>? Score { get; init; }
+
+    public TextStream? Text { get; init; }
+
+    /// <summary>Marks the tokens so far, [V]; null without a repetition penalty.</summary>
+    public bool[]? Seen { get; init; }
+
+    public RandomStream Random;
+
+    public required long Submitted { get; init; }
+
+    public CancellationTokenRegistration Cancellation { get; set; }
+
+    public SequencePhase Phase { get; set; }
+
+    public int Length { get; set; }
+
+    public int Completed => Length - PromptLength;
+
+    /// <summary>One per model that the request may run on: all experts in the forest's order, or a single one.</summary>
+    public Member[] Members { get; set; } = [];
+
+    /// <summary>Null for a single model.</summary>
+    public DomainPosterior? Posterior { get; set; }
+
+    /// <summary>Tokens 1 … Observed are in <see cref="Posterior"/>.</summary>
+    public int Observed { get; set; }
+
+    /// <summary>Mixture weights of the next token, by member.</summary>
+    public double[] Weights { get; set; } = [];
+
+    public bool[] Active { get; set; } = [];
+
+    /// <summary>Completion length at which the active set was last chosen.</summary>
+    public int ChosenAt { get; set; }
+
+    /// <summary>Token drawn in this step; −1: none.</summary>
+    public int Drawn { get; set; } = -1;
+
+    public double DrawnLogProb { get; set; }
+
+    public TokenAlternative[] Top { get; set; } = [];
+
+    public double[]? Contribution { get; set; }
+
+    public Exception? Fault { get; set; }
+
+    public long Admitted { get; set; }
+
+    public long FirstToken { get; set; }
+
+    public bool IsCancelled => cancelled;
+
+    public bool IsScore => Generation is null;
+
+    /// <summary>Chooses experts after the prompt, so the prompt's last token waits for the choice.</summary>
+    public bool Selects => !IsScore && Routing.Mode is RoutingMode.TopK or RoutingMode.TopP && Members.Length > 1;
+
+    /// <summary>Whether the posterior reads the text.</summary>
+    public bool NeedsLikelihood => IsScore || (Members.Length > 1 && Routing.Posterior != PosteriorKind.Fixed);
+
+    public void RequestCancel() => cancelled = true;
+}

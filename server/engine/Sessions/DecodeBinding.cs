@@ -1,0 +1,65 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Btx.Engine.Sessions;
+
+/// <summary>The decode graph bound to slots first … first + span − 1. Inputs are read from fixed memory, so a run binds nothing.</summary>
+internal sealed unsafe class DecodeBinding : IDisposable
+{
+    private readonly InferenceSession session;
+    private readonly OrtIoBinding io;
+    private readonly List<OrtValue> values = [];
+    private readonly (string Name, OrtValue Value)[] inputs;
+    private readonly bool rebind;
+
+    /// <param name="ids">int64, room for span.</param>
+    /// <param name="pasts">int32, room for span.</param>
+    /// <param name="total">int32.</param>
+    /// <param name="logits">fp32, room for span·V.</param>
+    /// <param name="rebind">True where inputs are copied to a device when bound.</param>
+    public DecodeBinding(InferenceSession session, KvCache kv, int first, int span, int vocabSize, long* ids, int* pasts, int* total, float* logits, bool rebind)
+    {
+        this.session = session;
+        this.rebind = rebind;
+        io = session.CreateIoBinding();
+        inputs =
+        [
+            ("input_ids", Own(TensorViews.Cpu(ids, TensorElementType.Int64, span, 1))),
+            ("seqlens_k", Own(TensorViews.Cpu(pasts, TensorElementType.Int32, span))),
+            ("total_sequence_length", Own(TensorViews.Cpu(total, TensorElementType.Int32))),
+        ];
+        BindInputs();
+        var view = kv.View(first, span);
+        for (var i = 0; i < view.Length; i++)
+        {
+            var part = i % 2 == 0 ? "key" : "value";
+            io.BindInput($"past_key_values.{i / 2}.{part}", view[i]);
+            io.BindOutput($"present.{i / 2}.{part}", view[i]);
+        }
+
+        io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, vocabSize)));
+    }
+
+    public void Run(RunOptions options)
+    {
+        if (rebind) BindInputs();
+        session.RunWithBinding(options, io);
+    }
+
+    public void Dispose()
+    {
+        io.Dispose();
+        foreach (var value in values) value.Dispose();
+    }
+
+    private void BindInputs()
+    {
+        foreach (var (name, value) in inputs) io.BindInput(name, value);
+    }
+
+    private OrtValue Own(OrtValue value)
+    {
+        values.Add(value);
+        return value;
+    }
+}

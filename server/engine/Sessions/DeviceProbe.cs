@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+using Btx.Model.Devices;
+
+namespace Btx.Engine.Sessions;
+
+/// <summary>Which libraries a device needs and which are there.</summary>
+/// <param name="Libraries">In the order in which they load; the first that is missing is the one to name.</param>
+internal sealed record DeviceProbe(IReadOnlyList<(string Name, string Remedy, bool Found)> Libraries)
+{
+    private static readonly (string[] Names, string Remedy)[] Cuda =
+    [
+        (["libonnxruntime_providers_cuda.so"], "ONNX Runtime's CUDA provider; build with -p:UseStandins=false, or put the provider beside the program"),
+        (["libcuda.so.1"], "the NVIDIA driver; install it, or start the container with its GPUs"),
+        (["libcudart.so.13", "libcudart.so.12"], "the CUDA runtime; install it or add its directory to LD_LIBRARY_PATH"),
+        (["libcublasLt.so.13", "libcublasLt.so.12"], "cuBLAS; install it or add its directory to LD_LIBRARY_PATH"),
+        (["libcudnn.so.9"], "cuDNN 9; install it or add its directory to LD_LIBRARY_PATH"),
+    ];
+
+    /// <summary>Looks on this machine.</summary>
+    public static DeviceProbe Of(DeviceSpec device) =>
+        new(device.IsCuda ? [.. Cuda.Select(l => (l.Names[0], l.Remedy, l.Names.Any(IsThere)))] : []);
+
+    /// <summary>One clear line, or null if the device can serve this precision.</summary>
+    public string? Fault(DeviceSpec device, string precision)
+    {
+        if (!device.IsCuda) return null;
+        foreach (var (name, remedy, found) in Libraries)
+        {
+            if (!found) return $"--device {device}: {name} was not found ({remedy}), or use --device cpu";
+        }
+
+        return precision == "fp16" ? null : $"--device {device}: attention on CUDA needs fp16, the forest is {precision}; export with --precision fp16";
+    }
+
+    // The provider cannot be loaded by itself (it needs symbols of the runtime), so for it the file is enough.
+    private static bool IsThere(string name)
+    {
+        if (File.Exists(Path.Combine(AppContext.BaseDirectory, name)) || File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes/linux-x64/native", name))) return true;
+        if (!NativeLibrary.TryLoad(name, out var handle)) return false;
+        NativeLibrary.Free(handle);
+        return true;
+    }
+}

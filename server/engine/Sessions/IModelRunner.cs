@@ -1,0 +1,18 @@
+namespace Btx.Engine.Sessions;
+
+/// <summary>One model with its KV slots. Used by one thread at a time. Tests of the scheduler have an exact fake.</summary>
+internal interface IModelRunner : IDisposable
+{
+    /// <summary>
+    /// Appends each row's new tokens to its slot and computes the wanted logits. If it throws, the slots of the rows hold an
+    /// unknown state behind their <see cref="RunRow.Past"/>.
+    /// </summary>
+    /// <param name="rows">Each slot at most once.</param>
+    /// <param name="tokens">The rows' new tokens, one row after the other.</param>
+    void Run(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens);
+
+    /// <summary>Logits [V] of the last run.</summary>
+    /// <param name="row">Index into the run's rows.</param>
+    /// <param name="position">0..Wanted−1: the row's wanted positions in order.</param>
+    ReadOnlySpan<float> Logits(int row, int position);
+}

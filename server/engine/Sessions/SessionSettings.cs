@@ -1,0 +1,36 @@
+using Btx.Model;
+using Btx.Model.Devices;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Btx.Engine.Sessions;
+
+/// <summary>How sessions are made: device, threads, weights.</summary>
+internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning)
+{
+    /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
+    /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
+    public InferenceSession Create(string graph, WeightSet weights, PrePackedWeightsContainer prepacked)
+    {
+        try
+        {
+            using var options = new SessionOptions
+            {
+                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+                IntraOpNumThreads = IntraOpThreads,
+                InterOpNumThreads = 1,
+                EnableMemoryPattern = false,
+                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+            };
+            options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
+            foreach (var (name, value) in weights.Tensors) options.AddInitializer(name, value);
+            if (Device.IsCuda) options.AppendExecutionProvider_CUDA(Device.Index);
+            return new InferenceSession(graph, options, prepacked);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new BtxException($"{graph}: ONNX Runtime cannot load it on {Device}: {OneLine(e.Message)}", e);
+        }
+    }
+
+    private static string OneLine(string message) => message.ReplaceLineEndings(" ").Trim();
+}

@@ -1,0 +1,73 @@
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Tensors;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Btx.Engine.Sessions;
+
+/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average. Must outlive the sessions that use them.</summary>
+internal sealed unsafe class WeightSet : IDisposable
+{
+    private readonly IDisposable owner;
+    private readonly List<(string Name, OrtValue Value)> tensors = [];
+
+    private WeightSet(IDisposable owner) => this.owner = owner;
+
+    public IReadOnlyList<(string Name, OrtValue Value)> Tensors => tensors;
+
+    /// <summary>Binds a checkpoint's mapped memory. Takes ownership of it.</summary>
+    /// <exception cref="BtxException">A tensor is not stored in the served precision.</exception>
+    public static WeightSet Map(Checkpoint checkpoint, TensorDtype dtype)
+    {
+        var set = new WeightSet(checkpoint);
+        foreach (var (name, shape) in checkpoint.Config.TensorShapes())
+        {
+            var info = checkpoint.Info(name);
+            if (info.Dtype != dtype)
+            {
+                set.Dispose();
+                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" is {info.Dtype}, the served forest needs {dtype}; export again");
+            }
+
+            set.tensors.Add((name, TensorViews.Cpu(checkpoint.Pointer(name), ElementType(dtype), shape)));
+        }
+
+        return set;
+    }
+
+    /// <summary>Allocates a set for an average and lets <paramref name="fill"/> write each tensor.</summary>
+    public static WeightSet Create(LlamaConfig config, TensorDtype dtype, Action<string, nint, long> fill)
+    {
+        var elements = config.TensorShapes().Sum(t => t.Shape.Aggregate(1L, (n, d) => n * d));
+        var buffer = new NativeBuffer((elements * dtype.Size()) + (64L * (4 + (config.NumHiddenLayers * 16))));
+        var set = new WeightSet(buffer);
+        try
+        {
+            long offset = 0;
+            foreach (var (name, shape) in config.TensorShapes())
+            {
+                var count = shape.Aggregate(1L, (n, d) => n * d);
+                fill(name, (nint)(buffer.Pointer + offset), count);
+                set.tensors.Add((name, TensorViews.Cpu(buffer.Pointer + offset, ElementType(dtype), shape)));
+                offset = (offset + (count * dtype.Size()) + 63) / 64 * 64;
+            }
+
+            return set;
+        }
+        catch
+        {
+            set.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, value) in tensors) value.Dispose();
+        tensors.Clear();
+        owner.Dispose();
+    }
+
+    private static TensorElementType ElementType(TensorDtype dtype) => dtype == TensorDtype.F16 ? TensorElementType.Float16 : TensorElementType.Float;
+}
