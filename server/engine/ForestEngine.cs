@@ -179,7 +179,7 @@ public sealed class ForestEngine : IForestEngine
 
         commands.Writer.TryComplete();
         while (commands.Reader.TryRead(out var command)) loop.Refuse(command, broken);
-        loop.Free();
+        loop.Dispose();
         stopped.SetResult();
     }
 }

@@ -10,7 +10,7 @@ namespace Btx.Engine.Loop;
 /// The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step: plan → run → mix →
 /// sample → commit. Others send commands and read channels.
 /// </summary>
-internal sealed class EngineLoop
+internal sealed class EngineLoop : IDisposable
 {
     // Below this many exponentials a fork costs more than it saves.
     private const int ParallelMixing = 1 << 16;
@@ -112,7 +112,7 @@ internal sealed class EngineLoop
     }
 
     /// <summary>After the end: frees threads and models.</summary>
-    public void Free()
+    public void Dispose()
     {
         workers.Dispose();
         foreach (var drain in drains) drain.TrySetResult();

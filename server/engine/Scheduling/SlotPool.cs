@@ -5,7 +5,7 @@ internal sealed class SlotPool(int count)
 {
     private readonly bool[] used = new bool[count];
 
-    public int Count => count;
+    public int Count => used.Length;
 
     public int Free { get; private set; } = count;
 

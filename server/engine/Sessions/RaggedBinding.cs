@@ -84,7 +84,9 @@ internal sealed unsafe class RaggedBinding : IDisposable
             foreach (var (name, value) in fixedInputs) io.BindInput(name, value);
         }
 
-        (boundTokens, boundWanted, boundLogits) = (count, wanted, logits);
+        boundTokens = count;
+        boundWanted = wanted;
+        boundLogits = logits;
         session.RunWithBinding(options, io);
     }
 
