@@ -15,6 +15,7 @@ namespace Btx.Trainer.Verbs;
 internal static class BenchTrainVerb
 {
     private const double LearningRate = 1e-3, Beta1 = 0.9, Beta2 = 0.98, WeightDecay = 0.05, MaxNorm = 1.0;
+    private const int Batches = 64; // then they repeat
 
     public static Command Create()
     {
@@ -63,6 +64,7 @@ internal static class BenchTrainVerb
         var losses = new List<double>();
         var memory = new List<long>();
         var clock = new Stopwatch();
+        var cpu = TimeSpan.Zero;
         var ids = new long[batch * context];
         var targets = new long[batch * context];
         for (var step = 0; step < warmUp + steps; step++)
@@ -71,9 +73,10 @@ internal static class BenchTrainVerb
             {
                 Synchronize(model);
                 clock.Start();
+                cpu = Environment.CpuUsage.TotalTime;
             }
 
-            Batch(step, model.Config.VocabSize, context, ids, targets);
+            Batch(step % Batches, model.Config.VocabSize, context, ids, targets);
             using (NewDisposeScope())
             {
                 var loss = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
@@ -88,9 +91,13 @@ internal static class BenchTrainVerb
         }
 
         Synchronize(model);
+        clock.Stop();
+        cpu = Environment.CpuUsage.TotalTime - cpu;
+        var tokens = (double)steps * batch * context;
         return JsonSerializer.Serialize(new
         {
-            tokens_per_second = (double)steps * batch * context / clock.Elapsed.TotalSeconds,
+            tokens_per_second = tokens / clock.Elapsed.TotalSeconds,
+            tokens_per_cpu_second = tokens / cpu.TotalSeconds,
             parameters = model.Config.ParameterCount,
             threads = get_num_threads(),
             live_tensors = Tensor.TotalCount,
@@ -99,7 +106,7 @@ internal static class BenchTrainVerb
         });
     }
 
-    // Token i of step s is a fixed function of both, so that Python makes the same batch: a linear congruential sequence.
+    // Every id is a fixed function of step, row and position, so that Python makes the same batch.
     private static void Batch(int step, int vocabulary, int context, long[] ids, long[] targets)
     {
         for (var i = 0; i < ids.Length; i++)
@@ -110,7 +117,7 @@ internal static class BenchTrainVerb
     }
 
     private static long Id(int step, int row, int position, int vocabulary) =>
-        ((((step * 31L) + row + 1) * 1103515245L) + (position % 16 * 12345L) + (position * (long)row)) % vocabulary;
+        ((((step * 31L) + row + 1) * 7919) + (position % 16 * 97L) + (position * (long)row)) % vocabulary;
 
     private static void Synchronize(LlamaModel model)
     {

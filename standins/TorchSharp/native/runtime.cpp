@@ -4,6 +4,9 @@
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 
+// There when libtorch computes with OpenBLAS.
+extern "C" __attribute__((weak)) void openblas_set_num_threads(int count);
+
 namespace {
 thread_local std::string last_error;
 
@@ -26,7 +29,11 @@ void remember_error() noexcept {
 
 API const char* ts_last_error() { return last_error.c_str(); }
 API const char* ts_version() { return TORCH_VERSION; }
-API void ts_set_num_threads(int count) { at::set_num_threads(count); }
+API void ts_set_num_threads(int count) {
+  at::set_num_threads(count);
+  // libtorch hands its thread count on to MKL, not to OpenBLAS, which would go on using every core.
+  if (openblas_set_num_threads) openblas_set_num_threads(count);
+}
 API int ts_get_num_threads() { return at::get_num_threads(); }
 
 API bool ts_grad_enabled() { return at::GradMode::is_enabled(); }
