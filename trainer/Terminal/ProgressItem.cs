@@ -52,7 +52,9 @@ public sealed class ProgressItem
         lock (gate)
         {
             Measure();
-            var line = $"{Name}: {Percent()} ({Quantity.Short(done)} of {Quantity.WithUnit(Math.Max(total, done), Unit)}{RateAndTimeLeft(", ")})";
+            var line = total > 0
+                ? $"{Name}: {Percent()} ({Quantity.Short(done)} of {Quantity.WithUnit(Math.Max(total, done), Unit)}{RateAndTimeLeft(", ")})"
+                : $"{Name}: {Quantity.WithUnit(done, Unit)}{RateAndTimeLeft(", ")}";
             return note.Length > 0 ? $"{line}, {note}" : line;
         }
     }
