@@ -70,7 +70,7 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
 
                 var shade = ScalePerRow ? Shade(value, low, high) : Shade(value, least, most);
                 svg.Rectangle(x + 1, y + 1, cellWidth - 2, CellHeight - 2, Colour(shade), 3);
-                svg.Write(x + (cellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 12, shade > 0.55 ? "#ffffff" : SvgText.Ink, "middle", bold: value == best);
+                svg.Write(x + (cellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 12, shade > 0.7 ? "#ffffff" : SvgText.Ink, "middle", bold: value == best);
             }
         }
 
