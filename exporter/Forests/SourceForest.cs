@@ -3,6 +3,7 @@ using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
+using Btx.Model.Tokens;
 
 namespace Btx.Exporter.Forests;
 
@@ -67,6 +68,8 @@ internal sealed class SourceForest : IDisposable
         var name = expert.Entry.Name;
         if (config.Fingerprint() != Manifest.Architecture)
             throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another architecture than {ForestManifest.FileName} records; all experts of a forest must share one");
+        if (TextTokenizer.Load(expert.Checkpoint.DirectoryPath).Hash != Manifest.Tokenizer)
+            throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another tokenizer than {ForestManifest.FileName} records; all experts of a forest must share one");
         LlamaGraph.CheckHeadDim(config);
     }
 }

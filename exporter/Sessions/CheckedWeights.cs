@@ -22,6 +22,8 @@ internal sealed class CheckedWeights(Checkpoint checkpoint, GraphPrecision preci
             bound.AddTo(options);
             // Loads at once and shares the file's pages; the repacked layout is of use only to a server.
             options.AddSessionConfigEntry("session.disable_prepacking", "1");
+            // On the CPU, fp16 weights are cast at every run: casting them once at load would read the placeholders' data, which is in no file.
+            options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "FuseFp16InitializerToFp32NodeTransformer");
             return new InferenceSession(Path.Combine(graphDirectory, form.FileName), options);
         }
 
