@@ -9,6 +9,7 @@ CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureIn
 Command[] verbs =
 [
     CorpusVerb.Create(),
+    EvaluateVerb.Create(),
     BenchTrainVerb.Create(),
     TokenizerVerb.Create(),
     TrainVerb.Create(),

@@ -1,0 +1,64 @@
+using Btx.Model;
+using Btx.Model.Mixing;
+using Btx.Trainer.Networks;
+using TorchSharp;
+
+namespace Btx.Trainer.Evaluation;
+
+/// <summary>
+/// Scores given token sequences under a forest, token by token: the experts' own log-probabilities and any routing's mixture of them,
+/// averages included. What the server's Score answers, computed by the trainer's network.
+/// </summary>
+public sealed class ForestScorer
+{
+    private readonly EvaluatedModels models;
+    private readonly torch.Device device;
+
+    private ForestScorer(EvaluatedModels models, torch.Device device) => (this.models, this.device) = (models, device);
+
+    /// <summary>Names of the experts, in the order of every [E].</summary>
+    public IReadOnlyList<string> Experts => models.ExpertNames;
+
+    /// <exception cref="BtxException">No forest there, or its experts do not belong together.</exception>
+    public static ForestScorer Open(string forest, torch.Device device) => new(EvaluatedModels.Open(forest), device);
+
+    /// <summary>[E][sequence][n − 1] in nats; see <see cref="TextScorer.LogProbs"/>.</summary>
+    public double[][][] LogProbs(IReadOnlyList<int[]> sequences) => [.. models.ExpertDirectories.Select(directory =>
+    {
+        using var model = LlamaCheckpoint.Load(directory, device);
+        return TextScorer.LogProbs(model, sequences);
+    })];
+
+    /// <summary>The mixture's log-probabilities of one sequence, n − 1 values in nats.</summary>
+    /// <param name="tokens">n token ids.</param>
+    /// <param name="expertLogProbs">[E][n − 1] of that sequence, from <see cref="LogProbs"/>.</param>
+    /// <param name="weights">[E][n − 1], out: the weights used; null if not wanted. Left alone by mode average.</param>
+    /// <exception cref="BtxException">The routing is not valid for this forest.</exception>
+    public double[] Score(int[] tokens, IReadOnlyList<double[]> expertLogProbs, Routing routing, IReadOnlyList<double[]>? weights = null)
+    {
+        var domains = models.Experts.Where(e => TargetPrior.Find(e.Domain, models.Experts) is not null).Select(e => e.Domain).ToArray();
+        if (RoutingRules.Fault(routing, Experts, domains) is { } fault) throw new BtxException(fault);
+        if (routing.Mode == RoutingMode.Average)
+        {
+            using var model = AveragedModel.Build(models.ExpertDirectories, AverageShares(routing), device);
+            return TextScorer.LogProbs(model, [tokens])[0];
+        }
+
+        var logProbs = new double[tokens.Length - 1];
+        var prior = routing.PriorDomain is { } domain ? Recorded(domain) : DomainPosterior.Uniform(Experts.Count);
+        var expert = routing.Mode == RoutingMode.Expert ? Experts.ToList().IndexOf(routing.Expert!) : 0;
+        MixtureScore.Score(expertLogProbs, routing, prior, expert, logProbs, weights);
+        return logProbs;
+    }
+
+    private double[] AverageShares(Routing routing)
+    {
+        if (routing.Average == AverageWeights.Uniform) return DomainPosterior.Uniform(Experts.Count);
+        var prior = Recorded(routing.AverageDomain!);
+        if (routing.Average == AverageWeights.Posterior) return prior;
+        var best = Array.IndexOf(prior, prior.Max());
+        return [.. prior.Select((_, j) => j == best ? 1.0 : 0.0)];
+    }
+
+    private double[] Recorded(string domain) => TargetPrior.Find(domain, models.Experts)!.Weights;
+}
