@@ -83,9 +83,12 @@ internal static class EvaluateVerb
 
         if (json is not null) AtomicFile.WriteText(json, EvaluationReportJson.Write(report));
         if (picture is not null) EvaluationPicture.Write(report, picture);
-        EvaluationTable.Write(report, AnsiConsole.Console);
+        EvaluationTable.Write(report, Console.IsOutputRedirected ? Plain() : AnsiConsole.Console);
         return 0;
     }
+
+    private static IAnsiConsole Plain() =>
+        AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(Console.Out) });
 
     // On standard error, so that standard output holds the tables alone.
     private static ProgressDisplay Progress() => new(
