@@ -29,7 +29,7 @@ internal sealed class GraphCheck(string graphDirectory, GraphPrecision precision
         {
             cancellation.ThrowIfCancellationRequested();
             using var session = form == GraphForm.Ragged(1) ? null : weights.Open(graphDirectory, form, threads);
-            using var slots = new KvSlots(config, GraphForm.RaggedRows.Max() + 1, config.MaxPositionEmbeddings, precision);
+            using var slots = new KvSlots(config, GraphForm.RaggedRows.Max() + 1, tokens.Length, precision);
             var prefill = new GraphRunner(first, config, slots);
             var worst = form == GraphForm.Decode
                 ? Decode(new GraphRunner(session!, config, slots), prefill, tokens, reference)
@@ -52,7 +52,7 @@ internal sealed class GraphCheck(string graphDirectory, GraphPrecision precision
             {
                 // A row that is through stays in the batch as padding: it writes its last position again.
                 if (past[r] == tokens.Length) past[r]--;
-                var length = rows == 1 && step == 0 ? tokens.Length / 2 : 1 + ((r + (3 * step)) % 5);
+                var length = rows == 1 && step == 0 ? Math.Max(1, tokens.Length / 2) : 1 + ((r + (3 * step)) % 5);
                 batch[r] = new RaggedRow(rows - 1 - r, past[r], tokens[past[r]..Math.Min(tokens.Length, past[r] + length)]);
             }
 

@@ -1,5 +1,6 @@
 using Btx.Exporter.Graphs;
 using Btx.Model.Devices;
+using Btx.Model.Serving;
 using Btx.Model.Tensors;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
@@ -7,26 +8,31 @@ using Microsoft.ML.OnnxRuntime;
 namespace Btx.Exporter.Sessions;
 
 /// <summary>
-/// Opens the graphs of a directory on one expert's weights. On the CPU the mapped memory is bound to the placeholders, exactly as
-/// the server does; on CUDA the runtime reads the same bytes from the weight files and takes them to the device.
+/// Opens graphs on one expert's weights for a check. On the CPU the mapped memory is bound to the placeholders of the published
+/// graphs, exactly as the server does; on CUDA the runtime reads the same bytes from the weight files and takes them to the device.
 /// </summary>
 internal sealed class CheckedWeights(Checkpoint checkpoint, GraphPrecision precision, DeviceSpec device) : IDisposable
 {
     private readonly BoundWeights bound = new(checkpoint);
 
-    public InferenceSession Open(string graphDirectory, GraphForm form, int threads)
+    public InferenceSession Open(string graphDirectory, GraphForm form, int threads) =>
+        device.IsCuda ? OpenOnFiles(form, threads) : OpenOnMemory(graphDirectory, form, threads);
+
+    /// <summary>The published graph over mapped memory.</summary>
+    public InferenceSession OpenOnMemory(string graphDirectory, GraphForm form, int threads)
     {
         using var options = DeviceSessions.Options(device, threads);
-        if (!device.IsCuda)
-        {
-            bound.AddTo(options);
-            // Loads at once and shares the file's pages; the repacked layout is of use only to a server.
-            options.AddSessionConfigEntry("session.disable_prepacking", "1");
-            // On the CPU, fp16 weights are cast at every run: casting them once at load would read the placeholders' data, which is in no file.
-            options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "FuseFp16InitializerToFp32NodeTransformer");
-            return new InferenceSession(Path.Combine(graphDirectory, form.FileName), options);
-        }
+        bound.AddTo(options);
+        // Loads at once and shares the file's pages; the repacked layout is of use only to a server.
+        options.AddSessionConfigEntry("session.disable_prepacking", "1");
+        options.AddSessionConfigEntry(PlaceholderWeights.OptionKey, PlaceholderWeights.OptionValue);
+        return new InferenceSession(Path.Combine(graphDirectory, form.FileName), options);
+    }
 
+    /// <summary>The same graph built anew, its weights at their places in the safetensors files.</summary>
+    public InferenceSession OpenOnFiles(GraphForm form, int threads)
+    {
+        using var options = DeviceSessions.Options(device, threads);
         options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", checkpoint.DirectoryPath);
         var model = LlamaGraph.Build(checkpoint.Config, form, precision, CheckpointPlacement.In(checkpoint));
         RotaryTable.Embed(model, checkpoint.Config, precision);

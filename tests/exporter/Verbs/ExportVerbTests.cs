@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Btx.Fixtures;
+
+namespace Btx.Exporter.Tests.Verbs;
+
+/// <summary>The program as a user runs it: exit codes, streams, files.</summary>
+public sealed class ExportVerbTests : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    public void Dispose() => directory.Dispose();
+
+    [Fact]
+    public void A_forest_is_exported_and_the_largest_difference_printed()
+    {
+        new TinyForest { Experts = 2 }.Write(directory["forest"]);
+        var (code, output, error) = Run("export", "--forest", directory["forest"], "--out", directory["served"], "--json", directory["report.json"]);
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("largest difference", output);
+        Assert.DoesNotContain('\u001b', output);
+        using var report = JsonDocument.Parse(File.ReadAllText(directory["report.json"]));
+        Assert.Equal(2, report.RootElement.GetProperty("manifest").GetProperty("experts").GetArrayLength());
+        Assert.InRange(report.RootElement.GetProperty("max_relative_difference").GetDouble(), 0, 1e-4);
+    }
+
+    [Theory]
+    [InlineData(2, "Option '--forest' is required", "export", "--out", "x")]
+    [InlineData(2, "--threads must be 0..1024", "export", "--forest", "x", "--out", "y", "--threads", "-1")]
+    [InlineData(2, "Unrecognized command or argument", "export", "--forest", "x", "--out", "y", "--quick")]
+    [InlineData(1, "error: --precision fp8: unknown precision; use fp32 or fp16", "export", "--forest", "x", "--out", "y", "--precision", "fp8")]
+    [InlineData(1, "error: --device tpu: unknown device", "export", "--forest", "x", "--out", "y", "--device", "tpu")]
+    [InlineData(1, "forest.json: not found", "export", "--forest", "/nowhere", "--out", "y")]
+    public void Wrong_usage_and_failure_have_their_exit_codes(int expected, string message, params string[] arguments)
+    {
+        var (code, _, error) = Run(arguments);
+        Assert.Contains(message, error);
+        Assert.Equal(expected, code);
+    }
+
+    [Fact]
+    public void Help_shows_examples()
+    {
+        var (code, output, _) = Run("export", "--help");
+        Assert.Equal(0, code);
+        Assert.Contains("Examples:", output);
+    }
+
+    private (int Code, string Output, string Error) Run(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Exporter.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root,
+        };
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, error.Result);
+    }
+}
