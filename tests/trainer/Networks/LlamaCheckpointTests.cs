@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Networks;
 
+[Collection(NativeMemoryTests.Name)]
 public sealed class LlamaCheckpointTests : IDisposable
 {
     private static readonly LlamaConfig Config = new()
@@ -46,6 +47,8 @@ public sealed class LlamaCheckpointTests : IDisposable
     {
         using (var model = new LlamaModel(Config with { TieWordEmbeddings = true }, CPU).Init(3)) LlamaCheckpoint.Save(model, directory);
         (Config with { TieWordEmbeddings = false }).Save(directory);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         var before = Tensor.TotalCount;
         Assert.Contains("lm_head.weight", Assert.Throws<BtxException>(() => LlamaCheckpoint.Load(directory, CPU)).Message, StringComparison.Ordinal);
         Assert.Equal(before, Tensor.TotalCount);

@@ -150,7 +150,7 @@ public sealed class LlamaModelTests
 
     private sealed class Nothing : IFeedForward
     {
-        private readonly Parameter weight = LlamaModel.NewParameter(CPU, 1);
+        private readonly Parameter weight = new(ones([1]));
 
         public IEnumerable<(string Name, Parameter Parameter)> Parameters => [("nothing.weight", weight)];
 

@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Networks;
 
+[Collection(NativeMemoryTests.Name)]
 public sealed class TrainingMemoryTests
 {
     [Fact]
@@ -30,17 +31,23 @@ public sealed class TrainingMemoryTests
             }
 
             if (step != 200) continue;
+            Settle();
             live = Tensor.TotalCount;
-            GC.Collect();
             resident = Environment.WorkingSet;
         }
 
-        GC.Collect();
+        Settle();
         Assert.InRange(first, 3.5, 4.8);
         Assert.True(last < 0.1 * first, $"loss went from {first} to {last}");
         Assert.Equal(live, Tensor.TotalCount);
 
         // A step's activations are about 1 MB: 800 leaked steps would be hundreds.
         Assert.True(Environment.WorkingSet - resident < 64 << 20, $"resident memory grew by {(Environment.WorkingSet - resident) >> 20} MiB");
+    }
+
+    private static void Settle()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
     }
 }
