@@ -1,1 +1,42 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.Globalization;
+using Btx.Model;
+using Btx.Server.Requests;
+using Btx.Server.Verbs;
+
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+
+Command[] verbs =
+[
+    ServeVerb.Create(),
+    GenerateVerb.Create(),
+    ScoreVerb.Create(),
+];
+
+var root = new Command("btx", "Serve a forest of expert language models, generate with it, score text with it.") { new HelpOption(), new VersionOption() };
+foreach (var verb in verbs) root.Subcommands.Add(verb);
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+    Console.Error.WriteLine($"see: btx {string.Join(' ', args.Take(1).Where(a => verbs.Any(v => v.Name == a)).Append("--help"))}");
+    return 2;
+}
+
+try
+{
+    // Longer than any shutdown limit: a verb ends by itself when its token is cancelled.
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromHours(1) }).ConfigureAwait(false);
+}
+catch (Exception e) when (e is BtxException || Rejection.Of(e) is not null)
+{
+    Console.Error.WriteLine($"error: {e.Message}");
+    return 1;
+}
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("stopped");
+    return 130;
+}

@@ -1,0 +1,106 @@
+using System.Text.Json;
+using Btx.Engine.Requests;
+using Btx.Server.Requests;
+
+namespace Btx.Server.Http;
+
+/// <summary>Reads a completion request; every refusal names the field, the value and what is expected.</summary>
+internal static class CompletionRequestReader
+{
+    /// <summary>Fields of OpenAI's form that may be given as long as they ask for nothing, with the only value taken.</summary>
+    private static readonly Dictionary<string, double> s_neutral = new(StringComparer.Ordinal)
+    {
+        ["n"] = 1,
+        ["best_of"] = 1,
+        ["presence_penalty"] = 0,
+        ["frequency_penalty"] = 0,
+    };
+
+    private static readonly HashSet<string> s_known = new(StringComparer.Ordinal)
+    {
+        "model", "prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "logprobs", "echo", "stream",
+        "stream_options", "ignore_eos", "user", "suffix", "logit_bias", "n", "best_of", "presence_penalty", "frequency_penalty",
+    };
+
+    /// <exception cref="InvalidRequestException">The body breaks a rule.</exception>
+    /// <exception cref="JsonException">The body is not JSON, or not valid UTF-8.</exception>
+    public static async Task<CompletionRequest> ReadAsync(Stream body, CancellationToken cancellation)
+    {
+        using var document = await JsonDocument.ParseAsync(body, new() { MaxDepth = 16 }, cancellation).ConfigureAwait(false);
+        if (document.RootElement.ValueKind != JsonValueKind.Object) throw Invalid("body", "the body is not a JSON object");
+        var fields = new Fields(document.RootElement);
+        fields.RefuseUnknown(s_known);
+        foreach (var (name, only) in s_neutral)
+        {
+            if (fields.Number(name) is { } value && value != only) throw Invalid(name, $"{name} is {value}; this server takes {only} only");
+        }
+
+        if (fields.Get("suffix") is { } suffix && !(suffix.ValueKind == JsonValueKind.String && suffix.GetString()!.Length == 0)) throw Invalid("suffix", "suffix is not supported: the models read from left to right");
+        if (fields.Get("logit_bias") is { } bias && !(bias.ValueKind == JsonValueKind.Object && !bias.EnumerateObject().Any())) throw Invalid("logit_bias", "logit_bias is not supported");
+        var model = fields.String("model") ?? throw Invalid("model", "model is missing; GET /v1/models lists them");
+        var defaults = new SamplingOptions();
+        var logProbs = fields.Integer("logprobs");
+        var echo = fields.Boolean("echo") ?? false;
+        var stream = fields.Boolean("stream") ?? false;
+        var maxTokens = fields.Integer("max_tokens") ?? RequestLimits.DefaultMaxTokens;
+        return new()
+        {
+            Model = model,
+            LogProbs = logProbs,
+            Echo = echo,
+            Stream = stream,
+            IncludeUsage = IncludeUsage(fields, stream),
+            MaxTokens = maxTokens,
+            Generation = new()
+            {
+                Prompt = ReadPrompt(fields),
+                Routing = ModelId.Parse(model),
+                MaxTokens = maxTokens == 0 && echo ? 1 : maxTokens,
+                Stop = ReadStop(fields),
+                TopLogProbs = logProbs ?? 0,
+                IgnoreEndOfSequence = fields.Boolean("ignore_eos") ?? false,
+                Sampling = new()
+                {
+                    Temperature = fields.Number("temperature") ?? defaults.Temperature,
+                    TopP = fields.Number("top_p") ?? defaults.TopP,
+                    TopK = fields.Integer("top_k") ?? defaults.TopK,
+                    MinP = fields.Number("min_p") ?? defaults.MinP,
+                    RepetitionPenalty = fields.Number("repetition_penalty") ?? defaults.RepetitionPenalty,
+                    Seed = fields.Long("seed"),
+                },
+            },
+        };
+    }
+
+    private static bool IncludeUsage(Fields fields, bool stream)
+    {
+        if (fields.Get("stream_options") is not { } options) return false;
+        if (!stream) throw Invalid("stream_options", "stream_options is given without stream: true");
+        if (options.ValueKind != JsonValueKind.Object) throw Invalid("stream_options", "stream_options is not an object");
+        return new Fields(options).Boolean("include_usage") ?? false;
+    }
+
+    private static Prompt ReadPrompt(Fields fields)
+    {
+        if (fields.Get("prompt") is not { } prompt) return default;
+        if (prompt.ValueKind == JsonValueKind.String) return Prompt.FromText(Fields.Text(prompt, "prompt"));
+        if (prompt.ValueKind != JsonValueKind.Array) throw Invalid("prompt", "prompt is neither a string nor an array");
+        if (prompt.GetArrayLength() == 0) return Prompt.FromText("");
+        if (prompt[0].ValueKind == JsonValueKind.Number) return Prompt.FromTokens([.. prompt.EnumerateArray().Select(id => Fields.Whole(id, "prompt"))]);
+        if (prompt.GetArrayLength() > 1) throw Invalid("prompt", $"prompt holds {prompt.GetArrayLength()} prompts; send one request for each");
+        var only = prompt[0];
+        return only.ValueKind == JsonValueKind.Array
+            ? Prompt.FromTokens([.. only.EnumerateArray().Select(id => Fields.Whole(id, "prompt"))])
+            : Prompt.FromText(Fields.Text(only, "prompt"));
+    }
+
+    private static string[] ReadStop(Fields fields) => fields.Get("stop") switch
+    {
+        null => [],
+        { ValueKind: JsonValueKind.String } one => [Fields.Text(one, "stop")],
+        { ValueKind: JsonValueKind.Array } several => [.. several.EnumerateArray().Select(stop => Fields.Text(stop, "stop"))],
+        _ => throw Invalid("stop", "stop is neither a string nor an array of strings"),
+    };
+
+    private static InvalidRequestException Invalid(string parameter, string message) => InvalidRequestException.For(parameter, message);
+}

@@ -1,0 +1,27 @@
+namespace Btx.Server.Http;
+
+/// <summary>The HTTP door: everything under <c>/v1</c>, in OpenAI's form.</summary>
+internal static class HttpDoor
+{
+    public static void MapHttpDoor(this IEndpointRouteBuilder endpoints)
+    {
+        var v1 = endpoints.MapGroup("/v1").AddEndpointFilter<RouteGroupBuilder, OpenAiErrorFilter>();
+        v1.MapModels();
+        v1.MapCompletions();
+    }
+
+    /// <summary>Paths and methods that do not exist are answered in OpenAI's form, too.</summary>
+    public static void UseOpenAiStatusPages(this IApplicationBuilder app) => app.UseStatusCodePages(async pages =>
+    {
+        var http = pages.HttpContext;
+        if (!http.Request.Path.StartsWithSegments("/v1")) return;
+        var status = http.Response.StatusCode;
+        var message = status switch
+        {
+            StatusCodes.Status404NotFound => $"no such path: {http.Request.Method} {http.Request.Path}",
+            StatusCodes.Status405MethodNotAllowed => $"{http.Request.Path} does not take {http.Request.Method}",
+            _ => $"refused with status {status}",
+        };
+        await new OpenAiError(status, message, "invalid_request_error", null, null).WriteAsync(http).ConfigureAwait(false);
+    });
+}

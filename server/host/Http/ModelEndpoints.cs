@@ -1,0 +1,26 @@
+using Btx.Engine;
+using Btx.Server.Requests;
+
+namespace Btx.Server.Http;
+
+/// <summary><c>GET /v1/models</c>: the routings by name. Any id that the completions endpoint takes can be asked for by itself.</summary>
+internal static class ModelEndpoints
+{
+    public static void MapModels(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/models", (InferenceService service) =>
+        {
+            var forest = service.Forest;
+            return Results.Json(new { @object = "list", data = ModelId.All(forest).Select(id => Describe(id, forest)) });
+        });
+        endpoints.MapGet("/models/{**id}", (string id, InferenceService service) =>
+        {
+            var forest = service.Forest;
+            if (RequestRules.RoutingFault(ModelId.Parse(id), forest) is { } fault) throw new InvalidRequestException(fault);
+            return Results.Json(Describe(id, forest));
+        });
+    }
+
+    private static object Describe(string id, ForestDescription forest) =>
+        new { id, @object = "model", created = forest.LoadedAt.ToUnixTimeSeconds(), owned_by = "btx" };
+}

@@ -1,0 +1,45 @@
+using System.Text.Json;
+using Btx.Engine;
+using Btx.Server.Requests;
+
+namespace Btx.Server.Http;
+
+/// <summary>An error in OpenAI's form: <c>{"error": {"message", "type", "param", "code"}}</c>.</summary>
+/// <param name="Status">The HTTP status.</param>
+internal sealed record OpenAiError(int Status, string Message, string Type, string? Parameter, string? Code)
+{
+    public static OpenAiError Of(Rejection rejection) => rejection.Reason switch
+    {
+        RejectionReason.NotFound => new(StatusCodes.Status404NotFound, rejection.Message, "invalid_request_error", rejection.Parameter ?? "model", "model_not_found"),
+        RejectionReason.Busy => new(StatusCodes.Status429TooManyRequests, rejection.Message, "rate_limit_error", null, "server_busy"),
+        RejectionReason.ShuttingDown => new(StatusCodes.Status503ServiceUnavailable, rejection.Message, "server_error", null, "shutting_down"),
+        _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, null),
+    };
+
+    public static OpenAiError Internal { get; } = new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null);
+
+    /// <summary>Null for a client that has left: there is nobody to answer.</summary>
+    public static OpenAiError? Of(Exception exception, CancellationToken clientLeft) => exception switch
+    {
+        _ when Rejection.Of(exception) is { } rejection => Of(rejection),
+        JsonException => Invalid($"the body is not valid JSON in UTF-8 ({OneLine(exception.Message)})"),
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge, "the body is too large", "invalid_request_error", null, null),
+        BadHttpRequestException bad => new(bad.StatusCode, OneLine(bad.Message), "invalid_request_error", null, null),
+        _ when clientLeft.IsCancellationRequested => null,
+        _ => Internal,
+    };
+
+    public static OpenAiError Invalid(string message, string? parameter = null) => new(StatusCodes.Status400BadRequest, message, "invalid_request_error", parameter, null);
+
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = Message, type = Type, param = Parameter, code = Code } });
+
+    public async Task WriteAsync(HttpContext context)
+    {
+        context.Response.StatusCode = Status;
+        context.Response.ContentType = "application/json";
+        if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable) context.Response.Headers.RetryAfter = "1";
+        await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
+}

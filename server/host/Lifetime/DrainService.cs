@@ -1,0 +1,28 @@
+using Btx.Engine;
+
+namespace Btx.Server.Lifetime;
+
+/// <summary>
+/// Graceful shutdown, before the doors close: health turns to not serving, the engine admits nothing more, running requests get
+/// <paramref name="limit"/> to finish, the rest is cancelled.
+/// </summary>
+internal sealed class DrainService(IForestEngine engine, ServingState state, TimeSpan limit, TimeProvider time) : IHostedLifecycleService
+{
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        state.Stop();
+        using var deadline = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        await engine.DrainAsync(either.Token).ConfigureAwait(false);
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,17 @@
+using Btx.Engine;
+using Btx.Model.Tokens;
+
+namespace Btx.Server.Lifetime;
+
+/// <summary>A running engine and the tokenizer of its forest.</summary>
+internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenizer)
+{
+    /// <exception cref="Model.BtxException">The forest, an option or the device is at fault.</exception>
+    public static Task<LoadedForest> OpenAsync(EngineOptions options, CancellationToken cancellation) => Task.Run(
+        () =>
+        {
+            var engine = ForestEngine.Start(options);
+            return new LoadedForest(engine, engine.Tokenizer);
+        },
+        cancellation);
+}

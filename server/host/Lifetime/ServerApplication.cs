@@ -1,0 +1,64 @@
+using Btx.Engine;
+using Btx.Model.Tokens;
+using Btx.Server.Http;
+using Btx.Server.Metrics;
+using Btx.Server.Requests;
+using Btx.Server.Rpc;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Btx.Server.Lifetime;
+
+/// <summary>Puts the doors in front of an engine.</summary>
+internal static class ServerApplication
+{
+    public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = options.Limits.BodyBytes;
+            kestrel.Listen(options.Http.EndPoint, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(options.Grpc.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        builder.Services.AddSingleton(TimeProvider.System)
+            .AddSingleton(engine)
+            .AddSingleton(tokenizer)
+            .AddSingleton(options.Limits)
+            .AddSingleton<InferenceService>()
+            .AddSingleton<ServingState>()
+            .AddHostedService(services => new DrainService(engine, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
+            .AddRpcDoor(options.Limits)
+            .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));
+
+        var app = builder.Build();
+        app.UseOpenAiStatusPages();
+        app.MapRpcDoor();
+        app.MapHttpDoor();
+        app.MapHealth();
+        app.MapEngineMetrics(metrics);
+        return app;
+    }
+
+    /// <summary>Opens the doors.</summary>
+    /// <returns>The addresses of the HTTP and of the gRPC door, ports as the system gave them.</returns>
+    /// <exception cref="Model.BtxException">A port is in use or may not be used.</exception>
+    public static async Task<(string Http, string Grpc)> OpenAsync(this WebApplication app, ServerOptions options, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        {
+            var grpc = e.Message.Contains($":{options.Grpc.EndPoint.Port}:", StringComparison.Ordinal);
+            throw PortCheck.Refused(grpc ? options.Grpc : options.Http, e);
+        }
+
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
+        return (addresses[0], addresses[1]);
+    }
+}

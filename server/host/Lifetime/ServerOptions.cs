@@ -1,0 +1,43 @@
+using Btx.Model;
+using Btx.Server.Requests;
+
+namespace Btx.Server.Lifetime;
+
+/// <summary>What <c>serve</c> was told, checked. The engine's own options are <see cref="Engine.EngineOptions"/>.</summary>
+internal sealed record ServerOptions
+{
+    public static readonly TimeSpan LongestShutdown = TimeSpan.FromMinutes(30);
+
+    public required ListenAddress Http { get; init; }
+
+    public required ListenAddress Grpc { get; init; }
+
+    /// <summary>How long running requests may go on after the shutdown begins.</summary>
+    public TimeSpan ShutdownLimit { get; init; } = TimeSpan.FromSeconds(30);
+
+    public RequestLimits Limits { get; init; } = new();
+
+    /// <exception cref="BtxException">Some values are out of range; one line that lists them all.</exception>
+    public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters, IEnumerable<string> otherFaults)
+    {
+        var faults = new List<string>();
+        var httpAddress = ListenAddress.Parse("--http", http, out var httpFault);
+        var grpcAddress = ListenAddress.Parse("--grpc", grpc, out var grpcFault);
+        if (httpFault is not null) faults.Add(httpFault);
+        if (grpcFault is not null) faults.Add(grpcFault);
+        if (httpAddress is { EndPoint.Port: > 0 } && grpcAddress is not null && httpAddress.EndPoint.Port == grpcAddress.EndPoint.Port)
+            faults.Add($"--http and --grpc both name port {httpAddress.EndPoint.Port}; each needs its own");
+        if (!(shutdownSeconds >= 0 && shutdownSeconds <= LongestShutdown.TotalSeconds)) faults.Add($"--shutdown-limit is {shutdownSeconds}; expected 0..{LongestShutdown.TotalSeconds} seconds");
+        if (!(bodyMegabytes is > 0 and <= 1024)) faults.Add($"--max-body-mb is {bodyMegabytes}; expected a number in (0, 1024]");
+        if (promptCharacters < 1) faults.Add($"--max-prompt-chars is {promptCharacters}; expected 1 or more");
+        faults.AddRange(otherFaults);
+        if (faults.Count > 0) throw new BtxException(string.Join("; ", faults));
+        return new()
+        {
+            Http = httpAddress!,
+            Grpc = grpcAddress!,
+            ShutdownLimit = TimeSpan.FromSeconds(shutdownSeconds),
+            Limits = new() { BodyBytes = (int)Math.Min(bodyMegabytes * (1 << 20), int.MaxValue), PromptCharacters = promptCharacters },
+        };
+    }
+}

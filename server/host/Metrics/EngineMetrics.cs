@@ -1,0 +1,89 @@
+using Btx.Engine;
+using Prometheus;
+
+namespace Btx.Server.Metrics;
+
+/// <summary>
+/// The engine's reports as Prometheus metrics. Called on the engine's thread: per-expert series are looked up once per forest, the rest is
+/// adding to counters.
+/// </summary>
+internal sealed class EngineMetrics : IStepObserver
+{
+    private readonly Counter _requests, _promptTokens, _completionTokens, _prefilled, _expertSteps, _posteriorMass;
+    private readonly Gauge _active, _queued;
+    private readonly Histogram _queueTime, _firstToken, _interToken, _requestTime, _stepTime;
+    private ExpertSeries[] _experts = [];
+
+    public EngineMetrics(CollectorRegistry registry)
+    {
+        var metrics = Prometheus.Metrics.WithCustomRegistry(registry);
+        Registry = registry;
+        _requests = metrics.CreateCounter("btx_requests_total", "Requests that ended, by routing mode and outcome.", ["mode", "outcome"]);
+        _promptTokens = metrics.CreateCounter("btx_prompt_tokens_total", "Prompt tokens of requests that ended.");
+        _completionTokens = metrics.CreateCounter("btx_completion_tokens_total", "Tokens generated.");
+        _prefilled = metrics.CreateCounter("btx_prefill_tokens_total", "Prompt tokens computed, summed over experts.");
+        _expertSteps = metrics.CreateCounter("btx_expert_steps_total", "Rows (sequences of a step) that ran on each expert.", ["expert"]);
+        _posteriorMass = metrics.CreateCounter("btx_expert_posterior_mass_total", "Posterior weight given to each expert, summed over generated tokens.", ["expert"]);
+        _active = metrics.CreateGauge("btx_active_sequences", "Sequences that hold a slot.");
+        _queued = metrics.CreateGauge("btx_queue_depth", "Requests that wait for a slot.");
+        _queueTime = metrics.CreateHistogram("btx_queue_seconds", "Time from arrival to admission.", Seconds(0.001));
+        _firstToken = metrics.CreateHistogram("btx_time_to_first_token_seconds", "Time from arrival to the first token, by routing mode.", ["mode"], Seconds(0.001));
+        _interToken = metrics.CreateHistogram("btx_inter_token_seconds", "Time between two tokens of a sequence: the length of each step, once per token.", Seconds(0.0005));
+        _requestTime = metrics.CreateHistogram("btx_request_duration_seconds", "Time from arrival to the end, by routing mode.", ["mode"], Seconds(0.005));
+        _stepTime = metrics.CreateHistogram("btx_step_duration_seconds", "Length of the engine's steps.", Seconds(0.0005));
+    }
+
+    public CollectorRegistry Registry { get; }
+
+    public void OnStep(in StepReport report)
+    {
+        _active.Set(report.RunningSequences);
+        _queued.Set(report.QueuedRequests);
+        _stepTime.Observe(report.Duration.TotalSeconds);
+        if (report.PrefillTokens > 0) _prefilled.Inc(report.PrefillTokens);
+        if (report.GeneratedTokens > 0)
+        {
+            _completionTokens.Inc(report.GeneratedTokens);
+            _interToken.Observe(report.Duration.TotalSeconds, report.GeneratedTokens);
+        }
+
+        var series = SeriesOf(report.Experts.Span);
+        for (var j = 0; j < series.Length; j++)
+        {
+            series[j].Steps.Inc(report.ExpertRows.Span[j]);
+            series[j].Mass.Inc(report.PosteriorMass.Span[j]);
+        }
+    }
+
+    public void OnRequestEnd(in RequestReport report)
+    {
+        _requests.WithLabels(report.Mode, Name(report.Finish)).Inc();
+        _promptTokens.Inc(report.PromptTokens);
+        _queueTime.Observe(report.Queued.TotalSeconds);
+        if (report.CompletionTokens > 0) _firstToken.WithLabels(report.Mode).Observe(report.TimeToFirstToken.TotalSeconds);
+        _requestTime.WithLabels(report.Mode).Observe(report.Total.TotalSeconds);
+    }
+
+    private static HistogramConfiguration Seconds(double smallest) => new() { Buckets = Histogram.ExponentialBuckets(smallest, 2, 16) };
+
+    private static string Name(Engine.Requests.FinishReason finish) => finish switch
+    {
+        Engine.Requests.FinishReason.Stop => "stop",
+        Engine.Requests.FinishReason.Length => "length",
+        Engine.Requests.FinishReason.Cancelled => "cancelled",
+        Engine.Requests.FinishReason.Failed => "failed",
+        _ => "done",
+    };
+
+    private ExpertSeries[] SeriesOf(ReadOnlySpan<string> names)
+    {
+        var same = names.Length == _experts.Length;
+        for (var j = 0; same && j < names.Length; j++) same = ReferenceEquals(names[j], _experts[j].Name) || names[j] == _experts[j].Name;
+        if (same) return _experts;
+        var series = new ExpertSeries[names.Length];
+        for (var j = 0; j < names.Length; j++) series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]));
+        return _experts = series;
+    }
+
+    private sealed record ExpertSeries(string Name, Counter.Child Steps, Counter.Child Mass);
+}

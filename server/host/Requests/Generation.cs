@@ -1,0 +1,31 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Btx.Engine;
+using Btx.Engine.Requests;
+
+namespace Btx.Server.Requests;
+
+/// <summary>A generation that the engine has accepted.</summary>
+/// <param name="prompt">The ids that the engine got, beginning-of-text included.</param>
+internal sealed class Generation(int[] prompt, ChannelReader<TokenEvent> events)
+{
+    public IReadOnlyList<int> Prompt => prompt;
+
+    /// <summary>The events in order; the last has a finish reason and the usage.</summary>
+    /// <exception cref="OperationCanceledException">The client left.</exception>
+    /// <exception cref="RequestRejectedException">The server shut down before the end.</exception>
+    public async IAsyncEnumerable<TokenEvent> ReadAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var e in events.ReadAllAsync(cancellation).ConfigureAwait(false))
+        {
+            if (e.Finish == FinishReason.Cancelled)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down; the request was ended before its last token");
+            }
+
+            if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
+            yield return e;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+namespace Btx.Server.Requests;
+
+/// <summary>What a door accepts at most, before any work is done for it.</summary>
+internal sealed record RequestLimits
+{
+    public const int DefaultMaxTokens = 16;
+    public const int MaxStopStrings = 16;
+    public const int MaxStopLength = 256;
+    public const int MaxTopLogProbs = 20;
+
+    /// <summary>Characters (UTF-16) of a prompt or of a text to score.</summary>
+    public int PromptCharacters { get; init; } = 1_000_000;
+
+    /// <summary>Bytes of an HTTP body or a gRPC message.</summary>
+    public int BodyBytes { get; init; } = 4 << 20;
+}

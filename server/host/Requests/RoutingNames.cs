@@ -1,0 +1,42 @@
+using Btx.Model.Mixing;
+
+namespace Btx.Server.Requests;
+
+/// <summary>The names of routing values, as flags, model ids and metrics spell them.</summary>
+internal static class RoutingNames
+{
+    public static readonly IReadOnlyDictionary<string, RoutingMode> Modes = new Dictionary<string, RoutingMode>(StringComparer.Ordinal)
+    {
+        ["ensemble"] = RoutingMode.Ensemble,
+        ["top_k"] = RoutingMode.TopK,
+        ["top_p"] = RoutingMode.TopP,
+        ["average"] = RoutingMode.Average,
+        ["expert"] = RoutingMode.Expert,
+    };
+
+    public static readonly IReadOnlyDictionary<string, PosteriorKind> Posteriors = new Dictionary<string, PosteriorKind>(StringComparer.Ordinal)
+    {
+        ["full_prefix"] = PosteriorKind.FullPrefix,
+        ["last_token"] = PosteriorKind.LastToken,
+        ["fixed"] = PosteriorKind.Fixed,
+        ["switching"] = PosteriorKind.Switching,
+    };
+
+    public static readonly IReadOnlyDictionary<string, SelectForm> Selections = new Dictionary<string, SelectForm>(StringComparer.Ordinal)
+    {
+        ["prompt"] = SelectForm.Prompt,
+        ["per_token"] = SelectForm.PerToken,
+    };
+
+    public static readonly IReadOnlyDictionary<string, AverageWeights> Averages = new Dictionary<string, AverageWeights>(StringComparer.Ordinal)
+    {
+        ["uniform"] = AverageWeights.Uniform,
+        ["argmax"] = AverageWeights.Argmax,
+        ["posterior"] = AverageWeights.Posterior,
+    };
+
+    /// <summary>The value of that name; the fault lists what there is.</summary>
+    /// <exception cref="InvalidRequestException">There is none.</exception>
+    public static T Named<T>(this IReadOnlyDictionary<string, T> names, string parameter, string what, string name) =>
+        names.TryGetValue(name, out var value) ? value : throw InvalidRequestException.For(parameter, $"unknown {what} \"{name}\"; use {string.Join(", ", names.Keys)}");
+}

@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+using Btx.Engine;
+using Btx.Engine.Requests;
+using Btx.Model.Mixing;
+using Btx.Server.Requests;
+using V1 = Btx.V1;
+
+namespace Btx.Server.Rpc;
+
+/// <summary>Answers the wire's messages with <see cref="InferenceService"/>.</summary>
+internal sealed class InferenceMessages(InferenceService service) : IInference
+{
+    public async IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var generation = service.Generate(
+            new()
+            {
+                Prompt = ToPrompt(request.Prompt),
+                Routing = RoutingMessages.ToRouting(request.Routing, SelectForm.Prompt),
+                Sampling = RoutingMessages.ToSampling(request.Sampling),
+                MaxTokens = request.HasMaxTokens ? request.MaxTokens : RequestLimits.DefaultMaxTokens,
+                Stop = request.Stop,
+                TopLogProbs = request.TopLogprobs,
+                ReportExperts = request.IncludeExperts,
+                IgnoreEndOfSequence = request.IgnoreEos,
+            },
+            cancellation);
+        var forest = service.Forest;
+        await foreach (var e in generation.ReadAsync(cancellation).ConfigureAwait(false)) yield return ToMessage(e, forest);
+    }
+
+    public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
+    {
+        var forest = service.Forest;
+        var score = await service.ScoreAsync(ToPrompt(request.Text), RoutingMessages.ToRouting(request.Routing, SelectForm.PerToken), cancellation).ConfigureAwait(false);
+        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs } };
+        for (var j = 0; j < forest.Experts.Count; j++)
+        {
+            var expert = new V1.ExpertScore { Name = forest.Experts[j], Posterior = { score.Result.Posterior[j] } };
+            if (score.Result.ExpertLogProbs[j] is { } logProbs) expert.Logprobs.AddRange(logProbs);
+            response.Experts.Add(expert);
+        }
+
+        return response;
+    }
+
+    public Task<V1.DescribeResponse> DescribeAsync(CancellationToken cancellation)
+    {
+        var forest = service.Forest;
+        return Task.FromResult(new V1.DescribeResponse
+        {
+            Experts = { forest.Experts.Zip(forest.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },
+            PriorDomains = { forest.PriorDomains },
+            ContextLength = forest.ContextLength,
+            VocabularySize = forest.VocabSize,
+            Precision = forest.Precision,
+            Device = forest.Device,
+            ForestSha256 = forest.ForestSha256,
+        });
+    }
+
+    private static Prompt ToPrompt(V1.Prompt? message) => message?.KindCase switch
+    {
+        V1.Prompt.KindOneofCase.Text => Prompt.FromText(message.Text),
+        V1.Prompt.KindOneofCase.Tokens => Prompt.FromTokens([.. message.Tokens.Ids]),
+        _ => default,
+    };
+
+    private V1.GenerateResponse ToMessage(TokenEvent e, ForestDescription forest)
+    {
+        var message = new V1.GenerateResponse { Text = e.Text };
+        if (e.Token is { } token)
+        {
+            message.TokenId = token;
+            message.Logprob = e.LogProb;
+        }
+
+        foreach (var (id, logProb) in e.Top) message.Top.Add(new V1.Alternative { TokenId = id, Text = service.TokenText(id), Logprob = logProb });
+        for (var j = 0; e.Posterior is not null && j < e.Posterior.Length; j++)
+        {
+            if (e.Posterior[j] == 0) continue;
+            message.Experts.Add(new V1.ExpertShare { Name = forest.Experts[j], Posterior = e.Posterior[j], Contribution = e.Contribution?[j] ?? 0 });
+        }
+
+        message.FinishReason = e.Finish switch
+        {
+            FinishReason.Stop => V1.FinishReason.Stop,
+            FinishReason.Length => V1.FinishReason.Length,
+            _ => V1.FinishReason.Unspecified,
+        };
+        if (e.Usage is { } usage) message.Usage = ToMessage(usage, forest);
+        return message;
+    }
+
+    private static V1.Usage ToMessage(Usage usage, ForestDescription forest)
+    {
+        var message = new V1.Usage
+        {
+            PromptTokens = usage.PromptTokens,
+            CompletionTokens = usage.CompletionTokens,
+            SecondsToFirstToken = usage.TimeToFirstToken.TotalSeconds,
+            Seconds = usage.Total.TotalSeconds,
+        };
+        for (var j = 0; j < usage.ExpertSteps.Length; j++) message.ExpertSteps[forest.Experts[j]] = usage.ExpertSteps[j];
+        return message;
+    }
+}

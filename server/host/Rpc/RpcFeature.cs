@@ -1,0 +1,24 @@
+using Btx.Server.Requests;
+
+namespace Btx.Server.Rpc;
+
+/// <summary>The gRPC door: inference and health.</summary>
+internal static class RpcFeature
+{
+    public static IServiceCollection AddRpcDoor(this IServiceCollection services, RequestLimits limits)
+    {
+        services.AddSingleton<InferenceMessages>();
+        services.AddGrpc(options =>
+        {
+            options.MaxReceiveMessageSize = limits.BodyBytes;
+            options.Interceptors.Add<RejectionInterceptor>();
+        });
+        return services;
+    }
+
+    public static void MapRpcDoor(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGrpcService<InferenceRpc>();
+        endpoints.MapGrpcService<HealthRpc>();
+    }
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using Btx.Engine;
+using Btx.Model.Devices;
+
+namespace Btx.Server.Verbs;
+
+/// <summary>The flags that say which forest runs and on what.</summary>
+internal sealed class EngineFlags(bool forestRequired)
+{
+    private readonly Option<string?> _forest = new("--forest") { Description = "the served forest, which `btx export` writes", HelpName = "DIR", Required = forestRequired };
+    private readonly Option<string> _device = new("--device") { Description = "cpu or cuda[:n]", DefaultValueFactory = _ => "cpu" };
+    private readonly Option<int> _threads = new("--threads") { Description = "threads that run experts; 0: one per core", DefaultValueFactory = _ => 0 };
+    private readonly Option<int> _intraOp = new("--intra-op-threads") { Description = "threads inside one expert's session; 0: what --threads leaves to each", DefaultValueFactory = _ => 0 };
+    private readonly Option<bool> _spin = new("--spin") { Description = "let idle threads spin: lower latency on a machine of its own, ruinous on a shared one" };
+    private readonly Option<int> _slots = new("--slots") { Description = "sequences in the cache at a time", DefaultValueFactory = _ => 16 };
+    private readonly Option<int?> _context = new("--context") { Description = "longest sequence in tokens; bounds the cache (what the model allows)" };
+    private readonly Option<int> _batchTokens = new("--max-batch-tokens") { Description = "tokens that one step runs at most", DefaultValueFactory = _ => 512 };
+    private readonly Option<int> _prefillChunk = new("--prefill-chunk") { Description = "prompt tokens of one sequence in one step at most", DefaultValueFactory = _ => 128 };
+    private readonly Option<int> _queue = new("--queue") { Description = "requests that may wait; one more is refused", DefaultValueFactory = _ => 256 };
+    private readonly Option<bool> _noVerify = new("--no-verify") { Description = "do not compare the weights' hashes with the manifest" };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _forest, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue, _noVerify })
+            command.Options.Add(option);
+    }
+
+    /// <summary>Null: no forest was named.</summary>
+    /// <exception cref="Model.BtxException">The device is unknown.</exception>
+    public EngineOptions? Read(ParseResult parsed, IStepObserver? observer) => parsed.GetValue(_forest) is not { } forest
+        ? null
+        : new()
+        {
+            Directory = forest,
+            Device = DeviceSpec.Parse(parsed.GetValue(_device)!),
+            Threads = parsed.GetValue(_threads),
+            IntraOpThreads = parsed.GetValue(_intraOp),
+            AllowSpinning = parsed.GetValue(_spin),
+            Slots = parsed.GetValue(_slots),
+            ContextLength = parsed.GetValue(_context),
+            MaxBatchTokens = parsed.GetValue(_batchTokens),
+            PrefillChunk = parsed.GetValue(_prefillChunk),
+            QueueCapacity = parsed.GetValue(_queue),
+            VerifyHashes = !parsed.GetValue(_noVerify),
+            Observer = observer,
+        };
+}

@@ -1,0 +1,100 @@
+using System.CommandLine;
+using Btx.Server.Rpc;
+using Btx.Server.Terminal;
+using Btx.V1;
+
+namespace Btx.Server.Verbs;
+
+/// <summary><c>btx generate</c>: streams a completion to the terminal.</summary>
+internal static class GenerateVerb
+{
+    private const string Text =
+        """
+        Continue a prompt and stream the text to the terminal, from the server at 127.0.0.1:8081 unless --server or --forest says otherwise.
+        --show-experts colours each token by the expert that contributed most to it.
+
+        Examples:
+          btx generate "In the beginning"
+          btx generate "In the beginning" --mode top_k --k 2 --show-experts
+          btx generate "def main" --mode expert --expert python --temperature 0
+          btx generate "Once" --mode average --average posterior --average-domain novels --seed 1
+          btx generate "In the beginning" --forest served            without a server
+        """;
+
+    public static Command Create()
+    {
+        var prompt = new Argument<string>("prompt") { Description = "the text to continue" };
+        var routing = new RoutingFlags();
+        var engine = new EngineFlags(forestRequired: false);
+        var server = new Option<string?>("--server") { Description = $"the server that answers ({InferenceTarget.DefaultServer})", HelpName = "URL" };
+        var maxTokens = new Option<int>("--max-tokens") { Description = "tokens to generate at most", DefaultValueFactory = _ => 128 };
+        var temperature = new Option<double?>("--temperature") { Description = "0: always the most probable token (1)" };
+        var topP = new Option<double?>("--top-p") { Description = "sample from the tokens that make up this probability (1)" };
+        var topK = new Option<int?>("--top-k") { Description = "sample from so many most probable tokens (all)" };
+        var minP = new Option<double?>("--min-p") { Description = "drop tokens less probable than this times the most probable one (0)" };
+        var penalty = new Option<double?>("--repetition-penalty") { Description = "above 1: tokens seen before become less probable (1)" };
+        var seed = new Option<long?>("--seed") { Description = "the same seed gives the same text (random)" };
+        var stop = new Option<string[]>("--stop") { Description = "end before this text; may be repeated", DefaultValueFactory = _ => [] };
+        var ignoreEos = new Option<bool>("--ignore-eos") { Description = "go on past the end-of-text token" };
+        var showExperts = new Option<bool>("--show-experts") { Description = "colour each token by the expert that contributed most" };
+        var colour = new Option<string>("--color") { Description = "auto: on a terminal only", DefaultValueFactory = _ => "auto" };
+        colour.AcceptOnlyFromAmong("auto", "always", "never");
+        var command = new Command("generate", Text) { prompt, server, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour };
+        routing.AddTo(command);
+        engine.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var request = new GenerateRequest
+            {
+                Prompt = new() { Text = parsed.GetValue(prompt)! },
+                Routing = routing.Read(parsed),
+                Sampling = new(),
+                MaxTokens = parsed.GetValue(maxTokens),
+                Stop = { parsed.GetValue(stop)! },
+                IncludeExperts = parsed.GetValue(showExperts),
+                IgnoreEos = parsed.GetValue(ignoreEos),
+            };
+            if (parsed.GetValue(temperature) is { } t) request.Sampling.Temperature = t;
+            if (parsed.GetValue(topP) is { } tp) request.Sampling.TopP = tp;
+            if (parsed.GetValue(topK) is { } tk) request.Sampling.TopK = tk;
+            if (parsed.GetValue(minP) is { } mp) request.Sampling.MinP = mp;
+            if (parsed.GetValue(penalty) is { } rp) request.Sampling.RepetitionPenalty = rp;
+            if (parsed.GetValue(seed) is { } s) request.Sampling.Seed = s;
+            await using var target = await InferenceTarget.OpenAsync(parsed.GetValue(server), engine.Read(parsed, null), cancellation).ConfigureAwait(false);
+            return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error, cancellation).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    public static async Task<int> RunAsync(
+        IInference inference, GenerateRequest request, bool colour, TextWriter output, TextWriter diagnostics, CancellationToken cancellation)
+    {
+        ExpertPalette? palette = null;
+        if (request.IncludeExperts)
+        {
+            var forest = await inference.DescribeAsync(cancellation).ConfigureAwait(false);
+            palette = new([.. forest.Experts.Select(expert => expert.Name)], colour);
+            if (colour) await output.WriteLineAsync($"experts: {palette.Legend()}".AsMemory(), cancellation).ConfigureAwait(false);
+        }
+
+        var printer = new TokenPrinter(output, palette);
+        Usage? usage = null;
+        await foreach (var response in inference.GenerateAsync(request, cancellation).ConfigureAwait(false))
+        {
+            printer.Print(response);
+            usage = response.Usage ?? usage;
+        }
+
+        await output.WriteLineAsync().ConfigureAwait(false);
+        if (request.IncludeExperts) await output.WriteLineAsync($"contributions: {printer.Shares()}").ConfigureAwait(false);
+        if (usage is not null) await diagnostics.WriteLineAsync(Summary(usage)).ConfigureAwait(false);
+        return 0;
+    }
+
+    private static string Summary(Usage usage)
+    {
+        var decoding = usage.Seconds - usage.SecondsToFirstToken;
+        var rate = usage.CompletionTokens > 1 && decoding > 0 ? $", {(usage.CompletionTokens - 1) / decoding:F1} tokens/s" : "";
+        return $"{usage.PromptTokens} + {usage.CompletionTokens} tokens, first after {usage.SecondsToFirstToken * 1000:F0} ms{rate}";
+    }
+}

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Text;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.V1;
+
+namespace Btx.Server.Verbs;
+
+/// <summary><c>btx score</c>: log-probabilities of a text.</summary>
+internal static class ScoreVerb
+{
+    private const string Text =
+        """
+        Log-probabilities (natural logarithms) of a text under a routing and under each expert, from the server at 127.0.0.1:8081 unless --server or
+        --forest says otherwise. The JSON holds {"tokens": [n ids], "logprobs": [n-1], "experts": {NAME: [n-1]}, "posterior": {NAME: [n-1]}}:
+        entry i belongs to predicting tokens[i+1] from tokens[0..i]; posterior is the weight used there.
+
+        Examples:
+          btx score --file text.txt
+          btx score --file text.txt --mode top_k --k 2 --select prompt --json scores.json
+          btx score --file text.txt --mode ensemble --posterior last_token --forest served --json scores.json
+        """;
+
+    public static Command Create()
+    {
+        var routing = new RoutingFlags();
+        var engine = new EngineFlags(forestRequired: false);
+        var file = new Option<string>("--file") { Description = "the text, UTF-8", HelpName = "TEXT", Required = true };
+        var json = new Option<string?>("--json") { Description = "write tokens and log-probabilities to this file", HelpName = "FILE" };
+        var server = new Option<string?>("--server") { Description = $"the server that answers ({InferenceTarget.DefaultServer})", HelpName = "URL" };
+        var command = new Command("score", Text) { file, json, server };
+        routing.AddTo(command);
+        engine.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var text = ReadText(parsed.GetValue(file)!);
+            var request = new ScoreRequest { Text = new() { Text = text }, Routing = routing.Read(parsed) };
+            await using var target = await InferenceTarget.OpenAsync(parsed.GetValue(server), engine.Read(parsed, null), cancellation).ConfigureAwait(false);
+            var score = await target.Inference.ScoreAsync(request, cancellation).ConfigureAwait(false);
+            if (parsed.GetValue(json) is { } path) AtomicFile.WriteText(path, ScoreJson.Write(score));
+            var nats = -score.Logprobs.Sum();
+            Console.WriteLine(
+                $"{score.Tokens.Count} tokens: {nats / score.Logprobs.Count:F4} nats per token, perplexity {Math.Exp(nats / score.Logprobs.Count):F3}, "
+                + $"{nats / Math.Log(2) / Encoding.UTF8.GetByteCount(text):F4} bits per byte");
+            return 0;
+        });
+        return command;
+    }
+
+    /// <exception cref="BtxException">The file cannot be read or is not UTF-8.</exception>
+    public static string ReadText(string path)
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"--file {path}: cannot be read ({e.Message})", e);
+        }
+
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new BtxException($"--file {path}: byte {e.Index} is not valid UTF-8; convert the file to UTF-8 first", e);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using Btx.Engine;
+using Btx.Model;
+using Btx.Server.Lifetime;
+using Btx.Server.Metrics;
+
+namespace Btx.Server.Verbs;
+
+/// <summary><c>btx serve</c>: a forest behind gRPC and HTTP.</summary>
+internal static class ServeVerb
+{
+    private const string Text =
+        """
+        Serve a forest: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
+        Prometheus and /health. Loopback by default. Ctrl-C or SIGTERM: no new requests, running ones finish within --shutdown-limit.
+
+        Examples:
+          btx serve --forest served
+          btx serve --forest served --http 127.0.0.1:9000 --grpc 127.0.0.1:9001 --slots 32 --threads 8
+          btx serve --forest served --device cuda:0
+          curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
+               -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
+        """;
+
+    public static Command Create()
+    {
+        var engine = new EngineFlags(forestRequired: true);
+        var http = new Option<string>("--http") { Description = "where the HTTP door listens", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8080" };
+        var grpc = new Option<string>("--grpc") { Description = "where the gRPC door listens (HTTP/2 without TLS)", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8081" };
+        var shutdown = new Option<double>("--shutdown-limit") { Description = "seconds that running requests may go on after the shutdown begins", DefaultValueFactory = _ => 30 };
+        var body = new Option<double>("--max-body-mb") { Description = "largest request", DefaultValueFactory = _ => 4 };
+        var prompt = new Option<int>("--max-prompt-chars") { Description = "longest prompt in characters", DefaultValueFactory = _ => 1_000_000 };
+        var command = new Command("serve", Text);
+        engine.AddTo(command);
+        foreach (var option in new Option[] { http, grpc, shutdown, body, prompt }) command.Options.Add(option);
+        command.SetAction((parsed, cancellation) =>
+        {
+            var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
+            var faults = new List<string>();
+            EngineOptions? engineOptions = null;
+            try
+            {
+                engineOptions = engine.Read(parsed, metrics)!.Validate();
+            }
+            catch (BtxException e)
+            {
+                faults.Add(e.Message);
+            }
+
+            var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), faults);
+            return RunAsync(options, engineOptions!, metrics, cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, EngineMetrics metrics, CancellationToken cancellation)
+    {
+        PortCheck.Require(options.Http);
+        PortCheck.Require(options.Grpc);
+        var loaded = await LoadedForest.OpenAsync(engineOptions, cancellation).ConfigureAwait(false);
+        await using var engine = loaded.Engine.ConfigureAwait(false);
+        await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics);
+        var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
+        var forest = loaded.Engine.Describe();
+        Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
+        Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
+        Console.WriteLine($"  gRPC     {grpc}");
+        Console.WriteLine($"Ctrl-C stops; running requests then have {options.ShutdownLimit.TotalSeconds:0.#} s to finish.");
+        await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
+        Console.WriteLine("stopped");
+        return 0;
+    }
+}

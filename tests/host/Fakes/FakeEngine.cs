@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Btx.Engine;
+using Btx.Engine.Requests;
+using Btx.Model.Mixing;
+using Btx.Model.Tokens;
+
+namespace Btx.Server.Tests.Fakes;
+
+/// <summary>
+/// An engine whose answers are known: it generates <see cref="Completion"/> token by token, reports itself to an observer, and can hold a
+/// request open until it is cancelled.
+/// </summary>
+internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observer = null) : IForestEngine
+{
+    public const string Completion = " the fox jumps over the lazy dog";
+
+    private readonly ConcurrentDictionary<Task, byte> _running = new();
+    private readonly CancellationTokenSource _drained = new();
+    private readonly TaskCompletionSource _cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _holding = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _closing;
+
+    public ForestDescription Forest { get; } = new()
+    {
+        Experts = ["novels", "python", "german"],
+        Domains = ["novels", "python", "german"],
+        PriorDomains = ["novels", "python"],
+        ContextLength = 64,
+        VocabSize = tokenizer.VocabSize,
+        ForestSha256 = new string('a', 64),
+        Precision = "fp32",
+        Device = "cpu",
+        LoadedAt = DateTimeOffset.UnixEpoch.AddDays(20_000),
+    };
+
+    /// <summary>After the first token, wait for this (or for the request's cancellation).</summary>
+    public Task Hold { get; set; } = Task.CompletedTask;
+
+    /// <summary>Thrown by the next requests.</summary>
+    public Exception? Refusal { get; set; }
+
+    /// <summary>Completes the stream with this after the first token.</summary>
+    public Exception? Failure { get; set; }
+
+    public GenerationRequest? LastGeneration { get; private set; }
+
+    public ScoreRequest? LastScore { get; private set; }
+
+    /// <summary>Completes when a held request was cancelled.</summary>
+    public Task Cancelled => _cancelled.Task;
+
+    /// <summary>Completes when a request is being held.</summary>
+    public Task Holding => _holding.Task;
+
+    public int Running => _running.Count;
+
+    public ForestDescription Describe() => Forest;
+
+    public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
+    {
+        Check();
+        LastGeneration = request;
+        var events = Channel.CreateBounded<TokenEvent>(256);
+        var run = new Task<Task>(() => RunAsync(request, events.Writer, cancellation));
+        var whole = run.Unwrap();
+        _running[whole] = 0;
+        _ = whole.ContinueWith(ended => _running.TryRemove(ended, out _), TaskScheduler.Default);
+        run.Start(TaskScheduler.Default);
+        return events.Reader;
+    }
+
+    public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
+    {
+        Check();
+        LastScore = request;
+        var n = request.Tokens.Length - 1;
+        double[] Row(double first) => [.. Enumerable.Range(0, n).Select(i => first - i)];
+        var ran = request.Routing.Mode is RoutingMode.Average or RoutingMode.Expert ? null : Row(-2);
+        return Task.FromResult(new ScoreResult(Row(-1), [ran, ran, ran], [Row(0.5), Row(0.25), Row(0.25)]));
+    }
+
+    public async Task DrainAsync(CancellationToken deadline)
+    {
+        _closing = true;
+        await using var _ = deadline.Register(_drained.Cancel);
+        await Task.WhenAll(_running.Keys);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _drained.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private void Check()
+    {
+        if (Refusal is not null) throw Refusal;
+        if (_closing) throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+    }
+
+    private async Task RunAsync(GenerationRequest request, ChannelWriter<TokenEvent> events, CancellationToken cancellation)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _drained.Token);
+        var all = tokenizer.Encode(Completion);
+        var count = Math.Min(request.MaxTokens, all.Length);
+        var finish = count < all.Length ? FinishReason.Length : FinishReason.Stop;
+        for (var i = 0; i < count; i++)
+        {
+            await events.WriteAsync(Token(request, all[i], i), CancellationToken.None);
+            Report();
+            if (i > 0) continue;
+            if (Failure is not null)
+            {
+                events.Complete(Failure);
+                return;
+            }
+
+            if (!Hold.IsCompleted) _holding.TrySetResult();
+            await Task.WhenAny(Hold, Task.Delay(Timeout.Infinite, either.Token));
+            if (!either.IsCancellationRequested) continue;
+            _cancelled.TrySetResult();
+            finish = FinishReason.Cancelled;
+            count = 1;
+        }
+
+        await events.WriteAsync(new TokenEvent { Finish = finish, Usage = new(request.Prompt.Length, count, [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)) }, CancellationToken.None);
+        observer?.OnRequestEnd(new(RoutingName(request.Routing.Mode), finish, request.Prompt.Length, count, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)));
+        events.Complete();
+    }
+
+    private TokenEvent Token(GenerationRequest request, int id, int i) => new()
+    {
+        Text = tokenizer.Decode([id]),
+        Token = id,
+        LogProb = -0.5 * (i + 1),
+        Top = request.TopLogProbs == 0 ? [] : [.. Enumerable.Range(0, request.TopLogProbs).Select(r => new TokenAlternative(id - r < 0 ? id + r : id - r, -0.5 * (i + 1 + r)))],
+        Posterior = request.ReportExperts ? [0.75, 0.25, 0] : null,
+        Contribution = request.ReportExperts ? i % 2 == 0 ? [0.9, 0.1, 0] : [0.1, 0.9, 0] : null,
+    };
+
+    private void Report() => observer?.OnStep(new()
+    {
+        Duration = TimeSpan.FromMilliseconds(3),
+        RunningSequences = 1,
+        QueuedRequests = 0,
+        PrefillTokens = 2,
+        GeneratedTokens = 1,
+        Experts = Forest.Experts.ToArray(),
+        ExpertRows = new[] { 1, 1, 0 },
+        PosteriorMass = new[] { 0.75, 0.25, 0 },
+    });
+
+    private static string RoutingName(RoutingMode mode) => mode switch
+    {
+        RoutingMode.TopK => "top_k",
+        RoutingMode.TopP => "top_p",
+        _ => mode.ToString().ToLowerInvariant(),
+    };
+}

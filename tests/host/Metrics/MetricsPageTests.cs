@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using Btx.Server.Tests.Fakes;
+
+namespace Btx.Server.Tests.Metrics;
+
+/// <summary>The page that Prometheus reads.</summary>
+public sealed class MetricsPageTests
+{
+    private static readonly string s_cache = Environment.GetEnvironmentVariable("BTX_CACHE") is { Length: > 0 } cache
+        ? cache
+        : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
+
+    [Fact]
+    public async Task Page_counts_what_ran_and_promtool_finds_no_fault()
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var response = await server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest:top_k=2", prompt = "the", max_tokens = 4 });
+        response.EnsureSuccessStatusCode();
+        await WaitUntilIdle(server);
+        var page = await server.Http.GetStringAsync("/metrics");
+        Assert.Contains("btx_requests_total{mode=\"top_k\",outcome=\"length\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_completion_tokens_total 4\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_expert_steps_total{expert=\"novels\"} 4\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_expert_posterior_mass_total{expert=\"python\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_inter_token_seconds_count 4\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_time_to_first_token_seconds_count{mode=\"top_k\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_queue_depth 0\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_active_sequences 1\n", page, StringComparison.Ordinal);
+
+        var promtool = Path.Combine(s_cache, "promtool", "promtool");
+        Assert.True(File.Exists(promtool), $"{promtool} is missing; tests/fetch-promtool.sh fetches it (`./btx test` does)");
+        using var check = Process.Start(new ProcessStartInfo(promtool, ["check", "metrics"]) { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true })!;
+        var errors = check.StandardError.ReadToEndAsync();
+        await check.StandardInput.WriteAsync(page);
+        check.StandardInput.Close();
+        await check.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("", await errors);
+        Assert.Equal(0, check.ExitCode);
+    }
+
+    [Fact]
+    public async Task Health_answers_a_supervisor()
+    {
+        await using var server = await RunningServer.StartAsync();
+        Assert.Contains("serving", await server.Http.GetStringAsync("/health"), StringComparison.Ordinal);
+    }
+
+    private static async Task WaitUntilIdle(RunningServer server)
+    {
+        while (server.Engine.Running > 0) await Task.Delay(1);
+    }
+}

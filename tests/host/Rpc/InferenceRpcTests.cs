@@ -1,0 +1,110 @@
+using Btx.Model.Mixing;
+using Btx.Server.Tests.Fakes;
+using Btx.V1;
+using Grpc.Core;
+
+namespace Btx.Server.Tests.Rpc;
+
+/// <summary>What the gRPC door answers.</summary>
+public sealed class InferenceRpcTests : IAsyncLifetime
+{
+    private RunningServer _server = null!;
+
+    public async ValueTask InitializeAsync() => _server = await RunningServer.StartAsync();
+
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    [Fact]
+    public async Task Generate_streams_tokens_and_ends_with_reason_and_usage()
+    {
+        var responses = await Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 3, TopLogprobs = 2, IncludeExperts = true });
+        Assert.Equal(4, responses.Count);
+        Assert.Equal(_server.Tokenizer.Encode(FakeEngine.Completion)[..3], responses.Take(3).Select(response => response.TokenId));
+        Assert.Equal([-0.5, -1, -1.5], responses.Take(3).Select(response => response.Logprob));
+        Assert.Equal(2, responses[0].Top.Count);
+        Assert.Equal(responses[0].Text, responses[0].Top[0].Text);
+        Assert.Equal([("novels", 0.75, 0.9), ("python", 0.25, 0.1)], responses[0].Experts.Select(share => (share.Name, share.Posterior, share.Contribution)));
+        Assert.False(responses[3].HasTokenId);
+        Assert.Equal(FinishReason.Length, responses[3].FinishReason);
+        Assert.Equal(3, responses[3].Usage.CompletionTokens);
+        Assert.Equal(3, responses[3].Usage.ExpertSteps["python"]);
+        Assert.Equal(0.02, responses[3].Usage.Seconds, 6);
+    }
+
+    [Fact]
+    public async Task Experts_come_only_when_asked_for()
+    {
+        var responses = await Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 60 });
+        Assert.All(responses, response => Assert.Empty(response.Experts));
+        Assert.Equal(FakeEngine.Completion, string.Concat(responses.Select(response => response.Text)));
+        Assert.Equal(FinishReason.Stop, responses[^1].FinishReason);
+    }
+
+    [Fact]
+    public async Task Score_answers_n_tokens_and_n_minus_one_numbers()
+    {
+        var score = await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox jumps" } });
+        var n = score.Tokens.Count;
+        Assert.Equal(_server.Engine.LastScore!.Tokens, score.Tokens);
+        Assert.Equal(n - 1, score.Logprobs.Count);
+        Assert.Equal(["novels", "python", "german"], score.Experts.Select(expert => expert.Name));
+        Assert.All(score.Experts, expert => Assert.Equal((n - 1, n - 1), (expert.Logprobs.Count, expert.Posterior.Count)));
+        Assert.Equal(SelectForm.PerToken, _server.Engine.LastScore.Routing.Select);
+    }
+
+    [Fact]
+    public async Task Score_of_an_average_has_no_expert_scores()
+    {
+        var score = await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox" }, Routing = new() { Mode = Mode.Average } });
+        Assert.All(score.Experts, expert => Assert.Empty(expert.Logprobs));
+    }
+
+    [Fact]
+    public async Task Score_refuses_one_token_and_more_than_the_context()
+    {
+        foreach (var count in new[] { 1, 65 })
+        {
+            var request = new ScoreRequest { Text = new() { Tokens = new() { Ids = { Enumerable.Repeat(1, count) } } } };
+            var failure = await Assert.ThrowsAsync<RpcException>(async () => await _server.Inference.ScoreAsync(request));
+            Assert.Equal(StatusCode.InvalidArgument, failure.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task Describe_names_the_experts()
+    {
+        var forest = await _server.Inference.DescribeAsync(new());
+        Assert.Equal(["novels", "python", "german"], forest.Experts.Select(expert => expert.Name));
+        Assert.Equal(["novels", "python"], forest.PriorDomains);
+        Assert.Equal(64, forest.ContextLength);
+    }
+
+    [Fact]
+    public async Task Cancelling_the_call_frees_the_request()
+    {
+        _server.Engine.Hold = Task.Delay(Timeout.Infinite);
+        using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" } });
+        Assert.True(await call.ResponseStream.MoveNext(default));
+        call.Dispose();
+        await _server.Engine.Cancelled.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task A_passed_deadline_frees_the_request()
+    {
+        _server.Engine.Hold = Task.Delay(Timeout.Infinite);
+        using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, deadline: DateTime.UtcNow.AddMilliseconds(500));
+        var failure = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (await call.ResponseStream.MoveNext(default)) { }
+        });
+        Assert.Equal(StatusCode.DeadlineExceeded, failure.StatusCode);
+        await _server.Engine.Cancelled.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    private async Task<List<GenerateResponse>> Generate(GenerateRequest request)
+    {
+        using var call = _server.Inference.Generate(request);
+        return await call.ResponseStream.ReadAllAsync().ToListAsync();
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text.Json;
+using Btx.Model;
+using Btx.Server.Tests.Fakes;
+using Btx.Server.Verbs;
+
+namespace Btx.Server.Tests.Verbs;
+
+/// <summary><c>btx score</c>.</summary>
+public sealed class ScoreVerbTests
+{
+    [Fact]
+    public async Task The_json_has_exactly_the_published_form()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var path = Path.Combine(Path.GetTempPath(), $"btx-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(path);
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(path, "text.txt"), "the fox jumps");
+            string[] args = ["--file", Path.Combine(path, "text.txt"), "--mode", "top_k", "--k", "2", "--server", server.GrpcAddress, "--json", Path.Combine(path, "score.json")];
+            Assert.Equal(0, await ScoreVerb.Create().Parse(args).InvokeAsync());
+            var json = JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(Path.Combine(path, "score.json")));
+            Assert.Equal(["tokens", "logprobs", "experts", "posterior"], json.EnumerateObject().Select(field => field.Name));
+            var n = json.GetProperty("tokens").GetArrayLength();
+            Assert.Equal(server.Engine.LastScore!.Tokens.Length, n);
+            Assert.Equal(n - 1, json.GetProperty("logprobs").GetArrayLength());
+            foreach (var field in new[] { "experts", "posterior" })
+            {
+                Assert.Equal(["novels", "python", "german"], json.GetProperty(field).EnumerateObject().Select(expert => expert.Name));
+                Assert.All(json.GetProperty(field).EnumerateObject(), expert => Assert.Equal(n - 1, expert.Value.GetArrayLength()));
+            }
+        }
+        finally
+        {
+            Directory.Delete(path, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_not_utf8_is_named_with_the_place()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, [(byte)'a', (byte)'b', 0xff]);
+            Assert.Contains($"{path}: byte 2 is not valid UTF-8", Assert.Throws<BtxException>(() => ScoreVerb.ReadText(path)).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void A_missing_file_is_named() => Assert.Contains("/nowhere/x", Assert.Throws<BtxException>(() => ScoreVerb.ReadText("/nowhere/x")).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("--mode", "best", "--mode best: unknown mode; use ensemble, top_k, top_p, average, expert")]
+    [InlineData("--posterior", "none", "--posterior none: unknown posterior; use full_prefix, last_token, fixed, switching")]
+    public async Task Unknown_names_list_what_there_is(string flag, string value, string message)
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(path, "the fox");
+            var parsed = ScoreVerb.Create().Parse(["--file", path, flag, value]);
+            var failure = await Assert.ThrowsAsync<BtxException>(() => parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false }));
+            Assert.Equal(message, failure.Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+}
