@@ -1,11 +1,14 @@
+using Btx.Server.Requests;
+using Microsoft.AspNetCore.Mvc;
+
 namespace Btx.Server.Http;
 
 /// <summary>The HTTP door: everything under <c>/v1</c>, in OpenAI's form.</summary>
 internal static class HttpDoor
 {
-    public static void MapHttpDoor(this IEndpointRouteBuilder endpoints)
+    public static void MapHttpDoor(this IEndpointRouteBuilder endpoints, RequestLimits limits)
     {
-        var v1 = endpoints.MapGroup("/v1").AddEndpointFilter<RouteGroupBuilder, OpenAiErrorFilter>();
+        var v1 = endpoints.MapGroup("/v1").AddEndpointFilter<RouteGroupBuilder, OpenAiErrorFilter>().WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapModels();
         v1.MapCompletions();
     }

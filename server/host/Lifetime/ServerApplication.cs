@@ -7,6 +7,7 @@ using Btx.Server.Rpc;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 
 namespace Btx.Server.Lifetime;
 
@@ -16,11 +17,12 @@ internal static class ServerApplication
     public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // its failures are thrown, too
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = options.Limits.BodyBytes;
+            kestrel.Limits.MaxRequestBodySize = null; // each door has its own limit, and its own way to say so
             kestrel.Listen(options.Http.EndPoint, listen => listen.Protocols = HttpProtocols.Http1);
             kestrel.Listen(options.Grpc.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
         });
@@ -37,7 +39,7 @@ internal static class ServerApplication
         var app = builder.Build();
         app.UseOpenAiStatusPages();
         app.MapRpcDoor();
-        app.MapHttpDoor();
+        app.MapHttpDoor(options.Limits);
         app.MapHealth();
         app.MapEngineMetrics(metrics);
         return app;

@@ -15,7 +15,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public Generation Generate(TextGeneration request, CancellationToken cancellation)
     {
         var forest = engine.Describe();
-        if (RequestRules.FirstFault(request, forest, limits) is { } fault) throw new InvalidRequestException(fault);
+        if (RequestFaults.FirstFault(request, forest, limits) is { } fault) throw new InvalidRequestException(fault);
         var prompt = Encode(request.Prompt);
         if (prompt.Length >= forest.ContextLength)
             throw InvalidRequestException.For("prompt", $"prompt has {prompt.Length} tokens; the context holds {forest.ContextLength}, at least one of them for the answer");
@@ -38,7 +38,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public async Task<TextScore> ScoreAsync(Prompt text, Model.Mixing.Routing routing, CancellationToken cancellation)
     {
         var forest = engine.Describe();
-        var fault = RequestRules.PromptFault(text, forest, limits) ?? RequestRules.RoutingFault(routing, forest);
+        var fault = RequestFaults.PromptFault(text, forest, limits) ?? RequestFaults.RoutingFault(routing, forest);
         if (fault is not null) throw new InvalidRequestException(fault);
         var tokens = Encode(text);
         if (tokens.Length < 2) throw InvalidRequestException.For("text", "the text is one token; at least two are needed, one to predict from and one to predict");

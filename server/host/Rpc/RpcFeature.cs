@@ -11,6 +11,7 @@ internal static class RpcFeature
         services.AddGrpc(options =>
         {
             options.MaxReceiveMessageSize = limits.BodyBytes;
+            options.IgnoreUnknownServices = true; // its catch-all routes would shadow the HTTP door's paths
             options.Interceptors.Add<RejectionInterceptor>();
         });
         return services;

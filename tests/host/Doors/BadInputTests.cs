@@ -127,7 +127,16 @@ public sealed class BadInputTests : IAsyncLifetime
         using var call = _server.Channel.CreateCallInvoker().AsyncServerStreamingCall(method, null, default, request);
         var failure = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(default));
         Assert.Equal(StatusCode.InvalidArgument, failure.StatusCode);
+        Assert.Contains("UTF-8", failure.Status.Detail, StringComparison.Ordinal);
         Assert.Null(_server.Engine.LastGeneration);
+    }
+
+    [Fact]
+    public async Task Grpc_takes_a_replacement_character_that_the_client_wrote()
+    {
+        using var call = _server.Inference.Generate(New(request => request.Prompt.Text = "a\ufffdb"));
+        Assert.True(await call.ResponseStream.MoveNext(default));
+        Assert.Equal(_server.Tokenizer.Encode("a\ufffdb"), _server.Engine.LastGeneration!.Prompt[^_server.Tokenizer.Encode("a\ufffdb").Length..]);
     }
 
     [Fact]

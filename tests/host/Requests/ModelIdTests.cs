@@ -59,6 +59,6 @@ public sealed class ModelIdTests
     public void Every_listed_id_is_valid_for_the_forest()
     {
         var forest = new FakeEngine(RunningServer.SomeTokenizer).Forest;
-        Assert.All(ModelId.All(forest), id => Assert.Null(RequestRules.RoutingFault(ModelId.Parse(id), forest)));
+        Assert.All(ModelId.All(forest), id => Assert.Null(RequestFaults.RoutingFault(ModelId.Parse(id), forest)));
     }
 }

@@ -5,7 +5,7 @@ using Btx.Model.Mixing;
 namespace Btx.Server.Requests;
 
 /// <summary>What must hold for a request; each fault names its field.</summary>
-internal static class RequestRules
+internal static class RequestFaults
 {
     public static RequestFault? FirstFault(TextGeneration request, ForestDescription forest, RequestLimits limits) =>
         PromptFault(request.Prompt, forest, limits)
