@@ -12,7 +12,7 @@ internal sealed class MergeLearner
     private readonly int[] _starts;
     private readonly int[] _lengths;
     private readonly long[] _counts;
-    private readonly Dictionary<ulong, Pair> _pairs = [];
+    private readonly Dictionary<ulong, Pair> _pairs = new(new Spread());
     private readonly PriorityQueue<ulong, (long NegatedCount, ulong Pair)> _heap = new();
     private readonly List<(ulong Key, Pair Pair)> _grown = [];
     private int _round;
@@ -124,6 +124,14 @@ internal sealed class MergeLearner
         if (pair.Grown == _round) return;
         pair.Grown = _round;
         _grown.Add((key, pair));
+    }
+
+    // The halves of a pair would cancel in the plain hash code.
+    private sealed class Spread : IEqualityComparer<ulong>
+    {
+        public bool Equals(ulong x, ulong y) => x == y;
+
+        public int GetHashCode(ulong key) => (int)((key * 0x9E3779B97F4A7C15) >> 32);
     }
 
     private sealed class Pair

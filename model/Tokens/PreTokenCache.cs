@@ -12,14 +12,14 @@ internal sealed class PreTokenCache
     /// <summary>Longer pre-tokens seldom come back.</summary>
     public const int MaxLength = 48;
 
-    private const int Slots = 1 << 16;
-    private readonly Entry?[] _entries = new Entry?[Slots];
+    private const int SlotBits = 17;
+    private readonly Entry?[] _entries = new Entry?[1 << SlotBits];
 
     /// <summary>The ids of <paramref name="bytes"/> (1 to <see cref="MaxLength"/> of them), or null if they are not known.</summary>
     public int[]? Find(ReadOnlySpan<byte> bytes, out ulong hash)
     {
         hash = Hash(bytes);
-        var slot = (int)(hash >> 48);
+        var slot = (int)(hash >> (64 - SlotBits));
         if (_entries[slot] is { } entry && entry.Hash == hash && bytes.SequenceEqual(entry.Key)) return entry.Ids;
         if (_entries[slot ^ 1] is { } other && other.Hash == hash && bytes.SequenceEqual(other.Key)) return other.Ids;
         return null;
@@ -27,7 +27,7 @@ internal sealed class PreTokenCache
 
     public void Add(ReadOnlySpan<byte> bytes, ulong hash, int[] ids)
     {
-        var slot = (int)(hash >> 48);
+        var slot = (int)(hash >> (64 - SlotBits));
         // The newest takes the first place; what it displaces moves to the neighbour.
         if (_entries[slot] is { } displaced) _entries[slot ^ 1] = displaced;
         _entries[slot] = new Entry(hash, bytes.ToArray(), ids);
