@@ -59,6 +59,7 @@ internal static class StepPlanner
         for (var m = 0; m < s.Members.Length; m++)
         {
             var member = s.Members[m];
+            if (member.Slot < 0) continue; // left out before the prompt ran: a fixed posterior needs no text
             var count = Math.Min(Math.Min(s.Length - 1 - member.Cached, prefillChunk), member.Lane.Budget);
             if (count > 0) Add(s, m, count, s.NeedsLikelihood ? count : 0, plan);
         }

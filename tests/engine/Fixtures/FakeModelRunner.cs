@@ -17,6 +17,12 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots) : IMod
 
     public bool Disposed { get; private set; }
 
+    /// <summary>The token that is certain after so many tokens; null: the hash decides.</summary>
+    public Func<int, int?> Certain { get; set; } = static _ => null;
+
+    /// <summary>Makes every logit of the next runs NaN.</summary>
+    public bool Damaged { get; set; }
+
     /// <summary>Called before each run; may throw or block.</summary>
     public Action<RunRow[], long[]> Before { get; set; } = static (_, _) => { };
 
@@ -54,15 +60,17 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots) : IMod
     private float[] Hash(List<long> prefix)
     {
         var h = unchecked((uint)seed * 2654435761u);
-        foreach (var token in prefix) h = unchecked((h ^ (uint)token) * 16777619u);
+        foreach (var t in prefix) h = unchecked((h ^ (uint)t) * 16777619u);
         var row = new float[vocabSize];
         for (var v = 0; v < vocabSize; v++)
         {
             h ^= h << 13;
             h ^= h >> 17;
             h ^= h << 5;
-            row[v] = (h & 0xffff) / 8192f;
+            row[v] = Damaged ? float.NaN : (h & 0xffff) / 8192f;
         }
+
+        if (Certain(prefix.Count) is { } token) row[token] = 100;
 
         return row;
     }

@@ -1,0 +1,23 @@
+namespace Btx.Engine.Tests.Fixtures;
+
+/// <summary>Adds up the loop's reports; read it when the engine is idle.</summary>
+internal sealed class RecordingObserver : IStepObserver
+{
+    public int Tokens { get; private set; }
+
+    public int Prefill { get; private set; }
+
+    public double[] Mass { get; private set; } = [];
+
+    public List<RequestReport> Requests { get; } = [];
+
+    public void OnStep(in StepReport report)
+    {
+        Tokens += report.GeneratedTokens;
+        Prefill += report.PrefillTokens;
+        if (Mass.Length == 0) Mass = new double[report.PosteriorMass.Length];
+        for (var j = 0; j < Mass.Length; j++) Mass[j] += report.PosteriorMass.Span[j];
+    }
+
+    public void OnRequestEnd(in RequestReport report) => Requests.Add(report);
+}

@@ -1,0 +1,89 @@
+using Btx.Engine.Requests;
+using Btx.Engine.Tests.Fixtures;
+using Btx.Model;
+using Btx.Model.Mixing;
+using static Btx.Engine.Tests.Fixtures.EngineCalls;
+
+namespace Btx.Engine.Tests;
+
+/// <summary>Every bad request gets one clear line and the right reason.</summary>
+public sealed class RequestRulesTests
+{
+    private static readonly ForestDescription Forest = new()
+    {
+        Experts = ["a", "b"], Domains = ["a", "b"], PriorDomains = ["a"], ContextLength = 16, VocabSize = 320, ForestSha256 = "", Precision = "fp32", Device = "cpu", LoadedAt = default,
+    };
+
+    public static TheoryData<string, string> Bad { get; } = new()
+    {
+        { "empty", "prompt is empty" }, { "long", "the context holds 16" }, { "negative token", "token id -1" }, { "token", "token id 320" }, { "max 0", "max_tokens is 0" },
+        { "max -5", "max_tokens is -5" }, { "temperature nan", "temperature is NaN" }, { "temperature -1", "temperature is -1" }, { "top_p 0", "top_p is 0" }, { "top_k -1", "top_k is -1" },
+        { "min_p 2", "min_p is 2" }, { "penalty 0", "repetition penalty is 0" }, { "k 0", "k is 0" }, { "k 3", "k is 3" }, { "mode", "unknown mode" }, { "stop", "stop string is empty" },
+        { "stops", "17 stop strings" }, { "top 21", "0..20" }, { "per token", "per_token" }, { "p nan", "p is NaN" },
+    };
+
+    private static GenerationRequest Make(string fault)
+    {
+        var good = Request(new Routing());
+        return fault switch
+        {
+            "empty" => good with { Prompt = [] },
+            "long" => good with { Prompt = new int[16] },
+            "negative token" => good with { Prompt = [1, -1] },
+            "token" => good with { Prompt = [320] },
+            "max 0" => good with { MaxTokens = 0 },
+            "max -5" => good with { MaxTokens = -5 },
+            "temperature nan" => good with { Sampling = new SamplingOptions { Temperature = double.NaN } },
+            "temperature -1" => good with { Sampling = new SamplingOptions { Temperature = -1 } },
+            "top_p 0" => good with { Sampling = new SamplingOptions { TopP = 0 } },
+            "top_k -1" => good with { Sampling = new SamplingOptions { TopK = -1 } },
+            "min_p 2" => good with { Sampling = new SamplingOptions { MinP = 2 } },
+            "penalty 0" => good with { Sampling = new SamplingOptions { RepetitionPenalty = 0 } },
+            "k 0" => good with { Routing = TopK(0) },
+            "k 3" => good with { Routing = TopK(3) },
+            "mode" => good with { Routing = new Routing { Mode = (RoutingMode)77 } },
+            "stop" => good with { Stop = ["x", ""] },
+            "stops" => good with { Stop = [.. Enumerable.Repeat("x", 17)] },
+            "top 21" => good with { TopLogProbs = 21 },
+            "per token" => good with { Routing = TopK(1) with { Select = SelectForm.PerToken } },
+            _ => good with { Routing = new Routing { Mode = RoutingMode.TopP, P = double.NaN } },
+        };
+    }
+
+    [Theory]
+    [MemberData(nameof(Bad))]
+    public void Bad_requests_are_refused_in_one_line(string fault, string expected)
+    {
+        var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Make(fault), Forest));
+        Assert.Equal(RejectionReason.InvalidArgument, e.Reason);
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', e.Message);
+    }
+
+    [Fact]
+    public void Unknown_names_are_not_found()
+    {
+        foreach (var routing in new[]
+        {
+            Expert("zzz"), new Routing { PriorDomain = "b" }, new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "b" },
+        })
+        {
+            Assert.Equal(RejectionReason.NotFound, Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(routing), Forest)).Reason);
+        }
+    }
+
+    [Fact]
+    public void Texts_to_score_have_two_tokens_to_a_context()
+    {
+        RequestRules.Check(new ScoreRequest(new int[16], TopK(1) with { Select = SelectForm.PerToken }), Forest);
+        Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest(new int[17], new Routing()), Forest));
+        Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest([1], new Routing()), Forest));
+    }
+
+    [Fact]
+    public void Options_report_all_faults_at_once()
+    {
+        var e = Assert.Throws<BtxException>(() => new EngineOptions { Directory = " ", Slots = 0, PrefillChunk = 0, Threads = -1 }.Validate());
+        foreach (var part in new[] { "--slots is 0", "--prefill-chunk is 0", "--threads is -1", "no served forest" }) Assert.Contains(part, e.Message, StringComparison.Ordinal);
+    }
+}

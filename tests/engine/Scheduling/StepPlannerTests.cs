@@ -1,0 +1,87 @@
+using Btx.Engine.Requests;
+using Btx.Engine.Scheduling;
+using Btx.Engine.Tests.Fixtures;
+using Btx.Model.Mixing;
+
+namespace Btx.Engine.Tests.Scheduling;
+
+public sealed class StepPlannerTests
+{
+    private static Sequence Make(Routing routing, Lane[] lanes, int length, SequencePhase phase, params int[] cached) => new()
+    {
+        Id = 1,
+        Generation = new GenerationRequest { Prompt = [0], Routing = routing },
+        Routing = routing,
+        Tokens = new int[length + 8],
+        PromptLength = length,
+        Length = length,
+        MaxTokens = 8,
+        Lease = null!,
+        Submitted = 0,
+        Phase = phase,
+        Members = [.. lanes.Select((l, i) => new Member(l, length + 8, true) { Slot = i, Cached = cached[i] })],
+    };
+
+    private static Lane[] Lanes(int count) => [.. Enumerable.Range(0, count).Select(j => new Lane($"e{j}", j, new FakeModelRunner(j, 8, 4), 4))];
+
+    private static (int Start, int Count, int Wanted)[] Rows(Lane lane) => [.. lane.Rows.Select(r => (r.Start, r.Count, r.Wanted))];
+
+    [Fact]
+    public void Decode_goes_first_and_prefill_takes_what_is_left()
+    {
+        var lanes = Lanes(1);
+        var plan = new StepPlan();
+        StepPlanner.Plan(
+            [Make(new Routing(), lanes, 20, SequencePhase.Prefill, 0), Make(new Routing(), lanes, 10, SequencePhase.Decode, 9)], lanes, 6, 100, plan);
+        Assert.Equal([(9, 1, 1), (0, 5, 0)], Rows(lanes[0]));
+        Assert.Single(plan.Emitting);
+        Assert.Equal(5, plan.PrefillTokens);
+    }
+
+    [Fact]
+    public void A_prompt_that_fits_gives_its_first_token_in_the_same_step()
+    {
+        var lanes = Lanes(2);
+        var plan = new StepPlan();
+        StepPlanner.Plan([Make(new Routing(), lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
+        Assert.Equal([(0, 8, 8)], Rows(lanes[0])); // every position: the posterior reads the prompt
+        Assert.Single(plan.Emitting);
+        StepPlanner.Plan([Make(new Routing { Posterior = PosteriorKind.Fixed }, lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
+        Assert.Equal([(0, 8, 1)], Rows(lanes[0]));
+    }
+
+    [Fact]
+    public void A_choice_of_experts_waits_for_the_whole_prompt()
+    {
+        var lanes = Lanes(2);
+        var plan = new StepPlan();
+        StepPlanner.Plan([Make(EngineCalls.TopK(1), lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
+        Assert.Equal([(0, 7, 7)], Rows(lanes[0]));
+        Assert.Empty(plan.Emitting);
+    }
+
+    [Fact]
+    public void Members_need_not_be_in_step()
+    {
+        var lanes = Lanes(3);
+        var plan = new StepPlan();
+        StepPlanner.Plan([Make(new Routing(), lanes, 30, SequencePhase.CatchUp, 29, 10, 26)], lanes, 64, 8, plan);
+        Assert.Empty(Rows(lanes[0]));
+        Assert.Equal([(10, 8, 8)], Rows(lanes[1]));
+        Assert.Equal([(26, 3, 3)], Rows(lanes[2]));
+        Assert.Equal(2, plan.Lanes.Count);
+        Assert.Empty(plan.Emitting);
+    }
+
+    [Fact]
+    public void Inactive_members_do_not_decode()
+    {
+        var lanes = Lanes(2);
+        var plan = new StepPlan();
+        var s = Make(EngineCalls.TopK(1), lanes, 10, SequencePhase.Decode, 9, 5);
+        s.Members[1].Active = false;
+        StepPlanner.Plan([s], lanes, 16, 8, plan);
+        Assert.Single(plan.Lanes);
+        Assert.Equal(1, Assert.Single(lanes[0].Rows).Count);
+    }
+}
