@@ -78,7 +78,7 @@ internal static class CorpusVerb
         if (json is not null) AtomicFile.WriteText(json, Report(outcomes));
         DomainOutcome[] failed = [.. outcomes.Where(o => o.Error is not null)];
         if (failed.Length > 0)
-            throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: {string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); the rest is in {directory}, the same command tries again");
+            throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: {string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); {(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
         Console.WriteLine($"corpus: {outcomes.Count} domains, {Quantity.WithUnit(outcomes.Sum(o => o.Domain!.Bytes), "bytes")} of text in {directory}");
         return 0;
     }

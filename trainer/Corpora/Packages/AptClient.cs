@@ -11,6 +11,7 @@ internal sealed class AptClient(string cache) : IDisposable
     private static readonly ExternalTool Apt = new("apt-get", "apt");
     private readonly SemaphoreSlim updating = new(1, 1);
     private readonly string state = Path.Combine(cache, "apt-state");
+    private bool updated;
     private bool usePrivateLists;
 
     /// <summary>Downloads the package's .deb into <paramref name="directory"/> and returns its path.</summary>
@@ -20,13 +21,15 @@ internal sealed class AptClient(string cache) : IDisposable
         var withPrivateLists = usePrivateLists;
         var output = await RunAsync(["download", package], directory, withPrivateLists, cancellation).ConfigureAwait(false);
         if (Found(output, directory) is { } file) return file;
+        var cause = output.Cause;
         if (!withPrivateLists && await UpdateAsync(cancellation).ConfigureAwait(false))
         {
             output = await RunAsync(["download", package], directory, withPrivateLists: true, cancellation).ConfigureAwait(false);
             if (Found(output, directory) is { } second) return second;
+            cause = output.Cause;
         }
 
-        throw new BtxException($"apt package {package} cannot be had: {output.Cause}");
+        throw new BtxException($"apt package {package} cannot be had: {cause}");
     }
 
     public void Dispose() => updating.Dispose();
@@ -40,11 +43,13 @@ internal sealed class AptClient(string cache) : IDisposable
         await updating.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            if (usePrivateLists) return true;
+            if (updated) return usePrivateLists;
+            updated = true;
             Directory.CreateDirectory(Path.Combine(state, "lists", "partial"));
             Directory.CreateDirectory(Path.Combine(state, "cache", "archives", "partial"));
             var output = await RunAsync(["update"], state, withPrivateLists: true, cancellation).ConfigureAwait(false);
-            usePrivateLists = output.ExitCode == 0;
+            // apt-get update ends with 0 even where it could fetch nothing.
+            usePrivateLists = output.ExitCode == 0 && Directory.EnumerateFiles(Path.Combine(state, "lists"), "*_Packages*").Any();
             return usePrivateLists;
         }
         finally

@@ -102,7 +102,7 @@ public sealed class PackageCache : IPackageFetcher, IDisposable
     private static async Task<string> PackAsync(SourcePackage package, string staging, CancellationToken cancellation)
     {
         var output = await Npm.RunAsync(
-            ["pack", "--silent", "--ignore-scripts", "--pack-destination", staging, $"{package.Name}@{package.Version}"],
+            ["pack", "--loglevel=error", "--fetch-retries=1", "--ignore-scripts", "--pack-destination", staging, $"{package.Name}@{package.Version}"],
             workingDirectory: staging,
             cancellation: cancellation).ConfigureAwait(false);
         var file = output.ExitCode == 0 ? Directory.EnumerateFiles(staging, "*.tgz").FirstOrDefault() : null;
