@@ -44,8 +44,9 @@ internal static class CorpusVerb
         var command = new Command("corpus", Text) { set, domains, own, role, limit, output, json };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(set) is null && result.GetValue(own) is { Length: 0 }) result.AddError("Say what to build: --set demo, --set full or --domain NAME=FOLDER.");
-            if (result.GetValue(set) is null && result.GetValue(domains) is { Length: > 0 }) result.AddError("--domains chooses among the domains of --set: give --set demo or --set full too.");
+            bool Given(Option option) => result.GetResult(option) is { Implicit: false };
+            if (!Given(set) && !Given(own)) result.AddError("Say what to build: --set demo, --set full or --domain NAME=FOLDER.");
+            if (!Given(set) && Given(domains)) result.AddError("--domains chooses among the domains of --set: give --set demo or --set full too.");
         });
         command.SetAction((parsed, cancellation) =>
         {
