@@ -101,7 +101,7 @@ internal sealed class RoundPlanner
                 Sources = [source],
                 Architecture = Architecture,
                 Parents = request.RandomInit ? [] : Parents(weights[i]),
-                Options = Options with { RandomSeed = Options.RandomSeed + i }, // each its own windows, and its own random weights
+                Options = Options with { RandomSeed = Options.RandomSeed + (1000L * Round) + i }, // its own windows; for the control its own random weights, not the seed's
             })],
         };
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Shards;
 using TorchSharp;
@@ -45,9 +46,9 @@ public static class SequenceScorer
                 window.AsSpan(1, context).CopyTo(targets.AsSpan(r * context));
             }
 
-            var losses = model.TokenLosses(
+            var losses = MemoryMarshal.Cast<byte, float>(model.TokenLosses(
                 torch.tensor(inputs, [count, context], torch.int64, model.Device),
-                torch.tensor(targets, [count, context], torch.int64, model.Device)).cpu().data<float>();
+                torch.tensor(targets, [count, context], torch.int64, model.Device)).cpu().bytes);
             for (var i = 0; i < inputs.Length; i++) take(first + (i / context), (int)targets[i], losses[i]);
         }
     }

@@ -98,6 +98,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         LlamaCheckpoint.Save(model, directory);
         loop.Finish(validation.Count > 0 ? validation.Values.Average() : null);
         curve.SaveCsv();
+        LossPicture.Write(Path.Combine(directory, LossCurve.PictureFile), job.Name, curve.Points);
         record = record with
         {
             Status = RunRecord.Finished,
