@@ -11,7 +11,7 @@ public static class SequencePacker
 {
     /// <param name="documents">Texts.</param>
     /// <param name="context">Largest sequence, BOS included; at least 2.</param>
-    /// <param name="maxTokens">Predicted tokens to keep, taken as whole sequences evenly spread over the text; 0: all.</param>
+    /// <param name="maxTokens">Predicted tokens to keep, at most, but at least one sequence: whole sequences evenly spread over the text; 0: all.</param>
     public static List<int[]> Pack(IEnumerable<string> documents, TextTokenizer tokenizer, int context, long maxTokens = 0)
     {
         if (context < 2) throw new BtxException($"--context {context}: expected at least 2");
@@ -35,9 +35,14 @@ public static class SequencePacker
     public static long Bytes(IEnumerable<int[]> sequences, TextTokenizer tokenizer) =>
         sequences.Sum(s => s.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length));
 
+    // Sequences differ in length, so a count chosen by the mean may exceed the limit a little: take fewer until it does not.
     private static List<int[]> Spread(List<int[]> sequences, long maxTokens)
     {
-        var total = sequences.Sum(s => (long)s.Length - 1);
-        return total <= maxTokens ? sequences : Take(sequences, (int)Math.Max(1, sequences.Count * maxTokens / total));
+        var kept = sequences;
+        for (var tokens = Predicted(kept); tokens > maxTokens && kept.Count > 1; tokens = Predicted(kept))
+            kept = Take(sequences, (int)Math.Clamp(kept.Count * maxTokens / tokens, 1, kept.Count - 1));
+        return kept;
     }
+
+    private static long Predicted(List<int[]> sequences) => sequences.Sum(s => (long)s.Length - 1);
 }

@@ -1,0 +1,242 @@
+using System.Text.Json;
+using Btx.Fixtures;
+using Btx.Model;
+using Btx.Model.Forests;
+using Btx.Model.Mixing;
+using Btx.Trainer.Corpora;
+using Btx.Trainer.Evaluation;
+using Spectre.Console;
+using TorchSharp;
+
+namespace Btx.Trainer.Tests.Evaluation;
+
+public sealed class ForestEvaluatorTests
+{
+    private static EvaluationOptions Options(EvaluationWorld world) => new() { Forest = world.Forest, Corpus = world.Corpus, Parallel = 2 };
+
+    private static EvaluationReport Run(EvaluationOptions options) => ForestEvaluator.Open(options).Run(torch.CPU, _ => { });
+
+    private static string Fault(EvaluationOptions options)
+    {
+        var message = Assert.Throws<BtxException>(() => ForestEvaluator.Open(options)).Message;
+        Assert.DoesNotContain('\n', message);
+        return message;
+    }
+
+    [Fact]
+    public void A_model_that_knows_nothing_costs_log2_of_the_vocabulary_a_token()
+    {
+        using var world = new EvaluationWorld(experts: 1);
+        var report = Run(Options(world) with { SeedModel = world.UniformModel(), Modes = ["seed"] });
+        Assert.Equal(["alpha", "beta", "other"], report.Domains.Select(d => d.Name));
+        foreach (var domain in report.Domains)
+        {
+            Assert.Equal(Math.Log2(320) * domain.Tokens / domain.Bytes, domain.BitsPerByte("seed"), 1e-5);
+            Assert.Equal(320, domain.Perplexity("seed"), 1e-2);
+        }
+    }
+
+    [Fact]
+    public void Every_mode_is_what_the_experts_log_probabilities_make_it()
+    {
+        using var world = new EvaluationWorld();
+        var options = Options(world) with { SeedModel = world.Expert("alpha"), Dense = world.Expert("beta") };
+        var report = Run(options);
+        var scorer = ForestScorer.Open(world.Forest, torch.CPU);
+        Assert.Equal(EvaluationModes.Default(3, true, true).SelectMany(m => m == "experts" ? scorer.Experts.Select(e => $"expert:{e}") : [m]), report.Modes);
+        var tokenizer = Model.Tokens.TextTokenizer.Load(world.Expert("alpha"));
+        var corpus = CorpusDirectory.Open(world.Corpus);
+        foreach (var domain in report.Domains)
+        {
+            var sequences = SequencePacker.Pack(corpus.Read(domain.Name, CorpusSplit.Test).Select(d => d.Text), tokenizer, 128);
+            var experts = scorer.LogProbs(sequences);
+            double Total(Routing routing) => sequences.Select((s, i) => scorer.Score(s, [.. experts.Select(e => e[i])], routing).Sum()).Sum();
+            void Equal(string mode, double expected) => Assert.InRange(domain.LogProb[mode] / expected, 1 - 1e-6, 1 + 1e-6);
+
+            Equal("expert:gamma", experts[2].Sum(s => s.Sum()));
+            Equal("seed", domain.LogProb["expert:alpha"]);
+            Equal("dense", domain.LogProb["expert:beta"]);
+            Equal("ensemble", Total(new()));
+            Equal("ensemble:last_token", Total(new() { Posterior = PosteriorKind.LastToken }));
+            Equal("ensemble:switching", Total(new() { Posterior = PosteriorKind.Switching }));
+            Equal("top_2", Total(new() { Mode = RoutingMode.TopK, K = 2, Select = SelectForm.PerToken }));
+            Equal("top_p=0.9", Total(new() { Mode = RoutingMode.TopP, P = 0.9, Select = SelectForm.PerToken }));
+            Equal("average:uniform", Total(new() { Mode = RoutingMode.Average }));
+            Assert.Equal(domain.LogProb["ensemble"], domain.LogProb["top_3"]);
+            Assert.Equal(domain.LogProb[$"expert:{report.Experts[Array.IndexOf(domain.Prior.Weights, domain.Prior.Weights.Max())]}"], domain.LogProb["average:argmax"]);
+            Assert.Equal(1, domain.Prior.Weights.Sum(), 1e-9);
+            Assert.False(domain.Prior.Recorded);
+        }
+    }
+
+    [Fact]
+    public void One_expert_alone_is_the_whole_forest()
+    {
+        using var world = new EvaluationWorld(experts: 1);
+        foreach (var domain in Run(Options(world)).Domains)
+        {
+            foreach (var (mode, logProb) in domain.LogProb) Assert.InRange(logProb / domain.LogProb["expert:alpha"], 1 - 1e-6, 1 + 1e-6);
+        }
+    }
+
+    [Fact]
+    public void A_recorded_prior_serves_and_one_hot_weights_give_that_expert()
+    {
+        using var world = new EvaluationWorld();
+        var manifest = ForestManifest.Load(world.Forest);
+        var prior = new Dictionary<string, double> { ["alpha"] = 0, ["beta"] = 0, ["gamma"] = 1 };
+        (manifest with { Experts = [.. manifest.Experts.Select(e => e.Name == "beta" ? e with { Prior = prior } : e)] }).Save(world.Forest);
+        var report = Run(Options(world) with { Domains = ["beta", "other"], Modes = ["experts", "ensemble:fixed", "average:posterior", "average:argmax"] });
+        Assert.Equal([true, false], report.Domains.Select(d => d.Prior.Recorded));
+        Assert.Equal([0, 0, 1], report.Domains[0].Prior.Weights);
+        var gamma = report.Domains[0].LogProb["expert:gamma"];
+        Assert.Equal(gamma, report.Domains[0].LogProb["ensemble:fixed"], 1e-6 * Math.Abs(gamma));
+        Assert.Equal(gamma, report.Domains[0].LogProb["average:argmax"]);
+        Assert.Equal(gamma, report.Domains[0].LogProb["average:posterior"], 1e-6 * Math.Abs(gamma));
+    }
+
+    [Fact]
+    public void The_estimated_prior_leans_to_the_expert_that_knows_the_text()
+    {
+        double[][] good = [[-1, -1], [-2]], bad = [[-9, -9], [-9]];
+        var prior = TargetPrior.Estimate([bad, good]);
+        var w1 = 1 / (1 + Math.Exp(-16));
+        var w2 = 1 / (1 + Math.Exp(-7));
+        Assert.Equal((0.7 * ((0.7 * 0.5) + (0.3 * w1))) + (0.3 * w2), prior.Weights[1], 1e-12);
+    }
+
+    [Fact]
+    public void Quarantined_experts_are_left_out()
+    {
+        using var world = new EvaluationWorld();
+        var manifest = ForestManifest.Load(world.Forest);
+        (manifest with { Experts = [.. manifest.Experts.Select(e => e.Name == "alpha" ? e with { Status = ExpertStatus.Quarantined } : e)] }).Save(world.Forest);
+        Assert.Equal(["beta", "gamma"], Run(Options(world) with { Modes = ["ensemble"], Domains = ["alpha"] }).Experts);
+    }
+
+    [Fact]
+    public void Progress_adds_up_to_the_total()
+    {
+        using var world = new EvaluationWorld();
+        var evaluator = ForestEvaluator.Open(Options(world) with { SeedModel = world.Expert("beta") });
+        long done = 0;
+        evaluator.Run(torch.CPU, n => Interlocked.Add(ref done, n));
+        Assert.Equal(evaluator.TotalTokens, done);
+    }
+
+    [Fact]
+    public void The_limit_the_context_and_the_split_are_kept()
+    {
+        using var world = new EvaluationWorld(experts: 1);
+        var whole = Run(Options(world) with { Modes = ["ensemble"], MaxTokensPerDomain = 0 });
+        var some = Run(Options(world) with { Modes = ["ensemble"], MaxTokensPerDomain = 100, Context = 16 });
+        var other = Run(Options(world) with { Modes = ["ensemble"], MaxTokensPerDomain = 0, Split = CorpusSplit.Validation });
+        Assert.All(some.Domains, d => Assert.InRange(d.Tokens, 1, 100));
+        Assert.All(whole.Domains, d => Assert.True(d.Tokens > 300, "the world is too small for this test"));
+        Assert.Equal(16, some.Context);
+        Assert.NotEqual(whole.Domains[0].Bytes, other.Domains[0].Bytes);
+    }
+
+    [Fact]
+    public void The_report_has_the_agreed_fields()
+    {
+        using var world = new EvaluationWorld();
+        var report = Run(Options(world) with { SeedModel = world.Expert("alpha"), Dense = world.Expert("beta") });
+        using var json = JsonDocument.Parse(EvaluationReportJson.Write(report));
+        var root = json.RootElement;
+        foreach (var domain in new[] { "alpha", "beta", "other" })
+        {
+            foreach (var mode in new[] { "seed", "dense", "expert:alpha", "ensemble", "ensemble:last_token", "top_1", "top_2", "average:uniform", "average:posterior" })
+            {
+                Assert.Equal(report.Domains.Single(d => d.Name == domain).BitsPerByte(mode), root.GetProperty("bits_per_byte").GetProperty(domain).GetProperty(mode).GetDouble());
+                Assert.True(root.GetProperty("perplexity").GetProperty(domain).GetProperty(mode).GetDouble() > 1);
+            }
+
+            Assert.Equal(1, root.GetProperty("priors").GetProperty(domain).EnumerateObject().Sum(p => p.Value.GetDouble()), 1e-9);
+        }
+
+        Assert.Equal("per_token", root.GetProperty("form").GetProperty("select").GetString());
+        Assert.Equal(128, root.GetProperty("form").GetProperty("context").GetInt32());
+        Assert.Equal("eval", root.GetProperty("domains").GetProperty("other").GetProperty("role").GetString());
+        var mean = root.GetProperty("mean").GetProperty("bits_per_byte").GetProperty("train").GetProperty("ensemble").GetDouble();
+        Assert.Equal(report.Domains.Where(d => d.Name != "other").Average(d => d.BitsPerByte("ensemble")), mean, 1e-12);
+    }
+
+    [Fact]
+    public void The_table_names_every_domain_and_mode_stars_the_best_and_states_the_form()
+    {
+        using var world = new EvaluationWorld();
+        var report = Run(Options(world));
+        using var text = new StringWriter();
+        EvaluationTable.Write(report, AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(text) }));
+        var lines = text.ToString().Split('\n');
+        foreach (var mode in report.Modes) Assert.Equal(2, lines.Count(l => l.Trim().StartsWith(mode + " ", StringComparison.Ordinal)));
+        Assert.Contains(lines, l => l.Contains("alpha", StringComparison.Ordinal) && l.Contains("other", StringComparison.Ordinal) && l.Contains("mean", StringComparison.Ordinal));
+        var best = report.Domains[0].LogProb.Max(p => p.Value);
+        var winner = report.Domains[0].LogProb.First(p => p.Value == best).Key;
+        Assert.Contains(lines, l => l.Trim().StartsWith(winner + " ", StringComparison.Ordinal) && l.Contains('*', StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.Contains("per_token", StringComparison.Ordinal));
+        Assert.DoesNotContain('\u001b', text.ToString());
+    }
+
+    [Fact]
+    public void The_picture_is_svg_with_every_name()
+    {
+        using var world = new EvaluationWorld(experts: 2);
+        var svg = EvaluationPicture.Svg(Run(Options(world)));
+        Assert.StartsWith("<svg", svg, StringComparison.Ordinal);
+        foreach (var name in new[] { "alpha", "other", "expert:beta", "average:posterior" }) Assert.Contains(name, svg, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_baselines_record_is_shown()
+    {
+        using var world = new EvaluationWorld(experts: 1);
+        var dense = world.UniformModel();
+        File.WriteAllText(Path.Combine(dense, "run.json"), "{\"tokens\":1200000,\"settings\":{\"learning_rate\":0.008}}");
+        File.WriteAllText(Path.Combine(dense, "lr_sweep.json"), "{\"validation_bits_per_byte\":{\"0.004\":2.25,\"0.008\":2.2},\"best\":0.008}");
+        var budget = TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense));
+        Assert.Equal((1_200_000, 0.008, 2.2), (budget.DenseTokens, budget.DenseLearningRate, budget.DenseSweep["0.008"]));
+        Assert.Contains("0.004 → 2.250", string.Join('\n', budget.Lines()), StringComparison.Ordinal);
+        File.Delete(Path.Combine(dense, "lr_sweep.json"));
+        Assert.Contains("not swept", string.Join('\n', TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense)).Lines()), StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(dense, "run.json"), "[");
+        Assert.Throws<BtxException>(() => TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense)));
+    }
+
+    [Fact]
+    public void Requests_that_cannot_be_answered_are_one_clear_line_before_any_model_is_loaded()
+    {
+        using var world = new EvaluationWorld();
+        var options = Options(world);
+        Assert.Contains("\"law\"", Fault(options with { Domains = ["law"] }), StringComparison.Ordinal);
+        Assert.Contains("unknown mode", Fault(options with { Modes = ["best"] }), StringComparison.Ordinal);
+        Assert.Contains("2..128", Fault(options with { Context = 129 }), StringComparison.Ordinal);
+        Assert.Contains("2..128", Fault(options with { Context = 1 }), StringComparison.Ordinal);
+        Assert.Contains("--max-tokens-per-domain", Fault(options with { MaxTokensPerDomain = -1 }), StringComparison.Ordinal);
+        Assert.Contains("forest.json", Fault(options with { Forest = world.Corpus }), StringComparison.Ordinal);
+        Assert.Contains("corpus.json", Fault(options with { Corpus = world.Forest }), StringComparison.Ordinal);
+        Assert.Contains("config.json", Fault(options with { SeedModel = world.Corpus }), StringComparison.Ordinal);
+        using var empty = new EvaluationWorld(experts: 1, emptyTest: true);
+        Assert.Contains("no text in its test split", Fault(Options(empty)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Models_that_do_not_belong_together_are_named()
+    {
+        using var world = new EvaluationWorld();
+        var options = Options(world);
+        var other = Path.Combine(world.Root, "other");
+        new TinyForest { Config = TinyForest.DefaultConfig with { NumHiddenLayers = 1 } }.WriteExpert(other, 1);
+        Assert.Equal(3, ForestEvaluator.Open(options with { SeedModel = other }).Run(torch.CPU, _ => { }).Domains.Count); // a baseline may have its own shape
+
+        var file = Path.Combine(other, "tokenizer.json");
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"t h\"", "\"t i\"", StringComparison.Ordinal).Replace("\"th\"", "\"ti2\"", StringComparison.Ordinal).Replace("\"ti\"", "\"th\"", StringComparison.Ordinal).Replace("\"ti2\"", "\"ti\"", StringComparison.Ordinal));
+        var message = Fault(options with { SeedModel = other });
+        Assert.Contains(other, message, StringComparison.Ordinal);
+        Assert.Contains("tokenizer", message, StringComparison.Ordinal);
+
+        new TinyForest { Config = TinyForest.DefaultConfig with { NumHiddenLayers = 1 } }.WriteExpert(world.Expert("beta"), 1);
+        Assert.Contains("architecture", Fault(options), StringComparison.Ordinal);
+    }
+}
