@@ -116,7 +116,7 @@ public static class ForestExporter
         var difference = check.LargestDifference(expert.Checkpoint, converted ?? expert.Checkpoint, cancellation);
         var tolerance = options.Precision.Tolerance();
         if (!(difference <= tolerance))
-            throw new BtxException($"expert \"{served.Name}\": logits of the {options.Precision.Name()} graph differ from the reference by {difference:E2} of the largest logit, more than {tolerance:E0}; not published");
+            throw new BtxException($"expert \"{served.Name}\": logits of the {options.Precision.Name()} graph differ from the reference by {difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");
         return difference;
     }
 }

@@ -27,5 +27,5 @@ public static class GraphPrecisions
     public static TensorDtype Dtype(this GraphPrecision precision) => precision == GraphPrecision.Fp16 ? TensorDtype.F16 : TensorDtype.F32;
 
     /// <summary>Largest |graph − reference| / max|reference| of the logits that an export may show.</summary>
-    public static double Tolerance(this GraphPrecision precision) => precision == GraphPrecision.Fp16 ? 2e-2 : 1e-4;
+    public static double Tolerance(this GraphPrecision precision) => precision == GraphPrecision.Fp16 ? 1e-2 : 1e-4;
 }

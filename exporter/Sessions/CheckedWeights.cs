@@ -23,9 +23,9 @@ internal sealed class CheckedWeights(Checkpoint checkpoint, GraphPrecision preci
     {
         using var options = DeviceSessions.Options(device, threads);
         bound.AddTo(options);
+        foreach (var (key, value) in PlaceholderWeights.SessionEntries(precision.Name())) options.AddSessionConfigEntry(key, value);
         // Loads at once and shares the file's pages; the repacked layout is of use only to a server.
-        options.AddSessionConfigEntry("session.disable_prepacking", "1");
-        options.AddSessionConfigEntry(PlaceholderWeights.OptionKey, PlaceholderWeights.OptionValue);
+        if (precision == GraphPrecision.Fp32) options.AddSessionConfigEntry("session.disable_prepacking", "1");
         return new InferenceSession(Path.Combine(graphDirectory, form.FileName), options);
     }
 

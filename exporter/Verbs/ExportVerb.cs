@@ -58,9 +58,9 @@ internal static class ExportVerb
     {
         var report = ExportDisplay.Watch(progress => ForestExporter.Export(options, progress, cancellation));
         var table = new Table().AddColumn("expert").AddColumn("domain").AddColumn("weights").AddColumn(new TableColumn("largest relative difference").RightAligned());
-        foreach (var e in report.Manifest.Experts) table.AddRow(e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, e.MaxRelativeDifference.ToString("E2"));
+        foreach (var e in report.Manifest.Experts) table.AddRow(e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, e.MaxRelativeDifference.ToString("0.00E+0"));
         AnsiConsole.Write(table);
-        Console.WriteLine($"largest difference {report.MaxRelativeDifference:E2} (at most {report.Tolerance:E0} allowed); {report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s");
+        Console.WriteLine($"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); {report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s");
         Console.WriteLine($"served forest: {report.Directory}");
         if (json is not null) AtomicFile.Write(json, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
         return 0;

@@ -8,7 +8,7 @@ namespace Btx.Engine.Sessions;
 internal sealed class RunnerFactory(EngineOptions options, ServedForestManifest served, LlamaConfig config, int threads, int experts)
 {
     private readonly SessionSettings settings = new(
-        options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning);
+        options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
 
     private readonly IReadOnlyList<(ServedGraph Graph, string Path)> graphs = [.. served.Graphs.Select(g => (g, Path.GetFullPath(Path.Combine(options.Directory, g.File))))];
 
