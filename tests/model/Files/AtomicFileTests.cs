@@ -3,9 +3,6 @@ using Btx.Model.Tensors;
 
 namespace Btx.Model.Tests.Files;
 
-[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
-public sealed class Alone;
-
 /// <summary>Runs alone: the file-size limit holds for the whole process.</summary>
 [Collection(nameof(Alone))]
 public sealed class AtomicFileTests
