@@ -1,0 +1,25 @@
+using Btx.Exporter;
+using Btx.Fixtures;
+
+namespace Btx.House.Tests.Exactness;
+
+/// <summary>A tiny forest of three experts with cached priors of two domains, and its export; deleted on disposal.</summary>
+public sealed class PriorForest : IDisposable
+{
+    private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("btx-priors-");
+
+    public PriorForest()
+    {
+        var tiny = new TinyForest { Experts = 3, Seed = 11 };
+        var manifest = tiny.Write(Forest);
+        Dictionary<string, double>?[] priors = [new() { ["alpha"] = 0.7, ["beta"] = 0.2, ["gamma"] = 0.1 }, new() { ["beta"] = 1 }, null];
+        (manifest with { Experts = [.. manifest.Experts.Select((e, j) => e with { Prior = priors[j] })] }).Save(Forest);
+        ForestExporter.Export(new ExportOptions { Forest = Forest, Out = Served, Threads = 1 });
+    }
+
+    public string Forest => Path.Combine(root.FullName, "forest");
+
+    public string Served => Path.Combine(root.FullName, "served");
+
+    public void Dispose() => root.Delete(recursive: true);
+}
