@@ -2,16 +2,3 @@ namespace Btx.Exporter.Graphs;
 
 /// <summary>Says where the data of weight <paramref name="name"/> lies, <paramref name="bytes"/> long.</summary>
 public delegate ExternalTensor WeightPlacement(string name, long bytes);
-
-/// <summary>The usual placements.</summary>
-public static class WeightPlacements
-{
-    /// <summary>The zero-byte file that placeholders point into. ONNX Runtime wants it to exist although every weight is overridden.</summary>
-    public const string PlaceholderFile = "weights.bin";
-
-    /// <summary>Cosine and sine tables of the rotary embedding, shared by the graphs of one directory.</summary>
-    public const string RotaryFile = "rotary.bin";
-
-    /// <summary>No data: whoever opens the session binds each weight by its Hugging Face name (<c>SessionOptions.AddInitializer</c>).</summary>
-    public static ExternalTensor Placeholder(string name, long bytes) => new(PlaceholderFile, 0, bytes);
-}

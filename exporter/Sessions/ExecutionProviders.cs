@@ -16,7 +16,7 @@ internal static class ExecutionProviders
     {
         if (!device.IsCuda) return null;
         if (!libraryFound)
-            return $"--device {device}: {CudaLibrary} is not beside the program; build with the package Microsoft.ML.OnnxRuntime.Gpu (-p:UseStandins=false) or put the library there, or use --device cpu";
+            return $"--device {device}: {CudaLibrary} is not beside the program; `./btx setup --cuda` fetches it; or use --device cpu";
         if (!available.Contains(Cuda))
             return $"--device {device}: this ONNX Runtime has no {Cuda} (it has {string.Join(", ", available)}); use a GPU build of ONNX Runtime, or --device cpu";
         if (loadError is not null)

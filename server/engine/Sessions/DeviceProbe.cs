@@ -9,7 +9,7 @@ internal sealed record DeviceProbe(IReadOnlyList<(string Name, string Remedy, bo
 {
     private static readonly (string[] Names, string Remedy)[] Cuda =
     [
-        (["libonnxruntime_providers_cuda.so"], "ONNX Runtime's CUDA provider; build with -p:UseStandins=false, or put the provider beside the program"),
+        (["libonnxruntime_providers_cuda.so"], "ONNX Runtime's CUDA provider; `./btx setup --cuda` fetches it"),
         (["libcuda.so.1"], "the NVIDIA driver; install it, or start the container with its GPUs"),
         (["libcudart.so.13", "libcudart.so.12"], "the CUDA runtime; install it or add its directory to LD_LIBRARY_PATH"),
         (["libcublasLt.so.13", "libcublasLt.so.12"], "cuBLAS; install it or add its directory to LD_LIBRARY_PATH"),
