@@ -19,7 +19,7 @@ public sealed class ExecutionProvidersTests
     {
         var fault = ExecutionProviders.Fault(Cuda, Both, libraryFound: false, null)!;
         Assert.StartsWith("--device cuda:1: libonnxruntime_providers_cuda.so is not beside the program", fault);
-        Assert.Contains("-p:UseStandins=false", fault);
+        Assert.Contains("./btx setup --cuda", fault, StringComparison.Ordinal);
         Assert.Contains("--device cpu", fault);
     }
 
