@@ -109,13 +109,15 @@ public sealed class LlamaModel : IDisposable
     }
 
     /// <summary>
-    /// Fills the weights: norms 1; matrices normal with deviation 0.02, those that write to the residual stream divided by
-    /// sqrt(2 · layers). The same seed gives the same weights on every device.
+    /// Fills the weights: norms 1; matrices normal with deviation sqrt(2 / 5d) (Nguyen and Salazar, arXiv 1910.05895: 0.02 at a
+    /// width of 1,000, more for the narrow), those that write to the residual stream divided by sqrt(2 · layers). The same seed
+    /// gives the same weights on every device.
     /// </summary>
     public LlamaModel Init(long seed)
     {
         using var mode = no_grad();
         using var generator = new Generator((ulong)seed);
+        var width = Math.Sqrt(2.0 / (5.0 * Config.HiddenSize));
         foreach (var (name, parameter) in NamedParameters)
         {
             using var scope = NewDisposeScope();
@@ -127,7 +129,7 @@ public sealed class LlamaModel : IDisposable
 
             var residual = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
                 || name.EndsWith("w2.weight", StringComparison.Ordinal);
-            var deviation = residual ? 0.02 / Math.Sqrt(2.0 * Config.NumHiddenLayers) : 0.02;
+            var deviation = residual ? width / Math.Sqrt(2.0 * Config.NumHiddenLayers) : width;
             parameter.copy_(empty(parameter.shape).normal_(0, deviation, generator));
         }
 

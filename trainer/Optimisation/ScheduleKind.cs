@@ -1,6 +1,9 @@
+using System.Text.Json.Serialization;
+
 namespace Btx.Trainer.Optimisation;
 
 /// <summary>How the learning rate goes on after the warm-up.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<ScheduleKind>))]
 public enum ScheduleKind
 {
     /// <summary>Stays.</summary>
