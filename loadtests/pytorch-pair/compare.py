@@ -14,10 +14,12 @@ def load(name, i):
 ours = [load("ours", i) for i in range(pairs)]
 python = [load("python", i) for i in range(pairs)]
 ratios = sorted(o["tokens_per_second"] / p["tokens_per_second"] for o, p in zip(ours, python))
+work = statistics.median(o["tokens_per_cpu_second"] / p["tokens_per_cpu_second"] for o, p in zip(ours, python))
 distance = max(abs(a - b) for a, b in zip(ours[0]["losses"][:20], python[0]["losses"][:20]))
 print(f"{size}, {threads} thread(s): here {statistics.median(o['tokens_per_second'] for o in ours):.0f} tokens/s, "
       f"PyTorch {statistics.median(p['tokens_per_second'] for p in python):.0f}, "
       f"ratio {statistics.median(ratios):.3f} (median of {pairs} pairs, {ratios[0]:.3f} to {ratios[-1]:.3f}); "
+      f"per second of processor time {work:.3f}; "
       f"largest difference of the first 20 losses {distance:.1e}")
 if distance > 1e-3:
     sys.exit("error: the losses differ; the two runs do not train the same network")

@@ -9,9 +9,6 @@ internal static partial class LibTorch
     internal static extern void ts_free(nint t);
 
     [DllImport(Library)]
-    internal static extern nint ts_alias(nint t);
-
-    [DllImport(Library)]
     internal static extern nint ts_same(nint t);
 
     [DllImport(Library)]

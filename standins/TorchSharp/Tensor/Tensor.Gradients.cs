@@ -44,8 +44,8 @@ public static partial class torch
 
         public Tensor clone() => Result(LibTorch.ts_clone(Handle));
 
-        /// <summary>A new handle to the same elements.</summary>
-        public Tensor alias() => Result(LibTorch.ts_alias(Handle));
+        /// <summary>A new handle to the same tensor.</summary>
+        public Tensor alias() => Result(LibTorch.ts_same(Handle));
 
         public Tensor contiguous() => Result(LibTorch.ts_contiguous(Handle));
 

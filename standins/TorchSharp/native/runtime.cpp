@@ -80,14 +80,14 @@ API int ts_generator_set_state(at::Generator* generator, Handle state) {
 
 API bool ts_cuda_is_available() {
   try {
-    return at::hasCUDA() && at::detail::getCUDAHooks().getNumGPUs() > 0;
+    return at::hasCUDA() && at::getNumGPUs() > 0;
   } catch (...) {
     return false;
   }
 }
 API int ts_cuda_device_count() {
   try {
-    return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
+    return at::hasCUDA() ? static_cast<int>(at::getNumGPUs()) : 0;
   } catch (...) {
     return 0;
   }

@@ -9,6 +9,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,8 +45,8 @@ inline at::Device device_of(int type, int index) {
   return at::Device(static_cast<at::DeviceType>(type), static_cast<at::DeviceIndex>(index));
 }
 
-inline at::TensorOptions options_of(int type, int device_type, int device_index, bool requires_grad) {
-  return at::TensorOptions(type_of(type)).device(device_of(device_type, device_index)).requires_grad(requires_grad);
+inline at::TensorOptions options_of(int type, int device_type, int device_index) {
+  return at::TensorOptions(type_of(type)).device(device_of(device_type, device_index));
 }
 
 inline Maybe maybe(Handle t) { return t ? *t : at::Tensor(); }
@@ -55,9 +58,14 @@ inline std::vector<at::Tensor> list_of(Handle* tensors, int count) {
   return list;
 }
 
-// Optional arguments: an own type until libtorch 2.x made it the standard's.
+// Optional arguments: a type of its own until libtorch took the standard's.
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 5)
 template <typename T>
-using Optional = std::decay_t<decltype(c10::optional<T>())>;
+using Optional = std::optional<T>;
+#else
+template <typename T>
+using Optional = c10::optional<T>;
+#endif
 
 inline Optional<at::ScalarType> optional_type(int type) {
   return type < 0 ? Optional<at::ScalarType>() : Optional<at::ScalarType>(type_of(type));

@@ -8,33 +8,32 @@ Optional<at::Generator> optional_generator(Random g) { return g ? Optional<at::G
 }  // namespace
 
 API void ts_free(Handle t) { delete t; }
-API Handle ts_alias(Handle t) { RETURN_TENSOR(t->alias()) }
 API Handle ts_same(Handle t) { RETURN_TENSOR(*t) }
 
 API Handle ts_empty(const int64_t* size, int n, int type, int device, int index, bool grad) {
-  RETURN_TENSOR(at::empty(ints(size, n), options_of(type, device, index, grad)))
+  RETURN_TENSOR(at::empty(ints(size, n), options_of(type, device, index)).set_requires_grad(grad))
 }
 API Handle ts_zeros(const int64_t* size, int n, int type, int device, int index, bool grad) {
-  RETURN_TENSOR(at::zeros(ints(size, n), options_of(type, device, index, false)).set_requires_grad(grad))
+  RETURN_TENSOR(at::zeros(ints(size, n), options_of(type, device, index)).set_requires_grad(grad))
 }
 API Handle ts_full(const int64_t* size, int n, Number value, int type, int device, int index, bool grad) {
-  RETURN_TENSOR(at::full(ints(size, n), scalar(value), options_of(type, device, index, false)).set_requires_grad(grad))
+  RETURN_TENSOR(at::full(ints(size, n), scalar(value), options_of(type, device, index)).set_requires_grad(grad))
 }
 API Handle ts_rand(const int64_t* size, int n, int type, int device, int index, bool grad, Random g) {
-  RETURN_TENSOR(at::rand(ints(size, n), optional_generator(g), options_of(type, device, index, false)).set_requires_grad(grad))
+  RETURN_TENSOR(at::rand(ints(size, n), optional_generator(g), options_of(type, device, index)).set_requires_grad(grad))
 }
 API Handle ts_randn(const int64_t* size, int n, int type, int device, int index, bool grad, Random g) {
-  RETURN_TENSOR(at::randn(ints(size, n), optional_generator(g), options_of(type, device, index, false)).set_requires_grad(grad))
+  RETURN_TENSOR(at::randn(ints(size, n), optional_generator(g), options_of(type, device, index)).set_requires_grad(grad))
 }
 API Handle ts_randint(int64_t low, int64_t high, const int64_t* size, int n, int type, int device, int index, Random g) {
-  RETURN_TENSOR(at::randint(low, high, ints(size, n), optional_generator(g), options_of(type, device, index, false)))
+  RETURN_TENSOR(at::randint(low, high, ints(size, n), optional_generator(g), options_of(type, device, index)))
 }
 API Handle ts_arange(Number start, Number stop, Number step, int type, int device, int index) {
-  RETURN_TENSOR(at::arange(scalar(start), scalar(stop), scalar(step), options_of(type, device, index, false)))
+  RETURN_TENSOR(at::arange(scalar(start), scalar(stop), scalar(step), options_of(type, device, index)))
 }
 API Handle ts_from_data(const void* data, const int64_t* size, int n, int source, int type, int device, int index, bool grad) {
   RETURN_TENSOR(at::from_blob(const_cast<void*>(data), ints(size, n), at::TensorOptions(type_of(source)))
-                    .to(options_of(type, device, index, false), /*non_blocking=*/false, /*copy=*/true)
+                    .to(options_of(type, device, index), /*non_blocking=*/false, /*copy=*/true)
                     .set_requires_grad(grad))
 }
 

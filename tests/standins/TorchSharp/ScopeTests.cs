@@ -46,7 +46,7 @@ public sealed class ScopeTests
     {
         Tensor alias;
         using (var original = ones([3])) alias = original.alias();
-        Assert.Equal(3f, alias.sum().item<float>());
+        using (var sum = alias.sum()) Assert.Equal(3f, sum.item<float>());
         alias.Dispose();
     }
 
