@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Btx.Server.Tests.EndToEnd;
+
+/// <summary>The program as its users start it.</summary>
+public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<ServedForestFixture>
+{
+    [Fact]
+    public async Task It_serves_generates_scores_and_stops_on_sigterm_with_exit_code_0()
+    {
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        var grpc = "";
+        for (string? line; grpc.Length == 0 && (line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null;)
+        {
+            if (line.Contains("gRPC", StringComparison.Ordinal)) grpc = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1];
+        }
+
+        Assert.StartsWith("http://127.0.0.1:", grpc, StringComparison.Ordinal);
+        var remote = await Run("generate", "The cat", "--server", grpc, "--max-tokens", "5", "--seed", "1", "--ignore-eos", "--show-experts");
+        Assert.Equal(0, remote.Code);
+        Assert.Contains("contributions: ", remote.Output, StringComparison.Ordinal);
+        var refused = await Run("generate", "The cat", "--server", grpc, "--mode", "top_k", "--k", "0");
+        Assert.Equal(1, refused.Code);
+        Assert.StartsWith("error: k is 0; expected 1..", refused.Errors, StringComparison.Ordinal);
+        Assert.Single(refused.Errors.Trim().Split((char)10));
+        var kill = Process.Start("kill", ["-TERM", serve.Id.ToString()]);
+        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, serve.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_port_in_use_and_bad_options_are_one_line_and_exit_code_1()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var inUse = await Run("serve", "--forest", tiny.Served, "--http", $"127.0.0.1:{port}", "--grpc", "127.0.0.1:0");
+        Assert.Equal((1, $"error: --http 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port\n"), (inUse.Code, inUse.Errors));
+        var bad = await Run("serve", "--forest", tiny.Served, "--http", "nowhere", "--slots", "0");
+        Assert.Equal(1, bad.Code);
+        Assert.Contains("--http", bad.Errors, StringComparison.Ordinal);
+        Assert.Contains("--slots", bad.Errors, StringComparison.Ordinal);
+        Assert.Single(bad.Errors.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Wrong_usage_is_exit_code_2()
+    {
+        var wrong = await Run("serve", "--nonsense");
+        Assert.Equal(2, wrong.Code);
+        Assert.Contains("--nonsense", wrong.Errors, StringComparison.Ordinal);
+    }
+
+    private static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    private static async Task<(int Code, string Output, string Errors)> Run(params string[] args)
+    {
+        using var process = Start(args);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output, await errors);
+    }
+}
