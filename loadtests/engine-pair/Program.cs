@@ -28,14 +28,15 @@ try
     using var forest = new BenchForest(size);
     Console.WriteLine($"{size}: {forest.Config.ParameterCount / 1e6:F1} M parameters an expert, 4 experts, fp32, {threads} threads, {Runs.PromptTokens} prompt + {tokens} new tokens, median of {pairs}");
     using var generator = new Microsoft.ML.OnnxRuntimeGenAI.Model(forest.GenAI);
-    foreach (var (workers, intra, spinning) in new[] { (threads, 1, false), (threads, threads, false), (1, threads, false), (threads, 1, true), (1, threads, true) })
+    foreach (var (workers, intra, spinning) in new[] { (threads, 1, false), (threads, threads, false), (1, threads, false), (threads, 1, true) })
     {
         await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Threads = workers, IntraOpThreads = intra, AllowSpinning = spinning, Slots = 8 });
         Console.WriteLine($"workers {workers}, threads a session {intra}{(spinning ? ", spinning" : "")}");
         foreach (var batch in new[] { 1, 8 })
         {
             var expert = new Routing { Mode = RoutingMode.Expert, Expert = engine.Describe().Experts[0] };
-            List<double> ours = [], theirs = [], ratios = [];
+            List<Speed> ours = [], theirs = [];
+            List<double> ratios = [];
             for (var pair = -1; pair < pairs; pair++)
             {
                 var a = await Runs.Engine(engine, expert, batch, tokens);
@@ -43,19 +44,19 @@ try
                 if (pair < 0) continue; // warm-up
                 ours.Add(a);
                 theirs.Add(b);
-                ratios.Add(a / b);
+                ratios.Add(a.TokensPerSecond / b.TokensPerSecond);
             }
 
-            Console.WriteLine($"  batch {batch}: expert {Median(ours):F0} tokens/s, generator {Median(theirs):F0} tokens/s, ratio {Median(ratios):F2}");
+            Console.WriteLine($"  batch {batch}: expert {Speed.Median(ours)}; generator {Speed.Median(theirs)}; ratio {ratios.Order().ElementAt(pairs / 2):F2}");
             var cost = new List<string>();
             for (var k = 1; k <= 4; k++)
             {
-                var runs = new List<double>();
+                var runs = new List<Speed>();
                 for (var run = 0; run <= pairs; run++) runs.Add(await Runs.Engine(engine, new Routing { Mode = RoutingMode.TopK, K = k }, batch, tokens));
-                cost.Add($"k={k} {Median(runs[1..]):F0}");
+                cost.Add($"k={k} {Speed.Median(runs[1..])}");
             }
 
-            Console.WriteLine($"           top_k tokens/s: {string.Join(", ", cost)}");
+            Console.WriteLine($"           top_k: {string.Join(", ", cost)}");
         }
     }
 
@@ -66,8 +67,6 @@ catch (BtxException e)
     Console.Error.WriteLine($"error: {e.Message}");
     return 1;
 }
-
-static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
 static int Usage(string fault)
 {

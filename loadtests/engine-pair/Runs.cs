@@ -6,24 +6,26 @@ using Microsoft.ML.OnnxRuntimeGenAI;
 
 namespace Btx.Bench.Engine;
 
-/// <summary>One measured run: a batch of greedy generations, prompt included, in tokens per second.</summary>
+/// <summary>One measured run: a batch of greedy generations, prompt included.</summary>
 internal static class Runs
 {
     public const int PromptTokens = 16;
 
     private static int[] Prompt(int row) => [.. Enumerable.Range(0, PromptTokens).Select(i => 33 + ((row + (7 * i)) % 90))];
 
-    public static async Task<double> Engine(ForestEngine engine, Routing routing, int batch, int tokens)
+    public static async Task<Speed> Engine(ForestEngine engine, Routing routing, int batch, int tokens)
     {
         var clock = Stopwatch.StartNew();
+        var cpu = Environment.CpuUsage.TotalTime;
         var streams = Enumerable.Range(0, batch).Select(row => Read(engine, row, routing, tokens)).ToList();
         await Task.WhenAll(streams);
-        return batch * tokens / clock.Elapsed.TotalSeconds;
+        return Since(clock, cpu, batch * tokens);
     }
 
-    public static double Generator(Microsoft.ML.OnnxRuntimeGenAI.Model model, int batch, int tokens)
+    public static Speed Generator(Microsoft.ML.OnnxRuntimeGenAI.Model model, int batch, int tokens)
     {
         var clock = Stopwatch.StartNew();
+        var cpu = Environment.CpuUsage.TotalTime;
         using var parameters = new GeneratorParams(model);
         parameters.SetSearchOption("max_length", PromptTokens + tokens);
         parameters.SetSearchOption("min_length", PromptTokens + tokens);
@@ -31,8 +33,11 @@ internal static class Runs
         using var generator = new Generator(model, parameters);
         generator.AppendTokens(Enumerable.Range(0, batch).SelectMany(Prompt).ToArray());
         while (!generator.IsDone()) generator.GenerateNextToken();
-        return batch * tokens / clock.Elapsed.TotalSeconds;
+        return Since(clock, cpu, batch * tokens);
     }
+
+    private static Speed Since(Stopwatch clock, TimeSpan cpu, int tokens) =>
+        new(tokens / clock.Elapsed.TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / tokens);
 
     private static async Task Read(ForestEngine engine, int row, Routing routing, int tokens)
     {

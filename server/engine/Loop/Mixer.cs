@@ -8,6 +8,9 @@ namespace Btx.Engine.Loop;
 /// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was worth. One per worker: owns scratch.</summary>
 internal sealed class Mixer(int vocabSize, int experts)
 {
+    // An expert below this weight cannot move an fp32 mixture, and its products would be denormal numbers, a hundred times slower.
+    private const double Negligible = 1e-20;
+
     private readonly float[] mixture = new float[vocabSize];
     private readonly double[] observed = new double[experts];
     private readonly double[] terms = new double[experts];
@@ -56,7 +59,7 @@ internal sealed class Mixer(int vocabSize, int experts)
         for (var m = 0; m < s.Members.Length; m++)
         {
             var member = s.Members[m];
-            if (s.Active[m]) LogitRow.AddSoftmax(member.NextLogits, member.LogNormaliser, s.Weights[m], mixture);
+            if (s.Active[m] && s.Weights[m] >= Negligible) LogitRow.AddSoftmax(member.NextLogits, member.LogNormaliser, s.Weights[m], mixture);
         }
     }
 

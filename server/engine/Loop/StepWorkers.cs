@@ -1,23 +1,23 @@
 namespace Btx.Engine.Loop;
 
 /// <summary>
-/// Fork and join inside a step: the loop's thread and a few helpers take items until none is left; the loop goes on when all are
-/// done. So whatever the items touch stays owned by the loop. Allocates nothing per call.
+/// Fork and join inside a step: the loop's thread and a few helpers take items until none is left; the loop goes on when all items
+/// are done, whether or not every helper woke in time. So whatever the items touch stays owned by the loop. Allocates nothing per call.
 /// </summary>
 internal sealed class StepWorkers : IDisposable
 {
     private readonly Thread[] helpers;
     private readonly SemaphoreSlim start = new(0);
     private readonly SemaphoreSlim finished = new(0);
+    private readonly Lock claim = new();
     private Action<int, int> body = static (_, _) => { };
-    private int next;
-    private int count;
+    private int next, count; // under claim
+    private int pending;
     private volatile bool stopping;
 
     /// <param name="threads">Threads in all, the caller's included; at least 1.</param>
     public StepWorkers(int threads)
     {
-        Threads = threads;
         helpers = new Thread[threads - 1];
         for (var i = 0; i < helpers.Length; i++)
         {
@@ -27,19 +27,22 @@ internal sealed class StepWorkers : IDisposable
         }
     }
 
-    public int Threads { get; }
-
-    /// <summary>Runs <paramref name="item"/>(index, worker) for every index below <paramref name="items"/>; it must not throw. Worker is 0 … Threads − 1.</summary>
+    /// <summary>Runs <paramref name="item"/>(index, worker) for every index below <paramref name="items"/>; it must not throw. Worker is 0 … threads − 1.</summary>
     public void Run(int items, Action<int, int> item)
     {
         if (items == 0) return;
-        var help = Math.Min(helpers.Length, items - 1);
-        body = item;
-        count = items;
-        next = 0;
+        lock (claim)
+        {
+            body = item;
+            count = items;
+            next = 0;
+            pending = items;
+        }
+
+        var help = Math.Min(helpers.Length, items - 1) - start.CurrentCount; // a helper that is late has its permit still
         if (help > 0) start.Release(help);
         Take(0);
-        for (var i = 0; i < help; i++) finished.Wait();
+        while (Volatile.Read(ref pending) > 0) finished.Wait();
     }
 
     public void Dispose()
@@ -57,13 +60,27 @@ internal sealed class StepWorkers : IDisposable
         {
             start.Wait();
             if (stopping) return;
-            Take(worker);
-            finished.Release();
+            if (Take(worker) && finished.CurrentCount == 0) finished.Release();
         }
     }
 
-    private void Take(int worker)
+    /// <returns>True if this thread did the last item.</returns>
+    private bool Take(int worker)
     {
-        for (var i = Interlocked.Increment(ref next) - 1; i < count; i = Interlocked.Increment(ref next) - 1) body(i, worker);
+        var last = false;
+        while (true)
+        {
+            int index;
+            Action<int, int> item;
+            lock (claim)
+            {
+                if (next >= count) return last;
+                index = next++;
+                item = body;
+            }
+
+            item(index, worker);
+            last = Interlocked.Decrement(ref pending) == 0;
+        }
     }
 }
