@@ -5,7 +5,7 @@ using Btx.Model.Mixing;
 namespace Btx.Engine.Loop;
 
 /// <summary>Gives waiting requests their slots, first come first served. A request for an average that is still being built lets others pass.</summary>
-internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, QueueGate gate, Action<AverageKey, ForestSnapshot> build)
+internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, QueueGate gate, AverageBuilds builds)
 {
     private readonly Dictionary<AverageKey, Lane?> averages = []; // null: being built
 
@@ -56,7 +56,7 @@ internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, Q
     {
         if (averages.TryGetValue(key, out var lane)) return lane is not null;
         averages[key] = null;
-        build(key, s.Lease.Snapshot);
+        builds.Start(key, s.Lease.Snapshot);
         return false;
     }
 

@@ -2,59 +2,42 @@ using System.Threading.Channels;
 using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
 /// <summary>
-/// The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step: plan → run → mix →
-/// sample → commit. Others send commands and read channels.
+/// The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step. Others send commands and read channels.
 /// </summary>
 internal sealed class EngineLoop : IDisposable
 {
-    // Below this many exponentials a fork costs more than it saves.
-    private const int ParallelMixing = 1 << 16;
-
     private readonly EngineOptions options;
     private readonly ForestSnapshot snapshot;
     private readonly ChannelReader<EngineCommand> commands;
     private readonly QueueGate gate;
     private readonly List<Lane> lanes;
     private readonly Admission admission;
-    private readonly SequenceReporter reporter;
-    private readonly StepWorkers workers;
-    private readonly LaneStep[] laneSteps;
-    private readonly Mixer[] mixers;
-    private readonly Action<int, int> runLane, draw;
+    private readonly SequenceEnding ending;
+    private readonly PhaseTransition transition;
+    private readonly EngineStep step;
     private readonly List<Sequence> running = [];
-    private readonly StepPlan plan = new();
     private readonly List<TaskCompletionSource> drains = [];
-    private readonly string[] expertNames;
-    private readonly int[] expertRows;
-    private readonly double[] posteriorMass;
     private bool stopping, checkedIdle = true;
 
     public EngineLoop(EngineOptions options, ForestSnapshot snapshot, Channel<EngineCommand> channel, QueueGate gate, int threads)
     {
         (this.options, this.snapshot, this.gate, commands) = (options, snapshot, gate, channel.Reader);
-        expertNames = [.. snapshot.Description.Experts];
-        lanes = [.. snapshot.Experts.Select((runner, j) => new Lane(expertNames[j], j, runner, options.Slots))];
-        admission = new Admission([.. lanes], lanes, gate, (key, from) => Build(key, from, channel.Writer));
-        reporter = new SequenceReporter(expertNames.Length, options.Time, options.Observer);
-        workers = new StepWorkers(threads);
-        laneSteps = [.. Enumerable.Range(0, threads).Select(_ => new LaneStep(options.Slots, options.MaxBatchTokens))];
-        mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, expertNames.Length))];
-        expertRows = new int[expertNames.Length];
-        posteriorMass = new double[expertNames.Length];
-        runLane = (i, worker) => laneSteps[worker].Run(plan.Lanes[i]);
-        draw = (i, worker) =>
-        {
-            if (plan.Emitting[i].Fault is null) mixers[worker].Draw(plan.Emitting[i]);
-        };
+        var experts = snapshot.Description.Experts;
+        lanes = [.. snapshot.Experts.Select((runner, j) => new Lane(experts[j], j, runner, options.Slots))];
+        admission = new Admission([.. lanes], lanes, gate, new AverageBuilds(options.Slots, channel.Writer));
+        Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, experts.Count))];
+        var reporter = new SequenceReporter(experts.Count, options.Time, options.Observer);
+        ending = new SequenceEnding(gate, reporter);
+        transition = new PhaseTransition(mixers[0], reporter, ending);
+        step = new EngineStep(options, snapshot, lanes, gate, mixers, reporter, ending, transition);
     }
 
-    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the tokens those steps gave: what tests bound.</summary>
-    public (long Bytes, long Tokens) DecodeAllocation { get; private set; }
+    /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
+    public (long Bytes, long Tokens) DecodeAllocation => step.DecodeAllocation;
 
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>
     public void Run()
@@ -67,7 +50,7 @@ internal sealed class EngineLoop : IDisposable
             admission.Admit(running, options.Time.GetTimestamp());
             foreach (var s in running)
             {
-                if (s.Phase == SequencePhase.Prefill) Advance(s);
+                if (s.Phase == SequencePhase.Prefill) transition.Advance(s);
             }
 
             Compact();
@@ -80,14 +63,13 @@ internal sealed class EngineLoop : IDisposable
             Idle();
             commands.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
         }
-
     }
 
     /// <summary>After <see cref="Run"/> threw: ends everything under way with its exception.</summary>
     public void Fail(Exception e)
     {
-        foreach (var s in running) End(s, FinishReason.Failed, e, null);
-        foreach (var s in admission.Waiting) End(s, FinishReason.Failed, e, null, waited: true);
+        foreach (var s in running) ending.End(s, FinishReason.Failed, e, null);
+        foreach (var s in admission.Waiting) ending.End(s, FinishReason.Failed, e, null, waited: true);
         foreach (var drain in drains) drain.TrySetResult();
     }
 
@@ -97,7 +79,7 @@ internal sealed class EngineLoop : IDisposable
         switch (command)
         {
             case EngineCommand.Submit submit:
-                End(submit.Sequence, fault is null ? FinishReason.Cancelled : FinishReason.Failed, fault, null, waited: true);
+                ending.End(submit.Sequence, fault is null ? FinishReason.Cancelled : FinishReason.Failed, fault, null, waited: true);
                 break;
             case EngineCommand.AverageReady { Lane: { } lane }:
                 lane.Runner.Dispose();
@@ -114,7 +96,7 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>After the end: frees threads and models.</summary>
     public void Dispose()
     {
-        workers.Dispose();
+        step.Dispose();
         foreach (var drain in drains) drain.TrySetResult();
         foreach (var lane in lanes.Where(l => l.Expert < 0)) lane.Runner.Dispose();
         snapshot.Retire();
@@ -128,7 +110,7 @@ internal sealed class EngineLoop : IDisposable
                 admission.Waiting.Add(submit.Sequence);
                 break;
             case EngineCommand.AverageReady ready:
-                foreach (var s in admission.Complete(ready.Key, ready.Lane)) End(s, FinishReason.Failed, ready.Fault, null, waited: true);
+                foreach (var s in admission.Complete(ready.Key, ready.Lane)) ending.End(s, FinishReason.Failed, ready.Fault, null, waited: true);
                 break;
             case EngineCommand.Drain drain:
                 drains.Add(drain.Empty);
@@ -152,7 +134,7 @@ internal sealed class EngineLoop : IDisposable
     {
         foreach (var s in running)
         {
-            if (s.IsCancelled) End(s, FinishReason.Cancelled, null, null);
+            if (s.IsCancelled) ending.End(s, FinishReason.Cancelled, null, null);
         }
 
         Compact();
@@ -161,7 +143,7 @@ internal sealed class EngineLoop : IDisposable
             var s = admission.Waiting[i];
             if (!s.IsCancelled) continue;
             admission.Waiting.RemoveAt(i);
-            End(s, FinishReason.Cancelled, null, null, waited: true);
+            ending.End(s, FinishReason.Cancelled, null, null, waited: true);
         }
     }
 
@@ -170,166 +152,17 @@ internal sealed class EngineLoop : IDisposable
         checkedIdle = false;
         try
         {
-            Step();
+            step.Run(running);
         }
         catch (Exception e)
         {
             foreach (var s in running)
             {
-                if (s.Phase != SequencePhase.Finished) End(s, FinishReason.Failed, e, null);
+                if (s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, e, null);
             }
         }
 
         Compact();
-    }
-
-    private void Step()
-    {
-        var begin = options.Time.GetTimestamp();
-        var allocated = GC.GetAllocatedBytesForCurrentThread();
-        StepPlanner.Plan(running, lanes, options.MaxBatchTokens, options.PrefillChunk, plan);
-        workers.Run(plan.Lanes.Count, runLane);
-        CommitLengths();
-        if (plan.Emitting.Count * expertNames.Length * snapshot.Description.VocabSize >= ParallelMixing)
-        {
-            workers.Run(plan.Emitting.Count, draw);
-        }
-        else
-        {
-            for (var i = 0; i < plan.Emitting.Count; i++) draw(i, 0);
-        }
-
-        Array.Clear(posteriorMass);
-        var tokens = 0;
-        foreach (var s in plan.Emitting)
-        {
-            if (s.Fault is not null) continue;
-            CommitToken(s);
-            tokens++;
-        }
-
-        foreach (var s in running)
-        {
-            if (s.Fault is { } fault && s.Phase != SequencePhase.Finished) End(s, FinishReason.Failed, fault, null);
-            else if (s.Phase is SequencePhase.Prefill or SequencePhase.CatchUp) Advance(s);
-        }
-
-        if (plan.PrefillTokens == 0)
-        {
-            var (bytes, given) = DecodeAllocation;
-            DecodeAllocation = (bytes + GC.GetAllocatedBytesForCurrentThread() - allocated, given + tokens);
-        }
-
-        Report(begin, tokens);
-    }
-
-    private void CommitLengths()
-    {
-        Array.Clear(expertRows);
-        foreach (var lane in plan.Lanes)
-        {
-            if (lane.Expert >= 0) expertRows[lane.Expert] = lane.Rows.Count;
-            foreach (var row in lane.Rows)
-            {
-                if (lane.Fault is not null)
-                {
-                    row.Sequence.Fault ??= lane.Fault;
-                    continue;
-                }
-
-                row.Sequence.Members[row.Member].Cached += row.Count;
-                row.Sequence.Members[row.Member].Steps++;
-            }
-        }
-    }
-
-    private void CommitToken(Sequence s)
-    {
-        var request = s.Generation!;
-        if (s.FirstToken == 0) s.FirstToken = options.Time.GetTimestamp();
-        for (var m = 0; m < s.Members.Length; m++)
-        {
-            if (s.Members[m].Lane.Expert >= 0) posteriorMass[s.Members[m].Lane.Expert] += s.Weights[m];
-        }
-
-        s.Tokens[s.Length++] = s.Drawn;
-        if (s.Seen is not null) s.Seen[s.Drawn] = true;
-        s.Phase = SequencePhase.Decode;
-        var text = s.Text!.Push(s.Drawn);
-        var finish = FinishReason.None;
-        if (s.Text.Stopped || (s.Drawn == snapshot.EosId && !request.IgnoreEndOfSequence)) finish = FinishReason.Stop;
-        else if (s.Completed >= s.MaxTokens) finish = FinishReason.Length;
-        if (finish == FinishReason.None)
-        {
-            s.Events!.Writer.TryWrite(reporter.Token(s, text, finish));
-            if (ExpertChoice.IsDue(s)) s.Phase = SequencePhase.CatchUp;
-            return;
-        }
-
-        End(s, finish, null, reporter.Token(s, text + s.Text.Flush(), finish));
-    }
-
-    /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token.</summary>
-    private void Advance(Sequence s)
-    {
-        foreach (var member in s.Members)
-        {
-            if (member.Slot >= 0 && member.Cached < s.Length - 1) return;
-        }
-
-        if (s.IsScore)
-        {
-            Complete(s);
-            return;
-        }
-
-        if (s.Selects && s.Routing.Posterior != PosteriorKind.Fixed)
-        {
-            var again = s.Phase == SequencePhase.CatchUp;
-            if (again)
-            {
-                s.Posterior!.Reset(); // with the late joiners' likelihoods known, the posterior is exact again
-                s.Observed = 0;
-            }
-
-            Array.Fill(s.Active, true);
-            mixers[0].CatchUp(s);
-            ExpertChoice.Apply(s, previous: again);
-        }
-
-        s.Phase = SequencePhase.Decode;
-    }
-
-    // The mixture of a long text over many experts is no work for the loop.
-    private void Complete(Sequence s)
-    {
-        var score = s.Score!;
-        End(s, FinishReason.Stop, null, null);
-        ThreadPool.UnsafeQueueUserWorkItem(
-            static work =>
-            {
-                try
-                {
-                    work.score.TrySetResult(work.reporter.ScoreOf(work.s));
-                }
-                catch (Exception e)
-                {
-                    work.score.TrySetException(e);
-                }
-            },
-            (reporter, score, s),
-            preferLocal: false);
-    }
-
-    private void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last, bool waited = false)
-    {
-        if (s.Phase == SequencePhase.Finished) return;
-        foreach (var member in s.Members) member.ReturnSlot();
-        s.Phase = SequencePhase.Finished;
-        s.Cancellation.Unregister();
-        if (waited) gate.Leave();
-        reporter.End(s, reason, fault, last);
-        s.Lease.Return();
     }
 
     private void Compact()
@@ -352,36 +185,6 @@ internal sealed class EngineLoop : IDisposable
         foreach (var drain in drains) drain.TrySetResult();
         drains.Clear();
     }
-
-    private void Report(long begin, int tokens)
-    {
-        options.Observer?.OnStep(new StepReport
-        {
-            Duration = options.Time.GetElapsedTime(begin),
-            RunningSequences = running.Count,
-            QueuedRequests = gate.Waiting,
-            PrefillTokens = plan.PrefillTokens,
-            GeneratedTokens = tokens,
-            Experts = expertNames,
-            ExpertRows = expertRows,
-            PosteriorMass = posteriorMass,
-        });
-    }
-
-    private void Build(AverageKey key, ForestSnapshot from, ChannelWriter<EngineCommand> writer) => Task.Run(() =>
-    {
-        EngineCommand result;
-        try
-        {
-            result = new EngineCommand.AverageReady(key, new Lane(key.ToString(), -1, from.BuildAverage(key), options.Slots), null);
-        }
-        catch (Exception e)
-        {
-            result = new EngineCommand.AverageReady(key, null, e);
-        }
-
-        writer.TryWrite(result);
-    });
 
     private EngineView View() => new(
         [.. lanes.Select(l => new EngineView.LaneView(l.Name, [.. Enumerable.Range(0, l.Slots.Count).Select(l.Slots.IsUsed)], l.Slots.Free))],

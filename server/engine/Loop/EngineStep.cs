@@ -1,0 +1,153 @@
+using Btx.Engine.Forests;
+using Btx.Engine.Requests;
+using Btx.Engine.Scheduling;
+
+namespace Btx.Engine.Loop;
+
+/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and draws fork to workers and join again.</summary>
+internal sealed class EngineStep : IDisposable
+{
+    // Below this many exponentials a fork costs more than it saves.
+    private const int ParallelMixing = 1 << 16;
+
+    private readonly EngineOptions options;
+    private readonly ForestSnapshot snapshot;
+    private readonly IReadOnlyList<Lane> lanes;
+    private readonly QueueGate gate;
+    private readonly SequenceReporter reporter;
+    private readonly SequenceEnding ending;
+    private readonly PhaseTransition transition;
+    private readonly StepWorkers workers;
+    private readonly Action<int, int> runLane, draw;
+    private readonly StepPlan plan = new();
+    private readonly string[] expertNames;
+    private readonly int[] expertRows;
+    private readonly double[] posteriorMass;
+
+    /// <param name="lanes">The loop's: grows when an average has been built.</param>
+    /// <param name="mixers">One per thread, the loop's own first.</param>
+    public EngineStep(
+        EngineOptions options, ForestSnapshot snapshot, IReadOnlyList<Lane> lanes, QueueGate gate, Mixer[] mixers,
+        SequenceReporter reporter, SequenceEnding ending, PhaseTransition transition)
+    {
+        (this.options, this.snapshot, this.lanes, this.gate) = (options, snapshot, lanes, gate);
+        (this.reporter, this.ending, this.transition) = (reporter, ending, transition);
+        expertNames = [.. snapshot.Description.Experts];
+        expertRows = new int[expertNames.Length];
+        posteriorMass = new double[expertNames.Length];
+        workers = new StepWorkers(mixers.Length);
+        LaneStep[] laneSteps = [.. mixers.Select(_ => new LaneStep(options.Slots, options.MaxBatchTokens))];
+        runLane = (i, worker) => laneSteps[worker].Run(plan.Lanes[i]);
+        draw = (i, worker) =>
+        {
+            if (plan.Emitting[i].Fault is null) mixers[worker].Draw(plan.Emitting[i]);
+        };
+    }
+
+    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the tokens those steps gave: what tests bound.</summary>
+    public (long Bytes, long Tokens) DecodeAllocation { get; private set; }
+
+    public void Dispose() => workers.Dispose();
+
+    /// <summary>One step of all that runs. Sequences that end in it stay in the list, marked finished.</summary>
+    public void Run(List<Sequence> running)
+    {
+        var begin = options.Time.GetTimestamp();
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
+        StepPlanner.Plan(running, lanes, options.MaxBatchTokens, options.PrefillChunk, plan);
+        workers.Run(plan.Lanes.Count, runLane);
+        CommitLengths();
+        if (plan.Emitting.Count * expertNames.Length * snapshot.Description.VocabSize >= ParallelMixing)
+        {
+            workers.Run(plan.Emitting.Count, draw);
+        }
+        else
+        {
+            for (var i = 0; i < plan.Emitting.Count; i++) draw(i, 0);
+        }
+
+        Array.Clear(posteriorMass);
+        var tokens = 0;
+        foreach (var s in plan.Emitting)
+        {
+            if (s.Fault is not null) continue;
+            CommitToken(s);
+            tokens++;
+        }
+
+        foreach (var s in running)
+        {
+            if (s.Fault is { } fault && s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, fault, null);
+            else if (s.Phase is SequencePhase.Prefill or SequencePhase.CatchUp) transition.Advance(s);
+        }
+
+        if (plan.PrefillTokens == 0)
+        {
+            var (bytes, given) = DecodeAllocation;
+            DecodeAllocation = (bytes + GC.GetAllocatedBytesForCurrentThread() - allocated, given + tokens);
+        }
+
+        Report(begin, running.Count, tokens);
+    }
+
+    private void CommitLengths()
+    {
+        Array.Clear(expertRows);
+        foreach (var lane in plan.Lanes)
+        {
+            if (lane.Expert >= 0) expertRows[lane.Expert] = lane.Rows.Count;
+            foreach (var row in lane.Rows)
+            {
+                if (lane.Fault is not null)
+                {
+                    row.Sequence.Fault ??= lane.Fault;
+                    continue;
+                }
+
+                row.Sequence.Members[row.Member].Cached += row.Count;
+                row.Sequence.Members[row.Member].Steps++;
+            }
+        }
+    }
+
+    private void CommitToken(Sequence s)
+    {
+        var request = s.Generation!;
+        if (s.FirstToken == 0) s.FirstToken = options.Time.GetTimestamp();
+        for (var m = 0; m < s.Members.Length; m++)
+        {
+            if (s.Members[m].Lane.Expert >= 0) posteriorMass[s.Members[m].Lane.Expert] += s.Weights[m];
+        }
+
+        s.Tokens[s.Length++] = s.Drawn;
+        if (s.Seen is not null) s.Seen[s.Drawn] = true;
+        s.Phase = SequencePhase.Decode;
+        var text = s.Text!.Push(s.Drawn);
+        var finish = FinishReason.None;
+        if (s.Text.Stopped || (s.Drawn == snapshot.EosId && !request.IgnoreEndOfSequence)) finish = FinishReason.Stop;
+        else if (s.Completed >= s.MaxTokens) finish = FinishReason.Length;
+        if (finish == FinishReason.None)
+        {
+            s.Events!.Writer.TryWrite(reporter.Token(s, text, finish));
+            if (ExpertChoice.IsDue(s)) s.Phase = SequencePhase.CatchUp;
+            return;
+        }
+
+        ending.End(s, finish, null, reporter.Token(s, text + s.Text.Flush(), finish));
+    }
+
+    private void Report(long begin, int sequences, int tokens)
+    {
+        options.Observer?.OnStep(new StepReport
+        {
+            Duration = options.Time.GetElapsedTime(begin),
+            RunningSequences = sequences,
+            QueuedRequests = gate.Waiting,
+            PrefillTokens = plan.PrefillTokens,
+            GeneratedTokens = tokens,
+            Experts = expertNames,
+            ExpertRows = expertRows,
+            PosteriorMass = posteriorMass,
+        });
+    }
+}
