@@ -40,9 +40,10 @@ log=$dir/demo.log
 run_setup
 seconds_setup=$(since "$started")
 
-trainer() { dotnet "$root/artifacts/bin/Btx.Trainer/release/Btx.Trainer.dll" "$@"; }
-exporter() { dotnet "$root/artifacts/bin/Btx.Exporter/release/Btx.Exporter.dll" "$@"; }
-server() { dotnet "$root/artifacts/bin/Btx.Server/release/Btx.Server.dll" "$@"; }
+# Arrays, not functions: a program in the background must itself be the process that is stopped.
+trainer=(dotnet "$root/artifacts/bin/Btx.Trainer/release/Btx.Trainer.dll")
+exporter=(dotnet "$root/artifacts/bin/Btx.Exporter/release/Btx.Exporter.dll")
+server=(dotnet "$root/artifacts/bin/Btx.Server/release/Btx.Server.dll")
 domains=novels,bible,python,german
 children=()
 cleanup() { local p; for p in "${children[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null || true; }
@@ -51,20 +52,20 @@ trap 'say "interrupted; the same command goes on from here"; exit 130' INT TERM
 
 step "1/8  Text: four domains of real prose, scripture, code and German"
 at=$(date +%s.%N)
-trainer corpus --set demo --out "$dir/corpus"
+"${trainer[@]}" corpus --set demo --out "$dir/corpus"
 step "2/8  Tokens: a byte-level BPE vocabulary of 2,048"
-trainer tokenizer train --corpus "$dir/corpus" --domains $domains --vocab-size 2048 --out "$dir/tokenizer"
+"${trainer[@]}" tokenizer train --corpus "$dir/corpus" --domains $domains --vocab-size 2048 --out "$dir/tokenizer"
 seconds_corpus=$(since "$at")
 
 at=$(date +%s.%N)
-step "3/8  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens)"
-trainer train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --out "$dir/dense" \
+step "3/8  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)"
+"${trainer[@]}" train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --lr-sweep 4e-3,8e-3,16e-3 --sweep-tokens 100000 --out "$dir/dense" \
   >"$dir/dense.log" 2>&1 </dev/null &
 dense=$!
 children+=("$dense")
-trainer train seed --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 600000 --out "$dir/seed"
+"${trainer[@]}" train seed --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 600000 --out "$dir/seed"
 step "4/8  Round: branch four experts from the seed, train each on its own domain alone (150 k tokens each), merge"
-trainer train round --forest "$dir/forest" --seed "$dir/seed" --corpus "$dir/corpus" --domains $domains --tokens 150000 --parallel 1
+"${trainer[@]}" train round --forest "$dir/forest" --seed "$dir/seed" --corpus "$dir/corpus" --domains $domains --tokens 150000 --parallel 1
 if kill -0 "$dense" 2>/dev/null; then say "waiting for the dense baseline"; fi
 wait "$dense" || { tail -n 5 "$dir/dense.log" >&2; die "the dense baseline failed; its output is in $dir/dense.log"; }
 children=()
@@ -72,13 +73,13 @@ seconds_train=$(since "$at")
 
 step "5/8  Evaluate on held-out documents"
 at=$(date +%s.%N)
-trainer evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --domains $domains \
+"${trainer[@]}" evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --domains $domains \
   --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" 2>>"$log" || { tail -n 5 "$log" >&2; die "evaluation failed"; }
 seconds_evaluate=$(since "$at")
 
 step "6/8  Export to ONNX, checked against a reference"
 at=$(date +%s.%N)
-exporter export --forest "$dir/forest" --out "$dir/served"
+"${exporter[@]}" export --forest "$dir/forest" --out "$dir/served"
 seconds_export=$(since "$at")
 
 step "7/8  Serve, and generate in each mode from one prompt per domain"
@@ -89,7 +90,7 @@ free_port() { # the first free loopback port from $1
   echo "$p"
 }
 http=$(free_port 18080) grpc=$(free_port $((http + 1)))
-server serve --forest "$dir/served" --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" >"$dir/serve.log" 2>&1 </dev/null &
+"${server[@]}" serve --forest "$dir/served" --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" >"$dir/serve.log" 2>&1 </dev/null &
 serving=$!
 children+=("$serving")
 for _ in $(seq 1 300); do
@@ -106,12 +107,12 @@ for entry in "${prompts[@]}"; do
     case $mode in *--expert) mode="$mode $domain" ;; esac
     printf '%-24s ' "[${mode#--mode }]"
     # shellcheck disable=SC2086
-    server generate "$prompt" $mode --server "http://127.0.0.1:$grpc" --max-tokens 40 --temperature 0.7 --seed 1 2>>"$log" | tr '\n' ' ' || die "generation failed ($mode); see $log and $dir/serve.log"
+    "${server[@]}" generate "$prompt" $mode --server "http://127.0.0.1:$grpc" --max-tokens 40 --temperature 0.7 --seed 1 2>>"$log" | tr '\n' ' ' || die "generation failed ($mode); see $log and $dir/serve.log"
     echo
   done
 done
 printf '\n-- which expert contributed most to each token\n'
-server generate "${prompts[2]#*|}" --mode ensemble --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 60 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
+"${server[@]}" generate "${prompts[2]#*|}" --mode ensemble --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 60 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
 kill -TERM "$serving" && wait "$serving" || die "the server did not shut down cleanly; see $dir/serve.log"
 children=()
 seconds_serve=$(since "$at")
