@@ -14,6 +14,27 @@ public sealed class CachedPrior(int experts)
 
     public ReadOnlySpan<double> Value => prior;
 
+    /// <summary>The prior after all sequences of a domain.</summary>
+    /// <param name="logLikelihoods">[expert][sequence]: total log-likelihood in nats. At a sequence's end only the totals count.</param>
+    /// <returns>Length E, sums to 1.</returns>
+    public static double[] Estimate(IReadOnlyList<double[]> logLikelihoods)
+    {
+        var experts = logLikelihoods.Count;
+        var prior = new CachedPrior(experts);
+        var posterior = new DomainPosterior(DomainPosterior.Uniform(experts), PosteriorKind.FullPrefix);
+        double[] sequence = new double[experts], weights = new double[experts];
+        for (var n = 0; n < logLikelihoods[0].Length; n++)
+        {
+            for (var j = 0; j < experts; j++) sequence[j] = logLikelihoods[j][n];
+            posterior.Reset();
+            posterior.Observe(sequence);
+            posterior.Weights(weights);
+            prior.Add(weights);
+        }
+
+        return prior.prior;
+    }
+
     /// <param name="sequenceEndPosterior">Full-prefix posterior under a uniform prior after a sequence, length E.</param>
     public void Add(ReadOnlySpan<double> sequenceEndPosterior)
     {

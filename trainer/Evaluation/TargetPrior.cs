@@ -19,21 +19,6 @@ public sealed record TargetPrior(double[] Weights, bool Recorded)
 
     /// <summary>The moving average of the sequence-end posterior over held-out sequences, from uniform.</summary>
     /// <param name="logProbs">[expert][sequence][token]: nats.</param>
-    public static TargetPrior Estimate(IReadOnlyList<double[][]> logProbs)
-    {
-        var experts = logProbs.Count;
-        var cached = new CachedPrior(experts);
-        var posterior = new DomainPosterior(DomainPosterior.Uniform(experts), PosteriorKind.FullPrefix);
-        double[] sequence = new double[experts], weights = new double[experts];
-        for (var s = 0; s < logProbs[0].Length; s++)
-        {
-            for (var j = 0; j < experts; j++) sequence[j] = logProbs[j][s].Sum();
-            posterior.Reset();
-            posterior.Observe(sequence); // at the sequence's end only the sums count
-            posterior.Weights(weights);
-            cached.Add(weights);
-        }
-
-        return new(cached.Value.ToArray(), Recorded: false);
-    }
+    public static TargetPrior Estimate(IReadOnlyList<double[][]> logProbs) =>
+        new(CachedPrior.Estimate([.. logProbs.Select(expert => expert.Select(sequence => sequence.Sum()).ToArray())]), Recorded: false);
 }

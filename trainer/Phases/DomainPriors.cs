@@ -24,23 +24,6 @@ public static class DomainPriors
             scores[j] = [.. sources.Select(s => SequenceScorer.Score(model, s, cancellation))];
             scored?.Invoke(Interlocked.Increment(ref done));
         });
-        return [.. sources.Select((source, s) => Prior(source.Count, [.. scores.Select(m => m[s])]))];
-    }
-
-    private static double[] Prior(int windows, double[][] logLikelihood)
-    {
-        var prior = new CachedPrior(logLikelihood.Length);
-        double[] sequence = new double[logLikelihood.Length], weights = new double[logLikelihood.Length];
-        var posterior = new DomainPosterior(DomainPosterior.Uniform(logLikelihood.Length), PosteriorKind.FullPrefix);
-        for (var n = 0; n < windows; n++)
-        {
-            for (var j = 0; j < sequence.Length; j++) sequence[j] = logLikelihood[j][n];
-            posterior.Reset();
-            posterior.Observe(sequence); // the whole sequence at once: its log-likelihood is the sum over its tokens
-            posterior.Weights(weights);
-            prior.Add(weights);
-        }
-
-        return prior.Value.ToArray();
+        return [.. sources.Select((_, s) => CachedPrior.Estimate([.. scores.Select(m => m[s])]))];
     }
 }

@@ -16,6 +16,15 @@ public sealed class CachedPriorTests
     }
 
     [Fact]
+    public void It_is_estimated_from_the_likelihoods_of_whole_sequences()
+    {
+        double w1 = 1 / (1 + Math.Exp(-16)), w2 = 1 / (1 + Math.Exp(7));
+        var prior = CachedPrior.Estimate([[-18, -9], [-2, -16]]);
+        Assert.Equal((0.7 * ((0.7 * 0.5) + (0.3 * w1))) + (0.3 * w2), prior[1], 1e-12);
+        Assert.Equal(1, prior.Sum(), 1e-12);
+    }
+
+    [Fact]
     public void A_hundred_sequences_of_one_domain_make_it_nearly_certain_and_it_still_sums_to_one()
     {
         var prior = new CachedPrior(3);
