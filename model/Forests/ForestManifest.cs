@@ -26,6 +26,34 @@ public sealed record ForestManifest
         Experts.FirstOrDefault(e => e.Name == name)
         ?? throw new BtxException($"no expert \"{name}\" in the forest; it has {string.Join(", ", Experts.Select(e => e.Name))}");
 
+    /// <summary>The recorded prior of a domain over some of the experts: entries for others are dropped, the rest rescaled to sum to 1.</summary>
+    /// <param name="experts">Names.</param>
+    /// <returns>Length of <paramref name="experts"/>; null if no expert of the domain records a prior that gives any of them weight.</returns>
+    public double[]? Prior(string domain, IReadOnlyList<string> experts)
+    {
+        foreach (var entry in Experts)
+        {
+            if (entry.Domain != domain || entry.Prior is not { } prior) continue;
+            double[] weights = [.. experts.Select(e => prior.GetValueOrDefault(e))];
+            var sum = weights.Sum();
+            if (sum > 0) return [.. weights.Select(w => w / sum)];
+        }
+
+        return null;
+    }
+
+    /// <summary>Every domain's recorded prior over some of the experts, see <see cref="Prior"/>; domains in the order of the manifest.</summary>
+    public IReadOnlyDictionary<string, double[]> Priors(IReadOnlyList<string> experts)
+    {
+        var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
+        foreach (var domain in Experts.Select(e => e.Domain).Distinct())
+        {
+            if (Prior(domain, experts) is { } prior) priors.Add(domain, prior);
+        }
+
+        return priors;
+    }
+
     /// <summary>Reads and validates <c>forest.json</c> in <paramref name="directory"/>.</summary>
     /// <exception cref="BtxException">Missing or invalid; all faults of the manifest are in the one message.</exception>
     public static ForestManifest Load(string directory)

@@ -12,9 +12,14 @@ namespace Btx.Trainer.Evaluation;
 public sealed class ForestScorer
 {
     private readonly EvaluatedModels models;
+    private readonly IReadOnlyDictionary<string, double[]> priors;
     private readonly torch.Device device;
 
-    private ForestScorer(EvaluatedModels models, torch.Device device) => (this.models, this.device) = (models, device);
+    private ForestScorer(EvaluatedModels models, torch.Device device)
+    {
+        (this.models, this.device) = (models, device);
+        priors = models.Manifest.Priors(models.ExpertNames);
+    }
 
     /// <summary>Names of the experts, in the order of every [E].</summary>
     public IReadOnlyList<string> Experts => models.ExpertNames;
@@ -36,8 +41,7 @@ public sealed class ForestScorer
     /// <exception cref="BtxException">The routing is not valid for this forest.</exception>
     public double[] Score(int[] tokens, IReadOnlyList<double[]> expertLogProbs, Routing routing, IReadOnlyList<double[]>? weights = null)
     {
-        var domains = models.Experts.Where(e => TargetPrior.Find(e.Domain, models.Experts) is not null).Select(e => e.Domain).ToArray();
-        if (RoutingRules.Fault(routing, Experts, domains) is { } fault) throw new BtxException(fault);
+        if (RoutingRules.Fault(routing, Experts, [.. priors.Keys]) is { } fault) throw new BtxException(fault);
         if (routing.Mode == RoutingMode.Average)
         {
             using var model = AveragedModel.Build(models.ExpertDirectories, AverageShares(routing), device);
@@ -45,7 +49,7 @@ public sealed class ForestScorer
         }
 
         var logProbs = new double[tokens.Length - 1];
-        var prior = routing.PriorDomain is { } domain ? Recorded(domain) : DomainPosterior.Uniform(Experts.Count);
+        var prior = routing.PriorDomain is { } domain ? priors[domain] : DomainPosterior.Uniform(Experts.Count);
         var expert = routing.Mode == RoutingMode.Expert ? Experts.ToList().IndexOf(routing.Expert!) : 0;
         MixtureScore.Score(expertLogProbs, routing, prior, expert, logProbs, weights);
         return logProbs;
@@ -54,11 +58,9 @@ public sealed class ForestScorer
     private double[] AverageShares(Routing routing)
     {
         if (routing.Average == AverageWeights.Uniform) return DomainPosterior.Uniform(Experts.Count);
-        var prior = Recorded(routing.AverageDomain!);
+        var prior = priors[routing.AverageDomain!];
         if (routing.Average == AverageWeights.Posterior) return prior;
         var best = Array.IndexOf(prior, prior.Max());
         return [.. prior.Select((_, j) => j == best ? 1.0 : 0.0)];
     }
-
-    private double[] Recorded(string domain) => TargetPrior.Find(domain, models.Experts)!.Weights;
 }

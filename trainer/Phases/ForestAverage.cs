@@ -44,12 +44,11 @@ public static class ForestAverage
     {
         if (rule == AverageWeights.Uniform) return DomainPosterior.Uniform(ready.Length);
         if (domain is null) throw new BtxException("--weights argmax and posterior need the target domain: --domain NAME");
-        var known = manifest.Experts.FirstOrDefault(e => e.Domain == domain && e.Prior is not null)?.Prior;
-        double[] prior;
-        if (known is not null) prior = [.. ready.Select(e => known.GetValueOrDefault(e.Name))];
-        else if (corpus is not null) prior = Estimate(models, domain, corpus, cancellation);
-        else throw new BtxException($"the forest has no cached prior of domain \"{domain}\"; it has {string.Join(", ", manifest.Experts.Where(e => e.Prior is not null).Select(e => e.Domain).Distinct())}; to estimate it add --corpus DIR");
-        if (prior.Sum() <= 0) throw new BtxException($"the cached prior of domain \"{domain}\" gives no weight to any ready expert; use --weights uniform");
+        string[] names = [.. ready.Select(e => e.Name)];
+        var prior = manifest.Prior(domain, names);
+        if (prior is null && corpus is not null) prior = Estimate(models, domain, corpus, cancellation);
+        if (prior is null)
+            throw new BtxException($"the forest has no cached prior of domain \"{domain}\" over its ready experts; it has {string.Join(", ", manifest.Priors(names).Keys)}; to estimate it add --corpus DIR");
         return BranchWeights.Of(rule == AverageWeights.Argmax ? BranchRule.Argmax : BranchRule.Posterior, prior);
     }
 

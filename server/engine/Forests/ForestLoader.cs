@@ -112,20 +112,7 @@ internal sealed class ForestLoader(EngineOptions options, int threads)
         return Convert.ToHexStringLower(SHA256.HashData(stream)) == graph.Sha256 ? null : $"{path}: the graph is not the one that was exported (SHA-256 differs); export again";
     }
 
-    /// <summary>Cached priors over the served experts: entries for others are dropped and the rest renormalised.</summary>
-    private Dictionary<string, double[]> Priors()
-    {
-        var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
-        foreach (var entry in source.Experts)
-        {
-            if (entry.Prior is not { } prior) continue;
-            var weights = experts.Select(e => prior.GetValueOrDefault(e.Name)).ToArray();
-            var sum = weights.Sum();
-            if (sum > 0) priors.TryAdd(entry.Domain, [.. weights.Select(w => w / sum)]);
-        }
-
-        return priors;
-    }
+    private IReadOnlyDictionary<string, double[]> Priors() => source.Priors([.. experts.Select(e => e.Name)]);
 
     private ForestDescription Describe(LlamaConfig config, int context) => new()
     {

@@ -52,6 +52,16 @@ public sealed class ForestManifestTests
     }
 
     [Fact]
+    public void A_prior_is_rescaled_over_the_experts_that_are_asked_for()
+    {
+        Assert.Equal([0.25, 0.75], Forest.Prior("novels", ["bible", "novels"])!);
+        Assert.Equal([0, 1.0], Forest.Prior("novels", ["python", "bible"])!);
+        Assert.Null(Forest.Prior("novels", ["python"]));
+        Assert.Null(Forest.Prior("bible", ["bible", "novels"]));
+        Assert.Equal(["novels"], Forest.Priors(["novels", "bible"]).Keys);
+    }
+
+    [Fact]
     public void Faults_of_an_expert_are_named()
     {
         Assert.Contains("\"Novels\"", Fault(Expert("Novels")), StringComparison.Ordinal);

@@ -54,7 +54,7 @@ public sealed class AverageTests : IDisposable
     {
         Forest();
         var unknown = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Posterior, "cows", null, world.At("out"), fresh: false));
-        Assert.Contains("no cached prior of domain \"cows\"; it has bees", unknown.Message);
+        Assert.Contains("no cached prior of domain \"cows\" over its ready experts; it has bees", unknown.Message);
         var taken = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.Corpus, fresh: true));
         Assert.Contains("is not empty", taken.Message);
         world.Model("wide", 3, hidden: 32);
