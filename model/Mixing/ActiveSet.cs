@@ -13,6 +13,9 @@ public static class ActiveSet
         for (var n = 0; n < k; n++) active[Largest(weights, active)] = true;
     }
 
+    /// <summary>Index of the largest weight; ties go to the lower index.</summary>
+    public static int Largest(ReadOnlySpan<double> weights) => Largest(weights, []);
+
     /// <summary>
     /// Marks the smallest set whose mass reaches p. With a previous set, that set stays as long as its mass is at least
     /// p − <see cref="Hysteresis"/> and no smaller set reaches p + <see cref="Hysteresis"/>.
@@ -55,7 +58,7 @@ public static class ActiveSet
         var best = -1;
         for (var j = 0; j < weights.Length; j++)
         {
-            if (!taken[j] && (best < 0 || weights[j] > weights[best])) best = j;
+            if ((taken.IsEmpty || !taken[j]) && (best < 0 || weights[j] > weights[best])) best = j;
         }
 
         return best;

@@ -96,7 +96,7 @@ public sealed class ForestEvaluator
             var totals = modes.ToDictionary(m => m.Key, m => m.Routing switch
             {
                 null => Sum(scores[m.Key, text.Name]),
-                { Mode: RoutingMode.Average, Average: AverageWeights.Argmax } => Sum(experts[Array.IndexOf(prior.Weights, prior.Weights.Max())]),
+                { Mode: RoutingMode.Average, Average: AverageWeights.Argmax } => Sum(experts[ActiveSet.Largest(prior.Weights)]),
                 { Mode: RoutingMode.Average } => Sum(scores[m.Key, text.Name]),
                 { Mode: RoutingMode.Expert, Expert: var name } => Sum(experts[models.ExpertNames.ToList().IndexOf(name!)]),
                 var routing => ForestMixture.Total(experts, routing, ForestMixture.Prior(routing, prior)),

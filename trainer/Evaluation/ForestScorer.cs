@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Model.Averaging;
 using Btx.Model.Mixing;
 using Btx.Trainer.Networks;
 using TorchSharp;
@@ -44,23 +45,16 @@ public sealed class ForestScorer
         if (RoutingRules.Fault(routing, Experts, [.. priors.Keys]) is { } fault) throw new BtxException(fault);
         if (routing.Mode == RoutingMode.Average)
         {
-            using var model = AveragedModel.Build(models.ExpertDirectories, AverageShares(routing), device);
+            using var model = AveragedModel.Build(models.ExpertDirectories, AverageShares.Of(routing.Average, Prior(routing.Average == AverageWeights.Uniform ? null : routing.AverageDomain)), device);
             return TextScorer.LogProbs(model, [tokens])[0];
         }
 
         var logProbs = new double[tokens.Length - 1];
-        var prior = routing.PriorDomain is { } domain ? priors[domain] : DomainPosterior.Uniform(Experts.Count);
+        var prior = Prior(routing.PriorDomain);
         var expert = routing.Mode == RoutingMode.Expert ? Experts.ToList().IndexOf(routing.Expert!) : 0;
         MixtureScore.Score(expertLogProbs, routing, prior, expert, logProbs, weights);
         return logProbs;
     }
 
-    private double[] AverageShares(Routing routing)
-    {
-        if (routing.Average == AverageWeights.Uniform) return DomainPosterior.Uniform(Experts.Count);
-        var prior = priors[routing.AverageDomain!];
-        if (routing.Average == AverageWeights.Posterior) return prior;
-        var best = Array.IndexOf(prior, prior.Max());
-        return [.. prior.Select((_, j) => j == best ? 1.0 : 0.0)];
-    }
+    private double[] Prior(string? domain) => domain is null ? DomainPosterior.Uniform(Experts.Count) : priors[domain];
 }

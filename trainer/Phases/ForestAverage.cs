@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Btx.Model;
+using Btx.Model.Averaging;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 using Btx.Model.Forests;
@@ -49,7 +50,7 @@ public static class ForestAverage
         if (prior is null && corpus is not null) prior = Estimate(models, domain, corpus, cancellation);
         if (prior is null)
             throw new BtxException($"the forest has no cached prior of domain \"{domain}\" over its ready experts; it has {string.Join(", ", manifest.Priors(names).Keys)}; to estimate it add --corpus DIR");
-        return BranchWeights.Of(rule == AverageWeights.Argmax ? BranchRule.Argmax : BranchRule.Posterior, prior);
+        return AverageShares.Of(rule, prior);
     }
 
     private static double[] Estimate(string[] models, string domain, string corpus, CancellationToken cancellation)

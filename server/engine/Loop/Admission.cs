@@ -89,8 +89,7 @@ internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, Q
     {
         if (routing.Mode == RoutingMode.Expert) return experts[snapshot.Description.Experts.ToList().IndexOf(routing.Expert!)];
         if (routing is not { Mode: RoutingMode.Average, Average: AverageWeights.Argmax }) return null;
-        var prior = snapshot.Prior(routing.AverageDomain);
-        return experts[Array.IndexOf(prior, prior.Max())];
+        return experts[ActiveSet.Largest(snapshot.Prior(routing.AverageDomain))];
     }
 
     private static bool TakeSlots(Sequence s)
