@@ -11,9 +11,7 @@ internal static class DeviceSessions
     public static SessionOptions Options(DeviceSpec device, int threads)
     {
         var available = OrtEnv.Instance().GetAvailableProviders();
-        var found = File.Exists(Path.Combine(AppContext.BaseDirectory, ExecutionProviders.CudaLibrary))
-            || File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", ExecutionProviders.CudaLibrary));
-        if (ExecutionProviders.Fault(device, available, found, null) is { } missing) throw new BtxException(missing);
+        if ((ProviderLibraries.Of(device).Fault(device) ?? ExecutionProviders.Fault(device, available, null)) is { } missing) throw new BtxException(missing);
         var options = new SessionOptions
         {
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
@@ -30,7 +28,7 @@ internal static class DeviceSessions
         catch (OnnxRuntimeException e)
         {
             options.Dispose();
-            throw new BtxException(ExecutionProviders.Fault(device, available, found, e.Message)!, e);
+            throw new BtxException(ExecutionProviders.Fault(device, available, e.Message)!, e);
         }
     }
 }

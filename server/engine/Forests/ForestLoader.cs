@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Btx.Engine.Sessions;
 using Btx.Model;
 using Btx.Model.Configuration;
+using Btx.Model.Devices;
 using Btx.Model.Forests;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
@@ -20,7 +21,7 @@ internal sealed class ForestLoader(EngineOptions options, int threads)
     public ForestSnapshot Load()
     {
         served = ServedForestManifest.Load(options.Directory);
-        if (DeviceProbe.Of(options.Device).Fault(options.Device, served.Precision) is { } fault) throw new BtxException(fault);
+        if ((ProviderLibraries.Of(options.Device).Fault(options.Device) ?? DevicePrecision.Fault(options.Device, served.Precision)) is { } fault) throw new BtxException(fault);
         source = ForestManifest.Load(served.SourceDirectory(options.Directory));
         if (source.Hash() != served.SourceSha256)
             throw new BtxException($"{served.SourceDirectory(options.Directory)}: the forest has changed since it was exported to {options.Directory}; export again");

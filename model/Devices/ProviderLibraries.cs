@@ -1,11 +1,10 @@
 using System.Runtime.InteropServices;
-using Btx.Model.Devices;
 
-namespace Btx.Engine.Sessions;
+namespace Btx.Model.Devices;
 
-/// <summary>Which libraries a device needs and which are there.</summary>
+/// <summary>Which libraries ONNX Runtime's execution provider for a device needs and which are there.</summary>
 /// <param name="Libraries">In the order in which they load; the first that is missing is the one to name.</param>
-internal sealed record DeviceProbe(IReadOnlyList<(string Name, string Remedy, bool Found)> Libraries)
+public sealed record ProviderLibraries(IReadOnlyList<(string Name, string Remedy, bool Found)> Libraries)
 {
     private static readonly (string[] Names, string Remedy)[] Cuda =
     [
@@ -17,19 +16,18 @@ internal sealed record DeviceProbe(IReadOnlyList<(string Name, string Remedy, bo
     ];
 
     /// <summary>Looks on this machine.</summary>
-    public static DeviceProbe Of(DeviceSpec device) =>
+    public static ProviderLibraries Of(DeviceSpec device) =>
         new(device.IsCuda ? [.. Cuda.Select(l => (l.Names[0], l.Remedy, l.Names.Any(IsThere)))] : []);
 
-    /// <summary>One clear line, or null if the device can serve this precision.</summary>
-    public string? Fault(DeviceSpec device, string precision)
+    /// <summary>One clear line that names the first missing library and the remedy; null if all are there.</summary>
+    public string? Fault(DeviceSpec device)
     {
-        if (!device.IsCuda) return null;
         foreach (var (name, remedy, found) in Libraries)
         {
             if (!found) return $"--device {device}: {name} was not found ({remedy}), or use --device cpu";
         }
 
-        return precision == "fp16" ? null : $"--device {device}: attention on CUDA needs fp16, the forest is {precision}; export with --precision fp16";
+        return null;
     }
 
     // The provider cannot be loaded by itself (it needs symbols of the runtime), so for it the file is enough.
