@@ -51,7 +51,8 @@ public sealed class CallTests(EchoServer server) : IClassFixture<EchoServer>
     public async Task Cancellation_reaches_the_server()
     {
         using var source = new CancellationTokenSource();
-        using var call = Invoker.AsyncUnaryCall(EchoService.UnaryMethod, null, new CallOptions(cancellationToken: source.Token), "forever");
+        using var call = Invoker.AsyncUnaryCall(EchoService.UnaryMethod, null, new CallOptions(cancellationToken: source.Token), "until cancelled");
+        await EchoService.Waiting.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         await source.CancelAsync();
         var failure = await Assert.ThrowsAsync<RpcException>(async () => await call);
         Assert.Equal(StatusCode.Cancelled, failure.StatusCode);

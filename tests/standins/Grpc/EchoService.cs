@@ -13,7 +13,12 @@ public class EchoService
 
     private static readonly TaskCompletionSource<bool> s_cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when a request for "forever" was cancelled on the server.</summary>
+    private static readonly TaskCompletionSource<bool> s_waiting = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when a request for "until cancelled" has reached the server.</summary>
+    public static Task Waiting => s_waiting.Task;
+
+    /// <summary>Completes when that request was cancelled on the server.</summary>
     public static Task Cancelled => s_cancelled.Task;
 
     public static void Bind(ServiceBinderBase binder, EchoService? service)
@@ -31,11 +36,14 @@ public class EchoService
             throw new RpcException(new Status(StatusCode.FailedPrecondition, "no: ünïcode"), new Metadata { { "why", "because" }, { "why-bin", [1, 2, 255] } });
         }
 
-        if (request == "forever")
+        if (request == "until cancelled")
         {
             await using var _ = context.CancellationToken.Register(() => s_cancelled.TrySetResult(true));
+            s_waiting.TrySetResult(true);
             await Task.Delay(Timeout.Infinite, context.CancellationToken);
         }
+
+        if (request == "forever") await Task.Delay(Timeout.Infinite, context.CancellationToken);
 
         await context.WriteResponseHeadersAsync(new Metadata { { "header-out", "h" } });
         context.ResponseTrailers.Add("trailer-out", "t");
