@@ -6,9 +6,14 @@ namespace Btx.Model;
 /// </summary>
 public sealed class BtxException : Exception
 {
+    /// <param name="message">One line.</param>
     public BtxException(string message) : base(message) { }
 
+    /// <inheritdoc cref="BtxException(string)"/>
     public BtxException(string message, Exception inner) : base(message, inner) { }
 
     public BtxException() { }
+
+    /// <summary>Another's words (a file's, a parser's, a native library's) as part of a message: one printable line, cut after 300 characters.</summary>
+    public static string OneLine(string text) => new((text.Length > 300 ? text[..300] + "…" : text).Select(c => char.IsControl(c) ? ' ' : c).ToArray());
 }

@@ -1,3 +1,4 @@
+using Btx.Model;
 using Btx.Model.Devices;
 
 namespace Btx.Exporter.Sessions;
@@ -16,13 +17,7 @@ internal static class ExecutionProviders
         if (!available.Contains(Cuda))
             return $"--device {device}: this ONNX Runtime has no {Cuda} (it has {string.Join(", ", available)}); use a GPU build of ONNX Runtime, or --device cpu";
         if (loadError is not null)
-            return $"--device {device}: {Cuda} could not be loaded ({OneLine(loadError)}); it needs the NVIDIA driver, CUDA 13 and cuDNN 9 on the library path, and a GPU of that index; or use --device cpu";
+            return $"--device {device}: {Cuda} could not be loaded ({BtxException.OneLine(loadError)}); it needs the NVIDIA driver, CUDA 13 and cuDNN 9 on the library path, and a GPU of that index; or use --device cpu";
         return null;
-    }
-
-    private static string OneLine(string text)
-    {
-        var line = text.ReplaceLineEndings(" ");
-        return line.Length > 300 ? line[..300] + "…" : line;
     }
 }

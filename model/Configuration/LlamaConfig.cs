@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Btx.Model.Files;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Configuration;
 
@@ -92,13 +91,13 @@ public sealed record LlamaConfig
         if (!(RmsNormEps > 0 && RmsNormEps < 1)) throw new BtxException($"{source}: rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
         if (!(RopeTheta > 0) || double.IsInfinity(RopeTheta)) throw new BtxException($"{source}: rope_theta is {RopeTheta}; expected a positive number");
         if (RopeScaling is { Type: not ("linear" or "llama3") })
-            throw new BtxException($"{source}: rope_scaling type \"{ManifestJson.OneLine(RopeScaling.Type)}\" is not supported; use linear or llama3");
+            throw new BtxException($"{source}: rope_scaling type \"{BtxException.OneLine(RopeScaling.Type)}\" is not supported; use linear or llama3");
         if (RopeScaling is not null && !(RopeScaling.Factor > 0 && double.IsFinite(RopeScaling.Factor))) throw new BtxException($"{source}: rope_scaling factor is {RopeScaling.Factor}; expected a positive number");
         if (RopeScaling is { Type: "llama3" } && !(RopeScaling.LowFreqFactor > 0 && RopeScaling.HighFreqFactor > RopeScaling.LowFreqFactor
             && double.IsFinite(RopeScaling.HighFreqFactor) && RopeScaling.OriginalMaxPositionEmbeddings > 0))
             throw new BtxException($"{source}: rope_scaling of type llama3 needs high_freq_factor > low_freq_factor > 0 and original_max_position_embeddings > 0");
         if (TorchDtype is not ("float32" or "float16" or "bfloat16"))
-            throw new BtxException($"{source}: torch_dtype \"{ManifestJson.OneLine(TorchDtype)}\" is not supported; use float32, float16 or bfloat16");
+            throw new BtxException($"{source}: torch_dtype \"{BtxException.OneLine(TorchDtype)}\" is not supported; use float32, float16 or bfloat16");
         return this;
     }
 
@@ -115,6 +114,8 @@ public sealed record LlamaConfig
     /// <param name="source">Named in errors.</param>
     public static LlamaConfig Parse(ReadOnlyMemory<byte> json, string source) => LlamaConfigJson.Read(json, source).Validate(source);
 
+    /// <summary>Writes <c>config.json</c> into a directory, whole or not at all.</summary>
+    /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string directory) =>
         AtomicFile.Write(Path.Combine(directory, FileName), stream => LlamaConfigJson.Write(this, stream));
 

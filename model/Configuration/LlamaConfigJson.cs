@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Configuration;
 
@@ -14,11 +13,11 @@ internal static class LlamaConfigJson
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) throw new BtxException($"{source}: not a JSON object");
             var type = Text(root, "model_type") ?? "";
-            if (type != "llama") throw new BtxException($"{source}: model_type is \"{ManifestJson.OneLine(type)}\"; only llama models can be experts");
+            if (type != "llama") throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models can be experts");
             if (Flag(root, "attention_bias") == true || Flag(root, "mlp_bias") == true)
                 throw new BtxException($"{source}: attention_bias or mlp_bias is true; Llama models with biases are not supported");
             if (Text(root, "hidden_act") is { } act && act is not ("silu" or "swish"))
-                throw new BtxException($"{source}: hidden_act is \"{ManifestJson.OneLine(act)}\"; expected silu");
+                throw new BtxException($"{source}: hidden_act is \"{BtxException.OneLine(act)}\"; expected silu");
             // transformers 5 writes rope_parameters {rope_theta, rope_type, …} where 4 wrote rope_theta and rope_scaling.
             var rope = root.TryGetProperty("rope_parameters", out var parameters) && parameters.ValueKind == JsonValueKind.Object ? parameters : default;
             var heads = Required(root, "num_attention_heads", source);
@@ -43,7 +42,7 @@ internal static class LlamaConfigJson
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
-            throw new BtxException($"{source}: not valid JSON ({ManifestJson.OneLine(e.Message)})", e);
+            throw new BtxException($"{source}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
         }
     }
 
@@ -119,7 +118,7 @@ internal static class LlamaConfigJson
     {
         if (!e.TryGetProperty(name, out var v) || v.ValueKind == JsonValueKind.Null) return null;
         if (v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out var i)) return i;
-        throw new BtxException($"{source}: {name} is {ManifestJson.OneLine(v.GetRawText())}; expected a whole number");
+        throw new BtxException($"{source}: {name} is {BtxException.OneLine(v.GetRawText())}; expected a whole number");
     }
 
     // Llama 3 lists several end tokens; the first is the document's end.
@@ -131,14 +130,14 @@ internal static class LlamaConfigJson
             if (item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var i)) return i;
         }
 
-        throw new BtxException($"{source}: {name} is {ManifestJson.OneLine(v.GetRawText())}; expected a whole number or a list of them");
+        throw new BtxException($"{source}: {name} is {BtxException.OneLine(v.GetRawText())}; expected a whole number or a list of them");
     }
 
     private static double? Number(JsonElement e, string name, string source)
     {
         if (!e.TryGetProperty(name, out var v) || v.ValueKind == JsonValueKind.Null) return null;
         if (v.ValueKind == JsonValueKind.Number) return v.GetDouble();
-        throw new BtxException($"{source}: {name} is {ManifestJson.OneLine(v.GetRawText())}; expected a number");
+        throw new BtxException($"{source}: {name} is {BtxException.OneLine(v.GetRawText())}; expected a number");
     }
 
     private static bool? Flag(JsonElement e, string name) =>

@@ -1,5 +1,6 @@
 namespace Btx.Model.Devices;
 
+/// <summary>What <c>--device</c> can name.</summary>
 public enum DeviceKind
 {
     Cpu,

@@ -13,6 +13,8 @@ public sealed partial class AtomicDirectory : IDisposable
 
     private readonly string final;
 
+    /// <param name="path">The final place; parents are made as needed.</param>
+    /// <exception cref="BtxException">The directory beside it cannot be made.</exception>
     public AtomicDirectory(string path)
     {
         final = Path.GetFullPath(path).TrimEnd(Path.DirectorySeparatorChar);

@@ -27,7 +27,7 @@ public static partial class AtomicFile
         // The runtime reports a file too large for the file system (EFBIG) as an argument out of range.
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
         {
-            throw new BtxException($"cannot write {path}: {Forests.ManifestJson.OneLine(e.Message)}; the file there before, if any, is unchanged", e);
+            throw new BtxException($"cannot write {path}: {BtxException.OneLine(e.Message)}; the file there before, if any, is unchanged", e);
         }
         finally
         {
@@ -35,6 +35,8 @@ public static partial class AtomicFile
         }
     }
 
+    /// <summary>Writes text as UTF-8 without a mark, whole or not at all.</summary>
+    /// <exception cref="BtxException">It cannot be written; the file there before, if any, is unchanged.</exception>
     public static void WriteText(string path, string text) =>
         Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 

@@ -73,7 +73,7 @@ public sealed record ForestManifest
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
-            throw new BtxException($"{source}: not a valid forest manifest ({ManifestJson.OneLine(e.Message)})", e);
+            throw new BtxException($"{source}: not a valid forest manifest ({BtxException.OneLine(e.Message)})", e);
         }
 
         var faults = ForestManifestRules.Faults(manifest, source, root).ToList();
@@ -81,11 +81,14 @@ public sealed record ForestManifest
         return manifest;
     }
 
+    /// <summary>The canonical JSON, UTF-8: what <see cref="Hash"/> hashes.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options);
 
     /// <summary>SHA-256 (hex) of the canonical JSON.</summary>
     public string Hash() => Convert.ToHexStringLower(SHA256.HashData(ToJson()));
 
+    /// <summary>Validates, then writes <c>forest.json</c> into a directory, whole or not at all.</summary>
+    /// <exception cref="BtxException">The manifest has faults, all named, or it cannot be written.</exception>
     public void Save(string directory)
     {
         var faults = ForestManifestRules.Faults(this, FileName, directory).ToList();

@@ -12,6 +12,9 @@ public static class ForestManifestRules
         name is { Length: > 0 and <= 64 } && char.IsAsciiLetterOrDigit(name[0])
         && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-');
 
+    /// <summary>Every fault of a manifest, one clause each.</summary>
+    /// <param name="source">Named in errors of paths.</param>
+    /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>
     public static IEnumerable<string> Faults(ForestManifest manifest, string source, string? root)
     {
         if (manifest.Schema != ForestManifest.CurrentSchema) yield return $"schema is {manifest.Schema}; this version reads {ForestManifest.CurrentSchema}";
@@ -27,21 +30,21 @@ public static class ForestManifestRules
                 continue;
             }
 
-            if (!IsName(e.Name)) yield return $"expert name \"{ManifestJson.OneLine(e.Name ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
+            if (!IsName(e.Name)) yield return $"expert name \"{BtxException.OneLine(e.Name ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
             else if (!names.Add(e.Name)) yield return $"expert \"{e.Name}\" is listed twice";
-            foreach (var fault in ExpertFaults(e)) yield return $"expert \"{ManifestJson.OneLine(e.Name ?? "")}\": {fault}";
+            foreach (var fault in ExpertFaults(e)) yield return $"expert \"{BtxException.OneLine(e.Name ?? "")}\": {fault}";
             if (root is not null && PathFault(root, e.Path, source) is { } pathFault) yield return pathFault;
         }
     }
 
     private static IEnumerable<string> ExpertFaults(ExpertEntry e)
     {
-        if (!IsName(e.Domain)) yield return $"domain \"{ManifestJson.OneLine(e.Domain ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
+        if (!IsName(e.Domain)) yield return $"domain \"{BtxException.OneLine(e.Domain ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
         if (!IsHash(e.Sha256)) yield return "sha256 is not a SHA-256";
         if (e.CorpusSha256 is not null && !IsHash(e.CorpusSha256)) yield return "corpus_sha256 is not a SHA-256";
         if (e.Round < 0) yield return $"round is {e.Round}; expected 0 or more";
         if (e.Tokens < 0 || e.Steps < 0) yield return "tokens or steps is negative";
-        if (e.Status is not (ExpertStatus.Ready or ExpertStatus.Quarantined)) yield return $"status \"{ManifestJson.OneLine(e.Status ?? "")}\" is unknown; use ready or quarantined";
+        if (e.Status is not (ExpertStatus.Ready or ExpertStatus.Quarantined)) yield return $"status \"{BtxException.OneLine(e.Status ?? "")}\" is unknown; use ready or quarantined";
         var sum = 0.0;
         foreach (var p in e.Parents)
         {
@@ -55,7 +58,7 @@ public static class ForestManifestRules
         var mass = 0.0;
         foreach (var (name, weight) in e.Prior)
         {
-            if (!IsName(name) || !(weight is >= 0 and <= 1)) yield return $"prior of \"{ManifestJson.OneLine(name)}\" is {weight}; expected 0..1";
+            if (!IsName(name) || !(weight is >= 0 and <= 1)) yield return $"prior of \"{BtxException.OneLine(name)}\" is {weight}; expected 0..1";
             else mass += weight;
         }
 

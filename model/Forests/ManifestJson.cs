@@ -7,6 +7,7 @@ namespace Btx.Model.Forests;
 /// <summary>How manifests are written: snake_case names, indented, nulls left out; unknown fields are kept out silently so that newer files stay readable.</summary>
 public static class ManifestJson
 {
+    /// <summary>For both directions; reading refuses missing required fields, nulls where none may be, and duplicate names.</summary>
     public static JsonSerializerOptions Options { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -18,7 +19,4 @@ public static class ManifestJson
         AllowDuplicateProperties = false,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
-
-    /// <summary>A message from a parser, kept to one printable line.</summary>
-    public static string OneLine(string message) => new((message.Length > 300 ? message[..300] + "…" : message).Select(c => char.IsControl(c) ? ' ' : c).ToArray());
 }

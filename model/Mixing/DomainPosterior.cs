@@ -30,6 +30,7 @@ public sealed class DomainPosterior
 
     public int Count => logPrior.Length;
 
+    /// <summary>The prior that prefers no expert: 1 / E each, length E.</summary>
     public static double[] Uniform(int experts) => [.. Enumerable.Repeat(1.0 / experts, experts)];
 
     /// <summary>Forgets the text.</summary>

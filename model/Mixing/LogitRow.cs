@@ -39,6 +39,7 @@ public static class LogitRow
         for (; i < logits.Length; i++) probabilities[i] += MathF.Exp(logits[i] - shift);
     }
 
+    /// <summary>The largest value; −∞ of nothing.</summary>
     public static float Max(ReadOnlySpan<float> x)
     {
         var best = float.NegativeInfinity;

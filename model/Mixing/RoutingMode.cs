@@ -1,5 +1,6 @@
 namespace Btx.Model.Mixing;
 
+/// <summary>How a forest answers.</summary>
 public enum RoutingMode
 {
     /// <summary>All experts, mixed by the posterior.</summary>

@@ -33,6 +33,8 @@ public sealed record ServedForestManifest
 
     public required IReadOnlyList<ServedExpert> Experts { get; init; }
 
+    /// <summary>Reads and validates the manifest of a served forest.</summary>
+    /// <exception cref="BtxException">Missing or invalid.</exception>
     public static ServedForestManifest Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -40,6 +42,9 @@ public sealed record ServedForestManifest
         return Parse(BoundedFile.Read(path), path, directory);
     }
 
+    /// <param name="source">Named in errors.</param>
+    /// <param name="root">Directory that paths are resolved against and checked to stay inside; null leaves them unresolved.</param>
+    /// <exception cref="BtxException">Invalid; names the first fault.</exception>
     public static ServedForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
     {
         ServedForestManifest manifest;
@@ -49,11 +54,11 @@ public sealed record ServedForestManifest
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
-            throw new BtxException($"{source}: not a valid served-forest manifest ({ManifestJson.OneLine(e.Message)})", e);
+            throw new BtxException($"{source}: not a valid served-forest manifest ({BtxException.OneLine(e.Message)})", e);
         }
 
         if (manifest.Schema != CurrentSchema) throw new BtxException($"{source}: schema is {manifest.Schema}; this version reads {CurrentSchema}; export again");
-        if (manifest.Precision is not ("fp32" or "fp16")) throw new BtxException($"{source}: precision \"{ManifestJson.OneLine(manifest.Precision)}\" is unknown; use fp32 or fp16");
+        if (manifest.Precision is not ("fp32" or "fp16")) throw new BtxException($"{source}: precision \"{BtxException.OneLine(manifest.Precision)}\" is unknown; use fp32 or fp16");
         if (string.IsNullOrWhiteSpace(manifest.Source) || manifest.Source.Any(char.IsControl))
             throw new BtxException($"{source}: source is empty or has a control character; expected the forest's directory");
         if (manifest.Experts.Count is 0 or > ForestManifestRules.MaxExperts) throw new BtxException($"{source}: {manifest.Experts.Count} experts; expected 1..{ForestManifestRules.MaxExperts}");
@@ -82,6 +87,8 @@ public sealed record ServedForestManifest
     public string WeightsDirectory(string servedDirectory, ServedExpert expert) =>
         ContainedPath.Resolve(expert.InSource ? SourceDirectory(servedDirectory) : Path.GetFullPath(servedDirectory), expert.Path, FileName);
 
+    /// <summary>Writes the manifest into a directory, whole or not at all.</summary>
+    /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string directory) =>
         AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options)) + "\n");
 }

@@ -57,6 +57,7 @@ public sealed unsafe class Checkpoint : IDisposable
         }
     }
 
+    /// <summary>Shape, dtype and place of a tensor.</summary>
     public TensorInfo Info(string name) => FileOf(name)[name];
 
     /// <summary>First byte of a tensor in the mapped file, dtype <c>Info(name).Dtype</c>; valid until disposal.</summary>

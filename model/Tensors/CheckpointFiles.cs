@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Btx.Model.Files;
-using Btx.Model.Forests;
 
 namespace Btx.Model.Tensors;
 
@@ -28,7 +27,7 @@ public static class CheckpointFiles
             var names = new SortedSet<string>(StringComparer.Ordinal);
             foreach (var entry in map.EnumerateObject())
             {
-                if (entry.Value.ValueKind != JsonValueKind.String) throw new BtxException($"{index}: the file of tensor \"{ManifestJson.OneLine(entry.Name)}\" is not a string");
+                if (entry.Value.ValueKind != JsonValueKind.String) throw new BtxException($"{index}: the file of tensor \"{BtxException.OneLine(entry.Name)}\" is not a string");
                 names.Add(entry.Value.GetString()!);
             }
 
@@ -37,7 +36,7 @@ public static class CheckpointFiles
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new BtxException($"{index}: not valid JSON ({ManifestJson.OneLine(e.Message)})", e);
+            throw new BtxException($"{index}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
         }
     }
 

@@ -3,6 +3,7 @@ namespace Btx.Model.Tensors;
 /// <summary>Sizes, safetensors names and Hugging Face names of <see cref="TensorDtype"/>.</summary>
 public static class TensorDtypes
 {
+    /// <summary>Bytes of an element.</summary>
     public static int Size(this TensorDtype dtype) => dtype switch
     {
         TensorDtype.F32 or TensorDtype.I32 => 4,

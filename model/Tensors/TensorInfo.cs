@@ -5,5 +5,6 @@ namespace Btx.Model.Tensors;
 /// <param name="Length">Bytes.</param>
 public sealed record TensorInfo(string Name, TensorDtype Dtype, IReadOnlyList<long> Shape, long Offset, long Length)
 {
+    /// <summary>The product of the shape.</summary>
     public long ElementCount => Length / Dtype.Size();
 }

@@ -1,5 +1,6 @@
 namespace Btx.Engine;
 
+/// <summary>Why a request is not run, and the status the doors give it.</summary>
 public enum RejectionReason
 {
     /// <summary>gRPC InvalidArgument, HTTP 400.</summary>

@@ -98,7 +98,7 @@ public sealed class ResumeStore(string runDirectory)
         }
         catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException)
         {
-            throw new BtxException($"{Path.Combine(point, OptimizerFile)}: cannot be read ({ManifestJson.OneLine(e.Message)}); delete {point} to resume from the point before, or start over with --fresh", e);
+            throw new BtxException($"{Path.Combine(point, OptimizerFile)}: cannot be read ({BtxException.OneLine(e.Message)}); delete {point} to resume from the point before, or start over with --fresh", e);
         }
     }
 

@@ -61,7 +61,7 @@ public sealed record RunRecord
         }
         catch (Exception e) when (e is JsonException or IOException or NotSupportedException)
         {
-            throw new BtxException($"{path}: cannot be read ({ManifestJson.OneLine(e.Message)}); start over with --fresh", e);
+            throw new BtxException($"{path}: cannot be read ({BtxException.OneLine(e.Message)}); start over with --fresh", e);
         }
     }
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Btx.Model;
 using Btx.Model.Files;
-using Btx.Model.Forests;
 
 namespace Btx.Trainer.Evaluation;
 
@@ -78,7 +77,7 @@ public sealed record TrainingBudget
         }
         catch (JsonException e)
         {
-            throw new BtxException($"{path}: not valid JSON ({ManifestJson.OneLine(e.Message)})", e);
+            throw new BtxException($"{path}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
         }
     }
 }

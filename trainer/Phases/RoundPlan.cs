@@ -38,7 +38,7 @@ public sealed record RoundPlan
         }
         catch (Exception e) when (e is JsonException or IOException or NotSupportedException)
         {
-            throw new BtxException($"{path}: cannot be read ({ManifestJson.OneLine(e.Message)}); start over with --fresh", e);
+            throw new BtxException($"{path}: cannot be read ({BtxException.OneLine(e.Message)}); start over with --fresh", e);
         }
     }
 

@@ -8,8 +8,10 @@ public sealed record GenerationRequest
     /// <summary>Prompt token ids, beginning-of-sequence included where the tokenizer asks for it; at least one.</summary>
     public required int[] Prompt { get; init; }
 
+    /// <summary>Which experts answer and how they are mixed.</summary>
     public required Routing Routing { get; init; }
 
+    /// <summary>How tokens are drawn; the default is plain sampling at temperature 1.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
     /// <summary>1 … context length − prompt length; a larger value is clamped to what fits, 0 or less is refused.</summary>
