@@ -43,7 +43,7 @@ public sealed partial class HouseStyleTests
         var faults = Rooms.SelectMany(r => Repository.Files(r, "*.cs"))
             .Where(f => !networks.Contains(Path.GetFileName(f)))
             .Select(f => (File: f, Lines: Repository.Read(f).AsSpan().Count('\n')))
-            .Where(f => f.Lines > 300)
+            .Where(f => f.Lines > 250)
             .Select(f => $"{f.File}: {f.Lines} lines");
         Assert.Empty(faults);
     }
