@@ -1,7 +1,9 @@
 namespace Btx.Engine.Requests;
 
+/// <summary>Why a request ended.</summary>
 public enum FinishReason
 {
+    /// <summary>It goes on.</summary>
     None,
 
     /// <summary>End-of-sequence token or stop string.</summary>
@@ -10,7 +12,9 @@ public enum FinishReason
     /// <summary>max_tokens or the context's end.</summary>
     Length,
 
+    /// <summary>By the client, or by the end of the engine.</summary>
     Cancelled,
 
+    /// <summary>A fault inside the engine, which the stream or the task ends with.</summary>
     Failed,
 }
