@@ -74,6 +74,32 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
         Assert.Equal(expert.LogProbs, average.LogProbs);
     }
 
+    [Fact]
+    public async Task Without_a_quarantined_expert_both_rescale_the_priors_over_the_rest()
+    {
+        using var scope = NewDisposeScope();
+        using var smaller = new PriorForest();
+        smaller.Quarantine("gamma");
+        var scorer = ForestScorer.Open(smaller.Forest, CPU);
+        Assert.Equal(["alpha", "beta"], scorer.Experts);
+        var experts = scorer.LogProbs([Tokens]).Select(e => e[0]).ToArray();
+        double[][] weights = [.. experts.Select(e => new double[e.Length])];
+        await using var engine = ForestEngine.Start(new EngineOptions { Directory = smaller.Served, Threads = 1, Slots = 2 });
+        Routing[] routings =
+        [
+            new() { Posterior = PosteriorKind.Fixed, PriorDomain = "alpha" },
+            new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "alpha" },
+        ];
+        foreach (var routing in routings)
+        {
+            var actual = await engine.ScoreAsync(new ScoreRequest(Tokens, routing), TestContext.Current.CancellationToken);
+            AssertClose(scorer.Score(Tokens, experts, routing, weights), actual.LogProbs, $"{routing.Mode}");
+            Assert.Equal(7 / 9.0, actual.Posterior[0][0], 1e-9); // 0.7 of 0.7 + 0.2
+        }
+
+        Assert.Equal(7 / 9.0, weights[0][0], 1e-9);
+    }
+
     private static void AssertClose(double[] expected, double[] actual, string what)
     {
         Assert.Equal(expected.Length, actual.Length);
