@@ -42,7 +42,13 @@ public static class PhaseDefaults
         return Expert(Seed(preset, Math.Min(context, 1024)));
     }
 
-    /// <summary>An expert's defaults in a forest: those of its latest finished round; null if it has none.</summary>
-    public static TrainingOptions? ExpertIn(string forest) =>
-        RoundPlan.All(forest).Where(p => p.Experts.Count > 0).OrderByDescending(p => p.Round).FirstOrDefault()?.Experts[0].Options;
+    /// <summary>
+    /// An expert's defaults in a forest: the options of its latest round before <paramref name="round"/>, which must not look at itself, or it
+    /// could not be resumed; null if there is none. The random seed is no habit of a forest: every expert has its own.
+    /// </summary>
+    public static TrainingOptions? ExpertIn(string forest, int round)
+    {
+        var latest = RoundPlan.All(forest).Where(p => p.Experts.Count > 0 && p.Round < round).MaxBy(p => p.Round);
+        return latest is null ? null : latest.Experts[0].Options with { RandomSeed = TrainingOptions.DefaultRandomSeed };
+    }
 }

@@ -30,7 +30,9 @@ internal sealed class RoundPlanner
         forest = File.Exists(Path.Combine(request.Forest, ForestManifest.FileName)) ? ForestManifest.Load(request.Forest) : null;
         Candidates = request.FromSeed || forest is null ? [] : [.. forest.Experts.Where(e => e.Status == ExpertStatus.Ready && e.Round < round)];
         if (Candidates.Count == 0 && request.Seed is null)
-            throw new BtxException($"{request.Forest} has no expert to branch from; name the seed model with --seed DIR");
+            throw new BtxException(forest is { Experts.Count: > 0 }
+                ? $"round {round} of {request.Forest} did not branch from the forest; to go on with it name its seed model with --seed DIR, for the next round add --round {round + 1}"
+                : $"{request.Forest} has no expert to branch from; name the seed model with --seed DIR");
         tokenizerDirectory = Path.GetFullPath(Candidates.Count > 0 ? ModelOf(Candidates[0]) : request.Seed!);
         Architecture = LlamaConfig.Load(tokenizerDirectory) with { TorchDtype = "float32" };
         tokenizer = TextTokenizer.Load(tokenizerDirectory);
@@ -40,7 +42,7 @@ internal sealed class RoundPlanner
             throw new BtxException($"{tokenizerDirectory}: its tokenizer differs from that of the forest {request.Forest}; a forest holds one tokenizer");
         corpus = CorpusDirectory.Open(request.Corpus);
         Sources = TextSources();
-        var defaults = Candidates.Count > 0 ? PhaseDefaults.ExpertIn(request.Forest) : null;
+        var defaults = Candidates.Count > 0 ? PhaseDefaults.ExpertIn(request.Forest, round) : null;
         Options = request.Configure(defaults ?? PhaseDefaults.ExpertOf(tokenizerDirectory, Architecture.ParameterCount, Architecture.MaxPositionEmbeddings))
             .Validate(Architecture.MaxPositionEmbeddings);
         if (request.Parallel < 1) throw new BtxException($"--parallel is {request.Parallel}; expected 1 or more");

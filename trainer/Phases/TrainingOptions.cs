@@ -7,6 +7,8 @@ namespace Btx.Trainer.Phases;
 /// <summary>Everything that decides the weights of a run besides its text and its initial weights.</summary>
 public sealed record TrainingOptions
 {
+    public const long DefaultRandomSeed = 1;
+
     /// <summary>Training tokens; rounded up to whole steps.</summary>
     public required long Tokens { get; init; }
 
@@ -28,7 +30,7 @@ public sealed record TrainingOptions
 
     public double Power { get; init; } = 1;
     public AdamWSettings Optimizer { get; init; } = new();
-    public long RandomSeed { get; init; } = 1;
+    public long RandomSeed { get; init; } = DefaultRandomSeed;
     public int Threads { get; init; } = 1;
     public string Device { get; init; } = "cpu";
 

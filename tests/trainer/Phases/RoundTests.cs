@@ -36,6 +36,13 @@ public sealed class RoundTests : IDisposable
         Assert.Equal(3, third.Expert("ants-r3").Round);
         Assert.All(third.Experts, e => Assert.Equal(4, e.Prior!.Count));
 
+        var again = await TinyWorld.RunAsync(Arguments("forest", "--domains", "cows", "--round", "2", "--branch", "uniform", "--tokens", "640"));
+        Assert.Equal((0, ""), (again.Code, again.Errors));
+        Assert.Contains("finished earlier, nothing to do", again.Output);
+        var seedless = await TinyWorld.RunAsync(Arguments("forest", "--domains", "ants", "--round", "1"));
+        Assert.Equal(1, seedless.Code);
+        Assert.Contains("name its seed model with --seed DIR, for the next round add --round 2", seedless.Errors);
+
         var finished = await TinyWorld.RunAsync(Arguments("forest", "--domains", "cows", "--round", "2", "--branch", "argmax", "--tokens", "640"));
         Assert.Equal(1, finished.Code);
         Assert.Contains("--branch is argmax, but the run in", finished.Errors);
