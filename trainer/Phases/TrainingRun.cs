@@ -56,15 +56,16 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             if (earlier.Status == RunRecord.Finished) return (earlier, false);
         }
 
-        record.Save(directory);
+        // What cannot begin leaves no record: it would bind the next try to options that never ran.
+        var device = TorchDevice.Open(DeviceSpec.Parse(job.Options.Device), job.Options.Threads);
         using var shards = new ShardSet(cache, job.Sources, job.Options.Sequence, cancellation);
-        return (Train(record, resume, shards, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
+        record.Save(directory);
+        return (Train(record, resume, shards, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
     }
 
-    private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, int[] tokenBytes, CancellationToken cancellation)
+    private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, torch.Device device, int[] tokenBytes, CancellationToken cancellation)
     {
         var options = job.Options;
-        var device = TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads);
         var sampler = shards.Sampler(options);
         var found = resume.Latest();
         using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);

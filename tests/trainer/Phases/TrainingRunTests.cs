@@ -104,6 +104,14 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_cannot_begin_leaves_no_record_to_disagree_with()
+    {
+        Assert.Throws<BtxException>(() => Train("run", TinyWorld.Options with { Device = "cuda:63" }));
+        Assert.Null(RunRecord.Load(world.At("run")));
+        Assert.True(File.Exists(Path.Combine(Train("run", TinyWorld.Options), "model.safetensors")));
+    }
+
+    [Fact]
     public void Accumulated_micro_batches_train_on_the_windows_of_one_large_batch()
     {
         var large = Train("large", TinyWorld.Options with { Tokens = 640, Batch = 4 });
