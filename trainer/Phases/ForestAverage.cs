@@ -2,10 +2,12 @@ using System.Globalization;
 using System.Text.Json;
 using Btx.Model;
 using Btx.Model.Averaging;
+using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
+using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
@@ -29,6 +31,7 @@ public static class ForestAverage
         ExpertEntry[] ready = [.. manifest.Experts.Where(e => e.Status == ExpertStatus.Ready)];
         if (ready.Length == 0) throw new BtxException($"{forest} has no ready expert to average");
         string[] models = [.. ready.Select(e => ContainedPath.Resolve(forest, e.Path, Path.Combine(forest, ForestManifest.FileName)))];
+        RequireRecorded(manifest, ready, models, Path.Combine(forest, ForestManifest.FileName));
         var taken = Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any();
         if (taken && !(fresh && File.Exists(Path.Combine(output, FileName))))
             throw new BtxException($"--out {output} exists and is not empty; choose another directory{(File.Exists(Path.Combine(output, FileName)) ? " or add --fresh" : "")}");
@@ -39,6 +42,19 @@ public static class ForestAverage
             Path.Combine(output, FileName),
             JsonSerializer.Serialize(new { forest = manifest.Hash(), weights = rule.ToString().ToLowerInvariant(), domain, experts = shares }, ManifestJson.Options) + "\n");
         return $"{output}: " + string.Join(" + ", shares.Where(s => s.Value >= 0.0005).Select(s => s.Value.ToString("F3", CultureInfo.InvariantCulture) + " " + s.Key));
+    }
+
+    private static void RequireRecorded(ForestManifest manifest, ExpertEntry[] experts, string[] models, string source)
+    {
+        for (var j = 0; j < experts.Length; j++)
+        {
+            if (LlamaConfig.Load(models[j]).Fingerprint() != manifest.Architecture)
+                throw new BtxException($"{models[j]}: its architecture (config.json) is not the one that {source} records; experts of a forest share one");
+            if (TextTokenizer.Load(models[j]).Hash != manifest.Tokenizer)
+                throw new BtxException($"{models[j]}: its tokenizer is not the one that {source} records; experts of a forest share one");
+            if (CheckpointFiles.Hash(models[j]) != experts[j].Sha256)
+                throw new BtxException($"{models[j]}: the weights of expert \"{experts[j].Name}\" are not those that {source} records; restore them or train the expert again");
+        }
     }
 
     private static double[] Weights(ForestManifest manifest, ExpertEntry[] ready, string[] models, AverageWeights rule, string? domain, string? corpus, CancellationToken cancellation)
@@ -55,7 +71,7 @@ public static class ForestAverage
 
     private static double[] Estimate(string[] models, string domain, string corpus, CancellationToken cancellation)
     {
-        var context = Btx.Model.Configuration.LlamaConfig.Load(models[0]).MaxPositionEmbeddings;
+        var context = LlamaConfig.Load(models[0]).MaxPositionEmbeddings;
         using var shard = new TokenShardCache(CorpusDirectory.Open(corpus), TextTokenizer.Load(models[0])).Open(TextSource.Of(domain), CorpusSplit.Validation, cancellation);
         var windows = new ValidationWindows(shard, Math.Min(context, 1024), CachedPrior.Sequences);
         return DomainPriors.Estimate(models, [windows], TorchDevice.Open(DeviceSpec.Cpu, 1), Environment.ProcessorCount, null, cancellation)[0];

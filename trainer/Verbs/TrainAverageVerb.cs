@@ -31,7 +31,7 @@ internal static class TrainAverageVerb
         var command = new Command("average", Text) { forest, weights, domain, corpus, output, fresh };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(weights) is "argmax" or "posterior" && result.GetValue(domain) is null) result.AddError("--weights argmax and posterior need the target domain: --domain NAME.");
+            if (result.GetResult(weights)?.Tokens is [{ Value: "argmax" or "posterior" }] && result.GetValue(domain) is null) result.AddError("--weights argmax and posterior need the target domain: --domain NAME.");
         });
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>

@@ -71,6 +71,28 @@ public sealed class AverageTests : IDisposable
         using var checkpoint = Checkpoint.Open(world.At("out"));
     }
 
+    [Fact]
+    public void Weights_or_a_tokenizer_other_than_the_recorded_ones_are_refused()
+    {
+        Forest();
+        world.Model("forest/experts/bees", 9);
+        var weights = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false));
+        Assert.Contains("the weights of expert \"bees\" are not those", weights.Message);
+        BpeTrainer.Train(["abab abab"], 258, ["<|endoftext|>"]).Save(world.At("forest/experts/bees"));
+        var tokenizer = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false));
+        Assert.Contains("its tokenizer is not the one", tokenizer.Message);
+        Assert.False(Directory.Exists(world.At("out")));
+    }
+
+    [Fact]
+    public async Task Unknown_weights_are_wrong_usage()
+    {
+        var (code, _, errors) = await TinyWorld.RunAsync("train", "average", "--forest", world.At("forest"), "--weights", "median", "--out", world.At("out"));
+        Assert.Equal(2, code);
+        Assert.Contains("'median' not recognized", errors);
+        Assert.DoesNotContain("   at ", errors);
+    }
+
     private void Forest()
     {
         foreach (var (name, seed) in new[] { ("ants", 1), ("bees", 2) }) world.Model($"forest/experts/{name}", seed);
