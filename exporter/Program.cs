@@ -1,15 +1,22 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Globalization;
 using Btx.Exporter.Verbs;
 using Btx.Model;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-var root = new RootCommand("Exports forests of Llama experts as ONNX graphs for the server.") { ExportVerb.Create() };
+var root = new Command("btx", "Exports forests of Llama experts as ONNX graphs for the server.") { new HelpOption(), new VersionOption(), ExportVerb.Create() };
 var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+    Console.Error.WriteLine("see: btx export --help");
+    return 2;
+}
+
 try
 {
-    var code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-    return parsed.Errors.Count > 0 ? 2 : code;
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
 catch (BtxException e)
 {
@@ -19,5 +26,11 @@ catch (BtxException e)
 catch (OperationCanceledException)
 {
     Console.Error.WriteLine("stopped; nothing was written");
+    return 130;
+}
+catch (Exception e)
+{
+    Console.Error.WriteLine($"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
+    if (Environment.GetEnvironmentVariable("BTX_STACK") == "1") Console.Error.WriteLine(e);
     return 1;
 }

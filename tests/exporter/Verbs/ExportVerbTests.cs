@@ -36,6 +36,7 @@ public sealed class ExportVerbTests : IDisposable
         var (code, _, error) = Run(arguments);
         Assert.Contains(message, error);
         Assert.Equal(expected, code);
+        Assert.All(error.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches("^(error|see): ", line));
     }
 
     [Fact]
@@ -44,6 +45,8 @@ public sealed class ExportVerbTests : IDisposable
         var (code, output, _) = Run("export", "--help");
         Assert.Equal(0, code);
         Assert.Contains("Examples:", output);
+        Assert.Contains("btx export [options]", output);
+        Assert.DoesNotContain("Btx.Exporter", output);
     }
 
     private (int Code, string Output, string Error) Run(params string[] arguments)
