@@ -74,7 +74,7 @@ public static class ForestManifestRules
         }
         catch (BtxException e)
         {
-            return e.Message;
+            return e.Message.StartsWith($"{source}: ", StringComparison.Ordinal) ? e.Message[(source.Length + 2)..] : e.Message; // the faults get it once, in front
         }
     }
 

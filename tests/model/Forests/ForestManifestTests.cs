@@ -118,7 +118,8 @@ public sealed class ForestManifestTests
         var manifest = Forest with { Experts = [Expert("a") with { Path = path }] };
         File.WriteAllBytes(directory[ForestManifest.FileName], manifest.ToJson());
         var message = Assert.Throws<BtxException>(() => ForestManifest.Load(directory.Path)).Message;
-        Assert.Contains(directory[ForestManifest.FileName], message, StringComparison.Ordinal);
+        Assert.StartsWith($"{directory[ForestManifest.FileName]}: ", message, StringComparison.Ordinal);
+        Assert.DoesNotContain($"{ForestManifest.FileName}: {directory.Path}/{ForestManifest.FileName}", message, StringComparison.Ordinal); // once is enough
         Assert.Throws<BtxException>(() => manifest.Save(directory.Path));
     }
 
