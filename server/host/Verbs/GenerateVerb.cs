@@ -60,6 +60,7 @@ internal static class GenerateVerb
             if (parsed.GetValue(minP) is { } mp) request.Sampling.MinP = mp;
             if (parsed.GetValue(penalty) is { } rp) request.Sampling.RepetitionPenalty = rp;
             if (parsed.GetValue(seed) is { } s) request.Sampling.Seed = s;
+            foreach (var note in routing.Unused(parsed)) Console.Error.WriteLine(note);
             await using var target = await InferenceTarget.OpenAsync(parsed.GetValue(server), engine.Read(parsed, null), cancellation).ConfigureAwait(false);
             return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error, cancellation).ConfigureAwait(false);
         });

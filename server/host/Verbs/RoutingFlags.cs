@@ -48,6 +48,19 @@ internal sealed class RoutingFlags
         return routing;
     }
 
+    /// <summary>A line for each flag that was given and that the mode does not read: it changes nothing, which its user may not expect.</summary>
+    public IEnumerable<string> Unused(ParseResult parsed)
+    {
+        var mode = parsed.GetValue(_mode);
+        foreach (var (option, modes) in new (Option Option, string[] Modes)[]
+        {
+            (_k, ["top_k"]), (_p, ["top_p"]), (_select, ["top_k", "top_p"]), (_expert, ["expert"]), (_average, ["average"]), (_averageDomain, ["average"]),
+        })
+        {
+            if (parsed.GetResult(option) is { Implicit: false } && !modes.Contains(mode)) yield return $"note: {option.Name} is for --mode {string.Join(" or ", modes)}; mode {mode} does not use it";
+        }
+    }
+
     /// <summary>The wire's value of a name; the two enums have the same member names, the wire's has "unspecified" besides.</summary>
     private static TWire Wire<T, TWire>(IReadOnlyDictionary<string, T> names, string flag, string what, string? name)
         where T : struct, Enum

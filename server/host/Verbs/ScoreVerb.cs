@@ -35,6 +35,7 @@ internal static class ScoreVerb
         {
             var text = ReadText(parsed.GetValue(file)!);
             var request = new ScoreRequest { Text = new() { Text = text }, Routing = routing.Read(parsed) };
+            foreach (var note in routing.Unused(parsed)) Console.Error.WriteLine(note);
             await using var target = await InferenceTarget.OpenAsync(parsed.GetValue(server), engine.Read(parsed, null), cancellation).ConfigureAwait(false);
             var score = await target.Inference.ScoreAsync(request, cancellation).ConfigureAwait(false);
             if (parsed.GetValue(json) is { } path) AtomicFile.WriteText(path, ScoreJson.Write(score));
