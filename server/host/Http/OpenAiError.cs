@@ -8,6 +8,9 @@ namespace Btx.Server.Http;
 /// <param name="Status">The HTTP status.</param>
 internal sealed record OpenAiError(int Status, string Message, string Type, string? Parameter, string? Code)
 {
+    // The quotes of a message stay quotes, readable in a terminal.
+    private static readonly JsonSerializerOptions s_json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static OpenAiError Of(Rejection rejection) => rejection.Reason switch
     {
         RejectionReason.NotFound => new(StatusCodes.Status404NotFound, rejection.Message, "invalid_request_error", rejection.Parameter ?? "model", "model_not_found"),
@@ -31,7 +34,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
 
     public static OpenAiError Invalid(string message, string? parameter = null) => new(StatusCodes.Status400BadRequest, message, "invalid_request_error", parameter, null);
 
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = Message, type = Type, param = Parameter, code = Code } });
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = Message, type = Type, param = Parameter, code = Code } }, s_json);
 
     public async Task WriteAsync(HttpContext context)
     {
