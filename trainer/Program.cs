@@ -42,3 +42,9 @@ catch (OperationCanceledException)
     Console.Error.WriteLine("stopped; the same command goes on where this run was");
     return 130;
 }
+catch (Exception e)
+{
+    Console.Error.WriteLine($"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
+    if (Environment.GetEnvironmentVariable("BTX_STACK") == "1") Console.Error.WriteLine(e);
+    return 1;
+}

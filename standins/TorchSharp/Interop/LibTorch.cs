@@ -41,8 +41,8 @@ internal static partial class LibTorch
         }
         catch (DllNotFoundException e)
         {
-            var cause = e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[0];
-            throw new DllNotFoundException($"libtorch could not be loaded ({cause}); install the libtorch that this was built against (Debian: apt-get install libtorch-dev), or rebuild", e);
+            var cause = e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[0].Split(". ")[0];
+            throw new DllNotFoundException($"{cause}; install the libtorch that this was built against (Debian: apt-get install libtorch-dev), or rebuild", e);
         }
     }
 }
