@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Btx.Model;
 using Btx.Trainer.Verbs;
@@ -23,8 +24,9 @@ var parsed = root.Parse(args);
 if (parsed.CommandResult.Command == root) foreach (var verb in verbs) verb.Description = verb.Description!.Split('\n')[0];
 if (parsed.Errors.Count > 0)
 {
-    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
-    Console.Error.WriteLine($"see: btx {string.Join(' ', args.Take(1).Where(a => verbs.Any(v => v.Name == a)).Append("--help"))}");
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}");
+    var path = parsed.CommandResult.Command == root ? [] : args.TakeWhile(a => !a.StartsWith('-')).Take(parsed.CommandResult.Parent is CommandResult { Command: var above } && above != root ? 2 : 1);
+    Console.Error.WriteLine($"see: btx {string.Join(' ', path.Append("--help"))}");
     return 2;
 }
 
