@@ -74,7 +74,7 @@ seconds_train=$(since "$at")
 step "5/8  Evaluate on held-out documents"
 at=$(date +%s.%N)
 "${trainer[@]}" evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --domains $domains \
-  --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" 2>>"$log" || { tail -n 5 "$log" >&2; die "evaluation failed"; }
+  --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" || die "evaluation failed; the same command goes on from here"
 seconds_evaluate=$(since "$at")
 
 step "6/8  Export to ONNX, checked against a reference"
