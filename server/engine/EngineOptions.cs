@@ -41,6 +41,12 @@ public sealed record EngineOptions
     /// <summary>Hashes every weight file and compares it with the manifest (reads all weights once).</summary>
     public bool VerifyHashes { get; init; } = true;
 
+    /// <summary>
+    /// Makes every average (uniform, and one for each domain with a cached prior) when the forest is loaded, in the background, instead of at
+    /// the first request for it. Each takes the memory of one expert.
+    /// </summary>
+    public bool PrepareAverages { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Seeds for requests that name none.</summary>

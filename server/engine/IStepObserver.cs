@@ -5,6 +5,9 @@ public interface IStepObserver
 {
     void OnStep(in StepReport report);
 
+    /// <summary>Nothing runs and nothing waits any more.</summary>
+    void OnIdle();
+
     /// <summary>A request ended.</summary>
     void OnRequestEnd(in RequestReport report);
 }

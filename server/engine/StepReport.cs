@@ -6,6 +6,7 @@ public readonly record struct StepReport
     /// <summary>Wall time of the step.</summary>
     public required TimeSpan Duration { get; init; }
 
+    /// <summary>Sequences that go on after this step.</summary>
     public required int RunningSequences { get; init; }
 
     public required int QueuedRequests { get; init; }

@@ -32,7 +32,6 @@ internal static class BenchTrainVerb
         {
             preset, steps, warmUp, batch, context, threads, device, from, write,
         };
-        command.Hidden = true;
         command.SetAction(parse =>
         {
             var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));

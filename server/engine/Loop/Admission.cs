@@ -11,6 +11,16 @@ internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, Q
 
     public List<Sequence> Waiting { get; } = [];
 
+    /// <summary>Begins every average that a request could ask for, so that none waits for its own.</summary>
+    public void Prepare(ForestSnapshot snapshot)
+    {
+        foreach (var key in snapshot.Description.PriorDomains.Select(d => new AverageKey(d)).Prepend(new AverageKey((string?)null)))
+        {
+            averages[key] = null;
+            builds.Start(key, snapshot);
+        }
+    }
+
     /// <summary>An average is ready, or could not be made.</summary>
     /// <returns>The requests that fail because of it; they are no longer waiting.</returns>
     public IReadOnlyList<Sequence> Complete(AverageKey key, Lane? lane)

@@ -42,6 +42,7 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>
     public void Run()
     {
+        if (options.PrepareAverages && snapshot.Experts.Count > 1) admission.Prepare(snapshot);
         while (true)
         {
             while (commands.TryRead(out var command)) Handle(command);
@@ -182,6 +183,7 @@ internal sealed class EngineLoop : IDisposable
             throw new InvalidOperationException($"engine invariants broken: {string.Join("; ", faults)}");
         checkedIdle = true;
         if (admission.Waiting.Count > 0) return;
+        options.Observer?.OnIdle();
         foreach (var drain in drains) drain.TrySetResult();
         drains.Clear();
     }

@@ -87,7 +87,9 @@ internal sealed class EngineStep : IDisposable
             DecodeAllocation = (bytes + GC.GetAllocatedBytesForCurrentThread() - allocated, given + tokens);
         }
 
-        Report(begin, running.Count, tokens);
+        var left = 0;
+        foreach (var s in running) left += s.Phase == SequencePhase.Finished ? 0 : 1;
+        Report(begin, left, tokens);
     }
 
     private void CommitLengths()

@@ -1,5 +1,6 @@
 using Btx.Engine.Scheduling;
 using Btx.Engine.Sessions;
+using Btx.Model;
 using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
@@ -40,7 +41,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
         {
             var logits = lane.Runner.Logits(row, i);
             var normaliser = LogitRow.LogNormaliser(logits);
-            if (!double.IsFinite(normaliser)) throw new InvalidOperationException($"{lane.Name} gave logits that are not finite; its weights are damaged");
+            if (!double.IsFinite(normaliser)) throw new BtxException($"{lane.Name} gave logits that are not finite; its weights are damaged");
             var predicted = p.Start + p.Count - p.Wanted + i + 1;
             if (predicted < p.Sequence.Length)
             {

@@ -55,6 +55,12 @@ internal sealed class EngineMetrics : IStepObserver
         }
     }
 
+    public void OnIdle()
+    {
+        _active.Set(0);
+        _queued.Set(0);
+    }
+
     public void OnRequestEnd(in RequestReport report)
     {
         _requests.WithLabels(report.Mode, Name(report.Finish)).Inc();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Model;
 using Btx.Server.Rpc;
 using Btx.Server.Terminal;
 using Btx.V1;
@@ -44,6 +45,8 @@ internal static class GenerateVerb
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
+            // The runtime puts U+FFFD where an argument's bytes are not UTF-8.
+            if (parsed.GetValue(prompt)!.Contains('\uFFFD', StringComparison.Ordinal)) throw new BtxException("the prompt is not valid UTF-8; give it in UTF-8");
             var request = new GenerateRequest
             {
                 Prompt = new() { Text = parsed.GetValue(prompt)! },

@@ -30,9 +30,15 @@ internal static class ServeVerb
         var shutdown = new Option<double>("--shutdown-limit") { Description = "seconds that running requests may go on after the shutdown begins", DefaultValueFactory = _ => 30 };
         var body = new Option<double>("--max-body-mb") { Description = "largest request", DefaultValueFactory = _ => 4 };
         var prompt = new Option<int>("--max-prompt-chars") { Description = "longest prompt in characters", DefaultValueFactory = _ => 1_000_000 };
+        var averages = new Option<string>("--averages")
+        {
+            Description = "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it",
+            DefaultValueFactory = _ => "load",
+        };
+        averages.AcceptOnlyFromAmong("load", "demand");
         var command = new Command("serve", Text);
         engine.AddTo(command);
-        foreach (var option in new Option[] { http, grpc, shutdown, body, prompt }) command.Options.Add(option);
+        foreach (var option in new Option[] { averages, http, grpc, shutdown, body, prompt }) command.Options.Add(option);
         command.SetAction((parsed, cancellation) =>
         {
             var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
@@ -40,7 +46,7 @@ internal static class ServeVerb
             EngineOptions? engineOptions = null;
             try
             {
-                engineOptions = engine.Read(parsed, metrics)!.Validate();
+                engineOptions = (engine.Read(parsed, metrics)! with { PrepareAverages = parsed.GetValue(averages) == "load" }).Validate();
             }
             catch (BtxException e)
             {

@@ -7,6 +7,11 @@ internal sealed class RecordingObserver : IStepObserver
 
     public int Prefill { get; private set; }
 
+    /// <summary>As the last report said; 0 when idle.</summary>
+    public int Running { get; private set; }
+
+    public int IdleCalls { get; private set; }
+
     public double[] Mass { get; private set; } = [];
 
     public List<RequestReport> Requests { get; } = [];
@@ -15,8 +20,15 @@ internal sealed class RecordingObserver : IStepObserver
     {
         Tokens += report.GeneratedTokens;
         Prefill += report.PrefillTokens;
+        Running = report.RunningSequences;
         if (Mass.Length == 0) Mass = new double[report.PosteriorMass.Length];
         for (var j = 0; j < Mass.Length; j++) Mass[j] += report.PosteriorMass.Span[j];
+    }
+
+    public void OnIdle()
+    {
+        Running = 0;
+        IdleCalls++;
     }
 
     public void OnRequestEnd(in RequestReport report) => Requests.Add(report);

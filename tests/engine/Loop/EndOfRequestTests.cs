@@ -83,7 +83,7 @@ public sealed class EndOfRequestTests
     {
         await using var forest = new FakeForest();
         forest.Experts[2].Damaged = true;
-        var fault = await Assert.ThrowsAnyAsync<Exception>(() => forest.Engine.Run(Request(new Routing())));
+        var fault = await Assert.ThrowsAsync<Btx.Model.BtxException>(() => forest.Engine.Run(Request(new Routing())));
         Assert.Contains("expert-2", fault.Message, StringComparison.Ordinal);
         Assert.Equal(12, (await forest.Engine.Run(Request(Expert("expert-0")))).Count);
         await forest.Engine.AssertSound();

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Btx.Model;
 using Btx.Server.Rpc;
 using Btx.Server.Tests.Fakes;
@@ -41,6 +42,15 @@ public sealed class GenerateVerbTests
     {
         var failure = await Assert.ThrowsAsync<BtxException>(() => Run(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.TopK, K = 9 } }, colour: false));
         Assert.Equal("k is 9; expected 1..3, the number of experts", failure.Message);
+    }
+
+    [Fact]
+    public async Task A_prompt_that_is_not_utf8_is_refused()
+    {
+        // What the runtime makes of the argument $'abc\xff'.
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
+        var failure = await Assert.ThrowsAsync<BtxException>(() => GenerateVerb.Create().Parse(["abc\uFFFD"]).InvokeAsync(invocation, TestContext.Current.CancellationToken));
+        Assert.Equal("the prompt is not valid UTF-8; give it in UTF-8", failure.Message);
     }
 
     [Fact]
