@@ -9,7 +9,9 @@ mkdir -p "$cache"
 work=$(mktemp -d "$cache/promtool.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 # _apt, apt's download user, may not enter a private folder; the archive is verified by apt either way.
-(cd "$work" && apt-get -o APT::Sandbox::User=root download -q prometheus >apt.log 2>&1) || {
+download() { (cd "$work" && apt-get -o APT::Sandbox::User=root download -q prometheus) >"$work/apt.log" 2>&1; }
+# Lists that are missing or stale are renewed once.
+download || { [ "$(id -u)" = 0 ] && apt-get -q update >"$work/apt.log" 2>&1 && download; } || {
   echo "error: apt-get could not download the package prometheus: $(tail -n 1 "$work/apt.log"); run apt-get update and try again" >&2
   exit 1
 }

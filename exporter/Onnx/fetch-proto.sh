@@ -20,8 +20,8 @@ if [ ! -f "$installed" ]; then
   if ! download; then
     { [ "$(id -u)" = 0 ] && apt-get -q update >"$work/log" 2>&1 && download; } || fail "apt-get download libonnx-dev failed ($(grep -v '^$' "$work/log" | tail -1))"
   fi
-  dpkg -x "$work"/libonnx-dev_*.deb "$work/root" || fail "the package libonnx-dev cannot be unpacked"
-  installed=$work/root/usr/include/onnx/onnx.proto
+  dpkg -x "$work"/libonnx-dev_*.deb "$work/unpacked" || fail "the package libonnx-dev cannot be unpacked"
+  installed=$work/unpacked/usr/include/onnx/onnx.proto
   [ -f "$installed" ] || fail "the package libonnx-dev holds no onnx.proto"
 fi
 cp "$installed" "$dir/onnx.proto.tmp"
