@@ -7,7 +7,7 @@ demo_usage() {
 
   --dir DIR    where everything is kept (default ./demo); run again to resume
   --json FILE  every figure as JSON
-  --fresh      empty DIR first
+  --fresh      start over: removes what an earlier demo left in DIR, nothing else
 
 Examples:
   ./btx demo
@@ -30,7 +30,10 @@ since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'; 
 step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || step() { printf '\n== %s\n' "$*"; }
 
-if [ "${fresh:-}" ] && [ -e "$dir/demo.log" ]; then rm -rf "$dir"; fi
+# Only what a demo makes: DIR may hold other things.
+if [ "${fresh:-}" ]; then
+  for made in corpus tokenizer seed dense forest served demo.log demo.json dense.log serve.log evaluation.txt evaluation.json evaluation.svg; do rm -rf "${dir:?}/$made"; done
+fi
 mkdir -p "$dir" || die "cannot create $dir"
 dir=$(cd "$dir" && pwd)
 [ -z "$json" ] || { mkdir -p "$(dirname "$json")" && json=$(cd "$(dirname "$json")" && pwd)/$(basename "$json"); }
