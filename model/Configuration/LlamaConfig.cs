@@ -6,7 +6,8 @@ using Btx.Model.Files;
 namespace Btx.Model.Configuration;
 
 /// <summary>
-/// The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>.
+/// The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>, or of model type
+/// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Mixture"/> for its feed-forward.
 /// Immutable; <see cref="Validate"/> is called by every reader.
 /// </summary>
 public sealed record LlamaConfig
@@ -31,6 +32,9 @@ public sealed record LlamaConfig
     /// <summary><c>float32</c>, <c>float16</c> or <c>bfloat16</c>: the dtype of the stored weights.</summary>
     public string TorchDtype { get; init; } = "float32";
 
+    /// <summary>The mixture of feed-forward experts in every layer; null for a dense model.</summary>
+    public MixtureConfig? Mixture { get; init; }
+
     public int HeadDim => HeadDimOverride ?? HiddenSize / NumAttentionHeads;
 
     /// <summary>Number of parameters; a tied output layer is not counted twice.</summary>
@@ -39,7 +43,8 @@ public sealed record LlamaConfig
         get
         {
             long d = HiddenSize, q = (long)NumAttentionHeads * HeadDim, kv = (long)NumKeyValueHeads * HeadDim, f = IntermediateSize;
-            var layer = (d * q) + (2 * d * kv) + (q * d) + (3 * d * f) + (2 * d);
+            var feedForward = Mixture is { } m ? m.Experts * ((3 * d * f) + d) : 3 * d * f;
+            var layer = (d * q) + (2 * d * kv) + (q * d) + feedForward + (2 * d);
             return ((TieWordEmbeddings ? 1 : 2) * VocabSize * d) + (NumHiddenLayers * layer) + d;
         }
     }
@@ -52,7 +57,8 @@ public sealed record LlamaConfig
         var text = string.Create(System.Globalization.CultureInfo.InvariantCulture,
             $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
             + string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}");
+            $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
+            + (Mixture is { } m ? $";experts={m.Experts}" : "");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
@@ -86,6 +92,12 @@ public sealed record LlamaConfig
             throw new BtxException($"{source}: num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}");
         if (HeadDimOverride is null && HiddenSize % NumAttentionHeads != 0)
             throw new BtxException($"{source}: hidden_size {HiddenSize} is not a multiple of num_attention_heads {NumAttentionHeads}");
+        if (Mixture is { } m)
+        {
+            Positive("num_local_experts", m.Experts, MixtureConfig.MaxExperts);
+            Positive("num_experts_per_tok", m.ExpertsPerToken, m.Experts);
+        }
+
         Positive("head_dim", HeadDim, 4096);
         if (HeadDim % 2 != 0) throw new BtxException($"{source}: head_dim {HeadDim} is odd; rotary embedding needs an even one");
         if (!(RmsNormEps > 0 && RmsNormEps < 1)) throw new BtxException($"{source}: rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
@@ -109,6 +121,12 @@ public sealed record LlamaConfig
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
         return Parse(BoundedFile.Read(path), path);
     }
+
+    /// <summary>This configuration, if it is of a dense model.</summary>
+    /// <param name="source">Named in errors.</param>
+    /// <exception cref="BtxException">It is of a mixture, which is no expert and cannot be averaged or branched.</exception>
+    public LlamaConfig RequireDense(string source) =>
+        Mixture is null ? this : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Mixture.Experts} experts; only llama models can be experts");
 
     /// <param name="json">UTF-8 JSON.</param>
     /// <param name="source">Named in errors.</param>
@@ -160,9 +178,23 @@ public sealed record LlamaConfig
             yield return (p + "self_attn.k_proj.weight", [kv, d]);
             yield return (p + "self_attn.v_proj.weight", [kv, d]);
             yield return (p + "self_attn.o_proj.weight", [d, q]);
-            yield return (p + "mlp.gate_proj.weight", [f, d]);
-            yield return (p + "mlp.up_proj.weight", [f, d]);
-            yield return (p + "mlp.down_proj.weight", [d, f]);
+            if (Mixture is { } m)
+            {
+                yield return (p + MixtureConfig.RouterTensor, [m.Experts, d]);
+                for (var e = 0; e < m.Experts; e++)
+                {
+                    yield return (p + MixtureConfig.GateTensor(e), [f, d]);
+                    yield return (p + MixtureConfig.DownTensor(e), [d, f]);
+                    yield return (p + MixtureConfig.UpTensor(e), [f, d]);
+                }
+            }
+            else
+            {
+                yield return (p + "mlp.gate_proj.weight", [f, d]);
+                yield return (p + "mlp.up_proj.weight", [f, d]);
+                yield return (p + "mlp.down_proj.weight", [d, f]);
+            }
+
             yield return (p + "input_layernorm.weight", [d]);
             yield return (p + "post_attention_layernorm.weight", [d]);
         }

@@ -13,7 +13,10 @@ internal static class LlamaConfigJson
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) throw new BtxException($"{source}: not a JSON object");
             var type = Text(root, "model_type") ?? "";
-            if (type != "llama") throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models can be experts");
+            if (type is not ("llama" or "mixtral")) throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models can be experts and mixtral models mixtures");
+            var mixtral = type == "mixtral";
+            if (mixtral && Int(root, "sliding_window", source) is { } window && window < (Int(root, "max_position_embeddings", source) ?? 131072))
+                throw new BtxException($"{source}: sliding_window is {window}; attention over a window is not supported");
             if (Flag(root, "attention_bias") == true || Flag(root, "mlp_bias") == true)
                 throw new BtxException($"{source}: attention_bias or mlp_bias is true; Llama models with biases are not supported");
             if (Text(root, "hidden_act") is { } act && act is not ("silu" or "swish"))
@@ -28,15 +31,18 @@ internal static class LlamaConfigJson
                 IntermediateSize = Required(root, "intermediate_size", source),
                 NumHiddenLayers = Required(root, "num_hidden_layers", source),
                 NumAttentionHeads = heads,
-                NumKeyValueHeads = Int(root, "num_key_value_heads", source) ?? heads,
-                MaxPositionEmbeddings = Int(root, "max_position_embeddings", source) ?? 2048,
+                NumKeyValueHeads = Int(root, "num_key_value_heads", source) ?? (mixtral ? 8 : heads),
+                MaxPositionEmbeddings = Int(root, "max_position_embeddings", source) ?? (mixtral ? 131072 : 2048),
                 HeadDimOverride = Int(root, "head_dim", source),
-                RmsNormEps = Number(root, "rms_norm_eps", source) ?? 1e-6,
-                RopeTheta = (rope.ValueKind == JsonValueKind.Object ? Number(rope, "rope_theta", source) : null) ?? Number(root, "rope_theta", source) ?? 10000,
+                RmsNormEps = Number(root, "rms_norm_eps", source) ?? (mixtral ? 1e-5 : 1e-6),
+                RopeTheta = (rope.ValueKind == JsonValueKind.Object ? Number(rope, "rope_theta", source) : null) ?? Number(root, "rope_theta", source) ?? (mixtral ? 1e6 : 10000),
                 RopeScaling = Scaling(root, rope, source),
                 TieWordEmbeddings = Flag(root, "tie_word_embeddings") ?? false,
                 BosTokenId = Int(root, "bos_token_id", source),
                 EosTokenId = FirstInt(root, "eos_token_id", source),
+                Mixture = mixtral
+                    ? new MixtureConfig(Int(root, "num_local_experts", source) ?? 8, Int(root, "num_experts_per_tok", source) ?? 2, Number(root, "router_aux_loss_coef", source) ?? 0.001)
+                    : null,
                 TorchDtype = Text(root, "torch_dtype") ?? Text(root, "dtype") ?? "float32",
             };
         }
@@ -51,10 +57,10 @@ internal static class LlamaConfigJson
         using var w = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         w.WriteStartObject();
         w.WriteStartArray("architectures");
-        w.WriteStringValue("LlamaForCausalLM");
+        w.WriteStringValue(c.Mixture is null ? "LlamaForCausalLM" : "MixtralForCausalLM");
         w.WriteEndArray();
-        w.WriteString("model_type", "llama");
-        w.WriteBoolean("attention_bias", false);
+        w.WriteString("model_type", c.Mixture is null ? "llama" : "mixtral");
+        if (c.Mixture is null) w.WriteBoolean("attention_bias", false);
         w.WriteNumber("attention_dropout", 0.0);
         if (c.BosTokenId is { } bos) w.WriteNumber("bos_token_id", bos); else w.WriteNull("bos_token_id");
         if (c.EosTokenId is { } eos) w.WriteNumber("eos_token_id", eos); else w.WriteNull("eos_token_id");
@@ -64,10 +70,13 @@ internal static class LlamaConfigJson
         w.WriteNumber("initializer_range", 0.02);
         w.WriteNumber("intermediate_size", c.IntermediateSize);
         w.WriteNumber("max_position_embeddings", c.MaxPositionEmbeddings);
-        w.WriteBoolean("mlp_bias", false);
+        if (c.Mixture is null) w.WriteBoolean("mlp_bias", false);
         w.WriteNumber("num_attention_heads", c.NumAttentionHeads);
+        if (c.Mixture is { } k) w.WriteNumber("num_experts_per_tok", k.ExpertsPerToken);
         w.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
         w.WriteNumber("num_key_value_heads", c.NumKeyValueHeads);
+        if (c.Mixture is { } n) w.WriteNumber("num_local_experts", n.Experts);
+        if (c.Mixture is not null) w.WriteBoolean("output_router_logits", false);
         w.WriteNumber("rms_norm_eps", c.RmsNormEps);
         w.WritePropertyName("rope_scaling");
         if (c.RopeScaling is { } s)
@@ -90,6 +99,13 @@ internal static class LlamaConfigJson
         }
 
         w.WriteNumber("rope_theta", c.RopeTheta);
+        if (c.Mixture is { } mixture)
+        {
+            w.WriteNumber("router_aux_loss_coef", mixture.AuxLossCoefficient);
+            w.WriteNumber("router_jitter_noise", 0.0);
+            w.WriteNull("sliding_window");
+        }
+
         w.WriteBoolean("tie_word_embeddings", c.TieWordEmbeddings);
         w.WriteString("torch_dtype", c.TorchDtype);
         w.WriteBoolean("use_cache", true);

@@ -5,7 +5,7 @@ public sealed record Routing
 {
     public RoutingMode Mode { get; init; } = RoutingMode.Ensemble;
 
-    /// <summary>For <see cref="RoutingMode.TopK"/>: 1..E.</summary>
+    /// <summary>For <see cref="RoutingMode.TopK"/>: 1..E. For <see cref="RoutingMode.Moe"/>: experts per token, 1..N.</summary>
     public int K { get; init; } = 2;
 
     /// <summary>For <see cref="RoutingMode.TopP"/>: posterior mass in (0, 1].</summary>

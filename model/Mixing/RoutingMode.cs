@@ -17,4 +17,7 @@ public enum RoutingMode
 
     /// <summary>One expert by name.</summary>
     Expert,
+
+    /// <summary>The token-routed mixture (BTX).</summary>
+    Moe,
 }

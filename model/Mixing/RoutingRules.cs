@@ -5,10 +5,17 @@ public static class RoutingRules
 {
     /// <param name="experts">Names, in the forest's order.</param>
     /// <param name="domains">Domains that have a cached prior.</param>
+    /// <param name="mixture">N, the experts of the mixture that is served beside the forest; 0: there is none.</param>
     /// <returns>One clear sentence, or null if the routing is valid.</returns>
-    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains)
+    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int mixture = 0)
     {
-        if (!Enum.IsDefined(r.Mode)) return $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average or expert";
+        if (!Enum.IsDefined(r.Mode)) return $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average, expert or moe";
+        if (r.Mode == RoutingMode.Moe)
+        {
+            if (mixture == 0) return "mode moe needs a BTX model; none is loaded";
+            return r.K < 1 || r.K > mixture ? $"k is {r.K}; expected 1..{mixture}, the number of the mixture's experts" : null;
+        }
+
         if (!Enum.IsDefined(r.Posterior)) return $"unknown posterior {r.Posterior}; use full_prefix, last_token, fixed or switching";
         if (r.Mode == RoutingMode.TopK && (r.K < 1 || r.K > experts.Count)) return $"k is {r.K}; expected 1..{experts.Count}, the number of experts";
         if (r.Mode == RoutingMode.TopP && !(r.P is > 0 and <= 1)) return $"p is {r.P}; expected a number in (0, 1]";

@@ -8,7 +8,7 @@ namespace Btx.Server.Verbs;
 /// <summary>The flags that choose the routing, the same for generate and score.</summary>
 internal sealed class RoutingFlags
 {
-    private readonly Option<string> _mode = new("--mode") { Description = "ensemble, top_k, top_p, average or expert", HelpName = "MODE", DefaultValueFactory = _ => "ensemble" };
+    private readonly Option<string> _mode = new("--mode") { Description = "ensemble, top_k, top_p, average, expert or moe", HelpName = "MODE", DefaultValueFactory = _ => "ensemble" };
     private readonly Option<int?> _k = new("--k") { Description = "top_k: experts run per token (2)" };
     private readonly Option<double?> _p = new("--p") { Description = "top_p: posterior mass of the experts that run (0.9)" };
     private readonly Option<string?> _posterior = new("--posterior") { Description = "full_prefix (default), last_token, fixed or switching", HelpName = "KIND" };

@@ -1,0 +1,107 @@
+using System.Text;
+using System.Text.Json;
+using Btx.Model.Configuration;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+
+namespace Btx.Model.Mixtures;
+
+/// <summary>
+/// The contents of <c>btx.json</c>, which lies beside the Mixtral checkpoint it describes: which expert became which index, the
+/// lineage, and how the router works. Immutable.
+/// </summary>
+public sealed record BtxManifest
+{
+    public const string FileName = "btx.json";
+    public const int CurrentSchema = 1;
+
+    public int Schema { get; init; } = CurrentSchema;
+
+    /// <summary><see cref="LlamaConfig.Fingerprint"/> of the mixture.</summary>
+    public required string Architecture { get; init; }
+
+    /// <summary>Tokenizer hash.</summary>
+    public required string Tokenizer { get; init; }
+
+    /// <summary>SHA-256 (hex) of the mixture's weight files.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>By index: entry i is <c>experts.i</c> of every layer.</summary>
+    public required IReadOnlyList<BtxExpert> Experts { get; init; }
+
+    public required BtxRouter Router { get; init; }
+
+    /// <summary><see cref="ForestManifest.Hash"/> of the forest that was mixed; null if there was none (upcycling).</summary>
+    public string? ForestSha256 { get; init; }
+
+    /// <summary>Names of the forest's experts that were left out on request.</summary>
+    public IReadOnlyList<string> Without { get; init; } = [];
+
+    /// <summary>Null for a mixture that was not fine-tuned.</summary>
+    public BtxFineTune? FineTune { get; init; }
+
+    public static bool Exists(string directory) => File.Exists(Path.Combine(directory, FileName));
+
+    /// <summary>Reads <c>btx.json</c>; a Mixtral directory made elsewhere has none and gets experts named <c>expert-0</c>, ….</summary>
+    /// <param name="tokenizer">Tokenizer hash of the directory.</param>
+    /// <param name="sha256">Weights hash of the directory, see <see cref="Tensors.CheckpointFiles.Hash"/>.</param>
+    /// <exception cref="BtxException">The config is of no mixture, or btx.json is invalid or describes another model.</exception>
+    public static BtxManifest Of(string directory, LlamaConfig config, string tokenizer, string sha256)
+    {
+        var mixture = config.Mixture ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; expected mixtral, `btx train mix` makes one");
+        if (!Exists(directory))
+        {
+            return new()
+            {
+                Architecture = config.Fingerprint(),
+                Tokenizer = tokenizer,
+                Sha256 = sha256,
+                Experts = [.. Enumerable.Range(0, mixture.Experts).Select(i => new BtxExpert { Name = $"expert-{i}", Domain = $"expert-{i}" })],
+                Router = new() { ExpertsPerToken = mixture.ExpertsPerToken },
+            };
+        }
+
+        var manifest = Load(directory);
+        var path = Path.Combine(directory, FileName);
+        if (manifest.Architecture != config.Fingerprint()) throw new BtxException($"{path}: describes another architecture than {LlamaConfig.FileName} beside it");
+        if (manifest.Experts.Count != mixture.Experts) throw new BtxException($"{path}: lists {manifest.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {mixture.Experts}");
+        if (manifest.Tokenizer != tokenizer) throw new BtxException($"{path}: describes another tokenizer than tokenizer.json beside it");
+        if (manifest.Sha256 != sha256) throw new BtxException($"{path}: describes other weights than those beside it (SHA-256 differs); mix again, or remove the file to use the directory as a plain Mixtral model");
+        if (manifest.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)) throw new BtxException($"{path}: router: a soft layer is beyond the {config.NumHiddenLayers} layers");
+        return manifest;
+    }
+
+    /// <summary>Reads and validates <c>btx.json</c> alone.</summary>
+    /// <exception cref="BtxException">Missing or invalid; names the first fault.</exception>
+    public static BtxManifest Load(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a BTX model? `btx train mix` makes one");
+        return Parse(BoundedFile.Read(path), path);
+    }
+
+    /// <param name="source">Named in errors.</param>
+    /// <exception cref="BtxException">Invalid; names the first fault.</exception>
+    public static BtxManifest Parse(ReadOnlySpan<byte> json, string source)
+    {
+        BtxManifest manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize<BtxManifest>(json, ManifestJson.Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
+        {
+            throw new BtxException($"{source}: not a valid BTX manifest ({BtxException.OneLine(e.Message)})", e);
+        }
+
+        return BtxManifestRules.Fault(manifest) is { } fault ? throw new BtxException($"{source}: {fault}") : manifest;
+    }
+
+    /// <summary>Writes <c>btx.json</c> into a directory, whole or not at all.</summary>
+    /// <exception cref="BtxException">The manifest is not valid, or it cannot be written.</exception>
+    public void Save(string directory)
+    {
+        if (BtxManifestRules.Fault(this) is { } fault) throw new BtxException($"{FileName}: {fault}");
+        AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options)) + "\n");
+    }
+}
