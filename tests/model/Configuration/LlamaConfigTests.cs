@@ -71,7 +71,7 @@ public sealed class LlamaConfigTests
     [InlineData("\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":1e999}", "factor")]
     [InlineData("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":1}", "high_freq_factor")]
     [InlineData("\"torch_dtype\":\"float64\"", "float64")]
-    [InlineData("\"model_type\":\"mixtral\"", "mixtral")]
+    [InlineData("\"model_type\":\"mamba\"", "mamba")]
     [InlineData("\"attention_bias\":true", "bias")]
     [InlineData("\"hidden_act\":\"gelu\"", "gelu")]
     [InlineData("\"bos_token_id\":100", "bos_token_id is 100")]

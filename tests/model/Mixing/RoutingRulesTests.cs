@@ -46,4 +46,15 @@ public sealed class RoutingRulesTests
         Expect(new() { Mode = (RoutingMode)99 }, "unknown mode");
         Expect(new() { Posterior = (PosteriorKind)99 }, "unknown posterior");
     }
+
+    [Fact]
+    public void A_mixture_takes_k_up_to_its_own_experts()
+    {
+        string? Moe(int k, int mixture) => RoutingRules.Fault(new() { Mode = RoutingMode.Moe, K = k }, Experts, Domains, mixture);
+        Assert.Null(Moe(1, 5));
+        Assert.Null(Moe(5, 5));
+        Assert.Contains("k is 6; expected 1..5", Moe(6, 5), StringComparison.Ordinal);
+        Assert.Contains("k is 0; expected 1..5", Moe(0, 5), StringComparison.Ordinal);
+        Assert.Contains("needs a BTX model", Moe(2, 0), StringComparison.Ordinal);
+    }
 }

@@ -1,0 +1,65 @@
+using System.Text.Json;
+using Btx.Model.Forests;
+using Btx.Model.Serving;
+
+namespace Btx.Model.Tests.Serving;
+
+public sealed class ServedMixtureManifestTests
+{
+    private static readonly string Hash = new('c', 64);
+
+    private static readonly ServedMixtureManifest Served = new()
+    {
+        Source = "../btx", SourceSha256 = Hash, Precision = "int4", Architecture = Hash, Tokenizer = Hash,
+        Graphs = [new(ServedGraph.Decode, 0, "decode.onnx", Hash), new(ServedGraph.Ragged, 1, "ragged1.onnx", Hash, 2)],
+        Weights = [new() { Path = "model.safetensors", Sha256 = Hash }, new() { Path = "experts.safetensors", Sha256 = Hash, InSource = false }],
+        Experts = [new("a", "a"), new("b", "b")],
+        Router = new() { ExpertsPerToken = 2 },
+    };
+
+    private static byte[] Json(ServedMixtureManifest manifest) => JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Options);
+
+    private static string Fault(ServedMixtureManifest manifest) => Assert.Throws<BtxException>(() => ServedMixtureManifest.Parse(Json(manifest), "served-btx.json", "/tmp/served")).Message;
+
+    [Fact]
+    public void What_is_saved_is_loaded_and_paths_lead_to_the_source_or_inside()
+    {
+        using var directory = new TemporaryDirectory();
+        Directory.CreateDirectory(directory["served"]);
+        Served.Save(directory["served"]);
+        var loaded = ServedMixtureManifest.Load(directory["served"]);
+        Assert.Equal(Json(Served), Json(loaded));
+        Assert.Equal(directory["btx/model.safetensors"], loaded.WeightsFile(directory["served"], loaded.Weights[0]));
+        Assert.Equal(directory["served/experts.safetensors"], loaded.WeightsFile(directory["served"], loaded.Weights[1]));
+    }
+
+    [Fact]
+    public void Faults_are_named()
+    {
+        Assert.Contains("schema is 9", Fault(Served with { Schema = 9 }), StringComparison.Ordinal);
+        Assert.Contains("\"int3\"", Fault(Served with { Precision = "int3" }), StringComparison.Ordinal);
+        Assert.Contains("source is empty", Fault(Served with { Source = "a\0b" }), StringComparison.Ordinal);
+        Assert.Contains("SHA-256", Fault(Served with { Tokenizer = "x" }), StringComparison.Ordinal);
+        Assert.Contains("0 experts", Fault(Served with { Experts = [] }), StringComparison.Ordinal);
+        Assert.Contains("listed twice", Fault(Served with { Experts = [new("a", "a"), new("a", "b")] }), StringComparison.Ordinal);
+        Assert.Contains("name or domain", Fault(Served with { Experts = [new("A", "a")] }), StringComparison.Ordinal);
+        Assert.Contains("experts_per_token is 3; expected 1..2", Fault(Served with { Router = new() { ExpertsPerToken = 3 } }), StringComparison.Ordinal);
+        Assert.Contains("outside 1..2", Fault(Served with { Graphs = [new(ServedGraph.Ragged, 1, "r", Hash, 3)] }), StringComparison.Ordinal);
+        Assert.Contains("weights is empty", Fault(Served with { Weights = [] }), StringComparison.Ordinal);
+        Assert.Contains("unknown form", Fault(Served with { Graphs = [new("prefill", 1, "p.onnx", Hash)] }), StringComparison.Ordinal);
+        Assert.Contains("no ragged graph", Fault(Served with { Graphs = [Served.Graphs[0]] }), StringComparison.Ordinal);
+        Assert.Contains("\"../x\"", Fault(Served with { Graphs = [new(ServedGraph.Ragged, 1, "../x", Hash)] }), StringComparison.Ordinal);
+        Assert.Contains("\"../x\"", Fault(Served with { Weights = [new() { Path = "../x", Sha256 = Hash }] }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_manifest_names_the_command_that_makes_one()
+    {
+        using var directory = new TemporaryDirectory();
+        Assert.Contains("btx export", Assert.Throws<BtxException>(() => ServedMixtureManifest.Load(directory.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Damaged_manifests_give_one_clear_line() =>
+        Mutations.Fuzz(Json(Served), 4000, bytes => ServedMixtureManifest.Parse(bytes, "served-btx.json", "/tmp/served"));
+}
