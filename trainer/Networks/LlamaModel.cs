@@ -10,7 +10,7 @@ namespace Btx.Trainer.Networks;
 /// <summary>
 /// A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits.
 /// Parameter names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size,
-/// H heads and G key/value heads of size D, V vocabulary.
+/// H heads and G key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Mixture"/> it is a Mixtral network.
 /// <para>
 /// The constructor leaves the weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them.
 /// Wrap each training step in a <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.
@@ -29,12 +29,12 @@ public sealed class LlamaModel : IDisposable
 
     /// <param name="config">The architecture.</param>
     /// <param name="device">Where parameters live and the network computes.</param>
-    /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>.</param>
+    /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>, or <see cref="MixtureFeedForward"/> where the configuration has a mixture.</param>
     public LlamaModel(LlamaConfig config, Device device, Func<int, IFeedForward>? feedForward = null)
     {
         Config = config;
         Device = device;
-        feedForward ??= _ => new SwiGlu(config, device);
+        feedForward ??= l => config.Mixture is null ? new SwiGlu(config, device) : new MixtureFeedForward(config, l, device);
         long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim, kv = (long)config.NumKeyValueHeads * config.HeadDim;
         embedding = NewParameter(device, config.VocabSize, d);
         layers = new Layer[config.NumHiddenLayers];
@@ -52,6 +52,7 @@ public sealed class LlamaModel : IDisposable
 
         finalNorm = NewParameter(device, d);
         output = config.TieWordEmbeddings ? null : NewParameter(device, config.VocabSize, d);
+        Mixtures = [.. layers.Select(l => l.FeedForward).OfType<MixtureFeedForward>()];
         NamedParameters = [.. Enumerate()];
         Parameters = [.. NamedParameters.Select(p => p.Parameter)];
     }
@@ -64,6 +65,12 @@ public sealed class LlamaModel : IDisposable
     public IReadOnlyList<(string Name, Parameter Parameter)> NamedParameters { get; }
 
     public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>The mixtures by layer; empty for a dense network.</summary>
+    public IReadOnlyList<MixtureFeedForward> Mixtures { get; }
+
+    /// <summary>The layers' <see cref="MixtureFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>
+    public Tensor? BalanceLoss => Mixtures.Select(m => m.BalanceLoss).Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : loss is null ? sum : sum + loss);
 
     /// <summary>Logits of every position.</summary>
     /// <param name="ids">[B, T] int64, values in 0..V-1, T at most max_position_embeddings.</param>

@@ -27,7 +27,13 @@ public sealed class SwiGlu : IFeedForward
         ("mlp.down_proj.weight", down),
     ];
 
-    public Tensor Forward(Tensor x) => F.linear(F.silu(F.linear(x, gate)) * F.linear(x, up), down);
+    public Tensor Forward(Tensor x) => Apply(x, gate, up, down);
+
+    /// <param name="x">[N, d].</param>
+    /// <param name="gate">[f, d].</param>
+    /// <param name="up">[f, d].</param>
+    /// <param name="down">[d, f].</param>
+    internal static Tensor Apply(Tensor x, Tensor gate, Tensor up, Tensor down) => F.linear(F.silu(F.linear(x, gate)) * F.linear(x, up), down);
 
     public void Dispose()
     {

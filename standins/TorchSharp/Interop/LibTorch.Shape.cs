@@ -66,6 +66,9 @@ internal static partial class LibTorch
     internal static extern int ts_index_add_(nint t, long dim, nint index, nint source, Number alpha);
 
     [DllImport(Library)]
+    internal static extern nint ts_index_copy(nint t, long dim, nint index, nint source);
+
+    [DllImport(Library)]
     internal static extern nint ts_gather(nint t, long dim, nint index);
 
     [DllImport(Library)]

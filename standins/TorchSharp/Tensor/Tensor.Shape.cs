@@ -59,6 +59,9 @@ public static partial class torch
         public Tensor index_add_(long dim, Tensor index, Tensor source, Scalar alpha) =>
             InPlace(LibTorch.ts_index_add_(Handle, dim, index.Handle, source.Handle, alpha.Value), index, source);
 
+        public Tensor index_copy(long dim, Tensor index, Tensor source) =>
+            Result(LibTorch.ts_index_copy(Handle, dim, index.Handle, source.Handle), index, source);
+
         public Tensor gather(long dim, Tensor index) => Result(LibTorch.ts_gather(Handle, dim, index.Handle), index);
 
         public Tensor scatter(long dim, Tensor index, Tensor src) => Result(LibTorch.ts_scatter(Handle, dim, index.Handle, src.Handle), index, src);

@@ -26,6 +26,7 @@ API Handle ts_index_add(Handle t, int64_t dim, Handle index, Handle source, Numb
 API int ts_index_add_(Handle t, int64_t dim, Handle index, Handle source, Number alpha) {
   RETURN_STATUS(t->index_add_(dim, *index, *source, scalar(alpha)))
 }
+API Handle ts_index_copy(Handle t, int64_t dim, Handle index, Handle source) { RETURN_TENSOR(t->index_copy(dim, *index, *source)) }
 API Handle ts_gather(Handle t, int64_t dim, Handle index) { RETURN_TENSOR(t->gather(dim, *index)) }
 API Handle ts_scatter(Handle t, int64_t dim, Handle index, Handle source) { RETURN_TENSOR(t->scatter(dim, *index, *source)) }
 API int ts_scatter_(Handle t, int64_t dim, Handle index, Handle source) { RETURN_STATUS(t->scatter_(dim, *index, *source)) }

@@ -87,6 +87,11 @@ public sealed class TensorTests
         Assert.Equal([2f, 1f, 3f, 4f], source.gather(1, index).data<float>().ToArray());
         Assert.Equal([2f, 1f, 3f, 4f], zeros([2, 2]).scatter(1, index, source).data<float>().ToArray());
         Assert.Equal([4f, 6f], zeros([1, 2]).index_add(0, tensor([0L, 0L]), source, 1).data<float>().ToArray());
+        var moved = tensor([1f, 2f, 3f, 4f], [2, 2], requires_grad: true);
+        var copied = zeros([3, 2]).index_copy(0, tensor([2L, 0L]), moved);
+        Assert.Equal([3f, 4f, 0f, 0f, 1f, 2f], copied.detach().data<float>().ToArray());
+        copied.backward([tensor([1f, 2f, 3f, 4f, 5f, 6f], [3, 2])]);
+        Assert.Equal([5f, 6f, 1f, 2f], moved.grad!.data<float>().ToArray());
         Assert.Equal([1L, 3L], tensor([0f, 2f, 0f, 5f]).nonzero().data<long>().ToArray());
         Assert.Equal([-9f, 2f, -9f, 4f], source.masked_fill(source.ne(2).mul(source.ne(4)), -9).data<float>().ToArray());
     }
