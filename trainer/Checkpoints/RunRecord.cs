@@ -29,6 +29,9 @@ public sealed record RunRecord
     /// <summary>The same as numbers: what later phases inherit.</summary>
     public required TrainingOptions Settings { get; init; }
 
+    /// <summary>What the initial weights are the average of; empty: random. Names the weights by hash, so a moved directory is still found.</summary>
+    public IReadOnlyList<BranchParent> Parents { get; init; } = [];
+
     public long Parameters { get; init; }
     public long Steps { get; init; }
     public long Tokens { get; init; }

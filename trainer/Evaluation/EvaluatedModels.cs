@@ -2,6 +2,8 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Forests;
+using Btx.Model.Mixtures;
+using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Evaluation;
@@ -21,6 +23,14 @@ public sealed record EvaluatedModels
 
     public string? Dense { get; init; }
 
+    public IReadOnlyList<ComparedModel> Compared { get; init; } = [];
+
+    /// <summary>Directory of the BTX model; null: there is none.</summary>
+    public string? Btx { get; init; }
+
+    /// <summary>N and k of the BTX model; 0 and 0: there is none.</summary>
+    public (int Experts, int PerToken) Mixture { get; init; }
+
     public required TextTokenizer Tokenizer { get; init; }
 
     /// <summary>The shortest max_position_embeddings of all models.</summary>
@@ -28,9 +38,10 @@ public sealed record EvaluatedModels
 
     public IReadOnlyList<string> ExpertNames => [.. Experts.Select(e => e.Name)];
 
-    /// <exception cref="BtxException">A model is missing, or architectures or tokenizers differ; names both.</exception>
-    public static EvaluatedModels Open(string forest, string? seed = null, string? dense = null)
+    /// <exception cref="BtxException">A model is missing, or architectures, vocabularies or tokenizers do not fit; names both.</exception>
+    public static EvaluatedModels Open(string forest, string? seed = null, string? dense = null, IReadOnlyList<ComparedModel>? compared = null, string? btx = null)
     {
+        compared ??= [];
         var manifest = ForestManifest.Load(forest);
         var experts = manifest.Experts.Where(e => e.Status == ExpertStatus.Ready).ToArray();
         var source = Path.Combine(forest, ForestManifest.FileName);
@@ -38,28 +49,40 @@ public sealed record EvaluatedModels
         var directories = experts.Select(e => ContainedPath.Resolve(forest, e.Path, source)).ToArray();
         var context = int.MaxValue;
         TextTokenizer? tokenizer = null;
-        for (var j = 0; j < experts.Length; j++)
+        foreach (var directory in directories)
         {
-            var config = LlamaConfig.Load(directories[j]);
+            var config = LlamaConfig.Load(directory).RequireDense(directory);
             if (config.Fingerprint() != manifest.Architecture)
-                throw new BtxException($"{directories[j]}: its architecture (config.json) is not the one that {source} records; experts of a forest share one");
-            tokenizer = SameTokenizer(directories[j], manifest.Tokenizer, source);
+                throw new BtxException($"{directory}: its architecture (config.json) is not the one that {source} records; experts of a forest share one");
+            tokenizer = SameTokenizer(directory, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
         }
 
-        foreach (var other in new[] { seed, dense })
+        (int, int) mixture = default;
+        foreach (var other in (string?[])[seed, dense, .. compared.Select(m => m.Directory), btx])
         {
             if (other is null) continue;
-            context = Math.Min(context, LlamaConfig.Load(other).MaxPositionEmbeddings);
-            SameTokenizer(other, manifest.Tokenizer, source);
+            if (!Directory.Exists(other)) throw new BtxException($"{other}: no such directory; expected a model with config.json, model.safetensors and tokenizer.json");
+            var config = LlamaConfig.Load(other);
+            SameTokenizer(other, config, manifest.Tokenizer, source);
+            context = Math.Min(context, config.MaxPositionEmbeddings);
+            if (config.Mixture is { } m && other == btx) mixture = (m.Experts, m.ExpertsPerToken);
+            if (config.Mixture is not null || other == btx) BtxManifest.Of(other, config, manifest.Tokenizer, CheckpointFiles.Hash(other));
         }
 
-        return new() { Manifest = manifest, Experts = experts, ExpertDirectories = directories, Seed = seed, Dense = dense, Tokenizer = tokenizer!, MaxContext = context };
+        return new()
+        {
+            Manifest = manifest, Experts = experts, ExpertDirectories = directories, Seed = seed, Dense = dense, Compared = compared, Btx = btx, Mixture = mixture,
+            Tokenizer = tokenizer!, MaxContext = context,
+        };
     }
 
-    private static TextTokenizer SameTokenizer(string directory, string hash, string source)
+    private static TextTokenizer SameTokenizer(string directory, LlamaConfig config, string hash, string source)
     {
         var tokenizer = TextTokenizer.Load(directory);
-        return tokenizer.Hash == hash ? tokenizer : throw new BtxException($"{directory}: its tokenizer is not the one that {source} records; models compared or mixed share one");
+        if (tokenizer.Hash != hash) throw new BtxException($"{directory}: its tokenizer is not the one that {source} records; models compared or mixed share one");
+        return tokenizer.VocabSize <= config.VocabSize
+            ? tokenizer
+            : throw new BtxException($"{directory}: its tokenizer has {tokenizer.VocabSize} tokens, config.json a vocab_size of {config.VocabSize}; they do not belong together");
     }
 }

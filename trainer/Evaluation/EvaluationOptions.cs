@@ -17,6 +17,12 @@ public sealed record EvaluationOptions
     /// <summary>Directory of the dense baseline; null leaves it out.</summary>
     public string? Dense { get; init; }
 
+    /// <summary>Models to measure beside the forest.</summary>
+    public IReadOnlyList<ComparedModel> Models { get; init; } = [];
+
+    /// <summary>Directory of the BTX model: a Mixtral directory; null leaves it out.</summary>
+    public string? Btx { get; init; }
+
     /// <summary>Domains of the corpus; empty: all, also those that are only for evaluation.</summary>
     public IReadOnlyList<string> Domains { get; init; } = [];
 

@@ -20,6 +20,9 @@ public sealed record EvaluationReport
 
     public required TrainingBudget Budget { get; init; }
 
+    /// <summary>By mode: what its training took, as far as the records tell.</summary>
+    public required IReadOnlyDictionary<string, TrainingCompute> Compute { get; init; }
+
     /// <summary>Arithmetic mean of the bits per byte of a mode over the domains of one role; null if there is none.</summary>
     public double? MeanBitsPerByte(string mode, CorpusRole role) => Mean(role, d => d.BitsPerByte(mode));
 

@@ -3,16 +3,17 @@ using Spectre.Console;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>The tables on the terminal: a row for each mode, a column for each domain and the mean; the best of each column is starred.</summary>
+/// <summary>The tables on the terminal: a row for each mode, a column for each domain and the mean; the best of each column is starred; 120 columns at most.</summary>
 public static class EvaluationTable
 {
-    private const int ColumnsAtMost = 9;
+    private const int Width = 120;
 
     public static void Write(EvaluationReport report, IAnsiConsole console)
     {
-        console.Profile.Width = Math.Max(console.Profile.Width, 160); // a table that wraps cannot be read
+        console.Profile.Width = Math.Max(console.Profile.Width, 2 * Width); // a table that wraps cannot be read
         Tables(report, console, "bits per byte", (d, m) => d.BitsPerByte(m), report.MeanBitsPerByte, "F3");
         Tables(report, console, "perplexity per token", (d, m) => d.Perplexity(m), report.MeanPerplexity, "F2");
+        Training(report, console);
         foreach (var line in Notes(report)) console.WriteLine(line);
     }
 
@@ -26,6 +27,7 @@ public static class EvaluationTable
             ? "top_k and top_p choose anew for each token (per_token); the posterior starts from a uniform prior"
             : $"top_k and top_p choose once, from the first {new Model.Mixing.Routing().SelectTokens} tokens (prompt); the posterior starts from a uniform prior";
         if (r.Modes.Any(KnowsDomain)) yield return $"{string.Join(", ", r.Modes.Where(KnowsDomain))}: told the target domain, by its cached prior";
+        if (r.Modes.Any(m => m == EvaluationMode.Moe || m.StartsWith("moe:", StringComparison.Ordinal))) yield return "moe: the BTX model, routed for each token, with its own number of experts per token or k";
         foreach (var line in r.Budget.Lines()) yield return line;
     }
 
@@ -41,7 +43,36 @@ public static class EvaluationTable
             if (domains.Length > 1) columns.Add((role == CorpusRole.Train ? "mean" : "mean (eval only)", m => mean(m, role)));
         }
 
-        foreach (var part in columns.Chunk(ColumnsAtMost)) console.Write(Table(r, title, part, format));
+        var left = Math.Max(title.Length, r.Modes.Max(m => m.Length)) + 4;
+        while (columns.Count > 0)
+        {
+            var (count, width) = (0, left);
+            while (count < columns.Count && (count == 0 || width + ColumnWidth(columns[count]) <= Width)) width += ColumnWidth(columns[count++]);
+            console.Write(Table(r, title, [.. columns[..count]], format));
+            columns.RemoveRange(0, count);
+        }
+
+        int ColumnWidth((string Name, Func<string, double?> Value) c) => Math.Max(c.Name.Length, r.Modes.Max(m => c.Value(m)!.Value.ToString(format).Length) + 2) + 3;
+    }
+
+    // Rows that cost the same are one row.
+    private static void Training(EvaluationReport r, IAnsiConsole console)
+    {
+        var table = new Table { Border = TableBorder.Simple }.AddColumn("training");
+        foreach (var name in (string[])["tokens", "FLOPs", "active"]) table.AddColumn(new TableColumn(name).RightAligned());
+        table.AddColumn("tokens by phase");
+        foreach (var rows in r.Modes.GroupBy(m => (r.Compute[m].Phases, r.Compute[m].Flops, r.Compute[m].ActiveParameters, r.Compute[m].Complete)))
+        {
+            var (phases, flops, active, complete) = rows.Key;
+            var tokens = r.Compute[rows.First()].Tokens;
+            string Known(string text) => complete ? text : tokens > 0 ? $"≥ {text}" : "?";
+            table.AddRow(
+                Markup.Escape(rows.Count() == 1 ? rows.First() : $"{rows.First()} (and {rows.Count() - 1} more)"),
+                Known(tokens.ToString("N0")), Known(flops.ToString("0.00e+0")), active?.ToString("N0") ?? "varies", Markup.Escape(phases));
+        }
+
+        console.Write(table);
+        console.WriteLine("tokens and FLOPs: of all runs behind a row, rate sweeps left out; FLOPs = 6 × active parameters × tokens; active: parameters that multiply for a token");
     }
 
     private static Table Table(EvaluationReport r, string title, (string Name, Func<string, double?> Value)[] columns, string format)

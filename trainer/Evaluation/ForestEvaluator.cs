@@ -28,9 +28,11 @@ public sealed class ForestEvaluator
     /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an unknown mode, a context that is too long.</exception>
     public static ForestEvaluator Open(EvaluationOptions options, CancellationToken cancellation = default)
     {
-        var models = EvaluatedModels.Open(options.Forest, options.SeedModel, options.Dense);
-        var texts = options.Modes.Count > 0 ? options.Modes : EvaluationModes.Default(models.Experts.Count, options.SeedModel is not null, options.Dense is not null);
-        var modes = EvaluationModes.Parse(texts, models.ExpertNames, options.SeedModel is not null, options.Dense is not null, options.Select);
+        var models = EvaluatedModels.Open(options.Forest, options.SeedModel, options.Dense, options.Models, options.Btx);
+        string[] compared = [.. models.Compared.Select(m => m.Name)];
+        var (seed, dense) = (options.SeedModel is not null, options.Dense is not null);
+        var texts = options.Modes.Count > 0 ? options.Modes : EvaluationModes.Default(models.Experts.Count, seed, dense, compared, models.Mixture.Experts);
+        var modes = EvaluationModes.Parse(texts, models.ExpertNames, seed, dense, options.Select, compared, models.Mixture);
         var context = options.Context ?? models.MaxContext;
         if (context < 2 || context > models.MaxContext) throw new BtxException($"--context {context}: expected 2..{models.MaxContext}, the shortest max_position_embeddings of the models");
         if (options.MaxTokensPerDomain < 0) throw new BtxException($"--max-tokens-per-domain {options.MaxTokensPerDomain}: expected 0 (all) or more");
@@ -52,7 +54,7 @@ public sealed class ForestEvaluator
         get
         {
             long measured = texts.Sum(t => t.Tokens), heldOut = texts.Sum(t => t.HeldOut.Sum(s => (long)s.Length - 1));
-            return (measured * (models.Experts.Count + modes.Count(m => m.Routing is null) + modes.Count(m => m.Routing is { Mode: RoutingMode.Average, Average: not AverageWeights.Argmax })))
+            return (measured * (models.Experts.Count + modes.Count(m => m.IsModel) + modes.Count(m => m.Routing is { Mode: RoutingMode.Average, Average: not AverageWeights.Argmax })))
                 + (heldOut * models.Experts.Count);
         }
     }
@@ -71,8 +73,7 @@ public sealed class ForestEvaluator
             runs.Add((ExpertKey(j), () => LlamaCheckpoint.Load(directory, device), [.. measured, .. heldOut]));
         }
 
-        if (Has(EvaluationMode.Seed)) runs.Add((EvaluationMode.Seed, () => LlamaCheckpoint.Load(models.Seed!, device), measured));
-        if (Has(EvaluationMode.Dense)) runs.Add((EvaluationMode.Dense, () => LlamaCheckpoint.Load(models.Dense!, device), measured));
+        runs.AddRange(modes.Where(m => m.IsModel).Select(m => (m.Key, (Func<LlamaModel>)(() => LoadModel(m, device)), (IReadOnlyList<(string, IReadOnlyList<int[]>)>)measured)));
         if (Has(UniformAverage)) runs.Add((UniformAverage, () => Average(DomainPosterior.Uniform(models.Experts.Count)), measured));
         scores.Run(runs);
 
@@ -83,6 +84,7 @@ public sealed class ForestEvaluator
         return new()
         {
             Options = options, Context = context, Experts = models.ExpertNames, Modes = [.. modes.Select(m => m.Key)], Budget = TrainingBudget.Read(models),
+            Compute = new TrainingHistory(models).Of(modes),
             Domains = [.. texts.AsParallel().AsOrdered().WithCancellation(cancellation).Select((t, d) => Domain(t, priors[d]))],
         };
 
@@ -95,7 +97,7 @@ public sealed class ForestEvaluator
             var experts = Experts(text.Name);
             var totals = modes.ToDictionary(m => m.Key, m => m.Routing switch
             {
-                null => Sum(scores[m.Key, text.Name]),
+                null or { Mode: RoutingMode.Moe } => Sum(scores[m.Key, text.Name]),
                 { Mode: RoutingMode.Average, Average: AverageWeights.Argmax } => Sum(experts[ActiveSet.Largest(prior.Weights)]),
                 { Mode: RoutingMode.Average } => Sum(scores[m.Key, text.Name]),
                 { Mode: RoutingMode.Expert, Expert: var name } => Sum(experts[models.ExpertNames.ToList().IndexOf(name!)]),
@@ -104,6 +106,14 @@ public sealed class ForestEvaluator
             return new(text.Name, text.Role, text.Sequences.Count, text.Tokens, text.Bytes, totals, prior);
         }
     }
+
+    private LlamaModel LoadModel(EvaluationMode mode, torch.Device device) => mode switch
+    {
+        { Key: EvaluationMode.Seed } => LlamaCheckpoint.Load(models.Seed!, device),
+        { Key: EvaluationMode.Dense } => LlamaCheckpoint.Load(models.Dense!, device),
+        { Routing: { } moe } => LlamaCheckpoint.Load(models.Btx!, device),
+        _ => LlamaCheckpoint.Load(models.Compared.Single(m => m.Name == mode.Key).Directory, device),
+    };
 
     private static double Sum(double[][] logProbs) => logProbs.Sum(s => s.Sum());
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Btx.Model;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Evaluation;
 
@@ -47,37 +46,14 @@ public sealed record TrainingBudget
 
     private static Dictionary<string, double> Sweep(string path)
     {
-        using var document = Open(path);
+        using var document = RecordFile.Open(path);
         if (document is null || !document.RootElement.TryGetProperty("validation_bits_per_byte", out var bits) || bits.ValueKind != JsonValueKind.Object) return [];
         return bits.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name, p => p.Value.GetDouble());
     }
 
     private static double? Number(string path, params string[] names)
     {
-        using var document = Open(path);
-        if (document is null) return null;
-        var element = document.RootElement;
-        foreach (var name in names)
-        {
-            if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out element)) return null;
-        }
-
-        return element.ValueKind == JsonValueKind.Number ? element.GetDouble() : null;
-    }
-
-    private static JsonDocument? Open(string path)
-    {
-        if (!File.Exists(path)) return null;
-        try
-        {
-            var document = JsonDocument.Parse(BoundedFile.Read(path));
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
-            document.Dispose();
-            throw new BtxException($"{path}: is not a JSON object");
-        }
-        catch (JsonException e)
-        {
-            throw new BtxException($"{path}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
-        }
+        using var document = RecordFile.Open(path);
+        return document is null ? null : RecordFile.Number(document, names);
     }
 }

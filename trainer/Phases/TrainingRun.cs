@@ -47,6 +47,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Name = job.Name,
             Options = RunIdentity.Of(job, cache, tokenizer),
             Settings = job.Options,
+            Parents = job.Parents,
             Parameters = job.Architecture.ParameterCount,
             LearningRateSweep = earlier?.LearningRateSweep,
         };

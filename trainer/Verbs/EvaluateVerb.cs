@@ -17,14 +17,18 @@ internal static class EvaluateVerb
     private const string Text =
         """
         Measure perplexity and bits per byte on held-out text: every domain under the seed, each expert, the dense baseline, the
-        ensemble with each kind of posterior, the top k experts, top_p, and each parameter average.
+        ensemble with each kind of posterior, the top k experts, top_p, each parameter average, a BTX model, and any other model with
+        the same tokenizer. Beside the figures stand the tokens and the FLOPs that trained each, and what a token costs it.
 
-        Modes: seed, dense, experts, expert:NAME, ensemble, ensemble:last_token, ensemble:fixed, ensemble:switching, top_1 to top_E,
-        top_p=P, average:uniform, average:posterior, average:argmax.
+        Modes: seed, dense, models, the name of a --model, moe, moe:k=K (the BTX model, K experts per token), experts, expert:NAME,
+        ensemble, ensemble:last_token, ensemble:fixed, ensemble:switching, top_1 to top_E, top_p=P, average:uniform,
+        average:posterior, average:argmax.
 
         Examples:
           btx evaluate --forest forest --corpus corpus --json evaluation.json
           btx evaluate --forest forest --corpus corpus --seed-model seed --dense dense --picture evaluation.svg
+          btx evaluate --forest forest --corpus corpus --seed-model seed --btx btx --model continued=continued --model upcycled=upcycled
+          btx evaluate --forest forest --corpus corpus --btx btx --modes ensemble,moe:k=1,moe:k=2,moe:k=4
           btx evaluate --forest forest --corpus corpus --domains novels,golang --modes experts,ensemble,top_1,top_2
           btx evaluate --forest forest --corpus corpus --select prompt --max-tokens-per-domain 0
         """;
@@ -35,6 +39,8 @@ internal static class EvaluateVerb
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var seed = new Option<string?>("--seed-model") { Description = "the seed's model directory", HelpName = "DIR" };
         var dense = new Option<string?>("--dense") { Description = "model directory of the dense baseline", HelpName = "DIR" };
+        var model = new Option<string[]>("--model") { Description = "another model to measure, Llama or Mixtral, and the name of its row; repeatable", HelpName = "NAME=DIR", DefaultValueFactory = _ => [] };
+        var btx = new Option<string?>("--btx") { Description = "directory of the BTX model", HelpName = "DIR" };
         var domains = Names("--domains", "only these domains, separated by commas (all, also those only for evaluation)", "a,b");
         var modes = Names("--modes", "only these modes, separated by commas (all)", "a,b");
         var split = new Option<string>("--split") { Description = "split to measure on", DefaultValueFactory = _ => "test" };
@@ -47,7 +53,7 @@ internal static class EvaluateVerb
         var threads = new Option<int>("--threads") { Description = "models scored at once on the CPU, a thread each (all cores)", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
         var json = new Option<string?>("--json") { Description = "write every figure to this file", HelpName = "FILE" };
         var picture = new Option<string?>("--picture") { Description = "write a heat map to this file", HelpName = "FILE.svg" };
-        var command = new Command("evaluate", Text) { forest, corpus, seed, dense, domains, modes, split, tokens, select, context, device, threads, json, picture };
+        var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select, context, device, threads, json, picture };
         command.SetAction((parsed, cancellation) => Task.Run(() => Run(
             new EvaluationOptions
             {
@@ -55,6 +61,8 @@ internal static class EvaluateVerb
                 Corpus = parsed.GetRequiredValue(corpus),
                 SeedModel = parsed.GetValue(seed),
                 Dense = parsed.GetValue(dense),
+                Models = ComparedModel.Parse(parsed.GetValue(model)!),
+                Btx = parsed.GetValue(btx),
                 Domains = Split(parsed.GetValue(domains)!),
                 Modes = Split(parsed.GetValue(modes)!),
                 Split = Enum.Parse<CorpusSplit>(parsed.GetRequiredValue(split), ignoreCase: true),

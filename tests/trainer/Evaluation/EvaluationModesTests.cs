@@ -34,6 +34,23 @@ public sealed class EvaluationModesTests
         Assert.Equal(["expert:a", "expert:b", "expert:c"], Parse("expert:a", "experts").Select(m => m.Key));
     }
 
+    [Fact]
+    public void Compared_models_and_the_mixture_follow_the_baselines()
+    {
+        string[] models = ["continued", "upcycled"];
+        IReadOnlyList<EvaluationMode> Mixed(params string[] texts) => EvaluationModes.Parse(texts, Experts, true, true, SelectForm.PerToken, models, (4, 2));
+        var all = EvaluationModes.Default(3, seed: true, dense: true, models, 4);
+        Assert.Equal(["seed", "dense", "continued", "upcycled", "moe", "experts"], all.Take(6));
+        Assert.Equal(["continued", "upcycled"], Mixed("continued", "models").Select(m => m.Key));
+        Assert.Equal([2, 1, 4], Mixed("moe", "moe:k=1", "moe:k=4").Select(m => m.Routing!.K));
+        Assert.All(Mixed("moe", "continued", "seed"), m => Assert.True(m.IsModel));
+        Assert.Contains("1..4", Assert.Throws<BtxException>(() => Mixed("moe:k=5")).Message, StringComparison.Ordinal);
+        Assert.Contains("1..4", Assert.Throws<BtxException>(() => Mixed("moe:k=0")).Message, StringComparison.Ordinal);
+        Assert.Contains("unknown mode", Assert.Throws<BtxException>(() => Mixed("moe:k=x")).Message, StringComparison.Ordinal);
+        Assert.Contains("--btx", Assert.Throws<BtxException>(() => Parse("moe")).Message, StringComparison.Ordinal);
+        Assert.Contains("--model", Assert.Throws<BtxException>(() => Parse("models")).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("top_0", "1..3")]
     [InlineData("top_4", "1..3")]
