@@ -111,7 +111,7 @@ public sealed class ForestEvaluator
     {
         { Key: EvaluationMode.Seed } => LlamaCheckpoint.Load(models.Seed!, device),
         { Key: EvaluationMode.Dense } => LlamaCheckpoint.Load(models.Dense!, device),
-        { Routing: { } moe } => LlamaCheckpoint.Load(models.Btx!, device),
+        { Routing: { } moe } => LlamaCheckpoint.Load(models.Btx!, device, moe.K),
         _ => LlamaCheckpoint.Load(models.Compared.Single(m => m.Name == mode.Key).Directory, device),
     };
 

@@ -2,8 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Btx.Fixtures;
+using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Btx.Trainer.Corpora;
+using Btx.Trainer.Networks;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Evaluation;
 
@@ -37,6 +41,37 @@ internal sealed class EvaluationWorld : IDisposable
         Fixture.WriteExpert(directory, 0);
         SafetensorsWriter.Write(Path.Combine(directory, CheckpointFiles.SingleFile), [.. Fixture.Config.TensorShapes().Select(t => (t.Name, TensorDtype.F32, t.Shape))], (_, d) => d.Clear());
         return directory;
+    }
+
+    /// <summary>A Mixtral directory whose experts are all that expert of the forest, with random routers.</summary>
+    public string Upcycled(string expert, int copies, int expertsPerToken)
+    {
+        var directory = Path.Combine(Root, $"upcycled-{expert}-{copies}");
+        Directory.CreateDirectory(directory);
+        using var source = Checkpoint.Open(Expert(expert));
+        using var model = new LlamaModel(source.Config with { Mixture = new(copies, expertsPerToken) }, CPU).Init(4);
+        using var mode = no_grad();
+        foreach (var (parameterName, parameter) in model.NamedParameters)
+        {
+            if (parameterName.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)) continue;
+            using var scope = NewDisposeScope();
+            var values = new float[parameter.numel()];
+            source.CopyTo(Source(parameterName), values);
+            parameter.copy_(Values(values, parameter.shape));
+        }
+
+        LlamaCheckpoint.Save(model, directory);
+        TinyForest.WriteTokenizer(directory);
+        return directory;
+
+        static string Source(string name)
+        {
+            var parts = name.Split(".block_sparse_moe.experts.");
+            if (parts.Length == 1) return name;
+            return $"{parts[0]}.mlp.{parts[1].Split('.')[1] switch { "w1" => "gate_proj", "w2" => "down_proj", _ => "up_proj" }}.weight";
+        }
+
+        static Tensor Values(float[] values, long[] shape) => tensor(values, shape, float32);
     }
 
     public void Dispose() => Directory.Delete(Root, recursive: true);

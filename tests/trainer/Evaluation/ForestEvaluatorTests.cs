@@ -5,6 +5,7 @@ using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Evaluation;
+using Btx.Trainer.Networks;
 using Spectre.Console;
 using TorchSharp;
 
@@ -87,6 +88,40 @@ public sealed class ForestEvaluatorTests
         Assert.Equal(["knows-nothing", "same-as-beta", "expert:beta"], report.Modes);
         Assert.All(report.Domains, d => Assert.Equal(d.LogProb["expert:beta"], d.LogProb["same-as-beta"]));
         Assert.All(report.Domains, d => Assert.Equal(320, d.Perplexity("knows-nothing"), 1e-2));
+    }
+
+    [Fact]
+    public void A_mixture_of_one_experts_copies_is_that_expert_with_any_k()
+    {
+        using var world = new EvaluationWorld();
+        var mixture = world.Upcycled("beta", 3, 2);
+        var report = Run(Options(world) with { Btx = mixture, Models = [new("mixtral", mixture)], Modes = ["moe", "moe:k=1", "moe:k=3", "mixtral", "expert:beta"] });
+        foreach (var domain in report.Domains)
+        {
+            foreach (var (mode, logProb) in domain.LogProb) Assert.InRange(logProb / domain.LogProb["expert:beta"], 1 - 1e-5, 1 + 1e-5);
+        }
+
+        var (feedForward, layers) = (3L * 64 * 160, 2);
+        Assert.Equal(report.Compute["expert:beta"].ActiveParameters + (layers * (feedForward + (3 * 64))), report.Compute["moe"].ActiveParameters);
+        Assert.Equal(layers * feedForward, report.Compute["moe:k=3"].ActiveParameters - report.Compute["mixtral"].ActiveParameters);
+        Assert.Contains("1..3", Fault(Options(world) with { Btx = mixture, Modes = ["moe:k=4"] }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void More_experts_than_one_are_routed_and_k_matters()
+    {
+        using var world = new EvaluationWorld();
+        var directory = Path.Combine(world.Root, "mixture");
+        Directory.CreateDirectory(directory);
+        TinyForest.WriteTokenizer(directory);
+        using (var model = new LlamaModel(TinyForest.DefaultConfig with { Mixture = new(4, 2) }, torch.CPU).Init(3)) LlamaCheckpoint.Save(model, directory);
+        var report = Run(Options(world) with { Btx = directory, Modes = ["moe", "moe:k=1", "moe:k=2", "moe:k=4"], Domains = ["alpha"] });
+        var logProb = report.Domains[0].LogProb;
+        Assert.Equal(logProb["moe"], logProb["moe:k=2"]);
+        Assert.Equal(3, logProb.Values.Distinct().Count());
+        using var one = LlamaCheckpoint.Load(directory, torch.CPU, 1);
+        var sequences = SequencePacker.Pack(CorpusDirectory.Open(world.Corpus).Read("alpha", CorpusSplit.Test).Select(d => d.Text), Model.Tokens.TextTokenizer.Load(directory), 128);
+        Assert.InRange(TextScorer.LogProbs(one, sequences).Sum(s => s.Sum()) / logProb["moe:k=1"], 1 - 1e-9, 1 + 1e-9);
     }
 
     [Fact]
