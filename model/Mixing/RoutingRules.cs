@@ -13,8 +13,11 @@ public static class RoutingRules
         if (r.Mode == RoutingMode.Moe)
         {
             if (mixture == 0) return "mode moe needs a BTX model; none is loaded";
-            return r.K < 1 || r.K > mixture ? $"k is {r.K}; expected 1..{mixture}, the number of the mixture's experts" : null;
+            if (r.K < 1 || r.K > mixture) return $"k is {r.K}; expected 1..{mixture}, the number of the mixture's experts";
+            return Foreign(r) is { } option ? $"{option} does not apply to mode moe: the model's own router chooses; leave it out" : null;
         }
+
+        if (experts.Count == 0) return "only a BTX model is loaded, no forest; use mode moe";
 
         if (!Enum.IsDefined(r.Posterior)) return $"unknown posterior {r.Posterior}; use full_prefix, last_token, fixed or switching";
         if (r.Mode == RoutingMode.TopK && (r.K < 1 || r.K > experts.Count)) return $"k is {r.K}; expected 1..{experts.Count}, the number of experts";
@@ -29,6 +32,17 @@ public static class RoutingRules
         if (r.AverageDomain is null) return $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}";
         return domains.Contains(r.AverageDomain) ? null : $"no cached prior for domain \"{r.AverageDomain}\"; there are {List(domains)}";
     }
+
+    /// <summary>The first option set that a token-routed mixture cannot follow.</summary>
+    private static string? Foreign(Routing r) => r switch
+    {
+        { Posterior: not PosteriorKind.FullPrefix } => "a posterior",
+        { PriorDomain: not null } => "a prior domain",
+        { RerouteInterval: not 0 } => "a re-route interval",
+        { Expert: not null } => "an expert's name",
+        { AverageDomain: not null } => "an average's domain",
+        _ => null,
+    };
 
     private static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
 }

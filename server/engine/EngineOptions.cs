@@ -6,8 +6,11 @@ namespace Btx.Engine;
 /// <summary>How an engine is started. Immutable; <see cref="Validate"/> reports every fault at once.</summary>
 public sealed record EngineOptions
 {
-    /// <summary>The served forest: the directory with <c>served.json</c>.</summary>
-    public required string Directory { get; init; }
+    /// <summary>The served forest: the directory with <c>served.json</c>; null: none.</summary>
+    public string? Directory { get; init; }
+
+    /// <summary>The served BTX model: the directory with <c>served-btx.json</c>; null: none. It or <see cref="Directory"/> is named, or both.</summary>
+    public string? Mixture { get; init; }
 
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
 
@@ -15,8 +18,8 @@ public sealed record EngineOptions
     public int Threads { get; init; }
 
     /// <summary>
-    /// Threads inside one session; 0: what <see cref="Threads"/> leaves to each expert when all run at once, at least 1.
-    /// More than one pays where few experts run on many cores.
+    /// Threads inside one session; 0: what <see cref="Threads"/> leaves to each expert when all run at once, at least 1; a BTX model,
+    /// which answers alone, then has them all. More than one pays where few experts run on many cores.
     /// </summary>
     public int IntraOpThreads { get; init; }
 
@@ -71,7 +74,9 @@ public sealed record EngineOptions
         Range("--queue", QueueCapacity, 0, 1 << 20);
         if (ContextLength is { } context) Range("--context", context, 2, 1 << 26);
         if (MaxBatchTokens < Slots) faults.Add($"--max-batch-tokens is {MaxBatchTokens}; expected at least --slots, {Slots}");
-        if (string.IsNullOrWhiteSpace(Directory)) faults.Add("no served forest named; `btx export --forest F --out S` makes one");
+        if (Directory is null && Mixture is null) faults.Add("neither a served forest nor a served BTX model is named; `btx export` makes them");
+        else if (Directory is not null && string.IsNullOrWhiteSpace(Directory)) faults.Add("no served forest named; `btx export --forest F --out S` makes one");
+        if (Mixture is not null && string.IsNullOrWhiteSpace(Mixture)) faults.Add("no served BTX model named; `btx export --btx MODEL --out S` makes one");
         return faults.Count == 0 ? this : throw new BtxException(string.Join("; ", faults));
     }
 }

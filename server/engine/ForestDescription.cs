@@ -3,7 +3,7 @@ namespace Btx.Engine;
 /// <summary>What is being served. Immutable.</summary>
 public sealed record ForestDescription
 {
-    /// <summary>Expert names in the forest's order: the order of every per-expert array.</summary>
+    /// <summary>Expert names in the forest's order: the order of every per-expert array. Empty where only a BTX model is served.</summary>
     public required IReadOnlyList<string> Experts { get; init; }
 
     /// <summary>Domain of each expert.</summary>
@@ -17,12 +17,16 @@ public sealed record ForestDescription
 
     public required int VocabSize { get; init; }
 
-    /// <summary>Weights hash of the forest's manifest.</summary>
+    /// <summary>Weights hash of the forest's manifest; empty without a forest.</summary>
     public required string ForestSha256 { get; init; }
 
+    /// <summary>Of the forest; of the BTX model where there is no forest.</summary>
     public required string Precision { get; init; }
 
     public required string Device { get; init; }
 
     public required DateTimeOffset LoadedAt { get; init; }
+
+    /// <summary>The BTX model that answers mode <c>moe</c>; null: none is loaded.</summary>
+    public MixtureDescription? Mixture { get; init; }
 }

@@ -11,7 +11,7 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine;
 
-/// <summary>Serves a forest: validates requests, sends them to the loop, hands back their streams. Thread-safe.</summary>
+/// <summary>Serves a forest, a BTX model or both: validates requests, sends them to the loop, hands back their streams. Thread-safe.</summary>
 public sealed class ForestEngine : IForestEngine
 {
     private readonly EngineOptions options;
@@ -33,19 +33,19 @@ public sealed class ForestEngine : IForestEngine
         new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
     }
 
-    /// <summary>The tokenizer that all experts share.</summary>
+    /// <summary>The tokenizer that all models share.</summary>
     public TextTokenizer Tokenizer => snapshot.Tokenizer;
 
     /// <summary>Bytes allocated by the loop's thread in pure decode steps, and the tokens they gave.</summary>
     internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
 
-    /// <summary>Loads a served forest and starts its loop.</summary>
+    /// <summary>Loads what the options name and starts its loop.</summary>
     /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the device is not there; one clear line.</exception>
     public static ForestEngine Start(EngineOptions options)
     {
         options.Validate();
         var threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
-        return new ForestEngine(options, new ForestLoader(options, threads).Load(), threads);
+        return new ForestEngine(options, SnapshotLoader.Load(options, threads), threads);
     }
 
     public ForestDescription Describe() => snapshot.Description;
@@ -101,6 +101,7 @@ public sealed class ForestEngine : IForestEngine
                 MaxTokens = 0,
                 Lease = snapshot.Lease(),
                 Score = score,
+                ScoredGates = request is { ReportExperts: true, Routing.Mode: RoutingMode.Moe } ? new RouterGates[request.Tokens.Length - 1] : [],
                 Submitted = options.Time.GetTimestamp(),
             },
             cancellation);

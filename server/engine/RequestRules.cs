@@ -36,6 +36,23 @@ public static class RequestRules
         Check(request.Routing, forest);
     }
 
+    /// <summary>What is wrong with a routing, as one clear line; null if nothing is.</summary>
+    public static string? RoutingFault(Routing routing, ForestDescription forest)
+    {
+        var fault = RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0);
+        if (fault is not null || routing.Mode != RoutingMode.Moe || forest.Mixture!.Choices.Contains(routing.K)) return fault;
+        return $"k is {routing.K}; the BTX model was exported for k {string.Join(", ", forest.Mixture.Choices)}; use one of these or export it for more";
+    }
+
+    /// <summary>True if a routing asks for a model, an expert or a domain's prior that is not there.</summary>
+    public static bool IsUnknown(Routing routing, ForestDescription forest) =>
+        routing.Mode == RoutingMode.Moe
+            ? forest.Mixture is null
+            : forest.Experts.Count == 0
+                || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
+                || (routing.PriorDomain is { } prior && !forest.PriorDomains.Contains(prior))
+                || (routing is { Mode: RoutingMode.Average, AverageDomain: { } domain } && !forest.PriorDomains.Contains(domain));
+
     private static void Tokens(int[] tokens, string what, ForestDescription forest)
     {
         foreach (var token in tokens)
@@ -46,11 +63,8 @@ public static class RequestRules
 
     private static void Check(Routing routing, ForestDescription forest)
     {
-        if (RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains) is not { } fault) return;
-        var unknown = (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
-            || (routing.PriorDomain is { } prior && !forest.PriorDomains.Contains(prior))
-            || (routing is { Mode: RoutingMode.Average, AverageDomain: { } domain } && !forest.PriorDomains.Contains(domain));
-        throw new RequestRejectedException(unknown ? RejectionReason.NotFound : RejectionReason.InvalidArgument, fault);
+        if (RoutingFault(routing, forest) is not { } fault) return;
+        throw new RequestRejectedException(IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument, fault);
     }
 
     private static string? Fault(SamplingOptions s)

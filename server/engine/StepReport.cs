@@ -25,4 +25,13 @@ public readonly record struct StepReport
 
     /// <summary>Posterior weight given to expert j, summed over this step's emitted tokens.</summary>
     public required ReadOnlyMemory<double> PosteriorMass { get; init; }
+
+    /// <summary>Expert names of the BTX model, index n of the next two; empty where none is served.</summary>
+    public ReadOnlyMemory<string> MixtureExperts { get; init; }
+
+    /// <summary>Tokens that expert n of the BTX model computed in layer l, index l·N + n; empty in a step that did not run it.</summary>
+    public ReadOnlyMemory<int> RoutedTokens { get; init; }
+
+    /// <summary>Gate given to expert n in layer l, summed over tokens; index as above.</summary>
+    public ReadOnlyMemory<double> GateMass { get; init; }
 }

@@ -14,6 +14,8 @@ public sealed class RequestRulesTests
         Experts = ["a", "b"], Domains = ["a", "b"], PriorDomains = ["a"], ContextLength = 16, VocabSize = 320, ForestSha256 = "", Precision = "fp32", Device = "cpu", LoadedAt = default,
     };
 
+    private static readonly ForestDescription WithMixture = Forest with { Mixture = FakeForest.MixtureDescription };
+
     public static TheoryData<string, string> Bad { get; } = new()
     {
         { "empty", "prompt is empty" }, { "long", "the context holds 16" }, { "negative token", "token id -1" }, { "token", "token id 320" }, { "max 0", "max_tokens is 0" },
@@ -61,6 +63,27 @@ public sealed class RequestRulesTests
     }
 
     [Fact]
+    public void Mode_moe_takes_k_and_nothing_of_the_forests_options()
+    {
+        foreach (var k in new[] { 1, 2, 4 }) RequestRules.Check(Request(Moe(k)), WithMixture);
+        foreach (var (routing, expected) in new[]
+        {
+            (Moe(0), "k is 0; expected 1..4"), (Moe(5), "k is 5; expected 1..4"), (Moe(2) with { Posterior = PosteriorKind.Fixed }, "a posterior does not apply to mode moe"),
+            (Moe(2) with { PriorDomain = "a" }, "a prior domain does not apply"), (Moe(2) with { RerouteInterval = 4 }, "a re-route interval does not apply"),
+        })
+        {
+            var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest([1, 2], routing), WithMixture));
+            Assert.Equal(RejectionReason.InvalidArgument, e.Reason);
+            Assert.StartsWith(expected, e.Message, StringComparison.Ordinal);
+        }
+
+        var none = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(1)), Forest));
+        Assert.Equal((RejectionReason.NotFound, "mode moe needs a BTX model; none is loaded"), (none.Reason, none.Message));
+        var built = WithMixture with { Mixture = FakeForest.MixtureDescription with { Choices = [1, 2] } };
+        Assert.Contains("exported for k 1, 2", Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(3)), built)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Unknown_names_are_not_found()
     {
         foreach (var routing in new[]
@@ -83,7 +106,7 @@ public sealed class RequestRulesTests
     [Fact]
     public void Options_report_all_faults_at_once()
     {
-        var e = Assert.Throws<BtxException>(() => new EngineOptions { Directory = " ", Slots = 0, PrefillChunk = 0, Threads = -1 }.Validate());
-        foreach (var part in new[] { "--slots is 0", "--prefill-chunk is 0", "--threads is -1", "no served forest" }) Assert.Contains(part, e.Message, StringComparison.Ordinal);
+        var e = Assert.Throws<BtxException>(() => new EngineOptions { Directory = " ", Mixture = "", Slots = 0, PrefillChunk = 0, Threads = -1 }.Validate());
+        foreach (var part in new[] { "--slots is 0", "--prefill-chunk is 0", "--threads is -1", "no served forest", "no served BTX model" }) Assert.Contains(part, e.Message, StringComparison.Ordinal);
     }
 }

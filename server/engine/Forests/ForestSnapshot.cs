@@ -20,6 +20,7 @@ internal sealed class ForestSnapshot
     /// <param name="priors">Cached prior by domain, each length E, summing to 1.</param>
     /// <param name="averageBuilder">Makes the model of given averaging weights; slow, thread-safe, any thread.</param>
     /// <param name="release">Frees everything the runners need, after they are disposed.</param>
+    /// <param name="mixture">The BTX model beside the forest; null: none. Taken over.</param>
     public ForestSnapshot(
         ForestDescription description,
         TextTokenizer tokenizer,
@@ -27,8 +28,10 @@ internal sealed class ForestSnapshot
         IReadOnlyList<IModelRunner> experts,
         IReadOnlyDictionary<string, double[]> priors,
         Func<double[], string, IModelRunner> averageBuilder,
-        Action release)
+        Action release,
+        ServedMixture? mixture = null)
     {
+        Mixture = mixture;
         Description = description;
         Tokenizer = tokenizer;
         EosId = eosId;
@@ -44,8 +47,11 @@ internal sealed class ForestSnapshot
 
     public int? EosId { get; }
 
-    /// <summary>In the order of the description.</summary>
+    /// <summary>In the order of the description; none where only a BTX model is served.</summary>
     public IReadOnlyList<IModelRunner> Experts { get; }
+
+    /// <summary>What mode moe runs on.</summary>
+    public ServedMixture? Mixture { get; }
 
     public int Leases => Volatile.Read(ref leases);
 
@@ -77,6 +83,7 @@ internal sealed class ForestSnapshot
     {
         if (Interlocked.Exchange(ref released, 1) != 0) return;
         foreach (var expert in Experts) expert.Dispose();
+        Mixture?.Runner.Dispose();
         release();
     }
 }

@@ -5,7 +5,8 @@ using Btx.Model.Mixing;
 namespace Btx.Engine.Loop;
 
 /// <summary>Gives waiting requests their slots, first come first served. A request for an average that is still being built lets others pass.</summary>
-internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, QueueGate gate, AverageBuilds builds)
+/// <param name="mixture">Null without a BTX model.</param>
+internal sealed class Admission(IReadOnlyList<Lane> experts, Lane? mixture, List<Lane> lanes, QueueGate gate, AverageBuilds builds)
 {
     private readonly Dictionary<AverageKey, Lane?> averages = []; // null: being built
 
@@ -73,7 +74,7 @@ internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, Q
     private void Join(Sequence s, AverageKey? average)
     {
         var snapshot = s.Lease.Snapshot;
-        var single = average is not null ? averages[average] : SingleExpert(s.Routing, snapshot);
+        var single = s.IsRouted ? mixture : average is not null ? averages[average] : SingleExpert(s.Routing, snapshot);
         var capacity = s.Tokens.Length;
         if (single is not null)
         {
@@ -87,6 +88,7 @@ internal sealed class Admission(IReadOnlyList<Lane> experts, List<Lane> lanes, Q
             s.Posterior = new DomainPosterior(snapshot.Prior(s.Routing.PriorDomain), s.Routing.Posterior, s.Routing.SwitchingRate);
         }
 
+        if (s.IsRouted) s.RoutedTokens = new long[single!.Load!.Experts];
         s.Active = new bool[s.Members.Length];
         Array.Fill(s.Active, true);
         s.Weights = new double[s.Members.Length];

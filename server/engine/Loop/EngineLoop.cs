@@ -15,6 +15,7 @@ internal sealed class EngineLoop : IDisposable
     private readonly ChannelReader<EngineCommand> commands;
     private readonly QueueGate gate;
     private readonly List<Lane> lanes;
+    private readonly Lane? mixture;
     private readonly Admission admission;
     private readonly SequenceEnding ending;
     private readonly PhaseTransition transition;
@@ -28,12 +29,19 @@ internal sealed class EngineLoop : IDisposable
         (this.options, this.snapshot, this.gate, commands) = (options, snapshot, gate, channel.Reader);
         var experts = snapshot.Description.Experts;
         lanes = [.. snapshot.Experts.Select((runner, j) => new Lane(experts[j], j, runner, options.Slots))];
-        admission = new Admission([.. lanes], lanes, gate, new AverageBuilds(options.Slots, channel.Writer));
+        Lane[] forest = [.. lanes];
+        if (snapshot.Mixture is { } served)
+        {
+            mixture = new Lane("btx", -1, served.Runner, options.Slots, new MixtureLoad(served.Description.Layers, served.Description.Experts.Count));
+            lanes.Add(mixture);
+        }
+
+        admission = new Admission(forest, mixture, lanes, gate, new AverageBuilds(options.Slots, channel.Writer));
         Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, experts.Count))];
         var reporter = new SequenceReporter(experts.Count, options.Time, options.Observer);
         ending = new SequenceEnding(gate, reporter);
         transition = new PhaseTransition(mixers[0], reporter, ending);
-        step = new EngineStep(options, snapshot, lanes, gate, mixers, reporter, ending, transition);
+        step = new EngineStep(options, snapshot, lanes, mixture, gate, mixers, reporter, ending, transition);
     }
 
     /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
@@ -99,7 +107,7 @@ internal sealed class EngineLoop : IDisposable
     {
         step.Dispose();
         foreach (var drain in drains) drain.TrySetResult();
-        foreach (var lane in lanes.Where(l => l.Expert < 0)) lane.Runner.Dispose();
+        foreach (var lane in lanes.Where(l => l.Expert < 0 && l != mixture)) lane.Runner.Dispose(); // the averages; the snapshot frees the rest
         snapshot.Retire();
     }
 

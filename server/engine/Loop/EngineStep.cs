@@ -13,6 +13,7 @@ internal sealed class EngineStep : IDisposable
     private readonly EngineOptions options;
     private readonly ForestSnapshot snapshot;
     private readonly IReadOnlyList<Lane> lanes;
+    private readonly Lane? mixture;
     private readonly QueueGate gate;
     private readonly SequenceReporter reporter;
     private readonly SequenceEnding ending;
@@ -20,19 +21,21 @@ internal sealed class EngineStep : IDisposable
     private readonly StepWorkers workers;
     private readonly Action<int, int> runLane, draw;
     private readonly StepPlan plan = new();
-    private readonly string[] expertNames;
+    private readonly string[] expertNames, mixtureNames;
     private readonly int[] expertRows;
     private readonly double[] posteriorMass;
 
     /// <param name="lanes">The loop's: grows when an average has been built.</param>
+    /// <param name="mixture">The lane of the BTX model, one of <paramref name="lanes"/>; null without one.</param>
     /// <param name="mixers">One per thread, the loop's own first.</param>
     public EngineStep(
-        EngineOptions options, ForestSnapshot snapshot, IReadOnlyList<Lane> lanes, QueueGate gate, Mixer[] mixers,
+        EngineOptions options, ForestSnapshot snapshot, IReadOnlyList<Lane> lanes, Lane? mixture, QueueGate gate, Mixer[] mixers,
         SequenceReporter reporter, SequenceEnding ending, PhaseTransition transition)
     {
-        (this.options, this.snapshot, this.lanes, this.gate) = (options, snapshot, lanes, gate);
+        (this.options, this.snapshot, this.lanes, this.mixture, this.gate) = (options, snapshot, lanes, mixture, gate);
         (this.reporter, this.ending, this.transition) = (reporter, ending, transition);
         expertNames = [.. snapshot.Description.Experts];
+        mixtureNames = [.. snapshot.Description.Mixture?.Experts ?? []];
         expertRows = new int[expertNames.Length];
         posteriorMass = new double[expertNames.Length];
         workers = new StepWorkers(mixers.Length);
@@ -57,7 +60,7 @@ internal sealed class EngineStep : IDisposable
         StepPlanner.Plan(running, lanes, options.MaxBatchTokens, options.PrefillChunk, plan);
         workers.Run(plan.Lanes.Count, runLane);
         CommitLengths();
-        if (plan.Emitting.Count * expertNames.Length * snapshot.Description.VocabSize >= ParallelMixing)
+        if (plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
         {
             workers.Run(plan.Emitting.Count, draw);
         }
@@ -140,6 +143,7 @@ internal sealed class EngineStep : IDisposable
 
     private void Report(long begin, int sequences, int tokens)
     {
+        var routed = mixture is { Rows.Count: > 0, Load: not null } ? mixture.Load : null;
         options.Observer?.OnStep(new StepReport
         {
             Duration = options.Time.GetElapsedTime(begin),
@@ -150,6 +154,9 @@ internal sealed class EngineStep : IDisposable
             Experts = expertNames,
             ExpertRows = expertRows,
             PosteriorMass = posteriorMass,
+            MixtureExperts = mixtureNames,
+            RoutedTokens = routed?.Tokens ?? default,
+            GateMass = routed?.Mass ?? default,
         });
     }
 }

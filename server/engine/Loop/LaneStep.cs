@@ -1,3 +1,4 @@
+using Btx.Engine.Requests;
 using Btx.Engine.Scheduling;
 using Btx.Engine.Sessions;
 using Btx.Model;
@@ -21,17 +22,29 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
             for (var r = 0; r < planned.Length; r++)
             {
                 ref readonly var p = ref planned[r];
-                rows[r] = new RunRow(p.Sequence.Members[p.Member].Slot, p.Start, p.Count, p.Wanted);
+                rows[r] = new RunRow(p.Sequence.Members[p.Member].Slot, p.Start, p.Count, p.Wanted, p.Sequence.Routing.K);
                 for (var i = 0; i < p.Count; i++) tokens[at++] = p.Sequence.Tokens[p.Start + i];
             }
 
             lane.Runner.Run(rows.AsSpan(0, planned.Length), tokens.AsSpan(0, at));
-            for (var r = 0; r < planned.Length; r++) Read(lane, planned[r], r);
+            for (var r = 0; r < planned.Length; r++)
+            {
+                Read(lane, planned[r], r);
+                if (lane.Load is { } load) Count(load, planned[r], lane.Runner.Gates(r));
+            }
         }
         catch (Exception e)
         {
             lane.Fault = e;
         }
+    }
+
+    private static void Count(MixtureLoad load, PlannedRow p, ReadOnlySpan<float> gates)
+    {
+        load.Add(gates, p.Sequence.RoutedTokens);
+        if (p.Sequence.ScoredGates.Length == 0) return;
+        var size = load.Layers * load.Experts;
+        for (var i = 0; i < p.Count; i++) p.Sequence.ScoredGates[p.Start + i] = new RouterGates(load.Experts, gates.Slice(i * size, size).ToArray());
     }
 
     private static void Read(Lane lane, PlannedRow p, int row)

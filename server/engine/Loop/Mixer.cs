@@ -13,7 +13,7 @@ internal sealed class Mixer(int vocabSize, int experts)
 
     private readonly float[] mixture = new float[vocabSize];
     private readonly double[] observed = new double[experts];
-    private readonly double[] terms = new double[experts];
+    private readonly double[] terms = new double[Math.Max(1, experts)]; // a mixture alone is one member
     private readonly int[] top = new int[RequestRules.MaxTopLogProbs];
     private readonly TokenSampler sampler = new(vocabSize);
 
@@ -75,9 +75,11 @@ internal sealed class Mixer(int vocabSize, int experts)
             if (s.Active[m] && member.LogProbs.Length > 0) member.LogProbs[s.Length] = member.NextLogits[s.Drawn] - member.LogNormaliser;
         }
 
-        if (!reportExperts)
+        (s.Contribution, s.Gates) = (null, null);
+        if (!reportExperts) return;
+        if (s.Members[0].Lane is { Load: { } load } lane)
         {
-            s.Contribution = null;
+            s.Gates = new RouterGates(load.Experts, lane.Runner.Gates(s.Members[0].Row)[^(load.Layers * load.Experts)..].ToArray());
             return;
         }
 

@@ -31,8 +31,9 @@ internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObse
             Token = s.Drawn,
             LogProb = s.DrawnLogProb,
             Top = s.Top,
-            Posterior = report ? PerExpert(s, s.Weights) : null,
-            Contribution = report ? PerExpert(s, s.Contribution!) : null,
+            Posterior = report && !s.IsRouted ? PerExpert(s, s.Weights) : null,
+            Contribution = report && !s.IsRouted ? PerExpert(s, s.Contribution!) : null,
+            Gates = s.Gates,
             Finish = finish,
             Usage = finish == FinishReason.None ? null : UsageOf(s),
         };
@@ -70,6 +71,7 @@ internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObse
         var n = s.Length - 1;
         var said = new double[s.Members.Length][];
         for (var m = 0; m < said.Length; m++) said[m] = s.Members[m].LogProbs.AsSpan(1, n).ToArray();
+        if (s.IsRouted) return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null);
         var expertLogProbs = new double[]?[experts];
         if (s.Members.Length == 1)
         {
@@ -96,6 +98,7 @@ internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObse
         RoutingMode.TopP => "top_p",
         RoutingMode.Average => "average",
         RoutingMode.Expert => "expert",
+        RoutingMode.Moe => "moe",
         _ => "ensemble",
     };
 
@@ -110,6 +113,14 @@ internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObse
         return new Usage(
             s.PromptLength, s.Completed, steps,
             s.FirstToken == 0 ? TimeSpan.Zero : time.GetElapsedTime(s.Submitted, s.FirstToken),
-            time.GetElapsedTime(s.Submitted));
+            time.GetElapsedTime(s.Submitted),
+            RoutedTokens(s));
+    }
+
+    private static double[] RoutedTokens(Sequence s)
+    {
+        var perLayer = new double[s.RoutedTokens.Length];
+        for (var e = 0; e < perLayer.Length; e++) perLayer[e] = s.RoutedTokens[e] / (double)s.Members[0].Lane.Load!.Layers;
+        return perLayer;
     }
 }

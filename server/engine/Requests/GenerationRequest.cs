@@ -26,6 +26,6 @@ public sealed record GenerationRequest
     /// <summary>How many alternatives to report per token, 0..20.</summary>
     public int TopLogProbs { get; init; }
 
-    /// <summary>Reports the posterior and per-expert contribution with each token.</summary>
+    /// <summary>Reports the posterior and per-expert contribution with each token; in mode moe the router's gates.</summary>
     public bool ReportExperts { get; init; }
 }

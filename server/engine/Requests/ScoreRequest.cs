@@ -3,4 +3,5 @@ using Btx.Model.Mixing;
 namespace Btx.Engine.Requests;
 
 /// <param name="Tokens">At least 2 and at most the context length.</param>
-public sealed record ScoreRequest(int[] Tokens, Routing Routing);
+/// <param name="ReportExperts">Mode moe: reports the router's gates at each position. The other modes always report their experts.</param>
+public sealed record ScoreRequest(int[] Tokens, Routing Routing, bool ReportExperts = false);

@@ -15,11 +15,14 @@ public sealed record TokenEvent
     /// <summary>The most probable tokens, if asked for.</summary>
     public IReadOnlyList<TokenAlternative> Top { get; init; } = [];
 
-    /// <summary>w_j used for this token, length E (0 for inactive experts); null unless asked for.</summary>
+    /// <summary>w_j used for this token, length E (0 for inactive experts); null unless asked for, and in mode moe.</summary>
     public double[]? Posterior { get; init; }
 
-    /// <summary>w_j·p_j(token) / Σ, length E: each expert's share in this token's probability; null unless asked for.</summary>
+    /// <summary>w_j·p_j(token) / Σ, length E: each expert's share in this token's probability; null unless asked for, and in mode moe.</summary>
     public double[]? Contribution { get; init; }
+
+    /// <summary>Mode moe: how the position that this token was predicted from was routed; null unless asked for.</summary>
+    public RouterGates? Gates { get; init; }
 
     public FinishReason Finish { get; init; }
 

@@ -3,12 +3,15 @@ using Btx.Engine.Sessions;
 namespace Btx.Engine.Scheduling;
 
 /// <summary>A model as the loop runs it: its runner, its slots, and the rows of the step under way.</summary>
-internal sealed class Lane(string name, int expert, IModelRunner runner, int slots)
+internal sealed class Lane(string name, int expert, IModelRunner runner, int slots, MixtureLoad? load = null)
 {
     public string Name { get; } = name;
 
-    /// <summary>Index of the expert; −1 for an average.</summary>
+    /// <summary>Index of the expert; −1 for an average or a mixture.</summary>
     public int Expert { get; } = expert;
+
+    /// <summary>What this step's tokens asked of a mixture's experts; null for a dense model.</summary>
+    public MixtureLoad? Load { get; } = load;
 
     public IModelRunner Runner { get; } = runner;
 

@@ -76,6 +76,15 @@ internal sealed class Sequence
 
     public double[]? Contribution { get; set; }
 
+    /// <summary>Mode moe: how the position that this step's token was drawn from was routed; null unless asked for.</summary>
+    public RouterGates? Gates { get; set; }
+
+    /// <summary>Mode moe, scoring: how each position but the last was routed; empty unless asked for.</summary>
+    public RouterGates[] ScoredGates { get; init; } = [];
+
+    /// <summary>Mode moe, [N]: tokens that each expert computed, summed over layers.</summary>
+    public long[] RoutedTokens { get; set; } = [];
+
     public Exception? Fault { get; set; }
 
     public long Admitted { get; set; }
@@ -85,6 +94,9 @@ internal sealed class Sequence
     public bool IsCancelled => cancelled;
 
     public bool IsScore => Generation is null;
+
+    /// <summary>Runs on the BTX model.</summary>
+    public bool IsRouted => Routing.Mode == RoutingMode.Moe;
 
     /// <summary>Chooses experts after the prompt, so the prompt's last token waits for the choice.</summary>
     public bool Selects => !IsScore && Routing.Mode is RoutingMode.TopK or RoutingMode.TopP && Members.Length > 1;

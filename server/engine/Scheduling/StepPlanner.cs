@@ -17,6 +17,7 @@ internal static class StepPlanner
         {
             lanes[i].Rows.Clear();
             lanes[i].Fault = null;
+            lanes[i].Load?.Clear();
             lanes[i].Budget = maxBatchTokens;
         }
 

@@ -1,3 +1,4 @@
+using Btx.Model.Configuration;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -10,18 +11,25 @@ internal sealed unsafe class DecodeBinding : IDisposable
     private readonly OrtIoBinding io;
     private readonly List<OrtValue> values = [];
     private readonly (string Name, OrtValue Value)[] inputs;
+    private readonly MixturePorts? mixture;
+    private readonly int span;
+    private readonly float* gates;
     private readonly bool rebind;
 
+    /// <param name="takesK">A mixture's k is an input.</param>
     /// <param name="ids">int64, room for span.</param>
     /// <param name="pasts">int32, room for span.</param>
     /// <param name="total">int32.</param>
     /// <param name="logits">fp32, room for span·V.</param>
+    /// <param name="gates">fp32, room for span·L·N of a mixture.</param>
     /// <param name="rebind">True where inputs are copied to a device when bound.</param>
-    public DecodeBinding(InferenceSession session, KvCache kv, int first, int span, int vocabSize, long* ids, int* pasts, int* total, float* logits, bool rebind)
+    public DecodeBinding(
+        InferenceSession session, KvCache kv, LlamaConfig config, int first, int span, bool takesK, long* ids, int* pasts, int* total, float* logits, float* gates, bool rebind)
     {
-        this.session = session;
-        this.rebind = rebind;
+        (this.session, this.span, this.rebind) = (session, span, rebind);
+        this.gates = gates;
         io = session.CreateIoBinding();
+        if (config.Mixture is { } m) mixture = new MixturePorts(io, config.NumHiddenLayers, m.Experts, takesK, span, rebind);
         inputs =
         [
             ("input_ids", Own(TensorViews.Cpu(ids, TensorElementType.Int64, span, 1))),
@@ -37,11 +45,15 @@ internal sealed unsafe class DecodeBinding : IDisposable
             io.BindOutput($"present.{i / 2}.{part}", view[i]);
         }
 
-        io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, vocabSize)));
+        io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, config.VocabSize)));
     }
+
+    /// <inheritdoc cref="MixturePorts.ExpertsPerToken"/>
+    public Span<long> ExpertsPerToken => mixture is null ? [] : mixture.ExpertsPerToken;
 
     public void Run(RunOptions options)
     {
+        mixture?.Bind(span, gates);
         if (rebind) BindInputs();
         session.RunWithBinding(options, io);
     }
@@ -49,6 +61,7 @@ internal sealed unsafe class DecodeBinding : IDisposable
     public void Dispose()
     {
         io.Dispose();
+        mixture?.Dispose();
         foreach (var value in values) value.Dispose();
     }
 

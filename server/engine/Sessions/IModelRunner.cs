@@ -15,4 +15,8 @@ internal interface IModelRunner : IDisposable
     /// <param name="row">Index into the run's rows.</param>
     /// <param name="position">0..Wanted−1: the row's wanted positions in order.</param>
     ReadOnlySpan<float> Logits(int row, int position);
+
+    /// <summary>A mixture's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>
+    /// <param name="row">Index into the run's rows.</param>
+    ReadOnlySpan<float> Gates(int row);
 }

@@ -7,28 +7,22 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Btx.Engine.Sessions;
 
 /// <summary>
-/// One model in ONNX Runtime: a session per graph over one weight set, one KV cache for all. Pure decode over neighbouring slots
-/// takes the batched graph, everything else the ragged ones. Owns its sessions, cache and weights.
+/// One model in ONNX Runtime: a session per graph over one weight set, one KV cache for all. A mixture with k built into its graphs has
+/// a set of graphs for each k; a run's rows are then grouped by k. Owns its sessions, cache and weights.
 /// </summary>
-internal sealed unsafe class OnnxModelRunner : IModelRunner
+internal sealed class OnnxModelRunner : IModelRunner
 {
-    // One binding per range of slots is cheap, but the ranges are many.
-    private const int MaxDecodeBindings = 128;
-
     private readonly WeightSet weights;
     private readonly PrePackedWeightsContainer prepacked = new();
     private readonly List<InferenceSession> sessions = [];
-    private readonly InferenceSession? decodeSession;
-    private readonly RaggedBinding[] ragged;
-    private readonly int[] buckets;
-    private readonly KvCache kv;
+    private readonly List<GraphSet> sets = [];
+    private readonly int[] setOf = []; // by k, where k is built in
+    private readonly KvCache? kv;
     private readonly RunOptions runOptions = new();
-    private readonly Dictionary<(int First, int Span), DecodeBinding> decodeBindings = [];
-    private readonly NativeBuffer decodeIds, decodePasts, decodeTotal, logits;
     private readonly int[] filled; // per slot: tokens held
-    private readonly int[] logitsStart; // per row of the last run
-    private readonly int vocabSize;
-    private readonly bool rebind;
+    private readonly (int Set, int Row)[] places; // per row of the last run
+    private readonly RunRow[] groupRows;
+    private readonly long[] groupTokens;
 
     /// <param name="graphFiles">Absolute path of each graph.</param>
     /// <param name="weights">Taken over.</param>
@@ -40,55 +34,73 @@ internal sealed unsafe class OnnxModelRunner : IModelRunner
         LlamaConfig config, IReadOnlyList<(ServedGraph Graph, string Path)> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens)
     {
         this.weights = weights;
-        vocabSize = config.VocabSize;
-        rebind = settings.Device.IsCuda;
         filled = new int[slots + 1];
-        logitsStart = new int[slots];
-        decodeIds = new NativeBuffer(8L * slots);
-        decodePasts = new NativeBuffer(4L * slots);
-        decodeTotal = new NativeBuffer(4);
-        logits = new NativeBuffer(4L * vocabSize * (slots + maxTokens + slots));
+        places = new (int, int)[slots];
+        groupRows = new RunRow[slots];
+        groupTokens = new long[maxTokens];
         try
         {
-            var ordered = graphFiles.Where(g => g.Graph.Form == ServedGraph.Ragged).OrderBy(g => g.Graph.Rows).ToList();
-            buckets = [.. ordered.Select(g => g.Graph.Rows)];
-            var raggedSessions = ordered.Select(g => Open(g.Path, settings)).ToList();
-            if (graphFiles.FirstOrDefault(g => g.Graph.Form == ServedGraph.Decode) is { Path: { } path }) decodeSession = Open(path, settings);
-            kv = new KvCache(config, raggedSessions[0], settings.Device, halfPrecision ? TensorElementType.Float16 : TensorElementType.Float, slots + 1, context);
-            ragged = [.. raggedSessions.Select((s, i) => new RaggedBinding(s, kv, buckets[i], config.NumHiddenLayers, maxTokens, vocabSize, rebind))];
+            var groups = graphFiles.GroupBy(g => g.Graph.ExpertsPerToken).Where(g => g.Any(f => f.Graph.Form == ServedGraph.Ragged)).OrderBy(g => g.Key).ToList();
+            if (groups[0].Key is null) groups = [groups[0]];
+            else setOf = new int[groups[^1].Key!.Value + 1];
+            foreach (var group in groups)
+            {
+                List<(ServedGraph Graph, InferenceSession Session)> opened = [.. group.Select(g => (g.Graph, Open(g.Path, settings)))];
+                kv ??= new KvCache(config, opened[0].Session, settings.Device, halfPrecision ? TensorElementType.Float16 : TensorElementType.Float, slots + 1, context);
+                if (group.Key is { } k) setOf[k] = sets.Count;
+                sets.Add(new GraphSet(config, opened, kv, slots, maxTokens, settings.Device.IsCuda));
+            }
         }
         catch
         {
-            buckets ??= [];
-            ragged ??= [];
             Dispose();
             throw;
         }
     }
 
-    private int ScratchSlot => kv.Slots - 1;
-
     public void Run(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens)
     {
-        if (decodeSession is not null && BatchShape.IsDecode(rows, filled, kv.Context, out var first, out var span)) RunDecode(rows, tokens, first, span);
-        else RunRagged(rows, tokens);
-        foreach (var row in rows) filled[row.Slot] = row.Past + row.Count;
+        if (setOf.Length == 0)
+        {
+            for (var r = 0; r < rows.Length; r++) places[r] = (0, r);
+            sets[0].Run(runOptions, rows, tokens, filled);
+            return;
+        }
+
+        for (var set = 0; set < sets.Count; set++)
+        {
+            int count = 0, at = 0, token = 0;
+            for (var r = 0; r < rows.Length; r++)
+            {
+                if (setOf[rows[r].ExpertsPerToken] == set)
+                {
+                    places[r] = (set, count);
+                    groupRows[count++] = rows[r];
+                    tokens.Slice(at, rows[r].Count).CopyTo(groupTokens.AsSpan(token));
+                    token += rows[r].Count;
+                }
+
+                at += rows[r].Count;
+            }
+
+            if (count > 0) sets[set].Run(runOptions, groupRows.AsSpan(0, count), groupTokens.AsSpan(0, token), filled);
+        }
     }
 
-    public ReadOnlySpan<float> Logits(int row, int position) => logits.Span<float>((long)(logitsStart[row] + position) * vocabSize, vocabSize);
+    public ReadOnlySpan<float> Logits(int row, int position) => sets[places[row].Set].Logits(places[row].Row, position);
+
+    public ReadOnlySpan<float> Gates(int row) => sets[places[row].Set].Gates(places[row].Row);
 
     public void Dispose()
     {
-        foreach (var binding in decodeBindings.Values) binding.Dispose();
-        decodeBindings.Clear();
-        foreach (var binding in ragged) binding.Dispose();
+        foreach (var set in sets) set.Dispose();
+        sets.Clear();
         kv?.Dispose();
         foreach (var session in sessions) session.Dispose();
         sessions.Clear();
         prepacked.Dispose();
         weights.Dispose();
         runOptions.Dispose();
-        foreach (var buffer in (NativeBuffer[])[decodeIds, decodePasts, decodeTotal, logits]) buffer.Dispose();
     }
 
     private InferenceSession Open(string path, SessionSettings settings)
@@ -96,62 +108,5 @@ internal sealed unsafe class OnnxModelRunner : IModelRunner
         var session = settings.Create(path, weights, prepacked);
         sessions.Add(session);
         return session;
-    }
-
-    // Slots between the rows run along on token 0 and write behind what they hold: the next real token overwrites it.
-    private void RunDecode(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int first, int span)
-    {
-        var ids = decodeIds.Span<long>(0, span);
-        var pasts = decodePasts.Span<int>(0, span);
-        ids.Clear();
-        filled.AsSpan(first, span).CopyTo(pasts);
-        for (var r = 0; r < rows.Length; r++)
-        {
-            ids[rows[r].Slot - first] = tokens[r];
-            pasts[rows[r].Slot - first] = rows[r].Past;
-            logitsStart[r] = rows[r].Slot - first;
-        }
-
-        var longest = 0;
-        foreach (var past in pasts) longest = Math.Max(longest, past);
-        decodeTotal.Span<int>(0, 1)[0] = longest + 1;
-        Binding(first, span).Run(runOptions);
-    }
-
-    private DecodeBinding Binding(int first, int span)
-    {
-        if (decodeBindings.TryGetValue((first, span), out var binding)) return binding;
-        if (decodeBindings.Count >= MaxDecodeBindings)
-        {
-            foreach (var old in decodeBindings.Values) old.Dispose();
-            decodeBindings.Clear();
-        }
-
-        binding = new DecodeBinding(
-            decodeSession!, kv, first, span, vocabSize, (long*)decodeIds.Pointer, (int*)decodePasts.Pointer, (int*)decodeTotal.Pointer, (float*)logits.Pointer, rebind);
-        decodeBindings.Add((first, span), binding);
-        return binding;
-    }
-
-    private void RunRagged(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens)
-    {
-        int from = 0, token = 0, at = 0;
-        while (from < rows.Length)
-        {
-            var graph = ragged[BatchShape.Bucket(rows.Length - from, buckets)];
-            var part = rows.Slice(from, Math.Min(graph.Rows, rows.Length - from));
-            int count = 0, start = at;
-            for (var r = 0; r < part.Length; r++)
-            {
-                logitsStart[from + r] = at;
-                at += part[r].Wanted;
-                count += part[r].Count;
-            }
-
-            graph.Run(runOptions, part, tokens.Slice(token, count), ScratchSlot, (float*)logits.Pointer + ((long)start * vocabSize));
-            if (at == start) at++;
-            token += count;
-            from += part.Length;
-        }
     }
 }

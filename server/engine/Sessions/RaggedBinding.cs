@@ -1,3 +1,4 @@
+using Btx.Model.Configuration;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -16,14 +17,18 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private readonly List<(string Name, OrtValue Value)> fixedInputs = [];
     private readonly string[][] pastNames, presentNames; // [row][layer·2 + part]
     private readonly int[] boundSlots;
+    private readonly MixturePorts? mixture;
     private OrtValue? idsValue, indexValue, logitsValue;
     private int boundTokens = -1, boundWanted = -1;
     private float* boundLogits;
 
-    public RaggedBinding(InferenceSession session, KvCache kv, int rows, int layers, int maxTokens, int vocabSize, bool rebind)
+    /// <param name="takesK">A mixture's k is an input.</param>
+    public RaggedBinding(InferenceSession session, KvCache kv, LlamaConfig config, int rows, bool takesK, int maxTokens, bool rebind)
     {
-        (this.session, this.kv, Rows, this.vocabSize, this.rebind) = (session, kv, rows, vocabSize, rebind);
+        (this.session, this.kv, Rows, vocabSize, this.rebind) = (session, kv, rows, config.VocabSize, rebind);
+        var layers = config.NumHiddenLayers;
         io = session.CreateIoBinding();
+        if (config.Mixture is { } m) mixture = new MixturePorts(io, layers, m.Experts, takesK, maxTokens + rows, rebind);
         ids = new NativeBuffer(8L * (maxTokens + rows));
         index = new NativeBuffer(8L * (maxTokens + rows));
         lens = new NativeBuffer(8L * rows);
@@ -54,9 +59,11 @@ internal sealed unsafe class RaggedBinding : IDisposable
     /// <summary>Runs at most <see cref="Rows"/> rows; the rest is padded with the scratch slot.</summary>
     /// <param name="tokens">The rows' tokens, one row after the other.</param>
     /// <param name="logits">Out: the wanted logits in order, [max(1, wanted), V].</param>
-    public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits)
+    /// <param name="gates">Out, of a mixture: [tokens + padding rows, L, N].</param>
+    public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits, float* gates)
     {
         var (count, wanted) = Fill(rows, tokens, scratchSlot);
+        mixture?.Bind(count, gates);
         if (idsValue is null || count != boundTokens)
         {
             Replace(ref idsValue, TensorViews.Cpu(ids.Pointer, TensorElementType.Int64, 1, count));
@@ -93,6 +100,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
     public void Dispose()
     {
         io.Dispose();
+        mixture?.Dispose();
         idsValue?.Dispose();
         indexValue?.Dispose();
         logitsValue?.Dispose();
@@ -111,6 +119,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
             var row = r < rows.Length ? rows[r] : new RunRow(scratchSlot, 0, 1, 0);
             if (r >= rows.Length) id[at] = 0;
             for (var i = row.Count - row.Wanted; i < row.Count; i++) want[wanted++] = at + i;
+            if (mixture is { ExpertsPerToken.IsEmpty: false }) mixture.ExpertsPerToken.Slice(at, row.Count).Fill(Math.Max(1, row.ExpertsPerToken));
             at += row.Count;
             lens.Span<long>(r, 1)[0] = row.Count;
             seqLens.Span<int>(r, 1)[0] = row.Past + row.Count - 1;

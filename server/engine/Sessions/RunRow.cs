@@ -5,4 +5,5 @@ namespace Btx.Engine.Sessions;
 /// <param name="Past">Tokens already in that slot.</param>
 /// <param name="Count">New tokens, at least 1.</param>
 /// <param name="Wanted">How many of the last new positions need logits, 0..Count.</param>
-internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted);
+/// <param name="ExpertsPerToken">k of a mixture, 1..N; not read by a dense model.</param>
+internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted, int ExpertsPerToken = 0);

@@ -5,21 +5,20 @@ using Btx.Model.Tensors;
 namespace Btx.Engine.Sessions;
 
 /// <summary>Makes the runner of a model of one served forest: same graphs, same settings, other weights.</summary>
-internal sealed class RunnerFactory(EngineOptions options, ServedForestManifest served, LlamaConfig config, int threads, int experts)
+/// <param name="directory">Of the served forest.</param>
+/// <param name="context">Longest sequence in tokens.</param>
+internal sealed class RunnerFactory(EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, int context, int threads, int experts)
 {
     private readonly SessionSettings settings = new(
         options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
 
-    private readonly IReadOnlyList<(ServedGraph Graph, string Path)> graphs = [.. served.Graphs.Select(g => (g, Path.GetFullPath(Path.Combine(options.Directory, g.File))))];
+    private readonly IReadOnlyList<(ServedGraph Graph, string Path)> graphs = [.. served.Graphs.Select(g => (g, Path.GetFullPath(Path.Combine(directory, g.File))))];
 
     public LlamaConfig Config => config;
 
     public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
 
-    /// <summary>Longest sequence in tokens.</summary>
-    public int Context { get; } = options.ContextLength ?? config.MaxPositionEmbeddings;
-
     /// <param name="weights">Taken over, also if this throws.</param>
     public OnnxModelRunner Create(WeightSet weights) =>
-        new(config, graphs, weights, settings, Dtype == TensorDtype.F16, options.Slots, Context, options.MaxBatchTokens);
+        new(config, graphs, weights, settings, Dtype == TensorDtype.F16, options.Slots, context, options.MaxBatchTokens);
 }

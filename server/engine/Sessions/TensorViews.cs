@@ -19,6 +19,7 @@ internal static unsafe class TensorViews
     {
         TensorElementType.Int64 => 8,
         TensorElementType.Float16 => 2,
+        TensorElementType.UInt8 or TensorElementType.Int8 => 1,
         _ => 4,
     };
 }

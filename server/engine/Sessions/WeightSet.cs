@@ -36,6 +36,24 @@ internal sealed unsafe class WeightSet : IDisposable
         return set;
     }
 
+    /// <summary>Binds every tensor of some files; of two with one name, the later. Takes ownership of the files.</summary>
+    public static WeightSet Map(IReadOnlyList<SafetensorsFile> files)
+    {
+        var places = new Dictionary<string, (SafetensorsFile File, TensorInfo Info)>(StringComparer.Ordinal);
+        foreach (var file in files)
+        {
+            foreach (var info in file.Tensors.Values) places[info.Name] = (file, info);
+        }
+
+        var set = new WeightSet(new MappedFiles(files));
+        foreach (var (name, (file, info)) in places)
+        {
+            if (ElementTypeOf(info.Dtype) is { } type) set.tensors.Add((name, TensorViews.Cpu(file.Pointer(info), type, [.. info.Shape])));
+        }
+
+        return set;
+    }
+
     /// <summary>Allocates a set for an average and lets <paramref name="fill"/> write each tensor.</summary>
     public static WeightSet Create(LlamaConfig config, TensorDtype dtype, Action<string, nint, long> fill)
     {
@@ -67,6 +85,26 @@ internal sealed unsafe class WeightSet : IDisposable
         foreach (var (_, value) in tensors) value.Dispose();
         tensors.Clear();
         owner.Dispose();
+    }
+
+    // No graph reads a type that is not here: what was stored as bf16 was converted when it was exported.
+    private static TensorElementType? ElementTypeOf(TensorDtype dtype) => dtype switch
+    {
+        TensorDtype.F32 => TensorElementType.Float,
+        TensorDtype.F16 => TensorElementType.Float16,
+        TensorDtype.U8 => TensorElementType.UInt8,
+        TensorDtype.I8 => TensorElementType.Int8,
+        TensorDtype.I32 => TensorElementType.Int32,
+        TensorDtype.I64 => TensorElementType.Int64,
+        _ => null,
+    };
+
+    private sealed class MappedFiles(IReadOnlyList<SafetensorsFile> files) : IDisposable
+    {
+        public void Dispose()
+        {
+            foreach (var file in files) file.Dispose();
+        }
     }
 
     private static TensorElementType ElementType(TensorDtype dtype) => dtype == TensorDtype.F16 ? TensorElementType.Float16 : TensorElementType.Float;

@@ -18,7 +18,7 @@ internal static class CompletionEndpoints
         }
 
         var cancellation = http.RequestAborted;
-        var request = await CompletionRequestReader.ReadAsync(http.Request.Body, cancellation).ConfigureAwait(false);
+        var request = await CompletionRequestReader.ReadAsync(http.Request.Body, service.Forest.Mixture, cancellation).ConfigureAwait(false);
         if (request.MaxTokens == 0 && !request.Echo) throw InvalidRequestException.For("max_tokens", "max_tokens is 0; expected 1 or more, or 0 with echo: true to score the prompt");
         var parts = new CompletionParts(service, request);
         var generation = request.MaxTokens == 0 ? null : service.Generate(request.Generation, cancellation);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Server.Requests;
 
@@ -22,9 +23,10 @@ internal static class CompletionRequestReader
         "stream_options", "ignore_eos", "user", "suffix", "logit_bias", "n", "best_of", "presence_penalty", "frequency_penalty",
     };
 
+    /// <param name="mixture">The BTX model that is served; null: none.</param>
     /// <exception cref="InvalidRequestException">The body breaks a rule.</exception>
     /// <exception cref="JsonException">The body is not JSON, or not valid UTF-8.</exception>
-    public static async Task<CompletionRequest> ReadAsync(Stream body, CancellationToken cancellation)
+    public static async Task<CompletionRequest> ReadAsync(Stream body, MixtureDescription? mixture, CancellationToken cancellation)
     {
         using var document = await JsonDocument.ParseAsync(body, new() { MaxDepth = 16 }, cancellation).ConfigureAwait(false);
         if (document.RootElement.ValueKind != JsonValueKind.Object) throw Invalid("body", "the body is not a JSON object");
@@ -54,7 +56,7 @@ internal static class CompletionRequestReader
             Generation = new()
             {
                 Prompt = ReadPrompt(fields),
-                Routing = ModelId.Parse(model),
+                Routing = ModelId.Parse(model, mixture),
                 MaxTokens = maxTokens == 0 && echo ? 1 : maxTokens,
                 Stop = ReadStop(fields),
                 TopLogProbs = logProbs ?? 0,

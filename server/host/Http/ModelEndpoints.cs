@@ -16,7 +16,7 @@ internal static class ModelEndpoints
         endpoints.MapGet("/models/{**id}", (string id, InferenceService service) =>
         {
             var forest = service.Forest;
-            if (RequestFaults.RoutingFault(ModelId.Parse(id), forest) is { } fault) throw new InvalidRequestException(fault);
+            if (RequestFaults.RoutingFault(ModelId.Parse(id, forest.Mixture), forest) is { } fault) throw new InvalidRequestException(fault);
             return Results.Json(Describe(id, forest));
         });
     }

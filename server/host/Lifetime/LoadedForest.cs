@@ -3,10 +3,10 @@ using Btx.Model.Tokens;
 
 namespace Btx.Server.Lifetime;
 
-/// <summary>A running engine and the tokenizer of its forest.</summary>
+/// <summary>A running engine and the tokenizer of what it serves.</summary>
 internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenizer)
 {
-    /// <exception cref="Model.BtxException">The forest, an option or the device is at fault.</exception>
+    /// <exception cref="Model.BtxException">The forest, the BTX model, an option or the device is at fault.</exception>
     public static Task<LoadedForest> OpenAsync(EngineOptions options, CancellationToken cancellation) => Task.Run(
         () =>
         {

@@ -1,18 +1,21 @@
+using System.Globalization;
 using Btx.Engine;
 using Prometheus;
 
 namespace Btx.Server.Metrics;
 
 /// <summary>
-/// The engine's reports as Prometheus metrics. Called on the engine's thread: per-expert series are looked up once per forest, the rest is
+/// The engine's reports as Prometheus metrics. Called on the engine's thread: series of experts are looked up once, the rest is
 /// adding to counters.
 /// </summary>
 internal sealed class EngineMetrics : IStepObserver
 {
-    private readonly Counter _requests, _promptTokens, _completionTokens, _prefilled, _expertSteps, _posteriorMass;
+    private readonly Counter _requests, _promptTokens, _completionTokens, _prefilled, _expertSteps, _posteriorMass, _routedTokens, _gateMass;
     private readonly Gauge _active, _queued;
     private readonly Histogram _queueTime, _firstToken, _interToken, _requestTime, _stepTime;
     private ExpertSeries[] _experts = [];
+    private GateSeries[] _gates = []; // [L, N]
+    private string[] _routed = []; // the names that _gates was made for
 
     public EngineMetrics(CollectorRegistry registry)
     {
@@ -24,6 +27,8 @@ internal sealed class EngineMetrics : IStepObserver
         _prefilled = metrics.CreateCounter("btx_prefill_tokens_total", "Prompt tokens computed, summed over experts.");
         _expertSteps = metrics.CreateCounter("btx_expert_steps_total", "Rows (sequences of a step) that ran on each expert.", ["expert"]);
         _posteriorMass = metrics.CreateCounter("btx_expert_posterior_mass_total", "Posterior weight given to each expert, summed over generated tokens.", ["expert"]);
+        _routedTokens = metrics.CreateCounter("btx_moe_expert_tokens_total", "Tokens that each expert of the BTX model computed, by layer.", ["layer", "expert"]);
+        _gateMass = metrics.CreateCounter("btx_moe_gate_mass_total", "Gate given to each expert of the BTX model, summed over tokens, by layer.", ["layer", "expert"]);
         _active = metrics.CreateGauge("btx_active_sequences", "Sequences that hold a slot.");
         _queued = metrics.CreateGauge("btx_queue_depth", "Requests that wait for a slot.");
         _queueTime = metrics.CreateHistogram("btx_queue_seconds", "Time from arrival to admission.", Seconds(0.001));
@@ -52,6 +57,14 @@ internal sealed class EngineMetrics : IStepObserver
         {
             series[j].Steps.Inc(report.ExpertRows.Span[j]);
             series[j].Mass.Inc(report.PosteriorMass.Span[j]);
+        }
+
+        if (report.RoutedTokens.IsEmpty) return;
+        var gates = GatesOf(report.MixtureExperts.Span, report.RoutedTokens.Length);
+        for (var i = 0; i < gates.Length; i++)
+        {
+            gates[i].Tokens.Inc(report.RoutedTokens.Span[i]);
+            gates[i].Mass.Inc(report.GateMass.Span[i]);
         }
     }
 
@@ -90,6 +103,22 @@ internal sealed class EngineMetrics : IStepObserver
         for (var j = 0; j < names.Length; j++) series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]));
         return _experts = series;
     }
+
+    private GateSeries[] GatesOf(ReadOnlySpan<string> names, int count)
+    {
+        if (_gates.Length == count && names.SequenceEqual(_routed)) return _gates;
+        _routed = names.ToArray();
+        var series = new GateSeries[count];
+        for (var i = 0; i < count; i++)
+        {
+            string[] labels = [(i / names.Length).ToString(CultureInfo.InvariantCulture), names[i % names.Length]];
+            series[i] = new(_routedTokens.WithLabels(labels), _gateMass.WithLabels(labels));
+        }
+
+        return _gates = series;
+    }
+
+    private sealed record GateSeries(Counter.Child Tokens, Counter.Child Mass);
 
     private sealed record ExpertSeries(string Name, Counter.Child Steps, Counter.Child Mass);
 }

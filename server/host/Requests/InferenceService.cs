@@ -35,7 +35,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <inheritdoc cref="Generate"/>
-    public async Task<TextScore> ScoreAsync(Prompt text, Model.Mixing.Routing routing, CancellationToken cancellation)
+    public async Task<TextScore> ScoreAsync(Prompt text, Model.Mixing.Routing routing, CancellationToken cancellation, bool reportExperts = false)
     {
         var forest = engine.Describe();
         var fault = RequestFaults.PromptFault(text, forest, limits) ?? RequestFaults.RoutingFault(routing, forest);
@@ -44,7 +44,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         if (tokens.Length < 2) throw InvalidRequestException.For("text", "the text is one token; at least two are needed, one to predict from and one to predict");
         if (tokens.Length > forest.ContextLength)
             throw InvalidRequestException.For("text", $"the text has {tokens.Length} tokens; the context holds {forest.ContextLength}; score it in parts");
-        return new(tokens, await engine.ScoreAsync(new ScoreRequest(tokens, routing), cancellation).ConfigureAwait(false));
+        return new(tokens, await engine.ScoreAsync(new ScoreRequest(tokens, routing, reportExperts), cancellation).ConfigureAwait(false));
     }
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>

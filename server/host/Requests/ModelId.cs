@@ -6,13 +6,14 @@ namespace Btx.Server.Requests;
 
 /// <summary>
 /// The routing that a model id of the HTTP door names: <c>forest</c>, <c>forest:top_k=2</c>, <c>forest:top_p=0.9,posterior=last_token</c>,
-/// <c>average</c>, <c>average:posterior@python</c>, <c>expert:python</c>.
-/// Options of <c>forest</c>: top_k, top_p, posterior, prior (a domain), select, reroute (tokens), switching (rate).
+/// <c>average</c>, <c>average:posterior@python</c>, <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe).
+/// Options of <c>btx</c>: k (experts per token, else the model's own). Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), select, reroute (tokens), switching (rate).
 /// </summary>
 internal static class ModelId
 {
+    /// <param name="mixture">The BTX model that is served; null: none.</param>
     /// <exception cref="InvalidRequestException">No such model (not found) or a bad option (invalid).</exception>
-    public static Routing Parse(string id)
+    public static Routing Parse(string id, MixtureDescription? mixture)
     {
         var colon = id.IndexOf(':', StringComparison.Ordinal);
         var rest = colon < 0 ? "" : id[(colon + 1)..];
@@ -20,22 +21,39 @@ internal static class ModelId
         return (colon < 0 ? id : id[..colon]) switch
         {
             "forest" => ParseForest(id, rest),
+            "btx" => ParseMixture(id, rest, mixture),
             "average" => ParseAverage(rest),
             "expert" when rest.Length > 0 => new() { Mode = RoutingMode.Expert, Expert = rest },
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
-            _ => throw new InvalidRequestException(new("model", $"no model \"{id}\"; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN or expert:NAME", RejectionReason.NotFound)),
+            _ => throw new InvalidRequestException(new("model", $"no model \"{id}\"; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
         };
     }
 
     /// <summary>The ids that a list of models shows: one of each kind, every expert and every domain's average.</summary>
     public static IEnumerable<string> All(ForestDescription forest)
     {
-        yield return "forest";
-        for (var k = 1; k < Math.Min(forest.Experts.Count, 5); k++) yield return $"forest:top_k={k}";
-        yield return "forest:top_p=0.9";
-        yield return "average";
+        if (forest.Experts.Count > 0)
+        {
+            yield return "forest";
+            for (var k = 1; k < Math.Min(forest.Experts.Count, 5); k++) yield return $"forest:top_k={k}";
+            yield return "forest:top_p=0.9";
+            yield return "average";
+        }
+
         foreach (var domain in forest.PriorDomains) yield return $"average:posterior@{domain}";
         foreach (var expert in forest.Experts) yield return $"expert:{expert}";
+        if (forest.Mixture is null) yield break;
+        yield return "btx";
+        foreach (var k in forest.Mixture.Choices.Take(4)) yield return $"btx:k={k}";
+    }
+
+    private static Routing ParseMixture(string id, string option, MixtureDescription? mixture)
+    {
+        var routing = new Routing { Mode = RoutingMode.Moe };
+        if (mixture is not null) routing = routing with { K = mixture.ExpertsPerToken };
+        if (option.Length == 0) return routing;
+        if (!option.StartsWith("k=", StringComparison.Ordinal)) throw Invalid($"model \"{id}\": \"{option}\" does not apply to a BTX model; the only option is k=K");
+        return routing with { K = Integer("k", option[2..]) };
     }
 
     private static Routing ParseForest(string id, string options)

@@ -26,12 +26,10 @@ internal static class RequestFaults
         return null;
     }
 
-    public static RequestFault? RoutingFault(Routing routing, ForestDescription forest)
-    {
-        if (RoutingRules.Fault(routing, forest.Experts, [.. forest.PriorDomains]) is not { } message) return null;
-        var unknownName = message.StartsWith("no expert", StringComparison.Ordinal) || message.StartsWith("no cached prior", StringComparison.Ordinal);
-        return new("model", message, unknownName ? RejectionReason.NotFound : RejectionReason.InvalidArgument);
-    }
+    public static RequestFault? RoutingFault(Routing routing, ForestDescription forest) =>
+        RequestRules.RoutingFault(routing, forest) is { } message
+            ? new("model", message, RequestRules.IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument)
+            : null;
 
     private static RequestFault? SelectFault(Routing routing) =>
         routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.PerToken }

@@ -12,6 +12,7 @@ internal static class RoutingNames
         ["top_p"] = RoutingMode.TopP,
         ["average"] = RoutingMode.Average,
         ["expert"] = RoutingMode.Expert,
+        ["moe"] = RoutingMode.Moe,
     };
 
     public static readonly IReadOnlyDictionary<string, PosteriorKind> Posteriors = new Dictionary<string, PosteriorKind>(StringComparer.Ordinal)

@@ -12,11 +12,12 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
 {
     public async IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        var forest = service.Forest;
         var generation = service.Generate(
             new()
             {
                 Prompt = ToPrompt(request.Prompt),
-                Routing = RoutingMessages.ToRouting(request.Routing, SelectForm.Prompt),
+                Routing = RoutingMessages.ToRouting(request.Routing, SelectForm.Prompt, forest.Mixture),
                 Sampling = RoutingMessages.ToSampling(request.Sampling),
                 MaxTokens = request.HasMaxTokens ? request.MaxTokens : RequestLimits.DefaultMaxTokens,
                 Stop = request.Stop,
@@ -25,16 +26,17 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
                 IgnoreEndOfSequence = request.IgnoreEos,
             },
             cancellation);
-        var forest = service.Forest;
         await foreach (var e in generation.ReadAsync(cancellation).ConfigureAwait(false)) yield return ToMessage(e, forest);
     }
 
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var score = await service.ScoreAsync(ToPrompt(request.Text), RoutingMessages.ToRouting(request.Routing, SelectForm.PerToken), cancellation).ConfigureAwait(false);
+        var routing = RoutingMessages.ToRouting(request.Routing, SelectForm.PerToken, forest.Mixture);
+        var score = await service.ScoreAsync(ToPrompt(request.Text), routing, cancellation, request.IncludeExperts).ConfigureAwait(false);
         var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs } };
-        for (var j = 0; j < forest.Experts.Count; j++)
+        foreach (var gates in score.Result.Gates ?? []) response.Routed.Add(ToMessage(gates, forest));
+        for (var j = 0; j < score.Result.Posterior.Length; j++)
         {
             var expert = new V1.ExpertScore { Name = forest.Experts[j], Posterior = { score.Result.Posterior[j] } };
             if (score.Result.ExpertLogProbs[j] is { } logProbs) expert.Logprobs.AddRange(logProbs);
@@ -56,6 +58,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
             Precision = forest.Precision,
             Device = forest.Device,
             ForestSha256 = forest.ForestSha256,
+            Mixture = forest.Mixture is null ? null : ToMessage(forest.Mixture),
         });
     }
 
@@ -82,6 +85,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
             message.Experts.Add(new V1.ExpertShare { Name = forest.Experts[j], Posterior = e.Posterior[j], Contribution = e.Contribution?[j] ?? 0 });
         }
 
+        if (e.Gates is not null) message.Routed = ToMessage(e.Gates, forest);
         message.FinishReason = e.Finish switch
         {
             FinishReason.Stop => V1.FinishReason.Stop,
@@ -102,6 +106,25 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
             Seconds = usage.Total.TotalSeconds,
         };
         for (var j = 0; j < usage.ExpertSteps.Length; j++) message.ExpertSteps[forest.Experts[j]] = usage.ExpertSteps[j];
+        for (var e = 0; e < usage.RoutedTokens.Length; e++) message.RoutedTokens[forest.Mixture!.Experts[e]] = usage.RoutedTokens[e];
         return message;
     }
+
+    private static V1.TokenRouting ToMessage(RouterGates gates, ForestDescription forest) => new()
+    {
+        Gates = { gates.Values },
+        Domains = { gates.ByDomain(forest.Mixture!).Zip(forest.Mixture!.DomainNames, (share, domain) => new V1.DomainShare { Domain = domain, Share = share }) },
+    };
+
+    private static V1.MixtureModel ToMessage(MixtureDescription mixture) => new()
+    {
+        Experts = { mixture.Experts.Zip(mixture.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },
+        ExpertsPerToken = mixture.ExpertsPerToken,
+        Choices = { mixture.Choices },
+        Layers = mixture.Layers,
+        Router = mixture.Router,
+        SoftLayers = { mixture.SoftLayers },
+        Precision = mixture.Precision,
+        Sha256 = mixture.Sha256,
+    };
 }

@@ -1,3 +1,4 @@
+using Btx.Engine;
 using Btx.Model.Mixing;
 using Btx.Server.Requests;
 using V1 = Btx.V1;
@@ -9,11 +10,18 @@ internal static class RoutingMessages
 {
     /// <param name="message">Null: an ensemble.</param>
     /// <param name="defaultSelect">What an absent <c>select</c> means: prompt when generating, per token when scoring.</param>
-    /// <exception cref="InvalidRequestException">An enum value that this version does not know.</exception>
-    public static Routing ToRouting(V1.Routing? message, SelectForm defaultSelect)
+    /// <param name="mixture">The BTX model that is served, whose k an absent <c>k</c> means in mode moe; null: none.</param>
+    /// <exception cref="InvalidRequestException">An enum value that this version does not know, or an option that mode moe does not have.</exception>
+    public static Routing ToRouting(V1.Routing? message, SelectForm defaultSelect, MixtureDescription? mixture)
     {
         var defaults = new Routing { Select = defaultSelect };
         if (message is null) return defaults;
+        if (message.Mode == V1.Mode.Moe)
+        {
+            if (Foreign(message) is { } option) throw InvalidRequestException.For(option, $"{option} does not apply to mode moe: the model's own router chooses; leave it out");
+            return defaults with { Mode = RoutingMode.Moe, K = message.HasK ? message.K : mixture?.ExpertsPerToken ?? defaults.K };
+        }
+
         return new()
         {
             Mode = message.Mode switch
@@ -72,6 +80,22 @@ internal static class RoutingMessages
             Seed = message.HasSeed ? message.Seed : null,
         };
     }
+
+    /// <summary>The first option given that only a forest's modes read.</summary>
+    private static string? Foreign(V1.Routing message) => message switch
+    {
+        { Posterior: not V1.PosteriorKind.Unspecified } => "posterior",
+        { PriorDomain.Length: > 0 } => "prior_domain",
+        { Select: not V1.Selection.Unspecified } => "select",
+        { HasSelectTokens: true } => "select_tokens",
+        { RerouteInterval: not 0 } => "reroute_interval",
+        { HasSwitchingRate: true } => "switching_rate",
+        { HasP: true } => "p",
+        { Expert.Length: > 0 } => "expert",
+        { Average: not V1.AverageKind.Unspecified } => "average",
+        { AverageDomain.Length: > 0 } => "average_domain",
+        _ => null,
+    };
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 

@@ -2,7 +2,10 @@ using Btx.V1;
 
 namespace Btx.Server.Terminal;
 
-/// <summary>Streams a completion to a writer; with a palette, each token in the colour of the expert that contributed most.</summary>
+/// <summary>
+/// Streams a completion to a writer; with a palette, each token in the colour of the expert that contributed most, or, of a BTX model,
+/// of the domain with the largest mean gate.
+/// </summary>
 internal sealed class TokenPrinter(TextWriter output, ExpertPalette? palette)
 {
     private readonly Dictionary<string, double> _shares = new(StringComparer.Ordinal);
@@ -10,15 +13,17 @@ internal sealed class TokenPrinter(TextWriter output, ExpertPalette? palette)
 
     public void Print(GenerateResponse response)
     {
-        var leading = response.Experts.Count == 0 ? null : response.Experts.MaxBy(share => share.Contribution);
-        output.Write(palette is null || leading is null ? response.Text : palette.Paint(response.Text, palette.IndexOf(leading.Name)));
+        (string Name, double Share)[] shares = response.Routed is { } routed
+            ? [.. routed.Domains.Select(share => (share.Domain, share.Share))]
+            : [.. response.Experts.Select(share => (share.Name, share.Contribution))];
+        output.Write(palette is null || shares.Length == 0 ? response.Text : palette.Paint(response.Text, palette.IndexOf(shares.MaxBy(share => share.Share).Name)));
         output.Flush();
-        if (!response.HasTokenId || response.Experts.Count == 0) return;
+        if (!response.HasTokenId || shares.Length == 0) return;
         _tokens++;
-        foreach (var share in response.Experts) _shares[share.Name] = _shares.GetValueOrDefault(share.Name) + share.Contribution;
+        foreach (var (name, share) in shares) _shares[name] = _shares.GetValueOrDefault(name) + share;
     }
 
-    /// <summary>Each expert's mean contribution, the largest first; empty if none was reported.</summary>
+    /// <summary>Each expert's mean contribution, or each domain's mean gate, the largest first; empty if none was reported.</summary>
     public string Shares() => string.Join("  ", _shares.OrderByDescending(share => share.Value).Select(share =>
     {
         var text = $"{share.Key} {share.Value / _tokens:P0}";

@@ -4,10 +4,12 @@ using Btx.Model.Devices;
 
 namespace Btx.Server.Verbs;
 
-/// <summary>The flags that say which forest runs and on what.</summary>
-internal sealed class EngineFlags(bool forestRequired)
+/// <summary>The flags that say which forest and which BTX model run, and on what.</summary>
+/// <param name="required">At least one of the two must be named.</param>
+internal sealed class EngineFlags(bool required)
 {
-    private readonly Option<string?> _forest = new("--forest") { Description = "the served forest, which `btx export` writes", HelpName = "DIR", Required = forestRequired };
+    private readonly Option<string?> _forest = new("--forest") { Description = "the served forest, which `btx export` writes", HelpName = "DIR" };
+    private readonly Option<string?> _mixture = new("--btx") { Description = "the served BTX model for mode moe, which `btx export --btx` writes; beside a forest or alone", HelpName = "DIR" };
     private readonly Option<string> _device = new("--device") { Description = "cpu or cuda[:n]", DefaultValueFactory = _ => "cpu" };
     private readonly Option<int> _threads = new("--threads") { Description = "threads that run experts; 0: one per core", DefaultValueFactory = _ => 0 };
     private readonly Option<int> _intraOp = new("--intra-op-threads") { Description = "threads inside one expert's session; 0: what --threads leaves to each", DefaultValueFactory = _ => 0 };
@@ -21,17 +23,23 @@ internal sealed class EngineFlags(bool forestRequired)
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _forest, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue, _noVerify })
+        foreach (var option in new Option[] { _forest, _mixture, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue, _noVerify })
             command.Options.Add(option);
+        if (!required) return;
+        command.Validators.Add(parsed =>
+        {
+            if (parsed.GetValue(_forest) is null && parsed.GetValue(_mixture) is null) parsed.AddError("Option '--forest' or '--btx' is required.");
+        });
     }
 
-    /// <summary>Null: no forest was named.</summary>
+    /// <summary>Null: neither was named.</summary>
     /// <exception cref="Model.BtxException">The device is unknown.</exception>
-    public EngineOptions? Read(ParseResult parsed, IStepObserver? observer) => parsed.GetValue(_forest) is not { } forest
+    public EngineOptions? Read(ParseResult parsed, IStepObserver? observer) => parsed.GetValue(_forest) is null && parsed.GetValue(_mixture) is null
         ? null
         : new()
         {
-            Directory = forest,
+            Directory = parsed.GetValue(_forest),
+            Mixture = parsed.GetValue(_mixture),
             Device = DeviceSpec.Parse(parsed.GetValue(_device)!),
             Threads = parsed.GetValue(_threads),
             IntraOpThreads = parsed.GetValue(_intraOp),

@@ -11,22 +11,25 @@ internal static class GenerateVerb
 {
     private const string Text =
         """
-        Continue a prompt and stream the text to the terminal, from the server at 127.0.0.1:8081 unless --server or --forest says otherwise.
-        --show-experts colours each token by the expert that contributed most to it.
+        Continue a prompt and stream the text to the terminal, from the server at 127.0.0.1:8081 unless --server, --forest or --btx says
+        otherwise. --show-experts colours each token by the expert that contributed most to it; in mode moe by the domain whose experts the
+        router gave most, over all layers.
 
         Examples:
           btx generate "In the beginning"
           btx generate "In the beginning" --mode top_k --k 2 --show-experts
           btx generate "def main" --mode expert --expert python --temperature 0
           btx generate "Once" --mode average --average posterior --average-domain novels --seed 1
+          btx generate "In the beginning" --mode moe --k 2 --show-experts
           btx generate "In the beginning" --forest served            without a server
+          btx generate "In the beginning" --btx served-btx --mode moe
         """;
 
     public static Command Create()
     {
         var prompt = new Argument<string>("prompt") { Description = "the text to continue" };
         var routing = new RoutingFlags();
-        var engine = new EngineFlags(forestRequired: false);
+        var engine = new EngineFlags(required: false);
         var server = new Option<string?>("--server") { Description = $"the server that answers ({InferenceTarget.DefaultServer})", HelpName = "URL" };
         var maxTokens = new Option<int>("--max-tokens") { Description = "tokens to generate at most", DefaultValueFactory = _ => 128 };
         var temperature = new Option<double?>("--temperature") { Description = "0: always the most probable token (1)" };
@@ -37,7 +40,7 @@ internal static class GenerateVerb
         var seed = new Option<long?>("--seed") { Description = "the same seed gives the same text (random)" };
         var stop = new Option<string[]>("--stop") { Description = "end before this text; may be repeated", DefaultValueFactory = _ => [] };
         var ignoreEos = new Option<bool>("--ignore-eos") { Description = "go on past the end-of-text token" };
-        var showExperts = new Option<bool>("--show-experts") { Description = "colour each token by the expert that contributed most" };
+        var showExperts = new Option<bool>("--show-experts") { Description = "colour each token by the expert that contributed most; mode moe: by the domain routed to" };
         var colour = new Option<string>("--color") { Description = "auto: on a terminal only", DefaultValueFactory = _ => "auto" };
         colour.AcceptOnlyFromAmong("auto", "always", "never");
         var command = new Command("generate", Text) { prompt, server, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour };
@@ -74,11 +77,12 @@ internal static class GenerateVerb
         IInference inference, GenerateRequest request, bool colour, TextWriter output, TextWriter diagnostics, CancellationToken cancellation)
     {
         ExpertPalette? palette = null;
+        var routed = request.Routing?.Mode == Mode.Moe;
         if (request.IncludeExperts)
         {
-            var forest = await inference.DescribeAsync(cancellation).ConfigureAwait(false);
-            palette = new([.. forest.Experts.Select(expert => expert.Name)], colour);
-            if (colour) await output.WriteLineAsync($"experts: {palette.Legend()}".AsMemory(), cancellation).ConfigureAwait(false);
+            var served = await inference.DescribeAsync(cancellation).ConfigureAwait(false);
+            palette = new(routed ? [.. (served.Mixture?.Experts ?? []).Select(expert => expert.Domain).Distinct()] : [.. served.Experts.Select(expert => expert.Name)], colour);
+            if (colour) await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation).ConfigureAwait(false);
         }
 
         var printer = new TokenPrinter(output, palette);
@@ -90,7 +94,7 @@ internal static class GenerateVerb
         }
 
         await output.WriteLineAsync().ConfigureAwait(false);
-        if (request.IncludeExperts) await output.WriteLineAsync($"contributions: {printer.Shares()}").ConfigureAwait(false);
+        if (request.IncludeExperts) await output.WriteLineAsync($"{(routed ? "routed to" : "contributions")}: {printer.Shares()}").ConfigureAwait(false);
         if (usage is not null) await diagnostics.WriteLineAsync(Summary(usage)).ConfigureAwait(false);
         return 0;
     }

@@ -9,7 +9,7 @@ namespace Btx.Server.Verbs;
 internal sealed class RoutingFlags
 {
     private readonly Option<string> _mode = new("--mode") { Description = "ensemble, top_k, top_p, average, expert or moe", HelpName = "MODE", DefaultValueFactory = _ => "ensemble" };
-    private readonly Option<int?> _k = new("--k") { Description = "top_k: experts run per token (2)" };
+    private readonly Option<int?> _k = new("--k") { Description = "top_k: experts run per token (2); moe: per token and layer (the model's own)" };
     private readonly Option<double?> _p = new("--p") { Description = "top_p: posterior mass of the experts that run (0.9)" };
     private readonly Option<string?> _posterior = new("--posterior") { Description = "full_prefix (default), last_token, fixed or switching", HelpName = "KIND" };
     private readonly Option<double?> _switchingRate = new("--switching-rate") { Description = "switching: probability that the domain changes at a token (0.01)" };
@@ -52,9 +52,10 @@ internal sealed class RoutingFlags
     public IEnumerable<string> Unused(ParseResult parsed)
     {
         var mode = parsed.GetValue(_mode);
+        if (mode == "moe") yield break; // refuses what it does not read
         foreach (var (option, modes) in new (Option Option, string[] Modes)[]
         {
-            (_k, ["top_k"]), (_p, ["top_p"]), (_select, ["top_k", "top_p"]), (_expert, ["expert"]), (_average, ["average"]), (_averageDomain, ["average"]),
+            (_k, ["top_k", "moe"]), (_p, ["top_p"]), (_select, ["top_k", "top_p"]), (_expert, ["expert"]), (_average, ["average"]), (_averageDomain, ["average"]),
         })
         {
             if (parsed.GetResult(option) is { Implicit: false } && !modes.Contains(mode)) yield return $"note: {option.Name} is for --mode {string.Join(" or ", modes)}; mode {mode} does not use it";

@@ -10,7 +10,8 @@ namespace Btx.Server.Verbs;
 /// </summary>
 internal static class ScoreJson
 {
-    public static string Write(ScoreResponse score)
+    /// <param name="mixture">The BTX model whose routing the score holds; null: none.</param>
+    public static string Write(ScoreResponse score, MixtureModel? mixture = null)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -26,10 +27,39 @@ internal static class ScoreJson
             json.WriteStartObject("posterior");
             foreach (var expert in score.Experts) WriteNumbers(json, expert.Name, expert.Posterior);
             json.WriteEndObject();
+            if (mixture is not null) WriteRouting(json, score, mixture);
             json.WriteEndObject();
         }
 
         return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
+    }
+
+    private static void WriteRouting(Utf8JsonWriter json, ScoreResponse score, MixtureModel mixture)
+    {
+        json.WriteStartObject("routing");
+        json.WriteNumber("layers", mixture.Layers);
+        json.WriteStartArray("experts");
+        foreach (var expert in mixture.Experts) json.WriteStringValue(expert.Name);
+        json.WriteEndArray();
+        json.WriteStartArray("gates");
+        foreach (var position in score.Routed)
+        {
+            json.WriteStartArray();
+            foreach (var layer in position.Gates.Chunk(mixture.Experts.Count))
+            {
+                json.WriteStartArray();
+                foreach (var gate in layer) json.WriteNumberValue(gate);
+                json.WriteEndArray();
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartObject("domains");
+        for (var d = 0; d < score.Routed[0].Domains.Count; d++) WriteNumbers(json, score.Routed[0].Domains[d].Domain, score.Routed.Select(position => position.Domains[d].Share));
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     private static void WriteNumbers(Utf8JsonWriter json, string name, IEnumerable<double> numbers)

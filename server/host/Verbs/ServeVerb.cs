@@ -6,17 +6,18 @@ using Btx.Server.Metrics;
 
 namespace Btx.Server.Verbs;
 
-/// <summary><c>btx serve</c>: a forest behind gRPC and HTTP.</summary>
+/// <summary><c>btx serve</c>: a forest, a BTX model or both behind gRPC and HTTP.</summary>
 internal static class ServeVerb
 {
     private const string Text =
         """
-        Serve a forest: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
+        Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
         Prometheus and /health. Loopback by default. Ctrl-C or SIGTERM: no new requests, running ones finish within --shutdown-limit.
 
         Examples:
           btx serve --forest served
           btx serve --forest served --http 127.0.0.1:9000 --grpc 127.0.0.1:9001 --slots 32 --threads 8
+          btx serve --forest served --btx served-btx
           btx serve --forest served --device cuda:0
           curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
@@ -24,7 +25,7 @@ internal static class ServeVerb
 
     public static Command Create()
     {
-        var engine = new EngineFlags(forestRequired: true);
+        var engine = new EngineFlags(required: true);
         var http = new Option<string>("--http") { Description = "where the HTTP door listens", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8080" };
         var grpc = new Option<string>("--grpc") { Description = "where the gRPC door listens (HTTP/2 without TLS)", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8081" };
         var shutdown = new Option<double>("--shutdown-limit") { Description = "seconds that running requests may go on after the shutdown begins", DefaultValueFactory = _ => 30 };
@@ -68,7 +69,13 @@ internal static class ServeVerb
         await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics);
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
-        Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
+        if (forest.Experts.Count > 0) Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
+        if (forest.Mixture is { } btx)
+        {
+            var alone = forest.Experts.Count == 0 ? "; mode moe only, no forest is loaded" : "";
+            Console.WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k {btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
+        }
+
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
         Console.WriteLine($"Ctrl-C stops; running requests then have {options.ShutdownLimit.TotalSeconds:0.#} s to finish.");

@@ -21,6 +21,8 @@ internal static class EngineCalls
 
     public static Routing TopK(int k) => new() { Mode = RoutingMode.TopK, K = k };
 
+    public static Routing Moe(int k) => new() { Mode = RoutingMode.Moe, K = k };
+
     /// <summary>Reads a stream to its end.</summary>
     public static async Task<List<TokenEvent>> Read(this System.Threading.Channels.ChannelReader<TokenEvent> reader)
     {

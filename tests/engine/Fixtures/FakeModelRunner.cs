@@ -4,10 +4,14 @@ namespace Btx.Engine.Tests.Fixtures;
 
 /// <summary>
 /// A model without arithmetic: logits are a hash of its seed and of every token before them, so a wrong slot, a wrong length or a
-/// missed token shows in the output. Exact whatever the batch.
+/// missed token shows in the output. Exact whatever the batch. As a mixture it also hashes the k of every token, and its gates are
+/// 1/k for k experts that follow from the same hash.
 /// </summary>
-internal sealed class FakeModelRunner(int seed, int vocabSize, int slots) : IModelRunner
+/// <param name="layers">L of a mixture; 0: dense.</param>
+/// <param name="experts">N of a mixture.</param>
+internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int layers = 0, int experts = 0) : IModelRunner
 {
+    private readonly List<float[]> gates = []; // by row
     private readonly List<long>[] cache = [.. Enumerable.Range(0, slots).Select(_ => new List<long>())];
     private readonly List<(int First, int Count)> wanted = [];
     private readonly List<float[]> logits = [];
@@ -32,6 +36,7 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots) : IMod
         Runs.Add(rows.ToArray());
         wanted.Clear();
         logits.Clear();
+        gates.Clear();
         var at = 0;
         foreach (var row in rows)
         {
@@ -39,11 +44,16 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots) : IMod
             Assert.True(row.Past <= slot.Count, $"slot {row.Slot} holds {slot.Count} tokens, the run assumes {row.Past}");
             slot.RemoveRange(row.Past, slot.Count - row.Past);
             wanted.Add((logits.Count, row.Wanted));
+            var routed = new List<float>();
+            if (layers > 0) Assert.InRange(row.ExpertsPerToken, 1, experts);
             for (var i = 0; i < row.Count; i++)
             {
-                slot.Add(tokens[at++]);
+                slot.Add(layers == 0 ? tokens[at++] : (tokens[at++] * 1000) + row.ExpertsPerToken);
+                routed.AddRange(Route(slot, row.ExpertsPerToken));
                 if (i >= row.Count - row.Wanted) logits.Add(Hash(slot));
             }
+
+            gates.Add([.. routed]);
         }
 
         Assert.Equal(tokens.Length, at);
@@ -55,12 +65,29 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots) : IMod
         return logits[wanted[row].First + position];
     }
 
+    public ReadOnlySpan<float> Gates(int row) => gates[row];
+
     public void Dispose() => Disposed = true;
 
-    private float[] Hash(List<long> prefix)
+    private IEnumerable<float> Route(List<long> prefix, int k)
+    {
+        var h = Seed(prefix);
+        for (var layer = 0; layer < layers; layer++)
+        {
+            for (var e = 0; e < experts; e++) yield return (h + layer + e) % experts < k ? 1f / k : 0;
+        }
+    }
+
+    private uint Seed(List<long> prefix)
     {
         var h = unchecked((uint)seed * 2654435761u);
         foreach (var t in prefix) h = unchecked((h ^ (uint)t) * 16777619u);
+        return h;
+    }
+
+    private float[] Hash(List<long> prefix)
+    {
+        var h = Seed(prefix);
         var row = new float[vocabSize];
         for (var v = 0; v < vocabSize; v++)
         {

@@ -14,6 +14,10 @@ internal sealed class RecordingObserver : IStepObserver
 
     public double[] Mass { get; private set; } = [];
 
+    public int[] RoutedTokens { get; private set; } = [];
+
+    public double[] GateMass { get; private set; } = [];
+
     public List<RequestReport> Requests { get; } = [];
 
     public void OnStep(in StepReport report)
@@ -23,6 +27,13 @@ internal sealed class RecordingObserver : IStepObserver
         Running = report.RunningSequences;
         if (Mass.Length == 0) Mass = new double[report.PosteriorMass.Length];
         for (var j = 0; j < Mass.Length; j++) Mass[j] += report.PosteriorMass.Span[j];
+        if (report.RoutedTokens.IsEmpty) return;
+        if (RoutedTokens.Length == 0) (RoutedTokens, GateMass) = (new int[report.RoutedTokens.Length], new double[report.GateMass.Length]);
+        for (var i = 0; i < RoutedTokens.Length; i++)
+        {
+            RoutedTokens[i] += report.RoutedTokens.Span[i];
+            GateMass[i] += report.GateMass.Span[i];
+        }
     }
 
     public void OnIdle()

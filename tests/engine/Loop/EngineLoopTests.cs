@@ -9,13 +9,14 @@ namespace Btx.Engine.Tests.Loop;
 /// <summary>The loop over exact fakes: batches, chunks, routing, ends.</summary>
 public sealed class EngineLoopTests
 {
-    private static readonly string[] Modes = ["ensemble", "last_token", "switching", "top_k", "top_1", "top_p", "uniform", "reroute", "fixed_top", "expert"];
+    private static readonly string[] Modes = ["ensemble", "last_token", "switching", "top_k", "top_1", "top_p", "uniform", "reroute", "fixed_top", "expert", "moe_1", "moe_2", "moe_4"];
 
     private static Routing Mode(string name) => name switch
     {
         "reroute" => TopK(1) with { RerouteInterval = 3 },
         "fixed_top" => TopK(2) with { Posterior = PosteriorKind.Fixed, PriorDomain = "expert-0" },
         "expert" => Expert("expert-2"),
+        "moe_1" or "moe_2" or "moe_4" => Moe(name[^1] - '0'),
         _ => ForestEngineTests.Mode(name),
     };
 
@@ -59,6 +60,8 @@ public sealed class EngineLoopTests
             Assert.Equal(alone[i].Select(e => e.LogProb), together.Select(e => e.LogProb));
             Assert.Equal(alone[i].Select(e => e.Posterior), together.Select(e => e.Posterior));
             Assert.Equal(alone[i].Select(e => e.Top), together.Select(e => e.Top));
+            Assert.Equal(alone[i].Select(e => e.Gates?.Values), together.Select(e => e.Gates?.Values));
+            Assert.Equal(alone[i][^1].Usage!.RoutedTokens, together[^1].Usage!.RoutedTokens);
         }
 
         await forest.Engine.AssertSound();

@@ -47,6 +47,9 @@ public sealed class BadInputTests : IAsyncLifetime
         { """{"model":"forest:top_k=4","prompt":"a"}""", "model", 400, "k is 4; expected 1..3" },
         { """{"model":"forest:top_p=1.5","prompt":"a"}""", "model", 400, "p is 1.5" },
         { """{"model":"forest:top_p=NaN","prompt":"a"}""", "model", 400, "p is NaN" },
+        { """{"model":"btx:k=0","prompt":"a"}""", "model", 400, "k is 0; expected 1..3" },
+        { """{"model":"btx:k=4","prompt":"a"}""", "model", 400, "k is 4; expected 1..3" },
+        { """{"model":"btx:prior=python","prompt":"a"}""", "model", 400, "the only option is k=K" },
         { """{"model":"forest:top_k=2,select=per_token","prompt":"a"}""", "select", 400, "scoring" },
     };
 
@@ -55,6 +58,13 @@ public sealed class BadInputTests : IAsyncLifetime
         { "unknown mode", New(r => r.Routing = new() { Mode = (Mode)77 }), StatusCode.InvalidArgument, "unknown mode 77" },
         { "k = 0", New(r => r.Routing = new() { Mode = Mode.TopK, K = 0 }), StatusCode.InvalidArgument, "k is 0; expected 1..3" },
         { "k > E", New(r => r.Routing = new() { Mode = Mode.TopK, K = 4 }), StatusCode.InvalidArgument, "k is 4; expected 1..3" },
+        { "moe, k = 0", New(r => r.Routing = new() { Mode = Mode.Moe, K = 0 }), StatusCode.InvalidArgument, "k is 0; expected 1..3" },
+        { "moe, k > N", New(r => r.Routing = new() { Mode = Mode.Moe, K = 4 }), StatusCode.InvalidArgument, "k is 4; expected 1..3" },
+        { "moe with a posterior", New(r => r.Routing = new() { Mode = Mode.Moe, Posterior = PosteriorKind.Fixed }), StatusCode.InvalidArgument, "posterior does not apply to mode moe" },
+        { "moe with a prior", New(r => r.Routing = new() { Mode = Mode.Moe, PriorDomain = "python" }), StatusCode.InvalidArgument, "prior_domain does not apply to mode moe" },
+        { "moe with a selection", New(r => r.Routing = new() { Mode = Mode.Moe, Select = Selection.Prompt }), StatusCode.InvalidArgument, "select does not apply to mode moe" },
+        { "moe with an interval", New(r => r.Routing = new() { Mode = Mode.Moe, RerouteInterval = 8 }), StatusCode.InvalidArgument, "reroute_interval does not apply to mode moe" },
+        { "moe with an expert", New(r => r.Routing = new() { Mode = Mode.Moe, Expert = "python" }), StatusCode.InvalidArgument, "expert does not apply to mode moe" },
         { "p = NaN", New(r => r.Routing = new() { Mode = Mode.TopP, P = double.NaN }), StatusCode.InvalidArgument, "p is NaN" },
         { "unknown expert", New(r => r.Routing = new() { Mode = Mode.Expert, Expert = "nobody" }), StatusCode.NotFound, "nobody" },
         { "no expert", New(r => r.Routing = new() { Mode = Mode.Expert }), StatusCode.InvalidArgument, "expert's name" },

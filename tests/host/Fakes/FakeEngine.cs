@@ -32,6 +32,17 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         Precision = "fp32",
         Device = "cpu",
         LoadedAt = DateTimeOffset.UnixEpoch.AddDays(20_000),
+        Mixture = new()
+        {
+            Experts = ["novels", "python", "fables"],
+            Domains = ["prose", "code", "prose"],
+            ExpertsPerToken = 1,
+            Choices = [1, 2, 3],
+            Layers = 2,
+            Router = "top2",
+            Precision = "int8",
+            Sha256 = new string('b', 64),
+        },
     };
 
     /// <summary>After the first token, wait for this (or for the request's cancellation).</summary>
@@ -76,6 +87,8 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         LastScore = request;
         var n = request.Tokens.Length - 1;
         double[] Row(double first) => [.. Enumerable.Range(0, n).Select(i => first - i)];
+        if (request.Routing.Mode == RoutingMode.Moe)
+            return Task.FromResult(new ScoreResult(Row(-1), [], [], request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null));
         var ran = request.Routing.Mode is RoutingMode.Average or RoutingMode.Expert ? null : Row(-2);
         return Task.FromResult(new ScoreResult(Row(-1), [ran, ran, ran], [Row(0.5), Row(0.25), Row(0.25)]));
     }
@@ -108,7 +121,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         for (var i = 0; i < count; i++)
         {
             await events.WriteAsync(Token(request, all[i], i), CancellationToken.None);
-            Report();
+            Report(request);
             if (i > 0) continue;
             if (Failure is not null)
             {
@@ -124,7 +137,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
             count = 1;
         }
 
-        await events.WriteAsync(new TokenEvent { Finish = finish, Usage = new(request.Prompt.Length, count, [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)) }, CancellationToken.None);
+        await events.WriteAsync(new TokenEvent { Finish = finish, Usage = new(request.Prompt.Length, count, [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsRouted(request) ? [count, 0.5, 0] : []) }, CancellationToken.None);
         observer?.OnRequestEnd(new(RoutingName(request.Routing.Mode), finish, request.Prompt.Length, count, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)));
         events.Complete();
     }
@@ -135,11 +148,17 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         Token = id,
         LogProb = -0.5 * (i + 1),
         Top = request.TopLogProbs == 0 ? [] : [.. Enumerable.Range(0, request.TopLogProbs).Select(r => new TokenAlternative(id - r < 0 ? id + r : id - r, -0.5 * (i + 1 + r)))],
-        Posterior = request.ReportExperts ? [0.75, 0.25, 0] : null,
-        Contribution = request.ReportExperts ? i % 2 == 0 ? [0.9, 0.1, 0] : [0.1, 0.9, 0] : null,
+        Gates = request.ReportExperts && IsRouted(request) ? Gates(i) : null,
+        Posterior = request.ReportExperts && !IsRouted(request) ? [0.75, 0.25, 0] : null,
+        Contribution = request.ReportExperts && !IsRouted(request) ? i % 2 == 0 ? [0.9, 0.1, 0] : [0.1, 0.9, 0] : null,
     };
 
-    private void Report() => observer?.OnStep(new()
+    private static bool IsRouted(GenerationRequest request) => request.Routing.Mode == RoutingMode.Moe;
+
+    /// <summary>Prose on even positions (by its second expert in layer 1), code on odd ones.</summary>
+    private static RouterGates Gates(int i) => new(3, i % 2 == 0 ? [0.75f, 0.25f, 0, 0, 0, 1] : [0.25f, 0.75f, 0, 0, 1, 0]);
+
+    private void Report(GenerationRequest request) => observer?.OnStep(new()
     {
         Duration = TimeSpan.FromMilliseconds(3),
         RunningSequences = 1,
@@ -149,6 +168,9 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         Experts = Forest.Experts.ToArray(),
         ExpertRows = new[] { 1, 1, 0 },
         PosteriorMass = new[] { 0.75, 0.25, 0 },
+        MixtureExperts = Forest.Mixture!.Experts.ToArray(),
+        RoutedTokens = IsRouted(request) ? new[] { 1, 1, 0, 0, 0, 1 } : default,
+        GateMass = IsRouted(request) ? new[] { 0.75, 0.25, 0, 0, 0, 1 } : default,
     });
 
     private static string RoutingName(RoutingMode mode) => mode switch

@@ -22,18 +22,23 @@ public sealed class ModelIdTests
         { "average:posterior@python", new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "python" } },
         { "average:argmax@novels", new() { Mode = RoutingMode.Average, Average = AverageWeights.Argmax, AverageDomain = "novels" } },
         { "expert:novels", new() { Mode = RoutingMode.Expert, Expert = "novels" } },
+        { "btx", new() { Mode = RoutingMode.Moe, K = 1 } },
+        { "btx:k=3", new() { Mode = RoutingMode.Moe, K = 3 } },
     };
+
+    private static readonly ForestDescription Forest = new FakeEngine(RunningServer.SomeTokenizer).Forest;
 
     [Theory]
     [MemberData(nameof(Ids))]
-    public void Id_names_a_routing(string id, Routing expected) => Assert.Equal(expected, ModelId.Parse(id));
+    public void Id_names_a_routing(string id, Routing expected) => Assert.Equal(expected, ModelId.Parse(id, Forest.Mixture));
 
     [Theory]
     [InlineData("")]
     [InlineData("gpt-4")]
     [InlineData("Forest")]
+    [InlineData("btx2")]
     public void Unknown_models_are_not_found(string id) =>
-        Assert.Equal(RejectionReason.NotFound, Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id)).Fault.Reason);
+        Assert.Equal(RejectionReason.NotFound, Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest.Mixture)).Fault.Reason);
 
     [Theory]
     [InlineData("forest:")]
@@ -46,19 +51,39 @@ public sealed class ModelIdTests
     [InlineData("forest:posterior=best")]
     [InlineData("forest:switching=0.1,posterior=fixed")]
     [InlineData("average:median")]
+    [InlineData("btx:")]
+    [InlineData("btx:k=many")]
+    [InlineData("btx:posterior=fixed")]
     [InlineData("expert")]
     [InlineData("expert:")]
     public void Bad_options_are_invalid(string id)
     {
-        var fault = Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id)).Fault;
+        var fault = Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest.Mixture)).Fault;
         Assert.Equal(RejectionReason.InvalidArgument, fault.Reason);
         Assert.Equal("model", fault.Parameter);
     }
 
     [Fact]
-    public void Every_listed_id_is_valid_for_the_forest()
+    public void Every_listed_id_is_valid_for_what_is_served()
     {
-        var forest = new FakeEngine(RunningServer.SomeTokenizer).Forest;
-        Assert.All(ModelId.All(forest), id => Assert.Null(RequestFaults.RoutingFault(ModelId.Parse(id), forest)));
+        var alone = Forest with { Experts = [], Domains = [], PriorDomains = [] };
+        Assert.Equal(["btx", "btx:k=1", "btx:k=2", "btx:k=3"], ModelId.All(alone));
+        var without = Forest with { Mixture = null };
+        Assert.DoesNotContain(ModelId.All(without), id => id.StartsWith("btx", StringComparison.Ordinal));
+        foreach (var served in new[] { Forest, alone, without })
+            Assert.All(ModelId.All(served), id => Assert.Null(RequestFaults.RoutingFault(ModelId.Parse(id, served.Mixture), served)));
+    }
+
+    [Theory]
+    [InlineData("btx", "none is loaded", false)]
+    [InlineData("btx:k=2", "none is loaded", false)]
+    [InlineData("forest", "only a BTX model is loaded", true)]
+    [InlineData("expert:novels", "only a BTX model is loaded", true)]
+    public void A_model_that_is_not_loaded_is_not_found(string id, string message, bool mixtureOnly)
+    {
+        var served = mixtureOnly ? Forest with { Experts = [], Domains = [], PriorDomains = [] } : Forest with { Mixture = null };
+        var fault = RequestFaults.RoutingFault(ModelId.Parse(id, served.Mixture), served)!;
+        Assert.Equal(RejectionReason.NotFound, fault.Reason);
+        Assert.Contains(message, fault.Message, StringComparison.Ordinal);
     }
 }

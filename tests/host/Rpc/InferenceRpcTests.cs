@@ -77,6 +77,37 @@ public sealed class InferenceRpcTests : IAsyncLifetime
         Assert.Equal(["novels", "python", "german"], forest.Experts.Select(expert => expert.Name));
         Assert.Equal(["novels", "python"], forest.PriorDomains);
         Assert.Equal(64, forest.ContextLength);
+        Assert.Equal([("novels", "prose"), ("python", "code"), ("fables", "prose")], forest.Mixture.Experts.Select(expert => (expert.Name, expert.Domain)));
+        Assert.Equal((1, 2, "top2", "int8", new string('b', 64)), (forest.Mixture.ExpertsPerToken, forest.Mixture.Layers, forest.Mixture.Router, forest.Mixture.Precision, forest.Mixture.Sha256));
+        Assert.Equal([1, 2, 3], forest.Mixture.Choices);
+    }
+
+    [Fact]
+    public async Task Mode_moe_reports_the_routers_gates_by_layer_and_by_domain()
+    {
+        var responses = await Generate(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.Moe }, MaxTokens = 2, IncludeExperts = true });
+        Assert.Equal((RoutingMode.Moe, 1), (_server.Engine.LastGeneration!.Routing.Mode, _server.Engine.LastGeneration.Routing.K)); // the model's own k
+        Assert.All(responses, response => Assert.Empty(response.Experts));
+        Assert.Equal([0.75f, 0.25f, 0, 0, 0, 1], responses[0].Routed.Gates);
+        Assert.Equal([("prose", 0.875), ("code", 0.125)], responses[0].Routed.Domains.Select(share => (share.Domain, share.Share)));
+        Assert.Null(responses[2].Routed);
+        Assert.Equal(0.5, responses[2].Usage.RoutedTokens["python"]);
+
+        responses = await Generate(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.Moe, K = 3 }, MaxTokens = 2 });
+        Assert.Equal(3, _server.Engine.LastGeneration.Routing.K);
+        Assert.All(responses, response => Assert.Null(response.Routed));
+    }
+
+    [Fact]
+    public async Task Score_in_mode_moe_reports_gates_on_request()
+    {
+        var request = new ScoreRequest { Text = new() { Text = "the fox jumps" }, Routing = new() { Mode = Mode.Moe }, IncludeExperts = true };
+        var score = await _server.Inference.ScoreAsync(request);
+        Assert.Empty(score.Experts);
+        Assert.Equal(score.Tokens.Count - 1, score.Routed.Count);
+        Assert.Equal([0.125, 0.875], score.Routed[1].Domains.Select(share => share.Share));
+        request.IncludeExperts = false;
+        Assert.Empty((await _server.Inference.ScoreAsync(request)).Routed);
     }
 
     [Fact]

@@ -38,6 +38,20 @@ public sealed class GenerateVerbTests
     }
 
     [Fact]
+    public async Task In_mode_moe_tokens_are_coloured_by_the_domain_they_were_routed_to()
+    {
+        var request = new GenerateRequest { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.Moe }, MaxTokens = 2, IncludeExperts = true };
+        var (output, _) = await Run(request, colour: true);
+        var tokens = RunningServer.SomeTokenizer.Encode(FakeEngine.Completion);
+        var (first, second) = (RunningServer.SomeTokenizer.Decode([tokens[0]]), RunningServer.SomeTokenizer.Decode([tokens[1]]));
+        Assert.StartsWith("domains: \u001b[38;5;33mprose\u001b[0m  \u001b[38;5;208mcode\u001b[0m", output, StringComparison.Ordinal);
+        Assert.Contains($"\u001b[38;5;33m{first}\u001b[0m\u001b[38;5;208m{second}\u001b[0m", output, StringComparison.Ordinal);
+        (output, _) = await Run(request, colour: false);
+        Assert.Contains("routed to: prose 50", output, StringComparison.Ordinal);
+        Assert.Contains("code 50", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_refusal_is_one_clear_line()
     {
         var failure = await Assert.ThrowsAsync<BtxException>(() => Run(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.TopK, K = 9 } }, colour: false));

@@ -37,6 +37,29 @@ public sealed class ScoreVerbTests
     }
 
     [Fact]
+    public async Task In_mode_moe_the_json_holds_the_routing()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var directory = Directory.CreateTempSubdirectory("btx-score-");
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(directory.FullName, "text.txt"), "the fox jumps");
+            var to = Path.Combine(directory.FullName, "score.json");
+            string[] args = ["--file", Path.Combine(directory.FullName, "text.txt"), "--mode", "moe", "--k", "2", "--show-experts", "--server", server.GrpcAddress, "--json", to];
+            Assert.Equal(0, await ScoreVerb.Create().Parse(args).InvokeAsync());
+            var routing = JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(to)).GetProperty("routing");
+            Assert.Equal(2, routing.GetProperty("layers").GetInt32());
+            Assert.Equal(["novels", "python", "fables"], routing.GetProperty("experts").EnumerateArray().Select(name => name.GetString()));
+            Assert.Equal("[[0.75,0.25,0],[0,0,1]]", routing.GetProperty("gates")[0].GetRawText());
+            Assert.Equal(0.875, routing.GetProperty("domains").GetProperty("prose")[0].GetDouble());
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_file_that_is_not_utf8_is_named_with_the_place()
     {
         var path = Path.GetTempFileName();
@@ -55,7 +78,7 @@ public sealed class ScoreVerbTests
     public void A_missing_file_is_named() => Assert.Contains("/nowhere/x", Assert.Throws<BtxException>(() => ScoreVerb.ReadText("/nowhere/x")).Message, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("--mode", "best", "--mode best: unknown mode; use ensemble, top_k, top_p, average, expert")]
+    [InlineData("--mode", "best", "--mode best: unknown mode; use ensemble, top_k, top_p, average, expert, moe")]
     [InlineData("--posterior", "none", "--posterior none: unknown posterior; use full_prefix, last_token, fixed, switching")]
     public async Task Unknown_names_list_what_there_is(string flag, string value, string message)
     {
