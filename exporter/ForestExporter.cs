@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Btx.Exporter.Checking;
 using Btx.Exporter.Forests;
 using Btx.Exporter.GenAI;
@@ -7,11 +6,9 @@ using Btx.Exporter.Graphs;
 using Btx.Exporter.Sessions;
 using Btx.Exporter.Weights;
 using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
-using Google.Protobuf;
 
 namespace Btx.Exporter;
 
@@ -21,7 +18,7 @@ namespace Btx.Exporter;
 /// </summary>
 public static class ForestExporter
 {
-    private const string GraphFolder = "graphs", WeightFolder = "weights";
+    private const string WeightFolder = "weights";
 
     /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
@@ -29,7 +26,9 @@ public static class ForestExporter
     {
         var clock = Stopwatch.StartNew();
         var target = Path.GetFullPath(options.Out);
-        CheckTarget(target);
+        ServedDirectory.CheckTarget(target, ServedForestManifest.FileName, "served forest");
+        if (options.Precision.BlockBits() is not null)
+            throw new BtxException($"--precision {options.Precision.Name()}: only the experts of a BTX model are stored so (--btx); a forest is served in fp32 or fp16");
         DeviceSessions.Options(options.Device, options.Threads).Dispose();
         using var forest = SourceForest.Open(options.Forest, options.Experts);
         int done = 0, total = 1 + (3 * forest.Experts.Count);
@@ -39,8 +38,8 @@ public static class ForestExporter
         {
             using var directory = new AtomicDirectory(target);
             Doing("writing graphs");
-            var graphs = WriteGraphs(Path.Combine(directory.Building, GraphFolder), forest.Experts[0].Checkpoint.Config, options.Precision);
-            var check = new GraphCheck(Path.Combine(directory.Building, GraphFolder), options.Precision, options.Device, options.Threads);
+            var config = forest.Experts[0].Checkpoint.Config;
+            var graphs = GraphFolder.Write(directory.Building, config, options.Precision, (form, weights) => LlamaGraph.Build(config, form, options.Precision, weights));
             var experts = new List<ServedExpert>();
             foreach (var expert in forest.Experts)
             {
@@ -50,7 +49,7 @@ public static class ForestExporter
                 Doing($"{expert.Entry.Name}: weights");
                 var served = Place(expert, directory.Building, options, cancellation);
                 Doing($"{expert.Entry.Name}: checking logits");
-                experts.Add(served with { MaxRelativeDifference = Check(check, expert, served, directory.Building, options, cancellation) });
+                experts.Add(served with { MaxRelativeDifference = Check(expert, served, directory.Building, options, cancellation) });
             }
 
             var manifest = new ServedForestManifest
@@ -75,30 +74,6 @@ public static class ForestExporter
         }
     }
 
-    /// <summary>A directory is replaced only if it is a served forest: an export must not delete anything else.</summary>
-    private static void CheckTarget(string target)
-    {
-        if (File.Exists(target)) throw new BtxException($"--out {target}: is a file; name a directory to make");
-        if (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any() && !File.Exists(Path.Combine(target, ServedForestManifest.FileName)))
-            throw new BtxException($"--out {target}: exists and is not a served forest (it has no {ServedForestManifest.FileName}); name another directory");
-    }
-
-    private static List<ServedGraph> WriteGraphs(string directory, LlamaConfig config, GraphPrecision precision)
-    {
-        Directory.CreateDirectory(directory);
-        RotaryTable.Write(Path.Combine(directory, WeightPlacements.RotaryFile), config, precision);
-        File.WriteAllBytes(Path.Combine(directory, WeightPlacements.PlaceholderFile), []);
-        var graphs = new List<ServedGraph>();
-        foreach (var form in GraphForm.Served)
-        {
-            var bytes = LlamaGraph.Build(config, form, precision, WeightPlacements.Placeholder).ToByteArray();
-            AtomicFile.Write(Path.Combine(directory, form.FileName), stream => stream.Write(bytes));
-            graphs.Add(new ServedGraph(form.Name, form.Rows, $"{GraphFolder}/{form.FileName}", Convert.ToHexStringLower(SHA256.HashData(bytes))));
-        }
-
-        return graphs;
-    }
-
     /// <summary>Binds the weights where they are if their dtype fits and nobody asks for a copy; otherwise writes them anew.</summary>
     private static ServedExpert Place(SourceExpert expert, string building, ExportOptions options, CancellationToken cancellation)
     {
@@ -110,10 +85,15 @@ public static class ForestExporter
         return served with { Path = $"{WeightFolder}/{expert.Entry.Name}", InSource = false, Sha256 = CheckpointFiles.Hash(directory) };
     }
 
-    private static double Check(GraphCheck check, SourceExpert expert, ServedExpert served, string building, ExportOptions options, CancellationToken cancellation)
+    private static double Check(SourceExpert expert, ServedExpert served, string building, ExportOptions options, CancellationToken cancellation)
     {
         using var converted = served.InSource ? null : Checkpoint.Open(Path.Combine(building, served.Path));
-        var difference = check.LargestDifference(expert.Checkpoint, converted ?? expert.Checkpoint, cancellation);
+        using var weights = new CheckedWeights(converted ?? expert.Checkpoint, options.Precision, options.Device);
+        var config = expert.Checkpoint.Config;
+        var tokens = CheckPlan.Tokens(config.VocabSize, config.MaxPositionEmbeddings);
+        var reference = new PlainRun(tokens, [], PlainLlama.Logits(expert.Checkpoint, tokens, cancellation), [], []);
+        var check = new GraphCheck(config, options.Precision, form => weights.Open(Path.Combine(building, GraphFolder.Name), form, options.Threads));
+        var difference = check.LargestDifference(reference, cancellation);
         var tolerance = options.Precision.Tolerance();
         if (!(difference <= tolerance))
             throw new BtxException($"expert \"{served.Name}\": logits of the {options.Precision.Name()} graph differ from the reference by {difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");

@@ -1,49 +1,45 @@
 using Btx.Exporter.Graphs;
 using Btx.Exporter.Sessions;
-using Btx.Model;
 using Btx.Model.Configuration;
-using Btx.Model.Devices;
-using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Exporter.Checking;
 
 /// <summary>
-/// Runs the graphs of a served forest on one expert's weights and compares every logit with <see cref="PlainLlama"/>: whole prefill,
-/// prefill in chunks, rows of different lengths and pasts in one step, and decode on neighbouring slots.
+/// Runs the served graphs on one model's weights and compares every logit, and every gate of a mixture, with a plain reference: whole
+/// prefill, prefill in chunks, rows of different lengths and pasts in one step, and decode on neighbouring slots.
 /// </summary>
-internal sealed class GraphCheck(string graphDirectory, GraphPrecision precision, DeviceSpec device, int threads)
+/// <param name="open">Opens a form with its weights bound.</param>
+internal sealed class GraphCheck(LlamaConfig config, GraphPrecision precision, Func<GraphForm, InferenceSession> open)
 {
-    /// <param name="source">The expert's own checkpoint: what the reference reads.</param>
-    /// <param name="bound">The weights that the graphs will be served with: <paramref name="source"/>, or its conversion.</param>
-    /// <returns>Largest |graph − reference| / max|reference| over all forms.</returns>
-    public double LargestDifference(Checkpoint source, Checkpoint bound, CancellationToken cancellation = default)
+    /// <returns>Largest |graph − reference| / max|reference| of a position's logits over all forms; for gates |graph − reference|.</returns>
+    public double LargestDifference(PlainRun reference, CancellationToken cancellation = default)
     {
-        var config = source.Config;
-        var tokens = CheckPlan.Tokens(config.VocabSize, config.MaxPositionEmbeddings);
-        var reference = PlainLlama.Logits(source, tokens, cancellation);
-        using var weights = new CheckedWeights(bound, precision, device);
         var largest = 0.0;
-        using var first = weights.Open(graphDirectory, GraphForm.Ragged(1), threads);
+        using var first = open(GraphForm.Ragged(1));
         foreach (var form in GraphForm.Served)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var session = form == GraphForm.Ragged(1) ? null : weights.Open(graphDirectory, form, threads);
-            using var slots = new KvSlots(config, GraphForm.RaggedRows.Max() + 1, tokens.Length, precision);
-            var prefill = new GraphRunner(first, config, slots);
+            using var session = form == GraphForm.Ragged(1) ? null : open(form);
+            using var slots = new KvSlots(config, GraphForm.RaggedRows.Max() + 1, reference.Tokens.Length, precision);
+            var prefill = Runner(first, slots, reference);
             var worst = form == GraphForm.Decode
-                ? Decode(new GraphRunner(session!, config, slots), prefill, tokens, reference)
-                : Ragged(new GraphRunner(session ?? first, config, slots), form.Rows, tokens, reference);
+                ? Decode(Runner(session!, slots, reference), prefill, reference)
+                : Ragged(Runner(session ?? first, slots, reference), form.Rows, reference);
             largest = Math.Max(largest, worst);
         }
 
         return largest;
     }
 
+    private GraphRunner Runner(InferenceSession session, KvSlots slots, PlainRun reference) =>
+        new(session, config, slots) { ExpertsPerToken = position => reference.ExpertsPerToken[position] };
+
     /// <summary>Every row takes the same tokens, cut into chunks at different places: the row's number decides where.</summary>
-    private static double Ragged(GraphRunner runner, int rows, int[] tokens, float[][] reference)
+    private static double Ragged(GraphRunner runner, int rows, PlainRun reference)
     {
         var worst = 0.0;
+        var tokens = reference.Tokens;
         var past = new int[rows];
         for (var step = 0; past.Min() < tokens.Length; step++)
         {
@@ -60,7 +56,7 @@ internal sealed class GraphCheck(string graphDirectory, GraphPrecision precision
             var at = 0;
             foreach (var row in batch)
             {
-                for (var i = 0; i < row.Tokens.Length; i++) worst = Math.Max(worst, Difference(logits, at++, reference[row.Past + i]));
+                for (var i = 0; i < row.Tokens.Length; i++) worst = Math.Max(worst, Difference(runner, logits, at++, reference, row.Past + i));
             }
 
             for (var r = 0; r < rows; r++) past[r] += batch[r].Tokens.Length;
@@ -68,34 +64,44 @@ internal sealed class GraphCheck(string graphDirectory, GraphPrecision precision
 
         if (rows > 1) return worst;
         var whole = runner.Ragged([new RaggedRow(1, 0, tokens)], [.. Enumerable.Range(0, tokens.Length).Select(i => (long)i)]);
-        return Enumerable.Range(0, tokens.Length).Aggregate(worst, (w, i) => Math.Max(w, Difference(whole, i, reference[i])));
+        return Enumerable.Range(0, tokens.Length).Aggregate(worst, (w, i) => Math.Max(w, Difference(runner, whole, i, reference, i)));
     }
 
     /// <summary>Three neighbouring slots with different pasts, prefilled by the ragged graph, then decoded together to the end of the shortest way.</summary>
-    private static double Decode(GraphRunner runner, GraphRunner prefill, int[] tokens, float[][] reference)
+    private static double Decode(GraphRunner runner, GraphRunner prefill, PlainRun reference)
     {
+        var tokens = reference.Tokens;
         int[] past = [.. new[] { 4, 2, 1 }.Select(divisor => Math.Max(1, (tokens.Length - 4) / divisor))];
         for (var r = 0; r < past.Length; r++) prefill.Ragged([new RaggedRow(1 + r, 0, tokens[..past[r]])], [0]);
         var worst = 0.0;
         while (past.Max() < tokens.Length)
         {
             var logits = runner.Decode(1, [.. past.Select(p => tokens[p])], past);
-            for (var r = 0; r < past.Length; r++) worst = Math.Max(worst, Difference(logits, r, reference[past[r]++]));
+            for (var r = 0; r < past.Length; r++) worst = Math.Max(worst, Difference(runner, logits, r, reference, past[r]++));
         }
 
         return worst;
     }
 
-    private static double Difference(float[] logits, int row, float[] reference)
+    private static double Difference(GraphRunner runner, float[] logits, int row, PlainRun reference, int position)
     {
+        var expected = reference.Logits[position];
         double largest = 0, scale = 0;
-        for (var i = 0; i < reference.Length; i++)
+        for (var i = 0; i < expected.Length; i++)
         {
-            var difference = Math.Abs((double)logits[(row * reference.Length) + i] - reference[i]);
-            if (!(difference <= largest)) largest = double.IsNaN(difference) ? double.PositiveInfinity : difference;
-            scale = Math.Max(scale, Math.Abs(reference[i]));
+            Widen(ref largest, Math.Abs((double)logits[(row * expected.Length) + i] - expected[i]));
+            scale = Math.Max(scale, Math.Abs(expected[i]));
         }
 
-        return largest / Math.Max(scale, 1e-30);
+        largest /= Math.Max(scale, 1e-30);
+        if (reference.Gates.Length == 0) return largest;
+        var gates = reference.Gates[position];
+        for (var i = 0; i < gates.Length; i++) Widen(ref largest, Math.Abs(runner.Gates[(row * gates.Length) + i] - gates[i]));
+        return largest;
+    }
+
+    private static void Widen(ref double largest, double difference)
+    {
+        if (!(difference <= largest)) largest = double.IsNaN(difference) ? double.PositiveInfinity : difference;
     }
 }

@@ -13,46 +13,67 @@ internal static class PlainLlama
     /// <returns>Logits [tokens.Length][V] after each prefix.</returns>
     public static float[][] Logits(Checkpoint checkpoint, IReadOnlyList<int> tokens, CancellationToken cancellation = default)
     {
-        var c = checkpoint.Config;
-        var hidden = Embed(checkpoint, tokens);
+        var read = Reader(checkpoint);
+        return Logits(checkpoint.Config, read, tokens, (layer, x) => SwiGlu(read, $"model.layers.{layer}.mlp.", ("gate_proj", "up_proj", "down_proj"), x), cancellation);
+    }
+
+    /// <param name="read">A weight by its name, as fp32.</param>
+    /// <param name="feedForward">The block after attention: layer and its normalised input [T][d].</param>
+    public static float[][] Logits(
+        LlamaConfig c, Func<string, float[]> read, IReadOnlyList<int> tokens, Func<int, double[][], double[][]> feedForward, CancellationToken cancellation = default)
+    {
+        var hidden = Embed(c, read, tokens);
         for (var l = 0; l < c.NumHiddenLayers; l++)
         {
             var p = $"model.layers.{l}.";
             cancellation.ThrowIfCancellationRequested();
-            var x = RmsNorm(checkpoint, p + "input_layernorm.weight", hidden);
-            var q = Linear(checkpoint, p + "self_attn.q_proj.weight", x);
-            var k = Linear(checkpoint, p + "self_attn.k_proj.weight", x);
-            var v = Linear(checkpoint, p + "self_attn.v_proj.weight", x);
+            var x = RmsNorm(c, read(p + "input_layernorm.weight"), hidden);
+            var q = Linear(read(p + "self_attn.q_proj.weight"), x);
+            var k = Linear(read(p + "self_attn.k_proj.weight"), x);
+            var v = Linear(read(p + "self_attn.v_proj.weight"), x);
             Rotate(c, q);
             Rotate(c, k);
-            AddTo(hidden, Linear(checkpoint, p + "self_attn.o_proj.weight", Attend(c, q, k, v)));
-            x = RmsNorm(checkpoint, p + "post_attention_layernorm.weight", hidden);
-            var gate = Linear(checkpoint, p + "mlp.gate_proj.weight", x);
-            var up = Linear(checkpoint, p + "mlp.up_proj.weight", x);
-            for (var t = 0; t < gate.Length; t++)
-            {
-                for (var i = 0; i < gate[t].Length; i++) gate[t][i] = gate[t][i] / (1 + Math.Exp(-gate[t][i])) * up[t][i];
-            }
-
-            AddTo(hidden, Linear(checkpoint, p + "mlp.down_proj.weight", gate));
+            AddTo(hidden, Linear(read(p + "self_attn.o_proj.weight"), Attend(c, q, k, v)));
+            AddTo(hidden, feedForward(l, RmsNorm(c, read(p + "post_attention_layernorm.weight"), hidden)));
         }
 
-        var normed = RmsNorm(checkpoint, "model.norm.weight", hidden);
+        var normed = RmsNorm(c, read("model.norm.weight"), hidden);
         var head = c.TieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-        return [.. Linear(checkpoint, head, normed).Select(row => Array.ConvertAll(row, v => (float)v))];
+        return [.. Linear(read(head), normed).Select(row => Array.ConvertAll(row, v => (float)v))];
     }
 
-    private static double[][] Embed(Checkpoint checkpoint, IReadOnlyList<int> tokens)
+    /// <summary>down(silu(gate x) * up x).</summary>
+    /// <param name="names">Of gate, up and down, without <c>.weight</c>.</param>
+    public static double[][] SwiGlu(Func<string, float[]> read, string prefix, (string Gate, string Up, string Down) names, double[][] x)
     {
-        var d = checkpoint.Config.HiddenSize;
-        var table = Read(checkpoint, "model.embed_tokens.weight");
+        var gate = Linear(read($"{prefix}{names.Gate}.weight"), x);
+        var up = Linear(read($"{prefix}{names.Up}.weight"), x);
+        for (var t = 0; t < gate.Length; t++)
+        {
+            for (var i = 0; i < gate[t].Length; i++) gate[t][i] = gate[t][i] / (1 + Math.Exp(-gate[t][i])) * up[t][i];
+        }
+
+        return Linear(read($"{prefix}{names.Down}.weight"), gate);
+    }
+
+    /// <summary>A checkpoint's weights, widened.</summary>
+    public static Func<string, float[]> Reader(Checkpoint checkpoint) => name =>
+    {
+        var values = new float[checkpoint.Info(name).ElementCount];
+        checkpoint.CopyTo(name, values);
+        return values;
+    };
+
+    private static double[][] Embed(LlamaConfig c, Func<string, float[]> read, IReadOnlyList<int> tokens)
+    {
+        var d = c.HiddenSize;
+        var table = read("model.embed_tokens.weight");
         return [.. tokens.Select(t => Array.ConvertAll(table[(t * d)..((t + 1) * d)], v => (double)v))];
     }
 
-    private static double[][] RmsNorm(Checkpoint checkpoint, string name, double[][] rows)
+    private static double[][] RmsNorm(LlamaConfig c, float[] weight, double[][] rows)
     {
-        var weight = Read(checkpoint, name);
-        var epsilon = checkpoint.Config.RmsNormEps;
+        var epsilon = c.RmsNormEps;
         return [.. rows.Select(row =>
         {
             var scale = 1 / Math.Sqrt((row.Sum(v => v * v) / row.Length) + epsilon);
@@ -61,9 +82,8 @@ internal static class PlainLlama
     }
 
     /// <summary>Rows [T][inputs] times the transpose of a stored [outputs, inputs].</summary>
-    private static double[][] Linear(Checkpoint checkpoint, string name, double[][] rows)
+    public static double[][] Linear(float[] weight, double[][] rows)
     {
-        var weight = Read(checkpoint, name);
         int inputs = rows[0].Length, outputs = weight.Length / inputs;
         var result = rows.Select(_ => new double[outputs]).ToArray();
         Parallel.For(0, outputs, o =>
@@ -143,12 +163,5 @@ internal static class PlainLlama
         {
             for (var i = 0; i < rows[t].Length; i++) rows[t][i] += other[t][i];
         }
-    }
-
-    private static float[] Read(Checkpoint checkpoint, string name)
-    {
-        var values = new float[checkpoint.Info(name).ElementCount];
-        checkpoint.CopyTo(name, values);
-        return values;
     }
 }

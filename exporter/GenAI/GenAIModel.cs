@@ -19,7 +19,7 @@ internal static class GenAIModel
     public static void Write(string directory, GraphPrecision precision)
     {
         using var checkpoint = Checkpoint.Open(directory);
-        var model = LlamaGraph.Build(checkpoint.Config, GraphForm.GenAI, precision, CheckpointPlacement.In(checkpoint));
+        var model = LlamaGraph.Build(checkpoint.Config, GraphForm.GenAI, precision, CheckpointPlacement.In(checkpoint.Files));
         RotaryTable.Write(Path.Combine(directory, WeightPlacements.RotaryFile), checkpoint.Config, precision);
         AtomicFile.Write(Path.Combine(directory, GraphFile), stream => model.WriteTo(stream));
         AtomicFile.WriteText(Path.Combine(directory, ConfigFile), Config(checkpoint.Config).ToJsonString(new() { WriteIndented = true }) + "\n");

@@ -7,7 +7,7 @@ namespace Btx.Exporter.Graphs;
 /// Writes nodes, values and initializers of one ONNX graph. A node's name is its place in the network
 /// (<c>/model/layers.0/attn/q_proj/MatMul</c>), its first output that name with <c>/output_0</c>.
 /// </summary>
-internal sealed class GraphBuilder(string name, GraphPrecision precision, WeightPlacement placement)
+internal sealed class GraphBuilder
 {
     /// <summary>ONNX Runtime's own operator domain.</summary>
     public const string MicrosoftDomain = "com.microsoft";
@@ -15,13 +15,24 @@ internal sealed class GraphBuilder(string name, GraphPrecision precision, Weight
     private const int IrVersion = 10;
     private const int Opset = 21;
 
-    private readonly GraphProto graph = new() { Name = name };
+    private readonly GraphProto graph;
+    private readonly GraphBuilder root; // holds the initializers; branches see them from inside
+    private readonly WeightPlacement placement;
     private readonly HashSet<string> initializers = new(StringComparer.Ordinal);
 
-    /// <summary>ONNX element type of weights, activations and KV cache.</summary>
-    public int ElementType { get; } = precision == GraphPrecision.Fp16 ? ElementTypes.Float16 : ElementTypes.Float;
+    public GraphBuilder(string name, GraphPrecision precision, WeightPlacement placement)
+    {
+        (graph, root, this.placement) = (new GraphProto { Name = name }, this, placement);
+        ElementType = precision == GraphPrecision.Fp16 ? ElementTypes.Float16 : ElementTypes.Float;
+    }
 
-    private int ElementBytes => precision == GraphPrecision.Fp16 ? 2 : 4;
+    private GraphBuilder(GraphBuilder outer, string name) =>
+        (graph, root, placement, ElementType) = (new GraphProto { Name = name }, outer.root, outer.placement, outer.ElementType);
+
+    /// <summary>ONNX element type of weights, activations and KV cache.</summary>
+    public int ElementType { get; }
+
+    private int ElementBytes => ElementType == ElementTypes.Float16 ? 2 : 4;
 
     /// <param name="dims">A number, or the name of a dimension known at run time.</param>
     public string Input(string name, int type, params object[] dims)
@@ -47,31 +58,52 @@ internal sealed class GraphBuilder(string name, GraphPrecision precision, Weight
         return outputs;
     }
 
-    /// <summary>A weight under its Hugging Face name, in Hugging Face's layout; its data lies where the placement says.</summary>
-    public string Weight(string name, params long[] shape)
+    /// <summary>Runs one of two branches. A branch sees every value of the graph around it, and its weights are initializers of that graph.</summary>
+    /// <param name="condition">bool, one element.</param>
+    /// <param name="then">Adds nodes to the branch and returns the name of its result.</param>
+    /// <param name="type">Of the result.</param>
+    /// <param name="dims">Shape of the result.</param>
+    public string If(string name, string condition, Func<GraphBuilder, string> then, Func<GraphBuilder, string> otherwise, int type, params object[] dims)
     {
-        if (!initializers.Add(name)) return name;
-        var bytes = shape.Aggregate((long)ElementBytes, (n, s) => checked(n * s));
-        graph.Initializer.Add(External(name, placement(name, bytes), shape));
-        return name;
+        AttributeProto Branch(string attribute, Func<GraphBuilder, string> add)
+        {
+            var branch = new GraphBuilder(this, $"{name}/{attribute}");
+            branch.Output(add(branch), type, dims);
+            return new AttributeProto { Name = attribute, G = branch.graph, Type = AttributeProto.Types.AttributeType.Graph };
+        }
+
+        return Node("If", name, [condition], Branch("then_branch", then), Branch("else_branch", otherwise));
     }
+
+    /// <summary>A weight under its Hugging Face name, in Hugging Face's layout; its data lies where the placement says.</summary>
+    public string Weight(string name, params long[] shape) => Stored(name, ElementType, ElementBytes, shape);
 
     /// <summary>A table of the graph's element type in a file beside the graph.</summary>
     public string Table(string name, string file, long offset, params long[] shape)
     {
         var bytes = shape.Aggregate((long)ElementBytes, (n, s) => checked(n * s));
-        graph.Initializer.Add(External(name, new ExternalTensor(file, offset, bytes), shape));
+        root.graph.Initializer.Add(External(name, ElementType, new ExternalTensor(file, offset, bytes), shape));
         return name;
     }
 
     /// <summary>A small constant int64 vector.</summary>
     public string Constant(string name, params long[] values)
     {
-        if (!initializers.Add(name)) return name;
+        if (!root.initializers.Add(name)) return name;
         var tensor = new TensorProto { Name = name, DataType = ElementTypes.Int64 };
         tensor.Dims.Add(values.Length);
         tensor.Int64Data.Add(values);
-        graph.Initializer.Add(tensor);
+        root.graph.Initializer.Add(tensor);
+        return name;
+    }
+
+    /// <summary>A constant fp32 scalar.</summary>
+    public string Scalar(string name, float value)
+    {
+        if (!root.initializers.Add(name)) return name;
+        var tensor = new TensorProto { Name = name, DataType = ElementTypes.Float };
+        tensor.FloatData.Add(value);
+        root.graph.Initializer.Add(tensor);
         return name;
     }
 
@@ -80,6 +112,21 @@ internal sealed class GraphBuilder(string name, GraphPrecision precision, Weight
     {
         var name = $"{scope}/MatMul";
         return Node("FusedMatMul", MicrosoftDomain, name, [input, Weight(weight, outputs, inputs)], [$"{name}/output_0"], Int("transB", 1))[0];
+    }
+
+    /// <summary>y = x Wᵀ with W [outputs, inputs] stored in blocks along the inputs, see <see cref="BlockLayout"/>; activations are rounded to 8 bits.</summary>
+    public string BlockLinear(string scope, string input, string weight, long outputs, long inputs, int bits)
+    {
+        var layout = new BlockLayout(outputs, inputs, bits);
+        var name = $"{scope}/MatMulNBits";
+        string[] parts =
+        [
+            input,
+            Stored(BlockLayout.Codes(weight), ElementTypes.UInt8, 1, layout.CodesShape),
+            Stored(BlockLayout.Scales(weight), ElementTypes.Float, 4, layout.ScalesShape),
+        ];
+        return Node("MatMulNBits", MicrosoftDomain, name, parts, [$"{name}/output_0"],
+            Int("K", inputs), Int("N", outputs), Int("bits", bits), Int("block_size", BlockLayout.BlockSize), Int("accuracy_level", 4))[0];
     }
 
     public ModelProto Build()
@@ -94,9 +141,19 @@ internal sealed class GraphBuilder(string name, GraphPrecision precision, Weight
 
     public static AttributeProto Real(string name, float value) => new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
 
-    private TensorProto External(string name, ExternalTensor place, long[] shape)
+    public static AttributeProto Text(string name, string value) => new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
+
+    private string Stored(string name, int type, int elementBytes, long[] shape)
     {
-        var tensor = new TensorProto { Name = name, DataType = ElementType, DataLocation = TensorProto.Types.DataLocation.External };
+        if (!root.initializers.Add(name)) return name;
+        var bytes = shape.Aggregate((long)elementBytes, (n, s) => checked(n * s));
+        root.graph.Initializer.Add(External(name, type, placement(name, bytes), shape));
+        return name;
+    }
+
+    private static TensorProto External(string name, int type, ExternalTensor place, long[] shape)
+    {
+        var tensor = new TensorProto { Name = name, DataType = type, DataLocation = TensorProto.Types.DataLocation.External };
         tensor.Dims.Add(shape);
         tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = place.Location });
         tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = place.Offset.ToString() });

@@ -6,19 +6,43 @@ namespace Btx.Exporter.Graphs;
 /// <summary>Names and dtypes of <see cref="GraphPrecision"/>.</summary>
 public static class GraphPrecisions
 {
-    /// <exception cref="BtxException">The text is neither <c>fp32</c> nor <c>fp16</c>.</exception>
+    /// <exception cref="BtxException">The text is no precision.</exception>
     public static GraphPrecision Parse(string text) => text switch
     {
         "fp32" => GraphPrecision.Fp32,
         "fp16" => GraphPrecision.Fp16,
-        _ => throw new BtxException($"--precision {text}: unknown precision; use fp32 or fp16"),
+        "int8" => GraphPrecision.Int8,
+        "int4" => GraphPrecision.Int4,
+        _ => throw new BtxException($"--precision {text}: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4"),
     };
 
-    public static string Name(this GraphPrecision precision) => precision == GraphPrecision.Fp16 ? "fp16" : "fp32";
+    public static string Name(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Fp16 => "fp16",
+        GraphPrecision.Int8 => "int8",
+        GraphPrecision.Int4 => "int4",
+        _ => "fp32",
+    };
 
-    /// <summary>The dtype that stored weights need so that they can be bound without conversion.</summary>
+    /// <summary>The dtype that stored weights need so that they can be bound without conversion; with blocks, that of the rest.</summary>
     public static TensorDtype Dtype(this GraphPrecision precision) => precision == GraphPrecision.Fp16 ? TensorDtype.F16 : TensorDtype.F32;
 
-    /// <summary>Largest |graph − reference| / max|reference| of the logits that an export may show.</summary>
-    public static double Tolerance(this GraphPrecision precision) => precision == GraphPrecision.Fp16 ? 1e-2 : 1e-4;
+    /// <summary>Bits of a weight where the experts are stored in blocks; null otherwise.</summary>
+    public static int? BlockBits(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Int8 => 8,
+        GraphPrecision.Int4 => 4,
+        _ => null,
+    };
+
+    /// <summary>
+    /// Largest |graph − reference| / max|reference| of the logits that an export may show. With blocks the reference reads the same
+    /// dequantised weights; what remains is the rounding of activations to 8 bits inside the products.
+    /// </summary>
+    public static double Tolerance(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Fp32 => 1e-4,
+        GraphPrecision.Fp16 => 1e-2,
+        _ => 5e-2,
+    };
 }

@@ -5,20 +5,28 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Btx.Exporter.Sessions;
 
 /// <summary>
-/// A checkpoint's tensors as ONNX Runtime values over its mapped memory: no copy. Lives as long as the sessions that use it,
-/// and the checkpoint as long as this.
+/// Tensors of safetensors files as ONNX Runtime values over the mapped memory: no copy. Lives as long as the sessions that use it,
+/// and the files as long as this.
 /// </summary>
 internal sealed unsafe class BoundWeights : IDisposable
 {
     private readonly List<(string Name, OrtValue Value)> values = [];
 
-    public BoundWeights(Checkpoint checkpoint)
+    /// <param name="names">Those to bind; null for all.</param>
+    public BoundWeights(IEnumerable<SafetensorsFile> files, IReadOnlySet<string>? names = null)
     {
-        foreach (var (name, shape) in checkpoint.Config.TensorShapes())
+        foreach (var file in files)
         {
-            var info = checkpoint.Info(name);
-            var type = info.Dtype == TensorDtype.F16 ? TensorElementType.Float16 : TensorElementType.Float;
-            values.Add((name, OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, shape, (nint)checkpoint.Pointer(name), info.Length)));
+            foreach (var info in file.Tensors.Values.Where(t => names?.Contains(t.Name) ?? true))
+            {
+                var type = info.Dtype switch
+                {
+                    TensorDtype.F16 => TensorElementType.Float16,
+                    TensorDtype.U8 => TensorElementType.UInt8,
+                    _ => TensorElementType.Float,
+                };
+                values.Add((info.Name, OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, [.. info.Shape], (nint)file.Pointer(info), info.Length)));
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using Btx.Exporter.Graphs;
+using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
@@ -8,34 +9,45 @@ using Microsoft.ML.OnnxRuntime;
 namespace Btx.Exporter.Sessions;
 
 /// <summary>
-/// Opens graphs on one expert's weights for a check. On the CPU the mapped memory is bound to the placeholders of the published
+/// Opens graphs on one model's weights for a check. On the CPU the mapped memory is bound to the placeholders of the published
 /// graphs, exactly as the server does; on CUDA the runtime reads the same bytes from the weight files and takes them to the device.
 /// </summary>
-internal sealed class CheckedWeights(Checkpoint checkpoint, GraphPrecision precision, DeviceSpec device) : IDisposable
+/// <param name="files">In one directory.</param>
+/// <param name="names">The tensors to bind; null for all.</param>
+internal sealed class CheckedWeights(
+    LlamaConfig config, IReadOnlyList<SafetensorsFile> files, IReadOnlySet<string>? names, GraphSource source, GraphPrecision precision, DeviceSpec device) : IDisposable
 {
-    private readonly BoundWeights bound = new(checkpoint);
+    private readonly BoundWeights bound = new(files, names);
 
-    public InferenceSession Open(string graphDirectory, GraphForm form, int threads) =>
-        device.IsCuda ? OpenOnFiles(form, threads) : OpenOnMemory(graphDirectory, form, threads);
+    /// <summary>A dense model.</summary>
+    public CheckedWeights(Checkpoint checkpoint, GraphPrecision precision, DeviceSpec device)
+        : this(
+            checkpoint.Config, checkpoint.Files, checkpoint.Config.TensorShapes().Select(t => t.Name).ToHashSet(),
+            (form, weights) => LlamaGraph.Build(checkpoint.Config, form, precision, weights), precision, device)
+    {
+    }
+
+    public InferenceSession Open(string graphDirectory, GraphForm form, int threads, int? expertsPerToken = null) =>
+        device.IsCuda ? OpenOnFiles(form, threads) : OpenOnMemory(graphDirectory, form, threads, expertsPerToken);
 
     /// <summary>The published graph over mapped memory.</summary>
-    public InferenceSession OpenOnMemory(string graphDirectory, GraphForm form, int threads)
+    public InferenceSession OpenOnMemory(string graphDirectory, GraphForm form, int threads, int? expertsPerToken = null)
     {
         using var options = DeviceSessions.Options(device, threads);
         bound.AddTo(options);
         foreach (var (key, value) in PlaceholderWeights.SessionEntries(precision.Name())) options.AddSessionConfigEntry(key, value);
         // Loads at once and shares the file's pages; the repacked layout is of use only to a server.
         if (precision == GraphPrecision.Fp32) options.AddSessionConfigEntry("session.disable_prepacking", "1");
-        return new InferenceSession(Path.Combine(graphDirectory, form.FileName), options);
+        return new InferenceSession(Path.Combine(graphDirectory, GraphFolder.FileName(form, expertsPerToken)), options);
     }
 
     /// <summary>The same graph built anew, its weights at their places in the safetensors files.</summary>
     public InferenceSession OpenOnFiles(GraphForm form, int threads)
     {
         using var options = DeviceSessions.Options(device, threads);
-        options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", checkpoint.DirectoryPath);
-        var model = LlamaGraph.Build(checkpoint.Config, form, precision, CheckpointPlacement.In(checkpoint));
-        RotaryTable.Embed(model, checkpoint.Config, precision);
+        options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", Path.GetDirectoryName(files[0].Path)!);
+        var model = source(form, CheckpointPlacement.In(files));
+        RotaryTable.Embed(model, config, precision);
         return new InferenceSession(model.ToByteArray(), options);
     }
 

@@ -1,3 +1,4 @@
+using Btx.Exporter.Graphs;
 using Btx.Model.Configuration;
 using Microsoft.ML.OnnxRuntime;
 
@@ -6,6 +7,12 @@ namespace Btx.Exporter.Sessions;
 /// <summary>Runs the decode and ragged forms on KV slots, past and present in one buffer. For checks: it binds anew at every run.</summary>
 internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, KvSlots slots)
 {
+    /// <summary>k of the token at a position of its sequence, for graphs that take it.</summary>
+    public Func<int, int>? ExpertsPerToken { get; init; }
+
+    /// <summary>Gates of the last run, [T,L,N]; empty for a dense model.</summary>
+    public float[] Gates { get; private set; } = [];
+
     /// <summary>Runs one step of the ragged form with exactly as many rows as the graph has.</summary>
     /// <param name="wanted">Positions in the flattened tokens whose logits are returned.</param>
     /// <returns>Logits [wanted, V], row after row.</returns>
@@ -25,7 +32,7 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
             BindCache(io, values, rows[r].Slot, 1, $".{r}");
         }
 
-        return Run(io, values, wanted.Length);
+        return Run(io, values, wanted.Length, [.. rows.SelectMany(r => Enumerable.Range(r.Past, r.Tokens.Length))]);
     }
 
     /// <summary>Runs one step of the decode form: one token on each of the slots from <paramref name="firstSlot"/>.</summary>
@@ -38,7 +45,7 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
         io.BindInput("seqlens_k", values.Add(OrtValue.CreateTensorValueFromMemory((int[])past.Clone(), [past.Length])));
         io.BindInput("total_sequence_length", values.Add(OrtValue.CreateTensorValueFromMemory(new[] { past.Max() + 1 }, [])));
         BindCache(io, values, firstSlot, tokens.Length, "");
-        return Run(io, values, tokens.Length);
+        return Run(io, values, tokens.Length, past);
     }
 
     private void BindCache(OrtIoBinding io, DisposableList values, int firstSlot, int count, string suffix)
@@ -54,8 +61,20 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
         }
     }
 
-    private float[] Run(OrtIoBinding io, DisposableList values, int rows)
+    private float[] Run(OrtIoBinding io, DisposableList values, int rows, int[] positions)
     {
+        if (session.InputMetadata.ContainsKey(RoutedExperts.ExpertsPerToken))
+        {
+            long[] k = [.. positions.Select(p => (long)ExpertsPerToken!(p))];
+            io.BindInput(RoutedExperts.ExpertsPerToken, values.Add(OrtValue.CreateTensorValueFromMemory(k, [k.Length])));
+        }
+
+        if (config.Mixture is { } mixture)
+        {
+            Gates = new float[positions.Length * config.NumHiddenLayers * mixture.Experts];
+            io.BindOutput(RouterGates.Output, values.Add(OrtValue.CreateTensorValueFromMemory(Gates, [positions.Length, config.NumHiddenLayers, mixture.Experts])));
+        }
+
         var logits = new float[rows * config.VocabSize];
         io.BindOutput("logits", values.Add(OrtValue.CreateTensorValueFromMemory(logits, [rows, config.VocabSize])));
         using var options = new RunOptions();

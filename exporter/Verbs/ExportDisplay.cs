@@ -8,7 +8,7 @@ internal static class ExportDisplay
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    public static ExportReport Watch(Func<IProgress<ExportProgress>, ExportReport> export)
+    public static T Watch<T>(Func<IProgress<ExportProgress>, T> export)
     {
         if (Console.IsOutputRedirected) return export(new Lines());
         return AnsiConsole.Progress()

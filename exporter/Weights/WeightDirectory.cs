@@ -28,6 +28,11 @@ internal static class WeightDirectory
                 Fill(checkpoint, name, dtype, destination);
             });
         (checkpoint.Config with { TorchDtype = dtype == TensorDtype.F16 ? "float16" : "float32" }).Save(directory);
+        CopyTokenizer(checkpoint, directory);
+    }
+
+    public static void CopyTokenizer(Checkpoint checkpoint, string directory)
+    {
         foreach (var file in TokenizerFiles)
         {
             var source = Path.Combine(checkpoint.DirectoryPath, file);
@@ -35,7 +40,8 @@ internal static class WeightDirectory
         }
     }
 
-    private static unsafe void Fill(Checkpoint checkpoint, string name, TensorDtype dtype, Span<byte> destination)
+    /// <summary>A tensor's bytes in <paramref name="dtype"/>.</summary>
+    public static unsafe void Fill(Checkpoint checkpoint, string name, TensorDtype dtype, Span<byte> destination)
     {
         var info = checkpoint.Info(name);
         if (info.Dtype == dtype)

@@ -132,7 +132,7 @@ public sealed class RefusalTests : IDisposable
 
     [Fact]
     public void An_unknown_precision_is_named() =>
-        Assert.Contains("--precision fp8: unknown precision; use fp32 or fp16", Assert.Throws<BtxException>(() => GraphPrecisions.Parse("fp8")).Message);
+        Assert.Contains("--precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4", Assert.Throws<BtxException>(() => GraphPrecisions.Parse("fp8")).Message);
 
     private void Refuse(string message, ExportOptions? with = null, IProgress<ExportProgress>? progress = null)
     {

@@ -25,10 +25,10 @@ public sealed class ExportVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "Option '--forest' is required", "export", "--out", "x")]
+    [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--out", "x")]
     [InlineData(2, "--threads must be 0..1024", "export", "--forest", "x", "--out", "y", "--threads", "-1")]
     [InlineData(2, "Unrecognized command or argument", "export", "--forest", "x", "--out", "y", "--quick")]
-    [InlineData(1, "error: --precision fp8: unknown precision; use fp32 or fp16", "export", "--forest", "x", "--out", "y", "--precision", "fp8")]
+    [InlineData(1, "error: --precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4", "export", "--forest", "x", "--out", "y", "--precision", "fp8")]
     [InlineData(1, "error: --device tpu: unknown device", "export", "--forest", "x", "--out", "y", "--device", "tpu")]
     [InlineData(1, "forest.json: not found", "export", "--forest", "/nowhere", "--out", "y")]
     public void Wrong_usage_and_failure_have_their_exit_codes(int expected, string message, params string[] arguments)
