@@ -59,6 +59,9 @@ public sealed class MixtureFeedForward : IFeedForward
     /// <summary>Every expert runs on every token, whatever k is.</summary>
     public bool Soft { get; set; }
 
+    /// <summary>Runs every expert on every token and multiplies by the gate, mostly 0: the form that the gathered one is measured against.</summary>
+    public bool DenseForm { get; set; }
+
     /// <summary>Routes by <see cref="Settings"/> and computes <see cref="BalanceLoss"/>.</summary>
     public bool Training { get; set; }
 
@@ -117,7 +120,9 @@ public sealed class MixtureFeedForward : IFeedForward
         var logits = F.linear(x, router);                                                        // [N, E]
         var choice = Router().Route(logits, new RouterDraw(settings?.Seed ?? 0, At.Step, At.Part, layer));
         if (Training && settings is { LoadBalancing: > 0 } s) BalanceLoss = Balance(logits, choice, s.LoadBalancing);
-        return choice.PerToken == Experts && choice.Capacity is null ? All(x, choice) : Gathered(x, choice);
+        var dispatch = new ExpertDispatch(choice.Experts, Experts, choice.Capacity ?? int.MaxValue);
+        Record(choice, dispatch);
+        return choice.PerToken == Experts || DenseForm ? All(x, choice, dispatch) : Gathered(x, choice, dispatch);
     }
 
     public void Dispose()
@@ -135,11 +140,9 @@ public sealed class MixtureFeedForward : IFeedForward
 
     // Each expert on its own tokens. Pairs are brought into the order of their experts and back by index_copy: its forward and its
     // backward both move whole rows, every row once, and add nothing, so sums have one order on every device.
-    private Tensor Gathered(Tensor x, ExpertChoice choice)
+    private Tensor Gathered(Tensor x, ExpertChoice choice, ExpertDispatch dispatch)
     {
         long n = x.shape[0], d = x.shape[1], k = choice.PerToken, p = n * k;
-        var dispatch = new ExpertDispatch(choice.Experts, Experts, choice.Capacity ?? int.MaxValue);
-        Record(choice, dispatch.Refused);
         var place = new long[p];
         for (var i = 0; i < p; i++) place[dispatch.Order[i]] = i;
         var pairs = k == 1 ? x : x.unsqueeze(1).expand(n, k, d).reshape(p, d);                   // [P, d], token after token
@@ -155,12 +158,15 @@ public sealed class MixtureFeedForward : IFeedForward
         return k == 1 ? results * choice.Gates : (results.view(n, k, d) * choice.Gates.unsqueeze(2)).sum(1);
     }
 
-    // Every expert on every token; Gates is [N, E].
-    private Tensor All(Tensor x, ExpertChoice choice)
+    // Every expert on every token.
+    private Tensor All(Tensor x, ExpertChoice choice, ExpertDispatch dispatch)
     {
-        Record(choice);
-        var y = experts[0].Forward(x) * choice.Gates.narrow(1, 0, 1);
-        for (var e = 1; e < Experts; e++) y = y + (experts[e].Forward(x) * choice.Gates.narrow(1, e, 1));
+        var taken = new float[choice.Experts.Length];
+        foreach (var pair in dispatch.Order.AsSpan(0, dispatch.Taken)) taken[pair] = 1;
+        var pairs = dispatch.Taken == taken.Length ? choice.Gates : choice.Gates * tensor(taken, choice.Gates.shape, device: x.device);
+        var gates = Matrix(choice, pairs);
+        var y = experts[0].Forward(x) * gates.narrow(1, 0, 1);
+        for (var e = 1; e < Experts; e++) y = y + (experts[e].Forward(x) * gates.narrow(1, e, 1));
         return y;
     }
 
@@ -175,20 +181,25 @@ public sealed class MixtureFeedForward : IFeedForward
         return experts[expert].Forward(x);
     }
 
-    private void Record(ExpertChoice choice, int[]? refused = null)
+    private void Record(ExpertChoice choice, ExpertDispatch dispatch)
     {
         using var weights = choice.Gates.detach().cpu();
-        Routing = new TokenRouting(Experts, choice.PerToken, choice.Experts, weights.data<float>().ToArray(), refused);
+        Routing = new TokenRouting(Experts, choice.PerToken, choice.Experts, weights.data<float>().ToArray(), dispatch.Refused);
     }
 
     private Tensor Balance(Tensor logits, ExpertChoice choice, double alpha)
     {
-        var n = logits.shape[0];
-        var index = tensor(choice.Experts, [n, choice.PerToken], int64, logits.device);
-        var gates = choice.PerToken == 1 ? choice.Gates.detach() : choice.Gates;
-        var u = zeros([n, Experts], logits.dtype, logits.device).scatter(1, index, gates).mean([0]); // [E]
+        var u = Matrix(choice, choice.PerToken == 1 ? choice.Gates.detach() : choice.Gates).mean([0]); // [E]
         var p = logits.softmax(-1).mean([0]);                                                    // [E]
         return (u * p).sum() * (alpha * Experts);
+    }
+
+    // Pairs' values [N, k] → [N, E], 0 where an expert was not chosen.
+    private Tensor Matrix(ExpertChoice choice, Tensor pairs)
+    {
+        if (choice.PerToken == Experts) return pairs;
+        var n = pairs.shape[0];
+        return zeros([n, Experts], pairs.dtype, pairs.device).scatter(1, tensor(choice.Experts, [n, choice.PerToken], int64, pairs.device), pairs);
     }
 
     private sealed record Expert(

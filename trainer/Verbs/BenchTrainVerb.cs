@@ -14,8 +14,8 @@ namespace Btx.Trainer.Verbs;
 /// <summary>Times training steps on generated token ids; loadtests/pytorch-pair runs the same network in Python beside it.</summary>
 internal static class BenchTrainVerb
 {
-    private const double LearningRate = 1e-3, Beta1 = 0.9, Beta2 = 0.98, WeightDecay = 0.05, MaxNorm = 1.0;
-    private const int Batches = 64; // then they repeat
+    internal const double LearningRate = 1e-3, Beta1 = 0.9, Beta2 = 0.98, WeightDecay = 0.05, MaxNorm = 1.0;
+    internal const int Batches = 64; // then they repeat
 
     public static Command Create()
     {
@@ -28,14 +28,23 @@ internal static class BenchTrainVerb
         var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu" };
         var from = new Option<string?>("--from") { Description = "model directory to start from" };
         var write = new Option<string?>("--write") { Description = "write the initial weights to this directory and stop" };
-        var command = new Command("bench-train", "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads 1")
+        var mixture = new Option<int>("--mixture") { Description = "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs" };
+        var k = new Option<int>("--k") { Description = "experts a token, with --mixture", DefaultValueFactory = _ => 2 };
+        var command = new Command("bench-train", "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads 1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
         {
-            preset, steps, warmUp, batch, context, threads, device, from, write,
+            preset, steps, warmUp, batch, context, threads, device, from, write, mixture, k,
         };
         command.SetAction(parse =>
         {
             var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));
             var length = parse.GetRequiredValue(context);
+            if (parse.GetValue(mixture) is var experts and > 0)
+            {
+                var config = Config(parse.GetRequiredValue(preset), length) with { Mixture = new MixtureConfig(experts, parse.GetRequiredValue(k)) };
+                Console.WriteLine(MixtureStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
+                return 0;
+            }
+
             using var model = parse.GetValue(from) is { } directory
                 ? LlamaCheckpoint.Load(directory, target)
                 : new LlamaModel(Config(parse.GetRequiredValue(preset), length), target).Init(1);
@@ -106,7 +115,7 @@ internal static class BenchTrainVerb
     }
 
     // Every id is a fixed function of step, row and position, so that Python makes the same batch.
-    private static void Batch(int step, int vocabulary, int context, long[] ids, long[] targets)
+    internal static void Batch(int step, int vocabulary, int context, long[] ids, long[] targets)
     {
         for (var i = 0; i < ids.Length; i++)
         {
@@ -118,7 +127,7 @@ internal static class BenchTrainVerb
     private static long Id(int step, int row, int position, int vocabulary) =>
         ((((step * 31L) + row + 1) * 7919) + (position % 16 * 97L) + (position * (long)row)) % vocabulary;
 
-    private static void Synchronize(LlamaModel model)
+    internal static void Synchronize(LlamaModel model)
     {
         if (model.Device.type == DeviceType.CUDA) cuda.synchronize(model.Device);
     }

@@ -2,7 +2,7 @@ using Btx.Model.Configuration;
 
 namespace Btx.Trainer.Tests.Networks;
 
-/// <summary>Llama's forward pass written out in double precision with plain loops, as modeling_llama.py defines it.</summary>
+/// <summary>Llama's and Mixtral's forward pass written out in double precision with plain loops, as modeling_llama.py and modeling_mixtral.py define them.</summary>
 internal sealed class LlamaReference(LlamaConfig c, IReadOnlyDictionary<string, float[]> weights)
 {
     /// <summary>Logits [T][V] of one sequence.</summary>
@@ -16,16 +16,36 @@ internal sealed class LlamaReference(LlamaConfig c, IReadOnlyDictionary<string, 
             var h = x.Select(r => Norm(r, weights[p + "input_layernorm.weight"])).ToArray();
             x = Sum(x, Attention(h, p + "self_attn."));
             h = [.. x.Select(r => Norm(r, weights[p + "post_attention_layernorm.weight"]))];
-            x = Sum(x, [.. h.Select(r =>
-            {
-                var gate = Times(weights[p + "mlp.gate_proj.weight"], r);
-                var up = Times(weights[p + "mlp.up_proj.weight"], r);
-                return Times(weights[p + "mlp.down_proj.weight"], [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)]);
-            })]);
+            x = Sum(x, [.. h.Select(r => c.Mixture is null
+                ? FeedForward(r, p + "mlp.gate_proj.weight", p + "mlp.up_proj.weight", p + "mlp.down_proj.weight")
+                : Mixture(r, p + "block_sparse_moe.", c.Mixture.ExpertsPerToken))]);
         }
 
         var output = c.TieWordEmbeddings ? embedding : weights["lm_head.weight"];
         return [.. x.Select(r => Times(output, Norm(r, weights["model.norm.weight"])))];
+    }
+
+    private double[] FeedForward(double[] x, string gateName, string upName, string downName)
+    {
+        double[] gate = Times(weights[gateName], x), up = Times(weights[upName], x);
+        return Times(weights[downName], [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)]);
+    }
+
+    // Softmax over all experts, the k largest, renormalised.
+    private double[] Mixture(double[] x, string prefix, int k)
+    {
+        var logits = Times(weights[prefix + "gate.weight"], x);
+        var total = logits.Sum(Math.Exp);
+        var best = logits.Select((v, e) => (P: Math.Exp(v) / total, E: e)).OrderByDescending(g => g.P).Take(k).ToArray();
+        var y = new double[x.Length];
+        foreach (var (p, e) in best)
+        {
+            var expert = $"{prefix}experts.{e}.";
+            var result = FeedForward(x, expert + "w1.weight", expert + "w3.weight", expert + "w2.weight");
+            for (var i = 0; i < y.Length; i++) y[i] += p / best.Sum(g => g.P) * result[i];
+        }
+
+        return y;
     }
 
     private double[][] Attention(double[][] h, string prefix)
