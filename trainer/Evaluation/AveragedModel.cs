@@ -24,6 +24,7 @@ public static class AveragedModel
             foreach (var directory in directories)
             {
                 checkpoints.Add(Checkpoint.Open(directory));
+                checkpoints[^1].Config.RequireDense(directory);
                 if (checkpoints[^1].Config.Fingerprint() != checkpoints[0].Config.Fingerprint())
                     throw new BtxException($"{directory} and {directories[0]} have different architectures (config.json); only equal ones can be averaged");
             }

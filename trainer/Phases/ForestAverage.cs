@@ -44,7 +44,9 @@ public static class ForestAverage
         return $"{output}: " + string.Join(" + ", shares.Where(s => s.Value >= 0.0005).Select(s => s.Value.ToString("F3", CultureInfo.InvariantCulture) + " " + s.Key));
     }
 
-    private static void RequireRecorded(ForestManifest manifest, ExpertEntry[] experts, string[] models, string source)
+    /// <summary>Checks that architecture, tokenizer and weights of experts are those that the manifest records.</summary>
+    /// <exception cref="BtxException">One is not; names the model and the manifest.</exception>
+    internal static void RequireRecorded(ForestManifest manifest, ExpertEntry[] experts, string[] models, string source)
     {
         for (var j = 0; j < experts.Length; j++)
         {

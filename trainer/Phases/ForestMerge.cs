@@ -40,7 +40,7 @@ public static class ForestMerge
     /// <exception cref="BtxException">The forest holds another architecture or tokenizer.</exception>
     public static ForestManifest Open(string forest, string model)
     {
-        var architecture = Btx.Model.Configuration.LlamaConfig.Load(model).Fingerprint();
+        var architecture = Btx.Model.Configuration.LlamaConfig.Load(model).RequireDense(model).Fingerprint();
         var tokenizer = TextTokenizer.Load(model).Hash;
         if (!File.Exists(Path.Combine(forest, ForestManifest.FileName))) return new ForestManifest { Architecture = architecture, Tokenizer = tokenizer };
         var manifest = ForestManifest.Load(forest);

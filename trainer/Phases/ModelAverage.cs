@@ -25,6 +25,7 @@ public static class ModelAverage
             foreach (var model in models)
             {
                 checkpoints.Add(Checkpoint.Open(model));
+                checkpoints[^1].Config.RequireDense(model);
                 if (checkpoints[^1].Config.Fingerprint() != checkpoints[0].Config.Fingerprint())
                     throw new BtxException($"{model} and {models[0]} have different architectures (config.json); only equal ones can be averaged");
             }

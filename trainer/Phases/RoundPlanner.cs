@@ -34,7 +34,7 @@ internal sealed class RoundPlanner
                 ? $"round {round} of {request.Forest} did not branch from the forest; to go on with it name its seed model with --seed DIR, for the next round add --round {round + 1}"
                 : $"{request.Forest} has no expert to branch from; name the seed model with --seed DIR");
         tokenizerDirectory = Path.GetFullPath(Candidates.Count > 0 ? ModelOf(Candidates[0]) : request.Seed!);
-        Architecture = LlamaConfig.Load(tokenizerDirectory) with { TorchDtype = "float32" };
+        Architecture = LlamaConfig.Load(tokenizerDirectory).RequireDense(tokenizerDirectory) with { TorchDtype = "float32" };
         tokenizer = TextTokenizer.Load(tokenizerDirectory);
         if (forest is not null && forest.Architecture != Architecture.Fingerprint())
             throw new BtxException($"{tokenizerDirectory}: its architecture (config.json) differs from that of the forest {request.Forest}; a forest holds one architecture");

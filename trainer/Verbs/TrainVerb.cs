@@ -2,12 +2,12 @@ using System.CommandLine;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary><c>btx train</c>: seed, expert, round, dense, average.</summary>
+/// <summary><c>btx train</c>: seed, expert, round, dense, average, mix.</summary>
 internal static class TrainVerb
 {
     private const string Text =
         """
-        Train models: a seed, a forest of experts branched from it, a dense baseline, parameter averages.
+        Train models: a seed, a forest of experts branched from it, a dense baseline, parameter averages, mixtures of experts.
         Stopped or killed at any moment, the same command resumes and ends with the same weights.
 
         Examples:
@@ -15,6 +15,7 @@ internal static class TrainVerb
           btx train round --forest forest --seed seed --corpus corpus --parallel 2
           btx train dense --corpus corpus --tokenizer tokenizer --out dense --lr-sweep 2e-3,4e-3,8e-3
           btx train average --forest forest --weights uniform --out average
+          btx train mix --forest forest --corpus corpus --out mix
         """;
 
     public static Command Create() => new("train", Text)
@@ -24,6 +25,7 @@ internal static class TrainVerb
         TrainRoundVerb.Create(),
         TrainDenseVerb.Create(),
         TrainAverageVerb.Create(),
+        TrainMixVerb.Create(),
         TrainWorkerVerb.Create(),
     };
 }
