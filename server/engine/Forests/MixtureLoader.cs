@@ -8,7 +8,7 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>Opens a served BTX model: reads and checks its manifest, its source, hashes and tokenizer, then makes the sessions.</summary>
+/// <summary>Opens a served BTX model: reads and checks its manifest, config, tokenizer and hashes, then makes the sessions.</summary>
 internal sealed class MixtureLoader
 {
     private readonly EngineOptions options;
@@ -29,14 +29,13 @@ internal sealed class MixtureLoader
     {
         var served = ServedMixtureManifest.Load(directory);
         if ((ProviderLibraries.Of(options.Device).Fault(options.Device) ?? DevicePrecision.Fault(options.Device, served.Precision, "BTX model")) is { } fault) throw new BtxException(fault);
-        var source = served.SourceDirectory(directory);
-        if (!Directory.Exists(source)) throw new BtxException($"{Path.Combine(directory, ServedMixtureManifest.FileName)}: its source {source} is not there; export again");
-        var config = LlamaConfig.Load(source);
+        var config = LlamaConfig.Load(directory);
         if (config.Mixture is null || config.Mixture.Experts != served.Experts.Count || config.Fingerprint() != served.Architecture)
-            throw new BtxException($"{source}: has another architecture than the BTX model that was exported to {directory}; export again");
-        var tokenizer = TextTokenizer.Load(source);
-        if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{source}: its tokenizer is not the one that the BTX model was exported with; export again");
-        if (tokenizer.VocabSize > config.VocabSize) throw new BtxException($"{source}: the tokenizer has {tokenizer.VocabSize} tokens, the model only {config.VocabSize}");
+            throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: is not of the BTX model that was exported there; export again");
+        if (served.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)) throw new BtxException($"{Path.Combine(directory, ServedMixtureManifest.FileName)}: router: a soft layer is beyond the {config.NumHiddenLayers} layers; export again");
+        var tokenizer = TextTokenizer.Load(directory);
+        if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with; export again");
+        if (tokenizer.VocabSize > config.VocabSize) throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the model only {config.VocabSize}");
         var loader = new MixtureLoader(options, directory, threads, served, config, tokenizer);
         if (options.VerifyHashes) loader.VerifyHashes();
         return loader;

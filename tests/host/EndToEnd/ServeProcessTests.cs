@@ -32,6 +32,27 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     }
 
     [Fact]
+    public async Task A_btx_model_runs_alone_and_says_that_it_has_no_forest()
+    {
+        var generated = await Run("generate", "The cat", "--btx", tiny.ServedMixture, "--mode", "moe", "--k", "2", "--max-tokens", "5", "--seed", "1", "--ignore-eos", "--show-experts", "--threads", "1");
+        Assert.Equal((0, true), (generated.Code, generated.Output.Contains("routed to: ", StringComparison.Ordinal)));
+        foreach (var (arguments, message) in new[]
+        {
+            (new[] { "--mode", "ensemble" }, "error: only a BTX model is loaded, no forest; use mode moe\n"),
+            (["--mode", "moe", "--k", "5"], "error: k is 5; expected 1..4, the number of the mixture's experts\n"),
+            (["--mode", "moe", "--posterior", "fixed"], "error: posterior does not apply to mode moe: the model's own router chooses; leave it out\n"),
+        })
+        {
+            var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMixture, "--threads", "1", .. arguments]);
+            Assert.Equal((1, message), (refused.Code, refused.Errors));
+        }
+
+        var neither = await Run("serve");
+        Assert.Equal(2, neither.Code);
+        Assert.Contains("'--forest' or '--btx' is required", neither.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_port_in_use_and_bad_options_are_one_line_and_exit_code_1()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

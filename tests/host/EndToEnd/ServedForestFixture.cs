@@ -2,12 +2,20 @@ using Btx.Fixtures;
 
 namespace Btx.Server.Tests.EndToEnd;
 
-/// <summary>A tiny forest, exported once for a class of tests.</summary>
+/// <summary>A tiny forest and a tiny BTX model, exported once for a class of tests.</summary>
 public sealed class ServedForestFixture : IDisposable
 {
     private readonly TinyServedForest _forest = new();
+    private readonly TinyServedMixture _mixture = new();
 
     public string Served => _forest.Served;
 
-    public void Dispose() => _forest.Dispose();
+    /// <summary>Of the BTX model.</summary>
+    public string ServedMixture => _mixture.Served;
+
+    public void Dispose()
+    {
+        _forest.Dispose();
+        _mixture.Dispose();
+    }
 }

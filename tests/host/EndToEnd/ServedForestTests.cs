@@ -10,7 +10,7 @@ using Btx.V1;
 
 namespace Btx.Server.Tests.EndToEnd;
 
-/// <summary>Both doors in front of the real engine and a tiny exported forest.</summary>
+/// <summary>Both doors in front of the real engine, a tiny exported forest and a tiny exported BTX model.</summary>
 public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsyncLifetime
 {
     private readonly ServedForestFixture _tiny;
@@ -24,7 +24,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     public async ValueTask InitializeAsync()
     {
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-        _loaded = await LoadedForest.OpenAsync(new EngineOptions { Directory = _tiny.Served, Threads = 1, Slots = 4, Observer = metrics }, TestContext.Current.CancellationToken);
+        _loaded = await LoadedForest.OpenAsync(new EngineOptions { Directory = _tiny.Served, Mixture = _tiny.ServedMixture, Threads = 1, Slots = 4, Observer = metrics }, TestContext.Current.CancellationToken);
         var options = new ServerOptions { Http = new("--http", new(IPAddress.Loopback, 0)), Grpc = new("--grpc", new(IPAddress.Loopback, 0)) };
         _app = ServerApplication.Build(options, _loaded.Engine, _loaded.Tokenizer, metrics);
         var (http, grpc) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
@@ -54,6 +54,28 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
 
         var page = await _http.GetStringAsync("/metrics");
         Assert.Contains("btx_requests_total{mode=\"ensemble\",outcome=\"length\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_requests_total{mode=\"moe\",outcome=\"length\"} 5\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_moe_expert_tokens_total{layer=\"1\",expert=\"law-3\"}", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Mode_moe_reports_where_each_token_was_routed_and_scoring_agrees()
+    {
+        var request = new GenerateRequest
+        {
+            Prompt = new() { Tokens = new() { Ids = { 84, 104, 101 } } }, Routing = new() { Mode = Mode.Moe, K = 3 }, Sampling = new() { Temperature = 0 }, MaxTokens = 6, IncludeExperts = true, IgnoreEos = true,
+        };
+        var tokens = await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).ToListAsync();
+        Assert.All(tokens, token => Assert.Equal((8, 3 * 2), (token.Routed.Gates.Count, token.Routed.Gates.Count(gate => gate > 0))));
+        Assert.All(tokens, token => Assert.Equal(1, token.Routed.Domains.Sum(share => share.Share), 5));
+        Assert.Equal((3 + 6 - 1) * 3, tokens[^1].Usage.RoutedTokens.Values.Sum(), 6);
+        var text = new V1.Prompt { Tokens = new() { Ids = { request.Prompt.Tokens.Ids.Concat(tokens.Select(token => token.TokenId)) } } };
+        var score = await _remote.ScoreAsync(new() { Text = text, Routing = request.Routing, IncludeExperts = true }, TestContext.Current.CancellationToken);
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            Assert.Equal(tokens[i].Logprob, score.Logprobs[i + 2], 4);
+            Assert.All(tokens[i].Routed.Gates.Zip(score.Routed[i + 2].Gates), gates => Assert.Equal(gates.First, gates.Second, 1e-4f));
+        }
     }
 
     [Fact]

@@ -1,7 +1,9 @@
 using Btx.Engine;
 using Btx.Engine.Requests;
+using Btx.Fixtures;
 using Btx.Model.Mixing;
 using Btx.Trainer.Evaluation;
+using Btx.Trainer.Networks;
 using static TorchSharp.torch;
 
 namespace Btx.House.Tests.Exactness;
@@ -98,6 +100,22 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
         }
 
         Assert.Equal(7 / 9.0, weights[0][0], 1e-9);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData(0)]
+    public async Task Score_in_mode_moe_agrees_for_every_number_of_experts(params int[] softLayers)
+    {
+        using var scope = NewDisposeScope();
+        using var mixture = new TinyServedMixture(soft: softLayers);
+        await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Mixture = mixture.Served, Threads = 2, Slots = 4, PrefillChunk = 24, MaxBatchTokens = 64 });
+        for (var k = 1; k <= 4; k++)
+        {
+            using var model = LlamaCheckpoint.Load(mixture.Model, CPU, k);
+            var actual = await engine.ScoreAsync(new ScoreRequest(Tokens, new Routing { Mode = RoutingMode.Moe, K = k }), TestContext.Current.CancellationToken);
+            AssertClose(TextScorer.LogProbs(model, [Tokens])[0], actual.LogProbs, $"moe, k = {k}");
+        }
     }
 
     private static void AssertClose(double[] expected, double[] actual, string what)
