@@ -12,9 +12,6 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
 {
     private const double CellHeight = 28, Top = 56, Small = 11.5;
 
-    // Light to dark, even in lightness (after ColorBrewer's YlGnBu), so that it also reads in grey.
-    private static readonly (int R, int G, int B)[] Ramp = [(255, 255, 229), (217, 240, 200), (144, 208, 188), (74, 168, 192), (40, 110, 176), (28, 52, 120)];
-
     /// <summary>What the numbers are, with their unit, under the colour scale: <c>bits per byte</c>.</summary>
     public string Unit { get; init; } = "";
 
@@ -69,8 +66,8 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
                 }
 
                 var shade = ScalePerRow ? Shade(value, low, high) : Shade(value, least, most);
-                svg.Rectangle(x + 1, y + 1, cellWidth - 2, CellHeight - 2, Colour(shade), 3);
-                svg.Write(x + (cellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 12, shade > 0.7 ? "#ffffff" : SvgText.Ink, "middle", bold: value == best);
+                svg.Rectangle(x + 1, y + 1, cellWidth - 2, CellHeight - 2, ColourRamp.At(shade), 3);
+                svg.Write(x + (cellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 12, ColourRamp.Ink(shade), "middle", bold: value == best);
             }
         }
 
@@ -88,7 +85,7 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
         for (var i = 0; i < steps; i++)
         {
             var shade = (i + 0.5) / steps;
-            svg.Rectangle(left + (length * i / steps), y, (length / steps) + 0.5, 10, Colour(LowerIsBetter ? 1 - shade : shade));
+            svg.Rectangle(left + (length * i / steps), y, (length / steps) + 0.5, 10, ColourRamp.At(LowerIsBetter ? 1 - shade : shade));
         }
 
         svg.Write(left, y + 25, ScalePerRow ? "least of the row" : least.ToString(Format, CultureInfo.InvariantCulture), Small, SvgText.Muted);
@@ -115,13 +112,5 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
         if (most <= least) return 0.5;
         var position = (value - least) / (most - least);
         return LowerIsBetter ? 1 - position : position;
-    }
-
-    private static string Colour(double shade)
-    {
-        var at = Math.Clamp(shade, 0, 1) * (Ramp.Length - 1);
-        var i = Math.Min((int)at, Ramp.Length - 2);
-        int Mix(int from, int to) => (int)Math.Round(from + ((to - from) * (at - i)));
-        return $"#{Mix(Ramp[i].R, Ramp[i + 1].R):x2}{Mix(Ramp[i].G, Ramp[i + 1].G):x2}{Mix(Ramp[i].B, Ramp[i + 1].B):x2}";
     }
 }

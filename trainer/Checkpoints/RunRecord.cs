@@ -5,6 +5,7 @@ using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Trainer.Phases;
+using Btx.Trainer.RoutingStatistics;
 
 namespace Btx.Trainer.Checkpoints;
 
@@ -15,7 +16,7 @@ public sealed record RunRecord
     public const string Training = "training";
     public const string Finished = "finished";
 
-    /// <summary><c>seed</c>, <c>dense</c> or <c>expert</c>.</summary>
+    /// <summary><c>seed</c>, <c>dense</c>, <c>expert</c> or <c>finetune</c>.</summary>
     public required string Phase { get; init; }
 
     public required string Name { get; init; }
@@ -43,6 +44,12 @@ public sealed record RunRecord
 
     /// <summary>By text source, at the end of the run.</summary>
     public IReadOnlyDictionary<string, double>? ValidationBitsPerByte { get; init; }
+
+    /// <summary>Share of the training windows by text source, where it was chosen.</summary>
+    public IReadOnlyDictionary<string, double>? Weights { get; init; }
+
+    /// <summary>Experts of a mixture that starved while it was fine-tuned; null for a dense model.</summary>
+    public IReadOnlyList<RoutingAlarm>? RoutingAlarms { get; init; }
 
     /// <summary>Mean validation bits per byte by learning rate, where one was swept for.</summary>
     public IReadOnlyDictionary<string, double>? LearningRateSweep { get; init; }

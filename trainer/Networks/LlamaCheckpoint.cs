@@ -17,11 +17,12 @@ public static class LlamaCheckpoint
     /// <param name="directory">Of a Llama or a Mixtral model; <c>btx.json</c> beside a Mixtral model names its soft layers.</param>
     /// <param name="device">Where the parameters live.</param>
     /// <param name="expertsPerToken">k of a Mixtral model, 1..E; null: as its config says.</param>
+    /// <param name="config">The network's configuration, of the same shapes; null: the directory's.</param>
     /// <exception cref="BtxException">The directory is no valid checkpoint, a router's weights are not finite, or k is out of range.</exception>
-    public static LlamaModel Load(string directory, Device device, int? expertsPerToken = null)
+    public static LlamaModel Load(string directory, Device device, int? expertsPerToken = null, LlamaConfig? config = null)
     {
         using var checkpoint = Checkpoint.Open(directory);
-        var model = new LlamaModel(checkpoint.Config, device);
+        var model = new LlamaModel(config ?? checkpoint.Config, device);
         try
         {
             foreach (var (name, parameter) in model.NamedParameters) Read(checkpoint, name, parameter);

@@ -11,6 +11,17 @@ internal static class LearningRateSweep
 {
     public const string FileName = "lr_sweep.json";
 
+    /// <summary>The job at the best of the rates that a user named; as it is where none was.</summary>
+    /// <param name="rates">As text.</param>
+    /// <param name="tokens">Training tokens at each rate; null: an eighth of the job's.</param>
+    /// <exception cref="BtxException">One is no rate.</exception>
+    public static TrainingJob Choose(TrainingJob job, string directory, IReadOnlyList<string> rates, long? tokens, RunSettings settings, CancellationToken cancellation)
+    {
+        if (rates.Count == 0) return job;
+        var (best, _) = Run(job, directory, [.. rates.Select(Rate)], tokens ?? Math.Max(1, job.Options.Tokens / 8), settings, cancellation);
+        return job with { Options = job.Options with { LearningRate = best } };
+    }
+
     /// <param name="tokens">Training tokens at each rate; the schedule is scaled to them.</param>
     /// <returns>The best rate, and mean bits per byte by rate.</returns>
     public static (double Best, SortedDictionary<string, double> BitsPerByte) Run(
@@ -33,4 +44,9 @@ internal static class LearningRateSweep
             JsonSerializer.Serialize(new { tokens_per_rate = tokens, validation_bits_per_byte = bits, best = best.Rate }, ManifestJson.Options) + "\n");
         return (best.Rate, bits);
     }
+
+    private static double Rate(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate > 0
+            ? rate
+            : throw new BtxException($"--lr-sweep: \"{text}\" is not a learning rate; expected numbers such as 2e-3,4e-3");
 }

@@ -14,7 +14,7 @@ public sealed class LossCurve(string directory)
     /// <summary>About so many rows in a whole run.</summary>
     public const int Rows = 400;
 
-    private const string Header = "step,tokens,loss,learning_rate,seconds,validation_bits_per_byte";
+    private const string Header = "step,tokens,loss,learning_rate,seconds,validation_bits_per_byte,balance";
     private readonly List<LossPoint> points = [];
 
     public IReadOnlyList<LossPoint> Points => points;
@@ -41,16 +41,21 @@ public sealed class LossCurve(string directory)
     {
         var text = new StringBuilder(Header).Append('\n');
         foreach (var p in points)
-            text.Append(CultureInfo.InvariantCulture, $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
     }
 
     private static LossPoint? Parse(string[] cells)
     {
         static bool Number(string cell, out double value) => double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
-        if (cells.Length != 6 || !long.TryParse(cells[0], out var step) || !long.TryParse(cells[1], out var tokens)) return null;
+        static bool Optional(string cell, out double? value)
+        {
+            value = Number(cell, out var number) ? number : null;
+            return value is not null || cell.Length == 0;
+        }
+
+        if (cells.Length is not (6 or 7) || !long.TryParse(cells[0], out var step) || !long.TryParse(cells[1], out var tokens)) return null;
         if (!Number(cells[2], out var loss) || !Number(cells[3], out var rate) || !Number(cells[4], out var seconds)) return null;
-        if (cells[5].Length == 0) return new(step, tokens, loss, rate, seconds, null);
-        return Number(cells[5], out var bits) ? new(step, tokens, loss, rate, seconds, bits) : null;
+        return Optional(cells[5], out var bits) & Optional(cells.ElementAtOrDefault(6) ?? "", out var balance) ? new(step, tokens, loss, rate, seconds, bits, balance) : null;
     }
 }

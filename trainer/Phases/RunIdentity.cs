@@ -20,6 +20,8 @@ internal static class RunIdentity
         };
         foreach (var source in job.Sources) options[$"text of {source.Name} (--corpus)"] = cache.Key(source, CorpusSplit.Train);
         foreach (var (flag, value) in job.Options.Flags()) options[flag] = value;
+        if (job.Weights is { } weights) options["--weights"] = string.Join(",", job.Sources.Select((s, i) => string.Create(CultureInfo.InvariantCulture, $"{s.Name}={weights[i]:R}")));
+        foreach (var (flag, value) in job.Mixture?.Flags() ?? []) options[flag] = value;
         return options;
     }
 

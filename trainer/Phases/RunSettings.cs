@@ -18,6 +18,9 @@ public sealed record RunSettings
     /// <summary>Steps between validations; 0: at each quarter of the run.</summary>
     public long ValidateSteps { get; init; }
 
+    /// <summary>Steps between statistics of a mixture's routing; 0: about twenty in the run.</summary>
+    public long StatisticsSteps { get; init; }
+
     /// <summary>Validation windows per text source at the end of the run; a quarter of them on the way.</summary>
     public int ValidationWindows { get; init; } = 64;
 }

@@ -20,15 +20,16 @@ public static class SequenceScorer
 
     /// <summary>Bits per byte of the predicted tokens; special tokens count with no bytes.</summary>
     /// <param name="tokenBytes">Bytes of each token id.</param>
-    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, CancellationToken cancellation = default)
+    /// <param name="scored">Called after each pass through the network.</param>
+    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored = null, CancellationToken cancellation = default)
     {
         double nats = 0;
         long bytes = 0;
-        ForEachToken(model, windows, (_, token, loss) => (nats, bytes) = (nats + loss, bytes + tokenBytes[token]), cancellation);
+        ForEachToken(model, windows, (_, token, loss) => (nats, bytes) = (nats + loss, bytes + tokenBytes[token]), cancellation, scored);
         return nats / Math.Log(2) / Math.Max(1, bytes);
     }
 
-    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take, CancellationToken cancellation)
+    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take, CancellationToken cancellation, Action? scored = null)
     {
         int context = windows.Context, rows = (int)Math.Max(1, BatchTokens / context);
         var window = new long[context + 1];
@@ -49,6 +50,7 @@ public static class SequenceScorer
             var losses = MemoryMarshal.Cast<byte, float>(model.TokenLosses(
                 torch.tensor(inputs, [count, context], torch.int64, model.Device),
                 torch.tensor(targets, [count, context], torch.int64, model.Device)).cpu().bytes);
+            scored?.Invoke();
             for (var i = 0; i < inputs.Length; i++) take(first + (i / context), (int)targets[i], losses[i]);
         }
     }

@@ -4,7 +4,7 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>The shards of a run's text sources: training windows with the same share for each source, and validation.</summary>
+/// <summary>The shards of a run's text sources: training windows by weight, and validation.</summary>
 internal sealed class ShardSet : IDisposable
 {
     private readonly List<TokenShard> training = [];
@@ -29,16 +29,18 @@ internal sealed class ShardSet : IDisposable
         }
     }
 
-    public WindowSampler Sampler(TrainingOptions options) =>
-        new(training, [.. training.Select(_ => 1.0)], options.Sequence, options.RandomSeed);
+    /// <param name="weights">By source; null: all the same.</param>
+    public WindowSampler Sampler(TrainingOptions options, IReadOnlyList<double>? weights) =>
+        new(training, weights ?? [.. training.Select(_ => 1.0)], options.Sequence, options.RandomSeed);
 
     /// <summary>Bits per byte by source.</summary>
-    public SortedDictionary<string, double> Validate(LlamaModel model, int[] tokenBytes, int windows, CancellationToken cancellation)
+    /// <param name="scored">Called with the source's name after each pass through the network.</param>
+    public SortedDictionary<string, double> Validate(LlamaModel model, int[] tokenBytes, int windows, CancellationToken cancellation, Action<string>? scored = null)
     {
         var bits = new SortedDictionary<string, double>(StringComparer.Ordinal);
         if (windows < 1) return bits;
         foreach (var shard in validation)
-            bits[shard.Name] = SequenceScorer.BitsPerByte(model, new ValidationWindows(shard, context, windows), tokenBytes, cancellation);
+            bits[shard.Name] = SequenceScorer.BitsPerByte(model, new ValidationWindows(shard, context, windows), tokenBytes, scored is null ? null : () => scored(shard.Name), cancellation);
         return bits;
     }
 

@@ -6,7 +6,7 @@ using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>A run in this process with its progress on the terminal: seed and dense baseline.</summary>
+/// <summary>A run in this process with its progress on the terminal: seed, dense baseline, fine-tune.</summary>
 internal static class SingleRun
 {
     /// <param name="domains">Empty: every domain that is to be trained on.</param>
@@ -30,7 +30,7 @@ internal static class SingleRun
         {
             item ??= display.Start(job.Name, p.TotalTokens, "tokens", p.Resumed);
             item.Report(p.Tokens, p.Note);
-        }).Execute(cancellation);
+        }, display.WriteLine).Execute(cancellation);
         var line = trained ? RunSummary.Of(record) : $"{RunSummary.Of(record)}: finished earlier, nothing to do ({directory}; --fresh trains it again)";
         if (item is null) display.WriteLine(line);
         else item.Finish(line);

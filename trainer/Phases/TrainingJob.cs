@@ -6,7 +6,7 @@ namespace Btx.Trainer.Phases;
 /// <summary>One run: initial weights, text, options. A value that a process can be handed as JSON.</summary>
 public sealed record TrainingJob
 {
-    /// <summary><c>seed</c>, <c>dense</c> or <c>expert</c>.</summary>
+    /// <summary><c>seed</c>, <c>dense</c>, <c>expert</c> or <c>finetune</c>.</summary>
     public required string Phase { get; init; }
 
     public required string Name { get; init; }
@@ -20,8 +20,11 @@ public sealed record TrainingJob
     /// <summary>Absolute path of a directory with tokenizer.json.</summary>
     public required string Tokenizer { get; init; }
 
-    /// <summary>Where windows are drawn from, each source with the same share.</summary>
+    /// <summary>Where windows are drawn from.</summary>
     public required IReadOnlyList<TextSource> Sources { get; init; }
+
+    /// <summary>Share of the windows by source, summing to 1; null: each the same.</summary>
+    public IReadOnlyList<double>? Weights { get; init; }
 
     public required LlamaConfig Architecture { get; init; }
 
@@ -29,4 +32,7 @@ public sealed record TrainingJob
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
 
     public required TrainingOptions Options { get; init; }
+
+    /// <summary>For a mixture; null for a dense model.</summary>
+    public MixtureTuning? Mixture { get; init; }
 }

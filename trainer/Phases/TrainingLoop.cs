@@ -10,7 +10,7 @@ namespace Btx.Trainer.Phases;
 
 /// <summary>The steps of a run: draw, forward, backward, clip, update; now and then log, validate and save.</summary>
 internal sealed class TrainingLoop(
-    LlamaModel model, AdamW optimizer, WindowSampler sampler, TrainingOptions options, RunSettings settings, LossCurve curve, ResumeState start, Action<TrainingProgress>? report)
+    LlamaModel model, AdamW optimizer, WindowSampler sampler, TrainingOptions options, RunSettings settings, LossCurve curve, ResumeState start, MixtureTuner? mixture, Action<TrainingProgress>? report)
 {
     private const double ReportSeconds = 0.2;
     private readonly long steps = options.Steps;
@@ -18,7 +18,9 @@ internal sealed class TrainingLoop(
     private readonly long[] inputs = new long[options.Batch * options.Sequence];
     private readonly long[] targets = new long[options.Batch * options.Sequence];
     private readonly Stopwatch clock = new();
+    private readonly Parameter[] learning = [.. model.Parameters.Where(p => p.requires_grad)];
     private double lossSum;
+    private double balanceSum;
     private int lossCount;
     private double recent = double.NaN;
     private double? bits;
@@ -50,6 +52,7 @@ internal sealed class TrainingLoop(
             var rate = rates.Rate(step);
             Step(rate);
             step++;
+            mixture?.EndStep(step, step * options.TokensPerStep, step == steps);
             clock.Stop();
             var now = clock.Elapsed.TotalSeconds;
             if (step % validateEvery == 0 && step < steps && settings.ValidationWindows >= 4) bits = Validate(settings.ValidationWindows / 4).Values.Average();
@@ -57,7 +60,7 @@ internal sealed class TrainingLoop(
             if (now - reportedAt >= ReportSeconds || step == steps)
             {
                 reportedAt = now;
-                report?.Invoke(new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits));
+                Report();
             }
 
             if (step == steps || (settings.CheckpointSteps > 0 ? step % settings.CheckpointSteps == 0 : now - savedAt >= settings.CheckpointSeconds))
@@ -75,44 +78,53 @@ internal sealed class TrainingLoop(
     {
         bits = bitsPerByte ?? bits;
         if (curve.Points.Count > 0) curve.Amend(curve.Points[^1] with { BitsPerByte = bitsPerByte });
-        report?.Invoke(new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits));
+        Report();
     }
 
-    private ResumeState State() => new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options);
+    private void Report() => report?.Invoke(
+        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits) { Balance = mixture?.Balance, SmallestShare = mixture?.SmallestShare });
+
+    private ResumeState State() => new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums };
 
     private void Step(double rate)
     {
         using var scope = torch.NewDisposeScope();
         foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
         optimizer.zero_grad();
+        mixture?.BeginStep();
         var total = 0.0;
         for (var a = 0; a < options.Accumulate; a++)
         {
             sampler.Next(inputs, targets);
-            var loss = model.Loss(
-                torch.tensor(inputs, [options.Batch, options.Sequence], torch.int64, model.Device),
-                torch.tensor(targets, [options.Batch, options.Sequence], torch.int64, model.Device));
-            if (options.Accumulate > 1) (loss / (double)options.Accumulate).backward(); else loss.backward();
+            var (loss, objective) = mixture is null ? Both(Loss()) : mixture.Forward(step, a, options.Accumulate, Loss);
+            if (options.Accumulate > 1) (objective / (double)options.Accumulate).backward(); else objective.backward();
             total += loss.item<float>() / options.Accumulate;
         }
 
         if (!double.IsFinite(total)) throw Diverged("loss", total, rate);
         if (options.Optimizer.ClipNorm > 0)
         {
-            var norm = torch.nn.utils.clip_grad_norm_(model.Parameters, options.Optimizer.ClipNorm);
+            var norm = torch.nn.utils.clip_grad_norm_(learning, options.Optimizer.ClipNorm);
             if (!double.IsFinite(norm)) throw Diverged("norm of the gradient", norm, rate);
         }
 
         optimizer.step();
         lossSum += total;
+        balanceSum += mixture?.Balance ?? 0;
         lossCount++;
         recent = double.IsNaN(recent) ? total : recent + (0.05 * (total - recent));
     }
 
+    private torch.Tensor Loss() => model.Loss(
+        torch.tensor(inputs, [options.Batch, options.Sequence], torch.int64, model.Device),
+        torch.tensor(targets, [options.Batch, options.Sequence], torch.int64, model.Device));
+
+    private static (torch.Tensor CrossEntropy, torch.Tensor Objective) Both(torch.Tensor loss) => (loss, loss);
+
     private void Log(double rate, double? bitsPerByte)
     {
-        curve.Add(new LossPoint(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds, bitsPerByte));
-        (lossSum, lossCount) = (0, 0);
+        curve.Add(new LossPoint(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds, bitsPerByte, mixture?.Balance is null ? null : balanceSum / lossCount));
+        (lossSum, balanceSum, lossCount) = (0, 0, 0);
     }
 
     private BtxException Diverged(string what, double value, double rate) =>

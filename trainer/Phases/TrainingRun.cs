@@ -1,11 +1,13 @@
 using Btx.Model;
 using Btx.Model.Devices;
+using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Networks;
+using Btx.Trainer.RoutingStatistics;
 using Btx.Trainer.Shards;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -17,7 +19,9 @@ namespace Btx.Trainer.Phases;
 /// <c>loss.csv</c> and <c>loss.svg</c>. Killed at any moment, the same job in the same directory goes on from the last resume
 /// point and ends with the same weights, bit for bit.
 /// </summary>
-public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null)
+/// <param name="report">Receives the progress.</param>
+/// <param name="warn">Receives what the user should know before the end, as lines.</param>
+public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null, Action<string>? warn = null)
 {
     private const string BranchDirectory = "branch";
     private readonly string directory = Path.GetFullPath(directory);
@@ -49,6 +53,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Settings = job.Options,
             Parents = job.Parents,
             Parameters = job.Architecture.ParameterCount,
+            Weights = job.Weights is { } weights ? job.Sources.Select((s, i) => (s.Name, Weight: weights[i])).ToDictionary(w => w.Name, w => w.Weight) : null,
             LearningRateSweep = earlier?.LearningRateSweep,
         };
         if (earlier is not null)
@@ -61,15 +66,16 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         var device = TorchDevice.Open(DeviceSpec.Parse(job.Options.Device), job.Options.Threads);
         using var shards = new ShardSet(cache, job.Sources, job.Options.Sequence, cancellation);
         record.Save(directory);
-        return (Train(record, resume, shards, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
+        return (Train(record, resume, shards, cache, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
     }
 
-    private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, torch.Device device, int[] tokenBytes, CancellationToken cancellation)
+    private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, TokenShardCache cache, torch.Device device, int[] tokenBytes, CancellationToken cancellation)
     {
         var options = job.Options;
-        var sampler = shards.Sampler(options);
+        var sampler = shards.Sampler(options, job.Weights);
         var found = resume.Latest();
         using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);
+        var mixture = job.Mixture is null ? null : new MixtureTuner(model, job.Mixture, directory, settings.StatisticsSteps > 0 ? settings.StatisticsSteps : Math.Max(1, options.Steps / RoutingCurve.Statistics), warn);
         using var optimizer = Optimizer(model);
         var curve = new LossCurve(directory);
         var hash = record.OptionsHash();
@@ -81,26 +87,29 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             ResumeStore.Restore(latest.Point, model, optimizer);
             sampler.State = state.Sampler;
             curve.Load(state.Step);
+            mixture?.Resume(state.Step, state.Routing);
         }
 
-        var loop = new TrainingLoop(model, optimizer, sampler, options, settings, curve, state, report)
+        var loop = new TrainingLoop(model, optimizer, sampler, options, settings, curve, state, mixture, report)
         {
             Validate = windows => shards.Validate(model, tokenBytes, windows, cancellation),
             Save = at =>
             {
                 curve.SaveCsv();
+                mixture?.SaveCsv();
                 resume.Save(at, model, optimizer);
             },
         };
         state = loop.Run(cancellation);
 
-        var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation);
+        var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation, mixture is null ? null : mixture.Note);
         Directory.CreateDirectory(directory);
         ModelAverage.CopyTokenizer(job.Tokenizer, directory);
         LlamaCheckpoint.Save(model, directory);
         loop.Finish(validation.Count > 0 ? validation.Values.Average() : null);
         curve.SaveCsv();
         LossPicture.Write(Path.Combine(directory, LossCurve.PictureFile), job.Name, curve.Points);
+        mixture?.Finish(job, cache, state.Step);
         record = record with
         {
             Status = RunRecord.Finished,
@@ -110,6 +119,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             TokensPerSecond = Math.Round(state.Step * options.TokensPerStep / Math.Max(1e-9, state.Seconds), 1),
             Loss = loop.MeanLoss,
             ValidationBitsPerByte = validation,
+            RoutingAlarms = mixture?.Alarms,
         };
         record.Save(directory);
         resume.Clear();
@@ -128,7 +138,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         }
 
         BranchParent[] used = [.. job.Parents.Where(p => p.Weight > 0)];
-        if (used.Length == 1) return LlamaCheckpoint.Load(used[0].Model, device);
+        if (used.Length == 1) return LlamaCheckpoint.Load(used[0].Model, device, config: job.Architecture);
         var average = Path.Combine(directory, BranchDirectory);
         ModelAverage.Write([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], average);
         return LlamaCheckpoint.Load(average, device);
@@ -140,7 +150,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         AdamW.ParamGroup Group(IEnumerable<Parameter> parameters, double decay) =>
             new(parameters, job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon, decay);
         return torch.optim.AdamW(
-            [Group([.. model.Parameters.Where(p => p.ndim > 1)], o.WeightDecay), Group([.. model.Parameters.Where(p => p.ndim == 1)], 0)],
+            [Group([.. model.Parameters.Where(p => p.requires_grad && p.ndim > 1)], o.WeightDecay), Group([.. model.Parameters.Where(p => p.requires_grad && p.ndim == 1)], 0)],
             job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon);
     }
 
@@ -148,7 +158,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
     {
         resume.Clear();
         DeleteBranch();
-        foreach (var name in (string[])[RunRecord.FileName, LossCurve.CsvFile, LossCurve.PictureFile, CheckpointFiles.SingleFile])
+        foreach (var name in (string[])[RunRecord.FileName, LossCurve.CsvFile, LossCurve.PictureFile, CheckpointFiles.SingleFile, RoutingCurve.CsvFile, RoutingMap.JsonFile, RoutingMap.PictureFile, BtxManifest.FileName])
             File.Delete(Path.Combine(directory, name));
     }
 

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -47,22 +45,10 @@ internal static class TrainDenseVerb
                 var options = flags.Apply(parsed, PhaseDefaults.Dense(PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
                 var job = SingleRun.Job("dense", parsed.GetValue(corpus)!, flags.Shards(parsed), tokens, parsed.GetValue(domains)!, config, options);
                 if (start is not null) job = job with { Parents = [new BranchParent("seed", 1, Path.GetFullPath(start), CheckpointFiles.Hash(start))] };
-                var rates = parsed.GetValue(sweep)!.Select(Rate).ToArray();
-                if (rates.Length > 0)
-                {
-                    var (best, _) = LearningRateSweep.Run(job, directory, rates, parsed.GetValue(sweepTokens) ?? Math.Max(1, options.Tokens / 8), settings, cancellation);
-                    job = job with { Options = options with { LearningRate = best } };
-                }
-
-                SingleRun.Execute(job, directory, settings, cancellation);
+                SingleRun.Execute(LearningRateSweep.Choose(job, directory, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings, cancellation), directory, settings, cancellation);
                 return 0;
             },
             CancellationToken.None));
         return command;
     }
-
-    private static double Rate(string text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate > 0
-            ? rate
-            : throw new BtxException($"--lr-sweep: \"{text}\" is not a learning rate; expected numbers such as 2e-3,4e-3");
 }

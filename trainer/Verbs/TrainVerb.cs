@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary><c>btx train</c>: seed, expert, round, dense, average, mix.</summary>
+/// <summary><c>btx train</c>: seed, expert, round, dense, average, mix, finetune.</summary>
 internal static class TrainVerb
 {
     private const string Text =
@@ -16,6 +16,7 @@ internal static class TrainVerb
           btx train dense --corpus corpus --tokenizer tokenizer --out dense --lr-sweep 2e-3,4e-3,8e-3
           btx train average --forest forest --weights uniform --out average
           btx train mix --forest forest --corpus corpus --out mix
+          btx train finetune --model mix --corpus corpus --tokens 250k --out tuned
         """;
 
     public static Command Create() => new("train", Text)
@@ -26,6 +27,7 @@ internal static class TrainVerb
         TrainDenseVerb.Create(),
         TrainAverageVerb.Create(),
         TrainMixVerb.Create(),
+        TrainFinetuneVerb.Create(),
         TrainWorkerVerb.Create(),
     };
 }

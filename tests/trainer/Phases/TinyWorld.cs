@@ -4,6 +4,8 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Btx.Model.Configuration;
+using Btx.Model.Mixtures;
+using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Networks;
@@ -62,6 +64,31 @@ public sealed class TinyWorld : IDisposable
         LlamaCheckpoint.Save(model, directory);
         ModelAverage.CopyTokenizer(Tokenizer, directory);
         return directory;
+    }
+
+    /// <summary>A Mixtral directory with random weights and no btx.json.</summary>
+    public string Mixture(string name, int experts = 4, int layers = 2, Action<LlamaModel>? rig = null)
+    {
+        var directory = At(name);
+        Directory.CreateDirectory(directory);
+        using var model = new LlamaModel(Config() with { NumHiddenLayers = layers, Mixture = new(experts, Math.Min(2, experts)) }, torch.CPU).Init(1);
+        rig?.Invoke(model);
+        LlamaCheckpoint.Save(model, directory);
+        ModelAverage.CopyTokenizer(Tokenizer, directory);
+        return directory;
+    }
+
+    /// <summary>A fine-tune of a mixture on all three languages.</summary>
+    public TrainingJob FineTune(string model, MixtureTraining routing, TrainingOptions? options = null, bool freeze = false)
+    {
+        var hash = CheckpointFiles.Hash(model);
+        var config = LlamaConfig.Load(model);
+        var tuning = new MixtureTuning { Source = BtxManifest.Of(model, config, TextTokenizer.Load(model).Hash, hash), Routing = routing, FreezeExperts = freeze };
+        return Job(options) with
+        {
+            Phase = "finetune", Name = "tuned", Parents = [new BranchParent("mixture", 1, model, hash)], Mixture = tuning,
+            Architecture = config with { Mixture = config.Mixture! with { ExpertsPerToken = tuning.ExpertsPerToken } },
+        };
     }
 
     /// <summary>Flags of the small network and the short run, for the program.</summary>
