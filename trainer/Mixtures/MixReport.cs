@@ -20,7 +20,7 @@ public sealed record MixReport
 
     public required long Parameters { get; init; }
 
-    /// <summary>Parameters that one token uses: all but the feed-forwards of the experts it is not routed to.</summary>
+    /// <summary>See <see cref="Evaluation.ActiveParameters"/>.</summary>
     public required long ActiveParameters { get; init; }
 
     public required int ExpertsPerToken { get; init; }

@@ -35,6 +35,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Status = RunRecord.Finished,
             Options = Options(plan, router, init, text),
             Settings = plan.Settings,
+            Parents = Parents(plan),
             Parameters = (plan.Architecture with { Mixture = new(plan.Members.Count, router.ExpertsPerToken) }).ParameterCount,
         };
         if (Earlier(record)) return (MixReport.Load(request.Output), false);
@@ -66,7 +67,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var weights = new MixtureWeights(members);
         var config = weights.Config(router.ExpertsPerToken);
         var statistics = text?.Statistics(plan, members, weights, display, cancellation);
-        var fit = statistics is null ? null : RouterFit.Of(init, statistics, members.Count, request.RidgeLambda);
+        var fit = statistics is { Fitted: var fitted } ? RouterFit.Of(init, fitted, members.Count, request.RidgeLambda) : null;
         var gates = fit?.Weights
             ?? (init == RouterInit.Random ? RandomRouter.Make(config.NumHiddenLayers, members.Count, config.HiddenSize, request.RandomSeed) : RouterFile.Read(init, config));
         using var target = new AtomicDirectory(request.Output);
@@ -84,7 +85,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             ForestSha256 = plan.ForestSha256,
             Without = plan.Without,
         }.Save(target.Building);
-        statistics?.Save(Path.Combine(target.Building, RouterStatistics.FileName));
+        statistics?.Kept.Save(Path.Combine(target.Building, RouterStatistics.FileName));
         record.Save(target.Building);
         var report = new MixReport
         {
@@ -92,11 +93,11 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Without = plan.Without,
             Residuals = plan.Residuals,
             Parameters = config.ParameterCount,
-            ActiveParameters = config.ParameterCount - (3L * config.HiddenSize * config.IntermediateSize * config.NumHiddenLayers * (members.Count - router.ExpertsPerToken)),
+            ActiveParameters = Evaluation.ActiveParameters.Of(config, router.ExpertsPerToken, router.SoftLayers),
             ExpertsPerToken = router.ExpertsPerToken,
             Router = router.Kind,
             RouterInit = RouterInit.IsFile(init) ? RouterInit.File : init,
-            States = statistics?.Form,
+            States = statistics?.Fitted.Form,
             RouterScales = fit?.Scales,
             RouterAccuracy = fit?.Accuracy,
         };
@@ -104,6 +105,12 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         cancellation.ThrowIfCancellationRequested();
         target.Commit();
         return report;
+    }
+
+    private static BranchParent[] Parents(MixPlan plan)
+    {
+        MixMember[] distinct = [.. plan.Members.DistinctBy(m => m.Directory)];
+        return [.. distinct.Select(m => new BranchParent(distinct.Length < plan.Members.Count ? m.Expert.Domain : m.Expert.Name, 1.0 / distinct.Length, Path.GetFullPath(m.Directory), m.Expert.Sha256!))];
     }
 
     private BtxRouter Router(int experts)

@@ -64,21 +64,35 @@ internal sealed class MixText : IDisposable
     }
 
     /// <summary>Of every member that stands for a domain, in the order of the members.</summary>
+    /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own states, from which one can be left out.</returns>
     /// <exception cref="BtxException">Saved statistics that do not fit the members, or a state that is not finite.</exception>
-    public RouterStatistics Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members, MixtureWeights weights, ProgressDisplay display, CancellationToken cancellation)
+    public (RouterStatistics Fitted, RouterStatistics Kept) Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members, MixtureWeights weights, ProgressDisplay display, CancellationToken cancellation)
     {
-        if (request.Statistics is { } earlier) return Saved(Path.Combine(earlier, RouterStatistics.FileName), plan);
+        if (request.Statistics is { } earlier)
+        {
+            var saved = Saved(Path.Combine(earlier, RouterStatistics.FileName), plan);
+            return (saved, saved);
+        }
+
         var config = plan.Architecture.RequireDense(plan.Members[0].Directory);
         var device = TorchDevice.Open(DeviceSpec.Parse(request.Device), request.Threads);
         using var states = new HiddenStates(weights, config, device);
         var windows = shards.Select(s => HiddenStates.Windows(s.Shard, config.MaxPositionEmbeddings, request.TokensPerDomain)).ToArray();
-        var item = display.Start("hidden states", windows.Sum(w => (long)w.Count * w.Context), "tokens");
+        string[] forms = [.. new[] { form, HiddenStateForm.Own }.Distinct()];
+        var item = display.Start("hidden states", forms.Length * windows.Sum(w => (long)w.Count * w.Context), "tokens");
         var read = 0L;
-        var domains = shards.Select((s, j) => new DomainStatistics(
-            s.Member.Expert.Name, s.Member.Expert.Sha256!, s.Shard.Key,
-            states.Read(members[plan.Members.ToList().IndexOf(s.Member)], form, windows[j], n => item.Report(read += n, s.Member.Expert.Domain), cancellation))).ToArray();
-        item.Finish($"hidden states of {domains.Length} domains: {Quantity.WithUnit(read, "tokens")}");
-        return new RouterStatistics(form, request.TokensPerDomain, domains);
+        var index = plan.Members.Select((m, i) => (m.Expert.Name, i)).ToDictionary(p => p.Name, p => p.i);
+        RouterStatistics[] found =
+        [
+            .. forms.Select(f => new RouterStatistics(f, request.TokensPerDomain,
+            [
+                .. shards.Select((s, j) => new DomainStatistics(
+                    s.Member.Expert.Name, s.Member.Expert.Sha256!, s.Shard.Key,
+                    states.Read(members[index[s.Member.Expert.Name]], f, windows[j], n => item.Report(read += n, s.Member.Expert.Domain), cancellation))),
+            ])),
+        ];
+        item.Finish($"hidden states of {shards.Count} domains: {Quantity.WithUnit(read, "tokens")}");
+        return (found[0], found[^1]);
     }
 
     public void Dispose()
@@ -90,7 +104,7 @@ internal sealed class MixText : IDisposable
     {
         var saved = RouterStatistics.Load(path);
         if (saved.Form != HiddenStateForm.Own)
-            throw new BtxException($"{path}: holds states of the mixed network (--states {saved.Form}), on which every expert left its mark; give text with --corpus, or mix with --states {HiddenStateForm.Own} first");
+            throw new BtxException($"{path}: holds {saved.Form} states, on which every expert left its mark; expected {HiddenStateForm.Own}: give text with --corpus");
         if (saved.Domains[0].Layers.Count != plan.Architecture.NumHiddenLayers || saved.Domains[0].Layers[0].Sum.Length != plan.Architecture.HiddenSize)
             throw new BtxException($"{path}: is of a model with {saved.Domains[0].Layers.Count} layers of hidden size {saved.Domains[0].Layers[0].Sum.Length}; the experts have {plan.Architecture.NumHiddenLayers} of {plan.Architecture.HiddenSize}");
         return saved with

@@ -41,7 +41,7 @@ internal static class TrainDenseVerb
             {
                 var (start, directory, settings) = (parsed.GetValue(from), parsed.GetValue(output)!, flags.Settings(parsed));
                 var tokens = parsed.GetValue(tokenizer) ?? start!;
-                var config = start is null ? model.Config(parsed, TextTokenizer.Load(tokens)) : LlamaConfig.Load(start) with { TorchDtype = "float32" };
+                var config = start is null ? model.Config(parsed, TextTokenizer.Load(tokens)) : LlamaConfig.Load(start).RequireDense(start) with { TorchDtype = "float32" };
                 var options = flags.Apply(parsed, PhaseDefaults.Dense(PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
                 var job = SingleRun.Job("dense", parsed.GetValue(corpus)!, flags.Shards(parsed), tokens, parsed.GetValue(domains)!, config, options);
                 if (start is not null) job = job with { Parents = [new BranchParent("seed", 1, Path.GetFullPath(start), CheckpointFiles.Hash(start))] };

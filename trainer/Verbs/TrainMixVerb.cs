@@ -22,8 +22,7 @@ internal static class TrainMixVerb
           btx train mix --forest forest --corpus corpus --out mix                                  ridge routers
           btx train mix --forest forest --router-init random --out mix                             needs no text
           btx train mix --forest forest --corpus corpus --without german --out mix-without-german
-          btx train mix --forest forest --corpus corpus --states own --out mix                     keeps statistics of each domain apart
-          btx train mix --forest forest --without german --statistics mix --out mix-without-german refits from them, without text
+          btx train mix --forest forest --without german --statistics mix --out mix-without-german  the same without text
           btx train mix --forest forest --with-seed seed --router switch --out mix
           btx train mix --upcycle seed --copies 4 --out upcycled
         """;
@@ -38,7 +37,7 @@ internal static class TrainMixVerb
         var init = new Option<string?>("--router-init") { Description = "where the router begins (ridge with --corpus or --statistics, else random)", HelpName = "random|centroid|ridge|FILE" };
         var corpus = new Option<string?>("--corpus") { Description = "text of the experts' domains", HelpName = "DIR" };
         var shards = new Option<string?>("--shards") { Description = "where token shards are kept (.shards in the corpus)", HelpName = "DIR" };
-        var statistics = new Option<string?>("--statistics") { Description = "take hidden states from this earlier mixture instead of text", HelpName = "DIR" };
+        var statistics = new Option<string?>("--statistics") { Description = "take the domains' hidden states from this earlier mixture instead of text", HelpName = "DIR" };
         var states = new Option<string?>("--states") { Description = "network that the hidden states are read in (mixed)", HelpName = "mixed|own" };
         states.AcceptOnlyFromAmong(HiddenStateForm.Mixed, HiddenStateForm.Own);
         var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})", "N");

@@ -58,6 +58,7 @@ public sealed class MixTests : IDisposable
         Assert.Equal((forest.Hash(), RouterKind.TopK, 3, "random"), (manifest.ForestSha256, manifest.Router.Kind, manifest.Router.ExpertsPerToken, manifest.Router.Init));
         Assert.Equal(config.ParameterCount, report.Parameters);
         Assert.Equal(config.ParameterCount - (2 * 3 * 16 * 24), report.ActiveParameters);
+        Assert.Equal(["ants", "bees", "cows", "seed"], RunRecord.Load(world.At("mix"))!.Parents.Select(p => p.Name));
         Assert.Equal((MixRun.Phase, RunRecord.Finished), (RunRecord.Load(world.At("mix"))!.Phase, RunRecord.Load(world.At("mix"))!.Status));
         Assert.True(File.Exists(world.At("mix/tokenizer.json")));
     }
