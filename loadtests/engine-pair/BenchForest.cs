@@ -5,10 +5,15 @@ using Btx.Model.Configuration;
 
 namespace Btx.Bench.Engine;
 
-/// <summary>A forest of four random experts of a given size, exported for the engine and for GenAI's generator; deleted on disposal. Speed does not ask what weights say.</summary>
+/// <summary>
+/// A forest of four random experts of a given size, exported for the engine and for GenAI's generator, and a BTX model of four experts
+/// of that size; deleted on disposal. Speed does not ask what weights say.
+/// </summary>
 internal sealed class BenchForest : IDisposable
 {
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("btx-bench-");
+
+    private readonly TinyServedMixture mixture;
 
     public BenchForest(string size)
     {
@@ -25,6 +30,7 @@ internal sealed class BenchForest : IDisposable
         Served = Path.Combine(root.FullName, "served");
         new TinyForest { Config = Config, Experts = 4 }.Write(source);
         ForestExporter.Export(new ExportOptions { Forest = source, Out = Served, GenAI = true });
+        mixture = new TinyServedMixture(tiny: new TinyForest { Config = Config });
         GenAI = Model.Serving.ServedForestManifest.Load(Served) is { } manifest ? manifest.WeightsDirectory(Served, manifest.Experts[0]) : "";
     }
 
@@ -32,8 +38,15 @@ internal sealed class BenchForest : IDisposable
 
     public string Served { get; }
 
+    /// <summary>The served BTX model.</summary>
+    public string Mixture => mixture.Served;
+
     /// <summary>Directory of the first expert for GenAI.</summary>
     public string GenAI { get; }
 
-    public void Dispose() => root.Delete(recursive: true);
+    public void Dispose()
+    {
+        mixture.Dispose();
+        root.Delete(recursive: true);
+    }
 }

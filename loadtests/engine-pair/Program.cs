@@ -5,7 +5,7 @@ using Btx.Model;
 using Btx.Model.Mixing;
 
 // Compares the engine with ONNX Runtime GenAI's generator on the same exported expert, in alternating runs of one process, and
-// measures what each further expert costs and which division of threads serves best.
+// measures what each further expert costs, of a forest and of a BTX model, and which division of threads serves best.
 // usage: Btx.Bench.Engine [--size tiny|30m] [--pairs N] [--tokens N] [--threads N]
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 string size = "tiny";
@@ -30,7 +30,7 @@ try
     using var generator = new Microsoft.ML.OnnxRuntimeGenAI.Model(forest.GenAI);
     foreach (var (workers, intra, spinning) in new[] { (threads, 1, false), (threads, threads, false), (1, threads, false), (threads, 1, true) })
     {
-        await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Threads = workers, IntraOpThreads = intra, AllowSpinning = spinning, Slots = 8 });
+        await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Mixture = forest.Mixture, Threads = workers, IntraOpThreads = intra, AllowSpinning = spinning, Slots = 8 });
         Console.WriteLine($"workers {workers}, threads a session {intra}{(spinning ? ", spinning" : "")}");
         foreach (var batch in new[] { 1, 8 })
         {
@@ -48,15 +48,18 @@ try
             }
 
             Console.WriteLine($"  batch {batch}: expert {Speed.Median(ours)}; generator {Speed.Median(theirs)}; ratio {ratios.Order().ElementAt(pairs / 2):F2}");
-            var cost = new List<string>();
-            for (var k = 1; k <= 4; k++)
+            foreach (var mode in new[] { RoutingMode.TopK, RoutingMode.Moe })
             {
-                var runs = new List<Speed>();
-                for (var run = 0; run <= pairs; run++) runs.Add(await Runs.Engine(engine, new Routing { Mode = RoutingMode.TopK, K = k }, batch, tokens));
-                cost.Add($"k={k} {Speed.Median(runs[1..])}");
-            }
+                var cost = new List<string>();
+                for (var k = 1; k <= 4; k++)
+                {
+                    var runs = new List<Speed>();
+                    for (var run = 0; run <= pairs; run++) runs.Add(await Runs.Engine(engine, new Routing { Mode = mode, K = k }, batch, tokens));
+                    cost.Add($"k={k} {Speed.Median(runs[1..])}");
+                }
 
-            Console.WriteLine($"           top_k: {string.Join(", ", cost)}");
+                Console.WriteLine($"           {(mode == RoutingMode.TopK ? "top_k" : "moe")}: {string.Join(", ", cost)}");
+            }
         }
     }
 

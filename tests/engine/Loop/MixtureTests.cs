@@ -122,6 +122,18 @@ public sealed class MixtureTests
     }
 
     [Fact]
+    public async Task Ends_before_a_stop_string_and_at_the_context()
+    {
+        await using var forest = new FakeForest(context: 20);
+        forest.Mixture.Certain = n => n < 8 ? null : "abcdefghijklmnopqrst"[n - 8]; // a byte's token is the byte
+        var stopped = await forest.Engine.Run(Request(Moe(2), 12) with { Stop = ["fgh"] });
+        Assert.Equal(("abcde", FinishReason.Stop), (string.Concat(stopped.Select(e => e.Text)), stopped[^1].Finish));
+        var clamped = await forest.Engine.Run(Request(Moe(2), int.MaxValue));
+        Assert.Equal((12, FinishReason.Length), (clamped.Count, clamped[^1].Finish));
+        await forest.Engine.AssertSound();
+    }
+
+    [Fact]
     public async Task Draining_lets_routed_requests_finish()
     {
         await using var forest = new FakeForest();
