@@ -147,13 +147,13 @@ public sealed class MixtureFeedForward : IFeedForward
         for (var i = 0; i < p; i++) place[dispatch.Order[i]] = i;
         var pairs = k == 1 ? x : x.unsqueeze(1).expand(n, k, d).reshape(p, d);                   // [P, d], token after token
         var sorted = empty([p, d], x.dtype, x.device).index_copy(0, tensor(place, int64, x.device), pairs); // [P, d], expert after expert
-        var parts = new List<Tensor>();
-        for (int e = 0, start = 0; e < Experts; start += dispatch.Counts[e++])
+        var parts = sorted.split([.. dispatch.Counts, p - dispatch.Taken]);                       // by expert; its backward, unlike narrow's, writes each row once
+        if (dispatch.Taken < p) parts[Experts] = zeros([p - dispatch.Taken, d], x.dtype, x.device);
+        for (var e = 0; e < Experts; e++)
         {
-            if (dispatch.Counts[e] > 0) parts.Add(experts[e].Forward(sorted.narrow(0, start, dispatch.Counts[e])));
+            if (dispatch.Counts[e] > 0) parts[e] = experts[e].Forward(parts[e]);
         }
 
-        if (dispatch.Taken < p) parts.Add(zeros([p - dispatch.Taken, d], x.dtype, x.device));
         var results = empty([p, d], x.dtype, x.device).index_copy(0, tensor(dispatch.Order, int64, x.device), cat(parts)); // [P, d], token after token
         return k == 1 ? results * choice.Gates : (results.view(n, k, d) * choice.Gates.unsqueeze(2)).sum(1);
     }

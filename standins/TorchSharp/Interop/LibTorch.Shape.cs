@@ -103,4 +103,7 @@ internal static partial class LibTorch
 
     [DllImport(Library)]
     internal static extern unsafe int ts_split(nint t, long size, long dim, delegate* unmanaged<nint, nint, void> receive, nint context);
+
+    [DllImport(Library)]
+    internal static extern unsafe int ts_split_with_sizes(nint t, long* sizes, int n, long dim, delegate* unmanaged<nint, nint, void> receive, nint context);
 }

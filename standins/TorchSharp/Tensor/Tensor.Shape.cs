@@ -51,6 +51,11 @@ public static partial class torch
 
         public Tensor[] split(long size, int dim = 0) => Pieces((receive, list) => LibTorch.ts_split(Handle, size, dim, (delegate* unmanaged<nint, nint, void>)receive, list));
 
+        public Tensor[] split(long[] sizes, int dim = 0) => Pieces((receive, list) =>
+        {
+            fixed (long* s = sizes) return LibTorch.ts_split_with_sizes(Handle, s, sizes.Length, dim, (delegate* unmanaged<nint, nint, void>)receive, list);
+        });
+
         public Tensor index_select(long dim, Tensor index) => Result(LibTorch.ts_index_select(Handle, dim, index.Handle), index);
 
         public Tensor index_add(long dim, Tensor index, Tensor source, Scalar alpha) =>

@@ -48,3 +48,6 @@ API int ts_chunk(Handle t, int64_t chunks, int64_t dim, Receive receive, void* c
 API int ts_split(Handle t, int64_t size, int64_t dim, Receive receive, void* context) {
   RETURN_STATUS(for (auto& piece : t->split(size, dim)) receive(context, new at::Tensor(piece)))
 }
+API int ts_split_with_sizes(Handle t, const int64_t* sizes, int n, int64_t dim, Receive receive, void* context) {
+  RETURN_STATUS(for (auto& piece : t->split_with_sizes(ints(sizes, n), dim)) receive(context, new at::Tensor(piece)))
+}

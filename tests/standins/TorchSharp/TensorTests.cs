@@ -73,6 +73,8 @@ public sealed class TensorTests
         Assert.Equal([8L, 9L, 10L, 11L, 0L, 1L, 2L, 3L], a.index_select(0, tensor([2L, 0L])).data<long>().ToArray());
         Assert.Equal([3, 1, 2], tensor([1, 2, 3]).roll(1, 0).data<int>().ToArray());
         Assert.Equal(2, a.chunk(2, 1).Length);
+        Assert.Equal([1L, 0L, 2L], a.split([1, 0, 2], 0).Select(p => p.shape[0]));
+        Assert.ThrowsAny<ExternalException>(() => a.split([1, 1], 0));
         Assert.Equal([0L, 1L, 8L, 9L], cat([a.narrow(1, 0, 2).narrow(0, 0, 1), a.narrow(1, 0, 2).narrow(0, 2, 1)], 0).data<long>().ToArray());
         Assert.Equal([2L, 3L, 4L], stack([a, a]).shape);
         Assert.Equal([0L, 0L, 1L, 1L], tensor([0L, 1L]).repeat_interleave(2, 0).data<long>().ToArray());

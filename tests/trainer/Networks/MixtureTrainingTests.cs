@@ -22,7 +22,7 @@ public sealed class MixtureTrainingTests
     public void Steps_learn_repeat_exactly_and_leave_native_memory_flat(string kind)
     {
         using LlamaModel a = Model(kind), b = Model(kind);
-        var losses = Train(a, 200);
+        var losses = Train(a, 120);
         Assert.True(losses[^1] < 0.6 * losses[0], $"loss went from {losses[0]} to {losses[^1]}");
         Assert.Equal(losses[..20], Train(b, 20));
     }
