@@ -21,17 +21,20 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
     {
         var text = new StringBuilder();
         var logProbs = request.LogProbs is null ? null : new CompletionLogProbs();
+        CompletionExperts? experts = null;
         string? finish = null;
         CompletionUsage? usage = null;
         await foreach (var piece in pieces.ConfigureAwait(false))
         {
             text.Append(piece.Text);
             if (piece.LogProbs is not null) logProbs?.Append(piece.LogProbs);
+            if (experts is null) experts = piece.Experts;
+            else if (piece.Experts is not null) experts.Append(piece.Experts);
             finish ??= piece.FinishReason;
             usage ??= piece.Usage;
         }
 
-        return Results.Json(Body([new(text.ToString(), logProbs, finish)], usage), s_json);
+        return Results.Json(Body([new(text.ToString(), logProbs, finish) { Experts = experts }], usage), s_json);
     }
 
     public async Task StreamAsync(HttpContext http, IAsyncEnumerable<CompletionPiece> pieces)
@@ -49,8 +52,8 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
             {
                 var piece = enumerator.Current;
                 usage ??= piece.Usage;
-                if (piece is { Text.Length: 0, LogProbs: null, FinishReason: null }) continue;
-                await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([new(piece.Text, piece.LogProbs, piece.FinishReason)], null), s_json)).ConfigureAwait(false);
+                if (piece is { Text.Length: 0, LogProbs: null, Experts: null, FinishReason: null }) continue;
+                await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([new(piece.Text, piece.LogProbs, piece.FinishReason) { Experts = piece.Experts }], null), s_json)).ConfigureAwait(false);
             }
 
             if (request.IncludeUsage) await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([], usage), s_json)).ConfigureAwait(false);
@@ -74,7 +77,11 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
         Usage = usage is not null || request is { Stream: true, IncludeUsage: true } ? JsonSerializer.SerializeToElement(usage, s_json) : null,
     };
 
-    private sealed record Choice(string Text, CompletionLogProbs? Logprobs, string? FinishReason, int Index = 0);
+    private sealed record Choice(string Text, CompletionLogProbs? Logprobs, string? FinishReason, int Index = 0)
+    {
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public CompletionExperts? Experts { get; init; }
+    }
 
     private sealed record CompletionBody(string Id, string Object, long Created, string Model, Choice[] Choices)
     {

@@ -1,3 +1,4 @@
+using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Server.Requests;
 
@@ -6,6 +7,7 @@ namespace Btx.Server.Http;
 /// <summary>Makes a completion's pieces from the engine's events, keeping count of where in the text they lie.</summary>
 internal sealed class CompletionParts(InferenceService service, CompletionRequest request)
 {
+    private readonly ForestDescription _served = service.Forest;
     private int _offset;
 
     /// <summary>The prompt as the answer's first piece; null unless asked for.</summary>
@@ -45,6 +47,7 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
         {
             Text = e.Text,
             LogProbs = logProbs,
+            Experts = CompletionExperts.Of(e, _served),
             FinishReason = finish,
             Usage = e.Usage is { } usage ? new(usage.PromptTokens, usage.CompletionTokens) : null,
         };

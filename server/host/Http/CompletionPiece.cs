@@ -7,6 +7,9 @@ internal sealed record CompletionPiece
 
     public CompletionLogProbs? LogProbs { get; init; }
 
+    /// <summary>Null unless asked for.</summary>
+    public CompletionExperts? Experts { get; init; }
+
     /// <summary><c>stop</c> or <c>length</c> with the last piece.</summary>
     public string? FinishReason { get; init; }
 

@@ -20,7 +20,7 @@ internal static class CompletionRequestReader
     private static readonly HashSet<string> s_known = new(StringComparer.Ordinal)
     {
         "model", "prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "logprobs", "echo", "stream",
-        "stream_options", "ignore_eos", "user", "suffix", "logit_bias", "n", "best_of", "presence_penalty", "frequency_penalty",
+        "stream_options", "include_experts", "ignore_eos", "user", "suffix", "logit_bias", "n", "best_of", "presence_penalty", "frequency_penalty",
     };
 
     /// <param name="mixture">The BTX model that is served; null: none.</param>
@@ -60,6 +60,7 @@ internal static class CompletionRequestReader
                 MaxTokens = maxTokens == 0 && echo ? 1 : maxTokens,
                 Stop = ReadStop(fields),
                 TopLogProbs = logProbs ?? 0,
+                ReportExperts = fields.Boolean("include_experts") ?? false,
                 IgnoreEndOfSequence = fields.Boolean("ignore_eos") ?? false,
                 Sampling = new()
                 {

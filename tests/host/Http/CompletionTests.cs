@@ -45,6 +45,27 @@ public sealed class CompletionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Experts_come_on_request_as_parallel_lists()
+    {
+        var experts = (await Post(new { model = "forest", prompt = "the", max_tokens = 2, include_experts = true })).GetProperty("choices")[0].GetProperty("experts");
+        Assert.Equal("""{"posterior":[{"novels":0.75,"python":0.25},{"novels":0.75,"python":0.25}],"contribution":[{"novels":0.9,"python":0.1},{"novels":0.1,"python":0.9}]}""", experts.GetRawText());
+        experts = (await Post(new { model = "btx", prompt = "the", max_tokens = 2, include_experts = true })).GetProperty("choices")[0].GetProperty("experts");
+        Assert.Equal(
+            """{"gates":[[{"novels":0.75,"python":0.25},{"fables":1}],[{"novels":0.25,"python":0.75},{"python":1}]],"domains":[{"prose":0.875,"code":0.125},{"prose":0.125,"code":0.875}]}""",
+            experts.GetRawText());
+        Assert.False((await Post(new { model = "btx", prompt = "the", max_tokens = 2 })).GetProperty("choices")[0].TryGetProperty("experts", out _));
+    }
+
+    [Fact]
+    public async Task A_stream_carries_the_experts_of_each_token()
+    {
+        var events = await Stream(new { model = "btx:k=2", prompt = "the", max_tokens = 3, stream = true, include_experts = true });
+        var domains = events[..^1].Select(text => JsonSerializer.Deserialize<JsonElement>(text).GetProperty("choices")[0])
+            .Where(choice => choice.TryGetProperty("experts", out _)).Select(choice => choice.GetProperty("experts").GetProperty("domains")[0].GetProperty("prose").GetDouble());
+        Assert.Equal([0.875, 0.125, 0.875], domains);
+    }
+
+    [Fact]
     public async Task Echo_puts_the_prompt_first()
     {
         var body = await Post(new { model = "forest", prompt = "the fox", max_tokens = 60, echo = true });
