@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
@@ -45,24 +44,11 @@ public static class LlamaCheckpoint
     /// <param name="directory">The tokenizer's files there are left alone.</param>
     /// <param name="shardBytes">Largest weight file; more go into numbered shards with an index.</param>
     /// <exception cref="BtxException">The disk is full or the directory cannot be written.</exception>
-    public static void Save(LlamaModel model, string directory, long shardBytes = 5L << 30)
+    public static void Save(LlamaModel model, string directory, long shardBytes = CheckpointWriter.ShardBytes)
     {
-        var type = model.Config.TorchDtype switch { "float16" => TensorDtype.F16, "bfloat16" => TensorDtype.BF16, _ => TensorDtype.F32 };
+        var type = TensorDtypes.FromTorch(model.Config.TorchDtype);
         var byName = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
-        var shards = Shards(model, type, shardBytes);
-        void Fill(string name, Span<byte> bytes) => Write(byName[name], type, bytes);
-
-        if (shards.Count == 1)
-        {
-            SafetensorsWriter.Write(Path.Combine(directory, CheckpointFiles.SingleFile), shards[0], Fill);
-        }
-        else
-        {
-            for (var i = 0; i < shards.Count; i++) SafetensorsWriter.Write(Path.Combine(directory, ShardName(i, shards.Count)), shards[i], Fill);
-            WriteIndex(Path.Combine(directory, CheckpointFiles.IndexFile), shards, type);
-        }
-
-        model.Config.Save(directory);
+        CheckpointWriter.Write(directory, model.Config, (name, bytes) => Write(byName[name], type, bytes), shardBytes);
     }
 
     private static void Route(LlamaModel model, Checkpoint checkpoint, int? expertsPerToken)
@@ -101,47 +87,5 @@ public static class LlamaCheckpoint
         using var scope = NewDisposeScope();
         var stored = parameter.detach().cpu().to(type switch { TensorDtype.F16 => float16, TensorDtype.BF16 => bfloat16, _ => float32 });
         stored.bytes.CopyTo(bytes);
-    }
-
-    private static List<List<(string Name, TensorDtype Dtype, long[] Shape)>> Shards(LlamaModel model, TensorDtype type, long shardBytes)
-    {
-        var shards = new List<List<(string, TensorDtype, long[])>> { new() };
-        long size = 0;
-        foreach (var (name, parameter) in model.NamedParameters)
-        {
-            var bytes = parameter.numel() * type.Size();
-            if (size > 0 && size + bytes > shardBytes)
-            {
-                shards.Add([]);
-                size = 0;
-            }
-
-            shards[^1].Add((name, type, parameter.shape));
-            size += bytes;
-        }
-
-        return shards;
-    }
-
-    private static string ShardName(int index, int count) => $"model-{index + 1:00000}-of-{count:00000}.safetensors";
-
-    private static void WriteIndex(string path, List<List<(string Name, TensorDtype Dtype, long[] Shape)>> shards, TensorDtype type)
-    {
-        AtomicFile.Write(path, stream =>
-        {
-            using var w = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
-            w.WriteStartObject();
-            w.WriteStartObject("metadata");
-            w.WriteNumber("total_size", shards.SelectMany(s => s).Sum(t => t.Shape.Aggregate((long)type.Size(), (a, b) => a * b)));
-            w.WriteEndObject();
-            w.WriteStartObject("weight_map");
-            for (var i = 0; i < shards.Count; i++)
-            {
-                foreach (var (name, _, _) in shards[i]) w.WriteString(name, ShardName(i, shards.Count));
-            }
-
-            w.WriteEndObject();
-            w.WriteEndObject();
-        });
     }
 }

@@ -3,6 +3,7 @@ using Btx.Model.Forests;
 using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
+using Btx.Trainer.Corpora;
 using Btx.Trainer.Mixtures;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Phases;
@@ -81,6 +82,14 @@ public sealed class MixWorld : IDisposable
 
     public BtxManifest Manifest(string model) =>
         BtxManifest.Of(At(model), LlamaConfig.Load(At(model)), TextTokenizer.Load(At(model)).Hash, CheckpointFiles.Hash(At(model)));
+
+    /// <summary>The first ids of a language's test text.</summary>
+    public long[] TestIds(int domain, int count)
+    {
+        var tokenizer = TextTokenizer.Load(At("seed"));
+        var text = string.Join(' ', CorpusDirectory.Open(Corpus).Read(TinyWorld.Domains[domain], CorpusSplit.Test).Select(d => d.Text));
+        return [.. tokenizer.Encode(text).Take(count).Select(i => (long)i)];
+    }
 
     public void Dispose() => world.Dispose();
 
