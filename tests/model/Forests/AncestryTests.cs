@@ -10,10 +10,10 @@ public sealed class AncestryTests
         Tokenizer = new string('0', 64),
         Experts =
         [
-            Expert("a", new("seed", 1)),
-            Expert("b", new("seed", 1)),
-            Expert("c", new("a", 0.25), new("b", 0.75)),
-            Expert("d", new("c", 0.5), new("a", 0.5)),
+            Expert("a", new ParentEntry("seed", 1)),
+            Expert("b", new ParentEntry("seed", 1)),
+            Expert("c", new ParentEntry("a", 0.25), new ParentEntry("b", 0.75)),
+            Expert("d", new ParentEntry("c", 0.5), new ParentEntry("a", 0.5)),
         ],
     };
 
@@ -30,7 +30,7 @@ public sealed class AncestryTests
 
     [Fact]
     public void A_lineage_that_leads_back_to_itself_ends() =>
-        Assert.Equal(0.5, Ancestry.Share(Forest with { Experts = [Expert("x", new("y", 1)), Expert("y", new("x", 0.5), new("a", 0.5))] }, "x", "a"), 1e-15);
+        Assert.Equal(0.5, Ancestry.Share(Forest with { Experts = [Expert("x", new ParentEntry("y", 1)), Expert("y", new ParentEntry("x", 0.5), new ParentEntry("a", 0.5))] }, "x", "a"), 1e-15);
 
     private static ExpertEntry Expert(string name, params ParentEntry[] parents) => new() { Name = name, Domain = name, Path = $"experts/{name}", Sha256 = new string('0', 64), Parents = parents };
 }
