@@ -69,5 +69,22 @@ public sealed class ChartTests
         XDocument.Parse(new HeatMap("t", ["a"], ["b"], new[,] { { double.NaN } }) { LowerIsBetter = false, ScalePerRow = true }.ToSvg());
     }
 
+    [Fact]
+    public void A_grid_draws_every_panel_inside_the_picture_and_breaks_lines_that_would_be_too_wide()
+    {
+        var values = new[,] { { 70.4, 29.6 }, { double.NaN, 100 } };
+        HeatMapGrid Grid(int panels) => new("Routing", ["novels", "bible"], ["novels", "bible & more"], [.. Enumerable.Range(0, panels).Select(l => ($"layer {l}", values))]) { Most = 100 };
+        var svg = XDocument.Parse(Grid(12).ToSvg());
+        string[] texts = [.. svg.Descendants(Svg + "text").Select(t => t.Value)];
+        Assert.All(["layer 0", "layer 11", "bible & more", "70"], text => Assert.Contains(text, texts));
+        Assert.Equal(12 + 1, texts.Count(t => t == "100")); // a cell in each panel and the end of the scale
+        Assert.All(svg.Descendants(Svg + "rect"), r => Assert.InRange(Number(r, "x") + Number(r, "width"), 0, Number(svg.Root!, "width")));
+        Assert.All(svg.Descendants(Svg + "rect"), r => Assert.InRange(Number(r, "y") + Number(r, "height"), 0, Number(svg.Root!, "height")));
+        Assert.True(Number(svg.Root!, "width") <= 1240);
+        Assert.True(Number(svg.Root!, "height") > Number(XDocument.Parse(Grid(2).ToSvg()).Root!, "height"));
+        Assert.DoesNotContain("NaN", svg.ToString(), StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new HeatMapGrid("t", ["a"], ["b"], [("p", values)]).ToSvg());
+    }
+
     private static double Number(XElement element, string attribute) => double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
 }
