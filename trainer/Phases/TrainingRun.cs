@@ -33,6 +33,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
     public (RunRecord Record, bool Trained) Execute(CancellationToken cancellation = default)
     {
         job.Options.Validate(job.Architecture.MaxPositionEmbeddings);
+        if (job.Parents.FirstOrDefault(p => Path.TrimEndingDirectorySeparator(Path.GetFullPath(p.Model)) == Path.TrimEndingDirectorySeparator(directory)) is { } parent)
+            throw new BtxException($"{directory} is the model that the run starts from ({parent.Name}); choose another directory");
         using var held = RunLock.Acquire(directory, settings.Wait, cancellation);
         var resume = new ResumeStore(directory);
         var earlier = settings.Fresh ? null : RunRecord.Load(directory);

@@ -63,6 +63,7 @@ public sealed class FineTuneVerbTests : IDisposable
             (mixture, ["--domains", "dogs"], "has no domain \"dogs\""),
             (mixture, ["--statistics-every", "0"], "--statistics-every is 0"),
             (world.At("nothing"), [], "not found"),
+            (mixture, ["--fresh", "--out", mixture], "is the model that the run starts from"),
         ];
         var runs = await Task.WhenAll(cases.Select((c, i) => TinyWorld.RunAsync(Arguments(c.Model, $"out-{i}", c.Flags))));
         foreach (var ((_, _, message), (code, _, errors)) in cases.Zip(runs))
@@ -74,10 +75,11 @@ public sealed class FineTuneVerbTests : IDisposable
         }
 
         Assert.Empty(Directory.GetDirectories(world.Root, "out-*"));
+        Assert.True(File.Exists(Path.Combine(mixture, "model.safetensors")));
     }
 
     private string[] Arguments(string model, string output, string[] more) =>
-        ["train", "finetune", "--model", model, "--corpus", world.Corpus, "--out", world.At(output), "--batch", "2", "--sequence", "16", "--validation-windows", "4", .. more];
+        ["train", "finetune", "--model", model, "--corpus", world.Corpus, .. more.Contains("--out") ? (string[])[] : ["--out", world.At(output)], "--batch", "2", "--sequence", "16", "--validation-windows", "4", .. more];
 
     private int NewestPoint(string run)
     {
