@@ -15,8 +15,8 @@ using Btx.Model.Tokens;
 namespace Btx.Exporter;
 
 /// <summary>
-/// Turns a BTX model (any Mixtral directory) into a served one: graphs, weights bound where they are or converted, its config and
-/// tokenizer, and <c>served-btx.json</c>. Logits and gates are compared with a plain reference first; a mismatch is not published.
+/// Turns a BTX model (any Mixtral directory) into a served one: graphs, weights bound where they are or converted, the config
+/// and tokenizer, and <c>served-btx.json</c>. Logits and gates are compared with a plain reference first; a mismatch is not published.
 /// </summary>
 public static class MixtureExporter
 {

@@ -15,7 +15,7 @@ namespace Btx.Exporter.Checking;
 internal sealed class MixtureCheck(SourceMixture source, IReadOnlyList<SafetensorsFile> files, string graphs, MixtureExportOptions options, Func<int?, GraphSource> graph)
 {
     /// <summary>Where k is an input, the tokens take every k in turn.</summary>
-    /// <returns>See <see cref="GraphCheck.LargestDifference"/>; the reference reads the weights that are served, blocks dequantised.</returns>
+    /// <returns>See <see cref="GraphCheck.LargestDifference"/>; the reference reads the checkpoint, but for blocks, which it dequantises.</returns>
     public double LargestDifference(int? k, CancellationToken cancellation)
     {
         var (c, n) = (source.Config, source.Mixture.Experts);
@@ -43,16 +43,9 @@ internal sealed class MixtureCheck(SourceMixture source, IReadOnlyList<Safetenso
 
     private CheckedWeights Weights(int? k) => new(source.Config, files, null, graph(k), options.Precision, options.Device);
 
-    /// <summary>A weight of the checkpoint as it is served: packed experts are read from the checkpoint, which they repeat in another order.</summary>
+    /// <summary>A weight of the checkpoint; one that is served in blocks as these say.</summary>
     private unsafe float[] Served(string name)
     {
-        if (files.FirstOrDefault(f => f.Tensors.ContainsKey(name)) is { } file)
-        {
-            var values = new float[file[name].ElementCount];
-            file.CopyTo(file[name], values);
-            return values;
-        }
-
         if (files.FirstOrDefault(f => f.Tensors.ContainsKey(BlockLayout.Codes(name))) is not { } blocks) return PlainLlama.Reader(source.Checkpoint)(name);
         TensorInfo codes = blocks[BlockLayout.Codes(name)], scales = blocks[BlockLayout.Scales(name)];
         var shape = source.Config.TensorShapes().First(t => t.Name == name).Shape;

@@ -23,7 +23,12 @@ internal sealed class GraphBuilder
     public GraphBuilder(string name, GraphPrecision precision, WeightPlacement placement)
     {
         (graph, root, this.placement) = (new GraphProto { Name = name }, this, placement);
-        ElementType = precision == GraphPrecision.Fp16 ? ElementTypes.Float16 : ElementTypes.Float;
+        ElementType = precision switch
+        {
+            GraphPrecision.Fp16 => ElementTypes.Float16,
+            GraphPrecision.Bf16 => ElementTypes.BFloat16,
+            _ => ElementTypes.Float,
+        };
     }
 
     private GraphBuilder(GraphBuilder outer, string name) =>
@@ -32,7 +37,7 @@ internal sealed class GraphBuilder
     /// <summary>ONNX element type of weights, activations and KV cache.</summary>
     public int ElementType { get; }
 
-    private int ElementBytes => ElementType == ElementTypes.Float16 ? 2 : 4;
+    private int ElementBytes => ElementType == ElementTypes.Float ? 4 : 2;
 
     /// <param name="dims">A number, or the name of a dimension known at run time.</param>
     public string Input(string name, int type, params object[] dims)

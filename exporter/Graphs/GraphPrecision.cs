@@ -6,6 +6,9 @@ public enum GraphPrecision
     Fp32,
     Fp16,
 
+    /// <summary>On a GPU alone; no server reads it yet, it is there to be measured.</summary>
+    Bf16,
+
     /// <summary>fp32, but the experts of a mixture in 8 bits, see <see cref="Weights.BlockQuantiser"/>.</summary>
     Int8,
 

@@ -19,13 +19,19 @@ public static class GraphPrecisions
     public static string Name(this GraphPrecision precision) => precision switch
     {
         GraphPrecision.Fp16 => "fp16",
+        GraphPrecision.Bf16 => "bf16",
         GraphPrecision.Int8 => "int8",
         GraphPrecision.Int4 => "int4",
         _ => "fp32",
     };
 
     /// <summary>The dtype that stored weights need so that they can be bound without conversion; with blocks, that of the rest.</summary>
-    public static TensorDtype Dtype(this GraphPrecision precision) => precision == GraphPrecision.Fp16 ? TensorDtype.F16 : TensorDtype.F32;
+    public static TensorDtype Dtype(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Fp16 => TensorDtype.F16,
+        GraphPrecision.Bf16 => TensorDtype.BF16,
+        _ => TensorDtype.F32,
+    };
 
     /// <summary>Bits of a weight where the experts are stored in blocks; null otherwise.</summary>
     public static int? BlockBits(this GraphPrecision precision) => precision switch
@@ -43,6 +49,7 @@ public static class GraphPrecisions
     {
         GraphPrecision.Fp32 => 1e-4,
         GraphPrecision.Fp16 => 1e-2,
+        GraphPrecision.Bf16 => 8e-2,
         _ => 5e-2,
     };
 }

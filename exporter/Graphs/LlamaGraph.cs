@@ -57,7 +57,7 @@ internal sealed class LlamaGraph
     {
         var tokens = AddTokenInputs();
         var context = config.MaxPositionEmbeddings;
-        long half = config.HeadDim / 2, tableBytes = RotaryTable.Bytes(config, graph.ElementType == ElementTypes.Float16);
+        long half = config.HeadDim / 2, tableBytes = RotaryTable.Bytes(config, graph.ElementType != ElementTypes.Float);
         rotary = (graph.Table(RotaryTable.Cosine, WeightPlacements.RotaryFile, 0, context, half),
                   graph.Table(RotaryTable.Sine, WeightPlacements.RotaryFile, tableBytes, context, half));
 

@@ -1,5 +1,6 @@
 using Btx.Model.Configuration;
 using Btx.Model.Files;
+using Btx.Model.Tensors;
 using Google.Protobuf;
 using Onnx;
 
@@ -40,19 +41,16 @@ internal static class RotaryTable
         var frequencies = config.RotaryInverseFrequencies();
         foreach (var function in new Func<double, double>[] { Math.Cos, Math.Sin })
         {
-            using var memory = new MemoryStream();
-            using var writer = new BinaryWriter(memory);
-            for (var position = 0; position < config.MaxPositionEmbeddings; position++)
-            {
-                foreach (var frequency in frequencies)
-                {
-                    var value = function(position * frequency);
-                    if (precision == GraphPrecision.Fp16) writer.Write((Half)value);
-                    else writer.Write((float)value);
-                }
-            }
-
-            yield return memory.ToArray();
+            var values = new float[config.MaxPositionEmbeddings * frequencies.Length];
+            for (var i = 0; i < values.Length; i++) values[i] = (float)function(i / frequencies.Length * frequencies[i % frequencies.Length]);
+            yield return Narrow(values, precision.Dtype());
         }
+    }
+
+    private static unsafe byte[] Narrow(float[] values, TensorDtype dtype)
+    {
+        var bytes = new byte[values.Length * dtype.Size()];
+        fixed (byte* start = bytes) TensorDtypes.FromSingle(values, dtype, start);
+        return bytes;
     }
 }

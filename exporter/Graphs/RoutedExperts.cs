@@ -19,7 +19,7 @@ internal sealed class RoutedExperts(LlamaConfig config, GraphForm form, GraphPre
 
     private readonly int experts = config.Mixture!.Experts;
     private readonly RouterGates gates = new(config);
-    private readonly bool half = precision == GraphPrecision.Fp16; // what experts give is summed in fp32 in any case
+    private readonly bool half = precision is GraphPrecision.Fp16 or GraphPrecision.Bf16; // what experts give is summed in fp32 in any case
     private string beyond = "", zeros = "";
 
     /// <summary>A <see cref="FeedForward"/>; layers are added in order.</summary>

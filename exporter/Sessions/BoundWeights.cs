@@ -19,16 +19,18 @@ internal sealed unsafe class BoundWeights : IDisposable
         {
             foreach (var info in file.Tensors.Values.Where(t => names?.Contains(t.Name) ?? true))
             {
-                var type = info.Dtype switch
-                {
-                    TensorDtype.F16 => TensorElementType.Float16,
-                    TensorDtype.U8 => TensorElementType.UInt8,
-                    _ => TensorElementType.Float,
-                };
-                values.Add((info.Name, OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, [.. info.Shape], (nint)file.Pointer(info), info.Length)));
+                values.Add((info.Name, OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, ElementType(info.Dtype), [.. info.Shape], (nint)file.Pointer(info), info.Length)));
             }
         }
     }
+
+    public static TensorElementType ElementType(TensorDtype dtype) => dtype switch
+    {
+        TensorDtype.F16 => TensorElementType.Float16,
+        TensorDtype.BF16 => TensorElementType.BFloat16,
+        TensorDtype.U8 => TensorElementType.UInt8,
+        _ => TensorElementType.Float,
+    };
 
     public void AddTo(SessionOptions options)
     {

@@ -31,7 +31,7 @@ internal sealed unsafe class KvSlots : IDisposable
 
     /// <summary>A view of <paramref name="count"/> slots from <paramref name="first"/>, [count, kv_heads, positions, head_dim].</summary>
     public OrtValue View(int layer, bool key, int first, int count) => OrtValue.CreateTensorValueWithData(
-        OrtMemoryInfo.DefaultInstance, precision == GraphPrecision.Fp16 ? TensorElementType.Float16 : TensorElementType.Float,
+        OrtMemoryInfo.DefaultInstance, BoundWeights.ElementType(precision.Dtype()),
         [count, config.NumKeyValueHeads, positions, config.HeadDim],
         buffers[(2 * layer) + (key ? 0 : 1)] + (nint)(first * SlotBytes), count * SlotBytes);
 

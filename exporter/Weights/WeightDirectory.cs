@@ -27,7 +27,7 @@ internal static class WeightDirectory
                 cancellation.ThrowIfCancellationRequested();
                 Fill(checkpoint, name, dtype, destination);
             });
-        (checkpoint.Config with { TorchDtype = dtype == TensorDtype.F16 ? "float16" : "float32" }).Save(directory);
+        (checkpoint.Config with { TorchDtype = dtype switch { TensorDtype.F16 => "float16", TensorDtype.BF16 => "bfloat16", _ => "float32" } }).Save(directory);
         CopyTokenizer(checkpoint, directory);
     }
 

@@ -2,18 +2,15 @@ using Btx.Exporter.Graphs;
 using Btx.Exporter.Mixtures;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
 namespace Btx.Exporter.Tests;
 
-public sealed class MixtureExporterTests : IDisposable
+public sealed class MixtureExporterTests
 {
-    private static readonly LlamaConfig Four = TinyForest.DefaultConfig with { Mixture = new MixtureConfig(4, 2) };
-
-    private readonly TemporaryDirectory directory = new();
+    private static readonly LlamaConfig Four = TinyMixture.DefaultConfig;
 
     public static TheoryData<string, LlamaConfig, GraphPrecision, MixtureForm, int[]> Models => new()
     {
@@ -24,40 +21,91 @@ public sealed class MixtureExporterTests : IDisposable
         { "nineteen experts, tied", Four with { Mixture = new MixtureConfig(19, 3), TieWordEmbeddings = true }, GraphPrecision.Fp32, MixtureForm.Gathered, [] },
         { "short context", Four with { MaxPositionEmbeddings = 6 }, GraphPrecision.Fp32, MixtureForm.Gathered, [] },
         { "fp16", Four, GraphPrecision.Fp16, MixtureForm.Gathered, [1] },
-        { "int8", Four, GraphPrecision.Int8, MixtureForm.Gathered, [0] },
+        { "int8, widths that are no multiple of a block", Four, GraphPrecision.Int8, MixtureForm.Gathered, [0] },
         { "int4, widths that are no multiple of a block", Four, GraphPrecision.Int4, MixtureForm.Gathered, [] },
+        { "int4, whole blocks", Four with { HiddenSize = 128, HeadDimOverride = 32, IntermediateSize = 256 }, GraphPrecision.Int4, MixtureForm.Gathered, [] },
         { "fused", Four, GraphPrecision.Fp32, MixtureForm.Fused, [] },
-        { "fused, a soft layer", Four, GraphPrecision.Fp32, MixtureForm.Fused, [1] },
+        { "fused, a soft layer", Four with { NumHiddenLayers = 3 }, GraphPrecision.Fp32, MixtureForm.Fused, [1] },
     };
-
-    public void Dispose() => directory.Dispose();
 
     [Theory]
     [MemberData(nameof(Models), DisableDiscoveryEnumeration = true)]
     public void Logits_and_gates_of_every_form_equal_the_plain_reference(string name, LlamaConfig config, GraphPrecision precision, MixtureForm form, int[] soft)
     {
-        WriteModel(config, soft);
-        int[]? counts = form == MixtureForm.Fused ? [1, 2, 4] : null;
-        var report = MixtureExporter.Export(Options() with { Precision = precision, Form = form, ExpertsPerToken = counts });
-        Assert.True(report.Manifest.MaxRelativeDifference > 0, name);
-        Assert.True(report.Manifest.MaxRelativeDifference <= precision.Tolerance(), name);
-        Assert.Equal(report.Manifest.MaxRelativeDifference, ServedMixtureManifest.Load(directory["served"]).MaxRelativeDifference);
-        Assert.Equal(soft, report.Manifest.Router.SoftLayers);
+        using var served = new ExportedMixture(
+            new TinyMixture { Config = config, SoftLayers = soft },
+            o => o with { Precision = precision, Form = form, ExpertsPerToken = form == MixtureForm.Fused ? [4, 1] : null });
+        var manifest = ServedMixtureManifest.Load(served.Served);
+        Assert.True(manifest.MaxRelativeDifference <= precision.Tolerance(), name);
+        Assert.True(manifest.MaxRelativeDifference > 0, $"{name}: two computations in different orders do not agree to the last bit");
+        Assert.Equal(soft, manifest.Router.SoftLayers);
+        Assert.Equal(precision == GraphPrecision.Fp32, manifest.QuantisationLoss == 0);
+        int?[] counts = form == MixtureForm.Fused ? [1, 4] : [null];
+        Assert.Equal(counts.SelectMany(k => GraphForm.Served.Select(f => (f.Name, f.Rows, k))), manifest.Graphs.Select(g => (g.Form, g.Rows, g.ExpertsPerToken)));
     }
 
-    private MixtureExportOptions Options() => new() { Model = directory["model"], Out = directory["served"], Threads = 1 };
-
-    private void WriteModel(LlamaConfig config, int[]? soft = null, TinyForest? forest = null)
+    [Fact]
+    public void Fewer_bits_lose_more_and_eight_lose_next_to_nothing()
     {
-        ((forest ?? new TinyForest()) with { Config = config }).WriteExpert(directory["model"], 7);
-        if (soft is null) return;
-        new BtxManifest
+        double Loss(GraphPrecision precision)
         {
-            Architecture = config.Fingerprint(),
-            Tokenizer = TextTokenizer.Load(directory["model"]).Hash,
-            Sha256 = CheckpointFiles.Hash(directory["model"]),
-            Experts = [.. Enumerable.Range(0, config.Mixture!.Experts).Select(i => new BtxExpert { Name = $"domain-{i}", Domain = $"domain-{i}" })],
-            Router = new BtxRouter { ExpertsPerToken = config.Mixture.ExpertsPerToken, SoftLayers = soft },
-        }.Save(directory["model"]);
+            using var served = new ExportedMixture(options: o => o with { Precision = precision });
+            return served.Report.Manifest.QuantisationLoss;
+        }
+
+        var (four, eight) = (Loss(GraphPrecision.Int4), Loss(GraphPrecision.Int8));
+        Assert.InRange(eight, 0, 1e-3);
+        Assert.InRange(four, 5 * eight, 0.1);
+    }
+
+    [Fact]
+    public void Weights_in_the_served_precision_stay_where_they_are()
+    {
+        using var served = new ExportedMixture(new TinyMixture { Shards = 3 });
+        var manifest = ServedMixtureManifest.Load(served.Served);
+        Assert.Equal(CheckpointFiles.Weights(served.Model), manifest.Weights.Select(w => manifest.WeightsFile(served.Served, w)));
+        Assert.All(manifest.Weights, w => Assert.True(w.InSource));
+        Assert.Empty(Directory.EnumerateFiles(served.Served, "*.safetensors", SearchOption.AllDirectories));
+        Assert.Equal(CheckpointFiles.Hash(served.Model), manifest.SourceSha256);
+        Assert.Equal(["name-0", "name-1", "name-2", "name-3"], manifest.Experts.Select(e => e.Name));
+        Assert.Equal("domain-3", manifest.Experts[3].Domain);
+    }
+
+    [Fact]
+    public void A_mixtral_directory_of_another_program_needs_no_manifest()
+    {
+        using var served = new ExportedMixture(new TinyMixture { SoftLayers = null, Dtype = TensorDtype.BF16 });
+        var manifest = ServedMixtureManifest.Load(served.Served);
+        Assert.Equal(["expert-0", "expert-1", "expert-2", "expert-3"], manifest.Experts.Select(e => e.Name));
+        Assert.Equal(2, manifest.Router.ExpertsPerToken);
+        Assert.False(Assert.Single(manifest.Weights).InSource);
+    }
+
+    [Fact]
+    public void Copied_weights_come_with_all_that_a_server_needs()
+    {
+        using var served = new ExportedMixture(options: o => o with { CopyWeights = true });
+        var manifest = ServedMixtureManifest.Load(served.Served);
+        using var file = SafetensorsFile.Open(manifest.WeightsFile(served.Served, Assert.Single(manifest.Weights)));
+        using var source = Checkpoint.Open(served.Model);
+        foreach (var (name, _) in source.Config.TensorShapes())
+        {
+            float[] a = new float[source.Info(name).ElementCount], b = new float[a.Length];
+            source.CopyTo(name, a);
+            file.CopyTo(file[name], b);
+            Assert.Equal(a, b);
+        }
+
+        Assert.Equal(source.Config.Fingerprint(), LlamaConfig.Load(served.Served).Fingerprint());
+        Assert.Equal(manifest.Tokenizer, TextTokenizer.Load(served.Served).Hash);
+    }
+
+    [Fact]
+    public void The_same_model_gives_the_same_files()
+    {
+        using var first = new ExportedMixture(options: o => o with { Precision = GraphPrecision.Int4 });
+        using var second = new ExportedMixture(options: o => o with { Precision = GraphPrecision.Int4 });
+        Assert.Equal(first.Report.Manifest.Graphs, second.Report.Manifest.Graphs);
+        Assert.Equal(first.Report.Manifest.Weights, second.Report.Manifest.Weights);
     }
 }

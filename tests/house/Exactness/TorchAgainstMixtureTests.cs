@@ -1,0 +1,84 @@
+using Btx.Exporter.Graphs;
+using Btx.Exporter.Sessions;
+using Btx.Fixtures;
+using Btx.Model.Configuration;
+using Btx.Model.Devices;
+using Btx.Model.Tensors;
+using Btx.Trainer.Networks;
+using static TorchSharp.torch;
+
+namespace Btx.House.Tests.Exactness;
+
+/// <summary>A mixture that was trained is the one that is served: the trainer's network and the exported graph give the same logits for every k.</summary>
+public sealed class TorchAgainstMixtureTests
+{
+    private const double Tolerance = 1e-4;
+    private const int Length = 40;
+
+    public static TheoryData<string, LlamaConfig, int[]> Mixtures => new()
+    {
+        { "four experts", TinyMixture.DefaultConfig, [] },
+        { "a soft layer", TinyMixture.DefaultConfig, [0] },
+        { "three experts, tied", TinyMixture.DefaultConfig with { Mixture = new MixtureConfig(3, 1), TieWordEmbeddings = true }, [] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Mixtures), DisableDiscoveryEnumeration = true)]
+    public void Logits_agree_for_every_k_in_prefill_chunks_and_decode(string name, LlamaConfig config, int[] soft)
+    {
+        using var served = new ExportedMixture(new TinyMixture { Config = config, SoftLayers = soft });
+        var tokens = Enumerable.Range(0, Length).Select(i => ((i * 37) + (i * i)) % config.VocabSize).ToArray();
+        using var files = new ServedFiles(CheckpointFiles.Weights(served.Model));
+        GraphSource source = (form, weights) => LlamaGraph.Build(config, form, GraphPrecision.Fp32, weights, new RoutedExperts(config, form, GraphPrecision.Fp32, soft).Add);
+        using var bound = new CheckedWeights(config, files.Files, null, source, GraphPrecision.Fp32, DeviceSpec.Cpu);
+        var graphs = Path.Combine(served.Served, GraphFolder.Name);
+        using var ragged = bound.Open(graphs, GraphForm.Ragged(1), 1);
+        using var decode = bound.Open(graphs, GraphForm.Decode, 1);
+        using var slots = new KvSlots(config, 3, config.MaxPositionEmbeddings, GraphPrecision.Fp32);
+        var experts = config.Mixture!.Experts;
+        var previous = Array.Empty<float>();
+        for (var k = 1; k <= experts; k++)
+        {
+            var reference = TorchLogits(served.Model, tokens, k);
+            GraphRunner Runner(Microsoft.ML.OnnxRuntime.InferenceSession session) => new(session, config, slots) { ExpertsPerToken = _ => k };
+            var steps = Prefill(Runner(ragged), slot: 2, tokens[..5], [5]);
+            for (var past = 5; past < Length; past++) steps = [.. steps, .. Runner(decode).Decode(2, [tokens[past]], [past])];
+            AssertClose(reference, Prefill(Runner(ragged), slot: 0, tokens, [Length]), $"{name}, k = {k}, prefill");
+            AssertClose(reference, Prefill(Runner(ragged), slot: 1, tokens, [7, 1, 25, Length - 33]), $"{name}, k = {k}, chunked prefill");
+            AssertClose(reference, steps, $"{name}, k = {k}, decode");
+            Assert.NotEqual(previous, reference);
+            previous = reference;
+        }
+    }
+
+    private static float[] TorchLogits(string directory, int[] tokens, int k)
+    {
+        using var scope = NewDisposeScope();
+        using var mode = no_grad();
+        using var model = LlamaCheckpoint.Load(directory, CPU, k);
+        return model.Forward(tensor(tokens.Select(t => (long)t).ToArray()).view(1, tokens.Length)).data<float>().ToArray();
+    }
+
+    private static float[] Prefill(GraphRunner runner, int slot, int[] tokens, int[] chunks)
+    {
+        var logits = new List<float>();
+        var past = 0;
+        foreach (var chunk in chunks)
+        {
+            logits.AddRange(runner.Ragged([new RaggedRow(slot, past, tokens[past..(past + chunk)])], [.. Enumerable.Range(0, chunk).Select(i => (long)i)]));
+            past += chunk;
+        }
+
+        Assert.Equal(tokens.Length, past);
+        return [.. logits];
+    }
+
+    private static void AssertClose(float[] expected, float[] actual, string what)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var scale = expected.Max(Math.Abs);
+        var worst = expected.Zip(actual, (e, a) => Math.Abs(e - a)).Max() / scale;
+        Assert.True(worst <= Tolerance, $"{what}: largest relative difference {worst:e2}");
+        Assert.True(scale > 0.1, "logits too small to tell anything");
+    }
+}
