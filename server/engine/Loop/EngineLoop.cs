@@ -32,7 +32,7 @@ internal sealed class EngineLoop : IDisposable
         Lane[] forest = [.. lanes];
         if (snapshot.Mixture is { } served)
         {
-            mixture = new Lane("btx", -1, served.Runner, options.Slots, new MixtureLoad(served.Description.Layers, served.Description.Experts.Count));
+            mixture = new Lane("the BTX model", -1, served.Runner, options.Slots, new MixtureLoad(served.Description.Layers, served.Description.Experts.Count));
             lanes.Add(mixture);
         }
 
