@@ -24,6 +24,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
     /// <exception cref="OperationCanceledException">Stopped; nothing was written.</exception>
     public (MixReport Report, bool Made) Execute(CancellationToken cancellation = default)
     {
+        var earlier = Earlier();
         var plan = MixPlan.Of(request);
         var router = Router(plan.Members.Count);
         var init = request.RouterInit ?? (request.Corpus is null && request.Statistics is null ? RouterInit.Random : RouterInit.Ridge);
@@ -38,7 +39,11 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Parents = Parents(plan),
             Parameters = (plan.Architecture with { Mixture = new(plan.Members.Count, router.ExpertsPerToken) }).ParameterCount,
         };
-        if (Earlier(record)) return (MixReport.Load(request.Output), false);
+        if (earlier is not null && !request.Fresh)
+        {
+            RunRecord.RequireSame(earlier.Options, record.Options, request.Output);
+            return (MixReport.Load(request.Output), false);
+        }
 
         var opened = new Dictionary<string, Checkpoint>(StringComparer.Ordinal);
         try
@@ -140,18 +145,15 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         return options;
     }
 
-    // Whether the output is there already; what is there and is no mixture is never replaced.
-    private bool Earlier(RunRecord record)
+    // The mixture that the output directory holds, or null if there is nothing; what is no mixture is never replaced.
+    private RunRecord? Earlier()
     {
         var output = request.Output;
-        if (!Directory.Exists(output) && !File.Exists(output)) return false;
         if (File.Exists(output)) throw new BtxException($"--out {output} is a file; choose another directory");
-        if (!Directory.EnumerateFileSystemEntries(output).Any()) return false;
-        var earlier = RunRecord.Load(output);
-        if (earlier?.Phase != Phase) throw new BtxException($"--out {output} exists and holds something else than a mixture made by this command; choose another directory");
-        if (request.Fresh) return false;
-        RunRecord.RequireSame(earlier.Options, record.Options, output);
-        return true;
+        if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return null;
+        return RunRecord.Load(output) is { Phase: Phase } earlier
+            ? earlier
+            : throw new BtxException($"--out {output} exists and holds something else than a mixture made by this command; choose another directory");
     }
 
     private static string FileHash(string path)

@@ -128,6 +128,24 @@ public sealed class MixTests : IDisposable
     }
 
     [Fact]
+    public void Experts_stored_as_bfloat16_give_a_mixture_stored_so()
+    {
+        foreach (var (name, seed) in new[] { ("ants", 11), ("bees", 12) }) world.Model($"forest/experts/{name}", seed, world.Config with { TorchDtype = "bfloat16" });
+        world.Forest("forest", ["ants", "bees"]);
+        MixWorld.Mix(world.Request);
+        using (var mix = Checkpoint.Open(world.At("mix")))
+        {
+            Assert.Equal("bfloat16", mix.Config.TorchDtype);
+            Assert.Equal(TensorDtype.BF16, mix.Info("model.norm.weight").Dtype);
+        }
+
+        var (all, ants, bees) = (world.Tensors("mix"), world.Tensors("forest/experts/ants"), world.Tensors("forest/experts/bees"));
+        Assert.Equal(bees["model.layers.1.mlp.up_proj.weight"], all["model.layers.1.block_sparse_moe.experts.1.w3.weight"]);
+        const string embedding = "model.embed_tokens.weight";
+        for (var i = 0; i < 64; i++) Assert.Equal((ants[embedding][i] + bees[embedding][i]) / 2, all[embedding][i], Math.Abs(all[embedding][i] / 256) + 1e-9);
+    }
+
+    [Fact]
     public void The_same_command_finds_it_done_and_others_need_fresh()
     {
         Assert.True(MixWorld.Mix(world.Request).Made);
