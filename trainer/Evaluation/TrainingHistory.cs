@@ -136,6 +136,6 @@ public sealed class TrainingHistory(EvaluatedModels models)
         public HashSet<string> Experts { get; } = new(StringComparer.Ordinal);
         public List<TrainedRun> Runs { get; } = [];
         public bool Complete { get; set; } = true;
-        public TrainingCompute Compute(long? active) => new([.. Runs.DistinctBy(r => r.Sha256)], Complete, active);
+        public TrainingCompute Compute(long? active) => new([.. Runs.Where(r => r.Tokens > 0).DistinctBy(r => r.Sha256)], Complete, active);
     }
 }

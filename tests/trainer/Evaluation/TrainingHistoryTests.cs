@@ -1,8 +1,11 @@
 using System.Text.Json;
 using Btx.Fixtures;
+using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
+using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
+using Btx.Model.Tokens;
 using Btx.Trainer.Evaluation;
 
 namespace Btx.Trainer.Tests.Evaluation;
@@ -67,6 +70,30 @@ public sealed class TrainingHistoryTests
         Assert.Equal("5.00 k seed + 1.00 k expert + 9 finetune", compute["of-expert"].Phases);
         Directory.Delete(continued, recursive: true);
         Assert.Equal((30, false), (Read(world, seed, new ComparedModel("tuned", tuned))["tuned"] is var c ? (c.Tokens, c.Complete) : default));
+    }
+
+    [Fact]
+    public void A_mixture_is_made_of_the_experts_that_its_manifest_names()
+    {
+        using var world = new EvaluationWorld();
+        BranchFromSeed(world);
+        var seed = Model(world, "seed", 77, Run("seed", 5000));
+        var mix = world.Upcycled("beta", 3, 2);
+        File.WriteAllText(Path.Combine(mix, "run.json"), JsonSerializer.Serialize(new { phase = "mix", tokens = 0 }));
+        var config = LlamaConfig.Load(mix);
+        new BtxManifest
+        {
+            Architecture = config.Fingerprint(), Tokenizer = TextTokenizer.Load(mix).Hash, Sha256 = CheckpointFiles.Hash(mix), Router = new() { ExpertsPerToken = 2, SoftLayers = [0] },
+            Experts = [.. ForestManifest.Load(world.Forest).Experts.Select(e => new BtxExpert { Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Tokens = e.Tokens })],
+        }.Save(mix);
+        var tuned = Path.Combine(world.Root, "tuned");
+        Directory.CreateDirectory(tuned);
+        foreach (var file in Directory.GetFiles(mix)) File.Copy(file, Path.Combine(tuned, Path.GetFileName(file)));
+        File.WriteAllText(Path.Combine(tuned, "run.json"), JsonSerializer.Serialize(Run("finetune", 250, mix)));
+        var compute = Read(world, seed, new("mix", mix), new("tuned", tuned));
+        Assert.Equal("5.00 k seed + 3.00 k expert (3)", compute["mix"].Phases);
+        Assert.Equal("5.00 k seed + 3.00 k expert (3) + 250 finetune", compute["tuned"].Phases);
+        Assert.Equal(compute["expert:beta"].ActiveParameters + (3L * 2 * 64) + (3L * 64 * 160 * 3), compute["mix"].ActiveParameters); // the first layer runs all three, the second two
     }
 
     [Fact]
