@@ -23,6 +23,7 @@ internal sealed class TrainingLoop(
     private double balanceSum;
     private int lossCount;
     private double recent = double.NaN;
+    private double? recentBalance;
     private double? bits;
     private long step = start.Step;
 
@@ -82,7 +83,7 @@ internal sealed class TrainingLoop(
     }
 
     private void Report() => report?.Invoke(
-        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits) { Balance = mixture?.Balance, SmallestShare = mixture?.SmallestShare });
+        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits) { Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
 
     private ResumeState State() => new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums };
 
@@ -113,6 +114,8 @@ internal sealed class TrainingLoop(
         balanceSum += mixture?.Balance ?? 0;
         lossCount++;
         recent = double.IsNaN(recent) ? total : recent + (0.05 * (total - recent));
+        recentBalance += 0.05 * (mixture?.Balance - recentBalance);
+        recentBalance ??= mixture?.Balance;
     }
 
     private torch.Tensor Loss() => model.Loss(

@@ -1,5 +1,8 @@
+using System.Security.Cryptography;
 using Btx.Model.Mixtures;
+using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
+using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Tests.Phases;
 
@@ -76,6 +79,22 @@ public sealed class FineTuneVerbTests : IDisposable
 
         Assert.Empty(Directory.GetDirectories(world.Root, "out-*"));
         Assert.True(File.Exists(Path.Combine(mixture, "model.safetensors")));
+    }
+
+    [Fact]
+    public async Task A_domain_without_text_and_a_vocabulary_too_small_for_the_tokenizer_are_one_line()
+    {
+        var mixture = world.Mixture("mixture", layers: 1);
+        var small = world.Mixture("small", layers: 1);
+        BpeTrainer.Train(CorpusDirectory.Open(world.Corpus).Read("ants", CorpusSplit.Train).Select(d => d.Text), 320, ["<|endoftext|>"]).Save(small);
+        File.WriteAllText(Path.Combine(world.Corpus, "bees/train.jsonl"), "");
+        var manifest = CorpusManifest.Read(world.Corpus);
+        var none = new CorpusShard("bees/train.jsonl", 0, 0, 0, Convert.ToHexStringLower(SHA256.HashData([])));
+        (manifest with { Domains = [.. manifest.Domains.Select(d => d.Name == "bees" ? d with { Train = none } : d)] }).Write(world.Corpus);
+        var (textless, wide) = (TinyWorld.RunAsync(Arguments(mixture, "textless", [])), TinyWorld.RunAsync(Arguments(small, "wide", [])));
+        Assert.Contains("has no train document for bees; add text to bees or choose another domain", (await textless).Errors);
+        Assert.Contains("tokens, the model a vocabulary of", (await wide).Errors);
+        Assert.All([await textless, await wide], run => Assert.Single(run.Errors.TrimEnd().Split('\n')));
     }
 
     private string[] Arguments(string model, string output, string[] more) =>
