@@ -17,11 +17,12 @@ internal sealed record BenchOptions
           --precision fp32|int8|int4   of the experts; with int8 and int4 the dense model is one expert of twice the width, stored alike
                       fp16|bf16        with --device cuda
           --device cpu|cuda[:n]
+          --through graph|engine       the decode graph alone, or a stream of the server's engine (its step, mixing and sampling included)
           --threads 1,2                threads of a session, one table for each
           --rounds 15                  rounds; in each, every k and the dense model take their steps, in another order
           --steps 8                    decode steps of one k in a round
-          --experts 8 --hidden 768 --intermediate 2048 --layers 4
-                                       the model; its experts' active weights must exceed the last-level cache (32 MB here), as they do by default
+          --experts 8 --hidden 1536 --intermediate 4096 --layers 2
+                                       the model; one expert of one layer should exceed the last-level cache (by default 75 MB in fp32)
           --help
 
         Exit code 0 if the fit has R² > 0.98 and k = 2 costs at most 1.15 times the dense model, 1 otherwise, 2 for wrong usage.
@@ -31,13 +32,14 @@ internal sealed record BenchOptions
 
     public GraphPrecision Precision { get; init; } = GraphPrecision.Fp32;
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
+    public bool ThroughEngine { get; init; }
     public IReadOnlyList<int> Threads { get; init; } = [1, 2];
     public int Rounds { get; init; } = 15;
     public int Steps { get; init; } = 8;
     public int Experts { get; init; } = 8;
-    public int Hidden { get; init; } = 768;
-    public int Intermediate { get; init; } = 2048;
-    public int Layers { get; init; } = 4;
+    public int Hidden { get; init; } = 1536;
+    public int Intermediate { get; init; } = 4096;
+    public int Layers { get; init; } = 2;
 
     public bool HasBlocks => Precision is GraphPrecision.Int8 or GraphPrecision.Int4;
 
@@ -64,6 +66,7 @@ internal sealed record BenchOptions
             {
                 "--precision" => options with { Precision = value == "bf16" ? GraphPrecision.Bf16 : GraphPrecisions.Parse(value) },
                 "--device" => options with { Device = DeviceSpec.Parse(value) },
+                "--through" => options with { ThroughEngine = value switch { "engine" => true, "graph" => false, _ => throw new BtxException($"--through {value}: use graph or engine") } },
                 "--threads" => options with { Threads = [.. value.Split(',').Select(Number)] },
                 "--rounds" => options with { Rounds = Number(value) },
                 "--steps" => options with { Steps = Number(value) },
@@ -75,6 +78,7 @@ internal sealed record BenchOptions
             };
         }
 
+        if (options.ThroughEngine && options.Precision == GraphPrecision.Bf16) throw new BtxException("--through engine: no server reads bf16; use --precision fp16");
         if (options.Experts < 3) throw new BtxException("--experts: a line needs three points or more");
         if (options.Hidden % 64 != 0) throw new BtxException($"--hidden {options.Hidden}: must be a multiple of 64, the width of a head");
         if (options.Device.IsCuda != (options.Precision is GraphPrecision.Fp16 or GraphPrecision.Bf16)) throw new BtxException("--precision fp16 and bf16 go with --device cuda, the others with cpu");

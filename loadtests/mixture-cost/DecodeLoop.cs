@@ -9,7 +9,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Btx.Bench.Mixture;
 
 /// <summary>Decodes one sequence with the served decode graph: the server's session settings, everything bound once, KV on the session's device.</summary>
-internal sealed unsafe class DecodeLoop : IDisposable
+internal sealed unsafe class DecodeLoop : IDecodeLoop
 {
     private const int FirstPosition = 64;
 
@@ -56,7 +56,6 @@ internal sealed unsafe class DecodeLoop : IDisposable
 
     private static string RouterInput => "experts_per_token";
 
-    /// <returns>Milliseconds a step.</returns>
     public double Run(int expertsPerToken, int steps, Random random)
     {
         k[0] = expertsPerToken;
