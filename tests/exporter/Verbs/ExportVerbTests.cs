@@ -24,7 +24,25 @@ public sealed class ExportVerbTests : IDisposable
         Assert.InRange(report.RootElement.GetProperty("max_relative_difference").GetDouble(), 0, 1e-4);
     }
 
+    [Fact]
+    public void A_mixture_is_exported_and_the_cost_of_its_precision_printed()
+    {
+        new TinyMixture().Write(directory["model"]);
+        var (code, output, error) = Run("export", "--btx", directory["model"], "--out", directory["served"], "--precision", "int4", "--json", directory["report.json"]);
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("experts: name-0, name-1, name-2, name-3; router top2, k = 2; weights weights/model.safetensors", output);
+        Assert.Contains("cost of int4 on a passage of English:", output);
+        using var report = JsonDocument.Parse(File.ReadAllText(directory["report.json"]));
+        Assert.InRange(report.RootElement.GetProperty("manifest").GetProperty("quantisation_loss").GetDouble(), 1e-6, 0.1);
+        Assert.NotEqual(0, report.RootElement.GetProperty("bits_per_byte_loss").GetDouble());
+    }
+
     [Theory]
+    [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--forest", "x", "--btx", "y", "--out", "z")]
+    [InlineData(2, "--form does not go with --forest", "export", "--forest", "x", "--out", "y", "--form", "moe-op")]
+    [InlineData(2, "--genai does not go with --btx", "export", "--btx", "x", "--out", "y", "--genai")]
+    [InlineData(1, "error: --form loop: unknown form; use gathered or moe-op", "export", "--btx", "x", "--out", "y", "--form", "loop")]
+    [InlineData(1, "error: --experts-per-token 1,two: expected whole numbers", "export", "--btx", "x", "--out", "y", "--experts-per-token", "1,two")]
     [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--out", "x")]
     [InlineData(2, "--threads must be 0..1024", "export", "--forest", "x", "--out", "y", "--threads", "-1")]
     [InlineData(2, "Unrecognized command or argument", "export", "--forest", "x", "--out", "y", "--quick")]
