@@ -1,5 +1,5 @@
-# Sourced by ./btx demo [--dir DIR] [--json FILE]: corpus -> tokenizer -> seed -> round of 4 experts -> evaluate -> export -> serve
-# -> generate in each mode. Everything is made here and now; a second run resumes whatever the first had finished.
+# Sourced by ./btx demo [--dir DIR] [--json FILE]: corpus -> tokenizer -> seed -> round of 4 experts -> BTX
+# -> evaluate -> export -> serve -> generate in each mode. Everything is made here and now; a second run resumes whatever the first had finished.
 
 demo_usage() {
   cat <<'TEXT'
@@ -32,7 +32,7 @@ step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 # Only what a demo makes: DIR may hold other things.
 if [ "${fresh:-}" ]; then
-  for made in corpus tokenizer seed dense forest served demo.log demo.json dense.log serve.log evaluation.txt evaluation.json evaluation.svg; do rm -rf "${dir:?}/$made"; done
+  for made in corpus tokenizer seed dense forest mix btx served served-btx demo.log demo.json dense.log serve.log evaluation.txt evaluation.json evaluation.svg; do rm -rf "${dir:?}/$made"; done
 fi
 mkdir -p "$dir" || die "cannot create $dir"
 dir=$(cd "$dir" && pwd)
@@ -53,39 +53,45 @@ cleanup() { local p; for p in "${children[@]}"; do kill "$p" 2>/dev/null || true
 trap cleanup EXIT
 trap 'say "interrupted; the same command goes on from here"; exit 130' INT TERM
 
-step "1/8  Text: four domains of real prose, scripture, code and German"
+step "1/9  Text: four domains of real prose, scripture, code and German"
 at=$(date +%s.%N)
 "${trainer[@]}" corpus --set demo --out "$dir/corpus"
-step "2/8  Tokens: a byte-level BPE vocabulary of 2,048"
+step "2/9  Tokens: a byte-level BPE vocabulary of 2,048"
 "${trainer[@]}" tokenizer train --corpus "$dir/corpus" --domains $domains --vocab-size 2048 --out "$dir/tokenizer"
 seconds_corpus=$(since "$at")
 
 at=$(date +%s.%N)
-step "3/8  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)"
+step "3/9  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)"
 "${trainer[@]}" train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --lr-sweep 4e-3,8e-3,16e-3 --sweep-tokens 100000 --out "$dir/dense" \
   >"$dir/dense.log" 2>&1 </dev/null &
 dense=$!
 children+=("$dense")
 "${trainer[@]}" train seed --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 600000 --out "$dir/seed"
-step "4/8  Round: branch four experts from the seed, train each on its own domain alone (150 k tokens each), merge"
+step "4/9  Round: branch four experts from the seed, train each on its own domain alone (150 k tokens each), merge"
 "${trainer[@]}" train round --forest "$dir/forest" --seed "$dir/seed" --corpus "$dir/corpus" --domains $domains --tokens 150000 --parallel 1
+step "5/9  BTX: mix the experts' feed-forwards into one token-routed model (routers by ridge), fine-tune it on all four (250 k tokens)"
+mixing=$(date +%s.%N)
+"${trainer[@]}" train mix --forest "$dir/forest" --corpus "$dir/corpus" --router-init ridge --out "$dir/mix"
+"${trainer[@]}" train finetune --model "$dir/mix" --corpus "$dir/corpus" --domains $domains --tokens 250000 --out "$dir/btx"
+seconds_btx=$(since "$mixing")
 if kill -0 "$dense" 2>/dev/null; then say "waiting for the dense baseline"; fi
 wait "$dense" || { tail -n 5 "$dir/dense.log" >&2; die "the dense baseline failed; its output is in $dir/dense.log"; }
 children=()
 seconds_train=$(since "$at")
 
-step "5/8  Evaluate on held-out documents"
+step "6/9  Evaluate on held-out documents"
 at=$(date +%s.%N)
-"${trainer[@]}" evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --domains $domains \
+"${trainer[@]}" evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --model mix="$dir/mix" --btx "$dir/btx" --domains $domains \
   --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" || die "evaluation failed; the same command goes on from here"
 seconds_evaluate=$(since "$at")
 
-step "6/8  Export to ONNX, checked against a reference"
+step "7/9  Export to ONNX, checked against a reference"
 at=$(date +%s.%N)
 "${exporter[@]}" export --forest "$dir/forest" --out "$dir/served"
+"${exporter[@]}" export --btx "$dir/btx" --out "$dir/served-btx"
 seconds_export=$(since "$at")
 
-step "7/8  Serve, and generate in each mode from one prompt per domain"
+step "8/9  Serve, and generate in each mode from one prompt per domain"
 at=$(date +%s.%N)
 free_port() { # the first free loopback port from $1
   local p=$1
@@ -93,7 +99,7 @@ free_port() { # the first free loopback port from $1
   echo "$p"
 }
 http=$(free_port 18080) grpc=$(free_port $((http + 1)))
-"${server[@]}" serve --forest "$dir/served" --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" >"$dir/serve.log" 2>&1 </dev/null &
+"${server[@]}" serve --forest "$dir/served" --btx "$dir/served-btx" --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" >"$dir/serve.log" 2>&1 </dev/null &
 serving=$!
 children+=("$serving")
 for _ in $(seq 1 300); do
@@ -102,7 +108,7 @@ for _ in $(seq 1 300); do
   sleep 0.1
 done
 prompts=("novels|She had always believed that her sister" "bible|And the LORD spake unto Moses, saying" "python|def read_lines(self, path):" "german|Klicken Sie auf das Symbol")
-modes=("--mode ensemble" "--mode top_k --k 1" "--mode top_p --p 0.9" "--mode average" "--mode expert --expert")
+modes=("--mode ensemble" "--mode top_k --k 1" "--mode top_p --p 0.9" "--mode average" "--mode expert --expert" "--mode moe --k 2")
 for entry in "${prompts[@]}"; do
   domain=${entry%%|*} prompt=${entry#*|}
   printf '\n-- %s\n' "$domain"
@@ -116,11 +122,13 @@ for entry in "${prompts[@]}"; do
 done
 printf '\n-- which expert contributed most to each token\n'
 "${server[@]}" generate "${prompts[2]#*|}" --mode ensemble --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 60 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
+printf '\n-- the BTX model: which expert each token was routed to\n'
+"${server[@]}" generate "${prompts[0]#*|}" --mode moe --k 2 --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 60 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
 kill -TERM "$serving" && wait "$serving" || die "the server did not shut down cleanly; see $dir/serve.log"
 children=()
 seconds_serve=$(since "$at")
 
-step "8/8  Why a forest: bits per byte on held-out documents (lower is better)"
+step "9/9  Why a forest: bits per byte on held-out documents (lower is better)"
 cat "$dir/evaluation.txt"
 seconds_total=$(since "$started")
 node -e '
@@ -130,14 +138,14 @@ node -e '
   const text = JSON.stringify({ seconds, ...figures }, null, 2) + "\n";
   for (const path of out.split("\n")) if (path) fs.writeFileSync(path, text);
 ' "$dir/evaluation.json" "$dir/demo.json
-$json" "total=$seconds_total" "setup=$seconds_setup" "corpus=$seconds_corpus" "train=$seconds_train" "evaluate=$seconds_evaluate" "export=$seconds_export" "serve=$seconds_serve"
+$json" "total=$seconds_total" "setup=$seconds_setup" "corpus=$seconds_corpus" "train=$seconds_train" "btx=$seconds_btx" "evaluate=$seconds_evaluate" "export=$seconds_export" "serve=$seconds_serve"
 cat <<TEXT
 
-Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train, evaluate $seconds_evaluate, export $seconds_export, serve $seconds_serve).
-Figures: $dir/demo.json   Heat map: $dir/evaluation.svg   Loss curves: $dir/seed/loss.svg
+Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train with BTX's $seconds_btx, evaluate $seconds_evaluate, export $seconds_export, serve $seconds_serve).
+Figures: $dir/demo.json   Heat map: $dir/evaluation.svg   Loss curves: $dir/seed/loss.svg   Routing: $dir/btx/routing.svg
 
 Go on with:
-  ./btx serve --forest $dir/served                       # gRPC on 8081, OpenAI-style HTTP on 8080
+  ./btx serve --forest $dir/served --btx $dir/served-btx # gRPC on 8081, OpenAI-style HTTP on 8080
   ./btx generate "In the beginning" --mode ensemble --show-experts
   curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \\
        -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'

@@ -13,7 +13,7 @@ public sealed class LauncherTests
     {
         var (exit, output, _) = Shell.Run(Btx, argument);
         Assert.Equal(0, exit);
-        foreach (var verb in new[] { "demo", "test", "setup", "corpus", "tokenizer", "train", "evaluate", "export", "serve", "generate", "score" })
+        foreach (var verb in new[] { "demo", "test", "setup", "corpus", "tokenizer", "train", "evaluate", "export", "serve", "generate", "score", "reproduce" })
             Assert.Contains($"./btx {verb}", output, StringComparison.Ordinal);
     }
 
@@ -28,6 +28,7 @@ public sealed class LauncherTests
 
     [Theory]
     [InlineData("demo", "--colour")]
+    [InlineData("reproduce", "--colour")]
     [InlineData("setup", "--gpu")]
     [InlineData("test", "no-such-room")]
     public void A_wrong_option_of_the_launchers_own_verbs_is_wrong_usage(string verb, string argument)
