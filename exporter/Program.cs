@@ -9,7 +9,7 @@ var root = new Command("btx", "Exports forests of Llama experts as ONNX graphs f
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {UsageError.Plain(error.Message)}");
     Console.Error.WriteLine("see: btx export --help");
     return 2;
 }

@@ -24,7 +24,7 @@ var parsed = root.Parse(args);
 if (parsed.CommandResult.Command == root) foreach (var verb in verbs) verb.Description = verb.Description!.Split('\n')[0];
 if (parsed.Errors.Count > 0)
 {
-    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}");
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {UsageError.Plain(error.Message)}");
     var path = parsed.CommandResult.Command == root ? [] : args.TakeWhile(a => !a.StartsWith('-')).Take(parsed.CommandResult.Parent is CommandResult { Command: var above } && above != root ? 2 : 1);
     Console.Error.WriteLine($"see: btx {string.Join(' ', path.Append("--help"))}");
     return 2;

@@ -20,7 +20,7 @@ foreach (var verb in verbs) root.Subcommands.Add(verb);
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}");
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {UsageError.Plain(error.Message)}");
     Console.Error.WriteLine($"see: btx {string.Join(' ', args.Take(1).Where(a => verbs.Any(v => v.Name == a)).Append("--help"))}");
     return 2;
 }

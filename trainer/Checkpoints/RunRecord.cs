@@ -79,14 +79,15 @@ public sealed record RunRecord
         AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, ManifestJson.Options) + "\n");
 
     /// <summary>Throws unless <paramref name="options"/> are those the run was started with.</summary>
-    /// <exception cref="BtxException">Names the first option that differs.</exception>
+    /// <exception cref="BtxException">Gives one option's value now and then, preferably of an option that both have, and names the others that differ.</exception>
     public static void RequireSame(IReadOnlyDictionary<string, string> started, IReadOnlyDictionary<string, string> options, string directory)
     {
-        foreach (var key in options.Keys.Concat(started.Keys).Distinct(StringComparer.Ordinal))
-        {
-            var (before, now) = (started.GetValueOrDefault(key, "(not set)"), options.GetValueOrDefault(key, "(not set)"));
-            if (before != now)
-                throw new BtxException($"{key} is {now}, but the run in {directory} was started with {before}; use the same value to resume it, --fresh to start over, or another directory");
-        }
+        string[] changed = [.. options.Keys.Concat(started.Keys).Distinct(StringComparer.Ordinal)
+            .Where(key => started.GetValueOrDefault(key) != options.GetValueOrDefault(key))
+            .OrderBy(key => started.ContainsKey(key) && options.ContainsKey(key) ? 0 : 1)];
+        if (changed.Length == 0) return;
+        var (before, now) = (started.GetValueOrDefault(changed[0], "(not set)"), options.GetValueOrDefault(changed[0], "(not set)"));
+        var others = changed.Length == 1 ? "" : $" ({string.Join(", ", changed[1..])} changed too)";
+        throw new BtxException($"{changed[0]} is {now}, but the run in {directory} was started with {before}{others}; use the same value to resume it, --fresh to start over, or another directory");
     }
 }

@@ -146,6 +146,7 @@ public sealed class MixRefusalTests : IDisposable
     [InlineData("--upcycle S --copies 2 --without a", "choose from a forest")]
     [InlineData("--forest F --corpus C --statistics M", "two sources of hidden states")]
     [InlineData("--forest F --router best", "Must be one of")]
+    [InlineData("--forest F --k abc", "error: --k \"abc\": expected a whole number\n")]
     public async Task Wrong_usage(string arguments, string message)
     {
         var (code, _, errors) = await TinyWorld.RunAsync(["train", "mix", "--out", world.At("out"), .. arguments.Split(' ')]);

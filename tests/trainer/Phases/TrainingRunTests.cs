@@ -104,6 +104,16 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void Of_several_changed_options_one_that_both_have_is_shown_and_the_others_are_named()
+    {
+        var started = new Dictionary<string, string> { ["--router-init"] = "ridge", ["--states"] = "own" };
+        var options = new Dictionary<string, string> { ["--random-seed"] = "1", ["--router-init"] = "random" };
+        var e = Assert.Throws<BtxException>(() => RunRecord.RequireSame(started, options, "mix"));
+        Assert.StartsWith("--router-init is random, but the run in mix was started with ridge (--random-seed, --states changed too); ", e.Message);
+        RunRecord.RequireSame(started, started, "mix");
+    }
+
+    [Fact]
     public void A_run_that_cannot_begin_leaves_no_record_to_disagree_with()
     {
         Assert.Throws<BtxException>(() => Train("run", TinyWorld.Options with { Device = "cuda:63" }));
