@@ -57,6 +57,24 @@ public sealed class ExportVerbTests : IDisposable
         Assert.All(error.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches("^(error|see): ", line));
     }
 
+    [Theory]
+    [InlineData("INT")]
+    [InlineData("TERM")]
+    public async Task Stopped_it_says_so_and_leaves_nothing(string signal)
+    {
+        new TinyForest { Experts = 40 }.Write(directory["forest"]);
+        using var process = Start("export", "--forest", directory["forest"], "--out", directory["served"]);
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        while (Directory.GetDirectories(directory.Root, ".served.*").Length == 0 && !process.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
+        using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"])) await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("stopped; nothing was written", (await error).TrimEnd().Split('\n')[^1]);
+        Assert.Equal(130, process.ExitCode);
+        Assert.Equal([directory["forest"]], Directory.GetFileSystemEntries(directory.Root));
+        Assert.DoesNotContain("served forest:", await output);
+    }
+
     [Fact]
     public void Help_shows_examples()
     {
@@ -69,14 +87,16 @@ public sealed class ExportVerbTests : IDisposable
 
     private (int Code, string Output, string Error) Run(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Exporter.dll"), .. arguments])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root,
-        };
-        using var process = Process.Start(start)!;
+        using var process = Start(arguments);
         var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, error.Result);
     }
+
+    private Process Start(params string[] arguments) =>
+        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Exporter.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root,
+        })!;
 }
