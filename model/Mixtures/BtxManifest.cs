@@ -63,10 +63,11 @@ public sealed record BtxManifest
 
         var manifest = Load(directory);
         var path = Path.Combine(directory, FileName);
-        if (manifest.Architecture != config.Fingerprint()) throw new BtxException($"{path}: describes another architecture than {LlamaConfig.FileName} beside it");
-        if (manifest.Experts.Count != mixture.Experts) throw new BtxException($"{path}: lists {manifest.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {mixture.Experts}");
-        if (manifest.Tokenizer != tokenizer) throw new BtxException($"{path}: describes another tokenizer than tokenizer.json beside it");
-        if (manifest.Sha256 != sha256) throw new BtxException($"{path}: describes other weights than those beside it (SHA-256 differs); mix again, or remove the file to use the directory as a plain Mixtral model");
+        const string remedy = "; mix again, or remove the file to use the directory as a plain Mixtral model";
+        if (manifest.Architecture != config.Fingerprint()) throw new BtxException($"{path}: describes another architecture than {LlamaConfig.FileName} beside it{remedy}");
+        if (manifest.Experts.Count != mixture.Experts) throw new BtxException($"{path}: lists {manifest.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {mixture.Experts}{remedy}");
+        if (manifest.Tokenizer != tokenizer) throw new BtxException($"{path}: describes another tokenizer than tokenizer.json beside it{remedy}");
+        if (manifest.Sha256 != sha256) throw new BtxException($"{path}: describes other weights than those beside it (SHA-256 differs){remedy}");
         if (manifest.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)) throw new BtxException($"{path}: router: a soft layer is beyond the {config.NumHiddenLayers} layers");
         return manifest;
     }

@@ -64,6 +64,8 @@ public sealed record EvaluatedModels
             if (other is null) continue;
             if (!Directory.Exists(other)) throw new BtxException($"{other}: no such directory; expected a model with config.json, model.safetensors and tokenizer.json");
             var config = LlamaConfig.Load(other);
+            if (config.Mixture is not null && (other == seed || other == dense))
+                throw new BtxException($"{(other == seed ? "--seed-model" : "--dense")} {other}: model_type is mixtral, expected llama; compare a mixture with --btx DIR or --model NAME=DIR");
             SameTokenizer(other, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
             if (config.Mixture is { } m && other == btx) mixture = (m.Experts, m.ExpertsPerToken);

@@ -62,6 +62,7 @@ public sealed class BtxManifestTests
         Assert.Contains("another architecture", Misfit(directory.Path, Config with { VocabSize = 12 }, Hash, Weights), StringComparison.Ordinal);
         Assert.Contains("another tokenizer", Misfit(directory.Path, Config, Weights, Weights), StringComparison.Ordinal);
         Assert.Contains("other weights", Misfit(directory.Path, Config, Hash, Hash), StringComparison.Ordinal);
+        Assert.EndsWith("; mix again, or remove the file to use the directory as a plain Mixtral model", Misfit(directory.Path, Config with { VocabSize = 12 }, Hash, Weights), StringComparison.Ordinal);
         Assert.Contains("expected mixtral", Misfit(directory.Path, Config with { Mixture = null }, Hash, Weights), StringComparison.Ordinal);
         var shallow = Config with { NumHiddenLayers = 1 };
         (Manifest with { Architecture = shallow.Fingerprint(), Router = Manifest.Router with { SoftLayers = [1] } }).Save(directory.Path);

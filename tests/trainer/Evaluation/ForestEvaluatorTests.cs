@@ -266,6 +266,9 @@ public sealed class ForestEvaluatorTests
         Assert.Contains("no such directory", Fault(options with { Models = [new("lost", Path.Combine(world.Root, "lost"))] }), StringComparison.Ordinal);
         Assert.Contains("expected mixtral", Fault(options with { Btx = world.Expert("alpha") }), StringComparison.Ordinal);
         Assert.Contains("--btx", Fault(options with { Modes = ["moe"] }), StringComparison.Ordinal);
+        var mixture = world.Upcycled("alpha", 2, 1);
+        Assert.StartsWith($"--seed-model {mixture}: model_type is mixtral", Fault(options with { SeedModel = mixture }), StringComparison.Ordinal);
+        Assert.StartsWith($"--dense {mixture}: model_type is mixtral", Fault(options with { Dense = mixture, Btx = mixture }), StringComparison.Ordinal);
         using var empty = new EvaluationWorld(experts: 1, emptyTest: true);
         Assert.Contains("no text in its test split", Fault(Options(empty)), StringComparison.Ordinal);
     }
