@@ -163,9 +163,8 @@ for random in ${seeds//,/ }; do
   [ ! -f "$at/failed" ] || exit 1
   models=()
   for name in "${compared[@]}"; do models+=(--model "$name=$at/$name"); done
-  ks=$(seq -s, -f 'moe:k=%g' 1 "$experts")
   run evaluation evaluate --forest "$at/forest" --corpus "$corpus" --domains "$domains" --seed-model "$at/seed" --dense "$at/dense" --btx "$at/btx" "${models[@]}" \
-    --modes "seed,dense,models,moe,$ks,ensemble,top_1,top_2,average:uniform,average:posterior,experts" --json "$at/evaluation.json" --picture "$at/evaluation.svg" || exit 1
+    --modes "seed,dense,models,moe,moe:k=1,moe:k=$experts,ensemble,top_1,top_2,average:uniform,average:posterior,experts" --json "$at/evaluation.json" --picture "$at/evaluation.svg" || exit 1
   reports+=("$at/evaluation.json")
 done
 node "$root/docs/reproduction.mjs" "${json:--}" "${reports[@]}" | tee "$dir/table.md"
