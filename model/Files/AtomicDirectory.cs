@@ -5,6 +5,7 @@ namespace Btx.Model.Files;
 /// <summary>
 /// Builds a directory beside its final place and puts it there whole. A directory that exists is exchanged for the new one in one
 /// step after the new one is complete and on disk, so a reader sees the old one or the new one, whenever the process dies.
+/// What a process that died left beside the place is removed by the next writer of the same place.
 /// </summary>
 public sealed partial class AtomicDirectory : IDisposable
 {
@@ -12,6 +13,7 @@ public sealed partial class AtomicDirectory : IDisposable
     private const uint Exchange = 2; // RENAME_EXCHANGE
 
     private readonly string final;
+    private readonly DirectoryLock? held; // while this lives, no other writer takes Building for abandoned
 
     /// <param name="path">The final place; parents are made as needed.</param>
     /// <exception cref="BtxException">The directory beside it cannot be made.</exception>
@@ -22,8 +24,15 @@ public sealed partial class AtomicDirectory : IDisposable
         try
         {
             Directory.CreateDirectory(parent);
-            Building = Path.Combine(parent, $".{Path.GetFileName(final)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp");
-            Directory.CreateDirectory(Building);
+            Sweep(parent, Path.GetFileName(final));
+            do
+            {
+                held?.Dispose();
+                Building = Path.Combine(parent, $".{Path.GetFileName(final)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp");
+                Directory.CreateDirectory(Building);
+                held = DirectoryLock.TryTake(Building, wait: true);
+            }
+            while (!Directory.Exists(Building)); // another writer swept it before it was locked
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -55,8 +64,41 @@ public sealed partial class AtomicDirectory : IDisposable
     /// <summary>Removes what was built if <see cref="Commit"/> was not reached.</summary>
     public void Dispose()
     {
-        if (Directory.Exists(Building)) Directory.Delete(Building, recursive: true);
+        try
+        {
+            if (Directory.Exists(Building)) Directory.Delete(Building, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // After an exchange it is the old directory, without a lock: another writer may have swept it.
+        }
+        finally
+        {
+            held?.Dispose();
+        }
     }
+
+    // Only a directory named as the constructor names them, whose lock can be taken.
+    private static void Sweep(string parent, string name)
+    {
+        foreach (var left in new DirectoryInfo(parent).EnumerateDirectories(".*.tmp").Where(d => IsBuilding(d.Name, name) && d.LinkTarget is null))
+        {
+            using var abandoned = DirectoryLock.TryTake(left.FullName, wait: false);
+            if (abandoned is null) continue;
+            try
+            {
+                left.Delete(recursive: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It does not stand in the way.
+            }
+        }
+    }
+
+    private static bool IsBuilding(string entry, string name) =>
+        entry.StartsWith($".{name}.", StringComparison.Ordinal) && entry[(name.Length + 2)..].Split('.') is [var process, var id, "tmp"]
+        && process.Length > 0 && process.All(char.IsAsciiDigit) && Guid.TryParseExact(id, "N", out _);
 
     // For file systems that cannot exchange: two renames, the second undone if it fails.
     private void Replace()

@@ -49,6 +49,58 @@ public sealed class AtomicDirectoryTests
     }
 
     [Fact]
+    public void What_a_dead_writer_left_is_swept_by_the_next_one_of_the_same_place()
+    {
+        using var root = new TemporaryDirectory();
+        var id = Guid.NewGuid().ToString("N");
+        Write(root, "one");
+        Directory.CreateDirectory(root[$".d.{Environment.ProcessId}.{id}.tmp/sub"]); // its process may even have had this one's number
+        File.WriteAllText(root[$".d.{Environment.ProcessId}.{id}.tmp/sub/half"], "x");
+        Directory.CreateDirectory(root[$".d.4194305.{id}.tmp"]);
+        string[] others = [$".e.12.{id}.tmp", $".d.e.12.{id}.tmp", $".d.1.12.{id}.tmp", $".d.12.{id}.tmp.old", $".d.12.{id}", ".d.tmp", ".d.12.abc.tmp", $".d..{id}.tmp", $"d.12.{id}.tmp"];
+        foreach (var other in others) Directory.CreateDirectory(root[other]);
+        Directory.CreateSymbolicLink(root[$".d.13.{id}.tmp"], root["d"]);
+        File.WriteAllText(root[$".d.14.{id}.tmp"], "a file");
+        Write(root, "two");
+        Assert.Equal(
+            ((string[])["d", $".d.13.{id}.tmp", $".d.14.{id}.tmp", .. others]).Order(StringComparer.Ordinal),
+            Directory.GetFileSystemEntries(root.Path).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal));
+        Assert.Equal("two", File.ReadAllText(root["d/sub/f"]));
+    }
+
+    [Fact]
+    public void What_a_live_writer_builds_is_never_swept()
+    {
+        using var root = new TemporaryDirectory();
+        using (var slow = new AtomicDirectory(root["d"]))
+        {
+            File.WriteAllText(Path.Combine(slow.Building, "f"), "slow");
+            Write(root, "fast");
+            slow.Commit();
+        }
+
+        Assert.Equal("slow", File.ReadAllText(root["d/f"]));
+        Assert.Equal([root["d"]], Directory.GetFileSystemEntries(root.Path));
+        Write(root, "next");
+        Assert.Equal([root["d"]], Directory.GetFileSystemEntries(root.Path));
+    }
+
+    [Fact]
+    public async Task Many_writers_of_one_place_at_once_do_not_disturb_each_other()
+    {
+        using var root = new TemporaryDirectory();
+        Write(root, "0");
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(w => Task.Run(
+            () =>
+            {
+                for (var i = 0; i < 25; i++) Write(root, $"{w}-{i}");
+            },
+            TestContext.Current.CancellationToken)));
+        Assert.EndsWith("-24", File.ReadAllText(root["d/sub/f"]), StringComparison.Ordinal);
+        Assert.Equal([root["d"]], Directory.GetFileSystemEntries(root.Path));
+    }
+
+    [Fact]
     public async Task A_reader_finds_a_whole_directory_at_every_moment()
     {
         using var root = new TemporaryDirectory();
