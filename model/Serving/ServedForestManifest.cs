@@ -38,7 +38,13 @@ public sealed record ServedForestManifest
     public static ServedForestManifest Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
-        if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a served forest? `btx export --forest F --out {directory}` makes one");
+        if (!File.Exists(path))
+        {
+            throw new BtxException(File.Exists(Path.Combine(directory, ForestManifest.FileName))
+                ? $"{path}: not found; {directory} is a forest that was not exported; run: btx export --forest {directory} --out SERVED"
+                : $"{path}: not found; is {directory} a served forest? `btx export --forest F --out {directory}` makes one");
+        }
+
         return Parse(BoundedFile.Read(path), path, directory);
     }
 

@@ -55,7 +55,7 @@ public sealed record ServedMixtureManifest
     public static ServedMixtureManifest Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
-        if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a served BTX model? `btx export --btx MODEL --out {directory}` makes one");
+        if (!File.Exists(path)) throw new BtxException($"{path}: not found; {Remedy(directory)}");
         return Parse(BoundedFile.Read(path), path, directory);
     }
 
@@ -95,6 +95,22 @@ public sealed record ServedMixtureManifest
     /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string directory) =>
         AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options)) + "\n");
+
+    // An export refuses to replace a model, so its directory is no place to suggest.
+    private static string Remedy(string directory)
+    {
+        if (!File.Exists(Path.Combine(directory, LlamaConfig.FileName))) return $"is {directory} a served BTX model? `btx export --btx MODEL --out {directory}` makes one";
+        try
+        {
+            return LlamaConfig.Load(directory).Mixture is null
+                ? $"{directory} is a dense model, no BTX model; `btx train mix` makes one and `btx export --btx MODEL --out SERVED` serves it"
+                : $"{directory} is a BTX model that was not exported; run: btx export --btx {directory} --out SERVED";
+        }
+        catch (BtxException e)
+        {
+            return $"{directory} holds a model that was not exported, and its config cannot be read ({e.Message})";
+        }
+    }
 
     private static string? Fault(ServedMixtureManifest m)
     {

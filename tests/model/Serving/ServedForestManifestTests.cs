@@ -34,6 +34,16 @@ public sealed class ServedForestManifestTests
     }
 
     [Fact]
+    public void A_forest_that_was_not_exported_is_told_from_an_empty_place()
+    {
+        using var directory = new TemporaryDirectory();
+        string Refusal() => Assert.Throws<BtxException>(() => ServedForestManifest.Load(directory.Path)).Message;
+        Assert.EndsWith($"`btx export --forest F --out {directory.Path}` makes one", Refusal(), StringComparison.Ordinal);
+        File.WriteAllText(directory["forest.json"], "{}");
+        Assert.EndsWith($"was not exported; run: btx export --forest {directory.Path} --out SERVED", Refusal(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Faults_are_named()
     {
         Assert.Contains("schema is 9", Fault(Served with { Schema = 9 }), StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Serving;
 
@@ -31,6 +32,21 @@ public sealed class ServedMixtureManifestTests
         Assert.Equal(Json(Served), Json(loaded));
         Assert.Equal(directory["btx/model.safetensors"], loaded.WeightsFile(directory["served"], loaded.Weights[0]));
         Assert.Equal(directory["served/experts.safetensors"], loaded.WeightsFile(directory["served"], loaded.Weights[1]));
+    }
+
+    [Fact]
+    public void A_model_that_was_not_exported_is_told_from_an_empty_place()
+    {
+        using var directory = new TemporaryDirectory();
+        string Refusal() => Assert.Throws<BtxException>(() => ServedMixtureManifest.Load(directory.Path)).Message;
+        var dense = new LlamaConfig { VocabSize = 320, HiddenSize = 32, IntermediateSize = 64, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 2, MaxPositionEmbeddings = 32 };
+        Assert.EndsWith($"`btx export --btx MODEL --out {directory.Path}` makes one", Refusal(), StringComparison.Ordinal);
+        (dense with { Mixture = new(4, 2) }).Save(directory.Path);
+        Assert.EndsWith($"was not exported; run: btx export --btx {directory.Path} --out SERVED", Refusal(), StringComparison.Ordinal);
+        dense.Save(directory.Path);
+        Assert.Contains("is a dense model, no BTX model; `btx train mix` makes one", Refusal(), StringComparison.Ordinal);
+        File.WriteAllText(directory["config.json"], "{");
+        Assert.Contains("its config cannot be read", Refusal(), StringComparison.Ordinal);
     }
 
     [Fact]
