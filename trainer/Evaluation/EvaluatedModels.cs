@@ -69,6 +69,7 @@ public sealed record EvaluatedModels
             SameTokenizer(other, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
             if (config.Mixture is { } m && other == btx) mixture = (m.Experts, m.ExpertsPerToken);
+            using (Checkpoint.Open(other)) { } // names a damaged file before btx.json only finds that the weights are others
             if (config.Mixture is not null || other == btx) BtxManifest.Of(other, config, manifest.Tokenizer, CheckpointFiles.Hash(other));
         }
 

@@ -47,6 +47,7 @@ internal static class TrainFinetuneVerb
                 var directory = Path.GetFullPath(parsed.GetValue(model)!);
                 var config = LlamaConfig.Load(directory) with { TorchDtype = "float32" };
                 var options = flags.Apply(parsed, PhaseDefaults.FineTune(config));
+                using (Checkpoint.Open(directory)) { } // names a damaged file before btx.json only finds that the weights are others
                 var sha256 = CheckpointFiles.Hash(directory);
                 MixtureTuning? tuning = null;
                 if (config.Mixture is { } mixture)

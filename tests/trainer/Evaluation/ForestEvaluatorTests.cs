@@ -1,8 +1,11 @@
 using System.Text.Json;
 using Btx.Fixtures;
 using Btx.Model;
+using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
+using Btx.Model.Mixtures;
+using Btx.Model.Tensors;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Evaluation;
 using Btx.Trainer.Networks;
@@ -269,6 +272,10 @@ public sealed class ForestEvaluatorTests
         var mixture = world.Upcycled("alpha", 2, 1);
         Assert.StartsWith($"--seed-model {mixture}: model_type is mixtral", Fault(options with { SeedModel = mixture }), StringComparison.Ordinal);
         Assert.StartsWith($"--dense {mixture}: model_type is mixtral", Fault(options with { Dense = mixture, Btx = mixture }), StringComparison.Ordinal);
+        BtxManifest.Of(mixture, LlamaConfig.Load(mixture), Model.Tokens.TextTokenizer.Load(mixture).Hash, CheckpointFiles.Hash(mixture)).Save(mixture);
+        using (var file = File.OpenWrite(Path.Combine(mixture, CheckpointFiles.SingleFile))) file.SetLength(file.Length - 4);
+        Assert.Contains("the file is truncated", Fault(options with { Btx = mixture }), StringComparison.Ordinal);
+        Assert.Contains("the file is truncated", Fault(options with { Models = [new("mixtral", mixture)] }), StringComparison.Ordinal);
         using var empty = new EvaluationWorld(experts: 1, emptyTest: true);
         Assert.Contains("no text in its test split", Fault(Options(empty)), StringComparison.Ordinal);
     }

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using Btx.Model.Configuration;
 using Btx.Model.Mixtures;
+using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
@@ -55,7 +57,9 @@ public sealed class FineTuneVerbTests : IDisposable
     [Fact]
     public async Task Bad_input_is_one_line_each()
     {
-        string seed = world.Model("seed", 1), mixture = world.Mixture("mixture", layers: 1);
+        string seed = world.Model("seed", 1), mixture = world.Mixture("mixture", layers: 1), truncated = world.Mixture("truncated", layers: 1);
+        BtxManifest.Of(truncated, LlamaConfig.Load(truncated), TextTokenizer.Load(truncated).Hash, CheckpointFiles.Hash(truncated)).Save(truncated);
+        using (var file = File.OpenWrite(Path.Combine(truncated, "model.safetensors"))) file.SetLength(file.Length - 4);
         (string Model, string[] Flags, string Message)[] cases =
         [
             (seed, ["--router", "top2"], $"--router: {seed} is a dense model; leave the flag out"),
@@ -63,9 +67,10 @@ public sealed class FineTuneVerbTests : IDisposable
             (mixture, ["--freeze", "attention"], "--freeze attention: unknown; only experts can be frozen"),
             (mixture, ["--k", "9"], "--k 9: the model has 4 experts; choose 1..4"),
             (mixture, ["--weights", "dogs=2"], "--weights: \"dogs\" is no domain of this run"),
-            (mixture, ["--domains", "dogs"], "has no domain \"dogs\""),
+            (mixture, ["--domains", "dogs"], "has no domain \"dogs\"; it has ants, bees, cows: choose of these, or add it with `btx corpus --out "),
             (mixture, ["--statistics-every", "0"], "--statistics-every is 0"),
             (world.At("nothing"), [], "not found"),
+            (truncated, [], "the file is truncated"),
             (mixture, ["--fresh", "--out", mixture], "is the model that the run starts from"),
         ];
         var runs = await Task.WhenAll(cases.Select((c, i) => TinyWorld.RunAsync(Arguments(c.Model, $"out-{i}", c.Flags))));
