@@ -29,7 +29,7 @@ public static class AveragedModel
                     throw new BtxException($"{directory} and {directories[0]} have different architectures (config.json); only equal ones can be averaged");
             }
 
-            model = new LlamaModel(checkpoints[0].Config, device);
+            model = new LlamaModel(checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };
             foreach (var (name, parameter) in model.NamedParameters) Fill(checkpoints, shares, name, parameter);
             return model;
         }

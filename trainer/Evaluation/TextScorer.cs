@@ -62,7 +62,7 @@ public static class TextScorer
             for (var t = 0; t < logProbs.Length; t++)
             {
                 var loss = losses[(r * length) + t];
-                if (!float.IsFinite(loss)) throw new BtxException($"the model's loss at a token is {loss}; its weights are broken or the training diverged");
+                if (!float.IsFinite(loss)) throw new BtxException($"{model.Source}: its loss at a token is {loss}; its weights are broken or its training diverged: train it again at a lower rate, restore its files, or leave it out");
                 logProbs[t] = -(double)loss;
             }
 

@@ -21,7 +21,7 @@ public static class LlamaCheckpoint
     public static LlamaModel Load(string directory, Device device, int? expertsPerToken = null, LlamaConfig? config = null)
     {
         using var checkpoint = Checkpoint.Open(directory);
-        var model = new LlamaModel(config ?? checkpoint.Config, device);
+        var model = new LlamaModel(config ?? checkpoint.Config, device) { Source = directory };
         try
         {
             foreach (var (name, parameter) in model.NamedParameters) Read(checkpoint, name, parameter);

@@ -61,6 +61,9 @@ public sealed class LlamaModel : IDisposable
 
     public Device Device { get; }
 
+    /// <summary>Where the weights came from, for errors: a directory.</summary>
+    public string Source { get; init; } = "the model";
+
     /// <summary>Every parameter once, by its Hugging Face name, in the order of <see cref="LlamaConfig.TensorShapes"/>.</summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> NamedParameters { get; }
 

@@ -74,4 +74,25 @@ public sealed class TextScorerTests
         using (no_grad()) model.Parameters[0].fill_(float.NaN);
         Assert.Contains("diverged", Assert.Throws<BtxException>(() => TextScorer.LogProbs(model, [[1, 2]])).Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NaN)]
+    public void A_model_that_gives_no_numbers_is_named_by_its_directory_with_the_remedy(float weight)
+    {
+        using var world = new EvaluationWorld();
+        var directory = world.Expert("beta");
+        using (var broken = LlamaCheckpoint.Load(directory, CPU))
+        {
+            using (no_grad()) broken.Parameters[1].fill_(weight);
+            LlamaCheckpoint.Save(broken, directory);
+        }
+
+        using var model = LlamaCheckpoint.Load(directory, CPU);
+        var line = Assert.Throws<BtxException>(() => TextScorer.LogProbs(model, [[1, 2]])).Message;
+        Assert.StartsWith($"{directory}: its loss at a token is NaN; ", line, StringComparison.Ordinal);
+        Assert.EndsWith("train it again at a lower rate, restore its files, or leave it out", line, StringComparison.Ordinal);
+        using var average = AveragedModel.Build([world.Expert("alpha"), directory], [0.5, 0.5], CPU);
+        Assert.StartsWith($"the average of {world.Expert("alpha")}, {directory}: ", Assert.Throws<BtxException>(() => TextScorer.LogProbs(average, [[1, 2]])).Message, StringComparison.Ordinal);
+    }
 }
