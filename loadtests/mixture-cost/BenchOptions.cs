@@ -59,21 +59,20 @@ internal sealed record BenchOptions
         var options = new BenchOptions();
         for (var i = 0; i < args.Length; i += 2)
         {
-            if (i + 1 == args.Length) throw new BtxException($"{args[i]} needs a value");
-            var value = args[i + 1];
-            int Number(string text) => int.TryParse(text, out var n) && n > 0 ? n : throw new BtxException($"{args[i]} {value}: expected a whole number above 0");
+            string Value() => i + 1 < args.Length ? args[i + 1] : throw new BtxException($"{args[i]} needs a value");
+            int Number(string text) => int.TryParse(text, out var n) && n > 0 ? n : throw new BtxException($"{args[i]} {Value()}: expected a whole number above 0");
             options = args[i] switch
             {
-                "--precision" => options with { Precision = value == "bf16" ? GraphPrecision.Bf16 : GraphPrecisions.Parse(value) },
-                "--device" => options with { Device = DeviceSpec.Parse(value) },
-                "--through" => options with { ThroughEngine = value switch { "engine" => true, "graph" => false, _ => throw new BtxException($"--through {value}: use graph or engine") } },
-                "--threads" => options with { Threads = [.. value.Split(',').Select(Number)] },
-                "--rounds" => options with { Rounds = Number(value) },
-                "--steps" => options with { Steps = Number(value) },
-                "--experts" => options with { Experts = Number(value) },
-                "--hidden" => options with { Hidden = Number(value) },
-                "--intermediate" => options with { Intermediate = Number(value) },
-                "--layers" => options with { Layers = Number(value) },
+                "--precision" => options with { Precision = Value() == "bf16" ? GraphPrecision.Bf16 : GraphPrecisions.Parse(Value()) },
+                "--device" => options with { Device = DeviceSpec.Parse(Value()) },
+                "--through" => options with { ThroughEngine = Value() switch { "engine" => true, "graph" => false, _ => throw new BtxException($"--through {Value()}: use graph or engine") } },
+                "--threads" => options with { Threads = [.. Value().Split(',').Select(Number)] },
+                "--rounds" => options with { Rounds = Number(Value()) },
+                "--steps" => options with { Steps = Number(Value()) },
+                "--experts" => options with { Experts = Number(Value()) },
+                "--hidden" => options with { Hidden = Number(Value()) },
+                "--intermediate" => options with { Intermediate = Number(Value()) },
+                "--layers" => options with { Layers = Number(Value()) },
                 _ => throw new BtxException($"{args[i]}: unknown option"),
             };
         }

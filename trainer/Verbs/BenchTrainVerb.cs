@@ -28,7 +28,7 @@ internal static class BenchTrainVerb
         var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu" };
         var from = new Option<string?>("--from") { Description = "model directory to start from" };
         var write = new Option<string?>("--write") { Description = "write the initial weights to this directory and stop" };
-        var mixture = new Option<int>("--mixture") { Description = "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs" };
+        var mixture = new Option<int?>("--mixture") { Description = "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs" };
         var k = new Option<int>("--k") { Description = "experts a token, with --mixture", DefaultValueFactory = _ => 2 };
         var command = new Command("bench-train", "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads 1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
         {
@@ -38,8 +38,9 @@ internal static class BenchTrainVerb
         {
             var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));
             var length = parse.GetRequiredValue(context);
-            if (parse.GetValue(mixture) is var experts and > 0)
+            if (parse.GetValue(mixture) is { } experts)
             {
+                if (experts < 2) throw new BtxException($"--mixture {experts}: expected 2 or more experts; without the flag a dense model is timed");
                 var config = Config(parse.GetRequiredValue(preset), length) with { Mixture = new MixtureConfig(experts, parse.GetRequiredValue(k)) };
                 Console.WriteLine(MixtureStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
                 return 0;
