@@ -47,7 +47,7 @@ public sealed class CorpusDirectory
     /// <exception cref="BtxException">There is none; the message lists those there are.</exception>
     public CorpusDomain Domain(string name) =>
         Domains.FirstOrDefault(d => d.Name == name)
-        ?? throw new BtxException($"the corpus {DirectoryPath} has no domain \"{name}\"; it has {string.Join(", ", Domains.Select(d => d.Name))}");
+        ?? throw new BtxException($"the corpus {DirectoryPath} has no domain \"{BtxException.OneLine(name)}\"; it has {string.Join(", ", Domains.Select(d => d.Name))}: choose of these, or add it with `btx corpus --out {DirectoryPath}`");
 
     /// <summary>The named domains, or with no names every domain of <paramref name="role"/> (null: of both roles).</summary>
     /// <exception cref="BtxException">A name is not in the corpus, or nothing is left.</exception>

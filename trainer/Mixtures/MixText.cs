@@ -44,7 +44,16 @@ internal sealed class MixText : IDisposable
             }
 
             if (request.Corpus is null) throw new BtxException($"--router-init {request.RouterInit} needs text of the experts' domains: --corpus DIR, or --statistics DIR with an earlier mixture");
-            var cache = new TokenShardCache(CorpusDirectory.Open(request.Corpus), TextTokenizer.Load(plan.Members[0].Directory), request.Shards);
+            var corpus = CorpusDirectory.Open(request.Corpus);
+            foreach (var member in labelled)
+            {
+                if (member.Text!.Domains.FirstOrDefault(d => corpus.Domains.All(c => c.Name != d)) is not { } missing) continue;
+                throw new BtxException(
+                    $"--corpus {request.Corpus}: has no domain \"{missing}\", the text of expert \"{member.Expert.Name}\"; it has {string.Join(", ", corpus.Domains.Select(d => d.Name))}: "
+                    + $"add it with `btx corpus`, leave the expert out with --without {member.Expert.Name}, or take --router-init {RouterInit.Random}");
+            }
+
+            var cache = new TokenShardCache(corpus, TextTokenizer.Load(plan.Members[0].Directory), request.Shards);
             foreach (var member in labelled)
             {
                 text.shards.Add((member, cache.Open(member.Text!, CorpusSplit.Train, cancellation)));

@@ -113,7 +113,10 @@ public sealed class MixRefusalTests : IDisposable
     {
         Refused("needs text of the experts' domains: --corpus DIR", world.Fitted with { Corpus = null });
         world.Forest("forest", ["ants", "bees", "cows"], e => e.Name == "bees" ? e with { Domain = "dogs" } : e);
-        Refused("has no domain \"dogs\"; it has ants, bees, cows", world.Fitted);
+        Refused(
+            $"--corpus {world.Corpus}: has no domain \"dogs\", the text of expert \"bees\"; it has ants, bees, cows: add it with `btx corpus`, leave the expert out with --without bees, or take --router-init random",
+            world.Fitted);
+        MixWorld.Mix(world.Fitted with { Without = ["bees"] }); // the remedy holds
         Refused("--ridge-lambda is 0", world.Fitted with { RidgeLambda = 0 });
         Refused("--tokens-per-domain is 0", world.Fitted with { TokensPerDomain = 0 });
         Refused("copies of one model stand for no domains", new MixRequest { Upcycle = world.At("seed"), Copies = 2, RouterInit = RouterInit.Ridge, Corpus = world.Corpus, Output = world.At("out") });
