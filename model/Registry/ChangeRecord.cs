@@ -1,0 +1,44 @@
+namespace Btx.Model.Registry;
+
+/// <summary>One change in the history of a served forest.</summary>
+public sealed record ChangeRecord
+{
+    /// <summary><c>c000001</c> …, counted over all changes that were begun.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>One of <see cref="ChangeKind.Names"/>.</summary>
+    public required string Kind { get; init; }
+
+    public required string Author { get; init; }
+
+    public required DateTimeOffset Time { get; init; }
+
+    public required string Reason { get; init; }
+
+    public IReadOnlyList<string> Subjects { get; init; } = [];
+
+    /// <summary>See <see cref="ChangeOutcome"/>.</summary>
+    public required string Outcome { get; init; }
+
+    /// <summary>Why it was given up.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>Of a rollback: the change that it undid.</summary>
+    public string? Undoes { get; init; }
+
+    public required long RevisionBefore { get; init; }
+
+    /// <summary>Null unless it was committed.</summary>
+    public long? RevisionAfter { get; init; }
+
+    /// <summary><see cref="ForestState.Hash"/> before.</summary>
+    public required string BeforeSha256 { get; init; }
+
+    /// <summary><see cref="ForestState.Hash"/> that it made, or would have made.</summary>
+    public required string AfterSha256 { get; init; }
+
+    public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
+
+    /// <summary>When the files were gone; null: not yet, or there was nothing to delete.</summary>
+    public DateTimeOffset? PurgedAt { get; init; }
+}

@@ -1,0 +1,52 @@
+using Btx.Model.Files;
+
+namespace Btx.Model.Registry;
+
+/// <summary>Lists and deletes the files of a removed expert.</summary>
+public static class ExpertPurge
+{
+    /// <summary>Refuses a purge that would take files from an expert that stays.</summary>
+    /// <exception cref="BtxException">Another expert lies in the same directory, or one in the other.</exception>
+    public static void RequireUnshared(ForestState after, PurgeTarget target, string servedDirectory, Serving.ServedForestManifest served)
+    {
+        var path = target.Directory(servedDirectory, served) + "/";
+        foreach (var other in after.Experts)
+        {
+            var theirs = other.Directory(servedDirectory, served) + "/";
+            if (theirs.StartsWith(path, StringComparison.Ordinal) || path.StartsWith(theirs, StringComparison.Ordinal))
+                throw new BtxException($"--purge would delete files of expert \"{other.Name}\", which stays and shares {target.Path} with \"{target.Expert}\"; remove without --purge");
+        }
+    }
+
+    /// <summary>Every file below a directory, by name; none if it is not there. Links are listed, not followed.</summary>
+    /// <returns>Path relative to the directory, and bytes.</returns>
+    /// <exception cref="BtxException">The directory cannot be listed.</exception>
+    public static IReadOnlyList<(string Path, long Bytes)> Files(string directory)
+    {
+        try
+        {
+            if (!Directory.Exists(directory)) return [];
+            return [.. Directory.EnumerateFiles(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, MaxRecursionDepth = 8 })
+                .Select(f => (Path.GetRelativePath(directory, f), new FileInfo(f).Length)).OrderBy(f => f.Item1, StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{directory}: cannot be listed: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Deletes a directory and what is in it, durably. Done again after a crash it deletes the rest.</summary>
+    /// <exception cref="BtxException">Something could not be deleted; the same call goes on.</exception>
+    public static void Delete(string directory)
+    {
+        try
+        {
+            if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
+            AtomicFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(directory))!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{directory}: cannot be deleted: {BtxException.OneLine(e.Message)}; the purge stays open and is done again at the next start", e);
+        }
+    }
+}

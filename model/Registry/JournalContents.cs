@@ -1,0 +1,173 @@
+using Btx.Model.Forests;
+
+namespace Btx.Model.Registry;
+
+/// <summary>
+/// What a journal says: the last committed state and the history. Every prefix of a journal reads as the state before or after the
+/// change that the cut met; damage is refused. Reading takes no lock and changes nothing.
+/// </summary>
+public sealed class JournalContents
+{
+    private const int LongestLine = 256 << 20;
+
+    private readonly string path;
+    private readonly Dictionary<string, int> byId = [];
+    private readonly List<ChangeRecord> history = [];
+    private (string Id, ForestState State)? pending;
+    private int line;
+
+    private JournalContents(string path) => this.path = path;
+
+    /// <summary><see cref="ForestState.Hash"/> of revision 0; null: the journal is empty.</summary>
+    public string? BaseSha256 { get; private set; }
+
+    /// <summary>The last committed state; null: revision 0.</summary>
+    public ForestState? State { get; private set; }
+
+    /// <summary>Every change that was begun, oldest first.</summary>
+    public IReadOnlyList<ChangeRecord> History => history;
+
+    /// <summary>What was found cut off at the end, as one line; null: nothing.</summary>
+    public string? Torn { get; private set; }
+
+    /// <summary>Removals whose files are still to be deleted.</summary>
+    public IReadOnlyList<ChangeRecord> OpenPurges => [.. history.Where(c => c is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null })];
+
+    /// <summary>The state before the last commit; null: revision 0.</summary>
+    internal ForestState? Previous { get; private set; }
+
+    /// <summary>Bytes up to the end of the last whole record, without a newline that is missing.</summary>
+    internal long Length { get; private set; }
+
+    /// <summary>The last record is whole but its newline is missing.</summary>
+    internal bool LacksNewline { get; private set; }
+
+    internal string LastSha256 { get; private set; } = "";
+
+    internal string? OpenChange => pending?.Id;
+
+    /// <summary>Reads <c>forest.journal</c> of a served forest; a journal that is not there reads as an empty one.</summary>
+    /// <exception cref="BtxException">The journal is damaged or cannot be read; names file, line and remedy.</exception>
+    public static JournalContents Read(string servedDirectory)
+    {
+        var path = System.IO.Path.Combine(servedDirectory, ChangeJournal.FileName);
+        try
+        {
+            if (!File.Exists(path)) return new JournalContents(path);
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16);
+            return Read(stream, path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be read: {e.Message}", e);
+        }
+    }
+
+    internal static JournalContents Read(Stream stream, string path)
+    {
+        var contents = new JournalContents(path);
+        var gathered = new List<byte>();
+        var chunk = new byte[1 << 16];
+        for (int read; (read = stream.Read(chunk)) > 0;)
+        {
+            var rest = chunk.AsSpan(0, read);
+            for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
+            {
+                gathered.AddRange(rest[..end]);
+                contents.Whole(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(gathered));
+                gathered.Clear();
+            }
+
+            gathered.AddRange(rest);
+            if (gathered.Count > LongestLine) throw contents.Damage($"has more than {LongestLine} bytes");
+        }
+
+        if (gathered.Count > 0) contents.Tail(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(gathered));
+        return contents;
+    }
+
+    private void Whole(ReadOnlySpan<byte> bytes)
+    {
+        line++;
+        Take(JournalLine.Record(bytes, LastSha256, out var sha256) ?? throw Damage("its checksum does not fit it and the lines before"), sha256);
+        Length += bytes.Length + 1;
+    }
+
+    // A crash while a line is written leaves a part of it. All of it and something else than a newline is damage.
+    private void Tail(ReadOnlySpan<byte> bytes)
+    {
+        line++;
+        if (JournalLine.Record(bytes[..^1], LastSha256, out _) is not null) throw Damage("its newline is overwritten");
+        if (JournalLine.Record(bytes, LastSha256, out var sha256) is { } record)
+        {
+            Take(record, sha256);
+            Length += bytes.Length;
+            LacksNewline = true;
+        }
+        else
+        {
+            Torn = $"{path}: line {line} was cut short ({bytes.Length} bytes), as by a crash while it was written; it does not count, the state is revision {State?.Revision ?? 0}";
+        }
+    }
+
+    private void Take(byte[] json, string sha256)
+    {
+        JournalRecord record;
+        try
+        {
+            record = RegistryJson.Parse<JournalRecord>(json, "record", "a journal record");
+        }
+        catch (BtxException e)
+        {
+            throw Damage(e.Message);
+        }
+
+        LastSha256 = sha256;
+        switch (record.Type)
+        {
+            case JournalRecord.Opened when line == 1 && record.Schema == JournalRecord.CurrentSchema && ForestManifestRules.IsHash(record.BeforeSha256):
+                BaseSha256 = record.BeforeSha256;
+                break;
+            case JournalRecord.Begun when BaseSha256 is not null:
+                Begin(record);
+                break;
+            case JournalRecord.Committed when record.Id is not null && record.Id == pending?.Id:
+                (Previous, State) = (State, pending!.Value.State);
+                Settle(record.Id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision });
+                break;
+            case JournalRecord.Aborted when record.Id is not null && record.Id == pending?.Id:
+                Settle(record.Id, c => c with { Outcome = record.Message is null ? ChangeOutcome.Interrupted : ChangeOutcome.Aborted, Message = record.Message });
+                break;
+            case JournalRecord.Purged when record.Id is not null && byId.TryGetValue(record.Id, out var i) && history[i] is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null }:
+                history[i] = history[i] with { PurgedAt = record.Time };
+                break;
+            default:
+                throw Damage($"a record \"{BtxException.OneLine(record.Type)}\" of schema {record.Schema} does not belong there");
+        }
+    }
+
+    private void Begin(JournalRecord r)
+    {
+        var current = State?.Hash() ?? BaseSha256!;
+        if (r.Id != ChangeJournal.IdOf(history.Count + 1) || !ChangeKind.Names.Contains(r.Kind) || r.Author is null || r.Reason is null || r.State is null || r.BeforeSha256 != current)
+            throw Damage("the change does not follow from the one before");
+        if (r.State.Revision != (State?.Revision ?? 0) + 1 || ForestStateRules.Faults(r.State).Any() || r.State.Hash() != r.AfterSha256) throw Damage("the state of the change is not valid");
+        if (pending is { } open) Settle(open.Id, c => c with { Outcome = ChangeOutcome.Interrupted });
+        pending = (r.Id!, r.State);
+        byId.Add(r.Id!, history.Count);
+        history.Add(new ChangeRecord
+        {
+            Id = r.Id!, Kind = r.Kind!, Author = r.Author, Time = r.Time, Reason = r.Reason, Subjects = r.Subjects ?? [], Outcome = ChangeOutcome.Open, Undoes = r.Undoes,
+            RevisionBefore = r.State.Revision - 1, BeforeSha256 = current, AfterSha256 = r.AfterSha256!, Purge = r.Purge ?? [],
+        });
+    }
+
+    private void Settle(string id, Func<ChangeRecord, ChangeRecord> change)
+    {
+        history[byId[id]] = change(history[byId[id]]);
+        pending = null;
+    }
+
+    private BtxException Damage(string why) =>
+        new($"{path}: line {line} is damaged ({why}); restore the file from a copy, or move it away to serve {Serving.ServedForestManifest.FileName} without the changes made since");
+}

@@ -1,0 +1,44 @@
+namespace Btx.Model.Registry;
+
+/// <summary>What one line of the journal says.</summary>
+internal sealed record JournalRecord
+{
+    public const int CurrentSchema = 1;
+    public const string Opened = "open";
+    public const string Begun = "begin";
+    public const string Committed = "commit";
+    public const string Aborted = "abort";
+    public const string Purged = "purged";
+
+    public required string Type { get; init; }
+
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>Of the first line, with <see cref="BeforeSha256"/>: the hash of revision 0.</summary>
+    public int? Schema { get; init; }
+
+    /// <summary>Of the change; null in the first line.</summary>
+    public string? Id { get; init; }
+
+    public string? Kind { get; init; }
+
+    public string? Author { get; init; }
+
+    public string? Reason { get; init; }
+
+    public IReadOnlyList<string>? Subjects { get; init; }
+
+    public IReadOnlyList<PurgeTarget>? Purge { get; init; }
+
+    public string? Undoes { get; init; }
+
+    /// <summary>Of an abort; null: the server ended before the commit.</summary>
+    public string? Message { get; init; }
+
+    public string? BeforeSha256 { get; init; }
+
+    public string? AfterSha256 { get; init; }
+
+    /// <summary>The whole state after the change.</summary>
+    public ForestState? State { get; init; }
+}

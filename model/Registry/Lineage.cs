@@ -1,0 +1,140 @@
+using Btx.Model.Forests;
+
+namespace Btx.Model.Registry;
+
+/// <summary>
+/// Who was branched from whom, with which weights, over the experts of a state and their absent ancestors. The residual ancestry of Y
+/// in X is the sum over lineage paths from Y to X of the product of the branch weights. Immutable; linear in the number of branches.
+/// </summary>
+public sealed class Lineage
+{
+    private readonly string[] names;
+    private readonly Dictionary<string, int> index;
+    private readonly (int Parent, double Weight)[][] parents;
+    private readonly int[] order; // parents before children
+    private readonly string? fault;
+
+    private Lineage(ForestState state)
+    {
+        var nodes = state.Absent.Select(a => (a.Name, a.Parents)).Concat(state.Experts.Select(e => (e.Name, e.Parents))).ToList();
+        if (!nodes.Any(n => n.Name == ForestState.Seed)) nodes.Insert(0, (ForestState.Seed, []));
+        names = [.. nodes.Select(n => n.Name)];
+        index = [];
+        for (var i = 0; i < names.Length; i++) index.TryAdd(names[i], i);
+        parents = new (int, double)[names.Length][];
+        for (var i = 0; i < names.Length; i++)
+        {
+            var entries = nodes[i].Parents;
+            foreach (var p in entries)
+            {
+                if (!index.ContainsKey(p.Name)) fault ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
+            }
+
+            parents[i] = [.. entries.Where(p => index.ContainsKey(p.Name)).Select(p => (index[p.Name], p.Weight))];
+        }
+
+        order = Order();
+        if (order.Length < names.Length) fault ??= $"a lineage leads back to itself ({Cycle()})";
+    }
+
+    /// <exception cref="BtxException">A parent is unknown, or a lineage leads back to itself.</exception>
+    public static Lineage Of(ForestState state)
+    {
+        var lineage = new Lineage(state);
+        return lineage.fault is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {lineage.fault}");
+    }
+
+    internal static string? Fault(ForestState state) => new Lineage(state).fault;
+
+    /// <summary>Residual ancestry of one expert in another, 0..1; 1 of an expert in itself.</summary>
+    /// <exception cref="BtxException">A name is unknown.</exception>
+    public double Share(string expert, string ancestor) => Run([ancestor])[Index(expert)];
+
+    /// <summary>Residual ancestry of everything known in <paramref name="ancestors"/> together: a path counts up to the first of them that it meets. Those of 0 are left out.</summary>
+    /// <exception cref="BtxException">A name is unknown.</exception>
+    public IReadOnlyDictionary<string, double> Shares(IReadOnlyCollection<string> ancestors)
+    {
+        var shares = Run(ancestors);
+        return names.Select((name, i) => (name, Share: shares[i])).Where(s => s.Share > 0).ToDictionary(s => s.name, s => s.Share);
+    }
+
+    /// <summary>Everything known that was branched, directly or not, from one of <paramref name="ancestors"/> with a weight above 0; parents before children, without the ancestors themselves.</summary>
+    /// <exception cref="BtxException">A name is unknown.</exception>
+    public IReadOnlyList<string> Descendants(IReadOnlyCollection<string> ancestors)
+    {
+        var reached = new bool[names.Length];
+        foreach (var name in ancestors) reached[Index(name)] = true;
+        var found = new List<string>();
+        foreach (var i in order)
+        {
+            if (reached[i] || !parents[i].Any(p => p.Weight > 0 && reached[p.Parent])) continue;
+            reached[i] = true;
+            found.Add(names[i]);
+        }
+
+        return found;
+    }
+
+    private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest");
+
+    private double[] Run(IEnumerable<string> ancestors)
+    {
+        var shares = new double[names.Length];
+        var given = new bool[names.Length];
+        foreach (var name in ancestors) given[Index(name)] = true;
+        foreach (var i in order)
+        {
+            if (given[i])
+            {
+                shares[i] = 1;
+                continue;
+            }
+
+            foreach (var (parent, weight) in parents[i]) shares[i] += weight * shares[parent];
+            shares[i] = Math.Min(shares[i], 1); // weights may sum to a rounding above 1
+        }
+
+        return shares;
+    }
+
+    // Kahn's algorithm; what lies on a cycle, or beyond one, is left out.
+    private int[] Order()
+    {
+        var waiting = new int[names.Length];
+        var children = new List<int>[names.Length];
+        for (var i = 0; i < names.Length; i++) children[i] = [];
+        for (var i = 0; i < names.Length; i++)
+        {
+            waiting[i] = parents[i].Length;
+            foreach (var (parent, _) in parents[i]) children[parent].Add(i);
+        }
+
+        var sorted = new List<int>(names.Length);
+        for (var i = 0; i < names.Length; i++)
+        {
+            if (waiting[i] == 0) sorted.Add(i);
+        }
+
+        for (var next = 0; next < sorted.Count; next++)
+        {
+            foreach (var child in children[sorted[next]])
+            {
+                if (--waiting[child] == 0) sorted.Add(child);
+            }
+        }
+
+        return [.. sorted];
+    }
+
+    // Follows unsorted parents until a node comes again: that cycle.
+    private string Cycle()
+    {
+        var unsorted = Enumerable.Range(0, names.Length).Except(order).ToHashSet();
+        var seen = new HashSet<int>();
+        var node = unsorted.Min();
+        while (seen.Add(node)) node = parents[node].First(p => unsorted.Contains(p.Parent)).Parent;
+        var cycle = new List<int>();
+        for (var i = node; cycle.Count == 0 || i != node; i = parents[i].First(p => unsorted.Contains(p.Parent)).Parent) cycle.Add(i);
+        return $"{string.Join(" ← ", cycle.Take(8).Select(i => names[i]))}{(cycle.Count > 8 ? " ← …" : "")} ← {names[node]}";
+    }
+}

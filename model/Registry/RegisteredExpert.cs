@@ -1,0 +1,60 @@
+using Btx.Model.Files;
+using Btx.Model.Forests;
+using Btx.Model.Serving;
+
+namespace Btx.Model.Registry;
+
+/// <summary>One expert of a <see cref="ForestState"/>. Immutable.</summary>
+public sealed record RegisteredExpert
+{
+    /// <summary>Lower-case letters, digits, <c>.</c>, <c>_</c>, <c>-</c>; unique among the experts and their known ancestors.</summary>
+    public required string Name { get; init; }
+
+    public required string Domain { get; init; }
+
+    /// <summary>The weights' directory, relative to <see cref="Root"/>.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>One of <see cref="ExpertRoot.Names"/>.</summary>
+    public string Root { get; init; } = ExpertRoot.Source;
+
+    /// <summary>SHA-256 (hex) of the weight files in <see cref="Path"/>, see <see cref="Tensors.CheckpointFiles.Hash"/>.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>What the branch was averaged from; weights sum to 1. Empty: random initialisation, or unknown.</summary>
+    public IReadOnlyList<ParentEntry> Parents { get; init; } = [];
+
+    /// <summary>The training round that made it; 0 for an expert that was imported.</summary>
+    public int Round { get; init; }
+
+    /// <summary>SHA-256 (hex) of the training shard; null for an expert that was imported.</summary>
+    public string? CorpusSha256 { get; init; }
+
+    /// <summary>Training tokens after branching.</summary>
+    public long Tokens { get; init; }
+
+    public long Steps { get; init; }
+
+    /// <summary>The cached prior π of this expert's domain: weight by expert, summing to 1; null: none is known.</summary>
+    public IReadOnlyDictionary<string, double>? Prior { get; init; }
+
+    /// <summary>See <see cref="ExpertStatus"/>.</summary>
+    public string Status { get; init; } = ExpertStatus.Ready;
+
+    /// <summary>Absolute path of the weights' directory.</summary>
+    /// <exception cref="BtxException">The path leaves its root, or passes through a link.</exception>
+    public string Directory(string servedDirectory, ServedForestManifest served) => Directory(Root, Path, servedDirectory, served);
+
+    internal static string Directory(string root, string path, string servedDirectory, ServedForestManifest served) => root switch
+    {
+        ExpertRoot.Source => ContainedPath.Resolve(served.SourceDirectory(servedDirectory), path, ServedForestManifest.FileName),
+        ExpertRoot.Served => ContainedPath.Resolve(servedDirectory, path, ServedForestManifest.FileName),
+        _ => ContainedPath.Resolve("/", path.TrimStart('/'), ChangeJournal.FileName),
+    };
+
+    /// <summary>As <c>forest.json</c> lists it.</summary>
+    internal ExpertEntry ToEntry() => new()
+    {
+        Name = Name, Domain = Domain, Path = Path, Sha256 = Sha256, Parents = Parents, Round = Round, CorpusSha256 = CorpusSha256, Tokens = Tokens, Steps = Steps, Prior = Prior, Status = Status,
+    };
+}
