@@ -1,0 +1,116 @@
+using System.Text.Json;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+
+namespace Btx.Model.Registry;
+
+/// <summary>
+/// What a removal dropped and what it did not, signed by the server that made it. The file's bytes are exactly <see cref="ToJson"/>:
+/// one that differs in any byte is not accepted.
+/// </summary>
+public sealed record RemovalCertificate
+{
+    public const int CurrentSchema = 1;
+
+    /// <summary>In the directory of the served forest.</summary>
+    public const string DirectoryName = "certificates";
+
+    /// <summary>What a removal is and is not. Every certificate says it.</summary>
+    public const string StructuralStatement =
+        "This certifies structural, not statistical, unlearning: the named experts' parameters, and everything computed from them that the server held, are no longer part of the served forest. "
+        + "It does not certify that other experts were not trained on like text; the residual ancestry states how much of the removed experts' parameters other experts were branched from.";
+
+    public int Schema { get; init; } = CurrentSchema;
+
+    public string Statement { get; init; } = StructuralStatement;
+
+    public required string ChangeId { get; init; }
+
+    public required string Author { get; init; }
+
+    /// <summary>When the change was begun, UTC.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    public required string Reason { get; init; }
+
+    /// <summary>One of <see cref="LineagePolicy.Names"/>.</summary>
+    public required string Policy { get; init; }
+
+    /// <summary>What was asked to go.</summary>
+    public required IReadOnlyList<string> Requested { get; init; }
+
+    public required long RevisionBefore { get; init; }
+
+    public required long RevisionAfter { get; init; }
+
+    /// <summary><see cref="ForestState.Hash"/> before.</summary>
+    public required string StateBeforeSha256 { get; init; }
+
+    public required string StateAfterSha256 { get; init; }
+
+    /// <summary>Everything that was removed.</summary>
+    public required IReadOnlyList<CertifiedExpert> Removed { get; init; }
+
+    public IReadOnlyList<string> Quarantined { get; init; } = [];
+
+    public IReadOnlyList<string> DroppedAverages { get; init; } = [];
+
+    /// <summary>Averages that were made anew from the other experts.</summary>
+    public IReadOnlyList<string> ReweightedAverages { get; init; } = [];
+
+    /// <summary>Survivors whose cached prior was restricted to the others.</summary>
+    public IReadOnlyList<string> ReweightedPriors { get; init; } = [];
+
+    public required CertifiedCaches Caches { get; init; }
+
+    /// <summary>SHA-256 (hex) of the BTX model's weight files that was mixed anew, before; null: none is served.</summary>
+    public string? MixtureBeforeSha256 { get; init; }
+
+    public string? MixtureAfterSha256 { get; init; }
+
+    /// <summary>Of every survivor.</summary>
+    public required IReadOnlyList<SurvivorResidual> Residuals { get; init; }
+
+    public required EqualityCheck Equality { get; init; }
+
+    /// <summary>ECDSA P-256 public key, SubjectPublicKeyInfo in hex. Set by <see cref="CertificateSigner.Sign"/>.</summary>
+    public string PublicKey { get; init; } = "";
+
+    /// <summary>SHA-256 (hex) of the public key.</summary>
+    public string KeyFingerprint { get; init; } = "";
+
+    /// <summary>ECDSA with SHA-256 over <see cref="SignedBytes"/>, r and s in hex.</summary>
+    public string Signature { get; init; } = "";
+
+    /// <param name="change">Committed.</param>
+    /// <param name="files">Of each removed expert, by name: as they were found, with what became of them.</param>
+    public static RemovalCertificate Of(
+        RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, CertifiedCaches caches, EqualityCheck equality) => new()
+    {
+        ChangeId = change.Id, Author = change.Author, Time = change.Time, Reason = change.Reason, Policy = plan.Policy, Requested = plan.Requested,
+        RevisionBefore = before.Revision, RevisionAfter = after.Revision, StateBeforeSha256 = before.Hash(), StateAfterSha256 = after.Hash(),
+        Removed = [.. plan.Removed.Select(before.Expert).Select(e => new CertifiedExpert
+        {
+            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = files.GetValueOrDefault(e.Name) ?? [],
+        })],
+        Quarantined = plan.Quarantined, DroppedAverages = plan.DroppedAverages, ReweightedAverages = plan.ReweightedAverages, ReweightedPriors = plan.ReweightedPriors,
+        Caches = caches, Residuals = plan.Residuals, Equality = equality,
+    };
+
+    /// <summary>Where a server keeps the certificate of a change.</summary>
+    public static string FileOf(string servedDirectory, string changeId) => System.IO.Path.Combine(servedDirectory, DirectoryName, $"{changeId}.json");
+
+    /// <summary>Reads the form alone; see <see cref="CertificateVerifier"/> for the rest.</summary>
+    /// <exception cref="BtxException">Not a certificate.</exception>
+    public static RemovalCertificate Parse(ReadOnlySpan<byte> json, string source) => RegistryJson.Parse<RemovalCertificate>(json, source, "a removal certificate");
+
+    /// <summary>UTF-8, indented, with a newline at the end: the file's bytes.</summary>
+    public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options), (byte)'\n'];
+
+    /// <summary>What is signed: the canonical JSON on one line, the signature empty.</summary>
+    public byte[] SignedBytes() => RegistryJson.Bytes(this with { Signature = "" });
+
+    /// <summary>Writes the file, whole or not at all.</summary>
+    /// <exception cref="BtxException">It cannot be written.</exception>
+    public void Save(string path) => AtomicFile.Write(path, stream => stream.Write(ToJson()));
+}
