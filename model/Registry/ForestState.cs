@@ -42,6 +42,15 @@ public sealed record ForestState
     [JsonIgnore]
     public IEnumerable<RegisteredExpert> Ready => Experts.Where(e => e.Status == ExpertStatus.Ready);
 
+    /// <summary>Revision 0 of a served forest on disk.</summary>
+    /// <exception cref="BtxException">A manifest is missing or invalid, or the source has changed since the export.</exception>
+    public static ForestState Load(string servedDirectory)
+    {
+        var served = ServedForestManifest.Load(servedDirectory);
+        var source = ForestManifest.Load(served.SourceDirectory(servedDirectory));
+        return source.Hash() == served.SourceSha256 ? Base(served, source) : throw new BtxException($"{served.SourceDirectory(servedDirectory)}: the forest has changed since it was exported to {servedDirectory}; export again");
+    }
+
     /// <summary>Revision 0.</summary>
     /// <param name="source">The forest that was exported.</param>
     /// <exception cref="BtxException">The manifests do not fit each other, or the lineage leads back to itself.</exception>

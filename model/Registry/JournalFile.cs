@@ -32,11 +32,10 @@ internal sealed class JournalFile : IDisposable
     /// <summary>What was there when it was opened.</summary>
     public JournalContents Contents { get; }
 
-    /// <summary>Cuts a torn line off, and completes a newline that is missing.</summary>
+    /// <summary>Cuts a torn line off, completes a newline that is missing, and makes what was read durable: a killed process may not have come to that.</summary>
     public void Repair()
     {
-        if (Contents.Torn is null && !Contents.LacksNewline) return;
-        file.SetLength(length);
+        if (Contents.Torn is not null) file.SetLength(length);
         if (Contents.LacksNewline)
         {
             file.Position = length++;

@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using Btx.Model.Registry;
+
+namespace Btx.Model.Tests.Registry;
+
+public sealed class ChangeJournalTests
+{
+    private static readonly ForestState Base = SampleForest.State;
+
+    private static string Fault(Action change) => Assert.Throws<BtxException>(change).Message;
+
+    [Fact]
+    public void Committed_changes_are_the_state_after_a_restart()
+    {
+        using var directory = new TemporaryDirectory();
+        ForestState after;
+        using (var journal = ChangeJournal.Open(directory.Path, Base))
+        {
+            var change = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), journal.State.WithExpert(SampleForest.Expert("e")));
+            Assert.Equal(("c000001", ChangeOutcome.Open, 0L, null), (change.Id, change.Outcome, change.RevisionBefore, change.RevisionAfter));
+            Assert.Equal(0, journal.State.Revision);
+            journal.Commit(change.Id);
+            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] }, journal.State.Without(["a"]));
+            journal.Commit(change.Id);
+            after = journal.State;
+        }
+
+        using var again = ChangeJournal.Open(directory.Path, Base);
+        Assert.Equal((2, after.Hash()), ((int)again.State.Revision, again.State.Hash()));
+        Assert.Empty(again.Messages);
+        var removal = Assert.Single(again.OpenPurges);
+        Assert.Equal(("c000002", "a", "experts/a"), (removal.Id, removal.Purge[0].Expert, removal.Purge[0].Path));
+        Assert.NotNull(again.Purged(removal.Id).PurgedAt);
+        Assert.Empty(again.OpenPurges);
+        Assert.Contains("no files", Fault(() => again.Purged(removal.Id)), StringComparison.Ordinal);
+        Assert.Equal([("ada", "a test", 0L, 1L), ("ada", "a test", 1L, 2L)], again.History.Select(h => (h.Author, h.Reason, h.RevisionBefore, h.RevisionAfter!.Value)));
+        Assert.Equal(again.History[0].AfterSha256, again.History[1].BeforeSha256);
+        Assert.Equal(again.State.Hash(), again.History[1].AfterSha256);
+        Assert.Equal(again.History.Select(h => h with { PurgedAt = null, Purge = [], Subjects = [] }), JournalContents.Read(directory.Path).History.Select(h => h with { PurgedAt = null, Purge = [], Subjects = [] })); // readable while it is owned
+    }
+
+    [Fact]
+    public void A_change_without_commit_does_not_count()
+    {
+        using var directory = new TemporaryDirectory();
+        using (var journal = ChangeJournal.Open(directory.Path, Base))
+        {
+            var first = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
+            Assert.Contains("c000001 (add by ada) is under way", Fault(() => journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]))), StringComparison.Ordinal);
+            Assert.Contains("not under way", Fault(() => journal.Commit("c000002")), StringComparison.Ordinal);
+            Assert.Equal((ChangeOutcome.Aborted, "wrong tokenizer second line"), (journal.Abort(first.Id, "wrong tokenizer\nsecond line").Outcome, journal.History[0].Message));
+            Assert.Contains("not under way", Fault(() => journal.Commit(first.Id)), StringComparison.Ordinal);
+            journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
+        }
+
+        for (var start = 0; start < 2; start++)
+        {
+            using var again = ChangeJournal.Open(directory.Path, Base);
+            Assert.Equal(Base.Hash(), again.State.Hash());
+            Assert.Equal([ChangeOutcome.Aborted, ChangeOutcome.Interrupted], again.History.Select(h => h.Outcome));
+            Assert.Equal(start == 0 ? 1 : 0, again.Messages.Count(m => m.Contains("c000002", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
+    public void The_last_addition_or_average_is_rolled_back_by_a_change()
+    {
+        using var directory = new TemporaryDirectory();
+        using (var journal = ChangeJournal.Open(directory.Path, Base))
+        {
+            Assert.Contains("no change", Fault(() => journal.BeginRollback("ada", "r", out _)), StringComparison.Ordinal);
+            journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Average, "x"), Base.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))).Id);
+            journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), journal.State.WithExpert(SampleForest.Expert("e"))).Id);
+        }
+
+        using var again = ChangeJournal.Open(directory.Path, Base);
+        Assert.Equal("c000002", again.RollbackTarget!.Id);
+        var change = again.BeginRollback("bob", "it was wrong", out var after);
+        Assert.Equal(("c000003", "c000002", ChangeKind.Rollback), (change.Id, change.Undoes, change.Kind));
+        again.Commit(change.Id);
+        Assert.Equal((3, after.Hash()), ((int)again.State.Revision, again.State.Hash()));
+        Assert.Equal(Base.Experts.Select(e => e.Name), again.State.Experts.Select(e => e.Name));
+        Assert.Equal("x", again.State.Averages[0].Name);
+        Assert.Null(again.RollbackTarget);
+        Assert.Contains("a rollback is not undone", Fault(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
+        again.Commit(again.Begin(SampleForest.Request(ChangeKind.Remove, "a"), again.State.Without(["a"])).Id);
+        Assert.Contains("a removal is final", Fault(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
+        Assert.Null(again.RollbackTarget);
+    }
+
+    [Fact]
+    public void A_change_needs_an_author_a_reason_and_the_present_revision()
+    {
+        using var directory = new TemporaryDirectory();
+        using var journal = ChangeJournal.Open(directory.Path, Base);
+        var request = SampleForest.Request(ChangeKind.Remove, "a");
+        var after = Base.Without(["a"]);
+        Assert.Contains("author", Fault(() => journal.Begin(request with { Author = " " }, after)), StringComparison.Ordinal);
+        Assert.Contains("reason", Fault(() => journal.Begin(request with { Reason = "a\nb" }, after)), StringComparison.Ordinal);
+        Assert.Contains("kind \"paint\"", Fault(() => journal.Begin(request with { Kind = "paint" }, after)), StringComparison.Ordinal);
+        Assert.Contains("unknown", Fault(() => journal.Begin(request with { Kind = ChangeKind.Rollback }, after)), StringComparison.Ordinal);
+        Assert.Contains("revision 1, but the forest is at revision 0", Fault(() => journal.Begin(request, after.Without(["b"]))), StringComparison.Ordinal);
+        Assert.Contains("sha256", Fault(() => journal.Begin(request, after with { Experts = [after.Experts[0] with { Sha256 = "" }] })), StringComparison.Ordinal);
+        Assert.Empty(journal.History);
+    }
+
+    [Fact]
+    public void A_journal_belongs_to_one_export()
+    {
+        using var directory = new TemporaryDirectory();
+        ChangeJournal.Open(directory.Path, Base).Dispose();
+        Assert.Contains("another export", Fault(() => ChangeJournal.Open(directory.Path, SampleForest.Small)), StringComparison.Ordinal);
+        ChangeJournal.Open(directory.Path, Base).Dispose(); // the refusal let go of it
+    }
+
+    [Fact]
+    public void One_process_owns_it_at_a_time()
+    {
+        using var directory = new TemporaryDirectory();
+        using (ChangeJournal.Open(directory.Path, Base))
+        {
+            Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
+            using var other = Process.Start("flock", ["-n", directory[ChangeJournal.LockName], "true"]);
+            other.WaitForExit();
+            Assert.Equal(1, other.ExitCode);
+        }
+
+        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ChangeJournal.LockName], "sh", "-c", "echo held; read end"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        Assert.Equal("held", holder.StandardOutput.ReadLine());
+        Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
+        holder.StandardInput.Close();
+        holder.WaitForExit();
+        ChangeJournal.Open(directory.Path, Base).Dispose();
+    }
+
+    [Fact]
+    public void A_directory_that_cannot_be_written_is_named()
+    {
+        using var directory = new TemporaryDirectory();
+        Assert.Contains(directory["none"], Fault(() => ChangeJournal.Open(directory["none"], Base)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Files_are_purged_again_until_they_are_gone_and_never_another_experts()
+    {
+        using var directory = new TemporaryDirectory();
+        var (served, state) = SampleForest.Write(directory);
+        var manifest = SampleForest.Served(SampleForest.Manifest);
+        var target = PurgeTarget.Of(state.Expert("a"));
+        var place = target.Directory(served, manifest);
+        Assert.Equal([("model.safetensors", 1L)], ExpertPurge.Files(place));
+        ExpertPurge.RequireUnshared(state.Without(["a"]), target, served, manifest);
+        var shared = state.Without(["a"]).WithExpert(SampleForest.Expert("e") with { Path = place + "/inner" });
+        Assert.Contains("\"e\"", Fault(() => ExpertPurge.RequireUnshared(shared, target, served, manifest)), StringComparison.Ordinal);
+        ExpertPurge.Delete(place);
+        ExpertPurge.Delete(place);
+        Assert.Empty(ExpertPurge.Files(place));
+        Assert.True(Directory.Exists(directory["forest/experts/b"]));
+    }
+}

@@ -1,0 +1,138 @@
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+
+namespace Btx.Model.Tests.Registry;
+
+public sealed class ForestStateTests
+{
+    private static readonly ForestState State = SampleForest.State;
+
+    private static string Fault(Action change)
+    {
+        var message = Assert.Throws<BtxException>(change).Message;
+        Assert.DoesNotContain('\n', message);
+        return message;
+    }
+
+    [Fact]
+    public void Revision_0_is_what_was_exported()
+    {
+        Assert.Equal(0, State.Revision);
+        Assert.Equal(["a", "b", "c", "d"], State.Experts.Select(e => e.Name));
+        Assert.Equal([new ParentEntry("a", 0.25), new ParentEntry("b", 0.75)], State.Expert("c").Parents);
+        Assert.Equal((ExpertRoot.Source, "experts/a"), (State.Expert("a").Root, State.Expert("a").Path));
+        Assert.Equal(State.Hash(), SampleForest.Base(SampleForest.Manifest).Hash());
+    }
+
+    [Fact]
+    public void Revision_0_is_read_from_disk_and_outlives_a_purge()
+    {
+        using var directory = new TemporaryDirectory();
+        var (served, state) = SampleForest.Write(directory);
+        Assert.Equal(state.Hash(), ForestState.Load(served).Hash());
+        ExpertPurge.Delete(directory["forest/experts/a"]);
+        Assert.Equal(state.Hash(), ForestState.Load(served).Hash());
+        (SampleForest.Manifest with { Experts = [SampleForest.Manifest.Experts[0]] }).Save(directory["forest"]);
+        Assert.Contains("has changed since", Fault(() => ForestState.Load(served)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ancestors_that_are_not_served_are_still_known()
+    {
+        var served = SampleForest.Served(SampleForest.Manifest);
+        var state = ForestState.Base(served with { Experts = [.. served.Experts.Where(e => e.Name is "c" or "d")] }, SampleForest.Manifest with
+        {
+            Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "b")],
+        });
+        Assert.Equal(["a", "b"], state.Absent.Select(a => a.Name));
+        Assert.Equal(0.625, Lineage.Of(state).Share("d", "a"), 1e-15);
+        Assert.Equal(0.375, Lineage.Of(state).Share("d", "b"), 1e-15);
+    }
+
+    [Fact]
+    public void Removing_restricts_and_rescales_priors_and_averages()
+    {
+        var state = State.WithAverage(NamedAverage.Of("ab", new Dictionary<string, double> { ["a"] = 1, ["b"] = 3 }))
+            .WithAverage(NamedAverage.Of("bc", new Dictionary<string, double> { ["b"] = 1, ["c"] = 1 }))
+            .WithAverage(NamedAverage.Of("only-b", new Dictionary<string, double> { ["b"] = 2 }))
+            .WithAverage(new() { Name = "for-a", Domain = "a" })
+            .WithAverage(new() { Name = "for-b", Domain = "b" });
+        var after = state.Without(["b"]);
+        Assert.Equal(state.Revision + 1, after.Revision);
+        Assert.Equal(["a", "c", "d"], after.Experts.Select(e => e.Name));
+        Assert.Equal(2.0 / 3, after.Expert("a").Prior!["a"], 1e-15);
+        Assert.Equal(1.0 / 3, after.Expert("a").Prior!["c"], 1e-15);
+        Assert.DoesNotContain("b", after.Expert("a").Prior!.Keys);
+        Assert.Equal(["ab", "bc", "for-a"], after.Averages.Select(a => a.Name));
+        Assert.Equal([1.0, 0, 0], after.Weights(after.Averages[0], ["a", "c", "d"])!);
+        Assert.Equal([0, 1.0, 0], after.Weights(after.Averages[1], ["a", "c", "d"])!);
+        Assert.Equal([2.0 / 3, 1.0 / 3], after.Weights(after.Averages[2], ["a", "c"])!);
+        Assert.Equal(("b", 6L), (after.Absent[^1].Name, after.Absent[^1].RemovedIn));
+        Assert.Null(after.Without(["a"]).Without(["c"]).Expert("d").Prior);
+        Assert.Equal(["a", "b", "c", "d"], state.Experts.Select(e => e.Name)); // the old state is as it was
+    }
+
+    [Fact]
+    public void A_quarantined_expert_stays_listed_without_averages()
+    {
+        var after = State.WithAverage(NamedAverage.Of("ab", new Dictionary<string, double> { ["a"] = 1, ["b"] = 1 })).Quarantine(["a"]);
+        Assert.Equal(ExpertStatus.Quarantined, after.Expert("a").Status);
+        Assert.Equal(["b", "c", "d"], after.Ready.Select(e => e.Name));
+        Assert.Equal(1, after.Averages[0].Weights!["b"]);
+        Assert.Contains("quarantined already", Fault(() => after.Quarantine(["a"])), StringComparison.Ordinal);
+        Assert.Contains("no expert \"a\" serves", Fault(() => after.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
+        Assert.Contains("last expert", Fault(() => after.Without(["b", "c", "d"])), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_expert_is_added_with_new_priors()
+    {
+        var prior = new Dictionary<string, double> { ["a"] = 0.5, ["e"] = 0.5 };
+        var after = State.WithExpert(SampleForest.Expert("e", ("d", 1)), new Dictionary<string, IReadOnlyDictionary<string, double>> { ["e"] = prior, ["b"] = prior });
+        Assert.Equal(1, after.Revision);
+        Assert.Equal(prior, after.Expert("e").Prior);
+        Assert.Equal(prior, after.Expert("b").Prior);
+        Assert.Equal(State.Expert("a").Prior, after.Expert("a").Prior);
+        Assert.NotEqual(State.Hash(), after.Hash());
+    }
+
+    [Fact]
+    public void What_cannot_be_done_is_said_in_one_line()
+    {
+        Assert.Contains("a, b, c, d", Fault(() => State.Without(["x"])), StringComparison.Ordinal);
+        Assert.Contains("removed already, in revision 1", Fault(() => State.Without(["a"]).Without(["a"])), StringComparison.Ordinal);
+        Assert.Contains("last expert", Fault(() => State.Without(["a", "b", "c", "d"])), StringComparison.Ordinal);
+        Assert.Contains("no expert is named", Fault(() => State.Without([])), StringComparison.Ordinal);
+        Assert.Contains("in the forest already", Fault(() => State.WithExpert(SampleForest.Expert("a"))), StringComparison.Ordinal);
+        Assert.Contains("was removed in revision 1", Fault(() => State.Without(["a"]).WithExpert(SampleForest.Expert("a") with { Sha256 = SampleForest.Hash("other") })), StringComparison.Ordinal);
+        Assert.Contains("parent \"x\" is unknown", Fault(() => State.WithExpert(SampleForest.Expert("e", ("x", 1)))), StringComparison.Ordinal);
+        Assert.Contains("must be absolute", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "models/e" })), StringComparison.Ordinal);
+        Assert.Contains("..", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "/models/../e" })), StringComparison.Ordinal);
+        Assert.Contains("root \"home\"", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Root = "home" })), StringComparison.Ordinal);
+        Assert.Contains("sha256", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Sha256 = "x" })), StringComparison.Ordinal);
+        Assert.Contains("reserved", Fault(() => State.WithAverage(NamedAverage.Of("posterior", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
+        Assert.Contains("known are a, b", Fault(() => State.WithAverage(new() { Name = "x", Domain = "c" })), StringComparison.Ordinal);
+        Assert.Contains("either weights or a domain", Fault(() => State.WithAverage(new() { Name = "x" })), StringComparison.Ordinal);
+        Assert.Contains("sum to 0", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 0 })), StringComparison.Ordinal);
+        Assert.Contains("is NaN", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = double.NaN })), StringComparison.Ordinal);
+        Assert.Contains("there are none", Fault(() => State.WithoutAverage("x")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_was_removed_comes_back_with_its_recorded_lineage()
+    {
+        var back = State.Without(["c"]).WithExpert(SampleForest.Expert("c", ("b", 1)));
+        Assert.Equal(State.Expert("c").Parents, back.Expert("c").Parents);
+        Assert.Empty(back.Absent);
+    }
+
+    [Fact]
+    public void Averages_are_made_and_dropped_and_a_mixture_is_recorded()
+    {
+        var state = State.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["b"] = 3, ["a"] = 1, ["c"] = 0 }));
+        Assert.Equal(new Dictionary<string, double> { ["a"] = 0.25, ["b"] = 0.75 }, state.Averages[0].Weights);
+        Assert.Contains("exists already", Fault(() => state.WithAverage(state.Averages[0])), StringComparison.Ordinal);
+        Assert.Empty(state.WithoutAverage("x").Averages);
+        Assert.Equal("mixtures/1", State.WithMixture("mixtures/1").Mixture);
+    }
+}

@@ -1,0 +1,92 @@
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+
+namespace Btx.Model.Tests.Registry;
+
+public sealed class LineageTests
+{
+    private static readonly ForestState State = SampleForest.State;
+
+    [Theory]
+    [InlineData("a", "a", 1)]
+    [InlineData("a", "b", 0)]
+    [InlineData("c", "a", 0.25)]
+    [InlineData("d", "a", 0.625)]
+    [InlineData("d", "b", 0.375)]
+    [InlineData("d", "seed", 1)]
+    [InlineData("a", "d", 0)]
+    public void Residual_ancestry_sums_the_products_of_weights_over_paths(string expert, string ancestor, double share)
+    {
+        Assert.Equal(share, Lineage.Of(State).Share(expert, ancestor), 1e-15);
+        if (ancestor != "seed" && expert != ancestor) Assert.Equal(share, Lineage.Of(State.Without([ancestor])).Share(expert, ancestor), 1e-15); // known after its removal
+    }
+
+    [Fact]
+    public void Several_ancestors_together_count_a_path_once()
+    {
+        var shares = Lineage.Of(State).Shares(["a", "c"]);
+        Assert.Equal(1, shares["d"], 1e-15); // half through c, half from a
+        Assert.Equal(1, shares["c"], 1e-15);
+        Assert.DoesNotContain("b", shares.Keys);
+    }
+
+    [Fact]
+    public void Descendants_come_parents_first()
+    {
+        Assert.Equal(["c", "d"], Lineage.Of(State).Descendants(["a"]));
+        Assert.Equal(["d"], Lineage.Of(State).Descendants(["c"]));
+        Assert.Empty(Lineage.Of(State).Descendants(["d"]));
+        Assert.Contains("\"x\"", Assert.Throws<BtxException>(() => Lineage.Of(State).Descendants(["x"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_cycle_and_an_unknown_parent_are_refused()
+    {
+        var cycle = SampleForest.Manifest with { Experts = [SampleForest.Entry("x", 1, ("z", 1)), SampleForest.Entry("y", 1, ("x", 0.5), ("seed", 0.5)), SampleForest.Entry("z", 1, ("y", 1)), SampleForest.Entry("w", 1, ("z", 1))] };
+        var message = Assert.Throws<BtxException>(() => SampleForest.Base(cycle)).Message;
+        Assert.Contains("x ← z ← y ← x", message, StringComparison.Ordinal);
+        var unknown = State with { Experts = [.. State.Experts, SampleForest.Expert("e", ("nobody", 1))] };
+        Assert.Contains("parent \"nobody\" is unknown", Assert.Throws<BtxException>(() => Lineage.Of(unknown)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shares_equal_a_brute_force_over_all_paths()
+    {
+        var random = new Random(7);
+        for (var trial = 0; trial < 30; trial++)
+        {
+            var entries = new List<ExpertEntry>();
+            for (var i = 0; i < 10; i++)
+            {
+                var parents = entries.Where(_ => random.Next(3) == 0).Select(e => (e.Name, Weight: random.NextDouble())).Append(("seed", 0.1)).ToList();
+                var sum = parents.Sum(p => p.Item2);
+                entries.Add(SampleForest.Entry($"e{i}", 1, [.. parents.Select(p => (p.Item1, p.Item2 / sum))]));
+            }
+
+            var lineage = Lineage.Of(SampleForest.Base(SampleForest.Manifest with { Experts = entries }));
+            double Paths(string from, string to) => from == to ? 1 : entries.FirstOrDefault(e => e.Name == from)?.Parents.Sum(p => p.Weight * Paths(p.Name, to)) ?? 0;
+            foreach (var a in entries)
+            {
+                foreach (var b in entries)
+                {
+                    Assert.Equal(Paths(a.Name, b.Name), lineage.Share(a.Name, b.Name), 1e-12);
+                    Assert.Equal(a != b && Paths(a.Name, b.Name) > 0, lineage.Descendants([b.Name]).Contains(a.Name));
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_chain_of_the_most_experts_is_followed_to_its_end()
+    {
+        var entries = Enumerable.Range(0, ForestManifestRules.MaxExperts).Select(i => i == 0 ? SampleForest.Entry("e0", 1, ("seed", 1)) : SampleForest.Entry($"e{i}", 1, ($"e{i - 1}", 0.5), ("seed", 0.5))).ToList();
+        var state = SampleForest.Base(SampleForest.Manifest with { Experts = entries });
+        var lineage = Lineage.Of(state);
+        Assert.Equal(Math.Pow(0.5, 1000), lineage.Share("e1000", "e0"));
+        Assert.Equal(4095, lineage.Descendants(["e0"]).Count);
+        Assert.Equal("e4095", lineage.Descendants(["e0"])[^1]);
+        Assert.Equal(4095, RemovalPlan.Of(state, ["e1"], LineagePolicy.Cascade).Removed.Count);
+        Assert.Equal(4094, RemovalPlan.Of(state, ["e1"], LineagePolicy.Quarantine).Quarantined.Count);
+        Assert.Contains("last expert", Assert.Throws<BtxException>(() => RemovalPlan.Of(state, ["e0"], LineagePolicy.Cascade)).Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,207 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Btx.Model.Registry;
+
+namespace Btx.Model.Tests.Registry;
+
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
+public sealed class RemovalCertificateTests
+{
+    private static readonly ForestState State = SampleForest.State.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }));
+
+    private static RemovalCertificate Unsigned(string policy = LineagePolicy.Only, ChangeRecord? change = null, ForestState? before = null, bool deleted = true)
+    {
+        before ??= State;
+        var plan = RemovalPlan.Of(before, ["a"], policy);
+        change ??= new()
+        {
+            Id = "c000001", Kind = ChangeKind.Remove, Author = "ada", Time = DateTimeOffset.UnixEpoch, Reason = "unwanted", Outcome = ChangeOutcome.Committed,
+            RevisionBefore = before.Revision, BeforeSha256 = before.Hash(), AfterSha256 = before.Apply(plan).Hash(),
+        };
+        return RemovalCertificate.Of(
+            plan, before, before.Apply(plan), change, new Dictionary<string, IReadOnlyList<CertifiedFile>> { ["a"] = [new("model.safetensors", 1, deleted)] },
+            new(1, 2, 3, 4, 5, 6, 7), EqualityCheck.Of(SampleForest.Hash("probe"), 100, 1e-7, 1e-6));
+    }
+
+    private static CertificateReport Verify(RemovalCertificate certificate, string? fingerprint = null) => CertificateVerifier.Verify(certificate.ToJson(), "c.json", fingerprint);
+
+    [Theory]
+    [InlineData(LineagePolicy.Only)]
+    [InlineData(LineagePolicy.Cascade)]
+    [InlineData(LineagePolicy.Quarantine)]
+    public void What_was_signed_is_verified_from_its_file(string policy)
+    {
+        using var directory = new TemporaryDirectory();
+        using var signer = CertificateSigner.Open(directory.Path);
+        var path = RemovalCertificate.FileOf(directory.Path, "c000001");
+        signer.Sign(Unsigned(policy)).Save(path);
+        var report = CertificateVerifier.Verify(path, signer.Fingerprint);
+        Assert.Empty(report.Faults);
+        Assert.True(report.Valid);
+        Assert.Equal(4, report.Checks.Count);
+        var certificate = report.Certificate!;
+        Assert.Contains("structural, not statistical, unlearning", certificate.Statement, StringComparison.Ordinal);
+        Assert.Equal(("a", SampleForest.Hash("a"), true), (certificate.Removed[0].Name, certificate.Removed[0].Sha256, certificate.Removed[0].PriorDropped));
+        Assert.Equal(["x"], certificate.DroppedAverages);
+        Assert.Equal(policy == LineagePolicy.Cascade ? 3 : 1, certificate.Removed.Count);
+        Assert.Equal(policy == LineagePolicy.Cascade ? 0 : 0.25, certificate.Residuals.FirstOrDefault(r => r.Expert == "c")?.Share ?? 0);
+    }
+
+    [Fact]
+    public void A_change_of_any_field_is_seen()
+    {
+        using var directory = new TemporaryDirectory();
+        using var signer = CertificateSigner.Open(directory.Path);
+        var json = signer.Sign(Unsigned(LineagePolicy.Quarantine) with
+        {
+            MixtureBeforeSha256 = SampleForest.Hash("before"), MixtureAfterSha256 = SampleForest.Hash("after"), ReweightedAverages = ["y"], ReweightedPriors = ["b"],
+        }).ToJson();
+        Assert.True(CertificateVerifier.Verify(json, "c.json").Valid);
+        var leaves = Leaves(JsonNode.Parse(json)!).Select(l => l.GetPath()).ToList();
+        var fields = leaves.Count;
+        Assert.Equal(typeof(RemovalCertificate).GetProperties().Count(p => p.CanWrite), leaves.Select(l => l[2..].Split('.', '[')[0]).Distinct().Count()); // every property has a value to change
+        for (var i = 0; i < fields; i++)
+        {
+            var node = JsonNode.Parse(json)!;
+            var leaf = Leaves(node).ElementAt(i);
+            var name = leaf.GetPath();
+            leaf.ReplaceWith(Other(leaf));
+            RemovalCertificate changed;
+            try
+            {
+                changed = RemovalCertificate.Parse(Encoding.UTF8.GetBytes(node.ToJsonString()), "c.json");
+            }
+            catch (BtxException)
+            {
+                continue; // another form is seen too
+            }
+
+            var report = Verify(changed); // written as a certificate is, so that only its content can tell
+            Assert.False(report.Valid, name);
+            if (name != "$.key_fingerprint" && name != "$.public_key") Assert.True(report.Faults.Any(f => f.Contains("signature", StringComparison.Ordinal)), name);
+        }
+    }
+
+    [Fact]
+    public void A_change_of_any_byte_is_seen()
+    {
+        using var directory = new TemporaryDirectory();
+        using var signer = CertificateSigner.Open(directory.Path);
+        var json = signer.Sign(Unsigned()).ToJson();
+        for (var at = 0; at < json.Length; at++)
+        {
+            var damaged = (byte[])json.Clone();
+            damaged[at] ^= (byte)(1 << (at % 7));
+            Assert.False(CertificateVerifier.Verify(damaged, "c.json").Valid, $"byte {at}");
+        }
+
+        Assert.False(CertificateVerifier.Verify([.. json, (byte)' '], "c.json").Valid);
+        Assert.False(CertificateVerifier.Verify(json.AsSpan(0, json.Length - 1), "c.json").Valid);
+        Mutations.Fuzz(json, 300, bytes =>
+        {
+            if (CertificateVerifier.Verify(bytes, "c.json") is { Valid: false } report) throw new BtxException(report.Faults[0]);
+        });
+    }
+
+    [Fact]
+    public void Another_key_is_seen_where_one_is_expected()
+    {
+        using var directory = new TemporaryDirectory();
+        using var other = new TemporaryDirectory();
+        using var signer = CertificateSigner.Open(directory.Path);
+        using var forger = CertificateSigner.Open(other.Path);
+        var forged = forger.Sign(Unsigned());
+        Assert.True(Verify(forged).Valid);
+        Assert.False(Verify(forged, signer.Fingerprint).Valid);
+        Assert.False(Verify(forged with { PublicKey = signer.Sign(Unsigned()).PublicKey, KeyFingerprint = signer.Fingerprint }).Valid);
+        Assert.NotEqual(signer.Fingerprint, forger.Fingerprint);
+        Assert.Equal(signer.Fingerprint, CertificateSigner.FingerprintOf(directory.Path));
+    }
+
+    [Fact]
+    public void The_key_is_its_owners_alone_and_stays()
+    {
+        using var directory = new TemporaryDirectory();
+        string first;
+        using (var signer = CertificateSigner.Open(directory.Path)) first = signer.Fingerprint;
+        var path = directory[CertificateSigner.KeyName];
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        using (var signer = CertificateSigner.Open(directory.Path)) Assert.Equal(first, signer.Fingerprint);
+        Assert.Equal(2, Directory.GetFiles(directory.Path).Length);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        Assert.Contains("chmod 600", Assert.Throws<BtxException>(() => CertificateSigner.Open(directory.Path)).Message, StringComparison.Ordinal);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.WriteAllText(path, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+        Assert.Contains("not a P-256 private key", Assert.Throws<BtxException>(() => CertificateSigner.Open(directory.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_contradicts_itself_is_not_signed()
+    {
+        using var directory = new TemporaryDirectory();
+        using var signer = CertificateSigner.Open(directory.Path);
+        string Fault(Func<RemovalCertificate, RemovalCertificate> change, string policy = LineagePolicy.Only) => Assert.Throws<BtxException>(() => signer.Sign(change(Unsigned(policy)))).Message;
+        Assert.Contains("revisions", Fault(c => c with { RevisionAfter = 7 }), StringComparison.Ordinal);
+        Assert.Contains("statement", Fault(c => c with { Statement = "all is forgotten" }), StringComparison.Ordinal);
+        Assert.Contains("residual ancestry under policy cascade", Fault(c => c with { Policy = LineagePolicy.Cascade }), StringComparison.Ordinal);
+        Assert.Contains("still serves", Fault(c => c with { Policy = LineagePolicy.Quarantine }), StringComparison.Ordinal);
+        Assert.Contains("more was removed", Fault(c => c with { Policy = LineagePolicy.Only }, LineagePolicy.Cascade), StringComparison.Ordinal);
+        Assert.Contains("removed expert", Fault(c => c with { Residuals = [.. c.Residuals, c.Residuals[0] with { Expert = "a" }] }), StringComparison.Ordinal);
+        Assert.Contains("requested", Fault(c => c with { Requested = ["b"] }), StringComparison.Ordinal);
+        Assert.Contains("says passed", Fault(c => c with { Equality = c.Equality with { Passed = false } }), StringComparison.Ordinal);
+        Assert.Contains("leaves its directory", Fault(c => c with { Removed = [c.Removed[0] with { Files = [new("../x", 1, true)] }] }), StringComparison.Ordinal);
+        var failed = signer.Sign(Unsigned() with { Equality = EqualityCheck.Of(SampleForest.Hash("probe"), 100, 0.5, 1e-6) });
+        Assert.Contains("equality check failed", Assert.Single(Verify(failed).Faults), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_is_compared_with_the_served_forest()
+    {
+        using var directory = new TemporaryDirectory();
+        var (served, state) = SampleForest.Write(directory);
+        using var signer = CertificateSigner.Open(served);
+        var manifest = SampleForest.Served(SampleForest.Manifest);
+        RemovalCertificate certificate;
+        CertificateReport Check() => CertificateVerifier.Verify(certificate.ToJson(), "c.json", null, served);
+        using (var journal = ChangeJournal.Open(served, state))
+        {
+            var target = PurgeTarget.Of(state.Expert("a"));
+            var change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Purge = [target] }, state.Without(["a"]));
+            certificate = signer.Sign(Unsigned(LineagePolicy.Only, change, state));
+            Assert.Contains(Check().Faults, f => f.Contains("no committed removal c000001", StringComparison.Ordinal));
+            journal.Commit(change.Id);
+            Assert.Contains(Check().Faults, f => f.Contains("the purge of change c000001 has not ended", StringComparison.Ordinal));
+            Assert.Contains(Check().Faults, f => f.Contains("is still there", StringComparison.Ordinal));
+            ExpertPurge.Delete(target.Directory(served, manifest));
+            journal.Purged(change.Id);
+            Assert.Empty(Check().Faults);
+            Assert.Contains("files of the removed: 1 deleted, 0 kept", Check().Checks);
+            certificate = signer.Sign(certificate with { Author = "eve" });
+            Assert.Contains(Check().Faults, f => f.Contains("another author", StringComparison.Ordinal));
+            certificate = signer.Sign(Unsigned(LineagePolicy.Cascade, change, state));
+            Assert.Contains(Check().Faults, f => f.Contains("other states", StringComparison.Ordinal));
+            certificate = signer.Sign(Unsigned(LineagePolicy.Only, change, state));
+            journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Add, "a"), journal.State.WithExpert(SampleForest.Expert("a"))).Id);
+            Assert.Contains(Check().Faults, f => f.Contains("added again by change c000002", StringComparison.Ordinal));
+        }
+
+        File.Delete(Path.Combine(served, CertificateSigner.PublicKeyName));
+        Assert.Contains(Check().Faults, f => f.Contains(CertificateSigner.PublicKeyName, StringComparison.Ordinal));
+    }
+
+    private static IEnumerable<JsonNode> Leaves(JsonNode node) => node switch
+    {
+        JsonObject o => o.Where(p => p.Value is not null).SelectMany(p => Leaves(p.Value!)),
+        JsonArray a => a.SelectMany(n => Leaves(n!)),
+        _ => [node],
+    };
+
+    private static JsonNode Other(JsonNode leaf) => leaf.GetValueKind() switch
+    {
+        System.Text.Json.JsonValueKind.True => false,
+        System.Text.Json.JsonValueKind.False => true,
+        System.Text.Json.JsonValueKind.Number => leaf.GetValue<double>() + 1,
+        _ when DateTimeOffset.TryParse(leaf.GetValue<string>(), out var time) => time.AddSeconds(1).ToString("O"),
+        _ => leaf.GetValue<string>() is { Length: > 0 } text ? text[..^1] + (text[^1] == '0' ? '1' : '0') : "0",
+    };
+}
