@@ -76,8 +76,14 @@ public sealed class ChangeJournal : IDisposable
         }
     }
 
-    /// <summary>What was repaired when the journal was opened, one line each.</summary>
-    public IReadOnlyList<string> Messages => messages;
+    /// <summary>What was repaired when the journal was opened, and ends that could not be written; one line each.</summary>
+    public IReadOnlyList<string> Messages
+    {
+        get
+        {
+            lock (gate) return [.. messages];
+        }
+    }
 
     /// <summary>Every change that was begun, oldest first.</summary>
     public IReadOnlyList<ChangeRecord> History

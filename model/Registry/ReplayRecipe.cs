@@ -48,7 +48,7 @@ public sealed record ReplayRecipe
         return new() { Retrained = [.. retrained.Select(e => e.Name)], Clean = [.. clean.Select(e => e.Name)], Steps = steps };
     }
 
-    /// <summary>A bash script.</summary>
+    /// <summary>A bash script; stopped, it goes on when run again.</summary>
     public string ToScript()
     {
         var script = new StringBuilder("#!/usr/bin/env bash\nset -euo pipefail\n");
@@ -56,7 +56,7 @@ public sealed record ReplayRecipe
         {
             script.Append("\n# ").Append(step.Title).Append('\n');
             if (step.Input is null) script.AppendJoin(' ', step.Command.Select(Quote)).Append('\n');
-            else script.Append("cat > ").Append(Quote(step.Output!)).Append(" <<'END_OF_FOREST'\n").Append(step.Input).Append("\nEND_OF_FOREST\n");
+            else script.Append("test -e ").Append(Quote(step.Output!)).Append(" || cat > ").Append(Quote(step.Output!)).Append(" <<'END_OF_FOREST'\n").Append(step.Input).Append("\nEND_OF_FOREST\n");
         }
 
         return script.ToString();
@@ -79,7 +79,7 @@ public sealed record ReplayRecipe
             });
         }).ToList();
         yield return new("a new forest of the clean experts", ["mkdir", "-p", Path.Combine(sources.Clean, "experts")]);
-        foreach (var (directory, entry) in entries) yield return new($"copy {entry.Name}", ["cp", "-RL", directory, Path.Combine(sources.Clean, "experts", entry.Name)]);
+        foreach (var (directory, entry) in entries) yield return new($"copy {entry.Name}", ["cp", "-RLT", directory, Path.Combine(sources.Clean, "experts", entry.Name)]);
         var manifest = new ForestManifest { Architecture = state.Architecture, Tokenizer = state.Tokenizer, Experts = [.. entries.Select(e => e.Entry)] };
         yield return new("its manifest", [], Encoding.UTF8.GetString(manifest.ToJson()), Path.Combine(sources.Clean, ForestManifest.FileName));
     }

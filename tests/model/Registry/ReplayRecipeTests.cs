@@ -52,13 +52,19 @@ public sealed class ReplayRecipeTests
         File.WriteAllText(directory["btx"], "#!/bin/sh\nfor a in \"$@\"; do printf '[%s]' \"$a\"; done >> log\necho >> log\n");
         File.SetUnixFileMode(directory["btx"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         File.WriteAllText(directory["recipe.sh"], recipe.ToScript());
-        using (var bash = Process.Start(new ProcessStartInfo("bash", [directory["recipe.sh"]]) { WorkingDirectory = directory.Path })!)
+        void Run()
         {
+            using var bash = Process.Start(new ProcessStartInfo("bash", [directory["recipe.sh"]]) { WorkingDirectory = directory.Path })!;
             bash.WaitForExit();
             Assert.Equal(0, bash.ExitCode);
         }
 
         var clean = directory["clean forest"];
+        Run();
+        File.AppendAllText(Path.Combine(clean, ForestManifest.FileName), "\n"); // as the trainer, which adds to it
+        Run(); // the same again goes on
+        Assert.EndsWith("\n\n", File.ReadAllText(Path.Combine(clean, ForestManifest.FileName)), StringComparison.Ordinal);
+        Assert.Equal([Path.Combine(clean, "experts/b/model.safetensors")], Directory.GetFileSystemEntries(Path.Combine(clean, "experts/b")));
         Assert.Equal(["b"], ForestManifest.Load(clean).Experts.Select(e => e.Name));
         Assert.Equal("b", File.ReadAllText(Path.Combine(clean, "experts/b/model.safetensors")));
         Assert.Equal(
@@ -68,7 +74,7 @@ public sealed class ReplayRecipeTests
                 $"[experts][add][{clean}/experts/c][--name][c-clean]",
                 $"[experts][add][{clean}/experts/d][--name][d-clean]",
             ],
-            File.ReadAllLines(directory["log"]));
+            File.ReadAllLines(directory["log"])[..4]);
         Assert.Contains("\"retrained\"", System.Text.Encoding.UTF8.GetString(recipe.ToJson()), StringComparison.Ordinal);
     }
 
