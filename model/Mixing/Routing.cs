@@ -28,6 +28,9 @@ public sealed record Routing
     /// <summary>For averages by <see cref="AverageWeights.Argmax"/> or <see cref="AverageWeights.Posterior"/>: the target domain.</summary>
     public string? AverageDomain { get; init; }
 
+    /// <summary>For averages: one that was given a name; <see cref="Average"/> does not count then.</summary>
+    public string? AverageName { get; init; }
+
     public SelectForm Select { get; init; } = SelectForm.Prompt;
 
     /// <summary>In scoring with <see cref="SelectForm.Prompt"/>: how many leading tokens choose the set.</summary>

@@ -6,8 +6,9 @@ public static class RoutingRules
     /// <param name="experts">Names, in the forest's order.</param>
     /// <param name="domains">Domains that have a cached prior.</param>
     /// <param name="mixture">N, the experts of the mixture that is served beside the forest; 0: there is none.</param>
+    /// <param name="averages">Named averages; null: there are none.</param>
     /// <returns>One clear sentence, or null if the routing is valid.</returns>
-    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int mixture = 0)
+    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int mixture = 0, IReadOnlyCollection<string>? averages = null)
     {
         if (!Enum.IsDefined(r.Mode)) return $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average, expert or moe";
         if (r.Mode == RoutingMode.Moe)
@@ -28,6 +29,7 @@ public static class RoutingRules
         if (r.Mode == RoutingMode.Expert && r.Expert is null) return "mode expert needs an expert's name";
         if (r.Mode == RoutingMode.Expert && !experts.Contains(r.Expert)) return $"no expert \"{r.Expert}\"; there are {string.Join(", ", experts)}";
         if (r.PriorDomain is not null && !domains.Contains(r.PriorDomain)) return $"no cached prior for domain \"{r.PriorDomain}\"; there are {List(domains)}";
+        if (r is { Mode: RoutingMode.Average, AverageName: { } name }) return averages?.Contains(name) == true ? null : $"no average \"{name}\"; there are {List(averages ?? [])}";
         if (r.Mode != RoutingMode.Average || r.Average == AverageWeights.Uniform) return null;
         if (r.AverageDomain is null) return $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}";
         return domains.Contains(r.AverageDomain) ? null : $"no cached prior for domain \"{r.AverageDomain}\"; there are {List(domains)}";
@@ -41,6 +43,7 @@ public static class RoutingRules
         { RerouteInterval: not 0 } => "a re-route interval",
         { Expert: not null } => "an expert's name",
         { AverageDomain: not null } => "an average's domain",
+        { AverageName: not null } => "an average's name",
         _ => null,
     };
 

@@ -12,6 +12,9 @@ public sealed record ForestDescription
     /// <summary>Domains that have a cached prior, so that <c>average</c> by posterior and <c>prior_domain</c> can name them.</summary>
     public required IReadOnlyList<string> PriorDomains { get; init; }
 
+    /// <summary>Named averages, which <c>average</c> can name.</summary>
+    public IReadOnlyList<string> Averages { get; init; } = [];
+
     /// <summary>Longest sequence, prompt and completion together, in tokens.</summary>
     public required int ContextLength { get; init; }
 

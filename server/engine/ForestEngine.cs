@@ -15,7 +15,6 @@ namespace Btx.Engine;
 public sealed class ForestEngine : IForestEngine
 {
     private readonly EngineOptions options;
-    private readonly ForestSnapshot snapshot;
     private readonly Channel<EngineCommand> commands = Channel.CreateUnbounded<EngineCommand>(new UnboundedChannelOptions { SingleReader = true });
     private readonly QueueGate gate;
     private readonly EngineLoop loop;
@@ -27,14 +26,15 @@ public sealed class ForestEngine : IForestEngine
 
     internal ForestEngine(EngineOptions options, ForestSnapshot snapshot, int threads)
     {
-        (this.options, this.snapshot) = (options, snapshot);
+        this.options = options;
+        Tokenizer = snapshot.Tokenizer;
         gate = new QueueGate(options.QueueCapacity);
         loop = new EngineLoop(options, snapshot, commands, gate, threads);
         new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
     }
 
     /// <summary>The tokenizer that all models share.</summary>
-    public TextTokenizer Tokenizer => snapshot.Tokenizer;
+    public TextTokenizer Tokenizer { get; }
 
     /// <summary>Bytes allocated by the loop's thread in pure decode steps, and the tokens they gave.</summary>
     internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
@@ -48,11 +48,36 @@ public sealed class ForestEngine : IForestEngine
         return new ForestEngine(options, SnapshotLoader.Load(options, threads), threads);
     }
 
-    public ForestDescription Describe() => snapshot.Description;
+    public ForestDescription Describe() => loop.Current.Description;
+
+    /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing changes until <see cref="SwapAsync"/>.</summary>
+    /// <returns>For one call of <see cref="SwapAsync"/>, or <see cref="ForestSnapshot.Discard"/>.</returns>
+    /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at fault; one clear line.</exception>
+    public ForestSnapshot Prepare(ForestChange change, CancellationToken cancellation = default) => SnapshotBuilder.Next(loop.Current, change, cancellation);
+
+    /// <summary>
+    /// Serves another forest from the next step on. New requests find it at once; those under way go on by <paramref name="policy"/>. Models that
+    /// both have stay as they are, KV caches included. An added expert runs without prepacked weights until those are made, in the background.
+    /// </summary>
+    /// <param name="next">Taken over; made from the present forest, or from one whose swap was asked for before.</param>
+    /// <returns>Completes when no step can use what left the forest and its sessions, KV caches, averages and mappings are freed.</returns>
+    /// <exception cref="BtxException">The forest has changed since <paramref name="next"/> was prepared.</exception>
+    /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
+    public Task<SwapReport> SwapAsync(ForestSnapshot next, InFlightPolicy policy)
+    {
+        var done = new TaskCompletionSource<SwapReport>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var command = new EngineCommand.Swap(next, policy, options.Time.GetTimestamp(), done);
+        if (closing || !commands.Writer.TryWrite(command)) loop.Refuse(command, null);
+        return done.Task;
+    }
+
+    /// <summary>What is served now.</summary>
+    internal ForestSnapshot Current => loop.Current;
 
     public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
     {
-        RequestRules.Check(request, snapshot.Description);
+        var lease = Lease(forest => RequestRules.Check(request, forest));
+        var snapshot = lease.Snapshot;
         var max = Math.Min(request.MaxTokens, snapshot.Description.ContextLength - request.Prompt.Length);
         var tokens = new int[request.Prompt.Length + max];
         request.Prompt.CopyTo(tokens, 0);
@@ -75,7 +100,8 @@ public sealed class ForestEngine : IForestEngine
                 PromptLength = request.Prompt.Length,
                 Length = request.Prompt.Length,
                 MaxTokens = max,
-                Lease = snapshot.Lease(),
+                Lease = lease,
+                Forest = lease.Snapshot.Description,
                 Events = events,
                 Text = new TextStream(snapshot.Tokenizer, request.Stop),
                 Seen = seen,
@@ -88,7 +114,7 @@ public sealed class ForestEngine : IForestEngine
 
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
     {
-        RequestRules.Check(request, snapshot.Description);
+        var lease = Lease(forest => RequestRules.Check(request, forest));
         var score = new TaskCompletionSource<ScoreResult>(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(
             new Sequence
@@ -99,7 +125,8 @@ public sealed class ForestEngine : IForestEngine
                 PromptLength = request.Tokens.Length,
                 Length = request.Tokens.Length,
                 MaxTokens = 0,
-                Lease = snapshot.Lease(),
+                Lease = lease,
+                Forest = lease.Snapshot.Description,
                 Score = score,
                 ScoredGates = request is { ReportExperts: true, Routing.Mode: RoutingMode.Moe } ? new RouterGates[request.Tokens.Length - 1] : [],
                 Submitted = options.Time.GetTimestamp(),
@@ -136,12 +163,41 @@ public sealed class ForestEngine : IForestEngine
         return view.Task;
     }
 
+    /// <summary>On the forest of this moment, which passes the check.</summary>
+    private SnapshotLease Lease(Action<ForestDescription> check)
+    {
+        while (true)
+        {
+            if (loop.Current.TryLease() is not { } lease)
+            {
+                RequireOpen(); // retired a moment ago: either there is a newer one, or this was the last
+                continue;
+            }
+
+            try
+            {
+                check(lease.Snapshot.Description);
+                return lease;
+            }
+            catch
+            {
+                lease.Return();
+                throw;
+            }
+        }
+    }
+
+    private void RequireOpen()
+    {
+        if (broken is { } e) throw new RequestRejectedException($"the engine has failed: {e.Message}", e);
+        if (closing) throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+    }
+
     private void Enqueue(Sequence s, CancellationToken cancellation)
     {
         try
         {
-            if (broken is { } e) throw new RequestRejectedException($"the engine has failed: {e.Message}", e);
-            if (closing) throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+            RequireOpen();
             if (!gate.TryEnter()) throw new RequestRejectedException(RejectionReason.Busy, $"{gate.Capacity} requests are waiting already; try again later");
         }
         catch

@@ -39,7 +39,7 @@ public static class RequestRules
     /// <summary>What is wrong with a routing, as one clear line; null if nothing is.</summary>
     public static string? RoutingFault(Routing routing, ForestDescription forest)
     {
-        var fault = RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0);
+        var fault = RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (fault is not null || routing.Mode != RoutingMode.Moe || forest.Mixture!.Choices.Contains(routing.K)) return fault;
         return $"k is {routing.K}; the BTX model was exported for k {string.Join(", ", forest.Mixture.Choices)}; use one of these or export it for more";
     }
@@ -51,7 +51,8 @@ public static class RequestRules
             : forest.Experts.Count == 0
                 || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
                 || (routing.PriorDomain is { } prior && !forest.PriorDomains.Contains(prior))
-                || (routing is { Mode: RoutingMode.Average, AverageDomain: { } domain } && !forest.PriorDomains.Contains(domain));
+                || (routing is { Mode: RoutingMode.Average, AverageName: { } average } && !forest.Averages.Contains(average))
+                || (routing is { Mode: RoutingMode.Average, AverageName: null, AverageDomain: { } domain } && !forest.PriorDomains.Contains(domain));
 
     private static void Tokens(int[] tokens, string what, ForestDescription forest)
     {

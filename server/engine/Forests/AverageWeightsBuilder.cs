@@ -6,20 +6,22 @@ using Btx.Model.Tensors;
 namespace Btx.Engine.Forests;
 
 /// <summary>Averages the experts' parameters in memory and makes a model of the result; no checkpoint is written. Thread-safe.</summary>
-internal sealed class AverageWeightsBuilder(IReadOnlyList<Checkpoint> experts, RunnerFactory factory)
+internal sealed class AverageWeightsBuilder(RunnerFactory factory)
 {
     // Elements summed at a time: bounds the fp64 scratch.
     private const int Block = 1 << 16;
 
-    /// <param name="weights">w_j by expert; not negative, sum 1.</param>
+    /// <param name="recipe">Models with their checkpoints, held by the caller.</param>
     /// <param name="name">Named in errors.</param>
     /// <exception cref="BtxException">The weights are no average, or the model cannot be made.</exception>
-    public IModelRunner Build(double[] weights, string name)
+    /// <exception cref="OperationCanceledException">Nobody wants it any more.</exception>
+    public IModelRunner Build(AverageRecipe recipe, string name, CancellationToken cancellation)
     {
         try
         {
-            var w = ParameterAverage.Normalise(weights);
-            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype, (tensor, destination, count) => Fill(w, tensor, destination, count)));
+            var weights = ParameterAverage.Normalise([.. recipe.Terms.Select(t => t.Weight)]);
+            Checkpoint[] experts = [.. recipe.Terms.Select(t => t.Model.Checkpoint!)];
+            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype, (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, cancellation)));
         }
         catch (OutOfMemoryException e)
         {
@@ -27,12 +29,13 @@ internal sealed class AverageWeightsBuilder(IReadOnlyList<Checkpoint> experts, R
         }
     }
 
-    private unsafe void Fill(double[] weights, string tensor, nint destination, long count)
+    private unsafe void Fill(Checkpoint[] experts, double[] weights, string tensor, nint destination, long count, CancellationToken cancellation)
     {
         var parameters = new float[Math.Min(Block, count)];
         var sum = new double[parameters.Length];
         for (long at = 0; at < count; at += Block)
         {
+            cancellation.ThrowIfCancellationRequested();
             var n = (int)Math.Min(Block, count - at);
             sum.AsSpan(0, n).Clear();
             for (var j = 0; j < weights.Length; j++)

@@ -31,36 +31,31 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Mixt
         var tokenizer = LoadTokenizer();
         if (options.VerifyHashes) VerifyHashes();
 
-        var checkpoints = new List<Checkpoint>();
-        var runners = new OnnxModelRunner?[experts.Count];
+        var config = LlamaConfig.Load(served.WeightsDirectory(directory, experts[0]));
+        if (tokenizer.VocabSize > config.VocabSize)
+            throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
+        mixture?.RequireFit(directory, tokenizer, config);
+        var context = SnapshotLoader.Context(options, config, mixture);
+        var factory = new RunnerFactory(options, directory, served, config, context, threads, experts.Count);
+        var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, context, threads);
+        var ground = new ServingGround(
+            tokenizer, tokenizer.EosId ?? config.EosTokenId, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener);
+        var models = new ServedModel?[experts.Count];
         ServedMixture? loaded = null;
         try
         {
-            foreach (var expert in experts) checkpoints.Add(OpenCheckpoint(expert));
-            var config = checkpoints[0].Config;
-            if (tokenizer.VocabSize > config.VocabSize)
-                throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
-            mixture?.RequireFit(directory, tokenizer, config);
-            var context = SnapshotLoader.Context(options, config, mixture);
-            var factory = new RunnerFactory(options, directory, served, config, context, threads, experts.Count);
-            Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, j => runners[j] = factory.Create(WeightSet.Map(OpenCheckpoint(experts[j]), factory.Dtype)));
-            var averages = new AverageWeightsBuilder(checkpoints, factory);
+            Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, j => models[j] = opener.Open(experts[j].Name, served.WeightsDirectory(directory, experts[j]), prepack: true));
             loaded = mixture?.Create(context);
-            return new ForestSnapshot(
-                Describe(config, context), tokenizer, tokenizer.EosId ?? config.EosTokenId, runners!, Priors(), averages.Build,
-                () =>
-                {
-                    foreach (var checkpoint in checkpoints) checkpoint.Dispose();
-                },
-                loaded);
+            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Name, e.Domain, models[j]!))], Priors(), new Dictionary<string, IReadOnlyDictionary<string, double>>(), loaded);
         }
-        catch (Exception e)
+        catch (AggregateException e) when (e.InnerException is BtxException inner)
         {
-            loaded?.Runner.Dispose();
-            foreach (var runner in runners) runner?.Dispose();
-            foreach (var checkpoint in checkpoints) checkpoint.Dispose();
-            if (e is AggregateException { InnerException: BtxException inner }) throw new BtxException(inner.Message, e);
-            throw;
+            throw new BtxException(inner.Message, e);
+        }
+        finally
+        {
+            loaded?.Model.Release(); // the snapshot holds them now, or nobody does
+            foreach (var model in models) model?.Release();
         }
     }
 
@@ -79,15 +74,6 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Mixt
         }
 
         return tokenizer;
-    }
-
-    private Checkpoint OpenCheckpoint(ServedExpert expert)
-    {
-        var weights = served.WeightsDirectory(directory, expert);
-        var checkpoint = Checkpoint.Open(weights);
-        if (checkpoint.Config.Fingerprint() == served.Architecture) return checkpoint;
-        checkpoint.Dispose();
-        throw new BtxException($"{weights}: expert \"{expert.Name}\" has another architecture than the served forest; export again");
     }
 
     private void VerifyHashes()
@@ -110,19 +96,6 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Mixt
         }
     }
 
-    private IReadOnlyDictionary<string, double[]> Priors() => source.Priors([.. experts.Select(e => e.Name)]);
-
-    private ForestDescription Describe(LlamaConfig config, int context) => new()
-    {
-        Experts = [.. experts.Select(e => e.Name)],
-        Domains = [.. experts.Select(e => e.Domain)],
-        PriorDomains = [.. Priors().Keys],
-        ContextLength = context,
-        VocabSize = config.VocabSize,
-        ForestSha256 = served.SourceSha256,
-        Precision = served.Precision,
-        Device = options.Device.ToString(),
-        LoadedAt = options.Time.GetUtcNow(),
-        Mixture = mixture?.Describe(),
-    };
+    // Those of quarantined experts too: their domains still have text.
+    private List<RecordedPrior> Priors() => [.. source.Experts.Where(e => e.Prior is not null).Select(e => new RecordedPrior(e.Domain, e.Name, e.Prior!))];
 }

@@ -1,89 +1,148 @@
-using Btx.Engine.Sessions;
 using Btx.Model.Mixing;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
 /// <summary>
-/// A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Requests hold leases; a retired
-/// snapshot frees its models when the last lease comes back.
+/// A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between snapshots.
+/// Requests hold leases; a retired snapshot lets go of its models when the last lease comes back.
 /// </summary>
-internal sealed class ForestSnapshot
+public sealed class ForestSnapshot
 {
-    private readonly IReadOnlyDictionary<string, double[]> priors;
-    private readonly Func<double[], string, IModelRunner> averageBuilder;
-    private readonly Action release;
-    private int leases;
-    private int retired;
-    private int released;
+    private static long lastId;
 
-    /// <param name="priors">Cached prior by domain, each length E, summing to 1.</param>
-    /// <param name="averageBuilder">Makes the model of given averaging weights; slow, thread-safe, any thread.</param>
-    /// <param name="release">Frees everything the runners need, after they are disposed.</param>
-    /// <param name="mixture">The BTX model beside the forest; null: none. Taken over.</param>
-    public ForestSnapshot(
-        ForestDescription description,
-        TextTokenizer tokenizer,
-        int? eosId,
-        IReadOnlyList<IModelRunner> experts,
-        IReadOnlyDictionary<string, double[]> priors,
-        Func<double[], string, IModelRunner> averageBuilder,
-        Action release,
-        ServedMixture? mixture = null)
+    private readonly IReadOnlyDictionary<string, double[]> priors;
+    private readonly IReadOnlyDictionary<string, double[]> named;
+    private int holds = 1; // one a lease, and one until it is retired
+    private int retired;
+
+    /// <param name="experts">In the order of every per-expert array; none where only a BTX model is served.</param>
+    /// <param name="priors">As recorded; of two for one domain, the first that gives an expert weight.</param>
+    /// <param name="named">Weights of the named averages, by expert.</param>
+    /// <param name="mixture">The BTX model beside the forest; null: none.</param>
+    /// <param name="previous">Null: the first.</param>
+    internal ForestSnapshot(
+        ServingGround ground,
+        IReadOnlyList<SnapshotExpert> experts,
+        IReadOnlyList<RecordedPrior> priors,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
+        ServedMixture? mixture,
+        ForestSnapshot? previous = null)
     {
-        Mixture = mixture;
-        Description = description;
-        Tokenizer = tokenizer;
-        EosId = eosId;
-        Experts = experts;
-        this.priors = priors;
-        this.averageBuilder = averageBuilder;
-        this.release = release;
+        Id = Interlocked.Increment(ref lastId);
+        PreviousId = previous?.Id ?? 0;
+        (Ground, Experts, RecordedPriors, Mixture) = (ground, experts, priors, mixture);
+        this.priors = PriorsByDomain(experts, priors);
+        NamedAverages = named.Select(a => (a.Key, Value: Over(experts, a.Value))).Where(a => a.Value is not null).ToDictionary(a => a.Key, a => named[a.Key], StringComparer.Ordinal);
+        this.named = NamedAverages.ToDictionary(a => a.Key, a => Over(experts, a.Value)!, StringComparer.Ordinal);
+        Description = new ForestDescription
+        {
+            Experts = [.. experts.Select(e => e.Name)],
+            Domains = [.. experts.Select(e => e.Domain)],
+            PriorDomains = [.. this.priors.Keys],
+            Averages = [.. this.named.Keys],
+            ContextLength = ground.ContextLength,
+            VocabSize = ground.VocabSize,
+            ForestSha256 = ground.ForestSha256,
+            Precision = ground.Precision,
+            Device = ground.Device,
+            LoadedAt = ground.Time.GetUtcNow(),
+            Mixture = mixture?.Description,
+        };
+        foreach (var model in Models) model.Hold();
     }
 
+    /// <summary>What is served with it.</summary>
     public ForestDescription Description { get; }
 
-    public TextTokenizer Tokenizer { get; }
+    internal long Id { get; }
 
-    public int? EosId { get; }
+    /// <summary>The snapshot that this one was made from; 0: none.</summary>
+    internal long PreviousId { get; }
+
+    internal ServingGround Ground { get; }
+
+    internal TextTokenizer Tokenizer => Ground.Tokenizer;
+
+    internal int? EosId => Ground.EosId;
 
     /// <summary>In the order of the description; none where only a BTX model is served.</summary>
-    public IReadOnlyList<IModelRunner> Experts { get; }
+    internal IReadOnlyList<SnapshotExpert> Experts { get; }
+
+    internal IReadOnlyList<RecordedPrior> RecordedPriors { get; }
+
+    /// <summary>Weights as they were chosen, by expert; those that leave no expert are gone.</summary>
+    internal IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> NamedAverages { get; }
 
     /// <summary>What mode moe runs on.</summary>
-    public ServedMixture? Mixture { get; }
+    internal ServedMixture? Mixture { get; }
 
-    public int Leases => Volatile.Read(ref leases);
+    /// <summary>The experts', then the BTX model's.</summary>
+    internal IEnumerable<ServedModel> Models => Mixture is null ? Experts.Select(e => e.Model) : Experts.Select(e => e.Model).Append(Mixture.Model);
 
-    /// <summary>π of a domain; uniform for null.</summary>
-    public double[] Prior(string? domain) => domain is null ? DomainPosterior.Uniform(Experts.Count) : priors[domain];
+    internal int Leases => Volatile.Read(ref holds) - 1 + Volatile.Read(ref retired);
 
-    /// <summary>Makes an averaged model; the caller owns it.</summary>
-    public IModelRunner BuildAverage(AverageKey key) => averageBuilder(Prior(key.Domain), key.ToString());
+    /// <summary>Every average that a request can ask for.</summary>
+    internal IEnumerable<AverageKey> AverageKeys =>
+        Experts.Count == 0 ? [] : priors.Keys.Select(d => new AverageKey(d)).Concat(named.Keys.Select(n => new AverageKey(null, n))).Prepend(new AverageKey((string?)null));
 
-    public SnapshotLease Lease()
+    /// <summary>Lets go of the models of a snapshot that was never swapped in; one that was, the engine retires.</summary>
+    public void Discard() => Retire();
+
+    internal bool HasPrior(string domain) => priors.ContainsKey(domain);
+
+    /// <summary>π of a domain, length E; uniform for null.</summary>
+    internal double[] Prior(string? domain) => domain is null ? DomainPosterior.Uniform(Experts.Count) : priors[domain];
+
+    /// <summary>Null where there is no such average.</summary>
+    internal AverageRecipe? Recipe(AverageKey key)
     {
-        Interlocked.Increment(ref leases);
-        return new SnapshotLease(this);
+        var weights = key.Named is { } name ? named.GetValueOrDefault(name) : key.Domain is null || HasPrior(key.Domain) ? Prior(key.Domain) : null;
+        return weights is null ? null : new AverageRecipe([.. Experts.Select((e, j) => (e.Model, weights[j])).Where(t => t.Item2 > 0)]);
     }
 
-    public void ReturnLease()
+    /// <exception cref="InvalidOperationException">It was retired and its last lease is back.</exception>
+    internal SnapshotLease Lease() => TryLease() ?? throw new InvalidOperationException("the snapshot is retired");
+
+    /// <summary>Null if it was retired and its last lease is back: then there is a newer one.</summary>
+    internal SnapshotLease? TryLease()
     {
-        if (Interlocked.Decrement(ref leases) == 0 && Volatile.Read(ref retired) != 0) Release();
+        while (true)
+        {
+            var before = Volatile.Read(ref holds);
+            if (before == 0) return null;
+            if (Interlocked.CompareExchange(ref holds, before + 1, before) == before) return new SnapshotLease(this);
+        }
     }
 
-    /// <summary>No new leases come after this; frees the models now or with the last lease.</summary>
-    public void Retire()
+    internal void ReturnLease()
     {
-        Volatile.Write(ref retired, 1);
-        if (Leases == 0) Release();
+        if (Interlocked.Decrement(ref holds) != 0) return;
+        foreach (var model in Models) model.Release();
     }
 
-    private void Release()
+    /// <summary>Lets go of the models, now or with the last lease. Again does nothing.</summary>
+    internal void Retire()
     {
-        if (Interlocked.Exchange(ref released, 1) != 0) return;
-        foreach (var expert in Experts) expert.Dispose();
-        Mixture?.Runner.Dispose();
-        release();
+        if (Interlocked.Exchange(ref retired, 1) == 0) ReturnLease();
+    }
+
+    private static Dictionary<string, double[]> PriorsByDomain(IReadOnlyList<SnapshotExpert> experts, IReadOnlyList<RecordedPrior> recorded)
+    {
+        var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
+        foreach (var prior in recorded)
+        {
+            if (!priors.ContainsKey(prior.Domain) && Over(experts, prior.Weights) is { } weights) priors.Add(prior.Domain, weights);
+        }
+
+        return priors;
+    }
+
+    /// <summary>Entries of others are dropped, the rest rescaled to sum to 1; null if nothing is left.</summary>
+    private static double[]? Over(IReadOnlyList<SnapshotExpert> experts, IReadOnlyDictionary<string, double> byName)
+    {
+        double[] weights = [.. experts.Select(e => byName.GetValueOrDefault(e.Name))];
+        var sum = weights.Sum();
+        return sum > 0 ? [.. weights.Select(w => w / sum)] : null;
     }
 }

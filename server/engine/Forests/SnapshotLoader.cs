@@ -24,21 +24,17 @@ internal static class SnapshotLoader
     private static ForestSnapshot Alone(EngineOptions options, MixtureLoader mixture)
     {
         var context = Context(options, mixture.Config, mixture);
-        var description = new ForestDescription
+        var ground = new ServingGround(
+            mixture.Tokenizer, mixture.Tokenizer.EosId ?? mixture.Config.EosTokenId, context, mixture.Config.VocabSize, "", mixture.Describe().Precision, options.Device.ToString(), options.Time,
+            (_, name, _) => throw new InvalidOperationException($"{name}: there is no forest to average"));
+        var model = mixture.Create(context);
+        try
         {
-            Experts = [],
-            Domains = [],
-            PriorDomains = [],
-            ContextLength = context,
-            VocabSize = mixture.Config.VocabSize,
-            ForestSha256 = "",
-            Precision = mixture.Describe().Precision,
-            Device = options.Device.ToString(),
-            LoadedAt = options.Time.GetUtcNow(),
-            Mixture = mixture.Describe(),
-        };
-        return new ForestSnapshot(
-            description, mixture.Tokenizer, mixture.Tokenizer.EosId ?? mixture.Config.EosTokenId, [], new Dictionary<string, double[]>(),
-            (_, name) => throw new InvalidOperationException($"{name}: there is no forest to average"), static () => { }, mixture.Create(context));
+            return new ForestSnapshot(ground, [], [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), model);
+        }
+        finally
+        {
+            model.Model.Release();
+        }
     }
 }

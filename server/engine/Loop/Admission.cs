@@ -1,107 +1,131 @@
 using Btx.Engine.Forests;
+using Btx.Engine.Requests;
 using Btx.Engine.Scheduling;
 using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
 /// <summary>Gives waiting requests their slots, first come first served. A request for an average that is still being built lets others pass.</summary>
-/// <param name="mixture">Null without a BTX model.</param>
-internal sealed class Admission(IReadOnlyList<Lane> experts, Lane? mixture, List<Lane> lanes, QueueGate gate, AverageBuilds builds)
+internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate gate)
 {
-    private readonly Dictionary<AverageKey, Lane?> averages = []; // null: being built
-
     public List<Sequence> Waiting { get; } = [];
 
-    /// <summary>Begins every average that a request could ask for, so that none waits for its own.</summary>
-    public void Prepare(ForestSnapshot snapshot)
-    {
-        foreach (var key in snapshot.Description.PriorDomains.Select(d => new AverageKey(d)).Prepend(new AverageKey((string?)null)))
-        {
-            averages[key] = null;
-            builds.Start(key, snapshot);
-        }
-    }
+    /// <summary>Sequences that ran and must prefill anew after a change of the forest; they go before those that wait.</summary>
+    public List<Sequence> Resuming { get; } = [];
 
-    /// <summary>An average is ready, or could not be made.</summary>
-    /// <returns>The requests that fail because of it; they are no longer waiting.</returns>
-    public IReadOnlyList<Sequence> Complete(AverageKey key, Lane? lane)
+    /// <summary>Takes out the requests that wait for an average.</summary>
+    public IReadOnlyList<Sequence> RemoveWaitingFor(AverageRecipe recipe)
     {
-        if (lane is not null)
-        {
-            averages[key] = lane;
-            lanes.Add(lane);
-            return [];
-        }
-
-        averages.Remove(key);
-        var failed = Waiting.Where(s => AverageKey.Of(s.Routing) == key).ToList();
+        var failed = Waiting.Concat(Resuming).Where(s => s.Members.Length == 0 && AverageKey.Of(s.Routing) is { } key && recipe.Equals(s.Lease.Snapshot.Recipe(key))).ToList();
         Waiting.RemoveAll(failed.Contains);
+        Resuming.RemoveAll(failed.Contains);
         return failed;
     }
 
-    /// <summary>Moves every request that can start from <see cref="Waiting"/> to <paramref name="running"/>.</summary>
+    /// <summary>Moves every request that can start to <paramref name="running"/>.</summary>
     public void Admit(List<Sequence> running, long now)
     {
-        var i = 0;
-        while (i < Waiting.Count)
+        if (Admit(Resuming, running, now, waited: false)) Admit(Waiting, running, now, waited: true);
+    }
+
+    /// <summary>Gives a request its members, without slots.</summary>
+    /// <returns>False if the average that it asks for is still being built.</returns>
+    public bool TryJoin(Sequence s)
+    {
+        var snapshot = s.Lease.Snapshot;
+        var single = s.IsRouted ? lanes.Mixture : SingleExpert(s.Routing, snapshot);
+        if (AverageKey.Of(s.Routing) is { } key)
         {
-            var s = Waiting[i];
-            var average = AverageKey.Of(s.Routing);
-            if (average is not null && !IsBuilt(average, s))
+            var recipe = snapshot.Recipe(key)!;
+            single = averages.Find(recipe, key.ToString());
+            if (single is null) return false;
+            s.AverageShares = new double[s.Forest.Experts.Count];
+            foreach (var expert in snapshot.Experts)
+            {
+                if (IndexOf(s.Forest.Experts, expert.Name) is >= 0 and var j) s.AverageShares[j] = recipe.Terms.FirstOrDefault(t => t.Model == expert.Model).Weight;
+            }
+        }
+
+        if (single is not null) JoinOne(s, single);
+        else JoinAll(s, snapshot);
+        return true;
+    }
+
+    /// <summary>Undoes <see cref="TryJoin"/>.</summary>
+    public static void Unjoin(Sequence s)
+    {
+        foreach (var member in s.Members) member.Leave();
+        (s.Members, s.Posterior, s.Prior, s.AverageShares) = ([], null, [], []);
+        s.Observed = 0;
+    }
+
+    private bool Admit(List<Sequence> queue, List<Sequence> running, long now, bool waited)
+    {
+        var i = 0;
+        while (i < queue.Count)
+        {
+            var s = queue[i];
+            if (s.Members.Length == 0 && !TryJoin(s))
             {
                 i++;
                 continue;
             }
 
-            if (s.Members.Length == 0) Join(s, average);
-            if (!TakeSlots(s)) return;
-            Waiting.RemoveAt(i);
-            gate.Leave();
-            s.Admitted = now;
+            if (!TakeSlots(s)) return false;
+            queue.RemoveAt(i);
+            if (waited)
+            {
+                gate.Leave();
+                s.Admitted = now;
+            }
+
             s.Phase = SequencePhase.Prefill;
             running.Add(s);
         }
+
+        return true;
     }
 
-    private bool IsBuilt(AverageKey key, Sequence s)
+    private static void JoinOne(Sequence s, Lane lane)
     {
-        if (averages.TryGetValue(key, out var lane)) return lane is not null;
-        averages[key] = null;
-        builds.Start(key, s.Lease.Snapshot);
-        return false;
+        s.Members = [Member(s, lane, scores: s.IsScore)];
+        if (s.IsRouted) s.RoutedTokens = new long[lane.Load!.Experts];
+        s.Active = [true];
+        s.Weights = [1];
     }
 
-    private void Join(Sequence s, AverageKey? average)
+    private void JoinAll(Sequence s, ForestSnapshot snapshot)
     {
-        var snapshot = s.Lease.Snapshot;
-        var single = s.IsRouted ? mixture : average is not null ? averages[average] : SingleExpert(s.Routing, snapshot);
-        var capacity = s.Tokens.Length;
-        if (single is not null)
-        {
-            s.Members = [new Member(single, capacity, s.IsScore)];
-        }
-        else
-        {
-            var scores = s.IsScore || s.Routing.Posterior != PosteriorKind.Fixed;
-            s.Members = new Member[experts.Count];
-            for (var m = 0; m < experts.Count; m++) s.Members[m] = new Member(experts[m], capacity, scores);
-            s.Posterior = new DomainPosterior(snapshot.Prior(s.Routing.PriorDomain), s.Routing.Posterior, s.Routing.SwitchingRate);
-        }
-
-        if (s.IsRouted) s.RoutedTokens = new long[single!.Load!.Experts];
+        var scores = s.IsScore || s.Routing.Posterior != PosteriorKind.Fixed;
+        s.Members = new Member[snapshot.Experts.Count];
+        for (var m = 0; m < s.Members.Length; m++) s.Members[m] = Member(s, lanes.Of(snapshot.Experts[m].Model), scores);
+        s.Prior = snapshot.Prior(s.Routing.PriorDomain);
+        s.Posterior = new DomainPosterior(s.Prior, s.Routing.Posterior, s.Routing.SwitchingRate);
         s.Active = new bool[s.Members.Length];
         Array.Fill(s.Active, true);
         s.Weights = new double[s.Members.Length];
-        if (s.Posterior is null) s.Weights[0] = 1;
-        else s.Posterior.Weights(s.Weights);
+        s.Posterior.Weights(s.Weights);
         if (s.Selects && s.Routing.Posterior == PosteriorKind.Fixed) ExpertChoice.Apply(s, previous: false);
     }
 
+    private static Member Member(Sequence s, Lane lane, bool scores) =>
+        new Member(lane, s.Tokens.Length, scores) { Expert = lane.Expert < 0 ? -1 : IndexOf(s.Forest.Experts, lane.Name) }.Join();
+
     private Lane? SingleExpert(Routing routing, ForestSnapshot snapshot)
     {
-        if (routing.Mode == RoutingMode.Expert) return experts[snapshot.Description.Experts.ToList().IndexOf(routing.Expert!)];
-        if (routing is not { Mode: RoutingMode.Average, Average: AverageWeights.Argmax }) return null;
-        return experts[ActiveSet.Largest(snapshot.Prior(routing.AverageDomain))];
+        if (routing.Mode == RoutingMode.Expert) return lanes.Of(snapshot.Experts[IndexOf(snapshot.Description.Experts, routing.Expert!)].Model);
+        if (routing is not { Mode: RoutingMode.Average, AverageName: null, Average: AverageWeights.Argmax }) return null;
+        return lanes.Of(snapshot.Experts[ActiveSet.Largest(snapshot.Prior(routing.AverageDomain))].Model);
+    }
+
+    private static int IndexOf(IReadOnlyList<string> names, string name)
+    {
+        for (var j = 0; j < names.Count; j++)
+        {
+            if (names[j] == name) return j;
+        }
+
+        return -1;
     }
 
     private static bool TakeSlots(Sequence s)

@@ -1,35 +1,36 @@
 using System.Threading.Channels;
 using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
+using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Loop;
 
 /// <summary>Makes averaged models off the loop's thread, one after the other; each comes back as a command.</summary>
-/// <param name="slots">KV slots of the new lane.</param>
-internal sealed class AverageBuilds(int slots, ChannelWriter<EngineCommand> commands)
+internal sealed class AverageBuilds(Func<AverageRecipe, string, CancellationToken, IModelRunner> make, ChannelWriter<EngineCommand> commands)
 {
     private Task last = Task.CompletedTask;
 
-    /// <summary>Holds a lease while it reads the experts' weights: whoever asked may be gone, and the engine too, before it is done.</summary>
-    public void Start(AverageKey key, ForestSnapshot from)
+    /// <summary>Holds the experts while it reads their weights: whoever asked may be gone, and the engine too, before it is done.</summary>
+    /// <param name="build">Comes back with the result.</param>
+    public void Start(AverageRecipe recipe, string name, object build, CancellationToken cancellation)
     {
-        var lease = from.Lease();
-        last = last.ContinueWith(_ => Build(key, lease), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        foreach (var (model, _) in recipe.Terms) model.Hold();
+        last = last.ContinueWith(_ => Build(recipe, name, build, cancellation), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
-    private void Build(AverageKey key, SnapshotLease lease)
+    private void Build(AverageRecipe recipe, string name, object build, CancellationToken cancellation)
     {
         EngineCommand.AverageReady result;
         try
         {
-            result = new EngineCommand.AverageReady(key, new Lane(key.ToString(), -1, lease.Snapshot.BuildAverage(key), slots), null);
+            cancellation.ThrowIfCancellationRequested();
+            result = new EngineCommand.AverageReady(recipe, build, new ServedModel(name, make(recipe, name, cancellation)), null);
         }
         catch (Exception e)
         {
-            result = new EngineCommand.AverageReady(key, null, e);
+            result = new EngineCommand.AverageReady(recipe, build, null, e);
         }
 
-        if (!commands.TryWrite(result)) result.Lane?.Runner.Dispose(); // the loop has ended
-        lease.Return();
+        if (!commands.TryWrite(result)) result.Model?.Release(); // the loop has ended
+        foreach (var (model, _) in recipe.Terms) model.Release();
     }
 }

@@ -1,5 +1,6 @@
 using Btx.Engine.Forests;
 using Btx.Engine.Scheduling;
+using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Loop;
 
@@ -11,7 +12,17 @@ internal abstract record EngineCommand
 
     public sealed record Submit(Sequence Sequence) : EngineCommand;
 
-    public sealed record AverageReady(AverageKey Key, Lane? Lane, Exception? Fault) : EngineCommand;
+    /// <param name="Build">As it was begun.</param>
+    /// <param name="Model">With a hold; null: it could not be made.</param>
+    public sealed record AverageReady(AverageRecipe Recipe, object Build, ServedModel? Model, Exception? Fault) : EngineCommand;
+
+    /// <param name="Model">With a hold.</param>
+    public sealed record SessionsReady(ServedModel Model, IStagedSessions Sessions) : EngineCommand;
+
+    /// <summary>Serve another forest from the next step on.</summary>
+    /// <param name="Asked">Timestamp.</param>
+    /// <param name="Done">Completes when what left the forest is freed.</param>
+    public sealed record Swap(ForestSnapshot Next, InFlightPolicy Policy, long Asked, TaskCompletionSource<SwapReport> Done) : EngineCommand;
 
     /// <summary>Completes when nothing runs or waits any more.</summary>
     public sealed record Drain(TaskCompletionSource Empty) : EngineCommand;

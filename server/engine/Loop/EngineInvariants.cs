@@ -23,6 +23,7 @@ internal static class EngineInvariants
         {
             var used = lane.Used.Count(u => u);
             if (used + lane.Free != lane.Used.Count) faults.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
+            if (used > lane.Users) faults.Add($"{lane.Name}: {used} slots used by {lane.Users} sequences");
             for (var slot = 0; slot < lane.Used.Count; slot++)
             {
                 if (lane.Used[slot] != owners.ContainsKey((lane.Name, slot))) faults.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
@@ -30,7 +31,8 @@ internal static class EngineInvariants
         }
 
         if (view.Waiting > view.QueueCapacity) faults.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
-        if (view.Leases < view.Running.Count + view.Waiting) faults.Add($"{view.Leases} leases for {view.Running.Count} running and {view.Waiting} waiting requests");
+        if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
+            faults.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
         return faults;
     }
 
@@ -42,6 +44,7 @@ internal static class EngineInvariants
         if (!(Math.Abs(s.WeightSum - 1) < 1e-9)) faults.Add($"sequence {s.Id} has weights that sum to {s.WeightSum}");
         foreach (var m in s.Members)
         {
+            if (m.Lane.EndsWith("(dropped)", StringComparison.Ordinal)) faults.Add($"sequence {s.Id} is a member of {m.Lane}");
             if (m.Active && m.Slot < 0) faults.Add($"sequence {s.Id} is active on {m.Lane} without a slot");
             if (m.Cached < 0 || m.Cached >= s.Length) faults.Add($"sequence {s.Id} has {m.Cached} of {s.Length} tokens cached on {m.Lane}");
             if (s.Phase == SequencePhase.Decode && m.Active && m.Cached != s.Length - 1) faults.Add($"sequence {s.Id} decodes with {m.Cached} of {s.Length - 1} tokens cached on {m.Lane}");

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Scheduling;
+using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
@@ -11,38 +12,37 @@ namespace Btx.Engine.Loop;
 internal sealed class EngineLoop : IDisposable
 {
     private readonly EngineOptions options;
-    private readonly ForestSnapshot snapshot;
     private readonly ChannelReader<EngineCommand> commands;
     private readonly QueueGate gate;
-    private readonly List<Lane> lanes;
-    private readonly Lane? mixture;
+    private readonly LaneSet lanes;
+    private readonly AverageLanes averages;
+    private readonly SessionStaging staging;
     private readonly Admission admission;
     private readonly SequenceEnding ending;
     private readonly PhaseTransition transition;
     private readonly EngineStep step;
     private readonly List<Sequence> running = [];
     private readonly List<TaskCompletionSource> drains = [];
+    private ForestSnapshot current; // written by the loop alone
     private bool stopping, checkedIdle = true;
 
     public EngineLoop(EngineOptions options, ForestSnapshot snapshot, Channel<EngineCommand> channel, QueueGate gate, int threads)
     {
-        (this.options, this.snapshot, this.gate, commands) = (options, snapshot, gate, channel.Reader);
-        var experts = snapshot.Description.Experts;
-        lanes = [.. snapshot.Experts.Select((runner, j) => new Lane(experts[j], j, runner, options.Slots))];
-        Lane[] forest = [.. lanes];
-        if (snapshot.Mixture is { } served)
-        {
-            mixture = new Lane("the BTX model", -1, served.Runner, options.Slots, new MixtureLoad(served.Description.Layers, served.Description.Experts.Count));
-            lanes.Add(mixture);
-        }
-
-        admission = new Admission(forest, mixture, lanes, gate, new AverageBuilds(options.Slots, channel.Writer));
-        Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, experts.Count))];
-        var reporter = new SequenceReporter(experts.Count, options.Time, options.Observer);
+        (this.options, current, this.gate, commands) = (options, snapshot, gate, channel.Reader);
+        lanes = new LaneSet(options.Slots);
+        lanes.Install(null, snapshot);
+        averages = new AverageLanes(lanes, snapshot.Ground.BuildAverage, channel.Writer);
+        staging = new SessionStaging(channel.Writer);
+        admission = new Admission(lanes, averages, gate);
+        Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, snapshot.Experts.Count))];
+        var reporter = new SequenceReporter(options.Time, options.Observer);
         ending = new SequenceEnding(gate, reporter);
-        transition = new PhaseTransition(mixers[0], reporter, ending);
-        step = new EngineStep(options, snapshot, lanes, mixture, gate, mixers, reporter, ending, transition);
+        transition = new PhaseTransition(mixers[0], ending);
+        step = new EngineStep(options, snapshot, lanes, gate, mixers, reporter, ending, transition);
     }
+
+    /// <summary>What is served now. Any thread may read it; by the time it looks there may be a newer one.</summary>
+    public ForestSnapshot Current => Volatile.Read(ref current);
 
     /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
     public (long Bytes, long Tokens) DecodeAllocation => step.DecodeAllocation;
@@ -50,7 +50,7 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>
     public void Run()
     {
-        if (options.PrepareAverages && snapshot.Experts.Count > 1) admission.Prepare(snapshot);
+        Prepare();
         while (true)
         {
             while (commands.TryRead(out var command)) Handle(command);
@@ -63,6 +63,7 @@ internal sealed class EngineLoop : IDisposable
             }
 
             Compact();
+            lanes.Sweep();
             if (running.Count > 0)
             {
                 Turn();
@@ -78,6 +79,7 @@ internal sealed class EngineLoop : IDisposable
     public void Fail(Exception e)
     {
         foreach (var s in running) ending.End(s, FinishReason.Failed, e, null);
+        foreach (var s in admission.Resuming) ending.End(s, FinishReason.Failed, e, null);
         foreach (var s in admission.Waiting) ending.End(s, FinishReason.Failed, e, null, waited: true);
         foreach (var drain in drains) drain.TrySetResult();
     }
@@ -90,8 +92,15 @@ internal sealed class EngineLoop : IDisposable
             case EngineCommand.Submit submit:
                 ending.End(submit.Sequence, fault is null ? FinishReason.Cancelled : FinishReason.Failed, fault, null, waited: true);
                 break;
-            case EngineCommand.AverageReady { Lane: { } lane }:
-                lane.Runner.Dispose();
+            case EngineCommand.AverageReady { Model: { } model }:
+                model.Release();
+                break;
+            case EngineCommand.SessionsReady ready:
+                SessionStaging.Finish(ready);
+                break;
+            case EngineCommand.Swap swap:
+                swap.Next.Retire();
+                swap.Done.TrySetException(new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down; the forest was not changed"));
                 break;
             case EngineCommand.Drain drain:
                 drain.Empty.TrySetResult();
@@ -107,8 +116,9 @@ internal sealed class EngineLoop : IDisposable
     {
         step.Dispose();
         foreach (var drain in drains) drain.TrySetResult();
-        foreach (var lane in lanes.Where(l => l.Expert < 0 && l != mixture)) lane.Runner.Dispose(); // the averages; the snapshot frees the rest
-        snapshot.Retire();
+        averages.Cancel();
+        lanes.Release();
+        current.Retire();
     }
 
     private void Handle(EngineCommand command)
@@ -116,27 +126,78 @@ internal sealed class EngineLoop : IDisposable
         switch (command)
         {
             case EngineCommand.Submit submit:
-                admission.Waiting.Add(submit.Sequence);
+                if (ForestSwap.Admissible(submit.Sequence, current, ending)) admission.Waiting.Add(submit.Sequence);
                 break;
             case EngineCommand.AverageReady ready:
-                foreach (var s in admission.Complete(ready.Key, ready.Lane)) ending.End(s, FinishReason.Failed, ready.Fault, null, waited: true);
+                if (!averages.Complete(ready)) break;
+                foreach (var s in admission.RemoveWaitingFor(ready.Recipe)) ending.End(s, FinishReason.Failed, ready.Fault, null, waited: s.Admitted == 0);
+                break;
+            case EngineCommand.SessionsReady ready:
+                if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();
+                ThreadPool.UnsafeQueueUserWorkItem(SessionStaging.Finish, ready, preferLocal: false);
+                break;
+            case EngineCommand.Swap swap:
+                Swap(swap);
                 break;
             case EngineCommand.Drain drain:
                 drains.Add(drain.Empty);
                 break;
             case EngineCommand.CancelAll:
-                foreach (var s in running) s.RequestCancel();
-                foreach (var s in admission.Waiting) s.RequestCancel();
+                CancelAll();
                 break;
             case EngineCommand.Inspect inspect:
                 inspect.View.SetResult(View());
                 break;
             case EngineCommand.Stop:
-                foreach (var s in running) s.RequestCancel();
-                foreach (var s in admission.Waiting) s.RequestCancel();
+                CancelAll();
                 stopping = true;
                 break;
         }
+    }
+
+    private void CancelAll()
+    {
+        foreach (var s in running) s.RequestCancel();
+        foreach (var s in admission.Resuming) s.RequestCancel();
+        foreach (var s in admission.Waiting) s.RequestCancel();
+    }
+
+    private void Prepare()
+    {
+        if (options.PrepareAverages && current.Experts.Count > 1) averages.Prepare(current);
+    }
+
+    private void Swap(EngineCommand.Swap command)
+    {
+        var (present, next) = (current, command.Next);
+        if (next.PreviousId != present.Id)
+        {
+            next.Retire();
+            command.Done.TrySetException(new BtxException("the forest has changed since this change was prepared; prepare it again"));
+            return;
+        }
+
+        var begin = options.Time.GetTimestamp();
+        var gone = present.Models.Except(next.Models).ToHashSet();
+        var fresh = next.Models.Except(present.Models).ToList();
+        var swap = new ForestSwap(next, command.Policy, gone, lanes, averages, admission, ending);
+        swap.Apply(present, running);
+        List<ServedModel> leaving = [.. gone, .. swap.Averages];
+        var bytes = leaving.Sum(m => m.Runner.Memory.Total);
+        step.Serve(next);
+        Volatile.Write(ref current, next);
+        lanes.Sweep();
+        present.Retire();
+        foreach (var model in fresh) staging.Start(model);
+        Prepare();
+        var pause = options.Time.GetElapsedTime(begin);
+        _ = Task.WhenAll(leaving.Select(m => m.Freed)).ContinueWith(
+            freed =>
+            {
+                if (freed.Exception is { } e) command.Done.TrySetException(e.InnerExceptions);
+                else command.Done.TrySetResult(swap.Report(pause, options.Time.GetElapsedTime(command.Asked), bytes));
+            },
+            TaskScheduler.Default);
     }
 
     private void Reap()
@@ -147,12 +208,18 @@ internal sealed class EngineLoop : IDisposable
         }
 
         Compact();
-        for (var i = admission.Waiting.Count - 1; i >= 0; i--)
+        Reap(admission.Resuming, waited: false);
+        Reap(admission.Waiting, waited: true);
+    }
+
+    private void Reap(List<Sequence> queue, bool waited)
+    {
+        for (var i = queue.Count - 1; i >= 0; i--)
         {
-            var s = admission.Waiting[i];
+            var s = queue[i];
             if (!s.IsCancelled) continue;
-            admission.Waiting.RemoveAt(i);
-            ending.End(s, FinishReason.Cancelled, null, null, waited: true);
+            queue.RemoveAt(i);
+            ending.End(s, FinishReason.Cancelled, null, null, waited);
         }
     }
 
@@ -190,16 +257,11 @@ internal sealed class EngineLoop : IDisposable
         if (!checkedIdle && EngineInvariants.Faults(View()) is { Count: > 0 } faults)
             throw new InvalidOperationException($"engine invariants broken: {string.Join("; ", faults)}");
         checkedIdle = true;
-        if (admission.Waiting.Count > 0) return;
+        if (admission.Waiting.Count + admission.Resuming.Count > 0) return;
         options.Observer?.OnIdle();
         foreach (var drain in drains) drain.TrySetResult();
         drains.Clear();
     }
 
-    private EngineView View() => new(
-        [.. lanes.Select(l => new EngineView.LaneView(l.Name, [.. Enumerable.Range(0, l.Slots.Count).Select(l.Slots.IsUsed)], l.Slots.Free))],
-        [.. running.Select(s => new EngineView.SequenceView(
-            s.Id, s.Phase, s.Length, s.Observed,
-            [.. s.Members.Select(m => new EngineView.MemberView(m.Lane.Name, m.Slot, m.Cached, m.Active))], s.Weights.Sum()))],
-        admission.Waiting.Count, Math.Max(1, gate.Capacity), snapshot.Leases, snapshot.Description.ContextLength);
+    private EngineView View() => EngineView.Of(lanes.All, running, admission, gate, current);
 }

@@ -11,9 +11,8 @@ internal sealed class EngineStep : IDisposable
     private const int ParallelMixing = 1 << 16;
 
     private readonly EngineOptions options;
-    private readonly ForestSnapshot snapshot;
-    private readonly IReadOnlyList<Lane> lanes;
-    private readonly Lane? mixture;
+    private ForestSnapshot snapshot = null!;
+    private readonly LaneSet lanes;
     private readonly QueueGate gate;
     private readonly SequenceReporter reporter;
     private readonly SequenceEnding ending;
@@ -21,23 +20,17 @@ internal sealed class EngineStep : IDisposable
     private readonly StepWorkers workers;
     private readonly Action<int, int> runLane, draw;
     private readonly StepPlan plan = new();
-    private readonly string[] expertNames, mixtureNames;
-    private readonly int[] expertRows;
-    private readonly double[] posteriorMass;
+    private string[] expertNames = [], mixtureNames = [];
+    private int[] expertRows = [];
+    private double[] posteriorMass = [];
 
-    /// <param name="lanes">The loop's: grows when an average has been built.</param>
-    /// <param name="mixture">The lane of the BTX model, one of <paramref name="lanes"/>; null without one.</param>
     /// <param name="mixers">One per thread, the loop's own first.</param>
     public EngineStep(
-        EngineOptions options, ForestSnapshot snapshot, IReadOnlyList<Lane> lanes, Lane? mixture, QueueGate gate, Mixer[] mixers,
-        SequenceReporter reporter, SequenceEnding ending, PhaseTransition transition)
+        EngineOptions options, ForestSnapshot snapshot, LaneSet lanes, QueueGate gate, Mixer[] mixers, SequenceReporter reporter, SequenceEnding ending, PhaseTransition transition)
     {
-        (this.options, this.snapshot, this.lanes, this.mixture, this.gate) = (options, snapshot, lanes, mixture, gate);
+        (this.options, this.lanes, this.gate) = (options, lanes, gate);
         (this.reporter, this.ending, this.transition) = (reporter, ending, transition);
-        expertNames = [.. snapshot.Description.Experts];
-        mixtureNames = [.. snapshot.Description.Mixture?.Experts ?? []];
-        expertRows = new int[expertNames.Length];
-        posteriorMass = new double[expertNames.Length];
+        Serve(snapshot);
         workers = new StepWorkers(mixers.Length);
         LaneStep[] laneSteps = [.. mixers.Select(_ => new LaneStep(options.Slots, options.MaxBatchTokens))];
         runLane = (i, worker) => laneSteps[worker].Run(plan.Lanes[i]);
@@ -52,12 +45,22 @@ internal sealed class EngineStep : IDisposable
 
     public void Dispose() => workers.Dispose();
 
+    /// <summary>Reports follow this snapshot from the next step on.</summary>
+    public void Serve(ForestSnapshot next)
+    {
+        snapshot = next;
+        expertNames = [.. next.Description.Experts];
+        mixtureNames = [.. next.Description.Mixture?.Experts ?? []];
+        expertRows = new int[expertNames.Length];
+        posteriorMass = new double[expertNames.Length];
+    }
+
     /// <summary>One step of all that runs. Sequences that end in it stay in the list, marked finished.</summary>
     public void Run(List<Sequence> running)
     {
         var begin = options.Time.GetTimestamp();
         var allocated = GC.GetAllocatedBytesForCurrentThread();
-        StepPlanner.Plan(running, lanes, options.MaxBatchTokens, options.PrefillChunk, plan);
+        StepPlanner.Plan(running, lanes.All, options.MaxBatchTokens, options.PrefillChunk, plan);
         workers.Run(plan.Lanes.Count, runLane);
         CommitLengths();
         if (plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
@@ -143,7 +146,7 @@ internal sealed class EngineStep : IDisposable
 
     private void Report(long begin, int sequences, int tokens)
     {
-        var routed = mixture is { Rows.Count: > 0, Load: not null } ? mixture.Load : null;
+        var routed = lanes.Mixture is { Rows.Count: > 0 } lane ? lane.Load : null;
         options.Observer?.OnStep(new StepReport
         {
             Duration = options.Time.GetElapsedTime(begin),

@@ -16,7 +16,7 @@ internal static class ExpertChoice
         s.Posterior!.Weights(s.Weights);
         if (s.Routing.Mode == RoutingMode.TopK)
         {
-            ActiveSet.TopK(s.Weights, s.Routing.K, s.Active);
+            ActiveSet.TopK(s.Weights, Math.Min(s.Routing.K, s.Members.Length), s.Active);
         }
         else
         {

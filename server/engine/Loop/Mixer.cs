@@ -12,8 +12,8 @@ internal sealed class Mixer(int vocabSize, int experts)
     private const double Negligible = 1e-20;
 
     private readonly float[] mixture = new float[vocabSize];
-    private readonly double[] observed = new double[experts];
-    private readonly double[] terms = new double[Math.Max(1, experts)]; // a mixture alone is one member
+    private double[] observed = new double[experts];
+    private double[] terms = new double[Math.Max(1, experts)]; // a mixture alone is one member
     private readonly int[] top = new int[RequestRules.MaxTopLogProbs];
     private readonly TokenSampler sampler = new(vocabSize);
 
@@ -38,20 +38,24 @@ internal sealed class Mixer(int vocabSize, int experts)
     /// <summary>Takes all known tokens into the posterior and sets the weights of the next one.</summary>
     public void CatchUp(Sequence s)
     {
+        if (terms.Length < s.Members.Length) (observed, terms) = (new double[s.Members.Length], new double[s.Members.Length]); // the forest has grown
         if (s.Posterior is null) return;
         while (s.Observed < s.Length - 1)
         {
             s.Observed++;
             for (var m = 0; m < s.Members.Length; m++)
             {
-                if (s.Active[m] && s.NeedsLikelihood) observed[m] = s.Members[m].LogProbs[s.Observed];
+                if ((s.Active[m] || Choosing(s)) && s.NeedsLikelihood) observed[m] = s.Members[m].LogProbs[s.Observed];
             }
 
-            s.Posterior.Observe(observed.AsSpan(0, s.Members.Length), s.Active);
+            s.Posterior.Observe(observed.AsSpan(0, s.Members.Length), Choosing(s) ? [] : s.Active);
         }
 
         s.Posterior.Weights(s.Weights, s.Active);
     }
+
+    // Before the last choice all members ran, so a posterior that is taken in again hears them all there.
+    private static bool Choosing(Sequence s) => s.Selects && s.Observed < s.ChosenLength && s.Routing.Posterior != PosteriorKind.Fixed;
 
     private void Mix(Sequence s)
     {

@@ -6,7 +6,7 @@ namespace Btx.Engine.Loop;
 
 /// <summary>Moves a sequence on when its text is cached: from the prompt or from catching up to decoding, from a scored text to its result.</summary>
 /// <param name="mixer">The one of the loop's own thread.</param>
-internal sealed class PhaseTransition(Mixer mixer, SequenceReporter reporter, SequenceEnding ending)
+internal sealed class PhaseTransition(Mixer mixer, SequenceEnding ending)
 {
     /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token.</summary>
     public void Advance(Sequence s)
@@ -49,14 +49,14 @@ internal sealed class PhaseTransition(Mixer mixer, SequenceReporter reporter, Se
             {
                 try
                 {
-                    work.score.TrySetResult(work.reporter.ScoreOf(work.s));
+                    work.score.TrySetResult(SequenceReporter.ScoreOf(work.s));
                 }
                 catch (Exception e)
                 {
                     work.score.TrySetException(e);
                 }
             },
-            (reporter, score, s),
+            (score, s),
             preferLocal: false);
     }
 }

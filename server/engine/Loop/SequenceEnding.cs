@@ -7,15 +7,16 @@ namespace Btx.Engine.Loop;
 internal sealed class SequenceEnding(QueueGate gate, SequenceReporter reporter)
 {
     /// <param name="last">The last event, if the end came with a token.</param>
+    /// <param name="message">Why, where the reason alone does not say it.</param>
     /// <param name="waited">The sequence was not admitted yet, so it holds a place in the queue.</param>
-    public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last, bool waited = false)
+    public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last, bool waited = false, string? message = null)
     {
         if (s.Phase == SequencePhase.Finished) return;
-        foreach (var member in s.Members) member.ReturnSlot();
+        foreach (var member in s.Members) member.Leave();
         s.Phase = SequencePhase.Finished;
         s.Cancellation.Unregister();
         if (waited) gate.Leave();
-        reporter.End(s, reason, fault, last);
+        reporter.End(s, reason, fault, last, message);
         s.Lease.Return();
     }
 }

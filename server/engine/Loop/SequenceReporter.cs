@@ -5,19 +5,18 @@ using Btx.Model.Mixing;
 namespace Btx.Engine.Loop;
 
 /// <summary>Writes a sequence's events and its end: to the stream, to the score's task, to the observer.</summary>
-internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObserver? observer)
+internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observer)
 {
-    /// <summary>Index of each member's expert in per-expert arrays; a single model of an average has none.</summary>
-    private double[] PerExpert(Sequence s, double[] byMember)
+    /// <summary>Index of each member's expert in per-expert arrays; an average shows its weights.</summary>
+    private static double[] PerExpert(Sequence s, double[] byMember)
     {
-        var values = new double[experts];
-        if (s.Members.Length == 1 && s.Members[0].Lane.Expert < 0)
+        if (s.AverageShares.Length > 0) return (double[])s.AverageShares.Clone();
+        var values = new double[s.Forest.Experts.Count];
+        for (var m = 0; m < s.Members.Length; m++)
         {
-            s.Lease.Snapshot.Prior(s.Routing.Average == AverageWeights.Uniform ? null : s.Routing.AverageDomain).CopyTo(values, 0);
-            return values;
+            if (s.Members[m].Expert >= 0) values[s.Members[m].Expert] = byMember[m];
         }
 
-        for (var m = 0; m < s.Members.Length; m++) values[s.Members[m].Lane.Expert] = byMember[m];
         return values;
     }
 
@@ -35,22 +34,28 @@ internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObse
             Contribution = report && !s.IsRouted ? PerExpert(s, s.Contribution!) : null,
             Gates = s.Gates,
             Finish = finish,
+            Forest = s.Forest,
             Usage = finish == FinishReason.None ? null : UsageOf(s),
         };
     }
 
     /// <summary>Ends the stream or the task, and reports the request.</summary>
     /// <param name="last">The last event, if the end came with a token.</param>
-    public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last)
+    /// <param name="message">Why, where the reason alone does not say it.</param>
+    public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last, string? message)
     {
         if (s.Events is { } events)
         {
-            if (fault is null) events.Writer.TryWrite(last ?? new TokenEvent { Finish = reason, Usage = UsageOf(s) });
+            if (fault is null) events.Writer.TryWrite(last ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
             events.Writer.TryComplete(fault);
         }
         else if (fault is not null)
         {
             s.Score!.TrySetException(fault);
+        }
+        else if (reason is FinishReason.Removed or FinishReason.Aborted)
+        {
+            s.Score!.TrySetException(new RequestRejectedException(RejectionReason.NotFound, message!));
         }
         else if (reason == FinishReason.Cancelled)
         {
@@ -66,30 +71,34 @@ internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObse
     }
 
     /// <summary>Mixes what the members said of the text: the same function as evaluation's.</summary>
-    public ScoreResult ScoreOf(Sequence s)
+    public static ScoreResult ScoreOf(Sequence s)
     {
         var n = s.Length - 1;
         var said = new double[s.Members.Length][];
         for (var m = 0; m < said.Length; m++) said[m] = s.Members[m].LogProbs.AsSpan(1, n).ToArray();
-        if (s.IsRouted) return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null);
+        if (s.IsRouted) return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest };
+        var experts = s.Forest.Experts.Count;
         var expertLogProbs = new double[]?[experts];
-        if (s.Members.Length == 1)
+        if (s.Posterior is null)
         {
             var weights = PerExpert(s, s.Weights);
-            if (s.Routing.Mode == RoutingMode.Expert) expertLogProbs[s.Members[0].Lane.Expert] = said[0];
-            return new ScoreResult(said[0], expertLogProbs, [.. weights.Select(w => Enumerable.Repeat(w, n).ToArray())]);
+            if (s.Routing.Mode == RoutingMode.Expert) expertLogProbs[s.Members[0].Expert] = said[0];
+            return new ScoreResult(said[0], expertLogProbs, [.. weights.Select(w => Enumerable.Repeat(w, n).ToArray())]) { Forest = s.Forest };
         }
 
         var posterior = new double[experts][];
-        for (var j = 0; j < experts; j++)
+        for (var j = 0; j < experts; j++) posterior[j] = new double[n];
+        var byMember = new double[s.Members.Length][];
+        for (var m = 0; m < byMember.Length; m++)
         {
-            expertLogProbs[j] = said[j];
-            posterior[j] = new double[n];
+            expertLogProbs[s.Members[m].Expert] = said[m];
+            byMember[m] = posterior[s.Members[m].Expert];
         }
 
         var logProbs = new double[n];
-        MixtureScore.Score(said, s.Routing, s.Lease.Snapshot.Prior(s.Routing.PriorDomain), 0, logProbs, posterior);
-        return new ScoreResult(logProbs, expertLogProbs, posterior);
+        var routing = s.Routing.K > s.Members.Length ? s.Routing with { K = s.Members.Length } : s.Routing;
+        MixtureScore.Score(said, routing, s.Prior, 0, logProbs, byMember);
+        return new ScoreResult(logProbs, expertLogProbs, posterior) { Forest = s.Forest, Removed = s.Removed };
     }
 
     public static string ModeName(RoutingMode mode) => mode switch
@@ -104,10 +113,11 @@ internal sealed class SequenceReporter(int experts, TimeProvider time, IStepObse
 
     private Usage UsageOf(Sequence s)
     {
-        var steps = new int[experts];
+        var steps = new int[s.Forest.Experts.Count];
+        s.PastSteps.CopyTo(steps, 0);
         foreach (var member in s.Members)
         {
-            if (member.Lane.Expert >= 0) steps[member.Lane.Expert] = member.Steps;
+            if (member.Expert >= 0) steps[member.Expert] += member.Steps;
         }
 
         return new Usage(

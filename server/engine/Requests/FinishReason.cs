@@ -17,4 +17,10 @@ public enum FinishReason
 
     /// <summary>A fault inside the engine, which the stream or the task ends with.</summary>
     Failed,
+
+    /// <summary>What it asked for by name was removed from the forest; the last event says what.</summary>
+    Removed,
+
+    /// <summary>It used an expert that was removed under the policy <see cref="InFlightPolicy.Abort"/>.</summary>
+    Aborted,
 }

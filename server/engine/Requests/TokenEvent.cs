@@ -26,6 +26,12 @@ public sealed record TokenEvent
 
     public FinishReason Finish { get; init; }
 
+    /// <summary>Why the request ended, in one line, where <see cref="Finish"/> alone does not say it.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>The forest that the request began with, which may have changed since: index j of every per-expert array is its expert j.</summary>
+    public ForestDescription? Forest { get; init; }
+
     /// <summary>With the last event.</summary>
     public Usage? Usage { get; init; }
 }

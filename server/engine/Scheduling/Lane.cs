@@ -1,21 +1,31 @@
+using Btx.Engine.Forests;
 using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Scheduling;
 
-/// <summary>A model as the loop runs it: its runner, its slots, and the rows of the step under way.</summary>
-internal sealed class Lane(string name, int expert, IModelRunner runner, int slots, MixtureLoad? load = null)
+/// <summary>A model as the loop runs it: its runner, its slots, and the rows of the step under way. Holds the model until the loop drops the lane.</summary>
+/// <param name="model">Held by the lane; see <see cref="Loop.LaneSet"/>.</param>
+internal sealed class Lane(ServedModel model, int expert, int slots, MixtureLoad? load = null)
 {
-    public string Name { get; } = name;
+    public string Name => Model.Name;
 
-    /// <summary>Index of the expert; −1 for an average or a mixture.</summary>
-    public int Expert { get; } = expert;
+    public ServedModel Model { get; } = model;
+
+    /// <summary>Index of the expert in the current forest; −1 for an average or a mixture, and for a model that left the forest.</summary>
+    public int Expert { get; set; } = expert;
 
     /// <summary>What this step's tokens asked of a mixture's experts; null for a dense model.</summary>
     public MixtureLoad? Load { get; } = load;
 
-    public IModelRunner Runner { get; } = runner;
+    public IModelRunner Runner { get; } = model.Runner;
 
     public SlotPool Slots { get; } = new(slots);
+
+    /// <summary>Unfinished sequences that have it among their members.</summary>
+    public int Users { get; set; }
+
+    /// <summary>No new sequence joins; dropped when the last user has left.</summary>
+    public bool Retired { get; set; }
 
     /// <summary>The plan's rows on this model.</summary>
     public List<PlannedRow> Rows { get; } = new(slots);

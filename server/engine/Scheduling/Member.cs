@@ -3,7 +3,12 @@ namespace Btx.Engine.Scheduling;
 /// <summary>A sequence's place on one model. Each has its own cached length: nothing assumes that experts are in step.</summary>
 internal sealed class Member(Lane lane, int capacity, bool scores)
 {
+    private bool joined;
+
     public Lane Lane { get; } = lane;
+
+    /// <summary>Index in the sequence's per-expert reports; −1: none.</summary>
+    public int Expert { get; init; } = lane.Expert;
 
     /// <summary>The KV slot; −1: none.</summary>
     public int Slot { get; set; } = -1;
@@ -30,6 +35,23 @@ internal sealed class Member(Lane lane, int capacity, bool scores)
     public double LogNormaliser { get; set; }
 
     public ReadOnlySpan<float> NextLogits => Lane.Runner.Logits(Row, LogitsPosition);
+
+    /// <summary>Counts among the lane's users until <see cref="Leave"/>.</summary>
+    public Member Join()
+    {
+        joined = true;
+        Lane.Users++;
+        return this;
+    }
+
+    /// <summary>Returns the slot and the lane. Again does nothing.</summary>
+    public void Leave()
+    {
+        ReturnSlot();
+        if (!joined) return;
+        joined = false;
+        Lane.Users--;
+    }
 
     public void ReturnSlot()
     {

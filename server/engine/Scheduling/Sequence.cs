@@ -26,7 +26,11 @@ internal sealed class Sequence
 
     public required int MaxTokens { get; init; }
 
-    public required SnapshotLease Lease { get; init; }
+    /// <summary>On the current snapshot once the loop has seen the sequence.</summary>
+    public required SnapshotLease Lease { get; set; }
+
+    /// <summary>The forest that it began with: names the index of every per-expert report.</summary>
+    public required ForestDescription Forest { get; set; }
 
     /// <summary>Where a generation's events go; room for all of them, so that writing never waits.</summary>
     public Channel<TokenEvent>? Events { get; init; }
@@ -50,11 +54,29 @@ internal sealed class Sequence
 
     public int Completed => Length - PromptLength;
 
-    /// <summary>One per model that the request may run on: all experts in the forest's order, or a single one.</summary>
+    /// <summary>Length at which the active set was last chosen: every member's likelihood is known before it.</summary>
+    public int ChosenLength => PromptLength + ChosenAt;
+
+    /// <summary>One per model that the request may run on: all experts in the forest's order but those removed since, or a single one.</summary>
     public Member[] Members { get; set; } = [];
 
     /// <summary>Null for a single model.</summary>
     public DomainPosterior? Posterior { get; set; }
+
+    /// <summary>π by member; empty for a single model.</summary>
+    public double[] Prior { get; set; } = [];
+
+    /// <summary>An average's weights, in the order of <see cref="Forest"/>; empty otherwise.</summary>
+    public double[] AverageShares { get; set; } = [];
+
+    /// <summary>Forward rows, by expert, of members that have left.</summary>
+    public int[] PastSteps { get; set; } = [];
+
+    /// <summary>Experts that were removed while it ran.</summary>
+    public List<string> Removed { get; } = [];
+
+    /// <summary>Waits with the members of a forest that is being drained.</summary>
+    public bool Pinned { get; set; }
 
     /// <summary>Tokens 1 … Observed are in <see cref="Posterior"/>.</summary>
     public int Observed { get; set; }

@@ -44,6 +44,9 @@ internal sealed unsafe class GraphSet : IDisposable
         ragged = [.. ordered.Select(g => new RaggedBinding(g.Session, kv, config, g.Graph.Rows, takesK, maxTokens, rebind))];
     }
 
+    /// <summary>Logits and gates.</summary>
+    public long Bytes => logits.Bytes + gates.Bytes;
+
     /// <inheritdoc cref="IModelRunner.Run"/>
     /// <param name="filled">Per slot, the tokens it holds; updated.</param>
     public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, Span<int> filled)

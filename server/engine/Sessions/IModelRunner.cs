@@ -19,4 +19,10 @@ internal interface IModelRunner : IDisposable
     /// <summary>A mixture's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>
     /// <param name="row">Index into the run's rows.</param>
     ReadOnlySpan<float> Gates(int row);
+
+    ModelMemory Memory { get; }
+
+    /// <summary>Makes faster sessions for a model that was opened for a quick start. Slow; any thread, beside runs.</summary>
+    /// <returns>Null where the model has the fastest ones already.</returns>
+    IStagedSessions? Stage();
 }

@@ -53,6 +53,8 @@ internal sealed unsafe class KvCache : IDisposable
 
     public int Context { get; }
 
+    public long Bytes => buffers.Length * Slots * SlotBytes;
+
     private long SlotBytes => (long)config.NumKeyValueHeads * Context * config.HeadDim * TensorViews.Size(type);
 
     /// <summary>Views over slots slot … slot + count − 1, index layer·2 + (0: key, 1: value), shape [count, kv_heads, context, head_dim]. Made once.</summary>

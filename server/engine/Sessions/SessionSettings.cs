@@ -7,7 +7,8 @@ namespace Btx.Engine.Sessions;
 
 /// <summary>How sessions are made: device, threads, weights.</summary>
 /// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
-internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision)
+/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; without it, runs read the mapped file.</param>
+internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
 {
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
     /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
@@ -24,6 +25,7 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
             };
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
+            if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");
             foreach (var (key, value) in PlaceholderWeights.SessionEntries(Precision)) options.AddSessionConfigEntry(key, value);
             foreach (var (name, value) in weights.Tensors) options.AddInitializer(name, value);
             if (Device.IsCuda) options.AppendExecutionProvider_CUDA(Device.Index);

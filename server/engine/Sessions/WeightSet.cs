@@ -16,6 +16,9 @@ internal sealed unsafe class WeightSet : IDisposable
 
     public IReadOnlyList<(string Name, OrtValue Value)> Tensors => tensors;
 
+    /// <summary>Of all tensors.</summary>
+    public long Bytes { get; private set; }
+
     /// <summary>Binds a checkpoint's mapped memory. Takes ownership of it.</summary>
     /// <exception cref="BtxException">A tensor is not stored in the served precision.</exception>
     public static WeightSet Map(Checkpoint checkpoint, TensorDtype dtype)
@@ -31,6 +34,7 @@ internal sealed unsafe class WeightSet : IDisposable
             }
 
             set.tensors.Add((name, TensorViews.Cpu(checkpoint.Pointer(name), ElementType(dtype), shape)));
+            set.Bytes += info.ElementCount * dtype.Size();
         }
 
         return set;
@@ -48,7 +52,9 @@ internal sealed unsafe class WeightSet : IDisposable
         var set = new WeightSet(new MappedFiles(files));
         foreach (var (name, (file, info)) in places)
         {
-            if (ElementTypeOf(info.Dtype) is { } type) set.tensors.Add((name, TensorViews.Cpu(file.Pointer(info), type, [.. info.Shape])));
+            if (ElementTypeOf(info.Dtype) is not { } type) continue;
+            set.tensors.Add((name, TensorViews.Cpu(file.Pointer(info), type, [.. info.Shape])));
+            set.Bytes += info.ElementCount * info.Dtype.Size();
         }
 
         return set;
@@ -59,7 +65,7 @@ internal sealed unsafe class WeightSet : IDisposable
     {
         var elements = config.TensorShapes().Sum(t => t.Shape.Aggregate(1L, (n, d) => n * d));
         var buffer = new NativeBuffer((elements * dtype.Size()) + (64L * (4 + (config.NumHiddenLayers * 16))));
-        var set = new WeightSet(buffer);
+        var set = new WeightSet(buffer) { Bytes = buffer.Bytes };
         try
         {
             long offset = 0;

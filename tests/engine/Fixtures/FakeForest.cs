@@ -15,28 +15,31 @@ internal sealed class FakeForest : IAsyncDisposable
         Experts = ["a", "b", "c", "d"], Domains = ["prose", "code", "prose", "law"], ExpertsPerToken = 2, Choices = [1, 2, 3, 4], Layers = Layers, Router = "top2", Precision = "fp32", Sha256 = "",
     };
 
-    public FakeForest(int experts = 3, int context = 64, Func<EngineOptions, EngineOptions>? change = null)
+    /// <param name="seeds">Of the experts, which are called expert-0, expert-1, …; null: 1, 2, …</param>
+    /// <param name="names">Of the experts, if they are called otherwise.</param>
+    public FakeForest(int experts = 3, int context = 64, Func<EngineOptions, EngineOptions>? change = null, int[]? seeds = null, string[]? names = null, bool records = true)
     {
         var options = new EngineOptions { Directory = "fake", Threads = 2, Slots = 4, MaxBatchTokens = 16, PrefillChunk = 4, QueueCapacity = 8 };
         options = change?.Invoke(options) ?? options;
-        Experts = [.. Enumerable.Range(0, experts).Select(j => new FakeModelRunner(j + 1, Vocab, options.Slots))];
-        Mixture = new FakeModelRunner(77, Vocab, options.Slots, Layers, MixtureDescription.Experts.Count);
+        seeds ??= [.. Enumerable.Range(1, experts)];
+        names ??= [.. seeds.Select((_, j) => $"expert-{j}")];
+        Experts = [.. seeds.Select(seed => new FakeModelRunner(seed, Vocab, options.Slots) { Records = records })];
+        Mixture = new FakeModelRunner(77, Vocab, options.Slots, Layers, MixtureDescription.Experts.Count) { Records = records };
+        Opener = new FakeOpener(options.Slots, records);
         var directory = Directory.CreateTempSubdirectory("btx-fake-");
         TinyForest.WriteTokenizer(directory.FullName);
         var tokenizer = TextTokenizer.Load(directory.FullName);
         directory.Delete(recursive: true);
-        var names = Experts.Select((_, j) => $"expert-{j}").ToArray();
-        var description = new ForestDescription
-        {
-            Experts = names, Domains = names, PriorDomains = experts > 0 ? ["expert-0"] : [], ContextLength = context, VocabSize = Vocab, ForestSha256 = "", Precision = "fp32", Device = "cpu",
-            LoadedAt = default, Mixture = MixtureDescription,
-        };
-        var prior = new double[experts];
-        if (experts > 0) prior[0] = 0.5;
-        for (var j = 1; j < experts; j++) prior[j] = 0.5 / (experts - 1);
-        Snapshot = new ForestSnapshot(
-            description, tokenizer, TinyForest.EndOfTextId, Experts, new Dictionary<string, double[]> { ["expert-0"] = prior },
-            (_, name) => name.Contains("posterior", StringComparison.Ordinal) ? throw new InvalidOperationException("no memory") : new FakeModelRunner(99, Vocab, options.Slots), () => Released = true, new ServedMixture(MixtureDescription, Mixture));
+        var ground = new ServingGround(
+            tokenizer, TinyForest.EndOfTextId, context, Vocab, "", "fp32", "cpu", options.Time,
+            (recipe, name, cancellation) => name.Contains("posterior", StringComparison.Ordinal) ? throw new InvalidOperationException("no memory") : Average(recipe, options.Slots, cancellation), Opener);
+        var prior = new Dictionary<string, double>();
+        for (var j = 0; j < seeds.Length; j++) prior[names[j]] = j == 0 ? 0.5 : 0.5 / (seeds.Length - 1);
+        SnapshotExpert[] served = [.. seeds.Select((_, j) => new SnapshotExpert(names[j], names[j], Opener.Open(names[j], Experts[j])))];
+        var mixture = new ServedMixture(MixtureDescription, Opener.Open("the BTX model", Mixture));
+        Snapshot = new ForestSnapshot(ground, served, seeds.Length > 0 ? [new RecordedPrior(names[0], names[0], prior)] : [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), mixture);
+        foreach (var expert in served) expert.Model.Release();
+        mixture.Model.Release();
         Engine = new ForestEngine(options, Snapshot, options.Threads);
     }
 
@@ -44,11 +47,46 @@ internal sealed class FakeForest : IAsyncDisposable
 
     public FakeModelRunner Mixture { get; }
 
+    public FakeOpener Opener { get; }
+
+    /// <summary>Averages made so far; the seed is 96 and the number of experts in it.</summary>
+    public List<FakeModelRunner> Averages { get; } = [];
+
+    /// <summary>Called before an average is made.</summary>
+    public Action<CancellationToken> BeforeAverage { get; set; } = static _ => { };
+
+    /// <summary>The first.</summary>
     public ForestSnapshot Snapshot { get; }
 
     public ForestEngine Engine { get; }
 
-    public bool Released { get; private set; }
+    /// <summary>No model is left.</summary>
+    public bool Released => Opener.Live == 0;
 
     public ValueTask DisposeAsync() => Engine.DisposeAsync();
+
+    public Task<SwapReport> Swap(ForestChange change, InFlightPolicy policy = InFlightPolicy.Renormalise) => Engine.SwapAsync(Engine.Prepare(change), policy);
+
+    public Task<SwapReport> Remove(string expert, InFlightPolicy policy = InFlightPolicy.Renormalise) => Swap(new ForestChange { Remove = [expert] }, policy);
+
+    /// <summary>Asks for a change inside the step in which a model has so many tokens in a row's slot: it is swapped in before the next step.</summary>
+    public Task<SwapReport> SwapWhen(FakeModelRunner runner, int past, ForestChange change, InFlightPolicy policy = InFlightPolicy.Renormalise)
+    {
+        var asked = new TaskCompletionSource<Task<SwapReport>>();
+        runner.Before = (rows, _) =>
+        {
+            if (asked.Task.IsCompleted || !rows.Any(r => r.Past >= past)) return;
+            asked.SetResult(Swap(change, policy));
+        };
+        return asked.Task.Unwrap();
+    }
+
+    private FakeModelRunner Average(AverageRecipe recipe, int slots, CancellationToken cancellation)
+    {
+        BeforeAverage(cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        var average = new FakeModelRunner(96 + recipe.Terms.Count, Vocab, slots);
+        lock (Averages) Averages.Add(average);
+        return average;
+    }
 }

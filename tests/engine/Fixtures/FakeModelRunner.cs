@@ -19,6 +19,19 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
     /// <summary>Rows of every run so far.</summary>
     public List<RunRow[]> Runs { get; } = [];
 
+    /// <summary>Keeps <see cref="Runs"/>.</summary>
+    public bool Records { get; init; } = true;
+
+    /// <summary>There are faster sessions to stage.</summary>
+    public bool Quick { get; init; }
+
+    /// <summary>Staged sessions that were put in place, and those that were freed.</summary>
+    public (int Installed, int Freed) Staged { get; private set; }
+
+    public ModelMemory Memory { get; } = new(1000, 100, 10);
+
+    public int Seed => seed;
+
     public bool Disposed { get; private set; }
 
     /// <summary>The token that is certain after so many tokens; null: the hash decides.</summary>
@@ -32,8 +45,9 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
 
     public void Run(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens)
     {
+        Assert.False(Disposed, $"a run of the model with seed {seed}, which is freed");
         Before(rows.ToArray(), tokens.ToArray());
-        Runs.Add(rows.ToArray());
+        if (Records) Runs.Add(rows.ToArray());
         wanted.Clear();
         logits.Clear();
         gates.Clear();
@@ -67,18 +81,24 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
 
     public ReadOnlySpan<float> Gates(int row) => gates[row];
 
-    public void Dispose() => Disposed = true;
+    public IStagedSessions? Stage() => Quick ? new FakeSessions(this) : null;
+
+    public void Dispose()
+    {
+        Assert.False(Disposed);
+        Disposed = true;
+    }
 
     private IEnumerable<float> Route(List<long> prefix, int k)
     {
-        var h = Seed(prefix);
+        var h = HashOf(prefix);
         for (var layer = 0; layer < layers; layer++)
         {
             for (var e = 0; e < experts; e++) yield return (h + layer + e) % experts < k ? 1f / k : 0;
         }
     }
 
-    private uint Seed(List<long> prefix)
+    private uint HashOf(List<long> prefix)
     {
         var h = unchecked((uint)seed * 2654435761u);
         foreach (var t in prefix) h = unchecked((h ^ (uint)t) * 16777619u);
@@ -87,7 +107,7 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
 
     private float[] Hash(List<long> prefix)
     {
-        var h = Seed(prefix);
+        var h = HashOf(prefix);
         var row = new float[vocabSize];
         for (var v = 0; v < vocabSize; v++)
         {
@@ -100,5 +120,12 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
         if (Certain(prefix.Count) is { } token) row[token] = 100;
 
         return row;
+    }
+
+    private sealed class FakeSessions(FakeModelRunner runner) : IStagedSessions
+    {
+        public void Install() => runner.Staged = (runner.Staged.Installed + 1, runner.Staged.Freed);
+
+        public void Dispose() => runner.Staged = (runner.Staged.Installed, runner.Staged.Freed + 1);
     }
 }

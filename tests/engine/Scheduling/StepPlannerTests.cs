@@ -1,3 +1,4 @@
+using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Scheduling;
 using Btx.Engine.Tests.Fixtures;
@@ -17,12 +18,13 @@ public sealed class StepPlannerTests
         Length = length,
         MaxTokens = 8,
         Lease = null!,
+        Forest = null!,
         Submitted = 0,
         Phase = phase,
         Members = [.. lanes.Select((l, i) => new Member(l, length + 8, true) { Slot = i, Cached = cached[i] })],
     };
 
-    private static Lane[] Lanes(int count) => [.. Enumerable.Range(0, count).Select(j => new Lane($"e{j}", j, new FakeModelRunner(j, 8, 4), 4))];
+    private static Lane[] Lanes(int count) => [.. Enumerable.Range(0, count).Select(j => new Lane(new ServedModel($"e{j}", new FakeModelRunner(j, 8, 4)), j, 4))];
 
     private static (int Start, int Count, int Wanted)[] Rows(Lane lane) => [.. lane.Rows.Select(r => (r.Start, r.Count, r.Wanted))];
 

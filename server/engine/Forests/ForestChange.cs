@@ -1,0 +1,22 @@
+namespace Btx.Engine.Forests;
+
+/// <summary>How the next snapshot differs from the present one. What is not named stays as it is.</summary>
+public sealed record ForestChange
+{
+    public IReadOnlyList<ExpertSource> Add { get; init; } = [];
+
+    /// <summary>Experts that leave, with the priors that they recorded.</summary>
+    public IReadOnlyList<string> Remove { get; init; } = [];
+
+    /// <summary>Experts that get no traffic any more, while the priors that they recorded stay.</summary>
+    public IReadOnlyList<string> Quarantine { get; init; } = [];
+
+    /// <summary>All named averages there shall be: weights by expert. Null: those there are, rescaled over the experts that stay.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? Averages { get; init; }
+
+    /// <summary>The served BTX model that takes the present one's place; null: it stays.</summary>
+    public string? Mixture { get; init; }
+
+    /// <summary>The BTX model leaves.</summary>
+    public bool DropMixture { get; init; }
+}

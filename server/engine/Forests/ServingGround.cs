@@ -1,0 +1,21 @@
+using Btx.Engine.Sessions;
+using Btx.Model.Tokens;
+
+namespace Btx.Engine.Forests;
+
+/// <summary>What stays the same however a server's forest changes. Immutable.</summary>
+/// <param name="ContextLength">Longest sequence in tokens.</param>
+/// <param name="ForestSha256">Of the manifest that was served first.</param>
+/// <param name="BuildAverage">Makes the model of an average; slow, any thread. Throws <see cref="OperationCanceledException"/> when told to stop.</param>
+/// <param name="Opener">Opens what a change adds; null where only a BTX model is served.</param>
+internal sealed record ServingGround(
+    TextTokenizer Tokenizer,
+    int? EosId,
+    int ContextLength,
+    int VocabSize,
+    string ForestSha256,
+    string Precision,
+    string Device,
+    TimeProvider Time,
+    Func<AverageRecipe, string, CancellationToken, IModelRunner> BuildAverage,
+    IModelOpener? Opener = null);
