@@ -47,7 +47,7 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
         {
             Text = e.Text,
             LogProbs = logProbs,
-            Experts = CompletionExperts.Of(e, _served),
+            Experts = CompletionExperts.Of(e, e.Forest ?? _served),
             FinishReason = finish,
             Usage = e.Usage is { } usage ? new(usage.PromptTokens, usage.CompletionTokens) : null,
         };

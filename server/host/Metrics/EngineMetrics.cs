@@ -91,6 +91,8 @@ internal sealed class EngineMetrics : IStepObserver
         Engine.Requests.FinishReason.Length => "length",
         Engine.Requests.FinishReason.Cancelled => "cancelled",
         Engine.Requests.FinishReason.Failed => "failed",
+        Engine.Requests.FinishReason.Removed => "removed",
+        Engine.Requests.FinishReason.Aborted => "aborted",
         _ => "done",
     };
 

@@ -13,7 +13,7 @@ internal sealed class Generation(int[] prompt, ChannelReader<TokenEvent> events)
 
     /// <summary>The events in order; the last has a finish reason and the usage.</summary>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    /// <exception cref="RequestRejectedException">The server shut down before the end.</exception>
+    /// <exception cref="RequestRejectedException">The server shut down before the end, or a model that the request used left the forest.</exception>
     public async IAsyncEnumerable<TokenEvent> ReadAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var e in events.ReadAllAsync(cancellation).ConfigureAwait(false))
@@ -24,6 +24,7 @@ internal sealed class Generation(int[] prompt, ChannelReader<TokenEvent> events)
                 throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down; the request was ended before its last token");
             }
 
+            if (e.Finish is FinishReason.Removed or FinishReason.Aborted) throw new RequestRejectedException(RejectionReason.NotFound, e.Message!);
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
             yield return e;
         }

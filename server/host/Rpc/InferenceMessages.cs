@@ -26,7 +26,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
                 IgnoreEndOfSequence = request.IgnoreEos,
             },
             cancellation);
-        await foreach (var e in generation.ReadAsync(cancellation).ConfigureAwait(false)) yield return ToMessage(e, forest);
+        await foreach (var e in generation.ReadAsync(cancellation).ConfigureAwait(false)) yield return ToMessage(e, e.Forest ?? forest);
     }
 
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
@@ -34,6 +34,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         var forest = service.Forest;
         var routing = RoutingMessages.ToRouting(request.Routing, SelectForm.PerToken, forest.Mixture);
         var score = await service.ScoreAsync(ToPrompt(request.Text), routing, cancellation, request.IncludeExperts).ConfigureAwait(false);
+        forest = score.Result.Forest ?? forest;
         var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs } };
         foreach (var gates in score.Result.Gates ?? []) response.Routed.Add(ToMessage(gates, forest));
         for (var j = 0; j < score.Result.Posterior.Length; j++)

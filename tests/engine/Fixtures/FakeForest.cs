@@ -32,9 +32,9 @@ internal sealed class FakeForest : IAsyncDisposable
         directory.Delete(recursive: true);
         var ground = new ServingGround(
             tokenizer, TinyForest.EndOfTextId, context, Vocab, "", "fp32", "cpu", options.Time,
-            (recipe, name, cancellation) => name.Contains("posterior", StringComparison.Ordinal) ? throw new InvalidOperationException("no memory") : Average(recipe, options.Slots, cancellation), Opener);
+            (recipe, name, cancellation) => name.Contains("posterior", StringComparison.Ordinal) ? throw new InvalidOperationException("no memory") : Average(recipe, options.Slots, records, cancellation), Opener);
         var prior = new Dictionary<string, double>();
-        for (var j = 0; j < seeds.Length; j++) prior[names[j]] = j == 0 ? 0.5 : 0.5 / (seeds.Length - 1);
+        for (var j = 0; j < seeds.Length; j++) prior[names[j]] = j == 0 ? 0.5 : 0.25;
         SnapshotExpert[] served = [.. seeds.Select((_, j) => new SnapshotExpert(names[j], names[j], Opener.Open(names[j], Experts[j])))];
         var mixture = new ServedMixture(MixtureDescription, Opener.Open("the BTX model", Mixture));
         Snapshot = new ForestSnapshot(ground, served, seeds.Length > 0 ? [new RecordedPrior(names[0], names[0], prior)] : [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), mixture);
@@ -81,12 +81,12 @@ internal sealed class FakeForest : IAsyncDisposable
         return asked.Task.Unwrap();
     }
 
-    private FakeModelRunner Average(AverageRecipe recipe, int slots, CancellationToken cancellation)
+    private FakeModelRunner Average(AverageRecipe recipe, int slots, bool records, CancellationToken cancellation)
     {
         BeforeAverage(cancellation);
         cancellation.ThrowIfCancellationRequested();
         var average = new FakeModelRunner(96 + recipe.Terms.Count, Vocab, slots);
-        lock (Averages) Averages.Add(average);
+        if (records) Averages.Add(average);
         return average;
     }
 }

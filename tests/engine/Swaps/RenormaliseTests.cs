@@ -33,7 +33,7 @@ public sealed class RenormaliseTests
     private static async Task<List<TokenEvent>> Without(Routing routing, int[] prompt, int tokens)
     {
         await using var rest = new FakeForest(seeds: [1, 3], names: ["expert-0", "expert-2"]);
-        return await rest.Engine.Run(Request(routing, tokens, prompt));
+        return await rest.Engine.Run(Request(routing with { K = Math.Min(2, routing.K) }, tokens, prompt));
     }
 
     private static void AssertEqual(IReadOnlyList<TokenEvent> expected, IReadOnlyList<TokenEvent> actual)
