@@ -70,11 +70,13 @@ internal sealed class FakeForest : IAsyncDisposable
     public Task<SwapReport> Remove(string expert, InFlightPolicy policy = InFlightPolicy.Renormalise) => Swap(new ForestChange { Remove = [expert] }, policy);
 
     /// <summary>Asks for a change inside the step in which a model has so many tokens in a row's slot: it is swapped in before the next step.</summary>
-    public Task<SwapReport> SwapWhen(FakeModelRunner runner, int past, ForestChange change, InFlightPolicy policy = InFlightPolicy.Renormalise)
+    /// <param name="sent">Waited for in its first step: all requests that the change shall find have been sent.</param>
+    public Task<SwapReport> SwapWhen(FakeModelRunner runner, int past, ForestChange change, InFlightPolicy policy = InFlightPolicy.Renormalise, ManualResetEventSlim? sent = null)
     {
         var asked = new TaskCompletionSource<Task<SwapReport>>();
         runner.Before = (rows, _) =>
         {
+            sent?.Wait(TestContext.Current.CancellationToken);
             if (asked.Task.IsCompleted || !rows.Any(r => r.Past >= past)) return;
             asked.SetResult(Swap(change, policy));
         };

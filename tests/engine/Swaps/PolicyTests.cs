@@ -23,8 +23,10 @@ public sealed class PolicyTests
         await forest.Engine.Run(requests[3] with { MaxTokens = 1 });
         var expected = new List<List<TokenEvent>>();
         foreach (var request in requests) expected.Add(await undisturbed.Engine.Run(request));
-        var swap = forest.SwapWhen(forest.Experts[1], 12, WithoutOne, InFlightPolicy.Drain);
+        using var sent = new ManualResetEventSlim();
+        var swap = forest.SwapWhen(forest.Experts[1], 12, WithoutOne, InFlightPolicy.Drain, sent);
         var running = requests.Select(forest.Engine.Run).ToList();
+        sent.Set();
         while (forest.Engine.Describe().Experts.Count == 3) await Task.Yield();
         Assert.Equal(RejectionReason.NotFound, Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(Expert("expert-1")), None)).Reason);
         Assert.Equal(2, (await forest.Engine.Run(Request(new Routing(), 2)))[0].Posterior!.Length); // new requests have the new forest
@@ -68,17 +70,18 @@ public sealed class PolicyTests
         await using var forest = new FakeForest();
         await forest.Engine.Run(Request(new Routing { Mode = RoutingMode.Average }, 1));
         var probe = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 }).First(p => forest.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![1] == 0);
-        var chosen = forest.Engine.Generate(Request(TopK(1), 50, probe), None);
-        await chosen.ReadAsync(None); // it has chosen, without expert-1
-        var swap = forest.SwapWhen(forest.Experts[1], 12, WithoutOne, InFlightPolicy.Abort);
+        using var sent = new ManualResetEventSlim();
+        var swap = forest.SwapWhen(forest.Experts[1], 12, WithoutOne, InFlightPolicy.Abort, sent);
+        var chosen = forest.Engine.Run(Request(TopK(1), 50, probe)); // after five tokens it has chosen, without expert-1
         var ensemble = forest.Engine.Run(Request(new Routing(), 50));
         var average = forest.Engine.Run(Request(new Routing { Mode = RoutingMode.Average }, 50));
         var other = forest.Engine.Run(Request(Expert("expert-2"), 50));
+        sent.Set();
         var report = await swap;
         Assert.Equal(FinishReason.Aborted, (await ensemble)[^1].Finish);
         Assert.Contains("expert-1 left the forest", (await ensemble)[^1].Message, StringComparison.Ordinal);
         Assert.Equal(50, (await other).Count);
-        Assert.Equal(49, (await chosen.Read()).Count);
+        Assert.Equal(50, (await chosen).Count);
         Assert.Equal(FinishReason.Aborted, (await average)[^1].Finish);
         Assert.Equal(2, report.Aborted);
         await forest.Engine.AssertSound();
@@ -151,11 +154,13 @@ public sealed class PolicyTests
             swaps = [forest.Engine.SwapAsync(first, InFlightPolicy.Renormalise), forest.Engine.SwapAsync(SnapshotBuilder.Next(first, new ForestChange { Remove = ["expert-0"] }), InFlightPolicy.Renormalise)];
         };
         var events = await forest.Engine.Run(Request(new Routing(), 30));
-        Assert.All(await Task.WhenAll(swaps), r => Assert.Equal(1, r.Renormalised));
-        Assert.Equal(30, events.Count);
-        Assert.Equal([0.0, 0, 1], events[^1].Posterior!);
+        Assert.False(swaps[0].IsCompleted); // the other change still holds the expert
         var e = await Assert.ThrowsAsync<BtxException>(() => forest.Engine.SwapAsync(stale!, InFlightPolicy.Renormalise));
         Assert.Contains("prepare it again", e.Message, StringComparison.Ordinal);
+        Assert.All(await Task.WhenAll(swaps), r => Assert.Equal(1, r.Renormalised));
+        Assert.True(forest.Experts[1].Disposed);
+        Assert.Equal(30, events.Count);
+        Assert.Equal([0.0, 0, 1], events[^1].Posterior!);
         Assert.True(forest.Opener["never"].Disposed);
         Assert.Equal(["expert-2"], forest.Engine.Describe().Experts);
         await forest.Engine.AssertSound();

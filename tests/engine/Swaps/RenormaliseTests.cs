@@ -119,10 +119,12 @@ public sealed class RenormaliseTests
         await using var forest = new FakeForest(change: o => o with { Slots = 1, MaxBatchTokens = 4 });
         await using var probe = new FakeForest();
         var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 }).First(p => probe.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![1] > 0);
-        var swap = forest.SwapWhen(forest.Experts[1], 14, WithoutOne);
+        using var sent = new ManualResetEventSlim();
+        var swap = forest.SwapWhen(forest.Experts[1], 14, WithoutOne, sent: sent);
         var first = forest.Engine.Generate(Request(TopK(1), Tokens, prompt), TestContext.Current.CancellationToken);
         var second = forest.Engine.Run(Request(Expert("expert-0"), 50)); // takes the one slot there when the first has left it
         var third = forest.Engine.Run(Request(Expert("expert-2"), 50));
+        sent.Set();
         var events = await first.Read();
         Assert.Equal(1, (await swap).Refilled);
         Assert.Equal(Tokens, events.Count);
