@@ -84,32 +84,8 @@ internal sealed class EngineLoop : IDisposable
         foreach (var drain in drains) drain.TrySetResult();
     }
 
-    /// <summary>Answers a command that came after the end.</summary>
-    public void Refuse(EngineCommand command, Exception? fault)
-    {
-        switch (command)
-        {
-            case EngineCommand.Submit submit:
-                ending.End(submit.Sequence, fault is null ? FinishReason.Cancelled : FinishReason.Failed, fault, null, waited: true);
-                break;
-            case EngineCommand.AverageReady { Model: { } model }:
-                model.Release();
-                break;
-            case EngineCommand.SessionsReady ready:
-                SessionStaging.Finish(ready);
-                break;
-            case EngineCommand.Swap swap:
-                swap.Next.Retire();
-                swap.Done.TrySetException(new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down; the forest was not changed"));
-                break;
-            case EngineCommand.Drain drain:
-                drain.Empty.TrySetResult();
-                break;
-            case EngineCommand.Inspect inspect:
-                inspect.View.TrySetCanceled();
-                break;
-        }
-    }
+    /// <inheritdoc cref="RefusedCommand.Answer"/>
+    public void Refuse(EngineCommand command, Exception? fault) => RefusedCommand.Answer(command, fault, ending);
 
     /// <summary>After the end: frees threads and models.</summary>
     public void Dispose()
