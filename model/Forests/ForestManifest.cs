@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Btx.Model.Files;
 
@@ -66,15 +65,7 @@ public sealed record ForestManifest
     /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>
     public static ForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
     {
-        ForestManifest manifest;
-        try
-        {
-            manifest = JsonSerializer.Deserialize<ForestManifest>(json, ManifestJson.Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
-        {
-            throw new BtxException($"{source}: not a valid forest manifest ({BtxException.OneLine(e.Message)})", e);
-        }
+        var manifest = ManifestJson.Read<ForestManifest>(json, source, "a valid forest manifest");
 
         var faults = ForestManifestRules.Faults(manifest, source, root).ToList();
         if (faults.Count > 0) throw new BtxException($"{source}: {string.Join("; ", faults)}");
@@ -93,7 +84,7 @@ public sealed record ForestManifest
     {
         var faults = ForestManifestRules.Faults(this, FileName, directory).ToList();
         if (faults.Count > 0) throw new BtxException($"{FileName}: {string.Join("; ", faults)}");
-        AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(ToJson()) + "\n");
+        ManifestJson.Save(this, Path.Combine(directory, FileName));
     }
 
     /// <summary>Adds an expert or replaces the one of the same name.</summary>

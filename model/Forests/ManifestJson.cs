@@ -1,6 +1,8 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Btx.Model.Files;
 
 namespace Btx.Model.Forests;
 
@@ -19,4 +21,24 @@ public static class ManifestJson
         AllowDuplicateProperties = false,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
+
+    /// <param name="source">Named in errors.</param>
+    /// <param name="what">What was expected, with its article: <c>a valid forest manifest</c>.</param>
+    /// <exception cref="BtxException">Not JSON of that type.</exception>
+    public static T Read<T>(ReadOnlySpan<byte> json, string source, string what)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(json, Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException or FormatException)
+        {
+            throw new BtxException($"{source}: not {what} ({BtxException.OneLine(e.Message)})", e);
+        }
+    }
+
+    /// <summary>Writes a manifest, whole or not at all.</summary>
+    /// <exception cref="BtxException">It cannot be written.</exception>
+    public static void Save<T>(T manifest, string path) =>
+        AtomicFile.WriteText(path, Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(manifest, Options)) + "\n");
 }

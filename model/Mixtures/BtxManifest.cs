@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Forests;
@@ -85,15 +83,7 @@ public sealed record BtxManifest
     /// <exception cref="BtxException">Invalid; names the first fault.</exception>
     public static BtxManifest Parse(ReadOnlySpan<byte> json, string source)
     {
-        BtxManifest manifest;
-        try
-        {
-            manifest = JsonSerializer.Deserialize<BtxManifest>(json, ManifestJson.Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
-        {
-            throw new BtxException($"{source}: not a valid BTX manifest ({BtxException.OneLine(e.Message)})", e);
-        }
+        var manifest = ManifestJson.Read<BtxManifest>(json, source, "a valid BTX manifest");
 
         return BtxManifestRules.Fault(manifest) is { } fault ? throw new BtxException($"{source}: {fault}") : manifest;
     }
@@ -103,6 +93,6 @@ public sealed record BtxManifest
     public void Save(string directory)
     {
         if (BtxManifestRules.Fault(this) is { } fault) throw new BtxException($"{FileName}: {fault}");
-        AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options)) + "\n");
+        ManifestJson.Save(this, Path.Combine(directory, FileName));
     }
 }

@@ -12,11 +12,10 @@ public sealed class Lineage
     private readonly Dictionary<string, int> index;
     private readonly (int Parent, double Weight)[][] parents;
     private readonly int[] order; // parents before children
-    private readonly string? fault;
+    private readonly string? unknown, cycle;
 
-    private Lineage(ForestState state)
+    private Lineage(List<(string Name, IReadOnlyList<ParentEntry> Parents)> nodes)
     {
-        var nodes = state.Absent.Select(a => (a.Name, a.Parents)).Concat(state.Experts.Select(e => (e.Name, e.Parents))).ToList();
         if (!nodes.Any(n => n.Name == ForestState.Seed)) nodes.Insert(0, (ForestState.Seed, []));
         names = [.. nodes.Select(n => n.Name)];
         index = [];
@@ -27,24 +26,36 @@ public sealed class Lineage
             var entries = nodes[i].Parents;
             foreach (var p in entries)
             {
-                if (!index.ContainsKey(p.Name)) fault ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
+                if (!index.ContainsKey(p.Name)) unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
             }
 
             parents[i] = [.. entries.Where(p => index.ContainsKey(p.Name)).Select(p => (index[p.Name], p.Weight))];
         }
 
         order = Order();
-        if (order.Length < names.Length) fault ??= $"a lineage leads back to itself ({Cycle()})";
+        if (order.Length < names.Length) cycle = $"a lineage leads back to itself ({Cycle()})";
     }
 
     /// <exception cref="BtxException">A parent is unknown, or a lineage leads back to itself.</exception>
     public static Lineage Of(ForestState state)
     {
-        var lineage = new Lineage(state);
-        return lineage.fault is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {lineage.fault}");
+        var lineage = Read(state);
+        return (lineage.unknown ?? lineage.cycle) is { } fault ? throw new BtxException($"{ForestManifest.FileName}: {fault}") : lineage;
     }
 
-    internal static string? Fault(ForestState state) => new Lineage(state).fault;
+    /// <summary>Of a forest that keeps no record of experts that are gone: a parent that is not there has no lineage.</summary>
+    /// <exception cref="BtxException">A lineage leads back to itself.</exception>
+    public static Lineage Of(ForestManifest forest)
+    {
+        var lineage = new Lineage([.. forest.Experts.Select(e => (e.Name, e.Parents))]);
+        return lineage.cycle is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {lineage.cycle}");
+    }
+
+    internal static string? Fault(ForestState state)
+    {
+        var lineage = Read(state);
+        return lineage.unknown ?? lineage.cycle;
+    }
 
     /// <summary>Residual ancestry of one expert in another, 0..1; 1 of an expert in itself.</summary>
     /// <exception cref="BtxException">A name is unknown.</exception>
@@ -74,6 +85,8 @@ public sealed class Lineage
 
         return found;
     }
+
+    private static Lineage Read(ForestState state) => new([.. state.Absent.Select(a => (a.Name, a.Parents)), .. state.Experts.Select(e => (e.Name, e.Parents))]);
 
     private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest");
 

@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 
@@ -53,15 +51,7 @@ public sealed record ServedForestManifest
     /// <exception cref="BtxException">Invalid; names the first fault.</exception>
     public static ServedForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
     {
-        ServedForestManifest manifest;
-        try
-        {
-            manifest = JsonSerializer.Deserialize<ServedForestManifest>(json, ManifestJson.Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
-        {
-            throw new BtxException($"{source}: not a valid served-forest manifest ({BtxException.OneLine(e.Message)})", e);
-        }
+        var manifest = ManifestJson.Read<ServedForestManifest>(json, source, "a valid served-forest manifest");
 
         if (manifest.Schema != CurrentSchema) throw new BtxException($"{source}: schema is {manifest.Schema}; this version reads {CurrentSchema}; export again");
         if (manifest.Precision is not ("fp32" or "fp16")) throw new BtxException($"{source}: precision \"{BtxException.OneLine(manifest.Precision)}\" is unknown; use fp32 or fp16");
@@ -96,5 +86,5 @@ public sealed record ServedForestManifest
     /// <summary>Writes the manifest into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string directory) =>
-        AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options)) + "\n");
+        ManifestJson.Save(this, Path.Combine(directory, FileName));
 }

@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Forests;
@@ -64,15 +62,7 @@ public sealed record ServedMixtureManifest
     /// <exception cref="BtxException">Invalid; names the first fault.</exception>
     public static ServedMixtureManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
     {
-        ServedMixtureManifest m;
-        try
-        {
-            m = JsonSerializer.Deserialize<ServedMixtureManifest>(json, ManifestJson.Options) ?? throw new BtxException($"{source}: is null; expected a JSON object");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
-        {
-            throw new BtxException($"{source}: not a valid served-BTX manifest ({BtxException.OneLine(e.Message)})", e);
-        }
+        var m = ManifestJson.Read<ServedMixtureManifest>(json, source, "a valid served-BTX manifest");
 
         if (Fault(m) is { } fault) throw new BtxException($"{source}: {fault}");
         if (root is not null)
@@ -94,7 +84,7 @@ public sealed record ServedMixtureManifest
     /// <summary>Writes the manifest into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string directory) =>
-        AtomicFile.WriteText(Path.Combine(directory, FileName), Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options)) + "\n");
+        ManifestJson.Save(this, Path.Combine(directory, FileName));
 
     // An export refuses to replace a model, so its directory is no place to suggest.
     private static string Remedy(string directory)

@@ -6,15 +6,13 @@ using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
-using Btx.Trainer.Networks;
-using static TorchSharp.torch;
+using static Btx.House.Tests.Exactness.LogitParity;
 
 namespace Btx.House.Tests.Exactness;
 
 /// <summary>What was trained is what is served: the trainer's network and the exported graph give the same logits.</summary>
 public sealed class TorchAgainstGraphTests
 {
-    private const double Tolerance = 1e-4;
     private const int Length = 48;
 
     public static TheoryData<string, LlamaConfig> Configs => new()
@@ -51,37 +49,5 @@ public sealed class TorchAgainstGraphTests
         AssertClose(reference, whole, "prefill");
         AssertClose(reference, chunks, "chunked prefill");
         AssertClose(reference, steps, "decode");
-    }
-
-    private static float[] TorchLogits(string directory, int[] tokens)
-    {
-        using var scope = NewDisposeScope();
-        using var mode = no_grad();
-        using var model = LlamaCheckpoint.Load(directory, CPU);
-        var ids = tensor(tokens.Select(t => (long)t).ToArray()).view(1, tokens.Length);
-        return model.Forward(ids).data<float>().ToArray();
-    }
-
-    private static float[] Prefill(GraphRunner runner, int slot, int[] tokens, int[] chunks)
-    {
-        var logits = new List<float>();
-        var past = 0;
-        foreach (var chunk in chunks)
-        {
-            logits.AddRange(runner.Ragged([new RaggedRow(slot, past, tokens[past..(past + chunk)])], [.. Enumerable.Range(0, chunk).Select(i => (long)i)]));
-            past += chunk;
-        }
-
-        Assert.Equal(tokens.Length, past);
-        return [.. logits];
-    }
-
-    private static void AssertClose(float[] expected, float[] actual, string what)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        var scale = expected.Max(Math.Abs);
-        var worst = expected.Zip(actual, (e, a) => Math.Abs(e - a)).Max() / scale;
-        Assert.True(worst <= Tolerance, $"{what}: largest relative difference {worst:e2}");
-        Assert.True(scale > 0.1, "logits too small to tell anything");
     }
 }

@@ -18,6 +18,7 @@ public sealed class LineageTests
     public void Residual_ancestry_sums_the_products_of_weights_over_paths(string expert, string ancestor, double share)
     {
         Assert.Equal(share, Lineage.Of(State).Share(expert, ancestor), 1e-15);
+        Assert.Equal(share, Lineage.Of(SampleForest.Manifest).Share(expert, ancestor), 1e-15);
         if (ancestor != "seed" && expert != ancestor) Assert.Equal(share, Lineage.Of(State.Without([ancestor])).Share(expert, ancestor), 1e-15); // known after its removal
     }
 
@@ -45,8 +46,17 @@ public sealed class LineageTests
         var cycle = SampleForest.Manifest with { Experts = [SampleForest.Entry("x", 1, ("z", 1)), SampleForest.Entry("y", 1, ("x", 0.5), ("seed", 0.5)), SampleForest.Entry("z", 1, ("y", 1)), SampleForest.Entry("w", 1, ("z", 1))] };
         var message = Assert.Throws<BtxException>(() => SampleForest.Base(cycle)).Message;
         Assert.Contains("x ← z ← y ← x", message, StringComparison.Ordinal);
+        Assert.Contains("x ← z ← y ← x", Assert.Throws<BtxException>(() => Lineage.Of(cycle)).Message, StringComparison.Ordinal);
         var unknown = State with { Experts = [.. State.Experts, SampleForest.Expert("e", ("nobody", 1))] };
         Assert.Contains("parent \"nobody\" is unknown", Assert.Throws<BtxException>(() => Lineage.Of(unknown)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void In_a_manifest_a_parent_that_is_gone_has_no_lineage()
+    {
+        var forest = SampleForest.Manifest with { Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "a")] };
+        Assert.Equal(0.375, Lineage.Of(forest).Share("d", "b"), 1e-15);
+        Assert.Equal(0.375, Lineage.Of(forest).Share("d", "seed"), 1e-15);
     }
 
     [Fact]

@@ -4,20 +4,13 @@ using Btx.Model.Mixtures;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Networks.Routers;
 using TorchSharp;
+using static Btx.Trainer.Tests.Networks.SmallMixture;
 using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Networks;
 
 public sealed class MixtureFeedForwardTests
 {
-    private const int Tokens = 29, Experts = 5, Width = 12;
-
-    private static readonly LlamaConfig Config = new()
-    {
-        VocabSize = 31, HiddenSize = Width, IntermediateSize = 20, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 16,
-        Mixture = new MixtureConfig(Experts, 2),
-    };
-
     public static TheoryData<int> PerToken => [1, 2, 3, 5];
 
     [Theory]
@@ -50,130 +43,6 @@ public sealed class MixtureFeedForwardTests
         var expected = new double[Experts];
         ExpertGates.TopK(new double[Experts], k, expected);
         foreach (var row in mixture.Routing!.Gates().Chunk(Experts)) Assert.Equal(expected.Select(g => (float)g), row);
-    }
-
-    public static TheoryData<string, double> Kinds
-    {
-        get
-        {
-            var data = new TheoryData<string, double>();
-            foreach (var kind in RouterKind.Names)
-            {
-                data.Add(kind, 0);
-                data.Add(kind, 0.3);
-            }
-
-            return data;
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Kinds))]
-    public void Sparse_dispatch_has_the_values_and_gradients_of_all_experts_on_all_tokens(string kind, double alpha)
-    {
-        using var scope = NewDisposeScope();
-        using var mixture = Mixture(layer: 1);
-        mixture.Settings = new MixtureTraining { Router = kind, LoadBalancing = alpha, Seed = 4 };
-        mixture.Training = true;
-        mixture.At = (3000, 0);
-        Tensor x = Input().requires_grad_(), direction = Input(9);
-        var y = mixture.Forward(x);
-        var loss = (y * direction).sum();
-        if (alpha > 0) loss = loss + mixture.BalanceLoss!;
-        else Assert.Null(mixture.BalanceLoss);
-        loss.backward();
-        var parameters = mixture.Parameters.ToArray();
-        var sparse = parameters.Select(p => Gradient(p.Parameter)).Append(Gradient(x)).ToArray();
-        foreach (var (_, parameter) in parameters) parameter.grad?.zero_();
-        x.grad!.zero_();
-
-        // The same decision, the gates' gradients written out.
-        var reference = new MixtureReference(mixture);
-        var logits = reference.Logits(x);
-        var routed = tensor(mixture.Routing!.Gates(), [Tokens, Experts]).gt(0).to(float32);
-        var p = logits.softmax(-1);
-        var gates = kind switch
-        {
-            RouterKind.TopK => Gates(logits, 2),
-            RouterKind.Soft => p,
-            RouterKind.Switch => p / p.detach() * routed,
-            _ => (1 + Sampled(logits, routed, 3000, mixture) - Sampled(logits, routed, 3000, mixture).detach()) * routed,
-        };
-        var u = kind is RouterKind.TopK or RouterKind.Soft ? gates.mean([0]) : routed.mean([0]);
-        var kept = kind == RouterKind.Switch ? gates * Kept(mixture) : gates;
-        var dense = reference.Forward(x, kept);
-        Close(dense, y);
-        var expected = (dense * direction).sum();
-        if (alpha > 0) expected = expected + ((u * p.mean([0])).sum() * (alpha * Experts));
-        Assert.Equal(expected.item<float>(), loss.item<float>(), 3);
-        expected.backward();
-        for (var i = 0; i < parameters.Length; i++) Close(Gradient(parameters[i].Parameter), sparse[i]);
-        Close(Gradient(x), sparse[^1]);
-        if (kind is not RouterKind.Soft) Assert.Contains(true, sparse[0].abs().gt(1e-4).data<bool>().ToArray());
-    }
-
-    [Fact]
-    public void The_balance_loss_is_that_of_a_hand_computation()
-    {
-        using var scope = NewDisposeScope();
-        var config = Config with { HiddenSize = 2, NumAttentionHeads = 1, Mixture = new MixtureConfig(3, 2) };
-        using var mixture = Mixture(config);
-        Fill(mixture, MixtureConfig.RouterTensor, tensor([1f, 0f, 0f, 1f, 0f, 0f], [3, 2]));
-        mixture.Settings = new MixtureTraining { LoadBalancing = 0.5 };
-        mixture.Training = true;
-        // Logits (ln 2, 0, 0) and (0, ln 4, 0): p = (1/2, 1/4, 1/4) and (1/6, 4/6, 1/6); g over two = (2/3, 1/3, 0) and (1/5, 4/5, 0).
-        mixture.Forward(tensor([MathF.Log(2), 0f, 0f, MathF.Log(4)], [2, 2]));
-        double[] u = [((2.0 / 3) + 0.2) / 2, ((1.0 / 3) + 0.8) / 2, 0], p = [(0.5 + (1.0 / 6)) / 2, (0.25 + (4.0 / 6)) / 2, (0.25 + (1.0 / 6)) / 2];
-        Assert.Equal(0.5 * 3 * u.Zip(p, (a, b) => a * b).Sum(), mixture.BalanceLoss!.item<float>(), 6);
-        mixture.Settings = mixture.Settings with { Router = RouterKind.Switch };
-        mixture.Forward(tensor([MathF.Log(2), 0f, 0f, MathF.Log(4)], [2, 2]));
-        Assert.Equal(0.5 * 3 * ((0.5 * p[0]) + (0.5 * p[1])), mixture.BalanceLoss!.item<float>(), 6);
-    }
-
-    [Fact]
-    public void Beyond_its_capacity_a_switch_expert_refuses_the_last_tokens_in_training_and_none_at_inference()
-    {
-        using var scope = NewDisposeScope();
-        using var mixture = Mixture();
-        Fill(mixture, MixtureConfig.RouterTensor, zeros([Experts, Width])); // all to expert 0
-        mixture.Settings = new MixtureTraining { Router = RouterKind.Switch };
-        mixture.Training = true;
-        var x = Input();
-        var trained = mixture.Forward(x).abs().sum(1).data<float>().ToArray();
-        const int capacity = 9; // ceil(1.5 · 29 / 5)
-        Assert.All(trained[..capacity], v => Assert.True(v > 0));
-        Assert.All(trained[capacity..], v => Assert.Equal(0, v));
-        Assert.Equal([Tokens - capacity, 0, 0, 0, 0], mixture.Routing!.Refused);
-        Assert.Equal([Tokens, 0, 0, 0, 0], mixture.Routing.TokensPerExpert());
-        mixture.Training = false;
-        Assert.All(mixture.Forward(x).abs().sum(1).data<float>().ToArray(), v => Assert.True(v > 0));
-        Assert.Equal([0, 0, 0, 0, 0], mixture.Routing!.Refused);
-    }
-
-    [Fact]
-    public void A_sample_depends_on_seed_step_part_and_layer_alone_and_follows_the_softmax()
-    {
-        using var scope = NewDisposeScope();
-        using MixtureFeedForward a = Mixture(layer: 1), b = Mixture(layer: 1), other = Mixture(layer: 2);
-        var x = Input().repeat_interleave(40, 0);
-        string Draw(MixtureFeedForward m, long seed, long step, int part)
-        {
-            m.Settings = new MixtureTraining { Router = RouterKind.SampleTop1, Seed = seed };
-            m.Training = true;
-            m.At = (step, part);
-            m.Forward(x);
-            return string.Concat(m.Routing!.Gates());
-        }
-
-        var first = Draw(a, 1, 7, 0);
-        foreach (var another in new[] { Draw(a, 2, 7, 0), Draw(a, 1, 8, 0), Draw(a, 1, 7, 1), Draw(other, 1, 7, 0) }) Assert.NotEqual(first, another);
-        manual_seed(123);
-        Assert.Equal(first, Draw(b, 1, 7, 0));
-
-        // argmax(logits + Gumbel) is a draw from softmax(logits), whatever the temperature.
-        var expected = new MixtureReference(a).Logits(x).softmax(-1).mean([0]).data<float>().ToArray();
-        var share = b.Routing!.TokensPerExpert().Select(c => (double)c / (40 * Tokens)).ToArray();
-        for (var e = 0; e < Experts; e++) Assert.InRange(share[e], expected[e] - 0.05, expected[e] + 0.05);
     }
 
     [Fact]
@@ -234,68 +103,5 @@ public sealed class MixtureFeedForwardTests
         Assert.Contains("--k 0", Assert.Throws<BtxException>(() => mixture.Settings = new() { ExpertsPerToken = 0 }).Message, StringComparison.Ordinal);
         Assert.Contains("top2, switch", Assert.Throws<BtxException>(() => mixture.Settings = new() { Router = "hash" }).Message, StringComparison.Ordinal);
         Assert.Contains("--load-balancing", Assert.Throws<BtxException>(() => mixture.Settings = new() { LoadBalancing = double.NaN }).Message, StringComparison.Ordinal);
-    }
-
-    private static MixtureFeedForward Mixture(LlamaConfig? config = null, int layer = 0)
-    {
-        var mixture = new MixtureFeedForward(config ?? Config, layer, CPU);
-        using var mode = no_grad();
-        using var generator = new Generator(77);
-        foreach (var (_, p) in mixture.Parameters) p.normal_(0, 0.4, generator).Dispose();
-        return mixture;
-    }
-
-    private static Tensor Input(ulong seed = 5)
-    {
-        using var generator = new Generator(seed);
-        return empty([Tokens, Width]).normal_(0, 1, generator);
-    }
-
-    private static void Fill(MixtureFeedForward mixture, string name, Tensor value)
-    {
-        using var mode = no_grad();
-        mixture.Parameters.Single(p => p.Name == name).Parameter.copy_(value).Dispose();
-    }
-
-    // Softmax over all, the others struck out, renormalised: as Hugging Face writes it.
-    private static Tensor Gates(Tensor logits, int k)
-    {
-        var masked = logits.softmax(-1) * MixtureReference.Mask(logits, k);
-        return masked / masked.sum(-1, keepdim: true);
-    }
-
-    // The soft sample that made the hard one: softmax((logits + noise) / tau), the noise found again by its seed.
-    private static Tensor Sampled(Tensor logits, Tensor routed, long step, MixtureFeedForward mixture)
-    {
-        using var generator = new Generator(new RouterDraw(mixture.Settings!.Seed, step, 0, 1).GeneratorSeed);
-        var noise = empty([Tokens, Experts]).uniform_(0, 1, generator).log().neg().log().neg();
-        var noisy = logits + noise;
-        Assert.Equal(MixtureReference.Mask(noisy, 1).data<float>().ToArray(), routed.data<float>().ToArray());
-        return (noisy / Math.Exp(-1e-4 * step)).softmax(-1);
-    }
-
-    // 1 for tokens that their expert took: each takes the first ones of the batch.
-    private static Tensor Kept(MixtureFeedForward mixture)
-    {
-        var gates = mixture.Routing!.Gates();
-        var counts = new int[Experts];
-        var kept = new float[Tokens];
-        for (var i = 0; i < gates.Length; i++)
-        {
-            if (gates[i] > 0 && counts[i % Experts]++ < 9) kept[i / Experts] = 1;
-        }
-
-        Assert.Equal(Tokens - mixture.Routing.Refused.Sum(), kept.Sum());
-        return tensor(kept, [Tokens, 1]);
-    }
-
-    private static Tensor Gradient(Tensor parameter) => (parameter.grad ?? zeros_like(parameter)).clone();
-
-    private static void Close(Tensor expected, Tensor actual)
-    {
-        Assert.Equal(expected.shape, actual.shape);
-        float[] a = expected.detach().contiguous().data<float>().ToArray(), b = actual.detach().contiguous().data<float>().ToArray();
-        var scale = Math.Max(1, a.Max(Math.Abs));
-        for (var i = 0; i < a.Length; i++) Assert.True(Math.Abs(a[i] - b[i]) <= 2e-6 * scale, $"element {i}: {b[i]}, expected {a[i]}");
     }
 }

@@ -1,150 +1,165 @@
+using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Mixtures;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Networks.Routers;
 using TorchSharp;
+using static Btx.Trainer.Tests.Networks.SmallMixture;
 using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Networks;
 
-[Collection(NativeMemoryTests.Name)]
+/// <summary>A mixture in training: routing that learns, load balancing, capacity, samples.</summary>
 public sealed class MixtureTrainingTests
 {
-    private static readonly LlamaConfig Config = new()
+    public static TheoryData<string, double> Kinds
     {
-        VocabSize = 32, HiddenSize = 16, IntermediateSize = 24, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 32,
-        Mixture = new MixtureConfig(4, 2),
-    };
+        get
+        {
+            var data = new TheoryData<string, double>();
+            foreach (var kind in RouterKind.Names)
+            {
+                data.Add(kind, 0);
+                data.Add(kind, 0.3);
+            }
 
-    public static TheoryData<string> Kinds => [.. RouterKind.Names];
+            return data;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Steps_learn_repeat_exactly_and_leave_native_memory_flat(string kind)
-    {
-        using LlamaModel a = Model(kind), b = Model(kind);
-        var losses = Train(a, 120);
-        Assert.True(losses[^1] < 0.6 * losses[0], $"loss went from {losses[0]} to {losses[^1]}");
-        Assert.Equal(losses[..20], Train(b, 20));
-    }
-
-    [Theory]
-    [InlineData(RouterKind.TopK)]
-    [InlineData(RouterKind.Soft)]
-    public void Gradients_equal_finite_differences(string kind)
+    public void Sparse_dispatch_has_the_values_and_gradients_of_all_experts_on_all_tokens(string kind, double alpha)
     {
         using var scope = NewDisposeScope();
-        using var model = Model(kind, loadBalancing: 0.5);
-        using (no_grad())
-        {
-            using var generator = new Generator(99);
-            foreach (var p in model.Parameters.Where(p => p.ndim == 2)) p.normal_(0, 0.3, generator).Dispose();
-        }
+        using var mixture = Mixture(layer: 1);
+        mixture.Settings = new MixtureTraining { Router = kind, LoadBalancing = alpha, Seed = 4 };
+        mixture.Training = true;
+        mixture.At = (3000, 0);
+        Tensor x = Input().requires_grad_(), direction = Input(9);
+        var y = mixture.Forward(x);
+        var loss = (y * direction).sum();
+        if (alpha > 0) loss = loss + mixture.BalanceLoss!;
+        else Assert.Null(mixture.BalanceLoss);
+        loss.backward();
+        var parameters = mixture.Parameters.ToArray();
+        var sparse = parameters.Select(p => Gradient(p.Parameter)).Append(Gradient(x)).ToArray();
+        foreach (var (_, parameter) in parameters) parameter.grad?.zero_();
+        x.grad!.zero_();
 
-        Tensor ids = tensor([1L, 5, 9, 2, 7, 30], [1, 6]), targets = tensor([5L, 9, 2, 7, 30, 3], [1, 6]);
-        Tensor Loss() => model.Loss(ids, targets) + model.BalanceLoss!;
-        Loss().backward();
-        foreach (var (name, parameter) in model.NamedParameters)
+        // The same decision, the gates' gradients written out.
+        var reference = new MixtureReference(mixture);
+        var logits = reference.Logits(x);
+        var routed = tensor(mixture.Routing!.Gates(), [Tokens, Experts]).gt(0).to(float32);
+        var p = logits.softmax(-1);
+        var gates = kind switch
         {
-            using var inner = NewDisposeScope();
-            if (parameter.grad is null) continue; // an expert without tokens
-            var gradient = parameter.grad.data<float>().ToArray();
-            var at = Array.IndexOf(gradient, gradient.MaxBy(MathF.Abs));
-            const float step = 2e-3f;
-            var flat = parameter.detach().view(-1);
-            var value = flat.data<float>()[at];
-            double At(float v)
-            {
-                flat.data<float>()[at] = v;
-                using var mode = no_grad();
-                using var deeper = NewDisposeScope();
-                return Loss().item<float>();
-            }
-
-            var slope = (At(value + step) - At(value - step)) / (2 * step);
-            flat.data<float>()[at] = value;
-            Assert.True(Math.Abs(slope - gradient[at]) <= (0.02 * Math.Abs(gradient[at])) + 2e-3, $"{name}[{at}]: gradient {gradient[at]}, slope {slope}");
-        }
+            RouterKind.TopK => Gates(logits, 2),
+            RouterKind.Soft => p,
+            RouterKind.Switch => p / p.detach() * routed,
+            _ => (1 + Sampled(logits, routed, 3000, mixture) - Sampled(logits, routed, 3000, mixture).detach()) * routed,
+        };
+        var u = kind is RouterKind.TopK or RouterKind.Soft ? gates.mean([0]) : routed.mean([0]);
+        var kept = kind == RouterKind.Switch ? gates * Kept(mixture) : gates;
+        var dense = reference.Forward(x, kept);
+        Close(dense, y);
+        var expected = (dense * direction).sum();
+        if (alpha > 0) expected = expected + ((u * p.mean([0])).sum() * (alpha * Experts));
+        Assert.Equal(expected.item<float>(), loss.item<float>(), 3);
+        expected.backward();
+        for (var i = 0; i < parameters.Length; i++) Close(Gradient(parameters[i].Parameter), sparse[i]);
+        Close(Gradient(x), sparse[^1]);
+        if (kind is not RouterKind.Soft) Assert.Contains(true, sparse[0].abs().gt(1e-4).data<bool>().ToArray());
     }
 
     [Fact]
-    public void The_dense_form_learns_the_same()
+    public void The_balance_loss_is_that_of_a_hand_computation()
     {
-        foreach (var kind in RouterKind.Names)
-        {
-            using var scope = NewDisposeScope();
-            using LlamaModel sparse = Model(kind), dense = Model(kind);
-            foreach (var m in dense.Mixtures) m.DenseForm = true;
-            Tensor ids = tensor(Enumerable.Range(0, 30).Select(i => i * i % 31L).ToArray(), [2, 15]), targets = ids.roll(-1, 1);
-            Tensor a = sparse.Loss(ids, targets) + sparse.BalanceLoss!, b = dense.Loss(ids, targets) + dense.BalanceLoss!;
-            Assert.Equal(a.item<float>(), b.item<float>(), 5);
-            a.backward();
-            b.backward();
-            for (var i = 0; i < sparse.Parameters.Count; i++)
-            {
-                Tensor left = sparse.Parameters[i].grad ?? zeros_like(sparse.Parameters[i]), right = dense.Parameters[i].grad!;
-                Assert.True(left.allclose(right, 1e-4, 1e-6), sparse.NamedParameters[i].Name);
-            }
-        }
+        using var scope = NewDisposeScope();
+        var config = Config with { HiddenSize = 2, NumAttentionHeads = 1, Mixture = new MixtureConfig(3, 2) };
+        using var mixture = Mixture(config);
+        Fill(mixture, MixtureConfig.RouterTensor, tensor([1f, 0f, 0f, 1f, 0f, 0f], [3, 2]));
+        mixture.Settings = new MixtureTraining { LoadBalancing = 0.5 };
+        mixture.Training = true;
+        // Logits (ln 2, 0, 0) and (0, ln 4, 0): p = (1/2, 1/4, 1/4) and (1/6, 4/6, 1/6); g over two = (2/3, 1/3, 0) and (1/5, 4/5, 0).
+        mixture.Forward(tensor([MathF.Log(2), 0f, 0f, MathF.Log(4)], [2, 2]));
+        double[] u = [((2.0 / 3) + 0.2) / 2, ((1.0 / 3) + 0.8) / 2, 0], p = [(0.5 + (1.0 / 6)) / 2, (0.25 + (4.0 / 6)) / 2, (0.25 + (1.0 / 6)) / 2];
+        Assert.Equal(0.5 * 3 * u.Zip(p, (a, b) => a * b).Sum(), mixture.BalanceLoss!.item<float>(), 6);
+        mixture.Settings = mixture.Settings with { Router = RouterKind.Switch };
+        mixture.Forward(tensor([MathF.Log(2), 0f, 0f, MathF.Log(4)], [2, 2]));
+        Assert.Equal(0.5 * 3 * ((0.5 * p[0]) + (0.5 * p[1])), mixture.BalanceLoss!.item<float>(), 6);
     }
 
     [Fact]
-    public void Frozen_experts_take_no_gradient_and_the_router_does()
+    public void Beyond_its_capacity_a_switch_expert_refuses_the_last_tokens_in_training_and_none_at_inference()
     {
         using var scope = NewDisposeScope();
-        using var model = Model(RouterKind.TopK);
-        foreach (var (_, p) in model.NamedParameters.Where(p => p.Name.Contains(".experts.", StringComparison.Ordinal))) p.requires_grad = false;
-        var ids = tensor([1L, 5, 9, 2, 7, 30], [1, 6]);
-        (model.Loss(ids, ids) + model.BalanceLoss!).backward();
-        foreach (var (name, p) in model.NamedParameters) Assert.Equal(name.Contains(".experts.", StringComparison.Ordinal), p.grad is null);
+        using var mixture = Mixture();
+        Fill(mixture, MixtureConfig.RouterTensor, zeros([Experts, Width])); // all to expert 0
+        mixture.Settings = new MixtureTraining { Router = RouterKind.Switch };
+        mixture.Training = true;
+        var x = Input();
+        var trained = mixture.Forward(x).abs().sum(1).data<float>().ToArray();
+        const int capacity = 9; // ceil(1.5 · 29 / 5)
+        Assert.All(trained[..capacity], v => Assert.True(v > 0));
+        Assert.All(trained[capacity..], v => Assert.Equal(0, v));
+        Assert.Equal([Tokens - capacity, 0, 0, 0, 0], mixture.Routing!.Refused);
+        Assert.Equal([Tokens, 0, 0, 0, 0], mixture.Routing.TokensPerExpert());
+        mixture.Training = false;
+        Assert.All(mixture.Forward(x).abs().sum(1).data<float>().ToArray(), v => Assert.True(v > 0));
+        Assert.Equal([0, 0, 0, 0, 0], mixture.Routing!.Refused);
     }
 
-    private static LlamaModel Model(string kind, double loadBalancing = 0.01)
+    [Fact]
+    public void A_sample_depends_on_seed_step_part_and_layer_alone_and_follows_the_softmax()
     {
-        var model = new LlamaModel(Config, CPU).Init(1);
-        foreach (var m in model.Mixtures)
+        using var scope = NewDisposeScope();
+        using MixtureFeedForward a = Mixture(layer: 1), b = Mixture(layer: 1), other = Mixture(layer: 2);
+        var x = Input().repeat_interleave(40, 0);
+        string Draw(MixtureFeedForward m, long seed, long step, int part)
         {
-            m.Settings = new MixtureTraining { Router = kind, LoadBalancing = loadBalancing, Seed = 5 };
+            m.Settings = new MixtureTraining { Router = RouterKind.SampleTop1, Seed = seed };
             m.Training = true;
+            m.At = (step, part);
+            m.Forward(x);
+            return string.Concat(m.Routing!.Gates());
         }
 
-        return model;
+        var first = Draw(a, 1, 7, 0);
+        foreach (var another in new[] { Draw(a, 2, 7, 0), Draw(a, 1, 8, 0), Draw(a, 1, 7, 1), Draw(other, 1, 7, 0) }) Assert.NotEqual(first, another);
+        manual_seed(123);
+        Assert.Equal(first, Draw(b, 1, 7, 0));
+
+        // argmax(logits + Gumbel) is a draw from softmax(logits), whatever the temperature.
+        var expected = new MixtureReference(a).Logits(x).softmax(-1).mean([0]).data<float>().ToArray();
+        var share = b.Routing!.TokensPerExpert().Select(c => (double)c / (40 * Tokens)).ToArray();
+        for (var e = 0; e < Experts; e++) Assert.InRange(share[e], expected[e] - 0.05, expected[e] + 0.05);
     }
 
-    private static List<double> Train(LlamaModel model, int steps)
+    // The soft sample that made the hard one: softmax((logits + noise) / tau), the noise found again by its seed.
+    private static Tensor Sampled(Tensor logits, Tensor routed, long step, MixtureFeedForward mixture)
     {
-        using var optimizer = optim.AdamW(model.Parameters, 5e-3, 0.9, 0.98);
-        var sequence = Enumerable.Range(0, 33).Select(i => (long)(i * i % 32)).ToArray();
-        var losses = new List<double>();
-        long live = 0, resident = 0;
-        for (var step = 0; step < steps; step++)
+        using var generator = new Generator(new RouterDraw(mixture.Settings!.Seed, step, 0, 1).GeneratorSeed);
+        var noise = empty([Tokens, Experts]).uniform_(0, 1, generator).log().neg().log().neg();
+        var noisy = logits + noise;
+        Assert.Equal(MixtureReference.Mask(noisy, 1).data<float>().ToArray(), routed.data<float>().ToArray());
+        return (noisy / Math.Exp(-1e-4 * step)).softmax(-1);
+    }
+
+    // 1 for tokens that their expert took: each takes the first ones of the batch.
+    private static Tensor Kept(MixtureFeedForward mixture)
+    {
+        var gates = mixture.Routing!.Gates();
+        var counts = new int[Experts];
+        var kept = new float[Tokens];
+        for (var i = 0; i < gates.Length; i++)
         {
-            foreach (var m in model.Mixtures) m.At = (step, 0);
-            using (NewDisposeScope())
-            {
-                var loss = model.Loss(tensor(sequence[..32], [1, 32]), tensor(sequence[1..], [1, 32]));
-                (loss + model.BalanceLoss!).backward();
-                nn.utils.clip_grad_norm_(model.Parameters, 1.0);
-                optimizer.step();
-                optimizer.zero_grad();
-                losses.Add(loss.item<float>());
-            }
-
-            if (step != steps / 2) continue;
-            Settle();
-            live = Tensor.TotalCount;
-            resident = Environment.WorkingSet;
+            if (gates[i] > 0 && counts[i % Experts]++ < 9) kept[i / Experts] = 1;
         }
 
-        Settle();
-        // An expert that met its first token after the middle has new moments, two for each of its three matrices; a leak grows by the step.
-        Assert.InRange(Tensor.TotalCount - live, 0, 2 * 3 * Config.NumHiddenLayers * Config.Mixture!.Experts);
-        Assert.True(Environment.WorkingSet - resident < 64 << 20, $"resident memory grew by {(Environment.WorkingSet - resident) >> 20} MiB");
-        return losses;
+        Assert.Equal(Tokens - mixture.Routing.Refused.Sum(), kept.Sum());
+        return tensor(kept, [Tokens, 1]);
     }
 
-    private static void Settle()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-    }
+    private static Tensor Gradient(Tensor parameter) => (parameter.grad ?? zeros_like(parameter)).clone();
 }

@@ -1,0 +1,67 @@
+using Btx.Fixtures;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Mixtures;
+using Btx.Model.Tensors;
+using Btx.Trainer.Evaluation;
+using TorchSharp;
+
+namespace Btx.Trainer.Tests.Evaluation;
+
+public sealed class EvaluationRefusalTests
+{
+    private static EvaluationOptions Options(EvaluationWorld world) => new() { Forest = world.Forest, Corpus = world.Corpus, Parallel = 2 };
+
+    private static string Fault(EvaluationOptions options)
+    {
+        var message = Assert.Throws<BtxException>(() => ForestEvaluator.Open(options)).Message;
+        Assert.DoesNotContain('\n', message);
+        return message;
+    }
+
+    [Fact]
+    public void Requests_that_cannot_be_answered_are_one_clear_line_before_any_model_is_loaded()
+    {
+        using var world = new EvaluationWorld();
+        var options = Options(world);
+        Assert.Contains("\"law\"", Fault(options with { Domains = ["law"] }), StringComparison.Ordinal);
+        Assert.Contains("unknown mode", Fault(options with { Modes = ["best"] }), StringComparison.Ordinal);
+        Assert.Contains("2..128", Fault(options with { Context = 129 }), StringComparison.Ordinal);
+        Assert.Contains("2..128", Fault(options with { Context = 1 }), StringComparison.Ordinal);
+        Assert.Contains("--max-tokens-per-domain", Fault(options with { MaxTokensPerDomain = -1 }), StringComparison.Ordinal);
+        Assert.Contains("forest.json", Fault(options with { Forest = world.Corpus }), StringComparison.Ordinal);
+        Assert.Contains("corpus.json", Fault(options with { Corpus = world.Forest }), StringComparison.Ordinal);
+        Assert.Contains("config.json", Fault(options with { SeedModel = world.Corpus }), StringComparison.Ordinal);
+        Assert.Contains("no such directory", Fault(options with { Models = [new("lost", Path.Combine(world.Root, "lost"))] }), StringComparison.Ordinal);
+        Assert.Contains("expected mixtral", Fault(options with { Btx = world.Expert("alpha") }), StringComparison.Ordinal);
+        Assert.Contains("--btx", Fault(options with { Modes = ["moe"] }), StringComparison.Ordinal);
+        var mixture = world.Upcycled("alpha", 2, 1);
+        Assert.StartsWith($"--seed-model {mixture}: model_type is mixtral", Fault(options with { SeedModel = mixture }), StringComparison.Ordinal);
+        Assert.StartsWith($"--dense {mixture}: model_type is mixtral", Fault(options with { Dense = mixture, Btx = mixture }), StringComparison.Ordinal);
+        BtxManifest.Of(mixture, LlamaConfig.Load(mixture), Model.Tokens.TextTokenizer.Load(mixture).Hash, CheckpointFiles.Hash(mixture)).Save(mixture);
+        using (var file = File.OpenWrite(Path.Combine(mixture, CheckpointFiles.SingleFile))) file.SetLength(file.Length - 4);
+        Assert.Contains("the file is truncated", Fault(options with { Btx = mixture }), StringComparison.Ordinal);
+        Assert.Contains("the file is truncated", Fault(options with { Models = [new("mixtral", mixture)] }), StringComparison.Ordinal);
+        using var empty = new EvaluationWorld(experts: 1, emptyTest: true);
+        Assert.Contains("no text in its test split", Fault(Options(empty)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Models_that_do_not_belong_together_are_named()
+    {
+        using var world = new EvaluationWorld();
+        var options = Options(world);
+        var other = Path.Combine(world.Root, "other");
+        new TinyForest { Config = TinyForest.DefaultConfig with { NumHiddenLayers = 1 } }.WriteExpert(other, 1);
+        Assert.Equal(3, ForestEvaluator.Open(options with { SeedModel = other }).Run(torch.CPU, _ => { }).Domains.Count); // a baseline may have its own shape
+
+        var file = Path.Combine(other, "tokenizer.json");
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"t h\"", "\"t i\"", StringComparison.Ordinal).Replace("\"th\"", "\"ti2\"", StringComparison.Ordinal).Replace("\"ti\"", "\"th\"", StringComparison.Ordinal).Replace("\"ti2\"", "\"ti\"", StringComparison.Ordinal));
+        var message = Fault(options with { SeedModel = other });
+        Assert.Contains(other, message, StringComparison.Ordinal);
+        Assert.Contains("tokenizer", message, StringComparison.Ordinal);
+
+        new TinyForest { Config = TinyForest.DefaultConfig with { NumHiddenLayers = 1 } }.WriteExpert(world.Expert("beta"), 1);
+        Assert.Contains("architecture", Fault(options), StringComparison.Ordinal);
+    }
+}
