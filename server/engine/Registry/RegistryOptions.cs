@@ -1,0 +1,14 @@
+namespace Btx.Engine.Registry;
+
+/// <summary>What a living forest needs beside <see cref="EngineOptions"/>.</summary>
+public sealed record RegistryOptions
+{
+    /// <summary>Directories that experts may be added from; absolute. The source forest's directory is always one.</summary>
+    public IReadOnlyList<string> ExpertRoots { get; init; } = [];
+
+    /// <summary>Called at each of the fault points of a change; for tests that end the process or fail there.</summary>
+    public Action<string>? Fault { get; init; }
+
+    /// <summary>Receives what was repaired at start and what a change leaves to do, one line each.</summary>
+    public Action<string>? Report { get; init; }
+}
