@@ -6,6 +6,9 @@ public sealed record RegistryOptions
     /// <summary>Directories that experts may be added from; absolute. The source forest's directory is always one.</summary>
     public IReadOnlyList<string> ExpertRoots { get; init; } = [];
 
+    /// <summary>Mixes a served BTX model anew when its experts change; null: a removal of one of them must drop the model.</summary>
+    public IMixtureRemix? Remix { get; init; }
+
     /// <summary>Called at each of the fault points of a change; for tests that end the process or fail there.</summary>
     public Action<string>? Fault { get; init; }
 
