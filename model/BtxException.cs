@@ -14,6 +14,8 @@ public sealed class BtxException : Exception
 
     public BtxException() { }
 
+    public FaultKind Kind { get; init; }
+
     /// <summary>Another's words (a file's, a parser's, a native library's) as part of a message: one printable line, cut after 300 characters.</summary>
     public static string OneLine(string text) => new((text.Length > 300 ? text[..300] + "…" : text).Select(c => char.IsControl(c) ? ' ' : c).ToArray());
 }

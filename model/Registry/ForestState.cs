@@ -81,8 +81,8 @@ public sealed record ForestState
     public RegisteredExpert Expert(string name)
     {
         if (Experts.FirstOrDefault(e => e.Name == name) is { } expert) return expert;
-        if (Absent.FirstOrDefault(a => a.Name == name) is { RemovedIn: { } revision }) throw new BtxException($"expert \"{name}\" was removed already, in revision {revision}");
-        throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {Names(Experts.Select(e => e.Name))}");
+        if (Absent.FirstOrDefault(a => a.Name == name) is { RemovedIn: { } revision }) throw new BtxException($"expert \"{name}\" was removed already, in revision {revision}") { Kind = FaultKind.Missing };
+        throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {Names(Experts.Select(e => e.Name))}") { Kind = FaultKind.Missing };
     }
 
     /// <summary>As <see cref="ForestManifest"/>: what computes priors and branches. Paths keep their roots.</summary>
@@ -139,7 +139,7 @@ public sealed record ForestState
     /// <exception cref="BtxException">There is none of that name.</exception>
     public ForestState WithoutAverage(string name) => Averages.Any(a => a.Name == name)
         ? Next(this with { Averages = [.. Averages.Where(a => a.Name != name)] })
-        : throw new BtxException($"no average \"{BtxException.OneLine(name)}\"; there {(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}");
+        : throw new BtxException($"no average \"{BtxException.OneLine(name)}\"; there {(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}") { Kind = FaultKind.Missing };
 
     /// <param name="directory">Of the served BTX model.</param>
     public ForestState WithMixture(string directory) => Next(this with { Mixture = directory });
