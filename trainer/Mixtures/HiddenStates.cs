@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Btx.Model;
+using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Shards;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
+using Btx.Model.Mixtures;
 
 namespace Btx.Trainer.Mixtures;
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
+using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;

@@ -1,5 +1,6 @@
 using Btx.Model;
 using Btx.Model.Configuration;
+using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
 
 namespace Btx.Trainer.Mixtures;

@@ -1,5 +1,6 @@
 using Btx.Model;
 using Btx.Model.Forests;
+using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Evaluation;

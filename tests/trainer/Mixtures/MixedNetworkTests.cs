@@ -1,3 +1,4 @@
+using Btx.Model.Mixtures;
 using Btx.Trainer.Mixtures;
 using Btx.Trainer.Networks;
 using TorchSharp;

@@ -1,11 +1,10 @@
 using System.Runtime.InteropServices;
-using Btx.Model;
 using Btx.Model.Averaging;
 using Btx.Model.Configuration;
 using Btx.Model.Mixing;
 using Btx.Model.Tensors;
 
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>
 /// The weights of a mixture, tensor by tensor from the members' mapped files (arXiv 2403.07816, section 3.2): the feed-forwards of

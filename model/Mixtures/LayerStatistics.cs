@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>What a router is fitted to: the hidden states x that one layer's router would read on the text of one domain.</summary>
 /// <param name="Count">n, number of states in the sums.</param>

@@ -1,7 +1,6 @@
 using System.Runtime.ExceptionServices;
-using Btx.Model;
 
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>Routers fitted to hidden states.</summary>
 /// <param name="Weights">By layer [N·d], row-major.</param>

@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>
 /// Ridge regression from hidden states to domains (Hoerl and Kennard 1970): W minimises Σ_j mean_{x of j} ‖W x − (e_j − 1/N)‖² / N + μ ‖W‖², so

@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>The hidden states of one expert's domain in every layer, and what they were computed from.</summary>
 /// <param name="Expert">Name in the forest.</param>

@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>In which network the hidden states of a domain's text are read, by the names of <c>--states</c>.</summary>
 public static class HiddenStateForm

@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>
 /// Row j is the mean hidden state of domain j less the mean over the domains, at unit length: <c>W_j = (m_j − m) / ‖m_j − m‖</c>, so that a logit is

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Btx.Model;
 using Btx.Model.Tensors;
 
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>
 /// Hidden states of every domain, summed up, as a safetensors file: tensors <c>NAME.layers.L.count</c> (I64 [1]), <c>.sum</c> [d],

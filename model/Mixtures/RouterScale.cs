@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>
 /// The s that makes softmax(s·W x) the best guess of a state's domain: it minimises the mean cross-entropy, which is convex in s

@@ -1,6 +1,4 @@
-using Btx.Model;
-
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>A = L Lᵀ of a symmetric positive definite matrix, in fp64, to solve A x = b.</summary>
 public sealed class CholeskyFactor

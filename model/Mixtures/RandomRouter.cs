@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Mixtures;
+namespace Btx.Model.Mixtures;
 
 /// <summary>
 /// W ~ Normal(0, 2 / 5d): the deviation that the network's other matrices begin with (arXiv 1910.05895), so that the logits of a

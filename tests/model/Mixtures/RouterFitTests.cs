@@ -1,6 +1,6 @@
-using Btx.Trainer.Mixtures;
+using Btx.Model.Mixtures;
 
-namespace Btx.Trainer.Tests.Mixtures;
+namespace Btx.Model.Tests.Mixtures;
 
 public sealed class RouterFitTests
 {
