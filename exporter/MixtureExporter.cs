@@ -8,6 +8,7 @@ using Btx.Exporter.Weights;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
+using Btx.Model.Mixtures;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -50,6 +51,7 @@ public static class MixtureExporter
             var weights = Place(source, directory.Building, options, form, cancellation);
             source.Config.Save(directory.Building);
             WeightDirectory.CopyTokenizer(source.Checkpoint, directory.Building);
+            var statistics = CarryLineage(source, directory.Building);
             Doing("checking logits");
             using var served = new ServedFiles(weights.Select(w => Path.Combine(w.InSource ? source.Checkpoint.DirectoryPath : directory.Building, w.Path)));
             var check = new MixtureCheck(source, served.Files, Path.Combine(directory.Building, GraphFolder.Name), options, k => Graph(source, options.Precision, k));
@@ -68,8 +70,9 @@ public static class MixtureExporter
                 Tokenizer = source.Manifest.Tokenizer,
                 Graphs = graphs,
                 Weights = weights,
-                Experts = [.. source.Manifest.Experts.Select(e => new ServedMixtureExpert(e.Name, e.Domain))],
+                Experts = [.. source.Manifest.Experts.Select(e => new ServedMixtureExpert(e.Name, e.Domain, e.Source is { } own ? Path.GetRelativePath(target, own) : null))],
                 Router = source.Manifest.Router,
+                RouterStatisticsSha256 = statistics,
                 MaxRelativeDifference = difference,
                 QuantisationLoss = loss.Nats,
             };
@@ -116,6 +119,15 @@ public static class MixtureExporter
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         StoredTensor.Write(path, [.. MixtureLayout.Tensors(source, options.Precision, form)], cancellation);
         return [new ServedWeights { Path = WeightFile, InSource = false, Sha256 = Hash(path) }];
+    }
+
+    /// <summary>Puts beside the graphs what a mixture anew with other experts needs: which weights were mixed, and the statistics that routers are fitted to.</summary>
+    /// <returns>The statistics' hash; null: the model has none.</returns>
+    private static string? CarryLineage(SourceMixture source, string building)
+    {
+        foreach (var file in (string[])[BtxManifest.FileName, RouterStatistics.FileName]) AtomicFile.CopyIfThere(Path.Combine(source.Checkpoint.DirectoryPath, file), Path.Combine(building, file));
+        var statistics = Path.Combine(building, RouterStatistics.FileName);
+        return File.Exists(statistics) ? Hash(statistics) : null;
     }
 
     private static string Hash(string path)

@@ -40,6 +40,20 @@ public static partial class AtomicFile
     public static void WriteText(string path, string text) =>
         Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 
+    /// <summary>Copies a file, whole or not at all.</summary>
+    /// <returns>False: there is none, and nothing was done.</returns>
+    /// <exception cref="BtxException">It cannot be read or written.</exception>
+    public static bool CopyIfThere(string from, string to)
+    {
+        if (!File.Exists(from)) return false;
+        Write(to, stream =>
+        {
+            using var input = File.OpenRead(from);
+            input.CopyTo(stream);
+        });
+        return true;
+    }
+
     /// <summary>Makes a rename inside <paramref name="directory"/>, or the bytes of a file of that name, durable. Does nothing where it cannot be opened.</summary>
     public static void SyncDirectory(string directory)
     {

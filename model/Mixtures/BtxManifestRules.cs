@@ -19,11 +19,13 @@ public static class BtxManifestRules
         {
             if (e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain)) return "an expert has no valid name or domain";
             if (!names.Add(e.Name)) return $"expert \"{e.Name}\" is listed twice";
+            if (e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl))) return $"expert \"{e.Name}\": source is no path";
             if (e.Sha256 is not null && !ForestManifestRules.IsHash(e.Sha256)) return $"expert \"{e.Name}\": sha256 is not a SHA-256";
         }
 
         if (!RouterKind.Names.Contains(m.Router.Kind)) return $"router kind \"{BtxException.OneLine(m.Router.Kind)}\" is unknown; use {string.Join(", ", RouterKind.Names)}";
         if (m.Router.ExpertsPerToken < 1 || m.Router.ExpertsPerToken > m.Experts.Count) return $"router: experts_per_token is {m.Router.ExpertsPerToken}; expected 1..{m.Experts.Count}, the number of experts";
+        if (m.Router.RidgeLambda is { } lambda && !(lambda > 0 && double.IsFinite(lambda))) return $"router: ridge_lambda is {lambda}; expected a number above 0";
         if (m.Router.SoftLayers.Any(l => l < 0)) return "router: a soft layer is negative";
         return m.Without.Any(n => !ForestManifestRules.IsName(n)) ? "without holds a name that is none" : null;
     }

@@ -12,6 +12,9 @@ public sealed record BtxRouter
     /// <summary>Where the weights began: <c>random</c>, <c>centroid</c>, <c>ridge</c> or <c>file</c>.</summary>
     public string? Init { get; init; }
 
+    /// <summary>λ of <see cref="RouterInit.Ridge"/>; null: not fitted so, or <see cref="RidgeRouter.DefaultLambda"/>.</summary>
+    public double? RidgeLambda { get; init; }
+
     /// <summary>Layers in which every expert always runs, whatever k is (the first, for <see cref="RouterKind.SampleTop1"/>).</summary>
     public IReadOnlyList<int> SoftLayers { get; init; } = [];
 }

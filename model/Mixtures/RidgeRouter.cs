@@ -7,6 +7,9 @@ namespace Btx.Model.Mixtures;
 /// </summary>
 public static class RidgeRouter
 {
+    /// <summary>λ where nobody names one.</summary>
+    public const double DefaultLambda = 1e-3;
+
     /// <param name="domains">The layer's statistics, by domain.</param>
     /// <param name="lambda">λ > 0.</param>
     /// <returns>[N·d], row-major, not yet scaled.</returns>

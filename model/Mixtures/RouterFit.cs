@@ -10,7 +10,8 @@ public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accu
 {
     /// <param name="init"><see cref="RouterInit.Centroid"/> or <see cref="RouterInit.Ridge"/>.</param>
     /// <param name="experts">N of the mixture: those after the domains of the statistics stand for no domain and get a row of 0, the logit of no evidence.</param>
-    public static RouterFit Of(string init, RouterStatistics statistics, int experts, double lambda)
+    /// <param name="threads">At most; 1: the caller's own.</param>
+    public static RouterFit Of(string init, RouterStatistics statistics, int experts, double lambda, int threads = -1)
     {
         var layers = statistics.Domains[0].Layers.Count;
         var (weights, scales, accuracy) = (new float[layers][], new double[layers], new double[layers]);
@@ -28,7 +29,7 @@ public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accu
 
         try
         {
-            Parallel.For(0, layers, Layer);
+            Parallel.For(0, layers, new ParallelOptions { MaxDegreeOfParallelism = threads }, Layer);
         }
         catch (AggregateException e)
         {

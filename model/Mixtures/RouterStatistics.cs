@@ -13,7 +13,7 @@ namespace Btx.Model.Mixtures;
 /// <param name="Tokens">Tokens asked for of each domain.</param>
 public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<DomainStatistics> Domains)
 {
-    /// <summary>Inside a mixture's directory. In a folder of its own: some loaders read every safetensors file beside config.json.</summary>
+    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every safetensors file beside config.json.</summary>
     public static readonly string FileName = Path.Combine("router", "statistics.safetensors");
 
     /// <exception cref="BtxException">The disk is full or the path cannot be written.</exception>
@@ -52,8 +52,9 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
         SafetensorsWriter.Write(path, tensors, (name, bytes) => Bytes(values[name]).CopyTo(bytes), about);
     }
 
+    /// <param name="wanted">Given an expert's name, what it was computed from, and no layers: whether to read them; null: all. Nothing is read of the others.</param>
     /// <exception cref="BtxException">Missing, no such file, or its parts do not fit together.</exception>
-    public static RouterStatistics Load(string path)
+    public static RouterStatistics Load(string path, Func<DomainStatistics, bool>? wanted = null)
     {
         using var file = SafetensorsFile.Open(path);
         string About(string key) => file.Metadata.GetValueOrDefault(key) ?? throw new BtxException($"{path}: its header lacks \"{BtxException.OneLine(key)}\"; expected router statistics that `btx train mix` wrote");
@@ -64,8 +65,9 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
         {
             var source = About($"expert {name}").Split(' ');
             if (source.Length != 2) throw new BtxException($"{path}: its header does not say what \"{BtxException.OneLine(name)}\" was computed from");
-            return new DomainStatistics(name, source[0], source[1], [.. Enumerable.Range(0, layers).Select(l => Layer(file, $"{name}.layers.{l}."))]);
-        }).ToArray();
+            return new DomainStatistics(name, source[0], source[1], []);
+        }).Where(domain => wanted is null || wanted(domain))
+            .Select(domain => domain with { Layers = [.. Enumerable.Range(0, layers).Select(l => Layer(file, $"{domain.Expert}.layers.{l}."))] }).ToArray();
         return new RouterStatistics(About("states"), tokens, domains);
     }
 

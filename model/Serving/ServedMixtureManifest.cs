@@ -43,6 +43,12 @@ public sealed record ServedMixtureManifest
 
     public required BtxRouter Router { get; init; }
 
+    /// <summary>
+    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> in the manifest's directory, from which routers are fitted when the mixture is made anew
+    /// with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has none.
+    /// </summary>
+    public string? RouterStatisticsSha256 { get; init; }
+
     /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt, the reference reading the same (dequantised) weights.</summary>
     public double MaxRelativeDifference { get; init; }
 
@@ -112,6 +118,8 @@ public sealed record ServedMixtureManifest
         if (m.Experts.Count is 0 or > MixtureConfig.MaxExperts) return $"{m.Experts.Count} experts; expected 1..{MixtureConfig.MaxExperts}";
         if (m.Experts.Any(e => e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain))) return "an expert has no valid name or domain";
         if (m.Experts.Select(e => e.Name).Distinct().Count() != m.Experts.Count) return "an expert is listed twice";
+        if (m.Experts.Any(e => e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl)))) return "the source of an expert is no path";
+        if (m.RouterStatisticsSha256 is { } statistics && !ForestManifestRules.IsHash(statistics)) return "router_statistics_sha256 is not a SHA-256";
         if (m.Router.ExpertsPerToken < 1 || m.Router.ExpertsPerToken > m.Experts.Count) return $"router: experts_per_token is {m.Router.ExpertsPerToken}; expected 1..{m.Experts.Count}";
         if (m.Weights.Count == 0 || m.Weights.Any(w => w is null || !ForestManifestRules.IsHash(w.Sha256))) return "weights is empty, or a file of it has no SHA-256";
         if (m.Graphs.Any(g => g is null || g.Form is not (ServedGraph.Decode or ServedGraph.Ragged) || g.Rows is < 0 or > 1024)) return "a graph has an unknown form or row count";

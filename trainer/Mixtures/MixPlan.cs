@@ -64,7 +64,8 @@ internal sealed record MixPlan(
                 throw new BtxException($"--with-seed {seed}: its architecture (config.json) differs from that of the forest {forest}; experts of a mixture share one");
             if (TextTokenizer.Load(seed).Hash != manifest.Tokenizer)
                 throw new BtxException($"--with-seed {seed}: its tokenizer differs from that of the forest {forest}; experts of a mixture share one");
-            members.Add(Member(seed, CheckpointFiles.Hash(seed), SeedName));
+            var last = Member(seed, CheckpointFiles.Hash(seed), SeedName);
+            members.Add(last with { Expert = last.Expert with { Source = Path.GetFullPath(seed) } });
         }
 
         if (members.Count > MixtureConfig.MaxExperts) throw new BtxException($"{members.Count} experts; a mixture has at most {MixtureConfig.MaxExperts}: choose some with --experts");

@@ -6,7 +6,6 @@ namespace Btx.Trainer.Mixtures;
 public sealed record MixRequest
 {
     public const long DefaultTokensPerDomain = 20_000;
-    public const double DefaultRidgeLambda = 1e-3;
 
     /// <summary>Forest to mix; null with <see cref="Upcycle"/>.</summary>
     public string? Forest { get; init; }
@@ -45,7 +44,7 @@ public sealed record MixRequest
     public long TokensPerDomain { get; init; } = DefaultTokensPerDomain;
 
     /// <summary>λ in units of the mean eigenvalue of the second moments.</summary>
-    public double RidgeLambda { get; init; } = DefaultRidgeLambda;
+    public double RidgeLambda { get; init; } = RidgeRouter.DefaultLambda;
 
     /// <summary>k; null: 2, or as the router's kind says.</summary>
     public int? K { get; init; }

@@ -5,6 +5,7 @@ using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
+using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Phases;
 using Btx.Trainer.Terminal;
@@ -79,14 +80,14 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var item = display.Start("mix", config.ParameterCount, "weights");
         weights.Write(target.Building, config, gates, done => item.Report(done), cancellation);
         item.Finish($"mix: {Quantity.WithUnit(config.ParameterCount, "weights")} written");
-        ModelAverage.CopyTokenizer(plan.Members[0].Directory, target.Building);
+        TokenizerFiles.Copy(plan.Members[0].Directory, target.Building);
         new BtxManifest
         {
             Architecture = config.Fingerprint(),
             Tokenizer = plan.Tokenizer,
             Sha256 = CheckpointFiles.Hash(target.Building),
             Experts = [.. plan.Members.Select(m => m.Expert)],
-            Router = router with { Init = RouterInit.IsFile(init) ? RouterInit.File : init },
+            Router = router with { Init = RouterInit.IsFile(init) ? RouterInit.File : init, RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null },
             ForestSha256 = plan.ForestSha256,
             Without = plan.Without,
         }.Save(target.Building);

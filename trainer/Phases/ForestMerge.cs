@@ -21,7 +21,7 @@ public static class ForestMerge
             foreach (var weights in CheckpointFiles.Weights(model)) Copy(weights, target.Building);
             var index = Path.Combine(model, CheckpointFiles.IndexFile);
             if (File.Exists(index)) Copy(index, target.Building);
-            ModelAverage.CopyTokenizer(model, target.Building);
+            TokenizerFiles.Copy(model, target.Building);
             Copy(Path.Combine(model, Btx.Model.Configuration.LlamaConfig.FileName), target.Building);
             using (Checkpoint.Open(target.Building))
             {

@@ -1,3 +1,5 @@
+using Btx.Model.Files;
+using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
 using Btx.Trainer.RoutingStatistics;
@@ -110,12 +112,13 @@ internal sealed class MixtureTuner
         for (var l = 0; l < model.Mixtures.Count; l++) map.Of(domain).Add(l, model.Mixtures[l].Routing!);
     }
 
-    /// <summary>Leaves statistics, picture and <c>btx.json</c> beside the finished weights.</summary>
+    /// <summary>Leaves statistics, picture and <c>btx.json</c> beside the finished weights, and the mixture's own router statistics: they are of its experts before they were mixed.</summary>
     /// <param name="steps">Of the run.</param>
     public void Finish(TrainingJob job, TokenShardCache cache, long steps)
     {
         curve.SaveCsv();
         map.Save(directory, job.Name, tuning.ExpertsPerToken, alarms);
+        AtomicFile.CopyIfThere(Path.Combine(job.Parents[0].Model, RouterStatistics.FileName), Path.Combine(directory, RouterStatistics.FileName));
         TunedManifest.Of(job, cache, steps, CheckpointFiles.Hash(directory)).Save(directory);
     }
 

@@ -4,14 +4,13 @@ using Btx.Model.Averaging;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Tensors;
+using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Phases;
 
 /// <summary>Writes θ = Σ_j w_j θ_j of several models as a model directory, tensor by tensor from their mapped files.</summary>
 public static class ModelAverage
 {
-    private static readonly string[] TokenizerFiles = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"];
-
     /// <summary>Builds the average in <paramref name="directory"/>, which appears whole.</summary>
     /// <param name="models">Directories of one architecture.</param>
     /// <param name="weights">Not negative, summing to 1.</param>
@@ -37,7 +36,7 @@ public static class ModelAverage
                 [.. config.TensorShapes().Select(t => (t.Name, TensorDtype.F32, t.Shape))],
                 (name, bytes) => Average(checkpoints, shares, name, MemoryMarshal.Cast<byte, float>(bytes)));
             config.Save(target.Building);
-            CopyTokenizer(models[0], target.Building);
+            TokenizerFiles.Copy(models[0], target.Building);
             target.Commit();
         }
         catch (IOException e)
@@ -47,21 +46,6 @@ public static class ModelAverage
         finally
         {
             foreach (var checkpoint in checkpoints) checkpoint.Dispose();
-        }
-    }
-
-    /// <summary>Copies a model directory's tokenizer, each file whole.</summary>
-    public static void CopyTokenizer(string from, string to)
-    {
-        foreach (var name in TokenizerFiles)
-        {
-            var source = Path.Combine(from, name);
-            if (!File.Exists(source)) continue;
-            AtomicFile.Write(Path.Combine(to, name), stream =>
-            {
-                using var input = File.OpenRead(source);
-                input.CopyTo(stream);
-            });
         }
     }
 

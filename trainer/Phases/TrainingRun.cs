@@ -106,7 +106,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
 
         var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation, mixture is null ? null : mixture.Note);
         Directory.CreateDirectory(directory);
-        ModelAverage.CopyTokenizer(job.Tokenizer, directory);
+        TokenizerFiles.Copy(job.Tokenizer, directory);
         LlamaCheckpoint.Save(model, directory);
         loop.Finish(validation.Count > 0 ? validation.Values.Average() : null);
         curve.SaveCsv();

@@ -41,7 +41,7 @@ internal static class TrainMixVerb
         var states = new Option<string?>("--states") { Description = "network that the hidden states are read in (mixed)", HelpName = "mixed|own" };
         states.AcceptOnlyFromAmong(HiddenStateForm.Mixed, HiddenStateForm.Own);
         var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})", "N");
-        var lambda = new Option<double>("--ridge-lambda") { Description = "regularisation of ridge, in mean eigenvalues of the states' second moments", HelpName = "L", DefaultValueFactory = _ => MixRequest.DefaultRidgeLambda };
+        var lambda = new Option<double>("--ridge-lambda") { Description = "regularisation of ridge, in mean eigenvalues of the states' second moments", HelpName = "L", DefaultValueFactory = _ => RidgeRouter.DefaultLambda };
         var k = new Option<int?>("--k") { Description = "experts per token (2)", HelpName = "K" };
         var router = new Option<string>("--router") { Description = "how tokens are routed", HelpName = string.Join('|', RouterKind.Names), DefaultValueFactory = _ => RouterKind.TopK };
         router.AcceptOnlyFromAmong([.. RouterKind.Names]);

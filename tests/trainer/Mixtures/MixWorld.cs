@@ -49,7 +49,7 @@ public sealed class MixWorld : IDisposable
         Directory.CreateDirectory(At(name));
         using var model = new LlamaModel(config ?? Config, torch.CPU).Init(seed);
         LlamaCheckpoint.Save(model, At(name));
-        ModelAverage.CopyTokenizer(world.Tokenizer, At(name));
+        TokenizerFiles.Copy(world.Tokenizer, At(name));
         return At(name);
     }
 

@@ -62,7 +62,7 @@ public sealed class TinyWorld : IDisposable
         Directory.CreateDirectory(directory);
         using var model = new LlamaModel(Config(hidden), torch.CPU).Init(seed);
         LlamaCheckpoint.Save(model, directory);
-        ModelAverage.CopyTokenizer(Tokenizer, directory);
+        TokenizerFiles.Copy(Tokenizer, directory);
         return directory;
     }
 
@@ -74,7 +74,7 @@ public sealed class TinyWorld : IDisposable
         using var model = new LlamaModel(Config() with { NumHiddenLayers = layers, Mixture = new(experts, Math.Min(2, experts)) }, torch.CPU).Init(1);
         rig?.Invoke(model);
         LlamaCheckpoint.Save(model, directory);
-        ModelAverage.CopyTokenizer(Tokenizer, directory);
+        TokenizerFiles.Copy(Tokenizer, directory);
         return directory;
     }
 
