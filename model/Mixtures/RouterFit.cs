@@ -29,7 +29,8 @@ public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accu
 
         try
         {
-            Parallel.For(0, layers, new ParallelOptions { MaxDegreeOfParallelism = threads }, Layer);
+            for (var l = 0; threads == 1 && l < layers; l++) Layer(l);
+            if (threads != 1) Parallel.For(0, layers, new ParallelOptions { MaxDegreeOfParallelism = threads }, Layer);
         }
         catch (AggregateException e)
         {

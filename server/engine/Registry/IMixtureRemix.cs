@@ -14,6 +14,10 @@ public interface IMixtureRemix
     /// <param name="added">With absolute directories that were checked; null: experts only leave.</param>
     string? Obstacle(ForestState after, string presentMixture, ExpertAddition? added);
 
+    /// <summary>What the model loses by being mixed anew, one line each, for <see cref="ChangeResult.Notes"/>: a removal may not keep a fine-tuned router.</summary>
+    /// <exception cref="Model.BtxException">Its <c>btx.json</c> is damaged.</exception>
+    IReadOnlyList<string> Notes(string presentMixture) => [];
+
     /// <param name="after"><inheritdoc cref="Obstacle" path="/param[@name='after']"/></param>
     /// <param name="presentMixture"><inheritdoc cref="Obstacle" path="/param[@name='presentMixture']"/></param>
     /// <param name="output">A directory that is not there yet; its parent is. What fails or is cancelled leaves nothing there.</param>
