@@ -45,6 +45,7 @@ internal sealed class RoundPlanner
         var defaults = Candidates.Count > 0 ? PhaseDefaults.ExpertIn(request.Forest, round) : null;
         Options = request.Configure(defaults ?? PhaseDefaults.ExpertOf(tokenizerDirectory, Architecture.ParameterCount, Architecture.MaxPositionEmbeddings))
             .Validate(Architecture.MaxPositionEmbeddings);
+        if (Options.FreezeShared && request.RandomInit) throw new BtxException("--freeze shared with --random-init: random embeddings and attention would never learn; leave one of the two out");
         if (request.Parallel < 1) throw new BtxException($"--parallel is {request.Parallel}; expected 1 or more");
     }
 

@@ -34,6 +34,9 @@ public sealed record TrainingOptions
     public int Threads { get; init; } = 1;
     public string Device { get; init; } = "cpu";
 
+    /// <summary>Whether only the feed-forwards learn: embedding, attention, norms and head stay as they began.</summary>
+    public bool FreezeShared { get; init; }
+
     public long TokensPerStep => (long)Batch * Sequence * Accumulate;
 
     public long Steps => (Tokens + TokensPerStep - 1) / TokensPerStep;
@@ -61,6 +64,7 @@ public sealed record TrainingOptions
         yield return Flag("--random-seed", RandomSeed);
         yield return Flag("--threads", Threads);
         yield return new("--device", Device);
+        if (FreezeShared) yield return new("--freeze", "shared"); // otherwise nothing, as in runs from before there was the choice
     }
 
     /// <exception cref="BtxException">A value is out of range; names the flag.</exception>

@@ -6,6 +6,7 @@ using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
+using Btx.Trainer.Mixtures;
 using Btx.Trainer.Networks;
 using Btx.Trainer.RoutingStatistics;
 using Btx.Trainer.Shards;
@@ -78,6 +79,11 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         var found = resume.Latest();
         using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);
         var mixture = job.Mixture is null ? null : new MixtureTuner(model, job.Mixture, directory, settings.StatisticsSteps > 0 ? settings.StatisticsSteps : Math.Max(1, options.Steps / RoutingCurve.Statistics), warn);
+        if (options.FreezeShared)
+        {
+            foreach (var (name, parameter) in model.NamedParameters) parameter.requires_grad_(MixtureWeights.IsFeedForward(name));
+        }
+
         using var optimizer = Optimizer(model);
         var curve = new LossCurve(directory);
         var hash = record.OptionsHash();
@@ -151,8 +157,9 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         var o = job.Options.Optimizer;
         AdamW.ParamGroup Group(IEnumerable<Parameter> parameters, double decay) =>
             new(parameters, job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon, decay);
+        Parameter[] matrices = [.. model.Parameters.Where(p => p.requires_grad && p.ndim > 1)], norms = [.. model.Parameters.Where(p => p.requires_grad && p.ndim == 1)];
         return torch.optim.AdamW(
-            [Group([.. model.Parameters.Where(p => p.requires_grad && p.ndim > 1)], o.WeightDecay), Group([.. model.Parameters.Where(p => p.requires_grad && p.ndim == 1)], 0)],
+            norms.Length == 0 ? [Group(matrices, o.WeightDecay)] : [Group(matrices, o.WeightDecay), Group(norms, 0)],
             job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon);
     }
 

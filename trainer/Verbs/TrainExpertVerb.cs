@@ -17,6 +17,7 @@ internal static class TrainExpertVerb
           btx train expert --forest forest --from seed --corpus corpus --domain python
           btx train expert --forest forest --corpus corpus --domain golang --branch posterior --tokens 300k
           btx train expert --forest forest --corpus corpus --domain python --name python-long --branch argmax --tokens 1M
+          btx train expert --forest forest --from seed --corpus corpus --domain python --freeze shared
         """;
 
     public static Command Create()
@@ -28,8 +29,9 @@ internal static class TrainExpertVerb
         var domain = new Option<string>("--domain") { Description = "domain to train on", HelpName = "NAME", Required = true };
         var name = new Option<string?>("--name") { Description = "name of the expert (the domain's)", HelpName = "NAME" };
         var (branch, k) = TrainRoundVerb.BranchFlags();
+        var freeze = TrainFlags.Freeze();
         var json = new Option<string?>("--json") { Description = "write plan and figures to this file", HelpName = "FILE" };
-        var command = new Command("expert", Text) { forest, from, corpus, domain, name, branch, k, json };
+        var command = new Command("expert", Text) { forest, from, corpus, domain, name, branch, k, freeze, json };
         foreach (var option in flags.All) command.Options.Add(option);
         command.SetAction((parsed, cancellation) =>
         {
@@ -47,7 +49,7 @@ internal static class TrainExpertVerb
                     Name = expert,
                     Branch = TrainRoundVerb.Rule(parsed.GetValue(branch)!),
                     K = parsed.GetValue(k),
-                    Configure = defaults => flags.Apply(parsed, defaults),
+                    Configure = defaults => TrainFlags.Freeze(parsed.GetValue(freeze), flags.Apply(parsed, defaults)),
                     Settings = flags.Settings(parsed),
                 },
                 parsed.GetValue(json),

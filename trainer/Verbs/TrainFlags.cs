@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Btx.Model;
 using Btx.Trainer.Optimisation;
 using Btx.Trainer.Phases;
 
@@ -73,6 +74,21 @@ internal sealed class TrainFlags
         CheckpointSeconds = parsed.GetValue(checkpointSeconds),
         ValidateSteps = parsed.GetValue(validateSteps),
         ValidationWindows = parsed.GetValue(validationWindows),
+    };
+
+    /// <summary><c>--freeze</c> of an expert.</summary>
+    public static Option<string?> Freeze() => new("--freeze")
+    {
+        Description = "what does not learn: shared = all but the feed-forwards, so that mixing averages nothing away (as in the round before, or nothing)",
+        HelpName = "shared|nothing",
+    };
+
+    /// <exception cref="BtxException">An unknown value.</exception>
+    public static TrainingOptions Freeze(string? value, TrainingOptions options) => value switch
+    {
+        null => options,
+        "shared" or "nothing" => options with { FreezeShared = value == "shared" },
+        _ => throw new BtxException($"--freeze {BtxException.OneLine(value)}: unknown; choose shared or nothing"),
     };
 
     public string? Shards(ParseResult parsed) => parsed.GetValue(shards);

@@ -18,6 +18,7 @@ internal static class TrainRoundVerb
           btx train round --forest forest --seed seed --corpus corpus --domains novels,bible,python,german --parallel 2
           btx train round --forest forest --corpus corpus --domains wordnet,man                        the next round, from the forest
           btx train round --forest forest --corpus corpus --domains speeches --branch top_k --k 2
+          btx train round --forest forest --seed seed --corpus corpus --freeze shared                  only feed-forwards learn: for mixing
           btx train round --forest control --seed seed --corpus corpus --random-split                  the papers' controls
           btx train round --forest control2 --seed seed --corpus corpus --random-init
         """;
@@ -30,12 +31,13 @@ internal static class TrainRoundVerb
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var domains = TrainFlags.Names("--domains", "one expert each (all with the role train)");
         var (branch, k) = BranchFlags();
+        var freeze = TrainFlags.Freeze();
         var round = new Option<int?>("--round") { Description = "train this round (the unfinished one, or the next)", HelpName = "N" };
         var parallel = new Option<int>("--parallel") { Description = "experts trained at once", HelpName = "N", DefaultValueFactory = _ => 1 };
         var split = new Option<bool>("--random-split") { Description = "control: random parts of the text instead of domains" };
         var init = new Option<bool>("--random-init") { Description = "control: random weights instead of branches" };
         var json = new Option<string?>("--json") { Description = "write plan and figures to this file", HelpName = "FILE" };
-        var command = new Command("round", Text) { forest, seed, corpus, domains, branch, k, round, parallel, split, init, json };
+        var command = new Command("round", Text) { forest, seed, corpus, domains, branch, k, freeze, round, parallel, split, init, json };
         foreach (var option in flags.All) command.Options.Add(option);
         command.SetAction((parsed, cancellation) => RunAsync(
             new RoundRequest
@@ -51,7 +53,7 @@ internal static class TrainRoundVerb
                 Parallel = parsed.GetValue(parallel),
                 RandomSplit = parsed.GetValue(split),
                 RandomInit = parsed.GetValue(init),
-                Configure = defaults => flags.Apply(parsed, defaults),
+                Configure = defaults => TrainFlags.Freeze(parsed.GetValue(freeze), flags.Apply(parsed, defaults)),
                 Settings = flags.Settings(parsed),
             },
             parsed.GetValue(json),
