@@ -77,13 +77,18 @@ public sealed unsafe class Checkpoint : IDisposable
     /// <summary>Throws if a weight is NaN or infinite; names the tensor.</summary>
     public void CheckFinite()
     {
+        var values = new float[1 << 14]; // a tensor as a whole would be garbage of its size
         foreach (var (name, _) in Config.TensorShapes())
         {
-            var values = new float[Info(name).ElementCount];
-            CopyTo(name, values);
-            foreach (var v in values)
+            var info = Info(name);
+            for (long at = 0; at < info.ElementCount; at += values.Length)
             {
-                if (!float.IsFinite(v)) throw new BtxException($"{FileOf(name).Path}: tensor \"{name}\" holds {v}; weights must be finite");
+                var some = values.AsSpan(0, (int)Math.Min(values.Length, info.ElementCount - at));
+                TensorDtypes.ToSingle(info.Dtype, Pointer(name) + (at * info.Dtype.Size()), some);
+                foreach (var v in some)
+                {
+                    if (!float.IsFinite(v)) throw new BtxException($"{FileOf(name).Path}: tensor \"{name}\" holds {v}; weights must be finite");
+                }
             }
         }
     }

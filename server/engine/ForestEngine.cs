@@ -36,6 +36,9 @@ public sealed class ForestEngine : IForestEngine
     /// <summary>The tokenizer that all models share.</summary>
     public TextTokenizer Tokenizer { get; }
 
+    /// <summary>Averages and prepacked sessions that are being made beside the running ones, or wait for it.</summary>
+    public int BuildsUnderWay => loop.BuildsUnderWay;
+
     /// <summary>Bytes allocated by the loop's thread in pure decode steps, and the tokens they gave.</summary>
     internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
 
@@ -53,7 +56,11 @@ public sealed class ForestEngine : IForestEngine
     /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing changes until <see cref="SwapAsync"/>.</summary>
     /// <returns>For one call of <see cref="SwapAsync"/>, or <see cref="ForestSnapshot.Discard"/>; until then it holds its models, those that another change removes too.</returns>
     /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at fault; one clear line.</exception>
-    public ForestSnapshot Prepare(ForestChange change, CancellationToken cancellation = default) => SnapshotBuilder.Next(loop.Current, change, cancellation);
+    public ForestSnapshot Prepare(ForestChange change, CancellationToken cancellation = default) => BuildThread.Run(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Ground.IsQuiet(change));
+
+    /// <inheritdoc cref="Prepare"/>
+    public Task<ForestSnapshot> PrepareAsync(ForestChange change, CancellationToken cancellation = default) =>
+        BuildThread.RunAsync(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Ground.IsQuiet(change));
 
     /// <summary>
     /// Serves another forest from the next step on. New requests find it at once; those under way go on by <paramref name="policy"/>. Models that

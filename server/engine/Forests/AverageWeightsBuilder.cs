@@ -21,7 +21,8 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
         {
             var weights = ParameterAverage.Normalise([.. recipe.Terms.Select(t => t.Weight)]);
             Checkpoint[] experts = [.. recipe.Terms.Select(t => t.Model.Checkpoint!)];
-            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype, (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, cancellation)));
+            var (parameters, sum) = (new float[Block], new double[Block]); // once: what is larger than 85 kB and lives briefly calls for full collections
+            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype, (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, parameters, sum, cancellation)));
         }
         catch (OutOfMemoryException e)
         {
@@ -29,10 +30,8 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
         }
     }
 
-    private unsafe void Fill(Checkpoint[] experts, double[] weights, string tensor, nint destination, long count, CancellationToken cancellation)
+    private unsafe void Fill(Checkpoint[] experts, double[] weights, string tensor, nint destination, long count, float[] parameters, double[] sum, CancellationToken cancellation)
     {
-        var parameters = new float[Math.Min(Block, count)];
-        var sum = new double[parameters.Length];
         for (long at = 0; at < count; at += Block)
         {
             cancellation.ThrowIfCancellationRequested();

@@ -115,16 +115,22 @@ public sealed class ForestSnapshot
         }
     }
 
-    internal void ReturnLease()
+    /// <param name="beside">The caller has no time to free models.</param>
+    internal void ReturnLease(bool beside)
     {
         if (Interlocked.Decrement(ref holds) != 0) return;
-        foreach (var model in Models) model.Release();
+        foreach (var model in Models)
+        {
+            if (beside) model.ReleaseBeside();
+            else model.Release();
+        }
     }
 
     /// <summary>Lets go of the models, now or with the last lease. Again does nothing.</summary>
-    internal void Retire()
+    /// <inheritdoc cref="ReturnLease"/>
+    internal void Retire(bool beside = false)
     {
-        if (Interlocked.Exchange(ref retired, 1) == 0) ReturnLease();
+        if (Interlocked.Exchange(ref retired, 1) == 0) ReturnLease(beside);
     }
 
     private static Dictionary<string, double[]> PriorsByDomain(IReadOnlyList<SnapshotExpert> experts, IReadOnlyList<RecordedPrior> recorded)

@@ -47,4 +47,17 @@ internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? 
             throw;
         }
     }
+
+    /// <summary>Lets go; if it was the last hold, the model is freed on another thread: no work for the loop.</summary>
+    public void ReleaseBeside()
+    {
+        if (Interlocked.Decrement(ref holders) != 0) return;
+        BuildQueue.Releases.Start(
+            runner.Dispose,
+            fault =>
+            {
+                if (fault is null) freed.SetResult();
+                else freed.SetException(fault);
+            });
+    }
 }

@@ -7,6 +7,7 @@ namespace Btx.Engine.Forests;
 /// <param name="ContextLength">Longest sequence in tokens.</param>
 /// <param name="ForestSha256">Of the manifest that was served first.</param>
 /// <param name="BuildAverage">Makes the model of an average; slow, any thread. Throws <see cref="OperationCanceledException"/> when told to stop.</param>
+/// <param name="QuietBuilds">Models can be made on a thread of low priority: their sessions start no threads.</param>
 /// <param name="Opener">Opens what a change adds; null where only a BTX model is served.</param>
 internal sealed record ServingGround(
     TextTokenizer Tokenizer,
@@ -18,4 +19,9 @@ internal sealed record ServingGround(
     string Device,
     TimeProvider Time,
     Func<AverageRecipe, string, CancellationToken, IModelRunner> BuildAverage,
-    IModelOpener? Opener = null);
+    IModelOpener? Opener = null,
+    bool QuietBuilds = false)
+{
+    /// <summary>Whether a change can be prepared on a thread of low priority. A BTX model's sessions have threads of their own.</summary>
+    public bool IsQuiet(ForestChange change) => QuietBuilds && change.Mixture is null;
+}

@@ -9,6 +9,6 @@ internal sealed class SnapshotLease(ForestSnapshot snapshot)
 
     public void Return()
     {
-        if (Interlocked.Exchange(ref returned, 1) == 0) Snapshot.ReturnLease();
+        if (Interlocked.Exchange(ref returned, 1) == 0) Snapshot.ReturnLease(beside: true);
     }
 }

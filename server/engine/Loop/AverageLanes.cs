@@ -6,10 +6,10 @@ using Btx.Engine.Sessions;
 namespace Btx.Engine.Loop;
 
 /// <summary>The averaged models of the current snapshot, by what they are made of: an equal recipe keeps its model through a swap.</summary>
-internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, CancellationToken, IModelRunner> make, ChannelWriter<EngineCommand> commands)
+internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, CancellationToken, IModelRunner> make, BuildQueue queue, ChannelWriter<EngineCommand> commands)
 {
     private readonly Dictionary<AverageRecipe, Entry> entries = [];
-    private readonly AverageBuilds builds = new(make, commands);
+    private readonly AverageBuilds builds = new(make, queue, commands);
 
     /// <summary>The average's lane, or null while it is being built; the first to ask begins that.</summary>
     public Lane? Find(AverageRecipe recipe, string name)
@@ -48,7 +48,7 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
     {
         if (!entries.TryGetValue(ready.Recipe, out var entry) || !ReferenceEquals(entry, ready.Build))
         {
-            if (ready.Model is not null) ThreadPool.UnsafeQueueUserWorkItem(static model => model.Release(), ready.Model, preferLocal: false);
+            ready.Model?.ReleaseBeside();
             return false;
         }
 

@@ -14,6 +14,7 @@ internal sealed class EngineLoop : IDisposable
     private readonly EngineOptions options;
     private readonly ChannelReader<EngineCommand> commands;
     private readonly QueueGate gate;
+    private readonly BuildQueue builds;
     private readonly LaneSet lanes;
     private readonly AverageLanes averages;
     private readonly SessionStaging staging;
@@ -31,8 +32,9 @@ internal sealed class EngineLoop : IDisposable
         (this.options, current, this.gate, commands) = (options, snapshot, gate, channel.Reader);
         lanes = new LaneSet(options.Slots);
         lanes.Install(null, snapshot);
-        averages = new AverageLanes(lanes, snapshot.Ground.BuildAverage, channel.Writer);
-        staging = new SessionStaging(channel.Writer);
+        builds = new BuildQueue("btx-builds", snapshot.Ground.QuietBuilds);
+        averages = new AverageLanes(lanes, snapshot.Ground.BuildAverage, builds, channel.Writer);
+        staging = new SessionStaging(builds, channel.Writer);
         admission = new Admission(lanes, averages, gate);
         Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, snapshot.Experts.Count))];
         var reporter = new SequenceReporter(options.Time, options.Observer);
@@ -43,6 +45,9 @@ internal sealed class EngineLoop : IDisposable
 
     /// <summary>What is served now. Any thread may read it; by the time it looks there may be a newer one.</summary>
     public ForestSnapshot Current => Volatile.Read(ref current);
+
+    /// <inheritdoc cref="BuildQueue.Count"/>
+    public int BuildsUnderWay => builds.Count;
 
     /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
     public (long Bytes, long Tokens) DecodeAllocation => step.DecodeAllocation;
@@ -93,6 +98,7 @@ internal sealed class EngineLoop : IDisposable
         step.Dispose();
         foreach (var drain in drains) drain.TrySetResult();
         averages.Cancel();
+        builds.Dispose();
         lanes.Release();
         current.Retire();
     }
@@ -110,7 +116,7 @@ internal sealed class EngineLoop : IDisposable
                 break;
             case EngineCommand.SessionsReady ready:
                 if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();
-                ThreadPool.UnsafeQueueUserWorkItem(SessionStaging.Finish, ready, preferLocal: false);
+                SessionStaging.Finish(ready);
                 break;
             case EngineCommand.Swap swap:
                 Swap(swap);
@@ -163,7 +169,7 @@ internal sealed class EngineLoop : IDisposable
         step.Serve(next);
         Volatile.Write(ref current, next);
         lanes.Sweep();
-        present.Retire();
+        present.Retire(beside: true);
         foreach (var model in fresh) staging.Start(model);
         Prepare();
         var pause = options.Time.GetElapsedTime(begin);

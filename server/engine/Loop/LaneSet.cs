@@ -66,7 +66,7 @@ internal sealed class LaneSet(int slots)
             all.RemoveAt(i);
             byModel.Remove(lane.Model);
             retired--;
-            ThreadPool.UnsafeQueueUserWorkItem(static model => model.Release(), lane.Model, preferLocal: false); // freeing is no work for the loop
+            lane.Model.ReleaseBeside();
         }
     }
 
@@ -83,7 +83,7 @@ internal sealed class LaneSet(int slots)
 
     private void Add(Lane lane)
     {
-        all.Add(lane);
+        all.Insert(0, lane); // a step begins with the newest, which may be the slowest: its weights are not prepacked yet
         byModel.Add(lane.Model, lane);
     }
 }

@@ -16,6 +16,9 @@ internal sealed class RunnerFactory(EngineOptions options, string directory, Ser
 
     public LlamaConfig Config => config;
 
+    /// <summary>Inside one session, the caller's included.</summary>
+    public int SessionThreads => settings.IntraOpThreads;
+
     public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
 
     /// <param name="weights">Taken over, also if this throws.</param>

@@ -1,0 +1,74 @@
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace Btx.Engine.Forests;
+
+/// <summary>
+/// Slow work beside the running engine, on a thread of its own of the lowest priority: what is served goes first. Such work must start no
+/// threads, which inherit the priority for good, and complete no tasks, for which the runtime may start one.
+/// </summary>
+internal static partial class BuildThread
+{
+    private const int OfThread = 0, ThisThread = 0, Lowest = 19;
+
+    /// <summary>Waits for the work; throws what it threw.</summary>
+    /// <param name="lowPriority">False for work that starts threads: sessions of more than one.</param>
+    public static T Run<T>(Func<T> work, bool lowPriority = true)
+    {
+        T result = default!;
+        ExceptionDispatchInfo? fault = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                if (lowPriority && OperatingSystem.IsLinux()) _ = SetPriority(OfThread, ThisThread, Lowest); // where it is refused, the work is as urgent as any
+                result = work();
+            }
+            catch (Exception e)
+            {
+                fault = ExceptionDispatchInfo.Capture(e);
+            }
+        }) { IsBackground = true, Name = "btx-build" };
+        thread.Start();
+        thread.Join();
+        fault?.Throw();
+        return result;
+    }
+
+    /// <inheritdoc cref="Run{T}"/>
+    public static void Run(Action work, bool lowPriority = true) => Run(
+        () =>
+        {
+            work();
+            return 0;
+        },
+        lowPriority);
+
+    /// <summary>Does not hold a thread of the pool meanwhile: those write what is served.</summary>
+    /// <inheritdoc cref="Run{T}"/>
+    public static Task<T> RunAsync<T>(Func<T> work, bool lowPriority = true)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                done.SetResult(Run(work, lowPriority));
+            }
+            catch (OperationCanceledException e)
+            {
+                done.SetCanceled(e.CancellationToken);
+            }
+            catch (Exception e)
+            {
+                done.SetException(e);
+            }
+        }) { IsBackground = true, Name = "btx-build-wait" };
+        thread.Start();
+        return done.Task;
+    }
+
+    // PRIO_PROCESS with 0 is the calling thread on Linux.
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int who, int priority);
+}
