@@ -7,10 +7,20 @@ public sealed class CollectorRegistry
 {
     private readonly ConcurrentDictionary<string, Collector> _collectors = new(StringComparer.Ordinal);
 
+    private readonly ConcurrentBag<Action> _beforeCollect = [];
+
+    /// <summary>Calls <paramref name="callback"/> at the beginning of every collection, so that it can set metrics that are read rather than counted.</summary>
+    public void AddBeforeCollectCallback(Action callback)
+    {
+        ArgumentNullException.ThrowIfNull(callback);
+        _beforeCollect.Add(callback);
+    }
+
     /// <summary>Writes all metrics in the text exposition format.</summary>
     public async Task CollectAndExportAsTextAsync(Stream to, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(to);
+        foreach (var callback in _beforeCollect) callback();
         var text = new TextExposition();
         foreach (var collector in _collectors.Values.OrderBy(collector => collector.Name, StringComparer.Ordinal)) collector.Write(text);
         await to.WriteAsync(text.ToUtf8(), cancel).ConfigureAwait(false);

@@ -33,6 +33,16 @@ public sealed class MetricTests
     }
 
     [Fact]
+    public async Task A_callback_sets_what_is_read_at_collection()
+    {
+        var gauge = Factory.CreateGauge("g", "Help.");
+        var reading = 3;
+        _registry.AddBeforeCollectCallback(() => gauge.Set(reading++));
+        Assert.Contains("g 3\n", await Export(), StringComparison.Ordinal);
+        Assert.Contains("g 4\n", await Export(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Histogram_buckets_are_cumulative()
     {
         var histogram = Factory.CreateHistogram("h_seconds", "Help.", new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(1, 2, 3) });
