@@ -53,6 +53,8 @@ public sealed class ForestEngine : IForestEngine
 
     public ForestDescription Describe() => loop.Current.Description;
 
+    public int LiveSnapshots => loop.Current.Ground.Snapshots.Count;
+
     /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing changes until <see cref="SwapAsync"/>.</summary>
     /// <returns>For one call of <see cref="SwapAsync"/>, or <see cref="ForestSnapshot.Discard"/>; until then it holds its models, those that another change removes too.</returns>
     /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at fault; one clear line.</exception>

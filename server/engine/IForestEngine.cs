@@ -9,6 +9,9 @@ public interface IForestEngine : IAsyncDisposable
     /// <summary>The forest being served now.</summary>
     ForestDescription Describe();
 
+    /// <summary>Snapshots of the forest that something still holds: 1, and more while a change is under way or a request runs on what left.</summary>
+    int LiveSnapshots { get; }
+
     /// <summary>
     /// Validates and enqueues a request. Events arrive in order and end with one that has a <see cref="TokenEvent.Finish"/>;
     /// then the channel completes. A failure inside the engine completes the channel with that exception.

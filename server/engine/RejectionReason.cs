@@ -14,4 +14,7 @@ public enum RejectionReason
 
     /// <summary>Shutting down: gRPC Unavailable, HTTP 503.</summary>
     ShuttingDown,
+
+    /// <summary>A change of the forest ended it; sent again it may run: gRPC Aborted, HTTP 409.</summary>
+    Aborted,
 }

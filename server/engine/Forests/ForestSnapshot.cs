@@ -50,6 +50,7 @@ public sealed class ForestSnapshot
             Mixture = mixture?.Description,
         };
         foreach (var model in Models) model.Hold();
+        ground.Snapshots.Enter();
     }
 
     /// <summary>What is served with it.</summary>
@@ -124,6 +125,8 @@ public sealed class ForestSnapshot
             if (beside) model.ReleaseBeside();
             else model.Release();
         }
+
+        Ground.Snapshots.Leave();
     }
 
     /// <summary>Lets go of the models, now or with the last lease. Again does nothing.</summary>

@@ -3,7 +3,7 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>What stays the same however a server's forest changes. Immutable.</summary>
+/// <summary>What stays the same however a server's forest changes. Immutable, but for what it counts.</summary>
 /// <param name="ContextLength">Longest sequence in tokens.</param>
 /// <param name="ForestSha256">Of the manifest that was served first.</param>
 /// <param name="BuildAverage">Makes the model of an average; slow, any thread. Throws <see cref="OperationCanceledException"/> when told to stop.</param>
@@ -24,4 +24,7 @@ internal sealed record ServingGround(
 {
     /// <summary>Whether a change can be prepared on a thread of low priority. A BTX model's sessions have threads of their own.</summary>
     public bool IsQuiet(ForestChange change) => QuietBuilds && change.Mixture is null;
+
+    /// <summary>Of this engine.</summary>
+    public LiveSnapshots Snapshots { get; } = new();
 }

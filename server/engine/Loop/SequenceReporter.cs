@@ -55,7 +55,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         }
         else if (reason is FinishReason.Removed or FinishReason.Aborted)
         {
-            s.Score!.TrySetException(new RequestRejectedException(RejectionReason.NotFound, message!));
+            s.Score!.TrySetException(new RequestRejectedException(reason == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted, message!));
         }
         else if (reason == FinishReason.Cancelled)
         {
