@@ -4,6 +4,7 @@ using System.Globalization;
 using Btx.Model;
 using Btx.Server.Requests;
 using Btx.Server.Verbs;
+using Btx.Server.Verbs.Experts;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
@@ -12,9 +13,10 @@ Command[] verbs =
     ServeVerb.Create(),
     GenerateVerb.Create(),
     ScoreVerb.Create(),
+    ExpertsVerb.Create(),
 ];
 
-var root = new Command("btx", "Serve a forest of expert language models, generate with it, score text with it.") { new HelpOption(), new VersionOption() };
+var root = new Command("btx", "Serve a forest of expert language models, generate with it, score text with it, change it while it serves.") { new HelpOption(), new VersionOption() };
 foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);

@@ -22,7 +22,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
         var text = new StringBuilder();
         var logProbs = request.LogProbs is null ? null : new CompletionLogProbs();
         CompletionExperts? experts = null;
-        string? finish = null;
+        string? finish = null, message = null;
         CompletionUsage? usage = null;
         await foreach (var piece in pieces.ConfigureAwait(false))
         {
@@ -31,10 +31,11 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
             if (experts is null) experts = piece.Experts;
             else if (piece.Experts is not null) experts.Append(piece.Experts);
             finish ??= piece.FinishReason;
+            message ??= piece.FinishMessage;
             usage ??= piece.Usage;
         }
 
-        return Results.Json(Body([new(text.ToString(), logProbs, finish) { Experts = experts }], usage), s_json);
+        return Results.Json(Body([new(text.ToString(), logProbs, finish) { Experts = experts, FinishMessage = message }], usage), s_json);
     }
 
     public async Task StreamAsync(HttpContext http, IAsyncEnumerable<CompletionPiece> pieces)
@@ -53,7 +54,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
                 var piece = enumerator.Current;
                 usage ??= piece.Usage;
                 if (piece is { Text.Length: 0, LogProbs: null, Experts: null, FinishReason: null }) continue;
-                await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([new(piece.Text, piece.LogProbs, piece.FinishReason) { Experts = piece.Experts }], null), s_json)).ConfigureAwait(false);
+                await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([new(piece.Text, piece.LogProbs, piece.FinishReason) { Experts = piece.Experts, FinishMessage = piece.FinishMessage }], null), s_json)).ConfigureAwait(false);
             }
 
             if (request.IncludeUsage) await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([], usage), s_json)).ConfigureAwait(false);
@@ -81,6 +82,9 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
     {
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
         public CompletionExperts? Experts { get; init; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public string? FinishMessage { get; init; }
     }
 
     private sealed record CompletionBody(string Id, string Object, long Created, string Model, Choice[] Choices)

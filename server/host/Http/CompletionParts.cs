@@ -41,6 +41,8 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
         {
             FinishReason.Stop => "stop",
             FinishReason.Length => "length",
+            FinishReason.Removed => "removed",
+            FinishReason.Aborted => "aborted",
             _ => null,
         };
         return new()
@@ -49,6 +51,7 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
             LogProbs = logProbs,
             Experts = CompletionExperts.Of(e, e.Forest ?? _served),
             FinishReason = finish,
+            FinishMessage = e.Message,
             Usage = e.Usage is { } usage ? new(usage.PromptTokens, usage.CompletionTokens) : null,
         };
     }

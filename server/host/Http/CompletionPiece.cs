@@ -10,8 +10,11 @@ internal sealed record CompletionPiece
     /// <summary>Null unless asked for.</summary>
     public CompletionExperts? Experts { get; init; }
 
-    /// <summary><c>stop</c> or <c>length</c> with the last piece.</summary>
+    /// <summary>With the last piece: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> where a change of the forest ended the request after its first tokens.</summary>
     public string? FinishReason { get; init; }
+
+    /// <summary>Why, where <see cref="FinishReason"/> alone does not say it.</summary>
+    public string? FinishMessage { get; init; }
 
     public CompletionUsage? Usage { get; init; }
 }

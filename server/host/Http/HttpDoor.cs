@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Btx.Server.Http;
 
-/// <summary>The HTTP door: everything under <c>/v1</c>, in OpenAI's form.</summary>
+/// <summary>The HTTP door: everything under <c>/v1</c>, in OpenAI's form but for <c>/v1/forest</c>.</summary>
 internal static class HttpDoor
 {
     public static void MapHttpDoor(this IEndpointRouteBuilder endpoints, RequestLimits limits)
@@ -11,6 +11,7 @@ internal static class HttpDoor
         var v1 = endpoints.MapGroup("/v1").AddEndpointFilter<RouteGroupBuilder, OpenAiErrorFilter>().WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapModels();
         v1.MapCompletions();
+        v1.MapForest();
     }
 
     /// <summary>Paths and methods that do not exist are answered in OpenAI's form, too.</summary>

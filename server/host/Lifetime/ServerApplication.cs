@@ -1,5 +1,7 @@
 using Btx.Engine;
+using Btx.Engine.Registry;
 using Btx.Model.Tokens;
+using Btx.Server.Changes;
 using Btx.Server.Http;
 using Btx.Server.Metrics;
 using Btx.Server.Requests;
@@ -14,8 +16,10 @@ namespace Btx.Server.Lifetime;
 /// <summary>Puts the doors in front of an engine.</summary>
 internal static class ServerApplication
 {
-    public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics)
+    /// <param name="registry">What changes the forest; null: no forest is served.</param>
+    public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics, IForestRegistry? registry = null)
     {
+        var changes = new ForestChanges(registry, new(metrics.Registry, registry, () => engine.LiveSnapshots), TimeProvider.System);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // its failures are thrown, too
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
@@ -30,9 +34,11 @@ internal static class ServerApplication
             .AddSingleton(engine)
             .AddSingleton(tokenizer)
             .AddSingleton(options.Limits)
+            .AddSingleton(changes)
+            .AddSingleton(AdminAccess.Of(options.AdminKeyHash, options.Grpc))
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
-            .AddHostedService(services => new DrainService(engine, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
+            .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
             .AddRpcDoor(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));
 

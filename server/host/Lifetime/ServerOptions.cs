@@ -17,6 +17,9 @@ internal sealed record ServerOptions
 
     public RequestLimits Limits { get; init; } = new();
 
+    /// <summary>SHA-256 of the key that changes of the forest need; null: none, see <see cref="Changes.AdminAccess"/>.</summary>
+    public byte[]? AdminKeyHash { get; init; }
+
     /// <exception cref="BtxException">Some values are out of range; one line that lists them all.</exception>
     public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters, IEnumerable<string> otherFaults)
     {

@@ -6,7 +6,7 @@ namespace Btx.Server.Requests;
 
 /// <summary>
 /// The routing that a model id of the HTTP door names: <c>forest</c>, <c>forest:top_k=2</c>, <c>forest:top_p=0.9,posterior=last_token</c>,
-/// <c>average</c>, <c>average:posterior@python</c>, <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe).
+/// <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe).
 /// Options of <c>btx</c>: k (experts per token, else the model's own). Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), select, reroute (tokens), switching (rate).
 /// </summary>
 internal static class ModelId
@@ -25,7 +25,7 @@ internal static class ModelId
             "average" => ParseAverage(rest),
             "expert" when rest.Length > 0 => new() { Mode = RoutingMode.Expert, Expert = rest },
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
-            _ => throw new InvalidRequestException(new("model", $"no model \"{id}\"; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
+            _ => throw new InvalidRequestException(new("model", $"no model \"{id}\"; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
         };
     }
 
@@ -41,6 +41,7 @@ internal static class ModelId
         }
 
         foreach (var domain in forest.PriorDomains) yield return $"average:posterior@{domain}";
+        foreach (var average in forest.Averages) yield return $"average:{average}";
         foreach (var expert in forest.Experts) yield return $"expert:{expert}";
         if (forest.Mixture is null) yield break;
         yield return "btx";
@@ -88,6 +89,7 @@ internal static class ModelId
     {
         var at = rest.IndexOf('@', StringComparison.Ordinal);
         var kind = at < 0 ? rest : rest[..at];
+        if (at < 0 && kind.Length > 0 && !RoutingNames.Averages.ContainsKey(kind)) return new() { Mode = RoutingMode.Average, AverageName = kind };
         return new()
         {
             Mode = RoutingMode.Average,

@@ -8,7 +8,7 @@ namespace Btx.Server.Rpc;
 /// <summary>The standard health service: SERVING until the server begins to shut down.</summary>
 internal sealed class HealthRpc(ServingState state) : Health.HealthBase
 {
-    private static readonly string[] s_services = ["", V1.Inference.Descriptor.FullName, Health.Descriptor.FullName];
+    private static readonly string[] s_services = ["", V1.Inference.Descriptor.FullName, V1.Forest.Descriptor.FullName, Health.Descriptor.FullName];
 
     public override Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
     {

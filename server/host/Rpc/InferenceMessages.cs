@@ -54,6 +54,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         {
             Experts = { forest.Experts.Zip(forest.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },
             PriorDomains = { forest.PriorDomains },
+            Averages = { forest.Averages },
             ContextLength = forest.ContextLength,
             VocabularySize = forest.VocabSize,
             Precision = forest.Precision,
@@ -91,8 +92,11 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         {
             FinishReason.Stop => V1.FinishReason.Stop,
             FinishReason.Length => V1.FinishReason.Length,
+            FinishReason.Removed => V1.FinishReason.Removed,
+            FinishReason.Aborted => V1.FinishReason.Aborted,
             _ => V1.FinishReason.Unspecified,
         };
+        message.FinishMessage = e.Message ?? "";
         if (e.Usage is { } usage) message.Usage = ToMessage(usage, forest);
         return message;
     }

@@ -52,6 +52,7 @@ internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor>
         RejectionReason.NotFound => StatusCode.NotFound,
         RejectionReason.Busy => StatusCode.ResourceExhausted,
         RejectionReason.ShuttingDown => StatusCode.Unavailable,
+        RejectionReason.Aborted => StatusCode.Aborted,
         _ => StatusCode.InvalidArgument,
     };
 

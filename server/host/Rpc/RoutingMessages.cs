@@ -54,6 +54,7 @@ internal static class RoutingMessages
                 _ => throw Unknown("average", message.Average),
             },
             AverageDomain = NullIfEmpty(message.AverageDomain),
+            AverageName = NullIfEmpty(message.AverageName),
             Select = message.Select switch
             {
                 V1.Selection.Unspecified => defaultSelect,
@@ -94,6 +95,7 @@ internal static class RoutingMessages
         { Expert.Length: > 0 } => "expert",
         { Average: not V1.AverageKind.Unspecified } => "average",
         { AverageDomain.Length: > 0 } => "average_domain",
+        { AverageName.Length: > 0 } => "average_name",
         _ => null,
     };
 

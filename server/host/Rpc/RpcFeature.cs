@@ -2,7 +2,7 @@ using Btx.Server.Requests;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>The gRPC door: inference and health.</summary>
+/// <summary>The gRPC door: inference, administration of the forest, and health.</summary>
 internal static class RpcFeature
 {
     public static IServiceCollection AddRpcDoor(this IServiceCollection services, RequestLimits limits)
@@ -20,6 +20,7 @@ internal static class RpcFeature
     public static void MapRpcDoor(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGrpcService<InferenceRpc>();
+        endpoints.MapGrpcService<ForestRpc>();
         endpoints.MapGrpcService<HealthRpc>();
     }
 }

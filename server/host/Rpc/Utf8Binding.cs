@@ -5,7 +5,7 @@ using Grpc.Core;
 namespace Btx.Server.Rpc;
 
 /// <summary>
-/// Binds <see cref="InferenceRpc"/> so that text which is not UTF-8 is refused. The protobuf library reads it with U+FFFD in the place of what it
+/// Binds <see cref="InferenceRpc"/> and <see cref="ForestRpc"/> so that text which is not UTF-8 is refused. The protobuf library reads it with U+FFFD in the place of what it
 /// cannot read; so a message that holds more of these characters than its bytes did was not UTF-8.
 /// </summary>
 internal static class Utf8Binding
@@ -14,6 +14,9 @@ internal static class Utf8Binding
 
     /// <param name="service">Not used: the server finds the methods by their names.</param>
     public static void Bind(ServiceBinderBase binder, InferenceRpc? service) => V1.Inference.BindService(new Binder(binder), null);
+
+    /// <inheritdoc cref="Bind"/>
+    public static void BindForest(ServiceBinderBase binder, ForestRpc? service) => V1.Forest.BindService(new Binder(binder), null);
 
     /// <summary>A marshaller that reads as <paramref name="inner"/> does and refuses what was not UTF-8.</summary>
     private static Marshaller<T> Checked<T>(Marshaller<T> inner) => new(inner.ContextualSerializer, context =>

@@ -20,6 +20,7 @@ internal static class GenerateVerb
           btx generate "In the beginning" --mode top_k --k 2 --show-experts
           btx generate "def main" --mode expert --expert python --temperature 0
           btx generate "Once" --mode average --average posterior --average-domain novels --seed 1
+          btx generate "Once" --mode average --average-name prose
           btx generate "In the beginning" --mode moe --k 2 --show-experts
           btx generate "In the beginning" --forest served            without a server
           btx generate "In the beginning" --btx served-btx --mode moe
@@ -87,16 +88,20 @@ internal static class GenerateVerb
 
         var printer = new TokenPrinter(output, palette);
         Usage? usage = null;
+        var ended = "";
         await foreach (var response in inference.GenerateAsync(request, cancellation).ConfigureAwait(false))
         {
             printer.Print(response);
             usage = response.Usage ?? usage;
+            ended = response.FinishMessage;
         }
 
         await output.WriteLineAsync().ConfigureAwait(false);
         if (request.IncludeExperts) await output.WriteLineAsync($"{(routed ? "routed to" : "contributions")}: {printer.Shares()}").ConfigureAwait(false);
         if (usage is not null) await diagnostics.WriteLineAsync(Summary(usage)).ConfigureAwait(false);
-        return 0;
+        if (ended.Length == 0) return 0;
+        await diagnostics.WriteLineAsync($"ended early: {ended}").ConfigureAwait(false);
+        return 1;
     }
 
     private static string Summary(Usage usage)

@@ -21,9 +21,11 @@ internal sealed class RoutingFlags
     private readonly Option<string?> _average = new("--average") { Description = "mode average: uniform (default), argmax or posterior", HelpName = "WEIGHTS" };
     private readonly Option<string?> _averageDomain = new("--average-domain") { Description = "argmax and posterior averages: the target domain", HelpName = "DOMAIN" };
 
+    private readonly Option<string?> _averageName = new("--average-name") { Description = "mode average: one that was given a name (`btx experts averages list`)", HelpName = "NAME" };
+
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _mode, _k, _p, _posterior, _switchingRate, _priorDomain, _select, _selectTokens, _reroute, _expert, _average, _averageDomain })
+        foreach (var option in new Option[] { _mode, _k, _p, _posterior, _switchingRate, _priorDomain, _select, _selectTokens, _reroute, _expert, _average, _averageDomain, _averageName })
             command.Options.Add(option);
     }
 
@@ -38,6 +40,7 @@ internal sealed class RoutingFlags
             Average = Wire<Model.Mixing.AverageWeights, V1.AverageKind>(RoutingNames.Averages, "--average", "average", parsed.GetValue(_average)),
             Expert = parsed.GetValue(_expert) ?? "",
             AverageDomain = parsed.GetValue(_averageDomain) ?? "",
+            AverageName = parsed.GetValue(_averageName) ?? "",
             PriorDomain = parsed.GetValue(_priorDomain) ?? "",
             RerouteInterval = parsed.GetValue(_reroute) ?? 0,
         };
@@ -55,7 +58,7 @@ internal sealed class RoutingFlags
         if (mode == "moe") yield break; // refuses what it does not read
         foreach (var (option, modes) in new (Option Option, string[] Modes)[]
         {
-            (_k, ["top_k", "moe"]), (_p, ["top_p"]), (_select, ["top_k", "top_p"]), (_expert, ["expert"]), (_average, ["average"]), (_averageDomain, ["average"]),
+            (_k, ["top_k", "moe"]), (_p, ["top_p"]), (_select, ["top_k", "top_p"]), (_expert, ["expert"]), (_average, ["average"]), (_averageDomain, ["average"]), (_averageName, ["average"]),
         })
         {
             if (parsed.GetResult(option) is { Implicit: false } && !modes.Contains(mode)) yield return $"note: {option.Name} is for --mode {string.Join(" or ", modes)}; mode {mode} does not use it";

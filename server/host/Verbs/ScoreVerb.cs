@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.V1;
 
@@ -36,7 +35,7 @@ internal static class ScoreVerb
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var text = ReadText(parsed.GetValue(file)!);
+            var text = TextFile.Read("--file", parsed.GetValue(file)!);
             var request = new ScoreRequest { Text = new() { Text = text }, Routing = routing.Read(parsed), IncludeExperts = parsed.GetValue(showExperts) };
             foreach (var note in routing.Unused(parsed)) Console.Error.WriteLine(note);
             await using var target = await InferenceTarget.OpenAsync(parsed.GetValue(server), engine.Read(parsed, null), cancellation).ConfigureAwait(false);
@@ -56,27 +55,4 @@ internal static class ScoreVerb
     /// <summary>Mean share of each domain of a BTX model, the largest first.</summary>
     private static string Shares(ScoreResponse score) => string.Join("  ", score.Routed.SelectMany(routed => routed.Domains).GroupBy(share => share.Domain)
         .Select(domain => (domain.Key, Share: domain.Average(share => share.Share))).OrderByDescending(domain => domain.Share).Select(domain => $"{domain.Key} {domain.Share:P0}"));
-
-    /// <exception cref="BtxException">The file cannot be read or is not UTF-8.</exception>
-    public static string ReadText(string path)
-    {
-        byte[] bytes;
-        try
-        {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"--file {path}: cannot be read ({e.Message})", e);
-        }
-
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new BtxException($"--file {path}: byte {e.Index} is not valid UTF-8; convert the file to UTF-8 first", e);
-        }
-    }
 }

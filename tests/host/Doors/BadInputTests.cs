@@ -43,6 +43,7 @@ public sealed class BadInputTests : IAsyncLifetime
         { """{"model":"expert:nobody","prompt":"a"}""", "model", 404, "novels, python, german" },
         { """{"model":"average:posterior@german","prompt":"a"}""", "model", 404, "novels, python" },
         { """{"model":"average:posterior","prompt":"a"}""", "model", 400, "target domain" },
+        { """{"model":"average:median","prompt":"a"}""", "model", 404, "no average \"median\"; there are prose" },
         { """{"model":"forest:top_k=0","prompt":"a"}""", "model", 400, "k is 0; expected 1..3" },
         { """{"model":"forest:top_k=4","prompt":"a"}""", "model", 400, "k is 4; expected 1..3" },
         { """{"model":"forest:top_p=1.5","prompt":"a"}""", "model", 400, "p is 1.5" },

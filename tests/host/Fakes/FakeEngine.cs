@@ -21,11 +21,12 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     private readonly TaskCompletionSource _holding = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _closing;
 
-    public ForestDescription Forest { get; } = new()
+    public ForestDescription Forest { get; set; } = new()
     {
         Experts = ["novels", "python", "german"],
         Domains = ["novels", "python", "german"],
         PriorDomains = ["novels", "python"],
+        Averages = ["prose"],
         ContextLength = 64,
         VocabSize = tokenizer.VocabSize,
         ForestSha256 = new string('a', 64),
@@ -65,6 +66,14 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     public Task Holding => _holding.Task;
 
     public int Running => _running.Count;
+
+    /// <summary>How a request ends after its first token; null: as usual.</summary>
+    public (FinishReason Finish, string Message)? Ending { get; set; }
+
+    /// <summary>How a request ends before its first token.</summary>
+    public (FinishReason Finish, string Message)? Refused { get; set; }
+
+    public int LiveSnapshots => 2;
 
     public ForestDescription Describe() => Forest;
 
@@ -118,6 +127,13 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         var all = tokenizer.Encode(Completion);
         var count = Math.Min(request.MaxTokens, all.Length);
         var finish = count < all.Length ? FinishReason.Length : FinishReason.Stop;
+        if (Refused is { } refused)
+        {
+            await events.WriteAsync(new TokenEvent { Finish = refused.Finish, Message = refused.Message, Usage = new(request.Prompt.Length, 0, [0, 0, 0], TimeSpan.Zero, TimeSpan.Zero, []) }, CancellationToken.None);
+            events.Complete();
+            return;
+        }
+
         for (var i = 0; i < count; i++)
         {
             await events.WriteAsync(Token(request, all[i], i), CancellationToken.None);
@@ -129,6 +145,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
                 return;
             }
 
+            if (Ending is not null) break;
             if (!Hold.IsCompleted) _holding.TrySetResult();
             await Task.WhenAny(Hold, Task.Delay(Timeout.Infinite, either.Token));
             if (!either.IsCancellationRequested) continue;
@@ -137,7 +154,8 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
             count = 1;
         }
 
-        await events.WriteAsync(new TokenEvent { Finish = finish, Usage = new(request.Prompt.Length, count, [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsRouted(request) ? [count, 0.5, 0] : []) }, CancellationToken.None);
+        if (Ending is { } ending) (finish, count) = (ending.Finish, 1);
+        await events.WriteAsync(new TokenEvent { Finish = finish, Message = Ending?.Message, Usage = new(request.Prompt.Length, count, [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsRouted(request) ? [count, 0.5, 0] : []) }, CancellationToken.None);
         observer?.OnRequestEnd(new(RoutingName(request.Routing.Mode), finish, request.Prompt.Length, count, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)));
         events.Complete();
     }

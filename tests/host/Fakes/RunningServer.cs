@@ -1,5 +1,6 @@
 using System.Net;
 using Btx.Model.Tokens;
+using Btx.Server.Changes;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
 using Btx.V1;
@@ -8,22 +9,28 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Btx.Server.Tests.Fakes;
 
-/// <summary>The server on free loopback ports, in front of a <see cref="FakeEngine"/>.</summary>
+/// <summary>The server on free loopback ports, in front of a <see cref="FakeEngine"/> and a <see cref="FakeRegistry"/>.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private RunningServer(WebApplication app, FakeEngine engine, TextTokenizer tokenizer, string http, string grpc)
+    private RunningServer(WebApplication app, FakeEngine engine, SampleServed disk, FakeRegistry registry, TextTokenizer tokenizer, string http, string grpc)
     {
-        (_app, Engine, Tokenizer, HttpAddress, GrpcAddress) = (app, engine, tokenizer, http, grpc);
+        (_app, Engine, Disk, Registry, Tokenizer, HttpAddress, GrpcAddress) = (app, engine, disk, registry, tokenizer, http, grpc);
         Http = new HttpClient { BaseAddress = new Uri(http) };
         Channel = GrpcChannel.ForAddress(grpc);
         Inference = new(Channel);
+        Forest = new(Channel);
     }
 
     public static TextTokenizer SomeTokenizer { get; } = BpeTrainer.Train(["the fox jumps over the lazy dog, and the dog sleeps. the end."], 300, ["<|endoftext|>"]);
 
     public FakeEngine Engine { get; }
+
+    /// <summary>What <see cref="Registry"/> has on disk.</summary>
+    public SampleServed Disk { get; }
+
+    public FakeRegistry Registry { get; }
 
     public TextTokenizer Tokenizer { get; }
 
@@ -37,20 +44,25 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public Inference.InferenceClient Inference { get; }
 
-    public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null)
+    public Forest.ForestClient Forest { get; }
+
+    public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true, bool readOnly = false)
     {
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
         var engine = new FakeEngine(SomeTokenizer, metrics);
+        var disk = new SampleServed();
+        var registry = new FakeRegistry(disk);
         var options = new ServerOptions
         {
             Http = new("--http", new(IPAddress.Loopback, 0)),
-            Grpc = new("--grpc", new(IPAddress.Loopback, 0)),
+            Grpc = new("--grpc", new(readOnly ? IPAddress.Any : IPAddress.Loopback, 0)),
+            AdminKeyHash = adminKey is null ? null : AdminAccess.Hash(adminKey),
             ShutdownLimit = shutdownLimit ?? TimeSpan.FromSeconds(20),
             Limits = new() { PromptCharacters = 1000, BodyBytes = 65536 },
         };
-        var app = ServerApplication.Build(options, engine, SomeTokenizer, metrics);
+        var app = ServerApplication.Build(options, engine, SomeTokenizer, metrics, withForest ? registry : null);
         var (http, grpc) = await app.OpenAsync(options, TestContext.Current.CancellationToken);
-        return new(app, engine, SomeTokenizer, http, grpc);
+        return new(app, engine, disk, registry, SomeTokenizer, http, grpc.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
     }
 
     public Task StopAsync() => _app.StopAsync();
@@ -61,5 +73,7 @@ internal sealed class RunningServer : IAsyncDisposable
         Channel.Dispose();
         await _app.DisposeAsync();
         await Engine.DisposeAsync();
+        Registry.Dispose();
+        Disk.Dispose();
     }
 }

@@ -145,7 +145,7 @@ public sealed class CompletionTests : IAsyncLifetime
     {
         var list = await _server.Http.GetFromJsonAsync<JsonElement>("/v1/models");
         var ids = list.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString()!).ToArray();
-        Assert.Equal(["forest", "forest:top_k=1", "forest:top_k=2", "forest:top_p=0.9", "average", "average:posterior@novels", "average:posterior@python", "expert:novels", "expert:python", "expert:german", "btx", "btx:k=1", "btx:k=2", "btx:k=3"], ids);
+        Assert.Equal(["forest", "forest:top_k=1", "forest:top_k=2", "forest:top_p=0.9", "average", "average:posterior@novels", "average:posterior@python", "average:prose", "expert:novels", "expert:python", "expert:german", "btx", "btx:k=1", "btx:k=2", "btx:k=3"], ids);
         foreach (var id in ids.Append("forest:top_k=3,posterior=fixed"))
         {
             var model = await _server.Http.GetFromJsonAsync<JsonElement>($"/v1/models/{Uri.EscapeDataString(id)}");

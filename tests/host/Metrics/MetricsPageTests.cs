@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
 using Btx.Server.Tests.Fakes;
+using Grpc.Core;
 
 namespace Btx.Server.Tests.Metrics;
 
@@ -20,6 +21,10 @@ public sealed class MetricsPageTests
         using var routed = await server.Http.PostAsJsonAsync("/v1/completions", new { model = "btx:k=2", prompt = "the", max_tokens = 2 });
         routed.EnsureSuccessStatusCode();
         await WaitUntilIdle(server);
+        using var change = server.Forest.RemoveExpert(new() { By = new() { Author = "ada", Reason = "a test" }, Experts = { "german" } });
+        await change.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
+        using var refused = server.Forest.RemoveExpert(new() { By = new() { Author = "ada", Reason = "a test" }, Experts = { "german" } });
+        await Assert.ThrowsAsync<RpcException>(() => refused.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
         var page = await server.Http.GetStringAsync("/metrics");
         Assert.Contains("btx_requests_total{mode=\"top_k\",outcome=\"length\"} 1\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_requests_total{mode=\"moe\",outcome=\"length\"} 1\n", page, StringComparison.Ordinal);
@@ -32,6 +37,15 @@ public sealed class MetricsPageTests
         Assert.Contains("btx_time_to_first_token_seconds_count{mode=\"top_k\"} 1\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_queue_depth 0\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_active_sequences 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_revision 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_changes_total{kind=\"remove\",outcome=\"committed\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_changes_total{kind=\"remove\",outcome=\"failed\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_change_seconds_count{kind=\"remove\",phase=\"build\"} 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_swap_pause_seconds_count 1\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_bytes_returned_total 4096\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_live_snapshots 2\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_experts{status=\"ready\"} 2\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_forest_experts{status=\"quarantined\"} 0\n", page, StringComparison.Ordinal);
 
         var promtool = Path.Combine(s_cache, "promtool", "promtool");
         Assert.True(File.Exists(promtool), $"{promtool} is missing; tests/fetch-promtool.sh fetches it (`./btx test` does)");

@@ -21,6 +21,7 @@ public sealed class ModelIdTests
         { "average:uniform", new() { Mode = RoutingMode.Average } },
         { "average:posterior@python", new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "python" } },
         { "average:argmax@novels", new() { Mode = RoutingMode.Average, Average = AverageWeights.Argmax, AverageDomain = "novels" } },
+        { "average:prose", new() { Mode = RoutingMode.Average, AverageName = "prose" } },
         { "expert:novels", new() { Mode = RoutingMode.Expert, Expert = "novels" } },
         { "btx", new() { Mode = RoutingMode.Moe, K = 1 } },
         { "btx:k=3", new() { Mode = RoutingMode.Moe, K = 3 } },
@@ -50,7 +51,7 @@ public sealed class ModelIdTests
     [InlineData("forest:colour=red")]
     [InlineData("forest:posterior=best")]
     [InlineData("forest:switching=0.1,posterior=fixed")]
-    [InlineData("average:median")]
+    [InlineData("average:median@python")]
     [InlineData("btx:")]
     [InlineData("btx:k=many")]
     [InlineData("btx:posterior=fixed")]
@@ -66,7 +67,7 @@ public sealed class ModelIdTests
     [Fact]
     public void Every_listed_id_is_valid_for_what_is_served()
     {
-        var alone = Forest with { Experts = [], Domains = [], PriorDomains = [] };
+        var alone = Forest with { Experts = [], Domains = [], PriorDomains = [], Averages = [] };
         Assert.Equal(["btx", "btx:k=1", "btx:k=2", "btx:k=3"], ModelId.All(alone));
         var without = Forest with { Mixture = null };
         Assert.DoesNotContain(ModelId.All(without), id => id.StartsWith("btx", StringComparison.Ordinal));

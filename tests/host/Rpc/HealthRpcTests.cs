@@ -13,7 +13,7 @@ public sealed class HealthRpcTests
     {
         await using var server = await RunningServer.StartAsync();
         var health = new Health.HealthClient(server.Channel);
-        foreach (var service in new[] { "", "btx.v1.Inference" })
+        foreach (var service in new[] { "", "btx.v1.Inference", "btx.v1.Forest" })
             Assert.Equal(Status.Serving, (await health.CheckAsync(new() { Service = service })).Status);
         var failure = await Assert.ThrowsAsync<RpcException>(async () => await health.CheckAsync(new() { Service = "other.Service" }));
         Assert.Equal(StatusCode.NotFound, failure.StatusCode);

@@ -66,7 +66,7 @@ public sealed class ScoreVerbTests
         try
         {
             File.WriteAllBytes(path, [(byte)'a', (byte)'b', 0xff]);
-            Assert.Contains($"{path}: byte 2 is not valid UTF-8", Assert.Throws<BtxException>(() => ScoreVerb.ReadText(path)).Message, StringComparison.Ordinal);
+            Assert.Contains($"{path}: byte 2 is not valid UTF-8", Assert.Throws<BtxException>(() => TextFile.Read("--file", path)).Message, StringComparison.Ordinal);
         }
         finally
         {
@@ -75,7 +75,7 @@ public sealed class ScoreVerbTests
     }
 
     [Fact]
-    public void A_missing_file_is_named() => Assert.Contains("/nowhere/x", Assert.Throws<BtxException>(() => ScoreVerb.ReadText("/nowhere/x")).Message, StringComparison.Ordinal);
+    public void A_missing_file_is_named() => Assert.Contains("/nowhere/x", Assert.Throws<BtxException>(() => TextFile.Read("--file", "/nowhere/x")).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("--mode", "best", "--mode best: unknown mode; use ensemble, top_k, top_p, average, expert, moe")]

@@ -1,0 +1,15 @@
+namespace Btx.Server.Changes;
+
+/// <summary>What <see cref="AdminAccess"/> says to a caller who wants to change the forest.</summary>
+internal enum AdminDecision
+{
+    Allowed,
+
+    /// <summary>A key is needed and none was sent.</summary>
+    NoKey,
+
+    WrongKey,
+
+    /// <summary>Nobody may.</summary>
+    ReadOnly,
+}

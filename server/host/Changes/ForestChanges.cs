@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using Btx.Engine;
+using Btx.Engine.Registry;
+using Btx.Model;
+using Btx.Model.Registry;
+using Btx.Server.Metrics;
+
+namespace Btx.Server.Changes;
+
+/// <summary>
+/// Runs the changes that the doors ask for: measures them, and ends them legally when the server shuts down. A change that is not committed
+/// by then is given up; one that is gets time to end, and is completed at the next start if that was too short. Thread-safe.
+/// </summary>
+/// <param name="registry">Null: no forest is served.</param>
+internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics metrics, TimeProvider time) : IDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<Task, byte> _running = new();
+
+    /// <summary>What is served and what was changed.</summary>
+    /// <exception cref="BtxException">No forest is served.</exception>
+    public IForestRegistry Registry => registry ?? throw new BtxException("no forest is served here, only a BTX model; start the server with --forest S");
+
+    /// <summary>Null: no forest is served.</summary>
+    public IForestRegistry? RegistryIfServed => registry;
+
+    /// <summary>Fires when the server begins to shut down.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Runs one change.</summary>
+    /// <param name="kind">One of <see cref="ChangeKind.Names"/>, for the metrics.</param>
+    /// <exception cref="BtxException">It was not made, or not to its end: one clear line.</exception>
+    public async Task<ChangeResult> RunAsync(
+        string kind, Func<IForestRegistry, IProgress<ChangeProgress>, CancellationToken, Task<ChangeResult>> change, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    {
+        var served = Registry;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _stopping.Token);
+        var clock = new PhaseClock(progress, time, (phase, length) => metrics.OnPhase(kind, phase, length));
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _running[ended.Task] = 0;
+        try
+        {
+            if (_stopping.IsCancellationRequested) throw ShuttingDown("not begun", null);
+            var result = await Task.Run(() => change(served, clock, either.Token), CancellationToken.None).ConfigureAwait(false); // its first part may compute
+            metrics.OnChange(kind, result.Change.Outcome, result.Swap);
+            return result;
+        }
+        catch (OperationCanceledException e) when (_stopping.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            metrics.OnChange(kind, "cancelled", null);
+            throw ShuttingDown("given up; the forest is as it was", e);
+        }
+        catch (RequestRejectedException e) when (e.Reason == RejectionReason.ShuttingDown)
+        {
+            metrics.OnChange(kind, "failed", null);
+            throw ShuttingDown("ended where it was; history says whether it was committed, and then the next start completes it", e);
+        }
+        catch (Exception e)
+        {
+            metrics.OnChange(kind, e is OperationCanceledException ? "cancelled" : "failed", null);
+            throw;
+        }
+        finally
+        {
+            clock.Stop();
+            _running.TryRemove(ended.Task, out _);
+            ended.SetResult();
+        }
+    }
+
+    /// <summary>Takes no more changes, gives up what is not committed, and waits for what is.</summary>
+    public async Task StopAsync(CancellationToken deadline)
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll(_running.Keys), Task.Delay(Timeout.Infinite, deadline)).ConfigureAwait(false);
+    }
+
+    public void Dispose() => _stopping.Dispose();
+
+    private static BtxException ShuttingDown(string outcome, Exception? cause) =>
+        new($"the server is shutting down; the change was {outcome}", cause!) { Kind = FaultKind.Unavailable };
+}

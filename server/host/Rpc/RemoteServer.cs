@@ -1,0 +1,63 @@
+using System.Net.Sockets;
+using Btx.Model;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Btx.Server.Rpc;
+
+/// <summary>A server reached by gRPC; its refusals are turned into <see cref="BtxException"/>.</summary>
+internal sealed class RemoteServer : IDisposable
+{
+    private readonly Uri _address;
+    private readonly string _remedy;
+    private readonly GrpcChannel _channel;
+
+    /// <param name="option">The flag that names the address, for messages.</param>
+    /// <param name="address">http or https URL.</param>
+    /// <param name="remedy">What to do where no server listens.</param>
+    /// <exception cref="BtxException">The address is not an http or https URL.</exception>
+    public RemoteServer(string option, string address, string remedy)
+    {
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
+            throw new BtxException($"{option} {address}: not a server's address; expected for example http://127.0.0.1:8081");
+        (_address, _remedy) = (uri, remedy);
+        _channel = GrpcChannel.ForAddress(uri, new() { MaxReceiveMessageSize = null });
+    }
+
+    public GrpcChannel Channel => _channel;
+
+    public bool IsLoopback => _address.IsLoopback;
+
+    /// <exception cref="BtxException">The server refused, or there is none.</exception>
+    public async Task<T> Try<T>(Func<Task<T>> call, CancellationToken cancellation)
+    {
+        try
+        {
+            return await call().ConfigureAwait(false);
+        }
+        catch (RpcException) when (cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellation);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && HasSocketError(e))
+        {
+            throw new BtxException($"no server listens at {_address.GetLeftPart(UriPartial.Authority)}; {_remedy}", e);
+        }
+        catch (RpcException e)
+        {
+            throw new BtxException(e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}", e);
+        }
+    }
+
+    public void Dispose() => _channel.Dispose();
+
+    private static bool HasSocketError(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
+        {
+            if (e is SocketException or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }) return true;
+        }
+
+        return false;
+    }
+}

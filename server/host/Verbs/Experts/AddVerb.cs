@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Btx.V1;
+
+namespace Btx.Server.Verbs.Experts;
+
+/// <summary><c>btx experts add</c>.</summary>
+internal static class AddVerb
+{
+    private const string Text =
+        """
+        Add an expert to the forest of a running server: a directory with config.json, model.safetensors and the tokenizer, in the server's file
+        system and inside one of its roots (the source forest's directory, and every --expert-root of serve). It is validated beside the running
+        forest (hashes, architecture, tokenizer, finite weights, first logits), then serves at once. If it cannot, nothing has changed. What the forest it lies in
+        records of it (domain, parents, SHA-256) need not be given. Ctrl-C before the commit gives the change up.
+
+        Examples:
+          btx experts add forest/experts/law --name law --reason "contracts are in demand"
+          btx experts add law-v2 --name law-v2 --domain law --parent law=1 --sample law=contracts.txt --reason "newer text"
+        """;
+
+    public static Command Create(Func<string, string?> ask)
+    {
+        var directory = new Argument<string>("directory") { Description = "the expert: absolute, or relative to here or to one of the server's roots" };
+        var name = new Option<string>("--name") { Description = "what it is called from now on", HelpName = "NAME", Required = true };
+        var domain = new Option<string?>("--domain") { Description = "its domain (as recorded, else the name)", HelpName = "NAME" };
+        var parents = new Option<string[]>("--parent") { Description = "what it was branched from, and the weight; repeat it; they sum to 1 (as recorded)", HelpName = "NAME=W", DefaultValueFactory = _ => [] };
+        var sha256 = new Option<string?>("--sha256") { Description = "what its weight files must have (as recorded)", HelpName = "HEX" };
+        var samples = new Option<string[]>("--sample") { Description = "text of a domain: its cached prior is computed anew; repeat it", HelpName = "DOMAIN=FILE", DefaultValueFactory = _ => [] };
+        var statistics = new Option<string?>("--router-statistics") { Description = "the expert's router statistics, for a served BTX model (beside its weights, if there)", HelpName = "DIR" };
+        var author = new AuthorFlags(ask);
+        var forest = new ForestFlags();
+        var json = new JsonFlag();
+        var command = new Command("add", Text) { directory, name, domain, parents, sha256, samples, statistics };
+        author.AddTo(command);
+        forest.AddTo(command);
+        json.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var remote = forest.Open(parsed);
+            string Here(string path) => remote.IsLoopback && Directory.Exists(path) ? Path.GetFullPath(path) : path;
+            var request = new AddExpertRequest
+            {
+                Directory = Here(parsed.GetValue(directory)!),
+                Name = parsed.GetValue(name),
+                Domain = parsed.GetValue(domain) ?? "",
+                Sha256 = parsed.GetValue(sha256)?.ToLowerInvariant() ?? "",
+                Parents = { Assignments.Weights("--parent", parsed.GetValue(parents)!).Select(p => new Parent { Name = p.Key, Weight = p.Value }) },
+                RouterStatistics = parsed.GetValue(statistics) is { } path ? Here(path) : "",
+            };
+            foreach (var (of, file) in Assignments.Texts("--sample", parsed.GetValue(samples)!)) request.Samples.Add(of, TextFile.Read("--sample", file));
+            request.By = author.Read(parsed);
+            var result = await ChangeRun.FollowAsync(parsed, remote.AddExpertAsync(request, cancellation)).ConfigureAwait(false);
+            json.Write(parsed, result, ChangeReport.Of(result));
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Btx.Server.Terminal;
+
+namespace Btx.Server.Verbs.Experts;
+
+/// <summary><c>btx experts</c>: looks at the forest of a running server and changes it.</summary>
+internal static class ExpertsVerb
+{
+    private const string Text =
+        """
+        Look at the forest of a running server and change it while it serves, at 127.0.0.1:8081 unless --grpc says otherwise. Every change has an
+        id, an author, a time and a reason; a removal leaves a signed certificate. A server that has an admin key wants --admin-key-file for changes.
+
+        Examples:
+          btx experts list
+          btx experts add forest/experts/law --name law --reason "contracts are in demand"
+          btx experts remove python --dry-run
+          btx experts remove python --lineage quarantine --reason "the licence of its text ended" --certificate python.json
+          btx experts verify python.json --forest served
+          btx experts history
+          btx experts averages create prose --weights novels=0.7,bible=0.3 --reason "a model for prose"
+        """;
+
+    /// <param name="ask">Asks the person at the terminal; null answers: there is none.</param>
+    public static Command Create(Func<string, string?>? ask = null)
+    {
+        ask ??= ConsolePrompt.Ask;
+        return new("experts", Text)
+        {
+            ListVerb.Create(),
+            ShowVerb.Create(),
+            AddVerb.Create(ask),
+            RemoveVerb.Create(ask),
+            HistoryVerb.Create(),
+            RollbackVerb.Create(ask),
+            CertificateVerb.Create(),
+            VerifyVerb.Create(),
+            AveragesVerb.Create(ask),
+            WatchVerb.Create(),
+        };
+    }
+}

@@ -1,0 +1,115 @@
+using System.CommandLine;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Server.Rpc;
+using Btx.V1;
+
+namespace Btx.Server.Verbs.Experts;
+
+/// <summary><c>btx experts remove</c>.</summary>
+internal static class RemoveVerb
+{
+    private const string Text =
+        """
+        Take experts out of the forest of a running server, under load. First shown: what goes, and the residual ancestry of every survivor, which is how much of what goes
+        it was branched from. Then it asks, or needs --yes. When the command returns no token uses the experts; their sessions, caches, averages and
+        priors are gone, the memory is returned, and a signed certificate says what was removed and what was not. A removal is final: there is no rollback.
+
+        Lineage, what is done with experts that were branched from them:
+          only        they stay; their residual ancestry is reported
+          cascade     they are removed too
+          quarantine  they stay listed, without traffic
+        In-flight, what becomes of requests that use them:
+          renormalise they go on with the other experts; a request for a removed expert by name ends and is told why
+          drain       they finish as they began, and the command waits for them
+          abort       they end
+
+        Examples:
+          btx experts remove python --dry-run
+          btx experts remove python --dry-run --lineage cascade --replay retrain.sh
+          btx experts remove python --reason "the licence of its text ended" --certificate python.json
+          btx experts remove python --lineage quarantine --purge --yes --reason "request of the owner"
+        """;
+
+    private static readonly string[] s_lineages = ["only", "cascade", "quarantine"];
+    private static readonly string[] s_inFlight = ["renormalise", "drain", "abort"];
+
+    public static Command Create(Func<string, string?> ask)
+    {
+        var names = new Argument<string[]>("name") { Description = "the experts", Arity = ArgumentArity.OneOrMore };
+        var lineage = new Option<string>("--lineage") { Description = "only, cascade or quarantine", HelpName = "POLICY", DefaultValueFactory = _ => "only" }.AcceptOnlyFromAmong(s_lineages);
+        var inFlight = new Option<string>("--in-flight") { Description = "renormalise, drain or abort", HelpName = "POLICY", DefaultValueFactory = _ => "renormalise" }.AcceptOnlyFromAmong(s_inFlight);
+        var purge = new Option<bool>("--purge") { Description = "delete the experts' files, too" };
+        var dropBtx = new Option<bool>("--drop-btx") { Description = "a served BTX model that holds them leaves, instead of being mixed anew without them" };
+        var probe = new Option<string?>("--probe") { Description = "text on which the forest is compared with one built without them (built in)", HelpName = "FILE" };
+        var expect = new Option<long?>("--expect-revision") { Description = "only if the forest is at this revision", HelpName = "N" };
+        var certificate = new Option<string?>("--certificate") { Description = "save the certificate here, too", HelpName = "FILE" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "show what would happen, and change nothing" };
+        var yes = new Option<bool>("--yes") { Description = "do not ask" };
+        var replay = new ReplayFlags();
+        var author = new AuthorFlags(ask);
+        var forest = new ForestFlags();
+        var json = new JsonFlag();
+        var command = new Command("remove", Text) { names, lineage, inFlight, purge, dropBtx, probe, expect, certificate, dryRun, yes };
+        replay.AddTo(command);
+        author.AddTo(command);
+        forest.AddTo(command);
+        json.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var probeText = parsed.GetValue(probe) is { } file ? TextFile.Read("--probe", file) : "";
+            var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
+            using var remote = forest.Open(parsed);
+            var plan = await remote.PlanRemovalAsync(new() { Experts = { parsed.GetValue(names)! }, Lineage = policy }, cancellation).ConfigureAwait(false);
+            if (parsed.GetValue(expect) is { } revision && plan.Revision != revision) throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it again (`btx experts history`)");
+            var lines = StateMessages.Plan(plan).Lines().Concat(await FilesAsync(remote, plan, parsed.GetValue(purge), cancellation).ConfigureAwait(false));
+            if (parsed.GetValue(dryRun))
+            {
+                json.Write(parsed, plan, lines.Append($"nothing was changed; the forest is at revision {plan.Revision}"));
+                await replay.WriteAsync(parsed, remote, plan.Requested, cancellation).ConfigureAwait(false);
+                return 0;
+            }
+
+            var error = parsed.InvocationConfiguration.Error;
+            foreach (var line in lines) await error.WriteLineAsync(line).ConfigureAwait(false);
+            await replay.WriteAsync(parsed, remote, plan.Requested, cancellation).ConfigureAwait(false);
+            if (!parsed.GetValue(yes) && !Agreed(ask, plan)) return 1;
+            var request = new RemoveExpertRequest
+            {
+                By = author.Read(parsed),
+                Experts = { plan.Requested },
+                Lineage = policy,
+                InFlight = Enum.Parse<InFlight>(parsed.GetValue(inFlight)!, ignoreCase: true),
+                Purge = parsed.GetValue(purge),
+                DropMixture = parsed.GetValue(dropBtx),
+                Probe = probeText,
+                ExpectedRevision = plan.Revision,
+            };
+            var result = await ChangeRun.FollowAsync(parsed, remote.RemoveExpertAsync(request, cancellation)).ConfigureAwait(false);
+            json.Write(parsed, result, ChangeReport.Of(result));
+            if (parsed.GetValue(certificate) is { } path)
+            {
+                AtomicFile.Write(path, stream => result.Certificate.WriteTo(stream));
+                await error.WriteLineAsync($"the certificate is in {path}; check it with: btx experts verify {path}").ConfigureAwait(false);
+            }
+
+            return ChangeReport.Certificate(result) is { Equality.Passed: false } ? 1 : 0;
+        });
+        return command;
+    }
+
+    /// <exception cref="BtxException">There is nobody to ask.</exception>
+    private static bool Agreed(Func<string, string?> ask, RemovalPlan plan)
+    {
+        var answer = ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ")
+            ?? throw new BtxException("a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
+        return answer is "yes" or "y";
+    }
+
+    /// <summary>What becomes of the files of what is removed.</summary>
+    private static async Task<IEnumerable<string>> FilesAsync(RemoteForest remote, RemovalPlan plan, bool purge, CancellationToken cancellation)
+    {
+        var listed = (await remote.ListExpertsAsync(cancellation).ConfigureAwait(false)).Experts.Where(e => plan.Removed.Contains(e.Name));
+        return listed.Where(e => e.Path.Length > 0).Select(e => $"files of {e.Name}: {(purge ? "deleted" : "kept")} ({ForestReport.Place(e)})");
+    }
+}

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Btx.Model.Registry;
+
+namespace Btx.Server.Verbs.Experts;
+
+/// <summary><c>btx experts verify</c>: checks a removal certificate without a server.</summary>
+internal static class VerifyVerb
+{
+    private const string Text =
+        """
+        Check a removal certificate, offline: its form, its signature, that its fields agree and that the equality check had passed. With --fingerprint, that this
+        key signed it; with --forest, that the served forest's journal has the change, that the removed are not served now, and that deleted files
+        are gone. Exit code 0: valid, 1: not.
+
+        Examples:
+          btx experts verify certificates/c000007.json
+          btx experts verify python.json --forest served --fingerprint 3f2a…
+        """;
+
+    public static Command Create()
+    {
+        var certificate = new Argument<string>("certificate") { Description = "the certificate's file" };
+        var served = new Option<string?>("--forest") { Description = "the served forest that it speaks of", HelpName = "DIR" };
+        var fingerprint = new Option<string?>("--fingerprint") { Description = "SHA-256 of the key that must have signed it (the served forest's, or else any)", HelpName = "HEX" };
+        var json = new JsonFlag();
+        var command = new Command("verify", Text) { certificate, served, fingerprint };
+        json.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var report = CertificateVerifier.Verify(parsed.GetValue(certificate)!, parsed.GetValue(fingerprint)?.ToLowerInvariant(), parsed.GetValue(served));
+            var anyKey = parsed.GetValue(served) is null && parsed.GetValue(fingerprint) is null;
+            json.Write(parsed, Json(report), Lines(report, anyKey));
+            return report.Valid ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static IEnumerable<string> Lines(CertificateReport report, bool anyKey)
+    {
+        if (report.Certificate is { } c)
+        {
+            yield return $"certificate of removal {c.ChangeId}: {string.Join(", ", c.Removed.Select(e => e.Name))}, by {c.Author} on {c.Time:yyyy-MM-dd HH:mm:ss} UTC, \"{c.Reason}\"";
+            foreach (var r in c.Residuals.Where(r => r.Share > 0)) yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: {Terminal.Figures.Share(r.Share)}";
+        }
+
+        foreach (var check in report.Checks) yield return $"  ok     {check}";
+        foreach (var fault in report.Faults) yield return $"  FAULT  {fault}";
+        if (report.Valid && anyKey) yield return "  note   any key is accepted: compare it with the fingerprint noted when the server was set up (--fingerprint, or --forest)";
+        yield return report.Valid ? "valid" : "NOT VALID";
+        if (report is { Valid: true, Certificate: { } valid }) yield return valid.Statement;
+    }
+
+    private static string Json(CertificateReport report)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteBoolean("valid", report.Valid);
+            WriteLines(json, "checks", report.Checks);
+            WriteLines(json, "faults", report.Faults);
+            json.WritePropertyName("certificate");
+            if (report.Certificate is null) json.WriteNullValue();
+            else json.WriteRawValue(Encoding.UTF8.GetString(report.Certificate.ToJson()));
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
+    }
+
+    private static void WriteLines(Utf8JsonWriter json, string name, IReadOnlyList<string> lines)
+    {
+        json.WriteStartArray(name);
+        foreach (var line in lines) json.WriteStringValue(line);
+        json.WriteEndArray();
+    }
+}
