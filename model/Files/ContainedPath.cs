@@ -7,9 +7,9 @@ public static class ContainedPath
     /// <exception cref="BtxException">
     /// The path is empty, absolute, has a <c>..</c> part or a control character, passes through a symbolic link, or is a file with a second name (hard link).
     /// </exception>
-    public static string Resolve(string root, string relative, string manifest)
+    public static string Resolve(string root, string relative, string manifest, string rule = "a manifest may only name paths inside its own directory")
     {
-        string Refuse(string why) => $"{manifest}: path \"{Show(relative)}\" {why}; a manifest may only name paths inside its own directory";
+        string Refuse(string why) => $"{manifest}: path \"{Show(relative)}\" {why}; {rule}";
         var current = Path.GetFullPath(root);
         foreach (var part in Parts(relative, Refuse))
         {

@@ -10,13 +10,14 @@ namespace Btx.Model.Registry;
 public sealed class ChangeJournal : IDisposable
 {
     public const string FileName = "forest.journal";
-    public const string LockName = "forest.lock";
+    public const string LockName = ForestLock.FileName;
 
     private readonly Lock gate = new();
     private readonly string path;
-    private readonly FileStream held;
+    private readonly ForestLock held;
     private readonly JournalFile file;
     private readonly TimeProvider time;
+    private readonly ForestState @base;
     private readonly List<string> messages = [];
     private readonly List<ChangeRecord> history;
     private ForestState state;
@@ -26,8 +27,8 @@ public sealed class ChangeJournal : IDisposable
     private ChangeJournal(string directory, ForestState @base, TimeProvider time, Action<string>? fault)
     {
         path = Path.Combine(directory, FileName);
-        this.time = time;
-        held = Hold(directory);
+        (this.time, this.@base) = (time, @base);
+        held = ForestLock.Take(directory);
         try
         {
             fault?.Invoke("open:locked");
@@ -40,7 +41,7 @@ public sealed class ChangeJournal : IDisposable
             (history, state, previous) = ([.. contents.History], contents.State ?? @base, contents.Previous ?? @base);
             file.Repair();
             if (contents.Torn is { } torn) messages.Add(torn);
-            if (contents.BaseSha256 is null) file.Append(new() { Type = JournalRecord.Opened, Time = Now(), Schema = JournalRecord.CurrentSchema, BeforeSha256 = baseSha256 });
+            if (contents.BaseSha256 is null) file.Append(new() { Type = JournalRecord.Opened, Time = Now(), Schema = JournalRecord.CurrentSchema, BeforeSha256 = baseSha256, State = @base });
             AtomicFile.SyncDirectory(directory);
             if (contents.OpenChange is { } open)
             {
@@ -100,6 +101,15 @@ public sealed class ChangeJournal : IDisposable
     /// <summary>The last committed change, if it can be undone; null: there is none, or it is final.</summary>
     public ChangeRecord? RollbackTarget => History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is { } last && ChangeKind.IsReversible(last.Kind) ? last : null;
 
+    /// <summary>What a rollback of the last change would restore.</summary>
+    public ForestState Previous
+    {
+        get
+        {
+            lock (gate) return previous;
+        }
+    }
+
     /// <summary>Takes the journal of a served forest, makes it if it is not there, and repairs what a crash left.</summary>
     /// <param name="base">Revision 0: see <see cref="ForestState.Base"/>.</param>
     /// <param name="fault">Called at each of <see cref="FaultPoints"/>; for tests that end the process or fail there.</param>
@@ -130,16 +140,29 @@ public sealed class ChangeJournal : IDisposable
         }
     }
 
+    /// <summary>The state that a change was begun from; reads the file.</summary>
+    /// <exception cref="BtxException">The file cannot be read.</exception>
+    public ForestState StateBefore(string id) => JournalContents.StateBefore(path, id) ?? @base;
+
     /// <summary>Makes the begun change the state, now and after every restart. Swap only after this.</summary>
+    /// <param name="made">What the change was begun with and what building added, as the same revision; null: nothing was added.</param>
     /// <exception cref="BtxException">It could not be written: the old state stands, and the change is to be given up by <see cref="Abort"/>.</exception>
-    public ChangeRecord Commit(string id)
+    public ChangeRecord Commit(string id, ForestState? made = null)
     {
         lock (gate)
         {
             var after = Pending(id);
-            file.Append(new() { Type = JournalRecord.Committed, Id = id, Time = Now() });
+            var sha256 = made is null || made.Hash() == after.Hash() ? null : made.Hash();
+            if (sha256 is not null)
+            {
+                if (made!.Revision != after.Revision) throw new BtxException($"the change was begun for revision {after.Revision} and made for revision {made.Revision}");
+                Require(made);
+                after = made;
+            }
+
+            file.Append(new() { Type = JournalRecord.Committed, Id = id, Time = Now(), State = sha256 is null ? null : after, AfterSha256 = sha256 });
             (previous, state, pending) = (state, after, null);
-            return Settle(id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = after.Revision });
+            return Settle(id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = after.Revision, AfterSha256 = sha256 ?? c.AfterSha256 });
         }
     }
 
@@ -193,22 +216,23 @@ public sealed class ChangeJournal : IDisposable
             if (!ForestStateRules.IsText(request.Author, 200)) throw new BtxException("the author of a change is missing, has a control character or more than 200 characters; name who makes it");
             if (!ForestStateRules.IsText(request.Reason, 2000)) throw new BtxException("the reason of a change is missing, has a control character or more than 2000 characters; say why it is made");
             if (after.Revision != state.Revision + 1) throw new BtxException($"the change was made for revision {after.Revision - 1}, but the forest is at revision {state.Revision} now; look at it again and repeat the change") { Kind = FaultKind.Conflict };
-            var faults = ForestStateRules.Faults(after).Take(10).ToList();
-            if (faults.Count > 0) throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}");
+            Require(after);
             var record = new ChangeRecord
             {
                 Id = IdOf(history.Count + 1), Kind = request.Kind, Author = request.Author, Time = Now(), Reason = request.Reason, Subjects = request.Subjects, Outcome = ChangeOutcome.Open,
-                Undoes = undoes, RevisionBefore = state.Revision, BeforeSha256 = state.Hash(), AfterSha256 = after.Hash(), Purge = request.Purge,
+                Undoes = undoes, RevisionBefore = state.Revision, BeforeSha256 = state.Hash(), AfterSha256 = after.Hash(), Purge = request.Purge, Policy = request.Policy,
             };
-            file.Append(new()
-            {
-                Type = JournalRecord.Begun, Id = record.Id, Kind = record.Kind, Author = record.Author, Time = record.Time, Reason = record.Reason, Subjects = record.Subjects, Undoes = undoes,
-                Purge = record.Purge.Count > 0 ? record.Purge : null, BeforeSha256 = record.BeforeSha256, AfterSha256 = record.AfterSha256, State = after,
-            });
+            file.Append(JournalRecord.Begin(record, after));
             pending = (record.Id, after);
             history.Add(record);
             return record;
         }
+    }
+
+    private static void Require(ForestState after)
+    {
+        var faults = ForestStateRules.Faults(after).Take(10).ToList();
+        if (faults.Count > 0) throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}");
     }
 
     private ForestState Pending(string id) => pending is { } open && open.Id == id ? open.State : throw new BtxException($"change \"{BtxException.OneLine(id)}\" is not under way");
@@ -220,19 +244,4 @@ public sealed class ChangeJournal : IDisposable
     }
 
     private DateTimeOffset Now() => time.GetUtcNow();
-
-    private static FileStream Hold(string directory)
-    {
-        try
-        {
-            return new FileStream(Path.Combine(directory, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 0);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException(
-                e.HResult == 11 || e.Message.Contains("being used by another process", StringComparison.Ordinal)
-                    ? $"{directory}: is served by another process, which holds {LockName}; stop that one, or ask it for the change"
-                    : $"{directory}: {LockName} cannot be opened: {BtxException.OneLine(e.Message)}; a server must be able to write beside {Serving.ServedForestManifest.FileName}", e);
-        }
-    }
 }

@@ -26,6 +26,9 @@ public sealed record ChangeRecord
     /// <summary>Of a rollback: the change that it undid.</summary>
     public string? Undoes { get; init; }
 
+    /// <summary>Of a removal: one of <see cref="LineagePolicy.Names"/>.</summary>
+    public string? Policy { get; init; }
+
     public required long RevisionBefore { get; init; }
 
     /// <summary>Null unless it was committed.</summary>

@@ -15,6 +15,9 @@ public sealed record ChangeRequest
     /// <summary>Names of the experts or of the average.</summary>
     public IReadOnlyList<string> Subjects { get; init; } = [];
 
+    /// <summary>Of a removal: one of <see cref="LineagePolicy.Names"/>.</summary>
+    public string? Policy { get; init; }
+
     /// <summary>Of a removal: whose files are deleted after the commit.</summary>
     public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
 }

@@ -35,8 +35,12 @@ public sealed record ForestState
 
     public IReadOnlyList<NamedAverage> Averages { get; init; } = [];
 
-    /// <summary>Directory of the served BTX model after a change made one; null: the one the server was started with, if any.</summary>
+    /// <summary>Directory of the served BTX model after a change made one, absolute or relative to the served forest; null: the one the server was started with, if any.</summary>
     public string? Mixture { get; init; }
+
+    /// <summary>A removal took the BTX model out: none is served, whatever the server is started with.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool MixtureDropped { get; init; }
 
     /// <summary>The experts that get traffic, in order.</summary>
     [JsonIgnore]
@@ -142,7 +146,7 @@ public sealed record ForestState
         : throw new BtxException($"no average \"{BtxException.OneLine(name)}\"; there {(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}") { Kind = FaultKind.Missing };
 
     /// <param name="directory">Of the served BTX model.</param>
-    public ForestState WithMixture(string directory) => Next(this with { Mixture = directory });
+    public ForestState WithMixture(string directory) => Next(this with { Mixture = directory, MixtureDropped = false });
 
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {

@@ -17,6 +17,7 @@ public static class ForestStateRules
         if (!ForestManifestRules.IsHash(state.SourceSha256)) yield return "source_sha256 is not a SHA-256";
         if (state.Precision is not ("fp32" or "fp16")) yield return $"precision \"{BtxException.OneLine(state.Precision)}\" is unknown; use fp32 or fp16";
         if (state.Mixture is not null && !IsText(state.Mixture, 4096)) yield return "mixture is empty or has a control character";
+        if (state is { Mixture: not null, MixtureDropped: true }) yield return "mixture is named and dropped";
         if (state.Experts.Any(e => e is null || e.Parents.Any(p => p is null)) || state.Absent.Any(e => e is null || e.Parents.Any(p => p is null)) || state.Averages.Any(a => a is null))
         {
             yield return "experts, absent or averages holds null";

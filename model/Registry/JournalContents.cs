@@ -15,11 +15,16 @@ public sealed class JournalContents
     private readonly List<ChangeRecord> history = [];
     private (string Id, ForestState State)? pending;
     private int line;
+    private string? wanted;
+    private ForestState? beforeWanted;
 
     private JournalContents(string path) => this.path = path;
 
     /// <summary><see cref="ForestState.Hash"/> of revision 0; null: the journal is empty.</summary>
     public string? BaseSha256 { get; private set; }
+
+    /// <summary>Revision 0 as it was when the journal was made; null: the journal is empty, or too old to hold it.</summary>
+    public ForestState? Base { get; private set; }
 
     /// <summary>The last committed state; null: revision 0.</summary>
     public ForestState? State { get; private set; }
@@ -63,9 +68,23 @@ public sealed class JournalContents
         }
     }
 
-    internal static JournalContents Read(Stream stream, string path)
+    /// <summary>The state that a change was begun from; null: revision 0.</summary>
+    internal static ForestState? StateBefore(string path, string id)
     {
-        var contents = new JournalContents(path);
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16);
+            return Read(stream, path, id).beforeWanted;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be read: {e.Message}", e);
+        }
+    }
+
+    internal static JournalContents Read(Stream stream, string path, string? wanted = null)
+    {
+        var contents = new JournalContents(path) { wanted = wanted };
         var gathered = new List<byte>();
         var chunk = new byte[1 << 16];
         for (int read; (read = stream.Read(chunk)) > 0;)
@@ -126,14 +145,16 @@ public sealed class JournalContents
         switch (record.Type)
         {
             case JournalRecord.Opened when line == 1 && record.Schema == JournalRecord.CurrentSchema && ForestManifestRules.IsHash(record.BeforeSha256):
-                BaseSha256 = record.BeforeSha256;
+                if (record.State is { } first && first.Hash() != record.BeforeSha256) throw Damage("revision 0 is not the recorded one");
+                (BaseSha256, Base) = (record.BeforeSha256, record.State);
                 break;
             case JournalRecord.Begun when BaseSha256 is not null:
                 Begin(record);
                 break;
             case JournalRecord.Committed when record.Id is not null && record.Id == pending?.Id:
-                (Previous, State) = (State, pending!.Value.State);
-                Settle(record.Id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision });
+                if (record.State is { } made) Require(made, State, record.AfterSha256);
+                (Previous, State) = (State, record.State ?? pending!.Value.State);
+                Settle(record.Id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision, AfterSha256 = record.AfterSha256 ?? c.AfterSha256 });
                 break;
             case JournalRecord.Aborted when record.Id is not null && record.Id == pending?.Id:
                 Settle(record.Id, c => c with { Outcome = record.Message is null ? ChangeOutcome.Interrupted : ChangeOutcome.Aborted, Message = record.Message });
@@ -151,15 +172,21 @@ public sealed class JournalContents
         var current = State?.Hash() ?? BaseSha256!;
         if (r.Id != ChangeJournal.IdOf(history.Count + 1) || !ChangeKind.Names.Contains(r.Kind) || r.Author is null || r.Reason is null || r.State is null || r.BeforeSha256 != current)
             throw Damage("the change does not follow from the one before");
-        if (r.State.Revision != (State?.Revision ?? 0) + 1 || ForestStateRules.Faults(r.State).Any() || r.State.Hash() != r.AfterSha256) throw Damage("the state of the change is not valid");
+        Require(r.State, State, r.AfterSha256);
+        if (r.Id == wanted) beforeWanted = State;
         if (pending is { } open) Settle(open.Id, c => c with { Outcome = ChangeOutcome.Interrupted });
         pending = (r.Id!, r.State);
         byId.Add(r.Id!, history.Count);
         history.Add(new ChangeRecord
         {
             Id = r.Id!, Kind = r.Kind!, Author = r.Author, Time = r.Time, Reason = r.Reason, Subjects = r.Subjects ?? [], Outcome = ChangeOutcome.Open, Undoes = r.Undoes,
-            RevisionBefore = r.State.Revision - 1, BeforeSha256 = current, AfterSha256 = r.AfterSha256!, Purge = r.Purge ?? [],
+            RevisionBefore = r.State.Revision - 1, BeforeSha256 = current, AfterSha256 = r.AfterSha256!, Purge = r.Purge ?? [], Policy = r.Policy,
         });
+    }
+
+    private void Require(ForestState after, ForestState? before, string? sha256)
+    {
+        if (after.Revision != (before?.Revision ?? 0) + 1 || ForestStateRules.Faults(after).Any() || after.Hash() != sha256) throw Damage("the state of the change is not valid");
     }
 
     private void Settle(string id, Func<ChangeRecord, ChangeRecord> change)

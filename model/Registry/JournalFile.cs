@@ -50,14 +50,15 @@ internal sealed class JournalFile : IDisposable
     {
         if (broken is not null) throw new BtxException(broken);
         var (line, sha256) = JournalLine.Make(record, lastSha256);
-        fault?.Invoke($"{record.Type}:writing");
         broken = $"{path}: a write did not end; restart the server";
         try
         {
+            fault?.Invoke($"{record.Type}:writing");
             file.Position = length;
             file.Write(line);
             fault?.Invoke($"{record.Type}:written");
             file.Flush(flushToDisk: true);
+            fault?.Invoke($"{record.Type}:synced");
         }
         // The runtime reports a file too large for the file system (EFBIG) as an argument out of range.
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
@@ -66,7 +67,6 @@ internal sealed class JournalFile : IDisposable
             throw new BtxException($"cannot write {path}: {BtxException.OneLine(e.Message)}; {(broken is null ? "nothing has changed; make room and try again" : "restart the server: it starts with the forest before or after this change")}", e);
         }
 
-        fault?.Invoke($"{record.Type}:synced");
         (length, lastSha256, broken) = (length + line.Length, sha256, null);
     }
 

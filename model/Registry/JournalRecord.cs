@@ -32,6 +32,9 @@ internal sealed record JournalRecord
 
     public string? Undoes { get; init; }
 
+    /// <summary>Of a removal: its lineage policy.</summary>
+    public string? Policy { get; init; }
+
     /// <summary>Of an abort; null: the server ended before the commit.</summary>
     public string? Message { get; init; }
 
@@ -39,6 +42,12 @@ internal sealed record JournalRecord
 
     public string? AfterSha256 { get; init; }
 
-    /// <summary>The whole state after the change.</summary>
+    /// <summary>Of a begin: the whole state after the change. Of a commit: the same where building made more of it. Of the first line: revision 0.</summary>
     public ForestState? State { get; init; }
+
+    public static JournalRecord Begin(ChangeRecord change, ForestState after) => new()
+    {
+        Type = Begun, Id = change.Id, Kind = change.Kind, Author = change.Author, Time = change.Time, Reason = change.Reason, Subjects = change.Subjects, Undoes = change.Undoes, Policy = change.Policy,
+        Purge = change.Purge.Count > 0 ? change.Purge : null, BeforeSha256 = change.BeforeSha256, AfterSha256 = change.AfterSha256, State = after,
+    };
 }

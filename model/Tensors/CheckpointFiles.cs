@@ -41,17 +41,26 @@ public static class CheckpointFiles
     }
 
     /// <summary>SHA-256 (lower-case hex) over the weight files in order: what manifests record as <c>sha256</c>.</summary>
-    public static string Hash(string directory)
+    public static string Hash(string directory) => HashFiles(Weights(directory), CancellationToken.None);
+
+    /// <inheritdoc cref="Hash"/>
+    /// <param name="files">See <see cref="Weights"/>.</param>
+    /// <exception cref="BtxException">A file is missing or cannot be read.</exception>
+    public static string HashFiles(IReadOnlyList<string> files, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
-        foreach (var file in Weights(directory))
+        foreach (var file in files)
         {
             try
             {
                 using var stream = File.OpenRead(file);
                 int read;
-                while ((read = stream.Read(buffer)) > 0) hash.AppendData(buffer, 0, read);
+                while ((read = stream.Read(buffer)) > 0)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    hash.AppendData(buffer, 0, read);
+                }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -57,6 +57,9 @@ public sealed record EngineOptions
 
     public IStepObserver? Observer { get; init; }
 
+    /// <summary>Receives what went wrong beside the loop and stops no request, one line each. Any thread.</summary>
+    public Action<string>? Report { get; init; }
+
     /// <exception cref="BtxException">Some options are out of range; the message lists them all.</exception>
     public EngineOptions Validate()
     {

@@ -15,7 +15,8 @@ namespace Btx.Engine;
 public sealed class ForestEngine : IForestEngine
 {
     private readonly EngineOptions options;
-    private readonly Channel<EngineCommand> commands = Channel.CreateUnbounded<EngineCommand>(new UnboundedChannelOptions { SingleReader = true });
+    // What a write continues is the loop's own wait: no thread of the pool is between.
+    private readonly Channel<EngineCommand> commands = Channel.CreateUnbounded<EngineCommand>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly QueueGate gate;
     private readonly EngineLoop loop;
     private readonly TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -42,14 +43,9 @@ public sealed class ForestEngine : IForestEngine
     /// <summary>Bytes allocated by the loop's thread in pure decode steps, and the tokens they gave.</summary>
     internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
 
-    /// <summary>Loads what the options name and starts its loop.</summary>
+    /// <summary>Loads what the options name, a forest in its last committed state, and starts its loop.</summary>
     /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the device is not there; one clear line.</exception>
-    public static ForestEngine Start(EngineOptions options)
-    {
-        options.Validate();
-        var threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
-        return new ForestEngine(options, SnapshotLoader.Load(options, threads), threads);
-    }
+    public static ForestEngine Start(EngineOptions options) => SnapshotLoader.Start(options);
 
     public ForestDescription Describe() => loop.Current.Description;
 
@@ -130,6 +126,7 @@ public sealed class ForestEngine : IForestEngine
             {
                 Id = Interlocked.Increment(ref lastId),
                 Routing = request.Routing,
+                Chunk = request.Chunk,
                 Tokens = (int[])request.Tokens.Clone(),
                 PromptLength = request.Tokens.Length,
                 Length = request.Tokens.Length,
@@ -153,16 +150,10 @@ public sealed class ForestEngine : IForestEngine
         await empty.Task;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        if (Interlocked.Exchange(ref disposed, 1) == 0)
-        {
-            closing = true;
-            commands.Writer.TryWrite(new EngineCommand.Stop());
-        }
+    public async ValueTask DisposeAsync() => await BeginStop();
 
-        await stopped.Task;
-    }
+    /// <summary>As <see cref="DisposeAsync"/>, waiting on the caller's thread.</summary>
+    internal void Stop() => BeginStop().Wait();
 
     /// <summary>A copy of the loop's state between two steps.</summary>
     internal Task<EngineView> InspectAsync()
@@ -170,6 +161,13 @@ public sealed class ForestEngine : IForestEngine
         var view = new TaskCompletionSource<EngineView>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!commands.Writer.TryWrite(new EngineCommand.Inspect(view))) view.SetCanceled();
         return view.Task;
+    }
+
+    private Task BeginStop()
+    {
+        closing = true;
+        if (Interlocked.Exchange(ref disposed, 1) == 0) commands.Writer.TryWrite(new EngineCommand.Stop());
+        return stopped.Task;
     }
 
     /// <summary>On the forest of this moment, which passes the check.</summary>

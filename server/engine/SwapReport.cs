@@ -29,4 +29,16 @@ public sealed record SwapReport
 
     /// <summary>Native memory of the models that left and of averages of them: mapped weights, KV caches, an estimate of the sessions.</summary>
     public required long BytesReturned { get; init; }
+
+    /// <summary>Runtime sessions of the models that left and of averages of them.</summary>
+    public int Sessions { get; init; }
+
+    /// <summary>Averaged models that held something of what left.</summary>
+    public int Averages { get; init; }
+
+    /// <summary>Slots of those models that held a sequence's keys and values.</summary>
+    public int KvSlots { get; init; }
+
+    /// <summary>Of all their slots.</summary>
+    public long KvBytes { get; init; }
 }

@@ -23,4 +23,14 @@ internal static class FileHash
             return $"{path}: cannot be read ({e.Message})";
         }
     }
+
+    /// <summary>Looks for faults on some threads; with one, on the caller's.</summary>
+    /// <returns>The first by index; null: there is none.</returns>
+    public static string? First(int count, int threads, Func<int, string?> fault)
+    {
+        var faults = new string?[count];
+        if (threads > 1) Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => faults[i] = fault(i));
+        else for (var i = 0; i < count; i++) faults[i] = fault(i);
+        return faults.FirstOrDefault(f => f is not null);
+    }
 }

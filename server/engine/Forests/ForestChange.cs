@@ -19,4 +19,10 @@ public sealed record ForestChange
 
     /// <summary>The BTX model leaves.</summary>
     public bool DropMixture { get; init; }
+
+    /// <summary>All recorded priors there shall be; null: those there are, less those of experts that leave, and those of the added ones.</summary>
+    internal IReadOnlyList<RecordedPrior>? Priors { get; init; }
+
+    /// <summary>Models of <see cref="Add"/> that were opened before, by name; held by the caller.</summary>
+    internal IReadOnlyDictionary<string, ServedModel> Opened { get; init; } = new Dictionary<string, ServedModel>();
 }

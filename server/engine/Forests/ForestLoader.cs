@@ -2,36 +2,36 @@ using Btx.Engine.Sessions;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
+using Btx.Model.Files;
 using Btx.Model.Forests;
+using Btx.Model.Registry;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>Opens a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes the sessions.</summary>
+/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes the sessions.</summary>
 /// <param name="directory">Of the served forest.</param>
 /// <param name="mixture">The BTX model to serve beside it; null: none.</param>
-internal sealed class ForestLoader(EngineOptions options, string directory, MixtureLoader? mixture, int threads)
+/// <param name="prepack">False: the sessions share the mapped weights.</param>
+internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MixtureLoader? mixture, int threads, bool prepack)
 {
     private ServedForestManifest served = null!;
-    private ForestManifest source = null!;
-    private IReadOnlyList<ServedExpert> experts = [];
+    private IReadOnlyList<(RegisteredExpert Entry, string Directory)> experts = [];
 
     /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     public ForestSnapshot Load()
     {
         served = ServedForestManifest.Load(directory);
         if ((ProviderLibraries.Of(options.Device).Fault(options.Device) ?? DevicePrecision.Fault(options.Device, served.Precision)) is { } fault) throw new BtxException(fault);
-        source = ForestManifest.Load(served.SourceDirectory(directory));
-        if (source.Hash() != served.SourceSha256)
-            throw new BtxException($"{served.SourceDirectory(directory)}: the forest has changed since it was exported to {directory}; export again");
-        experts = [.. served.Experts.Where(e => source.Expert(e.Name).Status == ExpertStatus.Ready)];
-        if (experts.Count == 0) throw new BtxException($"{directory}: no expert is ready; all are quarantined");
+        if (!state.Ready.Any()) throw new BtxException($"{directory}: no expert is ready; all are quarantined");
+        experts = [.. state.Ready.Select(e => (e, e.Directory(directory, served)))];
+        foreach (var (entry, weights) in experts.Where(e => e.Entry.Root == ExpertRoot.External)) RequireInPlace(entry, weights);
         var tokenizer = LoadTokenizer();
         if (options.VerifyHashes) VerifyHashes();
 
-        var config = LlamaConfig.Load(served.WeightsDirectory(directory, experts[0]));
+        var config = LlamaConfig.Load(experts[0].Directory);
         if (tokenizer.VocabSize > config.VocabSize)
             throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
         mixture?.RequireFit(directory, tokenizer, config);
@@ -44,9 +44,10 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Mixt
         ServedMixture? loaded = null;
         try
         {
-            Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, j => models[j] = opener.Open(experts[j].Name, served.WeightsDirectory(directory, experts[j]), prepack: true));
+            if (threads == 1) for (var j = 0; j < models.Length; j++) models[j] = opener.Open(experts[j].Entry.Name, experts[j].Directory, prepack);
+            else Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, j => models[j] = opener.Open(experts[j].Entry.Name, experts[j].Directory, prepack));
             loaded = mixture?.Create(context);
-            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Name, e.Domain, models[j]!))], Priors(), new Dictionary<string, IReadOnlyDictionary<string, double>>(), loaded);
+            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))], StateTerms.Priors(state), StateTerms.Averages(state), loaded);
         }
         catch (AggregateException e) when (e.InnerException is BtxException inner)
         {
@@ -59,9 +60,17 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Mixt
         }
     }
 
+    private static void RequireInPlace(RegisteredExpert entry, string weights)
+    {
+        if (!Directory.Exists(weights)) throw new BtxException($"{weights}: not found; expert \"{entry.Name}\" was added from there, put it back");
+        ContainedPath.CheckEntries(weights, $"expert \"{entry.Name}\"");
+    }
+
     private TextTokenizer LoadTokenizer()
     {
-        var directories = experts.Select(e => Path.Combine(served.SourceDirectory(directory), source.Expert(e.Name).Path)).ToList();
+        // Weights that the exporter converted have their tokenizer in the source.
+        var source = experts.Any(e => e.Entry.Root == ExpertRoot.Served) ? ForestManifest.Load(served.SourceDirectory(directory)) : null;
+        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served ? Path.Combine(served.SourceDirectory(directory), source!.Expert(e.Entry.Name).Path) : e.Directory).ToList();
         var tokenizer = TextTokenizer.Load(directories[0]);
         if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");
         var first = File.ReadAllBytes(Path.Combine(directories[0], "tokenizer.json"));
@@ -78,24 +87,22 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Mixt
 
     private void VerifyHashes()
     {
-        var faults = new string?[experts.Count + served.Graphs.Count];
-        Parallel.For(0, faults.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => faults[i] = i < experts.Count ? Fault(experts[i]) : FileHash.Fault(Path.Combine(directory, served.Graphs[i - experts.Count].File), "graph", served.Graphs[i - experts.Count].Sha256));
-        if (faults.FirstOrDefault(f => f is not null) is { } fault) throw new BtxException(fault);
+        if (FileHash.First(experts.Count + served.Graphs.Count, threads, i => i < experts.Count ? Fault(experts[i]) : Fault(served.Graphs[i - experts.Count])) is { } fault) throw new BtxException(fault);
     }
 
-    private string? Fault(ServedExpert expert)
+    private string? Fault(ServedGraph graph) => FileHash.Fault(Path.Combine(directory, graph.File), "graph", graph.Sha256);
+
+    private static string? Fault((RegisteredExpert Entry, string Directory) expert)
     {
         try
         {
-            var weights = served.WeightsDirectory(directory, expert);
-            return CheckpointFiles.Hash(weights) == expert.Sha256 ? null : $"{weights}: the weights of expert \"{expert.Name}\" are not those that were exported (SHA-256 differs); export again";
+            if (CheckpointFiles.Hash(expert.Directory) == expert.Entry.Sha256) return null;
+            var (was, remedy) = expert.Entry.Root == ExpertRoot.External ? ("added", "restore them from a copy") : ("exported", "export again");
+            return $"{expert.Directory}: the weights of expert \"{expert.Entry.Name}\" are not those that were {was} (SHA-256 differs); {remedy}";
         }
         catch (BtxException e)
         {
             return e.Message;
         }
     }
-
-    // Those of quarantined experts too: their domains still have text.
-    private List<RecordedPrior> Priors() => [.. source.Experts.Where(e => e.Prior is not null).Select(e => new RecordedPrior(e.Domain, e.Name, e.Prior!))];
 }

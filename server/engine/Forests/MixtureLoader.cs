@@ -25,7 +25,8 @@ internal sealed class MixtureLoader
 
     /// <summary>Reads and checks everything but the graphs themselves.</summary>
     /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
-    public static MixtureLoader Open(EngineOptions options, string directory, int threads)
+    /// <param name="hashThreads">Threads that hash; null: as many.</param>
+    public static MixtureLoader Open(EngineOptions options, string directory, int threads, int? hashThreads = null)
     {
         var served = ServedMixtureManifest.Load(directory);
         if ((ProviderLibraries.Of(options.Device).Fault(options.Device) ?? DevicePrecision.Fault(options.Device, served.Precision, "BTX model")) is { } fault) throw new BtxException(fault);
@@ -37,7 +38,7 @@ internal sealed class MixtureLoader
         if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with; export again");
         if (tokenizer.VocabSize > config.VocabSize) throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the model only {config.VocabSize}");
         var loader = new MixtureLoader(options, directory, threads, served, config, tokenizer);
-        if (options.VerifyHashes) loader.VerifyHashes();
+        if (options.VerifyHashes) loader.VerifyHashes(hashThreads ?? threads);
         return loader;
     }
 
@@ -86,15 +87,13 @@ internal sealed class MixtureLoader
         return new ServedMixture(Describe(), new ServedModel("the BTX model", runner));
     }
 
-    private void VerifyHashes()
+    private void VerifyHashes(int hashThreads)
     {
         IReadOnlyList<(string Path, string What, string Sha256)> files =
         [
             .. served.Weights.Select(w => (served.WeightsFile(directory, w), "weight file", w.Sha256)),
             .. served.Graphs.Select(g => (Path.Combine(directory, g.File), "graph", g.Sha256)),
         ];
-        var faults = new string?[files.Count];
-        Parallel.For(0, faults.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => faults[i] = FileHash.Fault(files[i].Path, files[i].What, files[i].Sha256));
-        if (faults.FirstOrDefault(f => f is not null) is { } fault) throw new BtxException(fault);
+        if (FileHash.First(files.Count, hashThreads, i => FileHash.Fault(files[i].Path, files[i].What, files[i].Sha256)) is { } fault) throw new BtxException(fault);
     }
 }

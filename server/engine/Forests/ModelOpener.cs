@@ -20,10 +20,10 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
         return new ServedModel(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
     }
 
-    public ServedModel OpenExpert(ExpertSource expert)
+    public ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default)
     {
         if (TextTokenizer.Load(expert.Directory).Hash != tokenizer.Hash) throw new BtxException($"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
-        if (expert.Sha256 is { } sha256 && CheckpointFiles.Hash(expert.Directory) != sha256)
+        if (expert.Sha256 is { } sha256 && CheckpointFiles.HashFiles(CheckpointFiles.Weights(expert.Directory), cancellation) != sha256)
             throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Name}\" are not those that were named (SHA-256 differs)");
         using (var checkpoint = OpenCheckpoint(expert.Name, expert.Directory)) checkpoint.CheckFinite();
         var model = Open(expert.Name, expert.Directory, prepack: options.Device.IsCuda);
@@ -41,7 +41,7 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
 
     public ServedMixture OpenMixture(string mixtureDirectory)
     {
-        var loader = MixtureLoader.Open(options, mixtureDirectory, threads);
+        var loader = BuildThread.Run(() => MixtureLoader.Open(options, mixtureDirectory, threads, hashThreads: 1));
         loader.RequireFit(directory, tokenizer, config);
         if (loader.Config.MaxPositionEmbeddings < context) throw new BtxException($"{mixtureDirectory}: the BTX model was built for at most {loader.Config.MaxPositionEmbeddings} tokens; the server's context is {context}");
         return loader.Create(context);

@@ -18,7 +18,7 @@ internal static class SnapshotBuilder
             foreach (var source in change.Add)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var model = present.Ground.Opener!.OpenExpert(source);
+                var model = change.Opened.TryGetValue(source.Name, out var ready) ? ready.Hold() : present.Ground.Opener!.OpenExpert(source, cancellation);
                 opened.Add(model);
                 experts.Add(new SnapshotExpert(source.Name, source.Domain, model));
             }
@@ -37,7 +37,7 @@ internal static class SnapshotBuilder
                 if (source.Prior is { } prior) priors.Add(new RecordedPrior(source.Domain, source.Name, prior));
             }
 
-            return new ForestSnapshot(present.Ground, experts, priors, change.Averages ?? present.NamedAverages, mixture, present);
+            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture, present);
         }
         finally
         {

@@ -1,16 +1,33 @@
 using Btx.Model;
 using Btx.Model.Configuration;
+using Btx.Model.Registry;
 
 namespace Btx.Engine.Forests;
 
 /// <summary>Opens what the options name: a forest, a BTX model, or one beside the other.</summary>
 internal static class SnapshotLoader
 {
-    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
-    public static ForestSnapshot Load(EngineOptions options, int threads)
+    /// <summary>An engine over what the options name.</summary>
+    /// <param name="state">Of the forest; null: the last committed one.</param>
+    /// <param name="prepack">False: the sessions share the mapped weights, which takes less memory and more time.</param>
+    /// <exception cref="BtxException">As <see cref="Load"/>, or an option is out of range.</exception>
+    public static ForestEngine Start(EngineOptions options, ForestState? state = null, bool prepack = true)
     {
-        var mixture = options.Mixture is { } directory ? MixtureLoader.Open(options, directory, threads) : null;
-        return options.Directory is { } forest ? new ForestLoader(options, forest, mixture, threads).Load() : Alone(options, mixture!);
+        options.Validate();
+        var threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
+        return new ForestEngine(options, Load(options, threads, state, prepack), threads);
+    }
+
+    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
+    public static ForestSnapshot Load(EngineOptions options, int threads, ForestState? state, bool prepack)
+    {
+        if (options.Directory is not { } forest) return Alone(options, MixtureLoader.Open(options, options.Mixture!, threads));
+        var committed = CommittedState.Read(forest);
+        if (state is not null) committed = committed with { State = state };
+        var (named, note) = committed.Mixture(forest, options.Mixture);
+        if (note is not null) options.Report?.Invoke(note);
+        var mixture = named is null ? null : MixtureLoader.Open(options, named, threads);
+        return new ForestLoader(options, forest, committed.State, mixture, threads, prepack).Load();
     }
 
     /// <summary>Longest sequence in tokens: what was asked for, or what all models allow.</summary>

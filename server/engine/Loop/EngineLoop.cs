@@ -34,7 +34,7 @@ internal sealed class EngineLoop : IDisposable
         lanes.Install(null, snapshot);
         builds = new BuildQueue("btx-builds", snapshot.Ground.QuietBuilds);
         averages = new AverageLanes(lanes, snapshot.Ground.BuildAverage, builds, channel.Writer);
-        staging = new SessionStaging(builds, channel.Writer);
+        staging = new SessionStaging(builds, channel.Writer, options.Report);
         admission = new Admission(lanes, averages, gate);
         Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, snapshot.Experts.Count))];
         var reporter = new SequenceReporter(options.Time, options.Observer);
@@ -165,7 +165,6 @@ internal sealed class EngineLoop : IDisposable
         var swap = new ForestSwap(next, command.Policy, gone, lanes, averages, admission, ending);
         swap.Apply(present, running);
         List<ServedModel> leaving = [.. gone, .. swap.Averages];
-        var bytes = leaving.Sum(m => m.Runner.Memory.Total);
         step.Serve(next);
         Volatile.Write(ref current, next);
         lanes.Sweep();
@@ -177,7 +176,7 @@ internal sealed class EngineLoop : IDisposable
             freed =>
             {
                 if (freed.Exception is { } e) command.Done.TrySetException(e.InnerExceptions);
-                else command.Done.TrySetResult(swap.Report(pause, options.Time.GetElapsedTime(command.Asked), bytes));
+                else command.Done.TrySetResult(swap.Report(pause, options.Time.GetElapsedTime(command.Asked)));
             },
             TaskScheduler.Default);
     }

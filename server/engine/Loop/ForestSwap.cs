@@ -10,7 +10,8 @@ namespace Btx.Engine.Loop;
 internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IReadOnlySet<ServedModel> gone, LaneSet lanes, AverageLanes averages, Admission admission, SequenceEnding ending)
 {
     private readonly HashSet<Lane> leaving = [];
-    private int renormalised, refilled, moved, drained, ended, aborted;
+    private int renormalised, refilled, moved, drained, ended, aborted, sessions, slots;
+    private long kvBytes, bytes;
 
     /// <summary>Models of averages that hold something of what left.</summary>
     public IReadOnlyList<ServedModel> Averages { get; private set; } = [];
@@ -22,6 +23,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         var averaged = averages.With(gone).ToList();
         leaving.UnionWith(averaged);
         Averages = [.. averaged.Select(l => l.Model)];
+        Measure();
         foreach (var s in admission.Waiting)
         {
             if (s.Pinned) continue;
@@ -63,10 +65,22 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         return true;
     }
 
-    public SwapReport Report(TimeSpan pause, TimeSpan total, long bytes) => new()
+    public SwapReport Report(TimeSpan pause, TimeSpan total) => new()
     {
         Renormalised = renormalised, Refilled = refilled, Moved = moved, Drained = drained, Ended = ended, Aborted = aborted, Pause = pause, Total = total, BytesReturned = bytes,
+        Sessions = sessions, Averages = Averages.Count, KvSlots = slots, KvBytes = kvBytes,
     };
+
+    private void Measure()
+    {
+        foreach (var lane in leaving)
+        {
+            sessions += lane.Runner.Sessions;
+            slots += lane.Slots.Count - lane.Slots.Free;
+            kvBytes += lane.Runner.Memory.KvCache;
+            bytes += lane.Runner.Memory.Total;
+        }
+    }
 
     private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) => s.IsRouted ? RequestRules.RoutingFault(s.Routing, snapshot.Description) : null;
 

@@ -8,7 +8,8 @@ namespace Btx.Engine.Loop;
 /// Makes the fast sessions of models that were opened for a quick start; each comes back as a command. A model for which that fails goes
 /// on with the sessions it has.
 /// </summary>
-internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineCommand> commands)
+/// <param name="report">Receives such a failure.</param>
+internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineCommand> commands, Action<string>? report)
 {
     public void Start(ServedModel model)
     {
@@ -17,16 +18,11 @@ internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineComma
         queue.Start(
             () =>
             {
-                try
-                {
-                    if (model.Holders > 1) sessions = model.Runner.Stage(); // otherwise it has left meanwhile
-                }
-                catch (Exception e) when (e is Model.BtxException or OutOfMemoryException)
-                {
-                }
+                if (model.Holders > 1) sessions = model.Runner.Stage(); // otherwise it has left meanwhile
             },
-            _ =>
+            fault =>
             {
+                if (fault is not null) report?.Invoke($"{model.Name}: no prepacked weights could be made ({Model.BtxException.OneLine(fault.Message)}); it answers without them, more slowly");
                 if (sessions is null)
                 {
                     model.ReleaseBeside();

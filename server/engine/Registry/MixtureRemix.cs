@@ -1,5 +1,5 @@
 using System.Globalization;
-using Btx.Engine.Threads;
+using Btx.Engine.Forests;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Mixtures;
@@ -58,7 +58,7 @@ public sealed class MixtureRemix(EngineOptions options, string? exporter = null)
             using var directory = new AtomicDirectory(output);
             string model = Path.Combine(directory.Building, Checkpoint), served = Path.Combine(directory.Building, Export);
             var step = Tuple.Create(0.0, "reading");
-            var mixing = LowPriorityThread.RunAsync(() =>
+            var mixing = BuildThread.RunAsync(() =>
             {
                 RemixedModel.Write(plan, after, model, (fraction, what) => Volatile.Write(ref step, Tuple.Create(fraction, what)), cancellation);
                 return true;
@@ -72,7 +72,7 @@ public sealed class MixtureRemix(EngineOptions options, string? exporter = null)
 
             await mixing.ConfigureAwait(false);
             await program.RunAsync(Arguments(plan, model, served), (fraction, what) => Report(0.5 + (0.5 * fraction), $"exporting: {what}"), cancellation).ConfigureAwait(false);
-            await LowPriorityThread.RunAsync(() =>
+            await BuildThread.RunAsync(() =>
             {
                 Join(served, directory.Building, output, plan);
                 cancellation.ThrowIfCancellationRequested();

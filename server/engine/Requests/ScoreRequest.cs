@@ -4,4 +4,8 @@ namespace Btx.Engine.Requests;
 
 /// <param name="Tokens">At least 2 and at most the context length.</param>
 /// <param name="ReportExperts">Mode moe: reports the router's gates at each position. The other modes always report their experts.</param>
-public sealed record ScoreRequest(int[] Tokens, Routing Routing, bool ReportExperts = false);
+public sealed record ScoreRequest(int[] Tokens, Routing Routing, bool ReportExperts = false)
+{
+    /// <summary>Most tokens in one step while other requests run, so that they feel little of it.</summary>
+    internal int Chunk { get; init; } = int.MaxValue;
+}

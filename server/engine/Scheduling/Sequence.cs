@@ -19,6 +19,9 @@ internal sealed class Sequence
 
     public required Routing Routing { get; init; }
 
+    /// <summary>Most history that one step adds while others run.</summary>
+    public int Chunk { get; init; } = int.MaxValue;
+
     /// <summary>Prompt and completion; the first <see cref="Length"/> entries are known.</summary>
     public required int[] Tokens { get; init; }
 

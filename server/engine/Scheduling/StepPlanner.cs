@@ -31,7 +31,7 @@ internal static class StepPlanner
             var s = running[i];
             if (s.Phase is not (SequencePhase.Prefill or SequencePhase.CatchUp)) continue;
             if (s.Phase == SequencePhase.Prefill && !s.IsScore && !s.Selects && FitsWhole(s, prefillChunk)) PlanNextToken(s, plan);
-            else PlanHistory(s, prefillChunk, plan);
+            else PlanHistory(s, running.Count > 1 ? Math.Min(prefillChunk, s.Chunk) : prefillChunk, plan);
         }
 
         for (var i = 0; i < lanes.Count; i++)

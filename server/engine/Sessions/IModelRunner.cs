@@ -22,6 +22,9 @@ internal interface IModelRunner : IDisposable
 
     ModelMemory Memory { get; }
 
+    /// <summary>Native sessions that it runs on.</summary>
+    int Sessions { get; }
+
     /// <summary>Makes faster sessions for a model that was opened for a quick start. Slow; any thread, beside runs.</summary>
     /// <returns>Null where the model has the fastest ones already.</returns>
     IStagedSessions? Stage();

@@ -60,6 +60,8 @@ internal sealed class ModelSessions : IDisposable
     /// <summary>Estimate.</summary>
     public long Bytes { get; }
 
+    public int Count => sessions.Count;
+
     /// <inheritdoc cref="IModelRunner.Run"/>
     /// <param name="filled">Per slot, the tokens it holds; updated.</param>
     public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, Span<int> filled)

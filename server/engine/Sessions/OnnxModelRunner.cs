@@ -22,7 +22,7 @@ internal sealed class OnnxModelRunner : IModelRunner
 
     /// <param name="graphFiles">Absolute path of each graph.</param>
     /// <param name="weights">Taken over.</param>
-    /// <param name="settings">Without prepacking, <see cref="Stage"/> makes the prepacked sessions.</param>
+    /// <param name="settings">Without prepacking the sessions have no threads of their own, and <see cref="Stage"/> makes the prepacked ones that do.</param>
     /// <param name="slots">Sequences at a time.</param>
     /// <param name="context">Longest sequence in tokens.</param>
     /// <param name="maxTokens">Most tokens of a run.</param>
@@ -33,7 +33,7 @@ internal sealed class OnnxModelRunner : IModelRunner
         this.weights = weights;
         filled = new int[slots + 1];
         stages = !settings.Prepack && !settings.Device.IsCuda;
-        open = (cache, prepack) => new ModelSessions(config, graphFiles, weights, settings with { Prepack = prepack }, halfPrecision, slots, context, maxTokens, cache);
+        open = (cache, prepack) => new ModelSessions(config, graphFiles, weights, prepack ? settings with { Prepack = true } : settings with { Prepack = false, IntraOpThreads = 1 }, halfPrecision, slots, context, maxTokens, cache);
         try
         {
             sessions = open(null, settings.Prepack);
@@ -45,6 +45,8 @@ internal sealed class OnnxModelRunner : IModelRunner
             throw;
         }
     }
+
+    public int Sessions => sessions!.Count;
 
     public ModelMemory Memory => new(weights.Bytes, kv!.Bytes, sessions!.Bytes);
 

@@ -22,7 +22,7 @@ internal sealed class RunnerFactory(EngineOptions options, string directory, Ser
     public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
 
     /// <param name="weights">Taken over, also if this throws.</param>
-    /// <param name="prepack">False: starts at once; <see cref="OnnxModelRunner.Stage"/> makes it fast later.</param>
+    /// <param name="prepack">False: starts at once, without threads of its own; <see cref="OnnxModelRunner.Stage"/> makes it fast later.</param>
     public OnnxModelRunner Create(WeightSet weights, bool prepack = true) =>
         new(config, graphs, weights, settings with { Prepack = prepack }, Dtype == TensorDtype.F16, options.Slots, context, options.MaxBatchTokens);
 }

@@ -30,6 +30,8 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
 
     public ModelMemory Memory { get; } = new(1000, 100, 10);
 
+    public int Sessions => 1;
+
     public int Seed => seed;
 
     public bool Disposed { get; private set; }

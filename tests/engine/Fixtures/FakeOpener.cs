@@ -27,7 +27,7 @@ internal sealed class FakeOpener(int slots, bool records) : IModelOpener
 
     public static ExpertSource Source(string name, int seed, IReadOnlyDictionary<string, double>? prior = null) => new() { Name = name, Domain = name, Directory = seed.ToString(CultureInfo.InvariantCulture), Prior = prior };
 
-    public ServedModel OpenExpert(ExpertSource expert) => Open(expert.Name, new FakeModelRunner(int.Parse(expert.Directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots) { Quick = true, Records = records });
+    public ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default) => Open(expert.Name, new FakeModelRunner(int.Parse(expert.Directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots) { Quick = true, Records = records });
 
     public ServedMixture OpenMixture(string directory)
     {

@@ -1,0 +1,49 @@
+using Btx.Model;
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+using Btx.Model.Serving;
+
+namespace Btx.Engine.Forests;
+
+/// <summary>The last committed state of a served forest, read without its lock: a server may own it and go on.</summary>
+/// <param name="Base">Revision 0.</param>
+internal sealed record CommittedState(ForestState State, ForestState Base)
+{
+    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export.</exception>
+    public static CommittedState Read(string servedDirectory)
+    {
+        var contents = JournalContents.Read(servedDirectory);
+        var first = BaseOf(servedDirectory, contents);
+        if (contents.BaseSha256 is { } recorded && recorded != first.Hash())
+            throw new BtxException($"{Path.Combine(servedDirectory, ChangeJournal.FileName)}: belongs to another export: {ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away to serve without its changes");
+        return new(contents.State ?? first, first);
+    }
+
+    /// <summary>
+    /// The BTX model to serve: the one that a change made, or the one that the options name, unless it was dropped or holds an expert that
+    /// a change took out.
+    /// </summary>
+    /// <returns>Absolute directory, or null; and why the named one is not served, one line, or null.</returns>
+    /// <exception cref="BtxException">The manifest of the named one is missing or invalid.</exception>
+    public (string? Directory, string? Note) Mixture(string servedDirectory, string? named)
+    {
+        if (State.Mixture is { } made) return (Path.GetFullPath(Path.Combine(servedDirectory, made)), null);
+        if (named is null) return (null, null);
+        if (State.MixtureDropped) return (null, $"{named}: is not served: a removal dropped the BTX model");
+        var gone = State.Absent.Where(a => a.RemovedIn is not null).Select(a => a.Name).ToHashSet(StringComparer.Ordinal);
+        var held = Base.Ready.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
+        gone.UnionWith(State.Experts.Where(e => e.Status == ExpertStatus.Quarantined && held.Contains(e.Name)).Select(e => e.Name));
+        var expert = ServedMixtureManifest.Load(named).Experts.FirstOrDefault(e => gone.Contains(e.Name));
+        return expert is null ? (Path.GetFullPath(named), null) : (null, $"{named}: is not served: it holds expert \"{expert.Name}\", which was taken out of the forest; mix and export one without it");
+    }
+
+    // The journal's own copy, so that a source forest that has grown since does not matter. An export in the same place does.
+    private static ForestState BaseOf(string servedDirectory, JournalContents contents)
+    {
+        if (contents.Base is not { } recorded) return ForestState.Load(servedDirectory);
+        var served = ServedForestManifest.Load(servedDirectory);
+        var same = recorded.SourceSha256 == served.SourceSha256 && recorded.Precision == served.Precision && recorded.Architecture == served.Architecture && recorded.Tokenizer == served.Tokenizer
+            && recorded.Experts.Select(e => (e.Name, e.Path, e.Sha256)).SequenceEqual(served.Experts.Select(e => (e.Name, e.Path, e.Sha256)));
+        return same ? recorded : ForestState.Load(servedDirectory);
+    }
+}

@@ -1,0 +1,100 @@
+using Btx.Engine.Forests;
+using Btx.Model;
+using Btx.Model.Registry;
+
+namespace Btx.Engine.Registry;
+
+/// <summary>Adds an expert: looked at, hashed, opened, tried, and its priors known before it is committed.</summary>
+internal sealed class AdditionChange(RegistryGround ground)
+{
+    public async Task<ChangeResult> RunAsync(ExpertAddition addition, ChangeSession session)
+    {
+        session.Enter(ChangePhase.Validate, $"looking at {BtxException.OneLine(addition.Directory)}");
+        var before = ground.State;
+        var (expert, ancestors) = new ExpertIntake(ground.Roots, ground.Directory, ground.Served).Look(addition, before);
+        session.Adding = expert;
+        RequireDomains(addition, expert, before);
+        session.Enter(ChangePhase.Validate, $"hashing {expert.Path}", 0.3);
+        var files = await BuildThread.RunAsync(() => ExpertFiles.Read(expert.Path, session.Cancellation)).ConfigureAwait(false);
+        if (expert.Sha256.Length > 0 && expert.Sha256 != files.Sha256)
+            throw new BtxException($"{expert.Path}: the weights have SHA-256 {files.Sha256}, expected {expert.Sha256} ({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); copy them again");
+        expert = expert with { Sha256 = files.Sha256 };
+        before = before with { Absent = [.. before.Absent, .. ancestors] };
+        var after = before.WithExpert(expert);
+        session.Begin(after, [expert.Name]);
+
+        session.Enter(ChangePhase.Build, "opening it beside the running forest");
+        var model = await BuildThread.RunAsync(
+            () => ground.Engine.Current.Ground.Opener!.OpenExpert(new ExpertSource { Name = expert.Name, Domain = expert.Domain, Directory = expert.Path }, session.Cancellation), !ground.Serving.Device.IsCuda).ConfigureAwait(false);
+        try
+        {
+            await BuildThread.RunAsync(() =>
+            {
+                files.RequireSame(session.Cancellation);
+                return true;
+            }).ConfigureAwait(false);
+            var made = before.WithExpert(expert, await PriorsAsync(addition, expert, model, session).ConfigureAwait(false));
+            made = await MixAsync(addition with { Directory = expert.Path }, made, session).ConfigureAwait(false);
+            var next = await session.BuildAsync(made, new Dictionary<string, ServedModel> { [expert.Name] = model }).ConfigureAwait(false);
+            try
+            {
+                files.RequireUntouched();
+            }
+            catch
+            {
+                next.Discard();
+                throw;
+            }
+
+            return session.Finish(await session.CommitAsync(next, made, InFlightPolicy.Renormalise).ConfigureAwait(false));
+        }
+        finally
+        {
+            model.Release(); // the snapshot holds it now, or nobody does
+        }
+    }
+
+    private static void RequireDomains(ExpertAddition addition, RegisteredExpert expert, ForestState before)
+    {
+        foreach (var domain in addition.Samples.Keys)
+        {
+            if (domain != expert.Domain && !before.Experts.Any(e => e.Domain == domain))
+                throw new BtxException($"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has that domain; it would be {string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}");
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>> PriorsAsync(ExpertAddition addition, RegisteredExpert expert, ServedModel model, ChangeSession session)
+    {
+        var priors = new Dictionary<string, IReadOnlyDictionary<string, double>>(StringComparer.Ordinal);
+        var estimate = new PriorEstimate(ground.Engine, ground.Serving);
+        foreach (var (domain, text) in addition.Samples)
+        {
+            session.Enter(ChangePhase.Prior, $"posterior over the text of {domain}");
+            var (prior, sequences, tokens) = await estimate.OverAsync(text, $"domain \"{domain}\"", model, f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation).ConfigureAwait(false);
+            foreach (var listed in ground.State.Experts.Append(expert).Where(e => e.Domain == domain)) priors[listed.Name] = prior;
+            session.Note($"cached prior of {domain}: over {sequences} sequences of {tokens} tokens");
+        }
+
+        if (addition.Samples.Count == 0) session.Note(expert.Prior is null ? $"no sample text: domain {expert.Domain} has no cached prior of {expert.Name}" : $"no sample text: the cached prior of {expert.Name} is as its own forest recorded it");
+        return priors;
+    }
+
+    private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
+    {
+        if (ground.MixtureOf(ground.State) is not { } present) return made;
+        if (addition.RouterStatistics is { } statistics) addition = addition with { RouterStatistics = ground.Roots.Resolve(statistics) };
+        var obstacle = ground.Options.Remix is { } remix ? remix.Obstacle(made, present, addition) : "this server mixes none anew";
+        if (obstacle is not null)
+        {
+            if (addition.RouterStatistics is not null) throw new BtxException(obstacle);
+            session.Note($"the BTX model stays as it is: {obstacle}");
+            return made;
+        }
+
+        foreach (var note in ground.Options.Remix!.Notes(present)) session.Note(note);
+        session.Enter(ChangePhase.Mix, "mixing the BTX model anew");
+        made = made with { Mixture = MixtureFolders.Of(session.Record!.Id), MixtureDropped = false };
+        await ground.Options.Remix.MixAsync(made, present, ground.Mixtures.Make(made.Mixture), addition, session.Progress, session.Cancellation).ConfigureAwait(false);
+        return made;
+    }
+}

@@ -1,0 +1,117 @@
+using Btx.Model;
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+using Btx.Model.Serving;
+using Btx.Model.Tensors;
+using Btx.Model.Tokens;
+
+namespace Btx.Engine.Registry;
+
+/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads files, opens no session.</summary>
+internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, ServedForestManifest served)
+{
+    /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says of ancestors that are unknown here.</returns>
+    /// <exception cref="BtxException">The path, the name, the lineage, the architecture, the tokenizer or the precision does not fit; one clear line.</exception>
+    public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
+    {
+        if (!ForestManifestRules.IsName(addition.Name)) throw new BtxException($"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
+        if (addition.Domain is { } domain && !ForestManifestRules.IsName(domain)) throw new BtxException($"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
+        if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256)) throw new BtxException($"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex");
+        if (state.Experts.Any(e => e.Name == addition.Name)) throw new BtxException($"expert \"{addition.Name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Conflict };
+        var directory = roots.Resolve(addition.Directory);
+        var (forest, entry) = Listed(directory);
+        RequireFit(directory, addition.Name, state);
+        var parents = addition.Parents ?? entry?.Parents ?? [];
+        var expert = new RegisteredExpert
+        {
+            Name = addition.Name,
+            Domain = addition.Domain ?? entry?.Domain ?? addition.Name,
+            Path = directory,
+            Root = ExpertRoot.External,
+            Sha256 = addition.Sha256 ?? entry?.Sha256 ?? "",
+            Parents = parents,
+            Round = entry?.Round ?? 0,
+            CorpusSha256 = entry?.CorpusSha256,
+            Tokens = entry?.Tokens ?? 0,
+            Steps = entry?.Steps ?? 0,
+            Prior = Known(entry?.Prior, addition.Name, entry?.Name, state),
+        };
+        return (expert, addition.Parents is null && forest is { } f ? Ancestors(f.Manifest, f.Path, parents, state) : []);
+    }
+
+    // FOREST/experts/NAME is described by FOREST/forest.json, as far as that may be read.
+    private ((ForestManifest Manifest, string Path)? Forest, ExpertEntry? Entry) Listed(string directory)
+    {
+        if (Path.GetDirectoryName(Path.GetDirectoryName(directory)) is not { } forest || !roots.Holds(forest) || !File.Exists(Path.Combine(forest, ForestManifest.FileName))) return (null, null);
+        var manifest = ForestManifest.Load(forest);
+        var entry = manifest.Experts.FirstOrDefault(e => Path.GetFullPath(Path.Combine(forest, e.Path)) == directory);
+        return ((manifest, forest), entry);
+    }
+
+    private static void RequireFit(string directory, string name, ForestState state)
+    {
+        using var checkpoint = Checkpoint.Open(directory);
+        if (checkpoint.Config.Fingerprint() != state.Architecture) throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
+        var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
+        foreach (var (tensor, _) in checkpoint.Config.TensorShapes())
+        {
+            if (checkpoint.Info(tensor).Dtype != dtype)
+                throw new BtxException($"{directory}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; `btx export --precision {state.Precision}` of its forest converts it, add it from there");
+        }
+
+        if (TextTokenizer.Load(directory).Hash != state.Tokenizer) throw new BtxException($"{directory}: another tokenizer than the served forest's; the experts of a forest share one");
+    }
+
+    // Over the experts that are here; its own weight goes by its new name.
+    private static Dictionary<string, double>? Known(IReadOnlyDictionary<string, double>? prior, string name, string? listedAs, ForestState state)
+    {
+        if (prior is null) return null;
+        var known = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var (expert, weight) in prior)
+        {
+            var here = expert == listedAs ? name : expert;
+            if (here == name || state.Experts.Any(e => e.Name == here)) known[here] = known.GetValueOrDefault(here) + weight;
+        }
+
+        var sum = known.Values.Sum();
+        return sum > 0 ? known.ToDictionary(k => k.Key, k => k.Value / sum) : null;
+    }
+
+    private List<AbsentExpert> Ancestors(ForestManifest forest, string path, IReadOnlyList<ParentEntry> parents, ForestState state)
+    {
+        var found = new List<AbsentExpert>();
+        var open = new Queue<string>(parents.Select(p => p.Name));
+        var seen = new HashSet<string>(StringComparer.Ordinal) { ForestState.Seed };
+        while (open.TryDequeue(out var name))
+        {
+            if (!seen.Add(name)) continue;
+            var entry = forest.Experts.FirstOrDefault(e => e.Name == name);
+            if (Hashes(name, state) is { } here)
+            {
+                if (entry is not null && !here.Contains(entry.Sha256))
+                    throw new BtxException($"{Path.Combine(path, ForestManifest.FileName)}: its \"{name}\" has other weights than \"{name}\" here, so the lineage would be wrong; name the parents");
+                continue;
+            }
+
+            found.Add(entry is null ? new() { Name = name } : new()
+            {
+                Name = name, Domain = entry.Domain, Sha256 = entry.Sha256, Parents = entry.Parents, CorpusSha256 = entry.CorpusSha256, Tokens = entry.Tokens, Steps = entry.Steps,
+            });
+            foreach (var parent in entry?.Parents ?? []) open.Enqueue(parent.Name);
+        }
+
+        return found;
+    }
+
+    // What an expert of that name has, here and (weights that were converted) in the source; null: none is known.
+    private HashSet<string>? Hashes(string name, ForestState state)
+    {
+        var expert = state.Experts.FirstOrDefault(e => e.Name == name);
+        var absent = state.Absent.FirstOrDefault(e => e.Name == name);
+        if (expert is null && absent is null) return null;
+        var hashes = new HashSet<string>(StringComparer.Ordinal);
+        if ((expert?.Sha256 ?? absent?.Sha256) is { } sha256) hashes.Add(sha256);
+        if (ForestManifest.Load(served.SourceDirectory(servedDirectory)).Experts.FirstOrDefault(e => e.Name == name) is { } source) hashes.Add(source.Sha256);
+        return hashes;
+    }
+}

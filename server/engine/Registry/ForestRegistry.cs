@@ -1,0 +1,182 @@
+using Btx.Engine.Forests;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+using Btx.Model.Serving;
+
+namespace Btx.Engine.Registry;
+
+/// <summary>The registry of a served forest on disk: owns its journal and its engine.</summary>
+public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
+{
+    private readonly RegistryGround ground;
+    private readonly CancellationTokenSource closing = new();
+    private readonly Lock gate = new();
+    private ChangeSession? current; // under gate
+    private Task idle = Task.CompletedTask; // under gate: ends with the current change
+    private bool closed; // under gate
+
+    private ForestRegistry(RegistryGround ground) => this.ground = ground;
+
+    /// <summary>The names that <see cref="RegistryOptions.Fault"/> is called with, the journal's first; then in order of a removal with a purge.</summary>
+    public static IReadOnlyList<string> FaultPoints { get; } =
+    [
+        .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging", "change:purged", "change:checked", "change:certified", "change:finished",
+    ];
+
+    /// <summary>Serves the last committed state.</summary>
+    public ForestEngine Engine => ground.Engine;
+
+    /// <inheritdoc/>
+    public ForestState State => ground.State;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ChangeRecord> History => ground.Journal.History;
+
+    /// <inheritdoc/>
+    public string KeyFingerprint => ground.Signer.Fingerprint;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ExpertRoots => ground.Roots.Names;
+
+    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts the engine on the last committed state.</summary>
+    /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
+    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault; one clear line.</exception>
+    public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
+    {
+        options = options.Validate() with { Report = options.Report ?? registry.Report };
+        var directory = Path.GetFullPath(options.Directory ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
+        var served = ServedForestManifest.Load(directory);
+        var roots = new ExpertRoots([served.SourceDirectory(directory), .. registry.ExpertRoots]);
+        var first = CommittedState.Read(directory).Base;
+        var journal = ChangeJournal.Open(directory, first, options.Time, registry.Fault);
+        CertificateSigner? signer = null;
+        ForestEngine? engine = null;
+        try
+        {
+            foreach (var message in journal.Messages) registry.Report?.Invoke(message);
+            signer = CertificateSigner.Open(directory);
+            var mixtures = new MixtureFolders(directory, registry.Report);
+            var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
+            mixtures.Sweep(journal);
+            engine = SnapshotLoader.Start(options, journal.State);
+            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures, new EventFeed(options.Time), signer);
+            Task.Run(() => new RemovalCompletion(ground).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
+            return new ForestRegistry(ground);
+        }
+        catch
+        {
+            engine?.Stop();
+            signer?.Dispose();
+            journal.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy)
+    {
+        lock (gate) return RemovalPlan.Of(State, experts, lineagePolicy, Adding());
+    }
+
+    /// <inheritdoc/>
+    public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
+    {
+        // Of experts that are gone: as it was before the removal that took the last of them.
+        var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
+            ? History.LastOrDefault(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
+        var state = removal is null ? State : ground.Journal.StateBefore(removal.Id);
+        var source = ground.Served.SourceDirectory(ground.Directory);
+        var sources = new ReplaySources { Forest = source, Manifest = ForestManifest.Load(source), Clean = $"{source}-clean", Corpus = corpus, Seed = seedModel, Recorded = RecordedTraining.All(source) };
+        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
+    }
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+        RunAsync(ChangeKind.Add, addition.By, progress, s => new AdditionChange(ground).RunAsync(addition, s), cancellation);
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    {
+        Plan(removal.Experts, removal.Lineage); // what cannot be removed is said first, also beside another change
+        return RunAsync(ChangeKind.Remove, removal.By, progress, s => new RemovalChange(ground).RunAsync(removal, s), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+        RunAsync(ChangeKind.Rollback, by, progress, AverageChange.RollBackAsync, cancellation);
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+        RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(ground).CreateAsync(creation, s), cancellation);
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+        RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(ground).DropAsync(name, s), cancellation);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => ground.Events.Watch(cancellation);
+
+    /// <inheritdoc/>
+    public byte[] Certificate(string changeId)
+    {
+        if (History.FirstOrDefault(c => c.Id == changeId) is not { } change) throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = FaultKind.Missing };
+        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed) throw new BtxException($"change {change.Id} is {(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal has a certificate");
+        var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
+        return File.Exists(path) ? BoundedFile.Read(path) : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at the next start if nothing changed since") { Kind = FaultKind.Missing };
+    }
+
+    /// <summary>Stops the engine; a change under way is given up, or if it is committed found by the next start.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task change;
+        lock (gate)
+        {
+            if (closed) return;
+            closed = true;
+            change = idle;
+        }
+
+        await closing.CancelAsync().ConfigureAwait(false);
+        await ground.Engine.DisposeAsync().ConfigureAwait(false);
+        await change.ConfigureAwait(false);
+        ground.Events.Close();
+        ground.Journal.Dispose();
+        ground.Signer.Dispose();
+        closing.Dispose();
+    }
+
+    private RegisteredExpert[] Adding() => current?.Adding is { } expert ? [expert] : [];
+
+    private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress, Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
+        var session = new ChangeSession(ground, kind, by, progress, stop.Token);
+        lock (gate)
+        {
+            if (closed) throw new BtxException("the server is shutting down") { Kind = FaultKind.Unavailable };
+            if (current is { } other) throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = FaultKind.Conflict };
+            (current, idle) = (session, ended.Task);
+        }
+
+        try
+        {
+            return await change(session).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            var ends = closing.IsCancellationRequested && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
+            session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
+            if (ends) throw new BtxException(session.Committed ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest" : "the server is shutting down; the forest was not changed", e) { Kind = FaultKind.Unavailable };
+            if (e is IOException or UnauthorizedAccessException or OutOfMemoryException) throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
+            throw;
+        }
+        finally
+        {
+            lock (gate) current = null;
+            ended.SetResult();
+        }
+    }
+}

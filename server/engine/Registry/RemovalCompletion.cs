@@ -1,0 +1,139 @@
+using Btx.Model;
+using Btx.Model.Registry;
+
+namespace Btx.Engine.Registry;
+
+/// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A start does what a server that died left.</summary>
+internal sealed class RemovalCompletion(RegistryGround ground)
+{
+    /// <summary>Files of the removed as they lie there, by expert.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed) =>
+        removed.ToDictionary(e => e.Name, e => (IReadOnlyList<CertifiedFile>)[.. ExpertPurge.Files(ground.DirectoryOf(e)).Select(f => new CertifiedFile(f.Path, f.Bytes, Deleted: false))]);
+
+    /// <summary>Deletes the files of a committed removal and says so in the journal. Again it deletes the rest.</summary>
+    /// <exception cref="BtxException">Something could not be deleted, or the journal not be written.</exception>
+    public void Purge(ChangeRecord change)
+    {
+        ground.Options.Fault?.Invoke("change:purging");
+        Delete(change, ground.State, ground.Directory, ground.Served);
+        ground.Journal.Purged(change.Id);
+        ground.Options.Fault?.Invoke("change:purged");
+    }
+
+    /// <inheritdoc cref="EqualityComparison.RunAsync"/>
+    public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
+    {
+        var check = await new EqualityComparison(ground).RunAsync(after, probe, cancellation).ConfigureAwait(false);
+        ground.Options.Fault?.Invoke("change:checked");
+        return check;
+    }
+
+    /// <summary>Signs the certificate and writes its file.</summary>
+    /// <param name="files">As they lay there before; what is gone now was deleted.</param>
+    /// <param name="mixture">Hashes of the BTX model before and after, if it was mixed anew.</param>
+    /// <exception cref="BtxException">It cannot be written.</exception>
+    public RemovalCertificate Certify(
+        RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, CertifiedCaches caches, EqualityCheck check, (string Before, string After)? mixture)
+    {
+        var certificate = RemovalCertificate.Of(plan, before, after, change, Found(files, before), caches, check) with { MixtureBeforeSha256 = mixture?.Before, MixtureAfterSha256 = mixture?.After };
+        return Save(certificate);
+    }
+
+    /// <summary>Before anything is served: deletes what removals committed but did not come to delete.</summary>
+    /// <returns>The files that were found, by change and expert.</returns>
+    public static Dictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> RedoPurges(ChangeJournal journal, string directory, Btx.Model.Serving.ServedForestManifest served, Action<string>? report)
+    {
+        var found = new Dictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>>();
+        foreach (var change in journal.OpenPurges)
+        {
+            try
+            {
+                found[change.Id] = change.Purge.GroupBy(t => t.Expert).ToDictionary(
+                    g => g.Key, g => (IReadOnlyList<CertifiedFile>)[.. ExpertPurge.Files(g.First().Directory(directory, served)).Select(f => new CertifiedFile(f.Path, f.Bytes, Deleted: false))]);
+                Delete(change, journal.State, directory, served);
+                journal.Purged(change.Id);
+                report?.Invoke($"removal {change.Id}: the server ended before its files were deleted; they are deleted now");
+            }
+            catch (BtxException e)
+            {
+                report?.Invoke($"removal {change.Id}: its files could not be deleted: {e.Message}");
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to date whose files are deleted only now.</summary>
+    public async Task FinishAsync(IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)
+    {
+        foreach (var change in ground.Journal.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }))
+        {
+            var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
+            try
+            {
+                if (File.Exists(path))
+                {
+                    if (!purged.ContainsKey(change.Id)) continue;
+                    var old = RemovalCertificate.Parse(Btx.Model.Files.BoundedFile.Read(path), path);
+                    var before = ground.Journal.StateBefore(change.Id);
+                    Save(old with { Removed = [.. old.Removed.Select(e => e with { Files = Found(e.Files, ground.DirectoryOf(before.Expert(e.Name))) })] });
+                    continue;
+                }
+
+                if (change.RevisionAfter != ground.State.Revision)
+                {
+                    ground.Options.Report?.Invoke($"removal {change.Id}: has no certificate, and the forest has changed since, so that none can be made; every later certificate lists the experts there are");
+                    continue;
+                }
+
+                var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation).ConfigureAwait(false);
+                ground.Options.Report?.Invoke($"removal {change.Id}: the server ended before its certificate was written; it is written now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
+            }
+            catch (Exception e) when (e is BtxException or RequestRejectedException or IOException or UnauthorizedAccessException)
+            {
+                ground.Options.Report?.Invoke($"removal {change.Id}: its certificate could not be written: {BtxException.OneLine(e.Message)}; the next start tries again");
+            }
+        }
+    }
+
+    private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged, CancellationToken cancellation)
+    {
+        var before = ground.Journal.StateBefore(change.Id);
+        var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
+        var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
+        var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength), cancellation).ConfigureAwait(false);
+        return Certify(plan, before, ground.State, change, files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check, null); // what was in memory went with the process
+    }
+
+    private static void Delete(ChangeRecord change, ForestState state, string directory, Btx.Model.Serving.ServedForestManifest served)
+    {
+        foreach (var target in change.Purge)
+        {
+            ExpertPurge.RequireUnshared(state, target, directory, served);
+            ExpertPurge.Delete(target.Directory(directory, served));
+        }
+    }
+
+    private Dictionary<string, IReadOnlyList<CertifiedFile>> Found(IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, ForestState before) =>
+        files.ToDictionary(f => f.Key, f => Found(f.Value, ground.DirectoryOf(before.Expert(f.Key))));
+
+    private static IReadOnlyList<CertifiedFile> Found(IReadOnlyList<CertifiedFile> files, string directory) => [.. files.Select(f => f with { Deleted = !Path.Exists(Path.Combine(directory, f.Path)) })];
+
+    private RemovalCertificate Save(RemovalCertificate certificate)
+    {
+        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
+        }
+
+        certificate = ground.Signer.Sign(certificate);
+        certificate.Save(path);
+        ground.Options.Fault?.Invoke("change:certified");
+        return certificate;
+    }
+}
