@@ -7,7 +7,7 @@ namespace Btx.Engine.Forests;
 
 /// <summary>The last committed state of a served forest, read without its lock: a server may own it and go on.</summary>
 /// <param name="Base">Revision 0.</param>
-internal sealed record CommittedState(ForestState State, ForestState Base)
+public sealed record CommittedState(ForestState State, ForestState Base)
 {
     /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export.</exception>
     public static CommittedState Read(string servedDirectory)

@@ -7,7 +7,7 @@ using Btx.Server.Rpc;
 namespace Btx.Server.Verbs;
 
 /// <summary>Where generate and score run: on a server, or here with a forest or a BTX model of their own.</summary>
-internal sealed class InferenceTarget(IInference inference, IAsyncDisposable? engine) : IAsyncDisposable
+internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded) : IAsyncDisposable
 {
     public const string DefaultServer = "http://127.0.0.1:8081";
 
@@ -19,12 +19,12 @@ internal sealed class InferenceTarget(IInference inference, IAsyncDisposable? en
         if (here is null) return new(new RemoteInference(server ?? DefaultServer), null);
         if (server is not null) throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, cancellation).ConfigureAwait(false);
-        return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue })), loaded.Engine);
+        return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue })), loaded);
     }
 
     public async ValueTask DisposeAsync()
     {
         (inference as IDisposable)?.Dispose();
-        if (engine is not null) await engine.DisposeAsync().ConfigureAwait(false);
+        if (loaded is not null) await loaded.DisposeAsync().ConfigureAwait(false);
     }
 }

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Btx.Engine;
+using Btx.Engine.Registry;
 using Btx.Model;
+using Btx.Server.Changes;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
 
@@ -13,12 +15,15 @@ internal static class ServeVerb
         """
         Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
         Prometheus and /health. Loopback by default. Ctrl-C or SIGTERM: no new requests, running ones finish within --shutdown-limit.
+        The forest can be changed while it serves (`btx experts --help`; btx.v1.Forest): by whoever reaches a gRPC door on loopback, or who has the key of
+        --admin-key-file; a door elsewhere takes no changes without a key. One server owns a served forest; its journal is beside served.json.
 
         Examples:
           btx serve --forest served
           btx serve --forest served --http 127.0.0.1:9000 --grpc 127.0.0.1:9001 --slots 32 --threads 8
           btx serve --forest served --btx served-btx
           btx serve --forest served --device cuda:0
+          btx serve --forest served --expert-root /data/experts --grpc 0.0.0.0:8081 --admin-key-file admin.key
           curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
         """;
@@ -26,6 +31,7 @@ internal static class ServeVerb
     public static Command Create()
     {
         var engine = new EngineFlags(required: true);
+        var living = new LivingFlags();
         var http = new Option<string>("--http") { Description = "where the HTTP door listens", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8080" };
         var grpc = new Option<string>("--grpc") { Description = "where the gRPC door listens (HTTP/2 without TLS)", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8081" };
         var shutdown = new Option<double>("--shutdown-limit") { Description = "seconds that running requests may go on after the shutdown begins", DefaultValueFactory = _ => 30 };
@@ -40,33 +46,41 @@ internal static class ServeVerb
         var command = new Command("serve", Text);
         engine.AddTo(command);
         foreach (var option in new Option[] { averages, http, grpc, shutdown, body, prompt }) command.Options.Add(option);
+        living.AddTo(command);
         command.SetAction((parsed, cancellation) =>
         {
             var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
             var faults = new List<string>();
-            EngineOptions? engineOptions = null;
-            try
+            T? Checked<T>(Func<T> read)
             {
-                engineOptions = (engine.Read(parsed, metrics)! with { PrepareAverages = parsed.GetValue(averages) == "load" }).Validate();
-            }
-            catch (BtxException e)
-            {
-                faults.Add(e.Message);
+                try
+                {
+                    return read();
+                }
+                catch (BtxException e)
+                {
+                    faults.Add(e.Message);
+                    return default;
+                }
             }
 
+            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with { PrepareAverages = parsed.GetValue(averages) == "load" }).Validate());
+            var changes = Checked(() => living.Read(parsed));
+            var key = Checked(() => living.ReadKey(parsed));
+
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), faults);
-            return RunAsync(options, engineOptions!, metrics, cancellation);
+            return RunAsync(options with { AdminKeyHash = key }, engineOptions!, changes! with { Remix = new MixtureRemix(engineOptions!) }, metrics, cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, EngineMetrics metrics, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions changes, EngineMetrics metrics, CancellationToken cancellation)
     {
         PortCheck.Require(options.Http);
         PortCheck.Require(options.Grpc);
-        var loaded = await LoadedForest.OpenAsync(engineOptions, cancellation).ConfigureAwait(false);
-        await using var engine = loaded.Engine.ConfigureAwait(false);
-        await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics);
+        var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation).ConfigureAwait(false);
+        await using var owner = loaded.ConfigureAwait(false);
+        await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0) Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
@@ -78,9 +92,13 @@ internal static class ServeVerb
 
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
+        if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {Changes(AdminAccess.Of(options.AdminKeyHash, options.Grpc))}; certificates by key {registry.KeyFingerprint}");
         Console.WriteLine($"Ctrl-C stops; running requests then have {options.ShutdownLimit.TotalSeconds:0.#} s to finish.");
         await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
         Console.WriteLine("stopped");
         return 0;
     }
+
+    private static string Changes(AdminAccess access) =>
+        access.NeedsKey ? "changes need the admin key" : access.IsReadOnly ? "no changes: --grpc is not on loopback and there is no --admin-key-file" : "changes by ./btx experts";
 }
