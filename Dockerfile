@@ -12,12 +12,16 @@ COPY model/Btx.Model.csproj model/
 COPY protos/Btx.Protos.csproj protos/
 COPY server/engine/Btx.Engine.csproj server/engine/
 COPY server/host/Btx.Server.csproj server/host/
-RUN dotnet restore server/host/Btx.Server.csproj -p:UseStandins=${UseStandins} -r linux-x64
+COPY exporter/Btx.Exporter.csproj exporter/
+RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do dotnet restore $p.csproj -p:UseStandins=${UseStandins} -r linux-x64 || exit 1; done
 COPY model model
 COPY protos protos
 COPY server server
-RUN dotnet publish server/host/Btx.Server.csproj -c Release -r linux-x64 --self-contained false \
-      -p:UseStandins=${UseStandins} -p:GenerateDocumentationFile=false -o /app
+COPY exporter exporter
+# The exporter lies beside the server, which runs it to mix a BTX model anew when its experts change.
+RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do \
+      dotnet publish $p.csproj -c Release -r linux-x64 --self-contained false -p:UseStandins=${UseStandins} -p:GenerateDocumentationFile=false -o /app || exit 1; \
+    done
 
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS run
 RUN apt-get update \

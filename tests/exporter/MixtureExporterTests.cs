@@ -2,6 +2,7 @@ using Btx.Exporter.Graphs;
 using Btx.Exporter.Mixtures;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
+using Btx.Model.Mixtures;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -98,6 +99,24 @@ public sealed class MixtureExporterTests
 
         Assert.Equal(source.Config.Fingerprint(), LlamaConfig.Load(served.Served).Fingerprint());
         Assert.Equal(manifest.Tokenizer, TextTokenizer.Load(served.Served).Hash);
+    }
+
+    [Fact]
+    public void Lineage_and_router_statistics_come_along_where_there_are_any()
+    {
+        using var exported = new ExportedMixture();
+        Assert.Null(exported.Report.Manifest.RouterStatisticsSha256);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(exported.Model, BtxManifest.FileName)), File.ReadAllBytes(Path.Combine(exported.Served, BtxManifest.FileName)));
+        string own = Path.Combine(exported.Model, RouterStatistics.FileName), carried = Path.Combine(exported.Served, RouterStatistics.FileName);
+        Assert.False(File.Exists(carried));
+        new RouterStatistics(HiddenStateForm.Own, 1, [new("name-0", "", "", [new(1, [1], [1], [1])])]).Save(own);
+        var lineage = BtxManifest.Load(exported.Model);
+        (lineage with { Experts = [.. lineage.Experts.Take(3), lineage.Experts[3] with { Source = Path.Combine(Path.GetDirectoryName(exported.Model)!, "seeds/seed") }] }).Save(exported.Model);
+        MixtureExporter.Export(new MixtureExportOptions { Model = exported.Model, Out = exported.Served, Threads = 1 });
+        var manifest = ServedMixtureManifest.Load(exported.Served);
+        Assert.Equal(File.ReadAllBytes(own), File.ReadAllBytes(carried));
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(carried))), manifest.RouterStatisticsSha256);
+        Assert.Equal([null, null, null, "../seeds/seed"], manifest.Experts.Select(e => e.Source));
     }
 
     [Fact]

@@ -26,7 +26,7 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
         var source = served.SourceDirectory(forest); // a forest served in another precision than it is stored in
         if (File.Exists(Path.Combine(source, ForestManifest.FileName)) && ForestManifest.Load(source).Experts.FirstOrDefault(e => e.Name == member.Name && e.Sha256 == member.Sha256) is { } stored)
             return ContainedPath.Resolve(source, stored.Path, ForestManifest.FileName);
-        throw new BtxException($"{present}: expert \"{member.Name}\" of the BTX model was mixed from other weights than the forest's (SHA-256 differs); mix the forest's experts with `btx train mix` and export them, or drop the BTX model");
+        throw new BtxException($"{present}: expert \"{member.Name}\" of the BTX model was mixed from other weights than the forest's (SHA-256 differs); mix the forest's experts with `btx train mix` and export them");
     }
 
     /// <summary>The seed, which no forest lists.</summary>
@@ -35,7 +35,7 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
     {
         string[] places = [.. new[] { listed.Source is { } relative ? Path.GetFullPath(Path.Combine(Path.GetFullPath(present), relative)) : null, seed.Source }.OfType<string>().Distinct()];
         return places.FirstOrDefault(Directory.Exists)
-            ?? throw new BtxException($"{places[0]}: not found; it is the model of expert \"{seed.Name}\" of the BTX model {present}, without which that cannot be mixed anew; put it back, or drop the BTX model");
+            ?? throw new BtxException($"{places[0]}: not found; it is the model of expert \"{seed.Name}\" of the BTX model {present}, without which that cannot be mixed anew; put it back");
     }
 
     /// <summary>An expert that joins.</summary>

@@ -26,7 +26,7 @@ internal sealed record RemixPlan(
         List<RemixMember> members = [.. lineage.Experts.Where(e => e.Source is null && Stays(e)).Select(e => new RemixMember(e, sources.Of(e), statistics))];
         sources.RequireStatistics(statistics, members);
         if (added is not null && members.All(m => m.Expert.Name != added.Name)) members.Add(sources.Of(added));
-        if (members.Count == 0) throw new BtxException($"{present}: no expert of the BTX model is left; drop the BTX model with the removal");
+        if (members.Count == 0) throw new BtxException($"{present}: no expert of the BTX model is left");
         members.AddRange(lineage.Experts.Select((e, i) => (Expert: e, i)).Where(e => e.Expert.Source is not null).Select(e => new RemixMember(e.Expert, sources.OfSeed(e.Expert, served.Experts[e.i]), null)));
         if (members.GroupBy(m => m.Expert.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new BtxException($"{present}: the BTX model has an expert named \"{twice.Key}\" already; choose another --name");
         if (members.Count > MixtureConfig.MaxExperts) throw new BtxException($"{present}: {members.Count} experts; a BTX model has at most {MixtureConfig.MaxExperts}");
@@ -40,7 +40,7 @@ internal sealed record RemixPlan(
             if (after.Experts.FirstOrDefault(e => e.Name == expert.Name) is { } registered) return after.Ready.Contains(registered);
             return after.Absent.Any(a => a.Name == expert.Name && a.RemovedIn is not null)
                 ? false
-                : throw new BtxException($"{present}: expert \"{expert.Name}\" of the BTX model is none of the served forest's, so the model cannot be mixed anew; mix that forest's experts with `btx train mix` and export them, or drop the BTX model");
+                : throw new BtxException($"{present}: expert \"{expert.Name}\" of the BTX model is none of the served forest's, so the model cannot be mixed anew; mix that forest's experts with `btx train mix` and export them");
         }
     }
 

@@ -39,7 +39,7 @@ internal static class RemixedModel
                 report(0.6 + (0.3 * i / members.Count), $"hashing expert \"{member.Expert.Name}\"");
                 // After they were read: what changed meanwhile is seen too.
                 if (CheckpointFiles.Hash(member.Directory) != member.Expert.Sha256)
-                    throw new BtxException($"{member.Directory}: the weights of expert \"{member.Expert.Name}\" are not those that the BTX model was made of (SHA-256 differs); restore them, or drop the BTX model");
+                    throw new BtxException($"{member.Directory}: the weights of expert \"{member.Expert.Name}\" are not those that the BTX model was made of (SHA-256 differs); restore them");
             }
 
             report(0.9, "hashing the mixture");

@@ -84,7 +84,7 @@ public sealed class RemixRefusalTests : IDisposable
     public async Task No_member_or_no_seed_left()
     {
         var present = world.Serve("present", ["beta", RemixWorld.Seed]);
-        await Refused("no expert of the BTX model is left; drop the BTX model with the removal", present);
+        await Refused("no expert of the BTX model is left", present);
         present = world.Serve("seeded", ["alpha", "beta", RemixWorld.Seed]);
         Directory.Move(world.At(RemixWorld.Seed), world.At("moved"));
         await Refused("it is the model of expert \"seed\" of the BTX model", present);

@@ -36,6 +36,17 @@ public sealed class AtomicFileTests
     }
 
     [Fact]
+    public void A_file_is_copied_if_it_is_there()
+    {
+        using var directory = new TemporaryDirectory();
+        Assert.False(AtomicFile.CopyIfThere(directory["a"], directory["sub/b"]));
+        Assert.False(File.Exists(directory["sub/b"]));
+        File.WriteAllText(directory["a"], "text");
+        Assert.True(AtomicFile.CopyIfThere(directory["a"], directory["sub/b"]));
+        Assert.Equal("text", File.ReadAllText(directory["sub/b"]));
+    }
+
+    [Fact]
     public void A_full_device_is_one_clear_line_and_leaves_the_old_file()
     {
         using var directory = new TemporaryDirectory();

@@ -21,9 +21,9 @@ public sealed class BtxManifestTests
         Experts =
         [
             new() { Name = "novels", Domain = "novels", Sha256 = Hash, Parents = [new("seed", 1)], CorpusSha256 = Hash, Tokens = 5, Steps = 1 },
-            new() { Name = "seed", Domain = "seed", Sha256 = Hash },
+            new() { Name = "seed", Domain = "seed", Sha256 = Hash, Source = "/models/seed" },
         ],
-        Router = new() { Kind = RouterKind.SampleTop1, ExpertsPerToken = 1, Init = "ridge", SoftLayers = [0] },
+        Router = new() { Kind = RouterKind.SampleTop1, ExpertsPerToken = 1, Init = "ridge", RidgeLambda = 0.01, SoftLayers = [0] },
         FineTune = new() { Tokens = 7, Steps = 2, Corpora = new Dictionary<string, string> { ["novels"] = Hash }, Weights = new Dictionary<string, double> { ["novels"] = 1 }, LoadBalancing = 0.01, FrozenExperts = true },
     };
 
@@ -82,6 +82,8 @@ public sealed class BtxManifestTests
         Assert.Contains("name or domain", Fault(Manifest with { Experts = [Manifest.Experts[0] with { Name = "A b" }] }), StringComparison.Ordinal);
         Assert.Contains("\"hash\" is unknown", Fault(Manifest with { Router = Manifest.Router with { Kind = "hash" } }), StringComparison.Ordinal);
         Assert.Contains("experts_per_token is 3; expected 1..2", Fault(Manifest with { Router = Manifest.Router with { ExpertsPerToken = 3 } }), StringComparison.Ordinal);
+        Assert.Contains("expert \"novels\": source is no path", Fault(Manifest with { Experts = [Manifest.Experts[0] with { Source = "" }] }), StringComparison.Ordinal);
+        Assert.Contains("ridge_lambda is -1; expected a number above 0", Fault(Manifest with { Router = Manifest.Router with { RidgeLambda = -1 } }), StringComparison.Ordinal);
         Assert.Contains("negative", Fault(Manifest with { Router = Manifest.Router with { SoftLayers = [-1] } }), StringComparison.Ordinal);
         Assert.Contains("without", Fault(Manifest with { Without = ["/"] }), StringComparison.Ordinal);
     }

@@ -14,8 +14,9 @@ public sealed class ServedMixtureManifestTests
         Source = "../btx", SourceSha256 = Hash, Precision = "int4", Architecture = Hash, Tokenizer = Hash,
         Graphs = [new(ServedGraph.Decode, 0, "decode.onnx", Hash), new(ServedGraph.Ragged, 1, "ragged1.onnx", Hash, 2)],
         Weights = [new() { Path = "model.safetensors", Sha256 = Hash }, new() { Path = "experts.safetensors", Sha256 = Hash, InSource = false }],
-        Experts = [new("a", "a"), new("b", "b")],
+        Experts = [new("a", "a"), new("b", "b", "../../seed")],
         Router = new() { ExpertsPerToken = 2 },
+        RouterStatisticsSha256 = Hash,
     };
 
     private static byte[] Json(ServedMixtureManifest manifest) => JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Options);
@@ -61,6 +62,8 @@ public sealed class ServedMixtureManifestTests
         Assert.Contains("name or domain", Fault(Served with { Experts = [new("A", "a")] }), StringComparison.Ordinal);
         Assert.Contains("experts_per_token is 3; expected 1..2", Fault(Served with { Router = new() { ExpertsPerToken = 3 } }), StringComparison.Ordinal);
         Assert.Contains("outside 1..2", Fault(Served with { Graphs = [new(ServedGraph.Ragged, 1, "r", Hash, 3)] }), StringComparison.Ordinal);
+        Assert.Contains("source of an expert is no path", Fault(Served with { Experts = [new("a", "a", "x\ny"), new("b", "b")] }), StringComparison.Ordinal);
+        Assert.Contains("router_statistics_sha256 is not a SHA-256", Fault(Served with { RouterStatisticsSha256 = "x" }), StringComparison.Ordinal);
         Assert.Contains("weights is empty", Fault(Served with { Weights = [] }), StringComparison.Ordinal);
         Assert.Contains("unknown form", Fault(Served with { Graphs = [new("prefill", 1, "p.onnx", Hash)] }), StringComparison.Ordinal);
         Assert.Contains("no ragged graph", Fault(Served with { Graphs = [Served.Graphs[0]] }), StringComparison.Ordinal);

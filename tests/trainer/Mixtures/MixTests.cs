@@ -61,6 +61,7 @@ public sealed class MixTests : IDisposable
         Assert.Equal(["ants", "bees", "cows", "seed"], RunRecord.Load(world.At("mix"))!.Parents.Select(p => p.Name));
         Assert.Equal((MixRun.Phase, RunRecord.Finished), (RunRecord.Load(world.At("mix"))!.Phase, RunRecord.Load(world.At("mix"))!.Status));
         Assert.True(File.Exists(world.At("mix/tokenizer.json")));
+        Assert.Equal([null, null, null, world.At("seed")], manifest.Experts.Select(e => e.Source));
     }
 
     [Theory]

@@ -26,7 +26,10 @@ public sealed class FineTuneTests : IDisposable
     public void Every_router_learns_and_leaves_a_mixture_its_lineage_and_its_routing(string kind, int k)
     {
         var job = world.FineTune(world.Mixture("mixture"), new() { Router = kind }, TinyWorld.Options with { Tokens = 6_400 });
+        var statistics = Path.Combine(world.At("mixture"), RouterStatistics.FileName);
+        new RouterStatistics(HiddenStateForm.Own, 1, [new("expert-0", "", "", [new(1, [1], [1], [1])])]).Save(statistics);
         var tuned = Run(job, "tuned");
+        Assert.Equal(File.ReadAllBytes(statistics), File.ReadAllBytes(Path.Combine(tuned, RouterStatistics.FileName)));
         var config = LlamaConfig.Load(tuned);
         Assert.Equal((4, k), (config.Mixture!.Experts, config.Mixture.ExpertsPerToken));
         var manifest = BtxManifest.Of(tuned, config, TextTokenizer.Load(tuned).Hash, CheckpointFiles.Hash(tuned));
