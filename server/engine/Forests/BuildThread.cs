@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 namespace Btx.Engine.Forests;
 
 /// <summary>
-/// Slow work beside the running engine, on a thread of its own of the lowest priority: what is served goes first. Such work must start no
+/// Slow work beside the running engine, on a thread of its own of low priority: what is served goes first. Such work must start no
 /// threads, which inherit the priority for good, and complete no tasks, for which the runtime may start one.
 /// </summary>
 internal static partial class BuildThread
 {
-    private const int OfThread = 0, ThisThread = 0, Lowest = 19;
+    private const int OfThread = 0, ThisThread = 0, Nice = 10; // a tenth of a busy processor, not none
 
     /// <summary>Waits for the work; throws what it threw.</summary>
     /// <param name="lowPriority">False for work that starts threads: sessions of more than one.</param>
@@ -21,7 +21,7 @@ internal static partial class BuildThread
         {
             try
             {
-                if (lowPriority && OperatingSystem.IsLinux()) _ = SetPriority(OfThread, ThisThread, Lowest); // where it is refused, the work is as urgent as any
+                if (lowPriority && OperatingSystem.IsLinux()) _ = SetPriority(OfThread, ThisThread, Nice); // where it is refused, the work is as urgent as any
                 result = work();
             }
             catch (Exception e)
