@@ -40,7 +40,7 @@ public sealed class ForestEngine : IForestEngine
     /// <summary>Averages and prepacked sessions that are being made beside the running ones, or wait for it.</summary>
     public int BuildsUnderWay => loop.BuildsUnderWay;
 
-    /// <summary>Bytes allocated by the loop's thread in pure decode steps, and the tokens they gave.</summary>
+    /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
     internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
 
     /// <summary>Loads what the options name, a forest in its last committed state, and starts its loop.</summary>
@@ -76,7 +76,6 @@ public sealed class ForestEngine : IForestEngine
         return done.Task;
     }
 
-    /// <summary>What is served now.</summary>
     internal ForestSnapshot Current => loop.Current;
 
     public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)

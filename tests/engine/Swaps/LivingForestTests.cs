@@ -65,23 +65,6 @@ public sealed class LivingForestTests(ServedForest forest)
     }
 
     [Fact]
-    public async Task Adding_and_removing_again_and_again_opens_no_more_files()
-    {
-        var (source, served) = forest.Copy();
-        var gamma = Path.Combine(source, "experts/gamma");
-        await using var engine = ForestEngine.Start(forest.Options with { Directory = served });
-        int Maps() => File.ReadLines("/proc/self/maps").Count(l => l.Contains(source, StringComparison.Ordinal));
-        var before = Maps();
-        for (var i = 0; i < 5; i++)
-        {
-            await engine.SwapAsync(engine.Prepare(new ForestChange { Add = [new ExpertSource { Name = "guest", Domain = "guest", Directory = gamma }] }), InFlightPolicy.Renormalise);
-            Assert.Equal(4, (await engine.Run(Request(new Routing(), 4)))[0].Posterior!.Length);
-            await engine.SwapAsync(engine.Prepare(new ForestChange { Remove = ["guest"] }), InFlightPolicy.Renormalise);
-            Assert.Equal(before, Maps());
-        }
-    }
-
-    [Fact]
     public async Task What_does_not_fit_is_refused_and_the_forest_goes_on()
     {
         var (source, served) = forest.Copy();

@@ -1,0 +1,62 @@
+using Btx.Engine.Forests;
+using Btx.Engine.Requests;
+using Btx.Engine.Tests.Fixtures;
+using Btx.Model.Mixing;
+using static Btx.Engine.Tests.Fixtures.EngineCalls;
+
+namespace Btx.Engine.Tests.Swaps;
+
+/// <summary>Real sessions that come and go under load: what is counted is what the system counts. `Btx.Bench.Change cycles` does it 500 times and looks at memory.</summary>
+public sealed class RepeatedChangesTests(ServedForest forest)
+{
+    private const int Cycles = 25;
+
+    private static List<string> Mapped(string directory) => [.. File.ReadLines("/proc/self/maps").Where(l => l.Contains(directory, StringComparison.Ordinal)).Select(l => l[l.IndexOf(directory, StringComparison.Ordinal)..]).Order(StringComparer.Ordinal)];
+
+    private static List<string> Open(string directory) =>
+        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget ?? "").Where(f => f.StartsWith(directory, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
+    [Fact]
+    public async Task Additions_and_removals_under_load_leave_no_mapping_no_file_and_no_snapshot()
+    {
+        var (source, served) = forest.Copy();
+        var root = Path.GetDirectoryName(source)!;
+        var guest = new ExpertSource { Name = "guest", Domain = "guest", Directory = Path.Combine(root, "guest") };
+        Directory.CreateDirectory(guest.Directory);
+        foreach (var file in Directory.GetFiles(Path.Combine(source, "experts/gamma"))) File.Copy(file, Path.Combine(guest.Directory, Path.GetFileName(file)));
+        await using var engine = ForestEngine.Start(forest.Options with { Directory = served, PrepareAverages = true });
+        async Task Settle()
+        {
+            while (engine.BuildsUnderWay > 0) await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+
+        await Settle();
+        var (mapped, open) = (Mapped(root), Open(root));
+        Assert.Contains(mapped, m => m.EndsWith("gamma/model.safetensors", StringComparison.Ordinal));
+        using var stop = new CancellationTokenSource();
+        Routing[] routings = [new(), TopK(2), new() { Mode = RoutingMode.Average }];
+        var load = routings.Select(routing => Task.Run(async () =>
+        {
+            var requests = 0;
+            for (; !stop.IsCancellationRequested; requests++) Assert.Equal(FinishReason.Length, (await engine.Run(Request(routing, 20)))[^1].Finish);
+            return requests;
+        })).ToList();
+        for (var cycle = 0; cycle < Cycles; cycle++)
+        {
+            await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Add = [guest] }, TestContext.Current.CancellationToken), InFlightPolicy.Renormalise);
+            Assert.NotEmpty(Mapped(guest.Directory));
+            if (cycle % 2 == 0) await Settle(); // every other time the prepacked sessions come too late
+            await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Remove = ["guest"] }, TestContext.Current.CancellationToken), InFlightPolicy.Renormalise);
+            Assert.Empty(Mapped(guest.Directory));
+            Assert.Empty(Open(guest.Directory));
+        }
+
+        await stop.CancelAsync();
+        Assert.All(await Task.WhenAll(load), requests => Assert.True(requests > 0));
+        await Settle();
+        Assert.Equal(mapped, Mapped(root));
+        Assert.Equal(open, Open(root));
+        Assert.Equal(1, engine.LiveSnapshots);
+        await engine.AssertSound();
+    }
+}
