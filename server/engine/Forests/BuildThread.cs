@@ -9,7 +9,8 @@ namespace Btx.Engine.Forests;
 /// </summary>
 internal static partial class BuildThread
 {
-    private const int OfThread = 0, ThisThread = 0, Nice = 10; // a tenth of a busy processor, not none
+    // A quarter of a processor that a thread of the engine keeps busy: enough that a change ends on a crowded machine.
+    private const int Nicer = 5;
 
     /// <summary>Waits for the work; throws what it threw.</summary>
     /// <param name="lowPriority">False for work that starts threads: sessions of more than one.</param>
@@ -21,7 +22,7 @@ internal static partial class BuildThread
         {
             try
             {
-                if (lowPriority && OperatingSystem.IsLinux()) _ = SetPriority(OfThread, ThisThread, Nice); // where it is refused, the work is as urgent as any
+                if (lowPriority && OperatingSystem.IsLinux()) _ = Nice(Nicer); // where it is refused, the work is as urgent as any
                 result = work();
             }
             catch (Exception e)
@@ -68,7 +69,7 @@ internal static partial class BuildThread
         return done.Task;
     }
 
-    // PRIO_PROCESS with 0 is the calling thread on Linux.
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    private static partial int SetPriority(int which, int who, int priority);
+    // Of the calling thread alone, on Linux.
+    [LibraryImport("libc", EntryPoint = "nice")]
+    private static partial int Nice(int increment);
 }
