@@ -1,5 +1,5 @@
 # Sourced by ./btx demo [--dir DIR] [--json FILE]: corpus -> tokenizer -> seed -> round of 4 experts -> BTX
-# -> evaluate -> export -> serve -> generate in each mode. Everything is made here and now; a second run resumes whatever the first had finished.
+# -> evaluate -> export -> serve -> generate in each mode -> remove a domain from the running server. Everything is made here and now; a second run resumes whatever the first had finished.
 
 demo_usage() {
   cat <<'TEXT'
@@ -32,7 +32,7 @@ step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 # Only what a demo makes: DIR may hold other things.
 if [ "${fresh:-}" ]; then
-  for made in corpus tokenizer seed dense forest mix btx served served-btx demo.log demo.json dense.log serve.log evaluation.txt evaluation.json evaluation.svg; do rm -rf "${dir:?}/$made"; done
+  for made in corpus tokenizer seed dense forest mix btx served served-btx removal demo.log demo.json dense.log serve.log evaluation.txt evaluation.json evaluation.svg; do rm -rf "${dir:?}/$made"; done
 fi
 mkdir -p "$dir" || die "cannot create $dir"
 dir=$(cd "$dir" && pwd)
@@ -53,23 +53,23 @@ cleanup() { local p; for p in "${children[@]}"; do kill "$p" 2>/dev/null || true
 trap cleanup EXIT
 trap 'say "interrupted; the same command goes on from here"; exit 130' INT TERM
 
-step "1/9  Text: four domains of real prose, scripture, code and German"
+step "1/10  Text: four domains of real prose, scripture, code and German"
 at=$(date +%s.%N)
 "${trainer[@]}" corpus --set demo --out "$dir/corpus"
-step "2/9  Tokens: a byte-level BPE vocabulary of 2,048"
+step "2/10  Tokens: a byte-level BPE vocabulary of 2,048"
 "${trainer[@]}" tokenizer train --corpus "$dir/corpus" --domains $domains --vocab-size 2048 --out "$dir/tokenizer"
 seconds_corpus=$(since "$at")
 
 at=$(date +%s.%N)
-step "3/9  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)"
+step "3/10  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)"
 "${trainer[@]}" train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --lr-sweep 4e-3,8e-3,16e-3 --sweep-tokens 100000 --out "$dir/dense" \
   >"$dir/dense.log" 2>&1 </dev/null &
 dense=$!
 children+=("$dense")
 "${trainer[@]}" train seed --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 600000 --out "$dir/seed"
-step "4/9  Round: branch four experts from the seed, train each on its own domain alone (150 k tokens each), merge"
+step "4/10  Round: branch four experts from the seed, train each on its own domain alone (150 k tokens each), merge"
 "${trainer[@]}" train round --forest "$dir/forest" --seed "$dir/seed" --corpus "$dir/corpus" --domains $domains --tokens 150000 --parallel 1
-step "5/9  BTX: mix the experts' feed-forwards into one token-routed model (routers by ridge), fine-tune it on all four (250 k tokens)"
+step "5/10  BTX: mix the experts' feed-forwards into one token-routed model (routers by ridge), fine-tune it on all four (250 k tokens)"
 mixing=$(date +%s.%N)
 "${trainer[@]}" train mix --forest "$dir/forest" --corpus "$dir/corpus" --router-init ridge --out "$dir/mix"
 "${trainer[@]}" train finetune --model "$dir/mix" --corpus "$dir/corpus" --domains $domains --tokens 250000 --out "$dir/btx"
@@ -79,19 +79,20 @@ wait "$dense" || { tail -n 5 "$dir/dense.log" >&2; die "the dense baseline faile
 children=()
 seconds_train=$(since "$at")
 
-step "6/9  Evaluate on held-out documents"
+step "6/10  Evaluate on held-out documents"
 at=$(date +%s.%N)
 "${trainer[@]}" evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --model mix="$dir/mix" --btx "$dir/btx" --domains $domains \
   --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" || die "evaluation failed; the same command goes on from here"
 seconds_evaluate=$(since "$at")
 
-step "7/9  Export to ONNX, checked against a reference"
+step "7/10  Export to ONNX, checked against a reference"
 at=$(date +%s.%N)
+if [ -e "$dir/served/forest.journal" ]; then rm -rf "$dir/served"; fi # an earlier demo removed an expert from it, for good
 "${exporter[@]}" export --forest "$dir/forest" --out "$dir/served"
 "${exporter[@]}" export --btx "$dir/btx" --out "$dir/served-btx"
 seconds_export=$(since "$at")
 
-step "8/9  Serve, and generate in each mode from one prompt per domain"
+step "8/10  Serve, and generate in each mode from one prompt per domain"
 at=$(date +%s.%N)
 free_port() { # the first free loopback port from $1
   local p=$1
@@ -124,30 +125,52 @@ printf '\n-- which expert contributed most to each token\n'
 "${server[@]}" generate "${prompts[2]#*|}" --mode ensemble --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 60 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
 printf '\n-- the BTX model: which expert each token was routed to\n'
 "${server[@]}" generate "${prompts[0]#*|}" --mode moe --k 2 --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 60 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
-kill -TERM "$serving" && wait "$serving" || die "the server did not shut down cleanly; see $dir/serve.log"
-children=()
 seconds_serve=$(since "$at")
 
-step "9/9  Why a forest: bits per byte on held-out documents (lower is better)"
+step "9/10  Why a forest: bits per byte on held-out documents (lower is better)"
 cat "$dir/evaluation.txt"
+
+step "10/10  Take python out of the running server, under load"
+at=$(date +%s.%N)
+mkdir -p "$dir/removal"
+table() { node "$root/docs/demo-table.mjs" "$@" 2>>"$log" || die "the server could not be asked; see $log and $dir/serve.log"; }
+table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/before.json" novels bible python german
+node "$root/docs/demo-table.mjs" load "http://127.0.0.1:$http" "$dir/removal/load.json" 2>>"$log" &
+loading=$!
+children+=("$loading")
+"${server[@]}" experts remove python --grpc "127.0.0.1:$grpc" --yes --author demo --reason "this domain is to go" --certificate "$dir/removal/certificate.json" || die "python was not removed; see $dir/serve.log"
+kill -TERM "$loading" && wait "$loading" || die "requests failed while python was removed; see $dir/removal/load.json"
+children=("$serving")
+table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/after.json" novels bible python german
+printf '\n-- held-out text, asked of the server before and after\n'
+table show "$dir/removal/before.json" "$dir/removal/after.json" "$dir/removal/load.json"
+printf '\n-- python code, from the three experts that are left\n'
+"${server[@]}" generate "${prompts[2]#*|}" --mode ensemble --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 40 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
+printf '\n-- the certificate, checked offline: ./btx experts verify %s --forest %s\n' "$dir/removal/certificate.json" "$dir/served"
+kill -TERM "$serving" && wait "$serving" || die "the server did not shut down cleanly; see $dir/serve.log"
+children=()
+"${server[@]}" experts verify "$dir/removal/certificate.json" --forest "$dir/served" || die "the certificate does not hold"
+seconds_remove=$(since "$at")
 seconds_total=$(since "$started")
 node -e '
-  const fs = require("fs"), [file, out, ...pairs] = process.argv.slice(1);
+  const fs = require("fs"), [file, removal, out, ...pairs] = process.argv.slice(1);
   const figures = JSON.parse(fs.readFileSync(file, "utf8"));
+  const read = name => JSON.parse(fs.readFileSync(`${removal}/${name}.json`, "utf8"));
   const seconds = Object.fromEntries(pairs.map(p => p.split("=")).map(([k, v]) => [k, Number(v)]));
-  const text = JSON.stringify({ seconds, ...figures }, null, 2) + "\n";
+  const text = JSON.stringify({ seconds, ...figures, removal: { before: read("before"), after: read("after") } }, null, 2) + "\n";
   for (const path of out.split("\n")) if (path) fs.writeFileSync(path, text);
-' "$dir/evaluation.json" "$dir/demo.json
-$json" "total=$seconds_total" "setup=$seconds_setup" "corpus=$seconds_corpus" "train=$seconds_train" "btx=$seconds_btx" "evaluate=$seconds_evaluate" "export=$seconds_export" "serve=$seconds_serve"
+' "$dir/evaluation.json" "$dir/removal" "$dir/demo.json
+$json" "total=$seconds_total" "setup=$seconds_setup" "corpus=$seconds_corpus" "train=$seconds_train" "btx=$seconds_btx" "evaluate=$seconds_evaluate" "export=$seconds_export" "serve=$seconds_serve" "remove=$seconds_remove"
 cat <<TEXT
 
-Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train with BTX's $seconds_btx, evaluate $seconds_evaluate, export $seconds_export, serve $seconds_serve).
-Figures: $dir/demo.json   Heat map: $dir/evaluation.svg   Loss curves: $dir/seed/loss.svg   Routing: $dir/btx/routing.svg
+Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train with BTX's $seconds_btx, evaluate $seconds_evaluate, export $seconds_export, serve $seconds_serve, remove $seconds_remove).
+Figures: $dir/demo.json   Heat map: $dir/evaluation.svg   Loss curves: $dir/seed/loss.svg   Routing: $dir/btx/routing.svg   Certificate: $dir/removal/certificate.json
 
 Go on with:
   ./btx serve --forest $dir/served --btx $dir/served-btx # gRPC on 8081, OpenAI-style HTTP on 8080
   ./btx generate "In the beginning" --mode ensemble --show-experts
   curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \\
        -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
+  ./btx experts --help                                   # add, remove and average experts while it serves
   ./btx train round --help                               # add domains of your own
 TEXT
