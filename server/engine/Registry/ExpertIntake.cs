@@ -21,7 +21,8 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         var directory = roots.Resolve(addition.Directory);
         var (forest, entry) = Listed(directory);
         RequireFit(directory, addition.Name, state);
-        var parents = addition.Parents ?? entry?.Parents ?? [];
+        var listed = entry?.Parents ?? [];
+        var parents = addition.Parents ?? (forest is { } from ? [.. listed.Select(p => p with { Name = NameHere(from.Manifest, p.Name, state) })] : listed);
         var expert = new RegisteredExpert
         {
             Name = addition.Name,
@@ -86,6 +87,7 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         {
             if (!seen.Add(name)) continue;
             var entry = forest.Experts.FirstOrDefault(e => e.Name == name);
+            if (NameHere(forest, name, state) != name) continue;
             if (Hashes(name, state) is { } here)
             {
                 if (entry is not null && !here.Contains(entry.Sha256))
@@ -100,7 +102,14 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
             foreach (var parent in entry?.Parents ?? []) open.Enqueue(parent.Name);
         }
 
-        return found;
+        return [.. found.Select(a => a with { Parents = [.. a.Parents.Select(p => p with { Name = NameHere(forest, p.Name, state) })] })];
+    }
+
+    // An expert that is served here under another name, as one that was trained again is, is an ancestor by that name.
+    private string NameHere(ForestManifest forest, string name, ForestState state)
+    {
+        if (forest.Experts.FirstOrDefault(e => e.Name == name) is not { } entry || Hashes(name, state)?.Contains(entry.Sha256) == true) return name;
+        return state.Experts.FirstOrDefault(e => e.Sha256 == entry.Sha256)?.Name ?? name;
     }
 
     // What an expert of that name has, here and (weights that were converted) in the source; null: none is known.

@@ -42,6 +42,7 @@ internal sealed class ExpertRoots
     {
         foreach (var (named, real) in roots)
         {
+            if (path == named || path == real) return real;
             foreach (var prefix in new[] { named, real })
             {
                 if (!path.StartsWith(prefix + "/", StringComparison.Ordinal)) continue;

@@ -88,7 +88,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             ? History.LastOrDefault(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
         var state = removal is null ? State : ground.Journal.StateBefore(removal.Id);
         var source = ground.Served.SourceDirectory(ground.Directory);
-        var sources = new ReplaySources { Forest = source, Manifest = ForestManifest.Load(source), Clean = $"{source}-clean", Corpus = corpus, Seed = seedModel, Recorded = RecordedTraining.All(source) };
+        var sources = new ReplaySources { Forest = source, Manifest = ForestManifest.Load(source), Clean = Path.Combine(source, $"replay-{state.Revision}"), Corpus = corpus, Seed = seedModel, Recorded = RecordedTraining.All(source) };
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
     }
 

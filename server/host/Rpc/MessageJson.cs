@@ -73,7 +73,9 @@ internal static class MessageJson
             case Timestamp time: json.WriteStringValue(time.ToDateTimeOffset().ToString("O")); break;
             case IMessage message: Write(json, message); break;
             case ByteString bytes when bytes.IsEmpty: json.WriteNullValue(); break;
-            case ByteString bytes: json.WriteRawValue(bytes.ToStringUtf8()); break;
+            case ByteString bytes:
+                using (var document = JsonDocument.Parse(bytes.Memory)) document.WriteTo(json);
+                break;
             case string text: json.WriteStringValue(text); break;
             case bool flag: json.WriteBooleanValue(flag); break;
             case int number: json.WriteNumberValue(number); break;

@@ -35,7 +35,7 @@ internal static class ChangeReport
         var deleted = files.Where(f => f.Deleted).ToList();
         yield return $"  removed      {string.Join(", ", certificate.Removed.Select(e => $"{e.Name} ({e.Sha256[..12]}…)"))}";
         if (deleted.Count > 0) yield return $"  deleted      {deleted.Count} files, {Figures.Bytes(deleted.Sum(f => f.Bytes))}";
-        if (files.Count > deleted.Count) yield return $"  files kept   {files.Count - deleted.Count} where they lie; nothing serves them (--purge deletes them)";
+        if (files.Count > deleted.Count) yield return $"  files kept   {files.Count - deleted.Count} where they lie; nothing serves them (remove --purge would have deleted them)";
         if (certificate.Quarantined.Count > 0) yield return $"  quarantined  {string.Join(", ", certificate.Quarantined)}";
         var affected = certificate.Residuals.Where(r => r.Share > 0).ToList();
         yield return affected.Count == 0

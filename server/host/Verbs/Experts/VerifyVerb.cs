@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Btx.Model.Forests;
 using Btx.Model.Registry;
 
 namespace Btx.Server.Verbs.Experts;
@@ -64,7 +65,7 @@ internal static class VerifyVerb
             WriteLines(json, "faults", report.Faults);
             json.WritePropertyName("certificate");
             if (report.Certificate is null) json.WriteNullValue();
-            else json.WriteRawValue(Encoding.UTF8.GetString(report.Certificate.ToJson()));
+            else JsonSerializer.SerializeToElement(report.Certificate, ManifestJson.Options).WriteTo(json);
             json.WriteEndObject();
         }
 

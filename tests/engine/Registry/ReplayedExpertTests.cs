@@ -1,0 +1,31 @@
+using Btx.Engine.Tests.Fixtures;
+using Btx.Model.Forests;
+
+namespace Btx.Engine.Tests.Registry;
+
+/// <summary>Experts that were trained again, from parents that are served under other names than where they were trained.</summary>
+public sealed class ReplayedExpertTests(ServedForest forest)
+{
+    [Fact]
+    public async Task A_parent_is_known_by_its_weights_where_its_name_is_anothers_here()
+    {
+        await using var living = new RegistryFixture(forest);
+        var others = ForestManifest.Load(living.Others);
+        (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("alpha", 0.75), new("seed", 0.25)] } : e)] }).Save(living.Others);
+        var refused = await Assert.ThrowsAsync<Model.BtxException>(() => living.Add());
+        Assert.Contains("its \"alpha\" has other weights than \"alpha\" here", refused.Message, StringComparison.Ordinal);
+
+        await living.Registry.AddAsync(living.Addition("alpha-clean", Path.Combine(living.Others, "experts", "alpha")), null, RegistryFixture.None);
+        await living.Add();
+        Assert.Equal([("alpha-clean", 0.75), ("seed", 0.25)], living.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Weight)));
+        Assert.Equal([("epsilon", 0.75)], living.Registry.Plan(["alpha-clean"], "only").Affected().Select(r => (r.Expert, r.Share)));
+    }
+
+    [Fact]
+    public async Task A_root_may_be_an_expert_itself()
+    {
+        await using var living = new RegistryFixture(forest, registered: options => options with { ExpertRoots = [.. options.ExpertRoots, Path.Combine(options.ExpertRoots[0], "experts", "epsilon")] });
+        await living.Registry.AddAsync(living.Addition("epsilon", living.Options.ExpertRoots[^1]), null, RegistryFixture.None);
+        Assert.Contains(living.Registry.State.Experts, e => e.Name == "epsilon");
+    }
+}

@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using Btx.Fixtures;
+
+namespace Btx.Server.Tests.EndToEnd;
+
+/// <summary>A forest is changed by the command line while the program serves it, and stays changed.</summary>
+public sealed class LivingForestProcessTests
+{
+    [Fact]
+    public async Task An_expert_is_removed_from_a_running_server_and_the_certificate_is_checked_offline()
+    {
+        using var tiny = new TinyServedForest();
+        var certificate = Path.Combine(tiny.Served, "..", "beta.json");
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        var (grpc, forest) = ("", "");
+        for (string? line; forest.Length == 0 && (line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null;)
+        {
+            if (line.Contains("gRPC", StringComparison.Ordinal)) grpc = new Uri(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]).Authority;
+            if (line.Contains("  forest ", StringComparison.Ordinal)) forest = line;
+        }
+
+        Assert.Contains("revision 0; changes by ./btx experts; certificates by key ", forest, StringComparison.Ordinal);
+        var fingerprint = forest.Split(' ')[^1];
+        var removed = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--certificate", certificate, "--grpc", grpc);
+        Assert.True(removed.Code == 0, removed.Errors);
+        Assert.Contains("c000001 committed: remove beta, revision 0 -> 1", removed.Output, StringComparison.Ordinal);
+        Assert.Contains("equality     passed", removed.Output, StringComparison.Ordinal);
+        var gone = await Run("generate", "The cat", "--mode", "expert", "--expert", "beta", "--server", $"http://{grpc}");
+        Assert.Equal((1, "error: no expert \"beta\"; there are alpha, gamma\n"), (gone.Code, gone.Errors));
+        var second = await Run("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0");
+        Assert.Contains("is served by another process", second.Errors, StringComparison.Ordinal);
+
+        using var kill = Process.Start("kill", ["-TERM", serve.Id.ToString()]);
+        await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, serve.ExitCode);
+        var verified = await Run("experts", "verify", certificate, "--forest", tiny.Served, "--fingerprint", fingerprint);
+        Assert.True(verified.Code == 0, verified.Output);
+        var here = await Run("generate", "The cat", "--mode", "expert", "--expert", "beta", "--forest", tiny.Served, "--threads", "1");
+        Assert.Equal((1, "error: no expert \"beta\"; there are alpha, gamma\n"), (here.Code, here.Errors));
+        Assert.StartsWith("forest at revision 1: 2 experts", (await Run("experts", "list", "--forest", tiny.Served)).Output, StringComparison.Ordinal);
+    }
+
+    private static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    private static async Task<(int Code, string Output, string Errors)> Run(params string[] args)
+    {
+        using var process = Start(args);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, await output, await errors);
+    }
+}
