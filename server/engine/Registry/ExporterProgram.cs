@@ -13,6 +13,7 @@ internal sealed partial class ExporterProgram
 
     private const string Assembly = "Btx.Exporter.dll";
     private const string Nice = "/usr/bin/nice";
+    private const string Niceness = "10"; // a tenth of a busy core: what is served goes first, and a removal still ends under full load
 
     private readonly string path;
 
@@ -37,7 +38,7 @@ internal sealed partial class ExporterProgram
     {
         string[] command =
         [
-            .. File.Exists(Nice) ? (string[])[Nice, "-n", "19"] : [],
+            .. File.Exists(Nice) ? (string[])[Nice, "-n", Niceness] : [],
             .. path.EndsWith(".dll", StringComparison.Ordinal) ? (string[])[Host(), path] : [path],
             .. arguments,
         ];
