@@ -21,6 +21,7 @@ reproduce_usage() {
   --skip LIST         rows to leave out: dense, continued, upcycled-tune, mix-random
   --equal-tokens      also a dense model that gets as many tokens as BTX, which is less compute
   --ablations         also fine-tune with the other routers, without load balancing, with frozen experts, from random routers
+  --test-tokens N     of each domain that the table rests on (default 100k)
   --json FILE         figures of every run and of the table
 
 Compute is 6 x active parameters x tokens. The dense model, the continued seed, sparse upcycling and the fine-tuned average each get as
@@ -32,6 +33,7 @@ Examples:
   ./btx reproduce --domains 4 --ablations
   ./btx reproduce --domains 8 --json eight.json
   ./btx reproduce --preset tiny --random-seed 1,2
+  ./btx reproduce --seed-tokens 6M --seed-schedule linear --expert-tokens 37500 --tune-tokens 582k --shared-lr 4e-3 --tune-lr 5e-4 --upcycle-lr 5e-4
 TEXT
 }
 
@@ -40,7 +42,7 @@ count() { # 600000, 600k, 1.2M
   awk -v t="$1" 'BEGIN { s = substr(t, length(t)); f = s == "k" ? 1e3 : s == "M" ? 1e6 : 1; if (f > 1) t = substr(t, 1, length(t) - 1); if (t !~ /^[0-9]+(\.[0-9]+)?$/) exit 1; printf "%d", t * f }' || { say "error: \"$1\" is no count; expected one such as 600000, 600k or 1.2M"; exit 2; }
 }
 
-set=4 preset=demo seeds=1,2,3 corpus=$root/corpora dir='' json='' ablations='' equal_tokens='' sweep='' upcycle_lr='' tune_tokens='' tune_lr='' shared_lr='' schedule=constant skip=''
+set=4 preset=demo seeds=1,2,3 corpus=$root/corpora dir='' json='' ablations='' equal_tokens='' sweep='' upcycle_lr='' tune_tokens='' tune_lr='' shared_lr='' schedule=constant skip='' test_tokens=100k
 seed_tokens=600k expert_tokens=150k
 while [ $# -gt 0 ]; do
   case $1 in
@@ -55,6 +57,7 @@ while [ $# -gt 0 ]; do
     --seed-schedule) wants $# "$1"; schedule=$2; shift 2 ;;
     --tune-lr) wants $# "$1"; tune_lr=$2; shift 2 ;;
     --shared-lr) wants $# "$1"; shared_lr=$2; shift 2 ;;
+    --test-tokens) wants $# "$1"; test_tokens=$2; shift 2 ;;
     --skip) wants $# "$1"; skip=$2; shift 2 ;;
     --lr-sweep) wants $# "$1"; sweep=$2; shift 2 ;;
     --upcycle-lr) wants $# "$1"; upcycle_lr=$2; shift 2 ;;
@@ -87,7 +90,7 @@ for row in ${skip//,/ }; do
   case $row in dense|continued|upcycled-tune|mix-random) ;; *) say "error: --skip $row: choose of dense, continued, upcycled-tune, mix-random"; exit 2 ;; esac
 done
 [ -z "$equal_tokens$ablations" ] || [[ ,$skip, != *,dense,* && ,$skip, != *,mix-random,* ]] || { say "error: --skip $skip: --equal-tokens needs dense, --ablations needs mix-random"; exit 2; }
-seed_tokens=$(count "$seed_tokens") expert_tokens=$(count "$expert_tokens")
+test_tokens=$(count "$test_tokens") seed_tokens=$(count "$seed_tokens") expert_tokens=$(count "$expert_tokens")
 tune_tokens=$(count "${tune_tokens:-$((62500 * experts))}")
 [ -f "$corpus/corpus.json" ] || die "$corpus holds no corpus; make one with: ./btx corpus --set full --out $corpus"
 corpus=$(cd "$corpus" && pwd)
@@ -192,9 +195,9 @@ for random in ${seeds//,/ }; do
   for name in "${compared[@]}"; do models+=(--model "$name=$at/$name"); done
   trained=(); dense_mode=''
   ! kept dense || { trained=(--dense "$at/dense"); dense_mode=dense,; }
-  run evaluation evaluate --forest "$at/forest" --corpus "$corpus" --domains "$domains" --seed-model "$at/seed" "${trained[@]}" --btx "$at/btx" "${models[@]}" \
+  run evaluation evaluate --forest "$at/forest" --corpus "$corpus" --domains "$domains" --seed-model "$at/seed" "${trained[@]}" --btx "$at/btx" "${models[@]}" --max-tokens-per-domain "$test_tokens" \
     --modes "seed,${dense_mode}models,moe,moe:k=1,moe:k=$experts,ensemble,top_1,top_2,average:uniform,average:posterior,experts" --json "$at/evaluation.json" --picture "$at/evaluation.svg" || exit 1
-  run evaluation-shared evaluate --forest "$at/shared" --corpus "$corpus" --domains "$domains" --seed-model "$at/seed" --btx "$at/shared-btx" --model "average-tuned=$at/shared-tuned" --model "mix-ridge=$at/shared-mix" \
+  run evaluation-shared evaluate --forest "$at/shared" --corpus "$corpus" --domains "$domains" --seed-model "$at/seed" --btx "$at/shared-btx" --model "average-tuned=$at/shared-tuned" --model "mix-ridge=$at/shared-mix" --max-tokens-per-domain "$test_tokens" \
     --modes "models,moe,moe:k=1,moe:k=$experts,ensemble,top_1,top_2,average:uniform,average:posterior,experts" --json "$at/evaluation-shared.json" || exit 1
   reports+=("$at/evaluation.json" "shared:$at/evaluation-shared.json")
 done
