@@ -21,7 +21,7 @@ internal sealed class ForestLock : IDisposable
             throw new BtxException(
                 e.HResult == 11 || e.Message.Contains("being used by another process", StringComparison.Ordinal)
                     ? $"{directory}: is served by another process, which holds {FileName}; stop that one, or ask it for the change"
-                    : $"{directory}: {FileName} cannot be opened: {BtxException.OneLine(e.Message)}; a server must be able to write beside {Serving.ServedForestManifest.FileName}", e);
+                    : $"{directory}: {FileName} cannot be opened: {BtxException.OneLine(e.Message)}; a server must be able to write beside {Serving.ServedForestManifest.FileName}, or serve with --read-only", e);
         }
     }
 

@@ -15,7 +15,7 @@ internal static class ForestEndpoints
 
     public static void MapForest(this IEndpointRouteBuilder endpoints) => endpoints.MapGet("/forest", (ForestChanges changes) =>
     {
-        if (changes.RegistryIfServed is not { } registry) throw new InvalidRequestException(new("forest", "no forest is served here, only a BTX model", RejectionReason.NotFound));
+        if (changes.RegistryIfServed is not { } registry) throw new InvalidRequestException(new("forest", "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", RejectionReason.NotFound));
         var state = registry.State;
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, s_json))

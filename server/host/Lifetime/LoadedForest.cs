@@ -19,8 +19,9 @@ internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenize
         cancellation);
 
     /// <summary>Loads what the options name; takes the forest's journal, if a forest is among it.</summary>
+    /// <param name="changes">Null: it is not to be changed.</param>
     /// <exception cref="Model.BtxException">As above, or another server owns the forest, or its journal is damaged.</exception>
-    public static Task<LoadedForest> OpenAsync(EngineOptions options, RegistryOptions changes, CancellationToken cancellation) => options.Directory is null
+    public static Task<LoadedForest> OpenAsync(EngineOptions options, RegistryOptions? changes, CancellationToken cancellation) => options.Directory is null || changes is null
         ? OpenAsync(options, cancellation)
         : Task.Run(
             () =>

@@ -19,19 +19,22 @@ internal sealed class LivingFlags
         Description = "changes of the forest need the key in this file; without one they are taken where --grpc is on loopback only", HelpName = "FILE",
     };
 
+    private readonly Option<bool> _readOnly = new("--read-only") { Description = "serve the forest as it is and take no changes; its directory need not be writable" };
+
     private readonly Option<string[]> _faults = new("--fault-point") { Hidden = true, DefaultValueFactory = _ => [] };
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _roots, _keyFile, _faults }) command.Options.Add(option);
+        foreach (var option in new Option[] { _roots, _keyFile, _readOnly, _faults }) command.Options.Add(option);
     }
 
     /// <returns>SHA-256 of the key; null: none is named.</returns>
     /// <exception cref="BtxException">The file cannot be read, can be read by others, or holds no key.</exception>
     public byte[]? ReadKey(ParseResult parsed) => parsed.GetValue(_keyFile) is { } file ? AdminAccess.Hash(AdminAccess.ReadKey(file)) : null;
 
+    /// <returns>Null: the forest is not to be changed.</returns>
     /// <exception cref="BtxException">A root is not there, or a fault point is not one.</exception>
-    public RegistryOptions Read(ParseResult parsed) => new()
+    public RegistryOptions? Read(ParseResult parsed) => parsed.GetValue(_readOnly) ? null : new()
     {
         ExpertRoots = [.. parsed.GetValue(_roots)!.Select(root => Directory.Exists(root) ? Path.GetFullPath(root) : throw new BtxException($"--expert-root {root}: is not a directory"))],
         Fault = new FaultPoints(parsed.GetValue(_faults)!, ForestRegistry.FaultPoints).Hook,

@@ -69,12 +69,12 @@ internal static class ServeVerb
             var key = Checked(() => living.ReadKey(parsed));
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), faults);
-            return RunAsync(options with { AdminKeyHash = key }, engineOptions!, changes! with { Remix = new MixtureRemix(engineOptions!) }, metrics, cancellation);
+            return RunAsync(options with { AdminKeyHash = key }, engineOptions!, changes is null ? null : changes with { Remix = new MixtureRemix(engineOptions!) }, metrics, cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions changes, EngineMetrics metrics, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions? changes, EngineMetrics metrics, CancellationToken cancellation)
     {
         PortCheck.Require(options.Http);
         PortCheck.Require(options.Grpc);
@@ -93,6 +93,7 @@ internal static class ServeVerb
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
         if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {Changes(AdminAccess.Of(options.AdminKeyHash, options.Grpc))}; certificates by key {registry.KeyFingerprint}");
+        else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
         Console.WriteLine($"Ctrl-C stops; running requests then have {options.ShutdownLimit.TotalSeconds:0.#} s to finish.");
         await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
         Console.WriteLine("stopped");

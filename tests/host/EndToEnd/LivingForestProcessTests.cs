@@ -37,6 +37,14 @@ public sealed class LivingForestProcessTests
         Assert.True(verified.Code == 0, verified.Output);
         var here = await Run("generate", "The cat", "--mode", "expert", "--expert", "beta", "--forest", tiny.Served, "--threads", "1");
         Assert.Equal((1, "error: no expert \"beta\"; there are alpha, gamma\n"), (here.Code, here.Errors));
+        using var readOnly = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2", "--read-only");
+        var lines = new List<string>();
+        while (lines.Count < 4) lines.Add((await readOnly.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
+        Assert.StartsWith("serving 2 experts (alpha, gamma)", lines[0], StringComparison.Ordinal);
+        Assert.Equal("  forest   as it is on disk; it takes no changes (--read-only)", lines[3]);
+        var refused = await Run("experts", "remove", "alpha", "--yes", "--reason", "r", "--grpc", new Uri(lines[2].Split(' ')[^1]).Authority);
+        Assert.Contains("no forest is served here that can be looked at and changed", refused.Errors, StringComparison.Ordinal);
+        readOnly.Kill();
         Assert.StartsWith("forest at revision 1: 2 experts", (await Run("experts", "list", "--forest", tiny.Served)).Output, StringComparison.Ordinal);
     }
 
