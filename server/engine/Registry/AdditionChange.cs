@@ -11,7 +11,8 @@ internal sealed class AdditionChange(RegistryGround ground)
     {
         session.Enter(ChangePhase.Validate, $"looking at {BtxException.OneLine(addition.Directory)}");
         var before = ground.State;
-        var (expert, ancestors) = new ExpertIntake(ground.Roots, ground.Directory, ground.Served).Look(addition, before);
+        var intake = new ExpertIntake(ground.Roots, ground.Directory, ground.Served);
+        var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before)).ConfigureAwait(false);
         session.Adding = expert;
         RequireDomains(addition, expert, before);
         session.Enter(ChangePhase.Validate, $"hashing {expert.Path}", 0.3);

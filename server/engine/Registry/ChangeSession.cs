@@ -5,7 +5,7 @@ using Btx.Model.Registry;
 namespace Btx.Engine.Registry;
 
 /// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives it up; after it every step is tried.</summary>
-internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation, CancellationToken closing)
 {
     private readonly List<string> notes = [], left = [];
 
@@ -17,7 +17,11 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
 
     public bool Committed { get; private set; }
 
+    /// <summary>Of the caller and of the server; means nothing after the commit.</summary>
     public CancellationToken Cancellation => cancellation;
+
+    /// <summary>The server's end.</summary>
+    public CancellationToken Closing => closing;
 
     public IProgress<ChangeProgress>? Progress => progress;
 
@@ -104,7 +108,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
         }
 
         Try(() => At("change:swapped"), "");
-        ground.Mixtures.Sweep(ground.Journal);
+        Try(() => ground.Mixtures.Sweep(ground.Journal), "");
         return report;
     }
 

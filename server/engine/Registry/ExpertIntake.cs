@@ -40,13 +40,23 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         return (expert, addition.Parents is null && forest is { } f ? Ancestors(f.Manifest, f.Path, parents, state) : []);
     }
 
-    // FOREST/experts/NAME is described by FOREST/forest.json, as far as that may be read.
+    // FOREST/experts/NAME is described by FOREST/forest.json, converted weights by SERVED/served.json and its source; as far as these may be read.
     private ((ForestManifest Manifest, string Path)? Forest, ExpertEntry? Entry) Listed(string directory)
     {
-        if (Path.GetDirectoryName(Path.GetDirectoryName(directory)) is not { } forest || !roots.Holds(forest) || !File.Exists(Path.Combine(forest, ForestManifest.FileName))) return (null, null);
-        var manifest = ForestManifest.Load(forest);
-        var entry = manifest.Experts.FirstOrDefault(e => Path.GetFullPath(Path.Combine(forest, e.Path)) == directory);
-        return ((manifest, forest), entry);
+        if (Path.GetDirectoryName(Path.GetDirectoryName(directory)) is not { } forest || !roots.Holds(forest)) return (null, null);
+        if (File.Exists(Path.Combine(forest, ForestManifest.FileName)))
+        {
+            var manifest = ForestManifest.Load(forest);
+            return ((manifest, forest), manifest.Experts.FirstOrDefault(e => Path.GetFullPath(Path.Combine(forest, e.Path)) == directory));
+        }
+
+        if (!File.Exists(Path.Combine(forest, ServedForestManifest.FileName))) return (null, null);
+        var export = ServedForestManifest.Load(forest);
+        var source = export.SourceDirectory(forest);
+        if (export.Experts.FirstOrDefault(e => export.WeightsDirectory(forest, e) == directory) is not { } converted || !roots.Holds(source) || !File.Exists(Path.Combine(source, ForestManifest.FileName))) return (null, null);
+        var original = ForestManifest.Load(source);
+        var entry = original.Experts.FirstOrDefault(e => e.Name == converted.Name);
+        return ((original, source), entry is null ? null : entry with { Sha256 = converted.Sha256 });
     }
 
     private static void RequireFit(string directory, string name, ForestState state)

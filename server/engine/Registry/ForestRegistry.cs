@@ -153,7 +153,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
-        var session = new ChangeSession(ground, kind, by, progress, stop.Token);
+        var session = new ChangeSession(ground, kind, by, progress, stop.Token, closing.Token);
         lock (gate)
         {
             if (closed) throw new BtxException("the server is shutting down") { Kind = FaultKind.Unavailable };

@@ -21,6 +21,7 @@ internal sealed class RemovalChange(RegistryGround ground)
         if (held.Length > 0) after = Without(after, held, removal, session);
         else if (removal.DropMixture) session.Note(mixture is null ? "no BTX model is served" : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session) : [];
+        var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert));
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
         if (after.Mixture != before.Mixture && after.Mixture is { } made)
@@ -33,13 +34,12 @@ internal sealed class RemovalChange(RegistryGround ground)
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
         var hashes = held.Length > 0 && ground.Engine.Describe().Mixture is { } anew ? (mixture!.Sha256, anew.Sha256) : ((string, string)?)null;
-        return session.Finish(swap, await CompleteAsync(plan, before, after, probe, swap, hashes, session).ConfigureAwait(false));
+        return session.Finish(swap, await CompleteAsync(plan, before, after, probe, files, swap, hashes, session).ConfigureAwait(false));
     }
 
-    private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe, SwapReport swap, (string, string)? mixture, ChangeSession session)
+    private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, SwapReport swap, (string, string)? mixture, ChangeSession session)
     {
         var completion = new RemovalCompletion(ground);
-        var files = completion.Files(plan.Removed.Select(before.Expert));
         if (session.Record!.Purge.Count > 0)
         {
             session.Enter(ChangePhase.Purge, $"deleting the files of {string.Join(", ", plan.Removed)}");
@@ -50,11 +50,12 @@ internal sealed class RemovalChange(RegistryGround ground)
         EqualityCheck? check = null;
         try
         {
-            check = await completion.CheckAsync(after, probe, CancellationToken.None).ConfigureAwait(false);
+            check = await completion.CheckAsync(after, probe, session.Closing).ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            session.Try(() => throw e, "the equality check and the certificate are made at the next start");
+            var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown } ? new BtxException("the server is shutting down", e) : e;
+            session.Try(() => throw why, "the equality check and the certificate are made at the next start");
             return null;
         }
 

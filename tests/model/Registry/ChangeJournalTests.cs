@@ -40,6 +40,32 @@ public sealed class ChangeJournalTests
     }
 
     [Fact]
+    public void What_building_added_is_committed_and_the_state_before_can_be_read_again()
+    {
+        using var directory = new TemporaryDirectory();
+        string made;
+        using (var journal = ChangeJournal.Open(directory.Path, Base))
+        {
+            var begun = Base.WithExpert(SampleForest.Expert("e"));
+            var change = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), begun);
+            Assert.Contains("made for revision 2", Fault(() => journal.Commit(change.Id, begun with { Revision = 2 })), StringComparison.Ordinal);
+            Assert.Contains("would not be valid", Fault(() => journal.Commit(change.Id, begun with { Mixture = "" })), StringComparison.Ordinal);
+            change = journal.Commit(change.Id, begun with { Mixture = "mixtures/c000001" });
+            made = journal.State.Hash();
+            Assert.Equal(("mixtures/c000001", made), (journal.State.Mixture, change.AfterSha256));
+            Assert.Equal(Base.Hash(), journal.Previous.Hash());
+            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Policy = LineagePolicy.Only }, journal.State.Without(["a"]));
+            journal.Commit(change.Id, journal.State.Without(["a"]));
+        }
+
+        using var again = ChangeJournal.Open(directory.Path, Base);
+        Assert.Equal((made, LineagePolicy.Only), (again.History[1].BeforeSha256, again.History[1].Policy));
+        Assert.Equal((Base.Hash(), made), (again.StateBefore("c000001").Hash(), again.StateBefore("c000002").Hash()));
+        Assert.Equal(Base.Hash(), JournalContents.Read(directory.Path).Base!.Hash());
+        Assert.Single(File.ReadLines(directory[ChangeJournal.FileName]), l => l.Contains("\"commit\"", StringComparison.Ordinal) && l.Contains("mixtures/c000001", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_change_without_commit_does_not_count()
     {
         using var directory = new TemporaryDirectory();

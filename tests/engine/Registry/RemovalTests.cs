@@ -1,0 +1,114 @@
+using System.Text;
+using Btx.Engine.Registry;
+using Btx.Engine.Tests.Fixtures;
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+using static Btx.Engine.Tests.Registry.RegistryFixture;
+
+namespace Btx.Engine.Tests.Registry;
+
+/// <summary>What a removal takes, what it leaves, and what can be said about it.</summary>
+public sealed class RemovalTests(ServedForest served)
+{
+    [Fact]
+    public async Task A_purge_deletes_the_files_and_the_certificate_lists_them()
+    {
+        await using var f = new RegistryFixture(served);
+        var directory = Path.Combine(f.Source, "experts", "beta");
+        var sizes = Directory.GetFiles(directory).ToDictionary(p => Path.GetFileName(p), p => new FileInfo(p).Length);
+        var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        Assert.False(Directory.Exists(directory));
+        Assert.NotNull(result.Change.PurgedAt);
+        Assert.Equal(sizes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new CertifiedFile(s.Key, s.Value, Deleted: true)), result.Certificate!.Removed[0].Files);
+        Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served).Faults);
+        await f.AssertSurvivesRestart();
+    }
+
+    [Fact]
+    public async Task Without_a_purge_the_files_stay_and_the_same_expert_may_come_back()
+    {
+        await using var f = new RegistryFixture(served);
+        var before = await f.Scores();
+        var result = await f.Remove("beta");
+        Assert.All(result.Certificate!.Removed[0].Files, file => Assert.False(file.Deleted));
+        await f.Registry.AddAsync(f.Addition("beta", Path.Combine(f.Source, "experts", "beta")), null, None);
+        Assert.Equal(["alpha", "gamma", "beta"], f.Registry.Engine.Describe().Experts);
+        Assert.Equal(before[1], (await f.Scores())[2], (a, b) => Math.Abs(a - b) < 1e-5); // beta alone
+        Assert.Contains("added again by change c000002", Assert.Single(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served).Faults), StringComparison.Ordinal);
+        await f.AssertSurvivesRestart();
+    }
+
+    [Fact]
+    public async Task Descendants_are_quarantined_and_their_residuals_certified()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Registry.AddAsync(f.Addition() with { Parents = [new ParentEntry("beta", 0.75), new ParentEntry(ForestState.Seed, 0.25)] }, null, None);
+        var replay = f.Registry.Replay(["beta"], "corpus", "seed-model");
+        Assert.Equal(["epsilon"], replay.Retrained);
+        var result = await f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Quarantine }, null, None);
+        Assert.Equal(["epsilon"], result.Certificate!.Quarantined);
+        Assert.Equal(0.75, result.Certificate.Residuals.Single(r => r.Expert == "epsilon").Share, 1e-12);
+        Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
+        Assert.Equal(ExpertStatus.Quarantined, f.Registry.State.Expert("epsilon").Status);
+        Assert.Equal(Encoding.UTF8.GetString(replay.ToJson()), Encoding.UTF8.GetString(f.Registry.Replay(["beta"], "corpus", "seed-model").ToJson())); // after it too
+        await f.AssertSurvivesRestart();
+        var second = await f.Remove("epsilon"); // no traffic, still removable
+        Assert.Equal(0, second.Swap!.Sessions);
+        Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate(second.Change.Id), "it", null, f.Served).Faults);
+    }
+
+    [Fact]
+    public async Task Requests_go_on_and_what_they_held_is_counted()
+    {
+        var trigger = new StepTrigger();
+        await using var f = new RegistryFixture(served, o => o with { Observer = trigger });
+        var engine = f.Registry.Engine;
+        var removal = trigger.When(r => r.RunningSequences == 2 && r.PrefillTokens == 0, () => Task.Run(() => f.Remove("beta")));
+        var streams = new[] { engine.Run(EngineCalls.Request(new(), 110)), engine.Run(EngineCalls.Request(EngineCalls.TopK(3), 110)) };
+        trigger.Go();
+        foreach (var stream in streams) Assert.Equal(Requests.FinishReason.Length, (await stream)[^1].Finish);
+        var result = await removal;
+        Assert.True(result.Swap!.KvSlots is 0 or 1 or 2);
+        Assert.Equal(result.Swap.KvSlots, result.Certificate!.Caches.KvSlots);
+        Assert.True(result.Certificate.Equality.Passed, $"{result.Certificate.Equality}");
+        await engine.AssertSound();
+    }
+
+    [Fact]
+    public async Task Twenty_additions_and_removals_leave_no_mapping_and_no_open_file()
+    {
+        await using var f = new RegistryFixture(served);
+        var root = Path.GetDirectoryName(f.Source)!;
+        int Maps() => File.ReadLines("/proc/self/maps").Count(l => l.Contains(root, StringComparison.Ordinal));
+        int Open() => new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Count(i => i.LinkTarget?.StartsWith(root, StringComparison.Ordinal) == true);
+        await f.Add();
+        await f.Remove("epsilon");
+        var before = (Maps(), Open());
+        for (var i = 0; i < 20; i++)
+        {
+            await f.Add();
+            Assert.True(Maps() > before.Item1);
+            var result = await f.Remove("epsilon");
+            Assert.True(result.Certificate!.Caches is { Sessions: > 0, NativeBytes: > 0 });
+            Assert.Equal(before, (Maps(), Open()));
+        }
+    }
+
+    [Fact]
+    public async Task Whoever_watches_sees_every_change()
+    {
+        await using var f = new RegistryFixture(served);
+        using var stop = new CancellationTokenSource();
+        var watch = f.Registry.WatchAsync(stop.Token);
+        await f.Remove("beta");
+        await Assert.ThrowsAsync<Btx.Model.BtxException>(() => f.Registry.AddAsync(f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } }, null, None));
+        await f.Registry.DisposeAsync();
+        var events = new List<ForestEvent>();
+        await foreach (var e in watch) events.Add(e);
+        Assert.Equal(Enumerable.Range(1, events.Count).Select(n => (long)n), events.Select(e => e.Number));
+        Assert.Equal([ChangePhase.Begin, ChangePhase.Build, ChangePhase.Commit, ChangePhase.Swap, ChangePhase.Check, ChangePhase.Certify, null], events.Where(e => e.Change.Id == "c000001").Select(e => e.Phase));
+        Assert.Equal((ChangeOutcome.Committed, 1L), (events.Last(e => e.Change.Id == "c000001").Change.Outcome, events.Last(e => e.Change.Id == "c000001").Revision));
+        Assert.Equal(ChangeOutcome.Aborted, events[^1].Change.Outcome);
+        Assert.Equal(["alpha", "gamma"], events[^1].Experts);
+    }
+}
