@@ -27,6 +27,7 @@ public sealed class FaultPointTests(ServedForest served)
             using var read = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             using var write = File.Create(target);
             read.CopyTo(write);
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(target, File.GetUnixFileMode(file));
         }
     }
 

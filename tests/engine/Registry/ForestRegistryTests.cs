@@ -38,7 +38,7 @@ public sealed class ForestRegistryTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         await f.Registry.CreateAverageAsync(new() { By = Author, Name = "blend", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
         await f.Scores(); // makes the averages
-        var result = await f.Remove("beta");
+        var result = await f.Registry.RemoveAsync(Removal("beta") with { Probe = null }, null, None);
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
         var certificate = result.Certificate!;
         Assert.True(certificate.Equality.Passed, $"{certificate.Equality}");

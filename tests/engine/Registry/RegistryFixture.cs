@@ -59,7 +59,8 @@ internal sealed class RegistryFixture : IAsyncDisposable
 
     public ExpertAddition Addition(string name = "epsilon", string? directory = null) => new() { By = Author, Name = name, Directory = directory ?? Path.Combine(Others, "experts", name) };
 
-    public static ExpertRemoval Removal(params string[] experts) => new() { By = Author, Experts = experts };
+    /// <summary>With a short probe; null gives the built-in one.</summary>
+    public static ExpertRemoval Removal(params string[] experts) => new() { By = Author, Experts = experts, Probe = "the cat sat on the mat" };
 
     public Task<ChangeResult> Add(string name = "epsilon", IProgress<ChangeProgress>? progress = null) => Registry.AddAsync(Addition(name), progress, None);
 
