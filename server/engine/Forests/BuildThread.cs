@@ -9,8 +9,8 @@ namespace Btx.Engine.Forests;
 /// </summary>
 internal static partial class BuildThread
 {
-    // A quarter of a processor that a thread of the engine keeps busy: enough that a change ends on a crowded machine.
-    private const int Nicer = 5;
+    // A tenth of a processor that a thread of the engine keeps busy: little for those who are served, enough that a change ends on a crowded machine.
+    private const int Nicer = 10;
 
     /// <summary>Waits for the work; throws what it threw.</summary>
     /// <param name="lowPriority">False for work that starts threads: sessions of more than one.</param>
