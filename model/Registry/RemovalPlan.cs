@@ -39,8 +39,8 @@ public sealed record RemovalPlan
     /// <param name="names">What is to go.</param>
     /// <param name="adding">Experts that are being added at this moment.</param>
     /// <exception cref="BtxException">
-    /// The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that serves, or under
-    /// <see cref="LineagePolicy.Cascade"/> a descendant is being added.
+    /// The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that serves, a survivor has the weights
+    /// of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being added.
     /// </exception>
     public static RemovalPlan Of(ForestState state, IReadOnlyCollection<string> names, string policy, IReadOnlyCollection<RegisteredExpert>? adding = null)
     {
@@ -66,6 +66,8 @@ public sealed record RemovalPlan
             Quarantined = policy == LineagePolicy.Quarantine ? [.. affected.Where(n => listed[n].Status == ExpertStatus.Ready)] : [],
             Residuals = [],
         };
+        if (state.Experts.FirstOrDefault(e => !plan.Removed.Contains(e.Name) && plan.Removed.Any(n => listed[n].Sha256 == e.Sha256)) is { } twin)
+            throw new BtxException($"expert \"{twin.Name}\" has the same weights as \"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be served on; remove both, name \"{twin.Name}\" too");
         var after = state.Apply(plan);
         var total = lineage.Shares(requested);
         var each = requested.Select(n => (Name: n, Shares: lineage.Shares([n]))).ToList();

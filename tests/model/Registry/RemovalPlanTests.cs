@@ -76,4 +76,19 @@ public sealed class RemovalPlanTests
         Assert.Contains("\"e\", a descendant of \"c\", is being added", Fault(() => RemovalPlan.Of(State, ["a"], LineagePolicy.Cascade, [child])), StringComparison.Ordinal);
         Assert.Equal(["a"], RemovalPlan.Of(State, ["a"], LineagePolicy.Only, [child]).Removed);
     }
+
+    [Fact]
+    public void Weights_that_another_expert_has_too_go_with_it_or_not_at_all()
+    {
+        var state = State.WithExpert(SampleForest.Expert("twin", ("seed", 1)) with { Sha256 = SampleForest.Hash("b") });
+        foreach (var policy in LineagePolicy.Names)
+        {
+            var message = Fault(() => RemovalPlan.Of(state, ["b"], policy));
+            Assert.Contains("\"twin\" has the same weights as \"b\"", message, StringComparison.Ordinal);
+            Assert.Contains("name \"twin\" too", message, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("name \"b\" too", Fault(() => RemovalPlan.Of(state.Quarantine(["b"]), ["twin"], LineagePolicy.Only)), StringComparison.Ordinal);
+        Assert.Equal(["b", "twin"], RemovalPlan.Of(state, ["b", "twin"], LineagePolicy.Only).Removed);
+    }
 }
