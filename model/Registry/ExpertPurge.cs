@@ -1,4 +1,5 @@
 using Btx.Model.Files;
+using Btx.Model.Tensors;
 
 namespace Btx.Model.Registry;
 
@@ -32,6 +33,25 @@ public static class ExpertPurge
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BtxException($"{directory}: cannot be listed: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Directories in which training left the same weights: <c>FOREST/runs/*/NAME</c>.</summary>
+    /// <param name="forest">The source forest's directory.</param>
+    /// <param name="sha256">Of the expert's weight files (hex).</param>
+    /// <exception cref="BtxException">A directory cannot be read.</exception>
+    public static IReadOnlyList<string> TrainingCopies(string forest, string expert, string sha256)
+    {
+        var runs = Path.Combine(forest, "runs");
+        try
+        {
+            if (!Directory.Exists(runs)) return [];
+            return [.. Directory.EnumerateDirectories(runs).Select(d => Path.Combine(d, expert)).Where(d => Directory.Exists(d) && Directory.EnumerateFiles(d, "*.safetensors").Any())
+                .Where(d => CheckpointFiles.Hash(d) == sha256).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{runs}: cannot be read: {BtxException.OneLine(e.Message)}", e);
         }
     }
 

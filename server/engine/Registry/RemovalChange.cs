@@ -71,16 +71,17 @@ internal sealed class RemovalChange(RegistryGround ground)
     private ForestState Without(ForestState after, string[] held, ExpertRemoval removal, ChangeSession session)
     {
         var present = ground.MixtureOf(ground.State)!;
+        var made = present.StartsWith(ground.Directory + "/", StringComparison.Ordinal); // by a change before; deleted after the swap
         if (removal.DropMixture)
         {
-            session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
+            session.Note($"the BTX model {present} is served no more; its files {(made ? "are deleted" : $"stay and still hold {string.Join(", ", held)}")}");
             return after with { Mixture = null, MixtureDropped = true };
         }
 
         var obstacle = ground.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server mixes none anew";
-        if (obstacle is not null) throw new BtxException($"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove with --drop-mixture to stop serving it");
+        if (obstacle is not null) throw new BtxException($"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove with --drop-btx to stop serving it");
         foreach (var note in ground.Options.Remix!.Notes(present)) session.Note(note);
-        if (!present.StartsWith(ground.Directory + "/", StringComparison.Ordinal)) session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
+        if (!made) session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
         return after with { Mixture = MixtureFolders.Of(ChangeJournal.IdOf(ground.Journal.History.Count + 1)), MixtureDropped = false };
     }
 
@@ -97,7 +98,14 @@ internal sealed class RemovalChange(RegistryGround ground)
             session.Note($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in {ground.Served.SourceDirectory(ground.Directory)}");
         }
 
-        foreach (var target in targets) ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
+        foreach (var target in targets)
+        {
+            ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
+            if (target.Root != ExpertRoot.Source) continue;
+            foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
+                session.Note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
+        }
+
         return targets;
     }
 }

@@ -43,6 +43,10 @@ internal sealed class RemoteServer : IDisposable
         {
             throw new BtxException($"no server listens at {_address.GetLeftPart(UriPartial.Authority)}; {_remedy}", e);
         }
+        catch (RpcException e) when (HasBrokenStream(e))
+        {
+            throw new BtxException($"the server at {_address.GetLeftPart(UriPartial.Authority)} went away before its answer ended; {_remedy}", e);
+        }
         catch (RpcException e)
         {
             throw new BtxException(e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}", e);
@@ -50,6 +54,16 @@ internal sealed class RemoteServer : IDisposable
     }
 
     public void Dispose() => _channel.Dispose();
+
+    private static bool HasBrokenStream(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
+        {
+            if (e is HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded }) return true;
+        }
+
+        return false;
+    }
 
     private static bool HasSocketError(Exception? e)
     {

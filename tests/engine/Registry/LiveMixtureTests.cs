@@ -44,7 +44,7 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
     {
         await using var f = Fixture(served, btx, null);
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
-        Assert.EndsWith("remove with --drop-mixture to stop serving it", e.Message, StringComparison.Ordinal);
+        Assert.EndsWith("remove with --drop-btx to stop serving it", e.Message, StringComparison.Ordinal);
         await AssertAnswers(f, true);
         var result = await f.Registry.RemoveAsync(Removal("beta") with { DropMixture = true }, null, None);
         Assert.Contains("its files stay and still hold beta", Assert.Single(result.Notes), StringComparison.Ordinal);
@@ -80,6 +80,9 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
         Assert.Equal("mixtures/c000001", f.Registry.State.Mixture);
         await f.AssertSurvivesRestart();
         Assert.Equal([Path.Combine(f.Served, "mixtures", "c000001")], Directory.GetDirectories(Path.Combine(f.Served, "mixtures")));
+        var dropped = await f.Registry.RemoveAsync(Removal("gamma") with { DropMixture = true }, null, None);
+        Assert.EndsWith("mixtures/c000001 is served no more; its files are deleted", Assert.Single(dropped.Notes), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetDirectories(Path.Combine(f.Served, "mixtures")));
     }
 
     [Fact]

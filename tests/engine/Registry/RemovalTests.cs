@@ -25,6 +25,22 @@ public sealed class RemovalTests(ServedForest served)
     }
 
     [Fact]
+    public async Task A_copy_that_training_left_is_named_and_stays()
+    {
+        await using var f = new RegistryFixture(served);
+        foreach (var (name, expert) in new[] { ("round-1", "beta"), ("round-2", "alpha") }) // round-2 has other weights under the name
+        {
+            var run = Directory.CreateDirectory(Path.Combine(f.Source, "runs", name, "beta")).FullName;
+            foreach (var file in Directory.GetFiles(Path.Combine(f.Source, "experts", expert))) File.Copy(file, Path.Combine(run, Path.GetFileName(file)));
+        }
+
+        var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        var copy = Path.Combine(f.Source, "runs", "round-1", "beta");
+        Assert.Equal([$"training left a copy of the weights of beta in {copy}; a purge does not delete it"], result.Notes.Where(n => n.Contains("copy", StringComparison.Ordinal)));
+        Assert.True(Directory.Exists(copy));
+    }
+
+    [Fact]
     public async Task Without_a_purge_the_files_stay_and_the_same_expert_may_come_back()
     {
         await using var f = new RegistryFixture(served);
