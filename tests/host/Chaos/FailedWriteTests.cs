@@ -1,0 +1,71 @@
+using Btx.Model.Registry;
+using Btx.V1;
+using Grpc.Core;
+
+namespace Btx.Server.Tests.Chaos;
+
+/// <summary>The disk fails or is full at every point of a change: the server says so, serves on, and does the next change.</summary>
+public sealed class FailedWriteTests
+{
+    [Theory]
+    [InlineData("add", "remove")]
+    [InlineData("add", "purge")]
+    [InlineData("average", "rollback")]
+    public async Task At_every_point_of_every_change(string one, string other)
+    {
+        using var forest = new ChaosForest("alpha", "beta", "gamma");
+        var points = FaultPointNames.All.Except(FaultPointNames.OfStart).ToList();
+        await using (var server = await ServerProcess.StartAsync(forest, points.SelectMany(p => new[] { "throw", "throw", "full", "full" }.Select(a => $"{p}={a}"))))
+        {
+            var load = new Load(server, 3, (client, number) => Load.Request(Load.Routings("alpha")[new[] { 1, 5, 6 }[client]], client + (10 * number), 10, 20));
+            for (var (round, clean) = (0, false); !clean; round++)
+            {
+                Assert.True(round < 4 * points.Count, "the faults do not end");
+                clean = await IsCleanAsync(server, forest, one, round) & await IsCleanAsync(server, forest, other, round);
+            }
+
+            Assert.All(await load.StopAsync(), r => Assert.True(r is { Failure: null, Finish: FinishReason.Length, Tokens.Count: 20 }, $"{r.Name}: {r.Failure} {r.Finish} {r.Message}"));
+            Assert.Subset(server.Errors.Select(e => e.Split(": ")[0]).ToHashSet(), points.Where(p => one != "average" ? p.StartsWith("commit:", StringComparison.Ordinal) : p.StartsWith("begin:", StringComparison.Ordinal)).Select(p => $"fault point {p}").ToHashSet());
+        }
+
+        await using var again = await ServerProcess.StartAsync(forest); // does what was left to do
+        await StateCheck.IsWellAsync(again, forest);
+        await again.AddGuestAsync(forest);
+        await StateCheck.ServesAsync(again, forest, (await again.ListAsync()).Experts.Select(e => e.Name));
+    }
+
+    /// <summary>True if the change was made and met no fault.</summary>
+    private static async Task<bool> IsCleanAsync(ServerProcess server, ChaosForest forest, string kind, int round)
+    {
+        var before = await server.ListAsync();
+        if (kind is "remove" or "purge" && before.Experts.Count == 2) return false;
+        if (kind is "rollback" && (await server.HistoryAsync()).LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { Kind: ChangeKind.Average }) return false;
+        var met = server.Errors.Count(IsFault);
+        var failed = "";
+        try
+        {
+            await (kind switch
+            {
+                "add" => server.AddGuestAsync(forest, again: false),
+                "average" => server.AverageAsync($"pair-{round}", "alpha", "beta"),
+                "rollback" => server.RollbackAsync(),
+                _ => server.RemoveAsync(before.Experts[^1].Name, purge: kind == "purge"),
+            });
+        }
+        catch (RpcException e)
+        {
+            Changes.AssertClear(e.Status);
+            failed = e.Status.Detail;
+        }
+
+        var after = await server.ListAsync();
+        var last = (await server.HistoryAsync()).LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
+        if (failed.Length == 0 || after.StateSha256 != before.StateSha256) Assert.Equal((last!.StateBeforeSha256, last.StateAfterSha256), (before.StateSha256, after.StateSha256));
+        Assert.Equal(after.Experts.Select(e => e.Name).Order(), (await server.Inference.DescribeAsync(new())).Experts.Select(e => e.Name).Order());
+        using var health = await server.Http.GetAsync("/health");
+        Assert.True(health.IsSuccessStatusCode, failed);
+        return failed.Length == 0 && server.Errors.Count(IsFault) == met;
+    }
+
+    private static bool IsFault(string line) => line.StartsWith("fault point ", StringComparison.Ordinal);
+}

@@ -1,0 +1,90 @@
+using Btx.Model.Registry;
+using Btx.V1;
+using Grpc.Core;
+
+namespace Btx.Server.Tests.Chaos;
+
+/// <summary>Kill -9 at every point of every change: the server starts with the forest before or after it, whole.</summary>
+public sealed class KillTests
+{
+    private static IEnumerable<string> OfChanges => FaultPointNames.All.Except(FaultPointNames.OfStart).Except(FaultPointNames.OfFailure);
+
+    [Fact]
+    public async Task Additions_and_removals()
+    {
+        using var forest = new ChaosForest("alpha", "beta", "gamma", "delta", "epsilon");
+        var points = await KillChain.PointsAsync(forest, "add", "remove", "add", "purge", "add", "add", "add");
+        Assert.Equal(OfChanges.Order(), points.Values.SelectMany(p => p).Distinct().Order());
+        (string Kind, string Point)[] kills = [.. OfChanges.SelectMany(p => new[] { "add", "remove", "purge" }.Where(k => points[k].Contains(p)).Select(k => (k, p)))];
+        await using var chain = await KillChain.StartAsync(forest, kills[0].Point);
+        for (var i = 0; i < kills.Length; i++)
+        {
+            if (!points["add"].Contains(kills[i].Point)) await chain.PrepareAsync("add");
+            await chain.KillAsync(kills[i].Kind, kills[i].Point, i + 1 < kills.Length ? kills[i + 1].Point : null);
+        }
+    }
+
+    [Fact]
+    public async Task Averages_and_rollbacks()
+    {
+        using var forest = new ChaosForest("alpha", "beta", "gamma");
+        var points = await KillChain.PointsAsync(forest, "average", "rollback", "average"); // the first to be rolled back
+        Assert.Equal(points["average"], points["rollback"]);
+        var kills = points["average"].SelectMany(p => new[] { (Kind: "average", Point: p), (Kind: "rollback", Point: p) }).ToArray();
+        await using var chain = await KillChain.StartAsync(forest, kills[0].Point);
+        for (var i = 0; i < kills.Length; i++) await chain.KillAsync(kills[i].Kind, kills[i].Point, i + 1 < kills.Length ? kills[i + 1].Point : null);
+    }
+
+    [Fact]
+    public async Task The_first_start()
+    {
+        using var forest = new ChaosForest("alpha", "beta");
+        foreach (var point in FaultPointNames.OfStart)
+        {
+            File.Delete(forest.Journal);
+            await AssertDiesAsync(forest, point);
+            if (point == "open:written") await File.WriteAllBytesAsync(forest.Journal, (await File.ReadAllBytesAsync(forest.Journal, TestContext.Current.CancellationToken))[..50], TestContext.Current.CancellationToken); // power loss
+            await using var server = await ServerProcess.StartAsync(forest);
+            await StateCheck.ServesAsync(server, forest, "alpha", "beta");
+        }
+    }
+
+    [Fact]
+    public async Task The_start_that_cleans_up()
+    {
+        using var forest = new ChaosForest("alpha", "beta", "gamma", "delta");
+        await DieInAsync(forest, "commit:writing", purge: true, "delta");
+        foreach (var point in FaultPointNames.OfFailure) await AssertDiesAsync(forest, point);
+        await using (var server = await ServerProcess.StartAsync(forest))
+        {
+            Assert.Equal(ChangeOutcome.Interrupted, Assert.Single(await server.HistoryAsync()).Outcome);
+            await StateCheck.ServesAsync(server, forest, "alpha", "beta", "gamma", "delta");
+        }
+
+        await DieInAsync(forest, "change:committed", purge: true, "delta");
+        foreach (var point in OfChanges.Where(p => p.StartsWith("purged:", StringComparison.Ordinal) || p is "change:purging" or "change:purged" or "change:checked" or "change:certified"))
+        {
+            await using var server = await ServerProcess.LaunchAsync(forest, $"{point}=exit"); // a point that was passed for good does not come again
+            if (server.Started) await StateCheck.IsWellAsync(server, forest);
+            else Assert.Contains($"fault point {point}: exit", server.Errors);
+        }
+
+        await using var last = await ServerProcess.StartAsync(forest);
+        await StateCheck.ServesAsync(last, forest, "alpha", "beta", "gamma");
+        Assert.False(Directory.Exists(Path.Combine(forest.Source, "experts/delta")));
+    }
+
+    private static async Task DieInAsync(ChaosForest forest, string point, bool purge, string expert)
+    {
+        await using var server = await ServerProcess.StartAsync(forest, $"{point}=exit");
+        await Assert.ThrowsAsync<RpcException>(() => server.RemoveAsync(expert, purge: purge));
+        Assert.Equal(137, await server.EndAsync());
+    }
+
+    private static async Task AssertDiesAsync(ChaosForest forest, string point)
+    {
+        await using var server = await ServerProcess.LaunchAsync(forest, $"{point}=exit");
+        Assert.False(server.Started);
+        Assert.Contains($"fault point {point}: exit", server.Errors);
+    }
+}
