@@ -14,7 +14,6 @@ internal sealed class KillChain : IAsyncDisposable
 
     private readonly ChaosForest _forest;
     private ServerProcess _server;
-    private int _named;
 
     private KillChain(ChaosForest forest, ServerProcess server) => (_forest, _server) = (forest, server);
 
@@ -82,7 +81,8 @@ internal sealed class KillChain : IAsyncDisposable
                 await _server.AddGuestAsync(_forest);
                 break;
             case "average":
-                await _server.AverageAsync($"pair-{_named++}", "alpha", "beta");
+                var there = (await _server.Forest.ListAveragesAsync(new())).Averages.Select(a => a.Name).ToHashSet();
+                await _server.AverageAsync(Enumerable.Range(1, 99).Select(n => $"pair-{n}").First(n => !there.Contains(n)), "alpha", "beta");
                 break;
             case "rollback":
                 await _server.RollbackAsync();

@@ -87,6 +87,13 @@ internal sealed class Load
         }
     }
 
+    /// <summary>Completes when most clients have a request that gave no token yet.</summary>
+    public async Task PromptingAsync()
+    {
+        await EndedAsync(1);
+        for (var since = Stopwatch.GetTimestamp(); _running.Count(r => r is { Received: 0, Ended: 0 }) < _running.Length - 1; await Task.Delay(1)) Assert.True(Stopwatch.GetElapsedTime(since) < Hang, "no request begins");
+    }
+
     /// <summary>Completes when so many requests ended after the call.</summary>
     public async Task EndedAsync(int more)
     {

@@ -6,7 +6,7 @@ namespace Btx.Server.Tests.Chaos;
 /// <summary>An expert leaves and comes back while every mode is in use.</summary>
 public sealed class RemovalUnderLoadTests : IAsyncLifetime
 {
-    private const int Gates = 12;
+    private const int Gates = 40;
     private static readonly string[] Whole = ["alpha", "beta", "gamma"], Rest = ["alpha", "gamma"];
     private readonly ChaosForest _forest = new(Whole);
     private ServerProcess _server = null!;
@@ -41,10 +41,16 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
     {
         foreach (var policy in new[] { InFlight.Renormalise, InFlight.Drain, InFlight.Abort })
         {
-            var load = Load.EveryMode(_server, "beta", promptLength: 800, first: 3, tokens: 3);
-            var swap = await RemoveAsync(policy, load, () => load.EndedAsync(4));
-            Assert.True(swap.Renormalised + swap.Moved + swap.Drained + swap.Aborted + swap.Ended > 0, swap.ToString());
-            await AddAgainAsync();
+            var met = 0;
+            for (var again = 0; met == 0 && again < 5; again++) // on a busy machine all clients may be between two requests
+            {
+                var load = Load.EveryMode(_server, "beta", promptLength: 800, first: 3, tokens: 3);
+                var swap = await RemoveAsync(policy, load, () => load.PromptingAsync());
+                met = swap.Renormalised + swap.Moved + swap.Drained + swap.Aborted + swap.Ended;
+                await AddAgainAsync();
+            }
+
+            Assert.True(met > 0, $"{policy}: no request was met in its prompt");
         }
     }
 
