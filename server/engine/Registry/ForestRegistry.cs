@@ -163,6 +163,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
         try
         {
+            await new RemovalCompletion(ground).FinishLastAsync(stop.Token).ConfigureAwait(false);
             return await change(session).ConfigureAwait(false);
         }
         catch (Exception e)

@@ -52,7 +52,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                     g => g.Key, g => (IReadOnlyList<CertifiedFile>)[.. ExpertPurge.Files(g.First().Directory(directory, served)).Select(f => new CertifiedFile(f.Path, f.Bytes, Deleted: false))]);
                 Delete(change, journal.State, directory, served);
                 journal.Purged(change.Id);
-                report?.Invoke($"removal {change.Id}: the server ended before its files were deleted; they are deleted now");
+                report?.Invoke($"removal {change.Id}: its files were still there; they are deleted now");
             }
             catch (BtxException e)
             {
@@ -87,13 +87,22 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                 }
 
                 var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation).ConfigureAwait(false);
-                ground.Options.Report?.Invoke($"removal {change.Id}: the server ended before its certificate was written; it is written now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
+                ground.Options.Report?.Invoke($"removal {change.Id}: its certificate was still to be written; it is written now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
             }
             catch (Exception e) when (e is BtxException or RequestRejectedException or IOException or UnauthorizedAccessException)
             {
                 ground.Options.Report?.Invoke($"removal {change.Id}: its certificate could not be written: {BtxException.OneLine(e.Message)}; the next start tries again");
             }
         }
+    }
+
+    /// <summary>What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any more.</summary>
+    public async Task FinishLastAsync(CancellationToken cancellation)
+    {
+        var last = ground.Journal.History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
+        var proved = last is not { Kind: ChangeKind.Remove } || File.Exists(RemovalCertificate.FileOf(ground.Directory, last.Id));
+        if (proved && ground.Journal.OpenPurges.Count == 0) return;
+        await FinishAsync(RedoPurges(ground.Journal, ground.Directory, ground.Served, ground.Options.Report), cancellation).ConfigureAwait(false);
     }
 
     private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged, CancellationToken cancellation)

@@ -61,7 +61,7 @@ internal sealed class FaultPoints
                 Thread.Sleep(ms);
                 break;
             default:
-                for (var file = action[Hold.Length..]; !File.Exists(file);) Thread.Sleep(5);
+                for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));) Thread.Sleep(5); // who waits for us has not gone away
                 break;
         }
     }

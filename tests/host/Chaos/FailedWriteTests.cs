@@ -8,16 +8,17 @@ namespace Btx.Server.Tests.Chaos;
 public sealed class FailedWriteTests
 {
     [Theory]
-    [InlineData("add", "remove")]
-    [InlineData("add", "purge")]
-    [InlineData("average", "rollback")]
-    public async Task At_every_point_of_every_change(string one, string other)
+    [InlineData("throw", "add", "remove")]
+    [InlineData("full", "add", "purge")]
+    [InlineData("throw", "average", "rollback")]
+    [InlineData("full", "average", "rollback")]
+    public async Task At_every_point_of_every_change(string action, string one, string other)
     {
         using var forest = new ChaosForest("alpha", "beta", "gamma");
         var points = FaultPointNames.All.Except(FaultPointNames.OfStart).ToList();
-        await using (var server = await ServerProcess.StartAsync(forest, points.SelectMany(p => new[] { "throw", "throw", "full", "full" }.Select(a => $"{p}={a}"))))
+        await using (var server = await ServerProcess.StartAsync(forest, points.Concat(points.Where(p => !IsOfRemovals(p))).Select(p => $"{p}={action}")))
         {
-            var load = new Load(server, 3, (client, number) => Load.Request(Load.Routings("alpha")[new[] { 1, 5, 6 }[client]], client + (10 * number), 10, 20));
+            var load = new Load(server, 2, (client, number) => Load.Request(Load.Routings("alpha")[new[] { 1, 6 }[client]], client + (10 * number), 10, 20), pause: 20);
             for (var (round, clean) = (0, false); !clean; round++)
             {
                 Assert.True(round < 4 * points.Count, "the faults do not end");
@@ -25,7 +26,8 @@ public sealed class FailedWriteTests
             }
 
             Assert.All(await load.StopAsync(), r => Assert.True(r is { Failure: null, Finish: FinishReason.Length, Tokens.Count: 20 }, $"{r.Name}: {r.Failure} {r.Finish} {r.Message}"));
-            Assert.Subset(server.Errors.Select(e => e.Split(": ")[0]).ToHashSet(), points.Where(p => one != "average" ? p.StartsWith("commit:", StringComparison.Ordinal) : p.StartsWith("begin:", StringComparison.Ordinal)).Select(p => $"fault point {p}").ToHashSet());
+            var due = points.Where(p => !IsOfRemovals(p) || other == "purge" || (other == "remove" && p is ("change:checked" or "change:certified")));
+            Assert.Empty(due.Except(server.Errors.Where(IsFault).Select(e => e.Split(": ")[0]["fault point ".Length..])));
         }
 
         await using var again = await ServerProcess.StartAsync(forest); // does what was left to do
@@ -33,6 +35,9 @@ public sealed class FailedWriteTests
         await again.AddGuestAsync(forest);
         await StateCheck.ServesAsync(again, forest, (await again.ListAsync()).Experts.Select(e => e.Name));
     }
+
+    /// <summary>What fails here is done before the next change; that one may fail too, but not in the same place.</summary>
+    private static bool IsOfRemovals(string point) => point.StartsWith("purged:", StringComparison.Ordinal) || point is "change:purging" or "change:purged" or "change:checked" or "change:certified";
 
     /// <summary>True if the change was made and met no fault.</summary>
     private static async Task<bool> IsCleanAsync(ServerProcess server, ChaosForest forest, string kind, int round)

@@ -9,6 +9,7 @@ internal sealed class Load
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(5);
     private readonly ServerProcess _server;
     private readonly Func<int, int, GenerateRequest> _request;
+    private readonly int _pause;
     private readonly LoadRecord?[] _running;
     private readonly List<LoadRecord> _records = [];
     private readonly Task[] _clients;
@@ -16,9 +17,10 @@ internal sealed class Load
 
     /// <param name="clients">How many run at once.</param>
     /// <param name="request">Of a client, by its number and the number of its request.</param>
-    public Load(ServerProcess server, int clients, Func<int, int, GenerateRequest> request)
+    /// <param name="pause">Milliseconds between a client's requests.</param>
+    public Load(ServerProcess server, int clients, Func<int, int, GenerateRequest> request, int pause = 0)
     {
-        (_server, _request) = (server, request);
+        (_server, _request, _pause) = (server, request, pause);
         _running = new LoadRecord?[clients];
         _clients = [.. Enumerable.Range(0, clients).Select(c => Task.Run(() => RunAsync(c)))];
     }
@@ -126,7 +128,7 @@ internal sealed class Load
             await record.RunAsync(_server.Inference);
             lock (_records) _records.Add(record);
             if (record.Failure is { StatusCode: global::Grpc.Core.StatusCode.Unavailable }) return; // the server is gone, or goes
-            if (record.Tokens.Count == 0) await Task.Delay(10);
+            if (_pause > 0 || record.Tokens.Count == 0) await Task.Delay(Math.Max(_pause, 10));
         }
     }
 }

@@ -9,6 +9,7 @@ namespace Btx.Server.Tests.Chaos;
 internal sealed class Reference
 {
     private static readonly ConcurrentDictionary<string, Lazy<Reference>> Made = new();
+    private static readonly string[] Usual = ["alpha", "beta", "gamma", "delta", "epsilon", "child", .. Enumerable.Range(1, 6).Select(n => $"guest-{n}")];
     private readonly ForestEngine _engine;
 
     private Reference(IReadOnlyList<string> experts)
@@ -42,7 +43,8 @@ internal sealed class Reference
     }
 
     /// <summary>log p of every token but the first under one expert.</summary>
-    public static async Task<double[]> OfExpertAsync(string name, int[] tokens) => (await Of(name).ScoreAsync(tokens, new Routing())).LogProbs;
+    public static async Task<double[]> OfExpertAsync(string name, int[] tokens) =>
+        (await (Usual.Contains(name) ? Of(Usual) : Of(name)).ScoreAsync(tokens, new Routing { Mode = RoutingMode.Expert, Expert = name })).LogProbs;
 
     /// <summary>The same under the uniform average of some.</summary>
     public static async Task<double[]> OfAverageAsync(IEnumerable<string> experts, int[] tokens) => (await Of(experts).ScoreAsync(tokens, new Routing { Mode = RoutingMode.Average })).LogProbs;

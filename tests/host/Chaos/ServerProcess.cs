@@ -49,11 +49,12 @@ internal sealed class ServerProcess : IAsyncDisposable
         string[] arguments =
         [
             Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), "serve", "--forest", forest.Served, "--expert-root", forest.Guests, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0",
-            "--threads", "1", "--slots", "12", "--prefill-chunk", "16", .. faults.SelectMany(f => new[] { "--fault-point", f }),
+            "--threads", "1", "--slots", "12", "--prefill-chunk", "16", "--averages", "demand", .. faults.SelectMany(f => new[] { "--fault-point", f }),
         ];
         // A write beyond a file-size limit is to fail, not to end the process.
         var start = new ProcessStartInfo("sh", ["-c", "trap '' XFSZ; exec dotnet \"$@\"", "sh", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["DOTNET_TieredPGO"] = "0"; // it starts often
+        start.Environment["DOTNET_TieredPGO"] = "0"; // it starts often, and lives for a second
+        start.Environment["DOTNET_TC_CallCountingDelayMs"] = "2000";
         var server = new ServerProcess(Process.Start(start)!);
         string? http = null, grpc = null;
         while (grpc is null && await server._process.StandardOutput.ReadLineAsync().WaitAsync(Hang) is { } line)
