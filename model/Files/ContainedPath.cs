@@ -5,7 +5,7 @@ public static class ContainedPath
 {
     /// <summary>The absolute path of <paramref name="relative"/> inside <paramref name="root"/>.</summary>
     /// <exception cref="BtxException">
-    /// The path is empty, absolute, has a <c>..</c> part or a control character, passes through a symbolic link, or is a file with a second name (hard link).
+    /// The path is empty, absolute, has a <c>..</c> part or a control character, passes through a symbolic link, or is a file with a second name (hard link), a pipe, a socket or a device.
     /// </exception>
     public static string Resolve(string root, string relative, string manifest, string rule = "a manifest may only name paths inside its own directory")
     {
@@ -28,8 +28,8 @@ public static class ContainedPath
         return Path.Combine([Path.GetFullPath(root), .. parts]);
     }
 
-    /// <summary>Refuses links among the files of a directory that a manifest names; a directory that does not exist passes.</summary>
-    /// <exception cref="BtxException">An entry is a symbolic link, or a file with a second name.</exception>
+    /// <summary>Refuses what is no file of its own in a directory that a manifest names; a directory that does not exist passes.</summary>
+    /// <exception cref="BtxException">An entry is a symbolic link, a file with a second name, a pipe, a socket or a device.</exception>
     public static void CheckEntries(string directory, string manifest)
     {
         if (!Directory.Exists(directory)) return;
@@ -67,6 +67,7 @@ public static class ContainedPath
             return "cannot be a path of this system";
         }
 
+        if (SpecialFiles.Is(path)) return "is a pipe, a socket or a device";
         return File.Exists(path) && HardLinks.Count(path) > 1 ? "is a hard link: the file has a second name" : null;
     }
 

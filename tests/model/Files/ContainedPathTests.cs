@@ -105,4 +105,13 @@ public sealed class ContainedPathTests
         HardLink(root["a"], root["b"]);
         Assert.Contains("replace it by a copy", Assert.Throws<BtxException>(() => ContainedPath.CheckEntries(root.Path, "m")).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_pipe_is_refused_before_anyone_waits_for_its_writer()
+    {
+        using var root = new TemporaryDirectory();
+        System.Diagnostics.Process.Start("mkfifo", [root["w"]]).WaitForExit();
+        Assert.Contains("is a pipe, a socket or a device", Fault(root.Path, "w"), StringComparison.Ordinal);
+        Assert.Contains("is a pipe, a socket or a device", Assert.Throws<BtxException>(() => ContainedPath.CheckEntries(root.Path, "manifest")).Message, StringComparison.Ordinal);
+    }
 }
