@@ -4,6 +4,7 @@ namespace Btx.Engine.Forests;
 internal sealed class BuildQueue : IDisposable
 {
     private readonly bool lowPriority;
+    private readonly Thread thread;
     private readonly Queue<(Action Work, Action<Exception?> Done)> jobs = []; // the first one runs
     private bool stopping;
     private int count;
@@ -12,7 +13,8 @@ internal sealed class BuildQueue : IDisposable
     public BuildQueue(string name, bool lowPriority)
     {
         this.lowPriority = lowPriority;
-        new Thread(Serve) { IsBackground = true, Name = name }.Start();
+        thread = new Thread(Serve) { IsBackground = true, Name = name };
+        thread.Start();
     }
 
     /// <summary>Frees models that nobody uses any more.</summary>
@@ -41,6 +43,17 @@ internal sealed class BuildQueue : IDisposable
             stopping = true;
             Monitor.Pulse(jobs);
         }
+    }
+
+    /// <summary>Waits for the end, after <see cref="Dispose"/>: a process that ends while a session is made or freed ends by a fault of memory.</summary>
+    public void Join() => thread.Join();
+
+    /// <summary>Waits until what was handed in before is done.</summary>
+    public void Flush()
+    {
+        var done = new TaskCompletionSource();
+        Start(static () => { }, _ => done.SetResult());
+        done.Task.Wait();
     }
 
     private void Serve()

@@ -101,6 +101,8 @@ internal sealed class EngineLoop : IDisposable
         builds.Dispose();
         lanes.Release();
         current.Retire();
+        builds.Join();
+        BuildQueue.Releases.Flush();
     }
 
     private void Handle(EngineCommand command)

@@ -12,11 +12,11 @@ internal static class Changes
         ResultAsync(server.Forest.AddExpert(new() { By = By, Name = name, Directory = directory, Parents = { parents } }));
 
     /// <summary>Adds a guest that is not there.</summary>
-    /// <param name="again">It may have been there before.</param>
+    /// <param name="again">It may have been there before, if its files were not deleted.</param>
     public static async Task<ChangeResult> AddGuestAsync(this ServerProcess server, ChaosForest forest, bool again = true)
     {
         var list = await server.ListAsync();
-        var taken = list.Experts.Select(e => e.Name).Concat(list.Absent.Where(_ => !again).Select(a => a.Name)).ToHashSet();
+        var taken = list.Experts.Select(e => e.Name).Concat(list.Absent.Select(a => a.Name).Where(n => !again || !Directory.Exists(Path.Combine(forest.Guests, n)))).ToHashSet();
         var name = Enumerable.Range(1, 999).Select(n => $"guest-{n}").First(n => !taken.Contains(n));
         return await server.AddAsync(name, forest.Guest(name));
     }

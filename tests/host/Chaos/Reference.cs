@@ -9,7 +9,7 @@ namespace Btx.Server.Tests.Chaos;
 internal sealed class Reference
 {
     private static readonly ConcurrentDictionary<string, Lazy<Reference>> Made = new();
-    private static readonly string[] Usual = ["alpha", "beta", "gamma", "delta", "epsilon", "child", .. Enumerable.Range(1, 6).Select(n => $"guest-{n}")];
+    private static readonly string[] Usual = ["alpha", "beta", "gamma", "delta", "epsilon", "child", .. Enumerable.Range(1, 16).Select(n => $"guest-{n}")];
     private readonly ForestEngine _engine;
 
     private Reference(IReadOnlyList<string> experts)

@@ -24,34 +24,35 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
     public async Task Requests_that_decode()
     {
         var seeds = await Load.SeedsForAsync("beta", Whole, 20, 7);
-        foreach (var policy in new[] { InFlight.Renormalise, InFlight.Drain, InFlight.Abort })
+        foreach (var (policy, isMet) in new (InFlight, Func<SwapReport, bool>)[]
         {
-            var load = Load.EveryMode(_server, "beta", promptLength: 20, first: 400, tokens: 30, seeds);
-            var swap = await RemoveAsync(policy, load, load.DecodingAsync);
-            if (policy == InFlight.Renormalise) Assert.True(swap is { Renormalised: >= 4, Refilled: >= 2, Moved: >= 1, Ended: >= 1, Drained: 0, Aborted: 0 }, swap.ToString());
-            if (policy == InFlight.Drain) Assert.True(swap is { Drained: >= 6, Renormalised: 0, Moved: 0, Aborted: 0 }, swap.ToString());
-            if (policy == InFlight.Abort) Assert.True(swap is { Aborted: >= 6, Renormalised: 0, Moved: 0, Drained: 0 }, swap.ToString());
-            Assert.True(swap.BytesReturned > 0);
-            await AddAgainAsync();
-        }
+            (InFlight.Renormalise, s => s is { Renormalised: >= 4, Refilled: >= 2, Moved: >= 1, Ended: >= 1, Drained: 0, Aborted: 0 }),
+            (InFlight.Drain, s => s is { Drained: >= 6, Renormalised: 0, Moved: 0, Aborted: 0 }),
+            (InFlight.Abort, s => s is { Aborted: >= 6, Renormalised: 0, Moved: 0, Drained: 0 }),
+        })
+            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 20, first: 500, tokens: 30, seeds), policy, load => load.DecodingAsync(), isMet);
     }
 
     [Fact]
     public async Task Requests_in_their_prompt()
     {
         foreach (var policy in new[] { InFlight.Renormalise, InFlight.Drain, InFlight.Abort })
-        {
-            var met = 0;
-            for (var again = 0; met == 0 && again < 5; again++) // on a busy machine all clients may be between two requests
-            {
-                var load = Load.EveryMode(_server, "beta", promptLength: 800, first: 3, tokens: 3);
-                var swap = await RemoveAsync(policy, load, () => load.PromptingAsync());
-                met = swap.Renormalised + swap.Moved + swap.Drained + swap.Aborted + swap.Ended;
-                await AddAgainAsync();
-            }
+            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 800, first: 3, tokens: 3), policy, load => load.PromptingAsync(), s => s.Renormalised + s.Moved + s.Drained + s.Aborted > 0);
+    }
 
-            Assert.True(met > 0, $"{policy}: no request was met in its prompt");
+    /// <summary>Removes and adds again until the removal met the requests where they were to be met: on a busy machine clients see late what the server did.</summary>
+    private async Task RepeatAsync(Func<Load> start, InFlight policy, Func<Load, Task> ready, Func<SwapReport, bool> isMet)
+    {
+        var reports = new List<SwapReport>();
+        do
+        {
+            Assert.True(reports.Count < 6, $"{policy}: {string.Join('\n', reports)}");
+            var load = start();
+            reports.Add(await RemoveAsync(policy, load, () => ready(load)));
+            Assert.True(reports[^1].BytesReturned > 0);
+            await AddAgainAsync();
         }
+        while (!isMet(reports[^1]));
     }
 
     private async Task<SwapReport> RemoveAsync(InFlight policy, Load load, Func<Task> ready)
