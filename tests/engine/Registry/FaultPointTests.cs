@@ -79,7 +79,7 @@ public sealed class FaultPointTests(ServedForest served)
         foreach (var (point, i) in Points(removal: true).Select((p, i) => (p, i)))
         {
             var directory = Path.Combine(f.Others, $"guest-{i}");
-            new TinyForest().WriteExpert(directory, 1000 + i);
+            new TinyForest().WriteExpert(directory, 900_000 + i);
             await f.Registry.AddAsync(f.Addition($"guest-{i}", directory), null, None);
             if (!await Fails(f, point, () => f.Registry.RemoveAsync(Removal($"guest-{i}") with { Purge = true }, null, None)))
             {
