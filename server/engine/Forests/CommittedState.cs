@@ -9,13 +9,14 @@ namespace Btx.Engine.Forests;
 /// <param name="Base">Revision 0.</param>
 public sealed record CommittedState(ForestState State, ForestState Base)
 {
-    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export.</exception>
+    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export; or the journal lacks a removal that was certified.</exception>
     public static CommittedState Read(string servedDirectory)
     {
         var contents = JournalContents.Read(servedDirectory);
         var first = BaseOf(servedDirectory, contents);
         if (contents.BaseSha256 is { } recorded && recorded != first.Hash())
             throw new BtxException($"{Path.Combine(servedDirectory, ChangeJournal.FileName)}: belongs to another export: {ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away to serve without its changes");
+        RequireCertified(servedDirectory, contents);
         return new(contents.State ?? first, first);
     }
 
@@ -35,6 +36,17 @@ public sealed record CommittedState(ForestState State, ForestState Base)
         gone.UnionWith(State.Experts.Where(e => e.Status == ExpertStatus.Quarantined && held.Contains(e.Name)).Select(e => e.Name));
         var expert = ServedMixtureManifest.Load(named).Experts.FirstOrDefault(e => gone.Contains(e.Name));
         return expert is null ? (Path.GetFullPath(named), null) : (null, $"{named}: is not served: it holds expert \"{expert.Name}\", which was taken out of the forest; mix and export one without it");
+    }
+
+    // A journal that was emptied or replaced must not bring back what a certificate says is gone.
+    private static void RequireCertified(string servedDirectory, JournalContents contents)
+    {
+        var directory = Path.Combine(servedDirectory, RemovalCertificate.DirectoryName);
+        if (!Directory.Exists(directory)) return;
+        var removals = contents.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }).Select(c => $"{c.Id}.json").ToHashSet(StringComparer.Ordinal);
+        if (Directory.EnumerateFiles(directory, "c*.json").Select(Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault(f => !removals.Contains(f!)) is not { } unknown) return;
+        throw new BtxException(
+            $"{Path.Combine(directory, unknown)}: certifies a removal that {ChangeJournal.FileName} does not have; without it the removed experts would be served again: bring the journal back from a copy, or move the certificates away too to serve {ServedForestManifest.FileName} as it is");
     }
 
     // The journal's own copy, so that a source forest that has grown since does not matter. An export in the same place does.

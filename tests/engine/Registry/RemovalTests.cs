@@ -1,6 +1,7 @@
 using System.Text;
 using Btx.Engine.Registry;
 using Btx.Engine.Tests.Fixtures;
+using Btx.Model;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 using static Btx.Engine.Tests.Registry.RegistryFixture;
@@ -22,6 +23,22 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Equal(sizes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new CertifiedFile(s.Key, s.Value, Deleted: true)), result.Certificate!.Removed[0].Files);
         Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served).Faults);
         await f.AssertSurvivesRestart();
+    }
+
+    [Fact]
+    public async Task A_journal_that_lost_a_certified_removal_is_refused()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Registry.RemoveAsync(Removal("beta"), null, None);
+        await f.Registry.DisposeAsync();
+        var journal = Path.Combine(f.Served, ChangeJournal.FileName);
+        var known = await File.ReadAllBytesAsync(journal, None);
+        File.Delete(journal);
+        var e = Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, f.Options));
+        Assert.StartsWith($"{RemovalCertificate.FileOf(f.Served, "c000001")}: certifies a removal that forest.journal does not have;", e.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(journal));
+        await File.WriteAllBytesAsync(journal, known, None);
+        Assert.DoesNotContain("beta", (await f.Restart()).Engine.Describe().Experts);
     }
 
     [Fact]
