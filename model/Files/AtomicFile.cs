@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Btx.Model.Files;
 
-/// <summary>Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory.</summary>
+/// <summary>
+/// Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory. What a process that died
+/// left beside the file is removed by the next writer of the same file.
+/// </summary>
 public static partial class AtomicFile
 {
     /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file stands untouched and no temporary remains.</summary>
@@ -15,6 +18,7 @@ public static partial class AtomicFile
         try
         {
             Directory.CreateDirectory(directory);
+            Sweep(directory, Path.GetFileName(path));
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20))
             {
                 write(stream);
@@ -62,6 +66,25 @@ public static partial class AtomicFile
         if (descriptor < 0) return;
         _ = FSync(descriptor);
         _ = Close(descriptor);
+    }
+
+    // Only a file named as Write names them, of a process that is gone, and that nobody holds open.
+    private static void Sweep(string directory, string name)
+    {
+        foreach (var left in Directory.EnumerateFiles(directory, $".{name}.*.tmp"))
+        {
+            var parts = Path.GetFileName(left)[(name.Length + 2)..^4].Split('.');
+            if (parts.Length != 2 || !int.TryParse(parts[0], out var process) || !Guid.TryParseExact(parts[1], "N", out _) || Path.Exists($"/proc/{process}") || !Path.Exists("/proc/self")) continue;
+            try
+            {
+                using var abandoned = new FileStream(left, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.ReadWrite, Share = FileShare.None });
+                File.Delete(left);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // In use, swept by another writer, or not ours to delete.
+            }
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]

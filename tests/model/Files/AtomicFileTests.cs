@@ -8,6 +8,19 @@ namespace Btx.Model.Tests.Files;
 public sealed class AtomicFileTests
 {
     [Fact]
+    public void What_a_process_that_died_left_is_swept_and_nothing_else()
+    {
+        var directory = Directory.CreateTempSubdirectory("btx-atomic-").FullName;
+        string At(string name) => Path.Combine(directory, name);
+        var dead = $".a.json.{int.MaxValue}.{Guid.NewGuid():N}.tmp"; // beyond any system's process numbers
+        string[] kept = [$".a.json.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp", ".a.json.notes.tmp", $".b.json.{int.MaxValue}.{Guid.NewGuid():N}.tmp", $".a.json.{int.MaxValue}.short.tmp"];
+        foreach (var name in kept.Append(dead)) File.WriteAllText(At(name), "half");
+        AtomicFile.WriteText(At("a.json"), "whole");
+        Assert.Equal(kept.Append("a.json").Order(StringComparer.Ordinal), Directory.GetFiles(directory).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
     public void A_file_is_replaced_and_nothing_else_stays()
     {
         using var directory = new TemporaryDirectory();
