@@ -47,20 +47,20 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
         do
         {
             Assert.True(reports.Count < 6, $"{policy}: {string.Join('\n', reports)}");
-            var load = start();
-            reports.Add(await RemoveAsync(policy, load, () => ready(load)));
+            reports.Add(await RemoveAsync(policy, start, ready));
             Assert.True(reports[^1].BytesReturned > 0);
             await AddAgainAsync();
         }
         while (!isMet(reports[^1]));
     }
 
-    private async Task<SwapReport> RemoveAsync(InFlight policy, Load load, Func<Task> ready)
+    private async Task<SwapReport> RemoveAsync(InFlight policy, Func<Load> start, Func<Load, Task> ready)
     {
         var called = Stopwatch.GetTimestamp();
         var change = _server.RemoveAsync("beta", policy);
         await _server.ReachedAsync("change:committed", _gate);
-        await ready();
+        var load = start(); // the swap is all that is left to do
+        await ready(load);
         Open();
         var result = await change;
         var returned = Stopwatch.GetTimestamp();
