@@ -1,7 +1,7 @@
 # Sourced by ./btx test [ROOM ...]: fetches what tests compare with, builds, runs every room, adds up.
 # The last line is always "N passed, N failed, N skipped".
 rooms=("$@")
-[ ${#rooms[@]} -gt 0 ] || rooms=(model standins trainer exporter engine host house)
+[ ${#rooms[@]} -gt 0 ] || rooms=(model standins trainer exporter engine loadtests host house)
 for room in "${rooms[@]}"; do [ -d "$root/tests/$room" ] || { say "error: no tests/$room; there are: $(cd "$root/tests" && echo */)"; exit 2; }; done
 
 # Test material that is fetched, never committed: vocabularies, promtool, the OpenAI client.

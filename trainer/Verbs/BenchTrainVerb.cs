@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary>Times training steps on generated token ids; loadtests/pytorch-pair runs the same network in Python beside it.</summary>
+/// <summary>Times training steps on generated token ids; loadtests/bench/pytorch-pair runs the same network in Python beside it.</summary>
 internal static class BenchTrainVerb
 {
     internal const double LearningRate = 1e-3, Beta1 = 0.9, Beta2 = 0.98, WeightDecay = 0.05, MaxNorm = 1.0;

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.Globalization;
+using Btx.LoadTests;
+
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+
+Command[] verbs =
+[
+];
+
+var root = new Command("loadtest", "Load a server, sweep what routing costs, report what it buys.") { new HelpOption(), new VersionOption() };
+foreach (var verb in verbs) root.Subcommands.Add(verb);
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+    Console.Error.WriteLine($"see: btx loadtest {string.Join(' ', args.Take(1).Where(a => verbs.Any(v => v.Name == a)).Append("--help"))}");
+    return 2;
+}
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromHours(1) }).ConfigureAwait(false);
+}
+catch (LoadTestException e)
+{
+    Console.Error.WriteLine($"error: {e.Message}");
+    return 1;
+}
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("stopped; what was measured is kept");
+    return 130;
+}
+catch (Exception e)
+{
+    Console.Error.WriteLine($"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
+    if (Environment.GetEnvironmentVariable("BTX_STACK") == "1") Console.Error.WriteLine(e);
+    return 1;
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Btx.LoadTests.Records;
+
+/// <summary>How a run's files are written: snake_case, nulls left out.</summary>
+public static class RunJson
+{
+    public static JsonSerializerOptions Line { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    public static JsonSerializerOptions Indented { get; } = new(Line) { WriteIndented = true };
+
+    /// <summary>Reads a whole file. <exception cref="LoadTestException">It is missing or is not what is expected.</exception></summary>
+    public static T Read<T>(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return JsonSerializer.Deserialize<T>(stream, Line) ?? throw new LoadTestException($"{path} holds null");
+        }
+        catch (JsonException e)
+        {
+            throw new LoadTestException($"{path} cannot be read as {typeof(T).Name}: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+        catch (IOException e)
+        {
+            throw new LoadTestException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads lines; a last one that was cut off by a crash is left out, damage before it is refused. <exception cref="LoadTestException">Line that cannot be read.</exception></summary>
+    public static IReadOnlyList<T> ReadLines<T>(string path)
+    {
+        var items = new List<T>();
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(path);
+        }
+        catch (IOException e)
+        {
+            throw new LoadTestException($"{path} cannot be read: {e.Message}", e);
+        }
+
+        for (var i = 0; i < lines.Length; i++)
+        {
+            try
+            {
+                items.Add(JsonSerializer.Deserialize<T>(lines[i], Line) ?? throw new LoadTestException($"{path}, line {i + 1}: holds null"));
+            }
+            catch (JsonException) when (i == lines.Length - 1)
+            {
+                break;
+            }
+            catch (JsonException e)
+            {
+                throw new LoadTestException($"{path}, line {i + 1} cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+            }
+        }
+
+        return items;
+    }
+
+    /// <summary>Writes a file whole: beside it, flushed, then renamed.</summary>
+    public static void Write<T>(string path, T value) => WriteText(path, JsonSerializer.Serialize(value, Indented) + "\n");
+
+    /// <inheritdoc cref="Write"/>
+    public static void WriteText(string path, string text)
+    {
+        var temporary = path + ".tmp";
+        using (var stream = File.Create(temporary))
+        {
+            stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(temporary, path, overwrite: true);
+    }
+}
