@@ -21,8 +21,11 @@ public sealed record ServerFigures
     /// <summary>Rows that ran on each expert.</summary>
     public IReadOnlyDictionary<string, double> ExpertSteps { get; init; } = new Dictionary<string, double>();
 
-    /// <summary>Steps without any prefill; the next three are of these alone.</summary>
+    /// <summary>Steps without any prefill; the next four are of these alone.</summary>
     public double DecodeSteps { get; init; }
+
+    /// <summary>How long they took, summed.</summary>
+    public double DecodeSeconds { get; init; }
 
     /// <summary>Mean tokens a decode step: the batch that really ran.</summary>
     public double MeanBatch { get; init; }

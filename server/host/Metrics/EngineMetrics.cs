@@ -11,6 +11,7 @@ namespace Btx.Server.Metrics;
 internal sealed class EngineMetrics : IStepObserver
 {
     private readonly Counter _requests, _promptTokens, _completionTokens, _prefilled, _expertSteps, _posteriorMass, _routedTokens, _gateMass;
+    private readonly Counter _decodeSteps, _decodeSeconds, _decodeRows, _expertDecodeRuns, _routedDecodeRuns;
     private readonly Gauge _active, _queued;
     private readonly Histogram _queueTime, _firstToken, _interToken, _requestTime, _stepTime;
     private ExpertSeries[] _experts = [];
@@ -29,6 +30,11 @@ internal sealed class EngineMetrics : IStepObserver
         _posteriorMass = metrics.CreateCounter("btx_expert_posterior_mass_total", "Posterior weight given to each expert, summed over generated tokens.", ["expert"]);
         _routedTokens = metrics.CreateCounter("btx_moe_expert_tokens_total", "Tokens that each expert of the BTX model computed, by layer.", ["layer", "expert"]);
         _gateMass = metrics.CreateCounter("btx_moe_gate_mass_total", "Gate given to each expert of the BTX model, summed over tokens, by layer.", ["layer", "expert"]);
+        _decodeSteps = metrics.CreateCounter("btx_decode_steps_total", "Steps that gave tokens and prefilled nothing.");
+        _decodeSeconds = metrics.CreateCounter("btx_decode_seconds_total", "Length of decode steps, summed.");
+        _decodeRows = metrics.CreateCounter("btx_decode_rows_total", "Tokens that decode steps gave.");
+        _expertDecodeRuns = metrics.CreateCounter("btx_expert_decode_runs_total", "Decode steps in which each expert ran at least one row.", ["expert"]);
+        _routedDecodeRuns = metrics.CreateCounter("btx_moe_expert_decode_runs_total", "Decode steps in which each expert of the BTX model computed at least one token, by layer.", ["layer", "expert"]);
         _active = metrics.CreateGauge("btx_active_sequences", "Sequences that hold a slot.");
         _queued = metrics.CreateGauge("btx_queue_depth", "Requests that wait for a slot.");
         _queueTime = metrics.CreateHistogram("btx_queue_seconds", "Time from arrival to admission.", Seconds(0.001));
@@ -52,11 +58,20 @@ internal sealed class EngineMetrics : IStepObserver
             _interToken.Observe(report.Duration.TotalSeconds, report.GeneratedTokens);
         }
 
+        var decodes = report is { PrefillTokens: 0, GeneratedTokens: > 0 };
+        if (decodes)
+        {
+            _decodeSteps.Inc();
+            _decodeSeconds.Inc(report.Duration.TotalSeconds);
+            _decodeRows.Inc(report.GeneratedTokens);
+        }
+
         var series = SeriesOf(report.Experts.Span);
         for (var j = 0; j < series.Length; j++)
         {
             series[j].Steps.Inc(report.ExpertRows.Span[j]);
             series[j].Mass.Inc(report.PosteriorMass.Span[j]);
+            if (decodes && report.ExpertRows.Span[j] > 0) series[j].DecodeRuns.Inc();
         }
 
         if (report.RoutedTokens.IsEmpty) return;
@@ -65,6 +80,7 @@ internal sealed class EngineMetrics : IStepObserver
         {
             gates[i].Tokens.Inc(report.RoutedTokens.Span[i]);
             gates[i].Mass.Inc(report.GateMass.Span[i]);
+            if (decodes && report.RoutedTokens.Span[i] > 0) gates[i].DecodeRuns.Inc();
         }
     }
 
@@ -102,7 +118,7 @@ internal sealed class EngineMetrics : IStepObserver
         for (var j = 0; same && j < names.Length; j++) same = ReferenceEquals(names[j], _experts[j].Name) || names[j] == _experts[j].Name;
         if (same) return _experts;
         var series = new ExpertSeries[names.Length];
-        for (var j = 0; j < names.Length; j++) series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]));
+        for (var j = 0; j < names.Length; j++) series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]), _expertDecodeRuns.WithLabels(names[j]));
         return _experts = series;
     }
 
@@ -114,13 +130,13 @@ internal sealed class EngineMetrics : IStepObserver
         for (var i = 0; i < count; i++)
         {
             string[] labels = [(i / names.Length).ToString(CultureInfo.InvariantCulture), names[i % names.Length]];
-            series[i] = new(_routedTokens.WithLabels(labels), _gateMass.WithLabels(labels));
+            series[i] = new(_routedTokens.WithLabels(labels), _gateMass.WithLabels(labels), _routedDecodeRuns.WithLabels(labels));
         }
 
         return _gates = series;
     }
 
-    private sealed record GateSeries(Counter.Child Tokens, Counter.Child Mass);
+    private sealed record GateSeries(Counter.Child Tokens, Counter.Child Mass, Counter.Child DecodeRuns);
 
-    private sealed record ExpertSeries(string Name, Counter.Child Steps, Counter.Child Mass);
+    private sealed record ExpertSeries(string Name, Counter.Child Steps, Counter.Child Mass, Counter.Child DecodeRuns);
 }
