@@ -1,0 +1,31 @@
+using Btx.LoadTests.Records;
+
+namespace Btx.LoadTests.Costs;
+
+/// <summary>What a run's directory holds of measurements.</summary>
+/// <param name="Directory">As it was named.</param>
+/// <param name="Quality">Null if the run has none.</param>
+public sealed record MeasuredRun(string Directory, RunDescription Description, IReadOnlyList<PointResult> Points, QualityTable? Quality)
+{
+    /// <exception cref="LoadTestException">No directory, no run in it, damage, or a run of a later program.</exception>
+    public static MeasuredRun Load(string directory)
+    {
+        if (!System.IO.Directory.Exists(directory)) throw new LoadTestException($"{directory}: no such directory; name one that btx loadtest sweep or run wrote");
+        string At(string name) => Path.Combine(directory, name);
+        if (!File.Exists(At(RunDirectory.Description))) throw new LoadTestException($"{directory} holds no {RunDirectory.Description}: it is not a run's directory");
+        var description = RunJson.Read<RunDescription>(At(RunDirectory.Description));
+        if (description.Schema != RunDescription.CurrentSchema)
+            throw new LoadTestException($"{At(RunDirectory.Description)} has schema {description.Schema}, this program reads {RunDescription.CurrentSchema}; read it with the program that wrote it");
+        var points = File.Exists(At(RunDirectory.Points)) ? RunJson.ReadLines<PointResult>(At(RunDirectory.Points)) : [];
+        if (points.Count == 0) throw new LoadTestException($"{directory} holds no measured point ({RunDirectory.Points}); the same sweep command goes on where it was stopped");
+        return new MeasuredRun(directory, description, points, File.Exists(At(RunDirectory.Quality)) ? RunJson.Read<QualityTable>(At(RunDirectory.Quality)) : null);
+    }
+
+    /// <summary>Fits, frontiers and recommendations for the run's own objective, or for another one from the request records.</summary>
+    public CostAnalysis Analyse(AnalysisOptions options)
+    {
+        var objective = options.Objective ?? Description.Objective;
+        if (objective is null) return CostModel.Analyse(Points, Quality, options);
+        return CostModel.Analyse(Points, Quality, objective == Description.Objective ? options with { Objective = objective } : options with { Objective = objective, ShareMet = ObjectiveShare.FromRecords(Directory, objective) });
+    }
+}

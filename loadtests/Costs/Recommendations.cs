@@ -1,0 +1,111 @@
+using Btx.LoadTests.Records;
+using Btx.LoadTests.Statistics;
+
+namespace Btx.LoadTests.Costs;
+
+/// <summary>Which mode and k to run.</summary>
+public static class Recommendations
+{
+    // The widest first: the ensemble that others are held against.
+    private static readonly string[] Precisions = ["fp32", "fp16", "bf16", "int8", "int4"];
+
+    /// <summary>The lowest cost within some per cent of the full ensemble's bits per byte, for each load.</summary>
+    public static IEnumerable<Recommendation> Within(IReadOnlyList<Frontier> frontiers, QualityTable quality, double percent, ICollection<string> notes)
+    {
+        var precision = Precisions.FirstOrDefault(p => quality.BitsPerByte.ContainsKey(QualityKey.Of("ensemble", null, p)));
+        if (precision is null)
+        {
+            notes.Add("the quality of the full ensemble is not known: no recommendation within some per cent of it");
+            yield break;
+        }
+
+        var ensemble = quality.BitsPerByte[QualityKey.Of("ensemble", null, precision)];
+        foreach (var frontier in frontiers)
+        {
+            string[] domains = [.. frontier.Domains.Where(ensemble.ContainsKey)];
+            if (domains.Length == 0) continue;
+            var full = Frontiers.Mean(ensemble, domains);
+            double Loss(FrontierPoint p) => (Frontiers.Mean(p.BitsPerByteOfDomains, domains) / full) - 1;
+            FrontierPoint[] within = [.. frontier.Points.Where(p => Loss(p) <= percent / 100)];
+            var own = frontier.Points.FirstOrDefault(p => p.Mode == "ensemble" && p.Precision == precision);
+            if (within.Length == 0)
+            {
+                var nearest = frontier.Points.MinBy(Loss)!;
+                yield return new Recommendation
+                {
+                    Kind = Recommendation.WithinEnsemble, Where = frontier.Where, WithinPercent = percent,
+                    Sentence = $"{frontier.Where}: nothing measured is within {percent:0.##} % of the full ensemble's bits per byte ({full:F3}); the nearest is {nearest.Name}, {Wording.More(1 + Loss(nearest))}",
+                };
+                continue;
+            }
+
+            var (best, next) = (within[0], within.Skip(1).FirstOrDefault());
+            var alike = next is not null && best.CostsAlike.Contains(next.Name);
+            var saved = own is null || own.Name == best.Name ? "" : $", {Wording.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Wording.Seconds(own.Cost.Value)}";
+            var loss = Loss(best);
+            yield return new Recommendation
+            {
+                Kind = Recommendation.WithinEnsemble, Point = best.Name, Mode = best.Mode, K = best.K, Where = frontier.Where, WithinPercent = percent, RunnerUp = next?.Name, WithinNoise = alike,
+                Sentence = $"{frontier.Where}: {best.Name} costs least within {percent:0.##} % of the full ensemble's quality: {Wording.Seconds(best.Cost.Value)} a token{saved}; "
+                    + $"its bits per byte are {Wording.More(1 + loss)} ({full * (1 + loss):F3} against {full:F3})" + Next(best, next, alike),
+            };
+        }
+    }
+
+    private static string Next(FrontierPoint best, FrontierPoint? next, bool alike) => next is null ? "; no other point is within it"
+        : $"; next is {next.Name}, {Wording.More(next.Cost.Value / best.Cost.Value)}" + (alike ? ", a difference within the noise" : "");
+
+    /// <summary>The best quality among the points that meet the objective: over all loads, then for each load that was measured.</summary>
+    public static IEnumerable<Recommendation> ForObjective(IReadOnlyList<MeasuredSettings> measured, QualityTable? quality, AnalysisOptions options, ICollection<string> notes)
+    {
+        if (options.Objective is not { } objective) yield break;
+        var shares = measured.Select(m => (Measured: m, Share: m.Middle(options.ShareMet))).Where(m => m.Share is not null).Select(m => new Candidate(m.Measured, m.Share!, Quality(m.Measured, quality))).ToArray();
+        if (shares.Length == 0)
+        {
+            notes.Add("how many requests met the objective is not known: the run was made without one and its request records are gone");
+            yield break;
+        }
+
+        yield return ForObjective("any load that was measured", shares, objective);
+        var loads = shares.GroupBy(c => Wording.Load(c.Measured.Settings.Concurrency, c.Measured.Settings.Rate)).ToArray();
+        if (loads.Length > 1)
+            foreach (var load in loads) yield return ForObjective(load.Key, [.. load], objective);
+    }
+
+    private static Recommendation ForObjective(string where, Candidate[] candidates, ServiceObjective objective)
+    {
+        var words = ObjectiveShare.Words(objective);
+        Candidate[] meet = [.. candidates.Where(c => c.Share.Value >= objective.Share)];
+        if (meet.Length == 0)
+        {
+            var nearest = candidates.MaxBy(c => c.Share.Value)!;
+            return new Recommendation
+            {
+                Kind = Recommendation.ForObjective, Where = where,
+                Sentence = $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with {Wording.Percent(nearest.Share.Value)} of requests, "
+                    + $"{(objective.Share - nearest.Share.Value) * 100:0.#} points short{ObjectiveShare.Misses(nearest.Measured, objective)}",
+            };
+        }
+
+        // Equal quality at several loads: the one that serves most.
+        var ranked = meet.OrderBy(c => c.BitsPerByte ?? double.PositiveInfinity).ThenByDescending(c => c.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value).ToArray();
+        var best = ranked[0];
+        var next = ranked.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(best.Measured.Settings));
+        var sure = best.Share.Low >= objective.Share;
+        var settings = best.Measured.Settings;
+        var because = best.BitsPerByte is { } bits ? $"the best quality ({bits:F3} bits per byte)" : "no quality is known, the highest throughput";
+        return new Recommendation
+        {
+            Kind = Recommendation.ForObjective, Point = best.Measured.Name, Mode = settings.Mode, K = settings.K, Where = where, RunnerUp = next?.Measured.Name, WithinNoise = !sure,
+            Sentence = $"{where}: {best.Measured.Name} meets {words} with {because} of {meet.Length} that do, of {candidates.Length}; {Wording.Percent(best.Share.Value)} of requests at "
+                + $"{Wording.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s ({Wording.Where(settings)})"
+                + (next is null ? "" : $"; next is {next.Measured.Name}" + (next.BitsPerByte is { } b && best.BitsPerByte is { } a ? $", bits per byte {Wording.More(b / a)}" : ""))
+                + (sure ? "" : $"; not in every repeat: {Wording.Percent(best.Share.Low!.Value)} in the worst"),
+        };
+    }
+
+    private static double? Quality(MeasuredSettings measured, QualityTable? quality) =>
+        quality is not null && quality.BitsPerByte.TryGetValue(QualityKey.Of(measured.Settings), out var of) && of.Count > 0 ? of.Values.Average() : null;
+
+    private sealed record Candidate(MeasuredSettings Measured, Estimate Share, double? BitsPerByte);
+}
