@@ -52,7 +52,7 @@ public sealed class LineFittingTests
     [Fact]
     public void Two_regimes_give_the_line_of_the_lower_one()
     {
-        var points = Enumerable.Range(1, 8).Select(k => Planted.Point(Planted.Closed("moe", k), k <= 4 ? 0.002 + (0.001 * k) : -0.009 + (0.004 * k), experts: 8)).ToArray();
+        var points = Enumerable.Range(1, 8).Select(k => Planted.Point(Planted.Closed("moe", k), k <= 4 ? 0.002 + (0.001 * k) : -0.005 + (0.004 * k), experts: 8)).ToArray();
         var line = Assert.Single(CostModel.Analyse(points, null, new()).Lines);
         Assert.Equal(CostLine.Mixture, line.Form);
         Assert.Equal([5.0, 6, 7, 8], line.Points.Where(p => p.Breaks).Select(p => p.K));
