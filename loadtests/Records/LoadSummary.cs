@@ -1,6 +1,6 @@
 namespace Btx.LoadTests.Records;
 
-/// <summary>What one load did, warm-up left out.</summary>
+/// <summary>What one load did. Latencies and counts are of the requests that were due in the measured time, whenever they ended; rates of tokens and requests are of what arrived in that time.</summary>
 public sealed record LoadSummary
 {
     /// <summary>Seconds that were measured.</summary>
@@ -10,9 +10,10 @@ public sealed record LoadSummary
 
     public required int Failed { get; init; }
 
-    /// <summary>Requests by status, <c>ok</c> among them.</summary>
+    /// <summary>Requests by status, <c>ok</c> among them; the most frequent first.</summary>
     public required IReadOnlyDictionary<string, int> Statuses { get; init; }
 
+    /// <summary>Of successful requests, like the next.</summary>
     public required long PromptTokens { get; init; }
 
     public required long CompletionTokens { get; init; }
@@ -25,7 +26,7 @@ public sealed record LoadSummary
     /// <summary>Requests a second that were due in the measured time: the offered load.</summary>
     public required double OfferedPerSecond { get; init; }
 
-    /// <summary>Successful requests a second that met the objective; null without one.</summary>
+    /// <summary>Successful requests that met the objective, of those due in the measured time, a second of it; null without an objective.</summary>
     public double? GoodputPerSecond { get; init; }
 
     /// <summary>From due to the first token, successful requests. Null where none succeeded; so are the next three.</summary>

@@ -8,7 +8,7 @@ public sealed record RequestRecord
     /// <summary>Position in the order of arrival, from 0.</summary>
     public required int Index { get; init; }
 
-    /// <summary>Sent before measuring began; left out of every figure.</summary>
+    /// <summary>Due before measuring began; left out of every figure but the throughput, to which its tokens count that arrived later.</summary>
     public bool WarmUp { get; init; }
 
     /// <summary>When it was due. Latency counts from here, not from <see cref="Sent"/>: a stalled server may not hide the requests that it held up (coordinated omission).</summary>
@@ -37,7 +37,7 @@ public sealed record RequestRecord
 
     public string? Error { get; init; }
 
-    /// <summary>Tokens that each expert computed for it, prompt included; from the answer's usage.</summary>
+    /// <summary>Rows that ran on each expert for it, from the answer's usage: a token each, a chunk of the prompt one; of a BTX model tokens, mean over layers.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, double>? ExpertTokens { get; init; }
 

@@ -3,6 +3,9 @@ namespace Btx.LoadTests.Records;
 /// <summary>What the server's own <c>/metrics</c> say of the same time: differences between its begin and its end.</summary>
 public sealed record ServerFigures
 {
+    /// <summary>Between the two readings.</summary>
+    public double Seconds { get; init; }
+
     public double Requests { get; init; }
 
     public double CompletionTokens { get; init; }

@@ -3,7 +3,7 @@ using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 
-/// <summary><c>GET /v1/models</c>: the routings by name. Any id that the completions endpoint takes can be asked for by itself.</summary>
+/// <summary><c>GET /v1/models</c>: the routings by name. Any id that the completions endpoint takes can be asked for by itself. <c>max_model_len</c>: tokens of prompt and answer together, as vLLM names it.</summary>
 internal static class ModelEndpoints
 {
     public static void MapModels(this IEndpointRouteBuilder endpoints)
@@ -22,5 +22,5 @@ internal static class ModelEndpoints
     }
 
     private static object Describe(string id, ForestDescription forest) =>
-        new { id, @object = "model", created = forest.LoadedAt.ToUnixTimeSeconds(), owned_by = "btx" };
+        new { id, @object = "model", created = forest.LoadedAt.ToUnixTimeSeconds(), owned_by = "btx", max_model_len = forest.ContextLength };
 }

@@ -149,7 +149,7 @@ public sealed class CompletionTests : IAsyncLifetime
         foreach (var id in ids.Append("forest:top_k=3,posterior=fixed"))
         {
             var model = await _server.Http.GetFromJsonAsync<JsonElement>($"/v1/models/{Uri.EscapeDataString(id)}");
-            Assert.Equal((id, "model"), (model.GetProperty("id").GetString(), model.GetProperty("object").GetString()));
+            Assert.Equal((id, "model", _server.Engine.Describe().ContextLength), (model.GetProperty("id").GetString(), model.GetProperty("object").GetString(), model.GetProperty("max_model_len").GetInt32()));
         }
 
         using var absent = await _server.Http.GetAsync("/v1/models/expert:nobody");

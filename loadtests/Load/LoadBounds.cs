@@ -1,0 +1,41 @@
+namespace Btx.LoadTests.Load;
+
+/// <summary>What is left out at the beginning, and when a load ends: by the first bound that is met.</summary>
+public sealed record LoadBounds
+{
+    /// <summary>Seconds that are not measured. Not together with <see cref="WarmUpRequests"/>.</summary>
+    public double WarmUpSeconds { get; init; }
+
+    /// <summary>Requests that are not measured.</summary>
+    public int WarmUpRequests { get; init; }
+
+    /// <summary>Seconds that are measured; null: no bound.</summary>
+    public double? Seconds { get; init; }
+
+    /// <summary>Requests that are measured; null: no bound.</summary>
+    public int? Requests { get; init; }
+
+    /// <summary>A request that has not ended after so many seconds is given up.</summary>
+    public double TimeoutSeconds { get; init; } = 120;
+
+    /// <summary>Open loop: connections that a client has. A request that finds all in use waits, and its latency counts the wait.</summary>
+    public int MaxInFlight { get; init; } = 1024;
+
+    /// <exception cref="LoadTestException">A value out of range.</exception>
+    public LoadBounds Validate()
+    {
+        Require(WarmUpSeconds >= 0 && double.IsFinite(WarmUpSeconds), "--warm-up", WarmUpSeconds, "0 seconds or more");
+        Require(WarmUpRequests >= 0, "--warm-up-requests", WarmUpRequests, "0 or more");
+        if (WarmUpSeconds > 0 && WarmUpRequests > 0) throw new LoadTestException("--warm-up and --warm-up-requests are both given; choose one");
+        Require(Seconds is null or (> 0 and <= 1e6), "--duration", Seconds, "more than 0 seconds");
+        Require(Requests is null or > 0, "--requests", Requests, "1 or more");
+        Require(TimeoutSeconds is > 0 and <= 1e6, "--timeout", TimeoutSeconds, "more than 0 seconds");
+        Require(MaxInFlight > 0, "--max-in-flight", MaxInFlight, "1 or more");
+        return this;
+    }
+
+    private static void Require(bool holds, string option, object? value, string expected)
+    {
+        if (!holds) throw new LoadTestException(FormattableString.Invariant($"{option} {value}: expected {expected}"));
+    }
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using Btx.LoadTests.Records;
+
+namespace Btx.LoadTests.Measuring;
+
+/// <summary>Does a load meet an objective, and if not, by how much?</summary>
+public static class ObjectiveCheck
+{
+    public const string Forms = "ttft=SECONDS,itl=SECONDS,e2e=SECONDS,share=0.99, any of the first three";
+
+    /// <summary>Reads <c>ttft=0.5,itl=0.05,e2e=2,share=0.99</c>.</summary>
+    /// <exception cref="LoadTestException">Not of that form, or a number out of range.</exception>
+    public static ServiceObjective Read(string option, string text)
+    {
+        var limits = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var part in text.Split(','))
+        {
+            var equals = part.IndexOf('=', StringComparison.Ordinal);
+            var name = equals < 0 ? part : part[..equals].Trim();
+            if (equals < 0 || name is not ("ttft" or "itl" or "e2e" or "share")) throw new LoadTestException($"{option} {text}: \"{part}\"; expected {Forms}");
+            if (!double.TryParse(part[(equals + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) || !(limit > 0) || !double.IsFinite(limit) || (name == "share" && limit > 1))
+                throw new LoadTestException($"{option} {text}: {name} is \"{part[(equals + 1)..]}\"; expected {(name == "share" ? "a share above 0, to 1" : "seconds, above 0")}");
+            if (!limits.TryAdd(name, limit)) throw new LoadTestException($"{option} {text}: {name} is named twice");
+        }
+
+        double? Limit(string name) => limits.TryGetValue(name, out var limit) ? limit : null;
+        var objective = new ServiceObjective(Limit("ttft"), Limit("itl"), Limit("e2e"));
+        if (objective is { TimeToFirstToken: null, InterToken: null, EndToEnd: null }) throw new LoadTestException($"{option} {text}: limits nothing; expected {Forms}");
+        return Limit("share") is { } share ? objective with { Share = share } : objective;
+    }
+
+    public static bool Meets(ServiceObjective objective, RequestRecord record) => record.Ok && Excess(objective, record).All(e => e.Excess <= 1);
+
+    /// <summary>One line, for people: how many met it, and where none did, which limit the nearest one missed.</summary>
+    public static string Verdict(ServiceObjective objective, IReadOnlyList<RequestRecord> records)
+    {
+        RequestRecord[] measured = [.. records.Where(r => !r.WarmUp)];
+        var met = measured.Count(r => Meets(objective, r));
+        var share = measured.Length == 0 ? 0 : met / (double)measured.Length;
+        var counted = $"{met} of {measured.Length} requests ({share:P1}) met the objective";
+        if (measured.Length > 0 && share >= objective.Share) return $"{counted}: at least the {objective.Share:P1} asked for";
+        if (met > 0) return $"{counted}: less than the {objective.Share:P1} asked for";
+        var nearest = measured.Where(r => r.Ok).Select(r => Excess(objective, r).DefaultIfEmpty().MaxBy(e => e.Excess)).DefaultIfEmpty().MinBy(e => e.Excess);
+        return nearest.Name is null
+            ? $"no request met the objective: none of {measured.Length} succeeded"
+            : FormattableString.Invariant($"no request met the objective; the nearest had {nearest.Name} {nearest.Seconds:0.####} s, {nearest.Excess:0.0#} times the limit of {nearest.Limit} s");
+    }
+
+    private static IEnumerable<(string Name, double Seconds, double Limit, double Excess)> Excess(ServiceObjective objective, RequestRecord record)
+    {
+        foreach (var (name, seconds, limit) in new[]
+        {
+            ("time to first token", record.FirstToken - record.Due, objective.TimeToFirstToken),
+            ("mean inter-token latency", record.Gaps.Length > 0 ? record.Gaps.Average() : (double?)null, objective.InterToken),
+            ("end-to-end latency", record.End - record.Due, objective.EndToEnd),
+        })
+        {
+            if (seconds is { } s && limit is { } l) yield return (name, s, l, s / l);
+        }
+    }
+}
