@@ -2,11 +2,13 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.Globalization;
 using Btx.LoadTests;
+using Btx.LoadTests.Verbs;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
 Command[] verbs =
 [
+    CompareVerb.Create(),
 ];
 
 var root = new Command("loadtest", "Load a server, sweep what routing costs, report what it buys.") { new HelpOption(), new VersionOption() };

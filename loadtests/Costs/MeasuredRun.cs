@@ -18,7 +18,13 @@ public sealed record MeasuredRun(string Directory, RunDescription Description, I
             throw new LoadTestException($"{At(RunDirectory.Description)} has schema {description.Schema}, this program reads {RunDescription.CurrentSchema}; read it with the program that wrote it");
         var points = File.Exists(At(RunDirectory.Points)) ? RunJson.ReadLines<PointResult>(At(RunDirectory.Points)) : [];
         if (points.Count == 0) throw new LoadTestException($"{directory} holds no measured point ({RunDirectory.Points}); the same sweep command goes on where it was stopped");
-        return new MeasuredRun(directory, description, points, File.Exists(At(RunDirectory.Quality)) ? RunJson.Read<QualityTable>(At(RunDirectory.Quality)) : null);
+        if (description.Machine is null || description.Load is null) throw new LoadTestException($"{At(RunDirectory.Description)} names no machine or no load: it is damaged");
+        for (var i = 0; i < points.Count; i++)
+            if (!WholePoint.Is(points[i])) throw new LoadTestException($"{At(RunDirectory.Points)}, line {i + 1}: settings or figures are missing or are no numbers; take the line out, and the same sweep command measures it again");
+        var quality = File.Exists(At(RunDirectory.Quality)) ? RunJson.Read<QualityTable>(At(RunDirectory.Quality)) : null;
+        if (quality is not null && (quality.BitsPerByte is null || quality.Perplexity is null || quality.BitsPerByte.Values.Concat(quality.Perplexity.Values).Any(d => d is null || d.Values.Any(v => !(v > 0 && double.IsFinite(v))))))
+            throw new LoadTestException($"{At(RunDirectory.Quality)} has figures that are missing or not above zero: it is damaged");
+        return new MeasuredRun(directory, description, points, quality);
     }
 
     /// <summary>Fits, frontiers and recommendations for the run's own objective, or for another one from the request records.</summary>
