@@ -8,6 +8,7 @@ CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureIn
 
 Command[] verbs =
 [
+    SweepVerb.Create(),
     CompareVerb.Create(),
 ];
 

@@ -1,0 +1,117 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace Btx.LoadTests.Sweeps;
+
+/// <summary>A server in a process of its own, on loopback ports that the system chose. It ends with this program, however that ends.</summary>
+internal sealed partial class ServerProcess : IAsyncDisposable
+{
+    // The shell ends the server when its own input ends: when this program says so, or is gone. A Ctrl-C in the terminal is this program's to answer.
+    private const string Guard =
+        """
+        trap '' INT; exec 2>/dev/null
+        exec 3<&0
+        log=$1; shift
+        "$@" >>"$log" 2>&1 </dev/null 3<&- &
+        server=$!
+        { cat <&3 >/dev/null; kill -KILL $server; } 2>/dev/null &
+        wait $server; code=$?
+        kill $! 2>/dev/null
+        exit $code
+        """;
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+    private readonly Process _guard;
+
+    private ServerProcess(Process guard, string log) => (_guard, Log) = (guard, log);
+
+    /// <summary>File with what it writes.</summary>
+    public string Log { get; }
+
+    public Uri Grpc { get; private set; } = null!;
+
+    public Uri Http { get; private set; } = null!;
+
+    public bool Ended => _guard.HasExited;
+
+    /// <summary>Starts it and waits until its doors are open.</summary>
+    /// <param name="arguments">Of <c>serve</c>, without addresses.</param>
+    /// <param name="log">Appended to.</param>
+    /// <exception cref="LoadTestException">It ended before; with its own line.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; it was ended.</exception>
+    public static async Task<ServerProcess> StartAsync(ServerCommand command, IEnumerable<string> arguments, string log, CancellationToken cancellation)
+    {
+        string[] words = [command.File, .. command.Arguments, "serve", .. arguments, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
+        await File.AppendAllTextAsync(log, $"$ {string.Join(' ', words)}\n", cancellation).ConfigureAwait(false);
+        var begin = new FileInfo(log).Length;
+        ServerProcess server;
+        try
+        {
+            server = new(Process.Start(new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words]) { RedirectStandardInput = true, UseShellExecute = false })!, log);
+        }
+        catch (Win32Exception e)
+        {
+            throw new LoadTestException($"sh cannot be started, which a sweep runs its servers in: {e.Message}", e);
+        }
+
+        try
+        {
+            while (true)
+            {
+                var ended = server._guard.HasExited;
+                var text = await server.WrittenAsync(begin, cancellation).ConfigureAwait(false);
+                if (Address("gRPC", text) is { } grpc && Address("HTTP", text) is { } http)
+                {
+                    (server.Grpc, server.Http) = (grpc, new(http.GetLeftPart(UriPartial.Authority)));
+                    return server;
+                }
+
+                if (ended) throw new LoadTestException($"the server ended at once: {LastLine(text)} (all of it: {log})");
+                await Task.Delay(Poll, cancellation).ConfigureAwait(false);
+            }
+        }
+        catch
+        {
+            await server.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>The last line that it wrote, for messages.</summary>
+    public string LastWords() => LastLine(File.ReadAllText(Log));
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            _guard.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has ended.
+        }
+
+        await _guard.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        _guard.Dispose();
+    }
+
+    private static Uri? Address(string door, string text) => Doors().Matches(text).FirstOrDefault(m => m.Groups[1].Value == door) is { } found ? new(found.Groups[2].Value) : null;
+
+    private static string LastLine(string text)
+    {
+        var line = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault(l => l[0] != '$') ?? "it wrote nothing";
+        return line.StartsWith("error: ", StringComparison.Ordinal) ? line["error: ".Length..] : line;
+    }
+
+    private async Task<string> WrittenAsync(long begin, CancellationToken cancellation)
+    {
+        using var file = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        file.Position = begin;
+        using var reader = new StreamReader(file);
+        return await reader.ReadToEndAsync(cancellation).ConfigureAwait(false);
+    }
+
+    [GeneratedRegex(@"^  (HTTP|gRPC) +(http://\S+)[^\n]*\n", RegexOptions.Multiline)]
+    private static partial Regex Doors();
+}
