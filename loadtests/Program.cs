@@ -10,6 +10,7 @@ Command[] verbs =
 [
     SweepVerb.Create(),
     CompareVerb.Create(),
+    PlanVerb.Create(),
 ];
 
 var root = new Command("loadtest", "Load a server, sweep what routing costs, report what it buys.") { new HelpOption(), new VersionOption() };

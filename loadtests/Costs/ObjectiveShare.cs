@@ -1,3 +1,4 @@
+using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Costs;
@@ -11,14 +12,8 @@ public static class ObjectiveShare
         var file = Path.Combine(directory, RunDirectory.Requests, $"{point.Settings.Name}-r{point.Repeat}.jsonl");
         if (!File.Exists(file)) return null;
         RequestRecord[] records = [.. RunJson.ReadLines<RequestRecord>(file).Where(r => !r.WarmUp)];
-        return records.Length == 0 ? null : records.Count(r => Met(r, objective)) / (double)records.Length;
+        return records.Length == 0 ? null : records.Count(r => ObjectiveCheck.Meets(objective, r)) / (double)records.Length;
     };
-
-    public static bool Met(RequestRecord request, ServiceObjective objective) =>
-        request.Ok
-        && (objective.TimeToFirstToken is not { } first || request.FirstToken - request.Due <= first)
-        && (objective.InterToken is not { } gap || request.Gaps.Length == 0 || request.Gaps.Average() <= gap)
-        && (objective.EndToEnd is not { } end || request.End - request.Due <= end);
 
     /// <summary>The objective in words.</summary>
     internal static string Words(ServiceObjective objective)

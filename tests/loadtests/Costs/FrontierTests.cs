@@ -1,5 +1,6 @@
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
+using Btx.LoadTests.Tests.Comparing;
 
 namespace Btx.LoadTests.Tests.Costs;
 
@@ -102,14 +103,19 @@ public sealed class FrontierTests
     }
 
     [Fact]
-    public void A_request_meets_an_objective_if_every_limit_holds_counted_from_when_it_was_due()
+    public void Another_objective_than_the_runs_own_is_counted_from_the_request_records()
     {
+        var objective = new ServiceObjective(0.81, null, null);
         var request = new RequestRecord { Index = 0, Due = 1, Sent = 1.5, FirstToken = 1.8, End = 2.4, Gaps = [0.1f, 0.2f], Domain = "bible", Status = "ok" };
-        Assert.True(ObjectiveShare.Met(request, new ServiceObjective(0.81, 0.16, 1.41)));
-        Assert.False(ObjectiveShare.Met(request, new ServiceObjective(0.79, null, null)));
-        Assert.False(ObjectiveShare.Met(request, new ServiceObjective(null, 0.14, null)));
-        Assert.False(ObjectiveShare.Met(request, new ServiceObjective(null, null, 1.39)));
-        Assert.False(ObjectiveShare.Met(request with { Status = "timeout" }, new ServiceObjective(null, null, null)));
-        Assert.False(ObjectiveShare.Met(request with { FirstToken = null }, new ServiceObjective(1, null, null)));
+        using var run = new PlantedRun(Points(0.01));
+        var settings = Planted.Closed("top_k", 2);
+        Directory.CreateDirectory(run.At(RunDirectory.Requests));
+        RunJson.WriteText(Path.Combine(run.At(RunDirectory.Requests), $"{settings.Name}-r0.jsonl"),
+            string.Concat(new[] { request, request with { FirstToken = 1.9 }, request with { Status = "timeout" }, request, request with { WarmUp = true, FirstToken = 9 } }
+                .Select(r => System.Text.Json.JsonSerializer.Serialize(r, RunJson.Line) + "\n")));
+        Assert.Equal(0.5, ObjectiveShare.FromRecords(run.Path, objective)(Planted.Point(settings, 1)));
+        Assert.Null(ObjectiveShare.FromRecords(run.Path, objective)(Planted.Point(settings, 1, repeat: 1)));
+        var advice = MeasuredRun.Load(run.Path).Analyse(new() { Objective = objective }).Recommendations.First(r => r.Kind == Recommendation.ForObjective);
+        Assert.Contains("top_k-k2-c1-fp32 with 50 % of requests, 49 points short", advice.Sentence);
     }
 }
