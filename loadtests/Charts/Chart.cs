@@ -28,7 +28,7 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
         var canvas = new SvgCanvas();
         Series[] all = [.. Panels.SelectMany(p => p.Series)];
         var y = Heading.Draw(canvas, Width, Title, Caption, all);
-        var across = Scale.Of(X, [.. all.SelectMany(s => s.Points.Select(p => p.X)), .. Marks.Select(m => m.At), .. Shades.SelectMany(s => (double[])[s.From, s.To])], 8, padded: true);
+        var across = Scale.Of(X, [.. all.SelectMany(s => s.Points).SelectMany(p => (double[])[p.X, p.Left ?? p.X, p.Right ?? p.X]), .. Marks.Select(m => m.At), .. Shades.SelectMany(s => (double[])[s.From, s.To])], 8, padded: true);
         Scale[] scales = [.. Panels.Select(UpScale)];
         var labels = scales.SelectMany(s => s.Ticks.Select(t => TextWidth.Of(s.Label(t), SvgCanvas.Small))).DefaultIfEmpty(0).Max();
         double left = Side + 18 + labels + 10, width = Width - left - Side;
@@ -56,7 +56,7 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
 
     /// <summary>What is said of values that had no place.</summary>
     internal static string Undrawn(int count) =>
-        string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "value is" : "values are")} not drawn: not a finite number, or not above zero on a logarithmic axis");
+        string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "value is" : "values are")} not drawn: none was measured, or not above zero on a logarithmic axis");
 
     /// <summary>Ticks of the horizontal axis; a label that would touch the one before it is left out.</summary>
     internal static void AcrossTicks(SvgCanvas canvas, Frame frame, bool named)

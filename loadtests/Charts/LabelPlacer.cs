@@ -9,11 +9,6 @@ internal sealed class LabelPlacer(Frame frame)
     /// <summary>Keeps labels off a marker.</summary>
     public void Occupy(double x, double y) => _taken.Add(new(x - Markers.Reach, y - Markers.Reach, x + Markers.Reach, y + Markers.Reach));
 
-    /// <summary>Keeps labels off a text.</summary>
-    /// <param name="right">Where it ends.</param>
-    /// <param name="y">Its base line.</param>
-    public void Occupy(string text, double right, double y) => _taken.Add(new(right - TextWidth.Of(text, Size), y - 11, right, y + 3));
-
     /// <summary>Keeps labels off a line.</summary>
     public void Occupy((double X, double Y) from, (double X, double Y) to) => _taken.AddRange(Along(from, to));
 
@@ -23,7 +18,7 @@ internal sealed class LabelPlacer(Frame frame)
     {
         var text = TextWidth.Fit(label, Size, 170);
         var wide = TextWidth.Of(text, Size);
-        foreach (var reach in (double[])[9, 16, 26, 38, 52, 70])
+        foreach (var reach in (double[])[9, 16, 26, 38, 52, 70, 95])
         {
             foreach (var (across, down) in ((double, double)[])[(1, 0), (-1, 0), (0, -1), (0, 1), (0.8, -0.8), (-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8), (0.9, -0.4), (-0.9, -0.4), (0.9, 0.4), (-0.9, 0.4)])
             {
@@ -47,6 +42,20 @@ internal sealed class LabelPlacer(Frame frame)
         }
 
         return null;
+    }
+
+    /// <summary>A place for the name of a horizontal line: above or below it, at an end that is free; above its right end if none is.</summary>
+    public (double X, double Y, string Text) Beside(double y, string label)
+    {
+        var text = TextWidth.Fit(label, Size, frame.Width - 12);
+        var wide = TextWidth.Of(text, Size);
+        Box At(double left, bool above) => new(left, above ? y - 16 : y + 3, left + wide, above ? y - 3 : y + 16);
+        var left = frame.Right - 4 - wide;
+        Box[] places = [At(left, true), At(frame.Left + 5, true), At(left, false), At(frame.Left + 5, false), At((frame.Left + left) / 2, true), At((frame.Left + left) / 2, false)];
+        var inside = places.Where(p => p.Top > frame.Top && p.Bottom < frame.Bottom).DefaultIfEmpty(places[2]).ToArray();
+        var place = inside.Where(Free).DefaultIfEmpty(inside[0]).First();
+        _taken.Add(place);
+        return (place.Left, place.Bottom - 2, text);
     }
 
     private static IEnumerable<Box> Along((double X, double Y) from, (double X, double Y) to)

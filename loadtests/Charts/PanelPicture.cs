@@ -22,6 +22,7 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
 
         foreach (var series in panel.Series) DrawLine(series, labels);
         foreach (var series in panel.Series) DrawMarkers(series, labels);
+        foreach (var level in panel.Levels) NameLevel(level, labels);
         foreach (var series in panel.Series) DrawLabels(series, labels);
         if (!panel.Series.Any(s => s.Points.Any(Drawable)))
             canvas.Text(frame.Left + (frame.Width / 2), frame.Top + (frame.Height / 2), "no values", SvgCanvas.Body, "middle", muted: true, kind: "empty");
@@ -56,10 +57,14 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
         if (!frame.Holds(frame.Left, y)) return;
         canvas.AxisLine(frame.Left, y, frame.Right, y, dashed: true, kind: "level");
         labels.Occupy((frame.Left, y), (frame.Right, y));
-        var text = TextWidth.Fit(level.Label, SvgCanvas.Small, frame.Width - 12);
-        var line = y < frame.Top + 16 ? y + 13 : y - 4;
-        canvas.Text(frame.Right - 4, line, text, SvgCanvas.Small, "end", muted: true, hover: text == level.Label ? null : level.Label, kind: "level");
-        labels.Occupy(text, frame.Right - 4, line);
+    }
+
+    private void NameLevel(Mark level, LabelPlacer labels)
+    {
+        var y = frame.Y(level.At);
+        if (!frame.Holds(frame.Left, y)) return;
+        var place = labels.Beside(y, level.Label);
+        canvas.Text(place.X, place.Y, place.Text, SvgCanvas.Small, muted: true, hover: place.Text == level.Label ? null : level.Label, kind: "level");
     }
 
     private void DrawLine(Series series, LabelPlacer labels)
@@ -71,7 +76,9 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
             if (series.Joined && run.Count > 1 && band.Length > 1)
                 canvas.Band([.. band.Select(p => (frame.X(p.X), Within(p.High!.Value))), .. band.Reverse().Select(p => (frame.X(p.X), Within(p.Low!.Value)))]);
             else
-                foreach (var p in band) canvas.Whisker(frame.X(p.X), Within(p.Low!.Value), frame.X(p.X), Within(p.High!.Value));
+                foreach (var p in band) Whisker(frame.X(p.X), Within(p.Low!.Value), frame.X(p.X), Within(p.High!.Value));
+            foreach (var p in run.Where(p => p is { Left: not null, Right: not null }))
+                if (Across(p.Left!.Value) is { } left && Across(p.Right!.Value) is { } right) Whisker(left, frame.Y(p.Y), right, frame.Y(p.Y));
             if (!series.Joined || run.Count < 2) continue;
             (double X, double Y)[] line = [.. run.Select(p => (frame.X(p.X), frame.Y(p.Y)))];
             canvas.Polyline(line, series.Style);
@@ -79,6 +86,12 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
         }
 
         canvas.EndSeries();
+
+        void Whisker(double x1, double y1, double x2, double y2)
+        {
+            canvas.Whisker(x1, y1, x2, y2);
+            labels.Occupy((x1, y1), (x2, y2));
+        }
     }
 
     private void DrawMarkers(Series series, LabelPlacer labels)
@@ -132,6 +145,8 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
 
     /// <summary>An end of a band; one that has no place on the axis ends at its edge.</summary>
     private double Within(double value) => double.IsFinite(frame.Y(value)) ? Math.Clamp(frame.Y(value), frame.Top, frame.Bottom) : value > 1 ? frame.Top : frame.Bottom;
+
+    private double? Across(double value) => double.IsFinite(frame.X(value)) ? Math.Clamp(frame.X(value), frame.Left, frame.Right) : null;
 
     private string Hover(Series series, Datum p)
     {

@@ -40,7 +40,7 @@ public sealed class ChartTests
         var lines = read.Of("a", "line").ToArray();
         Assert.Equal(2, lines.Length);
         Assert.Equal(read.Points("a").Take(2), ((string)lines[0].Attribute("points")!).Split(' ').Select(p => p.Split(',')).Select(p => (Picture.Number(p[0]), Picture.Number(p[1]))));
-        Assert.Equal("1 value is not drawn: not a finite number, or not above zero on a logarithmic axis", Assert.Single(read.Texts("undrawn")));
+        Assert.Equal("1 value is not drawn: none was measured, or not above zero on a logarithmic axis", Assert.Single(read.Texts("undrawn")));
     }
 
     [Fact]

@@ -1,0 +1,77 @@
+using Btx.LoadTests.Costs;
+using Btx.LoadTests.Records;
+using Btx.LoadTests.Report.Sections;
+
+namespace Btx.LoadTests.Report;
+
+/// <summary>The answer: how many experts to run, on the first screen.</summary>
+/// <param name="Answer">What to run, or why that cannot be said.</param>
+/// <param name="Reasons">The recommendations that it stands on.</param>
+/// <param name="Facts">Figures of the recommended points.</param>
+/// <param name="Loads">What to run at each load.</param>
+public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, ReportTable Facts, ReportTable Loads)
+{
+    /// <summary>Cost and quality at the load of the answer; null without one.</summary>
+    public Figure? Picture { get; init; }
+
+    private static readonly ReportTable s_nothing = new([], []);
+
+    /// <param name="pictures">Of cost and quality.</param>
+    public static Headline Of(ReportModel model, IReadOnlyList<Figure> pictures)
+    {
+        var all = model.Analysis?.Recommendations ?? [];
+        var objective = all.Where(r => r.Kind == Recommendation.ForObjective).OrderBy(r => r.Point is null).FirstOrDefault();
+        // Of the loads, the heaviest closed one: what is right for an idle server need not be right for a busy one.
+        var within = all.Where(r => r.Kind == Recommendation.WithinEnsemble && r.Point is not null)
+            .OrderBy(r => Settings(model, r)?.Concurrency ?? 0).ThenBy(r => -r.WithinPercent).LastOrDefault();
+        Recommendation[] stands = [.. new[] { objective, within }.OfType<Recommendation>()];
+        string[] answers = [.. stands.Select(r => Answered(model, r))];
+        return stands.Length == 0 ? new(Without(model), [], s_nothing, s_nothing)
+            : new(string.Join(" ", answers), [.. stands.Select(r => r.Sentence)], Figures(model, [.. stands.Where(r => r.Point is not null)]), ByLoad(model, all)) { Picture = pictures.FirstOrDefault(p => within is not null && p.Title.EndsWith($" at {within.Where}", StringComparison.Ordinal)) ?? (pictures.Count > 0 ? pictures[0] : null) };
+    }
+
+    private static string Answered(ReportModel model, Recommendation r)
+    {
+        var what = r.Point is null ? "" : Name(model, r) + (r.Mode == "ensemble" && Settings(model, r)?.K is { } all ? $" (all {all} experts)" : "");
+        var unsure = r is { WithinNoise: true, RunnerUp: not null } ? $", which cannot be told from {r.RunnerUp}" : "";
+        return r.Kind == Recommendation.WithinEnsemble ? $"For the lowest cost within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality, run {what}{unsure}{(Settings(model, r) is { } busy ? $" ({PointLabels.Load(busy)})" : "")}."
+            : r.Point is null ? "Nothing that was measured meets the objective."
+            : $"For the best quality within the objective, run {what}{unsure}{(Settings(model, r) is { } load ? $" ({PointLabels.Load(load)})" : "")}.";
+    }
+
+    private static string Without(ReportModel model) =>
+        "No recommendation. " + (model.Points.Count == 0 ? Absent.Points
+            : model.Points.All(p => p.Summary.Requests == p.Summary.Failed) ? Absent.Failures
+            : model.Quality is null ? Absent.Quality
+            : "No measured point has both a cost and a quality.");
+
+    private static PointSettings? Settings(ReportModel model, Recommendation r) => model.Measurements.FirstOrDefault(m => m.Name == r.Point)?.Settings;
+
+    private static string Name(ReportModel model, Recommendation r) => Settings(model, r) is { } settings ? model.Labels.Model(settings) : r.Point ?? Amount.None;
+
+    private static ReportTable Figures(ReportModel model, Recommendation[] recommended)
+    {
+        var points = recommended.Select(r => model.Measurements.FirstOrDefault(m => m.Name == r.Point)).OfType<Measurement>().Distinct().ToArray();
+        var quality = (model.Analysis?.Frontiers ?? []).SelectMany(f => f.Points).GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.First().BitsPerByte);
+        return new(["", "tokens/s", "first token, p50 (ms)", "between tokens, p50 (ms)", "end to end, p99 (ms)", "bits per byte"],
+        [
+            .. points.Select(m => (string[])
+            [
+                model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value), Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.P50)?.Value * 1e3),
+                Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3), quality.TryGetValue(m.Name, out var bits) ? Amount.Of(bits) : Amount.None,
+            ]),
+        ]);
+    }
+
+    private static ReportTable ByLoad(ReportModel model, IReadOnlyList<Recommendation> all)
+    {
+        var percents = all.Select(r => r.WithinPercent).OfType<double>().Distinct().Order().ToArray();
+        var objective = all.Any(r => r.Kind == Recommendation.ForObjective);
+        string At(IEnumerable<Recommendation> here) => here.FirstOrDefault() is not { } r ? Amount.None : r.Point is null ? "nothing" : Name(model, r) + (r.WithinNoise ? " *" : "");
+        return new(["at", .. objective ? (string[])["best quality within the objective"] : [], .. percents.Select(p => $"cheapest within {Amount.Of(p)} % of the ensemble")],
+        [
+            .. all.GroupBy(r => r.Where).Select(g => (string[])
+                [g.Key, .. objective ? (string[])[At(g.Where(r => r.Kind == Recommendation.ForObjective))] : [], .. percents.Select(p => At(g.Where(r => r.Kind == Recommendation.WithinEnsemble && r.WithinPercent == p)))]),
+        ]);
+    }
+}

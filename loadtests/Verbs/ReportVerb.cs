@@ -1,0 +1,68 @@
+using System.CommandLine;
+using Btx.LoadTests.Measuring;
+using Btx.LoadTests.Report;
+
+namespace Btx.LoadTests.Verbs;
+
+/// <summary><c>btx loadtest report RUN</c>.</summary>
+internal static class ReportVerb
+{
+    private const string Text =
+        """
+        How many experts to run, with pictures: fits the cost models to a run's points, finds the frontier of cost and quality and recommends a mode and k. Writes fits.json,
+        report.html (one file that needs nothing else), report.md and charts/*.svg into the run's directory. Whatever part of the run is missing, the rest is reported.
+
+        Examples:
+          btx loadtest report run
+          btx loadtest report run --objective ttft=0.5,itl=0.05 --within 1,5
+          btx loadtest report run --json -
+        """;
+
+    public static Command Create()
+    {
+        var run = new Argument<string>("RUN") { Description = "directory that `btx loadtest sweep` or `run` wrote" };
+        var objective = new Option<string?>("--objective") { Description = $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
+        var within = new Option<string>("--within") { Description = "recommend the cheapest point within so many per cent of the full ensemble's bits per byte", HelpName = "PERCENT", DefaultValueFactory = _ => "2" };
+        var json = new JsonFlag();
+        var command = new Command("report", Text) { run, objective, within };
+        json.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            var directory = parsed.GetValue(run)!;
+            var asked = parsed.GetValue(objective) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
+            var page = ReportPage.Of(ReportModel.Read(directory).Analyse(directory, asked, Percents(parsed.GetValue(within)!)));
+            var written = Write(page, directory);
+            json.Write(parsed, page.Model.Analysis, Lines(page, written));
+            foreach (var fault in page.Model.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
+            return 0;
+        });
+        return command;
+    }
+
+    private static IEnumerable<string> Lines(ReportPage page, IReadOnlyList<string> written)
+    {
+        yield return page.Headline.Answer;
+        foreach (var reason in page.Headline.Reasons) yield return $"  {reason}";
+        foreach (var path in written.Where(p => !p.EndsWith(".svg", StringComparison.Ordinal))) yield return path;
+        if (page.Figures.FirstOrDefault() is not null) yield return $"{Path.GetDirectoryName(written[^1])}: {Amount.Count(page.Figures.Count(), "picture")}";
+    }
+
+    private static double[] Percents(string text)
+    {
+        string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
+        double[] percents = [.. parts.Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
+        return percents;
+    }
+
+    private static IReadOnlyList<string> Write(ReportPage page, string directory)
+    {
+        try
+        {
+            return page.Write(directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LoadTestException($"{directory}: the report cannot be written: {e.Message}", e);
+        }
+    }
+}
