@@ -8,6 +8,8 @@ CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureIn
 
 Command[] verbs =
 [
+    RunVerb.Create(),
+    CeilingVerb.Create(),
     SweepVerb.Create(),
     ReportVerb.Create(),
     CompareVerb.Create(),

@@ -22,10 +22,11 @@ internal static class RunDifferences
         if (Math.Abs(a.Machine.LoadAverage - b.Machine.LoadAverage) > 0.5) yield return $"the machine was busier in one of them: load average {a.Machine.LoadAverage:0.0} and {b.Machine.LoadAverage:0.0} before they began";
         var experts = Pairs(("experts", Experts(first), Experts(second))).FirstOrDefault();
         if (experts is not null) yield return $"another forest: {experts}";
+        if (first.Quality is { } q && second.Quality is { } r && q.Source != r.Source) yield return $"quality of other text or by another way: \"{q.Source}\" and \"{r.Source}\"; its changes are not judged";
         if (Drift(first, second) is { } drift) yield return drift;
     }
 
-    private static string Experts(MeasuredRun run) => string.Join("/", run.Points.Select(p => p.Experts).OfType<int>().Distinct().Order());
+    private static string Experts(MeasuredRun run) => string.Join("/", run.Points.Select(p => p.Experts).OfType<int>().Where(n => n > 0).Distinct().Order());
 
     private static IEnumerable<string> Pairs(params (string Name, object First, object Second)[] pairs) =>
         pairs.Where(p => !Equals(p.First, p.Second)).Select(p => $"{p.Name} {p.First} and {p.Second}");

@@ -18,7 +18,7 @@ public sealed class MeasuredSettings
     public int? K => Settings.Mode switch
     {
         "top_k" or "moe" => Settings.K,
-        "ensemble" => Repeats[0].Experts ?? Settings.K,
+        "ensemble" => Repeats[0].Experts is { } all and > 0 ? all : Settings.K,
         _ => null,
     };
 

@@ -19,7 +19,7 @@ public static class UnionFitting
 
     private static Estimate? Distinct(MeasuredSettings m, string form) => m.Middle(p => form == CostLine.Forest ? p.Server?.DistinctExperts : p.Server?.DistinctMixtureExperts);
 
-    private static int? Experts(MeasuredSettings m, string form) => form == CostLine.Forest ? m.Repeats[0].Experts : m.Repeats[0].MixtureExperts;
+    private static int? Experts(MeasuredSettings m, string form) => (form == CostLine.Forest ? m.Repeats[0].Experts : m.Repeats[0].MixtureExperts) is { } n and > 0 ? n : null;
 
     private static UnionFit Fit(string form, string where, MeasuredSettings[] places, double noise, double tolerance)
     {

@@ -12,7 +12,7 @@ internal static class DoorFault
                 DoorAnswer.Unreachable => $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with {option}",
                 "unauthenticated" or "permission_denied" or "http_401" or "http_403" => $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
                 "unimplemented" or "http_404" => $"{server} is not a door of that kind ({answer.Status}); name the right address with {option}",
-                DoorAnswer.CutOff => $"the server at {server} broke off its answer ({answer.Error}); is {option} the right door?",
+                DoorAnswer.CutOff => $"what listens at {server} broke off its answer; is that the door of {option}?",
                 _ => $"the server at {server} answered {answer.Status}: {answer.Error}",
             },
             inner);

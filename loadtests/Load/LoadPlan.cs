@@ -22,6 +22,6 @@ public sealed class LoadPlan(IArrivals arrivals, PromptTexts texts, PromptRuler 
         if (arrival.Domain is { } named) domain = mix.Domains.Contains(named) ? named : throw new LoadTestException($"the trace names the domain {named}; the domain mix has {string.Join(", ", mix.Domains)}");
         output = ruler.AllowedOutput(arrival.OutputTokens ?? output);
         prompt = ruler.Allowed(arrival.PromptTokens ?? prompt, output);
-        return new(index, arrival.Due, domain, texts.Cut(domain, ruler.Characters(domain, prompt, output), ref draws), prompt, output, own);
+        return new(index, arrival.Due, domain, ruler.Fit(domain, texts.Cut(domain, ruler.Characters(domain, prompt), ref draws), output), prompt, output, own);
     }
 }

@@ -8,7 +8,8 @@ namespace Btx.LoadTests.Load;
 /// </summary>
 public sealed class PromptRuler
 {
-    private const int Samples = 4;
+    private const int Samples = 8;
+    private const double Margin = 1.5; // over the densest sample
     private readonly Dictionary<string, (double Mean, double Densest)> _characters;
     private readonly int? _context;
 
@@ -53,12 +54,25 @@ public sealed class PromptRuler
     /// <summary>Tokens of a prompt that can be asked for: what the context leaves beside the answer.</summary>
     public int Allowed(int promptTokens, int outputTokens) => _context is { } context ? Math.Clamp(promptTokens, 1, Math.Max(1, context - outputTokens)) : promptTokens;
 
-    /// <summary>Characters for so many tokens; no more than what, at the densest that was seen and a fifth more, stays within the context.</summary>
-    public int Characters(string domain, int promptTokens, int outputTokens)
+    /// <summary>Characters that make so many tokens on average.</summary>
+    public int Characters(string domain, int promptTokens) => Math.Max(1, (int)Math.Round(promptTokens * _characters[domain].Mean));
+
+    /// <summary>
+    /// The prompt, or as much of its beginning as stays within the context beside the answer even where text is dense: a small letter or a blank counts as in the densest sample
+    /// and a margin more, any other character as a token, beyond ASCII by its bytes.
+    /// </summary>
+    public string Fit(string domain, string prompt, int outputTokens)
     {
-        var (mean, densest) = _characters[domain];
-        var wanted = promptTokens * mean;
-        if (_context is { } context) wanted = Math.Min(wanted, Math.Max(1, context - outputTokens - 1) * densest / 1.2);
-        return Math.Max(1, (int)Math.Round(wanted));
+        if (_context is not { } context) return prompt;
+        var (left, share) = (Math.Max(1.0, context - outputTokens - 2), Math.Min(1, Margin / _characters[domain].Densest));
+        var at = 0;
+        foreach (var rune in prompt.EnumerateRunes())
+        {
+            left -= rune.IsAscii ? char.IsAsciiLetterLower((char)rune.Value) || rune.Value == ' ' ? share : 1 : rune.Utf8SequenceLength * share;
+            if (left < 0 && at > 0) break;
+            at += rune.Utf16SequenceLength;
+        }
+
+        return prompt[..at];
     }
 }

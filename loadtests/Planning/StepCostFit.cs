@@ -52,7 +52,7 @@ public static class StepCostFit
         return (seconds, cycle.Output / seconds);
     }
 
-    internal static int? Experts(MeasuredSettings m) => m.Settings.Mode == "moe" ? m.Repeats[0].MixtureExperts : m.Repeats[0].Experts;
+    internal static int? Experts(MeasuredSettings m) => (m.Settings.Mode == "moe" ? m.Repeats[0].MixtureExperts : m.Repeats[0].Experts) is { } n and > 0 ? n : null;
 
     private static double? Step(MeasuredSettings m) => (m.Middle(CostMetric.DecodeStep) ?? m.Middle(CostMetric.InterToken))?.Value;
 

@@ -25,4 +25,7 @@ public sealed record PointResult
     public int? Experts { get; init; }
 
     public int? MixtureExperts { get; init; }
+
+    /// <summary>A peer's own words on what it is and how it runs; null for the server.</summary>
+    public string? Peer { get; init; }
 }

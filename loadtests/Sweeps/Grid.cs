@@ -5,10 +5,13 @@ namespace Btx.LoadTests.Sweeps;
 /// <summary>The axes of a sweep: every combination that makes sense is a point.</summary>
 internal sealed record Grid
 {
-    private static readonly string[] s_plain = ["ensemble", "top_k", "moe", "average", "expert"], s_named = ["average", "expert", "top_p", "peer"];
+    private static readonly string[] s_plain = ["ensemble", "top_k", "moe", "average", "expert"], s_named = ["average", "expert", "top_p"];
 
     /// <summary>As <see cref="PointSettings.Mode"/>; null: all that the server has.</summary>
     public IReadOnlyList<string>? Modes { get; init; }
+
+    /// <summary>Modes of peers, with the precision of each.</summary>
+    public IReadOnlyList<(string Mode, string Precision)> Peers { get; init; } = [];
 
     /// <summary>Of top_k and moe; null: all that the server has.</summary>
     public IReadOnlyList<int>? K { get; init; }
@@ -36,7 +39,7 @@ internal sealed record Grid
         {
             var name = mode.Split(':', 2);
             if (name.Length == 1 ? !s_plain.Contains(mode) : !s_named.Contains(name[0]) || name[1].Length == 0)
-                throw new LoadTestException($"{option} {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME or peer:NAME");
+                throw new LoadTestException($"{option} {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain) or expert:NAME; peers are named with --peer");
             if (name[0] == "top_p" && !(double.TryParse(name[1], out var p) && p is > 0 and <= 1)) throw new LoadTestException($"{option} {mode}: expected a posterior mass in (0, 1], for example top_p:0.9");
         }
     }
@@ -53,11 +56,12 @@ internal sealed record Grid
             foreach (var (mode, k) in ModesOf(precision, facts, notes)) points.AddRange(Loads(mode, k).SelectMany(load => Combinations().Select(options => load with { Precision = precision, Options = options })));
         }
 
-        foreach (var peer in (Modes ?? []).Where(IsPeer)) points.AddRange(Loads(peer, null));
-        foreach (var mode in (Modes ?? []).Where(m => !IsPeer(m) && points.All(p => p.Mode != m))) throw new LoadTestException($"--modes {mode}: {Unserved(mode, served.Values)}");
+        foreach (var mode in (Modes ?? []).Where(m => points.All(p => p.Mode != m))) throw new LoadTestException($"--modes {mode}: {Unserved(mode, served.Values)}");
         foreach (var k in (K ?? []).Where(k => points.All(p => p.K != k || p.Mode is not ("top_k" or "moe"))))
             throw new LoadTestException($"--k {k}: no mode takes it; {string.Join("; ", served.Values.Select(f => $"the forest has {f.Experts.Count} experts, the BTX model {f.MixtureExperts.Count}"))}");
-        return points.Count > 0 ? points : throw new LoadTestException("the sweep has no points; name --modes, and --concurrency or --rate");
+        if (points.Count == 0) throw new LoadTestException("the sweep has no points; name --modes, and --concurrency or --rate");
+        foreach (var (mode, precision) in Peers) points.AddRange(Loads(mode, null).Select(load => load with { Precision = precision }));
+        return points;
     }
 
     public bool HasRates(string mode, int? k) => RateModes is null || RateModes.Contains(mode) || RateModes.Contains($"{mode}={k}");
@@ -69,13 +73,11 @@ internal sealed record Grid
         return mode == "top_k" ? $"takes k 1..{forest.Experts.Count}, and --k names none of these" : $"no such expert is served; there are {string.Join(", ", forest.Experts)}";
     }
 
-    private static bool IsPeer(string mode) => mode.StartsWith("peer:", StringComparison.Ordinal);
-
     private IEnumerable<(string Mode, int? K)> ModesOf(string precision, ServedFacts facts, IList<string> notes)
     {
         foreach (var mode in Modes ?? ["ensemble", "top_k", "average", "moe"])
         {
-            if (IsPeer(mode) || (mode == "moe" ? facts.MixtureExperts : facts.Experts).Count == 0) continue;
+            if ((mode == "moe" ? facts.MixtureExperts : facts.Experts).Count == 0) continue;
             switch (mode)
             {
                 case "ensemble":

@@ -23,24 +23,8 @@ internal sealed class ServedPoints(Servers servers, LoadShape shape) : IPointSou
             _heated = server;
         }
 
-        LoadOutcome outcome;
-        var file = new RecordFile(requestsFile);
-        await using (file.ConfigureAwait(false))
-        {
-            outcome = await new LoadRun { Door = run.Door, Served = run.Served, Plan = run.Plan, Routing = run.Routing, Bounds = shape.Bounds, File = file, Metrics = server.Metrics }.RunAsync(cancellation).ConfigureAwait(false);
-        }
-
-        cancellation.ThrowIfCancellationRequested();
-        if (outcome.GivenUp is { } why) throw new LoadTestException(server.Obituary($"{point.Name}: {why}"));
-        var summary = outcome.Summarise(shape.Objective);
-        if (summary.Failed == summary.Requests && summary.Requests > 0)
-            throw new LoadTestException(server.Obituary($"{point.Name}: none of {summary.Requests} requests succeeded: {outcome.Records[0].Status}: {outcome.Records[0].Error}"));
-        if (summary.Requests == 0) throw new LoadTestException($"{point.Name}: no request was due in the measured time; give a longer --duration or a higher --rate");
-        return new()
-        {
-            Settings = settings, Repeat = point.Repeat, Order = point.Order, Reference = point.Reference, Started = outcome.Started, Summary = summary, Server = outcome.Server,
-            Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count,
-        };
+        var result = await MeasuredPoint.OfAsync(point, run, server.Metrics, requestsFile, shape.Objective, server.Obituary, cancellation).ConfigureAwait(false);
+        return result with { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
     }
 
     /// <summary>The load of a point on a server, not yet run. <exception cref="LoadTestException">The server refuses a first prompt.</exception></summary>

@@ -1,4 +1,5 @@
 using Btx.LoadTests.Changes;
+using Btx.LoadTests.PeerDoors;
 using Btx.LoadTests.Quality;
 using Btx.LoadTests.Records;
 
@@ -33,7 +34,9 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
 
         var forest = new ServedPoints(servers, request.Shape);
         await using var ignored = forest.ConfigureAwait(false);
-        var run = new SweepRun(state, [forest], report);
+        var peers = new PeerPoints(request.Peers, servers, forest, request.Shape, points[0], state.Directory);
+        await using var leaving = peers.ConfigureAwait(false);
+        var run = new SweepRun(state, [forest, peers], report);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
         report($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} {plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
         await run.MeasureAsync(plan, cancellation).ConfigureAwait(false);

@@ -1,3 +1,5 @@
+using Btx.LoadTests.PeerDoors;
+
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What a sweep is to do, checked as far as that goes without a server.</summary>
@@ -11,6 +13,8 @@ internal sealed record SweepRequest
     public required ServerInputs Servers { get; init; }
 
     public required LoadShape Shape { get; init; }
+
+    public PeerRequest Peers { get; init; } = new([], 1, null);
 
     /// <summary>Measurements of each point.</summary>
     public required int Repeats { get; init; }

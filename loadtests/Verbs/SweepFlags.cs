@@ -2,6 +2,7 @@ using System.CommandLine;
 using Btx.LoadTests.Doors;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Measuring;
+using Btx.LoadTests.PeerDoors;
 using Btx.LoadTests.Sweeps;
 
 namespace Btx.LoadTests.Verbs;
@@ -13,13 +14,15 @@ internal sealed class SweepFlags
     private readonly Option<string[]> _mixture = Repeated("--btx", "served BTX model for mode moe; repeat it for other precisions", "DIR");
     private readonly Option<string> _corpus = new("--corpus") { Description = "prompts come from the test split of this corpus", HelpName = "DIR", Required = true };
     private readonly Option<string> _out = new("--out") { Description = "the run's directory; the same command goes on with what is there", HelpName = "RUN", Required = true };
-    private readonly Option<string?> _modes = new("--modes") { Description = "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME, peer:NAME (ensemble,top_k,average,moe: what is served of these)", HelpName = "LIST" };
+    private readonly Option<string?> _modes = new("--modes") { Description = "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME (ensemble,top_k,average,moe: what is served of these)", HelpName = "LIST" };
     private readonly Option<string?> _k = new("--k") { Description = "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)", HelpName = "LIST" };
     private readonly Option<string?> _concurrency = new("--concurrency") { Description = "closed loops: requests in flight; 0: none (1,2,4,8)", HelpName = "LIST" };
     private readonly Option<string?> _rate = new("--rate") { Description = "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%", HelpName = "LIST" };
     private readonly Option<string?> _rateModes = new("--rate-modes") { Description = "measure open loops in these modes only: ensemble,top_k=2", HelpName = "LIST" };
     private readonly Option<string?> _precision = new("--precision") { Description = "fp32, fp16, int8, int4 (all that --forest and --btx give)", HelpName = "LIST" };
     private readonly Option<string[]> _option = Repeated("--option", "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", "OPTION=LIST");
+    private readonly Option<string[]> _peer = Repeated("--peer", "measure this too, with the same prompts: genai=DIR and llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense model in a server of its own; repeat it", "NAME=DIR");
+    private readonly Option<int> _peerThreads = new("--peer-threads") { Description = "threads of genai and llama.cpp; a server's session has --intra-op-threads", DefaultValueFactory = _ => 1 };
     private readonly Option<int?> _repeats = new("--repeats") { Description = "measurements of each point (3)" };
     private readonly Option<int?> _referenceEvery = new("--reference-every") { Description = "points between two measurements of the reference point, the first of the grid: how it varies is the machine's noise (8)" };
     private readonly Option<double?> _duration = new("--duration") { Description = "seconds that are measured of each point (10)" };
@@ -41,7 +44,7 @@ internal sealed class SweepFlags
     {
         foreach (var option in new Option[]
         {
-            _forest, _mixture, _corpus, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision, _option, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _timeout, _prompts, _outputs, _domains,
+            _forest, _mixture, _corpus, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision, _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _timeout, _prompts, _outputs, _domains,
             _objective, _seed, _quick, _server, _remote, _command,
         }) command.Options.Add(option);
     }
@@ -54,8 +57,10 @@ internal sealed class SweepFlags
         var concurrency = Text(_concurrency, "1,2,4,8", "1,2,4");
         var rate = Text(_rate, "", "50%,100%,150%");
         var (rates, shares) = rate.Length == 0 ? ([], []) : CurveRates.Read("--rate", rate);
+        var peers = Peers(parsed);
         var grid = new Grid
         {
+            Peers = [.. peers.Choices.Select(c => (c.Mode, c.Precision))],
             Modes = Words("--modes", parsed.GetValue(_modes)),
             K = Text(_k, "", "") is { Length: > 0 } k ? ValueList.Integers("--k", k) : null,
             Concurrency = concurrency == "0" ? [] : ValueList.Integers("--concurrency", concurrency),
@@ -77,12 +82,14 @@ internal sealed class SweepFlags
             ["--requests"] = parsed.GetValue(_requests) is { } n ? $"{n}" : "any", ["--warm-up"] = $"{parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2)}", ["--timeout"] = $"{parsed.GetValue(_timeout)}",
             ["--prompt-tokens"] = Text(_prompts, "lognormal:32,0.5,64", "fixed:12"), ["--output-tokens"] = Text(_outputs, "fixed:32", "fixed:8"), ["--domains"] = parsed.GetValue(_domains) ?? "all",
             ["--objective"] = parsed.GetValue(_objective) ?? "none", ["--seed"] = $"{parsed.GetValue(_seed)}", ["--precision"] = string.Join(',', servers.Precisions),
+            ["--peer"] = string.Join(' ', peers.Choices.Select(c => c.ToString())), ["--peer-threads"] = $"{parsed.GetValue(_peerThreads)}",
         };
         return new()
         {
             Out = parsed.GetValue(_out)!,
             Grid = grid,
             Servers = servers,
+            Peers = peers,
             Repeats = int.Parse(words["--repeats"]),
             ReferenceEvery = int.Parse(words["--reference-every"]),
             Shape = new()
@@ -126,6 +133,14 @@ internal sealed class SweepFlags
             AveragesOnDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal)),
             FirstOptions = grid.Options.ToDictionary(o => o.Key, o => o.Value[0]),
         };
+    }
+
+    private PeerRequest Peers(ParseResult parsed)
+    {
+        var choices = PeerChoice.ParseAll(parsed.GetValue(_peer)!);
+        var threads = Positive("--peer-threads", parsed.GetValue(_peerThreads));
+        foreach (var choice in choices.Where(c => c.Kind != PeerKind.Dense)) _ = PeerCommand.Of(choice, threads, 1, null); // is it built?
+        return new(choices, threads, choices.Any(c => c.Kind == PeerKind.Dense) ? ServerCommand.Find(parsed.GetValue(_command)) : null);
     }
 
     private static Dictionary<string, IReadOnlyList<string>> ServerOptions(string[] given)

@@ -22,6 +22,7 @@ internal static class SweepVerb
           btx loadtest sweep --forest served --corpus corpus --out run --modes ensemble,top_k --k 1..4 --concurrency 1,4,16 --rate 25%,50%,75%,100%,125% --rate-modes ensemble,top_k=2
           btx loadtest sweep --forest served --forest served-fp16 --corpus corpus --out run --quality-tokens 5000
           btx loadtest sweep --forest served --corpus corpus --out run --option=--intra-op-threads=1,2 --evaluation evaluation.json --objective ttft=0.5,itl=0.05
+          btx loadtest sweep --forest served --btx served-btx --corpus corpus --out run --modes expert:novels,moe --k 2 --peer llama.cpp=forest/experts/novels --peer genai=served-genai/weights/novels --peer dense-k2=served-dense-k2
           btx loadtest sweep --forest served --btx served-btx --corpus corpus --out quick --quick
         """;
 

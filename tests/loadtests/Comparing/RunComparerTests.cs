@@ -118,6 +118,9 @@ public sealed class RunComparerTests
         Assert.Equal([Verdict.Same, Verdict.Same, Verdict.Worse, Verdict.Worse], changes.Select(c => c.Verdict));
         Assert.Equal("bits per byte of bible", changes[0].Metric);
         Assert.All(changes, c => Assert.Null(c.P));
+        var other = Compare(PlantedRun.Grid(1), PlantedRun.Grid(1), null, Planted.Quality(("ensemble@fp32", 2)), Planted.Quality(("ensemble@fp32", 3)) with { Source = "another text" });
+        Assert.StartsWith("quality of other text", Assert.Single(other.Caveats));
+        Assert.All(other.Changes.Where(c => c.Unit == "bits/byte"), c => Assert.Equal(Verdict.CannotTell, c.Verdict));
     }
 
     [Fact]

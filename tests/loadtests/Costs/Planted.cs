@@ -13,7 +13,7 @@ internal static class Planted
 
     public static Estimate At(double value) => new(value, 0.98 * value, 1.02 * value, 1000);
 
-    public static LatencyFigures Latency(double p50) => new(At(p50), At(1.5 * p50), At(2 * p50), 1.1 * p50, 4 * p50);
+    public static LatencyFigures Latency(double p50) => new(At(p50), At(1.5 * p50), At(2 * p50), p50, 4 * p50);
 
     /// <param name="step">Seconds between two tokens.</param>
     /// <param name="batch">Tokens a decode step.</param>

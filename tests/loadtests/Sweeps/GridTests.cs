@@ -37,8 +37,8 @@ public sealed class GridTests
     public void A_precision_has_the_modes_of_what_is_served_in_it_and_a_peer_is_measured_once()
     {
         var mixture = Both with { Experts = [], Domains = [] };
-        var points = Points(Loads with { Modes = ["ensemble", "moe", "peer:genai"], K = [2], Concurrency = [1] }, ("fp32", Forest), ("int4", mixture));
-        Assert.Equal(["ensemble-c1-fp32", "moe-k2-c1-int4", "peer_genai-c1-fp32"], points.Select(p => p.Name));
+        var points = Points(Loads with { Modes = ["ensemble", "moe"], Peers = [("peer:genai", "fp16")], K = [2], Concurrency = [1] }, ("fp32", Forest), ("int4", mixture));
+        Assert.Equal(["ensemble-c1-fp32", "moe-k2-c1-int4", "peer_genai-c1-fp16"], points.Select(p => p.Name));
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class GridTests
 
     [Theory]
     [InlineData("ensembel")]
-    [InlineData("peer:")]
+    [InlineData("peer:genai")]
     [InlineData("top_p")]
     [InlineData("top_p:1.5")]
     [InlineData("moe:2")]

@@ -1,0 +1,9 @@
+namespace Btx.LoadTests.PeerDoors;
+
+internal enum PeerEventKind
+{
+    Ready,
+    Token,
+    Done,
+    Error,
+}

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Btx.LoadTests.Ceilings;
+using Btx.LoadTests.Load;
+
+namespace Btx.LoadTests.Verbs;
+
+/// <summary><c>btx loadtest ceiling</c>.</summary>
+internal static class CeilingVerb
+{
+    private const string Text =
+        """
+        What the load generator itself can do, against a server in its own process that answers at once: above that, a load test would measure itself. `run` measures it
+        before every load; this does it alone, for longer, on a machine that does nothing else.
+
+        Examples:
+          btx loadtest ceiling
+          btx loadtest ceiling --door http --concurrency 64 --json ceiling.json
+          btx loadtest run --corpus corpus --ceiling ceiling.json
+        """;
+
+    public static Command Create()
+    {
+        var door = new Option<string>("--door") { Description = "grpc or http", DefaultValueFactory = _ => "grpc" };
+        door.AcceptOnlyFromAmong("grpc", "http");
+        var concurrency = new Option<int>("--concurrency") { Description = "requests in flight", DefaultValueFactory = _ => 16 };
+        var duration = new Option<double>("--duration") { Description = "seconds that are measured", DefaultValueFactory = _ => 5 };
+        var prompt = new Option<int>("--prompt-words") { Description = "length of the prompts", DefaultValueFactory = _ => 64 };
+        var output = new Option<int>("--output-tokens") { Description = "length of the answers", DefaultValueFactory = _ => 32 };
+        var json = new JsonFlag();
+        var command = new Command("ceiling", Text) { door, concurrency, duration, prompt, output };
+        json.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            foreach (var option in new[] { concurrency, prompt, output })
+            {
+                if (parsed.GetValue(option) < 1) throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
+            }
+
+            var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
+            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(door)!, parsed.GetValue(concurrency), seconds, parsed.GetValue(prompt), parsed.GetValue(output), cancellation).ConfigureAwait(false);
+            json.Write(parsed, ceiling, RunReport.Lines(ceiling));
+            return 0;
+        });
+        return command;
+    }
+}
