@@ -19,9 +19,13 @@ internal static class PointChanges
         var pairs = MeasuredSettings.Group(first).Where(m => others.ContainsKey(m.Name)).Select(m => (First: m, Second: others[m.Name])).ToArray();
         foreach (var metric in metrics)
         {
-            var noise = new RepeatNoise(metric, first, second);
-            foreach (var pair in pairs)
-                if (Compare(pair.First.Name, metric, noise, pair.First.Repeats, pair.Second.Repeats) is { } change) yield return change;
+            // Open loops near saturation scatter far more than closed ones.
+            foreach (var load in pairs.GroupBy(p => p.First.Settings.Load))
+            {
+                var noise = new RepeatNoise(metric, [.. first.Where(p => p.Settings.Load == load.Key)], [.. second.Where(p => p.Settings.Load == load.Key)]);
+                foreach (var pair in load)
+                    if (Compare(pair.First.Name, metric, noise, pair.First.Repeats, pair.Second.Repeats) is { } change) yield return change;
+            }
         }
     }
 

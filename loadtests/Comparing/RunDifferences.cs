@@ -35,7 +35,7 @@ internal static class RunDifferences
     private static string? Drift(MeasuredRun first, MeasuredRun second)
     {
         var names = first.Points.Where(p => p.Reference).Select(p => p.Settings.Name).Intersect(second.Points.Where(p => p.Reference).Select(p => p.Settings.Name)).ToArray();
-        var noise = new RepeatNoise(CostMetric.InterToken, first.Points, second.Points);
+        var noise = new RepeatNoise(CostMetric.InterToken, [.. first.Points.Where(p => p.Reference)], [.. second.Points.Where(p => p.Reference)]);
         foreach (var name in names)
         {
             bool Is(Records.PointResult p) => p.Reference && p.Settings.Name == name;

@@ -6,14 +6,18 @@ namespace Btx.LoadTests.Costs;
 public static class NoiseFigures
 {
     /// <summary>Of every metric that some settings have two or more values of; both sources where both are there.</summary>
-    public static IReadOnlyList<NoiseFigure> Of(IReadOnlyList<PointResult> points) =>
-    [
+    public static IReadOnlyList<NoiseFigure> Of(IReadOnlyList<PointResult> points)
+    {
+        // Open loops near saturation scatter far more; what is fitted is closed.
+        var closed = points.Any(p => p is { Reference: false, Settings.Load: "closed" });
+        return [
         .. CostMetric.All.SelectMany(metric => new[]
         {
             Pooled(metric, points.Where(p => p.Reference), "reference"),
-            Pooled(metric, points.Where(p => !p.Reference), "repeats"),
+            Pooled(metric, points.Where(p => !p.Reference && (p.Settings.Load == "closed" || !closed)), "repeats"),
         }).OfType<NoiseFigure>(),
-    ];
+        ];
+    }
 
     /// <summary>Standard deviation of a metric's logarithm between measurements: the reference point's if it was measured three times or more, else that of all repeats; 0 if neither is known.</summary>
     public static double Relative(this IReadOnlyList<NoiseFigure> noise, string metric) =>

@@ -53,7 +53,8 @@ public static class CapacityPlanner
         var notes = new List<string>();
         var whole = Whole(experts, perDevice, new ReplicaModel(costs, expert, load, routing, use, experts, (experts + perDevice - 1) / perDevice), machine, load, rules, notes);
         var sharded = use is null ? null : new Sharding(costs, expert, load, routing, rules, use, perDevice).Place(machine.Devices);
-        if (use is not null && sharded is null) notes.Add("no placement on 4,096 devices or fewer serves this load within the limits");
+        if (sharded is { Devices: 1 } && whole is not null) sharded = null; // the whole forest by another name
+        else if (use is not null && sharded is null) notes.Add("no placement on 4,096 devices or fewer serves this load within the limits");
         var active = routing.Active(experts);
         var gathers = routing is { Mode: "top_k", Choice: PlannedRouting.ByPrompt };
         if (sharded is { Devices: > 1 })

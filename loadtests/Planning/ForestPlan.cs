@@ -16,7 +16,7 @@ public sealed record ForestPlan
     /// <summary>Every replica has every expert; null if a machine has too few devices for that.</summary>
     public WholeForest? Whole { get; init; }
 
-    /// <summary>Devices have some experts each, a router sends a request to those that it needs; null for a BTX model, whose layers need all of them.</summary>
+    /// <summary>Devices have some experts each, a router sends a request to those that it needs; null for a BTX model, whose layers need all of them, and where one device does.</summary>
     public ShardedForest? Sharded { get; init; }
 
     /// <summary><c>whole</c> or <c>sharded</c>: what takes fewer devices; null if neither serves the load.</summary>

@@ -24,7 +24,7 @@ public sealed class PlanVerbTests
     [Fact]
     public void A_plan_for_a_machine_as_text_and_as_json()
     {
-        string[] arguments = $"--expert-parameters 125M --load 50 {Machine} --teraflops 900".Split(' ');
+        string[] arguments = $"--expert-parameters 125M --load 200 {Machine} --teraflops 900".Split(' ');
         var text = Run(arguments);
         foreach (var experts in new[] { 8, 64, 512 }) Assert.Contains($"\n{experts} experts of ", text);
         Assert.Contains("assumptions:", text);
