@@ -5,7 +5,7 @@ using Btx.V1;
 namespace Btx.LoadTests.Quality;
 
 /// <summary>Measures the quality of a sweep's points through its servers, each kind of point once, and keeps what is measured.</summary>
-internal sealed class QualityRun(Servers servers, ScoredQuality quality, string file, Action<string> report)
+internal sealed class QualityRun(Servers servers, ScoredQuality quality, string file, ISweepReport report)
 {
     /// <exception cref="LoadTestException">A server refuses.</exception>
     public async Task MeasureAsync(IEnumerable<PointSettings> points, CancellationToken cancellation)
@@ -15,11 +15,12 @@ internal sealed class QualityRun(Servers servers, ScoredQuality quality, string 
         for (var i = 0; i < open.Length; i++)
         {
             var settings = open[i];
+            report.Measuring($"quality of {QualityKey.Of(settings)}", i, open.Length);
             var server = await servers.ForAsync(settings.Precision, cancellation).ConfigureAwait(false);
             await quality.MeasureAsync(server.Inference, settings, domain => Routing(settings, domain, server), server.Facts.ContextLength, cancellation).ConfigureAwait(false);
             RunJson.Write(file, quality.Table);
             var bits = quality.Table.BitsPerByte[QualityKey.Of(settings)];
-            report($"{i + 1,4}/{open.Length}  quality of {QualityKey.Of(settings),-30} {string.Join("  ", bits.Select(b => $"{b.Key} {b.Value:0.000}"))} bits per byte");
+            report.Line($"{i + 1,4}/{open.Length}  quality of {QualityKey.Of(settings),-30} {string.Join("  ", bits.Select(b => $"{b.Key} {b.Value:0.000}"))} bits per byte");
         }
     }
 

@@ -45,8 +45,11 @@ internal sealed class LiveServer : IAsyncDisposable
     /// <exception cref="LoadTestException">No server listens there.</exception>
     public static Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation) => OpenAsync(null, grpc, http, cancellation);
 
+    /// <summary>It was started for the sweep and is no more.</summary>
+    public bool Ended => _process?.Ended == true;
+
     /// <summary>Why it answers no more, for messages.</summary>
-    public string Obituary(string what) => _process is { Ended: true } ? $"{what}; the server ended: {_process.LastWords()} (all of it: {_process.Log})" : what;
+    public string Obituary(string what) => Ended ? $"{what}; the server ended{_process!.LastError()}, its output is in {_process.Log}" : what;
 
     public async ValueTask DisposeAsync()
     {
@@ -61,15 +64,29 @@ internal sealed class LiveServer : IAsyncDisposable
         var server = new LiveServer(process, grpc, http);
         try
         {
+            server.Facts = ServedFacts.Of(await server.Inference.DescribeAsync(new(), deadline: DateTime.UtcNow.AddSeconds(30), cancellationToken: cancellation).ConfigureAwait(false));
             server.Served = await server.Door.DescribeAsync(cancellation).ConfigureAwait(false);
-            server.Facts = ServedFacts.Of(await server.Inference.DescribeAsync(new(), cancellationToken: cancellation).ConfigureAwait(false));
             return server;
         }
         catch (Exception e)
         {
             await server.DisposeAsync().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
-            throw e is RpcException refused ? new LoadTestException($"the server at {grpc.GetLeftPart(UriPartial.Authority)} does not say what it serves: {refused.Status.Detail.ReplaceLineEndings(" ")}", refused) : e;
+            throw e is RpcException refused ? Unreached(grpc, refused) : e;
         }
+    }
+
+    private static LoadTestException Unreached(Uri grpc, RpcException e)
+    {
+        var address = grpc.GetLeftPart(UriPartial.Authority);
+        return new(
+            e.StatusCode switch
+            {
+                StatusCode.Unavailable => $"no server listens at {address}; start one with `btx serve --forest S`, or name its gRPC door with --server",
+                StatusCode.Unimplemented => $"{address} is not a gRPC door of `btx serve`; name the right one with --server",
+                StatusCode.Unauthenticated or StatusCode.PermissionDenied => $"the server at {address} refused ({e.Status.Detail.ReplaceLineEndings(" ")}); a sweep sends no key: start its server with `./btx loadtest sweep --forest`, or reach it directly",
+                _ => $"the server at {address} does not say what it serves: {e.StatusCode}: {e.Status.Detail.ReplaceLineEndings(" ")}",
+            },
+            e);
     }
 }

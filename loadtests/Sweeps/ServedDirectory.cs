@@ -35,11 +35,11 @@ internal sealed record ServedDirectory(string Path, string Precision)
         return new(System.IO.Path.GetFullPath(directory), precision);
     }
 
-    /// <summary>Each of <paramref name="values"/>, by precision.</summary>
+    /// <summary>Each of <paramref name="values"/> by precision, in their order.</summary>
     /// <exception cref="LoadTestException">As <see cref="Read"/>; or two are of one precision.</exception>
     public static IReadOnlyDictionary<string, string> ByPrecision(string option, IEnumerable<string> values, string file)
     {
-        var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var found = new OrderedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var value in values)
         {
             var directory = Read(option, value, file);

@@ -24,6 +24,7 @@ internal sealed class ServedPoints(Servers servers, LoadShape shape) : IPointSou
         }
 
         var result = await MeasuredPoint.OfAsync(point, run, server.Metrics, requestsFile, shape.Objective, server.Obituary, cancellation).ConfigureAwait(false);
+        if (server.Ended) throw new LoadTestException(server.Obituary($"{point.Name}: not all requests were answered; the points before it are kept, and the same command goes on"));
         return result with { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
     }
 

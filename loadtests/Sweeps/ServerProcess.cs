@@ -78,8 +78,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The last line that it wrote, for messages.</summary>
-    public string LastWords() => LastLine(File.ReadAllText(Log));
+    /// <summary>The error that it ended with, for messages; empty if it named none.</summary>
+    public string LastError() => File.ReadLines(Log).LastOrDefault() is { } line && line.StartsWith("error: ", StringComparison.Ordinal) ? $": {line["error: ".Length..]}" : "";
 
     public async ValueTask DisposeAsync()
     {

@@ -7,8 +7,7 @@ namespace Btx.LoadTests.Sweeps;
 
 /// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load. What is there already is not measured again.</summary>
 /// <param name="command">The command line that repeats it.</param>
-/// <param name="report">Told a line at a time what is being done.</param>
-internal sealed class Sweep(SweepRequest request, QualityRequest quality, ChangeRequest change, string command, Action<string> report)
+internal sealed class Sweep(SweepRequest request, QualityRequest quality, ChangeRequest change, string command, ISweepReport report)
 {
     /// <exception cref="LoadTestException">What was measured until then is kept.</exception>
     /// <exception cref="OperationCanceledException">Likewise.</exception>
@@ -17,10 +16,10 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         using var state = SweepState.Open(request.Out, request.Asked);
         var servers = new Servers(request.Servers, state.Directory);
         await using var ended = servers.ConfigureAwait(false);
-        var served = new SortedDictionary<string, ServedFacts>(StringComparer.Ordinal);
+        var served = new OrderedDictionary<string, ServedFacts>(StringComparer.Ordinal);
         foreach (var precision in request.Servers.Precisions.DefaultIfEmpty("")) // a running server's is what it says
         {
-            report($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
+            report.Line($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
             var facts = (await servers.ForAsync(precision, cancellation).ConfigureAwait(false)).Facts;
             served[precision.Length > 0 ? precision : facts.Precision] = facts;
         }
@@ -30,7 +29,7 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         state.RequireServed(served.ToDictionary(s => s.Key, s => s.Value.Identity));
         Describe(state.Directory);
         if (quality.Evaluation is { } file) RunJson.Write(Path.Combine(state.Directory, RunDirectory.Quality), EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
-        foreach (var note in notes.Distinct()) report($"note: {note}");
+        foreach (var note in notes.Distinct()) report.Line($"note: {note}");
 
         var forest = new ServedPoints(servers, request.Shape);
         await using var ignored = forest.ConfigureAwait(false);
@@ -38,13 +37,13 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         await using var leaving = peers.ConfigureAwait(false);
         var run = new SweepRun(state, [forest, peers], report);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
-        report($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} {plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
+        report.Line($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} {plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
         await run.MeasureAsync(plan, cancellation).ConfigureAwait(false);
         var curve = CurveRates.Points(state.Results, request.Grid);
         if (curve.Count > 0)
         {
             var more = SweepPlan.Following(plan, curve, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
-            report($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
+            report.Line($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
             await run.MeasureAsync(more, cancellation).ConfigureAwait(false);
         }
 
@@ -60,7 +59,7 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         if (change.Rounds == 0 || File.Exists(file)) return;
         var (precision, served) = request.Servers.Forests.First();
         var load = points[0] with { Mode = "ensemble", K = null, Load = "closed", Rate = null, Concurrency = change.Concurrency, Precision = precision, Options = request.Servers.FirstOptions };
-        report($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves")}, {change.Rounds} times, on a copy of {served}");
+        report.Line($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves")}, {change.Rounds} times, on a copy of {served}");
         var timeline = await new ChangeExperiment(servers, forest, change.Rounds, change.Quiet, report)
             .RunAsync(served, precision, load, request.Shape.Seed, change.Guest, Path.Combine(state.Directory, RunDirectory.Requests, "change.jsonl"), cancellation).ConfigureAwait(false);
         RunJson.Write(file, timeline);

@@ -4,7 +4,7 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>Measures a plan's points in its order; those that the directory holds already are left out.</summary>
-internal sealed class SweepRun(SweepState state, IReadOnlyList<IPointSource> sources, Action<string> report)
+internal sealed class SweepRun(SweepState state, IReadOnlyList<IPointSource> sources, ISweepReport report)
 {
     /// <exception cref="LoadTestException">A point cannot be measured; those before it are kept.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the point under way does not count.</exception>
@@ -16,15 +16,16 @@ internal sealed class SweepRun(SweepState state, IReadOnlyList<IPointSource> sou
         }
 
         PlannedPoint[] open = [.. plan.Where(p => !state.Has(p))];
-        if (open.Length < plan.Count) report($"{plan.Count - open.Length} of {plan.Count} measurements are there already");
+        if (open.Length < plan.Count) report.Line($"{plan.Count - open.Length} of {plan.Count} measurements are there already");
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < open.Length; i++)
         {
             cancellation.ThrowIfCancellationRequested();
+            report.Measuring(open[i].Name, plan.Count - open.Length + i, plan.Count);
             var result = await sources.First(s => s.Measures(open[i].Settings)).MeasureAsync(open[i], state.RequestsFile(open[i]), cancellation).ConfigureAwait(false);
             state.Add(result);
             var left = clock.Elapsed / (i + 1) * (open.Length - i - 1);
-            report($"{plan.Count - open.Length + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{(i + 1 < open.Length ? $"  {Duration(left)} left" : "")}");
+            report.Line($"{plan.Count - open.Length + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{(i + 1 < open.Length ? $"  {Duration(left)} left" : "")}");
         }
     }
 

@@ -54,7 +54,7 @@ internal sealed class SweepFlags
     {
         var quick = parsed.GetValue(_quick);
         string Text(Option<string?> option, string usual, string ofQuick) => parsed.GetValue(option) ?? (quick ? ofQuick : usual);
-        var concurrency = Text(_concurrency, "1,2,4,8", "1,2,4");
+        var concurrency = Text(_concurrency, "1,2,4,8", "1,4");
         var rate = Text(_rate, "", "50%,100%,150%");
         var (rates, shares) = rate.Length == 0 ? ([], []) : CurveRates.Read("--rate", rate);
         var peers = Peers(parsed);
@@ -117,7 +117,7 @@ internal sealed class SweepFlags
         if (running is null && forests.Count + mixtures.Count == 0) throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
         if (running is not null && forests.Count + mixtures.Count + grid.Options.Count > 0)
             throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option out, or --server");
-        string[] given = [.. forests.Keys.Union(mixtures.Keys).Order(StringComparer.Ordinal)];
+        string[] given = [.. forests.Keys.Union(mixtures.Keys)];
         var wanted = Words("--precision", parsed.GetValue(_precision));
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing) throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
         string[] doors = running?.Split(',') ?? [];

@@ -49,7 +49,8 @@ internal static class SweepVerb
             if (quality.Tokens < 0) throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");
             var change = Change(request, parsed.GetValue(changes), parsed.GetValue(guest), parsed.GetValue(rounds));
             var output = parsed.GetValue(json) == "-" ? Console.Error : Console.Out;
-            var outcome = await new Sweep(request, quality, change, CommandLine(), output.WriteLine).RunAsync(cancellation).ConfigureAwait(false);
+            var outcome = await SweepBar.WatchAsync(output, report => new Sweep(request, quality, change, CommandLine(), report).RunAsync(cancellation)).ConfigureAwait(false);
+            if (request.Shape.Objective is { } objective) await output.WriteLineAsync(Verdict(objective, outcome.Results)).ConfigureAwait(false);
             await output.WriteLineAsync($"{outcome.Points} points, {outcome.Results.Count} measurements in {outcome.Directory}; next: btx loadtest report {request.Out}").ConfigureAwait(false);
             var text = JsonSerializer.Serialize(outcome, RunJson.Indented);
             if (parsed.GetValue(json) == "-") Console.WriteLine(text);
@@ -69,6 +70,16 @@ internal static class SweepVerb
             throw new LoadTestException($"{(guest is null ? "--change remove-add" : $"--change-expert {guest}")}: a forest is changed only on a server that the sweep starts, on a copy; give --forest DIR, not --server");
         var usual = request.Quick ? 1 : 3;
         return new(kind == "none" || !possible ? 0 : rounds ?? usual, guest, Math.Min(4, request.Grid.Concurrency.DefaultIfEmpty(4).Max()), TimeSpan.FromSeconds(request.Quick ? 1 : 5));
+    }
+
+    /// <summary>Which points met the objective; where none did, the nearest.</summary>
+    internal static string Verdict(ServiceObjective objective, IReadOnlyList<PointResult> results)
+    {
+        var shares = results.Where(r => !r.Reference).GroupBy(r => r.Settings.Name).Select(g => (Name: g.Key, Share: g.Average(r => r.Summary.GoodputPerSecond!.Value / r.Summary.OfferedPerSecond))).ToArray();
+        var met = shares.Count(s => s.Share >= objective.Share);
+        if (met > 0) return $"{met} of {shares.Length} points met the objective in at least {objective.Share:P1} of their requests";
+        var (name, best) = shares.MaxBy(s => s.Share);
+        return $"no point met the objective in {objective.Share:P1} of its requests; the nearest is {name} with {best:P1}. Allow more time, or measure lower loads (--concurrency, --rate)";
     }
 
     private static string CommandLine() => "./btx loadtest " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1).Select(a => a.All(c => char.IsAsciiLetterOrDigit(c) || "-_=./:,%".Contains(c)) ? a : $"'{a.Replace("'", "'\\''")}'"));
