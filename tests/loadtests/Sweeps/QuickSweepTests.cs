@@ -12,7 +12,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         var run = program.At("run");
         string[] command =
         [
-            "sweep", "--quick", "--forest", program.Forest, "--btx", program.Mixture, "--corpus", program.At("corpus"), "--out", run, "--k", "1,2", "--concurrency", "1,3", "--duration", "0.4", "--warm-up", "0.1",
+            "sweep", "--quick", "--forest", program.Forest, "--btx", program.Mixture, "--corpus", program.At("corpus"), "--out", run, "--k", "1,2", "--concurrency", "1,3", "--requests", "24", "--duration", "20", "--warm-up", "0.1",
             "--server-warm-up", "0.2", "--rate", "50%,150%", "--rate-modes", "ensemble", "--option=--prefill-chunk=64", "--modes", "ensemble,top_k,moe", "--quality-tokens", "150", "--reference-every", "6",
         ];
         string[] before = [.. SweepProgram.Listing(program.Forest), .. SweepProgram.Listing(program.Mixture)];
@@ -32,7 +32,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         Assert.Equal(20, points.Count(p => p is { Reference: false, Settings.Load: "closed" }));
         Assert.Equal(4, points.Count(p => p is { Reference: false, Settings.Load: "open" }));
         Assert.True(points.Count(p => p.Reference) >= 4);
-        Assert.All(points, p => Assert.True(p.Summary.Requests > 0 && p.Summary.Failed == 0));
+        Assert.All(points, p => Assert.Equal((24, 0), (p.Summary.Requests, p.Summary.Failed)));
         Assert.All(points, p => Assert.Equal((2, 4), (p.Experts, p.MixtureExperts)));
         Assert.All(points, p => Assert.True(p.Server!.Requests > 0));
         Assert.Equal(1, points.First(p => p.Settings is { Mode: "top_k", K: 1, Concurrency: 1 }).Server!.DistinctExperts!.Value, 1e-9);
@@ -71,7 +71,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
     {
         var run = program.At("options");
         var (exit, output, errors) = await SweepProgram.RunAsync(
-            "sweep", "--quick", "--forest", program.Forest, "--corpus", program.At("corpus"), "--out", run, "--modes", "ensemble", "--concurrency", "1", "--repeats", "1", "--rate", "20", "--duration", "0.4",
+            "sweep", "--quick", "--forest", program.Forest, "--corpus", program.At("corpus"), "--out", run, "--modes", "ensemble", "--concurrency", "1", "--repeats", "1", "--rate", "20", "--requests", "6", "--duration", "20",
             "--server-warm-up", "0.2", "--option=--slots=2,3", "--change", "none", "--json", "-");
         Assert.True(exit == 0, errors + output);
         Assert.Equal(["--slots=2", "--slots=3"], Directory.GetFiles(run, "server-*.log").Select(f => File.ReadLines(f).First().Split(' ').Single(w => w.StartsWith("--slots", StringComparison.Ordinal))).Distinct().Order(StringComparer.Ordinal));
