@@ -16,8 +16,8 @@ internal sealed class BatchedGenerator : IPeerModel
     private readonly GenAIModel model;
     private readonly int padding;
     private readonly List<Row> rows = [];
+    private readonly Dictionary<int, Generator> generators = [];
     private Generator? generator;
-    private GeneratorParams? parameters;
 
     /// <exception cref="PeerException">No model directory of GenAI.</exception>
     public BatchedGenerator(PeerOptions options)
@@ -83,32 +83,40 @@ internal sealed class BatchedGenerator : IPeerModel
 
     public void Dispose()
     {
-        End();
+        foreach (var made in generators.Values) made.Dispose();
         model.Dispose();
         config.Dispose();
     }
 
     private void Begin()
     {
+        generator = Rewound(rows.Count);
         var longest = rows.Max(r => r.Request.Prompt.Length);
-        var end = Math.Min(Description.Context, longest + rows.Max(r => r.Request.MaxTokens));
-        parameters = new GeneratorParams(model);
-        parameters.SetSearchOption("batch_size", rows.Count);
-        parameters.SetSearchOption("max_length", end);
-        parameters.SetSearchOption("min_length", end); // past the end-of-text token
-        generator = new Generator(model, parameters);
         var tokens = new int[rows.Count * longest];
         Array.Fill(tokens, padding);
         for (var i = 0; i < rows.Count; i++) rows[i].Request.Prompt.CopyTo(tokens, i * longest);
         generator.AppendTokens(tokens);
     }
 
+    // To make one takes 10 ms or more, whatever the model's size: there is one for each size of batch.
+    private Generator Rewound(int batch)
+    {
+        if (generators.TryGetValue(batch, out var made))
+        {
+            made.RewindTo(0);
+            return made;
+        }
+
+        using var parameters = new GeneratorParams(model);
+        parameters.SetSearchOption("batch_size", batch);
+        parameters.SetSearchOption("max_length", Description.Context);
+        parameters.SetSearchOption("min_length", Description.Context); // past the end-of-text token
+        return generators[batch] = new Generator(model, parameters);
+    }
+
     private void End()
     {
-        generator?.Dispose();
-        parameters?.Dispose();
         generator = null;
-        parameters = null;
         rows.Clear();
     }
 

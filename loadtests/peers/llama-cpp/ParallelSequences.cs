@@ -16,9 +16,10 @@ internal sealed unsafe class ParallelSequences : IPeerModel
     private Batch batch;
 
     /// <param name="path">A GGUF file.</param>
-    /// <param name="precision">Of the weights, and so of the cache: <c>fp32</c> or <c>fp16</c>.</param>
+    /// <param name="precision">Of the weights, for the description.</param>
+    /// <param name="halfCache">The cache in fp16 and flash attention, llama.cpp's own default and the fastest; else fp32 and plain attention: flash attention on an fp32 cache takes twice the time.</param>
     /// <exception cref="PeerException">llama.cpp cannot load it.</exception>
-    public ParallelSequences(string path, PeerOptions options, string precision)
+    public ParallelSequences(string path, PeerOptions options, string precision, bool halfCache)
     {
         var modelParameters = Llama.ModelDefaults();
         modelParameters.GpuLayers = 0;
@@ -31,14 +32,15 @@ internal sealed unsafe class ParallelSequences : IPeerModel
         p.Sequences = (uint)slots.Length;
         p.Batch = p.MicroBatch = BatchTokens;
         p.Threads = p.ThreadsOfBatch = options.Threads;
-        p.TypeK = p.TypeV = precision == "fp16" ? 1 : 0;
+        p.TypeK = p.TypeV = halfCache ? 1 : 0;
+        if (!halfCache) p.FlashAttention = 0;
         context = Llama.NewContext(model, p);
         if (context == 0) throw new PeerException($"{path}: llama.cpp cannot make a context of {p.Context} tokens; its message is above");
         memory = Llama.Memory(context);
         Llama.AttachThreadPool(context, Llama.NewThreadPool(options.Threads), 0);
         batch = Llama.NewBatch(BatchTokens, 0, 1);
         Description = new PeerDescription($"llama.cpp {Llama.Release}", options.Threads, slots.Length, length, Llama.VocabularySize(Llama.Vocabulary(model)), precision,
-            "parallel sequences of one context; requests join and leave at any step");
+            $"cache in {(halfCache ? "fp16" : "fp32")}, parallel sequences of one context that join and leave at any step");
     }
 
     public PeerDescription Description { get; }

@@ -12,7 +12,8 @@ const string Help = $$"""
 
     usage: Btx.Peer.LlamaCpp --model DIR [options]
     {{PeerOptions.Help}}
-      --precision fp32  or fp16: of weights and cache
+      --precision fp32  or fp16: of the weights
+      --cache fp16      llama.cpp's default; or fp32
       --library DIR     llama.cpp's libraries; what fetch.sh put into the cache if left out
            Btx.Peer.LlamaCpp convert --model DIR --gguf FILE [--precision fp32|fp16]
                         only writes the GGUF file
@@ -34,13 +35,14 @@ PeerOptions options;
 GgufType type;
 try
 {
-    options = PeerOptions.Parse(args[(convert ? 1 : 0)..], "--precision", convert ? "--gguf" : "--library");
+    options = PeerOptions.Parse(args[(convert ? 1 : 0)..], convert ? ["--precision", "--gguf"] : ["--precision", "--cache", "--library"]);
     type = options.Rest.GetValueOrDefault("--precision", "fp32") switch
     {
         "fp32" => GgufType.F32,
         "fp16" => GgufType.F16,
         var other => throw new PeerException($"--precision {other}: use fp32 or fp16"),
     };
+    if (options.Rest.GetValueOrDefault("--cache", "fp16") is not ("fp16" or "fp32") and var cache) throw new PeerException($"--cache {cache}: use fp16 or fp32");
     if (convert && !options.Rest.ContainsKey("--gguf")) throw new PeerException("--gguf is missing");
 }
 catch (PeerException e)
@@ -60,7 +62,7 @@ try
 
     Llama.Load(options.Rest.GetValueOrDefault("--library", LibraryDirectory()));
     LlamaGguf.Write(options.Model, temporary, type);
-    using var model = new ParallelSequences(temporary, options, type == GgufType.F16 ? "fp16" : "fp32");
+    using var model = new ParallelSequences(temporary, options, type == GgufType.F16 ? "fp16" : "fp32", options.Rest.GetValueOrDefault("--cache", "fp16") == "fp16");
     File.Delete(temporary); // mapped
     new PeerLoop(model, TextTokenizer.Load(options.Model), Console.In, new PeerAnswers(Console.OpenStandardOutput())).Run();
     return 0;

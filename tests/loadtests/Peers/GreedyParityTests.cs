@@ -24,7 +24,8 @@ public sealed class GreedyParityTests
     {
         using var served = new TinyServedForest(new TinyForest { Config = TinyForest.DefaultConfig with { TieWordEmbeddings = tied }, Experts = 1 }, o => o with { GenAI = true });
         var place = peer == "genai" ? Path.Combine(served.Served, "weights", "alpha") : Path.Combine(served.Forest, "experts", "alpha");
-        var theirs = await AskAsync(PeerCommand.Of(PeerChoice.Parse($"{peer}={place}"), 1, slots, null));
+        var command = PeerCommand.Of(PeerChoice.Parse($"{peer}={place}"), 1, slots, null);
+        var theirs = await AskAsync(peer == "genai" ? command : command with { Arguments = [.. command.Arguments, "--cache", "fp32"] }); // the engine's is fp32
         await using var engine = ForestEngine.Start(new EngineOptions { Directory = served.Served, Threads = 1 });
         for (var i = 0; i < s_prompts.Length; i++)
         {

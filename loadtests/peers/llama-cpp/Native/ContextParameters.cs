@@ -20,6 +20,9 @@ internal struct ContextParameters
 
     [FieldOffset(32)] public int ThreadsOfBatch;
 
+    /// <summary>1: on; 0: off; -1: as the library sees fit.</summary>
+    [FieldOffset(52)] public int FlashAttention;
+
     /// <summary>Types of the key and value cache, ggml's numbers.</summary>
     [FieldOffset(104)] public int TypeK;
 
