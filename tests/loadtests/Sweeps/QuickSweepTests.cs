@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Tests.Sweeps;
@@ -60,6 +61,15 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         var description = RunJson.Read<RunDescription>(Path.Combine(run, RunDirectory.Description));
         Assert.Contains("sweep --quick", description.Command, StringComparison.Ordinal);
         Assert.True(description.Machine.Cores > 0 && description.Machine.MemoryBytes > 0);
+
+        (exit, output, errors) = await SweepProgram.RunAsync("report", run);
+        Assert.True(exit == 0 && errors.Length == 0, errors + output);
+        Assert.NotEmpty(Directory.GetFiles(Path.Combine(run, RunDirectory.Charts), "*.svg"));
+        Assert.Contains("<svg", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Page), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("# How many experts?", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Markdown), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        var fits = RunJson.Read<CostAnalysis>(Path.Combine(run, RunDirectory.Fits));
+        Assert.NotEmpty(fits.Frontiers);
+        Assert.NotEmpty(fits.Recommendations);
 
         (exit, _, errors) = await SweepProgram.RunAsync([.. command, "--seed", "2"]);
         Assert.Equal(1, exit);
