@@ -16,7 +16,7 @@ public static class LineFitting
                     MeasuredSettings[] places = [.. group.Where(m => m.Middle(metric) is { Value: > 0 }).OrderBy(m => m.K)];
                     var distinct = places.Select(p => p.K).Distinct().Count();
                     if (distinct >= 3) lines.Add(Fit(form, group.Key, places, metric, noise.Relative(metric.Name), tolerance));
-                    else if (distinct > 0 && metric == CostMetric.InterToken) notes.Add($"{form} at {group.Key}: {distinct} value{(distinct == 1 ? "" : "s")} of k, a line needs three");
+                    else if (distinct > 0 && metric == CostMetric.InterToken && places[0].Settings.Rate is null) notes.Add($"{form} at {group.Key}: {distinct} value{(distinct == 1 ? "" : "s")} of k, a line needs three");
                 }
 
         return lines;

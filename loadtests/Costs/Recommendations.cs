@@ -24,6 +24,7 @@ public static class Recommendations
         {
             string[] domains = [.. frontier.Domains.Where(ensemble.ContainsKey)];
             if (domains.Length == 0) continue;
+            if (frontier.Points.Select(p => QualityKey.Of(p.Mode, p.K, p.Precision)).Distinct().Count() < 2) continue; // nothing to choose from
             var full = Frontiers.Mean(ensemble, domains);
             double Loss(FrontierPoint p) => (Frontiers.Mean(p.BitsPerByteOfDomains, domains) / full) - 1;
             FrontierPoint[] within = [.. frontier.Points.Where(p => Loss(p) <= percent / 100)];

@@ -3,7 +3,7 @@ using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Costs;
 
-/// <summary>Distinct experts that a batch touches, beside the formula, and what a step's time owes to them.</summary>
+/// <summary>Distinct experts that a batch touches, beside the formula, and what a step's time owes to them. Closed loops only: in open ones the batch varies too much for its mean.</summary>
 public static class UnionFitting
 {
     /// <summary>E·(1 - (1 - k/E)^batch): the expected number of distinct experts if every token of the batch chooses k of E independently and evenly.</summary>
@@ -12,7 +12,7 @@ public static class UnionFitting
     public static IReadOnlyList<UnionFit> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise, double tolerance) =>
     [
         .. new[] { CostLine.Forest, CostLine.Mixture }.SelectMany(form => measured
-            .Where(m => LineFitting.FormOf(m) == form && m.K is not null && m.Middle(CostMetric.DecodeStep) is not null && Distinct(m, form) is not null && Experts(m, form) is not null)
+            .Where(m => m.Settings.Rate is null && LineFitting.FormOf(m) == form && m.K is not null && m.Middle(CostMetric.DecodeStep) is not null && Distinct(m, form) is not null && Experts(m, form) is not null)
             .GroupBy(m => Wording.Build(m.Settings))
             .Select(group => Fit(form, group.Key, [.. group], noise.Relative(CostMetric.DecodeStep.Name), tolerance))),
     ];
