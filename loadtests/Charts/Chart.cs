@@ -75,8 +75,13 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
         }
     }
 
-    private static Scale UpScale(Panel panel) =>
-        Scale.Of(panel.Y, [.. panel.Series.SelectMany(s => s.Points).SelectMany(p => (double[])[p.Y, p.Low ?? p.Y, p.High ?? p.Y]), .. panel.Levels.Select(l => l.At)], (int)Math.Clamp(panel.Height / 45, 2, 7));
+    private static Scale UpScale(Panel panel)
+    {
+        double[] values = [.. panel.Series.SelectMany(s => s.Points).SelectMany(p => (double[])[p.Y, p.Low ?? p.Y, p.High ?? p.Y]).Concat(panel.Levels.Select(l => l.At)).Where(v => Math.Abs(v) <= 1e99)];
+        // Room for labels under the lowest point, which would else stand on the axis.
+        double[] below = values.Length > 0 && panel.Y is { FromZero: false, Logarithmic: false } && values.Min() is var least ? [Math.Max(least >= 0 ? 0 : double.MinValue, least - (0.06 * (values.Max() - least)))] : [];
+        return Scale.Of(panel.Y, values.Concat(below), (int)Math.Clamp(panel.Height / 45, 2, 7));
+    }
 
     private string Description() =>
         $"{string.Join("; ", Panels.Select(p => p.Y.Title))} against {X.Title}. Series: {string.Join(", ", Panels.SelectMany(p => p.Series).Select(s => s.Name).Distinct())}."

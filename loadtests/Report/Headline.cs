@@ -33,10 +33,10 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
     private static string Answered(ReportModel model, Recommendation r)
     {
         var what = r.Point is null ? "" : Name(model, r) + (r.Mode == "ensemble" && Settings(model, r)?.K is { } all ? $" (all {all} experts)" : "");
-        var unsure = r is { WithinNoise: true, RunnerUp: not null } ? $", which cannot be told from {r.RunnerUp}" : "";
+        var unsure = r is { WithinNoise: true, RunnerUp: not null } ? $", which cannot be told from {(model.Measurements.FirstOrDefault(m => m.Name == r.RunnerUp) is { } next ? model.Labels.Model(next.Settings) : r.RunnerUp)}" : "";
         return r.Kind == Recommendation.WithinEnsemble ? $"For the lowest cost within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality, run {what}{unsure}{(Settings(model, r) is { } busy ? $" ({PointLabels.Load(busy)})" : "")}."
             : r.Point is null ? "Nothing that was measured meets the objective."
-            : $"For the best quality within the objective, run {what}{unsure}{(Settings(model, r) is { } load ? $" ({PointLabels.Load(load)})" : "")}.";
+            : $"{(model.Quality is null ? "Within the objective (how good the models are is not known)" : "For the best quality within the objective")}, run {what}{unsure}{(Settings(model, r) is { } load ? $" ({PointLabels.Load(load)})" : "")}.";
     }
 
     private static string Without(ReportModel model) =>
@@ -53,11 +53,11 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
     {
         var points = recommended.Select(r => model.Measurements.FirstOrDefault(m => m.Name == r.Point)).OfType<Measurement>().Distinct().ToArray();
         var quality = (model.Analysis?.Frontiers ?? []).SelectMany(f => f.Points).GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.First().BitsPerByte);
-        return new(["", "tokens/s", "first token, p50 (ms)", "between tokens, p50 (ms)", "end to end, p99 (ms)", "bits per byte"],
+        return new(["", "tokens/s", "first token, p50 (ms)", "between tokens, mean (ms)", "end to end, p99 (ms)", "bits per byte"],
         [
             .. points.Select(m => (string[])
             [
-                model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value), Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.P50)?.Value * 1e3),
+                model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value), Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.Mean)?.Value * 1e3),
                 Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3), quality.TryGetValue(m.Name, out var bits) ? Amount.Of(bits) : Amount.None,
             ]),
         ]);

@@ -9,7 +9,7 @@ internal static class Absent
 
     public const string Change = "No expert was added or removed under load: there is no change.json. `btx loadtest sweep --forest DIR … --out RUN` ends with changes, unless `--change none` says otherwise.";
 
-    public const string Ceiling = "What the generator itself can do is not known: there is no ceiling.json. `btx loadtest ceiling --out RUN` measures it.";
+    public const string Ceiling = "What the generator itself can do is not known: there is no ceiling.json. `btx loadtest ceiling --json RUN/ceiling.json` measures it.";
 
     public const string Description = "What the run was asked to do is not known: there is no loadtest.json.";
 

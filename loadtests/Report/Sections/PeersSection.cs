@@ -11,7 +11,7 @@ public static class PeersSection
     [
         ("tokens a second", s => s.TokensPerSecond > 0 ? s.TokensPerSecond : null),
         ("time to first token, p50", s => s.TimeToFirstToken?.P50.Value),
-        ("time between tokens, p50", s => s.InterToken?.P50.Value),
+        ("time between tokens, mean", s => s.InterToken?.Mean),
         ("end to end, p99", s => s.EndToEnd?.P99.Value),
     ];
 
@@ -24,6 +24,7 @@ public static class PeersSection
         {
             Findings = compared.Length == 0 ? [] : ["Each ratio is this server over the peer, at the same load and on the same prompts: above 1 is good for tokens a second, below 1 for times. One expert stands beside programs that run one model; the BTX model stands beside the dense model of as many active parameters."],
             Figures = compared.Length == 0 ? [] : [Draw(model, compared)],
+            Tables = [new ReportTable(["peer", ""], [.. peers.SelectMany(p => p.Repeats).Where(p => p.Peer is { Length: > 0 }).Select(p => (p.Settings.Mode, p.Peer)).Distinct().Select(p => (string[])[p.Mode["peer:".Length..], p.Peer!])])],
             Missing =
             [
                 .. peers.Length > 0 ? [] : (string[])["No peer was measured: `btx loadtest sweep --peer genai=DIR --peer llama.cpp=DIR …` measures some in the same run."],

@@ -17,7 +17,7 @@ public static class QualitySection
             .. domains.Select((d, i) => new Series(d, [.. keys.Select((k, row) => (Row: row, Value: Value(quality.BitsPerByte, k, d))).Where(p => p.Value is not null).Select(p => new Datum(p.Value!.Value, p.Row))], SeriesStyle.Of(i)) { Joined = false }),
             new Series("mean over the domains", [.. keys.Select((k, row) => new Datum(Mean(quality.BitsPerByte[k], domains), row)).Where(d => double.IsFinite(d.X))], new(7, 3, 0, true)) { Joined = false },
         ])
-        { Caption = $"Held-out text, no sampling between the rows: {quality.Source}" };
+        { Caption = $"Held-out text, no sampling between the rows: {quality.Source.Replace("`", "", StringComparison.Ordinal)}" };
         return new("quality", "Quality by domain")
         {
             Findings = ["Bits per byte compare across vocabularies and domains; perplexity is per token. Quality depends on mode, k and precision, not on the load."],

@@ -7,7 +7,8 @@ internal static class Quantities
     public static string Title(string metric) => metric switch
     {
         "decode_step" => "a decode step, the server's clock",
-        "inter_token" => "time between tokens, p50",
+        "inter_token" => "time between tokens, mean",
+        "inter_token_p50" => "time between tokens, p50",
         "inter_token_p99" => "time between tokens, p99",
         "time_to_first_token" => "time to first token, p50",
         "time_to_first_token_p99" => "time to first token, p99",

@@ -10,7 +10,7 @@ public static class RoutingSection
     [
         ("throughput (tokens/s)", 1, s => Throughput(s)),
         ("time to first token, p50 (ms)", 1e3, s => s.TimeToFirstToken?.P50),
-        ("time between tokens, p50 (ms)", 1e3, s => s.InterToken?.P50),
+        ("time between tokens, mean (ms)", 1e3, s => s.InterToken is { } gap ? new Estimate(gap.Mean, null, null, 1) : null),
     ];
 
     private static readonly (string Title, double Scale, Func<LoadSummary, Estimate?> Of)[] Tails =

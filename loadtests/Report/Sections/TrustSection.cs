@@ -1,3 +1,4 @@
+using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Charts;
 using Btx.LoadTests.Statistics;
 
@@ -6,9 +7,6 @@ namespace Btx.LoadTests.Report.Sections;
 /// <summary>How far the figures can be trusted: the machine's noise, the generator's ceiling, the server's own count.</summary>
 public static class TrustSection
 {
-    /// <summary>Beyond this share of its own ceiling the generator may be what is measured.</summary>
-    private const double CeilingShare = 0.5;
-
     public static Section Of(ReportModel model)
     {
         var reference = model.Points.Where(p => p.Reference && p.Summary.TokensPerSecond > 0).OrderBy(p => p.Started).ToArray();
@@ -36,7 +34,7 @@ public static class TrustSection
             var most = model.Points.Where(p => !Modes.IsPeer(p.Settings.Mode)).Select(p => p.Summary.TokensPerSecond).Where(double.IsFinite).DefaultIfEmpty(0).Max();
             var share = ceiling.TokensPerSecond > 0 ? most / ceiling.TokensPerSecond : double.PositiveInfinity;
             yield return $"The generator's own ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is {Amount.Of(ceiling.TokensPerSecond)} tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; "
-                + $"the fastest point made {Amount.Of(most)} tokens/s, {Amount.Percent(share)} of it. {(share > CeilingShare ? "That is close: the fastest points may show the generator rather than the server." : "The generator was not the bottleneck.")}";
+                + $"the fastest point made {Amount.Of(most)} tokens/s, {Amount.Percent(share)} of it. {(share > CeilingRun.SafeShare ? "That is close: the fastest points may show the generator rather than the server." : "The generator was not the bottleneck.")}";
         }
     }
 

@@ -56,5 +56,5 @@ public static class UnionSection
     }
 
     private static Datum[] Formula(int k, int experts, double most) =>
-        [.. Enumerable.Range(0, 41).Select(i => 1 + ((most - 1) * i / 40)).Select(batch => new Datum(batch, experts * (1 - Math.Pow(1 - ((double)k / experts), batch))))];
+        [.. Enumerable.Range(0, 41).Select(i => 1 + ((most - 1) * i * i / 1600)).Select(batch => new Datum(batch, experts * (1 - Math.Pow(1 - ((double)k / experts), batch))))];
 }
