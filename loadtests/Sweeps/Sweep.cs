@@ -1,3 +1,4 @@
+using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Changes;
 using Btx.LoadTests.PeerDoors;
 using Btx.LoadTests.Quality;
@@ -38,6 +39,7 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         var run = new SweepRun(state, [forest, peers], report);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
         report.Line($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} {plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
+        await CeilingAsync(state.Directory, cancellation).ConfigureAwait(false);
         await run.MeasureAsync(plan, cancellation).ConfigureAwait(false);
         var curve = CurveRates.Points(state.Results, request.Grid);
         if (curve.Count > 0)
@@ -51,6 +53,26 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
             await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), Path.Combine(state.Directory, RunDirectory.Quality), report).MeasureAsync(points, cancellation).ConfigureAwait(false);
         await ChangeAsync(state, servers, forest, points, cancellation).ConfigureAwait(false);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
+    }
+
+    // What the generator itself can do, at the largest closed loop; the servers are idle meanwhile.
+    private async Task CeilingAsync(string directory, CancellationToken cancellation)
+    {
+        var file = Path.Combine(directory, RunDirectory.CeilingFile);
+        for (var attempt = 0; attempt < 3 && !File.Exists(file); attempt++)
+        {
+            report.Measuring("the generator's own ceiling", 0, 1);
+            try
+            {
+                var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.Quick ? 0.5 : 3, (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation).ConfigureAwait(false);
+                RunJson.Write(file, ceiling);
+                report.Line($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at concurrency {ceiling.Concurrency}");
+            }
+            catch (LoadTestException e)
+            {
+                report.Line($"note: {e.Message}");
+            }
+        }
     }
 
     private async Task ChangeAsync(SweepState state, Servers servers, ServedPoints forest, IReadOnlyList<PointSettings> points, CancellationToken cancellation)

@@ -58,6 +58,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         Assert.True(change.Changes[0].End < change.Changes[1].Begin && change.Changes[1].End < change.Windows[^1].To);
         Assert.Contains(change.Windows, w => w.MedianGap > 0);
 
+        Assert.True(RunJson.Read<Ceiling>(Path.Combine(run, RunDirectory.CeilingFile)).TokensPerSecond > 0);
         var description = RunJson.Read<RunDescription>(Path.Combine(run, RunDirectory.Description));
         Assert.Contains("sweep --quick", description.Command, StringComparison.Ordinal);
         Assert.True(description.Machine.Cores > 0 && description.Machine.MemoryBytes > 0);
