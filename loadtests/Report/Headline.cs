@@ -34,9 +34,9 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
     {
         var what = r.Point is null ? "" : Name(model, r) + (r.Mode == "ensemble" && Settings(model, r)?.K is { } all ? $" (all {all} experts)" : "");
         var unsure = r is { WithinNoise: true, RunnerUp: not null } ? $", which cannot be told from {(model.Measurements.FirstOrDefault(m => m.Name == r.RunnerUp) is { } next ? model.Labels.Model(next.Settings) : r.RunnerUp)}" : "";
-        return r.Kind == Recommendation.WithinEnsemble ? $"For the lowest cost within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality, run {what}{unsure}{(Settings(model, r) is { } busy ? $" ({PointLabels.Load(busy)})" : "")}."
+        return r.Kind == Recommendation.WithinEnsemble ? $"For the lowest cost within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality, run {what}{unsure}{(Settings(model, r) is { } busy ? $", with {PointLabels.Load(busy)}" : "")}."
             : r.Point is null ? "Nothing that was measured meets the objective."
-            : $"{(model.Quality is null ? "Within the objective (how good the models are is not known)" : "For the best quality within the objective")}, run {what}{unsure}{(Settings(model, r) is { } load ? $" ({PointLabels.Load(load)})" : "")}.";
+            : $"{(model.Quality is null ? "Within the objective (how good the models are is not known)" : "For the best quality within the objective")}, run {what}{unsure}{(Settings(model, r) is { } load ? $", with {PointLabels.Load(load)}" : "")}.";
     }
 
     private static string Without(ReportModel model) =>
