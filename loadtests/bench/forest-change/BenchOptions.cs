@@ -19,6 +19,7 @@ internal sealed record BenchOptions
           --repeats 7            latency: rounds of an addition, an average, a removal and nothing
           --cycles 500           cycles: additions and removals
           --threads 0            of the engine; 0: one a core
+          --split                latency: of the worst steps, where their time went (processor, queue, faults by thread); 0.1 ms a step
           --json FILE            every figure
           --help
 
@@ -37,14 +38,19 @@ internal sealed record BenchOptions
     public int Repeats { get; init; } = 7;
     public int Cycles { get; init; } = 500;
     public int Threads { get; init; }
+    public bool Split { get; init; }
     public string? Json { get; init; }
+
+    /// <summary>The first line of output: after the warm-up, so that whoever stops other work for a measurement can wait for it.</summary>
+    public string Title(BenchForest forest) =>
+        $"{forest.Config.ParameterCount / 1e6:F2} M parameters an expert, {Experts} experts, fp32; {Streams} streams of mode {Mode}, {(Requests || Cycling ? "request after request" : "one request each")}";
 
     /// <exception cref="BtxException">Wrong usage.</exception>
     public static BenchOptions Parse(string[] args)
     {
         if (args.Length == 0) throw new BtxException("name what to measure: latency or cycles");
         var options = new BenchOptions { Cycling = One(args[0], "the first argument", "latency", "cycles") == "cycles" };
-        for (var i = 1; i < args.Length; i += 2)
+        for (var i = 1; i < args.Length; i += args[i] == "--split" ? 1 : 2)
         {
             string Value() => i + 1 < args.Length ? args[i + 1] : throw new BtxException($"{args[i]} needs a value");
             int Number(int least) => int.TryParse(Value(), out var n) && n >= least ? n : throw new BtxException($"{args[i]} {Value()}: expected a whole number of at least {least}");
@@ -58,6 +64,7 @@ internal sealed record BenchOptions
                 "--repeats" => options with { Repeats = Number(1) },
                 "--cycles" => options with { Cycles = Number(10) },
                 "--threads" => options with { Threads = Number(0) },
+                "--split" => options with { Split = true },
                 "--json" => options with { Json = Value() },
                 _ => throw new BtxException($"{args[i]}: unknown option"),
             };

@@ -21,6 +21,7 @@ internal static class Cycles
         var figures = new List<ProcessFigures>();
         var every = Math.Max(1, o.Cycles / 10);
         var clock = Stopwatch.StartNew();
+        Console.WriteLine(o.Title(forest));
         Console.WriteLine($"  {"cycle",5} {"RSS, MiB",9} {"private",9} {"heap",7} {"mappings",9} {"forest",7} {"files",6} {"forest",7} {"threads",8} {"snapshots",10}");
         for (var cycle = 1; cycle <= o.Cycles; cycle++)
         {

@@ -14,7 +14,7 @@ internal static class Latency
     /// <returns>Whether the additions keep the bound.</returns>
     public static async Task<bool> Measure(BenchForest forest, BenchOptions o)
     {
-        var steps = new Steps();
+        using var steps = new Steps(o.Split);
         await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Threads = o.Threads, Slots = Math.Max(8, o.Streams), PrepareAverages = true, VerifyHashes = false, Observer = steps });
         while (engine.BuildsUnderWay > 0) await Task.Delay(5);
         var weighted = engine.Describe().Experts.Select((e, j) => (e, j + 1.0)).ToDictionary(t => t.e, t => t.Item2);
@@ -25,12 +25,19 @@ internal static class Latency
         for (var repeat = -1; repeat < o.Repeats; repeat++)
         {
             Round[] some = [await Round.Run(engine, o, steps, "addition", add), await Round.Run(engine, o, steps, "average", average), await Round.Run(engine, o, steps, "removal", remove)];
+            if (repeat < 0) Console.WriteLine(o.Title(forest));
             if (repeat >= 0) rounds.AddRange([.. some, await Round.Run(engine, o, steps, "nothing", null, some[0].Duration)]); // the first is warm-up
         }
 
         Console.WriteLine($"  ms between two tokens of a stream; of {o.Repeats} rounds the median (and the worst); build, swap, background, after: the worst gap of each window");
         Console.WriteLine($"  {"",-18} {"median",7} {"p99",7} {"worst",7} {"build",15} {"swap",15} {"background",15} {"p99 during",10} {"after",15} {"worst / median",15}   ms: build, swap (pause), background; others' cores");
         foreach (var kind in rounds.GroupBy(r => r.Kind)) Print(kind.Key, [.. kind]);
+        foreach (var round in rounds.Where(_ => o.Split))
+        {
+            Console.WriteLine($"  {round.Kind}: a step of the median, then the worst of each window");
+            foreach (var (window, worst) in round.Splits) Console.WriteLine($"    {window,-10} {worst}");
+        }
+
         if (o.Json is not null) await File.WriteAllTextAsync(o.Json, JsonSerializer.Serialize(new { o.Size, o.Mode, o.Streams, o.Experts, o.Requests, rounds }, Indented));
         double Ratio(string kind) => Windows.Quantile([.. rounds.Where(r => r.Kind == kind).Select(r => r.Client.Ratio)], 0.5);
         Console.WriteLine($"  worst gap during an addition / median before: {Ratio("addition"):F2} ({(Ratio("addition") <= Most ? "at most" : "MORE than")} {Most}); as long without a change: {Ratio("nothing"):F2}");

@@ -23,7 +23,6 @@ catch (BtxException e)
 try
 {
     using var forest = new BenchForest(options.Cycling ? "tiny" : options.Size, options.Experts);
-    Console.WriteLine($"{forest.Config.ParameterCount / 1e6:F2} M parameters an expert, {options.Experts} experts, fp32; {options.Streams} streams of mode {options.Mode}, {(options.Requests || options.Cycling ? "request after request" : "one request each")}");
     return await (options.Cycling ? Cycles.Measure(forest, options) : Latency.Measure(forest, options)) ? 0 : 1;
 }
 catch (BtxException e)

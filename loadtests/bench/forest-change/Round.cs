@@ -11,7 +11,8 @@ namespace Btx.Bench.Change;
 /// <param name="BackgroundTime">Prepacked sessions and averages were made beside the running ones.</param>
 /// <param name="Pause">Between two steps, for the swap.</param>
 /// <param name="Others">Processor time of other processes during the round, in cores.</param>
-internal sealed record Round(string Kind, Windows Client, Windows Engine, double BuildTime, double SwapTime, double BackgroundTime, double Pause, double Others)
+/// <param name="Splits">Of the step of median length before the change, and of the worst in each window; none unless asked for.</param>
+internal sealed record Round(string Kind, Windows Client, Windows Engine, double BuildTime, double SwapTime, double BackgroundTime, double Pause, double Others, IReadOnlyList<(string Window, StepSplit Worst)> Splits)
 {
     private const int WindowMilliseconds = 600;
 
@@ -54,6 +55,19 @@ internal sealed record Round(string Kind, Windows Client, Windows Engine, double
 
         var others = ProcessorTime.Now().OthersSince(machine);
         double Time(int w) => Stopwatch.GetElapsedTime(marks[w], marks[w + 1]).TotalMilliseconds;
-        return new Round(kind, Windows.Of([.. load.Gaps], marks), Windows.Of(steps.Take(), marks), Time(1), Time(2), Time(3), pause, others);
+        var (gaps, splits) = steps.Take();
+        return new Round(kind, Windows.Of([.. load.Gaps], marks), Windows.Of(gaps, marks), Time(1), Time(2), Time(3), pause, others, [.. Worst(splits, marks)]);
+    }
+
+    private static IEnumerable<(string, StepSplit)> Worst(IReadOnlyList<StepSplit> splits, long[] marks)
+    {
+        string[] names = ["before", "build", "swap", "background", "after"];
+        for (var w = 0; w < names.Length; w++)
+        {
+            List<StepSplit> window = [.. splits.Where(s => s.At > marks[w] && s.At <= marks[w + 1]).OrderBy(s => s.Gap.Milliseconds)];
+            if (window.Count == 0) continue;
+            if (w == 0) yield return ("median", window[window.Count / 2]);
+            yield return (names[w], window[^1]);
+        }
     }
 }
