@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Globalization;
+using Btx.Exporter;
 using Btx.Exporter.Verbs;
 using Btx.Model;
 
@@ -14,9 +15,11 @@ if (parsed.Errors.Count > 0)
     return 2;
 }
 
+using var orphaned = new CancellationTokenSource();
+if (Environment.GetEnvironmentVariable(ParentPipe.Variable) == "1") ParentPipe.Watch(Console.OpenStandardInput(), orphaned.Cancel);
 try
 {
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(1) }, orphaned.Token);
 }
 catch (BtxException e)
 {

@@ -15,6 +15,10 @@ public static class BoundedFile
             if (length > limit) throw new BtxException($"{path}: has {length} bytes; at most {limit} are expected here");
             return File.ReadAllBytes(path);
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new BtxException(Directory.Exists(path) ? $"{path}: is a directory; a file is expected here" : $"{path}: not found", e) { Kind = FaultKind.Missing };
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BtxException($"{path}: cannot be read: {e.Message}", e);

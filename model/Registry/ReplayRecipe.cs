@@ -44,7 +44,7 @@ public sealed record ReplayRecipe
 
         var taken = state.Experts.Select(e => e.Name).Concat(state.Absent.Select(a => a.Name)).ToHashSet(StringComparer.Ordinal);
         steps.AddRange(retrained.Select(e => new ReplayStep(
-            $"add the clean {e.Name} to the running server", ["./btx", "experts", "add", Path.Combine(sources.Clean, "experts", e.Name), "--name", Free(e.Name, taken), "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"])));
+            $"add the clean {e.Name} to the running server", ["./btx", "experts", "add", Path.Combine(sources.Clean, "experts", e.Name), "--name", Free(e.Name, taken), "--unless-served", "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"])));
         return new() { Retrained = [.. retrained.Select(e => e.Name)], Clean = [.. clean.Select(e => e.Name)], Steps = steps };
     }
 

@@ -15,6 +15,9 @@ public sealed record ForestDescription
     /// <summary>Named averages, which <c>average</c> can name.</summary>
     public IReadOnlyList<string> Averages { get; init; } = [];
 
+    /// <summary>Experts that stay listed without traffic: a removal's lineage policy put them aside.</summary>
+    public IReadOnlyList<string> Quarantined { get; init; } = [];
+
     /// <summary>Longest sequence, prompt and completion together, in tokens.</summary>
     public required int ContextLength { get; init; }
 

@@ -39,6 +39,8 @@ public static class RequestRules
     /// <summary>What is wrong with a routing, as one clear line; null if nothing is.</summary>
     public static string? RoutingFault(Routing routing, ForestDescription forest)
     {
+        if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
+            return $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was removed; use one of {string.Join(", ", forest.Experts)}";
         var fault = RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (fault is not null || routing.Mode != RoutingMode.Moe || forest.Mixture!.Choices.Contains(routing.K)) return fault;
         return $"k is {routing.K}; the BTX model was exported for k {string.Join(", ", forest.Mixture.Choices)}; use one of these or export it for more";

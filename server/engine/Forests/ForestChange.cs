@@ -23,6 +23,9 @@ public sealed record ForestChange
     /// <summary>All recorded priors there shall be; null: those there are, less those of experts that leave, and those of the added ones.</summary>
     internal IReadOnlyList<RecordedPrior>? Priors { get; init; }
 
+    /// <summary>All experts that shall be listed without traffic; null: those there are, and <see cref="Quarantine"/>.</summary>
+    internal IReadOnlyList<string>? Quarantined { get; init; }
+
     /// <summary>Models of <see cref="Add"/> that were opened before, by name; held by the caller.</summary>
     internal IReadOnlyDictionary<string, ServedModel> Opened { get; init; } = new Dictionary<string, ServedModel>();
 }

@@ -47,7 +47,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
             if (threads == 1) for (var j = 0; j < models.Length; j++) models[j] = opener.Open(experts[j].Entry.Name, experts[j].Directory, prepack);
             else Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, j => models[j] = opener.Open(experts[j].Entry.Name, experts[j].Directory, prepack));
             loaded = mixture?.Create(context);
-            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))], StateTerms.Priors(state), StateTerms.Averages(state), loaded);
+            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))], StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
         }
         catch (AggregateException e) when (e.InnerException is BtxException inner)
         {

@@ -20,6 +20,7 @@ public sealed class ForestSnapshot
     /// <param name="priors">As recorded; of two for one domain, the first that gives an expert weight.</param>
     /// <param name="named">Weights of the named averages, by expert.</param>
     /// <param name="mixture">The BTX model beside the forest; null: none.</param>
+    /// <param name="quarantined">Experts that are listed without traffic.</param>
     /// <param name="previous">Null: the first.</param>
     internal ForestSnapshot(
         ServingGround ground,
@@ -27,6 +28,7 @@ public sealed class ForestSnapshot
         IReadOnlyList<RecordedPrior> priors,
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
         ServedMixture? mixture,
+        IReadOnlyList<string>? quarantined = null,
         ForestSnapshot? previous = null)
     {
         Id = Interlocked.Increment(ref lastId);
@@ -41,6 +43,7 @@ public sealed class ForestSnapshot
             Domains = [.. experts.Select(e => e.Domain)],
             PriorDomains = [.. this.priors.Keys],
             Averages = [.. this.named.Keys],
+            Quarantined = quarantined ?? [],
             ContextLength = ground.ContextLength,
             VocabSize = ground.VocabSize,
             ForestSha256 = ground.ForestSha256,

@@ -37,7 +37,8 @@ internal static class SnapshotBuilder
                 if (source.Prior is { } prior) priors.Add(new RecordedPrior(source.Domain, source.Name, prior));
             }
 
-            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture, present);
+            var quarantined = change.Quarantined ?? [.. present.Description.Quarantined.Union(change.Quarantine).Except(change.Add.Select(e => e.Name))];
+            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture, quarantined, present);
         }
         finally
         {

@@ -9,6 +9,9 @@ internal static class StateTerms
     /// <summary>Those of quarantined experts too: their domains still have text.</summary>
     public static IReadOnlyList<RecordedPrior> Priors(ForestState state) => [.. state.Experts.Where(e => e.Prior is not null).Select(e => new RecordedPrior(e.Domain, e.Name, e.Prior!))];
 
+    /// <summary>Listed without traffic.</summary>
+    public static IReadOnlyList<string> Quarantined(ForestState state) => [.. state.Experts.Where(e => e.Status == ExpertStatus.Quarantined).Select(e => e.Name)];
+
     /// <summary>Weights of the named averages, by expert.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> Averages(ForestState state)
     {
@@ -36,6 +39,7 @@ internal static class StateTerms
             Add = [.. after.Ready.Where(e => !serving.Contains(e.Name)).Select(e => new ExpertSource { Name = e.Name, Domain = e.Domain, Directory = directory(e) })],
             Remove = [.. before.Ready.Select(e => e.Name).Where(n => !listed.ContainsKey(n))],
             Quarantine = [.. before.Ready.Select(e => e.Name).Where(n => listed.TryGetValue(n, out var e) && e.Status == ExpertStatus.Quarantined)],
+            Quarantined = Quarantined(after),
             Averages = Averages(after),
             Priors = Priors(after),
             Mixture = mixtureAfter == mixtureBefore ? null : mixtureAfter,

@@ -174,6 +174,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
     private string Missing(Sequence s) => s.Routing switch
     {
+        { Mode: RoutingMode.Expert, Expert: { } name } when next.Description.Quarantined.Contains(name) => $"expert \"{name}\" was quarantined while the request ran on it",
         { Mode: RoutingMode.Expert } => $"expert \"{s.Routing.Expert}\" was removed from the forest while the request ran on it",
         { Mode: RoutingMode.Moe } => $"the BTX model was removed or changed while the request ran on it: {RequestRules.RoutingFault(s.Routing, next.Description)}",
         _ => $"the average that the request ran on was removed: {RequestRules.RoutingFault(s.Routing, next.Description)}",

@@ -22,6 +22,13 @@ internal sealed class AdditionChange(RegistryGround ground)
         expert = expert with { Sha256 = files.Sha256 };
         before = before with { Absent = [.. before.Absent, .. ancestors] };
         var after = before.WithExpert(expert);
+        RequireMixable(addition with { Directory = expert.Path }, after, session);
+        if (Twins(expert, before) is { } twins)
+        {
+            session.Enter(ChangePhase.Validate, twins, 1);
+            session.Note(twins);
+        }
+
         session.Begin(after, [expert.Name]);
 
         session.Enter(ChangePhase.Build, "opening it beside the running forest");
@@ -80,12 +87,29 @@ internal sealed class AdditionChange(RegistryGround ground)
         return priors;
     }
 
+    // What is served already is no new voice, and its text goes only with all who have it.
+    private static string? Twins(RegisteredExpert expert, ForestState before)
+    {
+        string[] twins = [.. before.Experts.Where(e => e.Sha256 == expert.Sha256).Select(e => e.Name)];
+        return twins.Length == 0 ? null : $"{expert.Name} has the same weights as {string.Join(", ", twins)}: it counts double in every mixture, and they can be removed only together";
+    }
+
+    // Statistics that were named must be of use; what lies beside the weights need not.
+    private void RequireMixable(ExpertAddition addition, ForestState after, ChangeSession session)
+    {
+        if (addition.RouterStatistics is not { } statistics) return;
+        var resolved = ground.Roots.Resolve(statistics);
+        if (ground.MixtureOf(ground.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
+        else if (Obstacle(addition with { RouterStatistics = resolved }, after, present) is { } obstacle) throw new BtxException(obstacle);
+    }
+
+    private string? Obstacle(ExpertAddition addition, ForestState after, string present) => ground.Options.Remix is { } remix ? remix.Obstacle(after, present, addition) : "this server mixes none anew";
+
     private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
     {
         if (ground.MixtureOf(ground.State) is not { } present) return made;
         if (addition.RouterStatistics is { } statistics) addition = addition with { RouterStatistics = ground.Roots.Resolve(statistics) };
-        var obstacle = ground.Options.Remix is { } remix ? remix.Obstacle(made, present, addition) : "this server mixes none anew";
-        if (obstacle is not null)
+        if (Obstacle(addition, made, present) is { } obstacle)
         {
             if (addition.RouterStatistics is not null) throw new BtxException(obstacle);
             session.Note($"the BTX model stays as it is: {obstacle}");

@@ -85,6 +85,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
         {
             At("change:built");
             cancellation.ThrowIfCancellationRequested();
+            progress?.Report(new ChangeProgress(ChangePhase.Commit, 0, $"{Record!.Id} goes to disk")); // not yet an event: it may fail
             Record = ground.Journal.Commit(Record!.Id, made);
             Committed = true;
         }

@@ -11,6 +11,9 @@ internal sealed partial class ExporterProgram
     /// <summary>Names the exporter's file where it does not lie beside the server.</summary>
     public const string Variable = "BTX_EXPORTER";
 
+    // Tells the exporter to stop when its standard input ends, which nothing is written to: when this process is gone.
+    private const string ParentVariable = "BTX_PARENT_PIPE";
+
     private const string Assembly = "Btx.Exporter.dll";
     private const string Nice = "/usr/bin/nice";
     private const string Niceness = "10"; // a tenth of a busy core: what is served goes first, and a removal still ends under full load
@@ -46,6 +49,7 @@ internal sealed partial class ExporterProgram
         {
             StartInfo = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false },
         };
+        process.StartInfo.Environment[ParentVariable] = "1";
         string? fault = null;
         process.OutputDataReceived += (_, e) =>
         {
@@ -64,7 +68,6 @@ internal sealed partial class ExporterProgram
 
         using (cancellation.Register(() => End(process)))
         {
-            process.StandardInput.Close();
             process.BeginOutputReadLine();
             process.BeginErrorReadLine();
             await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);

@@ -53,6 +53,19 @@ public sealed class ForestRegistryTests(ServedForest served)
     }
 
     [Fact]
+    public async Task Weights_that_are_served_already_may_come_under_another_name_with_a_warning()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Add();
+        var warnings = new List<string>();
+        var twin = await f.Registry.AddAsync(f.Addition("twin", Path.Combine(f.Others, "experts", "epsilon")), new Direct(p => warnings.Add(p.Message)), None);
+        const string Warning = "twin has the same weights as epsilon: it counts double in every mixture, and they can be removed only together";
+        Assert.Contains(Warning, twin.Notes);
+        Assert.Contains(Warning, warnings);
+        Assert.Contains("has the same weights as", (await Assert.ThrowsAsync<BtxException>(() => f.Remove("twin"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Averages_are_made_followed_dropped_and_rolled_back()
     {
         await using var f = new RegistryFixture(served);

@@ -56,6 +56,16 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
     }
 
     [Fact]
+    public async Task Statistics_that_do_not_serve_are_refused_before_the_change_is_begun()
+    {
+        var remix = new FakeRemix((to, names) => Mixture(btx, to, names)) { Statistics = false };
+        await using var f = Fixture(served, btx, remix);
+        var addition = f.Addition() with { RouterStatistics = f.Others };
+        Assert.Equal("no statistics", (await Assert.ThrowsAsync<BtxException>(() => f.Registry.AddAsync(addition, null, None))).Message);
+        Assert.Empty(f.Registry.History);
+    }
+
+    [Fact]
     public async Task It_is_mixed_anew_and_what_is_not_served_any_more_is_deleted()
     {
         var remix = new FakeRemix((to, names) => Mixture(btx, to, names));

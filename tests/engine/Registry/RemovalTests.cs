@@ -83,9 +83,12 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Equal(0.75, result.Certificate.Residuals.Single(r => r.Expert == "epsilon").Share, 1e-12);
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
         Assert.Equal(ExpertStatus.Quarantined, f.Registry.State.Expert("epsilon").Status);
+        AssertQuarantined(f.Registry.Engine);
         Assert.Equal(Encoding.UTF8.GetString(replay.ToJson()), Encoding.UTF8.GetString(f.Registry.Replay(["beta"], "corpus", "seed-model").ToJson())); // after it too
         await f.AssertSurvivesRestart();
+        AssertQuarantined(f.Registry.Engine);
         var second = await f.Remove("epsilon"); // no traffic, still removable
+        Assert.Empty(f.Registry.Engine.Describe().Quarantined);
         Assert.Equal(0, second.Swap!.Sessions);
         Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate(second.Change.Id), "it", null, f.Served).Faults);
     }
@@ -143,5 +146,12 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Equal((ChangeOutcome.Committed, 1L), (events.Last(e => e.Change.Id == "c000001").Change.Outcome, events.Last(e => e.Change.Id == "c000001").Revision));
         Assert.Equal(ChangeOutcome.Aborted, events[^1].Change.Outcome);
         Assert.Equal(["alpha", "gamma"], events[^1].Experts);
+    }
+
+    private static void AssertQuarantined(ForestEngine engine)
+    {
+        var refused = Assert.Throws<RequestRejectedException>(() => engine.Generate(EngineCalls.Request(EngineCalls.Expert("epsilon"), 4), None));
+        Assert.Equal(RejectionReason.NotFound, refused.Reason);
+        Assert.StartsWith("expert \"epsilon\" is quarantined: ", refused.Message, StringComparison.Ordinal);
     }
 }

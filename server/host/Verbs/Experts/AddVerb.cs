@@ -27,10 +27,11 @@ internal static class AddVerb
         var sha256 = new Option<string?>("--sha256") { Description = "what its weight files must have (as recorded)", HelpName = "HEX" };
         var samples = new Option<string[]>("--sample") { Description = "text of a domain: its cached prior is computed anew; repeat it", HelpName = "DOMAIN=FILE", DefaultValueFactory = _ => [] };
         var statistics = new Option<string?>("--router-statistics") { Description = "the expert's router statistics, for a served BTX model (beside its weights, if there)", HelpName = "DIR" };
+        var unlessServed = new Option<bool>("--unless-served") { Description = "nothing to do if this name is served from this directory already: for scripts that are run again" };
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("add", Text) { directory, name, domain, parents, sha256, samples, statistics };
+        var command = new Command("add", Text) { directory, name, domain, parents, sha256, samples, statistics, unlessServed };
         author.AddTo(command);
         forest.AddTo(command);
         json.AddTo(command);
@@ -49,10 +50,23 @@ internal static class AddVerb
             };
             foreach (var (of, file) in Assignments.Texts("--sample", parsed.GetValue(samples)!)) request.Samples.Add(of, TextFile.Read("--sample", file));
             request.By = author.Read(parsed);
+            if (parsed.GetValue(unlessServed) && (await remote.ListExpertsAsync(cancellation).ConfigureAwait(false)).Experts.FirstOrDefault(e => e.Name == request.Name && IsAt(e, request.Directory)) is { } there)
+            {
+                json.Write(parsed, there, [$"{there.Name} is served from {there.Path} already; nothing was changed"]);
+                return 0;
+            }
+
             var result = await ChangeRun.FollowAsync(parsed, remote.AddExpertAsync(request, cancellation)).ConfigureAwait(false);
             json.Write(parsed, result, ChangeReport.Of(result));
             return 0;
         });
         return command;
+    }
+
+    // A directory that was named relative to one of the server's roots ends the path that the server gives.
+    private static bool IsAt(RegisteredExpert expert, string directory)
+    {
+        var named = Path.TrimEndingDirectorySeparator(directory);
+        return expert.Path == named || (!Path.IsPathRooted(named) && expert.Path.EndsWith("/" + named, StringComparison.Ordinal));
     }
 }

@@ -22,7 +22,8 @@ internal static class ExpertsVerb
         """;
 
     /// <param name="ask">Asks the person at the terminal; null answers: there is none.</param>
-    public static Command Create(Func<string, string?>? ask = null)
+    /// <param name="attended">Whether there is one.</param>
+    public static Command Create(Func<string, string?>? ask = null, bool? attended = null)
     {
         ask ??= ConsolePrompt.Ask;
         return new("experts", Text)
@@ -30,7 +31,7 @@ internal static class ExpertsVerb
             ListVerb.Create(),
             ShowVerb.Create(),
             AddVerb.Create(ask),
-            RemoveVerb.Create(ask),
+            RemoveVerb.Create(ask, attended ?? ConsolePrompt.IsAttended),
             HistoryVerb.Create(),
             RollbackVerb.Create(ask),
             CertificateVerb.Create(),

@@ -14,6 +14,8 @@ internal static class ForestReport
         foreach (var line in TextTable.Lines(
             ["NAME", "DOMAIN", "STATUS", "ROUND", "TOKENS", "BRANCHED FROM", "SHA-256"],
             [.. forest.Experts.Select(e => (string[])[e.Name, e.Domain, e.Status, $"{e.Round}", Figures.Count(e.Tokens), Parents(e.Parents), $"{e.Sha256[..12]}…"])])) yield return line;
+        foreach (var twins in forest.Experts.GroupBy(e => e.Sha256).Where(g => g.Count() > 1))
+            yield return $"the same weights: {string.Join(", ", twins.Select(e => e.Name))}; they count double in every mixture, and can be removed only together";
         string[] removed = [.. forest.Absent.Where(a => a.HasRemovedIn).Select(a => $"{a.Name} (revision {a.RemovedIn})")];
         if (removed.Length > 0) yield return $"removed: {string.Join(", ", removed)}";
         if (forest.ExpertRoots.Count > 0) yield return $"experts may be added from: {string.Join(", ", forest.ExpertRoots)}";

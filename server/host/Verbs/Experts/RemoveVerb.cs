@@ -34,7 +34,7 @@ internal static class RemoveVerb
     private static readonly string[] s_lineages = ["only", "cascade", "quarantine"];
     private static readonly string[] s_inFlight = ["renormalise", "drain", "abort"];
 
-    public static Command Create(Func<string, string?> ask)
+    public static Command Create(Func<string, string?> ask, bool attended)
     {
         var names = new Argument<string[]>("name") { Description = "the experts", Arity = ArgumentArity.OneOrMore };
         var lineage = new Option<string>("--lineage") { Description = "only, cascade or quarantine", HelpName = "POLICY", DefaultValueFactory = _ => "only" }.AcceptOnlyFromAmong(s_lineages);
@@ -57,6 +57,7 @@ internal static class RemoveVerb
         json.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
+            if (!attended && !parsed.GetValue(dryRun)) RequireAnswers(author, parsed, parsed.GetValue(yes));
             var probeText = parsed.GetValue(probe) is { } file ? TextFile.Read("--probe", file) : "";
             var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
             using var remote = forest.Open(parsed);
@@ -98,13 +99,15 @@ internal static class RemoveVerb
         return command;
     }
 
-    /// <exception cref="BtxException">There is nobody to ask.</exception>
-    private static bool Agreed(Func<string, string?> ask, RemovalPlan plan)
+    /// <summary>What would be asked must be given where nobody can be asked: said before anything else is done.</summary>
+    /// <exception cref="BtxException">Something is missing.</exception>
+    private static void RequireAnswers(AuthorFlags author, ParseResult parsed, bool yes)
     {
-        var answer = ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ")
-            ?? throw new BtxException("a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
-        return answer is "yes" or "y";
+        author.Read(parsed);
+        if (!yes) throw new BtxException("a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
     }
+
+    private static bool Agreed(Func<string, string?> ask, RemovalPlan plan) => ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ") is "yes" or "y";
 
     /// <summary>What becomes of the files of what is removed.</summary>
     private static async Task<IEnumerable<string>> FilesAsync(RemoteForest remote, RemovalPlan plan, bool purge, CancellationToken cancellation)

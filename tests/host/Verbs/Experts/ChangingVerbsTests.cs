@@ -43,6 +43,17 @@ public sealed class ChangingVerbsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_script_that_is_run_again_finds_its_expert_served()
+    {
+        string[] add = ["add", "experts/law", "--name", "law", "--unless-served", "--reason", "in demand"];
+        Assert.StartsWith("c000001 committed", (await ExpertsRun.On(_server, null, add)).Output, StringComparison.Ordinal);
+        var (code, output, _) = await ExpertsRun.On(_server, null, add);
+        Assert.Equal(0, code);
+        Assert.EndsWith("experts/law already; nothing was changed\n", output, StringComparison.Ordinal);
+        Assert.Equal(1, _server.Registry.State.Revision);
+    }
+
+    [Fact]
     public async Task A_reason_is_asked_for_and_needed()
     {
         Assert.Equal((1, "error: --reason is missing; say why the change is made, for example --reason \"the licence of its text ended\"\n"), Ending(await ExpertsRun.On(_server, null, "add", "x", "--name", "law")));

@@ -43,14 +43,22 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     [Fact]
     public async Task A_removal_asks_first_and_shows_what_it_asks_about()
     {
-        var nobody = await ExpertsRun.On(_server, null, "remove", "python", "--reason", "r");
-        Assert.Equal(1, nobody.Code);
-        Assert.Contains("residual ancestry in german: 0.2500\n", nobody.Errors, StringComparison.Ordinal);
-        Assert.EndsWith("error: a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes\n", nobody.Errors, StringComparison.Ordinal);
+        var refused = await ExpertsRun.On(_server, "no", "remove", "python", "--reason", "r");
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("residual ancestry in german: 0.2500\n", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(1, (await ExpertsRun.On(_server, "no", "remove", "python", "--reason", "r")).Code);
         Assert.Equal(0, _server.Registry.State.Revision);
         Assert.Equal(0, (await ExpertsRun.On(_server, "yes", "remove", "python", "--reason", "r")).Code);
         Assert.Equal(1, _server.Registry.State.Revision);
+    }
+
+    [Fact]
+    public async Task Where_nobody_can_be_asked_what_is_missing_is_said_before_anything_is_done()
+    {
+        Assert.Equal((1, "", "error: a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes\n"), await ExpertsRun.On(null, null, "remove", "python", "--reason", "r", "--grpc", "127.0.0.1:1"));
+        var (code, output, errors) = await ExpertsRun.On(null, null, "remove", "python", "--yes", "--grpc", "127.0.0.1:1");
+        Assert.Equal((1, ""), (code, output));
+        Assert.StartsWith("error: --reason is missing; ", errors, StringComparison.Ordinal);
     }
 
     [Fact]
