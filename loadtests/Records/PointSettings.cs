@@ -1,7 +1,7 @@
 namespace Btx.LoadTests.Records;
 
 /// <summary>What a point of a sweep sets.</summary>
-/// <param name="Mode">Routing mode: <c>ensemble</c>, <c>top_k</c>, <c>top_p</c>, <c>average</c>, <c>expert</c>, <c>moe</c>; or <c>peer:NAME</c>.</param>
+/// <param name="Mode">Routing mode: <c>ensemble</c>, <c>top_k</c>, <c>top_p:MASS</c>, <c>average</c>, <c>average:NAME</c>, <c>expert</c> (of the prompt's domain), <c>expert:NAME</c>, <c>moe</c>; or <c>peer:NAME</c>.</param>
 /// <param name="K">Experts a token, of <c>top_k</c> and <c>moe</c>; for the other modes what they run: all for <c>ensemble</c>, 1 for <c>average</c> and <c>expert</c>; null for <c>top_p</c> and peers.</param>
 /// <param name="Load"><c>closed</c> or <c>open</c>.</param>
 /// <param name="Concurrency">Closed loop: requests in flight; the batch that is asked for.</param>
