@@ -66,7 +66,7 @@ public static class ExpertPurge
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BtxException($"{directory}: cannot be deleted: {BtxException.OneLine(e.Message)}; the purge stays open and is done again at the next start", e);
+            throw new BtxException($"{directory}: cannot be deleted: {BtxException.OneLine(e.Message)}", e);
         }
     }
 }

@@ -44,19 +44,19 @@ public sealed record ReplayRecipe
 
         var taken = state.Experts.Select(e => e.Name).Concat(state.Absent.Select(a => a.Name)).ToHashSet(StringComparer.Ordinal);
         steps.AddRange(retrained.Select(e => new ReplayStep(
-            $"add the clean {e.Name} to the running server", ["./btx", "experts", "add", Path.Combine(sources.Clean, "experts", e.Name), "--name", Free(e.Name, taken), "--unless-served", "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"])));
+            $"add the clean {e.Name} to the running server", ["./btx", "experts", "add", Path.Combine(sources.Clean, "experts", e.Name), "--name", Free(e.Name, taken), "--unless-served", "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"]) { TakesArguments = true }));
         return new() { Retrained = [.. retrained.Select(e => e.Name)], Clean = [.. clean.Select(e => e.Name)], Steps = steps };
     }
 
     /// <summary>A bash script; stopped, it goes on when run again.</summary>
     public string ToScript()
     {
-        var script = new StringBuilder("#!/usr/bin/env bash\nset -euo pipefail\n");
+        var script = new StringBuilder("#!/usr/bin/env bash\n# Run it where ./btx is. Its arguments go to ./btx experts add: --grpc, --admin-key-file.\nset -euo pipefail\n");
         foreach (var step in Steps)
         {
             script.Append("\n# ").Append(step.Title).Append('\n');
-            if (step.Input is null) script.AppendJoin(' ', step.Command.Select(Quote)).Append('\n');
-            else script.Append("test -e ").Append(Quote(step.Output!)).Append(" || cat > ").Append(Quote(step.Output!)).Append(" <<'END_OF_FOREST'\n").Append(step.Input).Append("\nEND_OF_FOREST\n");
+            if (step.Input is null) script.AppendJoin(' ', step.Command.Select(Quote)).Append(step.TakesArguments ? " \"$@\"\n" : "\n");
+            else script.Append("test -e ").Append(Quote(step.Output!)).Append(" || { cat > ").Append(Quote(step.Output! + ".part")).Append(" && mv ").Append(Quote(step.Output! + ".part")).Append(' ').Append(Quote(step.Output!)).Append("; } <<'END_OF_FOREST'\n").Append(step.Input).Append("\nEND_OF_FOREST\n");
         }
 
         return script.ToString();

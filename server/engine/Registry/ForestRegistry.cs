@@ -48,7 +48,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         options = options.Validate() with { Report = options.Report ?? registry.Report };
         var directory = Path.GetFullPath(options.Directory ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
         var served = ServedForestManifest.Load(directory);
-        var roots = new ExpertRoots([served.SourceDirectory(directory), .. registry.ExpertRoots]);
+        var source = served.SourceDirectory(directory);
+        if (!Directory.Exists(source)) throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not at {source}; bring it back there, or export again");
+        var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
         var first = CommittedState.Read(directory).Base;
         var journal = ChangeJournal.Open(directory, first, options.Time, registry.Fault);
         CertificateSigner? signer = null;

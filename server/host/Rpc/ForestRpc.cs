@@ -109,7 +109,7 @@ internal class ForestRpc(ForestChanges changes, AdminAccess access)
     {
         Require(context);
         var asked = request();
-        var updates = new ChangeStream();
+        var updates = new ChangeStream(TimeProvider.System);
         try
         {
             var running = changes.RunAsync(kind, (registry, progress, cancellation) => change(registry, asked, progress, cancellation), updates, context.CancellationToken);

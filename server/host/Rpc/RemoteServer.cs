@@ -15,18 +15,25 @@ internal sealed class RemoteServer : IDisposable
     /// <param name="option">The flag that names the address, for messages.</param>
     /// <param name="address">http or https URL.</param>
     /// <param name="remedy">What to do where no server listens.</param>
+    /// <param name="patience">See <see cref="Patience"/>.</param>
     /// <exception cref="BtxException">The address is not an http or https URL.</exception>
-    public RemoteServer(string option, string address, string remedy)
+    public RemoteServer(string option, string address, string remedy, TimeSpan? patience = null)
     {
         if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
             throw new BtxException($"{option} {address}: not a server's address; expected for example http://127.0.0.1:8081");
-        (_address, _remedy) = (uri, remedy);
+        (_address, _remedy, Patience) = (uri, remedy, patience ?? TimeSpan.FromSeconds(30));
         _channel = GrpcChannel.ForAddress(uri, new() { MaxReceiveMessageSize = null });
     }
 
     public GrpcChannel Channel => _channel;
 
     public bool IsLoopback => _address.IsLoopback;
+
+    /// <summary>How long a call that only reads may take.</summary>
+    public TimeSpan Patience { get; }
+
+    /// <summary>The deadline of such a call that begins now.</summary>
+    public DateTime Deadline => DateTime.UtcNow + Patience;
 
     /// <exception cref="BtxException">The server refused, or there is none.</exception>
     public async Task<T> Try<T>(Func<Task<T>> call, CancellationToken cancellation)
@@ -43,6 +50,10 @@ internal sealed class RemoteServer : IDisposable
         {
             throw new BtxException($"no server listens at {_address.GetLeftPart(UriPartial.Authority)}; {_remedy}", e);
         }
+        catch (RpcException e) when (e.StatusCode == StatusCode.DeadlineExceeded)
+        {
+            throw Silent(e);
+        }
         catch (RpcException e) when (HasBrokenStream(e))
         {
             throw new BtxException($"the server at {_address.GetLeftPart(UriPartial.Authority)} went away before its answer ended; {_remedy}", e);
@@ -53,7 +64,25 @@ internal sealed class RemoteServer : IDisposable
         }
     }
 
+    /// <summary>The headers of a stream that sends them at once.</summary>
+    /// <exception cref="BtxException">As <see cref="Try"/>; or they do not come within <see cref="Patience"/>.</exception>
+    public Task HeadersAsync(Task<Metadata> headers, CancellationToken cancellation) => Try(
+        async () =>
+        {
+            try
+            {
+                return await headers.WaitAsync(Patience, cancellation).ConfigureAwait(false);
+            }
+            catch (TimeoutException e)
+            {
+                throw Silent(e);
+            }
+        },
+        cancellation);
+
     public void Dispose() => _channel.Dispose();
+
+    private BtxException Silent(Exception e) => new($"the server at {_address.GetLeftPart(UriPartial.Authority)} took the call and gave no answer within {Patience.TotalSeconds:0.#} s; is it one of btx, and does it run (not stopped, not out of memory)?", e);
 
     private static bool HasBrokenStream(Exception? e)
     {

@@ -114,8 +114,9 @@ internal static class StateMessages
         ReweightedPriors = plan.ReweightedPriors,
     };
 
-    public static V1.ChangeUpdate Progress(ChangeProgress progress) =>
-        new() { Progress = new() { Phase = progress.Phase, Fraction = progress.Fraction, Message = progress.Message } };
+    /// <param name="since">From the request to this.</param>
+    public static V1.ChangeUpdate Progress(ChangeProgress progress, TimeSpan since) =>
+        new() { Progress = new() { Phase = progress.Phase, Fraction = progress.Fraction, Message = progress.Message, Seconds = since.TotalSeconds } };
 
     public static V1.ChangeUpdate Result(ChangeResult result) => new()
     {

@@ -8,8 +8,10 @@ namespace Btx.Server.Terminal;
 internal sealed class ChangeDisplay(TextWriter output, bool live, int width, TimeProvider time) : IDisposable
 {
     private const int BarWidth = 24;
+    private readonly long _asked = time.GetTimestamp();
     private ChangeProgress? _last;
-    private long _since;
+    private double _began; // of the phase, by the server's clock
+    private long _arrived;
 
     /// <summary>A display on standard error, live if that is a terminal; on another writer plain.</summary>
     public static ChangeDisplay On(TextWriter output)
@@ -22,8 +24,8 @@ internal sealed class ChangeDisplay(TextWriter output, bool live, int width, Tim
     {
         if (progress.Phase != _last?.Phase)
         {
-            EndPhase();
-            _since = time.GetTimestamp();
+            EndPhase(progress.Seconds > 0 ? progress.Seconds - _began : Elapsed); // a server of an earlier version tells none
+            (_began, _arrived) = (progress.Seconds, time.GetTimestamp());
         }
 
         _last = progress;
@@ -32,13 +34,25 @@ internal sealed class ChangeDisplay(TextWriter output, bool live, int width, Tim
         output.Flush();
     }
 
-    /// <summary>Takes the bar off and leaves the line of the last phase.</summary>
-    public void Dispose() => EndPhase();
+    /// <summary>Says that nothing was heard for a while.</summary>
+    public void Wait()
+    {
+        var since = $"still waiting, {Figures.Duration(Elapsed)}";
+        var line = _last is null ? $"  {since}: the server has not answered yet" : $"  {_last.Phase,-9} {since}: {_last.Message}";
+        if (live) output.Write($"\r{Cut(line)}\u001b[K");
+        else output.WriteLine(line);
+        output.Flush();
+    }
 
-    private void EndPhase()
+    /// <summary>Takes the bar off and leaves the line of the last phase.</summary>
+    public void Dispose() => EndPhase(Elapsed);
+
+    private double Elapsed => time.GetElapsedTime(_last is null ? _asked : _arrived).TotalSeconds;
+
+    private void EndPhase(double seconds)
     {
         if (_last is null) return;
-        var line = $"  {_last.Phase,-9} {Figures.Duration(time.GetElapsedTime(_since).TotalSeconds),8}  {_last.Message}";
+        var line = $"  {_last.Phase,-9} {Figures.Duration(seconds),8}  {_last.Message}";
         output.WriteLine(live ? $"\r{Cut(line)}\u001b[K" : line.TrimEnd());
         output.Flush();
         _last = null;

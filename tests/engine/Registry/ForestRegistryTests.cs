@@ -66,6 +66,14 @@ public sealed class ForestRegistryTests(ServedForest served)
     }
 
     [Fact]
+    public async Task A_source_forest_that_is_gone_is_named_with_a_remedy()
+    {
+        await using var f = new RegistryFixture(served);
+        Directory.Move(f.Source, f.Source + "-elsewhere");
+        Assert.Equal($"{Path.Combine(f.Served, "served.json")}: the forest that it was exported from is not at {f.Source}; bring it back there, or export again", Assert.Throws<BtxException>(() => f.Registry).Message);
+    }
+
+    [Fact]
     public async Task Averages_are_made_followed_dropped_and_rolled_back()
     {
         await using var f = new RegistryFixture(served);

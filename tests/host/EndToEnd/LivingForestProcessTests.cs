@@ -43,7 +43,7 @@ public sealed class LivingForestProcessTests
         Assert.StartsWith("serving 2 experts (alpha, gamma)", lines[0], StringComparison.Ordinal);
         Assert.Equal("  forest   as it is on disk; it takes no changes (--read-only)", lines[3]);
         var refused = await Run("experts", "remove", "alpha", "--yes", "--reason", "r", "--grpc", new Uri(lines[2].Split(' ')[^1]).Authority);
-        Assert.Contains("no forest is served here that can be looked at and changed", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("no forest is served here that can be changed: the server runs with --read-only", refused.Errors, StringComparison.Ordinal);
         readOnly.Kill();
         Assert.StartsWith("forest at revision 1: 2 experts", (await Run("experts", "list", "--forest", tiny.Served)).Output, StringComparison.Ordinal);
     }

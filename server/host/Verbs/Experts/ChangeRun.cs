@@ -8,20 +8,27 @@ namespace Btx.Server.Verbs.Experts;
 /// <summary>Follows a change to its end.</summary>
 internal static class ChangeRun
 {
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(10);
+
     /// <summary>Shows the progress on the error stream.</summary>
     /// <exception cref="BtxException">It was not made: the server's line.</exception>
-    public static async Task<ChangeResult> FollowAsync(ParseResult parsed, IAsyncEnumerable<ChangeUpdate> updates)
+    public static Task<ChangeResult> FollowAsync(ParseResult parsed, IAsyncEnumerable<ChangeUpdate> updates) => FollowAsync(parsed.InvocationConfiguration.Error, updates, s_silence);
+
+    /// <inheritdoc cref="FollowAsync(ParseResult, IAsyncEnumerable{ChangeUpdate})"/>
+    /// <param name="silence">After so long without news it says that it waits. A change takes what it takes: it has no deadline.</param>
+    public static async Task<ChangeResult> FollowAsync(TextWriter error, IAsyncEnumerable<ChangeUpdate> updates, TimeSpan silence)
     {
         ChangeResult? result = null;
-        var error = parsed.InvocationConfiguration.Error;
         using (var display = ChangeDisplay.On(error))
         {
             try
             {
-                await foreach (var update in updates.ConfigureAwait(false))
+                var coming = updates.GetAsyncEnumerator();
+                await using var end = coming.ConfigureAwait(false);
+                while (await NextAsync(coming, silence, display).ConfigureAwait(false))
                 {
-                    if (update.Progress is { } progress) display.Report(progress);
-                    result = update.Result ?? result;
+                    if (coming.Current.Progress is { } progress) display.Report(progress);
+                    result = coming.Current.Result ?? result;
                 }
             }
             catch (OperationCanceledException)
@@ -33,5 +40,21 @@ internal static class ChangeRun
         }
 
         return result ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
+    }
+
+    private static async Task<bool> NextAsync(IAsyncEnumerator<ChangeUpdate> coming, TimeSpan silence, ChangeDisplay display)
+    {
+        var next = coming.MoveNextAsync().AsTask();
+        while (true)
+        {
+            try
+            {
+                return await next.WaitAsync(silence).ConfigureAwait(false);
+            }
+            catch (TimeoutException) when (!next.IsCompleted)
+            {
+                display.Wait();
+            }
+        }
     }
 }

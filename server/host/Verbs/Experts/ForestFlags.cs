@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Btx.Server.Changes;
 using Btx.Server.Rpc;
 
@@ -27,6 +28,10 @@ internal sealed class ForestFlags
 
     /// <exception cref="Model.BtxException">The address or the key file cannot be read.</exception>
     public RemoteForest Open(ParseResult parsed) => new(parsed.GetValue(_grpc)!, parsed.GetValue(_keyFile) is { } file ? AdminAccess.ReadKey(file) : null);
+
+    /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>
+    public string Given(ParseResult parsed) =>
+        string.Concat(new Option[] { _grpc, _keyFile }.Select(parsed.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).Select(r => $" {r.Option.Name} {r.GetValueOrDefault<string>()}"));
 
     /// <summary>The served forest on disk; null: the server is asked.</summary>
     /// <exception cref="Model.BtxException">A manifest or the journal is at fault.</exception>

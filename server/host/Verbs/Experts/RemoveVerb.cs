@@ -67,13 +67,13 @@ internal static class RemoveVerb
             if (parsed.GetValue(dryRun))
             {
                 json.Write(parsed, plan, lines.Append($"nothing was changed; the forest is at revision {plan.Revision}"));
-                await replay.WriteAsync(parsed, remote, plan.Requested, cancellation).ConfigureAwait(false);
+                await replay.WriteAsync(parsed, forest, remote, plan.Requested, cancellation).ConfigureAwait(false);
                 return 0;
             }
 
             var error = parsed.InvocationConfiguration.Error;
             foreach (var line in lines) await error.WriteLineAsync(line).ConfigureAwait(false);
-            await replay.WriteAsync(parsed, remote, plan.Requested, cancellation).ConfigureAwait(false);
+            await replay.WriteAsync(parsed, forest, remote, plan.Requested, cancellation).ConfigureAwait(false);
             if (!parsed.GetValue(yes) && !Agreed(ask, plan)) return 1;
             var request = new RemoveExpertRequest
             {

@@ -18,7 +18,7 @@ internal sealed class ReplayFlags
 
     /// <summary>Writes the recipe, if it is asked for, and says so.</summary>
     /// <exception cref="Model.BtxException">A corpus or a seed is neither recorded nor given, or the file cannot be written.</exception>
-    public async Task WriteAsync(ParseResult parsed, RemoteForest remote, IEnumerable<string> experts, CancellationToken cancellation)
+    public async Task WriteAsync(ParseResult parsed, ForestFlags server, RemoteForest remote, IEnumerable<string> experts, CancellationToken cancellation)
     {
         if (parsed.GetValue(_replay) is not { } path) return;
         var recipe = await remote.ReplayRecipeAsync(new() { Experts = { experts }, Corpus = parsed.GetValue(_corpus) ?? "", SeedModel = parsed.GetValue(_seed) ?? "" }, cancellation).ConfigureAwait(false);
@@ -31,6 +31,6 @@ internal sealed class ReplayFlags
 
         AtomicFile.WriteText(path, recipe.Script);
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
-        await error.WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from {(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}").ConfigureAwait(false);
+        await error.WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from {(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}").ConfigureAwait(false);
     }
 }

@@ -29,6 +29,14 @@ public sealed class ReadingVerbsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task List_warns_of_weights_that_are_served_twice()
+    {
+        Assert.DoesNotContain("the same weights", (await ExpertsRun.On(_server, null, "list")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await ExpertsRun.On(_server, null, "add", "experts/tales", "--name", "tales", "--sha256", SampleServed.Hash("novels"), "--reason", "a test")).Code);
+        Assert.Contains("\nthe same weights: novels, tales; they count double in every mixture, and can be removed only together\n", (await ExpertsRun.On(_server, null, "list")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Json_goes_to_a_file_or_in_the_place_of_the_text()
     {
         var path = _server.Disk["list.json"];
