@@ -15,15 +15,20 @@ internal sealed class EqualityComparison(RegistryGround ground)
         var running = ground.Engine.Describe();
         _ = BuildQueue.Releases; // its thread is made by this one, not by one of low priority
         var expected = await BuildThread.RunAsync(() => Rebuilt(state, probe, running, cancellation)).ConfigureAwait(false);
-        var largest = 0.0;
+        double largest = 0, scale = 0;
         var i = 0;
         foreach (var request in probe.Requests(running))
         {
             var score = await PriorEstimate.ScoreAsync(ground.Engine, request, cancellation).ConfigureAwait(false);
+            foreach (var p in expected[i])
+            {
+                if (double.IsFinite(p)) scale = Math.Max(scale, Math.Abs(p));
+            }
+
             largest = Math.Max(largest, Largest(score.LogProbs, expected[i++]));
         }
 
-        return EqualityCheck.Of(probe.Sha256, probe.Tokens, largest, EqualityProbe.Tolerance(running.Precision));
+        return EqualityCheck.Of(probe.Sha256, probe.Tokens, largest, EqualityProbe.Tolerance(running.Precision, scale));
     }
 
     // Its threads inherit the priority. Nothing here may wait for the pool, whose threads would inherit it too.

@@ -39,8 +39,12 @@ internal sealed class EqualityProbe
     /// <summary>Predicted tokens.</summary>
     public long Tokens => windows.Sum(w => w.Length - 1L);
 
-    /// <summary>Largest |difference| in nats that counts as equal.</summary>
-    public static double Tolerance(string precision) => precision == "fp16" ? 2e-2 : 1e-5;
+    /// <summary>
+    /// Largest |difference| in nats that counts as equal. A matrix product rounds otherwise for prepacked weights and for other numbers of rows, and what
+    /// is rounded are logits, which are as large as the log-probabilities of improbable tokens: so the tolerance is relative to these.
+    /// </summary>
+    /// <param name="largest">Of the |log-probabilities|, nats.</param>
+    public static double Tolerance(string precision, double largest) => (precision == "fp16" ? 2e-3 : 2e-5) * Math.Max(1, largest);
 
     /// <param name="text">Null: a built-in one of some hundred tokens.</param>
     /// <exception cref="BtxException">The text is too short.</exception>
