@@ -40,7 +40,9 @@ public static class Recommendations
                 continue;
             }
 
-            var (best, next) = (within[0], within.Skip(1).FirstOrDefault());
+            FrontierPoint[] untold = [.. within.Where(p => !IsTold(p.Mode))];
+            var (best, next) = untold.Length == 0 ? (within[0], null) : (untold[0], untold.Skip(1).FirstOrDefault());
+            var told = within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value);
             var alike = next is not null && best.CostsAlike.Contains(next.Name);
             var saved = own is null || own.Name == best.Name ? "" : $", {Wording.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Wording.Seconds(own.Cost.Value)}";
             var loss = Loss(best);
@@ -48,10 +50,14 @@ public static class Recommendations
             {
                 Kind = Recommendation.WithinEnsemble, Point = best.Name, Mode = best.Mode, K = best.K, Where = frontier.Where, WithinPercent = percent, RunnerUp = next?.Name, WithinNoise = alike,
                 Sentence = $"{frontier.Where}: {best.Name} costs least within {percent:0.##} % of the full ensemble's quality: {Wording.Seconds(best.Cost.Value)} a token{saved}; "
-                    + $"its bits per byte are {Wording.More(1 + loss)} ({full * (1 + loss):F3} against {full:F3})" + Next(best, next, alike),
+                    + $"its bits per byte are {Wording.More(1 + loss)} ({full * (1 + loss):F3} against {full:F3})" + Next(best, next, alike)
+                    + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Wording.Seconds(told.Cost.Value)}"),
             };
         }
     }
+
+    /// <summary>The mode finds nothing out by itself: a request has to name the expert, and the quality is that of the right one.</summary>
+    private static bool IsTold(string mode) => mode == "expert";
 
     private static string Next(FrontierPoint best, FrontierPoint? next, bool alike) => next is null ? "; no other point is within it"
         : $"; next is {next.Name}, {Wording.More(next.Cost.Value / best.Cost.Value)}" + (alike ? ", a difference within the noise" : "");
@@ -89,7 +95,7 @@ public static class Recommendations
         }
 
         // Equal quality at several loads: the one that serves most.
-        var ranked = meet.OrderBy(c => c.BitsPerByte ?? double.PositiveInfinity).ThenByDescending(c => c.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value).ToArray();
+        var ranked = meet.OrderBy(c => IsTold(c.Measured.Settings.Mode)).ThenBy(c => c.BitsPerByte ?? double.PositiveInfinity).ThenByDescending(c => c.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value).ToArray();
         var best = ranked[0];
         var next = ranked.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(best.Measured.Settings));
         var sure = best.Share.Low >= objective.Share;

@@ -38,6 +38,18 @@ public sealed class FrontierTests
     }
 
     [Fact]
+    public void A_mode_that_must_be_told_the_domain_is_named_not_recommended()
+    {
+        var quality = Planted.Quality(("top_k:k=2@fp32", 2.01), ("ensemble@fp32", 2.0), ("expert@fp32", 1.99));
+        PointResult[] points = [.. new[] { ("top_k", 2, 0.006), ("ensemble", 4, 0.012), ("expert", 1, 0.003) }.Select(p => Planted.Point(Planted.Closed(p.Item1, p.Item2), p.Item3, share: 1))];
+        var all = CostModel.Analyse(points, quality, new() { WithinPercent = [1], Objective = new(null, 0.5, null) }).Recommendations;
+        var within = Assert.Single(all, r => r.Kind == Recommendation.WithinEnsemble);
+        Assert.Equal("top_k", within.Mode);
+        Assert.Contains("; where the caller names the domain, expert-c1-fp32 costs 3.6 ms", within.Sentence);
+        Assert.Equal("ensemble", Assert.Single(all, r => r.Kind == Recommendation.ForObjective).Mode);
+    }
+
+    [Fact]
     public void A_runner_up_within_the_noise_is_called_so()
     {
         var first = CostModel.Analyse(Points(0.05, k3: 0.0061), Quality, new()).Recommendations[0];
