@@ -19,6 +19,24 @@ public static class ExpertPurge
         }
     }
 
+    /// <summary>Refuses a purge that could not be done, by making and deleting an empty file. One that is done already can be done.</summary>
+    /// <exception cref="BtxException">The directory, or the one that it lies in, cannot be written.</exception>
+    public static void RequireDeletable(string directory)
+    {
+        if (!Directory.Exists(directory)) return;
+        foreach (var place in (string[])[directory, Path.GetDirectoryName(Path.GetFullPath(directory))!])
+        {
+            try
+            {
+                using var tried = new FileStream(Path.Combine(place, $".purge-{Guid.NewGuid():N}"), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new BtxException($"--purge could not delete {directory}: {place} cannot be written by the server; let it, or remove without --purge", e);
+            }
+        }
+    }
+
     /// <summary>Every file below a directory, by name; none if it is not there. Links are listed, not followed.</summary>
     /// <returns>Path relative to the directory, and bytes.</returns>
     /// <exception cref="BtxException">The directory cannot be listed.</exception>

@@ -101,6 +101,7 @@ internal sealed class RemovalChange(RegistryGround ground)
         foreach (var target in targets)
         {
             ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
+            ExpertPurge.RequireDeletable(target.Directory(ground.Directory, ground.Served));
             if (target.Root != ExpertRoot.Source) continue;
             foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
                 session.Note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
