@@ -35,11 +35,11 @@ public static class PeersSection
 
     private static bool IsDense(Measurement peer) => peer.Settings.Mode.StartsWith("peer:dense", StringComparison.Ordinal);
 
-    /// <summary>The point of this server that a peer is compared with: the same load; the same precision and the fewest options where there is one; k = 2 before other k.</summary>
+    /// <summary>The point of this server that a peer is compared with: the same load; one expert by name, as the peer runs one, before the expert of each prompt's domain; the same precision and the fewest options where there is one; k = 2 before other k.</summary>
     private static Measurement? Counterpart(ReportModel model, Measurement peer) =>
         peer.Requests == peer.Failed ? null : model.Measurements
             .Where(m => Modes.Kind(m.Settings.Mode) == (IsDense(peer) ? "moe" : "expert") && m.Settings.Load == peer.Settings.Load && m.Settings.Concurrency == peer.Settings.Concurrency && m.Settings.Rate == peer.Settings.Rate && m.Requests > m.Failed)
-            .OrderBy(m => m.Settings.Precision == peer.Settings.Precision ? 0 : 1).ThenBy(m => m.Settings.K == 2 ? 0 : 1).ThenBy(m => m.Settings.K).ThenBy(m => m.Settings.Options.Count).FirstOrDefault();
+            .OrderBy(m => m.Settings.Mode == "expert").ThenBy(m => m.Settings.Precision == peer.Settings.Precision ? 0 : 1).ThenBy(m => m.Settings.K == 2 ? 0 : 1).ThenBy(m => m.Settings.K).ThenBy(m => m.Settings.Options.Count).FirstOrDefault();
 
     private static Figure Draw(ReportModel model, (Measurement Peer, Measurement Ours)[] pairs)
     {

@@ -125,6 +125,18 @@ public sealed partial class ReportPageTests
         Assert.Equal(Middle("expert", 1, 1) / Middle("peer:genai", null, 1), Picture.Number(genai[1].Split(' ')[0]), 0.03);
     }
 
+    [Fact]
+    public void A_peer_that_runs_one_expert_stands_beside_one_expert_by_name_where_that_was_measured()
+    {
+        using var run = SyntheticRun.Whole();
+        for (var repeat = 0; repeat < 3; repeat++) run.Closed("expert:novels", 1, 4, repeat);
+        run.WritePoints();
+        var rows = Page(run).Figures.Single(f => f.Name == "peers").Table.Rows.Select(r => r[0]).ToArray();
+        Assert.Contains("expert:novels / genai, 4 in flight", rows);
+        Assert.Contains("expert / genai, 1 in flight", rows);
+        Assert.DoesNotContain("expert / genai, 4 in flight", rows);
+    }
+
     [Theory]
     [InlineData(0.02, false)]
     [InlineData(0.04, true)]
