@@ -36,7 +36,17 @@ public static class RunJson
     /// <summary>Reads lines; a last one that was cut off by a crash is left out, damage before it is refused. <exception cref="LoadTestException">Line that cannot be read.</exception></summary>
     public static IReadOnlyList<T> ReadLines<T>(string path)
     {
-        var items = new List<T>();
+        var faults = new List<string>();
+        var lines = ReadWholeLines<T>(path, faults);
+        return faults.Count == 0 ? [.. lines.Select(l => l.Item)] : throw new LoadTestException(faults[0]);
+    }
+
+    /// <summary>Reads the lines that can be read, with their numbers from 1; a last one that was cut off by a crash is left out.</summary>
+    /// <param name="faults">Gets a sentence for each line that cannot be read.</param>
+    /// <exception cref="LoadTestException">There is no such file.</exception>
+    public static IReadOnlyList<(int Line, T Item)> ReadWholeLines<T>(string path, ICollection<string> faults)
+    {
+        var items = new List<(int, T)>();
         string[] lines;
         try
         {
@@ -51,7 +61,8 @@ public static class RunJson
         {
             try
             {
-                items.Add(JsonSerializer.Deserialize<T>(lines[i], Line) ?? throw new LoadTestException($"{path}, line {i + 1}: holds null"));
+                if (JsonSerializer.Deserialize<T>(lines[i], Line) is { } item) items.Add((i + 1, item));
+                else faults.Add($"{path}, line {i + 1}: holds null");
             }
             catch (JsonException) when (i == lines.Length - 1)
             {
@@ -59,7 +70,7 @@ public static class RunJson
             }
             catch (JsonException e)
             {
-                throw new LoadTestException($"{path}, line {i + 1} cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+                faults.Add($"{path}, line {i + 1} cannot be read: {e.Message.ReplaceLineEndings(" ")}");
             }
         }
 

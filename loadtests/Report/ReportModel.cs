@@ -52,13 +52,12 @@ public sealed record ReportModel(string Run)
             return null;
         }
 
-        var lines = Part(RunDirectory.Points, RunJson.ReadLines<PointResult>, _ => true) ?? [];
-        for (var i = 0; i < lines.Count; i++)
-            if (!WholePoint.Is(lines[i])) faults.Add($"{Path.Combine(directory, RunDirectory.Points)}, line {i + 1}: settings or figures are missing or are no numbers; it is left out");
+        var points = Part(RunDirectory.Points, path => PointLines.Read(path, faults), _ => true) ?? [];
+        faults.AddRange(UnfinishedLoads.Of(directory));
         return new(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))))
         {
             Description = Part(RunDirectory.Description, RunJson.Read<RunDescription>, d => d is { Machine: not null, Load: not null, Command: not null }),
-            Points = [.. lines.Where(WholePoint.Is)],
+            Points = points,
             Quality = Part(RunDirectory.Quality, RunJson.Read<QualityTable>, Whole),
             Change = Part(RunDirectory.Change, RunJson.Read<ChangeTimeline>, c => c is { Expert: not null, Windows: not null, Changes: not null } && c.Windows.All(w => w is not null) && c.Changes.All(x => x is { Phases: not null, Id: not null, Kind: not null })),
             Ceilings = Part(RunDirectory.CeilingFile, RunJson.Read<Ceiling>, c => c is { TokensPerSecond: > 0, Door: not null }) is { } ceiling ? [ceiling] : [],

@@ -108,7 +108,7 @@ internal sealed class SweepState : IDisposable
             file.SetLength(end);
         }
 
-        foreach (var point in RunJson.ReadLines<PointResult>(path)) Keep(point);
+        foreach (var point in PointLines.ReadAll(path, "take the line out, and the same command measures it again")) Keep(point);
     }
 
     private void Keep(PointResult result)

@@ -37,8 +37,10 @@ internal static class CompareVerb
             if (!(percent >= 0 && percent < 100)) throw new LoadTestException($"--tolerance is {percent}; expected per cent from 0 to below 100");
             var names = parsed.GetValue(metrics)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             if (names is { Length: 0 }) throw new LoadTestException($"--metrics names none; there are {string.Join(", ", RunComparer.MetricNames)}");
-            var comparison = RunComparer.Compare(MeasuredRun.Load(parsed.GetValue(first)!), MeasuredRun.Load(parsed.GetValue(second)!), percent / 100, names);
+            var (a, b) = (MeasuredRun.Load(parsed.GetValue(first)!), MeasuredRun.Load(parsed.GetValue(second)!));
+            var comparison = RunComparer.Compare(a, b, percent / 100, names);
             json.Write(parsed, comparison, ComparisonReport.Lines(comparison, parsed.GetValue(all)));
+            foreach (var fault in a.Faults.Concat(b.Faults)) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
             return parsed.GetValue(failOn) is not null && comparison.Count(Verdict.Worse) > 0 ? 1 : 0;
         });
         return command;

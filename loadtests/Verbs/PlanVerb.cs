@@ -43,12 +43,19 @@ internal static class PlanVerb
         json.AddTo(command);
         command.SetAction(parsed =>
         {
-            var checkedRun = parsed.GetValue(check) is { } of ? PlanChecking.Check(MeasuredRun.Load(of)) : null;
+            var checkedRun = parsed.GetValue(check) is { } of ? PlanChecking.Check(Run(parsed, of)) : null;
             var plan = checkedRun is not null && !flags.HasLoad(parsed) ? null : Plan(parsed);
             json.Write(parsed, new PlanDocument(plan, checkedRun), [.. plan is null ? [] : PlanReport.Lines(plan), .. plan is null || checkedRun is null ? [] : new[] { "" }, .. checkedRun is null ? [] : PlanReport.Lines(checkedRun)]);
             return 0;
         });
         return command;
+
+        static MeasuredRun Run(ParseResult parsed, string directory)
+        {
+            var measured = MeasuredRun.Load(directory);
+            foreach (var fault in measured.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
+            return measured;
+        }
 
         CapacityPlan Plan(ParseResult parsed)
         {
@@ -65,7 +72,7 @@ internal static class PlanVerb
             var parameters = ExpertSize.ReadParameters("--fitted-parameters", parsed.GetValue(fittedParameters) ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
             var planned = flags.Expert(parsed, parameters);
             var known = parsed.GetValue(fittedBandwidth) is { } b ? PlanFlags.Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
-            var (fitted, on) = FittedCosts.Of(MeasuredRun.Load(directory), routing, parameters, known, planned, target);
+            var (fitted, on) = FittedCosts.Of(Run(parsed, directory), routing, parameters, known, planned, target);
             return CapacityPlanner.Plan(experts, planned, on, load, routing, fitted, rules);
         }
 

@@ -43,7 +43,10 @@ public sealed class MeasuredRunTests
             File.WriteAllBytes(run.At(name), bytes);
             try
             {
-                MeasuredRun.Load(run.Path).Analyse(new AnalysisOptions());
+                var read = MeasuredRun.Load(run.Path);
+                read.Analyse(new AnalysisOptions());
+                if (read.Faults.Count > 0) refused++;
+                Assert.All(read.Faults, f => Assert.Contains($"{name}, line ", f));
             }
             catch (LoadTestException e)
             {

@@ -63,6 +63,20 @@ public sealed class SweepStateTests : IDisposable
     }
 
     [Fact]
+    public void A_damaged_line_is_refused_with_the_remedy()
+    {
+        using (var state = Open(Asked)) state.Add(Result(0));
+        var whole = File.ReadAllText(PointsFile);
+        foreach (var damaged in new[] { "{\"settings\":{\"mode\":\"ens\n", whole.Replace("\"concurrency\":1", "\"concurrency\":0", StringComparison.Ordinal) })
+        {
+            File.WriteAllText(PointsFile, whole + damaged + whole);
+            var message = Assert.Throws<LoadTestException>(() => Open(Asked)).Message;
+            Assert.Contains($"{PointsFile}, line 2", message, StringComparison.Ordinal);
+            Assert.EndsWith("take the line out, and the same command measures it again", message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void One_program_at_a_time()
     {
         using var state = Open(Asked);

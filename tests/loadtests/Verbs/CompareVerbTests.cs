@@ -42,6 +42,18 @@ public sealed class CompareVerbTests : IDisposable
         Assert.StartsWith($"--json {_first.At("no/where.json")} cannot be written", Assert.Throws<LoadTestException>(() => Run(_first.Path, _second.Path, "--json", _first.At("no/where.json"))).Message);
     }
 
+    [Fact]
+    public void A_damaged_line_is_left_out_and_named()
+    {
+        var lines = File.ReadAllLines(_first.At(RunDirectory.Points));
+        lines[3] = lines[3][..60];
+        File.WriteAllLines(_first.At(RunDirectory.Points), lines);
+        var (exit, text) = Run(_first.Path, _second.Path);
+        Assert.Equal(0, exit);
+        Assert.Contains($"left out: {_first.At(RunDirectory.Points)}, line 4 cannot be read", text);
+        Assert.Equal(lines.Length - 1, MeasuredRun.Load(_first.Path).Points.Count);
+    }
+
     [Theory]
     [InlineData("--tolerance", "-1", "--tolerance is -1; expected per cent from 0 to below 100")]
     [InlineData("--tolerance", "NaN", "--tolerance is NaN; expected per cent from 0 to below 100")]

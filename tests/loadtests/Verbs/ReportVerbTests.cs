@@ -57,6 +57,29 @@ public sealed class ReportVerbTests
     }
 
     [Fact]
+    public void A_damaged_line_costs_no_other_point()
+    {
+        using var run = SyntheticRun.Whole();
+        var lines = run.Text(RunDirectory.Points).TrimEnd('\n').Split('\n');
+        lines[3] = lines[3][..60];
+        File.WriteAllText(Path.Combine(run.Directory, RunDirectory.Points), string.Join('\n', lines) + "\n");
+        var (exit, output, error) = Invoke(run.Directory);
+        Assert.Equal(0, exit);
+        Assert.StartsWith($"left out: {Path.Combine(run.Directory, RunDirectory.Points)}, line 4 cannot be read", Assert.Single(error.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.DoesNotContain("No recommendation", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Records_of_a_load_that_was_killed_are_mentioned()
+    {
+        using var run = new SyntheticRun();
+        run.Write(RunDirectory.Description, SyntheticRun.Description());
+        Directory.CreateDirectory(Path.Combine(run.Directory, RunDirectory.Requests));
+        File.WriteAllText(Path.Combine(run.Directory, RunDirectory.Requests, "ensemble-c4-fp32-r0.jsonl"), "{}\n{}\n{\"ind");
+        Assert.Contains("ensemble-c4-fp32-r0.jsonl holds 2 requests of a load that ended before its figures were written", Invoke(run.Directory).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_cannot_be_read_is_told_and_the_rest_is_reported()
     {
         using var run = SyntheticRun.Whole();
