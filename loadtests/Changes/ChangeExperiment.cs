@@ -26,17 +26,18 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
     /// <param name="precision">Of it.</param>
     /// <param name="load">A closed loop.</param>
     /// <param name="guest">Directory of the expert that comes and goes; null: the forest's last one goes and comes again.</param>
+    /// <param name="run">The run's directory: the copy is made in it, and the records kept.</param>
     /// <exception cref="LoadTestException">The server refuses the change, or went away.</exception>
-    public async Task<ChangeTimeline> RunAsync(string served, string precision, PointSettings load, int seed, string? guest, string requestsFile, CancellationToken cancellation)
+    public async Task<ChangeTimeline> RunAsync(string served, string precision, PointSettings load, int seed, string? guest, string run, CancellationToken cancellation)
     {
-        using var copy = new ServedCopy(served);
+        using var copy = new ServedCopy(run, served);
         try
         {
             var inputs = servers.Inputs with { Forests = new Dictionary<string, string> { [precision] = copy.Directory }, Mixtures = new Dictionary<string, string>() };
             var arguments = inputs.Arguments(precision, load.Options, verified: true).Where(a => a is not "--read-only").Concat(["--expert-root", guest is null ? copy.Directory : Path.GetFullPath(guest)]);
             var server = await servers.StartAsync(arguments, cancellation).ConfigureAwait(false);
             await using var owned = server.ConfigureAwait(false);
-            return await RunAsync(server, load, seed, guest, requestsFile, cancellation).ConfigureAwait(false);
+            return await RunAsync(server, load, seed, guest, Path.Combine(run, RunDirectory.Requests, "change.jsonl"), cancellation).ConfigureAwait(false);
         }
         catch (RpcException e)
         {
@@ -77,6 +78,7 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
         }
 
         cancellation.ThrowIfCancellationRequested();
+        if (file.Fault is { } fault) throw new LoadTestException(fault);
         if (outcome.GivenUp is { } why) throw new LoadTestException(server.Obituary($"changes under load: {why}"));
         // The load's clock is the timeline's; it began a moment after this method's.
         var shift = (outcome.Started - utc).TotalSeconds;

@@ -2,16 +2,21 @@ using System.Text.Json.Nodes;
 
 namespace Btx.LoadTests.Changes;
 
-/// <summary>A served forest of one's own: changes are made to it, never to the user's. Gone on disposal.</summary>
+/// <summary>A served forest of one's own, in a run's directory: changes are made to it, never to the user's. Gone on disposal.</summary>
 internal sealed class ServedCopy : IDisposable
 {
     private const string Manifest = "served.json";
-    private readonly DirectoryInfo _root = System.IO.Directory.CreateTempSubdirectory("btx-change-");
+    /// <summary>Where it lies in a run's directory.</summary>
+    public const string Folder = "change-copy";
 
+    private readonly DirectoryInfo _root;
+
+    /// <param name="run">The run's directory, absolute.</param>
     /// <param name="served">Copied with its journal and with weights that lie in it; those of its source forest stay where they are.</param>
     /// <exception cref="LoadTestException">It cannot be copied.</exception>
-    public ServedCopy(string served)
+    public ServedCopy(string run, string served)
     {
+        _root = new(Path.Combine(run, Folder));
         try
         {
             Copy(new DirectoryInfo(served), Directory);
@@ -22,32 +27,49 @@ internal sealed class ServedCopy : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Text.Json.JsonException or InvalidOperationException)
         {
-            _root.Delete(recursive: true);
+            Dispose();
             throw new LoadTestException($"--forest {served}: cannot be copied to {_root.FullName} for changes under load: {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 
     public string Directory => Path.Combine(_root.FullName, "served");
 
+    /// <summary>Removes what a sweep that was killed left in its run's directory.</summary>
+    /// <exception cref="LoadTestException">It cannot be removed.</exception>
+    public static void Clear(string run)
+    {
+        var left = Path.Combine(run, Folder);
+        try
+        {
+            if (System.IO.Directory.Exists(left)) System.IO.Directory.Delete(left, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LoadTestException($"{left}: the copy that a sweep left, which was killed, cannot be removed: {e.Message}", e);
+        }
+    }
+
     public void Dispose()
     {
         try
         {
-            _root.Delete(recursive: true);
+            if (_root.Exists) _root.Delete(recursive: true);
         }
         catch (IOException)
         {
-            // What is left lies in the system's directory for temporary files.
+            // The next sweep of the run clears it.
         }
     }
 
     // A relative path counts from where a directory really is.
     private static string Real(string path) => new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
 
-    private static void Copy(DirectoryInfo from, string to)
+    // Read first: the copy may lie inside of what is copied.
+    private void Copy(DirectoryInfo from, string to)
     {
+        var (files, directories) = (from.GetFiles(), from.GetDirectories());
         System.IO.Directory.CreateDirectory(to);
-        foreach (var file in from.GetFiles()) file.CopyTo(Path.Combine(to, file.Name));
-        foreach (var directory in from.GetDirectories()) Copy(directory, Path.Combine(to, directory.Name));
+        foreach (var file in files) file.CopyTo(Path.Combine(to, file.Name));
+        foreach (var directory in directories.Where(d => d.FullName != _root.FullName)) Copy(directory, Path.Combine(to, directory.Name));
     }
 }

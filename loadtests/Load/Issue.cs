@@ -20,6 +20,15 @@ internal sealed class Issue(IEnumerator<PlannedRequest> requests, LoadBounds bou
     /// <summary>No more, because all that is due in the measured time was handed out.</summary>
     public bool DurationMet { get; private set; }
 
+    /// <summary>Nothing more is handed out.</summary>
+    public bool IsOver
+    {
+        get
+        {
+            lock (_gate) return _over;
+        }
+    }
+
     /// <summary>Measuring begins, if its time has come.</summary>
     /// <returns>When it began; null: it has not.</returns>
     public double? Begin(double now)

@@ -16,6 +16,7 @@ public sealed class LoadRun
     private int _sent, _ended, _failed, _gone;
     private long _tokens, _begin;
     private volatile string? _givenUp;
+    private volatile bool _cutOff;
     private volatile Exception? _fault;
 
     public required IDoor Door { get; init; }
@@ -56,7 +57,7 @@ public sealed class LoadRun
         if (bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(end.Token).ConfigureAwait(false); // an idle server's counters are exact
         var started = Time.GetUtcNow();
         _begin = Time.GetTimestamp();
-        var watch = WatchAsync(window, end.Token);
+        var watch = WatchAsync(window, issuing, end.Token);
         try
         {
             await (Plan.Arrivals is ClosedArrivals closed ? ClosedAsync(closed.Concurrency, issuing, end) : OpenAsync(issuing, end)).ConfigureAwait(false);
@@ -77,7 +78,7 @@ public sealed class LoadRun
         Report();
         var from = _issue.From ?? 0;
         var last = _records.Where(r => !r.WarmUp).Select(r => r.End ?? 0).DefaultIfEmpty(from).Max();
-        var to = stop.IsCancellationRequested ? Math.Max(from, last) : bounds.Seconds is { } seconds && _issue.DurationMet ? from + seconds : last;
+        var to = stop.IsCancellationRequested ? Math.Max(from, last) : bounds.Seconds is { } seconds && (_issue.DurationMet || _cutOff) ? from + seconds : last;
         return new()
         {
             Records = _records, Started = started, From = from, To = to, Server = window.Figures, Stopped = stop.IsCancellationRequested, GivenUp = _givenUp, ProcessorShare = window.ProcessorShare,
@@ -188,7 +189,7 @@ public sealed class LoadRun
     }
 
     /// <summary>Opens and closes the measured window in time, and tells how far the load is.</summary>
-    private async Task WatchAsync(MeasuredWindow window, CancellationToken end)
+    private async Task WatchAsync(MeasuredWindow window, CancellationTokenSource issuing, CancellationToken end)
     {
         var reported = 0.0;
         while (!end.IsCancellationRequested)
@@ -200,6 +201,7 @@ public sealed class LoadRun
                 {
                     if (!window.IsOpen) await window.OpenAsync(end).ConfigureAwait(false);
                     if (now >= from + Bounds.Seconds) await window.CloseAsync(end).ConfigureAwait(false);
+                    if (!_cutOff && Plan.Arrivals is not ClosedArrivals && now >= from + Bounds.Seconds + Bounds.LateSeconds && !_issue.IsOver) await CutOffAsync(issuing).ConfigureAwait(false);
                 }
 
                 if (now - reported >= 0.5)
@@ -215,6 +217,13 @@ public sealed class LoadRun
                 return;
             }
         }
+    }
+
+    private async Task CutOffAsync(CancellationTokenSource issuing)
+    {
+        _cutOff = true;
+        _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests that were due in it had not been sent yet, and were given up: the server is far from keeping up. What was measured is kept, without them; offer less, or give a longer --timeout";
+        await issuing.CancelAsync().ConfigureAwait(false);
     }
 
     private void Report()

@@ -28,33 +28,47 @@ public sealed class RecordFile : IAsyncDisposable
         _written = Task.Run(WriteAsync);
     }
 
+    /// <summary>Why records are missing from it; null: none is. Known when it is disposed.</summary>
+    public string? Fault { get; private set; }
+
     public void Add(RequestRecord record) => _records.Writer.TryWrite(record);
 
-    /// <summary>Writes what is left. <exception cref="IOException">The disk is full.</exception></summary>
+    /// <summary>Writes what is left.</summary>
     public async ValueTask DisposeAsync()
     {
         _records.Writer.TryComplete();
+        await _written.ConfigureAwait(false);
         try
-        {
-            await _written.ConfigureAwait(false);
-        }
-        finally
         {
             await _file.DisposeAsync().ConfigureAwait(false);
         }
+        catch (IOException e)
+        {
+            Fail(e);
+        }
     }
+
+    private void Fail(IOException e) => Fault ??= $"{_file.Name} cannot be written any further: {e.Message.ReplaceLineEndings(" ")}; the records before that are in it";
 
     private async Task WriteAsync()
     {
         while (await _records.Reader.WaitToReadAsync().ConfigureAwait(false))
         {
-            while (_records.Reader.TryRead(out var record))
+            try
             {
-                JsonSerializer.Serialize(_file, record, RunJson.Line);
-                _file.WriteByte((byte)'\n');
-            }
+                while (_records.Reader.TryRead(out var record))
+                {
+                    if (Fault is not null) continue; // the load goes on, and its figures are made of what is in memory
+                    JsonSerializer.Serialize(_file, record, RunJson.Line);
+                    _file.WriteByte((byte)'\n');
+                }
 
-            await _file.FlushAsync().ConfigureAwait(false);
+                if (Fault is null) await _file.FlushAsync().ConfigureAwait(false);
+            }
+            catch (IOException e)
+            {
+                Fail(e);
+            }
         }
     }
 }

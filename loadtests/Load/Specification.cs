@@ -23,8 +23,9 @@ internal sealed class Specification
 
     public string Part(int index) => _parts[index].Length > 0 ? _parts[index] : throw Unknown();
 
-    public int Whole(int index, string what, int least) =>
-        int.TryParse(_parts[index], NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n >= least ? n : throw Fault($"{what}: \"{_parts[index]}\" is not a whole number from {least} on");
+    public int Whole(int index, string what, int least, int most = int.MaxValue) =>
+        int.TryParse(_parts[index], NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n >= least && n <= most
+            ? n : throw Fault($"{what}: \"{_parts[index]}\" is not a whole number from {least} {(most < int.MaxValue ? $"to {most}" : "on")}");
 
     public double Number(int index, string what, double above, bool orEqual = false) =>
         double.TryParse(_parts[index], NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.IsFinite(x) && (x > above || (orEqual && x == above))

@@ -10,8 +10,11 @@ namespace Btx.LoadTests.Records;
 /// <param name="Options">Further server options, <c>--name</c> to value.</param>
 public sealed record PointSettings(string Mode, int? K, string Load, int? Concurrency, double? Rate, string Precision, IReadOnlyDictionary<string, string> Options)
 {
+    /// <summary>Precision of a server that does not say.</summary>
+    public const string Unknown = "unknown";
+
     /// <summary>The same words for equal settings: a file name's part and a table's row.</summary>
     public string Name =>
-        string.Join('-', new[] { Mode.Replace(':', '_'), K is { } k && Mode is "top_k" or "moe" ? $"k{K}" : null, Rate is { } r ? FormattableString.Invariant($"r{r:0.###}") : $"c{Concurrency}", Precision }
+        string.Join('-', new[] { Mode.Replace(':', '_'), K is { } k && Mode is "top_k" or "moe" ? $"k{K}" : null, Rate is { } r ? FormattableString.Invariant($"r{r:0.###}") : $"c{Concurrency}", Precision == Unknown ? null : Precision }
             .Concat(Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key.TrimStart('-')}={o.Value}")).Where(p => p is not null));
 }

@@ -23,6 +23,11 @@ internal sealed record LoadShape
 
     public ServiceObjective? Objective { get; init; }
 
+    /// <summary>That lengths may be cut; null: all fit.</summary>
+    /// <param name="context">Tokens of prompt and answer together; 0: not known.</param>
+    public string? TooLong(int context) => context == 0 || (long)Prompts.Max + Outputs.Max <= context ? null
+        : $"--prompt-tokens {Prompts.Text} and --output-tokens {Outputs.Text} are up to {(long)Prompts.Max + Outputs.Max} tokens together, the context is {context}: what is longer is cut to it, the prompt first";
+
     /// <summary>Open loops arrive as a Poisson process.</summary>
     public static IArrivals Arrivals(PointSettings settings) => settings.Rate is { } rate ? new PoissonArrivals(rate) : new ClosedArrivals(settings.Concurrency ?? 1);
 

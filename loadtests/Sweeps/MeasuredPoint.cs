@@ -23,6 +23,7 @@ internal static class MeasuredPoint
         }
 
         cancellation.ThrowIfCancellationRequested();
+        if (file.Fault is { } fault) throw new LoadTestException($"{point.Name}: {fault}");
         if (outcome.GivenUp is { } why) throw new LoadTestException(obituary($"{point.Name}: {why}"));
         var summary = outcome.Summarise(objective);
         if (summary.Failed == summary.Requests && summary.Requests > 0)

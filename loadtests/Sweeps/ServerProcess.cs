@@ -67,7 +67,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
                     return server;
                 }
 
-                if (ended) throw new LoadTestException($"the server ended at once: {LastLine(text)} (all of it: {log})");
+                if (ended) throw new LoadTestException($"the server ended at once: {Cause(text)} (all of it: {log})");
                 await Task.Delay(Poll, cancellation).ConfigureAwait(false);
             }
         }
@@ -98,9 +98,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     private static Uri? Address(string door, string text) => Doors().Matches(text).FirstOrDefault(m => m.Groups[1].Value == door) is { } found ? new(found.Groups[2].Value) : null;
 
-    private static string LastLine(string text)
+    // Its last error; after it may stand where to read more.
+    private static string Cause(string text)
     {
-        var line = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault(l => l[0] != '$') ?? "it wrote nothing";
+        string[] lines = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(l => l[0] != '$')];
+        var line = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal)) ?? lines.LastOrDefault() ?? "it wrote nothing";
         return line.StartsWith("error: ", StringComparison.Ordinal) ? line["error: ".Length..] : line;
     }
 

@@ -27,6 +27,7 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
 
         var notes = new List<string>();
         var points = request.Grid.Points(served, notes);
+        if (request.Shape.TooLong(served.Values.Min(f => f.ContextLength)) is { } cut) notes.Add(cut);
         state.RequireServed(served.ToDictionary(s => s.Key, s => s.Value.Identity));
         Describe(state.Directory);
         if (quality.Evaluation is { } file) RunJson.Write(Path.Combine(state.Directory, RunDirectory.Quality), EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
@@ -77,13 +78,14 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
 
     private async Task ChangeAsync(SweepState state, Servers servers, ServedPoints forest, IReadOnlyList<PointSettings> points, CancellationToken cancellation)
     {
+        ServedCopy.Clear(state.Directory);
         var file = Path.Combine(state.Directory, RunDirectory.Change);
         if (change.Rounds == 0 || File.Exists(file)) return;
         var (precision, served) = request.Servers.Forests.First();
         var load = points[0] with { Mode = "ensemble", K = null, Load = "closed", Rate = null, Concurrency = change.Concurrency, Precision = precision, Options = request.Servers.FirstOptions };
         report.Line($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves")}, {change.Rounds} times, on a copy of {served}");
         var timeline = await new ChangeExperiment(servers, forest, change.Rounds, change.Quiet, report)
-            .RunAsync(served, precision, load, request.Shape.Seed, change.Guest, Path.Combine(state.Directory, RunDirectory.Requests, "change.jsonl"), cancellation).ConfigureAwait(false);
+            .RunAsync(served, precision, load, request.Shape.Seed, change.Guest, state.Directory, cancellation).ConfigureAwait(false);
         RunJson.Write(file, timeline);
     }
 

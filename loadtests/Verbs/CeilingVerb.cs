@@ -31,11 +31,13 @@ internal static class CeilingVerb
         json.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
+            json.RequireWritable(parsed);
             foreach (var option in new[] { concurrency, prompt, output })
             {
                 if (parsed.GetValue(option) < 1) throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
             }
 
+            if (parsed.GetValue(concurrency) > ArrivalsReader.MostInFlight) throw new LoadTestException($"--concurrency {parsed.GetValue(concurrency)}: one client has {ArrivalsReader.MostInFlight} requests in flight at most");
             var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
             var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(door)!, parsed.GetValue(concurrency), seconds, parsed.GetValue(prompt), parsed.GetValue(output), cancellation).ConfigureAwait(false);
             json.Write(parsed, ceiling, RunReport.Lines(ceiling));

@@ -11,6 +11,24 @@ internal sealed class JsonFlag
 
     public void AddTo(Command command) => command.Options.Add(_json);
 
+    /// <summary>Before anything is measured for it. <exception cref="LoadTestException">The file cannot be written.</exception></summary>
+    public void RequireWritable(ParseResult parsed) => RequireWritable(parsed.GetValue(_json));
+
+    /// <inheritdoc cref="RequireWritable(ParseResult)"/>
+    public static void RequireWritable(string? path)
+    {
+        if (path is null or "-") return;
+        try
+        {
+            if (Directory.Exists(path)) throw new IOException("it is a directory");
+            using var probe = new FileStream(path + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LoadTestException($"--json {path} cannot be written: {e.Message}", e);
+        }
+    }
+
     /// <summary>Writes a report: as text, and as JSON if asked to.</summary>
     public void Write<T>(ParseResult parsed, T report, IEnumerable<string> lines)
     {

@@ -64,6 +64,7 @@ internal sealed class RunFlags
             Seconds = parsed.GetValue(_duration) ?? (parsed.GetValue(_requests) is null && arrivals is not TraceArrivals ? 30 : null),
             Requests = parsed.GetValue(_requests),
             TimeoutSeconds = parsed.GetValue(_timeout),
+            LateSeconds = parsed.GetValue(_timeout),
             MaxInFlight = parsed.GetValue(_inFlight),
         }.Validate();
         var grpc = door == "grpc" ? DoorAddress.Parse("--grpc", parsed.GetValue(_grpc)!, remote) : null;

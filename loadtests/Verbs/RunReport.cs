@@ -13,6 +13,7 @@ internal static class RunReport
         var summary = point.Summary;
         yield return $"load        {point.Settings.Name} through {load.Door}; prompts {load.PromptTokens} tokens of {load.Prompts}; answers {load.OutputTokens}; seed {result.Description.Seed}";
         yield return Invariant($"measured    {summary.Seconds:0.0} s after a warm-up of {load.WarmUp}: {summary.Requests} requests, {summary.Failed} failed; prompts of {Mean(summary.PromptTokens, summary)} tokens on average");
+        if (result.Shortened > 0) yield return $"warning: requests longer than the model's context, which were cut to it: {result.Shortened}; the lengths are not those asked for";
         yield return "";
         foreach (var line in Table(summary)) yield return line;
         yield return "";

@@ -42,14 +42,17 @@ internal static class RunVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             var request = flags.Read(parsed);
+            json.RequireWritable(parsed);
             var known = parsed.GetValue(ceiling) is { } file ? RunJson.Read<Ceiling>(file) : null;
             if (known is not null && known.Door != request.Door) throw new LoadTestException($"--ceiling {parsed.GetValue(ceiling)}: is of the door {known.Door}, the load goes through {request.Door}; measure that one with `btx loadtest ceiling --door {request.Door}`");
             var directory = parsed.GetValue(output) is { } name ? RunFiles.Of(name) : null;
             var result = await RunAsync(request, directory, known, parsed.GetValue(noCeiling), $"btx loadtest {string.Join(' ', parsed.Tokens.Select(t => t.Value))}", cancellation).ConfigureAwait(false);
             json.Write(parsed, result, RunReport.Lines(result));
             if (result.GivenUp is { } why) Console.Error.WriteLine($"error: {why}");
+            foreach (var lost in result.Unwritten) Console.Error.WriteLine($"error: {lost}");
+            if (result.Unwritten.Count > 0) Console.Error.WriteLine("the figures above are of all requests; free some space and keep them with --json FILE next time");
             if (result.Stopped) Console.Error.WriteLine("stopped; what was measured is kept");
-            return result.Stopped ? 130 : result.GivenUp is not null || result.Point.Summary.Failed == result.Point.Summary.Requests ? 1 : 0;
+            return result.Stopped ? 130 : result.GivenUp is not null || result.Unwritten.Count > 0 || result.Point.Summary.Failed == result.Point.Summary.Requests ? 1 : 0;
         });
         return command;
     }
@@ -76,12 +79,14 @@ internal static class RunVerb
         if (ceiling is not null) files?.Write(ceiling);
         var settings = request.Settings(served);
         LoadOutcome outcome;
-        await using (var records = files?.Records(settings))
+        var plan = new LoadPlan(request.Arrivals, request.Texts, ruler, request.Mix, request.Prompts, request.Outputs, request.Seed);
+        var records = files?.Records(settings);
+        await using (records)
         await using (var progress = new RunProgress(request.Bounds))
         {
             outcome = await new LoadRun
             {
-                Door = door, Served = served, Plan = new(request.Arrivals, request.Texts, ruler, request.Mix, request.Prompts, request.Outputs, request.Seed), Routing = request.Routing, Bounds = request.Bounds,
+                Door = door, Served = served, Plan = plan, Routing = request.Routing, Bounds = request.Bounds,
                 Temperature = request.Temperature, File = records, Metrics = metrics, Progress = progress,
             }.RunAsync(cancellation).ConfigureAwait(false);
         }
@@ -90,8 +95,19 @@ internal static class RunVerb
         {
             Settings = settings, Repeat = 0, Order = 0, Started = outcome.Started, Summary = outcome.Summarise(request.Objective), Server = outcome.Server, Experts = served.Experts.Count, MixtureExperts = served.MixtureExperts,
         };
-        files?.Write(point);
+        var unwritten = new List<string>();
+        if (records?.Fault is { } fault) unwritten.Add(fault);
+        try
+        {
+            files?.Write(point);
+        }
+        catch (LoadTestException e)
+        {
+            unwritten.Add(e.Message); // the figures are told all the same
+        }
+
         var errors = outcome.Records.Where(r => r is { Ok: false, WarmUp: false, Error: not null }).GroupBy(r => r.Status).ToDictionary(g => g.Key, g => g.First().Error!);
-        return new(description, point, request.Objective is { } objective ? ObjectiveCheck.Verdict(objective, outcome.Records) : null, ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors);
+        return new(description, point, request.Objective is { } objective ? ObjectiveCheck.Verdict(objective, outcome.Records) : null, ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors, plan.Shortened,
+            unwritten);
     }
 }

@@ -70,6 +70,8 @@ internal sealed class SweepFlags
             Options = ServerOptions(parsed.GetValue(_option)!),
         };
         Grid.RequireModes("--modes", grid.Modes ?? []);
+        foreach (var c in grid.Concurrency.Where(v => v > ArrivalsReader.MostInFlight)) throw new LoadTestException($"--concurrency {c}: one client has {ArrivalsReader.MostInFlight} requests in flight at most");
+        foreach (var r in grid.Rates.Where(v => v > ArrivalsReader.MostPerSecond)) throw new LoadTestException($"--rate {r}: one client sends {ArrivalsReader.MostPerSecond} requests a second at most");
         if (grid.RateShares.Count > 0 && grid.Concurrency.Count == 0) throw new LoadTestException("--rate with %: shares of the best closed loop need closed loops; give --concurrency");
         var texts = PromptTexts.Read(parsed.GetValue(_corpus)!);
         var servers = Servers(parsed, grid);

@@ -44,6 +44,7 @@ internal static class SweepVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             var request = flags.Read(parsed);
+            JsonFlag.RequireWritable(parsed.GetValue(json));
             var quality = new QualityRequest(parsed.GetValue(evaluation), parsed.GetValue(tokens), parsed.GetValue(select) == "prompt" ? Selection.Prompt : Selection.PerToken);
             if (quality is { Evaluation: not null, Tokens: not 0 }) throw new LoadTestException("--evaluation and --quality-tokens are both given: figures of two kinds do not belong on one axis; choose one");
             if (quality.Tokens < 0) throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");

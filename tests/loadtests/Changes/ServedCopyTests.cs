@@ -15,7 +15,7 @@ public sealed class ServedCopyTests : IDisposable
         File.WriteAllText(Path.Combine(served, "graphs", "decode.onnx"), "graph");
         File.WriteAllText(Path.Combine(served, "served.json"), """{"source": "../forest", "precision": "fp32"}""");
         string where;
-        using (var copy = new ServedCopy(served))
+        using (var copy = new ServedCopy(Path.Combine(_root.FullName, "run"), served))
         {
             where = copy.Directory;
             Assert.Equal("graph", File.ReadAllText(Path.Combine(where, "graphs", "decode.onnx")));
@@ -25,6 +25,19 @@ public sealed class ServedCopyTests : IDisposable
 
         Assert.False(Directory.Exists(where));
         Assert.Contains("\"../forest\"", File.ReadAllText(Path.Combine(served, "served.json")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_killed_sweep_left_is_cleared_and_a_run_inside_of_the_forest_is_not_copied_into_itself()
+    {
+        var run = Directory.CreateDirectory(Path.Combine(_root.FullName, "run")).FullName;
+        File.WriteAllText(Path.Combine(_root.FullName, "served.json"), "{}");
+        var left = new ServedCopy(run, _root.FullName);
+        Assert.True(File.Exists(Path.Combine(left.Directory, "served.json")));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(left.Directory, "run")));
+        ServedCopy.Clear(run);
+        Assert.Empty(Directory.GetFileSystemEntries(run));
+        ServedCopy.Clear(run);
     }
 
     public void Dispose() => _root.Delete(recursive: true);

@@ -11,6 +11,7 @@ public sealed class LoadInputTests : IDisposable
     public static TheoryData<LoadBounds, string> BadBounds => new()
     {
         { new() { Seconds = 0 }, "--duration 0: expected more than 0 seconds" },
+        { new() { Seconds = 1e300 }, "at most 1000000" },
         { new() { Seconds = double.NaN }, "--duration NaN" },
         { new() { Requests = 0 }, "--requests 0: expected 1 or more" },
         { new() { WarmUpSeconds = -1 }, "--warm-up -1" },

@@ -57,6 +57,17 @@ public sealed class LoadPlanTests
     }
 
     [Fact]
+    public void Lengths_that_the_context_cuts_are_counted()
+    {
+        var fits = Plans.Of("closed:1", "uniform:1..120");
+        Assert.Equal(300, fits.Requests().Take(300).Count());
+        Assert.Equal(0, fits.Shortened);
+        var cut = Plans.Of("closed:1", "fixed:5000");
+        Assert.All(cut.Requests().Take(20), r => Assert.Equal(252, r.PromptTokens));
+        Assert.Equal(20, cut.Shortened);
+    }
+
+    [Fact]
     public void Half_a_character_is_not_sent()
     {
         var texts = new PromptTexts(new Dictionary<string, string[]> { ["d"] = ["ab\U0001F600cd"] }, "a smile");

@@ -84,6 +84,32 @@ public sealed class LoadRunTests
     }
 
     [Fact]
+    public async Task An_overload_is_cut_off_and_what_was_measured_is_kept()
+    {
+        var door = new FakeDoor(async (request, arrivals, cancellation) =>
+        {
+            await Task.Delay(30, cancellation);
+            arrivals.Token(request.MaxTokens);
+            return FakeDoor.Ok(request);
+        });
+        var outcome = await Plans.Run(door, Plans.Of("poisson:20000"), new() { Seconds = 0.1, MaxInFlight = 1, LateSeconds = 0.1 }).RunAsync(s_never);
+        Assert.Contains("0.1 s after the measured time, requests that were due in it had not been sent yet", outcome.GivenUp);
+        Assert.Equal((0, 0.1), (outcome.From, outcome.To));
+        Assert.InRange(outcome.Records.Count, 1, 1000); // of 2000; all of them take a minute
+    }
+
+    [Fact]
+    public async Task A_full_disk_takes_no_figures_away()
+    {
+        var file = new RecordFile("/dev/full");
+        LoadOutcome outcome;
+        await using (file)
+            outcome = await new LoadRun { Door = new FakeDoor(), Served = FakeDoor.Served, Plan = Plans.Of("closed:4"), Routing = new("ensemble"), Bounds = new() { Requests = 50 }, File = file }.RunAsync(s_never);
+        Assert.Equal(50, outcome.Summarise().Requests);
+        Assert.Contains("/dev/full cannot be written any further", file.Fault);
+    }
+
+    [Fact]
     public async Task A_stop_keeps_what_was_measured_and_leaves_out_what_was_under_way()
     {
         using var stop = new CancellationTokenSource();

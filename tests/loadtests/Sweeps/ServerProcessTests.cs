@@ -35,6 +35,13 @@ public sealed class ServerProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Its_error_comes_before_the_advice_that_follows_it()
+    {
+        var fault = await Assert.ThrowsAsync<LoadTestException>(() => ServerProcess.StartAsync(Script("echo 'error: there is no --nonsense' >&2; echo 'see: btx serve --help' >&2; exit 2"), [], Log, TestContext.Current.CancellationToken));
+        Assert.Equal($"the server ended at once: there is no --nonsense (all of it: {Log})", fault.Message);
+    }
+
+    [Fact]
     public async Task It_is_ended_when_its_start_is_cancelled()
     {
         using var stop = new CancellationTokenSource();

@@ -65,6 +65,9 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
             (["run", "--corpus", Corpus, .. Doors, "--mode", "moe"], "was answered not_found: "),
             (["run", "--corpus", "/nowhere", .. Doors], "error: --corpus /nowhere: no such directory"),
             (["run", "--corpus", Corpus, .. Doors, "--key-file", "/nowhere"], "error: --key-file /nowhere: cannot be read"),
+            (["run", "--corpus", Corpus, .. Doors, "--out", Corpus], $"error: --out {Corpus}: holds something else than a run"),
+            (["run", "--corpus", Corpus, .. Doors, "--json", "/nowhere/x.json"], "error: --json /nowhere/x.json cannot be written: "),
+            (["ceiling", "--json", Corpus], $"error: --json {Corpus} cannot be written: it is a directory"),
             (["ceiling", "--concurrency", "0"], "error: --concurrency 0: expected 1 or more"),
         })
         {
@@ -76,6 +79,18 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
 
         var usage = await Run(["run", "--nonsense"]);
         Assert.Equal(2, usage.Code);
+    }
+
+    [Fact]
+    public async Task Lengths_say_where_they_are_from_and_what_is_cut_is_told()
+    {
+        var trace = Path.Combine(_folder.FullName, "trace.csv");
+        File.WriteAllText(trace, "arrival,prompt_tokens\n0,3\n0.01,5000\n");
+        var (code, output, errors) = await Run(["run", "--corpus", Corpus, .. Doors, "--arrivals", $"trace:{trace}", "--output-tokens", "fixed:6", "--warm-up", "0", "--no-ceiling"]);
+        Assert.True(code == 0, errors);
+        Assert.Contains($"prompts trace:{trace} tokens of", output);
+        Assert.Contains("answers fixed:6", output);
+        Assert.Contains("warning: requests longer than the model's context, which were cut to it: 1", output);
     }
 
     [Fact]
