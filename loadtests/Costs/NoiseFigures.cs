@@ -19,9 +19,12 @@ public static class NoiseFigures
         ];
     }
 
-    /// <summary>Standard deviation of a metric's logarithm between measurements: the reference point's if it was measured three times or more, else that of all repeats; 0 if neither is known.</summary>
-    public static double Relative(this IReadOnlyList<NoiseFigure> noise, string metric) =>
-        noise.Where(n => n.Metric == metric).OrderByDescending(n => n.Source == "reference" && n.DegreesOfFreedom >= 2).FirstOrDefault()?.RelativeDeviation ?? 0;
+    /// <summary>A metric's noise: the reference point's if it was measured three times or more, else that of all repeats; null if neither is known.</summary>
+    public static NoiseFigure? Figure(this IReadOnlyList<NoiseFigure> noise, string metric) =>
+        noise.Where(n => n.Metric == metric).OrderBy(n => n.Source != "reference" ? 1 : n.DegreesOfFreedom >= 2 ? 0 : 2).FirstOrDefault();
+
+    /// <summary>Standard deviation of a metric's logarithm between measurements, of <see cref="Figure"/>; 0 if that is not known.</summary>
+    public static double Relative(this IReadOnlyList<NoiseFigure> noise, string metric) => noise.Figure(metric)?.RelativeDeviation ?? 0;
 
     private static NoiseFigure? Pooled(CostMetric metric, IEnumerable<PointResult> points, string source)
     {

@@ -40,18 +40,24 @@ public static class Recommendations
                 continue;
             }
 
-            FrontierPoint[] untold = [.. within.Where(p => !IsTold(p.Mode))];
-            var (best, next) = untold.Length == 0 ? (within[0], null) : (untold[0], untold.Skip(1).FirstOrDefault());
+            FrontierPoint[] qualify = within.All(p => IsTold(p.Mode)) ? [within[0]] : [.. within.Where(p => !IsTold(p.Mode))];
+            FrontierPoint[] ties = [.. qualify.Where(p => p == qualify[0] || qualify[0].CostsAlike.Contains(p.Name))];
+            var undecided = ties.Length > 1 && 2 * (ties.Length - 1) > qualify.Length - 1;
+            var best = undecided ? ties.OrderBy(p => p.K ?? int.MaxValue).ThenBy(Loss).First() : qualify[0];
+            var next = undecided ? ties.First(p => p != best) : qualify.Skip(1).FirstOrDefault();
             var told = within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value);
             var alike = next is not null && best.CostsAlike.Contains(next.Name);
-            var saved = own is null || own.Name == best.Name ? "" : $", {Wording.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Wording.Seconds(own.Cost.Value)}";
-            var loss = Loss(best);
+            var saved = own is null || own.Name == best.Name || (undecided && ties.Contains(own)) ? "" : $", {Wording.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Wording.Seconds(own.Cost.Value)}";
+            var chosen = undecided
+                ? $"this run cannot tell what costs least within {percent:0.##} % of the full ensemble's quality: {(ties.Length == qualify.Length ? "all" : $"{ties.Length} of the")} {qualify.Length} settings that qualify "
+                    + $"cost alike beside the noise, {Wording.Seconds(ties[0].Cost.Value)} ({ties[0].Name}) to {Wording.Seconds(ties[^1].Cost.Value)} ({ties[^1].Name}) a token; of these {best.Name} runs the fewest experts"
+                : $"{best.Name} costs least within {percent:0.##} % of the full ensemble's quality";
             yield return new Recommendation
             {
-                Kind = Recommendation.WithinEnsemble, Point = best.Name, Mode = best.Mode, K = best.K, Where = frontier.Where, WithinPercent = percent, RunnerUp = next?.Name, WithinNoise = alike,
-                Sentence = $"{frontier.Where}: {best.Name} costs least within {percent:0.##} % of the full ensemble's quality: {Wording.Seconds(best.Cost.Value)} a token{saved}; "
-                    + $"its bits per byte are {Wording.More(1 + loss)} ({full * (1 + loss):F3} against {full:F3})" + Next(best, next, alike)
-                    + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Wording.Seconds(told.Cost.Value)}"),
+                Kind = Recommendation.WithinEnsemble, Point = best.Name, Mode = best.Mode, K = best.K, Where = frontier.Where, WithinPercent = percent, RunnerUp = next?.Name, WithinNoise = undecided || alike,
+                Undecided = undecided, Qualifying = qualify.Length, CostsAlike = [.. ties.Select(p => p.Name)],
+                Sentence = $"{frontier.Where}: {chosen}: {Wording.Seconds(best.Cost.Value)} a token{saved}; its bits per byte are {Wording.More(1 + Loss(best))} ({full * (1 + Loss(best)):F3} against {full:F3})"
+                    + (undecided ? "" : Next(best, next, alike)) + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Wording.Seconds(told.Cost.Value)}"),
             };
         }
     }
@@ -100,11 +106,12 @@ public static class Recommendations
         var next = ranked.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(best.Measured.Settings));
         var sure = best.Share.Low >= objective.Share;
         var settings = best.Measured.Settings;
-        var because = best.BitsPerByte is { } bits ? $"the best quality ({bits:F3} bits per byte)" : "no quality is known, the highest throughput";
+        var because = best.BitsPerByte is { } bits ? $"the best quality ({bits:F3} bits per byte)" : "the highest throughput";
+        var rank = meet.Length == 1 ? $"the only one that does, of {candidates.Length}" : $"with {because} of {meet.Length} that do, of {candidates.Length}" + (best.BitsPerByte is null ? " (no quality is known)" : "");
         return new Recommendation
         {
             Kind = Recommendation.ForObjective, Point = best.Measured.Name, Mode = settings.Mode, K = settings.K, Where = where, RunnerUp = next?.Measured.Name, WithinNoise = !sure,
-            Sentence = $"{where}: {best.Measured.Name} meets {words} with {because} of {meet.Length} that do, of {candidates.Length}; {Wording.Percent(best.Share.Value)} of requests at "
+            Sentence = $"{where}: {best.Measured.Name} meets {words}, {rank}; {Wording.Percent(best.Share.Value)} of requests at "
                 + $"{Wording.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s ({Wording.Where(settings)})"
                 + (next is null ? "" : $"; next is {next.Measured.Name}" + (next.BitsPerByte is { } b && best.BitsPerByte is { } a ? $", bits per byte {Wording.More(b / a)}" : ""))
                 + (sure ? "" : $"; not in every repeat: {Wording.Percent(best.Share.Low!.Value)} in the worst"),

@@ -6,7 +6,7 @@ namespace Btx.LoadTests.Report;
 
 /// <summary>The answer: how many experts to run, on the first screen.</summary>
 /// <param name="Answer">What to run, or why that cannot be said.</param>
-/// <param name="Reasons">The recommendations that it stands on.</param>
+/// <param name="Reasons">How far to trust it, then the recommendations that it stands on.</param>
 /// <param name="Facts">Figures of the recommended points.</param>
 /// <param name="Loads">What to run at each load.</param>
 public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, ReportTable Facts, ReportTable Loads)
@@ -26,24 +26,38 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
             .OrderBy(r => Settings(model, r)?.Concurrency ?? 0).ThenBy(r => -r.WithinPercent).LastOrDefault();
         Recommendation[] stands = [.. new[] { objective, within }.OfType<Recommendation>()];
         string[] answers = [.. stands.Select(r => Answered(model, r))];
-        return stands.Length == 0 ? new(Without(model), [], s_nothing, s_nothing)
-            : new(string.Join(" ", answers), [.. stands.Select(r => r.Sentence)], Figures(model, [.. stands.Where(r => r.Point is not null)]), ByLoad(model, all)) { Picture = pictures.FirstOrDefault(p => within is not null && p.Title.EndsWith($" at {within.Where}", StringComparison.Ordinal)) ?? (pictures.Count > 0 ? pictures[0] : null) };
+        return stands.Length == 0 ? new(Without(model), [.. Caveats(model)], s_nothing, s_nothing)
+            : new(string.Join(" ", answers), [.. Caveats(model), .. stands.Select(r => r.Sentence)], Figures(model, [.. stands.Where(r => r.Point is not null)]), ByLoad(model, all)) { Picture = pictures.FirstOrDefault(p => within is not null && p.Title.EndsWith($" at {within.Where}", StringComparison.Ordinal)) ?? (pictures.Count > 0 ? pictures[0] : null) };
     }
 
     private static string Answered(ReportModel model, Recommendation r)
     {
         var what = r.Point is null ? "" : Name(model, r) + (r.Mode == "ensemble" && Settings(model, r)?.K is { } all ? $" (all {all} experts)" : "");
+        var with = Settings(model, r) is { } load ? $", with {PointLabels.Load(load)}" : "";
+        if (r.Kind == Recommendation.ForObjective)
+            return r.Point is null ? "Nothing that was measured meets the objective."
+                : $"{(model.Quality is null ? "Within the objective (how good the models are is not known)" : "For the best quality within the objective")}, run {what}{(r.WithinNoise ? ", which missed it in some repeat" : "")}{with}.";
+        if (r.Undecided)
+            return $"This run cannot tell what costs least within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality{with}: {(r.CostsAlike.Count == r.Qualifying ? "all" : $"{r.CostsAlike.Count} of the")} {r.Qualifying} settings that qualify "
+                + $"cost alike beside its noise. The cheap, safe choice among them runs the fewest experts: {what}.";
         var unsure = r is { WithinNoise: true, RunnerUp: not null } ? $", which cannot be told from {(model.Measurements.FirstOrDefault(m => m.Name == r.RunnerUp) is { } next ? model.Labels.Model(next.Settings) : r.RunnerUp)}" : "";
-        return r.Kind == Recommendation.WithinEnsemble ? $"For the lowest cost within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality, run {what}{unsure}{(Settings(model, r) is { } busy ? $", with {PointLabels.Load(busy)}" : "")}."
-            : r.Point is null ? "Nothing that was measured meets the objective."
-            : $"{(model.Quality is null ? "Within the objective (how good the models are is not known)" : "For the best quality within the objective")}, run {what}{unsure}{(Settings(model, r) is { } load ? $", with {PointLabels.Load(load)}" : "")}.";
+        return $"For the lowest cost within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality, run {what}{unsure}{with}.";
+    }
+
+    /// <summary>What the reader has to know before any figure.</summary>
+    private static IEnumerable<string> Caveats(ReportModel model)
+    {
+        if (model.Description?.Command.Split(' ').Contains("--quick") == true) yield return "A run with `--quick`: short times and few points. It shows that the chain works; its figures mean little.";
+        if (model.Points.Count > 0) yield return TrustSection.Noise(model) ?? "Noise: not known, because nothing was measured twice; nothing says which differences are more than chance.";
     }
 
     private static string Without(ReportModel model) =>
-        "No recommendation. " + (model.Points.Count == 0 ? Absent.Points
+        "No recommendation. " + (model.Points.Count == 0 ? Absent.Points(model)
             : model.Points.All(p => p.Summary.Requests == p.Summary.Failed) ? Absent.Failures
-            : model.Quality is null ? Absent.Quality
-            : "No measured point has both a cost and a quality.");
+            : model.Quality is null ? Absent.Quality(model)
+            : !(model.Analysis?.Frontiers.Count > 0) ? "No measured point has both a cost and a quality."
+            : !model.Quality.BitsPerByte.Keys.Any(k => k.StartsWith("ensemble@", StringComparison.Ordinal)) ? "The quality of the full ensemble, which others are held against, is not known: measure mode `ensemble` too, or name an `--objective`."
+            : "Only one model was measured: there is nothing to choose from.");
 
     private static PointSettings? Settings(ReportModel model, Recommendation r) => model.Measurements.FirstOrDefault(m => m.Name == r.Point)?.Settings;
 

@@ -47,13 +47,13 @@ public static class HtmlPage
         var html = new StringBuilder();
         html.Append($"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>{XmlText.Escape(page.Title)}</title>\n<style>\n{Style}\n</style>\n</head>\n<body>\n<main>\n");
         html.Append($"<header>\n<h1>{XmlText.Escape(page.Title)}</h1>\n<div class=\"first\">\n<div>\n<p class=\"answer\">{Words(page.Headline.Answer)}</p>\n");
-        Table(html, page.Headline.Facts);
         List(html, page.Headline.Reasons);
+        Table(html, page.Headline.Facts);
         if (page.Headline.Loads.Rows.Count > 0)
         {
             html.Append("<details class=\"loads\"><summary>what to run at each load</summary>\n");
             Table(html, page.Headline.Loads);
-            html.Append("<p>nothing: nothing that was measured meets it; *: the runner-up cannot be told from it.</p></details>\n");
+            html.Append("<p>nothing: nothing that was measured meets it; *: others cannot be told from it, or some repeat missed the objective.</p></details>\n");
         }
 
         html.Append("</div>\n");

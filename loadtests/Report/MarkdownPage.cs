@@ -13,8 +13,8 @@ public static class MarkdownPage
     {
         var text = new StringBuilder();
         text.Append($"# {Escape(page.Title)}\n\n**{Escape(page.Headline.Answer)}**\n\n");
-        Table(text, page.Headline.Facts);
         List(text, page.Headline.Reasons);
+        Table(text, page.Headline.Facts);
         if (page.Headline.Picture is { } picture) text.Append($"![{Escape(picture.Title)}]({RunDirectory.Charts}/{picture.Name}.svg)\n\n");
         Table(text, page.Headline.Loads);
         foreach (var section in page.Sections)

@@ -22,6 +22,9 @@ public sealed record ReportModel(string Run)
     /// <summary>Files that are there and cannot be read, and why.</summary>
     public IReadOnlyList<string> Faults { get; init; } = [];
 
+    /// <summary>Names of the files that a fault is of: <see cref="RunDirectory"/>.</summary>
+    public IReadOnlyList<string> Damaged { get; init; } = [];
+
     public IReadOnlyList<Measurement> Measurements => field ??= Measurement.Group(Points);
 
     public PointLabels Labels => field ??= new PointLabels([.. Points.Select(p => p.Settings)]);
@@ -62,6 +65,7 @@ public sealed record ReportModel(string Run)
             Change = Part(RunDirectory.Change, RunJson.Read<ChangeTimeline>, c => c is { Expert: not null, Windows: not null, Changes: not null } && c.Windows.All(w => w is not null) && c.Changes.All(x => x is { Phases: not null, Id: not null, Kind: not null })),
             Ceilings = Part(RunDirectory.CeilingFile, RunJson.Read<Ceiling>, c => c is { TokensPerSecond: > 0, Door: not null }) is { } ceiling ? [ceiling] : [],
             Faults = faults,
+            Damaged = [.. files.Where(f => faults.Any(m => m.StartsWith(Path.Combine(directory, f), StringComparison.Ordinal)))],
         };
     }
 

@@ -1,5 +1,6 @@
 using Btx.LoadTests.Charts;
 using Btx.LoadTests.Records;
+using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Report.Sections;
 
@@ -10,7 +11,7 @@ public static class ChangeSection
     private const int MostPictures = 4;
 
     public static Section Of(ReportModel model) =>
-        model.Change is not { } change ? new("change", "Experts added and removed under load") { Missing = [Absent.Change] } : new("change", "Experts added and removed under load")
+        model.Change is not { } change ? new("change", "Experts added and removed under load") { Missing = [Absent.Change(model)] } : new("change", "Experts added and removed under load")
         {
             Findings = [Finding(change), .. change.Changes.Select(c => Finding(change, c))],
             Figures = change.Windows.Count == 0 ? [] : [Whole(change), .. change.Changes.Take(MostPictures).Select((c, i) => Close(change, c, i))],
@@ -24,17 +25,16 @@ public static class ChangeSection
     {
         var until = Until(change);
         var worst = timeline.Windows.Where(w => w.To > change.Begin && w.From < until).Max(w => w.WorstGap);
-        var quiet = Quiet(timeline).Select(w => w.MedianGap).OfType<double>().Order().ToArray();
-        var median = quiet.Length > 0 ? quiet[quiet.Length / 2] : (double?)null;
-        var usual = Quiet(timeline).Max(w => w.WorstGap);
+        double[] usual = [.. Quiet(timeline).Select(w => w.WorstGap).OfType<double>()];
         return $"{change.Kind} {change.Id}: the call took {Amount.Of((change.End - change.Begin) * 1e3)} ms"
             + (change.Background is { } ready ? $", work in the background another {Amount.Of((ready - change.End) * 1e3)} ms" : "")
-            + (worst is { } w1 ? $"; the worst gap between two tokens meanwhile was {Amount.Of(w1 * 1e3)} ms" : "; no token arrived meanwhile")
-            + (median is { } m && worst is { } w2 ? $", {Amount.Of(w2 / m)} times the median without a change ({Amount.Of(m * 1e3)} ms)" : "")
-            + (usual is { } u ? $"; the worst without a change was {Amount.Of(u * 1e3)} ms." : ".");
+            + (worst is { } gap ? $"; the worst gap between two tokens meanwhile was {Amount.Of(gap * 1e3)} ms" : "; no token arrived meanwhile")
+            + (usual.Length > 0 ? $"; without a change the worst of a window of {Slice(timeline.Windows)} was {Amount.Of(Median.Value(usual) * 1e3)} ms in the median, {Amount.Of(usual.Max() * 1e3)} ms at most." : ".");
     }
 
     private static double Until(ChangeTimeline.Change change) => Math.Max(change.End, change.Background ?? change.End);
+
+    private static string Slice(IReadOnlyList<ChangeTimeline.Window> windows) => $"{Amount.Of(windows.Count > 0 ? (windows[0].To - windows[0].From) * 1e3 : 0)} ms";
 
     /// <summary>Windows that touch no change.</summary>
     private static IEnumerable<ChangeTimeline.Window> Quiet(ChangeTimeline timeline) => timeline.Windows.Where(w => timeline.Changes.All(c => w.To <= c.Begin || w.From >= Until(c)));
@@ -63,7 +63,7 @@ public static class ChangeSection
             new Panel(new Axis("tokens/s") { FromZero = true }, [new Series("tokens a second", [.. windows.Select(w => new Datum((w.From + w.To) / 2, w.TokensPerSecond))], SeriesStyle.Of(2)) { Marked = few }]) { Height = 110 },
         ])
         {
-            Caption = $"Each marker is a window of {Amount.Of(windows.Count > 0 ? (windows[0].To - windows[0].From) * 1e3 : 0)} ms. Shaded: from the call to its answer; lighter: what the server makes in the background after it.",
+            Caption = $"Each marker is a window of {Slice(windows)}. Where tokens arrive in bunches, the median is that of tokens that came together. Shaded: from the call to its answer; lighter: what the server makes in the background after it.",
             Shades = shades,
             Marks = marks,
         };

@@ -17,12 +17,12 @@ public static class CostSection
             Findings = [.. lines.GroupBy(l => l.Form).SelectMany(g => g.GroupBy(l => l.Quantity).First()).Select(Finding)],
             Tables =
             [
-                new(["", "at", "intercept (ms)", "an expert (ms)", "R²", "misfit, p", "fitted to k", "without the points that break it"],
-                    [.. lines.Select(l => (string[])[$"{l.Form}: {Quantities.Title(l.Quantity)}", l.Where, .. Figures(l.Fit), l.Held is { } held ? $"{Amount.Of(held.Intercept, 1e3)}; {Amount.Of(held.Slope, 1e3)}; R² {Math.Round(held.R2, 4)}" : ""])]),
+                new(["", "at", "intercept (ms)", "an expert (ms)", "R²", "misfit, p", "fitted to k", "through the points that do not break it"],
+                    [.. lines.Select(l => (string[])[$"{l.Form}: {Quantities.Title(l.Quantity)}", l.Where, .. Figures(l.Fit), l.Held is { } held ? $"k = {Values(l, breaks: false)}: {Amount.Of(held.Intercept, 1e3)}; {Amount.Of(held.Slope, 1e3)}; R² {Math.Round(held.R2, 4)}" : ""])]),
                 new(["where a line breaks", "at", ""], [.. lines.SelectMany(l => l.Breaks.Select(b => (string[])[$"{l.Form}: {Quantities.Title(l.Quantity)}", l.Where, b]))]),
             ],
             Figures = [.. lines.GroupBy(l => (l.Form, l.Quantity)).SelectMany(g => g.Chunk(MostLines)).Select((g, i) => Draw(g, i))],
-            Missing = lines.Count > 0 ? [] : model.Points.Count == 0 ? [Absent.Points] : ["No line was fitted: that needs three or more k of one mode at one load. `btx loadtest sweep --modes top_k --k 1,2,3,4 …` measures them."],
+            Missing = lines.Count > 0 ? [] : model.Points.Count == 0 ? [Absent.Points(model)] : ["No line was fitted: that needs three or more k of one mode at one load. `btx loadtest sweep --modes top_k --k 1,2,3,4 …` measures them."],
         };
     }
 
@@ -33,8 +33,12 @@ public static class CostSection
         var (a, b) = line.Form == CostLine.Mixture ? ("A", "F") : ("a", "b");
         var best = line.Best();
         return $"{line.Form}, {Quantities.Title(line.Quantity)}, {line.Where}: {a} = {Milliseconds(best.Intercept)}, {b} = {Milliseconds(best.Slope)} an expert, R² = {Math.Round(best.R2, 4)}"
-            + (line.Held is null ? "" : $", without the points that break it (k = {best.From} to {best.To})") + (line.Breaks.Count == 0 ? "; it holds." : ".");
+            + (line.Held is null ? "" : $", through k = {Values(line, breaks: false)}, without k = {Values(line, breaks: true)}, which it does not hold for") + (line.Breaks.Count == 0 ? "; it holds." : ".");
     }
+
+    /// <summary>The values of k at which the line breaks, or holds; a k of two modes with the mode's name.</summary>
+    private static string Values(CostLine line, bool breaks) =>
+        string.Join(", ", line.Points.Where(p => p.Breaks == breaks).Select(p => Amount.Of(p.K) + (line.Points.Count(o => o.K == p.K) > 1 ? $" ({p.Name.Split('-')[0]})" : "")));
 
     private static Figure Draw(CostLine[] lines, int index)
     {
@@ -44,8 +48,8 @@ public static class CostSection
         {
             Caption = $"Markers: median of the repeats, bars: the least and the most. Lines: the fit ({form}), dotted where it was not fitted; bands: its 95 % interval. Hollow: where the line breaks.",
         };
-        var table = new ReportTable(["", "k", "measured (ms)", "fitted (ms)", "deviation", "breaks"],
-            [.. lines.SelectMany(l => l.Points.Select(p => (string[])[l.Where, Amount.Of(p.K), Amount.Of(p.Seconds, 1e3), Amount.Of(p.Fitted, 1e3), Amount.Percent(p.Deviation), p.Breaks ? "yes" : ""]))]);
+        var table = new ReportTable(["", "k", "measured (ms)", "the line (ms)", "deviation from it", "breaks", "line through all points (ms)"],
+            [.. lines.SelectMany(l => l.Points.Select(p => (string[])[l.Where, Amount.Of(p.K), Amount.Of(p.Seconds, 1e3), Amount.Of(l.Best().At(p.K) * 1e3), Amount.Percent(p.Deviation), p.Breaks ? "yes" : "", Amount.Of(p.Fitted, 1e3)]))]);
         return Figure.Of(chart, table);
 
         IEnumerable<Series> Series(CostLine line, int at)

@@ -20,7 +20,7 @@ public static class FailuresSection
             [
                 new ReportTable(["", "requests", "failed", .. kinds], [.. failed.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Count(m.Requests), Amount.Percent((double)m.Failed / m.Requests), .. kinds.Select(k => Amount.Count(m.Repeats.Sum(p => p.Summary.Statuses.GetValueOrDefault(k))))])]),
             ],
-            Missing = model.Points.Count == 0 ? [Absent.Points] : [],
+            Missing = model.Points.Count == 0 ? [Absent.Points(model)] : [],
         };
     }
 }

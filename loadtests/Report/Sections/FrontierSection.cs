@@ -60,7 +60,7 @@ public static class FrontierSection
 
     private static IReadOnlyList<string> Missing(ReportModel model, Frontier[] frontiers) =>
         frontiers.Length > 0 ? []
-        : model.Points.Count == 0 ? [Absent.Points]
-        : model.Quality is null ? [Absent.Quality]
+        : model.Points.Count == 0 ? [Absent.Points(model)]
+        : model.Quality is null ? [Absent.Quality(model)]
         : ["No measured point has both a cost and a quality: the modes, k and precisions of quality.json are others than those of points.jsonl."];
 }

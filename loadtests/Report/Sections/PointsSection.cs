@@ -28,6 +28,6 @@ public static class PointsSection
                 ]),
             ]),
         ],
-        Missing = model.Points.Count == 0 ? [Absent.Points] : [],
+        Missing = model.Points.Count == 0 ? [Absent.Points(model)] : [],
     };
 }

@@ -30,7 +30,7 @@ public static class RoutingSection
         {
             Findings = lines.Length == 0 ? [] : ["k is the number of experts that a token runs on: `ensemble` stands at all of them, `average` and `expert` at 1. `top_p` has no fixed k and peers have none; they are in the table of all points."],
             Figures = [.. lines.SelectMany((g, i) => (Figure[])[Draw(model, [.. g], $"throughput-k-{i + 1}", "Throughput and latency against k", g.Key.Server, Middles), Draw(model, [.. g], $"tails-k-{i + 1}", "The slowest of a hundred, against k", g.Key.Server, Tails)])],
-            Missing = model.Points.Count == 0 ? [Absent.Points] : lines.Length > 0 ? [] : all.Length > drawn.Length && drawn.Length == 0 ? [Absent.Failures] : ["Fewer than two k were measured at one load: `btx loadtest sweep --modes top_k,moe --k 1,2,4 …` measures some."],
+            Missing = model.Points.Count == 0 ? [Absent.Points(model)] : lines.Length > 0 ? [] : all.Length > drawn.Length && drawn.Length == 0 ? [Absent.Failures] : ["Fewer than two k were measured at one load: `btx loadtest sweep --modes top_k,moe --k 1,2,4 …` measures some."],
         };
     }
 

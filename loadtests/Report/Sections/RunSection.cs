@@ -8,7 +8,7 @@ public static class RunSection
     public static Section Of(ReportModel model) => new("run", "What was run")
     {
         Tables = model.Description is { } d ? [new ReportTable(["", ""], Rows(model, d))] : [],
-        Missing = model.Description is null ? [Absent.Description] : [],
+        Missing = model.Description is null ? [Absent.Description(model)] : [],
     };
 
     /// <summary>An objective in words; null without limits.</summary>

@@ -19,7 +19,7 @@ public static class SaturationSection
             Figures = [.. Together(model, curves), .. own.Take(MostPictures).Select((c, i) => Draw(model, c, i))],
             Missing =
             [
-                .. curves.Count > 0 ? [] : model.Points.Count == 0 ? (string[])[Absent.Points] : ["No model was measured at two or more loads: `btx loadtest sweep --rate 1,2,4,8 …` or `--concurrency 1,2,4,8 …` does it."],
+                .. curves.Count > 0 ? [] : model.Points.Count == 0 ? (string[])[Absent.Points(model)] : ["No model was measured at two or more loads: `btx loadtest sweep --rate 1,2,4,8 …` or `--concurrency 1,2,4,8 …` does it."],
                 .. own.Length > MostPictures ? (string[])[$"Of {own.Length} curves of three loads or more, {MostPictures} have a picture of their own, those with a knee first; the figures of all are in the table of all points."] : [],
             ],
         };

@@ -1,5 +1,6 @@
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Charts;
+using Btx.LoadTests.Costs;
 using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Report.Sections;
@@ -13,19 +14,20 @@ public static class TrustSection
         var noise = model.Analysis?.Noise ?? [];
         return new("trust", "How far to trust it")
         {
-            Findings = [.. Noise(model), .. Ceiling(model), .. Agreement(model)],
+            Findings = [.. Noise(model) is { } said ? (string[])[said] : [], .. Ceiling(model), .. Agreement(model)],
             Figures = reference.Length < 2 ? [] : [Drift(reference)],
             Tables = noise.Count == 0 ? [] : [new ReportTable(["figure", "standard deviation between measurements", "degrees of freedom", "from"], [.. noise.Select(n => (string[])[Quantities.Title(n.Metric), Amount.Percent(n.RelativeDeviation), $"{n.DegreesOfFreedom}", n.Source])])],
             Missing =
             [
                 .. reference.Length >= 2 ? [] : (string[])["The machine's noise is not known: no reference point was measured twice. `btx loadtest sweep` repeats one."],
-                .. model.Ceilings.Count > 0 ? [] : (string[])[Absent.Ceiling],
+                .. model.Ceilings.Count > 0 ? [] : (string[])[Absent.Ceiling(model)],
             ],
         };
     }
 
-    private static IEnumerable<string> Noise(ReportModel model) => (model.Analysis?.Noise ?? []).Where(n => n.Metric == "tokens_per_second").Take(1)
-        .Select(n => $"Noise: the same settings measured again differ by {Amount.Percent(n.RelativeDeviation)} (standard deviation of tokens a second, from {(n.Source == "reference" ? "the reference point over the whole run" : "the repeats")}).");
+    /// <summary>The machine's noise in a sentence; null if it is not known.</summary>
+    public static string? Noise(ReportModel model) => (model.Analysis?.Noise ?? []).Figure("tokens_per_second") is not { } n ? null
+        : $"Noise: the same settings measured again differ by {Amount.Percent(n.RelativeDeviation)} (standard deviation of tokens a second, from {(n.Source == "reference" ? "the reference point over the whole run" : "the repeats")}).";
 
     private static IEnumerable<string> Ceiling(ReportModel model)
     {

@@ -18,7 +18,7 @@ public static class UnionSection
             ],
             Tables = [new(["where the formula or the fit breaks", "at", ""], [.. unions.SelectMany(u => u.Breaks.Select(b => (string[])[u.Form, u.Where, b]))])],
             Figures = [.. unions.SelectMany(Draw)],
-            Missing = unions.Length > 0 ? [] : model.Points.Count == 0 ? [Absent.Points] : ["No point has the server's count of distinct experts: that needs its /metrics and steps that only decode."],
+            Missing = unions.Length > 0 ? [] : model.Points.Count == 0 ? [Absent.Points(model)] : ["No point has the server's count of distinct experts: that needs its /metrics and steps that only decode."],
         };
     }
 
