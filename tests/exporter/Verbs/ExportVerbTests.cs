@@ -94,8 +94,9 @@ public sealed class ExportVerbTests : IDisposable
         return (process.ExitCode, output, error.Result);
     }
 
+    // A shell's background job ignores SIGINT, and its children inherit that.
     private Process Start(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Exporter.dll"), .. arguments])
+        Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "Btx.Exporter.dll"), .. arguments])
         {
             RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root,
         })!;

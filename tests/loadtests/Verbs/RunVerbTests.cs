@@ -156,7 +156,8 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         }
     }
 
-    private static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.LoadTests.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+    // A shell's background job ignores SIGINT, and its children inherit that.
+    private static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "Btx.LoadTests.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
 
     private static async Task<(int Code, string Output, string Errors)> Run(string[] arguments)
     {
