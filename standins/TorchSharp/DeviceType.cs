@@ -1,7 +1,0 @@
-namespace TorchSharp;
-
-public enum DeviceType
-{
-    CPU = 0,
-    CUDA = 1,
-}

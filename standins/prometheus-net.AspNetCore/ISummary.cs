@@ -1,6 +1,0 @@
-namespace Prometheus;
-
-/// <summary>Samples summed and counted.</summary>
-public interface ISummary : IObserver
-{
-}

@@ -1,5 +1,0 @@
-namespace Prometheus;
-
-public sealed class SummaryConfiguration : MetricConfiguration
-{
-}
