@@ -1,3 +1,4 @@
+using Btx.Model;
 using Btx.Server.Requests;
 using Microsoft.AspNetCore.Mvc;
 
@@ -22,8 +23,8 @@ internal static class HttpDoor
         var status = http.Response.StatusCode;
         var message = status switch
         {
-            StatusCodes.Status404NotFound => $"no such path: {http.Request.Method} {http.Request.Path}",
-            StatusCodes.Status405MethodNotAllowed => $"{http.Request.Path} does not take {http.Request.Method}",
+            StatusCodes.Status404NotFound => $"no such path: {BtxException.OneLine($"{http.Request.Method} {http.Request.Path}", 200)}",
+            StatusCodes.Status405MethodNotAllowed => $"{BtxException.OneLine(http.Request.Path, 200)} does not take {BtxException.OneLine(http.Request.Method, 20)}",
             _ => $"refused with status {status}",
         };
         await new OpenAiError(status, message, "invalid_request_error", null, null).WriteAsync(http).ConfigureAwait(false);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Btx.Engine;
+using Btx.Model;
 using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
@@ -17,7 +18,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         RejectionReason.Busy => new(StatusCodes.Status429TooManyRequests, rejection.Message, "rate_limit_error", null, "server_busy"),
         RejectionReason.ShuttingDown => new(StatusCodes.Status503ServiceUnavailable, rejection.Message, "server_error", null, "shutting_down"),
         RejectionReason.Aborted => new(StatusCodes.Status409Conflict, rejection.Message, "server_error", null, "forest_changed"),
-        _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, null),
+        _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, rejection.Code),
     };
 
     public static OpenAiError Internal { get; } = new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null);
@@ -26,9 +27,9 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     public static OpenAiError? Of(Exception exception, CancellationToken clientLeft) => exception switch
     {
         _ when Rejection.Of(exception) is { } rejection => Of(rejection),
-        JsonException => Invalid($"the body is not valid JSON in UTF-8 ({OneLine(exception.Message)})"),
+        JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge, "the body is too large", "invalid_request_error", null, null),
-        BadHttpRequestException bad => new(bad.StatusCode, OneLine(bad.Message), "invalid_request_error", null, null),
+        BadHttpRequestException bad => new(bad.StatusCode, BtxException.OneLine(bad.Message), "invalid_request_error", null, null),
         _ when clientLeft.IsCancellationRequested => null,
         _ => Internal,
     };
@@ -44,6 +45,4 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable) context.Response.Headers.RetryAfter = "1";
         await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted).ConfigureAwait(false);
     }
-
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 }
