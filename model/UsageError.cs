@@ -14,7 +14,8 @@ public static partial class UsageError
     }
 
     /// <summary>
-    /// An option that the parser does not know and took for the value of an argument, as a message; null: there is none. Behind <c>--</c> everything is a value.
+    /// An option that the parser does not know and took for the value of an argument, as a message; null: there is none. Behind <c>--</c>
+    /// everything is a value.
     /// </summary>
     /// <param name="args">The command line.</param>
     /// <param name="values">What the parser took for the values of the verb's arguments.</param>

@@ -1,6 +1,8 @@
 namespace Btx.Model.Mixing;
 
-/// <summary>Who is active and with which weight at each token of a given text, token by token: what <see cref="MixtureScore"/> mixes by.</summary>
+/// <summary>
+/// Who is active and with which weight at each token of a given text, token by token: what <see cref="MixtureScore"/> mixes by.
+/// </summary>
 /// <param name="experts">E.</param>
 /// <param name="routing">As for <see cref="MixtureScore.Score"/>.</param>
 /// <param name="prior">π, length E.</param>

@@ -12,7 +12,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
-    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context, and the request's number of tokens does not count.</param>
+    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context, and the request's number of tokens does not
+    /// count.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
@@ -31,9 +32,11 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public Generation Generate(GenerationRequest request, CancellationToken cancellation) => new(request.Prompt, engine.Generate(request, cancellation));
 
     /// <param name="request">Its own tokens do not count.</param>
-    /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each. Null: it is refused.</param>
+    /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
+    /// Null: it is refused.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; or the forest changed between two windows.</exception>
+    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; or the forest changed between two
+    /// windows.</exception>
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
@@ -58,7 +61,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public ReadOnlySpan<byte> TokenBytes(int id) => tokenizer.TokenBytes(id).Span;
 
     /// <summary>
-    /// A token's name: its text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it (printable ASCII stands for itself).
+    /// A token's name: its text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it (printable ASCII
+    /// stands for itself).
     /// </summary>
     public string TokenName(int id)
     {

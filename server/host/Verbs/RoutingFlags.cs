@@ -5,7 +5,9 @@ using V1 = Btx.V1;
 
 namespace Btx.Server.Verbs;
 
-/// <summary>The flags that choose the routing, the same for generate and score. A flag that the mode does not read is refused where the request is.</summary>
+/// <summary>
+/// The flags that choose the routing, the same for generate and score. A flag that the mode does not read is refused where the request is.
+/// </summary>
 internal sealed class RoutingFlags
 {
     private readonly Option<string> _mode = new("--mode") { Description = "ensemble, top_k, top_p, average, expert or moe", HelpName = "MODE", DefaultValueFactory = _ => "ensemble" };
