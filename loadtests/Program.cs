@@ -24,7 +24,8 @@ var parsed = root.Parse(args);
 List<string> errors = [.. parsed.Errors.Select(error => error.Message)];
 // The parser takes an option that it does not know for the value of an argument.
 var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
-if (errors.Count == 0) errors.AddRange(args.TakeWhile(a => a != "--").Intersect(values).Where(a => a.StartsWith("--", StringComparison.Ordinal)).Select(a => $"unknown option \"{a}\""));
+if (errors.Count == 0)
+    errors.AddRange(args.TakeWhile(a => a != "--").Intersect(values).Where(a => a.StartsWith("--", StringComparison.Ordinal)).Select(a => $"unknown option \"{a}\""));
 if (errors.Count > 0)
 {
     foreach (var error in errors) Console.Error.WriteLine($"error: {error}");

@@ -58,11 +58,12 @@ internal sealed class Ranking(int vocabSize)
         for (var m = 0; m < s.Members.Length; m++)
         {
             var member = s.Members[m];
-            terms[m] = Weight(s, m) > 0 ? Math.Log(Weight(s, m)) + member.Lane.Runner.Logits(member.Row, row)[token] - normalisers[m] : double.NegativeInfinity;
+            terms[m] = Math.Log(Weight(s, m)) + member.Lane.Runner.Logits(member.Row, row)[token] - normalisers[m];
         }
 
         return LogSpace.Sum(terms.AsSpan(0, s.Members.Length));
     }
 
-    private static double Weight(Sequence s, int member) => s.Scorer is not { } scorer ? 1 : scorer.Active[member] ? scorer.Weights[member] : 0;
+    private static double Weight(Sequence s, int member) =>
+        s.Scorer is not { } scorer ? 1 : scorer.Active[member] ? scorer.Weights[member] : 0;
 }

@@ -29,7 +29,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
     /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
-    public Generation Generate(GenerationRequest request, CancellationToken cancellation) => new(request.Prompt, engine.Generate(request, cancellation));
+    public Generation Generate(GenerationRequest request, CancellationToken cancellation) =>
+        new(request.Prompt, engine.Generate(request, cancellation));
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -42,12 +43,14 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         var forest = engine.Describe();
         Refuse(text.Fault(limits) ?? RequestRules.OptionsFault(request, forest));
         if (stride is not null && (stride < 0 || stride >= forest.ContextLength))
-            Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, less than the context, or 0 for half of it"));
+            Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context"));
         var tokens = Encode(text);
         Refuse(stride is null || tokens.Length < 2 ? RequestRules.TextFault(tokens, forest) : RequestRules.IdFault(tokens, "text", forest));
-        var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride is null or 0 ? Math.Max(1, forest.ContextLength / 2) : stride.Value);
+        if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
+        var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
         var results = new List<ScoreResult>();
-        foreach (var window in windows) results.Add(await ScoreAsync(request with { Tokens = tokens[window.Start..window.End] }, cancellation).ConfigureAwait(false));
+        foreach (var window in windows)
+            results.Add(await ScoreAsync(request with { Tokens = tokens[window.Start..window.End] }, cancellation).ConfigureAwait(false));
         return new(tokens, ScoreWindow.Join(windows, results), windows);
     }
 

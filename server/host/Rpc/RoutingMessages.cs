@@ -34,7 +34,7 @@ internal static class RoutingMessages
         return new()
         {
             Mode = mode,
-            K = message.HasK ? message.K : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? defaults.K : Math.Min(defaults.K, Math.Max(1, forest.Experts.Count)),
+            K = message.HasK ? message.K : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
             P = message.HasP ? message.P : defaults.P,
             Posterior = message.Posterior switch
             {
