@@ -11,7 +11,7 @@ internal sealed class ForestFlags
     public const string DefaultServer = "127.0.0.1:8081";
 
     private readonly Option<string> _grpc = new("--grpc") { Description = "the server: its gRPC door", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => DefaultServer };
-    private readonly Option<string?> _keyFile = new("--admin-key-file") { Description = "the server's admin key, if it has one", HelpName = "FILE" };
+    private readonly Option<string?> _keyFile = new("--admin-key-file") { Description = "the server's admin key, which changes need", HelpName = "FILE" };
     private readonly Option<string?> _forest = new("--forest") { Description = "read this served forest, without a server", HelpName = "DIR" };
 
     public void AddTo(Command command, bool withDisk = false)
