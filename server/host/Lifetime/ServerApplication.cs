@@ -26,6 +26,7 @@ internal static class ServerApplication
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for every probe; ServingState says it once
             .AddFilter("Grpc.AspNetCore.Server", LogLevel.None); // it logs a stack for every message that it cannot read; refusals have a log of their own
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         var limits = options.System ?? SystemLimits.Read(options.Limits);
@@ -40,7 +41,12 @@ internal static class ServerApplication
             .AddRequestDecompression()
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
+<<<<<<< HEAD
             .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
+=======
+            .AddServingHealth()
+            .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
+>>>>>>> 60eaa8f
             .AddRpcDoor(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));
 
