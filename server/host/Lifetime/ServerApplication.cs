@@ -41,12 +41,9 @@ internal static class ServerApplication
             .AddRequestDecompression()
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
-<<<<<<< HEAD
-            .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
-=======
             .AddServingHealth()
-            .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
->>>>>>> 60eaa8f
+            .AddHostedService(services => new DrainService(
+                engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
             .AddRpcDoor(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));
 
