@@ -24,6 +24,12 @@ internal static class Door
         var served = http.GetEndpoint();
         if (served is not null && IsRpc(http) != (served.Metadata.GetMetadata<GrpcMethodMetadata>() is not null)) http.SetEndpoint(served = null);
         if (served is not null || !IsRpc(http)) return next(http);
+        if (http.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) != true)
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return http.Response.WriteAsync("this is the gRPC door; /v1, /metrics and /health are at the HTTP door, another port\n");
+        }
+
         return RpcStatus.WriteAsync(http, StatusCode.Unimplemented, "there is no such service or method here; reflection lists them, and the HTTP door is another port");
     });
 }

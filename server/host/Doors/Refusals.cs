@@ -24,7 +24,7 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
     {
         await next(http).ConfigureAwait(false);
         var refusal = http.Features.Get<Refusal>() ?? (Door.IsRpc(http) ? RpcStatus.RefusalOf(http) : null);
-        if (refusal is null && Refusal.ReasonOf(http.Response.StatusCode) is { } reason) refusal = new(reason, $"status {http.Response.StatusCode}");
+        if (refusal is null && http.Response.StatusCode < 500 && Refusal.ReasonOf(http.Response.StatusCode) is { } reason) refusal = new(reason, $"status {http.Response.StatusCode}");
         if (refusal is not null) Add(Door.Of(http), refusal, $"{http.Request.Method} {http.Request.Path}", http.TraceIdentifier, http.Connection.RemoteIpAddress?.ToString());
     }
 

@@ -82,9 +82,13 @@ internal sealed class RequestBody : Stream
 
     protected override void Dispose(bool disposing)
     {
-        if (!disposing) return;
-        Return();
-        _late.Dispose();
+        if (disposing)
+        {
+            Return();
+            _late.Dispose();
+        }
+
+        base.Dispose(disposing);
     }
 
     private void Take(long bytes)

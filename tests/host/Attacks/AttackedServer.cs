@@ -11,6 +11,7 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
 {
     public const string Name = "a server under attack";
+    public const int OpenFiles = 300;
     private const int LongestRefusal = 4096;
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
     private readonly ChaosForest _forest = new("alpha", "beta");
@@ -33,7 +34,8 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
 
     public async ValueTask InitializeAsync()
     {
-        _server = await ServerProcess.StartAsync(_forest);
+        _server = await ServerProcess.LaunchWithinAsync($"ulimit -n {OpenFiles}", _forest);
+        Assert.True(_server.Started, string.Join('\n', _server.Errors));
         _rpcLoad = new(_server, 1, (client, number) => Load.Request(Load.Routings("beta")[number % 7], number, 20, 10), pause: 20);
         _httpLoad = Task.Run(CompleteAsync);
     }
