@@ -138,7 +138,7 @@ table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/before.json" no
 node "$root/docs/demo-table.mjs" load "http://127.0.0.1:$http" "$dir/removal/load.json" 2>>"$log" &
 loading=$!
 children+=("$loading")
-"${server[@]}" experts remove python --grpc "127.0.0.1:$grpc" --yes --author demo --reason "this domain is to go" --certificate "$dir/removal/certificate.json" || die "python was not removed; see $dir/serve.log"
+"${server[@]}" experts remove python --server "127.0.0.1:$grpc" --yes --author demo --reason "this domain is to go" --certificate "$dir/removal/certificate.json" || die "python was not removed; see $dir/serve.log"
 kill -TERM "$loading" && wait "$loading" || die "requests failed while python was removed; see $dir/removal/load.json"
 children=("$serving")
 table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/after.json" novels bible python german

@@ -36,7 +36,7 @@ internal sealed class SweepFlags
     private readonly Option<string?> _objective = new("--objective") { Description = $"service objective for the goodput: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
     private readonly Option<int> _seed = new("--seed") { Description = "of order, prompts, lengths and arrivals", DefaultValueFactory = _ => 1 };
     private readonly Option<bool> _quick = new("--quick") { Description = "few points of a second each: shows that everything works, measures little" };
-    private readonly Option<string?> _server = new("--server") { Description = "load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics", HelpName = "GRPC[,HTTP]" };
+    private readonly Option<string?> _server = new(DoorAddress.Option) { Description = $"load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics ({DoorAddress.Variable}, where neither --forest nor --btx is given)", HelpName = "GRPC[,HTTP]" };
     private readonly Option<bool> _remote = new("--allow-remote") { Description = "--server may be on another machine" };
     private readonly Option<string?> _command = new("--server-command") { Description = $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})", HelpName = "FILE" };
 
@@ -115,19 +115,19 @@ internal sealed class SweepFlags
     {
         var forests = ServedDirectory.ByPrecision("--forest", parsed.GetValue(_forest)!, ServedDirectory.Forest);
         var mixtures = ServedDirectory.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServedDirectory.Mixture);
-        var running = parsed.GetValue(_server);
+        var running = parsed.GetValue(_server) ?? (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(DoorAddress.Variable) is { Length: > 0 } set ? set : null);
         if (running is null && forests.Count + mixtures.Count == 0) throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
         if (running is not null && forests.Count + mixtures.Count + grid.Options.Count > 0)
             throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option out, or --server");
         string[] given = [.. forests.Keys.Union(mixtures.Keys)];
         var wanted = Words("--precision", parsed.GetValue(_precision));
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing) throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
-        string[] doors = running?.Split(',') ?? [];
+        var doors = running is null ? default : DoorAddress.ParseServer(DoorAddress.Option, running, parsed.GetValue(_remote));
         return new()
         {
             Command = running is null ? ServerCommand.Find(parsed.GetValue(_command)) : null,
-            Grpc = doors.Length > 0 ? DoorAddress.Parse("--server", doors[0], parsed.GetValue(_remote)) : null,
-            Http = doors.Length > 1 ? DoorAddress.Parse("--server", doors[1], parsed.GetValue(_remote)) : null,
+            Grpc = doors.Grpc,
+            Http = doors.Http,
             Forests = forests,
             Mixtures = mixtures,
             Precisions = wanted ?? given,

@@ -71,6 +71,5 @@ public static class ContainedPath
         return File.Exists(path) && HardLinks.Count(path) > 1 ? "is a hard link: the file has a second name" : null;
     }
 
-    private static string Show(string? text) =>
-        new((text is null ? "" : text.Length > 200 ? text[..200] + "…" : text).Select(c => char.IsControl(c) ? '?' : c).ToArray());
+    private static string Show(string? text) => BtxException.OneLine(text ?? "", 200);
 }

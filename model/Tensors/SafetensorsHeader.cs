@@ -12,6 +12,8 @@ public static class SafetensorsHeader
     /// <summary>The format's own limit.</summary>
     public const long MaxHeaderBytes = 100_000_000;
 
+    private const int MaxNameLength = 512;
+
     /// <param name="prefix">The first bytes of the file: at least the 8-byte length and the header it announces.</param>
     /// <param name="fileLength">Size of the whole file in bytes.</param>
     /// <param name="source">Named in errors.</param>
@@ -71,6 +73,7 @@ public static class SafetensorsHeader
     private static TensorInfo Tensor(string name, JsonElement e, long dataStart, long fileLength, string source)
     {
         string At(string what) => $"{source}: tensor \"{Show(name)}\" {what}";
+        if (name.Length > MaxNameLength) throw new BtxException(At($"has a name of {name.Length} characters; at most {MaxNameLength} are taken"));
         if (e.ValueKind != JsonValueKind.Object) throw new BtxException(At("is not a JSON object"));
         if (!e.TryGetProperty("dtype", out var d) || d.ValueKind != JsonValueKind.String || TensorDtypes.Parse(d.GetString()) is not { } dtype)
             throw new BtxException(At($"has no supported dtype{(d.ValueKind == JsonValueKind.String ? $" (\"{Show(d.GetString()!)}\")" : "")}; use F32, F16 or BF16"));
@@ -113,7 +116,6 @@ public static class SafetensorsHeader
         if (at != fileLength) throw new BtxException($"{source}: {fileLength - at} bytes at the end belong to no tensor");
     }
 
-    // Names come from the file: keep an error to one printable line.
-    private static string Show(string text) =>
-        new((text.Length > 120 ? text[..120] + "…" : text).Select(c => char.IsControl(c) ? '?' : c).ToArray());
+    // Names come from the file.
+    private static string Show(string text) => BtxException.OneLine(text, 120);
 }

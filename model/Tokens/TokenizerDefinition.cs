@@ -79,5 +79,5 @@ internal sealed record TokenizerDefinition
         if (AddBos && BosToken is null) throw new BtxException($"{source}: add_bos_token is true but there is no bos_token");
     }
 
-    internal static string Quote(string token) => $"\"{(token.Length <= 60 ? token : token[..60] + "…").ReplaceLineEndings(" ")}\"";
+    internal static string Quote(string token) => $"\"{BtxException.OneLine(token, 60)}\"";
 }

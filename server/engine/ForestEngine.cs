@@ -138,6 +138,8 @@ public sealed class ForestEngine : IForestEngine
                 Forest = lease.Snapshot.Description,
                 Score = score,
                 ScoredGates = request is { ReportExperts: true, Routing.Mode: RoutingMode.Moe } ? new RouterGates[request.Tokens.Length - 1] : [],
+                Alternatives = request.TopLogProbs,
+                ScoredTop = request.TopLogProbs > 0 ? new TokenAlternative[request.Tokens.Length - 1][] : [],
                 Submitted = options.Time.GetTimestamp(),
             },
             cancellation);

@@ -33,9 +33,7 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
         }
         catch (OnnxRuntimeException e)
         {
-            throw new BtxException($"{graph}: ONNX Runtime cannot load it on {Device}: {OneLine(e.Message)}", e);
+            throw new BtxException($"{graph}: ONNX Runtime cannot load it on {Device}: {BtxException.OneLine(e.Message.Trim())}", e);
         }
     }
-
-    private static string OneLine(string message) => message.ReplaceLineEndings(" ").Trim();
 }

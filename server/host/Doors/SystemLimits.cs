@@ -14,7 +14,7 @@ internal sealed partial record SystemLimits(int ConnectionsPerDoor, long BodyByt
     private const long MostBodyBytes = 64 << 20;
 
     /// <summary>Files that loading and changing a forest, the journal and the runtime may open.</summary>
-    private const int FilesOfItsOwn = 96;
+    private const int FilesOfItsOwn = 96 + (2 * BoundedTransport.Spare);
     private const int NoFile = 7; // RLIMIT_NOFILE
 
     /// <summary>From the limits of this process.</summary>

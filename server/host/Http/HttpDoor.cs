@@ -1,3 +1,4 @@
+using Btx.Model;
 using Btx.Server.Requests;
 using Microsoft.AspNetCore.Mvc;
 
@@ -12,6 +13,15 @@ internal static class HttpDoor
         if (HttpMethods.IsHead(http.Request.Method)) http.Request.Method = HttpMethods.Get;
         return next(http);
     });
+
+    /// <summary>A body that its client compressed is decompressed, within the limit of its endpoint; after routing.</summary>
+    public static void UseEncodedBodies(this IApplicationBuilder app)
+    {
+        app.UseRequestDecompression(); // takes the header away with the encoding, and leaves what it does not know as it is
+        app.Use((http, next) => http.Request.Headers.ContentEncoding is [] or ["identity"]
+            ? next(http)
+            : new OpenAiError(StatusCodes.Status415UnsupportedMediaType, "the body's content-encoding is not taken; send it plain, or as gzip, br or deflate", "invalid_request_error", null, null).WriteAsync(http));
+    }
 
     public static void MapHttpDoor(this IEndpointRouteBuilder endpoints, RequestLimits limits)
     {

@@ -19,7 +19,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         RejectionReason.Busy => new(StatusCodes.Status429TooManyRequests, rejection.Message, "rate_limit_error", null, "server_busy"),
         RejectionReason.ShuttingDown => new(StatusCodes.Status503ServiceUnavailable, rejection.Message, "server_error", null, "shutting_down"),
         RejectionReason.Aborted => new(StatusCodes.Status409Conflict, rejection.Message, "server_error", null, "forest_changed"),
-        _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, null),
+        _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, rejection.Code),
     };
 
     /// <summary>A failure that is not the request's; for the log, which alone shows it.</summary>
@@ -29,10 +29,10 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     public static OpenAiError? Of(Exception exception, CancellationToken clientLeft) => exception switch
     {
         _ when Rejection.Of(exception) is { } rejection => Of(rejection),
-        JsonException => Invalid($"the body is not valid JSON in UTF-8 ({OneLine(exception.Message)})"),
+        JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge, "the body is too large", "invalid_request_error", null, null),
         BadHttpRequestException { StatusCode: StatusCodes.Status429TooManyRequests } busy => new(busy.StatusCode, busy.Message, "rate_limit_error", null, "server_busy"),
-        BadHttpRequestException bad => new(bad.StatusCode, OneLine(bad.Message), "invalid_request_error", null, null),
+        BadHttpRequestException bad => new(bad.StatusCode, BtxException.OneLine(bad.Message), "invalid_request_error", null, null),
         _ when clientLeft.IsCancellationRequested => null,
         _ => new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null) { Unexpected = exception },
     };
@@ -52,6 +52,4 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
 
     /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>
     public void Record(HttpContext context) => context.Features.Set(new Refusal(Refusal.ReasonOf(Status)!, Message, Unexpected));
-
-    private static string OneLine(string text) => BtxException.OneLine(text);
 }

@@ -1,3 +1,5 @@
+using Btx.Model;
+
 namespace Btx.Server.Http;
 
 /// <summary>Answers every failure at the HTTP door in OpenAI's form, wherever in the pipeline it arises.</summary>
@@ -32,12 +34,11 @@ internal static class OpenAiFailures
         var http = pages.HttpContext;
         if (!http.Request.Path.StartsWithSegments("/v1")) return;
         var status = http.Response.StatusCode;
-        var path = Model.BtxException.OneLine(http.Request.Path);
+        var (method, path) = (BtxException.OneLine(http.Request.Method, 20), BtxException.OneLine(http.Request.Path, 200));
         var message = status switch
         {
-            StatusCodes.Status404NotFound => $"no such path: {http.Request.Method} {path}",
-            StatusCodes.Status405MethodNotAllowed => $"{path} does not take {http.Request.Method}",
-            StatusCodes.Status415UnsupportedMediaType => "the body's content-encoding is not taken; send it plain, or as gzip, br or deflate",
+            StatusCodes.Status404NotFound => $"no such path: {method} {path}",
+            StatusCodes.Status405MethodNotAllowed => $"{path} does not take {method}",
             _ => $"refused with status {status}",
         };
         await new OpenAiError(status, message, "invalid_request_error", null, null).WriteAsync(http).ConfigureAwait(false);

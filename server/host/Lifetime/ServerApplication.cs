@@ -7,9 +7,11 @@ using Btx.Server.Http;
 using Btx.Server.Metrics;
 using Btx.Server.Requests;
 using Btx.Server.Rpc;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging.Console;
 
 namespace Btx.Server.Lifetime;
@@ -27,10 +29,11 @@ internal static class ServerApplication
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
             .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for every probe; ServingState says it once
-            .AddFilter("Grpc.AspNetCore.Server", LogLevel.None); // it logs a stack for every message that it cannot read; refusals have a log of their own
+            .AddFilter("Grpc.AspNetCore.Server", LogLevel.None) // it logs a stack for every message that it cannot read; refusals have a log of their own
+            .AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         var limits = options.System ?? SystemLimits.Read(options.Limits);
-        builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options, limits));
+        builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
         builder.Services.AddSingleton(TimeProvider.System)
             .AddSingleton(engine)
             .AddSingleton(tokenizer)
@@ -39,6 +42,8 @@ internal static class ServerApplication
             .AddSingleton(admin)
             .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
             .AddRequestDecompression()
+            .AddSingleton<IConnectionListenerFactory>(services => new BoundedTransport(
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), limits.ConnectionsPerDoor, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
@@ -62,7 +67,7 @@ internal static class ServerApplication
         });
         app.UseRouting();
         app.UseDoorsOfTheirOwn();
-        app.UseAtHttpDoor(http => http.UseRequestDecompression());
+        app.UseAtHttpDoor(http => http.UseEncodedBodies());
         app.Use(RpcStatus.BlameAsync);
         app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime));
         app.MapRpcDoor();
@@ -72,26 +77,18 @@ internal static class ServerApplication
         return app;
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ServerOptions options, SystemLimits limits)
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = null; // each door has its own limit, and its own way to say so
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
-        var refusals = kestrel.ApplicationServices.GetRequiredService<Refusals>();
         kestrel.Listen(options.Http.EndPoint, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
-            var connections = new ConnectionLimit(Door.Http, limits.ConnectionsPerDoor, refusals);
-            listen.Use(next => connection => connections.ServeAsync(connection, next));
             listen.Use(next => connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience));
         });
-        kestrel.Listen(options.Grpc.EndPoint, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http2;
-            var connections = new ConnectionLimit(Door.Rpc, limits.ConnectionsPerDoor, refusals);
-            listen.Use(next => connection => connections.ServeAsync(connection, next));
-        });
+        kestrel.Listen(options.Grpc.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
     }
 
     /// <summary>Opens the doors.</summary>

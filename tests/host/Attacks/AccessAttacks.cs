@@ -16,7 +16,7 @@ public sealed class AccessAttacks(AttackedServer server)
         Attack.Http("a rebound name reads the forest", "GET /v1/forest HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n", default, 403, "--allowed-hosts"),
         Attack.Http("an address of another machine", "GET /metrics HTTP/1.1\r\nhost: 192.0.2.1:8080\r\nconnection: close\r\n\r\n", default, 403, "--allowed-hosts"),
         Attack.Http("a name that begins like localhost", "GET /v1/models HTTP/1.1\r\nhost: localhost.evil.example\r\nconnection: close\r\n\r\n", default, 403, "--allowed-hosts"),
-        Attack.Http("localhost by any port", "GET /v1/models HTTP/1.1\r\nhost: LOCALHOST:1\r\nconnection: close\r\n\r\n", default, 200, "max_model_len"),
+        Attack.Http("localhost by any port", "GET /v1/models HTTP/1.1\r\nhost: LocalHost:1\r\nconnection: close\r\n\r\n", default, 200, "max_model_len"),
         Attack.Rpc("a foreign authority reads the forest", List, [], StatusCode.PermissionDenied, "--allowed-hosts", ("host", "evil.example")),
         Attack.Rpc("a foreign authority changes it", Remove, s_removal, StatusCode.PermissionDenied, "--allowed-hosts", ("host", "evil.example")),
         Attack.Rpc("a proxy changes it", Remove, s_removal, StatusCode.PermissionDenied, "through a proxy", ("x-forwarded-for", "203.0.113.9")),

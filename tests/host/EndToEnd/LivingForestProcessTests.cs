@@ -21,7 +21,7 @@ public sealed class LivingForestProcessTests
 
         Assert.Contains("revision 0; changes by ./btx experts; certificates by key ", forest, StringComparison.Ordinal);
         var fingerprint = forest.Split(' ')[^1];
-        var removed = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--certificate", certificate, "--grpc", grpc);
+        var removed = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--certificate", certificate, "--server", grpc);
         Assert.True(removed.Code == 0, removed.Errors);
         Assert.Contains("c000001 committed: remove beta, revision 0 -> 1", removed.Output, StringComparison.Ordinal);
         Assert.Contains("equality     passed", removed.Output, StringComparison.Ordinal);
@@ -42,7 +42,7 @@ public sealed class LivingForestProcessTests
         while (lines.Count < 4) lines.Add((await readOnly.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
         Assert.StartsWith("serving 2 experts (alpha, gamma)", lines[0], StringComparison.Ordinal);
         Assert.Equal("  forest   as it is on disk; it takes no changes (--read-only)", lines[3]);
-        var refused = await Run("experts", "remove", "alpha", "--yes", "--reason", "r", "--grpc", new Uri(lines[2].Split(' ')[^1]).Authority);
+        var refused = await Run("experts", "remove", "alpha", "--yes", "--reason", "r", "--server", new Uri(lines[2].Split(' ')[^1]).Authority);
         Assert.Contains("no forest is served here that can be changed: the server runs with --read-only", refused.Errors, StringComparison.Ordinal);
         readOnly.Kill();
         Assert.StartsWith("forest at revision 1: 2 experts", (await Run("experts", "list", "--forest", tiny.Served)).Output, StringComparison.Ordinal);
