@@ -84,6 +84,7 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int l
         public override async ValueTask DisposeAsync()
         {
             await inner.DisposeAsync().ConfigureAwait(false);
+            await base.DisposeAsync().ConfigureAwait(false);
             Interlocked.Exchange(ref _closed, null)?.Invoke();
         }
     }
