@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
+using Btx.Model;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -9,16 +10,37 @@ namespace Btx.Server.Doors;
 /// Sockets of which each door has at most so many. One more is told so, where the protocol has words for it, and closed; and no more are accepted than
 /// a few that are being told, so that a burst of connections cannot use up the files that the process may open.
 /// </summary>
+/// <param name="connections">At each door; null: as many as the process may open files beyond its own.</param>
 /// <param name="http">Where the HTTP door listens; what else does is the gRPC door.</param>
-internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int limit, EndPoint http, Refusals refusals) : IConnectionListenerFactory
+internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals) : IConnectionListenerFactory
 {
+    private const int Most = 8192;
+    private const int Fewest = 4;
+
     /// <summary>Connections of a door that are open while they are refused.</summary>
-    public const int Spare = 8;
+    private const int Spare = 2;
+
+    /// <summary>Files for libraries that are loaded when they are first needed, and for what a change opens.</summary>
+    private const int Later = 40;
 
     private static readonly byte[] s_full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
 
+    /// <summary>Known once the forest is loaded, before the doors open.</summary>
+    /// <exception cref="BtxException">There are too few files for any.</exception>
+    public int ConnectionsPerDoor { get; } = connections ?? Of(OpenFiles.Limit, OpenFiles.Count);
+
+    /// <param name="limit">How many files the process may open.</param>
+    /// <param name="open">How many it has.</param>
+    public static int Of(ulong limit, int open)
+    {
+        var left = limit - Math.Min(limit, (ulong)(open + Later + (2 * Spare)));
+        return left / 2 >= Fewest
+            ? (int)Math.Min(Most, left / 2)
+            : throw new BtxException($"this process may open {limit} files and has {open} open: too few are left for connections; raise the limit (`ulimit -n 4096`)");
+    }
+
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new Listener(await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false), limit, endpoint.Equals(http) ? Door.Http : Door.Rpc, refusals);
+        new Listener(await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false), ConnectionsPerDoor, endpoint.Equals(http) ? Door.Http : Door.Rpc, refusals);
 
     private sealed class Listener(IConnectionListener inner, int limit, string door, Refusals refusals) : IConnectionListener
     {

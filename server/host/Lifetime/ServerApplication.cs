@@ -12,6 +12,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 
 namespace Btx.Server.Lifetime;
@@ -32,7 +33,6 @@ internal static class ServerApplication
             .AddFilter("Grpc.AspNetCore.Server", LogLevel.None) // it logs a stack for every message that it cannot read; refusals have a log of their own
             .AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        var limits = options.System ?? SystemLimits.Read(options.Limits);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
         builder.Services.AddSingleton(TimeProvider.System)
             .AddSingleton(engine)
@@ -42,8 +42,10 @@ internal static class ServerApplication
             .AddSingleton(admin)
             .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
             .AddRequestDecompression()
-            .AddSingleton<IConnectionListenerFactory>(services => new BoundedTransport(
-                ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), limits.ConnectionsPerDoor, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
+            .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
+            .AddSingleton(services => new BoundedTransport(
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
+            .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<BoundedTransport>()))
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
@@ -55,7 +57,7 @@ internal static class ServerApplication
         var app = builder.Build();
         var refusals = app.Services.GetRequiredService<Refusals>();
         refusals.Watch(app.Services.GetRequiredService<System.Diagnostics.DiagnosticListener>());
-        var bodies = new BodyBudget(limits.BodyBytes);
+        var bodies = app.Services.GetRequiredService<BodyBudget>();
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
         app.UseAtHttpDoor(http => http.UseOpenAiFailures());

@@ -1,6 +1,5 @@
 using Btx.Model;
 using Btx.Server.Changes;
-using Btx.Server.Doors;
 using Btx.Server.Requests;
 
 namespace Btx.Server.Lifetime;
@@ -22,8 +21,8 @@ internal sealed record ServerOptions
     /// <summary>Who may change the forest, and by which names clients may call the server.</summary>
     public Access Access { get; init; } = new();
 
-    /// <summary>What the system lets the doors take; null: what it says at start.</summary>
-    public SystemLimits? System { get; init; }
+    /// <summary>How many are open at each door at most; null: as many as the limit of open files leaves.</summary>
+    public int? Connections { get; init; }
 
     /// <summary>How long a request goes on after its client closed its side of the connection.</summary>
     public TimeSpan HalfClosedPatience { get; init; } = TimeSpan.FromSeconds(15);

@@ -80,12 +80,11 @@ internal static class ServeVerb
 
     private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions? changes, EngineMetrics metrics, CancellationToken cancellation)
     {
-        var limits = SystemLimits.Read(options.Limits);
         PortCheck.Require(options.Http);
         PortCheck.Require(options.Grpc);
         var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation).ConfigureAwait(false);
         await using var owner = loaded.ConfigureAwait(false);
-        await using var app = ServerApplication.Build(options with { System = limits }, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
+        await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0) Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
@@ -99,7 +98,8 @@ internal static class ServeVerb
         Console.WriteLine($"  gRPC     {grpc}");
         if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; certificates by key {registry.KeyFingerprint}");
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
-        Console.WriteLine($"  limits   {limits}");
+        var (connections, bodies) = (app.Services.GetRequiredService<BoundedTransport>().ConnectionsPerDoor, app.Services.GetRequiredService<BodyBudget>().Bytes >> 20);
+        Console.WriteLine($"  limits   {connections} connections at each door (this process may open {OpenFiles.Limit} files), {bodies} MiB of requests being read");
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true; // the terminal is gone; running requests are not to go with it
