@@ -6,7 +6,7 @@ internal sealed class BodyBudget(long bytes)
     private const long Most = 64 << 20;
     private long _left = bytes;
 
-    public long Bytes => bytes;
+    public long Bytes { get; } = bytes;
 
     /// <summary>A part of the memory that this process may use, and two of the largest bodies at least.</summary>
     /// <param name="largest">Bytes of the largest body that is taken.</param>

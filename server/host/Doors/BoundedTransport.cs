@@ -21,7 +21,7 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
     private const int Spare = 2;
 
     /// <summary>Files for libraries that are loaded when they are first needed, and for what a change opens.</summary>
-    private const int Later = 40;
+    private const int Later = 64;
 
     private static readonly byte[] s_full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
 

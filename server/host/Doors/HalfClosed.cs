@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -6,7 +7,8 @@ namespace Btx.Server.Doors;
 
 /// <summary>
 /// A client of HTTP/1 that has sent its request may close its side and wait for the answer. On the wire that looks as if it had left, until something is
-/// sent to it; so it gets a bounded time, and less when the system learns that nobody is there.
+/// sent to it, and Kestrel gives the request up. Here the end of what the client sends is told only to whoever needs more of it, and the request goes on
+/// for a bounded time, or until the system learns that nobody is there.
 /// </summary>
 internal static class HalfClosed
 {
@@ -22,6 +24,7 @@ internal static class HalfClosed
         using var left = new CancellationTokenSource();
         using var ended = new CancellationTokenSource();
         connection.ConnectionClosed = left.Token;
+        connection.Transport = new Pipes(new Reader(connection.Transport.Input, left.Token), connection.Transport.Output);
         var watching = Task.CompletedTask;
         using (closed.UnsafeRegister(_ => watching = LeaveAsync(), null))
             await next(connection).ConfigureAwait(false);
@@ -53,6 +56,47 @@ internal static class HalfClosed
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             return false;
+        }
+    }
+
+    private sealed record Pipes(PipeReader Input, PipeWriter Output) : IDuplexPipe;
+
+    /// <summary>Tells the end of the input to a reader that has seen all there is and asks for more.</summary>
+    private sealed class Reader(PipeReader inner, CancellationToken left) : PipeReader
+    {
+        private ReadResult _last;
+        private bool _hasSeenAll = true;
+
+        public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => Shown(await inner.ReadAsync(cancellationToken).ConfigureAwait(false));
+
+        public override bool TryRead(out ReadResult result)
+        {
+            if (!inner.TryRead(out result)) return false;
+            result = Shown(result);
+            return true;
+        }
+
+        public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+        {
+            _hasSeenAll = _last.Buffer.Slice(examined).IsEmpty;
+            inner.AdvanceTo(consumed, examined);
+        }
+
+        public override void CancelPendingRead() => inner.CancelPendingRead();
+
+        public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+#pragma warning disable CS0618, CS0672 // Kestrel still learns by this that a client has left.
+        public override void OnWriterCompleted(Action<Exception?, object?> callback, object? state) => left.UnsafeRegister(s => callback(null, s), state);
+#pragma warning restore CS0618, CS0672
+
+        private ReadResult Shown(ReadResult result)
+        {
+            var isNew = !_hasSeenAll || result.Buffer.Length > 0 && !_last.IsCompleted;
+            _last = result;
+            return result.IsCompleted && isNew ? new(result.Buffer, result.IsCanceled, isCompleted: false) : result;
         }
     }
 }

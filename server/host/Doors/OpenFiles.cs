@@ -6,7 +6,7 @@ namespace Btx.Server.Doors;
 internal static partial class OpenFiles
 {
     /// <summary>A server with few experts opens about 270 for itself.</summary>
-    public const ulong Least = 288;
+    public const ulong Least = 296;
 
     private const int Resource = 7; // RLIMIT_NOFILE
 

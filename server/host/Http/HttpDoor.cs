@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Server.Requests;
 using Microsoft.AspNetCore.Mvc;
 

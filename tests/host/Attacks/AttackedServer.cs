@@ -11,7 +11,7 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
 {
     public const string Name = "a server under attack";
-    public const int OpenFiles = 300;
+    public const int OpenFiles = 400;
     private const int LongestRefusal = 4096;
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
     private readonly ChaosForest _forest = new("alpha", "beta");

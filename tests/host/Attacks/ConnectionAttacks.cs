@@ -70,7 +70,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
         var sockets = new List<Socket>();
         try
         {
-            for (var i = 0; i < 60; i++)
+            for (var i = 0; i < 40; i++)
             {
                 sockets.Add(await Answer.ConnectAsync(server.HttpDoor));
                 await sockets[^1].SendAsync(head);
