@@ -39,12 +39,19 @@ public static class RequestRules
     /// <summary>What is wrong with a routing, as one clear line; null if nothing is.</summary>
     public static string? RoutingFault(Routing routing, ForestDescription forest)
     {
+        if (forest.Damage.Fault(routing, forest.Experts) is { } damage) return damage;
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
             return $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was removed; use one of {string.Join(", ", forest.Experts)}";
         var fault = RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (fault is not null || routing.Mode != RoutingMode.Moe || forest.Mixture!.Choices.Contains(routing.K)) return fault;
         return $"k is {routing.K}; the BTX model was exported for k {string.Join(", ", forest.Mixture.Choices)}; use one of these or export it for more";
     }
+
+    /// <summary>Whose fault a <see cref="RoutingFault"/> is.</summary>
+    public static RejectionReason ReasonOf(Routing routing, ForestDescription forest) =>
+        forest.Damage.Fault(routing, forest.Experts) is not null ? RejectionReason.Damaged
+        : IsUnknown(routing, forest) ? RejectionReason.NotFound
+        : RejectionReason.InvalidArgument;
 
     /// <summary>True if a routing asks for a model, an expert or a domain's prior that is not there.</summary>
     public static bool IsUnknown(Routing routing, ForestDescription forest) =>
@@ -67,7 +74,7 @@ public static class RequestRules
     private static void Check(Routing routing, ForestDescription forest)
     {
         if (RoutingFault(routing, forest) is not { } fault) return;
-        throw new RequestRejectedException(IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument, fault);
+        throw new RequestRejectedException(ReasonOf(routing, forest), fault);
     }
 
     private static string? Fault(SamplingOptions s)

@@ -87,7 +87,8 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
     private static void Refuse(Sequence s, ForestSnapshot snapshot, SequenceEnding ending, bool waited)
     {
         var fault = RequestRules.RoutingFault(s.Routing, snapshot.Description) ?? "what the request asks for is gone";
-        ending.End(s, FinishReason.Removed, new RequestRejectedException(RejectionReason.NotFound, $"the forest changed while the request waited: {fault}"), null, waited);
+        var reason = RequestRules.ReasonOf(s.Routing, snapshot.Description) == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
+        ending.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {fault}"), null, waited);
     }
 
     private static void Lease(Sequence s, ForestSnapshot snapshot)

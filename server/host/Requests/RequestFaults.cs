@@ -28,7 +28,7 @@ internal static class RequestFaults
 
     public static RequestFault? RoutingFault(Routing routing, ForestDescription forest) =>
         RequestRules.RoutingFault(routing, forest) is { } message
-            ? new("model", message, RequestRules.IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument)
+            ? new("model", message, RequestRules.ReasonOf(routing, forest))
             : null;
 
     private static RequestFault? SelectFault(Routing routing) =>

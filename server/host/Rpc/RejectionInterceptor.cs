@@ -51,6 +51,7 @@ internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor>
     {
         RejectionReason.NotFound => StatusCode.NotFound,
         RejectionReason.Busy => StatusCode.ResourceExhausted,
+        RejectionReason.Damaged => StatusCode.Internal,
         RejectionReason.ShuttingDown => StatusCode.Unavailable,
         RejectionReason.Aborted => StatusCode.Aborted,
         _ => StatusCode.InvalidArgument,
