@@ -2,13 +2,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Files;
 
-/// <summary>Reads a small file whole: a manifest, a config. A size limit keeps a wrong path (a weight file, say) from filling the memory.</summary>
+/// <summary>Reads a small file whole: a manifest, a config. A size limit keeps a wrong path (a weight file, say) from filling the
+/// memory.</summary>
 public static class BoundedFile
 {
     /// <summary>64 MiB: far above any manifest.</summary>
     public const long DefaultLimit = 64L << 20;
 
-    /// <exception cref="BtxException">The file cannot be read, is no regular file, or has more than <paramref name="limit"/> bytes; names the path.</exception>
+    /// <exception cref="BtxException">The file cannot be read, is no regular file, or has more than <paramref name="limit"/> bytes; names
+    /// the path.</exception>
     public static byte[] Read(string path, long limit = DefaultLimit)
     {
         using var file = OpenFile.Read(path);
@@ -26,7 +28,8 @@ public static class BoundedFile
             var bytes = new byte[length];
             var got = 0;
             for (int read; got < bytes.Length && (read = RandomAccess.Read(file, bytes.AsSpan(got), got)) > 0;) got += read;
-            return got == bytes.Length ? bytes : throw new BtxException($"{path}: became shorter while it was read; read it again when nothing writes there");
+            return got == bytes.Length ? bytes :
+                throw new BtxException($"{path}: became shorter while it was read; read it again when nothing writes there");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

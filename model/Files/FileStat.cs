@@ -3,12 +3,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Files;
 
-/// <summary>What the system says of a file by its handle, or by its name without following a link. Two that are equal are of one file that was not touched between.</summary>
+/// <summary>What the system says of a file by its handle, or by its name without following a link. Two that are equal are of one file that
+/// was not touched between.</summary>
 /// <param name="Names">Names that the file has; 0: it was deleted, and only handles hold it.</param>
 /// <param name="Modified">Nanoseconds.</param>
 /// <param name="Changed">Of the inode: content, names, owner or mode. Nanoseconds.</param>
 /// <param name="Immutable">Nobody can write to it while it is marked so (<c>chattr +i</c>, fs-verity).</param>
-public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong Device, ulong Inode, long Length, long Modified, long Changed, bool Immutable)
+public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong Device, ulong Inode, long Length, long Modified,
+    long Changed, bool Immutable)
 {
     private const int CurrentDirectory = -100, NoFollow = 0x100, EmptyPath = 0x1000; // AT_FDCWD, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH
     private const uint Basic = 0x7FF; // STATX_BASIC_STATS
@@ -57,7 +59,8 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
             _ => FileKind.Special,
         };
         return new(
-            kind, *(uint*)(b + 16), ((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32), *(long*)(b + 40), Time(b + 112), Time(b + 96), (*(ulong*)(b + 8) & ImmutableOrVerity) != 0);
+            kind, *(uint*)(b + 16), ((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32), *(long*)(b + 40),
+                Time(b + 112), Time(b + 96), (*(ulong*)(b + 8) & ImmutableOrVerity) != 0);
     }
 
     private static unsafe long Time(byte* at) => unchecked((*(long*)at * 1_000_000_000) + *(uint*)(at + 8));

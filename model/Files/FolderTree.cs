@@ -11,14 +11,16 @@ public static class FolderTree
 
     /// <summary>Refuses what is no file of its own, at any depth; a directory that does not exist passes.</summary>
     /// <param name="source">Named in errors: whose directory it is.</param>
-    /// <exception cref="BtxException">An entry is a symbolic link, a file with a second name, a pipe, a socket or a device; or there are too many.</exception>
+    /// <exception cref="BtxException">An entry is a symbolic link, a file with a second name, a pipe, a socket or a device; or there are
+    /// too many.</exception>
     public static void Check(string directory, string source, CancellationToken cancellation = default)
     {
         if (!Path.Exists(directory)) return;
         using var root = OpenFolder.At(directory);
         foreach (var (path, stat) in Entries(root, cancellation))
         {
-            if (stat.Fault is { } fault) throw new BtxException($"{source}: {Path.Combine(directory, path)} {fault}; replace it by a copy, or take it away");
+            if (stat.Fault is { } fault)
+                throw new BtxException($"{source}: {Path.Combine(directory, path)} {fault}; replace it by a copy, or take it away");
         }
     }
 
@@ -29,11 +31,13 @@ public static class FolderTree
     {
         if (!Path.Exists(directory)) return [];
         using var root = OpenFolder.At(directory);
-        return [.. Entries(root, CancellationToken.None).Where(e => e.Stat.Kind != FileKind.Folder).OrderBy(e => e.Path, StringComparer.Ordinal)];
+        var files = Entries(root, CancellationToken.None).Where(e => e.Stat.Kind != FileKind.Folder);
+        return [.. files.OrderBy(e => e.Path, StringComparer.Ordinal)];
     }
 
     /// <summary>Deletes what is in a directory, then the directory.</summary>
-    /// <param name="deleted">Told of everything but directories: its path, and what is left of it (see <see cref="OpenFolder.Delete"/>).</param>
+    /// <param name="deleted">Told of everything but directories: its path, and what is left of it (see
+    /// <see cref="OpenFolder.Delete"/>).</param>
     /// <exception cref="BtxException">Something could not be deleted; done again it deletes the rest.</exception>
     public static void Delete(string directory, Action<string, FileStat> deleted)
     {
@@ -61,7 +65,8 @@ public static class FolderTree
                 continue;
             }
 
-            if (depth == MaxDepth) throw new BtxException($"{folder.Path}: more than {MaxDepth} directories inside each other; delete it by hand");
+            if (depth == MaxDepth)
+                throw new BtxException($"{folder.Path}: more than {MaxDepth} directories inside each other; delete it by hand");
             using (var inner = folder.Folder(name)) Empty(inner, path, depth + 1, deleted);
             folder.DeleteFolder(name);
         }
@@ -77,12 +82,16 @@ public static class FolderTree
             foreach (var name in folder.Names())
             {
                 cancellation.ThrowIfCancellationRequested();
-                if (++found > MaxEntries) throw new BtxException($"{root.Path}: holds more than {MaxEntries} files; an expert's directory holds its own files and nothing else");
+                if (++found > MaxEntries)
+                    throw new BtxException($"{root.Path}: holds more than {MaxEntries} files; an expert's directory holds its own files "
+                    + $"and nothing else");
                 var path = Path.Combine(at, name);
                 if (folder.Look(name) is not { } stat) continue; // it went while the directory was listed
                 yield return (path, stat);
                 if (stat.Kind != FileKind.Folder) continue;
-                if (depth == MaxDepth) throw new BtxException($"{root.Path}: more than {MaxDepth} directories inside each other; an expert's directory holds its own files and nothing else");
+                if (depth == MaxDepth)
+                    throw new BtxException($"{root.Path}: more than {MaxDepth} directories inside each other; an expert's directory "
+                    + $"holds its own files and nothing else");
                 using var inner = folder.Folder(name);
                 foreach (var entry in Of(inner, path, depth + 1)) yield return entry;
             }

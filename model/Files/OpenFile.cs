@@ -4,12 +4,14 @@ using Microsoft.Win32.SafeHandles;
 namespace Btx.Model.Files;
 
 /// <summary>
-/// Opens files for reading in two steps: a handle that only names the file (O_PATH), which waits for nobody and touches no device, then, if the file
+/// Opens files for reading in two steps: a handle that only names the file (O_PATH), which waits for nobody and touches no device, then,
+/// if the file
 /// is a regular one, that very file by its handle. Whatever is done to the name in between changes nothing.
 /// </summary>
 public static partial class OpenFile
 {
-    private const int PathOnly = 0x200000, NoFollow = 0x20000, CloseOnExec = 0x80000, NonBlocking = 0x800, FolderOnly = 0x10000; // O_PATH, … of x86-64
+    private const int PathOnly = 0x200000, CloseOnExec = 0x80000, NonBlocking = 0x800; // O_PATH, O_CLOEXEC, O_NONBLOCK
+    private const int NoFollow = 0x20000, FolderOnly = 0x10000; // O_NOFOLLOW, O_DIRECTORY of x86-64
     private const int CurrentDirectory = -100; // AT_FDCWD
     private const int NoSuchFile = 2, NotAFolder = 20; // ENOENT, ENOTDIR
 
@@ -36,7 +38,8 @@ public static partial class OpenFile
         {
             folder?.DangerousAddRef(ref held);
             var flags = PathOnly | CloseOnExec | (follow ? 0 : IsArm ? 0x8000 : NoFollow);
-            var handle = new SafeFileHandle(OpenAt(folder is null ? CurrentDirectory : (int)folder.DangerousGetHandle(), name, flags), ownsHandle: true);
+            var handle = new SafeFileHandle(OpenAt(folder is null ? CurrentDirectory : (int)folder.DangerousGetHandle(), name, flags),
+                ownsHandle: true);
             if (!handle.IsInvalid) return handle;
             var error = Marshal.GetLastPInvokeError();
             throw error is NoSuchFile or NotAFolder

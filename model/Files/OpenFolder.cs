@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Files;
 
-/// <summary>A directory held open: names are looked up in this very directory, however it is renamed or replaced, and no link is followed.</summary>
+/// <summary>A directory held open: names are looked up in this very directory, however it is renamed or replaced, and no link is
+/// followed.</summary>
 public sealed partial class OpenFolder : IDisposable
 {
     private const int RemoveFolder = 0x200; // AT_REMOVEDIR
@@ -34,7 +35,8 @@ public sealed partial class OpenFolder : IDisposable
     /// <exception cref="BtxException">It is not there, a part is a link, or it is no regular file.</exception>
     public SafeFileHandle Read(string relative)
     {
-        if (relative.Split('/', 2) is not [var first, var rest]) return OpenFile.Reopen(OpenFile.Named(handle, relative, follow: false, Combine(relative)), Combine(relative));
+        var path = Combine(relative);
+        if (relative.Split('/', 2) is not [var first, var rest]) return OpenFile.Reopen(OpenFile.Named(handle, relative, follow: false, path), path);
         using var folder = Folder(first);
         return folder.Read(rest);
     }
@@ -100,7 +102,8 @@ public sealed partial class OpenFolder : IDisposable
 
     private void Unlink(string name, int flags)
     {
-        if (UnlinkAt((int)handle.DangerousGetHandle(), name, flags) != 0) throw new BtxException($"{Combine(name)}: cannot be deleted: {Marshal.GetLastPInvokeErrorMessage()}");
+        if (UnlinkAt((int)handle.DangerousGetHandle(), name, flags) != 0)
+            throw new BtxException($"{Combine(name)}: cannot be deleted: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     [LibraryImport("libc", EntryPoint = "unlinkat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Btx.Model.Files;
 
 /// <summary>
-/// Makes private copies of weight files, one of each file however often it is asked for. On disk a copy is a reflink where the file system has
+/// Makes private copies of weight files, one of each file however often it is asked for. On disk a copy is a reflink where the file system
+/// has
 /// them, which costs nothing, and otherwise as many bytes as the file has; in memory it is sealed. Thread-safe.
 /// </summary>
 public sealed class PrivateCopies
@@ -25,7 +26,8 @@ public sealed class PrivateCopies
     /// <summary>A copy of a file inside a directory, to be disposed of by the caller. No part of the path may be a link.</summary>
     /// <param name="path">Of the file.</param>
     /// <param name="places">Directories for copies on disk, the first that can be written; none: in memory.</param>
-    /// <exception cref="BtxException">The file is missing, no regular file of its own, or changes meanwhile; or there is no room.</exception>
+    /// <exception cref="BtxException">The file is missing, no regular file of its own, or changes meanwhile; or there is no
+    /// room.</exception>
     /// <exception cref="OperationCanceledException">Between two blocks.</exception>
     public PrivateCopy Take(OpenFolder directory, string path, IReadOnlyList<string> places, CancellationToken cancellation)
     {
@@ -45,7 +47,8 @@ public sealed class PrivateCopies
             }
 
             content = stat.Immutable ? OpenFile.Read(OpenFile.Link(original)) : Copy(original, stat.Length, path, places, cancellation);
-            if (FileStat.Of(original) != stat) throw new BtxException($"{path}: changed while it was read; try again when nothing writes there");
+            if (FileStat.Of(original) != stat)
+                throw new BtxException($"{path}: changed while it was read; try again when nothing writes there");
             var copy = new PrivateCopy(path, original, stat, content, Forget);
             lock (gate) live[(path, stat)] = copy;
             return copy;
@@ -58,7 +61,8 @@ public sealed class PrivateCopies
         }
     }
 
-    private static SafeFileHandle Copy(SafeFileHandle from, long length, string path, IReadOnlyList<string> places, CancellationToken cancellation)
+    private static SafeFileHandle Copy(SafeFileHandle from, long length, string path, IReadOnlyList<string> places,
+        CancellationToken cancellation)
     {
         using var to = UnnamedFile.Create(places);
         try
@@ -80,7 +84,8 @@ public sealed class PrivateCopies
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
         {
-            throw new BtxException($"{path}: no private copy of its {length} bytes can be made ({BtxException.OneLine(e.Message)}); free that much, or see --weights-copy", e) { Kind = FaultKind.Unavailable };
+            throw new BtxException($"{path}: no private copy of its {length} bytes can be made ({BtxException.OneLine(e.Message)}); "
+                + $"free that much, or see --weights-copy", e);
         }
     }
 
@@ -88,7 +93,8 @@ public sealed class PrivateCopies
     {
         lock (gate)
         {
-            if (live.TryGetValue((copy.Path, copy.Stat), out var listed) && ReferenceEquals(listed, copy)) live.Remove((copy.Path, copy.Stat));
+            var key = (copy.Path, copy.Stat);
+            if (live.TryGetValue(key, out var listed) && ReferenceEquals(listed, copy)) live.Remove(key);
         }
     }
 }

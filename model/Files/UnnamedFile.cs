@@ -6,7 +6,8 @@ namespace Btx.Model.Files;
 /// <summary>Files without a name, on disk or in memory.</summary>
 internal static partial class UnnamedFile
 {
-    private const int ReadWrite = 2, Exclusive = 0x80, CloseOnExec = 0x80000, Unnamed = 0x400000, FolderOnly = 0x10000; // O_RDWR, O_EXCL: never to be named, O_TMPFILE
+    private const int ReadWrite = 2, CloseOnExec = 0x80000, FolderOnly = 0x10000; // O_RDWR, O_CLOEXEC, O_DIRECTORY
+    private const int Unnamed = 0x400000, Exclusive = 0x80; // O_TMPFILE, never to be named by O_EXCL
     private const uint OwnerOnly = 0x180; // 0600
     private const uint MemoryCloseOnExec = 1, MemoryMaySeal = 2; // MFD_CLOEXEC, MFD_ALLOW_SEALING
     private const int AddSeals = 1033, AllSeals = 0xF; // F_ADD_SEALS; against seals, shrinking, growing, writing
@@ -37,9 +38,12 @@ internal static partial class UnnamedFile
             }
         }
 
-        if (places.Count > 0) throw new BtxException($"no private copies of weights can be made in {string.Join(" or ", places)} ({BtxException.OneLine(why)}); let the server write there, or see --weights-copy") { Kind = FaultKind.Unavailable };
+        if (places.Count > 0)
+            throw new BtxException($"no private copies of weights can be made in {string.Join(" or ", places)} "
+            + $"({BtxException.OneLine(why)}); let the server write there, or see --weights-copy");
         var memory = new SafeFileHandle(MemoryFile("btx-weights", MemoryCloseOnExec | MemoryMaySeal), ownsHandle: true);
-        return memory.IsInvalid ? throw new BtxException($"no private copy can be made in memory: {Marshal.GetLastPInvokeErrorMessage()}") : memory;
+        if (!memory.IsInvalid) return memory;
+        throw new BtxException($"no private copy can be made in memory: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     /// <summary>Shares the blocks of a file until one of the two is written.</summary>

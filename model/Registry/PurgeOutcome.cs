@@ -15,7 +15,8 @@ public sealed class PurgeOutcome
     /// <param name="found">As they lay there before.</param>
     /// <param name="served">The files that the server read, which may have been moved or replaced since.</param>
     /// <param name="damage">How the weights had been changed before, if they had been; null otherwise.</param>
-    public IReadOnlyList<CertifiedFile> Certify(string directory, IReadOnlyList<CertifiedFile> found, IReadOnlyList<PrivateCopy> served, string? damage = null)
+    public IReadOnlyList<CertifiedFile> Certify(string directory, IReadOnlyList<CertifiedFile> found, IReadOnlyList<PrivateCopy> served,
+        string? damage = null)
     {
         var files = found.ToDictionary(f => f.Path, f => f.Deleted ? f : Certify(directory, f), StringComparer.Ordinal);
         foreach (var (path, after) in left) files.TryAdd(path, Certify(directory, new CertifiedFile(path, after.Length, Deleted: false)));
@@ -23,14 +24,18 @@ public sealed class PurgeOutcome
         {
             var path = System.IO.Path.GetRelativePath(directory, copy.Path);
             var file = files.GetValueOrDefault(path) ?? new CertifiedFile(path, copy.Stat.Length, Deleted: false);
-            if (copy.Now.Names > 0) files[path] = file with { Deleted = false, Remains = $"the file that was served is another than the one deleted; it lies at {BtxException.OneLine(copy.RealPath ?? "a place that is not known")}" };
-            else files[path] = file with { Deleted = true, Remains = null };
+            var place = copy.Now.Names > 0 ? copy.RealPath ?? "a place that is not known" : null;
+            var remains = place is null ? null : $"the file that was served is another than the one deleted; it lies at {BtxException.OneLine(place)}";
+            files[path] = file with { Deleted = place is null, Remains = remains };
         }
 
         if (damage is not null)
         {
             foreach (var file in files.Values.Where(f => f.Deleted && f.Path.EndsWith(".safetensors", StringComparison.Ordinal)).ToList())
-                files[file.Path] = file with { Deleted = false, Remains = $"was deleted, but is not known to be the file that was served: {damage}" };
+            {
+                var remains = $"was deleted, but is not known to be the file that was served: {damage}";
+                files[file.Path] = file with { Deleted = false, Remains = remains };
+            }
         }
 
         return [.. files.Values.OrderBy(f => f.Path, StringComparer.Ordinal)];
@@ -43,7 +48,7 @@ public sealed class PurgeOutcome
             return after.Kind switch
             {
                 FileKind.Link => file with { Remains = "was a symbolic link, which is deleted; what it led to was not touched" },
-                _ when after.Names > 0 => file with { Remains = "has another name, which was not found in the expert's directory: a hard link remains elsewhere" },
+                _ when after.Names > 0 => file with { Remains = "has another name, not in the expert's directory: a hard link remains elsewhere" },
                 _ => file with { Deleted = true },
             };
         }

@@ -34,7 +34,8 @@ public static class CheckpointFiles
         try
         {
             var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 64 });
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new BtxException($"{index}: has no weight_map object");
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+                throw new BtxException($"{index}: has no weight_map object");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var isMap = reader.ValueTextEquals("weight_map"u8);
@@ -50,8 +51,11 @@ public static class CheckpointFiles
                 {
                     var tensor = reader.GetString()!;
                     reader.Read();
-                    if (reader.TokenType != JsonTokenType.String) throw new BtxException($"{index}: the file of tensor \"{BtxException.OneLine(tensor)}\" is not a string");
-                    if (names.Add(reader.GetString()!) && names.Count > MaxFiles) throw new BtxException($"{index}: names more than {MaxFiles} weight files; no model that can be read here has so many");
+                    if (reader.TokenType != JsonTokenType.String)
+                        throw new BtxException($"{index}: the file of tensor \"{BtxException.OneLine(tensor)}\" is not a string");
+                    if (names.Add(reader.GetString()!) && names.Count > MaxFiles)
+                        throw new BtxException($"{index}: names more than {MaxFiles} weight files; no model that can be read here has "
+                        + $"so many");
                 }
             }
 

@@ -22,14 +22,16 @@ public static class SafetensorsHeader
     /// <param name="fileLength">Size of the whole file in bytes.</param>
     /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">Anything that does not hold: names the file, the tensor and the value.</exception>
-    public static (Dictionary<string, TensorInfo> Tensors, Dictionary<string, string> Metadata) Parse(ReadOnlyMemory<byte> prefix, long fileLength, string source)
+    public static (Dictionary<string, TensorInfo> Tensors, Dictionary<string, string> Metadata) Parse(
+        ReadOnlyMemory<byte> prefix, long fileLength, string source)
     {
         var headerLength = HeaderLength(prefix.Span, fileLength, source);
         if (prefix.Length < 8 + headerLength) throw new BtxException($"{source}: the header is truncated");
         var dataStart = 8 + headerLength;
         try
         {
-            if (headerLength == 0 || prefix.Span[8] != (byte)'{') throw new BtxException($"{source}: the safetensors header does not begin with {{");
+            if (headerLength == 0 || prefix.Span[8] != (byte)'{')
+                throw new BtxException($"{source}: the safetensors header does not begin with {{");
             var reader = new Utf8JsonReader(prefix.Span.Slice(8, (int)headerLength), new JsonReaderOptions { MaxDepth = 8 });
             var tensors = new Dictionary<string, TensorInfo>(StringComparer.Ordinal);
             Dictionary<string, string>? metadata = null;
@@ -38,7 +40,8 @@ public static class SafetensorsHeader
             {
                 var name = reader.GetString()!;
                 reader.Read();
-                if (tensors.Count == MaxTensors) throw new BtxException($"{source}: has more than {MaxTensors} tensors; no model that can be read here has so many");
+                if (tensors.Count == MaxTensors)
+                    throw new BtxException($"{source}: has more than {MaxTensors} tensors; no model that can be read here has so many");
                 var added = name == Metadata ? metadata is null : !tensors.ContainsKey(name);
                 if (!added) throw new BtxException($"{source}: \"{Show(name)}\" is duplicate in the safetensors header");
                 if (name == Metadata) metadata = ReadMetadata(ref reader, source);
@@ -58,10 +61,14 @@ public static class SafetensorsHeader
     /// <summary>The announced header length in bytes, checked against the file's size and the format's limit.</summary>
     public static long HeaderLength(ReadOnlySpan<byte> prefix, long fileLength, string source)
     {
-        if (fileLength < 8 || prefix.Length < 8) throw new BtxException($"{source}: {fileLength} bytes is too short for a safetensors file; it is truncated");
+        if (fileLength < 8 || prefix.Length < 8)
+            throw new BtxException($"{source}: {fileLength} bytes is too short for a safetensors file; it is truncated");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (length > MaxHeaderBytes) throw new BtxException($"{source}: header length {length} exceeds the limit of {MaxHeaderBytes}, room for {MaxTensors} tensors; not the safetensors file of a model");
-        if ((long)length > fileLength - 8) throw new BtxException($"{source}: header length {length} exceeds the file's {fileLength} bytes; it is truncated");
+        if (length > MaxHeaderBytes)
+            throw new BtxException($"{source}: header length {length} exceeds the limit of {MaxHeaderBytes}, room for {MaxTensors} "
+            + $"tensors; not the safetensors file of a model");
+        if ((long)length > fileLength - 8)
+            throw new BtxException($"{source}: header length {length} exceeds the file's {fileLength} bytes; it is truncated");
         return (long)length;
     }
 
@@ -73,8 +80,10 @@ public static class SafetensorsHeader
         {
             var name = reader.GetString()!;
             reader.Read();
-            if (reader.TokenType != JsonTokenType.String) throw new BtxException($"{source}: {Metadata} entry \"{Show(name)}\" is not a string");
-            if (!metadata.TryAdd(name, reader.GetString()!)) throw new BtxException($"{source}: {Metadata} entry \"{Show(name)}\" is duplicate");
+            if (reader.TokenType != JsonTokenType.String)
+                throw new BtxException($"{source}: {Metadata} entry \"{Show(name)}\" is not a string");
+            if (!metadata.TryAdd(name, reader.GetString()!))
+                throw new BtxException($"{source}: {Metadata} entry \"{Show(name)}\" is duplicate");
         }
 
         return metadata;
@@ -90,14 +99,17 @@ public static class SafetensorsHeader
         {
             var key = reader.GetString();
             reader.Read();
-            if ((key == "dtype" && type is not null) || (key == "shape" && shape is not null) || (key == "data_offsets" && offsets is not null)) throw Fault($"has a duplicate {key}");
+            if ((key == "dtype" && type is not null) || (key == "shape" && shape is not null)
+                || (key == "data_offsets" && offsets is not null)) throw Fault($"has a duplicate {key}");
             if (key == "dtype" && reader.TokenType == JsonTokenType.String) type = reader.GetString();
-            else if (key == "shape" && reader.TokenType == JsonTokenType.StartArray) shape = Numbers(ref reader, MaxDimensions, out var wrong, out var count) ?? throw Fault(Misshapen(wrong, count));
+            else if (key == "shape" && reader.TokenType == JsonTokenType.StartArray)
+                shape = Numbers(ref reader, MaxDimensions, out var wrong, out var count) ?? throw Fault(Misshapen(wrong, count));
             else if (key == "data_offsets" && reader.TokenType == JsonTokenType.StartArray) offsets = Numbers(ref reader, 2, out _, out _);
             else reader.Skip();
         }
 
-        if (TensorDtypes.Parse(type) is not { } dtype) throw Fault($"has no supported dtype{(type is null ? "" : $" (\"{Show(type)}\")")}; use F32, F16 or BF16");
+        if (TensorDtypes.Parse(type) is not { } dtype)
+            throw Fault($"has no supported dtype{(type is null ? "" : $" (\"{Show(type)}\")")}; use F32, F16 or BF16");
         if (shape is null) throw Fault("has no shape");
         long elements = 1;
         foreach (var dimension in shape)
@@ -109,13 +121,16 @@ public static class SafetensorsHeader
 
         if (offsets is not [var begin, var end]) throw Fault("has no data_offsets [begin, end]");
         if (begin < 0 || end < begin) throw Fault($"has data_offsets [{begin}, {end}]; expected 0 <= begin <= end");
-        if (end > fileLength - dataStart) throw Fault($"ends at byte {end} of {fileLength - dataStart} data bytes; the file is truncated or the header wrong");
-        if (end - begin != elements * dtype.Size()) throw Fault($"has {end - begin} bytes; shape [{string.Join(", ", shape)}] of {dtype} needs {elements * dtype.Size()}");
+        if (end > fileLength - dataStart)
+            throw Fault($"ends at byte {end} of {fileLength - dataStart} data bytes; the file is truncated or the header wrong");
+        if (end - begin != elements * dtype.Size())
+            throw Fault($"has {end - begin} bytes; shape [{string.Join(", ", shape)}] of {dtype} needs {elements * dtype.Size()}");
         return new TensorInfo(name, dtype, shape, dataStart + begin, end - begin);
     }
 
     private static string Misshapen(string? wrong, int count) =>
-        wrong is null ? $"has {count} dimensions; at most {MaxDimensions} are allowed" : $"has a dimension {Show(wrong)} that is not a whole number";
+        wrong is null ? $"has {count} dimensions; at most {MaxDimensions} are allowed"
+            : $"has a dimension {Show(wrong)} that is not a whole number";
 
     // Null: more than the most, or one (it is named) that is no whole number.
     private static long[]? Numbers(ref Utf8JsonReader reader, int most, out string? wrong, out int count)
@@ -146,7 +161,8 @@ public static class SafetensorsHeader
         foreach (var t in tensors.OrderBy(t => t.Offset).ThenBy(t => t.Length))
         {
             if (t.Offset < at) throw new BtxException($"{source}: tensors \"{Show(previous?.Name ?? "")}\" and \"{Show(t.Name)}\" overlap");
-            if (t.Offset > at) throw new BtxException($"{source}: {t.Offset - at} bytes before tensor \"{Show(t.Name)}\" belong to no tensor");
+            if (t.Offset > at)
+                throw new BtxException($"{source}: {t.Offset - at} bytes before tensor \"{Show(t.Name)}\" belong to no tensor");
             at = t.Offset + t.Length;
             previous = t;
         }

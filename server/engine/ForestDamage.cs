@@ -14,7 +14,8 @@ public sealed record ForestDamage(IReadOnlyDictionary<string, string> Experts, s
     public string? Fault(Routing routing, IReadOnlyList<string> served) => routing switch
     {
         { Mode: RoutingMode.Moe } => Mixture is null ? null : $"the BTX model is not served: {Mixture}",
-        { Mode: RoutingMode.Expert, Expert: { } name } when Experts.TryGetValue(name, out var why) => $"expert \"{name}\" is quarantined: {why}",
+        { Mode: RoutingMode.Expert, Expert: { } name } when Experts.TryGetValue(name, out var why) =>
+            $"expert \"{name}\" is quarantined: {why}",
         _ when served.Count == 0 && Experts.Count > 0 => $"every expert is quarantined: {Experts.Values.First()}",
         _ => null,
     };

@@ -29,8 +29,8 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         experts = [.. state.Ready.Select(e => (e, e.Directory(directory, served)))];
         foreach (var (entry, weights) in experts.Where(e => e.Entry.Root == ExpertRoot.External)) RequireInPlace(entry, weights);
         var tokenizer = LoadTokenizer();
-        var graphs = GraphFile.Read(directory, served.Graphs, options.VerifyHashes);
         var config = LlamaConfig.Load(experts[0].Directory);
+        var graphs = GraphFile.Read(directory, served.Graphs, config, served.Precision, options.VerifyHashes);
         if (tokenizer.VocabSize > config.VocabSize)
             throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
         mixture?.RequireFit(directory, tokenizer, config);

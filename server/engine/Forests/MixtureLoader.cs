@@ -97,7 +97,7 @@ internal sealed class MixtureLoader : IDisposable
     private void OpenWeights(int hashThreads)
     {
         var opener = new PrivateWeights(options);
-        graphs = GraphFile.Read(directory, served.Graphs, options.VerifyHashes);
+        graphs = GraphFile.Read(directory, served.Graphs, Config, served.Precision, options.VerifyHashes);
         weights = new SafetensorsFile?[served.Weights.Count];
         try
         {

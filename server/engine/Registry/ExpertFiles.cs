@@ -5,7 +5,8 @@ using Btx.Model.Tensors;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>The files of an expert as they were when they were read, to see before a commit whether they lie there still: the next start reads them again.</summary>
+/// <summary>The files of an expert as they were when they were read, to see before a commit whether they lie there still: the next start
+/// reads them again.</summary>
 internal sealed class ExpertFiles
 {
     private static readonly string[] Others = [LlamaConfig.FileName, "tokenizer.json", "tokenizer_config.json", CheckpointFiles.IndexFile];
@@ -22,7 +23,8 @@ internal sealed class ExpertFiles
     {
         foreach (var (path, stat) in marks)
         {
-            if (FileStat.Of(path) != stat) throw new BtxException($"{path}: changed while the expert was being added; add it again when nothing writes there");
+            if (FileStat.Of(path) != stat)
+                throw new BtxException($"{path}: changed while the expert was being added; add it again when nothing writes there");
         }
     }
 }

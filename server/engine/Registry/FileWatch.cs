@@ -6,8 +6,10 @@ using Btx.Model.Tensors;
 namespace Btx.Engine.Registry;
 
 /// <summary>
-/// Compares the files that weights were copied from with what they were. What is served comes from the copies and stays right; but a forest whose
-/// files are others would not start again, and its records would be of weights that are nowhere. So such an expert gets no traffic until they are back.
+/// Compares the files that weights were copied from with what they were. What is served comes from the copies and stays right; but a
+/// forest whose
+/// files are others would not start again, and its records would be of weights that are nowhere. So such an expert gets no traffic until
+/// they are back.
 /// </summary>
 internal sealed class FileWatch(RegistryGround ground)
 {
@@ -21,7 +23,8 @@ internal sealed class FileWatch(RegistryGround ground)
         var present = ground.Engine.Current;
         var (experts, mixture) = await BuildThread.RunAsync(() => Faults(present, cancellation)).ConfigureAwait(false);
         if (experts.Count == 0 && mixture is null) return;
-        var next = await ground.Engine.PrepareAsync(new ForestChange { Damage = new(experts, mixture) }, cancellation).ConfigureAwait(false);
+        var next = await ground.Engine.PrepareAsync(new ForestChange { Damage = new(experts, mixture) },
+            cancellation).ConfigureAwait(false);
         _ = ground.Engine.SwapAsync(next, InFlightPolicy.Drain);
         _ = await ground.Engine.InspectAsync().ConfigureAwait(false); // commands are taken in order: the swap is done
         foreach (var (name, why) in experts) ground.Options.Report?.Invoke($"expert \"{name}\" is quarantined: {why}");
@@ -35,13 +38,16 @@ internal sealed class FileWatch(RegistryGround ground)
         var experts = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var expert in present.Experts)
         {
-            if (Fault(expert.Model, cancellation) is { } fault) experts[expert.Name] = $"{fault} since it was opened; bring the file back and start the server again, or remove the expert";
+            if (Fault(expert.Model, cancellation) is { } fault)
+                experts[expert.Name] = $"{fault} since it was opened; bring the file back and start the server again, or remove the expert";
         }
 
-        return (experts, present.Mixture is { } mixture && Fault(mixture.Model, cancellation) is { } why ? $"{why} since it was opened; bring the file back and start the server again" : null);
+        return (experts, present.Mixture is { } mixture && Fault(mixture.Model, cancellation) is { } why
+            ? $"{why} since it was opened; bring the file back and start the server again" : null);
     }
 
-    private string? Fault(ServedModel model, CancellationToken cancellation) => model.Copies.Select(c => Fault(c, cancellation)).FirstOrDefault(f => f is not null);
+    private string? Fault(ServedModel model, CancellationToken cancellation) =>
+        model.Copies.Select(c => Fault(c, cancellation)).FirstOrDefault(f => f is not null);
 
     private string? Fault(PrivateCopy copy, CancellationToken cancellation)
     {
@@ -51,7 +57,8 @@ internal sealed class FileWatch(RegistryGround ground)
         if (now.Length != copy.Stat.Length) return $"{copy.Path} has {now.Length} bytes instead of {copy.Stat.Length}";
         try
         {
-            if (CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation)) return $"{copy.Path} has other content (SHA-256 differs)";
+            if (CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
+                return $"{copy.Path} has other content (SHA-256 differs)";
         }
         catch (BtxException e)
         {

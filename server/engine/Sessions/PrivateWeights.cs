@@ -5,13 +5,15 @@ using Btx.Model.Tensors;
 namespace Btx.Engine.Sessions;
 
 /// <summary>
-/// Opens weights for serving. What is mapped is a private copy: a mapped file that is cut ends the process, and one that is written changes what is
+/// Opens weights for serving. What is mapped is a private copy: a mapped file that is cut ends the process, and one that is written
+/// changes what is
 /// served under its recorded hash.
 /// </summary>
 internal sealed class PrivateWeights(EngineOptions options)
 {
     // The temporary directory where the served one cannot be written.
-    private readonly string[] places = options.CopiesInMemory ? [] : [Path.GetFullPath(options.Directory ?? options.Mixture!), Path.GetTempPath()];
+    private readonly string[] places = options.CopiesInMemory ? []
+        : [Path.GetFullPath(options.Directory ?? options.Mixture!), Path.GetTempPath()];
 
     /// <summary>An expert's directory; no file in it may be reached through a link.</summary>
     /// <param name="mustBe">Where the directory must really lie; null: wherever its path leads.</param>
@@ -19,7 +21,8 @@ internal sealed class PrivateWeights(EngineOptions options)
     public Checkpoint Open(string directory, CancellationToken cancellation, string? mustBe = null)
     {
         using var folder = OpenFolder.At(Path.GetFullPath(directory));
-        if (mustBe is not null && folder.RealPath != mustBe) throw new BtxException($"{directory}: leads to another place than when it was checked; add it again when nothing is moved there");
+        if (mustBe is not null && folder.RealPath != mustBe)
+            throw new BtxException($"{directory}: leads elsewhere than when it was checked; add it again when nothing is moved there");
         return Checkpoint.Open(directory, file => SafetensorsFile.Open(options.Copies.Take(folder, file, places, cancellation)));
     }
 
@@ -33,5 +36,6 @@ internal sealed class PrivateWeights(EngineOptions options)
     }
 
     /// <summary>SHA-256 (hex) of what is served, see <see cref="CheckpointFiles.Hash"/>.</summary>
-    public static string Hash(Checkpoint checkpoint, CancellationToken cancellation) => CheckpointFiles.HashCopies(checkpoint.Files.Select(f => f.Copy!), cancellation);
+    public static string Hash(Checkpoint checkpoint, CancellationToken cancellation) =>
+        CheckpointFiles.HashCopies(checkpoint.Files.Select(f => f.Copy!), cancellation);
 }

@@ -27,7 +27,8 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
             if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");
             foreach (var (key, value) in PlaceholderWeights.SessionEntries(Precision)) options.AddSessionConfigEntry(key, value);
-            foreach (var (name, value) in weights.Tensors) options.AddInitializer(name, value);
+            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", Path.GetDirectoryName(graph.Path)!);
+            foreach (var (name, value) in weights.Tensors.Concat(graph.Rotary.Tensors)) options.AddInitializer(name, value);
             if (Device.IsCuda) options.AppendExecutionProvider_CUDA(Device.Index);
             return new InferenceSession(graph.Model, options, prepacked);
         }

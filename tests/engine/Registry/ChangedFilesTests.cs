@@ -8,17 +8,20 @@ using static Btx.Engine.Tests.Registry.RegistryFixture;
 
 namespace Btx.Engine.Tests.Registry;
 
-/// <summary>Files that change under a running forest: what is served stays right, the expert gets no traffic, the others go on, and the forest can be changed.</summary>
+/// <summary>Files that change under a running forest: what is served stays right, the expert gets no traffic, the others go on, and the
+/// forest can be changed.</summary>
 public sealed class ChangedFilesTests(ServedForest served)
 {
     private static readonly int[] Text = [256, .. Enumerable.Range(60, 40)];
 
     private static string Weights(RegistryFixture f, string expert) => Path.Combine(f.Source, "experts", expert, "model.safetensors");
 
-    private static async Task<double[]> Score(RegistryFixture f, string expert) => (await f.Registry.Engine.ScoreAsync(new ScoreRequest(Text, EngineCalls.Expert(expert)), None)).LogProbs;
+    private static async Task<double[]> Score(RegistryFixture f, string expert) =>
+        (await f.Registry.Engine.ScoreAsync(new ScoreRequest(Text, EngineCalls.Expert(expert)), None)).LogProbs;
 
     private static RequestRejectedException Refused(RegistryFixture f, string expert) =>
-        Assert.Throws<RequestRejectedException>(() => { _ = f.Registry.Engine.Generate(EngineCalls.Request(EngineCalls.Expert(expert)), None); });
+        Assert.Throws<RequestRejectedException>(() =>
+            { _ = f.Registry.Engine.Generate(EngineCalls.Request(EngineCalls.Expert(expert)), None); });
 
     public static TheoryData<string, string> Deeds { get; } = new()
     {
@@ -75,11 +78,13 @@ public sealed class ChangedFilesTests(ServedForest served)
         Assert.Equal(RejectionReason.Damaged, refused.Reason);
         Assert.Contains(why, refused.Message, StringComparison.Ordinal);
         Assert.Equal(alpha, await Score(f, "alpha"), (a, b) => Math.Abs(a - b) < 1e-5);
-        Assert.Equal(2, (await f.Registry.Engine.ScoreAsync(new ScoreRequest(Text, new()), None)).Posterior[0].Length);
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "all", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
+        Assert.Equal(2, (await f.Registry.Engine.ScoreAsync(new ScoreRequest(Text, new()), None)).Posterior.Length);
+        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "all", Weights = new Dictionary<string,
+            double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
         var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
         Assert.True(removal.Certificate!.Equality.Passed);
-        Assert.DoesNotContain(removal.Certificate.Removed[0].Files, file => file.Deleted && file.Path.EndsWith(".safetensors", StringComparison.Ordinal));
+        Assert.DoesNotContain(removal.Certificate.Removed[0].Files, file => file.Deleted
+            && file.Path.EndsWith(".safetensors", StringComparison.Ordinal));
         Assert.Empty(f.Registry.Damage.Experts);
         if (deed == "link") Assert.True(File.Exists(Path.Combine(f.Others, "moved")));
         await f.AssertSurvivesRestart();
@@ -110,7 +115,8 @@ public sealed class ChangedFilesTests(ServedForest served)
         await f.Registry.LookAtFilesAsync();
         Assert.Empty(f.Registry.Engine.Describe().Experts);
         Assert.Equal(RejectionReason.Damaged, Refused(f, "beta").Reason);
-        Assert.Equal(RejectionReason.Damaged, Assert.Throws<RequestRejectedException>(() => { _ = f.Registry.Engine.Generate(EngineCalls.Request(new()), None); }).Reason);
+        Assert.Equal(RejectionReason.Damaged,
+            Assert.Throws<RequestRejectedException>(() => { _ = f.Registry.Engine.Generate(EngineCalls.Request(new()), None); }).Reason);
     }
 
     [Fact]
@@ -136,7 +142,7 @@ public sealed class ChangedFilesTests(ServedForest served)
     [Fact]
     public async Task The_check_of_a_removal_copies_nothing_again()
     {
-        await using var f = new RegistryFixture(served);
+        await using var f = new RegistryFixture(served, o => o with { Copies = new() });
         _ = f.Registry;
         var bytes = f.Engine.Copies.Bytes;
         Assert.True(bytes > 0);

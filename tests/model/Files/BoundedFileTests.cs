@@ -12,8 +12,10 @@ public sealed class BoundedFileTests
 {
     private static readonly (string File, Action<string> Read)[] Readers =
     [
-        (LlamaConfig.FileName, d => LlamaConfig.Load(d)), ("tokenizer.json", d => TextTokenizer.Load(d)), (CheckpointFiles.IndexFile, d => CheckpointFiles.Weights(d)),
-        (ForestManifest.FileName, d => ForestManifest.Load(d)), (ServedForestManifest.FileName, d => ServedForestManifest.Load(d)), (ServedMixtureManifest.FileName, d => ServedMixtureManifest.Load(d)),
+        (LlamaConfig.FileName, d => LlamaConfig.Load(d)), ("tokenizer.json", d => TextTokenizer.Load(d)),
+            (CheckpointFiles.IndexFile, d => CheckpointFiles.Weights(d)),
+        (ForestManifest.FileName, d => ForestManifest.Load(d)), (ServedForestManifest.FileName, d => ServedForestManifest.Load(d)),
+            (ServedMixtureManifest.FileName, d => ServedMixtureManifest.Load(d)),
         (CheckpointFiles.SingleFile, d => SafetensorsFile.Open(Path.Combine(d, CheckpointFiles.SingleFile)).Dispose()),
     ];
 

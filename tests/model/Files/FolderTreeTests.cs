@@ -30,7 +30,9 @@ public sealed class FolderTreeTests
     }
 
     [Fact]
-    public void A_device_is_refused_without_being_opened() => Assert.Contains("a pipe, a socket or a device", Assert.Throws<BtxException>(() => OpenFile.Read("/dev/zero")).Message, StringComparison.Ordinal);
+    public void A_device_is_refused_without_being_opened() =>
+        Assert.Contains("a pipe, a socket or a device", Assert.Throws<BtxException>(() => OpenFile.Read("/dev/zero")).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void Depth_and_count_are_bounded()
@@ -101,7 +103,8 @@ public sealed class FolderTreeTests
         using var outside = new TemporaryDirectory();
         File.WriteAllText(outside["w"], "");
         Directory.CreateSymbolicLink(root["e"], outside.Path);
-        Assert.Contains("nothing of it was deleted", Assert.Throws<BtxException>(() => ExpertPurge.Delete(root["e"])).Message, StringComparison.Ordinal);
+        Assert.Contains("nothing of it was deleted", Assert.Throws<BtxException>(() => ExpertPurge.Delete(root["e"])).Message,
+            StringComparison.Ordinal);
         Assert.True(File.Exists(outside["w"]));
     }
 
@@ -121,6 +124,7 @@ public sealed class FolderTreeTests
 
         using var folder = OpenFolder.At(root.Path);
         var path = Assert.Single(CheckpointFiles.Weights(root.Path));
-        Assert.Contains(words, Assert.Throws<BtxException>(() => new PrivateCopies().Take(folder, path, [], CancellationToken.None)).Message, StringComparison.Ordinal);
+        Assert.Contains(words, Assert.Throws<BtxException>(() =>
+            new PrivateCopies().Take(folder, path, [], CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 }

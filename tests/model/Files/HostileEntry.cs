@@ -6,6 +6,8 @@ namespace Btx.Model.Tests.Files;
 /// <summary>What may lie below an expert and must not be read, with the words that refuse it.</summary>
 internal static class HostileEntry
 {
+    private static readonly System.Collections.Concurrent.ConcurrentBag<Socket> Sockets = [];
+
     /// <summary>Name, and words of the message.</summary>
     public static TheoryData<string, string> All { get; } = new()
     {
@@ -42,7 +44,9 @@ internal static class HostileEntry
                 Run("mkfifo", path);
                 break;
             default:
-                using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)) socket.Bind(new UnixDomainSocketEndPoint(path));
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                socket.Bind(new UnixDomainSocketEndPoint(path));
+                Sockets.Add(socket); // its end would take the name away
                 break;
         }
     }

@@ -17,7 +17,8 @@ public sealed class PrivateCopyTests
     private static byte[] Read(PrivateCopy copy) => BoundedFile.Read(copy.Content, copy.Path);
 
     public static TheoryData<string, bool> Deeds { get; } = new(
-        from deed in (string[])["cut", "overwrite", "replace", "delete", "grow"] from memory in (bool[])[false, true] select (deed, memory));
+        from deed in (string[])["cut", "overwrite", "replace", "delete", "grow"] from memory in (bool[])[false, true] select (deed,
+            memory));
 
     [Theory]
     [MemberData(nameof(Deeds))]
@@ -90,8 +91,11 @@ public sealed class PrivateCopyTests
         using var root = new TemporaryDirectory();
         File.WriteAllBytes(root["w"], Before);
         using var folder = OpenFolder.At(root.Path);
-        using (var copy = new PrivateCopies().Take(folder, root["w"], ["/proc/self/fdinfo", root.Path], CancellationToken.None)) Assert.Equal(Before, Read(copy));
-        Assert.Contains("see --weights-copy", Assert.Throws<BtxException>(() => new PrivateCopies().Take(folder, root["w"], ["/proc/self/fdinfo"], CancellationToken.None)).Message, StringComparison.Ordinal);
+        using (var copy = new PrivateCopies().Take(folder, root["w"], ["/proc/self/fdinfo", root.Path],
+            CancellationToken.None)) Assert.Equal(Before, Read(copy));
+        Assert.Contains("see --weights-copy",
+            Assert.Throws<BtxException>(() =>
+            new PrivateCopies().Take(folder, root["w"], ["/proc/self/fdinfo"], CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -100,7 +104,8 @@ public sealed class PrivateCopyTests
         using var root = new TemporaryDirectory();
         File.WriteAllBytes(root["w"], Before);
         using var folder = OpenFolder.At(root.Path);
-        Assert.Throws<OperationCanceledException>(() => new PrivateCopies().Take(folder, root["w"], [], new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            new PrivateCopies().Take(folder, root["w"], [], new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -126,10 +131,12 @@ public sealed class PrivateCopyTests
         using var folder = OpenFolder.At(root["e"]);
         Directory.Move(root["e"], root["away"]);
         Directory.CreateSymbolicLink(root["e"], outside.Path);
-        using (var copy = new PrivateCopies().Take(folder, root["e/sub/w"], [], CancellationToken.None)) Assert.Equal("inside"u8.ToArray(), Read(copy));
+        using (var copy = new PrivateCopies().Take(folder, root["e/sub/w"], [], CancellationToken.None)) Assert.Equal("inside"u8.ToArray(),
+            Read(copy));
         Assert.Equal(root["away"], folder.RealPath);
         Directory.Move(root["away/sub"], root["away/other"]);
         Directory.CreateSymbolicLink(root["away/sub"], outside.Path);
-        Assert.Contains("symbolic link", Assert.Throws<BtxException>(() => new PrivateCopies().Take(folder, root["e/sub/w"], [], CancellationToken.None)).Message, StringComparison.Ordinal);
+        Assert.Contains("symbolic link", Assert.Throws<BtxException>(() =>
+            new PrivateCopies().Take(folder, root["e/sub/w"], [], CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 }

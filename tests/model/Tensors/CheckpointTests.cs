@@ -90,7 +90,7 @@ public sealed class CheckpointTests
             if (name == "model.norm.weight") MemoryMarshal.Cast<byte, float>(d)[3] = float.NaN;
         });
         using var checkpoint = Checkpoint.Open(directory.Path);
-        Assert.Contains("\"model.norm.weight\" holds NaN", Assert.Throws<BtxException>(checkpoint.CheckFinite).Message, StringComparison.Ordinal);
+        Assert.Contains("\"model.norm.weight\" holds NaN", Assert.Throws<BtxException>(() => checkpoint.CheckFinite(CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -100,7 +100,7 @@ public sealed class CheckpointTests
     [InlineData("{\"weight_map\":{\"a\":\"../x.safetensors\"}}", "..")]
     [InlineData("{\"weight_map\":{\"a\":\"/x.safetensors\"}}", "absolute")]
     [InlineData("{\"weight_map\":{\"a\":\"\\ud800\"}}", "not valid JSON")]
-    [InlineData("[", "not valid JSON")]
+    [InlineData("{", "not valid JSON")]
     [InlineData("{\"weight_map\":{\"a\":\"b\"}} x", "not valid JSON")]
     [InlineData("{\"weight_map\":[]}", "weight_map")]
     public void A_bad_index_is_refused(string json, string named)
