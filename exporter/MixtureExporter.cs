@@ -42,7 +42,7 @@ public static class MixtureExporter
         var counts = Counts(options, source, form);
         try
         {
-            source.Checkpoint.CheckFinite();
+            source.Checkpoint.CheckFinite(cancellation);
             cancellation.ThrowIfCancellationRequested();
             using var directory = new AtomicDirectory(target);
             Doing("writing graphs");

@@ -13,6 +13,7 @@ namespace Btx.Model.Configuration;
 public sealed record LlamaConfig
 {
     public const string FileName = "config.json";
+    private const long MaxFileBytes = 1 << 20;
 
     public required int VocabSize { get; init; }
     public required int HiddenSize { get; init; }
@@ -119,7 +120,7 @@ public sealed record LlamaConfig
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
-        return Parse(BoundedFile.Read(path), path);
+        return Parse(BoundedFile.Read(path, MaxFileBytes), path);
     }
 
     /// <summary>This configuration, if it is of a dense model.</summary>

@@ -69,7 +69,7 @@ public static class ForestManifestRules
     {
         try
         {
-            ContainedPath.CheckEntries(ContainedPath.Resolve(root, path, source), source);
+            FolderTree.Check(ContainedPath.Resolve(root, path, source), source);
             return null;
         }
         catch (BtxException e)

@@ -15,7 +15,7 @@ namespace Btx.Model.Tokens;
 /// </remarks>
 public sealed class TextTokenizer
 {
-    private const long MaxFileBytes = 256L << 20;
+    private const long MaxFileBytes = BoundedFile.DefaultLimit;
     private readonly TokenizerDefinition _definition;
     private readonly PieceEncoder _pieces;
     private readonly AddedTokenMatcher? _raw, _rawWithSpecial, _normalized, _normalizedWithSpecial;
@@ -63,8 +63,8 @@ public sealed class TextTokenizer
         var path = Path.Combine(directory, "tokenizer.json");
         var config = Path.Combine(directory, "tokenizer_config.json");
         if (!File.Exists(path)) throw new BtxException($"{path}: no such file; expected a Hugging Face tokenizer");
-        var definition = TokenizerJsonReader.Read(ReadFile(path), path);
-        if (File.Exists(config)) definition = TokenizerConfigJson.Apply(definition, ReadFile(config), config);
+        var definition = TokenizerJsonReader.Read(BoundedFile.Read(path, MaxFileBytes), path);
+        if (File.Exists(config)) definition = TokenizerConfigJson.Apply(definition, BoundedFile.Read(config, MaxFileBytes), config);
         return new TextTokenizer(definition, path);
     }
 
@@ -127,20 +127,6 @@ public sealed class TextTokenizer
         var definition = TokenizerJsonReader.Read(tokenizerJson, source);
         if (configJson is not null) definition = TokenizerConfigJson.Apply(definition, configJson, source);
         return new TextTokenizer(definition, source);
-    }
-
-    private static byte[] ReadFile(string path)
-    {
-        try
-        {
-            if (new FileInfo(path).Length is var length and > MaxFileBytes)
-                throw new BtxException($"{path}: {length} bytes; expected at most {MaxFileBytes}");
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be read ({e.Message})", e);
-        }
     }
 
     private static (byte[] Bytes, int[] Offsets) TokenTable(TokenizerDefinition definition)

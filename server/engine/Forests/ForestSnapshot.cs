@@ -22,6 +22,7 @@ public sealed class ForestSnapshot
     /// <param name="mixture">The BTX model beside the forest; null: none.</param>
     /// <param name="quarantined">Experts that are listed without traffic.</param>
     /// <param name="previous">Null: the first.</param>
+    /// <param name="damage">Null: none.</param>
     internal ForestSnapshot(
         ServingGround ground,
         IReadOnlyList<SnapshotExpert> experts,
@@ -29,7 +30,8 @@ public sealed class ForestSnapshot
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
         ServedMixture? mixture,
         IReadOnlyList<string>? quarantined = null,
-        ForestSnapshot? previous = null)
+        ForestSnapshot? previous = null,
+        ForestDamage? damage = null)
     {
         Id = Interlocked.Increment(ref lastId);
         PreviousId = previous?.Id ?? 0;
@@ -44,6 +46,7 @@ public sealed class ForestSnapshot
             PriorDomains = [.. this.priors.Keys],
             Averages = [.. this.named.Keys],
             Quarantined = quarantined ?? [],
+            Damage = damage ?? ForestDamage.None,
             ContextLength = ground.ContextLength,
             VocabSize = ground.VocabSize,
             ForestSha256 = ground.ForestSha256,

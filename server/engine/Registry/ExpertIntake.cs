@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
@@ -7,11 +8,11 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads files, opens no session.</summary>
+/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads its small files; weights it does not read.</summary>
 internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, ServedForestManifest served)
 {
     /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says of ancestors that are unknown here.</returns>
-    /// <exception cref="BtxException">The path, the name, the lineage, the architecture, the tokenizer or the precision does not fit; one clear line.</exception>
+    /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the tokenizer does not fit; one clear line.</exception>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
         if (!ForestManifestRules.IsName(addition.Name)) throw new BtxException($"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
@@ -59,17 +60,21 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         return ((original, source), entry is null ? null : entry with { Sha256 = converted.Sha256 });
     }
 
-    private static void RequireFit(string directory, string name, ForestState state)
+    /// <summary>What the weights themselves must be.</summary>
+    /// <exception cref="BtxException">A tensor is stored in another precision.</exception>
+    public static void RequirePrecision(Checkpoint checkpoint, ForestState state)
     {
-        using var checkpoint = Checkpoint.Open(directory);
-        if (checkpoint.Config.Fingerprint() != state.Architecture) throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
         var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
         foreach (var (tensor, _) in checkpoint.Config.TensorShapes())
         {
             if (checkpoint.Info(tensor).Dtype != dtype)
-                throw new BtxException($"{directory}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; `btx export --precision {state.Precision}` of its forest converts it, add it from there");
+                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; `btx export --precision {state.Precision}` of its forest converts it, add it from there");
         }
+    }
 
+    private static void RequireFit(string directory, string name, ForestState state)
+    {
+        if (LlamaConfig.Load(directory).Fingerprint() != state.Architecture) throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
         if (TextTokenizer.Load(directory).Hash != state.Tokenizer) throw new BtxException($"{directory}: another tokenizer than the served forest's; the experts of a forest share one");
     }
 

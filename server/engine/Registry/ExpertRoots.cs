@@ -29,7 +29,7 @@ internal sealed class ExpertRoots
     {
         if (string.IsNullOrWhiteSpace(path)) throw new BtxException("no directory is named; name one inside " + Listed);
         var found = Path.IsPathRooted(path) ? Absolute(path) : Relative(path);
-        ContainedPath.CheckEntries(found, path);
+        FolderTree.Check(found, path);
         return found;
     }
 

@@ -15,9 +15,17 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     private readonly Lock gate = new();
     private ChangeSession? current; // under gate
     private Task idle = Task.CompletedTask; // under gate: ends with the current change
+    private Task looking = Task.CompletedTask; // under gate: ends when no look at the files is under way
+    private readonly FileWatch files;
+    private readonly Task watching;
     private bool closed; // under gate
 
-    private ForestRegistry(RegistryGround ground) => this.ground = ground;
+    private ForestRegistry(RegistryGround ground)
+    {
+        this.ground = ground;
+        files = new FileWatch(ground);
+        watching = Task.Run(WatchFilesAsync);
+    }
 
     /// <summary>The names that <see cref="RegistryOptions.Fault"/> is called with, the journal's first; then in order of a removal with a purge.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
@@ -30,6 +38,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     /// <inheritdoc/>
     public ForestState State => ground.State;
+
+    /// <inheritdoc/>
+    public ForestDamage Damage => ground.Engine.Describe().Damage;
 
     /// <inheritdoc/>
     public IReadOnlyList<ChangeRecord> History => ground.Journal.History;
@@ -141,6 +152,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
 
         await closing.CancelAsync().ConfigureAwait(false);
+        await watching.ConfigureAwait(false);
         await ground.Engine.DisposeAsync().ConfigureAwait(false);
         await change.ConfigureAwait(false);
         ground.Events.Close();
@@ -149,22 +161,61 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         closing.Dispose();
     }
 
+    /// <summary>Looks at the files once, unless a change is under way.</summary>
+    internal async Task LookAtFilesAsync()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            if (closed || current is not null || !looking.IsCompleted) return;
+            looking = ended.Task;
+        }
+
+        try
+        {
+            await files.LookAsync(closing.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
+        {
+            if (!closing.IsCancellationRequested) ground.Options.Report?.Invoke($"the files of the experts could not be compared: {BtxException.OneLine(e.Message)}; it is tried again");
+        }
+        finally
+        {
+            ended.SetResult();
+        }
+    }
+
+    private async Task WatchFilesAsync()
+    {
+        using var timer = new PeriodicTimer(ground.Options.FileInterval, ground.Serving.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(closing.Token).ConfigureAwait(false)) await LookAtFilesAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server ends.
+        }
+    }
+
     private RegisteredExpert[] Adding() => current?.Adding is { } expert ? [expert] : [];
 
     private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress, Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
+        Task look;
         var session = new ChangeSession(ground, kind, by, progress, stop.Token, closing.Token);
         lock (gate)
         {
             if (closed) throw new BtxException("the server is shutting down") { Kind = FaultKind.Unavailable };
             if (current is { } other) throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = FaultKind.Conflict };
-            (current, idle) = (session, ended.Task);
+            (current, idle, look) = (session, ended.Task, looking);
         }
 
         try
         {
+            await look.ConfigureAwait(false); // it may swap the forest
             await new RemovalCompletion(ground).FinishLastAsync(stop.Token).ConfigureAwait(false);
             return await change(session).ConfigureAwait(false);
         }

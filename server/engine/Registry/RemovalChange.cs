@@ -22,6 +22,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         else if (removal.DropMixture) session.Note(mixture is null ? "no BTX model is served" : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session) : [];
         var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert));
+        using var served = new HeldCopies(ground.Engine.Current, plan.Removed);
+        var damage = ground.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
         if (after.Mixture != before.Mixture && after.Mixture is { } made)
@@ -34,18 +36,21 @@ internal sealed class RemovalChange(RegistryGround ground)
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
         var hashes = held.Length > 0 && ground.Engine.Describe().Mixture is { } anew ? (mixture!.Sha256, anew.Sha256) : ((string, string)?)null;
-        return session.Finish(swap, await CompleteAsync(plan, before, after, probe, files, swap, hashes, session).ConfigureAwait(false));
+        return session.Finish(swap, await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
     }
 
-    private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, SwapReport swap, (string, string)? mixture, ChangeSession session)
+    private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, HeldCopies served, IReadOnlyDictionary<string, string> damage, SwapReport swap, (string, string)? mixture, ChangeSession session)
     {
         var completion = new RemovalCompletion(ground);
         if (session.Record!.Purge.Count > 0)
         {
             session.Enter(ChangePhase.Purge, $"deleting the files of {string.Join(", ", plan.Removed)}");
-            session.Try(() => completion.Purge(session.Record), "the purge is done again at the next start");
+            var outcomes = new Dictionary<string, PurgeOutcome>();
+            session.Try(() => completion.Purge(session.Record, outcomes), "the purge is done again at the next start");
+            files = files.ToDictionary(f => f.Key, f => (outcomes.GetValueOrDefault(f.Key) ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
         }
 
+        served.Dispose();
         session.Enter(ChangePhase.Check, $"comparing with a forest built from scratch on {probe.Tokens} tokens");
         EqualityCheck? check = null;
         try

@@ -25,6 +25,8 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         ExpertRoots = [forest.Forest];
     }
 
+    public ForestDamage Damage { get; set; } = ForestDamage.None;
+
     public ForestState State => _journal.State;
 
     public IReadOnlyList<ChangeRecord> History => _journal.History;

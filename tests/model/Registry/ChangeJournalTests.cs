@@ -174,7 +174,7 @@ public sealed class ChangeJournalTests
         var manifest = SampleForest.Served(SampleForest.Manifest);
         var target = PurgeTarget.Of(state.Expert("a"));
         var place = target.Directory(served, manifest);
-        Assert.Equal([("model.safetensors", 1L)], ExpertPurge.Files(place));
+        Assert.Equal([new CertifiedFile("model.safetensors", 1, Deleted: false)], ExpertPurge.Files(place));
         ExpertPurge.RequireUnshared(state.Without(["a"]), target, served, manifest);
         var shared = state.Without(["a"]).WithExpert(SampleForest.Expert("e") with { Path = place + "/inner" });
         Assert.Contains("\"e\"", Fault(() => ExpertPurge.RequireUnshared(shared, target, served, manifest)), StringComparison.Ordinal);
