@@ -32,8 +32,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         if (options.VerifyHashes) VerifyHashes();
 
         var config = LlamaConfig.Load(experts[0].Directory);
-        if (tokenizer.VocabSize > config.VocabSize)
-            throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
+        config.RequireTokens(tokenizer.VocabSize, directory);
         mixture?.RequireFit(directory, tokenizer, config);
         var context = SnapshotLoader.Context(options, config, mixture);
         var factory = new RunnerFactory(options, directory, served, config, context, threads, experts.Count);

@@ -29,14 +29,26 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     }
 
     /// <summary>Signs the certificate and writes its file.</summary>
-    /// <param name="files">As they lay there before; what is gone now was deleted.</param>
-    /// <param name="mixture">Hashes of the BTX model before and after, if it was mixed anew.</param>
-    /// <exception cref="BtxException">It cannot be written.</exception>
-    public RemovalCertificate Certify(
-        RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, CertifiedCaches caches, EqualityCheck check, (string Before, string After)? mixture)
+    /// <param name="found">Its files as they lay there before; what is gone now was deleted.</param>
+    /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
+    public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
-        var certificate = RemovalCertificate.Of(plan, before, after, change, Found(files, before), caches, check) with { MixtureBeforeSha256 = mixture?.Before, MixtureAfterSha256 = mixture?.After };
-        return Save(certificate);
+        var certificate = RemovalCertificate.Of(plan, before, after, change, found with { Files = Found(found.Files, before) });
+        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
+        }
+
+        certificate = ground.Signer.Sign(certificate);
+        ground.Journal.Certified(change.Id, certificate.Findings());
+        certificate.Save(path);
+        ground.Options.Fault?.Invoke("change:certified");
+        return certificate;
     }
 
     /// <summary>Before anything is served: deletes what removals committed but did not come to delete.</summary>
@@ -75,8 +87,8 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                 {
                     if (!purged.ContainsKey(change.Id)) continue;
                     var old = RemovalCertificate.Parse(Btx.Model.Files.BoundedFile.Read(path), path);
-                    var before = ground.Journal.StateBefore(change.Id);
-                    Save(old with { Removed = [.. old.Removed.Select(e => e with { Files = Found(e.Files, ground.DirectoryOf(before.Expert(e.Name))) })] });
+                    var (before, after) = ground.Journal.StatesOf(change.Id);
+                    Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change, old.Findings());
                     continue;
                 }
 
@@ -107,11 +119,11 @@ internal sealed class RemovalCompletion(RegistryGround ground)
 
     private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged, CancellationToken cancellation)
     {
-        var before = ground.Journal.StateBefore(change.Id);
+        var (before, after) = ground.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
         var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
         var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength), cancellation).ConfigureAwait(false);
-        return Certify(plan, before, ground.State, change, files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check, null); // what was in memory went with the process
+        return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check)); // what was in memory went with the process
     }
 
     private static void Delete(ChangeRecord change, ForestState state, string directory, Btx.Model.Serving.ServedForestManifest served)
@@ -127,22 +139,4 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         files.ToDictionary(f => f.Key, f => Found(f.Value, ground.DirectoryOf(before.Expert(f.Key))));
 
     private static IReadOnlyList<CertifiedFile> Found(IReadOnlyList<CertifiedFile> files, string directory) => [.. files.Select(f => f with { Deleted = !Path.Exists(Path.Combine(directory, f.Path)) })];
-
-    private RemovalCertificate Save(RemovalCertificate certificate)
-    {
-        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
-        }
-
-        certificate = ground.Signer.Sign(certificate);
-        certificate.Save(path);
-        ground.Options.Fault?.Invoke("change:certified");
-        return certificate;
-    }
 }
