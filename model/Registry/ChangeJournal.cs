@@ -37,8 +37,7 @@ public sealed class ChangeJournal : IDisposable
             fault?.Invoke("open:read");
             var contents = file.Contents;
             var baseSha256 = @base.Hash();
-            if (contents.BaseSha256 is not null && contents.BaseSha256 != baseSha256)
-                throw new BtxException($"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away to serve without its changes");
+            contents.RequireBase(baseSha256);
             (history, state, previous) = ([.. contents.History], contents.State ?? @base, contents.Previous ?? @base);
             Signer = CertificateSigner.Open(directory);
             if (file.Repair(Signer) is { } key) messages.Add(key);

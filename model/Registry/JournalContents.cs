@@ -66,6 +66,15 @@ public sealed class JournalContents
     /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be read; names file, line and remedy.</exception>
     public static JournalContents Read(string servedDirectory) => Read(servedDirectory, null);
 
+    /// <param name="sha256">Of revision 0.</param>
+    /// <exception cref="BtxException">The journal is of another export.</exception>
+    public void RequireBase(string sha256)
+    {
+        if (BaseSha256 is null || BaseSha256 == sha256) return;
+        throw new BtxException(
+            $"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
+    }
+
     /// <param name="wanted">The change that <see cref="Wanted"/> is of.</param>
     internal static JournalContents Read(string servedDirectory, string? wanted)
     {
@@ -211,5 +220,5 @@ public sealed class JournalContents
     }
 
     private BtxException Damage(string why) =>
-        new($"{path}: line {Line} is damaged ({why}); restore the file from a copy, or move it away to serve {Serving.ServedForestManifest.FileName} without the changes made since");
+        new($"{path}: line {Line} is damaged ({why}); restore the file from a copy, or move it away, with {JournalHead.Companions}, to serve {Serving.ServedForestManifest.FileName} without the changes made since");
 }

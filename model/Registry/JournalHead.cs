@@ -66,8 +66,11 @@ internal sealed record JournalHead
         if (fault is not null) throw new BtxException($"{path}: {fault}; {Remedy}");
     }
 
-    private const string Remedy = $"restore {ChangeJournal.FileName} and {FileName} from one copy; or, to go on with what the journal has, move {FileName}, {CertificateSigner.KeyName} and "
-        + $"{CertificateSigner.PublicKeyName} away: the forest then gets a new key, which auditors see";
+    /// <summary>What goes with a journal that is given up.</summary>
+    public const string Companions = $"{FileName}, {CertificateSigner.KeyName} and {CertificateSigner.PublicKeyName}";
+
+    private const string Remedy = $"restore {ChangeJournal.FileName} and {FileName} from one copy; or, to go on with what the journal has, move {Companions} away: "
+        + "the forest then gets a new key, which auditors see";
 
     private static bool HasKey(string directory) => File.Exists(Path.Combine(directory, CertificateSigner.KeyName)) || File.Exists(Path.Combine(directory, CertificateSigner.PublicKeyName));
 

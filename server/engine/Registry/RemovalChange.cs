@@ -104,6 +104,8 @@ internal sealed class RemovalChange(RegistryGround ground)
             OtherExports.RequireNone(target.Expert, target.Directory(ground.Directory, ground.Served), ground.Directory, ground.Served.SourceDirectory(ground.Directory));
             ExpertPurge.RequireDeletable(target.Directory(ground.Directory, ground.Served));
             if (target.Root != ExpertRoot.Source) continue;
+            foreach (var copy in OtherExports.Copies(target.Expert, ground.Directory, ground.Served.SourceDirectory(ground.Directory)))
+                session.Note($"another served forest holds weights of {target.Expert} in {copy}; a purge does not delete them");
             foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
                 session.Note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
         }
