@@ -63,6 +63,14 @@ public sealed record LlamaConfig
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
+    /// <param name="tokens">Of the tokenizer that the model is used with.</param>
+    /// <exception cref="BtxException">Some have no row in the embedding.</exception>
+    public void RequireTokens(int tokens, string directory)
+    {
+        if (tokens > VocabSize)
+            throw new BtxException($"{directory}: the tokenizer has {tokens} tokens, the model a vocab_size of {VocabSize}; they do not belong together, use the tokenizer that the model was trained with");
+    }
+
     // Only the fields that the type reads, written the same in every culture.
     private string ScalingText() => RopeScaling switch
     {

@@ -3,6 +3,7 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Forests;
+using Btx.Model.Registry;
 using Btx.Model.Mixing;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -131,7 +132,7 @@ internal sealed class RoundPlanner
 
     private BranchParent[] Parents(double[] weights)
     {
-        if (Candidates.Count == 0) return [new BranchParent("seed", 1, Path.GetFullPath(request.Seed!), CheckpointFiles.Hash(request.Seed!))];
+        if (Candidates.Count == 0) return [new BranchParent(ForestState.Seed, 1, Path.GetFullPath(request.Seed!), CheckpointFiles.Hash(request.Seed!))];
         return [.. Candidates.Select((c, j) => new BranchParent(c.Name, weights[j], ModelOf(c), c.Sha256)).Where(p => p.Weight > 0)];
     }
 
@@ -144,11 +145,11 @@ internal sealed class RoundPlanner
         return request.RandomSplit ? [.. TextSource.RandomParts(domains, domains.Length, seed: 1)] : [.. domains.Select(TextSource.Of)];
     }
 
-    // A name belongs to one round; a later expert of the same domain carries its round.
+    // A name belongs to one round; a later expert of the same domain carries its round. The seed model's name is no expert's.
     private string NameOf(TextSource source)
     {
         var name = request.Name ?? source.Name;
-        var taken = forest?.Experts.Any(e => e.Name == name && e.Round != Round) == true;
+        var taken = name == ForestState.Seed || forest?.Experts.Any(e => e.Name == name && e.Round != Round) == true;
         return taken ? $"{name}-r{Round}" : name;
     }
 

@@ -116,7 +116,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
                 Domain = job.Sources[0].Name,
                 Path = $"experts/{job.Name}",
                 Sha256 = hash,
-                Parents = [.. job.Parents.Select(p => new ParentEntry(p.Name, p.Weight))],
+                Parents = [.. job.Parents.Select(p => new ParentEntry(p.Name, p.Weight, p.Sha256))],
                 Round = plan.Round,
                 CorpusSha256 = cache.Key(job.Sources[0], CorpusSplit.Train),
                 Tokens = record.Tokens,

@@ -31,8 +31,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var tokenizer = LoadTokenizer();
         var config = LlamaConfig.Load(experts[0].Directory);
         var graphs = GraphFile.Read(directory, served.Graphs, config, served.Precision, options.VerifyHashes);
-        if (tokenizer.VocabSize > config.VocabSize)
-            throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
+        config.RequireTokens(tokenizer.VocabSize, directory);
         mixture?.RequireFit(directory, tokenizer, config);
         var context = SnapshotLoader.Context(options, config, mixture);
         var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);

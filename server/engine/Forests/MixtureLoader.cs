@@ -38,7 +38,7 @@ internal sealed class MixtureLoader : IDisposable
         if (served.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)) throw new BtxException($"{Path.Combine(directory, ServedMixtureManifest.FileName)}: router: a soft layer is beyond the {config.NumHiddenLayers} layers; export again");
         var tokenizer = TextTokenizer.Load(directory);
         if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with; export again");
-        if (tokenizer.VocabSize > config.VocabSize) throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the model only {config.VocabSize}");
+        config.RequireTokens(tokenizer.VocabSize, directory);
         var loader = new MixtureLoader(options, directory, threads, served, config, tokenizer);
         try
         {

@@ -64,24 +64,22 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
         var first = CommittedState.Read(directory).Base;
         var journal = ChangeJournal.Open(directory, first, options.Time, registry.Fault);
-        CertificateSigner? signer = null;
         ForestEngine? engine = null;
         try
         {
             foreach (var message in journal.Messages) registry.Report?.Invoke(message);
-            signer = CertificateSigner.Open(directory);
+            Record(source, directory, registry.Report);
             var mixtures = new MixtureFolders(directory, registry.Report);
             var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
             mixtures.Sweep(journal);
             engine = SnapshotLoader.Start(options, journal.State);
-            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures, new EventFeed(options.Time), signer);
+            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures, new EventFeed(options.Time));
             Task.Run(() => new RemovalCompletion(ground).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
             return new ForestRegistry(ground);
         }
         catch
         {
             engine?.Stop();
-            signer?.Dispose();
             journal.Dispose();
             throw;
         }
@@ -99,7 +97,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         // Of experts that are gone: as it was before the removal that took the last of them.
         var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
             ? History.LastOrDefault(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
-        var state = removal is null ? State : ground.Journal.StateBefore(removal.Id);
+        var state = removal is null ? State : ground.Journal.StatesOf(removal.Id).Before;
         var source = ground.Served.SourceDirectory(ground.Directory);
         var sources = new ReplaySources { Forest = source, Manifest = ForestManifest.Load(source), Clean = Path.Combine(source, $"replay-{state.Revision}"), Corpus = corpus, Seed = seedModel, Recorded = RecordedTraining.All(source) };
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
@@ -157,7 +155,6 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         await change.ConfigureAwait(false);
         ground.Events.Close();
         ground.Journal.Dispose();
-        ground.Signer.Dispose();
         closing.Dispose();
     }
 
@@ -195,6 +192,19 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         catch (OperationCanceledException)
         {
             // The server ends.
+        }
+    }
+
+    // A source that cannot be written cannot be purged either.
+    private static void Record(string source, string directory, Action<string>? report)
+    {
+        try
+        {
+            ServedExports.Record(source, directory);
+        }
+        catch (BtxException e)
+        {
+            report?.Invoke($"{e.Message}; a purge through another served forest of {source} will not know of this one");
         }
     }
 

@@ -30,14 +30,26 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     }
 
     /// <summary>Signs the certificate and writes its file.</summary>
-    /// <param name="files">With what became of them.</param>
-    /// <param name="mixture">Hashes of the BTX model before and after, if it was mixed anew.</param>
-    /// <exception cref="BtxException">It cannot be written.</exception>
-    public RemovalCertificate Certify(
-        RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, CertifiedCaches caches, EqualityCheck check, (string Before, string After)? mixture)
+    /// <param name="found">Its files with what became of them.</param>
+    /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
+    public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
-        var certificate = RemovalCertificate.Of(plan, before, after, change, files, caches, check) with { MixtureBeforeSha256 = mixture?.Before, MixtureAfterSha256 = mixture?.After };
-        return Save(certificate);
+        var certificate = RemovalCertificate.Of(plan, before, after, change, found);
+        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
+        }
+
+        certificate = ground.Signer.Sign(certificate);
+        ground.Journal.Certified(change.Id, certificate.Findings());
+        certificate.Save(path);
+        ground.Options.Fault?.Invoke("change:certified");
+        return certificate;
     }
 
     /// <summary>Before anything is served: deletes what removals committed but did not come to delete.</summary>
@@ -78,7 +90,10 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                 {
                     if (!purged.TryGetValue(change.Id, out var seen)) continue;
                     var old = RemovalCertificate.Parse(Btx.Model.Files.BoundedFile.Read(path), path);
-                    Save(old with { Removed = [.. old.Removed.Select(e => e with { Files = Later(e.Files, seen.GetValueOrDefault(e.Name) ?? []) })] });
+                    var (before, after) = ground.Journal.StatesOf(change.Id);
+                    var found = old.Findings();
+                    var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
+                    Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change, found with { Files = files });
                     continue;
                 }
 
@@ -109,11 +124,11 @@ internal sealed class RemovalCompletion(RegistryGround ground)
 
     private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged, CancellationToken cancellation)
     {
-        var before = ground.Journal.StateBefore(change.Id);
+        var (before, after) = ground.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
         var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
         var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength), cancellation).ConfigureAwait(false);
-        return Certify(plan, before, ground.State, change, files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check, null); // what was in memory went with the process
+        return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check)); // what was in memory went with the process
     }
 
     // Of an expert with weights in two places the first are those that it was served from: the outcome is theirs.
@@ -130,22 +145,4 @@ internal sealed class RemovalCompletion(RegistryGround ground)
 
     private static IReadOnlyList<CertifiedFile> Later(IReadOnlyList<CertifiedFile> before, IReadOnlyList<CertifiedFile> seen) =>
         [.. before.Select(f => f.Deleted ? f : seen.FirstOrDefault(s => s.Path == f.Path) ?? f)];
-
-    private RemovalCertificate Save(RemovalCertificate certificate)
-    {
-        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
-        }
-
-        certificate = ground.Signer.Sign(certificate);
-        certificate.Save(path);
-        ground.Options.Fault?.Invoke("change:certified");
-        return certificate;
-    }
 }
