@@ -84,7 +84,7 @@ internal sealed class MixtureLoader
         var settings = new SessionSettings(options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : threads, options.AllowSpinning, served.Precision);
         IReadOnlyList<(ServedGraph, string)> graphs = [.. served.Graphs.Select(g => (g, Path.GetFullPath(Path.Combine(directory, g.File))))];
         var runner = new OnnxModelRunner(Config, graphs, WeightSet.Map(files), settings, served.Precision == "fp16", options.Slots, context, options.MaxBatchTokens);
-        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner));
+        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner), Config.EosTokenIds);
     }
 
     private void VerifyHashes(int hashThreads)

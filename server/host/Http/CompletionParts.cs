@@ -16,11 +16,11 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
     {
         if (!request.Echo) return null;
         var prompt = request.Generation.Prompt;
-        if (score is null) return Piece(prompt.Text ?? service.Decode(prompt.Tokens), null);
+        if (score is null) return Piece(service.TextOf(prompt), null);
         var logProbs = new CompletionLogProbs();
         for (var i = service.StartsWithBos(prompt, score.Tokens) ? 1 : 0; i < score.Tokens.Length; i++)
             Add(logProbs, score.Tokens[i], i == 0 ? null : score.Result.LogProbs[i - 1], null);
-        return new() { Text = prompt.Text ?? service.Decode(prompt.Tokens), LogProbs = logProbs };
+        return new() { Text = service.TextOf(prompt), LogProbs = logProbs };
     }
 
     /// <summary>Usage of a request that only scores its prompt.</summary>

@@ -26,7 +26,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
                 Routing = request.Routing,
                 Sampling = request.Sampling,
                 MaxTokens = request.MaxTokens,
-                Stop = request.Stop,
+                Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
                 IgnoreEndOfSequence = request.IgnoreEndOfSequence,
                 TopLogProbs = request.TopLogProbs,
                 ReportExperts = request.ReportExperts,
@@ -53,12 +53,17 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The text of one token; a part of a character becomes U+FFFD.</summary>
     public string TokenText(int id) => Encoding.UTF8.GetString(tokenizer.TokenBytes(id).Span);
 
-    public string Decode(ReadOnlySpan<int> tokens) => tokenizer.Decode(tokens);
+    /// <summary>The prompt as its tokens have it: normalised.</summary>
+    public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
+
+    /// <summary>Bytes of the text that is predicted: of all tokens but the first.</summary>
+    public long PredictedBytes(TextScore score) => score.Tokens.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length);
 
     private int[] Encode(Prompt prompt)
     {
         if (prompt.Tokens is { } tokens) return tokens;
         var ids = tokenizer.Encode(prompt.Text!);
+        if (ids.Length == 0) throw InvalidRequestException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
         return tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 }

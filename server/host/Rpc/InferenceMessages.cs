@@ -35,7 +35,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         var routing = RoutingMessages.ToRouting(request.Routing, SelectForm.PerToken, forest.Mixture);
         var score = await service.ScoreAsync(ToPrompt(request.Text), routing, cancellation, request.IncludeExperts).ConfigureAwait(false);
         forest = score.Result.Forest ?? forest;
-        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs } };
+        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs }, PredictedBytes = service.PredictedBytes(score) };
         foreach (var gates in score.Result.Gates ?? []) response.Routed.Add(ToMessage(gates, forest));
         for (var j = 0; j < score.Result.Posterior.Length; j++)
         {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Btx.Model.Files;
 using Btx.V1;
 
@@ -45,7 +44,7 @@ internal static class ScoreVerb
             var nats = -score.Logprobs.Sum();
             Console.WriteLine(
                 $"{score.Tokens.Count} tokens: {nats / score.Logprobs.Count:F4} nats per token, perplexity {Math.Exp(nats / score.Logprobs.Count):F3}, "
-                + $"{nats / Math.Log(2) / Encoding.UTF8.GetByteCount(text):F4} bits per byte");
+                + $"{nats / Math.Log(2) / score.PredictedBytes:F4} bits per byte");
             if (mixture is not null) Console.WriteLine($"routed to: {Shares(score)}");
             return 0;
         });
