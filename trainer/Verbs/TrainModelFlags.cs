@@ -42,7 +42,7 @@ internal sealed class TrainModelFlags
             NumKeyValueHeads = parsed.GetValue(kvHeads) ?? config.NumKeyValueHeads,
             TieWordEmbeddings = parsed.GetValue(tied) ?? config.TieWordEmbeddings,
             BosTokenId = tokenizer.BosId,
-            EosTokenId = tokenizer.EosId,
+            EosTokenIds = tokenizer.EosId is { } end ? [end] : [],
         }).Validate("--preset, --hidden, --layers, …");
     }
 }

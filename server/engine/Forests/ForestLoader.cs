@@ -37,7 +37,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
         var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
         var ground = new ServingGround(
-            tokenizer, tokenizer.EosId ?? config.EosTokenId, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
+            tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
         var models = new ServedModel?[experts.Count];
         ServedMixture? loaded = null;
         try

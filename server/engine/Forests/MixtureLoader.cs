@@ -84,7 +84,7 @@ internal sealed class MixtureLoader : IDisposable
         weights = [];
         var settings = new SessionSettings(options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : threads, options.AllowSpinning, served.Precision);
         var runner = new OnnxModelRunner(Config, graphs, WeightSet.Map(files), settings, served.Precision == "fp16", options.Slots, context, options.MaxBatchTokens);
-        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner, null, [.. files.Select(f => f.Copy!)]));
+        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner, null, [.. files.Select(f => f.Copy!)]), Config.EosTokenIds);
     }
 
     /// <summary>Lets go of the weights, if no sessions were made of them.</summary>

@@ -43,7 +43,7 @@ internal static class SnapshotLoader
         using var mixture = MixtureLoader.Open(options, options.Mixture!, threads);
         var context = Context(options, mixture.Config, mixture);
         var ground = new ServingGround(
-            mixture.Tokenizer, mixture.Tokenizer.EosId ?? mixture.Config.EosTokenId, context, mixture.Config.VocabSize, "", mixture.Describe().Precision, options.Device.ToString(), options.Time,
+            mixture.Tokenizer, context, mixture.Config.VocabSize, "", mixture.Describe().Precision, options.Device.ToString(), options.Time,
             (_, name, _) => throw new InvalidOperationException($"{name}: there is no forest to average"));
         var model = mixture.Create(context);
         try
