@@ -50,6 +50,9 @@ public sealed record EngineOptions
     /// </summary>
     public bool PrepareAverages { get; init; }
 
+    /// <summary>A step that takes longer is a fault of the engine while it lasts: see <see cref="IForestEngine.Fault"/>. 1 s..1 h.</summary>
+    public TimeSpan StepLimit { get; init; } = TimeSpan.FromMinutes(1);
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Seeds for requests that name none.</summary>
@@ -75,6 +78,7 @@ public sealed record EngineOptions
         Range("--max-batch-tokens", MaxBatchTokens, 1, 1 << 20);
         Range("--prefill-chunk", PrefillChunk, 1, 1 << 20);
         Range("--queue", QueueCapacity, 0, 1 << 20);
+        if (StepLimit < TimeSpan.FromSeconds(1) || StepLimit > TimeSpan.FromHours(1)) faults.Add($"--step-limit is {StepLimit.TotalSeconds}; expected 1..3600 seconds");
         if (ContextLength is { } context) Range("--context", context, 2, 1 << 26);
         if (MaxBatchTokens < Slots) faults.Add($"--max-batch-tokens is {MaxBatchTokens}; expected at least --slots, {Slots}");
         if (Directory is null && Mixture is null) faults.Add("neither a served forest nor a served BTX model is named; `btx export` makes them");

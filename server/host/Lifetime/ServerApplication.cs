@@ -21,7 +21,8 @@ internal static class ServerApplication
     {
         var changes = new ForestChanges(registry, new(metrics.Registry, registry, () => engine.LiveSnapshots), TimeProvider.System);
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // its failures are thrown, too
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None); // a line for every probe; ServingState says it once
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -38,6 +39,7 @@ internal static class ServerApplication
             .AddSingleton(AdminAccess.Of(options.AdminKeyHash, options.Grpc))
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
+            .AddServingHealth()
             .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
             .AddRpcDoor(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));

@@ -73,6 +73,8 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     /// <summary>How a request ends before its first token.</summary>
     public (FinishReason Finish, string Message)? Refused { get; set; }
 
+    public string? Fault { get; set; }
+
     public int LiveSnapshots => 2;
 
     public ForestDescription Describe() => Forest;
