@@ -53,15 +53,21 @@ public static class DocumentSplit
         {
             foreach (var i in preferred.Where(i => splits[i] != split))
             {
-                var (empty, donor) = (count[(int)split] == 0, (int)splits[i]);
-                if (!empty && bytes[(int)split] >= Least(split, role) * total) break;
-                if (count[donor] == 1 || (!empty && bytes[donor] - units[i].Bytes < Least(splits[i], role) * total)) continue;
-                Move(i, donor, -1);
-                Move(i, (int)(splits[i] = split), 1);
+                if (count[(int)split] > 0 && bytes[(int)split] >= Least(split, role) * total) break;
+                if (bytes[(int)splits[i]] - units[i].Bytes >= Least(splits[i], role) * total) Give(i, split);
             }
+
+            // A handful of documents: better unequal than empty.
+            if (count[(int)split] == 0 && preferred.FirstOrDefault(i => count[(int)splits[i]] > 1, -1) is var last and >= 0) Give(last, split);
         }
 
         return splits;
+
+        void Give(int unit, CorpusSplit split)
+        {
+            Move(unit, (int)splits[unit], -1);
+            Move(unit, (int)(splits[unit] = split), 1);
+        }
 
         void Move(int unit, int split, int by)
         {

@@ -28,7 +28,7 @@ public sealed record OwnFile(string Id, string Path)
     {
         ".jsonl" or ".ndjson" => TextFormat.Lines,
         ".html" or ".htm" or ".xhtml" => TextFormat.Html,
-        "" => TextFormat.Unnamed,
+        var ending when ending.AsSpan().Trim('.').ContainsAnyExceptInRange('0', '9') is false => TextFormat.Unnamed, // README, and GPL-2.0
         var ending => Plain.Contains(ending) ? TextFormat.Plain : TextFormat.None,
     };
 

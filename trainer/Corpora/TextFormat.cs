@@ -9,7 +9,7 @@ public enum TextFormat
     /// <summary>A document as it stands: prose, Markdown, source code.</summary>
     Plain,
 
-    /// <summary>A file without an ending, such as README: plain if its bytes are text.</summary>
+    /// <summary>A file without an ending, such as README or GPL-2.0: plain if its bytes are text.</summary>
     Unnamed,
 
     /// <summary>A page, of which the running text is taken.</summary>

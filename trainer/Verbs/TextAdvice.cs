@@ -1,4 +1,5 @@
 using System.Globalization;
+using Btx.Trainer.Corpora;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Phases;
 using Btx.Trainer.Terminal;
@@ -6,10 +7,27 @@ using Btx.Trainer.Terminal;
 namespace Btx.Trainer.Verbs;
 
 /// <summary>What suits a body of text: size of the vocabulary, size of the network, how long to train.</summary>
-internal static class TextAdvice
+/// <param name="VocabularySize">Of a tokenizer.</param>
+/// <param name="Tokens">Of the training text.</param>
+internal sealed record TextAdvice(int VocabularySize, long Tokens)
 {
-    /// <summary>A vocabulary of which each token is seen often enough to be learned; the demo's 6 MB give 2,048.</summary>
-    public static int VocabularySize(long bytes) => bytes switch
+    /// <summary>The largest network whose usual budget the text fills within <see cref="TextPasses.Sensible"/> passes.</summary>
+    public string Preset => Presets.Names.Reverse().FirstOrDefault(p => PhaseDefaults.Seed(p, 1).Tokens <= TextPasses.Sensible * Tokens, Presets.Names[0]);
+
+    /// <summary>Training tokens of that network.</summary>
+    public long Budget => TextPasses.Budget(PhaseDefaults.Seed(Preset, 1).Tokens, Tokens);
+
+    /// <summary>By estimate, before there is a tokenizer; null without text to train on.</summary>
+    public static TextAdvice? Of(IEnumerable<CorpusDomain> domains)
+    {
+        var bytes = domains.Where(d => d.Role == CorpusRole.Train).Sum(d => d.Train.Bytes);
+        if (bytes == 0) return null;
+        var size = VocabularyFor(bytes);
+        return new TextAdvice(size, (long)(bytes / (2.0 + (0.4 * Math.Log2(size / 512.0))))); // English prose; code and other languages have more tokens
+    }
+
+    /// <summary>A vocabulary whose tokens are each seen often enough to be learned.</summary>
+    public static int VocabularyFor(long bytes) => bytes switch
     {
         < 300_000 => 512,
         < 1_500_000 => 1024,
@@ -20,18 +38,16 @@ internal static class TextAdvice
         _ => 32_768,
     };
 
-    /// <summary>About how many tokens of the suggested vocabulary a text has: measured on the corpora of the full set, a byte-level vocabulary twice as large gains about 0.4 bytes a token.</summary>
-    public static long Tokens(long bytes, int vocabularySize) => (long)(bytes / (2.0 + (0.4 * Math.Log2(vocabularySize / 512.0))));
-
-    /// <summary>The largest network whose budget the text fills within <see cref="TextPasses.Sensible"/> passes.</summary>
-    public static string Preset(long tokens) =>
-        Presets.Names.Reverse().FirstOrDefault(p => PhaseDefaults.Seed(p, 1).Tokens <= TextPasses.Sensible * tokens, Presets.Names[0]);
-
-    /// <summary>For the reader of <c>btx corpus</c> and <c>btx tokenizer</c>, in one line.</summary>
-    public static string Budget(long tokens)
+    /// <summary>The next commands.</summary>
+    public IEnumerable<string> Lines(string corpus)
     {
-        var preset = Preset(tokens);
-        var budget = TextPasses.Budget(PhaseDefaults.Seed(preset, 1).Tokens, tokens);
-        return string.Create(CultureInfo.InvariantCulture, $"--preset {preset} --tokens {Quantity.Compact(budget)} ({(double)budget / tokens:0.##} passes over the text; the default of --tokens)");
+        yield return $"about {Quantity.WithUnit(Tokens, "tokens")} to train on, with a vocabulary of {VocabularySize}; next:";
+        yield return $"  btx tokenizer train --corpus {corpus} --vocab-size {VocabularySize} --out tokenizer";
+        yield return $"  {Seed(corpus, "tokenizer")}";
     }
+
+    /// <summary>How to train a seed on it, in one line.</summary>
+    public string Seed(string corpus, string tokenizer) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"btx train seed --corpus {corpus} --tokenizer {tokenizer} --preset {Preset} --out seed   # --tokens {Quantity.Short(Budget).Replace(" ", "")} by default, {(double)Budget / Tokens:0.0} passes over the text");
 }
