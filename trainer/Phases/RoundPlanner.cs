@@ -83,9 +83,11 @@ internal sealed class RoundPlanner
     public RoundPlan Make(Action<string>? say, CancellationToken cancellation)
     {
         var cache = new TokenShardCache(corpus, tokenizer, request.Shards);
+        var options = new List<TrainingOptions>();
         foreach (var source in Sources)
         {
             using var training = cache.Open(source, CorpusSplit.Train, cancellation).Require(Options.Sequence);
+            options.Add(request.Settle(Options, training.Count));
             using var validation = cache.Open(source, CorpusSplit.Validation, cancellation);
         }
 
@@ -105,7 +107,7 @@ internal sealed class RoundPlanner
                 Sources = [source],
                 Architecture = Architecture,
                 Parents = request.RandomInit ? [] : Parents(weights[i]),
-                Options = Options with { RandomSeed = Options.RandomSeed + (1000L * Round) + i }, // its own windows; for the control its own random weights, not the seed's
+                Options = options[i] with { RandomSeed = Options.RandomSeed + (1000L * Round) + i }, // its own windows; for the control its own random weights, not the seed's
             })],
         };
     }

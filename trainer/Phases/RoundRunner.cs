@@ -89,6 +89,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
                 item ??= display.Start(job.Name, p.TotalTokens, "tokens", p.Resumed);
                 item.Report(p.Tokens, p.Note);
             },
+            line => display.WriteLine(line.StartsWith(job.Name, StringComparison.Ordinal) ? line : $"{job.Name}: {line}"),
             cancellation).ConfigureAwait(false);
         var record = failure is null ? RunRecord.Load(Path.Combine(directory, job.Name)) : null;
         var summary = record is null ? $"{job.Name}: failed: {failure}" : RunSummary.Of(record);

@@ -55,6 +55,7 @@ internal static class TrainExpertVerb
                     Branch = TrainRoundVerb.Rule(parsed.GetValue(branch)!),
                     K = parsed.GetValue(k),
                     Configure = defaults => TrainFlags.Freeze(parsed.GetValue(freeze), flags.Apply(parsed, defaults)),
+                    Settle = (options, tokens) => flags.Settle(parsed, options, tokens),
                     Settings = flags.Settings(parsed),
                 },
                 parsed.GetValue(json),
