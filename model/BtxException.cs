@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace Btx.Model;
 
 /// <summary>
@@ -6,16 +9,39 @@ namespace Btx.Model;
 /// </summary>
 public sealed class BtxException : Exception
 {
-    /// <param name="message">One line.</param>
-    public BtxException(string message) : base(message) { }
+    /// <summary>UTF-16 characters of a message at most, so that it can travel in a header and stand in a line of a log.</summary>
+    public const int MaxMessage = 2000;
+
+    /// <param name="message">One line; whatever was not quoted by <see cref="OneLine"/> is made so here.</param>
+    public BtxException(string message) : base(OneLine(message, MaxMessage)) { }
 
     /// <inheritdoc cref="BtxException(string)"/>
-    public BtxException(string message, Exception inner) : base(message, inner) { }
+    public BtxException(string message, Exception inner) : base(OneLine(message, MaxMessage), inner) { }
 
     public BtxException() { }
 
     public FaultKind Kind { get; init; }
 
-    /// <summary>Another's words (a file's, a parser's, a native library's) as part of a message: one printable line, cut after 300 characters.</summary>
-    public static string OneLine(string text) => new((text.Length > 300 ? text[..300] + "…" : text).Select(c => char.IsControl(c) ? ' ' : c).ToArray());
+    /// <summary>
+    /// Another's words (a request's, a file's, a native library's) as part of a message: one line, cut after <paramref name="most"/> UTF-16
+    /// characters; what a terminal or a log would obey instead of show (controls, line ends, directions, half a surrogate pair) is escaped.
+    /// </summary>
+    public static string OneLine(string text, int most = 300)
+    {
+        var line = new StringBuilder(Math.Min(text.Length, most) + 1);
+        for (int at = 0, used; at < text.Length; at += used)
+        {
+            var whole = Rune.DecodeFromUtf16(text.AsSpan(at), out var rune, out used) == System.Buffers.OperationStatus.Done;
+            if (at + used > most) return line.Append('…').ToString();
+            if (whole && IsShown(rune)) line.Append(text, at, used);
+            else foreach (var c in text.AsSpan(at, used)) line.Append(Escaped(c));
+        }
+
+        return line.ToString();
+    }
+
+    private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune)
+        is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+
+    private static string Escaped(char c) => c switch { '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", _ => $"\\u{(int)c:x4}" };
 }

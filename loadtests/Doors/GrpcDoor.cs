@@ -33,7 +33,7 @@ public sealed class GrpcDoor : IDoor
         catch (RpcException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw DoorFault.Of("--grpc", _address, Failed(e, begun: false), e);
+            throw await DoorFault.OfAsync(_address, http: false, Failed(e, begun: false), e).ConfigureAwait(false);
         }
     }
 
@@ -69,7 +69,7 @@ public sealed class GrpcDoor : IDoor
         return default;
     }
 
-    private static DoorAnswer Failed(RpcException e, bool begun)
+    internal static DoorAnswer Failed(RpcException e, bool begun)
     {
         var status = DoorConnections.BrokenBy(e.Status.DebugException, begun) ?? string.Concat(e.StatusCode.ToString().Select((c, i) => char.IsUpper(c) && i > 0 ? $"_{c}" : $"{c}")).ToLowerInvariant();
         return new(status) { Error = e.Status.Detail.ReplaceLineEndings(" ") };

@@ -72,21 +72,13 @@ internal sealed class LiveServer : IAsyncDisposable
         {
             await server.DisposeAsync().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
-            throw e is RpcException refused ? Unreached(grpc, refused) : e;
+            if (e is not RpcException refused) throw;
+            if (refused.StatusCode is not (StatusCode.Unauthenticated or StatusCode.PermissionDenied))
+                throw await DoorFault.OfAsync(grpc, http: false, GrpcDoor.Failed(refused, begun: false), refused).ConfigureAwait(false);
+            throw new LoadTestException(
+                $"the server at {grpc.Authority} refused ({refused.Status.Detail.ReplaceLineEndings(" ")}); a sweep sends no key: "
+                + "start its server with `./btx loadtest sweep --forest`, or reach it directly",
+                refused);
         }
-    }
-
-    private static LoadTestException Unreached(Uri grpc, RpcException e)
-    {
-        var address = grpc.GetLeftPart(UriPartial.Authority);
-        return new(
-            e.StatusCode switch
-            {
-                StatusCode.Unavailable => $"no server listens at {address}; start one with `btx serve --forest S`, or name its gRPC door with --server",
-                StatusCode.Unimplemented => $"{address} is not a gRPC door of `btx serve`; name the right one with --server",
-                StatusCode.Unauthenticated or StatusCode.PermissionDenied => $"the server at {address} refused ({e.Status.Detail.ReplaceLineEndings(" ")}); a sweep sends no key: start its server with `./btx loadtest sweep --forest`, or reach it directly",
-                _ => $"the server at {address} does not say what it serves: {e.StatusCode}: {e.Status.Detail.ReplaceLineEndings(" ")}",
-            },
-            e);
     }
 }

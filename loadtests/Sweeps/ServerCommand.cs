@@ -4,7 +4,7 @@ namespace Btx.LoadTests.Sweeps;
 internal sealed record ServerCommand(string File, IReadOnlyList<string> Arguments)
 {
     /// <summary>Names the program where the command line does not; the launcher sets it.</summary>
-    public const string Variable = "BTX_SERVER";
+    public const string Variable = "BTX_SERVER_PROGRAM";
 
     /// <param name="path">Btx.Server.dll or an executable; null: as <see cref="Variable"/> says.</param>
     /// <exception cref="LoadTestException">None is named, or it is not there.</exception>

@@ -10,8 +10,12 @@ namespace Btx.LoadTests.Verbs;
 internal sealed class RunFlags
 {
     private readonly Option<string> _door = new("--door") { Description = "grpc, or http for OpenAI's form", DefaultValueFactory = _ => "grpc" };
-    private readonly Option<string> _grpc = new("--grpc") { Description = "the server's gRPC door", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8081" };
-    private readonly Option<string> _http = new("--http") { Description = "the server's HTTP door; its metrics are read there too", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8080" };
+    private readonly Option<string?> _server = new(DoorAddress.Option)
+    {
+        Description = $"the server: its gRPC door, and after a comma its HTTP door, for its metrics too ({DoorAddress.Variable}, or else {DoorAddress.Default})",
+        HelpName = "GRPC[,HTTP]",
+    };
+
     private readonly Option<bool> _remote = new("--allow-remote") { Description = "the server may be on another machine" };
     private readonly Option<string?> _key = new("--key-file") { Description = "a key, sent as authorization: Bearer", HelpName = "FILE" };
     private readonly Option<string> _corpus = new("--corpus") { Description = "prompts come from the test split of this corpus", HelpName = "DIR", Required = true };
@@ -43,7 +47,7 @@ internal sealed class RunFlags
     {
         foreach (var option in new Option[]
         {
-            _door, _grpc, _http, _remote, _key, _corpus, _domains, _mode, _k, _p, _expert, _average, _temperature, _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _timeout,
+            _door, _server, _remote, _key, _corpus, _domains, _mode, _k, _p, _expert, _average, _temperature, _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _timeout,
             _inFlight, _objective, _seed,
         }) command.Options.Add(option);
     }
@@ -67,8 +71,12 @@ internal sealed class RunFlags
             LateSeconds = parsed.GetValue(_timeout),
             MaxInFlight = parsed.GetValue(_inFlight),
         }.Validate();
-        var grpc = door == "grpc" ? DoorAddress.Parse("--grpc", parsed.GetValue(_grpc)!, remote) : null;
-        var http = DoorAddress.Parse("--http", parsed.GetValue(_http)!, remote);
+        var variable = Environment.GetEnvironmentVariable(DoorAddress.Variable);
+        var said = parsed.GetValue(_server) is null && variable is { Length: > 0 } ? DoorAddress.Variable : DoorAddress.Option;
+        var named = parsed.GetValue(_server) ?? (variable is { Length: > 0 } ? variable : DoorAddress.Default);
+        var (grpc, http) = DoorAddress.ParseServer(said, named, remote);
+        if (door == "http" && http is null)
+            throw new LoadTestException($"--door http: the server's HTTP door is not named; give both with {DoorAddress.Option} GRPC,HTTP");
         var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert), parsed.GetValue(_average)).Validate();
         var (prompts, outputs) = (LengthsReader.Read("--prompt-tokens", parsed.GetValue(_prompts)!), LengthsReader.Read("--output-tokens", parsed.GetValue(_outputs)!));
         ServiceObjective? objective = parsed.GetValue(_objective) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
@@ -76,7 +84,9 @@ internal sealed class RunFlags
         var texts = PromptTexts.Read(parsed.GetValue(_corpus)!);
         return new()
         {
-            Grpc = grpc, Http = http, Key = key, Texts = texts, Mix = DomainMix.Read("--domains", parsed.GetValue(_domains), texts.Domains), Routing = routing, Temperature = temperature, Arrivals = arrivals,
+            Grpc = door == "grpc" ? grpc : null,
+            Http = http,
+            Key = key, Texts = texts, Mix = DomainMix.Read("--domains", parsed.GetValue(_domains), texts.Domains), Routing = routing, Temperature = temperature, Arrivals = arrivals,
             Prompts = prompts, Outputs = outputs, Bounds = bounds, Objective = objective, Seed = parsed.GetValue(_seed),
         };
     }

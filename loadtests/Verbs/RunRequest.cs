@@ -10,8 +10,8 @@ internal sealed record RunRequest
     /// <summary>Null: the load goes through <see cref="Http"/>.</summary>
     public required Uri? Grpc { get; init; }
 
-    /// <summary>Where the metrics are, at least.</summary>
-    public required Uri Http { get; init; }
+    /// <summary>Where the metrics are, at least; null: they are not read.</summary>
+    public required Uri? Http { get; init; }
 
     public required string? Key { get; init; }
 
@@ -37,7 +37,7 @@ internal sealed record RunRequest
 
     public string Door => Grpc is null ? "http" : "grpc";
 
-    public IDoor Open() => Grpc is null ? new OpenAiDoor(Http, Key) : new GrpcDoor(Grpc, Key);
+    public IDoor Open() => Grpc is null ? new OpenAiDoor(Http!, Key) : new GrpcDoor(Grpc, Key);
 
     public LoadDescription Describe() => new(
         Door, $"{Texts.Name}; {Mix.Text}", Lengths(Prompts, a => a.PromptTokens), Lengths(Outputs, a => a.OutputTokens), Bounds.WarmUpRequests > 0 ? $"{Bounds.WarmUpRequests} requests" : $"{Bounds.WarmUpSeconds} s",

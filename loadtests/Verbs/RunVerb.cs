@@ -60,7 +60,7 @@ internal static class RunVerb
     private static async Task<RunResult> RunAsync(RunRequest request, RunFiles? files, Ceiling? ceiling, bool noCeiling, string command, CancellationToken cancellation)
     {
         await using var door = request.Open();
-        using var metrics = new ServerMetrics(request.Http);
+        using var metrics = request.Http is { } http ? new ServerMetrics(http) : null;
         var served = await door.DescribeAsync(cancellation).ConfigureAwait(false);
         if (served.ContextLength is { } context && request.Outputs.Max >= context) throw new LoadTestException($"--output-tokens {request.Outputs.Text}: up to {request.Outputs.Max} tokens; prompt and answer together have {context} in this model");
         var ruler = await PromptRuler.MeasureAsync(door, request.Texts, request.Mix, request.Routing, served, request.Prompts, request.Seed, cancellation).ConfigureAwait(false);

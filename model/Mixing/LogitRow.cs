@@ -27,16 +27,18 @@ public static class LogitRow
     public static void AddSoftmax(ReadOnlySpan<float> logits, double logNormaliser, double weight, Span<float> probabilities)
     {
         if (weight == 0) return;
-        var shift = (float)(logNormaliser - Math.Log(weight));
-        var shiftVector = new Vector<float>(shift);
+        // In two parts: of large logits, fp32 would round the weight away.
+        var near = (float)logNormaliser;
+        var rest = (float)(logNormaliser - near - Math.Log(weight));
+        var (nearVector, restVector) = (new Vector<float>(near), new Vector<float>(rest));
         var i = 0;
         for (; i <= logits.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
             var target = probabilities[i..];
-            (new Vector<float>(target) + Vector.Exp(new Vector<float>(logits[i..]) - shiftVector)).CopyTo(target);
+            (new Vector<float>(target) + Vector.Exp(new Vector<float>(logits[i..]) - nearVector - restVector)).CopyTo(target);
         }
 
-        for (; i < logits.Length; i++) probabilities[i] += MathF.Exp(logits[i] - shift);
+        for (; i < logits.Length; i++) probabilities[i] += MathF.Exp(logits[i] - near - rest);
     }
 
     /// <summary>The largest value; −∞ of nothing.</summary>

@@ -16,52 +16,24 @@ public static class MixtureScore
     public static void Score(
         IReadOnlyList<double[]> expertLogProbs, Routing routing, ReadOnlySpan<double> prior, int expert, Span<double> logProbs, IReadOnlyList<double[]>? weights = null, Span<double> finalPosterior = default)
     {
-        int count = expertLogProbs.Count, n = logProbs.Length;
-        var posterior = new DomainPosterior(prior, routing.Posterior, routing.SwitchingRate);
-        var active = new bool[count];
-        var w = new double[count];
+        var count = expertLogProbs.Count;
+        var scorer = new MixtureScorer(count, routing, prior, expert);
         var at = new double[count];
         var terms = new double[count];
-        for (var t = 0; t < n; t++)
+        for (var t = 0; t < logProbs.Length; t++)
         {
-            Choose(routing, posterior, expert, t, active, w);
-            posterior.Weights(w, active);
+            scorer.Weigh(t);
             for (var j = 0; j < count; j++)
             {
-                at[j] = double.IsNaN(expertLogProbs[j][t]) ? double.NegativeInfinity : expertLogProbs[j][t];
-                terms[j] = active[j] ? Math.Log(w[j]) + at[j] : double.NegativeInfinity;
-                if (weights is not null) weights[j][t] = w[j];
+                at[j] = expertLogProbs[j][t];
+                terms[j] = scorer.Active[j] && !double.IsNaN(at[j]) ? Math.Log(scorer.Weights[j]) + at[j] : double.NegativeInfinity;
+                if (weights is not null) weights[j][t] = scorer.Weights[j];
             }
 
             logProbs[t] = LogSpace.Sum(terms);
-            posterior.Observe(at, Observed(routing, t, active));
+            scorer.Observe(t, at);
         }
 
-        if (!finalPosterior.IsEmpty) posterior.Weights(finalPosterior);
-    }
-
-    // Under `switching` the active set redistributes its mass within itself, so a set chosen once must not hear of the others;
-    // under the other kinds restricting afterwards comes to the same.
-    private static ReadOnlySpan<bool> Observed(Routing routing, int t, bool[] active) =>
-        routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.Prompt, Posterior: PosteriorKind.Switching } && t >= routing.SelectTokens ? active : default;
-
-    private static void Choose(Routing routing, DomainPosterior posterior, int expert, int t, bool[] active, double[] w)
-    {
-        switch (routing.Mode)
-        {
-            case RoutingMode.Expert:
-                active[expert] = true;
-                return;
-            case RoutingMode.TopK or RoutingMode.TopP when routing.Select == SelectForm.PerToken || t == routing.SelectTokens:
-                posterior.Weights(w);
-                if (routing.Select == SelectForm.Prompt) Array.Clear(active); // the first choice has no set to cling to
-                if (routing.Mode == RoutingMode.TopK) ActiveSet.TopK(w, routing.K, active); else ActiveSet.TopP(w, routing.P, active);
-                return;
-            case RoutingMode.TopK or RoutingMode.TopP when t > routing.SelectTokens:
-                return; // chosen once; kept
-            default:
-                Array.Fill(active, true); // ensemble, and the tokens that choose
-                return;
-        }
+        if (!finalPosterior.IsEmpty) scorer.Posterior.Weights(finalPosterior);
     }
 }

@@ -28,6 +28,17 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial =
         return text;
     }
 
+    /// <summary>
+    /// Whether <paramref name="id"/> shows that the character before it stays unfinished: <see cref="Push"/> then gives U+FFFD for it
+    /// first.
+    /// </summary>
+    public bool IsBrokenBy(int id)
+    {
+        if (_unfinished == 0 || (skipSpecial && tokenizer.IsSpecial(id)) || tokenizer.TokenBytes(id).IsEmpty) return false;
+        ReadOnlySpan<byte> next = [.. _bytes.AsSpan(0, _unfinished), tokenizer.TokenBytes(id).Span[0]];
+        return Rune.DecodeFromUtf8(next, out _, out var length) == OperationStatus.InvalidData && length == _unfinished;
+    }
+
     /// <summary>What is left at the end of the stream: U+FFFD for an unfinished character, else nothing. The decoder can then be used again.</summary>
     public string Flush()
     {

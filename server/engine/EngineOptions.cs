@@ -1,5 +1,6 @@
 using Btx.Model;
 using Btx.Model.Devices;
+using Btx.Model.Files;
 
 namespace Btx.Engine;
 
@@ -50,6 +51,15 @@ public sealed record EngineOptions
     /// </summary>
     public bool PrepareAverages { get; init; }
 
+    /// <summary>Private copies of weights are in memory, sealed; otherwise they are files without a name in the served directory.</summary>
+    public bool CopiesInMemory { get; init; }
+
+    /// <summary>Shared by all engines whose options are copies of these, so that a file is copied once.</summary>
+    public PrivateCopies Copies { get; init; } = new();
+
+    /// <summary>A step that takes longer is a fault of the engine while it lasts: see <see cref="IForestEngine.Fault"/>. 1 s..1 h.</summary>
+    public TimeSpan StepLimit { get; init; } = TimeSpan.FromMinutes(1);
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Seeds for requests that name none.</summary>
@@ -75,6 +85,7 @@ public sealed record EngineOptions
         Range("--max-batch-tokens", MaxBatchTokens, 1, 1 << 20);
         Range("--prefill-chunk", PrefillChunk, 1, 1 << 20);
         Range("--queue", QueueCapacity, 0, 1 << 20);
+        if (StepLimit < TimeSpan.FromSeconds(1) || StepLimit > TimeSpan.FromHours(1)) faults.Add($"--step-limit is {StepLimit.TotalSeconds}; expected 1..3600 seconds");
         if (ContextLength is { } context) Range("--context", context, 2, 1 << 26);
         if (MaxBatchTokens < Slots) faults.Add($"--max-batch-tokens is {MaxBatchTokens}; expected at least --slots, {Slots}");
         if (Directory is null && Mixture is null) faults.Add("neither a served forest nor a served BTX model is named; `btx export` makes them");

@@ -47,6 +47,10 @@ public sealed class ForestEngine : IForestEngine
     /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the device is not there; one clear line.</exception>
     public static ForestEngine Start(EngineOptions options) => SnapshotLoader.Start(options);
 
+    public string? Fault => broken is { } e
+        ? $"the engine has failed: {BtxException.OneLine(e.Message)}"
+        : loop.IsStalled ? $"the engine's thread is busy with one step for longer than --step-limit, {options.StepLimit.TotalSeconds:0.###} s" : null;
+
     public ForestDescription Describe() => loop.Current.Description;
 
     public int LiveSnapshots => loop.Current.Ground.Snapshots.Count;
@@ -134,6 +138,8 @@ public sealed class ForestEngine : IForestEngine
                 Forest = lease.Snapshot.Description,
                 Score = score,
                 ScoredGates = request is { ReportExperts: true, Routing.Mode: RoutingMode.Moe } ? new RouterGates[request.Tokens.Length - 1] : [],
+                Alternatives = request.TopLogProbs,
+                ScoredTop = request.TopLogProbs > 0 ? new TokenAlternative[request.Tokens.Length - 1][] : [],
                 Submitted = options.Time.GetTimestamp(),
             },
             cancellation);

@@ -1,53 +1,92 @@
 using Btx.Engine.Requests;
+using Btx.Model;
 using Btx.Model.Mixing;
 
 namespace Btx.Engine;
 
-/// <summary>What a request must satisfy, in one place for every door.</summary>
+/// <summary>
+/// What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is turned into
+/// tokens, the tokens before any other work; the engine checks both again on the forest that answers.
+/// </summary>
 public static class RequestRules
 {
     public const int MaxStops = 16;
+    public const int MaxStopLength = 256;
     public const int MaxTopLogProbs = 20;
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
-    public static void Check(GenerationRequest request, ForestDescription forest)
-    {
-        Tokens(request.Prompt, "prompt", forest);
-        if (request.Prompt.Length == 0) throw new RequestRejectedException("the prompt is empty; give at least one token");
-        if (request.Prompt.Length >= forest.ContextLength)
-            throw new RequestRejectedException($"the prompt has {request.Prompt.Length} tokens; the context holds {forest.ContextLength}, and at least one token must fit behind it");
-        if (request.MaxTokens <= 0) throw new RequestRejectedException($"max_tokens is {request.MaxTokens}; expected 1 or more");
-        Check(request.Routing, forest);
-        if (request.Routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.PerToken })
-            throw new RequestRejectedException("select per_token is for scoring; generation chooses experts after the prompt, use select prompt and a re-route interval");
-        if (Fault(request.Sampling) is { } fault) throw new RequestRejectedException(fault);
-        if (request.TopLogProbs is < 0 or > MaxTopLogProbs) throw new RequestRejectedException($"top log-probabilities is {request.TopLogProbs}; expected 0..{MaxTopLogProbs}");
-        if (request.Stop.Count > MaxStops) throw new RequestRejectedException($"{request.Stop.Count} stop strings; at most {MaxStops} are allowed");
-        if (request.Stop.Any(string.IsNullOrEmpty)) throw new RequestRejectedException("a stop string is empty");
-    }
+    public static void Check(GenerationRequest request, ForestDescription forest) =>
+        Refuse(OptionsFault(request, forest) ?? PromptFault(request.Prompt, forest));
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
-    public static void Check(ScoreRequest request, ForestDescription forest)
+    public static void Check(ScoreRequest request, ForestDescription forest) =>
+        Refuse(OptionsFault(request, forest) ?? TextFault(request.Tokens, forest));
+
+    /// <summary>What is wrong with a generation besides its prompt; null if nothing is.</summary>
+    public static RequestFault? OptionsFault(GenerationRequest request, ForestDescription forest)
     {
-        Tokens(request.Tokens, "text", forest);
-        if (request.Tokens.Length < 2) throw new RequestRejectedException($"the text has {request.Tokens.Length} tokens; scoring needs at least 2");
-        if (request.Tokens.Length > forest.ContextLength)
-            throw new RequestRejectedException($"the text has {request.Tokens.Length} tokens; the context holds {forest.ContextLength}");
-        Check(request.Routing, forest);
+        if (RoutingFault(request.Routing, forest) is { } routing) return routing;
+        if (request.Routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.PerToken })
+            return new("select", "select per_token needs every expert on every token: it is for scoring; use prompt, with a re-route interval");
+        if (Fault(request.Sampling) is { } sampling) return sampling;
+        if (request.MaxTokens < 1) return new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1 or more");
+        if (TopFault(request.TopLogProbs) is { } top) return top;
+        if (request.Stop.Count > MaxStops) return new("stop", $"stop has {request.Stop.Count} strings; at most {MaxStops} are taken");
+        return request.Stop.Any(stop => stop is not { Length: > 0 and <= MaxStopLength })
+            ? new("stop", $"stop has an empty string or one of more than {MaxStopLength} characters")
+            : null;
     }
 
-    /// <summary>What is wrong with a routing, as one clear line; null if nothing is.</summary>
-    public static string? RoutingFault(Routing routing, ForestDescription forest)
+    /// <summary>What is wrong with a score besides its text; null if nothing is.</summary>
+    public static RequestFault? OptionsFault(ScoreRequest request, ForestDescription forest) =>
+        RoutingFault(request.Routing, forest) ?? TopFault(request.TopLogProbs);
+
+    /// <summary>What is wrong with the tokens of a prompt.</summary>
+    public static RequestFault? PromptFault(int[] tokens, ForestDescription forest)
     {
+        if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
+        if (tokens.Length < forest.ContextLength) return IdFault(tokens, "prompt", forest);
+        return TooLong(
+            "prompt", $"the prompt has {tokens.Length} tokens; the context holds {forest.ContextLength}, at least one of them for the answer");
+    }
+
+    /// <summary>What is wrong with the tokens of a text to score.</summary>
+    public static RequestFault? TextFault(int[] tokens, ForestDescription forest)
+    {
+        if (tokens.Length < 2)
+            return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
+        return FitFault(tokens, "text", forest) ?? IdFault(tokens, "text", forest);
+    }
+
+    /// <summary>What is wrong with tokens that are only read: they may fill the whole context.</summary>
+    public static RequestFault? FitFault(int[] tokens, string what, ForestDescription forest) => tokens.Length <= forest.ContextLength
+        ? null
+        : TooLong(
+            what,
+            $"the {what} has {tokens.Length} tokens; the context holds {forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
+
+    /// <summary>A token id that the vocabulary does not have.</summary>
+    public static RequestFault? IdFault(int[] tokens, string what, ForestDescription forest) =>
+        Array.FindIndex(tokens, id => id < 0 || id >= forest.VocabSize) is >= 0 and var at
+            ? new(what, $"{what} token {at} is {tokens[at]}; expected 0..{forest.VocabSize - 1}")
+            : null;
+
+    /// <summary>What is wrong with a routing; null if nothing is.</summary>
+    public static RequestFault? RoutingFault(Routing routing, ForestDescription forest)
+    {
+        if (forest.Damage.Fault(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
+        var message = RoutingRules.Fault(
+            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
-            return $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was removed; use one of {string.Join(", ", forest.Experts)}";
-        var fault = RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
-        if (fault is not null || routing.Mode != RoutingMode.Moe || forest.Mixture!.Choices.Contains(routing.K)) return fault;
-        return $"k is {routing.K}; the BTX model was exported for k {string.Join(", ", forest.Mixture.Choices)}; use one of these or export it for more";
+            message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was removed; use one of {List(forest.Experts)}";
+        if (message is null && routing.Mode == RoutingMode.Moe && !forest.Mixture!.Choices.Contains(routing.K))
+            message = $"k is {routing.K}; the BTX model was exported for k {List(forest.Mixture.Choices)}; use one of these or export it for more";
+        if (message is null) return null;
+        return new("model", message, IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument);
     }
 
     /// <summary>True if a routing asks for a model, an expert or a domain's prior that is not there.</summary>
-    public static bool IsUnknown(Routing routing, ForestDescription forest) =>
+    internal static bool IsUnknown(Routing routing, ForestDescription forest) =>
         routing.Mode == RoutingMode.Moe
             ? forest.Mixture is null
             : forest.Experts.Count == 0
@@ -56,26 +95,26 @@ public static class RequestRules
                 || (routing is { Mode: RoutingMode.Average, AverageName: { } average } && !forest.Averages.Contains(average))
                 || (routing is { Mode: RoutingMode.Average, AverageName: null, AverageDomain: { } domain } && !forest.PriorDomains.Contains(domain));
 
-    private static void Tokens(int[] tokens, string what, ForestDescription forest)
+    private static RequestFault? TopFault(int count) =>
+        count is >= 0 and <= MaxTopLogProbs ? null : new("logprobs", $"{count} top log-probabilities; expected 0..{MaxTopLogProbs}");
+
+    private static string List<T>(IEnumerable<T> values) => string.Join(", ", values);
+
+    private static RequestFault TooLong(string what, string message) => new(what, message, Code: RequestFault.ContextLengthExceeded);
+
+    private static void Refuse(RequestFault? fault)
     {
-        foreach (var token in tokens)
-        {
-            if (token < 0 || token >= forest.VocabSize) throw new RequestRejectedException($"the {what} has token id {token}; expected 0..{forest.VocabSize - 1}");
-        }
+        if (fault is not null) throw new RequestRejectedException(fault);
     }
 
-    private static void Check(Routing routing, ForestDescription forest)
+    private static RequestFault? Fault(SamplingOptions s)
     {
-        if (RoutingFault(routing, forest) is not { } fault) return;
-        throw new RequestRejectedException(IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument, fault);
-    }
-
-    private static string? Fault(SamplingOptions s)
-    {
-        if (!(s.Temperature is >= 0 and <= 100)) return $"temperature is {s.Temperature}; expected 0..100";
-        if (!(s.TopP is > 0 and <= 1)) return $"top_p is {s.TopP}; expected a number in (0, 1]";
-        if (s.TopK < 0) return $"top_k is {s.TopK}; expected 0 (all) or more";
-        if (!(s.MinP is >= 0 and <= 1)) return $"min_p is {s.MinP}; expected a number in [0, 1]";
-        return s.RepetitionPenalty is > 0 and <= 10 ? null : $"repetition penalty is {s.RepetitionPenalty}; expected a number in (0, 10]";
+        if (!(s.Temperature is >= 0 and <= 100)) return new("temperature", $"temperature is {s.Temperature}; expected 0..100 (0 = greedy)");
+        if (!(s.TopP is > 0 and <= 1)) return new("top_p", $"top_p is {s.TopP}; expected a number in (0, 1]");
+        if (s.TopK < 0) return new("top_k", $"top_k is {s.TopK}; expected 0 (all tokens) or more");
+        if (!(s.MinP is >= 0 and <= 1)) return new("min_p", $"min_p is {s.MinP}; expected 0..1");
+        return s.RepetitionPenalty is > 0 and <= 10
+            ? null
+            : new("repetition_penalty", $"repetition_penalty is {s.RepetitionPenalty}; expected a number in (0, 10]");
     }
 }

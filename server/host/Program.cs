@@ -1,10 +1,17 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Btx.Model;
 using Btx.Server.Requests;
 using Btx.Server.Verbs;
 using Btx.Server.Verbs.Experts;
+
+if (args is ["serve", ..] && Btx.Server.Doors.OpenFiles.Fault is { } tooFew)
+{
+    Console.Error.WriteLine($"error: {tooFew}");
+    return 1;
+}
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
@@ -20,9 +27,12 @@ var root = new Command("btx", "Serve a forest of expert language models, generat
 foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);
-if (parsed.Errors.Count > 0)
+string[] errors = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
+if (errors.Length == 0 && UsageError.UnknownOption(args, parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)) is { } unknown)
+    errors = [unknown];
+if (errors.Length > 0)
 {
-    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {UsageError.Plain(error.Message)}");
+    foreach (var error in errors) Console.Error.WriteLine($"error: {error}");
     Console.Error.WriteLine($"see: btx {string.Join(' ', args.Take(1).Where(a => verbs.Any(v => v.Name == a)).Append("--help"))}");
     return 2;
 }

@@ -18,10 +18,10 @@ public sealed class RequestRulesTests
 
     public static TheoryData<string, string> Bad { get; } = new()
     {
-        { "empty", "prompt is empty" }, { "long", "the context holds 16" }, { "negative token", "token id -1" }, { "token", "token id 320" }, { "max 0", "max_tokens is 0" },
+        { "empty", "prompt is empty" }, { "long", "the context holds 16" }, { "negative token", "prompt token 1 is -1" }, { "token", "prompt token 0 is 320" }, { "max 0", "max_tokens is 0" },
         { "max -5", "max_tokens is -5" }, { "temperature nan", "temperature is NaN" }, { "temperature -1", "temperature is -1" }, { "top_p 0", "top_p is 0" }, { "top_k -1", "top_k is -1" },
-        { "min_p 2", "min_p is 2" }, { "penalty 0", "repetition penalty is 0" }, { "k 0", "k is 0" }, { "k 3", "k is 3" }, { "mode", "unknown mode" }, { "stop", "stop string is empty" },
-        { "stops", "17 stop strings" }, { "top 21", "0..20" }, { "per token", "per_token" }, { "p nan", "p is NaN" },
+        { "min_p 2", "min_p is 2" }, { "penalty 0", "repetition_penalty is 0" }, { "k 0", "k is 0" }, { "k 3", "k is 3" }, { "mode", "unknown mode" }, { "stop", "an empty string" },
+        { "stops", "stop has 17 strings" }, { "top 21", "0..20" }, { "per token", "per_token" }, { "p nan", "p is NaN" },
     };
 
     private static GenerationRequest Make(string fault)

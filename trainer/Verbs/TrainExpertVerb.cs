@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Btx.Model;
 using Btx.Model.Forests;
+using Btx.Model.Registry;
 using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
@@ -30,13 +31,17 @@ internal static class TrainExpertVerb
         var name = new Option<string?>("--name") { Description = "name of the expert (the domain's)", HelpName = "NAME" };
         var (branch, k) = TrainRoundVerb.BranchFlags();
         var freeze = TrainFlags.Freeze();
-        var json = new Option<string?>("--json") { Description = "write plan and figures to this file", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write plan and figures to this file, or - for standard output", HelpName = "FILE",
+        };
         var command = new Command("expert", Text) { forest, from, corpus, domain, name, branch, k, freeze, json };
         foreach (var option in flags.All) command.Options.Add(option);
         command.SetAction((parsed, cancellation) =>
         {
             var expert = parsed.GetValue(name) ?? parsed.GetValue(domain)!;
             if (!ForestManifestRules.IsName(expert)) throw new BtxException($"--name \"{expert}\" is not 1-64 of a-z 0-9 . _ -");
+            if (parsed.GetValue(name) == ForestState.Seed) throw new BtxException($"--name {expert}: lineages call the seed model so; choose another name");
             return TrainRoundVerb.RunAsync(
                 new RoundRequest
                 {
@@ -50,6 +55,7 @@ internal static class TrainExpertVerb
                     Branch = TrainRoundVerb.Rule(parsed.GetValue(branch)!),
                     K = parsed.GetValue(k),
                     Configure = defaults => TrainFlags.Freeze(parsed.GetValue(freeze), flags.Apply(parsed, defaults)),
+                    Settle = (options, tokens) => flags.Settle(parsed, options, tokens),
                     Settings = flags.Settings(parsed),
                 },
                 parsed.GetValue(json),

@@ -24,7 +24,9 @@ internal sealed class EngineLoop : IDisposable
     private readonly EngineStep step;
     private readonly List<Sequence> running = [];
     private readonly List<TaskCompletionSource> drains = [];
+    private const long Resting = long.MinValue;
     private ForestSnapshot current; // written by the loop alone
+    private long turnBegan = Resting; // timestamp; written by the loop alone
     private bool stopping, checkedIdle = true;
 
     public EngineLoop(EngineOptions options, ForestSnapshot snapshot, Channel<EngineCommand> channel, QueueGate gate, int threads)
@@ -46,6 +48,9 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>What is served now. Any thread may read it; by the time it looks there may be a newer one.</summary>
     public ForestSnapshot Current => Volatile.Read(ref current);
 
+    /// <summary>The present turn, commands and step, is longer than the limit. Any thread.</summary>
+    public bool IsStalled => Volatile.Read(ref turnBegan) is var began && began != Resting && options.Time.GetElapsedTime(began) > options.StepLimit;
+
     /// <inheritdoc cref="BuildQueue.Count"/>
     public int BuildsUnderWay => builds.Count;
 
@@ -58,9 +63,15 @@ internal sealed class EngineLoop : IDisposable
         Prepare();
         while (true)
         {
+            Volatile.Write(ref turnBegan, options.Time.GetTimestamp());
             while (commands.TryRead(out var command)) Handle(command);
             Reap();
-            if (stopping) break;
+            if (stopping)
+            {
+                Volatile.Write(ref turnBegan, Resting);
+                return;
+            }
+
             admission.Admit(running, options.Time.GetTimestamp());
             foreach (var s in running)
             {
@@ -76,6 +87,7 @@ internal sealed class EngineLoop : IDisposable
             }
 
             Idle();
+            Volatile.Write(ref turnBegan, Resting);
             commands.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
         }
     }

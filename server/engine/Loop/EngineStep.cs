@@ -18,7 +18,7 @@ internal sealed class EngineStep : IDisposable
     private readonly SequenceEnding ending;
     private readonly PhaseTransition transition;
     private readonly StepWorkers workers;
-    private readonly Action<int, int> runLane, draw;
+    private readonly Action<int, int> runLane, draw, rank;
     private readonly StepPlan plan = new();
     private string[] expertNames = [], mixtureNames = [];
     private int[] expertRows = [];
@@ -34,6 +34,11 @@ internal sealed class EngineStep : IDisposable
         workers = new StepWorkers(mixers.Length);
         LaneStep[] laneSteps = [.. mixers.Select(_ => new LaneStep(options.Slots, options.MaxBatchTokens))];
         runLane = (i, worker) => laneSteps[worker].Run(plan.Lanes[i]);
+        Ranking[] rankings = [.. mixers.Select(_ => new Ranking(snapshot.Description.VocabSize))];
+        rank = (i, worker) =>
+        {
+            if (plan.Ranked[i].Sequence.Fault is null) rankings[worker].Run(plan.Ranked[i]);
+        };
         draw = (i, worker) =>
         {
             if (plan.Emitting[i].Fault is null) mixers[worker].Draw(plan.Emitting[i]);
@@ -63,6 +68,7 @@ internal sealed class EngineStep : IDisposable
         StepPlanner.Plan(running, lanes.All, options.MaxBatchTokens, options.PrefillChunk, plan);
         workers.Run(plan.Lanes.Count, runLane);
         CommitLengths();
+        if (plan.Ranked.Count > 0) workers.Run(plan.Ranked.Count, rank);
         if (plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
         {
             workers.Run(plan.Emitting.Count, draw);
@@ -132,7 +138,7 @@ internal sealed class EngineStep : IDisposable
         s.Phase = SequencePhase.Decode;
         var text = s.Text!.Push(s.Drawn);
         var finish = FinishReason.None;
-        if (s.Text.Stopped || (s.Drawn == snapshot.EosId && !request.IgnoreEndOfSequence)) finish = FinishReason.Stop;
+        if (s.Text.Stopped || (!request.IgnoreEndOfSequence && Array.IndexOf(snapshot.EndTokens, s.Drawn) >= 0)) finish = FinishReason.Stop;
         else if (s.Completed >= s.MaxTokens) finish = FinishReason.Length;
         if (finish == FinishReason.None)
         {

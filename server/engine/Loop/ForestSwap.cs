@@ -82,12 +82,15 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         }
     }
 
-    private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) => s.IsRouted ? RequestRules.RoutingFault(s.Routing, snapshot.Description) : null;
+    private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) =>
+        s.IsRouted ? RequestRules.RoutingFault(s.Routing, snapshot.Description)?.Message : null;
 
     private static void Refuse(Sequence s, ForestSnapshot snapshot, SequenceEnding ending, bool waited)
     {
-        var fault = RequestRules.RoutingFault(s.Routing, snapshot.Description) ?? "what the request asks for is gone";
-        ending.End(s, FinishReason.Removed, new RequestRejectedException(RejectionReason.NotFound, $"the forest changed while the request waited: {fault}"), null, waited);
+        var fault = RequestRules.RoutingFault(s.Routing, snapshot.Description);
+        var reason = fault?.Reason == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
+        var why = fault?.Message ?? "what the request asks for is gone";
+        ending.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"), null, waited);
     }
 
     private static void Lease(Sequence s, ForestSnapshot snapshot)
@@ -176,8 +179,9 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
     {
         { Mode: RoutingMode.Expert, Expert: { } name } when next.Description.Quarantined.Contains(name) => $"expert \"{name}\" was quarantined while the request ran on it",
         { Mode: RoutingMode.Expert } => $"expert \"{s.Routing.Expert}\" was removed from the forest while the request ran on it",
-        { Mode: RoutingMode.Moe } => $"the BTX model was removed or changed while the request ran on it: {RequestRules.RoutingFault(s.Routing, next.Description)}",
-        _ => $"the average that the request ran on was removed: {RequestRules.RoutingFault(s.Routing, next.Description)}",
+        { Mode: RoutingMode.Moe } =>
+            $"the BTX model was removed or changed while the request ran on it: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
+        _ => $"the average that the request ran on was removed: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
     };
 
     private void End(Sequence s, string message)

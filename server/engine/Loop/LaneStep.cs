@@ -50,6 +50,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
     private static void Read(Lane lane, PlannedRow p, int row)
     {
         var member = p.Sequence.Members[p.Member];
+        member.Row = row;
         for (var i = 0; i < p.Wanted; i++)
         {
             var logits = lane.Runner.Logits(row, i);
@@ -62,7 +63,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
                 continue;
             }
 
-            (member.Row, member.LogitsPosition, member.LogNormaliser) = (row, i, normaliser);
+            (member.LogitsPosition, member.LogNormaliser) = (i, normaliser);
         }
     }
 }

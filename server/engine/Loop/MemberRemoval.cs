@@ -41,6 +41,7 @@ internal static class MemberRemoval
         s.Weights = new double[s.Members.Length];
         s.Prior = Prior(s, [.. Enumerable.Range(0, before.Length).Where(m => !gone.Contains(before[m].Lane)).Select(m => prior[m])], next);
         s.Posterior = new DomainPosterior(s.Prior, s.Routing.Posterior, s.Routing.SwitchingRate);
+        if (s.Alternatives > 0) foreach (var member in s.Members) member.Cached = 0; // what was ranked had the removed in it
         s.Observed = 0; // the rest's likelihoods are known: the next draw takes them in again
         var need = wasActive && !s.IsScore && s.Routing.Mode is RoutingMode.TopK or RoutingMode.TopP ? Refill(s) : Need.Nothing;
         if (!s.Active.Contains(true)) Array.Fill(s.Active, true); // until the choice

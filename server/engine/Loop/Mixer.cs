@@ -9,7 +9,7 @@ namespace Btx.Engine.Loop;
 internal sealed class Mixer(int vocabSize, int experts)
 {
     // An expert below this weight cannot move an fp32 mixture, and its products would be denormal numbers, a hundred times slower.
-    private const double Negligible = 1e-20;
+    public const double Negligible = 1e-20;
 
     private readonly float[] mixture = new float[vocabSize];
     private double[] observed = new double[experts];

@@ -3,7 +3,7 @@ namespace Btx.Engine.Requests;
 /// <summary>How the next token is drawn from the mixture. Applied in this order: repetition penalty, temperature, top_k, top_p, min_p.</summary>
 public sealed record SamplingOptions
 {
-    /// <summary>0: greedy. Otherwise divides the mixture's log-probabilities; finite, 0..100.</summary>
+    /// <summary>Below 1e-5, greedy: the limit. Otherwise divides the mixture's log-probabilities; finite, 0..100.</summary>
     public double Temperature { get; init; } = 1;
 
     /// <summary>Nucleus mass, in (0, 1]; 1 keeps all.</summary>

@@ -10,6 +10,9 @@ public sealed record ScoreResult(double[] LogProbs, double[]?[] ExpertLogProbs, 
     /// <summary>The forest that the request began with: index j above is its expert j.</summary>
     public ForestDescription? Forest { get; init; }
 
+    /// <summary>[n−1]: the most probable tokens at each position; empty unless asked for.</summary>
+    public IReadOnlyList<TokenAlternative[]> Top { get; init; } = [];
+
     /// <summary>Experts that were removed while the text was scored: no part of the result has them.</summary>
     public IReadOnlyList<string> Removed { get; init; } = [];
 }

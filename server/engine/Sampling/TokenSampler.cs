@@ -1,5 +1,6 @@
 using System.Numerics;
 using Btx.Engine.Requests;
+using Btx.Model;
 using Btx.Model.Mixing;
 
 namespace Btx.Engine.Sampling;
@@ -10,6 +11,9 @@ namespace Btx.Engine.Sampling;
 /// </summary>
 internal sealed class TokenSampler(int vocabSize)
 {
+    // Below this temperature the rounding of fp32 logits would decide the draw: it is greedy, which is the limit.
+    private const double Coldest = 1e-5;
+
     // Candidates are gathered above falling thresholds, so that a filter sorts few of a large vocabulary.
     private const float FirstThreshold = 1f / 256;
 
@@ -19,12 +23,21 @@ internal sealed class TokenSampler(int vocabSize)
     /// <param name="probabilities">The mixture, length V, sums to 1 (fp32 rounding aside).</param>
     /// <param name="seen">Marks the tokens of prompt and completion, length V; read only with a repetition penalty.</param>
     /// <returns>The token; of equal ones the lower id.</returns>
+    /// <exception cref="BtxException">The probabilities hold NaN or ∞, or are all 0.</exception>
     public int Sample(ReadOnlySpan<float> probabilities, SamplingOptions options, ReadOnlySpan<bool> seen, ref RandomStream random)
     {
+        var max = LogitRow.Max(probabilities);
+        if (!(max > 0 && float.IsFinite(max))) throw new BtxException($"the largest probability of the mixture is {max}: the weights of an expert are damaged");
+        var greedy = options.Temperature < Coldest;
         var q = probabilities;
-        if (options.RepetitionPenalty != 1) q = Penalise(probabilities, (float)options.RepetitionPenalty, seen);
-        if (options.Temperature == 0) return ArgMax(q);
-        if (options.Temperature != 1) q = Temper(q, (float)(1 / options.Temperature));
+        if (options.RepetitionPenalty != 1 || (options.Temperature != 1 && !greedy))
+        {
+            Score(probabilities, options.RepetitionPenalty, seen);
+            if (!greedy) Exponentiate((float)(1 / options.Temperature));
+            q = weights;
+        }
+
+        if (greedy) return ArgMax(q);
         var u = random.NextDouble();
         return options.TopK == 0 && options.TopP == 1 && options.MinP == 0 ? DrawFromAll(q, u) : DrawFiltered(q, options, u);
     }
@@ -51,28 +64,28 @@ internal sealed class TokenSampler(int vocabSize)
         }
     }
 
-    // Scores are log-probabilities, never positive, so CTRL's penalty multiplies them: p becomes p^penalty.
-    private Span<float> Penalise(ReadOnlySpan<float> probabilities, float penalty, ReadOnlySpan<bool> seen)
+    // Scores are log-probabilities, never positive, so CTRL's penalty multiplies them: p becomes p^penalty, which no p underflows here.
+    private void Score(ReadOnlySpan<float> probabilities, double penalty, ReadOnlySpan<bool> seen)
     {
-        probabilities.CopyTo(weights);
+        var i = 0;
+        for (; i <= probabilities.Length - Vector<float>.Count; i += Vector<float>.Count) Vector.Log(new Vector<float>(probabilities[i..])).CopyTo(weights.AsSpan(i));
+        for (; i < probabilities.Length; i++) weights[i] = MathF.Log(probabilities[i]);
+        if (penalty == 1) return;
+        var factor = Math.Max((float)penalty, float.Epsilon); // 0 would make NaN of probability 0
         for (var v = 0; v < seen.Length; v++)
         {
-            if (seen[v]) weights[v] = MathF.Pow(weights[v], penalty);
+            if (seen[v]) weights[v] *= factor;
         }
-
-        return weights;
     }
 
-    // (p / max p)^(1/T): relative to the largest, so that a low temperature does not underflow it.
-    private Span<float> Temper(ReadOnlySpan<float> q, float power)
+    // exp((score − largest) / T): 1 for the largest whatever T is, so that some weight is always left.
+    private void Exponentiate(float power)
     {
-        var shift = new Vector<float>(MathF.Log(LogitRow.Max(q)));
-        var p = new Vector<float>(power);
+        var largest = LogitRow.Max(weights);
+        var (shift, p) = (new Vector<float>(largest), new Vector<float>(power));
         var i = 0;
-        for (; i <= q.Length - Vector<float>.Count; i += Vector<float>.Count)
-            Vector.Exp((Vector.Log(new Vector<float>(q[i..])) - shift) * p).CopyTo(weights.AsSpan(i));
-        for (; i < q.Length; i++) weights[i] = MathF.Exp((MathF.Log(q[i]) - shift[0]) * power);
-        return weights;
+        for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count) Vector.Exp((new Vector<float>(weights, i) - shift) * p).CopyTo(weights, i);
+        for (; i < weights.Length; i++) weights[i] = MathF.Exp((weights[i] - largest) * power);
     }
 
     private static int DrawFromAll(ReadOnlySpan<float> q, double u)
@@ -120,9 +133,9 @@ internal sealed class TokenSampler(int vocabSize)
     // Every token at or above a threshold low enough that the kept prefix lies among them. Keys sort by falling weight, then id.
     private int Gather(ReadOnlySpan<float> q, float max, SamplingOptions options, double total)
     {
-        for (var threshold = max * FirstThreshold; ; threshold /= 256)
+        for (var part = FirstThreshold; ; part *= part)
         {
-            if (threshold < float.Epsilon * 256) threshold = 0;
+            var threshold = part < float.Epsilon * 256 ? 0 : max * part;
             var count = 0;
             var mass = 0.0;
             for (var v = 0; v < q.Length; v++)

@@ -107,6 +107,18 @@ internal sealed class Sequence
     /// <summary>Mode moe, scoring: how each position but the last was routed; empty unless asked for.</summary>
     public RouterGates[] ScoredGates { get; init; } = [];
 
+    /// <summary>Scoring: how many alternatives to report per predicted token.</summary>
+    public int Alternatives { get; init; }
+
+    /// <summary>Scoring, [n−1]: the most probable tokens at each position; empty unless asked for.</summary>
+    public TokenAlternative[][] ScoredTop { get; init; } = [];
+
+    /// <summary>Scoring: the weights of the next position to be ranked; null for a single model.</summary>
+    public MixtureScorer? Scorer { get; set; }
+
+    /// <summary>The routing that a score is mixed by: experts may have left since it was asked for.</summary>
+    public Routing ScoredRouting => Routing.K > Members.Length ? Routing with { K = Members.Length } : Routing;
+
     /// <summary>Mode moe, [N]: tokens that each expert computed, summed over layers.</summary>
     public long[] RoutedTokens { get; set; } = [];
 

@@ -9,6 +9,9 @@ internal sealed class StepPlan
     /// <summary>Sequences that get a token in this step.</summary>
     public List<Sequence> Emitting { get; } = [];
 
+    /// <summary>Scored texts whose most probable tokens are asked for.</summary>
+    public List<RankedRows> Ranked { get; } = [];
+
     /// <summary>Prompt tokens, summed over models.</summary>
     public int PrefillTokens { get; set; }
 
@@ -16,6 +19,7 @@ internal sealed class StepPlan
     {
         Lanes.Clear();
         Emitting.Clear();
+        Ranked.Clear();
         PrefillTokens = 0;
     }
 }

@@ -57,11 +57,19 @@ internal static class StepPlanner
     // Up to, but without, the last token: what the posterior and the choice of experts need.
     private static void PlanHistory(Sequence s, int prefillChunk, StepPlan plan)
     {
+        var together = prefillChunk;
+        if (s.Alternatives > 0)
+        {
+            // The mixture is ranked where all members are: they go in step.
+            foreach (var member in s.Members) together = Math.Min(together, Math.Min(s.Length - 1 - member.Cached, member.Lane.Budget));
+            if (together > 0) plan.Ranked.Add(new(s, s.Members[0].Cached, together));
+        }
+
         for (var m = 0; m < s.Members.Length; m++)
         {
             var member = s.Members[m];
             if (member.Slot < 0) continue; // left out before the prompt ran: a fixed posterior needs no text
-            var count = Math.Min(Math.Min(s.Length - 1 - member.Cached, prefillChunk), member.Lane.Budget);
+            var count = Math.Min(Math.Min(s.Length - 1 - member.Cached, together), member.Lane.Budget);
             if (count > 0) Add(s, m, count, s.NeedsLikelihood ? count : 0, plan);
         }
     }

@@ -18,27 +18,30 @@ internal static class CompletionEndpoints
         }
 
         var cancellation = http.RequestAborted;
-        var request = await CompletionRequestReader.ReadAsync(http.Request.Body, service.Forest.Mixture, cancellation).ConfigureAwait(false);
-        if (request.MaxTokens == 0 && !request.Echo) throw InvalidRequestException.For("max_tokens", "max_tokens is 0; expected 1 or more, or 0 with echo: true to score the prompt");
+        var request = await CompletionRequestReader.ReadAsync(http.Request.Body, service.Forest, cancellation).ConfigureAwait(false);
+        var prompt = service.Checked(request.Prompt, request.Generation, request.IsOnlyEcho);
         var parts = new CompletionParts(service, request);
-        var generation = request.MaxTokens == 0 ? null : service.Generate(request.Generation, cancellation);
-        var prompt = request.Echo ? await EchoedAsync(service, request, cancellation).ConfigureAwait(false) : null;
+        var echo = request.Echo ? parts.Echo(prompt, await ScoreAsync(service, request, prompt, cancellation).ConfigureAwait(false)) : null;
+        var generation = request.IsOnlyEcho ? null : service.Generate(request.Generation with { Prompt = prompt }, cancellation);
         var answer = new CompletionAnswer(request, time.GetUtcNow());
-        if (!request.Stream) return await answer.WholeAsync(Pieces(parts, prompt, generation, cancellation)).ConfigureAwait(false);
-        await answer.StreamAsync(http, Pieces(parts, prompt, generation, cancellation)).ConfigureAwait(false);
+        if (!request.Stream) return await answer.WholeAsync(Pieces(parts, echo, generation, cancellation)).ConfigureAwait(false);
+        await answer.StreamAsync(http, Pieces(parts, echo, generation, cancellation)).ConfigureAwait(false);
         return Results.Empty;
     }
 
-    /// <summary>The prompt's own score, if log-probabilities are asked for.</summary>
-    private static async Task<TextScore?> EchoedAsync(InferenceService service, CompletionRequest request, CancellationToken cancellation) =>
-        request.LogProbs is null
-            ? null
-            : await service.ScoreAsync(request.Generation.Prompt, request.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken }, cancellation).ConfigureAwait(false);
+    /// <summary>The prompt's own score; null where nothing asks for it, or nothing is predicted in one token.</summary>
+    private static async Task<ScoreResult?> ScoreAsync(
+        InferenceService service, CompletionRequest request, int[] prompt, CancellationToken cancellation)
+    {
+        if (request.LogProbs is not { } count || prompt.Length == 1) return null;
+        var routing = request.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken };
+        return await service.ScoreAsync(new ScoreRequest(prompt, routing) { TopLogProbs = count }, cancellation).ConfigureAwait(false);
+    }
 
     private static async IAsyncEnumerable<CompletionPiece> Pieces(
-        CompletionParts parts, TextScore? echoed, Generation? generation, [EnumeratorCancellation] CancellationToken cancellation)
+        CompletionParts parts, CompletionPiece? echo, Generation? generation, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        if (parts.Echo(echoed) is { } prompt) yield return prompt with { Usage = generation is null ? CompletionParts.PromptUsage(echoed) : null, FinishReason = generation is null ? "length" : null };
+        if (echo is not null) yield return echo;
         if (generation is null) yield break;
         await foreach (var e in generation.ReadAsync(cancellation).ConfigureAwait(false)) yield return parts.Of(e);
     }

@@ -9,7 +9,7 @@ internal sealed record CompletionLogProbs
 
     public List<Dictionary<string, double>?> TopLogprobs { get; init; } = [];
 
-    /// <summary>Where each token begins in the whole text, in UTF-16 characters.</summary>
+    /// <summary>Where each token begins in the whole text, in characters (Unicode code points).</summary>
     public List<int> TextOffset { get; init; } = [];
 
     public void Append(CompletionLogProbs more)

@@ -8,23 +8,29 @@ namespace Btx.Server.Http;
 internal sealed class CompletionParts(InferenceService service, CompletionRequest request)
 {
     private readonly ForestDescription _served = service.Forest;
-    private int _offset;
+    private readonly TokenOffsets _offsets = service.Offsets();
 
-    /// <summary>The prompt as the answer's first piece; null unless asked for.</summary>
-    /// <param name="score">With log-probabilities; null without.</param>
-    public CompletionPiece? Echo(TextScore? score)
+    /// <summary>The prompt as the answer's first piece, and its last where nothing is generated.</summary>
+    /// <param name="prompt">The tokens that the engine gets.</param>
+    /// <param name="score">Null: none was asked for, or there is nothing to predict.</param>
+    public CompletionPiece Echo(int[] prompt, ScoreResult? score)
     {
-        if (!request.Echo) return null;
-        var prompt = request.Generation.Prompt;
-        if (score is null) return Piece(prompt.Text ?? service.Decode(prompt.Tokens), null);
-        var logProbs = new CompletionLogProbs();
-        for (var i = service.StartsWithBos(prompt, score.Tokens) ? 1 : 0; i < score.Tokens.Length; i++)
-            Add(logProbs, score.Tokens[i], i == 0 ? null : score.Result.LogProbs[i - 1], null);
-        return new() { Text = prompt.Text ?? service.Decode(prompt.Tokens), LogProbs = logProbs };
-    }
+        CompletionLogProbs? logProbs = null;
+        if (request.LogProbs is not null)
+        {
+            logProbs = new();
+            for (var i = service.StartsWithBos(request.Prompt, prompt) ? 1 : 0; i < prompt.Length; i++)
+                Add(logProbs, prompt[i], i == 0 ? null : score!.LogProbs[i - 1], i > 0 && score!.Top.Count > 0 ? score.Top[i - 1] : []);
+        }
 
-    /// <summary>Usage of a request that only scores its prompt.</summary>
-    public static CompletionUsage PromptUsage(TextScore? score) => new(score?.Tokens.Length ?? 0, 0);
+        return new()
+        {
+            Text = service.TextOf(request.Prompt),
+            LogProbs = logProbs,
+            FinishReason = request.IsOnlyEcho ? "length" : null,
+            Usage = request.IsOnlyEcho ? new(prompt.Length, 0) : null,
+        };
+    }
 
     public CompletionPiece Of(TokenEvent e)
     {
@@ -32,9 +38,7 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
         if (request.LogProbs is not null && e.Token is { } token)
         {
             logProbs = new();
-            var top = new Dictionary<string, double>(StringComparer.Ordinal);
-            foreach (var (id, logProb) in e.Top) top.TryAdd(service.TokenText(id), logProb);
-            Add(logProbs, token, e.LogProb, top);
+            Add(logProbs, token, e.LogProb, e.Top);
         }
 
         var finish = e.Finish switch
@@ -56,19 +60,28 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
         };
     }
 
-    private CompletionPiece Piece(string text, CompletionLogProbs? logProbs)
+    private void Add(CompletionLogProbs logProbs, int token, double? logProb, IReadOnlyList<TokenAlternative> top)
     {
-        _offset += text.Length;
-        return new() { Text = text, LogProbs = logProbs };
+        var name = service.TokenName(token);
+        logProbs.Tokens.Add(name);
+        logProbs.TokenLogprobs.Add(logProb is { } value ? Finite(value) : null);
+        logProbs.TopLogprobs.Add(logProb is null ? null : Named(InferenceService.With(top, token, logProb.Value), token, name));
+        logProbs.TextOffset.Add(_offsets.Push(token));
     }
 
-    private void Add(CompletionLogProbs logProbs, int token, double? logProb, Dictionary<string, double>? top)
+    /// <summary>An entry for each: of two tokens that read alike the one that came has the name, and another is told by its id.</summary>
+    private Dictionary<string, double> Named(IReadOnlyList<TokenAlternative> top, int token, string name)
     {
-        var text = service.TokenText(token);
-        logProbs.Tokens.Add(text);
-        logProbs.TokenLogprobs.Add(logProb is { } value && double.IsFinite(value) ? value : logProb is null ? null : double.MinValue);
-        logProbs.TopLogprobs.Add(top);
-        logProbs.TextOffset.Add(_offset);
-        _offset += text.Length;
+        var named = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var (id, logProb) in top)
+        {
+            var key = id == token ? name : service.TokenName(id);
+            if (id != token && key == name || !named.TryAdd(key, Finite(logProb))) named.Add($"token_id:{id}", Finite(logProb));
+        }
+
+        return named;
     }
+
+    /// <summary>JSON has no infinity: what is impossible has the lowest double.</summary>
+    private static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : double.MinValue;
 }

@@ -1,3 +1,4 @@
+using Btx.Engine.Requests;
 using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
@@ -5,9 +6,13 @@ namespace Btx.Server.Http;
 /// <summary>The body of <c>POST /v1/completions</c>, read and typed.</summary>
 internal sealed record CompletionRequest
 {
+    /// <summary>The model's id as the answer repeats it.</summary>
     public required string Model { get; init; }
 
-    public required TextGeneration Generation { get; init; }
+    public required Prompt Prompt { get; init; }
+
+    /// <summary>But for the prompt's tokens.</summary>
+    public required GenerationRequest Generation { get; init; }
 
     /// <summary>Null: not asked for; else how many alternatives per token, 0 for the chosen token only.</summary>
     public int? LogProbs { get; init; }
@@ -19,6 +24,6 @@ internal sealed record CompletionRequest
 
     public bool IncludeUsage { get; init; }
 
-    /// <summary>0 with echo: the prompt's log-probabilities only.</summary>
-    public int MaxTokens { get; init; }
+    /// <summary>Nothing is generated: the answer is the prompt.</summary>
+    public bool IsOnlyEcho => Echo && Generation.MaxTokens == 0;
 }

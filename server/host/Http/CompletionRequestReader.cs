@@ -23,41 +23,34 @@ internal static class CompletionRequestReader
         "stream_options", "include_experts", "ignore_eos", "user", "suffix", "logit_bias", "n", "best_of", "presence_penalty", "frequency_penalty",
     };
 
-    /// <param name="mixture">The BTX model that is served; null: none.</param>
+    private static readonly HashSet<string> s_streamOptions = new(StringComparer.Ordinal) { "include_usage" };
+
+    /// <param name="forest">What is served.</param>
     /// <exception cref="InvalidRequestException">The body breaks a rule.</exception>
     /// <exception cref="JsonException">The body is not JSON, or not valid UTF-8.</exception>
-    public static async Task<CompletionRequest> ReadAsync(Stream body, MixtureDescription? mixture, CancellationToken cancellation)
+    public static async Task<CompletionRequest> ReadAsync(Stream body, ForestDescription forest, CancellationToken cancellation)
     {
         using var document = await JsonDocument.ParseAsync(body, new() { MaxDepth = 16 }, cancellation).ConfigureAwait(false);
         if (document.RootElement.ValueKind != JsonValueKind.Object) throw Invalid("body", "the body is not a JSON object");
-        var fields = new Fields(document.RootElement);
-        fields.RefuseUnknown(s_known);
-        foreach (var (name, only) in s_neutral)
-        {
-            if (fields.Number(name) is { } value && value != only) throw Invalid(name, $"{name} is {value}; this server takes {only} only");
-        }
-
-        if (fields.Get("suffix") is { } suffix && !(suffix.ValueKind == JsonValueKind.String && suffix.GetString()!.Length == 0)) throw Invalid("suffix", "suffix is not supported: the models read from left to right");
-        if (fields.Get("logit_bias") is { } bias && !(bias.ValueKind == JsonValueKind.Object && !bias.EnumerateObject().Any())) throw Invalid("logit_bias", "logit_bias is not supported");
-        var model = fields.String("model") ?? throw Invalid("model", "model is missing; GET /v1/models lists them");
+        var fields = new Fields(document.RootElement, s_known);
+        RefuseUnsupported(fields);
+        var model = ModelId.Parse(fields.String("model") ?? throw Invalid("model", "model is missing; GET /v1/models lists them"), forest);
         var defaults = new SamplingOptions();
         var logProbs = fields.Integer("logprobs");
-        var echo = fields.Boolean("echo") ?? false;
         var stream = fields.Boolean("stream") ?? false;
-        var maxTokens = fields.Integer("max_tokens") ?? RequestLimits.DefaultMaxTokens;
-        return new()
+        var request = new CompletionRequest
         {
-            Model = model,
+            Model = model.Name,
+            Prompt = ReadPrompt(fields),
             LogProbs = logProbs,
-            Echo = echo,
+            Echo = fields.Boolean("echo") ?? false,
             Stream = stream,
             IncludeUsage = IncludeUsage(fields, stream),
-            MaxTokens = maxTokens,
             Generation = new()
             {
-                Prompt = ReadPrompt(fields),
-                Routing = ModelId.Parse(model, mixture),
-                MaxTokens = maxTokens == 0 && echo ? 1 : maxTokens,
+                Prompt = [],
+                Routing = model.Routing,
+                MaxTokens = fields.Integer("max_tokens") ?? RequestLimits.DefaultMaxTokens,
                 Stop = ReadStop(fields),
                 TopLogProbs = logProbs ?? 0,
                 ReportExperts = fields.Boolean("include_experts") ?? false,
@@ -73,6 +66,26 @@ internal static class CompletionRequestReader
                 },
             },
         };
+        if (request is { Generation.MaxTokens: 0, Echo: false })
+            throw Invalid("max_tokens", "max_tokens is 0; expected 1 or more, or 0 with echo: true to score the prompt");
+        if (request is { IsOnlyEcho: true, Generation.ReportExperts: true })
+            throw Invalid("include_experts", "include_experts reports the generated tokens; with max_tokens 0 there are none");
+        return request;
+    }
+
+    private static void RefuseUnsupported(Fields fields)
+    {
+        foreach (var (name, only) in s_neutral)
+        {
+            if (fields.Number(name) is { } value && value != only) throw Invalid(name, $"{name} is {value}; this server takes {only} only");
+        }
+
+        if (fields.String("suffix") is { Length: > 0 })
+            throw Invalid("suffix", "suffix is not supported: the models read from left to right");
+        if (fields.Get("logit_bias") is { } bias && !(bias.ValueKind == JsonValueKind.Object && !bias.EnumerateObject().Any()))
+            throw Invalid("logit_bias", "logit_bias is not supported");
+        if (fields.String("user") is { Length: > RequestLimits.MaxNameLength } user)
+            throw Invalid("user", $"user has {user.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
     }
 
     private static bool IncludeUsage(Fields fields, bool stream)
@@ -80,7 +93,7 @@ internal static class CompletionRequestReader
         if (fields.Get("stream_options") is not { } options) return false;
         if (!stream) throw Invalid("stream_options", "stream_options is given without stream: true");
         if (options.ValueKind != JsonValueKind.Object) throw Invalid("stream_options", "stream_options is not an object");
-        return new Fields(options).Boolean("include_usage") ?? false;
+        return new Fields(options, s_streamOptions, "stream_options.").Boolean("include_usage") ?? false;
     }
 
     private static Prompt ReadPrompt(Fields fields)

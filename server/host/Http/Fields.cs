@@ -1,20 +1,33 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
+using Btx.Model;
 using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 
 /// <summary>Typed access to the fields of a JSON object; a null field counts as absent.</summary>
-internal readonly struct Fields(JsonElement json)
+internal sealed class Fields
 {
-    public JsonElement? Get(string name) => json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    private readonly Dictionary<string, JsonElement> _fields = new(StringComparer.Ordinal);
 
-    public void RefuseUnknown(HashSet<string> known)
+    /// <param name="known">The fields that there are.</param>
+    /// <param name="prefix">Before a field's name in messages.</param>
+    /// <exception cref="InvalidRequestException">A field is unknown or given twice.</exception>
+    public Fields(JsonElement json, IReadOnlySet<string> known, string prefix = "")
     {
         foreach (var field in json.EnumerateObject())
         {
-            if (!known.Contains(field.Name)) throw InvalidRequestException.For(field.Name, $"unknown field \"{field.Name}\"");
+            var name = Name(field);
+            if (!known.Contains(name))
+                throw InvalidRequestException.For(prefix + name, $"unknown field \"{prefix}{BtxException.OneLine(name, 100)}\"");
+            if (!_fields.TryAdd(name, field.Value))
+                throw InvalidRequestException.For(prefix + name, $"{prefix}{name} is given twice; give it once");
         }
     }
+
+    public JsonElement? Get(string name) =>
+        _fields.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     public string? String(string name) => Get(name) is { } value ? Text(value, name) : null;
 
@@ -23,7 +36,7 @@ internal readonly struct Fields(JsonElement json)
         null => null,
         { ValueKind: JsonValueKind.True } => true,
         { ValueKind: JsonValueKind.False } => false,
-        var other => throw InvalidRequestException.For(name, $"{name} is {other}; expected true or false"),
+        { } other => throw InvalidRequestException.For(name, $"{name} is {Quote(other)}; expected true or false"),
     };
 
     public double? Number(string name)
@@ -31,7 +44,7 @@ internal readonly struct Fields(JsonElement json)
         if (Get(name) is not { } value) return null;
         return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number)
             ? number
-            : throw InvalidRequestException.For(name, $"{name} is {value}; expected a finite number");
+            : throw InvalidRequestException.For(name, $"{name} is {Quote(value)}; expected a finite number");
     }
 
     public int? Integer(string name) => Get(name) is { } value ? Whole(value, name) : null;
@@ -41,17 +54,18 @@ internal readonly struct Fields(JsonElement json)
         if (Get(name) is not { } value) return null;
         return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number)
             ? number
-            : throw InvalidRequestException.For(name, $"{name} is {value}; expected a whole number of at most 64 bits");
+            : throw InvalidRequestException.For(name, $"{name} is {Quote(value)}; expected a whole number of at most 64 bits");
     }
 
     public static int Whole(JsonElement value, string name) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
             ? number
-            : throw InvalidRequestException.For(name, $"{name} holds {value}; expected a whole number of at most 32 bits");
+            : throw InvalidRequestException.For(name, $"{name} holds {Quote(value)}; expected a whole number of at most 32 bits");
 
     public static string Text(JsonElement value, string name)
     {
-        if (value.ValueKind != JsonValueKind.String) throw InvalidRequestException.For(name, $"{name} is {value}; expected a string");
+        if (value.ValueKind != JsonValueKind.String)
+            throw InvalidRequestException.For(name, $"{name} is {Quote(value)}; expected a string");
         try
         {
             return value.GetString()!;
@@ -60,5 +74,24 @@ internal readonly struct Fields(JsonElement json)
         {
             throw InvalidRequestException.For(name, $"{name} is not valid UTF-8 or holds half of a surrogate pair");
         }
+    }
+
+    private static string Name(JsonProperty field)
+    {
+        try
+        {
+            return field.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            throw InvalidRequestException.For("body", "a field's name is not valid UTF-8 or holds half of a surrogate pair");
+        }
+    }
+
+    // As it was written: the text of a string need not be valid.
+    private static string Quote(JsonElement value)
+    {
+        var raw = JsonMarshal.GetRawUtf8Value(value);
+        return BtxException.OneLine(Encoding.UTF8.GetString(raw[..Math.Min(raw.Length, 400)]), 100);
     }
 }

@@ -16,8 +16,9 @@ internal static class ModelEndpoints
         endpoints.MapGet("/models/{**id}", (string id, InferenceService service) =>
         {
             var forest = service.Forest;
-            if (RequestFaults.RoutingFault(ModelId.Parse(id, forest.Mixture), forest) is { } fault) throw new InvalidRequestException(fault);
-            return Results.Json(Describe(id, forest));
+            var model = ModelId.Parse(id, forest);
+            if (RequestRules.RoutingFault(model.Routing, forest) is { } fault) throw new InvalidRequestException(fault);
+            return Results.Json(Describe(model.Name, forest));
         });
     }
 

@@ -10,55 +10,96 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 {
     public ForestDescription Forest => engine.Describe();
 
+    /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
+    /// <param name="request">Its own prompt does not count.</param>
+    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context, and the request's number of tokens does not
+    /// count.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
-    public Generation Generate(TextGeneration request, CancellationToken cancellation)
+    public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
-        if (RequestFaults.FirstFault(request, forest, limits) is { } fault) throw new InvalidRequestException(fault);
-        var prompt = Encode(request.Prompt);
-        if (prompt.Length >= forest.ContextLength)
-            throw InvalidRequestException.For("prompt", $"prompt has {prompt.Length} tokens; the context holds {forest.ContextLength}, at least one of them for the answer");
-        return new(prompt, engine.Generate(
-            new()
-            {
-                Prompt = prompt,
-                Routing = request.Routing,
-                Sampling = request.Sampling,
-                MaxTokens = request.MaxTokens,
-                Stop = request.Stop,
-                IgnoreEndOfSequence = request.IgnoreEndOfSequence,
-                TopLogProbs = request.TopLogProbs,
-                ReportExperts = request.ReportExperts,
-            },
-            cancellation));
+        Refuse(prompt.Fault(limits) ?? RequestRules.OptionsFault(onlyRead ? request with { MaxTokens = 1 } : request, forest));
+        if (!onlyRead && request.MaxTokens > forest.ContextLength)
+            Refuse(new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1..{forest.ContextLength}, the context's length"));
+        var tokens = Encode(prompt);
+        if (onlyRead) Refuse(RequestRules.FitFault(tokens, "prompt", forest) ?? RequestRules.IdFault(tokens, "prompt", forest));
+        else Refuse(RequestRules.PromptFault(tokens, forest));
+        return tokens;
     }
 
-    /// <inheritdoc cref="Generate"/>
-    public async Task<TextScore> ScoreAsync(Prompt text, Model.Mixing.Routing routing, CancellationToken cancellation, bool reportExperts = false)
+    /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
+    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
+    public Generation Generate(GenerationRequest request, CancellationToken cancellation) =>
+        new(request.Prompt, engine.Generate(
+            request with { Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)] }, // a model writes normalised text only
+            cancellation));
+
+    /// <param name="request">Its own tokens do not count.</param>
+    /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
+    /// Null: it is refused.</param>
+    /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
+    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; or the forest changed between two
+    /// windows.</exception>
+    public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
-        var fault = RequestFaults.PromptFault(text, forest, limits) ?? RequestFaults.RoutingFault(routing, forest);
-        if (fault is not null) throw new InvalidRequestException(fault);
+        Refuse(text.Fault(limits) ?? RequestRules.OptionsFault(request, forest));
+        if (stride is not null && (stride < 0 || stride >= forest.ContextLength))
+            Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context"));
         var tokens = Encode(text);
-        if (tokens.Length < 2) throw InvalidRequestException.For("text", "the text is one token; at least two are needed, one to predict from and one to predict");
-        if (tokens.Length > forest.ContextLength)
-            throw InvalidRequestException.For("text", $"the text has {tokens.Length} tokens; the context holds {forest.ContextLength}; score it in parts");
-        return new(tokens, await engine.ScoreAsync(new ScoreRequest(tokens, routing, reportExperts), cancellation).ConfigureAwait(false));
+        Refuse(stride is null || tokens.Length < 2 ? RequestRules.TextFault(tokens, forest) : RequestRules.IdFault(tokens, "text", forest));
+        if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
+        var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
+        var results = new List<ScoreResult>();
+        foreach (var window in windows)
+            results.Add(await ScoreAsync(request with { Tokens = tokens[window.Start..window.End] }, cancellation).ConfigureAwait(false));
+        return new(tokens, ScoreWindow.Join(windows, results), windows);
     }
+
+    /// <param name="request">With tokens that were checked.</param>
+    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>.</exception>
+    public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation) => engine.ScoreAsync(request, cancellation);
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
     public bool StartsWithBos(Prompt prompt, IReadOnlyList<int> tokens) => prompt.Tokens is null && tokenizer.AddBos && tokens.Count > 0 && tokens[0] == tokenizer.BosId;
 
-    /// <summary>The text of one token; a part of a character becomes U+FFFD.</summary>
-    public string TokenText(int id) => Encoding.UTF8.GetString(tokenizer.TokenBytes(id).Span);
+    public ReadOnlySpan<byte> TokenBytes(int id) => tokenizer.TokenBytes(id).Span;
 
-    public string Decode(ReadOnlySpan<int> tokens) => tokenizer.Decode(tokens);
+    /// <summary>
+    /// A token's name: its text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it (printable ASCII
+    /// stands for itself).
+    /// </summary>
+    public string TokenName(int id)
+    {
+        var bytes = TokenBytes(id);
+        if (System.Text.Unicode.Utf8.IsValid(bytes)) return Encoding.UTF8.GetString(bytes);
+        var name = new StringBuilder("bytes:");
+        foreach (var b in bytes) _ = b is >= 0x20 and < 0x7f and not (byte)'\\' ? name.Append((char)b) : name.Append($"\\x{b:x2}");
+        return name.ToString();
+    }
+
+    /// <summary>The most probable tokens as clients expect them: with the token that came, where it is not among them.</summary>
+    public static IReadOnlyList<TokenAlternative> With(IReadOnlyList<TokenAlternative> top, int token, double logProb) =>
+        top.Any(one => one.Token == token) ? top : [.. top, new(token, logProb)];
+
+    public TokenOffsets Offsets() => new(tokenizer);
+
+    /// <summary>The prompt as its tokens have it: normalised.</summary>
+    public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
+
+    /// <summary>Bytes of the text that is predicted: of all tokens but the first.</summary>
+    public long PredictedBytes(TextScore score) => score.Tokens.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length);
+
+    private static void Refuse(RequestFault? fault)
+    {
+        if (fault is not null) throw new InvalidRequestException(fault);
+    }
 
     private int[] Encode(Prompt prompt)
     {
         if (prompt.Tokens is { } tokens) return tokens;
         var ids = tokenizer.Encode(prompt.Text!);
+        if (ids.Length == 0) throw InvalidRequestException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
         return tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 }

@@ -1,3 +1,5 @@
+using Btx.Engine;
+
 namespace Btx.Server.Requests;
 
 /// <summary>A request that the server refuses before the engine sees it.</summary>

@@ -1,32 +1,48 @@
 using System.Globalization;
 using Btx.Engine;
+using Btx.Model;
 using Btx.Model.Mixing;
+using Btx.Server.Rpc;
+using V1 = Btx.V1;
 
 namespace Btx.Server.Requests;
 
 /// <summary>
-/// The routing that a model id of the HTTP door names: <c>forest</c>, <c>forest:top_k=2</c>, <c>forest:top_p=0.9,posterior=last_token</c>,
-/// <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe).
-/// Options of <c>btx</c>: k (experts per token, else the model's own). Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), select, reroute (tokens), switching (rate).
+/// A model id of the HTTP door, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
+/// <c>forest:top_p=0.9,posterior=last_token</c>, <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a
+/// name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe). Options of <c>btx</c>: k (experts per token, else the model's own).
+/// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens) and select.
 /// </summary>
-internal static class ModelId
+/// <param name="Name">As answers repeat it: as it was asked for, numbers in their usual form.</param>
+internal sealed record ModelId(string Name, Routing Routing)
 {
-    /// <param name="mixture">The BTX model that is served; null: none.</param>
+    /// <param name="forest">What is served: it says what an absent number of experts means.</param>
     /// <exception cref="InvalidRequestException">No such model (not found) or a bad option (invalid).</exception>
-    public static Routing Parse(string id, MixtureDescription? mixture)
+    public static ModelId Parse(string id, ForestDescription forest)
     {
+        if (id.Length > RequestLimits.MaxNameLength)
+            throw Invalid($"the model's id has {id.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
         var colon = id.IndexOf(':', StringComparison.Ordinal);
         var rest = colon < 0 ? "" : id[(colon + 1)..];
-        if (colon >= 0 && rest.Length == 0) throw Invalid($"model \"{id}\" has nothing after the colon");
-        return (colon < 0 ? id : id[..colon]) switch
+        if (colon >= 0 && rest.Length == 0) throw Invalid($"model {Quote(id)} has nothing after the colon");
+        var (name, routing) = (colon < 0 ? id : id[..colon]) switch
         {
-            "forest" => ParseForest(id, rest),
-            "btx" => ParseMixture(id, rest, mixture),
-            "average" => ParseAverage(rest),
-            "expert" when rest.Length > 0 => new() { Mode = RoutingMode.Expert, Expert = rest },
+            "forest" => ForestOf(id, rest),
+            "btx" => MixtureOf(id, rest),
+            "average" => (id, AverageOf(rest)),
+            "expert" when rest.Length > 0 => (id, new() { Mode = V1.Mode.Expert, Expert = rest }),
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
-            _ => throw new InvalidRequestException(new("model", $"no model \"{id}\"; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
+            _ =>
+                throw new InvalidRequestException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
         };
+        try
+        {
+            return new(name, RoutingMessages.ToRouting(routing, scores: false, forest));
+        }
+        catch (InvalidRequestException e)
+        {
+            throw Invalid($"model {Quote(id)}: {e.Message}");
+        }
     }
 
     /// <summary>The ids that a list of models shows: one of each kind, every expert and every domain's average.</summary>
@@ -48,61 +64,92 @@ internal static class ModelId
         foreach (var k in forest.Mixture.Choices.Take(4)) yield return $"btx:k={k}";
     }
 
-    private static Routing ParseMixture(string id, string option, MixtureDescription? mixture)
+    private static (string Name, V1.Routing Routing) MixtureOf(string id, string option)
     {
-        var routing = new Routing { Mode = RoutingMode.Moe };
-        if (mixture is not null) routing = routing with { K = mixture.ExpertsPerToken };
-        if (option.Length == 0) return routing;
-        if (!option.StartsWith("k=", StringComparison.Ordinal)) throw Invalid($"model \"{id}\": \"{option}\" does not apply to a BTX model; the only option is k=K");
-        return routing with { K = Integer("k", option[2..]) };
+        var routing = new V1.Routing { Mode = V1.Mode.Moe };
+        if (option.Length == 0) return (id, routing);
+        if (!option.StartsWith("k=", StringComparison.Ordinal))
+            throw Invalid($"model {Quote(id)}: {Quote(option)} does not apply to a BTX model; the only option is k=K");
+        routing.K = Integer("k", option[2..]);
+        return ($"btx:k={routing.K}", routing);
     }
 
-    private static Routing ParseForest(string id, string options)
+    private static (string Name, V1.Routing Routing) ForestOf(string id, string options)
     {
-        var routing = new Routing();
+        var routing = new V1.Routing();
         var seen = new HashSet<string>(StringComparer.Ordinal);
+        var named = new List<string>();
         foreach (var option in options.Length == 0 ? [] : options.Split(','))
         {
             var equals = option.IndexOf('=', StringComparison.Ordinal);
-            if (equals < 1) throw Invalid($"model \"{id}\": option \"{option}\" is not NAME=VALUE");
+            if (equals < 1 || equals == option.Length - 1) throw Invalid($"model {Quote(id)}: option {Quote(option)} is not NAME=VALUE");
             var (name, value) = (option[..equals], option[(equals + 1)..]);
-            if (!seen.Add(name)) throw Invalid($"model \"{id}\" gives {name} twice");
-            routing = name switch
-            {
-                "top_k" => routing with { Mode = RoutingMode.TopK, K = Integer(name, value) },
-                "top_p" => routing with { Mode = RoutingMode.TopP, P = Number(name, value) },
-                "posterior" => routing with { Posterior = RoutingNames.Posteriors.Named("model", name, value) },
-                "prior" => routing with { PriorDomain = value },
-                "select" => routing with { Select = RoutingNames.Selections.Named("model", name, value) },
-                "reroute" => routing with { RerouteInterval = Integer(name, value) },
-                "switching" => routing with { Posterior = PosteriorKind.Switching, SwitchingRate = Number(name, value) },
-                _ => throw Invalid($"model \"{id}\": unknown option \"{name}\"; use top_k, top_p, posterior, prior, select, reroute or switching"),
-            };
+            if (!seen.Add(name)) throw Invalid($"model {Quote(id)} gives {Quote(name)} twice");
+            named.Add($"{name}={Set(routing, id, name, value)}");
         }
 
-        if (seen.Contains("top_k") && seen.Contains("top_p")) throw Invalid($"model \"{id}\" gives both top_k and top_p; choose one");
-        if (seen.Contains("switching") && routing.Posterior != PosteriorKind.Switching) throw Invalid($"model \"{id}\" gives a switching rate to a posterior that does not switch");
-        return routing;
+        if (seen.Contains("top_k") && seen.Contains("top_p")) throw Invalid($"model {Quote(id)} gives both top_k and top_p; choose one");
+        if (routing.HasSwitchingRate && routing.Posterior == V1.PosteriorKind.Unspecified) routing.Posterior = V1.PosteriorKind.Switching;
+        return (named.Count == 0 ? "forest" : $"forest:{string.Join(',', named)}", routing);
     }
 
-    private static Routing ParseAverage(string rest)
+    /// <returns>The value in its usual form.</returns>
+    private static string Set(V1.Routing routing, string id, string name, string value)
+    {
+        switch (name)
+        {
+            case "top_k":
+                (routing.Mode, routing.K) = (V1.Mode.TopK, Integer(name, value));
+                return routing.K.ToString(CultureInfo.InvariantCulture);
+            case "top_p":
+                (routing.Mode, routing.P) = (V1.Mode.TopP, Number(name, value));
+                return routing.P.ToString(CultureInfo.InvariantCulture);
+            case "posterior":
+                routing.Posterior = RoutingNames.Wire<PosteriorKind, V1.PosteriorKind>(RoutingNames.Posteriors.Named("model", name, value));
+                return value;
+            case "prior":
+                routing.PriorDomain = value;
+                return value;
+            case "select":
+                routing.Select = RoutingNames.Wire<SelectForm, V1.Selection>(RoutingNames.Selections.Named("model", name, value));
+                return value;
+            case "reroute":
+                routing.RerouteInterval = Integer(name, value);
+                return routing.RerouteInterval.ToString(CultureInfo.InvariantCulture);
+            case "switching":
+                routing.SwitchingRate = Number(name, value);
+                return routing.SwitchingRate.ToString(CultureInfo.InvariantCulture);
+            default:
+                throw Invalid(
+                    $"model {Quote(id)}: unknown option {Quote(name)}; use top_k, top_p, posterior, prior, select, reroute or switching");
+        }
+    }
+
+    private static V1.Routing AverageOf(string rest)
     {
         var at = rest.IndexOf('@', StringComparison.Ordinal);
         var kind = at < 0 ? rest : rest[..at];
-        if (at < 0 && kind.Length > 0 && !RoutingNames.Averages.ContainsKey(kind)) return new() { Mode = RoutingMode.Average, AverageName = kind };
+        if (at < 0 && kind.Length > 0 && !RoutingNames.Averages.ContainsKey(kind))
+            return new() { Mode = V1.Mode.Average, AverageName = kind };
         return new()
         {
-            Mode = RoutingMode.Average,
-            Average = kind.Length == 0 ? AverageWeights.Uniform : RoutingNames.Averages.Named("model", "average", kind),
-            AverageDomain = at < 0 ? null : rest[(at + 1)..],
+            Mode = V1.Mode.Average,
+            Average = kind.Length == 0
+                ? default
+                : RoutingNames.Wire<AverageWeights, V1.AverageKind>(RoutingNames.Averages.Named("model", "average", kind)),
+            AverageDomain = at < 0 ? "" : rest[(at + 1)..],
         };
     }
 
     private static int Integer(string name, string value) =>
-        int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : throw Invalid($"{name} is \"{value}\"; expected a whole number");
+        int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n
+            : throw Invalid($"{name} is {Quote(value)}; expected a whole number");
 
     private static double Number(string name, string value) =>
-        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) ? x : throw Invalid($"{name} is \"{value}\"; expected a number");
+        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) ? x
+            : throw Invalid($"{name} is {Quote(value)}; expected a number");
+
+    private static string Quote(string text) => $"\"{BtxException.OneLine(text, 100)}\"";
 
     private static InvalidRequestException Invalid(string message) => InvalidRequestException.For("model", message);
 }

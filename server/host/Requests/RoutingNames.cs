@@ -1,3 +1,4 @@
+using Btx.Model;
 using Btx.Model.Mixing;
 
 namespace Btx.Server.Requests;
@@ -36,8 +37,21 @@ internal static class RoutingNames
         ["posterior"] = AverageWeights.Posterior,
     };
 
+    /// <summary>The name of a mode.</summary>
+    public static string Of(RoutingMode mode) => Of(Modes, mode);
+
+    /// <summary>The name of a value.</summary>
+    public static string Of<T>(IReadOnlyDictionary<string, T> names, T value) => names.First(pair => Equals(pair.Value, value)).Key;
+
+    /// <summary>The wire's value of the same name; the two enums have the same members, the wire's has "unspecified" besides.</summary>
+    public static TWire Wire<T, TWire>(T value)
+        where T : struct, Enum
+        where TWire : struct, Enum =>
+        Enum.Parse<TWire>(value.ToString());
+
     /// <summary>The value of that name; the fault lists what there is.</summary>
     /// <exception cref="InvalidRequestException">There is none.</exception>
     public static T Named<T>(this IReadOnlyDictionary<string, T> names, string parameter, string what, string name) =>
-        names.TryGetValue(name, out var value) ? value : throw InvalidRequestException.For(parameter, $"unknown {what} \"{name}\"; use {string.Join(", ", names.Keys)}");
+        names.TryGetValue(name, out var value) ? value
+            : throw InvalidRequestException.For(parameter, $"unknown {what} \"{BtxException.OneLine(name, 100)}\"; use {string.Join(", ", names.Keys)}");
 }

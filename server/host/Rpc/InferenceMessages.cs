@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using Btx.Engine;
 using Btx.Engine.Requests;
-using Btx.Model.Mixing;
 using Btx.Server.Requests;
+using Google.Protobuf;
 using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
@@ -13,29 +13,38 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
     public async IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var generation = service.Generate(
-            new()
-            {
-                Prompt = ToPrompt(request.Prompt),
-                Routing = RoutingMessages.ToRouting(request.Routing, SelectForm.Prompt, forest.Mixture),
-                Sampling = RoutingMessages.ToSampling(request.Sampling),
-                MaxTokens = request.HasMaxTokens ? request.MaxTokens : RequestLimits.DefaultMaxTokens,
-                Stop = request.Stop,
-                TopLogProbs = request.TopLogprobs,
-                ReportExperts = request.IncludeExperts,
-                IgnoreEndOfSequence = request.IgnoreEos,
-            },
-            cancellation);
+        var asked = new GenerationRequest
+        {
+            Prompt = [],
+            Routing = RoutingMessages.ToRouting(request.Routing, scores: false, forest),
+            Sampling = RoutingMessages.ToSampling(request.Sampling),
+            MaxTokens = request.HasMaxTokens ? request.MaxTokens : RequestLimits.DefaultMaxTokens,
+            Stop = request.Stop,
+            TopLogProbs = request.TopLogprobs,
+            ReportExperts = request.IncludeExperts,
+            IgnoreEndOfSequence = request.IgnoreEos,
+        };
+        var generation = service.Generate(asked with { Prompt = service.Checked(ToPrompt(request.Prompt), asked) }, cancellation);
         await foreach (var e in generation.ReadAsync(cancellation).ConfigureAwait(false)) yield return ToMessage(e, e.Forest ?? forest);
     }
 
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var routing = RoutingMessages.ToRouting(request.Routing, SelectForm.PerToken, forest.Mixture);
-        var score = await service.ScoreAsync(ToPrompt(request.Text), routing, cancellation, request.IncludeExperts).ConfigureAwait(false);
+        var routing = RoutingMessages.ToRouting(request.Routing, scores: true, forest);
+        var asked = new ScoreRequest([], routing, request.IncludeExperts) { TopLogProbs = request.TopLogprobs };
+        int? stride = request.HasStride ? request.Stride : null;
+        var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation).ConfigureAwait(false);
         forest = score.Result.Forest ?? forest;
-        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs } };
+        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs }, PredictedBytes = service.PredictedBytes(score) };
+        foreach (var window in score.Windows)
+            response.Windows.Add(new V1.ScoreWindow { Start = window.Start, End = window.End, First = window.First });
+        for (var i = 0; i < score.Result.Top.Count; i++)
+        {
+            var top = InferenceService.With(score.Result.Top[i], score.Tokens[i + 1], score.Result.LogProbs[i]);
+            response.Top.Add(new V1.Alternatives { Entries = { top.Select(ToMessage) } });
+        }
+
         foreach (var gates in score.Result.Gates ?? []) response.Routed.Add(ToMessage(gates, forest));
         for (var j = 0; j < score.Result.Posterior.Length; j++)
         {
@@ -71,6 +80,14 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         _ => default,
     };
 
+    private V1.Alternative ToMessage(TokenAlternative alternative) => new()
+    {
+        TokenId = alternative.Token,
+        Text = service.TokenName(alternative.Token),
+        Bytes = ByteString.CopyFrom(service.TokenBytes(alternative.Token)),
+        Logprob = alternative.LogProb,
+    };
+
     private V1.GenerateResponse ToMessage(TokenEvent e, ForestDescription forest)
     {
         var message = new V1.GenerateResponse { Text = e.Text };
@@ -78,9 +95,10 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         {
             message.TokenId = token;
             message.Logprob = e.LogProb;
+            message.TokenBytes = ByteString.CopyFrom(service.TokenBytes(token));
+            if (e.Top.Count > 0) message.Top.AddRange(InferenceService.With(e.Top, token, e.LogProb).Select(ToMessage));
         }
 
-        foreach (var (id, logProb) in e.Top) message.Top.Add(new V1.Alternative { TokenId = id, Text = service.TokenText(id), Logprob = logProb });
         for (var j = 0; e.Posterior is not null && j < e.Posterior.Length; j++)
         {
             if (e.Posterior[j] == 0) continue;

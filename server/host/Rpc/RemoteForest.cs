@@ -15,11 +15,12 @@ internal sealed class RemoteForest : IDisposable
     /// <param name="address">ADDRESS:PORT, or an http or https URL.</param>
     /// <param name="adminKey">Null: none is sent.</param>
     /// <param name="patience">See <see cref="RemoteServer.Patience"/>.</param>
+    /// <param name="option">What named the address, for messages.</param>
     /// <exception cref="BtxException">The address cannot be read.</exception>
-    public RemoteForest(string address, string? adminKey, TimeSpan? patience = null)
+    public RemoteForest(string address, string? adminKey, TimeSpan? patience = null, string option = "--server")
     {
-        var url = address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}";
-        _server = new("--grpc", url, "start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S", patience);
+        const string Remedy = "start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S";
+        _server = new(option, address, Remedy, patience);
         _client = new(_server.Channel);
         if (adminKey is not null) _headers.Add("authorization", $"Bearer {adminKey}");
     }

@@ -10,10 +10,12 @@ internal sealed class RemoteInference : IInference, IDisposable
     private readonly RemoteServer _server;
     private readonly Inference.InferenceClient _client;
 
-    /// <exception cref="BtxException">The address is not an http or https URL.</exception>
-    public RemoteInference(string server)
+    /// <param name="server">ADDRESS:PORT, or an http or https URL.</param>
+    /// <param name="option">What named it, for messages.</param>
+    /// <exception cref="BtxException">The address cannot be read.</exception>
+    public RemoteInference(string server, string option = "--server")
     {
-        _server = new("--server", server, "start one with `btx serve --forest S`, or give --forest S to run it here");
+        _server = new(option, server, "start one with `btx serve --forest S`, or give --forest S to run it here");
         _client = new(_server.Channel);
     }
 

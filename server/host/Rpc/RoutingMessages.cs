@@ -5,35 +5,36 @@ using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>Routing and sampling as they are on the wire, translated.</summary>
+/// <summary>
+/// Routing and sampling as they are on the wire, translated. An option that would change nothing is refused: its sender expects something
+/// of it.
+/// </summary>
 internal static class RoutingMessages
 {
     /// <param name="message">Null: an ensemble.</param>
-    /// <param name="defaultSelect">What an absent <c>select</c> means: prompt when generating, per token when scoring.</param>
-    /// <param name="mixture">The BTX model that is served, whose k an absent <c>k</c> means in mode moe; null: none.</param>
-    /// <exception cref="InvalidRequestException">An enum value that this version does not know, or an option that mode moe does not have.</exception>
-    public static Routing ToRouting(V1.Routing? message, SelectForm defaultSelect, MixtureDescription? mixture)
+    /// <param name="scores">Of a score: an absent <c>select</c> means per token; of a generation it means prompt.</param>
+    /// <param name="forest">What is served: it says what an absent <c>k</c> means.</param>
+    /// <exception cref="InvalidRequestException">An enum value that this version does not know, or an option that changes nothing beside
+    /// the others.</exception>
+    public static Routing ToRouting(V1.Routing? message, bool scores, ForestDescription forest)
     {
-        var defaults = new Routing { Select = defaultSelect };
+        var defaults = new Routing { Select = scores ? SelectForm.PerToken : SelectForm.Prompt };
         if (message is null) return defaults;
-        if (message.Mode == V1.Mode.Moe)
+        var mode = message.Mode switch
         {
-            if (Foreign(message) is { } option) throw InvalidRequestException.For(option, $"{option} does not apply to mode moe: the model's own router chooses; leave it out");
-            return defaults with { Mode = RoutingMode.Moe, K = message.HasK ? message.K : mixture?.ExpertsPerToken ?? defaults.K };
-        }
-
+            V1.Mode.Unspecified or V1.Mode.Ensemble => RoutingMode.Ensemble,
+            V1.Mode.TopK => RoutingMode.TopK,
+            V1.Mode.TopP => RoutingMode.TopP,
+            V1.Mode.Average => RoutingMode.Average,
+            V1.Mode.Expert => RoutingMode.Expert,
+            V1.Mode.Moe => RoutingMode.Moe,
+            _ => throw Unknown("mode", message.Mode),
+        };
+        if (RoutingOptions.Idle(message, mode, scores) is { } fault) throw new InvalidRequestException(fault);
         return new()
         {
-            Mode = message.Mode switch
-            {
-                V1.Mode.Unspecified or V1.Mode.Ensemble => RoutingMode.Ensemble,
-                V1.Mode.TopK => RoutingMode.TopK,
-                V1.Mode.TopP => RoutingMode.TopP,
-                V1.Mode.Average => RoutingMode.Average,
-                V1.Mode.Expert => RoutingMode.Expert,
-                _ => throw Unknown("mode", message.Mode),
-            },
-            K = message.HasK ? message.K : defaults.K,
+            Mode = mode,
+            K = message.HasK ? message.K : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
             P = message.HasP ? message.P : defaults.P,
             Posterior = message.Posterior switch
             {
@@ -57,7 +58,7 @@ internal static class RoutingMessages
             AverageName = NullIfEmpty(message.AverageName),
             Select = message.Select switch
             {
-                V1.Selection.Unspecified => defaultSelect,
+                V1.Selection.Unspecified => defaults.Select,
                 V1.Selection.Prompt => SelectForm.Prompt,
                 V1.Selection.PerToken => SelectForm.PerToken,
                 _ => throw Unknown("select", message.Select),
@@ -81,23 +82,6 @@ internal static class RoutingMessages
             Seed = message.HasSeed ? message.Seed : null,
         };
     }
-
-    /// <summary>The first option given that only a forest's modes read.</summary>
-    private static string? Foreign(V1.Routing message) => message switch
-    {
-        { Posterior: not V1.PosteriorKind.Unspecified } => "posterior",
-        { PriorDomain.Length: > 0 } => "prior_domain",
-        { Select: not V1.Selection.Unspecified } => "select",
-        { HasSelectTokens: true } => "select_tokens",
-        { RerouteInterval: not 0 } => "reroute_interval",
-        { HasSwitchingRate: true } => "switching_rate",
-        { HasP: true } => "p",
-        { Expert.Length: > 0 } => "expert",
-        { Average: not V1.AverageKind.Unspecified } => "average",
-        { AverageDomain.Length: > 0 } => "average_domain",
-        { AverageName.Length: > 0 } => "average_name",
-        _ => null,
-    };
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 

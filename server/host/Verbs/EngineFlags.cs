@@ -19,11 +19,22 @@ internal sealed class EngineFlags(bool required)
     private readonly Option<int> _batchTokens = new("--max-batch-tokens") { Description = "tokens that one step runs at most", DefaultValueFactory = _ => 512 };
     private readonly Option<int> _prefillChunk = new("--prefill-chunk") { Description = "prompt tokens of one sequence in one step at most", DefaultValueFactory = _ => 128 };
     private readonly Option<int> _queue = new("--queue") { Description = "requests that may wait; one more is refused", DefaultValueFactory = _ => 256 };
+    private readonly Option<double> _stepLimit = new("--step-limit")
+    {
+        Description = "seconds; /health/live fails while one step takes longer, so that a supervisor restarts a server that hangs", DefaultValueFactory = _ => 60,
+    };
+
     private readonly Option<bool> _noVerify = new("--no-verify") { Description = "do not compare the weights' hashes with the manifest" };
+
+    private readonly Option<string> _copies = new Option<string>("--weights-copy")
+    {
+        Description = "where weights are copied to, so that nobody can change them under the server: disk (a file without a name in the served directory; free where files can be reflinked) or memory",
+        DefaultValueFactory = _ => "disk",
+    }.AcceptOnlyFromAmong("disk", "memory");
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _forest, _mixture, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue, _noVerify })
+        foreach (var option in new Option[] { _forest, _mixture, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue, _stepLimit, _noVerify, _copies })
             command.Options.Add(option);
         if (!required) return;
         command.Validators.Add(parsed =>
@@ -49,7 +60,12 @@ internal sealed class EngineFlags(bool required)
             MaxBatchTokens = parsed.GetValue(_batchTokens),
             PrefillChunk = parsed.GetValue(_prefillChunk),
             QueueCapacity = parsed.GetValue(_queue),
+            CopiesInMemory = parsed.GetValue(_copies) == "memory",
+            StepLimit = Seconds(parsed.GetValue(_stepLimit)),
             VerifyHashes = !parsed.GetValue(_noVerify),
             Observer = observer,
         };
+
+    // What no time span holds is out of range as well, and the engine's own check says so.
+    private static TimeSpan Seconds(double value) => value is >= 0 and <= 1e6 ? TimeSpan.FromSeconds(value) : TimeSpan.FromSeconds(1e6);
 }

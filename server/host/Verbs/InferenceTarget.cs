@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Btx.Engine;
 using Btx.Model;
 using Btx.Server.Lifetime;
@@ -9,15 +10,20 @@ namespace Btx.Server.Verbs;
 /// <summary>Where generate and score run: on a server, or here with a forest or a BTX model of their own.</summary>
 internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded) : IAsyncDisposable
 {
-    public const string DefaultServer = "http://127.0.0.1:8081";
-
     public IInference Inference => inference;
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
-    public static async Task<InferenceTarget> OpenAsync(string? server, EngineOptions? here, CancellationToken cancellation)
+    public static async Task<InferenceTarget> OpenAsync(
+        ParseResult parsed, ServerFlag server, EngineOptions? here, CancellationToken cancellation)
     {
-        if (here is null) return new(new RemoteInference(server ?? DefaultServer), null);
-        if (server is not null) throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
+        if (here is null)
+        {
+            var (source, address) = server.Read(parsed);
+            return new(new RemoteInference(address, source), null);
+        }
+
+        if (server.IsGiven(parsed))
+            throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, cancellation).ConfigureAwait(false);
         return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue })), loaded);
     }

@@ -5,11 +5,16 @@ using V1 = Btx.V1;
 
 namespace Btx.Server.Verbs;
 
-/// <summary>The flags that choose the routing, the same for generate and score.</summary>
+/// <summary>
+/// The flags that choose the routing, the same for generate and score. A flag that the mode does not read is refused where the request is.
+/// </summary>
 internal sealed class RoutingFlags
 {
     private readonly Option<string> _mode = new("--mode") { Description = "ensemble, top_k, top_p, average, expert or moe", HelpName = "MODE", DefaultValueFactory = _ => "ensemble" };
-    private readonly Option<int?> _k = new("--k") { Description = "top_k: experts run per token (2); moe: per token and layer (the model's own)" };
+    private readonly Option<int?> _k = new("--k")
+    {
+        Description = "top_k: experts run per token (2, of one expert 1); moe: per token and layer (the model's own)",
+    };
     private readonly Option<double?> _p = new("--p") { Description = "top_p: posterior mass of the experts that run (0.9)" };
     private readonly Option<string?> _posterior = new("--posterior") { Description = "full_prefix (default), last_token, fixed or switching", HelpName = "KIND" };
     private readonly Option<double?> _switchingRate = new("--switching-rate") { Description = "switching: probability that the domain changes at a token (0.01)" };
@@ -51,27 +56,13 @@ internal sealed class RoutingFlags
         return routing;
     }
 
-    /// <summary>A line for each flag that was given and that the mode does not read: it changes nothing, which its user may not expect.</summary>
-    public IEnumerable<string> Unused(ParseResult parsed)
-    {
-        var mode = parsed.GetValue(_mode);
-        if (mode == "moe") yield break; // refuses what it does not read
-        foreach (var (option, modes) in new (Option Option, string[] Modes)[]
-        {
-            (_k, ["top_k", "moe"]), (_p, ["top_p"]), (_select, ["top_k", "top_p"]), (_expert, ["expert"]), (_average, ["average"]), (_averageDomain, ["average"]), (_averageName, ["average"]),
-        })
-        {
-            if (parsed.GetResult(option) is { Implicit: false } && !modes.Contains(mode)) yield return $"note: {option.Name} is for --mode {string.Join(" or ", modes)}; mode {mode} does not use it";
-        }
-    }
-
-    /// <summary>The wire's value of a name; the two enums have the same member names, the wire's has "unspecified" besides.</summary>
     private static TWire Wire<T, TWire>(IReadOnlyDictionary<string, T> names, string flag, string what, string? name)
         where T : struct, Enum
         where TWire : struct, Enum
     {
         if (name is null) return default;
-        if (!names.TryGetValue(name, out var value)) throw new BtxException($"{flag} {name}: unknown {what}; use {string.Join(", ", names.Keys)}");
-        return Enum.Parse<TWire>(value.ToString());
+        if (!names.TryGetValue(name, out var value))
+            throw new BtxException($"{flag} {BtxException.OneLine(name, 100)}: unknown {what}; use {string.Join(", ", names.Keys)}");
+        return RoutingNames.Wire<T, TWire>(value);
     }
 }

@@ -28,6 +28,7 @@ internal static class ScoreJson
             foreach (var expert in score.Experts) WriteNumbers(json, expert.Name, expert.Posterior);
             json.WriteEndObject();
             if (mixture is not null) WriteRouting(json, score, mixture);
+            if (score.Windows.Count > 1) WriteWindows(json, score);
             json.WriteEndObject();
         }
 
@@ -60,6 +61,21 @@ internal static class ScoreJson
         for (var d = 0; d < score.Routed[0].Domains.Count; d++) WriteNumbers(json, score.Routed[0].Domains[d].Domain, score.Routed.Select(position => position.Domains[d].Share));
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    private static void WriteWindows(Utf8JsonWriter json, ScoreResponse score)
+    {
+        json.WriteStartArray("windows");
+        foreach (var window in score.Windows)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("start", window.Start);
+            json.WriteNumber("end", window.End);
+            json.WriteNumber("first", window.First);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteNumbers(Utf8JsonWriter json, string name, IEnumerable<double> numbers)

@@ -4,6 +4,7 @@ using Btx.Fixtures;
 namespace Btx.Server.Tests.EndToEnd;
 
 /// <summary>A forest is changed by the command line while the program serves it, and stays changed.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class LivingForestProcessTests
 {
     [Fact]
@@ -11,7 +12,10 @@ public sealed class LivingForestProcessTests
     {
         using var tiny = new TinyServedForest();
         var certificate = Path.Combine(tiny.Served, "..", "beta.json");
-        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        var key = Path.Combine(tiny.Served, "..", "admin.key");
+        await File.WriteAllTextAsync(key, new string('k', 32), TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(key, UnixFileMode.UserRead);
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2", "--admin-key-file", key);
         var (grpc, forest) = ("", "");
         for (string? line; forest.Length == 0 && (line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null;)
         {
@@ -19,9 +23,11 @@ public sealed class LivingForestProcessTests
             if (line.Contains("  forest ", StringComparison.Ordinal)) forest = line;
         }
 
-        Assert.Contains("revision 0; changes by ./btx experts; certificates by key ", forest, StringComparison.Ordinal);
+        Assert.Contains("revision 0; changes need the admin key; certificates by key ", forest, StringComparison.Ordinal);
         var fingerprint = forest.Split(' ')[^1];
-        var removed = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--certificate", certificate, "--grpc", grpc);
+        var unknown = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--server", grpc);
+        Assert.Equal((1, "error: the server's admin key is needed; give its file with --admin-key-file\n"), (unknown.Code, unknown.Errors));
+        var removed = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--certificate", certificate, "--server", grpc, "--admin-key-file", key);
         Assert.True(removed.Code == 0, removed.Errors);
         Assert.Contains("c000001 committed: remove beta, revision 0 -> 1", removed.Output, StringComparison.Ordinal);
         Assert.Contains("equality     passed", removed.Output, StringComparison.Ordinal);
@@ -42,7 +48,7 @@ public sealed class LivingForestProcessTests
         while (lines.Count < 4) lines.Add((await readOnly.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
         Assert.StartsWith("serving 2 experts (alpha, gamma)", lines[0], StringComparison.Ordinal);
         Assert.Equal("  forest   as it is on disk; it takes no changes (--read-only)", lines[3]);
-        var refused = await Run("experts", "remove", "alpha", "--yes", "--reason", "r", "--grpc", new Uri(lines[2].Split(' ')[^1]).Authority);
+        var refused = await Run("experts", "remove", "alpha", "--yes", "--reason", "r", "--server", new Uri(lines[2].Split(' ')[^1]).Authority);
         Assert.Contains("no forest is served here that can be changed: the server runs with --read-only", refused.Errors, StringComparison.Ordinal);
         readOnly.Kill();
         Assert.StartsWith("forest at revision 1: 2 experts", (await Run("experts", "list", "--forest", tiny.Served)).Output, StringComparison.Ordinal);

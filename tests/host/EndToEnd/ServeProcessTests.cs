@@ -40,7 +40,7 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         {
             (new[] { "--mode", "ensemble" }, "error: only a BTX model is loaded, no forest; use mode moe\n"),
             (["--mode", "moe", "--k", "5"], "error: k is 5; expected 1..4, the number of the mixture's experts\n"),
-            (["--mode", "moe", "--posterior", "fixed"], "error: posterior does not apply to mode moe: the model's own router chooses; leave it out\n"),
+            (["--mode", "moe", "--posterior", "fixed"], "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; leave it out or choose another mode\n"),
         })
         {
             var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMixture, "--threads", "1", .. arguments]);
@@ -68,6 +68,39 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     }
 
     [Fact]
+    public async Task Too_few_files_are_one_line()
+    {
+        var dll = Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll");
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", $"ulimit -n 64; exec dotnet {dll} serve --forest {tiny.Served} --http 127.0.0.1:0 --grpc 127.0.0.1:0"]) { RedirectStandardError = true })!;
+        var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(1, process.ExitCode);
+        Assert.Matches(@"^error: this process may open 64 files; a server needs \d+ and one for each connection: raise the limit \(`ulimit -n 4096`\)\n$", errors);
+    }
+
+    [Fact]
+    public async Task A_hang_up_lets_running_requests_finish()
+    {
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        string? line, http = null;
+        while ((line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null && !line.StartsWith("Ctrl-C", StringComparison.Ordinal))
+        {
+            if (line.Contains("HTTP", StringComparison.Ordinal)) http = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        }
+
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{http}/completions")
+        {
+            Content = System.Net.Http.Json.JsonContent.Create(new { model = "forest", prompt = "The cat", max_tokens = 40, ignore_eos = true, stream = true }),
+        };
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var kill = Process.Start("kill", ["-HUP", serve.Id.ToString()]);
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, serve.ExitCode);
+    }
+
+    [Fact]
     public async Task Wrong_usage_is_exit_code_2()
     {
         var wrong = await Run("serve", "--nonsense");
@@ -75,15 +108,42 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         Assert.Contains("--nonsense", wrong.Errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_dash_is_standard_input_and_output_and_an_unknown_option_is_no_text()
+    {
+        string[] here = ["--forest", tiny.Served, "--threads", "1"];
+        var generated = await RunWith("The cat", ["generate", "-", .. here, "--max-tokens", "5", "--temperature", "0", "--ignore-eos"]);
+        var given = await Run(["generate", "The cat", .. here, "--max-tokens", "5", "--temperature", "0", "--ignore-eos"]);
+        Assert.Equal((0, given.Output), (generated.Code, generated.Output));
+
+        var text = string.Concat(Enumerable.Repeat("The cat sat on the mat. ", 40));
+        var scored = await RunWith(text, ["score", "--file", "-", .. here, "--stride", "16", "--json", "-"]);
+        Assert.True(scored.Code == 0, scored.Errors);
+        using var json = System.Text.Json.JsonDocument.Parse(scored.Output);
+        var (n, windows) = (json.RootElement.GetProperty("tokens").GetArrayLength(), json.RootElement.GetProperty("windows"));
+        Assert.Equal(n - 1, json.RootElement.GetProperty("logprobs").GetArrayLength());
+        Assert.Equal(n, windows[windows.GetArrayLength() - 1].GetProperty("end").GetInt32());
+        Assert.Contains($"it was scored in {windows.GetArrayLength()} windows", scored.Errors, StringComparison.Ordinal);
+
+        var unknown = await Run(["generate", "--max-token=5", .. here]);
+        Assert.Equal(2, unknown.Code);
+        Assert.StartsWith("error: unknown option \"--max-token=5\"", unknown.Errors, StringComparison.Ordinal);
+    }
+
     private static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,
+        RedirectStandardInput = true,
     })!;
 
-    private static async Task<(int Code, string Output, string Errors)> Run(params string[] args)
+    private static Task<(int Code, string Output, string Errors)> Run(params string[] args) => RunWith("", args);
+
+    private static async Task<(int Code, string Output, string Errors)> RunWith(string input, string[] args)
     {
         using var process = Start(args);
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -58,13 +58,6 @@ public sealed class MetricsPageTests
         Assert.Equal(0, check.ExitCode);
     }
 
-    [Fact]
-    public async Task Health_answers_a_supervisor()
-    {
-        await using var server = await RunningServer.StartAsync();
-        Assert.Contains("serving", await server.Http.GetStringAsync("/health"), StringComparison.Ordinal);
-    }
-
     private static async Task WaitUntilIdle(RunningServer server)
     {
         while (server.Engine.Running > 0) await Task.Delay(1);

@@ -31,7 +31,7 @@ public sealed class ModelIdTests
 
     [Theory]
     [MemberData(nameof(Ids))]
-    public void Id_names_a_routing(string id, Routing expected) => Assert.Equal(expected, ModelId.Parse(id, Forest.Mixture));
+    public void Id_names_a_routing(string id, Routing expected) => Assert.Equal(expected, ModelId.Parse(id, Forest).Routing);
 
     [Theory]
     [InlineData("")]
@@ -39,7 +39,7 @@ public sealed class ModelIdTests
     [InlineData("Forest")]
     [InlineData("btx2")]
     public void Unknown_models_are_not_found(string id) =>
-        Assert.Equal(RejectionReason.NotFound, Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest.Mixture)).Fault.Reason);
+        Assert.Equal(RejectionReason.NotFound, Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Fault.Reason);
 
     [Theory]
     [InlineData("forest:")]
@@ -52,6 +52,12 @@ public sealed class ModelIdTests
     [InlineData("forest:posterior=best")]
     [InlineData("forest:switching=0.1,posterior=fixed")]
     [InlineData("average:median@python")]
+    [InlineData("forest:reroute=4")]
+    [InlineData("forest:select=prompt")]
+    [InlineData("forest:posterior=fixed,top_k=2,reroute=4")]
+    [InlineData("forest:prior=")]
+    [InlineData("average:uniform@python")]
+    [InlineData("average:@python")]
     [InlineData("btx:")]
     [InlineData("btx:k=many")]
     [InlineData("btx:posterior=fixed")]
@@ -59,9 +65,56 @@ public sealed class ModelIdTests
     [InlineData("expert:")]
     public void Bad_options_are_invalid(string id)
     {
-        var fault = Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest.Mixture)).Fault;
+        var fault = Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Fault;
         Assert.Equal(RejectionReason.InvalidArgument, fault.Reason);
         Assert.Equal("model", fault.Parameter);
+    }
+
+    [Theory]
+    [InlineData("forest:top_k=0002", "forest:top_k=2")]
+    [InlineData("forest:top_k=+2", "forest:top_k=2")]
+    [InlineData("forest:top_p=9e-1,reroute=0016", "forest:top_p=0.9,reroute=16")]
+    [InlineData("forest:switching=0.2500", "forest:switching=0.25")]
+    [InlineData("btx:k=03", "btx:k=3")]
+    [InlineData("expert:novels", "expert:novels")]
+    public void Answers_name_the_model_in_its_usual_form(string id, string name)
+    {
+        Assert.Equal(name, ModelId.Parse(id, Forest).Name);
+        Assert.Equal(ModelId.Parse(name, Forest), ModelId.Parse(id, Forest));
+    }
+
+    [Fact]
+    public void Ids_are_capped_and_quotes_of_them_cut()
+    {
+        Assert.Equal("forest:top_k=1", ModelId.Parse($"forest:top_k={new string('0', 400)}1", Forest).Name);
+        foreach (var id in new[] { $"forest:top_k={new string('0', 3_900_000)}1", new string('x', 500), $"forest:top_k=1,{new string('y', 400)}=\r\n", $"expert:{new string('\0', 400)}" })
+        {
+            var message = Record.Exception(() => ModelId.Parse(id, Forest))?.Message ?? RequestRules.RoutingFault(ModelId.Parse(id, Forest).Routing, Forest)!.Message;
+            Assert.InRange(message.Length, 1, 1000);
+            Assert.DoesNotContain(message, char.IsControl);
+        }
+    }
+
+    [Fact]
+    public void Any_text_is_an_id_or_refused()
+    {
+        var random = new Random(11);
+        string[] parts = ["forest", "btx", "average", "expert", ":", ",", "=", "@", "top_k", "top_p", "k", "posterior", "prior", "select", "reroute", "switching", "fixed", "prompt", "python", "0.5", "1", "2", "-3", "NaN", "\0", "\ud800", "ß"];
+        var named = 0;
+        for (var i = 0; i < 20_000; i++)
+        {
+            var id = (random.Next(4) == 0 ? "" : "forest:") + string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => parts[random.Next(parts.Length)]));
+            if (Record.Exception(() => ModelId.Parse(id, Forest)) is { } refused)
+            {
+                Assert.IsType<InvalidRequestException>(refused);
+                continue;
+            }
+
+            named++;
+            Assert.Equal(ModelId.Parse(id, Forest), ModelId.Parse(ModelId.Parse(id, Forest).Name, Forest));
+        }
+
+        Assert.InRange(named, 20, 19_000);
     }
 
     [Fact]
@@ -72,7 +125,7 @@ public sealed class ModelIdTests
         var without = Forest with { Mixture = null };
         Assert.DoesNotContain(ModelId.All(without), id => id.StartsWith("btx", StringComparison.Ordinal));
         foreach (var served in new[] { Forest, alone, without })
-            Assert.All(ModelId.All(served), id => Assert.Null(RequestFaults.RoutingFault(ModelId.Parse(id, served.Mixture), served)));
+            Assert.All(ModelId.All(served), id => Assert.Null(RequestRules.RoutingFault(ModelId.Parse(id, served).Routing, served)));
     }
 
     [Theory]
@@ -83,7 +136,7 @@ public sealed class ModelIdTests
     public void A_model_that_is_not_loaded_is_not_found(string id, string message, bool mixtureOnly)
     {
         var served = mixtureOnly ? Forest with { Experts = [], Domains = [], PriorDomains = [] } : Forest with { Mixture = null };
-        var fault = RequestFaults.RoutingFault(ModelId.Parse(id, served.Mixture), served)!;
+        var fault = RequestRules.RoutingFault(ModelId.Parse(id, served).Routing, served)!;
         Assert.Equal(RejectionReason.NotFound, fault.Reason);
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
     }

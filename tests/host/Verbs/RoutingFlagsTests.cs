@@ -1,4 +1,7 @@
 using System.CommandLine;
+using Btx.Server.Requests;
+using Btx.Server.Rpc;
+using Btx.Server.Tests.Fakes;
 using Btx.Server.Verbs;
 
 namespace Btx.Server.Tests.Verbs;
@@ -7,23 +10,26 @@ namespace Btx.Server.Tests.Verbs;
 public sealed class RoutingFlagsTests
 {
     [Theory]
-    [InlineData("--k is for --mode top_k or moe; mode ensemble does not use it", "--k", "2")]
-    [InlineData("--select is for --mode top_k or top_p; mode expert does not use it", "--mode", "expert", "--expert", "python", "--select", "prompt")]
-    [InlineData("--average-domain is for --mode average; mode top_k does not use it", "--mode", "top_k", "--average-domain", "python")]
-    public void A_flag_that_the_mode_does_not_read_is_noted(string note, params string[] arguments) => Assert.Equal([$"note: {note}"], Unused(arguments));
+    [InlineData("k does not apply to mode ensemble: it is for top_k and moe", "--k", "2")]
+    [InlineData("select does not apply to mode expert", "--mode", "expert", "--expert", "python", "--select", "prompt")]
+    [InlineData("average_domain does not apply to mode top_k", "--mode", "top_k", "--average-domain", "python")]
+    [InlineData("reroute_interval is for generation", "--mode", "top_k", "--reroute-interval", "8")]
+    public void A_flag_that_changes_nothing_is_refused(string message, params string[] arguments) =>
+        Assert.StartsWith(message, Assert.Throws<InvalidRequestException>(() => Score(arguments)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData]
-    [InlineData("--mode", "top_k", "--k", "2", "--select", "prompt")]
+    [InlineData("--mode", "top_k", "--k", "2", "--select", "prompt", "--select-tokens", "8")]
     [InlineData("--mode", "moe", "--k", "2")]
     [InlineData("--mode", "average", "--average", "posterior", "--average-domain", "python")]
-    public void Flags_that_the_mode_reads_are_not(params string[] arguments) => Assert.Empty(Unused(arguments));
+    [InlineData("--posterior", "switching", "--switching-rate", "0.1")]
+    public void Flags_that_the_mode_reads_are_taken(params string[] arguments) => Assert.Null(Record.Exception(() => Score(arguments)));
 
-    private static IEnumerable<string> Unused(string[] arguments)
+    private static void Score(string[] arguments)
     {
         var flags = new RoutingFlags();
         var command = new Command("score");
         flags.AddTo(command);
-        return flags.Unused(command.Parse(arguments));
+        RoutingMessages.ToRouting(flags.Read(command.Parse(arguments)), scores: true, new FakeEngine(RunningServer.SomeTokenizer).Forest);
     }
 }

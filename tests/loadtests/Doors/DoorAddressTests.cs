@@ -10,7 +10,7 @@ public sealed class DoorAddressTests
     [InlineData("[::1]:8081", "http://[::1]:8081/")]
     [InlineData("127.9.9.9:1", "http://127.9.9.9:1/")]
     [InlineData("https://127.0.0.1:8443", "https://127.0.0.1:8443/")]
-    public void This_machine_may_be_loaded(string address, string uri) => Assert.Equal(uri, DoorAddress.Parse("--grpc", address, allowRemote: false).AbsoluteUri);
+    public void This_machine_may_be_loaded(string address, string uri) => Assert.Equal(uri, DoorAddress.Parse("--server", address, allowRemote: false).AbsoluteUri);
 
     [Theory]
     [InlineData("10.0.0.1:8081")]
@@ -22,18 +22,28 @@ public sealed class DoorAddressTests
     [InlineData("http://127.0.0.1@example.com/")]
     public void Another_machine_only_when_told(string address)
     {
-        var refused = Assert.Throws<LoadTestException>(() => DoorAddress.Parse("--grpc", address, allowRemote: false));
-        Assert.Contains($"--grpc {address}: not on this machine", refused.Message);
+        var refused = Assert.Throws<LoadTestException>(() => DoorAddress.Parse("--server", address, allowRemote: false));
+        Assert.Contains($"--server {address}: not on this machine", refused.Message);
         Assert.Contains("--allow-remote", refused.Message);
-        Assert.NotNull(DoorAddress.Parse("--grpc", address, allowRemote: true));
+        Assert.NotNull(DoorAddress.Parse("--server", address, allowRemote: true));
     }
 
     [Theory]
     [InlineData("")]
     [InlineData("nowhere land")]
+    [InlineData("localhost")]
+    [InlineData("127.0.0.1:8081/v1")]
     [InlineData("ftp://127.0.0.1:21")]
     [InlineData("127.0.0.1:99999")]
-    public void What_is_no_address_is_refused(string address) => Assert.Contains($"--http {address}: not a server's address", Assert.Throws<LoadTestException>(() => DoorAddress.Parse("--http", address, allowRemote: true)).Message);
+    public void What_is_no_address_is_refused(string address) => Assert.Contains($"--server {address}: not a server's address", Assert.Throws<LoadTestException>(() => DoorAddress.Parse("--server", address, allowRemote: true)).Message);
+
+    [Fact]
+    public void A_server_is_one_door_or_both()
+    {
+        Assert.Equal((new Uri("http://127.0.0.1:1"), null), DoorAddress.ParseServer("--server", "127.0.0.1:1", allowRemote: false));
+        Assert.Equal((new Uri("http://127.0.0.1:1"), new Uri("http://127.0.0.1:2")), DoorAddress.ParseServer("--server", "127.0.0.1:1,http://127.0.0.1:2", allowRemote: false));
+        Assert.Contains("names 3 doors", Assert.Throws<LoadTestException>(() => DoorAddress.ParseServer("--server", "a:1,b:2,c:3", allowRemote: true)).Message);
+    }
 
     [Fact]
     public void A_key_is_a_line()

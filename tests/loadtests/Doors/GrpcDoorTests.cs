@@ -82,7 +82,7 @@ public sealed class GrpcDoorTests
         Assert.Contains("refused the key (unauthenticated); give the right one with --key-file FILE", (await Assert.ThrowsAsync<LoadTestException>(() => refused.DescribeAsync(CancellationToken.None))).Message);
         await using var http = new ScriptedServer(ScriptedServer.Answer("400 Bad Request", ""));
         await using var wrong = new GrpcDoor(http.Address);
-        Assert.Contains("--grpc", (await Assert.ThrowsAsync<LoadTestException>(() => wrong.DescribeAsync(CancellationToken.None))).Message);
+        Assert.Contains("gRPC door of --server", (await Assert.ThrowsAsync<LoadTestException>(() => wrong.DescribeAsync(CancellationToken.None))).Message);
     }
 
     private static async Task<Server> ServeAsync(RequestDelegate answer)

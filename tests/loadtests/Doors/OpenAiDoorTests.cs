@@ -87,7 +87,7 @@ public sealed class OpenAiDoorTests
 
     [Theory]
     [InlineData("401 Unauthorized", "{}", "refused the key (http_401); give the right one with --key-file FILE")]
-    [InlineData("404 Not Found", "", "is not a door of that kind (http_404); name the right address with --http")]
+    [InlineData("404 Not Found", "", "is not the HTTP door of a server (http_404); name the right address with --server")]
     [InlineData("200 OK", "hello", "did not answer JSON")]
     [InlineData("200 OK", "{\"data\": 3}", "not in OpenAI's form")]
     public async Task A_door_of_another_kind_or_a_wrong_key_says_what_to_do(string status, string body, string message)

@@ -29,7 +29,7 @@ public sealed class SweepProgram : IDisposable
     public static Process Start(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Built("Btx.LoadTests"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        start.Environment["BTX_SERVER"] = Built("Btx.Server");
+        start.Environment["BTX_SERVER_PROGRAM"] = Built("Btx.Server");
         return Process.Start(start)!;
     }
 

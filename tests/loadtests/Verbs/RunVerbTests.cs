@@ -23,7 +23,7 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
 
     private string Corpus => Path.Combine(_folder.FullName, "corpus");
 
-    private string[] Doors => ["--grpc", _server.Grpc.Authority, "--http", _server.Http.Authority];
+    private string[] Doors => ["--server", $"{_server.Grpc.Authority},{_server.Http.Authority}"];
 
     [Theory]
     [InlineData("grpc", "closed:2")]
@@ -56,10 +56,14 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         var nobody = ScriptedServer.Nobody().Authority;
         foreach (var (arguments, message) in new (string[], string)[]
         {
-            (["run", "--corpus", Corpus, "--grpc", nobody], $"error: no server listens at http://{nobody}; start one with `btx serve --forest S`, or name its address with --grpc"),
-            (["run", "--corpus", Corpus, "--door", "http", "--http", nobody], $"error: no server listens at http://{nobody}"),
+            (["run", "--corpus", Corpus, "--server", nobody], $"error: no server listens at http://{nobody}; start one with `btx serve --forest S`, or name its address with --server"),
+            (["run", "--corpus", Corpus, "--door", "http", "--server", $"{nobody},{nobody}"], $"error: no server listens at http://{nobody}"),
+            (["run", "--corpus", Corpus, "--door", "http", "--server", nobody], "error: --door http: the server's HTTP door is not named; give both with --server GRPC,HTTP"),
+            (["run", "--corpus", Corpus, "--server", _server.Http.Authority], $"error: http://{_server.Http.Authority} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door"),
+            (["run", "--corpus", Corpus, "--door", "http", "--server", $"{nobody},{_server.Grpc}"], $"error: http://{_server.Grpc.Authority} is the gRPC door of a server, not its HTTP door"),
+            (["report", "--jsn=x"], "error: unknown option \"--jsn=x\""),
             (["run", "--corpus", Corpus, .. Doors, "--duration", "0"], "error: --duration 0: expected more than 0 seconds"),
-            (["run", "--corpus", Corpus, "--grpc", "10.1.2.3:8081"], "error: --grpc 10.1.2.3:8081: not on this machine"),
+            (["run", "--corpus", Corpus, "--server", "10.1.2.3:8081"], "error: --server 10.1.2.3:8081: not on this machine"),
             (["run", "--corpus", Corpus, .. Doors, "--mode", "top_k", "--k", "9"], "answered invalid_argument: k is 9"),
             (["run", "--corpus", Corpus, .. Doors, "--output-tokens", "128"], "prompt and answer together have 128"),
             (["run", "--corpus", Corpus, .. Doors, "--mode", "moe"], "was answered not_found: "),
@@ -101,7 +105,7 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         await using (dying)
         {
             var run = Path.Combine(_folder.FullName, "dead");
-            using var process = Start(["run", "--corpus", Corpus, "--grpc", dying.Grpc.Authority, "--http", dying.Http.Authority, "--output-tokens", "6", "--warm-up", "0", "--duration", "600", "--no-ceiling", "--out", run]);
+            using var process = Start(["run", "--corpus", Corpus, "--server", $"{dying.Grpc.Authority},{dying.Http.Authority}", "--output-tokens", "6", "--warm-up", "0", "--duration", "600", "--no-ceiling", "--out", run]);
             var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             await LinesAsync(run, 20);
             dying.Kill();

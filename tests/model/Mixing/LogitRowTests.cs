@@ -60,6 +60,15 @@ public sealed class LogitRowTests
     }
 
     [Fact]
+    public void Of_large_logits_the_weight_is_not_rounded_away()
+    {
+        var sum = new float[9];
+        float[] row = [1e8f, 1e8f, -1e8f, float.NegativeInfinity, 0, 1e8f, 3, 2, 1e8f];
+        LogitRow.AddSoftmax(row, LogitRow.LogNormaliser(row), 0.3, sum);
+        for (var v = 0; v < row.Length; v++) Assert.Equal(row[v] == 1e8f ? 0.3 / 4 : 0, sum[v], 1e-6);
+    }
+
+    [Fact]
     public void Mixing_adds_up_and_a_weight_of_zero_adds_nothing()
     {
         float[] a = Row(1, 100, 10), b = Row(2, 100, 10);

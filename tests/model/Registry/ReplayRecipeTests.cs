@@ -54,7 +54,7 @@ public sealed class ReplayRecipeTests
         File.WriteAllText(directory["recipe.sh"], recipe.ToScript());
         void Run()
         {
-            using var bash = Process.Start(new ProcessStartInfo("bash", [directory["recipe.sh"], "--grpc", "host:1"]) { WorkingDirectory = directory.Path })!;
+            using var bash = Process.Start(new ProcessStartInfo("bash", [directory["recipe.sh"], "--server", "host:1"]) { WorkingDirectory = directory.Path })!;
             bash.WaitForExit();
             Assert.Equal(0, bash.ExitCode);
         }
@@ -71,8 +71,8 @@ public sealed class ReplayRecipeTests
             [
                 $"[train][round][--forest][{clean}][--corpus][/it's a corpus][--round][2][--domains][c][--branch][top_k][--k][2][--tokens][3000][--lr][0.004]",
                 $"[train][round][--forest][{clean}][--corpus][/it's a corpus][--round][3][--domains][d][--tokens][1000]",
-                $"[experts][add][{clean}/experts/c][--name][c-clean][--unless-served][--reason][c trained again without a][--grpc][host:1]",
-                $"[experts][add][{clean}/experts/d][--name][d-clean][--unless-served][--reason][d trained again without a][--grpc][host:1]",
+                $"[experts][add][{clean}/experts/c][--name][c-clean][--unless-served][--reason][c trained again without a][--server][host:1]",
+                $"[experts][add][{clean}/experts/d][--name][d-clean][--unless-served][--reason][d trained again without a][--server][host:1]",
             ],
             File.ReadAllLines(directory["log"])[..4]);
         Assert.Contains("\"retrained\"", System.Text.Encoding.UTF8.GetString(recipe.ToJson()), StringComparison.Ordinal);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Btx.Server.Changes;
 using Btx.Server.Rpc;
 
@@ -8,30 +7,33 @@ namespace Btx.Server.Verbs.Experts;
 /// <summary>The flags that name the server whose forest is meant.</summary>
 internal sealed class ForestFlags
 {
-    public const string DefaultServer = "127.0.0.1:8081";
-
-    private readonly Option<string> _grpc = new("--grpc") { Description = "the server: its gRPC door", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => DefaultServer };
-    private readonly Option<string?> _keyFile = new("--admin-key-file") { Description = "the server's admin key, if it has one", HelpName = "FILE" };
+    private readonly ServerFlag _server = new();
+    private readonly Option<string?> _keyFile = new("--admin-key-file") { Description = "the server's admin key, which changes need", HelpName = "FILE" };
     private readonly Option<string?> _forest = new("--forest") { Description = "read this served forest, without a server", HelpName = "DIR" };
 
     public void AddTo(Command command, bool withDisk = false)
     {
-        command.Options.Add(_grpc);
+        command.Options.Add(_server.Option);
         command.Options.Add(_keyFile);
         if (!withDisk) return;
         command.Options.Add(_forest);
         command.Validators.Add(parsed =>
         {
-            if (parsed.GetValue(_forest) is not null && parsed.GetResult(_grpc) is { Implicit: false }) parsed.AddError("'--grpc' and '--forest' are both given; name the server or the directory.");
+            if (parsed.GetValue(_forest) is not null && parsed.GetValue(_server.Option) is not null)
+                parsed.AddError("'--server' and '--forest' are both given; name the server or the directory.");
         });
     }
 
     /// <exception cref="Model.BtxException">The address or the key file cannot be read.</exception>
-    public RemoteForest Open(ParseResult parsed) => new(parsed.GetValue(_grpc)!, parsed.GetValue(_keyFile) is { } file ? AdminAccess.ReadKey(file) : null);
+    public RemoteForest Open(ParseResult parsed)
+    {
+        var (source, address) = _server.Read(parsed);
+        return new(address, parsed.GetValue(_keyFile) is { } file ? AdminAccess.ReadKey(file) : null, option: source);
+    }
 
     /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>
     public string Given(ParseResult parsed) =>
-        string.Concat(new Option[] { _grpc, _keyFile }.Select(parsed.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).Select(r => $" {r.Option.Name} {r.GetValueOrDefault<string>()}"));
+        string.Concat(new[] { _server.Option, _keyFile }.Where(option => parsed.GetValue(option) is not null).Select(option => $" {option.Name} {parsed.GetValue(option)}"));
 
     /// <summary>The served forest on disk; null: the server is asked.</summary>
     /// <exception cref="Model.BtxException">A manifest or the journal is at fault.</exception>

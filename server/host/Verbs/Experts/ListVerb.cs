@@ -11,7 +11,7 @@ internal static class ListVerb
 
         Examples:
           btx experts list
-          btx experts list --grpc 127.0.0.1:9001 --json -
+          btx experts list --server 127.0.0.1:9001 --json -
           btx experts list --forest served
         """;
 

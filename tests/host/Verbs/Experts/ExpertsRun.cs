@@ -13,7 +13,7 @@ internal static class ExpertsRun
     {
         using var output = new StringWriter();
         using var errors = new StringWriter();
-        string[] address = server is null ? [] : ["--grpc", new Uri(server.GrpcAddress).Authority];
+        string[] address = server is null ? [] : ["--server", new Uri(server.GrpcAddress).Authority];
         var parsed = ExpertsVerb.Create(_ => answer, answer is not null).Parse([.. arguments, .. address]);
         if (parsed.Errors.Count > 0) return (2, "", string.Join('\n', parsed.Errors.Select(e => UsageError.Plain(e.Message))));
         try

@@ -81,9 +81,9 @@ public sealed class ReadingVerbsTests : IAsyncLifetime
     {
         Assert.Equal((1, "error: --limit is -1; expected 0 (all) or more\n"), Ending(await ExpertsRun.On(_server, null, "history", "--limit", "-1")));
         Assert.Equal((2, "'--grpc' and '--forest' are both given; name the server or the directory."), Ending(await ExpertsRun.On(_server, null, "list", "--forest", "x")));
-        var none = await ExpertsRun.On(null, null, "list", "--grpc", "127.0.0.1:1");
+        var none = await ExpertsRun.On(null, null, "list", "--server", "127.0.0.1:1");
         Assert.Equal((1, "error: no server listens at http://127.0.0.1:1; start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S\n"), Ending(none));
-        Assert.Contains("not a server's address", (await ExpertsRun.On(null, null, "list", "--grpc", "ftp://x")).Errors, StringComparison.Ordinal);
+        Assert.Contains("not a server's address", (await ExpertsRun.On(null, null, "list", "--server", "ftp://x")).Errors, StringComparison.Ordinal);
         Assert.Contains("/nowhere", (await ExpertsRun.On(null, null, "list", "--forest", "/nowhere")).Errors, StringComparison.Ordinal);
         Assert.Contains("--admin-key-file /nowhere", (await ExpertsRun.On(_server, null, "list", "--admin-key-file", "/nowhere")).Errors, StringComparison.Ordinal);
         Assert.Equal(2, (await ExpertsRun.On(null, null, "lst")).Code);

@@ -55,8 +55,8 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     [Fact]
     public async Task Where_nobody_can_be_asked_what_is_missing_is_said_before_anything_is_done()
     {
-        Assert.Equal((1, "", "error: a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes\n"), await ExpertsRun.On(null, null, "remove", "python", "--reason", "r", "--grpc", "127.0.0.1:1"));
-        var (code, output, errors) = await ExpertsRun.On(null, null, "remove", "python", "--yes", "--grpc", "127.0.0.1:1");
+        Assert.Equal((1, "", "error: a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes\n"), await ExpertsRun.On(null, null, "remove", "python", "--reason", "r", "--server", "127.0.0.1:1"));
+        var (code, output, errors) = await ExpertsRun.On(null, null, "remove", "python", "--yes", "--server", "127.0.0.1:1");
         Assert.Equal((1, ""), (code, output));
         Assert.StartsWith("error: --reason is missing; ", errors, StringComparison.Ordinal);
     }

@@ -16,7 +16,7 @@ public sealed class WatchVerbTests
         await using var server = await RunningServer.StartAsync();
         await using var output = new FlushedWriter();
         await using var errors = new StringWriter();
-        var watching = ExpertsVerb.Create().Parse(["watch", "--grpc", new Uri(server.GrpcAddress).Authority, .. json ? ["--json", "-"] : Array.Empty<string>()])
+        var watching = ExpertsVerb.Create().Parse(["watch", "--server", new Uri(server.GrpcAddress).Authority, .. json ? ["--json", "-"] : Array.Empty<string>()])
             .InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = output, Error = errors }, TestContext.Current.CancellationToken);
         while (server.Registry.Watchers == 0) await Task.Delay(1, TestContext.Current.CancellationToken);
         Assert.Equal(0, (await ExpertsRun.On(server, null, "averages", "create", "tales", "--domain", "novels", "--reason", "r")).Code);
