@@ -142,11 +142,11 @@ def main():
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         losses.append(loss.item())
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     with open("/proc/self/maps") as maps:
         loaded = maps.read()
     if "openblas" not in loaded and "mkl" not in loaded:
         raise SystemExit("error: this torch multiplies with the reference BLAS, 20 times slower; apt-get install libopenblas0-pthread")
-    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     tokens = a.steps * a.batch * a.context
     print(json.dumps({"tokens_per_second": tokens / seconds, "tokens_per_cpu_second": tokens / cpu, "losses": losses[:50]}))
 
