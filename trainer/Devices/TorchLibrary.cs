@@ -27,8 +27,7 @@ internal static class TorchLibrary
 
     private static (nint Handle, string? Refusal) Redirected()
     {
-        var library = Folders().Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
-        if (library is null) return (0, $"{FileName} is missing beside the program; it is there for linux-x64 with glibc, and this is {RuntimeInformation.RuntimeIdentifier}");
+        if (Find() is not { } library) return (0, $"{FileName} is missing beside the program; it is there for linux-x64 with glibc, and this is {RuntimeInformation.RuntimeIdentifier}");
         if (Cause(library) is not { } cause) return (NativeLibrary.Load(library), null);
         if (!cause.Contains(StreamsRedirect.NewerVersion, StringComparison.Ordinal)) return (0, cause);
         try
@@ -44,10 +43,6 @@ internal static class TorchLibrary
         }
     }
 
-    // Where the host found the program's native libraries.
-    private static IEnumerable<string> Folders() =>
-        ((string?)AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Append(AppContext.BaseDirectory);
-
     // Why a library does not load, in the loader's words; null: it is loaded.
     private static string? Cause(string library)
     {
@@ -62,6 +57,11 @@ internal static class TorchLibrary
             return BtxException.OneLine(e.Message.Split('\n') is [_, var words, ..] ? words : e.Message);
         }
     }
+
+    /// <summary>Where the program has the library: in one of the folders in which its host found native libraries.</summary>
+    internal static string? Find() => ((string?)AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") ?? "")
+        .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Append(AppContext.BaseDirectory)
+        .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
 
     /// <summary>The redirected copy of a library in a directory; made if it is missing or not what it should be.</summary>
     /// <returns>Its path.</returns>

@@ -166,9 +166,9 @@ public sealed class LlamaModel : IDisposable
     private Tensor Attention(Layer layer, Tensor h, long b, long t, Tensor cos, Tensor sin)
     {
         long heads = Config.NumAttentionHeads, groups = Config.NumKeyValueHeads, size = Config.HeadDim;
-        var q = Rotate(F.linear(h, layer.Query).view(b, t, heads, size), cos, sin);              // [B, T, H, D]
-        var k = Rotate(F.linear(h, layer.Key).view(b, t, groups, size), cos, sin);               // [B, T, G, D]
-        var v = F.linear(h, layer.Value).view(b, t, groups, size);                               // [B, T, G, D]
+        var q = Rotate(Linear.Of(h, layer.Query).view(b, t, heads, size), cos, sin);              // [B, T, H, D]
+        var k = Rotate(Linear.Of(h, layer.Key).view(b, t, groups, size), cos, sin);               // [B, T, G, D]
+        var v = Linear.Of(h, layer.Value).view(b, t, groups, size);                               // [B, T, G, D]
         if (groups != heads)
         {
             k = ShareHeads(k, heads / groups);                                                   // [B, T, H, D]
@@ -176,7 +176,11 @@ public sealed class LlamaModel : IDisposable
         }
 
         var mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true); // [B, H, T, D]
-        return F.linear(mixed.transpose(1, 2).reshape(b * t, heads * size), layer.Output);       // [N, d]
+        mixed = mixed.transpose(1, 2).reshape(b * t, heads * size);                              // [N, H·D]
+        // On a CPU libtorch's softmax here makes finite numbers of NaN. Without gradients, which would show it, a model whose
+        // scores overflow gets its NaN back: |q·k| is at most (q² + k²) / 2.
+        if (!is_grad_enabled()) mixed = mixed + ((q.square().sum() + k.square().sum()) * 0);
+        return Linear.Of(mixed, layer.Output);                                                   // [N, d]
     }
 
     // x [..., d] → x / rms(x) · weight
@@ -198,7 +202,7 @@ public sealed class LlamaModel : IDisposable
         return x.unsqueeze(3).expand(s[0], s[1], s[2], n, s[3]).reshape(s[0], s[1], s[2] * n, s[3]);
     }
 
-    private Tensor Logits(Tensor hidden) => F.linear(hidden, output ?? embedding);               // [N, V]
+    private Tensor Logits(Tensor hidden) => Linear.Of(hidden, output ?? embedding);               // [N, V]
 
     // cos and sin of the first t positions: [T, 1, D] each. The tables grow to the longest sequence seen.
     private (Tensor Cos, Tensor Sin) Rotary(long t)

@@ -5,7 +5,6 @@ using Btx.Trainer.Networks.Routers;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Btx.Trainer.Networks;
 
@@ -117,7 +116,7 @@ public sealed class MixtureFeedForward : IFeedForward
         InputSeen?.Invoke(x);
         BalanceLoss = null;
         if (ForcedExpert is { } forced) return Force(x, forced);
-        var logits = F.linear(x, router);                                                        // [N, E]
+        var logits = Linear.Of(x, router);                                                        // [N, E]
         var choice = Router().Route(logits, new RouterDraw(settings?.Seed ?? 0, At.Step, At.Part, layer));
         if (Training && settings is { LoadBalancing: > 0 } s) BalanceLoss = Balance(logits, choice, s.LoadBalancing);
         var dispatch = new ExpertDispatch(choice.Experts, Experts, choice.Capacity ?? int.MaxValue);

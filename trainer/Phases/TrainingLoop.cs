@@ -2,9 +2,9 @@ using System.Diagnostics;
 using Btx.Model;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Optimisation;
 using Btx.Trainer.Shards;
 using TorchSharp;
-using TorchSharp.Modules;
 
 namespace Btx.Trainer.Phases;
 
@@ -18,7 +18,6 @@ internal sealed class TrainingLoop(
     private readonly long[] inputs = new long[options.Batch * options.Sequence];
     private readonly long[] targets = new long[options.Batch * options.Sequence];
     private readonly Stopwatch clock = new();
-    private readonly Parameter[] learning = [.. model.Parameters.Where(p => p.requires_grad)];
     private double lossSum;
     private double balanceSum;
     private int lossCount;
@@ -109,8 +108,6 @@ internal sealed class TrainingLoop(
     private void Step(double rate)
     {
         using var scope = torch.NewDisposeScope();
-        foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
-        optimizer.zero_grad();
         mixture?.BeginStep();
         var total = 0.0;
         for (var a = 0; a < options.Accumulate; a++)
@@ -122,13 +119,8 @@ internal sealed class TrainingLoop(
         }
 
         if (!double.IsFinite(total)) throw Diverged("loss", total, rate);
-        if (options.Optimizer.ClipNorm > 0)
-        {
-            var norm = torch.nn.utils.clip_grad_norm_(learning, options.Optimizer.ClipNorm);
-            if (!double.IsFinite(norm)) throw Diverged("norm of the gradient", norm, rate);
-        }
-
-        optimizer.step();
+        var norm = optimizer.Step(rate);
+        if (!double.IsFinite(norm)) throw Diverged("norm of the gradient", norm, rate);
         lossSum += total;
         balanceSum += mixture?.Balance ?? 0;
         lossCount++;

@@ -8,10 +8,10 @@ using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Mixtures;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Optimisation;
 using Btx.Trainer.RoutingStatistics;
 using Btx.Trainer.Shards;
 using TorchSharp;
-using TorchSharp.Modules;
 
 namespace Btx.Trainer.Phases;
 
@@ -84,7 +84,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             foreach (var (name, parameter) in model.NamedParameters) parameter.requires_grad_(MixtureWeights.IsFeedForward(name));
         }
 
-        using var optimizer = Optimizer(model);
+        using var optimizer = new AdamW(model.Parameters, options.Optimizer, options.LearningRate);
         var curve = new LossCurve(directory);
         var passes = shards.Passes(job.Weights);
         foreach (var line in passes.Lines(options, job.Architecture.MaxPositionEmbeddings)) warn?.Invoke(line);
@@ -169,17 +169,6 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         var average = Path.Combine(directory, BranchDirectory);
         ModelAverage.Write([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], average);
         return LlamaCheckpoint.Load(average, device);
-    }
-
-    private AdamW Optimizer(LlamaModel model)
-    {
-        var o = job.Options.Optimizer;
-        AdamW.ParamGroup Group(IEnumerable<Parameter> parameters, double decay) =>
-            new(parameters, job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon, decay);
-        Parameter[] matrices = [.. model.Parameters.Where(p => p.requires_grad && p.ndim > 1)], norms = [.. model.Parameters.Where(p => p.requires_grad && p.ndim == 1)];
-        return torch.optim.AdamW(
-            norms.Length == 0 ? [Group(matrices, o.WeightDecay)] : [Group(matrices, o.WeightDecay), Group(norms, 0)],
-            job.Options.LearningRate, o.Beta1, o.Beta2, o.Epsilon);
     }
 
     private void Forget(ResumeStore resume)

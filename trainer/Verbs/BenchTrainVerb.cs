@@ -6,6 +6,7 @@ using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Optimisation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -14,7 +15,7 @@ namespace Btx.Trainer.Verbs;
 /// <summary>Times training steps on generated token ids; loadtests/bench/pytorch-pair runs the same network in Python beside it.</summary>
 internal static class BenchTrainVerb
 {
-    internal const double LearningRate = 1e-3, Beta1 = 0.9, Beta2 = 0.98, WeightDecay = 0.05, MaxNorm = 1.0;
+    internal const double LearningRate = 1e-3;
     internal const int Batches = 64; // then they repeat
 
     public static Command Create()
@@ -69,7 +70,7 @@ internal static class BenchTrainVerb
     private static string Run(LlamaModel model, int warmUp, int steps, int batch, int context)
     {
         if (steps < 1 || warmUp < 0 || batch < 1 || context < 1) throw new BtxException("bench-train: --steps, --batch and --context must be at least 1, --warm-up at least 0");
-        using var optimizer = optim.AdamW(model.Parameters, LearningRate, Beta1, Beta2, weight_decay: WeightDecay);
+        using var optimizer = new AdamW(model.Parameters, new AdamWSettings(), LearningRate);
         var losses = new List<double>();
         var memory = new List<long>();
         var clock = new Stopwatch();
@@ -90,9 +91,7 @@ internal static class BenchTrainVerb
             {
                 var loss = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
                 loss.backward();
-                nn.utils.clip_grad_norm_(model.Parameters, MaxNorm);
-                optimizer.step();
-                optimizer.zero_grad();
+                optimizer.Step(LearningRate);
                 losses.Add(loss.item<float>());
             }
 

@@ -3,8 +3,8 @@ using System.Text.Json;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Optimisation;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Btx.Trainer.Verbs;
@@ -66,8 +66,7 @@ internal static class MixtureStepPairs
         return model;
     }
 
-    private static AdamW Optimizer(LlamaModel model) =>
-        optim.AdamW(model.Parameters, BenchTrainVerb.LearningRate, BenchTrainVerb.Beta1, BenchTrainVerb.Beta2, weight_decay: BenchTrainVerb.WeightDecay);
+    private static AdamW Optimizer(LlamaModel model) => new(model.Parameters, new AdamWSettings(), BenchTrainVerb.LearningRate);
 
     private static (double Milliseconds, double Loss) Time(LlamaModel model, AdamW optimizer, int step, int batch)
     {
@@ -81,9 +80,7 @@ internal static class MixtureStepPairs
         {
             var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
             (crossEntropy + model.BalanceLoss!).backward();
-            nn.utils.clip_grad_norm_(model.Parameters, BenchTrainVerb.MaxNorm);
-            optimizer.step();
-            optimizer.zero_grad();
+            optimizer.Step(BenchTrainVerb.LearningRate);
             loss = crossEntropy.item<float>();
         }
 

@@ -135,8 +135,8 @@ public sealed class LlamaModelTests
         using var generator = new Generator(99);
         foreach (var p in model.Parameters)
         {
-            if (p.ndim == 1) p.uniform_(0.5, 1.5, generator).Dispose();
-            else p.normal_(0, 0.3, generator).Dispose();
+            if (p.ndim == 1) p.uniform_(0.5, 1.5, generator);
+            else p.normal_(0, 0.3, generator);
         }
     }
 

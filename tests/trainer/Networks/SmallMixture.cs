@@ -24,7 +24,7 @@ internal static class SmallMixture
         var mixture = new MixtureFeedForward(config ?? Config, layer, CPU);
         using var mode = no_grad();
         using var generator = new Generator(77);
-        foreach (var (_, p) in mixture.Parameters) p.normal_(0, 0.4, generator).Dispose();
+        foreach (var (_, p) in mixture.Parameters) p.normal_(0, 0.4, generator);
         return mixture;
     }
 
@@ -37,7 +37,7 @@ internal static class SmallMixture
     public static void Fill(MixtureFeedForward mixture, string name, Tensor value)
     {
         using var mode = no_grad();
-        mixture.Parameters.Single(p => p.Name == name).Parameter.copy_(value).Dispose();
+        mixture.Parameters.Single(p => p.Name == name).Parameter.copy_(value);
     }
 
     // Softmax over all, the others struck out, renormalised: as Hugging Face writes it.

@@ -1,5 +1,6 @@
 using Btx.Model.Configuration;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Optimisation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,7 +14,7 @@ public sealed class TrainingMemoryTests
     {
         var config = new LlamaConfig { VocabSize = 64, HiddenSize = 16, IntermediateSize = 32, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 32 };
         using var model = new LlamaModel(config, CPU).Init(1);
-        using var optimizer = optim.AdamW(model.Parameters, 3e-3, 0.9, 0.98);
+        using var optimizer = new AdamW(model.Parameters, new AdamWSettings { WeightDecay = 0.01 }, 3e-3);
         var sequence = Enumerable.Range(0, 33).Select(i => (long)(i * i % 64)).ToArray();
         double first = 0, last = 0;
         long live = 0, resident = 0;
@@ -23,9 +24,7 @@ public sealed class TrainingMemoryTests
             {
                 var loss = model.Loss(tensor(sequence[..32], [1, 32]), tensor(sequence[1..], [1, 32]));
                 loss.backward();
-                nn.utils.clip_grad_norm_(model.Parameters, 1.0);
-                optimizer.step();
-                optimizer.zero_grad();
+                optimizer.Step(3e-3);
                 last = loss.item<float>();
                 if (step == 0) first = last;
             }
