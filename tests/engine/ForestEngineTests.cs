@@ -1,3 +1,4 @@
+using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
 using Btx.Model.Mixing;
