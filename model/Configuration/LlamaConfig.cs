@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Btx.Model.Files;
 
 namespace Btx.Model.Configuration;
@@ -31,6 +32,7 @@ public sealed record LlamaConfig
     public int? BosTokenId { get; init; }
 
     /// <summary>Every token that ends a text, the document's end first; empty: none is named.</summary>
+    [JsonPropertyName("eos_token_id")]
     public TokenIds EosTokenIds { get; init; } = TokenIds.None;
 
     /// <summary><c>float32</c>, <c>float16</c> or <c>bfloat16</c>: the dtype of the stored weights.</summary>

@@ -24,7 +24,7 @@ internal static class LlamaConfigJson
         w.WriteNumber("attention_dropout", 0.0);
         if (c.BosTokenId is { } bos) w.WriteNumber("bos_token_id", bos); else w.WriteNull("bos_token_id");
         w.WritePropertyName("eos_token_id");
-        WriteIds(w, c.EosTokenIds);
+        c.EosTokenIds.WriteTo(w);
         w.WriteNumber("head_dim", c.HeadDim);
         w.WriteString("hidden_act", "silu");
         w.WriteNumber("hidden_size", c.HiddenSize);
@@ -72,15 +72,6 @@ internal static class LlamaConfigJson
         w.WriteBoolean("use_cache", true);
         w.WriteNumber("vocab_size", c.VocabSize);
         w.WriteEndObject();
-    }
-
-    // One as a number, as most models have it.
-    private static void WriteIds(Utf8JsonWriter w, TokenIds ids)
-    {
-        if (ids.Count > 1) w.WriteStartArray();
-        if (ids.Count == 0) w.WriteNullValue();
-        foreach (var id in ids) w.WriteNumberValue(id);
-        if (ids.Count > 1) w.WriteEndArray();
     }
 
     private static T Parse<T>(ReadOnlyMemory<byte> json, string source, Func<JsonElement, T> read)

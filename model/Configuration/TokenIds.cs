@@ -1,9 +1,12 @@
 using System.Collections;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Btx.Model.Configuration;
 
-/// <summary>Distinct token ids in the order given, compared by value. Immutable.</summary>
+/// <summary>Distinct token ids in the order given, compared by value; in JSON null, a number, or an array of several. Immutable.</summary>
+[JsonConverter(typeof(Converter))]
 [CollectionBuilder(typeof(TokenIds), nameof(Create))]
 public sealed class TokenIds : IReadOnlyList<int>, IEquatable<TokenIds>
 {
@@ -36,4 +39,27 @@ public sealed class TokenIds : IReadOnlyList<int>, IEquatable<TokenIds>
     public IEnumerator<int> GetEnumerator() => ((IEnumerable<int>)_ids).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => _ids.GetEnumerator();
+
+    /// <summary>As Hugging Face writes them: one as a number, as most models have it.</summary>
+    internal void WriteTo(Utf8JsonWriter w)
+    {
+        if (Count > 1) w.WriteStartArray();
+        if (Count == 0) w.WriteNullValue();
+        foreach (var id in _ids) w.WriteNumberValue(id);
+        if (Count > 1) w.WriteEndArray();
+    }
+
+    private sealed class Converter : JsonConverter<TokenIds>
+    {
+        public override bool HandleNull => true;
+
+        public override TokenIds Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
+        {
+            JsonTokenType.Null => None,
+            JsonTokenType.StartArray => Create(JsonSerializer.Deserialize<int[]>(ref reader)),
+            _ => Create([reader.GetInt32()]),
+        };
+
+        public override void Write(Utf8JsonWriter writer, TokenIds value, JsonSerializerOptions options) => value.WriteTo(writer);
+    }
 }

@@ -94,6 +94,7 @@ internal sealed record UnicodeForm(NormalizationForm Form) : NormalizerStep
     {
         // The runtime refuses U+FFFE, a starter that composes with nothing, so that the parts between can be normalised by themselves.
         if (text.Contains('\uFFFE')) return string.Join('\uFFFE', text.Split('\uFFFE').Select(Apply));
+        text = MarkOrder.Arrange(text);
         return text.IsNormalized(Form) ? text : text.Normalize(Form);
     }
 }

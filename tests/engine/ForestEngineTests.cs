@@ -1,3 +1,4 @@
+using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
 using Btx.Model.Mixing;
@@ -39,6 +40,22 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
         "expert" => Expert("gamma"),
         _ => new Routing(),
     };
+
+    [Fact]
+    public async Task Every_end_token_of_every_expert_ends_a_text()
+    {
+        var request = Request(new Routing()) with { IgnoreEndOfSequence = false };
+        var whole = (await engine.Run(request)).Tokens();
+        var (source, served) = forest.Copy();
+        // As Hugging Face has it: what generates is configured beside what the network is.
+        File.WriteAllText(Path.Combine(source, "experts/gamma/generation_config.json"), $$"""{"eos_token_id": [{{Btx.Fixtures.TinyForest.EndOfTextId}}, {{whole[4]}}]}""");
+        await using var other = ForestEngine.Start(forest.Options with { Directory = served });
+        var events = await other.Run(request);
+        Assert.Equal(whole[..(Array.IndexOf(whole, whole[4]) + 1)], events.Tokens());
+        Assert.Equal(FinishReason.Stop, events[^1].Finish);
+        await other.SwapAsync(other.Prepare(new ForestChange { Remove = ["gamma"] }), InFlightPolicy.Renormalise);
+        Assert.DoesNotContain(whole[4], other.Current.EndTokens);
+    }
 
     [Theory]
     [MemberData(nameof(Modes))]

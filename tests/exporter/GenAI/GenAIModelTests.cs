@@ -1,6 +1,7 @@
 using Btx.Exporter.Graphs;
 using Btx.Exporter.Sessions;
 using Btx.Fixtures;
+using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Tensors;
 using GenAIRuntime = Microsoft.ML.OnnxRuntimeGenAI;
@@ -24,6 +25,23 @@ public sealed class GenAIModelTests
         var theirs = Generator(directory, Prompt.Length + ours.Length);
         Assert.True(ours.Distinct().Count() > 4, "a degenerate sequence proves nothing");
         Assert.Equal(ours, theirs[Prompt.Length..]);
+    }
+
+    [Fact]
+    public void The_generator_ends_at_every_end_token()
+    {
+        int[] Sequence(IEnumerable<int> ends)
+        {
+            var config = TinyForest.DefaultConfig with { EosTokenIds = [.. ends] };
+            using var served = new TinyServedForest(new TinyForest { Config = config, Experts = 1 }, o => o with { GenAI = true });
+            var directory = Path.Combine(served.Served, "weights", "alpha");
+            Assert.Equal(config.EosTokenIds, LlamaConfig.Load(directory).EosTokenIds);
+            return Generator(directory, Prompt.Length + 16)[Prompt.Length..];
+        }
+
+        var whole = Sequence([TinyForest.EndOfTextId]);
+        var end = whole.Skip(4).First(token => token != TinyForest.EndOfTextId);
+        Assert.Equal(whole[..Array.IndexOf(whole, end)], Sequence([TinyForest.EndOfTextId, end])); // it keeps the end token to itself
     }
 
     [Fact]

@@ -59,6 +59,8 @@ public sealed class LlamaConfigTests
     [Fact]
     public void All_of_several_end_tokens_count_and_the_first_of_several_that_begin()
     {
+        foreach (var ids in new TokenIds[] { [], [9], [9, 8] }) Assert.Equal(ids, System.Text.Json.JsonSerializer.Deserialize<TokenIds>(System.Text.Json.JsonSerializer.Serialize(ids)));
+        Assert.Equal("[9,8]", System.Text.Json.JsonSerializer.Serialize<TokenIds>([9, 8]));
         Assert.Equal([9, 8], Parse(Llama + ",\"eos_token_id\":[9,8,9]}").EosTokenIds);
         Assert.Equal([9], Parse(Llama + ",\"eos_token_id\":9}").EosTokenIds);
         Assert.Empty(Parse(Llama + ",\"eos_token_id\":null}").EosTokenIds);

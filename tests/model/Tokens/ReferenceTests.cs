@@ -117,6 +117,20 @@ public sealed class ReferenceTests
         Assert.Equal("é a\nb c", tokenizer.Normalize("\ufeffe\u0301 a\r\nb\u00a0c"));
     }
 
+    [Fact]
+    public void A_hostile_megabyte_of_combining_marks_is_ordered_as_the_reference_does()
+    {
+        var random = new Random(3);
+        string[] marks = ["\u0301", "\u0323", "\u0344", "\u0327", "\u0345", "\u05b0", "\u034f", "\u093c", "\u0bca", "\U0001d165", "\u3099", "\u20dd", "\u0340"];
+        var qwen3 = Vocabularies.Qwen3;
+        using var reference = new ReferenceTokenizer(Vocabularies.Directory("qwen3"));
+        for (var round = 0; round < 60; round++)
+            reference.RequireSame(qwen3, "a" + string.Concat(Enumerable.Range(0, random.Next(60, 300)).Select(_ => marks[random.Next(marks.Length)])) + "b");
+        // In quadratic time this would take ten minutes.
+        var megabyte = "a" + string.Concat(Enumerable.Repeat("\u0301\u0323", 500_000));
+        Assert.Equal("\u1ea1" + new string('\u0323', 499_999) + new string('\u0301', 500_000), qwen3.Normalize(megabyte));
+    }
+
     private static string Own()
     {
         using var stream = new MemoryStream();

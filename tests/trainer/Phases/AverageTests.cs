@@ -18,8 +18,10 @@ public sealed class AverageTests : IDisposable
     public void A_uniform_average_is_the_mean_of_every_weight()
     {
         Forest();
+        File.WriteAllText(world.At("forest/experts/ants/generation_config.json"), """{"eos_token_id": [0, 7]}""");
         ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false);
         using Checkpoint a = Checkpoint.Open(world.At("forest/experts/ants")), b = Checkpoint.Open(world.At("forest/experts/bees")), mean = Checkpoint.Open(world.At("out"));
+        Assert.Equal([0, 7], mean.Config.EosTokenIds);
         foreach (var (name, shape) in mean.Config.TensorShapes())
         {
             float[] x = new float[shape.Aggregate(1L, (p, s) => p * s)], y = new float[x.Length], z = new float[x.Length];

@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
 using Btx.Trainer.Phases;
@@ -15,6 +16,7 @@ public sealed class RoundTests : IDisposable
     public async Task Two_rounds_record_lineage_and_priors_and_branch_from_the_forest()
     {
         world.Model("seed", 1);
+        File.WriteAllText(world.At("seed/generation_config.json"), """{"eos_token_id": [0, 7]}""");
         await Train("forest", "--seed", world.At("seed"), "--domains", "ants,bees", "--tokens", "9600", "--lr", "0.01", "--parallel", "2");
         var first = ForestManifest.Load(world.At("forest"));
         Assert.Equal(["ants", "bees"], first.Experts.Select(e => e.Name));
@@ -24,6 +26,8 @@ public sealed class RoundTests : IDisposable
             Assert.Equal((1, 9600L, 300L), (e.Round, e.Tokens, e.Steps));
             Assert.Equal(CheckpointFiles.Hash(world.At($"forest/{e.Path}")), e.Sha256);
             Assert.NotNull(e.CorpusSha256);
+            Assert.Equal([0, 7], LlamaConfig.Parse(File.ReadAllBytes(world.At($"forest/{e.Path}/config.json")), "config.json").EosTokenIds);
+            Assert.True(File.Exists(world.At($"forest/{e.Path}/generation_config.json")));
             Assert.True(e.Prior![e.Name] > 0.9, $"{e.Name}: {string.Join(", ", e.Prior!)}"); // each knows its own language
         }
 
