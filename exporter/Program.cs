@@ -8,6 +8,9 @@ using Btx.Model;
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var root = new Command("btx", "Exports forests of Llama experts as ONNX graphs for the server.") { new HelpOption(), new VersionOption(), ExportVerb.Create() };
 var parsed = root.Parse(args);
+// A report on standard output stands alone there: what is said besides goes to standard error.
+if (parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
+    Console.SetOut(Console.Error);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {UsageError.Plain(error.Message)}");

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Btx.LoadTests;
 using Btx.LoadTests.Verbs;
@@ -20,9 +21,14 @@ var root = new Command("loadtest", "Load a server, sweep what routing costs, rep
 foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);
-if (parsed.Errors.Count > 0)
+List<string> errors = [.. parsed.Errors.Select(error => error.Message)];
+// The parser takes an option that it does not know for the value of an argument.
+var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
+if (errors.Count == 0)
+    errors.AddRange(args.TakeWhile(a => a != "--").Intersect(values).Where(a => a.StartsWith("--", StringComparison.Ordinal)).Select(a => $"unknown option \"{a}\""));
+if (errors.Count > 0)
 {
-    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+    foreach (var error in errors) Console.Error.WriteLine($"error: {error}");
     Console.Error.WriteLine($"see: btx loadtest {string.Join(' ', args.Take(1).Where(a => verbs.Any(v => v.Name == a)).Append("--help"))}");
     return 2;
 }

@@ -23,8 +23,8 @@ public sealed class BtxException : Exception
     public FaultKind Kind { get; init; }
 
     /// <summary>
-    /// Another's words (a request's, a file's, a native library's) as part of a message: one line, cut after <paramref name="most"/> UTF-16 characters;
-    /// what a terminal or a log would obey instead of show (controls, line ends, directions, half a surrogate pair) is escaped.
+    /// Another's words (a request's, a file's, a native library's) as part of a message: one line, cut after <paramref name="most"/> UTF-16
+    /// characters; what a terminal or a log would obey instead of show (controls, line ends, directions, half a surrogate pair) is escaped.
     /// </summary>
     public static string OneLine(string text, int most = 300)
     {

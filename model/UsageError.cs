@@ -14,14 +14,18 @@ public static partial class UsageError
     }
 
     /// <summary>
-    /// An option that the parser does not know and took for the value of an argument, as a message; null: there is none. Behind <c>--</c> everything is a value.
+    /// An option that the parser does not know and took for the value of an argument, as a message; null: there is none. Behind <c>--</c>
+    /// everything is a value.
     /// </summary>
     /// <param name="args">The command line.</param>
     /// <param name="values">What the parser took for the values of the verb's arguments.</param>
-    public static string? UnknownOption(IEnumerable<string> args, IEnumerable<string> values) =>
-        args.TakeWhile(a => a != "--").Intersect(values).FirstOrDefault(a => a.Length > 1 && a[0] == '-' && (a[1] == '-' || char.IsAsciiLetter(a[1]))) is { } unknown
+    public static string? UnknownOption(IEnumerable<string> args, IEnumerable<string> values)
+    {
+        static bool IsOption(string a) => a.Length > 1 && a[0] == '-' && (a[1] == '-' || char.IsAsciiLetter(a[1]));
+        return args.TakeWhile(a => a != "--").Intersect(values).FirstOrDefault(IsOption) is { } unknown
             ? $"unknown option \"{BtxException.OneLine(unknown, 100)}\"; a text that begins with - goes behind --"
             : null;
+    }
 
     private static string Expected(string type) =>
         type.Contains("System.Int", StringComparison.Ordinal) ? "a whole number"

@@ -20,10 +20,14 @@ var root = new Command("btx", "Build corpora, train tokenizers and forests of ex
 foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);
+// A report on standard output stands alone there: what is said besides goes to standard error.
+if (parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
+    Console.SetOut(Console.Error);
 // The list of verbs shows the first line of each; the verb's own help shows the rest.
 if (parsed.CommandResult.Command == root) foreach (var verb in verbs) verb.Description = verb.Description!.Split('\n')[0];
 string[] errors = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
-if (errors.Length == 0 && UsageError.UnknownOption(args, parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)) is { } unknown) errors = [unknown];
+if (errors.Length == 0 && UsageError.UnknownOption(args, parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)) is { } unknown)
+    errors = [unknown];
 if (errors.Length > 0)
 {
     foreach (var error in errors) Console.Error.WriteLine($"error: {error}");

@@ -24,7 +24,7 @@ internal static class ExportVerb
         var copy = new Option<bool>("--copy-weights") { Description = "copy weights instead of binding the forest's own files" };
         var form = new Option<string?>("--form") { Description = "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; the default with --device cuda)" };
         var counts = new Option<string?>("--experts-per-token") { Description = "with --form moe-op: the k to write graphs for, comma-separated; the router's own if left out" };
-        var json = new Option<string?>("--json") { Description = "write the report to this file" };
+        var json = new Option<string?>("--json") { Description = "write the report to this file, or - for standard output" };
         var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form, counts, json };
         threads.Validators.Add(r =>
         {

@@ -33,7 +33,7 @@ public sealed class OpenAiDoor : IDoor
         }
         catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
         {
-            throw new LoadTestException($"{_address.GetLeftPart(UriPartial.Authority)}: GET /v1/models is not in OpenAI's form: {e.Message}", e);
+            throw new LoadTestException($"{_address.Authority}: GET /v1/models is not in OpenAI's form: {e.Message}", e);
         }
     }
 
@@ -117,19 +117,21 @@ public sealed class OpenAiDoor : IDoor
             var body = await response.Content.ReadAsByteArrayAsync(limit.Token).ConfigureAwait(false);
             if (response.IsSuccessStatusCode) return JsonDocument.Parse(body);
             if (optional) return null;
-            throw await DoorFault.OfAsync(_address, http: true, new($"http_{(int)response.StatusCode}") { Error = CompletionEvents.Message(body) }).ConfigureAwait(false);
+            var refused = new DoorAnswer($"http_{(int)response.StatusCode}") { Error = CompletionEvents.Message(body) };
+            throw await DoorFault.OfAsync(_address, http: true, refused).ConfigureAwait(false);
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw await DoorFault.OfAsync(_address, http: true, new(DoorConnections.BrokenBy(e, begun: false) ?? DoorAnswer.CutOff) { Error = e.Message.ReplaceLineEndings(" ") }, e).ConfigureAwait(false);
+            var broken = new DoorAnswer(DoorConnections.BrokenBy(e, begun: false) ?? DoorAnswer.CutOff) { Error = e.Message.ReplaceLineEndings(" ") };
+            throw await DoorFault.OfAsync(_address, http: true, broken, e).ConfigureAwait(false);
         }
         catch (JsonException e)
         {
-            throw new LoadTestException($"{_address.GetLeftPart(UriPartial.Authority)}: GET {path} did not answer JSON; is it the HTTP door of a server?", e);
+            throw new LoadTestException($"{_address.Authority}: GET {path} did not answer JSON; is it the HTTP door of a server?", e);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
-            throw new LoadTestException($"{_address.GetLeftPart(UriPartial.Authority)}: GET {path} gave no answer within 30 s", e);
+            throw new LoadTestException($"{_address.Authority}: GET {path} gave no answer within 30 s", e);
         }
     }
 }

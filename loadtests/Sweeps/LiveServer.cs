@@ -72,14 +72,13 @@ internal sealed class LiveServer : IAsyncDisposable
         {
             await server.DisposeAsync().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
-            throw e switch
-            {
-                RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.PermissionDenied } refused => new LoadTestException(
-                    $"the server at {grpc.GetLeftPart(UriPartial.Authority)} refused ({refused.Status.Detail.ReplaceLineEndings(" ")}); a sweep sends no key: "
-                    + "start its server with `./btx loadtest sweep --forest`, or reach it directly", refused),
-                RpcException refused => await DoorFault.OfAsync(grpc, http: false, GrpcDoor.Failed(refused, begun: false), refused).ConfigureAwait(false),
-                _ => e,
-            };
+            if (e is not RpcException refused) throw;
+            if (refused.StatusCode is not (StatusCode.Unauthenticated or StatusCode.PermissionDenied))
+                throw await DoorFault.OfAsync(grpc, http: false, GrpcDoor.Failed(refused, begun: false), refused).ConfigureAwait(false);
+            throw new LoadTestException(
+                $"the server at {grpc.Authority} refused ({refused.Status.Detail.ReplaceLineEndings(" ")}); a sweep sends no key: "
+                + "start its server with `./btx loadtest sweep --forest`, or reach it directly",
+                refused);
         }
     }
 }

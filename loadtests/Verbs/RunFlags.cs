@@ -12,7 +12,8 @@ internal sealed class RunFlags
     private readonly Option<string> _door = new("--door") { Description = "grpc, or http for OpenAI's form", DefaultValueFactory = _ => "grpc" };
     private readonly Option<string?> _server = new(DoorAddress.Option)
     {
-        Description = $"the server: its gRPC door, and after a comma its HTTP door, where its metrics are read too ({DoorAddress.Variable}, or else {DoorAddress.Default})", HelpName = "GRPC[,HTTP]",
+        Description = $"the server: its gRPC door, and after a comma its HTTP door, for its metrics too ({DoorAddress.Variable}, or else {DoorAddress.Default})",
+        HelpName = "GRPC[,HTTP]",
     };
 
     private readonly Option<bool> _remote = new("--allow-remote") { Description = "the server may be on another machine" };
@@ -72,8 +73,10 @@ internal sealed class RunFlags
         }.Validate();
         var variable = Environment.GetEnvironmentVariable(DoorAddress.Variable);
         var said = parsed.GetValue(_server) is null && variable is { Length: > 0 } ? DoorAddress.Variable : DoorAddress.Option;
-        var (grpc, http) = DoorAddress.ParseServer(said, parsed.GetValue(_server) ?? (variable is { Length: > 0 } ? variable : DoorAddress.Default), remote);
-        if (door == "http" && http is null) throw new LoadTestException($"--door http: the server's HTTP door is not named; give both with {DoorAddress.Option} GRPC,HTTP");
+        var named = parsed.GetValue(_server) ?? (variable is { Length: > 0 } ? variable : DoorAddress.Default);
+        var (grpc, http) = DoorAddress.ParseServer(said, named, remote);
+        if (door == "http" && http is null)
+            throw new LoadTestException($"--door http: the server's HTTP door is not named; give both with {DoorAddress.Option} GRPC,HTTP");
         var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert), parsed.GetValue(_average)).Validate();
         var (prompts, outputs) = (LengthsReader.Read("--prompt-tokens", parsed.GetValue(_prompts)!), LengthsReader.Read("--output-tokens", parsed.GetValue(_outputs)!));
         ServiceObjective? objective = parsed.GetValue(_objective) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
@@ -81,7 +84,9 @@ internal sealed class RunFlags
         var texts = PromptTexts.Read(parsed.GetValue(_corpus)!);
         return new()
         {
-            Grpc = door == "grpc" ? grpc : null, Http = http, Key = key, Texts = texts, Mix = DomainMix.Read("--domains", parsed.GetValue(_domains), texts.Domains), Routing = routing, Temperature = temperature, Arrivals = arrivals,
+            Grpc = door == "grpc" ? grpc : null,
+            Http = http,
+            Key = key, Texts = texts, Mix = DomainMix.Read("--domains", parsed.GetValue(_domains), texts.Domains), Routing = routing, Temperature = temperature, Arrivals = arrivals,
             Prompts = prompts, Outputs = outputs, Bounds = bounds, Objective = objective, Seed = parsed.GetValue(_seed),
         };
     }

@@ -15,7 +15,10 @@ internal sealed class SweepFlags
     private readonly Option<string> _corpus = new("--corpus") { Description = "prompts come from the test split of this corpus", HelpName = "DIR", Required = true };
     private readonly Option<string> _out = new("--out") { Description = "the run's directory; the same command goes on with what is there", HelpName = "RUN", Required = true };
     private readonly Option<string?> _modes = new("--modes") { Description = "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME (ensemble,top_k,average,moe: what is served of these)", HelpName = "LIST" };
-    private readonly Option<string?> _k = new("--k") { Description = "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)", HelpName = "LIST" };
+    private readonly Option<string?> _k = new("--k")
+    {
+        Description = "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)", HelpName = "LIST",
+    };
     private readonly Option<string?> _concurrency = new("--concurrency") { Description = "closed loops: requests in flight; 0: none (1,2,4,8)", HelpName = "LIST" };
     private readonly Option<string?> _rate = new("--rate") { Description = "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%", HelpName = "LIST" };
     private readonly Option<string?> _rateModes = new("--rate-modes") { Description = "measure open loops in these modes only: ensemble,top_k=2", HelpName = "LIST" };
@@ -28,7 +31,10 @@ internal sealed class SweepFlags
     private readonly Option<double?> _duration = new("--duration") { Description = "seconds that are measured of each point (10)" };
     private readonly Option<int?> _requests = new("--requests") { Description = "requests that are measured of each point, if that is reached before --duration" };
     private readonly Option<double?> _warmUp = new("--warm-up") { Description = "seconds before that of each point (2)" };
-    private readonly Option<double?> _heat = new("--server-warm-up") { Description = "seconds of load on a server that was just started, before its first point (5)" };
+    private readonly Option<double?> _heat = new("--server-warm-up")
+    {
+        Description = "seconds of load on a server that was just started, before its first point (5)",
+    };
     private readonly Option<double> _timeout = new("--timeout") { Description = "seconds after which a request is given up", DefaultValueFactory = _ => 120 };
     private readonly Option<string?> _prompts = new("--prompt-tokens") { Description = $"prompt lengths: {LengthsReader.Forms} (lognormal:32,0.5,64)", HelpName = "LENGTHS" };
     private readonly Option<string?> _outputs = new("--output-tokens") { Description = "output lengths, likewise (fixed:32)", HelpName = "LENGTHS" };
@@ -36,9 +42,15 @@ internal sealed class SweepFlags
     private readonly Option<string?> _objective = new("--objective") { Description = $"service objective for the goodput: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
     private readonly Option<int> _seed = new("--seed") { Description = "of order, prompts, lengths and arrivals", DefaultValueFactory = _ => 1 };
     private readonly Option<bool> _quick = new("--quick") { Description = "few points of a second each: shows that everything works, measures little" };
-    private readonly Option<string?> _server = new(DoorAddress.Option) { Description = $"load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics ({DoorAddress.Variable}, where neither --forest nor --btx is given)", HelpName = "GRPC[,HTTP]" };
+    private readonly Option<string?> _server = new(DoorAddress.Option)
+    {
+        Description = $"load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics ({DoorAddress.Variable}, where neither --forest nor --btx is given)", HelpName = "GRPC[,HTTP]",
+    };
     private readonly Option<bool> _remote = new("--allow-remote") { Description = "--server may be on another machine" };
-    private readonly Option<string?> _command = new("--server-command") { Description = $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})", HelpName = "FILE" };
+    private readonly Option<string?> _command = new("--server-command")
+    {
+        Description = $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})", HelpName = "FILE",
+    };
 
     public void AddTo(Command command)
     {
@@ -115,7 +127,8 @@ internal sealed class SweepFlags
     {
         var forests = ServedDirectory.ByPrecision("--forest", parsed.GetValue(_forest)!, ServedDirectory.Forest);
         var mixtures = ServedDirectory.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServedDirectory.Mixture);
-        var running = parsed.GetValue(_server) ?? (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(DoorAddress.Variable) is { Length: > 0 } set ? set : null);
+        var running = parsed.GetValue(_server);
+        if (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(DoorAddress.Variable) is { Length: > 0 } set) running ??= set;
         if (running is null && forests.Count + mixtures.Count == 0) throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
         if (running is not null && forests.Count + mixtures.Count + grid.Options.Count > 0)
             throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option out, or --server");

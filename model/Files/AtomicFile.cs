@@ -9,9 +9,17 @@ namespace Btx.Model.Files;
 public static partial class AtomicFile
 {
     /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file stands untouched and no temporary remains.</summary>
+    /// <param name="path"><c>-</c>: standard output, which a report may be written to.</param>
     /// <exception cref="BtxException">The file could not be written; names the path and the cause.</exception>
     public static void Write(string path, Action<Stream> write)
     {
+        if (path == "-")
+        {
+            using var output = Console.OpenStandardOutput();
+            write(output);
+            return;
+        }
+
         path = Path.GetFullPath(path);
         var directory = Path.GetDirectoryName(path)!;
         var temporary = Path.Combine(directory, $".{Path.GetFileName(path)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp");

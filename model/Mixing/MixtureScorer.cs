@@ -1,6 +1,8 @@
 namespace Btx.Model.Mixing;
 
-/// <summary>Who is active and with which weight at each token of a given text, token by token: what <see cref="MixtureScore"/> mixes by.</summary>
+/// <summary>
+/// Who is active and with which weight at each token of a given text, token by token: what <see cref="MixtureScore"/> mixes by.
+/// </summary>
 /// <param name="experts">E.</param>
 /// <param name="routing">As for <see cref="MixtureScore.Score"/>.</param>
 /// <param name="prior">π, length E.</param>
@@ -36,7 +38,9 @@ public sealed class MixtureScorer(int experts, Routing routing, ReadOnlySpan<dou
     // Under `switching` the active set redistributes its mass within itself, so a set chosen once must not hear of the others;
     // under the other kinds restricting afterwards comes to the same.
     private ReadOnlySpan<bool> Observed(int t) =>
-        routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.Prompt, Posterior: PosteriorKind.Switching } && t >= routing.SelectTokens ? Active : default;
+        routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.Prompt, Posterior: PosteriorKind.Switching } && t >= routing.SelectTokens
+            ? Active
+            : default;
 
     private void Choose(int t)
     {
@@ -48,7 +52,8 @@ public sealed class MixtureScorer(int experts, Routing routing, ReadOnlySpan<dou
             case RoutingMode.TopK or RoutingMode.TopP when routing.Select == SelectForm.PerToken || t == routing.SelectTokens:
                 Posterior.Weights(Weights);
                 if (routing.Select == SelectForm.Prompt) Array.Clear(Active); // the first choice has no set to cling to
-                if (routing.Mode == RoutingMode.TopK) ActiveSet.TopK(Weights, routing.K, Active); else ActiveSet.TopP(Weights, routing.P, Active);
+                if (routing.Mode == RoutingMode.TopK)
+                    ActiveSet.TopK(Weights, routing.K, Active); else ActiveSet.TopP(Weights, routing.P, Active);
                 return;
             case RoutingMode.TopK or RoutingMode.TopP when t > routing.SelectTokens:
                 return; // chosen once; kept

@@ -27,10 +27,13 @@ public static class RoutingRules
         if (r.SelectTokens < 1) return $"select tokens is {r.SelectTokens}; expected 1 or more";
         if (r.RerouteInterval < 0) return $"re-route interval is {r.RerouteInterval}; expected 0 or more";
         if (r.Mode == RoutingMode.Expert && r.Expert is null) return "mode expert needs an expert's name";
-        if (r.Mode == RoutingMode.Expert && !experts.Contains(r.Expert)) return $"no expert \"{BtxException.OneLine(r.Expert!, 100)}\"; there are {string.Join(", ", experts)}";
+        if (r.Mode == RoutingMode.Expert && !experts.Contains(r.Expert))
+            return $"no expert \"{BtxException.OneLine(r.Expert!, 100)}\"; there are {string.Join(", ", experts)}";
         if (r.PriorDomain is not null && !domains.Contains(r.PriorDomain)) return NoPrior(r.PriorDomain, domains);
         if (r is { Mode: RoutingMode.Average, AverageName: { } name })
-            return averages?.Contains(name) == true ? null : $"no average \"{BtxException.OneLine(name, 100)}\"; there are {List(averages ?? [])}";
+            return averages?.Contains(name) == true
+                ? null
+                : $"no average \"{BtxException.OneLine(name, 100)}\"; there are {List(averages ?? [])}";
         if (r.Mode != RoutingMode.Average || r.Average == AverageWeights.Uniform) return null;
         if (r.AverageDomain is null) return $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}";
         return domains.Contains(r.AverageDomain) ? null : NoPrior(r.AverageDomain, domains);

@@ -51,7 +51,8 @@ public sealed record ReplayRecipe
     /// <summary>A bash script; stopped, it goes on when run again.</summary>
     public string ToScript()
     {
-        var script = new StringBuilder("#!/usr/bin/env bash\n# Run it where ./btx is. Its arguments go to ./btx experts add: --server, --admin-key-file.\nset -euo pipefail\n");
+        var script = new StringBuilder(
+            "#!/usr/bin/env bash\n# Run it where ./btx is. Its arguments go to ./btx experts add: --server, --admin-key-file.\nset -euo pipefail\n");
         foreach (var step in Steps)
         {
             script.Append("\n# ").Append(step.Title).Append('\n');

@@ -73,7 +73,8 @@ public static class SafetensorsHeader
     private static TensorInfo Tensor(string name, JsonElement e, long dataStart, long fileLength, string source)
     {
         string At(string what) => $"{source}: tensor \"{Show(name)}\" {what}";
-        if (name.Length > MaxNameLength) throw new BtxException(At($"has a name of {name.Length} characters; at most {MaxNameLength} are taken"));
+        if (name.Length > MaxNameLength)
+            throw new BtxException(At($"has a name of {name.Length} characters; at most {MaxNameLength} are taken"));
         if (e.ValueKind != JsonValueKind.Object) throw new BtxException(At("is not a JSON object"));
         if (!e.TryGetProperty("dtype", out var d) || d.ValueKind != JsonValueKind.String || TensorDtypes.Parse(d.GetString()) is not { } dtype)
             throw new BtxException(At($"has no supported dtype{(d.ValueKind == JsonValueKind.String ? $" (\"{Show(d.GetString()!)}\")" : "")}; use F32, F16 or BF16"));

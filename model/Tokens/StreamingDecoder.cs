@@ -28,7 +28,10 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial =
         return text;
     }
 
-    /// <summary>Whether <paramref name="id"/> shows that the character before it stays unfinished: <see cref="Push"/> then gives U+FFFD for it first.</summary>
+    /// <summary>
+    /// Whether <paramref name="id"/> shows that the character before it stays unfinished: <see cref="Push"/> then gives U+FFFD for it
+    /// first.
+    /// </summary>
     public bool IsBrokenBy(int id)
     {
         if (_unfinished == 0 || (skipSpecial && tokenizer.IsSpecial(id)) || tokenizer.TokenBytes(id).IsEmpty) return false;

@@ -7,11 +7,15 @@ public sealed class RequestRejectedException : Exception
 {
     public RequestRejectedException(RequestFault fault) : this(fault.Reason, fault.Message) => Fault = fault;
 
-    public RequestRejectedException(RejectionReason reason, string message) : base(BtxException.OneLine(message, BtxException.MaxMessage)) => Reason = reason;
+    public RequestRejectedException(RejectionReason reason, string message) : base(BtxException.OneLine(message, BtxException.MaxMessage)) =>
+        Reason = reason;
 
     public RequestRejectedException(string message) : this(RejectionReason.InvalidArgument, message) { }
 
-    public RequestRejectedException(string message, Exception inner) : base(BtxException.OneLine(message, BtxException.MaxMessage), inner) { }
+    public RequestRejectedException(string message, Exception inner)
+        : base(BtxException.OneLine(message, BtxException.MaxMessage), inner)
+    {
+    }
 
     public RequestRejectedException() { }
 

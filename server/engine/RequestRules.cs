@@ -5,8 +5,8 @@ using Btx.Model.Mixing;
 namespace Btx.Engine;
 
 /// <summary>
-/// What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is turned into tokens,
-/// the tokens before any other work; the engine checks both again on the forest that answers.
+/// What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is turned into
+/// tokens, the tokens before any other work; the engine checks both again on the forest that answers.
 /// </summary>
 public static class RequestRules
 {
@@ -15,17 +15,19 @@ public static class RequestRules
     public const int MaxTopLogProbs = 20;
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
-    public static void Check(GenerationRequest request, ForestDescription forest) => Refuse(OptionsFault(request, forest) ?? PromptFault(request.Prompt, forest));
+    public static void Check(GenerationRequest request, ForestDescription forest) =>
+        Refuse(OptionsFault(request, forest) ?? PromptFault(request.Prompt, forest));
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
-    public static void Check(ScoreRequest request, ForestDescription forest) => Refuse(OptionsFault(request, forest) ?? TextFault(request.Tokens, forest));
+    public static void Check(ScoreRequest request, ForestDescription forest) =>
+        Refuse(OptionsFault(request, forest) ?? TextFault(request.Tokens, forest));
 
     /// <summary>What is wrong with a generation besides its prompt; null if nothing is.</summary>
     public static RequestFault? OptionsFault(GenerationRequest request, ForestDescription forest)
     {
         if (RoutingFault(request.Routing, forest) is { } routing) return routing;
         if (request.Routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.PerToken })
-            return new("select", "select per_token needs every expert on every token: it is for scoring; use prompt, with a re-route interval if the text changes");
+            return new("select", "select per_token needs every expert on every token: it is for scoring; use prompt, with a re-route interval");
         if (Fault(request.Sampling) is { } sampling) return sampling;
         if (request.MaxTokens < 1) return new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1 or more");
         if (TopFault(request.TopLogProbs) is { } top) return top;
@@ -36,27 +38,32 @@ public static class RequestRules
     }
 
     /// <summary>What is wrong with a score besides its text; null if nothing is.</summary>
-    public static RequestFault? OptionsFault(ScoreRequest request, ForestDescription forest) => RoutingFault(request.Routing, forest) ?? TopFault(request.TopLogProbs);
+    public static RequestFault? OptionsFault(ScoreRequest request, ForestDescription forest) =>
+        RoutingFault(request.Routing, forest) ?? TopFault(request.TopLogProbs);
 
     /// <summary>What is wrong with the tokens of a prompt.</summary>
     public static RequestFault? PromptFault(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
         if (tokens.Length < forest.ContextLength) return IdFault(tokens, "prompt", forest);
-        return TooLong("prompt", $"the prompt has {tokens.Length} tokens; the context holds {forest.ContextLength}, at least one of them for the answer");
+        return TooLong(
+            "prompt", $"the prompt has {tokens.Length} tokens; the context holds {forest.ContextLength}, at least one of them for the answer");
     }
 
     /// <summary>What is wrong with the tokens of a text to score.</summary>
     public static RequestFault? TextFault(int[] tokens, ForestDescription forest)
     {
-        if (tokens.Length < 2) return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
+        if (tokens.Length < 2)
+            return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
         return FitFault(tokens, "text", forest) ?? IdFault(tokens, "text", forest);
     }
 
     /// <summary>What is wrong with tokens that are only read: they may fill the whole context.</summary>
     public static RequestFault? FitFault(int[] tokens, string what, ForestDescription forest) => tokens.Length <= forest.ContextLength
         ? null
-        : TooLong(what, $"the {what} has {tokens.Length} tokens; the context holds {forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
+        : TooLong(
+            what,
+            $"the {what} has {tokens.Length} tokens; the context holds {forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
 
     /// <summary>A token id that the vocabulary does not have.</summary>
     public static RequestFault? IdFault(int[] tokens, string what, ForestDescription forest) =>
@@ -67,11 +74,12 @@ public static class RequestRules
     /// <summary>What is wrong with a routing; null if nothing is.</summary>
     public static RequestFault? RoutingFault(Routing routing, ForestDescription forest)
     {
-        var message = routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name)
-            ? $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was removed; use one of {string.Join(", ", forest.Experts)}"
-            : RoutingRules.Fault(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
+        var message = RoutingRules.Fault(
+            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
+        if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
+            message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was removed; use one of {List(forest.Experts)}";
         if (message is null && routing.Mode == RoutingMode.Moe && !forest.Mixture!.Choices.Contains(routing.K))
-            message = $"k is {routing.K}; the BTX model was exported for k {string.Join(", ", forest.Mixture.Choices)}; use one of these or export it for more";
+            message = $"k is {routing.K}; the BTX model was exported for k {List(forest.Mixture.Choices)}; use one of these or export it for more";
         if (message is null) return null;
         return new("model", message, IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument);
     }
@@ -89,6 +97,8 @@ public static class RequestRules
     private static RequestFault? TopFault(int count) =>
         count is >= 0 and <= MaxTopLogProbs ? null : new("logprobs", $"{count} top log-probabilities; expected 0..{MaxTopLogProbs}");
 
+    private static string List<T>(IEnumerable<T> values) => string.Join(", ", values);
+
     private static RequestFault TooLong(string what, string message) => new(what, message, Code: RequestFault.ContextLengthExceeded);
 
     private static void Refuse(RequestFault? fault)
@@ -102,6 +112,8 @@ public static class RequestRules
         if (!(s.TopP is > 0 and <= 1)) return new("top_p", $"top_p is {s.TopP}; expected a number in (0, 1]");
         if (s.TopK < 0) return new("top_k", $"top_k is {s.TopK}; expected 0 (all tokens) or more");
         if (!(s.MinP is >= 0 and <= 1)) return new("min_p", $"min_p is {s.MinP}; expected 0..1");
-        return s.RepetitionPenalty is > 0 and <= 10 ? null : new("repetition_penalty", $"repetition_penalty is {s.RepetitionPenalty}; expected a number in (0, 10]");
+        return s.RepetitionPenalty is > 0 and <= 10
+            ? null
+            : new("repetition_penalty", $"repetition_penalty is {s.RepetitionPenalty}; expected a number in (0, 10]");
     }
 }

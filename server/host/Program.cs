@@ -22,7 +22,8 @@ foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);
 string[] errors = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
-if (errors.Length == 0 && UsageError.UnknownOption(args, parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)) is { } unknown) errors = [unknown];
+if (errors.Length == 0 && UsageError.UnknownOption(args, parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)) is { } unknown)
+    errors = [unknown];
 if (errors.Length > 0)
 {
     foreach (var error in errors) Console.Error.WriteLine($"error: {error}");

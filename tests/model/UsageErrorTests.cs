@@ -11,4 +11,13 @@ public sealed class UsageErrorTests
     [InlineData("Argument 'best' not recognized. Must be one of:\n\t'top2'\n\t'soft'", "Argument 'best' not recognized. Must be one of: 'top2' 'soft'")]
     [InlineData("Option '--out' is required.", "Option '--out' is required.")]
     public void One_line_without_type_names(string message, string expected) => Assert.Equal(expected, UsageError.Plain(message));
+
+    [Theory]
+    [InlineData("unknown option \"--max-token=5\"; a text that begins with - goes behind --", "generate", "--max-token=5")]
+    [InlineData("unknown option \"-x\"; a text that begins with - goes behind --", "generate", "-x", "--seed", "1")]
+    [InlineData(null, "generate", "-")]
+    [InlineData(null, "generate", "-5 degrees")]
+    [InlineData(null, "generate", "- an item")]
+    [InlineData(null, "generate", "--", "--max-token=5")]
+    public void An_unknown_option_is_no_value(string? expected, params string[] args) => Assert.Equal(expected, UsageError.UnknownOption(args, args.Skip(1).Where(a => a != "--")));
 }

@@ -40,7 +40,10 @@ internal static class CorpusVerb
                 result.AddError($"--limit-mb {given} is not above 0.");
         });
         var output = new Option<string>("--out") { Description = "corpus directory; domains already there stay", HelpName = "DIR", Required = true };
-        var json = new Option<string?>("--json") { Description = "write what was built to this file", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write what was built to this file, or - for standard output", HelpName = "FILE",
+        };
         var command = new Command("corpus", Text) { set, domains, own, role, limit, output, json };
         command.Validators.Add(result =>
         {

@@ -51,7 +51,10 @@ internal static class EvaluateVerb
         var context = new Option<int?>("--context") { Description = "tokens of a sequence (the models' context)", HelpName = "N" };
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:n", DefaultValueFactory = _ => "cpu" };
         var threads = new Option<int>("--threads") { Description = "models scored at once on the CPU, a thread each (all cores)", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
-        var json = new Option<string?>("--json") { Description = "write every figure to this file", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write every figure to this file, or - for standard output", HelpName = "FILE",
+        };
         var picture = new Option<string?>("--picture") { Description = "write a heat map to this file", HelpName = "FILE.svg" };
         var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select, context, device, threads, json, picture };
         command.SetAction((parsed, cancellation) => Task.Run(() => Run(

@@ -35,7 +35,10 @@ internal static class TokenizerVerb
         var size = new Option<int>("--vocab-size") { Description = "tokens in all, special ones included", HelpName = "N", Required = true };
         var sample = new Option<long>("--sample-mb") { Description = "most text to read, in MB", DefaultValueFactory = _ => DefaultSampleMegabytes };
         var output = new Option<string>("--out") { Description = "directory for the tokenizer", HelpName = "DIR", Required = true };
-        var json = new Option<string?>("--json") { Description = "write the figures to this file", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write the figures to this file, or - for standard output", HelpName = "FILE",
+        };
         size.Validators.Add(result => CheckRange(result, 257, int.MaxValue, $"the 256 bytes and {EndOfText} need 257"));
         sample.Validators.Add(result => CheckRange(result, 1, 1_000_000, "it is in MB"));
         var command = new Command("train", text) { corpus, domains, size, sample, output, json };
@@ -93,7 +96,10 @@ internal static class TokenizerVerb
         var directory = new Argument<string>("DIR") { Description = "directory with tokenizer.json" };
         var sentence = new Option<string?>("--text") { Description = "show the tokens of this text" };
         var corpus = new Option<string?>("--corpus") { Description = "measure on this corpus", HelpName = "DIR" };
-        var json = new Option<string?>("--json") { Description = "write the figures to this file (with --corpus)", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write the figures to this file, or - for standard output (with --corpus)", HelpName = "FILE",
+        };
         var command = new Command("show", text) { directory, sentence, corpus, json };
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>

@@ -30,7 +30,10 @@ internal static class TrainExpertVerb
         var name = new Option<string?>("--name") { Description = "name of the expert (the domain's)", HelpName = "NAME" };
         var (branch, k) = TrainRoundVerb.BranchFlags();
         var freeze = TrainFlags.Freeze();
-        var json = new Option<string?>("--json") { Description = "write plan and figures to this file", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write plan and figures to this file, or - for standard output", HelpName = "FILE",
+        };
         var command = new Command("expert", Text) { forest, from, corpus, domain, name, branch, k, freeze, json };
         foreach (var option in flags.All) command.Options.Add(option);
         command.SetAction((parsed, cancellation) =>

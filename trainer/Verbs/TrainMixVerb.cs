@@ -51,7 +51,10 @@ internal static class TrainMixVerb
         var threads = new Option<int>("--threads") { Description = "CPU threads", HelpName = "N", DefaultValueFactory = _ => 1 };
         var device = new Option<string>("--device") { Description = "where hidden states are computed", HelpName = "cpu|cuda[:n]", DefaultValueFactory = _ => "cpu" };
         var fresh = new Option<bool>("--fresh") { Description = "replace a mixture made earlier" };
-        var json = new Option<string?>("--json") { Description = "write figures to this file", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write figures to this file, or - for standard output", HelpName = "FILE",
+        };
         var command = new Command("mix", Text) { forest, output, experts, without, seed, init, corpus, shards, statistics, states, tokens, lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
         command.Validators.Add(result =>
         {

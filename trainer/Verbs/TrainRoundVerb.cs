@@ -36,7 +36,10 @@ internal static class TrainRoundVerb
         var parallel = new Option<int>("--parallel") { Description = "experts trained at once", HelpName = "N", DefaultValueFactory = _ => 1 };
         var split = new Option<bool>("--random-split") { Description = "control: random parts of the text instead of domains" };
         var init = new Option<bool>("--random-init") { Description = "control: random weights instead of branches" };
-        var json = new Option<string?>("--json") { Description = "write plan and figures to this file", HelpName = "FILE" };
+        var json = new Option<string?>("--json")
+        {
+            Description = "write plan and figures to this file, or - for standard output", HelpName = "FILE",
+        };
         var command = new Command("round", Text) { forest, seed, corpus, domains, branch, k, freeze, round, parallel, split, init, json };
         foreach (var option in flags.All) command.Options.Add(option);
         command.SetAction((parsed, cancellation) => RunAsync(

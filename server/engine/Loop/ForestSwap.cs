@@ -82,7 +82,8 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         }
     }
 
-    private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) => s.IsRouted ? RequestRules.RoutingFault(s.Routing, snapshot.Description)?.Message : null;
+    private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) =>
+        s.IsRouted ? RequestRules.RoutingFault(s.Routing, snapshot.Description)?.Message : null;
 
     private static void Refuse(Sequence s, ForestSnapshot snapshot, SequenceEnding ending, bool waited)
     {
@@ -176,7 +177,8 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
     {
         { Mode: RoutingMode.Expert, Expert: { } name } when next.Description.Quarantined.Contains(name) => $"expert \"{name}\" was quarantined while the request ran on it",
         { Mode: RoutingMode.Expert } => $"expert \"{s.Routing.Expert}\" was removed from the forest while the request ran on it",
-        { Mode: RoutingMode.Moe } => $"the BTX model was removed or changed while the request ran on it: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
+        { Mode: RoutingMode.Moe } =>
+            $"the BTX model was removed or changed while the request ran on it: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
         _ => $"the average that the request ran on was removed: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
     };
 

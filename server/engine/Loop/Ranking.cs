@@ -5,14 +5,18 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The most probable tokens at the positions of a scored text, from the mixture that scores it. One per worker: owns scratch.</summary>
+/// <summary>
+/// The most probable tokens at the positions of a scored text, from the mixture that scores it. One per worker: owns scratch.
+/// </summary>
 internal sealed class Ranking(int vocabSize)
 {
     private readonly float[] mixture = new float[vocabSize];
     private readonly int[] top = new int[Math.Min(RequestRules.MaxTopLogProbs, vocabSize)];
     private double[] normalisers = [], terms = [];
 
-    /// <summary>Reads the rows that this step ran, the same positions on every member. A failure is kept in <see cref="Sequence.Fault"/>.</summary>
+    /// <summary>
+    /// Reads the rows that this step ran, the same positions on every member. A failure is kept in <see cref="Sequence.Fault"/>.
+    /// </summary>
     public void Run(RankedRows rows)
     {
         var s = rows.Sequence;
@@ -54,11 +58,12 @@ internal sealed class Ranking(int vocabSize)
         for (var m = 0; m < s.Members.Length; m++)
         {
             var member = s.Members[m];
-            terms[m] = Weight(s, m) > 0 ? Math.Log(Weight(s, m)) + member.Lane.Runner.Logits(member.Row, row)[token] - normalisers[m] : double.NegativeInfinity;
+            terms[m] = Math.Log(Weight(s, m)) + member.Lane.Runner.Logits(member.Row, row)[token] - normalisers[m];
         }
 
         return LogSpace.Sum(terms.AsSpan(0, s.Members.Length));
     }
 
-    private static double Weight(Sequence s, int member) => s.Scorer is not { } scorer ? 1 : scorer.Active[member] ? scorer.Weights[member] : 0;
+    private static double Weight(Sequence s, int member) =>
+        s.Scorer is not { } scorer ? 1 : scorer.Active[member] ? scorer.Weights[member] : 0;
 }

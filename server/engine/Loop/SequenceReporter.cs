@@ -76,14 +76,16 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         var n = s.Length - 1;
         var said = new double[s.Members.Length][];
         for (var m = 0; m < said.Length; m++) said[m] = s.Members[m].LogProbs.AsSpan(1, n).ToArray();
-        if (s.IsRouted) return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
+        if (s.IsRouted)
+            return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
         var experts = s.Forest.Experts.Count;
         var expertLogProbs = new double[]?[experts];
         if (s.Posterior is null)
         {
             var weights = PerExpert(s, s.Weights);
             if (s.Routing.Mode == RoutingMode.Expert) expertLogProbs[s.Members[0].Expert] = said[0];
-            return new ScoreResult(said[0], expertLogProbs, [.. weights.Select(w => Enumerable.Repeat(w, n).ToArray())]) { Forest = s.Forest, Top = s.ScoredTop };
+            var constant = weights.Select(w => Enumerable.Repeat(w, n).ToArray());
+            return new ScoreResult(said[0], expertLogProbs, [.. constant]) { Forest = s.Forest, Top = s.ScoredTop };
         }
 
         var posterior = new double[experts][];

@@ -30,7 +30,8 @@ internal static class CompletionEndpoints
     }
 
     /// <summary>The prompt's own score; null where nothing asks for it, or nothing is predicted in one token.</summary>
-    private static async Task<ScoreResult?> ScoreAsync(InferenceService service, CompletionRequest request, int[] prompt, CancellationToken cancellation)
+    private static async Task<ScoreResult?> ScoreAsync(
+        InferenceService service, CompletionRequest request, int[] prompt, CancellationToken cancellation)
     {
         if (request.LogProbs is not { } count || prompt.Length == 1) return null;
         var routing = request.Generation.Routing with { Select = Model.Mixing.SelectForm.PerToken };

@@ -66,8 +66,10 @@ internal static class CompletionRequestReader
                 },
             },
         };
-        if (request is { Generation.MaxTokens: 0, Echo: false }) throw Invalid("max_tokens", "max_tokens is 0; expected 1 or more, or 0 with echo: true to score the prompt");
-        if (request is { IsOnlyEcho: true, Generation.ReportExperts: true }) throw Invalid("include_experts", "include_experts reports the generated tokens; with max_tokens 0 there are none");
+        if (request is { Generation.MaxTokens: 0, Echo: false })
+            throw Invalid("max_tokens", "max_tokens is 0; expected 1 or more, or 0 with echo: true to score the prompt");
+        if (request is { IsOnlyEcho: true, Generation.ReportExperts: true })
+            throw Invalid("include_experts", "include_experts reports the generated tokens; with max_tokens 0 there are none");
         return request;
     }
 
@@ -78,9 +80,12 @@ internal static class CompletionRequestReader
             if (fields.Number(name) is { } value && value != only) throw Invalid(name, $"{name} is {value}; this server takes {only} only");
         }
 
-        if (fields.String("suffix") is { Length: > 0 }) throw Invalid("suffix", "suffix is not supported: the models read from left to right");
-        if (fields.Get("logit_bias") is { } bias && !(bias.ValueKind == JsonValueKind.Object && !bias.EnumerateObject().Any())) throw Invalid("logit_bias", "logit_bias is not supported");
-        if (fields.String("user") is { Length: > RequestLimits.MaxNameLength } user) throw Invalid("user", $"user has {user.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
+        if (fields.String("suffix") is { Length: > 0 })
+            throw Invalid("suffix", "suffix is not supported: the models read from left to right");
+        if (fields.Get("logit_bias") is { } bias && !(bias.ValueKind == JsonValueKind.Object && !bias.EnumerateObject().Any()))
+            throw Invalid("logit_bias", "logit_bias is not supported");
+        if (fields.String("user") is { Length: > RequestLimits.MaxNameLength } user)
+            throw Invalid("user", $"user has {user.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
     }
 
     private static bool IncludeUsage(Fields fields, bool stream)

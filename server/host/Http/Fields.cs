@@ -19,12 +19,15 @@ internal sealed class Fields
         foreach (var field in json.EnumerateObject())
         {
             var name = Name(field);
-            if (!known.Contains(name)) throw InvalidRequestException.For(prefix + name, $"unknown field \"{prefix}{BtxException.OneLine(name, 100)}\"");
-            if (!_fields.TryAdd(name, field.Value)) throw InvalidRequestException.For(prefix + name, $"{prefix}{name} is given twice; give it once");
+            if (!known.Contains(name))
+                throw InvalidRequestException.For(prefix + name, $"unknown field \"{prefix}{BtxException.OneLine(name, 100)}\"");
+            if (!_fields.TryAdd(name, field.Value))
+                throw InvalidRequestException.For(prefix + name, $"{prefix}{name} is given twice; give it once");
         }
     }
 
-    public JsonElement? Get(string name) => _fields.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    public JsonElement? Get(string name) =>
+        _fields.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     public string? String(string name) => Get(name) is { } value ? Text(value, name) : null;
 
@@ -61,7 +64,8 @@ internal sealed class Fields
 
     public static string Text(JsonElement value, string name)
     {
-        if (value.ValueKind != JsonValueKind.String) throw InvalidRequestException.For(name, $"{name} is {Quote(value)}; expected a string");
+        if (value.ValueKind != JsonValueKind.String)
+            throw InvalidRequestException.For(name, $"{name} is {Quote(value)}; expected a string");
         try
         {
             return value.GetString()!;

@@ -24,7 +24,8 @@ internal static class HttpDoor
         var message = status switch
         {
             StatusCodes.Status404NotFound => $"no such path: {BtxException.OneLine($"{http.Request.Method} {http.Request.Path}", 200)}",
-            StatusCodes.Status405MethodNotAllowed => $"{BtxException.OneLine(http.Request.Path, 200)} does not take {BtxException.OneLine(http.Request.Method, 20)}",
+            StatusCodes.Status405MethodNotAllowed =>
+                $"{BtxException.OneLine(http.Request.Path, 200)} does not take {BtxException.OneLine(http.Request.Method, 20)}",
             _ => $"refused with status {status}",
         };
         await new OpenAiError(status, message, "invalid_request_error", null, null).WriteAsync(http).ConfigureAwait(false);

@@ -12,7 +12,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
-    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context, and the request's number of tokens does not count.</param>
+    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context, and the request's number of tokens does not
+    /// count.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
@@ -28,23 +29,28 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
     /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
-    public Generation Generate(GenerationRequest request, CancellationToken cancellation) => new(request.Prompt, engine.Generate(request, cancellation));
+    public Generation Generate(GenerationRequest request, CancellationToken cancellation) =>
+        new(request.Prompt, engine.Generate(request, cancellation));
 
     /// <param name="request">Its own tokens do not count.</param>
-    /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each. Null: it is refused.</param>
+    /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
+    /// Null: it is refused.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; or the forest changed between two windows.</exception>
+    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; or the forest changed between two
+    /// windows.</exception>
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
         Refuse(text.Fault(limits) ?? RequestRules.OptionsFault(request, forest));
         if (stride is not null && (stride < 0 || stride >= forest.ContextLength))
-            Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, less than the context, or 0 for half of it"));
+            Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context"));
         var tokens = Encode(text);
         Refuse(stride is null || tokens.Length < 2 ? RequestRules.TextFault(tokens, forest) : RequestRules.IdFault(tokens, "text", forest));
-        var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride is null or 0 ? Math.Max(1, forest.ContextLength / 2) : stride.Value);
+        if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
+        var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
         var results = new List<ScoreResult>();
-        foreach (var window in windows) results.Add(await ScoreAsync(request with { Tokens = tokens[window.Start..window.End] }, cancellation).ConfigureAwait(false));
+        foreach (var window in windows)
+            results.Add(await ScoreAsync(request with { Tokens = tokens[window.Start..window.End] }, cancellation).ConfigureAwait(false));
         return new(tokens, ScoreWindow.Join(windows, results), windows);
     }
 
@@ -58,7 +64,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public ReadOnlySpan<byte> TokenBytes(int id) => tokenizer.TokenBytes(id).Span;
 
     /// <summary>
-    /// A token's name: its text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it (printable ASCII stands for itself).
+    /// A token's name: its text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it (printable ASCII
+    /// stands for itself).
     /// </summary>
     public string TokenName(int id)
     {

@@ -8,10 +8,10 @@ using V1 = Btx.V1;
 namespace Btx.Server.Requests;
 
 /// <summary>
-/// A model id of the HTTP door, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>, <c>forest:top_p=0.9,posterior=last_token</c>,
-/// <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe).
-/// Options of <c>btx</c>: k (experts per token, else the model's own). Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and
-/// with top_k or top_p reroute (tokens) and select.
+/// A model id of the HTTP door, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
+/// <c>forest:top_p=0.9,posterior=last_token</c>, <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a
+/// name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe). Options of <c>btx</c>: k (experts per token, else the model's own).
+/// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens) and select.
 /// </summary>
 /// <param name="Name">As answers repeat it: as it was asked for, numbers in their usual form.</param>
 internal sealed record ModelId(string Name, Routing Routing)
@@ -20,7 +20,8 @@ internal sealed record ModelId(string Name, Routing Routing)
     /// <exception cref="InvalidRequestException">No such model (not found) or a bad option (invalid).</exception>
     public static ModelId Parse(string id, ForestDescription forest)
     {
-        if (id.Length > RequestLimits.MaxNameLength) throw Invalid($"the model's id has {id.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
+        if (id.Length > RequestLimits.MaxNameLength)
+            throw Invalid($"the model's id has {id.Length} characters; at most {RequestLimits.MaxNameLength} are taken");
         var colon = id.IndexOf(':', StringComparison.Ordinal);
         var rest = colon < 0 ? "" : id[(colon + 1)..];
         if (colon >= 0 && rest.Length == 0) throw Invalid($"model {Quote(id)} has nothing after the colon");
@@ -31,7 +32,8 @@ internal sealed record ModelId(string Name, Routing Routing)
             "average" => (id, AverageOf(rest)),
             "expert" when rest.Length > 0 => (id, new() { Mode = V1.Mode.Expert, Expert = rest }),
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
-            _ => throw new InvalidRequestException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
+            _ =>
+                throw new InvalidRequestException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
         };
         try
         {
@@ -66,7 +68,8 @@ internal sealed record ModelId(string Name, Routing Routing)
     {
         var routing = new V1.Routing { Mode = V1.Mode.Moe };
         if (option.Length == 0) return (id, routing);
-        if (!option.StartsWith("k=", StringComparison.Ordinal)) throw Invalid($"model {Quote(id)}: {Quote(option)} does not apply to a BTX model; the only option is k=K");
+        if (!option.StartsWith("k=", StringComparison.Ordinal))
+            throw Invalid($"model {Quote(id)}: {Quote(option)} does not apply to a BTX model; the only option is k=K");
         routing.K = Integer("k", option[2..]);
         return ($"btx:k={routing.K}", routing);
     }
@@ -117,7 +120,8 @@ internal sealed record ModelId(string Name, Routing Routing)
                 routing.SwitchingRate = Number(name, value);
                 return routing.SwitchingRate.ToString(CultureInfo.InvariantCulture);
             default:
-                throw Invalid($"model {Quote(id)}: unknown option {Quote(name)}; use top_k, top_p, posterior, prior, select, reroute or switching");
+                throw Invalid(
+                    $"model {Quote(id)}: unknown option {Quote(name)}; use top_k, top_p, posterior, prior, select, reroute or switching");
         }
     }
 
@@ -125,20 +129,25 @@ internal sealed record ModelId(string Name, Routing Routing)
     {
         var at = rest.IndexOf('@', StringComparison.Ordinal);
         var kind = at < 0 ? rest : rest[..at];
-        if (at < 0 && kind.Length > 0 && !RoutingNames.Averages.ContainsKey(kind)) return new() { Mode = V1.Mode.Average, AverageName = kind };
+        if (at < 0 && kind.Length > 0 && !RoutingNames.Averages.ContainsKey(kind))
+            return new() { Mode = V1.Mode.Average, AverageName = kind };
         return new()
         {
             Mode = V1.Mode.Average,
-            Average = kind.Length == 0 ? default : RoutingNames.Wire<AverageWeights, V1.AverageKind>(RoutingNames.Averages.Named("model", "average", kind)),
+            Average = kind.Length == 0
+                ? default
+                : RoutingNames.Wire<AverageWeights, V1.AverageKind>(RoutingNames.Averages.Named("model", "average", kind)),
             AverageDomain = at < 0 ? "" : rest[(at + 1)..],
         };
     }
 
     private static int Integer(string name, string value) =>
-        int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : throw Invalid($"{name} is {Quote(value)}; expected a whole number");
+        int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n
+            : throw Invalid($"{name} is {Quote(value)}; expected a whole number");
 
     private static double Number(string name, string value) =>
-        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) ? x : throw Invalid($"{name} is {Quote(value)}; expected a number");
+        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) ? x
+            : throw Invalid($"{name} is {Quote(value)}; expected a number");
 
     private static string Quote(string text) => $"\"{BtxException.OneLine(text, 100)}\"";
 

@@ -14,7 +14,8 @@ internal readonly record struct Prompt(string? Text, int[]? Tokens)
     {
         { Text: null, Tokens: null } => new("prompt", "prompt is missing; give a text or token ids"),
         { Text.Length: 0 } or { Tokens.Length: 0 } => new("prompt", "prompt is empty; give at least one character"),
-        { Text: { } text } when text.Length > limits.PromptCharacters => new("prompt", $"prompt has {text.Length} characters; at most {limits.PromptCharacters} are taken"),
+        { Text: { } text } when text.Length > limits.PromptCharacters =>
+            new("prompt", $"prompt has {text.Length} characters; at most {limits.PromptCharacters} are taken"),
         { Text: { } text } when HasLoneSurrogate(text) => new("prompt", "prompt is not valid Unicode: it holds half of a surrogate pair"),
         _ => null,
     };

@@ -19,5 +19,6 @@ internal sealed record Rejection(RejectionReason Reason, string Message, string?
         _ => null,
     };
 
-    private static Rejection Of(RequestFault fault) => new(fault.Reason, BtxException.OneLine(fault.Message, MaxMessage), BtxException.OneLine(fault.Parameter, 100), fault.Code);
+    private static Rejection Of(RequestFault fault) =>
+        new(fault.Reason, BtxException.OneLine(fault.Message, MaxMessage), BtxException.OneLine(fault.Parameter, 100), fault.Code);
 }

@@ -1,6 +1,8 @@
 namespace Btx.Server.Requests;
 
-/// <summary>What a door accepts at most, before any work is done for it; <see cref="Engine.RequestRules"/> has what the engine accepts.</summary>
+/// <summary>
+/// What a door accepts at most, before any work is done for it; <see cref="Engine.RequestRules"/> has what the engine accepts.
+/// </summary>
 internal sealed record RequestLimits
 {
     public const int DefaultMaxTokens = 16;

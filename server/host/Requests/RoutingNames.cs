@@ -52,5 +52,6 @@ internal static class RoutingNames
     /// <summary>The value of that name; the fault lists what there is.</summary>
     /// <exception cref="InvalidRequestException">There is none.</exception>
     public static T Named<T>(this IReadOnlyDictionary<string, T> names, string parameter, string what, string name) =>
-        names.TryGetValue(name, out var value) ? value : throw InvalidRequestException.For(parameter, $"unknown {what} \"{BtxException.OneLine(name, 100)}\"; use {string.Join(", ", names.Keys)}");
+        names.TryGetValue(name, out var value) ? value
+            : throw InvalidRequestException.For(parameter, $"unknown {what} \"{BtxException.OneLine(name, 100)}\"; use {string.Join(", ", names.Keys)}");
 }

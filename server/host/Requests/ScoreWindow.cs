@@ -4,9 +4,10 @@ using Btx.Engine.Requests;
 namespace Btx.Server.Requests;
 
 /// <summary>
-/// One reading of a part of a text that is longer than the context: tokens Start … End − 1 are read, those from First on are scored. Every window but a
-/// short text's only one holds a whole context and ends <c>stride</c> tokens after the one before, the last at the text's end; so every token but the
-/// very first is scored exactly once, from all tokens before it in the first window and from at least context − stride of them in the others.
+/// One reading of a part of a text that is longer than the context: tokens Start … End − 1 are read, those from First on are scored. Every
+/// window but a short text's only one holds a whole context and ends <c>stride</c> tokens after the one before, the last at the text's end;
+/// so every token but the very first is scored exactly once, from all tokens before it in the first window and from at least context −
+/// stride of them in the others.
 /// </summary>
 internal readonly record struct ScoreWindow(int Start, int End, int First)
 {
@@ -31,18 +32,21 @@ internal readonly record struct ScoreWindow(int Start, int End, int First)
     {
         if (results.Count == 1) return results[0];
         var first = results[0];
-        if (results.Any(r => r.Removed.Count > 0 || r.ExpertLogProbs.Length != first.ExpertLogProbs.Length || r.Forest?.ForestSha256 != first.Forest?.ForestSha256
-            || r.Forest?.Mixture?.Sha256 != first.Forest?.Mixture?.Sha256 || !(r.Forest?.Experts ?? []).SequenceEqual(first.Forest?.Experts ?? [])))
+        if (results.Any(r => r.Removed.Count > 0 || !IsSame(r.Forest, first.Forest)))
             throw new RequestRejectedException(RejectionReason.Aborted, "the forest changed while the text was scored; score it again");
-        T[] All<T>(Func<ScoreResult, T[]> of) => [.. results.SelectMany((result, w) => of(result).Skip(windows[w].First - windows[w].Start - 1))];
+        T[] All<T>(Func<ScoreResult, T[]> of) =>
+            [.. results.SelectMany((result, w) => of(result).Skip(windows[w].First - windows[w].Start - 1))];
         return new(
             All(r => r.LogProbs),
-            [.. Enumerable.Range(0, first.ExpertLogProbs.Length).Select(j => first.ExpertLogProbs[j] is null ? null : All(r => r.ExpertLogProbs[j]!))],
-            [.. Enumerable.Range(0, first.Posterior.Length).Select(j => All(r => r.Posterior[j]))],
+            [.. first.ExpertLogProbs.Select((expert, j) => expert is null ? null : All(r => r.ExpertLogProbs[j]!))],
+            [.. first.Posterior.Select((_, j) => All(r => r.Posterior[j]))],
             first.Gates is null ? null : All(r => r.Gates!))
         {
             Forest = first.Forest,
             Top = All(r => r.Top.ToArray()),
         };
     }
+
+    private static bool IsSame(ForestDescription? one, ForestDescription? other) =>
+        one?.ForestSha256 == other?.ForestSha256 && one?.Mixture?.Sha256 == other?.Mixture?.Sha256 && (one?.Experts ?? []).SequenceEqual(other?.Experts ?? []);
 }

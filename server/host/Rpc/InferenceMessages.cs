@@ -31,13 +31,20 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
     public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation)
     {
         var forest = service.Forest;
-        var asked = new ScoreRequest([], RoutingMessages.ToRouting(request.Routing, scores: true, forest), request.IncludeExperts) { TopLogProbs = request.TopLogprobs };
-        var score = await service.ScoreAsync(ToPrompt(request.Text), asked, request.HasStride ? request.Stride : null, cancellation).ConfigureAwait(false);
+        var routing = RoutingMessages.ToRouting(request.Routing, scores: true, forest);
+        var asked = new ScoreRequest([], routing, request.IncludeExperts) { TopLogProbs = request.TopLogprobs };
+        int? stride = request.HasStride ? request.Stride : null;
+        var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation).ConfigureAwait(false);
         forest = score.Result.Forest ?? forest;
         var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs } };
-        foreach (var window in score.Windows) response.Windows.Add(new V1.ScoreWindow { Start = window.Start, End = window.End, First = window.First });
+        foreach (var window in score.Windows)
+            response.Windows.Add(new V1.ScoreWindow { Start = window.Start, End = window.End, First = window.First });
         for (var i = 0; i < score.Result.Top.Count; i++)
-            response.Top.Add(new V1.Alternatives { Entries = { InferenceService.With(score.Result.Top[i], score.Tokens[i + 1], score.Result.LogProbs[i]).Select(ToMessage) } });
+        {
+            var top = InferenceService.With(score.Result.Top[i], score.Tokens[i + 1], score.Result.LogProbs[i]);
+            response.Top.Add(new V1.Alternatives { Entries = { top.Select(ToMessage) } });
+        }
+
         foreach (var gates in score.Result.Gates ?? []) response.Routed.Add(ToMessage(gates, forest));
         for (var j = 0; j < score.Result.Posterior.Length; j++)
         {

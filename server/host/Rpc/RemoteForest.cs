@@ -19,7 +19,8 @@ internal sealed class RemoteForest : IDisposable
     /// <exception cref="BtxException">The address cannot be read.</exception>
     public RemoteForest(string address, string? adminKey, TimeSpan? patience = null, string option = "--server")
     {
-        _server = new(option, address, "start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S", patience);
+        const string Remedy = "start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S";
+        _server = new(option, address, Remedy, patience);
         _client = new(_server.Channel);
         if (adminKey is not null) _headers.Add("authorization", $"Bearer {adminKey}");
     }

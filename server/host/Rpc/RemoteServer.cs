@@ -21,7 +21,8 @@ internal sealed class RemoteServer : IDisposable
     public RemoteServer(string option, string address, string remedy, TimeSpan? patience = null)
     {
         (_option, _remedy, Patience) = (option, remedy, patience ?? TimeSpan.FromSeconds(30));
-        _address = Read(address) ?? throw new BtxException($"{option} {BtxException.OneLine(address, 100)}: not a server's address; expected ADDRESS:PORT, for example {Verbs.ServerFlag.Default}, or a URL");
+        _address = Read(address) ?? throw new BtxException(
+            $"{option} {BtxException.OneLine(address, 100)}: not a server's address; expected ADDRESS:PORT, for example {Verbs.ServerFlag.Default}, or a URL");
         _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null });
     }
 
@@ -79,15 +80,18 @@ internal sealed class RemoteServer : IDisposable
     {
         var hasScheme = address.Contains("://", StringComparison.Ordinal);
         if (!hasScheme && !address.Contains(':', StringComparison.Ordinal)) return null;
-        return Uri.TryCreate(hasScheme ? address : $"http://{address}", UriKind.Absolute, out var uri) && uri is { Scheme: "http" or "https", PathAndQuery: "/", Host.Length: > 0, UserInfo.Length: 0 } ? uri : null;
+        if (!Uri.TryCreate(hasScheme ? address : $"http://{address}", UriKind.Absolute, out var uri)) return null;
+        return uri is { Scheme: "http" or "https", PathAndQuery: "/", Host.Length: > 0, UserInfo.Length: 0 } ? uri : null;
     }
 
     private string Name => _address.GetLeftPart(UriPartial.Authority);
 
     private async Task<string> ReasonAsync(RpcException e)
     {
-        if (e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented && await IsHttpDoorAsync().ConfigureAwait(false))
-            return $"{Name} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with {_option} (`serve` prints both; {Verbs.ServerFlag.Default} unless --grpc says otherwise)";
+        var mayBeHttp = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
+        if (mayBeHttp && await IsHttpDoorAsync().ConfigureAwait(false))
+            return $"{Name} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with {_option} "
+                + $"(`serve` prints both; {Verbs.ServerFlag.Default} unless told otherwise)";
         if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return $"no server listens at {Name}; {_remedy}";
         if (HasBrokenStream(e)) return $"the server at {Name} went away before its answer ended; {_remedy}";
         return e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}";
@@ -98,8 +102,8 @@ internal sealed class RemoteServer : IDisposable
     {
         try
         {
-            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
-            using var response = await http.GetAsync(new Uri(_address, "/health"), HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
+            using var http = new HttpClient { Timeout = Patience };
+            using var response = await http.GetAsync(new Uri(_address, "/health")).ConfigureAwait(false);
             return response.StatusCode != System.Net.HttpStatusCode.BadRequest;
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
@@ -108,7 +112,8 @@ internal sealed class RemoteServer : IDisposable
         }
     }
 
-    private BtxException Silent(Exception e) => new($"the server at {Name} took the call and gave no answer within {Patience.TotalSeconds:0.#} s; is it one of btx, and does it run (not stopped, not out of memory)?", e);
+    private BtxException Silent(Exception e) =>
+        new($"the server at {Name} took the call and gave no answer within {Patience.TotalSeconds:0.#} s; is it one of btx, and does it run (not stopped, not out of memory)?", e);
 
     private static bool HasBrokenStream(Exception? e)
     {

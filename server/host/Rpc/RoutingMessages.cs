@@ -5,13 +5,17 @@ using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>Routing and sampling as they are on the wire, translated. An option that would change nothing is refused: its sender expects something of it.</summary>
+/// <summary>
+/// Routing and sampling as they are on the wire, translated. An option that would change nothing is refused: its sender expects something
+/// of it.
+/// </summary>
 internal static class RoutingMessages
 {
     /// <param name="message">Null: an ensemble.</param>
     /// <param name="scores">Of a score: an absent <c>select</c> means per token; of a generation it means prompt.</param>
     /// <param name="forest">What is served: it says what an absent <c>k</c> means.</param>
-    /// <exception cref="InvalidRequestException">An enum value that this version does not know, or an option that changes nothing beside the others.</exception>
+    /// <exception cref="InvalidRequestException">An enum value that this version does not know, or an option that changes nothing beside
+    /// the others.</exception>
     public static Routing ToRouting(V1.Routing? message, bool scores, ForestDescription forest)
     {
         var defaults = new Routing { Select = scores ? SelectForm.PerToken : SelectForm.Prompt };
@@ -30,7 +34,7 @@ internal static class RoutingMessages
         return new()
         {
             Mode = mode,
-            K = message.HasK ? message.K : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? defaults.K : Math.Min(defaults.K, Math.Max(1, forest.Experts.Count)),
+            K = message.HasK ? message.K : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
             P = message.HasP ? message.P : defaults.P,
             Posterior = message.Posterior switch
             {

@@ -11,9 +11,10 @@ internal static class GenerateVerb
 {
     private const string Text =
         """
-        Continue a prompt and stream the text to the terminal, from the server at 127.0.0.1:8081 unless --server, BTX_SERVER, --forest or --btx says
-        otherwise. The prompt - is read from standard input; one that begins with -- goes behind a -- of its own. --show-experts colours each token by the expert that contributed most to it; in mode moe by the domain whose experts the
-        router gave most, over all layers.
+        Continue a prompt and stream the text to the terminal, from the server at 127.0.0.1:8081 unless --server, BTX_SERVER, --forest or
+        --btx says otherwise. The prompt - is read from standard input; one that begins with -- goes behind a -- of its own. --show-experts
+        colours each token by the expert that contributed most to it; in mode moe by the domain whose experts the router gave most, over
+        all layers.
 
         Examples:
           btx generate "In the beginning"
@@ -45,14 +46,18 @@ internal static class GenerateVerb
         var showExperts = new Option<bool>("--show-experts") { Description = "colour each token by the expert that contributed most; mode moe: by the domain routed to" };
         var colour = new Option<string>("--color") { Description = "auto: on a terminal only", DefaultValueFactory = _ => "auto" };
         colour.AcceptOnlyFromAmong("auto", "always", "never");
-        var command = new Command("generate", Text) { prompt, server.Option, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour };
+        var command = new Command("generate", Text)
+        {
+            prompt, server.Option, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour,
+        };
         routing.AddTo(command);
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             // The runtime puts U+FFFD where an argument's bytes are not UTF-8.
             var given = parsed.GetValue(prompt)!;
-            if (given.Contains('\uFFFD', StringComparison.Ordinal)) throw new BtxException("the prompt is not valid UTF-8; give it in UTF-8");
+            if (given.Contains('\uFFFD', StringComparison.Ordinal))
+                throw new BtxException("the prompt is not valid UTF-8; give it in UTF-8");
             var request = new GenerateRequest
             {
                 Prompt = new() { Text = given == "-" ? TextFile.Read("prompt", given) : given },
@@ -69,7 +74,8 @@ internal static class GenerateVerb
             if (parsed.GetValue(minP) is { } mp) request.Sampling.MinP = mp;
             if (parsed.GetValue(penalty) is { } rp) request.Sampling.RepetitionPenalty = rp;
             if (parsed.GetValue(seed) is { } s) request.Sampling.Seed = s;
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, engine.Read(parsed, null), cancellation).ConfigureAwait(false);
+            var here = engine.Read(parsed, null);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation).ConfigureAwait(false);
             return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error, cancellation).ConfigureAwait(false);
         });
         return command;

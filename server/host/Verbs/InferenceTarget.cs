@@ -13,7 +13,8 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
     public IInference Inference => inference;
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
-    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, EngineOptions? here, CancellationToken cancellation)
+    public static async Task<InferenceTarget> OpenAsync(
+        ParseResult parsed, ServerFlag server, EngineOptions? here, CancellationToken cancellation)
     {
         if (here is null)
         {
@@ -21,7 +22,8 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
             return new(new RemoteInference(address, source), null);
         }
 
-        if (server.IsGiven(parsed)) throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
+        if (server.IsGiven(parsed))
+            throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, cancellation).ConfigureAwait(false);
         return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue })), loaded);
     }

@@ -5,11 +5,16 @@ using V1 = Btx.V1;
 
 namespace Btx.Server.Verbs;
 
-/// <summary>The flags that choose the routing, the same for generate and score. A flag that the mode does not read is refused where the request is.</summary>
+/// <summary>
+/// The flags that choose the routing, the same for generate and score. A flag that the mode does not read is refused where the request is.
+/// </summary>
 internal sealed class RoutingFlags
 {
     private readonly Option<string> _mode = new("--mode") { Description = "ensemble, top_k, top_p, average, expert or moe", HelpName = "MODE", DefaultValueFactory = _ => "ensemble" };
-    private readonly Option<int?> _k = new("--k") { Description = "top_k: experts run per token (2, of one expert 1); moe: per token and layer (the model's own)" };
+    private readonly Option<int?> _k = new("--k")
+    {
+        Description = "top_k: experts run per token (2, of one expert 1); moe: per token and layer (the model's own)",
+    };
     private readonly Option<double?> _p = new("--p") { Description = "top_p: posterior mass of the experts that run (0.9)" };
     private readonly Option<string?> _posterior = new("--posterior") { Description = "full_prefix (default), last_token, fixed or switching", HelpName = "KIND" };
     private readonly Option<double?> _switchingRate = new("--switching-rate") { Description = "switching: probability that the domain changes at a token (0.01)" };
@@ -56,7 +61,8 @@ internal sealed class RoutingFlags
         where TWire : struct, Enum
     {
         if (name is null) return default;
-        if (!names.TryGetValue(name, out var value)) throw new BtxException($"{flag} {BtxException.OneLine(name, 100)}: unknown {what}; use {string.Join(", ", names.Keys)}");
+        if (!names.TryGetValue(name, out var value))
+            throw new BtxException($"{flag} {BtxException.OneLine(name, 100)}: unknown {what}; use {string.Join(", ", names.Keys)}");
         return RoutingNames.Wire<T, TWire>(value);
     }
 }

@@ -10,12 +10,14 @@ internal static class ScoreVerb
 {
     private const string Text =
         """
-        Log-probabilities (natural logarithms) of a text under a routing and under each expert, from the server at 127.0.0.1:8081 unless --server,
-        BTX_SERVER, --forest or --btx says otherwise. A text longer than the context is scored in windows that hold a whole context and end --stride tokens
-        after one another: each token is scored once, behind at least context - stride of its window's tokens; the posterior begins anew in each window. The JSON holds {"tokens": [n ids], "logprobs": [n-1], "experts": {NAME: [n-1]}, "posterior": {NAME: [n-1]}}:
-        entry i belongs to predicting tokens[i+1] from tokens[0..i]; posterior is the weight used there. In mode moe both are empty; with
-        --show-experts there is "routing" instead: {"layers": L, "experts": [N names], "gates": [n-1][L][N], "domains": {DOMAIN: [n-1]}}.
-        With more windows than one there is "windows": [{"start", "end", "first"}]: tokens start to end-1 were read, those from first on scored.
+        Log-probabilities (natural logarithms) of a text under a routing and under each expert, from the server at 127.0.0.1:8081 unless
+        --server, BTX_SERVER, --forest or --btx says otherwise. A text longer than the context is scored in windows that hold a whole context
+        and end --stride tokens after one another: each token is scored once, behind at least context - stride of its window's tokens; the
+        posterior begins anew in each window.
+        The JSON holds {"tokens": [n ids], "logprobs": [n-1], "experts": {NAME: [n-1]}, "posterior": {NAME: [n-1]}}: entry i belongs to
+        predicting tokens[i+1] from tokens[0..i]; posterior is the weight used there. In mode moe both are empty; with --show-experts there
+        is "routing" instead: {"layers": L, "experts": [N names], "gates": [n-1][L][N], "domains": {DOMAIN: [n-1]}}. Of more windows than one
+        there is "windows": [{"start", "end", "first"}]: tokens start to end-1 were read, those from first on scored.
 
         Examples:
           btx score --file text.txt
@@ -31,7 +33,10 @@ internal static class ScoreVerb
         var engine = new EngineFlags(required: false);
         var file = new Option<string>("--file") { Description = "the text, UTF-8; -: standard input", HelpName = "TEXT", Required = true };
         var json = new JsonFlag();
-        var stride = new Option<int?>("--stride") { Description = "tokens that each window of a long text scores (half the context)", HelpName = "N" };
+        var stride = new Option<int?>("--stride")
+        {
+            Description = "tokens that each window of a long text scores (half the context)", HelpName = "N",
+        };
         var showExperts = new Option<bool>("--show-experts") { Description = "mode moe: report the router's gates" };
         var server = new ServerFlag();
         var command = new Command("score", Text) { file, stride, showExperts, server.Option };
@@ -41,8 +46,15 @@ internal static class ScoreVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             var text = TextFile.Read("--file", parsed.GetValue(file)!);
-            var request = new ScoreRequest { Text = new() { Text = text }, Routing = routing.Read(parsed), IncludeExperts = parsed.GetValue(showExperts), Stride = parsed.GetValue(stride) ?? 0 };
-            await using var target = await InferenceTarget.OpenAsync(parsed, server, engine.Read(parsed, null), cancellation).ConfigureAwait(false);
+            var request = new ScoreRequest
+            {
+                Text = new() { Text = text },
+                Routing = routing.Read(parsed),
+                IncludeExperts = parsed.GetValue(showExperts),
+                Stride = parsed.GetValue(stride) ?? 0,
+            };
+            var here = engine.Read(parsed, null);
+            await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation).ConfigureAwait(false);
             var score = await target.Inference.ScoreAsync(request, cancellation).ConfigureAwait(false);
             var mixture = score.Routed.Count > 0 ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Mixture : null;
             if (score.Windows.Count > 1) await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(score)).ConfigureAwait(false);
@@ -55,15 +67,16 @@ internal static class ScoreVerb
     private static IEnumerable<string> Lines(ScoreResponse score, MixtureModel? mixture, int bytes)
     {
         var nats = -score.Logprobs.Sum();
-        yield return $"{score.Tokens.Count} tokens: {nats / score.Logprobs.Count:F4} nats per token, perplexity {Math.Exp(nats / score.Logprobs.Count):F3}, "
-            + $"{nats / Math.Log(2) / bytes:F4} bits per byte";
+        var mean = nats / score.Logprobs.Count;
+        yield return $"{score.Tokens.Count} tokens: {mean:F4} nats per token, perplexity {Math.Exp(mean):F3}, {nats / Math.Log(2) / bytes:F4} bits per byte";
         if (mixture is not null) yield return $"routed to: {Shares(score)}";
     }
 
     private static string Windows(ScoreResponse score)
     {
         var least = score.Windows.Skip(1).Min(window => window.First - window.Start);
-        return $"note: the text is longer than the context of {score.Windows[0].End} tokens; it was scored in {score.Windows.Count} windows, each token after the first window from at least {least} before it";
+        return $"note: the text is longer than the context of {score.Windows[0].End} tokens; it was scored in {score.Windows.Count} windows, "
+            + $"each token after the first window from at least {least} before it";
     }
 
     /// <summary>Mean share of each domain of a BTX model, the largest first.</summary>

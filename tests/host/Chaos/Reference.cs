@@ -19,6 +19,8 @@ internal sealed class Reference
         _engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Threads = 1, Slots = 2 });
     }
 
+    public ForestDescription Forest => _engine.Describe();
+
     /// <param name="experts">In any order.</param>
     public static Reference Of(params IEnumerable<string> experts)
     {

@@ -59,7 +59,9 @@ internal static class StateCheck
             await record.RunAsync(server.Inference);
             Assert.Null(record.Failure);
             Assert.Null(await Oracle.FaultAsync(record, [names], mayMove: false));
-            Assert.Equal(await Reference.Of(names).ContinueAsync(record.Prompt, Btx.Server.Rpc.RoutingMessages.ToRouting(routing, Model.Mixing.SelectForm.Prompt, null), 24), record.Tokens);
+            var reference = Reference.Of(names);
+            var asked = Btx.Server.Rpc.RoutingMessages.ToRouting(routing, scores: false, reference.Forest);
+            Assert.Equal(await reference.ContinueAsync(record.Prompt, asked, 24), record.Tokens);
         }
 
         return hash;

@@ -40,7 +40,7 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         {
             (new[] { "--mode", "ensemble" }, "error: only a BTX model is loaded, no forest; use mode moe\n"),
             (["--mode", "moe", "--k", "5"], "error: k is 5; expected 1..4, the number of the mixture's experts\n"),
-            (["--mode", "moe", "--posterior", "fixed"], "error: posterior does not apply to mode moe: the model's own router chooses; leave it out\n"),
+            (["--mode", "moe", "--posterior", "fixed"], "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; leave it out or choose another mode\n"),
         })
         {
             var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMixture, "--threads", "1", .. arguments]);
@@ -75,15 +75,42 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         Assert.Contains("--nonsense", wrong.Errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_dash_is_standard_input_and_output_and_an_unknown_option_is_no_text()
+    {
+        string[] here = ["--forest", tiny.Served, "--threads", "1"];
+        var generated = await RunWith("The cat", ["generate", "-", .. here, "--max-tokens", "5", "--temperature", "0", "--ignore-eos"]);
+        var given = await Run(["generate", "The cat", .. here, "--max-tokens", "5", "--temperature", "0", "--ignore-eos"]);
+        Assert.Equal((0, given.Output), (generated.Code, generated.Output));
+
+        var text = string.Concat(Enumerable.Repeat("The cat sat on the mat. ", 40));
+        var scored = await RunWith(text, ["score", "--file", "-", .. here, "--stride", "16", "--json", "-"]);
+        Assert.True(scored.Code == 0, scored.Errors);
+        using var json = System.Text.Json.JsonDocument.Parse(scored.Output);
+        var (n, windows) = (json.RootElement.GetProperty("tokens").GetArrayLength(), json.RootElement.GetProperty("windows"));
+        Assert.Equal(n - 1, json.RootElement.GetProperty("logprobs").GetArrayLength());
+        Assert.Equal(n, windows[windows.GetArrayLength() - 1].GetProperty("end").GetInt32());
+        Assert.Contains($"it was scored in {windows.GetArrayLength()} windows", scored.Errors, StringComparison.Ordinal);
+
+        var unknown = await Run(["generate", "--max-token=5", .. here]);
+        Assert.Equal(2, unknown.Code);
+        Assert.StartsWith("error: unknown option \"--max-token=5\"", unknown.Errors, StringComparison.Ordinal);
+    }
+
     private static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,
+        RedirectStandardInput = true,
     })!;
 
-    private static async Task<(int Code, string Output, string Errors)> Run(params string[] args)
+    private static Task<(int Code, string Output, string Errors)> Run(params string[] args) => RunWith("", args);
+
+    private static async Task<(int Code, string Output, string Errors)> RunWith(string input, string[] args)
     {
         using var process = Start(args);
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

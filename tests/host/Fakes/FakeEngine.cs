@@ -98,10 +98,11 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         LastScore = request;
         var n = request.Tokens.Length - 1;
         double[] Row(double first) => [.. Enumerable.Range(0, n).Select(i => first - i)];
+        TokenAlternative[][] top = request.TopLogProbs == 0 ? [] : [.. request.Tokens[1..].Select((id, i) => Alternatives(id + 1, request.TopLogProbs, -0.5 - i))];
         if (request.Routing.Mode == RoutingMode.Moe)
-            return Task.FromResult(new ScoreResult(Row(-1), [], [], request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null));
+            return Task.FromResult(new ScoreResult(Row(-1), [], [], request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null) { Top = top });
         var ran = request.Routing.Mode is RoutingMode.Average or RoutingMode.Expert ? null : Row(-2);
-        return Task.FromResult(new ScoreResult(Row(-1), [ran, ran, ran], [Row(0.5), Row(0.25), Row(0.25)]));
+        return Task.FromResult(new ScoreResult(Row(-1), [ran, ran, ran], [Row(0.5), Row(0.25), Row(0.25)]) { Top = top });
     }
 
     public async Task DrainAsync(CancellationToken deadline)
@@ -167,11 +168,15 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         Text = tokenizer.Decode([id]),
         Token = id,
         LogProb = -0.5 * (i + 1),
-        Top = request.TopLogProbs == 0 ? [] : [.. Enumerable.Range(0, request.TopLogProbs).Select(r => new TokenAlternative(id - r < 0 ? id + r : id - r, -0.5 * (i + 1 + r)))],
+        Top = request.TopLogProbs == 0 ? [] : Alternatives(id, request.TopLogProbs, -0.5 * (i + 1)),
         Gates = request.ReportExperts && IsRouted(request) ? Gates(i) : null,
         Posterior = request.ReportExperts && !IsRouted(request) ? [0.75, 0.25, 0] : null,
         Contribution = request.ReportExperts && !IsRouted(request) ? i % 2 == 0 ? [0.9, 0.1, 0] : [0.1, 0.9, 0] : null,
     };
+
+    /// <summary>So many different tokens, <paramref name="id"/> or the last one first, less probable from one to the next.</summary>
+    private TokenAlternative[] Alternatives(int id, int count, double first) =>
+        [.. Enumerable.Range(0, count).Select(r => new TokenAlternative((id - r + tokenizer.VocabSize) % tokenizer.VocabSize, first - (0.5 * r)))];
 
     private static bool IsRouted(GenerationRequest request) => request.Routing.Mode == RoutingMode.Moe;
 

@@ -1,4 +1,5 @@
 using Btx.Model.Mixing;
+using Btx.Server.Rpc;
 using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
@@ -68,6 +69,46 @@ public sealed class InferenceRpcTests : IAsyncLifetime
             var failure = await Assert.ThrowsAsync<RpcException>(async () => await _server.Inference.ScoreAsync(request));
             Assert.Equal(StatusCode.InvalidArgument, failure.StatusCode);
         }
+    }
+
+    [Fact]
+    public async Task A_long_text_is_scored_in_windows_where_that_is_asked_for()
+    {
+        int[] ids = [.. Enumerable.Range(0, 150)];
+        var score = await _server.Inference.ScoreAsync(new() { Text = new() { Tokens = new() { Ids = { ids } } }, Stride = 20, TopLogprobs = 1 });
+        Assert.Equal(ids, score.Tokens);
+        Assert.Equal([(0, 64, 1), (20, 84, 64), (40, 104, 84), (60, 124, 104), (80, 144, 124), (86, 150, 144)], score.Windows.Select(window => (window.Start, window.End, window.First)));
+        Assert.Equal(149, score.Logprobs.Count);
+        Assert.Equal([-44.0, -45, -46], score.Logprobs.Skip(63).Take(3)); // the fake's entry i of a window is -1 - i
+        Assert.All(score.Experts, expert => Assert.Equal((149, 149), (expert.Logprobs.Count, expert.Posterior.Count)));
+        Assert.Equal(149, score.Top.Count);
+        Assert.Equal(ids[86..150], _server.Engine.LastScore!.Tokens);
+        Assert.Equal(32, (await _server.Inference.ScoreAsync(new() { Text = new() { Tokens = new() { Ids = { ids } } }, Stride = 0 })).Windows[1].Start);
+        Assert.Single((await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox" }, Stride = 0 })).Windows);
+        foreach (var stride in new[] { -1, 64 })
+            Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(async () => await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox" }, Stride = stride }))).StatusCode);
+    }
+
+    [Fact]
+    public async Task Alternatives_have_their_bytes_and_hold_the_token_that_came()
+    {
+        var responses = (await Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 3, TopLogprobs = 2 })).Where(response => response.HasTokenId).ToArray();
+        Assert.All(responses, response => Assert.Contains(response.Top, top => (top.TokenId, top.Logprob) == (response.TokenId, response.Logprob)));
+        Assert.All(responses, response => Assert.Equal(_server.Tokenizer.TokenBytes(response.TokenId).ToArray(), response.TokenBytes));
+        int[] ids = [.. Enumerable.Range(0, 60)];
+        var score = await _server.Inference.ScoreAsync(new() { Text = new() { Tokens = new() { Ids = { ids } } }, TopLogprobs = 2 });
+        Assert.All(score.Top.Zip(ids.Skip(1), score.Logprobs), one => Assert.Contains(one.First.Entries, top => (top.TokenId, top.Logprob) == (one.Second, one.Third)));
+        Assert.All(score.Top.SelectMany(top => top.Entries), top => Assert.Equal(_server.Tokenizer.TokenBytes(top.TokenId).ToArray(), top.Bytes));
+        Assert.Equal(score.Top.SelectMany(top => top.Entries).Select(top => top.TokenId).Distinct().Count(), score.Top.SelectMany(top => top.Entries).Select(top => top.Text).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Top_k_without_k_is_two_or_the_only_expert()
+    {
+        await Generate(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.TopK } });
+        Assert.Equal(2, _server.Engine.LastGeneration!.Routing.K);
+        var one = _server.Engine.Forest with { Experts = ["novels"], Domains = ["novels"] };
+        Assert.Equal(1, RoutingMessages.ToRouting(new() { Mode = Mode.TopK }, scores: false, one).K);
     }
 
     [Fact]

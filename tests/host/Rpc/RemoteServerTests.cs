@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using Btx.Model;
 using Btx.Server.Rpc;
+using Btx.Server.Tests.Fakes;
+using Btx.Server.Verbs;
 using Grpc.Core;
 
 namespace Btx.Server.Tests.Rpc;
@@ -15,6 +17,47 @@ public sealed class RemoteServerTests
         var broken = new RpcException(new Status(StatusCode.Internal, "Error reading next message.", new HttpIOException(HttpRequestError.ResponseEnded, "The response ended prematurely.")));
         var e = await Assert.ThrowsAsync<BtxException>(() => server.Try<int>(() => Task.FromException<int>(broken), TestContext.Current.CancellationToken));
         Assert.Equal("the server at http://127.0.0.1:1 went away before its answer ended; look at the history", e.Message);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:8081")]
+    [InlineData("http://127.0.0.1:8081")]
+    [InlineData("[::1]:8081")]
+    [InlineData("https://host")]
+    public void Addresses_have_a_port_or_a_scheme(string address) => new RemoteServer("--server", address, "").Dispose();
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("nonsense")]
+    [InlineData("127.0.0.1")]
+    [InlineData("127.0.0.1:99999")]
+    [InlineData("ftp://127.0.0.1:21")]
+    [InlineData("http://127.0.0.1:8080/v1")]
+    [InlineData("http://user@127.0.0.1:8080")]
+    public void What_is_no_address_is_refused(string address) =>
+        Assert.StartsWith($"BTX_SERVER {address}: not a server's address", Assert.Throws<BtxException>(() => new RemoteServer("BTX_SERVER", address, "")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void The_flag_comes_before_the_variable_and_that_before_the_usual_address()
+    {
+        Assert.Equal(("--server", "a:1"), ServerFlag.Choose("a:1", "b:2"));
+        Assert.Equal(("BTX_SERVER", "b:2"), ServerFlag.Choose(null, "b:2,c:3"));
+        Assert.Equal(("--server", "127.0.0.1:8081"), ServerFlag.Choose(null, ""));
+    }
+
+    [Fact]
+    public async Task The_HTTP_door_in_the_place_of_the_gRPC_door_is_told()
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var inference = new RemoteInference(new Uri(server.HttpAddress).Authority);
+        using var forest = new RemoteForest(server.HttpAddress, null);
+        Func<Task>[] calls =
+        [
+            () => inference.DescribeAsync(TestContext.Current.CancellationToken), () => forest.ListExpertsAsync(TestContext.Current.CancellationToken),
+            () => inference.GenerateAsync(new(), TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync().AsTask(),
+        ];
+        foreach (var call in calls)
+            Assert.StartsWith($"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with --server", (await Assert.ThrowsAsync<BtxException>(call)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Btx.Server.Changes;
 using Btx.Server.Rpc;
 
@@ -20,7 +19,8 @@ internal sealed class ForestFlags
         command.Options.Add(_forest);
         command.Validators.Add(parsed =>
         {
-            if (parsed.GetValue(_forest) is not null && parsed.GetValue(_server.Option) is not null) parsed.AddError("'--server' and '--forest' are both given; name the server or the directory.");
+            if (parsed.GetValue(_forest) is not null && parsed.GetValue(_server.Option) is not null)
+                parsed.AddError("'--server' and '--forest' are both given; name the server or the directory.");
         });
     }
 
@@ -33,7 +33,7 @@ internal sealed class ForestFlags
 
     /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>
     public string Given(ParseResult parsed) =>
-        string.Concat(new Option[] { _server.Option, _keyFile }.Select(parsed.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).Select(r => $" {r.Option.Name} {r.GetValueOrDefault<string>()}"));
+        string.Concat(new[] { _server.Option, _keyFile }.Where(option => parsed.GetValue(option) is not null).Select(option => $" {option.Name} {parsed.GetValue(option)}"));
 
     /// <summary>The served forest on disk; null: the server is asked.</summary>
     /// <exception cref="Model.BtxException">A manifest or the journal is at fault.</exception>

@@ -30,7 +30,7 @@ internal sealed class ReplayFlags
         }
 
         AtomicFile.WriteText(path, recipe.Script);
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
+        if (path != "-" && !OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
         await error.WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from {(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}").ConfigureAwait(false);
     }
 }
