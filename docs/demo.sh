@@ -32,7 +32,7 @@ step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 # Only what a demo makes: DIR may hold other things.
 if [ "${fresh:-}" ]; then
-  for made in corpus tokenizer seed dense forest mix btx served served-btx removal demo.log demo.json dense.log serve.log evaluation.txt evaluation.json evaluation.svg; do rm -rf "${dir:?}/$made"; done
+  for made in corpus tokenizer seed dense forest mix btx served served-btx removal demo.log demo.json dense.log serve.log evaluation.txt evaluation.json evaluation.svg admin.key; do rm -rf "${dir:?}/$made"; done
 fi
 mkdir -p "$dir" || die "cannot create $dir"
 dir=$(cd "$dir" && pwd)
@@ -100,7 +100,9 @@ free_port() { # the first free loopback port from $1
   echo "$p"
 }
 http=$(free_port 18080) grpc=$(free_port $((http + 1)))
-"${server[@]}" serve --forest "$dir/served" --btx "$dir/served-btx" --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" >"$dir/serve.log" 2>&1 </dev/null &
+key=$dir/admin.key # whoever has it may change the forest
+(umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$key")
+"${server[@]}" serve --forest "$dir/served" --btx "$dir/served-btx" --admin-key-file "$key" --http "127.0.0.1:$http" --grpc "127.0.0.1:$grpc" >"$dir/serve.log" 2>&1 </dev/null &
 serving=$!
 children+=("$serving")
 for _ in $(seq 1 300); do
@@ -138,7 +140,7 @@ table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/before.json" no
 node "$root/docs/demo-table.mjs" load "http://127.0.0.1:$http" "$dir/removal/load.json" 2>>"$log" &
 loading=$!
 children+=("$loading")
-"${server[@]}" experts remove python --server "127.0.0.1:$grpc" --yes --author demo --reason "this domain is to go" --certificate "$dir/removal/certificate.json" || die "python was not removed; see $dir/serve.log"
+"${server[@]}" experts remove python --server "127.0.0.1:$grpc" --admin-key-file "$key" --yes --author demo --reason "this domain is to go" --certificate "$dir/removal/certificate.json" || die "python was not removed; see $dir/serve.log"
 kill -TERM "$loading" && wait "$loading" || die "requests failed while python was removed; see $dir/removal/load.json"
 children=("$serving")
 table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/after.json" novels bible python german
@@ -167,10 +169,10 @@ Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $
 Figures: $dir/demo.json   Heat map: $dir/evaluation.svg   Loss curves: $dir/seed/loss.svg   Routing: $dir/btx/routing.svg   Certificate: $dir/removal/certificate.json
 
 Go on with:
-  ./btx serve --forest $dir/served --btx $dir/served-btx # gRPC on 8081, OpenAI-style HTTP on 8080
+  ./btx serve --forest $dir/served --btx $dir/served-btx --admin-key-file $key # gRPC on 8081, OpenAI-style HTTP on 8080
   ./btx generate "In the beginning" --mode ensemble --show-experts
   curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \\
        -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
-  ./btx experts --help                                   # add, remove and average experts while it serves
+  ./btx experts --help                                   # add, remove and average experts while it serves; changes need --admin-key-file $key
   ./btx train round --help                               # add domains of your own
 TEXT

@@ -34,7 +34,7 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
         try
         {
             var inputs = servers.Inputs with { Forests = new Dictionary<string, string> { [precision] = copy.Directory }, Mixtures = new Dictionary<string, string>() };
-            var arguments = inputs.Arguments(precision, load.Options, verified: true).Where(a => a is not "--read-only").Concat(["--expert-root", guest is null ? copy.Directory : Path.GetFullPath(guest)]);
+            var arguments = inputs.Arguments(precision, load.Options, verified: true).Where(a => a is not "--read-only").Concat(["--allow-unauthenticated-admin", "--expert-root", guest is null ? copy.Directory : Path.GetFullPath(guest)]);
             var server = await servers.StartAsync(arguments, cancellation).ConfigureAwait(false);
             await using var owned = server.ConfigureAwait(false);
             return await RunAsync(server, load, seed, guest, Path.Combine(run, RunDirectory.Requests, "change.jsonl"), cancellation).ConfigureAwait(false);

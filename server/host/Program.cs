@@ -7,6 +7,12 @@ using Btx.Server.Requests;
 using Btx.Server.Verbs;
 using Btx.Server.Verbs.Experts;
 
+if (args is ["serve", ..] && Btx.Server.Doors.OpenFiles.Fault is { } tooFew)
+{
+    Console.Error.WriteLine($"error: {tooFew}");
+    return 1;
+}
+
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
 Command[] verbs =

@@ -1,28 +1,33 @@
 using System.Security.Cryptography;
 using System.Text;
 using Btx.Model;
-using Btx.Server.Lifetime;
+using Btx.Server.Doors;
 
 namespace Btx.Server.Changes;
 
 /// <summary>
-/// Who may change the forest: whoever sends the admin key; where there is none, whoever reaches a door that listens on loopback. Reading is
-/// open to all, but shows directories of the server only to those.
+/// Who may change the forest: whoever sends the admin key; nobody where there is none, unless the operator opened the door to every program of this
+/// machine. Then a call that says that it came from further away is refused all the same: a proxy or a browser reaches loopback, too. Reading is open
+/// to all, but shows directories of the server only to those who may change it.
 /// </summary>
 /// <param name="keyHash">SHA-256 of the key; null: there is none.</param>
-/// <param name="loopback">Whether the gRPC door listens on loopback.</param>
-internal sealed class AdminAccess(byte[]? keyHash, bool loopback)
+/// <param name="unauthenticated">Whether changes are taken without one.</param>
+/// <param name="hosts">Pages of these are the server's own.</param>
+internal sealed class AdminAccess(byte[]? keyHash, bool unauthenticated, AllowedHosts hosts)
 {
     private const int ShortestKey = 16;
     private const int LongestFile = 4096;
     private const string Scheme = "Bearer ";
+    private static readonly HashSet<string> s_forwarded = new(["forwarded", "via", "x-real-ip", "x-original-forwarded-for", "true-client-ip", "cf-connecting-ip"], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>True if nobody can change the forest.</summary>
-    public bool IsReadOnly => keyHash is null && !loopback;
+    public bool IsReadOnly => keyHash is null && !unauthenticated;
 
     public bool NeedsKey => keyHash is not null;
 
-    public static AdminAccess Of(byte[]? keyHash, ListenAddress grpc) => new(keyHash, System.Net.IPAddress.IsLoopback(grpc.EndPoint.Address));
+    /// <summary>What <c>serve</c> says of it when it starts.</summary>
+    public override string ToString() =>
+        NeedsKey ? "changes need the admin key" : IsReadOnly ? "no changes: there is no --admin-key-file" : "changes by every program of this machine, without a key";
 
     public static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
@@ -49,12 +54,19 @@ internal sealed class AdminAccess(byte[]? keyHash, bool loopback)
         return text;
     }
 
-    /// <param name="authorization">The metadata entry <c>authorization</c>; null: none was sent.</param>
-    public AdminDecision Decide(string? authorization)
+    /// <param name="headers">Of the call: its metadata.</param>
+    public AdminDecision Decide(IHeaderDictionary headers)
     {
-        if (keyHash is null) return loopback ? AdminDecision.Allowed : AdminDecision.ReadOnly;
-        if (authorization is null) return AdminDecision.NoKey;
+        if (keyHash is null) return unauthenticated ? FromHere(headers) : AdminDecision.ReadOnly;
+        if (headers.Authorization is not [{ } authorization]) return AdminDecision.NoKey;
         if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return AdminDecision.WrongKey;
         return CryptographicOperations.FixedTimeEquals(Hash(authorization[Scheme.Length..].Trim()), keyHash) ? AdminDecision.Allowed : AdminDecision.WrongKey;
+    }
+
+    private AdminDecision FromHere(IHeaderDictionary headers)
+    {
+        if (headers.Keys.Any(name => name.StartsWith("x-forwarded", StringComparison.OrdinalIgnoreCase) || s_forwarded.Contains(name))) return AdminDecision.Forwarded;
+        var isOwn = headers.Origin.All(origin => Uri.TryCreate(origin, UriKind.Absolute, out var page) && page.Host.Length > 0 && hosts.Contains(page.Host));
+        return isOwn ? AdminDecision.Allowed : AdminDecision.ForeignOrigin;
     }
 }

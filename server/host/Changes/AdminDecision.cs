@@ -12,4 +12,10 @@ internal enum AdminDecision
 
     /// <summary>Nobody may.</summary>
     ReadOnly,
+
+    /// <summary>A proxy sent it on, and there is no key to know its sender by.</summary>
+    Forwarded,
+
+    /// <summary>A page of another site sent it, and there is no key.</summary>
+    ForeignOrigin,
 }

@@ -60,9 +60,10 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
             if (request.IncludeUsage) await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([], usage), s_json)).ConfigureAwait(false);
             await SendAsync("[DONE]"u8.ToArray()).ConfigureAwait(false);
         }
-        catch (RequestRejectedException e)
+        catch (Exception e) when (OpenAiError.Of(e, cancellation) is { } error)
         {
-            await SendAsync(OpenAiError.Of(Rejection.Of(e)!).ToJson()).ConfigureAwait(false);
+            error.Record(http);
+            await SendAsync(error.ToJson()).ConfigureAwait(false);
         }
 
         async Task SendAsync(byte[] data)

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Server.Requests;
 using Microsoft.AspNetCore.Mvc;
 
@@ -7,27 +6,27 @@ namespace Btx.Server.Http;
 /// <summary>The HTTP door: everything under <c>/v1</c>, in OpenAI's form but for <c>/v1/forest</c>.</summary>
 internal static class HttpDoor
 {
+    /// <summary>HEAD is answered as GET is, without the body, which the HTTP layer leaves out.</summary>
+    public static void UseHeadAsGet(this IApplicationBuilder app) => app.Use((http, next) =>
+    {
+        if (HttpMethods.IsHead(http.Request.Method)) http.Request.Method = HttpMethods.Get;
+        return next(http);
+    });
+
+    /// <summary>A body that its client compressed is decompressed, within the limit of its endpoint; after routing.</summary>
+    public static void UseEncodedBodies(this IApplicationBuilder app)
+    {
+        app.UseRequestDecompression(); // takes the header away with the encoding, and leaves what it does not know as it is
+        app.Use((http, next) => http.Request.Headers.ContentEncoding is [] or ["identity"]
+            ? next(http)
+            : new OpenAiError(StatusCodes.Status415UnsupportedMediaType, "the body's content-encoding is not taken; send it plain, or as gzip, br or deflate", "invalid_request_error", null, null).WriteAsync(http));
+    }
+
     public static void MapHttpDoor(this IEndpointRouteBuilder endpoints, RequestLimits limits)
     {
-        var v1 = endpoints.MapGroup("/v1").AddEndpointFilter<RouteGroupBuilder, OpenAiErrorFilter>().WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
+        var v1 = endpoints.MapGroup("/v1").WithMetadata(new RequestSizeLimitAttribute(limits.BodyBytes));
         v1.MapModels();
         v1.MapCompletions();
         v1.MapForest();
     }
-
-    /// <summary>Paths and methods that do not exist are answered in OpenAI's form, too.</summary>
-    public static void UseOpenAiStatusPages(this IApplicationBuilder app) => app.UseStatusCodePages(async pages =>
-    {
-        var http = pages.HttpContext;
-        if (!http.Request.Path.StartsWithSegments("/v1")) return;
-        var status = http.Response.StatusCode;
-        var message = status switch
-        {
-            StatusCodes.Status404NotFound => $"no such path: {BtxException.OneLine($"{http.Request.Method} {http.Request.Path}", 200)}",
-            StatusCodes.Status405MethodNotAllowed =>
-                $"{BtxException.OneLine(http.Request.Path, 200)} does not take {BtxException.OneLine(http.Request.Method, 20)}",
-            _ => $"refused with status {status}",
-        };
-        await new OpenAiError(status, message, "invalid_request_error", null, null).WriteAsync(http).ConfigureAwait(false);
-    });
 }

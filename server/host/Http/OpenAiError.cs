@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Btx.Engine;
 using Btx.Model;
+using Btx.Server.Doors;
 using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
@@ -16,12 +17,14 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     {
         RejectionReason.NotFound => new(StatusCodes.Status404NotFound, rejection.Message, "invalid_request_error", rejection.Parameter ?? "model", "model_not_found"),
         RejectionReason.Busy => new(StatusCodes.Status429TooManyRequests, rejection.Message, "rate_limit_error", null, "server_busy"),
+        RejectionReason.Damaged => new(StatusCodes.Status500InternalServerError, rejection.Message, "server_error", rejection.Parameter ?? "model", "expert_damaged"),
         RejectionReason.ShuttingDown => new(StatusCodes.Status503ServiceUnavailable, rejection.Message, "server_error", null, "shutting_down"),
         RejectionReason.Aborted => new(StatusCodes.Status409Conflict, rejection.Message, "server_error", null, "forest_changed"),
         _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, rejection.Code),
     };
 
-    public static OpenAiError Internal { get; } = new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null);
+    /// <summary>A failure that is not the request's; for the log, which alone shows it.</summary>
+    public Exception? Unexpected { get; private init; }
 
     /// <summary>Null for a client that has left: there is nobody to answer.</summary>
     public static OpenAiError? Of(Exception exception, CancellationToken clientLeft) => exception switch
@@ -29,9 +32,10 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
         _ when Rejection.Of(exception) is { } rejection => Of(rejection),
         JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge, "the body is too large", "invalid_request_error", null, null),
+        BadHttpRequestException { StatusCode: StatusCodes.Status429TooManyRequests } busy => new(busy.StatusCode, busy.Message, "rate_limit_error", null, "server_busy"),
         BadHttpRequestException bad => new(bad.StatusCode, BtxException.OneLine(bad.Message), "invalid_request_error", null, null),
         _ when clientLeft.IsCancellationRequested => null,
-        _ => Internal,
+        _ => new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null) { Unexpected = exception },
     };
 
     public static OpenAiError Invalid(string message, string? parameter = null) => new(StatusCodes.Status400BadRequest, message, "invalid_request_error", parameter, null);
@@ -40,9 +44,13 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
 
     public async Task WriteAsync(HttpContext context)
     {
+        Record(context);
         context.Response.StatusCode = Status;
         context.Response.ContentType = "application/json";
         if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable) context.Response.Headers.RetryAfter = "1";
         await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted).ConfigureAwait(false);
     }
+
+    /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>
+    public void Record(HttpContext context) => context.Features.Set(new Refusal(Refusal.ReasonOf(Status)!, Message, Unexpected));
 }

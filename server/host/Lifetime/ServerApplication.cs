@@ -2,13 +2,17 @@ using Btx.Engine;
 using Btx.Engine.Registry;
 using Btx.Model.Tokens;
 using Btx.Server.Changes;
+using Btx.Server.Doors;
 using Btx.Server.Http;
 using Btx.Server.Metrics;
 using Btx.Server.Requests;
 using Btx.Server.Rpc;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 
 namespace Btx.Server.Lifetime;
@@ -20,37 +24,73 @@ internal static class ServerApplication
     public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics, IForestRegistry? registry = null)
     {
         var changes = new ForestChanges(registry, new(metrics.Registry, registry, () => engine.LiveSnapshots), TimeProvider.System);
+        MetricsFeature.AddProcess(metrics.Registry);
+        var (admin, hosts) = options.Access.Open(options.Http, options.Grpc);
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
-            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None); // a line for every probe; ServingState says it once
+        builder.Logging.SetMinimumLevel(LogLevel.Warning)
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for every probe; ServingState says it once
+            .AddFilter("Grpc.AspNetCore.Server", LogLevel.None) // it logs a stack for every message that it cannot read; refusals have a log of their own
+            .AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = null; // each door has its own limit, and its own way to say so
-            kestrel.Listen(options.Http.EndPoint, listen => listen.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(options.Grpc.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
-        });
+        builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
         builder.Services.AddSingleton(TimeProvider.System)
             .AddSingleton(engine)
             .AddSingleton(tokenizer)
             .AddSingleton(options.Limits)
             .AddSingleton(changes)
-            .AddSingleton(AdminAccess.Of(options.AdminKeyHash, options.Grpc))
+            .AddSingleton(admin)
+            .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
+            .AddRequestDecompression()
+            .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
+            .AddSingleton(services => new BoundedTransport(
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
+            .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<BoundedTransport>()))
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
-            .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
+            .AddHostedService(services => new DrainService(
+                engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
             .AddRpcDoor(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));
 
         var app = builder.Build();
-        app.UseOpenAiStatusPages();
+        var refusals = app.Services.GetRequiredService<Refusals>();
+        refusals.Watch(app.Services.GetRequiredService<System.Diagnostics.DiagnosticListener>());
+        var bodies = app.Services.GetRequiredService<BodyBudget>();
+        app.UseRequestIds();
+        app.Use(refusals.RecordAsync);
+        app.UseAtHttpDoor(http => http.UseOpenAiFailures());
+        app.Use(hosts.CheckAsync);
+        app.UseAtHttpDoor(http =>
+        {
+            http.UseHeadAsGet();
+            http.UseOpenAiStatusPages();
+        });
+        app.UseRouting();
+        app.UseDoorsOfTheirOwn();
+        app.UseAtHttpDoor(http => http.UseEncodedBodies());
+        app.Use(RpcStatus.BlameAsync);
+        app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime));
         app.MapRpcDoor();
         app.MapHttpDoor(options.Limits);
         app.MapHealth();
         app.MapEngineMetrics(metrics);
         return app;
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null; // each door has its own limit, and its own way to say so
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        kestrel.Listen(options.Http.EndPoint, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            listen.Use(next => connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience));
+        });
+        kestrel.Listen(options.Grpc.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
     }
 
     /// <summary>Opens the doors.</summary>

@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Server.Changes;
 using Btx.Server.Requests;
 
 namespace Btx.Server.Lifetime;
@@ -17,11 +18,20 @@ internal sealed record ServerOptions
 
     public RequestLimits Limits { get; init; } = new();
 
-    /// <summary>SHA-256 of the key that changes of the forest need; null: none, see <see cref="Changes.AdminAccess"/>.</summary>
-    public byte[]? AdminKeyHash { get; init; }
+    /// <summary>Who may change the forest, and by which names clients may call the server.</summary>
+    public Access Access { get; init; } = new();
+
+    /// <summary>How many are open at each door at most; null: as many as the limit of open files leaves.</summary>
+    public int? Connections { get; init; }
+
+    /// <summary>How long a request goes on after its client closed its side of the connection.</summary>
+    public TimeSpan HalfClosedPatience { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a request's body may take to arrive.</summary>
+    public TimeSpan BodyTime { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <exception cref="BtxException">Some values are out of range; one line that lists them all.</exception>
-    public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters, IEnumerable<string> otherFaults)
+    public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters, Access access, IEnumerable<string> otherFaults)
     {
         var faults = new List<string>();
         var httpAddress = ListenAddress.Parse("--http", http, out var httpFault);
@@ -34,6 +44,18 @@ internal sealed record ServerOptions
         if (!(bodyMegabytes is > 0 and <= 1024)) faults.Add($"--max-body-mb is {bodyMegabytes}; expected a number in (0, 1024]");
         if (promptCharacters < 1) faults.Add($"--max-prompt-chars is {promptCharacters}; expected 1 or more");
         faults.AddRange(otherFaults);
+        if (httpAddress is not null && grpcAddress is not null)
+        {
+            try
+            {
+                access.Open(httpAddress, grpcAddress);
+            }
+            catch (BtxException e)
+            {
+                faults.Add(e.Message);
+            }
+        }
+
         if (faults.Count > 0) throw new BtxException(string.Join("; ", faults));
         return new()
         {
@@ -41,6 +63,7 @@ internal sealed record ServerOptions
             Grpc = grpcAddress!,
             ShutdownLimit = TimeSpan.FromSeconds(shutdownSeconds),
             Limits = new() { BodyBytes = (int)Math.Min(bodyMegabytes * (1 << 20), int.MaxValue), PromptCharacters = promptCharacters },
+            Access = access,
         };
     }
 }

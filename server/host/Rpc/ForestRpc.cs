@@ -8,27 +8,23 @@ using V1 = Btx.V1;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>
-/// The administration door: what is served, what was changed, and the changes themselves. Bound by <see cref="Utf8Binding"/>, as
-/// <see cref="InferenceRpc"/> is.
-/// </summary>
-[BindServiceMethod(typeof(Utf8Binding), nameof(Utf8Binding.BindForest))]
-internal class ForestRpc(ForestChanges changes, AdminAccess access)
+/// <summary>The administration door: what is served, what was changed, and the changes themselves.</summary>
+internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.Forest.ForestBase
 {
-    public virtual Task<V1.ListExpertsResponse> ListExperts(V1.ListExpertsRequest request, ServerCallContext context) =>
-        Read(registry => StateMessages.List(registry.State, registry.KeyFingerprint, MayChange(context) ? registry.ExpertRoots : null));
+    public override Task<V1.ListExpertsResponse> ListExperts(V1.ListExpertsRequest request, ServerCallContext context) =>
+        Read(registry => StateMessages.List(registry.State, registry.Damage, registry.KeyFingerprint, MayChange(context) ? registry.ExpertRoots : null));
 
-    public virtual Task<V1.ShowExpertResponse> ShowExpert(V1.ShowExpertRequest request, ServerCallContext context) =>
-        Read(registry => StateMessages.Show(registry.State, request.Name, MayChange(context)));
+    public override Task<V1.ShowExpertResponse> ShowExpert(V1.ShowExpertRequest request, ServerCallContext context) =>
+        Read(registry => StateMessages.Show(registry.State, registry.Damage, request.Name, MayChange(context)));
 
-    public virtual Task<V1.ListAveragesResponse> ListAverages(V1.ListAveragesRequest request, ServerCallContext context) => Read(registry => StateMessages.Averages(registry.State));
+    public override Task<V1.ListAveragesResponse> ListAverages(V1.ListAveragesRequest request, ServerCallContext context) => Read(registry => StateMessages.Averages(registry.State));
 
-    public virtual Task<V1.HistoryResponse> History(V1.HistoryRequest request, ServerCallContext context) => Read(registry => StateMessages.History(registry.History, request.Limit));
+    public override Task<V1.HistoryResponse> History(V1.HistoryRequest request, ServerCallContext context) => Read(registry => StateMessages.History(registry.History, request.Limit));
 
-    public virtual Task<V1.RemovalPlan> PlanRemoval(V1.PlanRemovalRequest request, ServerCallContext context) =>
+    public override Task<V1.RemovalPlan> PlanRemoval(V1.PlanRemovalRequest request, ServerCallContext context) =>
         Read(registry => StateMessages.Plan(registry.Plan(ChangeRequests.Experts(request.Experts), ChangeRequests.Lineage(request.Lineage))));
 
-    public virtual Task<V1.ReplayRecipeResponse> ReplayRecipe(V1.ReplayRecipeRequest request, ServerCallContext context)
+    public override Task<V1.ReplayRecipeResponse> ReplayRecipe(V1.ReplayRecipeRequest request, ServerCallContext context)
     {
         Require(context); // it names directories of the server
         return Read(registry =>
@@ -38,25 +34,25 @@ internal class ForestRpc(ForestChanges changes, AdminAccess access)
         });
     }
 
-    public virtual Task AddExpert(V1.AddExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
+    public override Task AddExpert(V1.AddExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
         Change(context, responseStream, ChangeKind.Add, () => ChangeRequests.Addition(request), (registry, addition, progress, cancellation) => registry.AddAsync(addition, progress, cancellation));
 
-    public virtual Task RemoveExpert(V1.RemoveExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
+    public override Task RemoveExpert(V1.RemoveExpertRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
         Change(context, responseStream, ChangeKind.Remove, () => ChangeRequests.Removal(request), (registry, removal, progress, cancellation) => registry.RemoveAsync(removal, progress, cancellation));
 
-    public virtual Task Rollback(V1.RollbackRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
+    public override Task Rollback(V1.RollbackRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
         Change(context, responseStream, ChangeKind.Rollback, () => ChangeRequests.Author(request.By), (registry, by, progress, cancellation) => registry.RollbackAsync(by, progress, cancellation));
 
-    public virtual Task CreateAverage(V1.CreateAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
+    public override Task CreateAverage(V1.CreateAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
         Change(context, responseStream, ChangeKind.Average, () => ChangeRequests.Average(request), (registry, creation, progress, cancellation) => registry.CreateAverageAsync(creation, progress, cancellation));
 
-    public virtual Task DropAverage(V1.DropAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
+    public override Task DropAverage(V1.DropAverageRequest request, IServerStreamWriter<V1.ChangeUpdate> responseStream, ServerCallContext context) =>
         Change(context, responseStream, ChangeKind.DropAverage, () => ChangeRequests.Author(request.By), (registry, by, progress, cancellation) => registry.DropAverageAsync(request.Name, by, progress, cancellation));
 
-    public virtual Task<V1.GetCertificateResponse> GetCertificate(V1.GetCertificateRequest request, ServerCallContext context) =>
+    public override Task<V1.GetCertificateResponse> GetCertificate(V1.GetCertificateRequest request, ServerCallContext context) =>
         Read(registry => new V1.GetCertificateResponse { Certificate = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(registry.Certificate(request.ChangeId)) });
 
-    public virtual async Task Watch(V1.WatchRequest request, IServerStreamWriter<V1.ForestEvent> responseStream, ServerCallContext context)
+    public override async Task Watch(V1.WatchRequest request, IServerStreamWriter<V1.ForestEvent> responseStream, ServerCallContext context)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, changes.Stopping);
         var events = (await Read(registry => registry).ConfigureAwait(false)).WatchAsync(either.Token).GetAsyncEnumerator(either.Token);
@@ -75,17 +71,17 @@ internal class ForestRpc(ForestChanges changes, AdminAccess access)
         }
     }
 
-    private static string? Authorization(ServerCallContext context) => context.RequestHeaders.GetValue("authorization");
-
-    private bool MayChange(ServerCallContext context) => access.Decide(Authorization(context)) == AdminDecision.Allowed;
+    private bool MayChange(ServerCallContext context) => access.Decide(context.GetHttpContext().Request.Headers) == AdminDecision.Allowed;
 
     private void Require(ServerCallContext context)
     {
-        var (status, message) = access.Decide(Authorization(context)) switch
+        var (status, message) = access.Decide(context.GetHttpContext().Request.Headers) switch
         {
             AdminDecision.NoKey => (StatusCode.Unauthenticated, "the server's admin key is needed; give its file with --admin-key-file"),
             AdminDecision.WrongKey => (StatusCode.Unauthenticated, "the admin key is not this server's"),
-            AdminDecision.ReadOnly => (StatusCode.PermissionDenied, "this server takes no changes from the network; start it with --admin-key-file FILE, or with --grpc on loopback"),
+            AdminDecision.ReadOnly => (StatusCode.PermissionDenied, "this server takes no changes: it was started without --admin-key-file FILE"),
+            AdminDecision.Forwarded => (StatusCode.PermissionDenied, "this call came through a proxy, and the server has no admin key to know its sender by; start it with --admin-key-file FILE"),
+            AdminDecision.ForeignOrigin => (StatusCode.PermissionDenied, "this call came from a page of another site, and the server has no admin key; start it with --admin-key-file FILE"),
             _ => (StatusCode.OK, ""),
         };
         if (status != StatusCode.OK) throw new RpcException(new(status, message));

@@ -1,16 +1,18 @@
 using Btx.Engine;
+using Btx.Server.Doors;
 using Btx.Server.Requests;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>Turns refusals into gRPC statuses; anything unexpected is logged and answered INTERNAL without detail.</summary>
-internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor> log) : Interceptor
+/// <summary>Turns refusals into gRPC statuses; anything unexpected is answered INTERNAL without detail, which the log has.</summary>
+internal sealed class RejectionInterceptor : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
+        RpcStatus.MarkReached(context);
         try
         {
             return await continuation(request, context).ConfigureAwait(false);
@@ -24,6 +26,7 @@ internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor>
     public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
         TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
     {
+        RpcStatus.MarkReached(context);
         try
         {
             await continuation(request, responseStream, context).ConfigureAwait(false);
@@ -34,7 +37,7 @@ internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor>
         }
     }
 
-    private RpcException Translate(Exception exception, ServerCallContext context)
+    private static RpcException Translate(Exception exception, ServerCallContext context)
     {
         if (Rejection.Of(exception) is { } rejection) return new(new Status(StatusOf(rejection.Reason), rejection.Message));
         if (context.CancellationToken.IsCancellationRequested)
@@ -43,19 +46,18 @@ internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor>
             return new(new Status(late ? StatusCode.DeadlineExceeded : StatusCode.Cancelled, late ? "the deadline passed" : "the call was cancelled"));
         }
 
-        LogFailure(log, exception, context.Method);
-        return new(new Status(StatusCode.Internal, "internal error; the server's log says more"));
+        const string Message = "internal error; the server's log says more";
+        context.GetHttpContext().Features.Set(new Refusal(Refusal.Internal, Message, exception));
+        return new(new Status(StatusCode.Internal, Message));
     }
 
     private static StatusCode StatusOf(RejectionReason reason) => reason switch
     {
         RejectionReason.NotFound => StatusCode.NotFound,
         RejectionReason.Busy => StatusCode.ResourceExhausted,
+        RejectionReason.Damaged => StatusCode.Internal,
         RejectionReason.ShuttingDown => StatusCode.Unavailable,
         RejectionReason.Aborted => StatusCode.Aborted,
         _ => StatusCode.InvalidArgument,
     };
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} failed")]
-    private static partial void LogFailure(ILogger logger, Exception exception, string method);
 }

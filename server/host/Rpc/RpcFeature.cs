@@ -2,7 +2,7 @@ using Btx.Server.Requests;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>The gRPC door: inference, administration of the forest, and health.</summary>
+/// <summary>The gRPC door: inference, administration of the forest, health, and reflection.</summary>
 internal static class RpcFeature
 {
     public static IServiceCollection AddRpcDoor(this IServiceCollection services, RequestLimits limits)
@@ -11,8 +11,13 @@ internal static class RpcFeature
         services.AddGrpc(options =>
         {
             options.MaxReceiveMessageSize = limits.BodyBytes;
-            options.IgnoreUnknownServices = true; // its catch-all routes would shadow the HTTP door's paths
+            options.IgnoreUnknownServices = true; // its catch-all routes would shadow the HTTP door's paths; Door answers for them
             options.Interceptors.Add<RejectionInterceptor>();
+        });
+        services.AddGrpcReflection();
+        services.AddGrpcHealthChecks(health =>
+        {
+            foreach (var service in new[] { V1.Inference.Descriptor, V1.Forest.Descriptor }) health.Services.Map(service.FullName, _ => true);
         });
         return services;
     }
@@ -21,6 +26,7 @@ internal static class RpcFeature
     {
         endpoints.MapGrpcService<InferenceRpc>();
         endpoints.MapGrpcService<ForestRpc>();
-        endpoints.MapGrpcService<HealthRpc>();
+        endpoints.MapGrpcHealthChecksService();
+        endpoints.MapGrpcReflectionService();
     }
 }

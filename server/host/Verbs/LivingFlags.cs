@@ -16,7 +16,18 @@ internal sealed class LivingFlags
 
     private readonly Option<string?> _keyFile = new("--admin-key-file")
     {
-        Description = "changes of the forest need the key in this file; without one they are taken where --grpc is on loopback only", HelpName = "FILE",
+        Description = "changes of the forest need the key in this file; without one no changes are taken", HelpName = "FILE",
+    };
+
+    private readonly Option<bool> _unauthenticated = new("--allow-unauthenticated-admin")
+    {
+        Description = "take changes without a key from every program of this machine (--grpc on loopback only); for experiments",
+    };
+
+    private readonly Option<string> _hosts = new("--allowed-hosts")
+    {
+        Description = "names that clients may call this server by, besides localhost and the addresses it listens on: api.example.com,*.internal; * for any", HelpName = "NAME,NAME",
+        DefaultValueFactory = _ => "",
     };
 
     private readonly Option<bool> _readOnly = new("--read-only") { Description = "serve the forest as it is and take no changes; its directory need not be writable" };
@@ -25,12 +36,16 @@ internal sealed class LivingFlags
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _roots, _keyFile, _readOnly, _faults }) command.Options.Add(option);
+        foreach (var option in new Option[] { _roots, _keyFile, _unauthenticated, _hosts, _readOnly, _faults }) command.Options.Add(option);
     }
 
-    /// <returns>SHA-256 of the key; null: none is named.</returns>
-    /// <exception cref="BtxException">The file cannot be read, can be read by others, or holds no key.</exception>
-    public byte[]? ReadKey(ParseResult parsed) => parsed.GetValue(_keyFile) is { } file ? AdminAccess.Hash(AdminAccess.ReadKey(file)) : null;
+    /// <exception cref="BtxException">The key's file cannot be read, can be read by others, or holds no key.</exception>
+    public Access ReadAccess(ParseResult parsed) => new()
+    {
+        AdminKeyHash = parsed.GetValue(_keyFile) is { } file ? AdminAccess.Hash(AdminAccess.ReadKey(file)) : null,
+        UnauthenticatedAdmin = parsed.GetValue(_unauthenticated),
+        HostNames = parsed.GetValue(_hosts)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+    };
 
     /// <returns>Null: the forest is not to be changed.</returns>
     /// <exception cref="BtxException">A root is not there, or a fault point is not one.</exception>

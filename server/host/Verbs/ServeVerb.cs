@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Btx.Engine;
 using Btx.Engine.Registry;
 using Btx.Model;
 using Btx.Server.Changes;
+using Btx.Server.Doors;
 using Btx.Server.Lifetime;
 using Btx.Server.Metrics;
 
@@ -14,16 +16,18 @@ internal static class ServeVerb
     private const string Text =
         """
         Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
-        Prometheus and /health. Loopback by default. Ctrl-C or SIGTERM: no new requests, running ones finish within --shutdown-limit.
-        The forest can be changed while it serves (`btx experts --help`; btx.v1.Forest): by whoever reaches a gRPC door on loopback, or who has the key of
-        --admin-key-file; a door elsewhere takes no changes without a key. One server owns a served forest; its journal is beside served.json.
+        Prometheus and /health. Loopback by default. Ctrl-C, SIGTERM or SIGHUP: no new requests, running ones finish within --shutdown-limit.
+        The forest can be changed while it serves (`btx experts --help`; btx.v1.Forest) by whoever has the key of --admin-key-file; without one it takes no changes.
+        One server owns a served forest; its journal is beside served.json. Clients call the server by an address that it listens on or by localhost; other
+        names need --allowed-hosts. How many connections and bytes of bodies are taken follows from the system's limits, and is said at start.
 
         Examples:
           btx serve --forest served
           btx serve --forest served --http 127.0.0.1:9000 --grpc 127.0.0.1:9001 --slots 32 --threads 8
           btx serve --forest served --btx served-btx
           btx serve --forest served --device cuda:0
-          btx serve --forest served --expert-root /data/experts --grpc 0.0.0.0:8081 --admin-key-file admin.key
+          btx serve --forest served --expert-root /data/experts --admin-key-file admin.key    # openssl rand -hex 32 > admin.key && chmod 600 admin.key
+          btx serve --forest served --http 0.0.0.0:8080 --grpc 0.0.0.0:8081 --allowed-hosts models.example.com --admin-key-file admin.key
           curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
         """;
@@ -66,10 +70,10 @@ internal static class ServeVerb
 
             var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with { PrepareAverages = parsed.GetValue(averages) == "load" }).Validate());
             var changes = Checked(() => living.Read(parsed));
-            var key = Checked(() => living.ReadKey(parsed));
+            var access = Checked(() => living.ReadAccess(parsed)) ?? new();
 
-            var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), faults);
-            return RunAsync(options with { AdminKeyHash = key }, engineOptions!, changes is null ? null : changes with { Remix = new MixtureRemix(engineOptions!) }, metrics, cancellation);
+            var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), access, faults);
+            return RunAsync(options, engineOptions!, changes is null ? null : changes with { Remix = new MixtureRemix(engineOptions!) }, metrics, cancellation);
         });
         return command;
     }
@@ -92,14 +96,18 @@ internal static class ServeVerb
 
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
-        if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {Changes(AdminAccess.Of(options.AdminKeyHash, options.Grpc))}; certificates by key {registry.KeyFingerprint}");
+        if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; certificates by key {registry.KeyFingerprint}");
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
+        var (connections, bodies) = (app.Services.GetRequiredService<BoundedTransport>().ConnectionsPerDoor, app.Services.GetRequiredService<BodyBudget>().Bytes >> 20);
+        Console.WriteLine($"  limits   {connections} connections at each door (this process may open {OpenFiles.Limit} files), {bodies} MiB of requests being read");
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true; // the terminal is gone; running requests are not to go with it
+            app.Lifetime.StopApplication();
+        });
         Console.WriteLine($"Ctrl-C stops; running requests then have {options.ShutdownLimit.TotalSeconds:0.#} s to finish.");
         await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
         Console.WriteLine("stopped");
         return 0;
     }
-
-    private static string Changes(AdminAccess access) =>
-        access.NeedsKey ? "changes need the admin key" : access.IsReadOnly ? "no changes: --grpc is not on loopback and there is no --admin-key-file" : "changes by ./btx experts";
 }

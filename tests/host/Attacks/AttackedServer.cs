@@ -11,6 +11,7 @@ namespace Btx.Server.Tests.Attacks;
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
 {
     public const string Name = "a server under attack";
+    public const int OpenFiles = 400;
     private const int LongestRefusal = 4096;
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
     private readonly ChaosForest _forest = new("alpha", "beta");
@@ -33,7 +34,8 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
 
     public async ValueTask InitializeAsync()
     {
-        _server = await ServerProcess.StartAsync(_forest);
+        _server = await ServerProcess.LaunchWithinAsync($"ulimit -n {OpenFiles}", _forest);
+        Assert.True(_server.Started, string.Join('\n', _server.Errors));
         _rpcLoad = new(_server, 1, (client, number) => Load.Request(Load.Routings("beta")[number % 7], number, 20, 10), pause: 20);
         _httpLoad = Task.Run(CompleteAsync);
     }
@@ -56,8 +58,7 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         var completions = Volatile.Read(ref _completions) + 2; // one of them began after the call
         await _rpcLoad.EndedAsync(2);
         for (var until = DateTime.UtcNow + Hang; Volatile.Read(ref _completions) < completions && Faults.Count == 0; await Task.Delay(1)) Assert.True(DateTime.UtcNow < until, "no completion ends");
-        Assert.Empty(Faults);
-        Assert.Empty(_rpcLoad.Failures);
+        Others();
     }
 
     public async ValueTask DisposeAsync()
@@ -69,9 +70,11 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         _forest.Dispose();
         _ending.Dispose();
         Raw.Dispose();
-        Assert.Empty(Faults);
-        Assert.Empty(_rpcLoad.Failures);
+        Others();
     }
+
+    private void Others() =>
+        Assert.True(Faults.Count == 0 && _rpcLoad.Failures.Count == 0, string.Join('\n', [.. Faults, .. _rpcLoad.Failures, "the server said:", .. _server.Errors.TakeLast(20).Select(Cut)]));
 
     private List<string> Faults
     {

@@ -4,6 +4,7 @@ using Btx.Server.Changes;
 using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 
 namespace Btx.Server.Tests.Changes;
 
@@ -15,19 +16,44 @@ public sealed class AdminAccessTests
     private static readonly CreateAverageRequest s_change = new() { By = new() { Author = "ada", Reason = "a test" }, Name = "tales", Domain = "novels" };
 
     [Theory]
-    [InlineData(null, "127.0.0.1", false, AdminDecision.Allowed)]
-    [InlineData(null, "::1", false, AdminDecision.Allowed)]
-    [InlineData(null, "0.0.0.0", false, AdminDecision.ReadOnly)]
-    [InlineData("Bearer " + Key, "0.0.0.0", false, AdminDecision.ReadOnly)]
-    [InlineData(null, "127.0.0.1", true, AdminDecision.NoKey)]
-    [InlineData("Bearer " + Key, "127.0.0.1", true, AdminDecision.Allowed)]
-    [InlineData("bearer  " + Key + " ", "0.0.0.0", true, AdminDecision.Allowed)]
-    [InlineData("Bearer " + Key + "0", "0.0.0.0", true, AdminDecision.WrongKey)]
-    [InlineData("Bearer ", "0.0.0.0", true, AdminDecision.WrongKey)]
-    [InlineData("Basic " + Key, "0.0.0.0", true, AdminDecision.WrongKey)]
-    [InlineData(Key, "0.0.0.0", true, AdminDecision.WrongKey)]
-    public void Decisions(string? authorization, string address, bool withKey, object expected) =>
-        Assert.Equal(expected, AdminAccess.Of(withKey ? AdminAccess.Hash(Key) : null, new("--grpc", new(IPAddress.Parse(address), 1))).Decide(authorization));
+    [InlineData(null, AdminDecision.NoKey)]
+    [InlineData("Bearer " + Key, AdminDecision.Allowed)]
+    [InlineData("bearer  " + Key + " ", AdminDecision.Allowed)]
+    [InlineData("Bearer " + Key + "0", AdminDecision.WrongKey)]
+    [InlineData("Bearer ", AdminDecision.WrongKey)]
+    [InlineData("Basic " + Key, AdminDecision.WrongKey)]
+    [InlineData(Key, AdminDecision.WrongKey)]
+    public void With_a_key(string? authorization, object expected)
+    {
+        var headers = new HeaderDictionary { ["x-forwarded-for"] = "10.0.0.7", ["origin"] = "https://elsewhere.example" }; // who has the key may come from anywhere
+        if (authorization is not null) headers["authorization"] = authorization;
+        Assert.Equal(expected, Admin(new() { AdminKeyHash = AdminAccess.Hash(Key) }).Decide(headers));
+    }
+
+    [Theory]
+    [InlineData("", "", AdminDecision.Allowed)]
+    [InlineData("X-Forwarded-For", "10.0.0.7", AdminDecision.Forwarded)]
+    [InlineData("x-forwarded-proto", "https", AdminDecision.Forwarded)]
+    [InlineData("Forwarded", "for=10.0.0.7", AdminDecision.Forwarded)]
+    [InlineData("Via", "1.1 proxy", AdminDecision.Forwarded)]
+    [InlineData("X-Real-IP", "10.0.0.7", AdminDecision.Forwarded)]
+    [InlineData("Origin", "https://elsewhere.example", AdminDecision.ForeignOrigin)]
+    [InlineData("Origin", "null", AdminDecision.ForeignOrigin)]
+    [InlineData("Origin", "http://localhost:3000", AdminDecision.Allowed)]
+    public void Without_a_key_only_what_comes_from_this_machine_is_taken_and_only_where_the_operator_said_so(string header, string value, object expected)
+    {
+        var headers = new HeaderDictionary();
+        if (header.Length > 0) headers[header] = value;
+        Assert.Equal(expected, Admin(new() { UnauthenticatedAdmin = true }).Decide(headers));
+        Assert.Equal(AdminDecision.ReadOnly, Admin(new()).Decide(headers));
+    }
+
+    [Fact]
+    public void The_way_without_a_key_is_for_loopback_alone()
+    {
+        Assert.Contains("use --admin-key-file", Assert.Throws<BtxException>(() => Admin(new() { UnauthenticatedAdmin = true }, "0.0.0.0")).Message, StringComparison.Ordinal);
+        Assert.Contains("choose one", Assert.Throws<BtxException>(() => Admin(new() { UnauthenticatedAdmin = true, AdminKeyHash = AdminAccess.Hash(Key) })).Message, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("short", "holds no key")]
@@ -71,7 +97,7 @@ public sealed class AdminAccessTests
     }
 
     [Fact]
-    public async Task On_the_network_without_a_key_nothing_can_be_changed()
+    public async Task Without_a_key_nothing_can_be_changed()
     {
         await using var server = await RunningServer.StartAsync(readOnly: true);
         Assert.Equal(StatusCode.PermissionDenied, await Change(server, null));
@@ -80,6 +106,8 @@ public sealed class AdminAccessTests
         Assert.Equal(3, list.Experts.Count);
         Assert.Empty(list.ExpertRoots);
     }
+
+    private static AdminAccess Admin(Access access, string grpc = "127.0.0.1") => access.Open(new("--http", new(IPAddress.Loopback, 1)), new("--grpc", new(IPAddress.Parse(grpc), 2))).Admin;
 
     private static Metadata Headers(string? key) => key is null ? [] : new() { { "authorization", $"Bearer {key}" } };
 

@@ -4,6 +4,7 @@ using Btx.Fixtures;
 namespace Btx.Server.Tests.EndToEnd;
 
 /// <summary>A forest is changed by the command line while the program serves it, and stays changed.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class LivingForestProcessTests
 {
     [Fact]
@@ -11,7 +12,10 @@ public sealed class LivingForestProcessTests
     {
         using var tiny = new TinyServedForest();
         var certificate = Path.Combine(tiny.Served, "..", "beta.json");
-        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        var key = Path.Combine(tiny.Served, "..", "admin.key");
+        await File.WriteAllTextAsync(key, new string('k', 32), TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(key, UnixFileMode.UserRead);
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2", "--admin-key-file", key);
         var (grpc, forest) = ("", "");
         for (string? line; forest.Length == 0 && (line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null;)
         {
@@ -19,9 +23,11 @@ public sealed class LivingForestProcessTests
             if (line.Contains("  forest ", StringComparison.Ordinal)) forest = line;
         }
 
-        Assert.Contains("revision 0; changes by ./btx experts; certificates by key ", forest, StringComparison.Ordinal);
+        Assert.Contains("revision 0; changes need the admin key; certificates by key ", forest, StringComparison.Ordinal);
         var fingerprint = forest.Split(' ')[^1];
-        var removed = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--certificate", certificate, "--server", grpc);
+        var unknown = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--server", grpc);
+        Assert.Equal((1, "error: the server's admin key is needed; give its file with --admin-key-file\n"), (unknown.Code, unknown.Errors));
+        var removed = await Run("experts", "remove", "beta", "--yes", "--reason", "unwanted", "--certificate", certificate, "--server", grpc, "--admin-key-file", key);
         Assert.True(removed.Code == 0, removed.Errors);
         Assert.Contains("c000001 committed: remove beta, revision 0 -> 1", removed.Output, StringComparison.Ordinal);
         Assert.Contains("equality     passed", removed.Output, StringComparison.Ordinal);

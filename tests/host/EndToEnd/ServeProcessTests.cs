@@ -68,6 +68,39 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     }
 
     [Fact]
+    public async Task Too_few_files_are_one_line()
+    {
+        var dll = Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll");
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", $"ulimit -n 64; exec dotnet {dll} serve --forest {tiny.Served} --http 127.0.0.1:0 --grpc 127.0.0.1:0"]) { RedirectStandardError = true })!;
+        var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(1, process.ExitCode);
+        Assert.Matches(@"^error: this process may open 64 files; a server needs \d+ and one for each connection: raise the limit \(`ulimit -n 4096`\)\n$", errors);
+    }
+
+    [Fact]
+    public async Task A_hang_up_lets_running_requests_finish()
+    {
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        string? line, http = null;
+        while ((line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null && !line.StartsWith("Ctrl-C", StringComparison.Ordinal))
+        {
+            if (line.Contains("HTTP", StringComparison.Ordinal)) http = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        }
+
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{http}/completions")
+        {
+            Content = System.Net.Http.Json.JsonContent.Create(new { model = "forest", prompt = "The cat", max_tokens = 40, ignore_eos = true, stream = true }),
+        };
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var kill = Process.Start("kill", ["-HUP", serve.Id.ToString()]);
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, serve.ExitCode);
+    }
+
+    [Fact]
     public async Task Wrong_usage_is_exit_code_2()
     {
         var wrong = await Run("serve", "--nonsense");

@@ -56,7 +56,7 @@ internal sealed class RunningServer : IAsyncDisposable
         {
             Http = new("--http", new(IPAddress.Loopback, 0)),
             Grpc = new("--grpc", new(readOnly ? IPAddress.Any : IPAddress.Loopback, 0)),
-            AdminKeyHash = adminKey is null ? null : AdminAccess.Hash(adminKey),
+            Access = new() { AdminKeyHash = adminKey is null ? null : AdminAccess.Hash(adminKey), UnauthenticatedAdmin = adminKey is null && !readOnly },
             ShutdownLimit = shutdownLimit ?? TimeSpan.FromSeconds(20),
             Limits = new() { PromptCharacters = 1000, BodyBytes = 65536 },
         };

@@ -32,14 +32,14 @@ public sealed class ServerOptionsTests
     [Fact]
     public void Every_fault_is_reported_at_once()
     {
-        var failure = Assert.Throws<BtxException>(() => ServerOptions.Bind("nowhere", "127.0.0.1:99999", -1, double.NaN, 0, ["--slots is 0"]));
+        var failure = Assert.Throws<BtxException>(() => ServerOptions.Bind("nowhere", "127.0.0.1:99999", -1, double.NaN, 0, new(), ["--slots is 0"]));
         Assert.All(["--http", "--grpc", "--shutdown-limit", "--max-body-mb", "--max-prompt-chars", "--slots"], option => Assert.Contains(option, failure.Message, StringComparison.Ordinal));
         Assert.DoesNotContain('\n', failure.Message);
     }
 
     [Fact]
     public void The_doors_need_a_port_each() =>
-        Assert.Contains("8080", Assert.Throws<BtxException>(() => ServerOptions.Bind("127.0.0.1:8080", "127.0.0.1:8080", 1, 1, 1, [])).Message, StringComparison.Ordinal);
+        Assert.Contains("8080", Assert.Throws<BtxException>(() => ServerOptions.Bind("127.0.0.1:8080", "127.0.0.1:8080", 1, 1, 1, new(), [])).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_port_in_use_is_named_with_the_remedy()

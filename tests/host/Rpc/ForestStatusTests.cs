@@ -115,7 +115,7 @@ public sealed class ForestStatusTests : IAsyncLifetime
         var raw = new Marshaller<byte[]>(bytes => bytes, bytes => bytes);
         var method = new Method<byte[], byte[]>(MethodType.Unary, "btx.v1.Forest", "ShowExpert", raw, raw);
         var failure = await Assert.ThrowsAsync<RpcException>(async () => await _server.Channel.CreateCallInvoker().AsyncUnaryCall(method, null, default, [0x0A, 2, 0xC3, 0x28]));
-        Assert.Equal((StatusCode.InvalidArgument, "the request holds text that is not valid UTF-8"), (failure.StatusCode, failure.Status.Detail));
+        Assert.Equal((StatusCode.InvalidArgument, "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8"), (failure.StatusCode, failure.Status.Detail));
     }
 
     private static async Task Refused<T>(AsyncServerStreamingCall<T> call, StatusCode status, string message)

@@ -13,7 +13,7 @@ public sealed class ReferenceMatrixTests
         { "trainer/Btx.Trainer.csproj", [Model], ["Spectre.Console", "System.CommandLine", "TorchSharp"] },
         { "exporter/Btx.Exporter.csproj", [Model], ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "Spectre.Console", "System.CommandLine"] },
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
-        { "server/host/Btx.Server.csproj", [Model, Protos, Engine], ["Grpc.AspNetCore", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
+        { "server/host/Btx.Server.csproj", [Model, Protos, Engine], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks", "Grpc.AspNetCore.Server.Reflection", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
         { "loadtests/Btx.LoadTests.csproj", [Protos], ["Spectre.Console", "System.CommandLine"] },
         { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
     };

@@ -8,7 +8,7 @@ namespace Btx.Server.Verbs.Experts;
 internal sealed class ForestFlags
 {
     private readonly ServerFlag _server = new();
-    private readonly Option<string?> _keyFile = new("--admin-key-file") { Description = "the server's admin key, if it has one", HelpName = "FILE" };
+    private readonly Option<string?> _keyFile = new("--admin-key-file") { Description = "the server's admin key, which changes need", HelpName = "FILE" };
     private readonly Option<string?> _forest = new("--forest") { Description = "read this served forest, without a server", HelpName = "DIR" };
 
     public void AddTo(Command command, bool withDisk = false)

@@ -1,0 +1,109 @@
+using Grpc.Core;
+
+namespace Btx.Server.Doors;
+
+/// <summary>
+/// Reads the body of a request within bounds: all bodies that are being read share a budget, of which each takes what it has beyond its first
+/// bytes, and each has a time to arrive in. What is wrong with a body is its client's fault, whichever layer finds it.
+/// </summary>
+internal sealed class RequestBody : Stream
+{
+    /// <summary>Bytes of a body that need no budget: a small request is read however many large ones hang.</summary>
+    public const int Free = 64 << 10;
+
+    private readonly Stream _inner;
+    private readonly BodyBudget _budget;
+    private readonly CancellationTokenSource _late;
+    private readonly TimeSpan _time;
+    private readonly bool _isRpc;
+    private long _read;
+    private long _taken;
+
+    private RequestBody(Stream inner, BodyBudget budget, TimeSpan time, bool isRpc) => (_inner, _budget, _late, _time, _isRpc) = (inner, budget, new(time), time, isRpc);
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    /// <summary>Middleware; the budget is returned with the body's end, at the latest with the request's.</summary>
+    /// <param name="time">In which a body must have arrived.</param>
+    public static async Task BoundAsync(HttpContext http, RequestDelegate next, BodyBudget budget, TimeSpan time)
+    {
+        var body = new RequestBody(http.Request.Body, budget, time, Door.IsRpc(http));
+        await using (body.ConfigureAwait(false))
+        {
+            http.Request.Body = body;
+            await next(http).ConfigureAwait(false);
+        }
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _late.Token);
+        int count;
+        try
+        {
+            count = await _inner.ReadAsync(buffer, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw Fault($"the body did not arrive within {_time.TotalSeconds:0.#} s", StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException or Microsoft.AspNetCore.Connections.ConnectionResetException))
+        {
+            throw Fault("the body cannot be read: it is damaged, or not encoded as its headers say", StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
+        }
+
+        _read += count;
+        if (count == 0) Return();
+        else if (_read - Free > _taken) Take(_read - Free - _taken);
+        return count;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("bodies are read asynchronously");
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            Return();
+            _late.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private void Take(long bytes)
+    {
+        if (!_budget.TryTake(bytes)) throw Fault("the server is reading as many large requests as it can hold; try again", StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, null);
+        _taken += bytes;
+    }
+
+    private void Return()
+    {
+        _budget.Return(_taken);
+        _taken = 0;
+        _read = 0;
+    }
+
+    private Exception Fault(string message, int status, StatusCode code, Exception? cause) =>
+        _isRpc ? new RpcException(new(code, message, cause)) : new BadHttpRequestException(message, status, cause!);
+}

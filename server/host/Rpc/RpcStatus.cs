@@ -1,0 +1,60 @@
+using Btx.Server.Doors;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Btx.Server.Rpc;
+
+/// <summary>The status of a call as it stands in the answer's headers or trailers, for middleware around the library's handlers.</summary>
+internal static class RpcStatus
+{
+    private const string StatusHeader = "grpc-status";
+    private const string MessageHeader = "grpc-message";
+
+    /// <summary>Ends a call before it reached a handler.</summary>
+    public static Task WriteAsync(HttpContext http, StatusCode status, string message)
+    {
+        http.Response.ContentType = "application/grpc";
+        Set(http.Response.Headers, status, message);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The refusal that the call ended with; null: none.</summary>
+    public static Refusal? RefusalOf(HttpContext http)
+    {
+        var (status, headers) = Read(http);
+        return status is { } code && Refusal.ReasonOf(code) is { } reason ? new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString())) : null;
+    }
+
+    /// <summary>
+    /// Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL, as it does for a handler that throws. Ours never let either through
+    /// unmarked, so a call that reached none of them, and ended so, was malformed.
+    /// </summary>
+    public static async Task BlameAsync(HttpContext http, RequestDelegate next)
+    {
+        await next(http).ConfigureAwait(false);
+        var (status, headers) = Read(http);
+        if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Features.Get<Reached>() is not null) return;
+        Set(headers, StatusCode.InvalidArgument, "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
+    }
+
+    /// <summary>A handler has the call: what goes wrong from here on is said by it.</summary>
+    public static void MarkReached(ServerCallContext context) => context.GetHttpContext().Features.Set(Reached.Yes);
+
+    private static (StatusCode? Status, IHeaderDictionary Headers) Read(HttpContext http)
+    {
+        var headers = http.Response.Headers;
+        if (!headers.ContainsKey(StatusHeader)) headers = http.Features.Get<IHttpResponseTrailersFeature>()?.Trailers ?? headers;
+        return (int.TryParse(headers[StatusHeader].ToString(), out var status) ? (StatusCode)status : null, headers);
+    }
+
+    private static void Set(IHeaderDictionary headers, StatusCode status, string message)
+    {
+        headers[StatusHeader] = ((int)status).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        headers[MessageHeader] = Uri.EscapeDataString(message);
+    }
+
+    private sealed class Reached
+    {
+        public static readonly Reached Yes = new();
+    }
+}

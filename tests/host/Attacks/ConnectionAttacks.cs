@@ -1,0 +1,110 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace Btx.Server.Tests.Attacks;
+
+/// <summary>Connections: too many, half-sent, half-closed; and what an operator may ask of them.</summary>
+[Collection(AttackedServer.Name)]
+public sealed class ConnectionAttacks(AttackedServer server)
+{
+    private const string Completion = """{"model":"forest:top_k=1","prompt":"the cat","max_tokens":20,"ignore_eos":true}""";
+
+    public static TheoryData<Attack> Inputs =>
+    [
+        Attack.Http("a client that closes its side after the request", $"POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: {Completion.Length}\r\n\r\n{Completion}", default, 200, "\"length\"", halfClose: true),
+        Attack.Http("and before the whole of it", "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{", default, 400, "", halfClose: true),
+        Attack.Http("HEAD", "HEAD /v1/models HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
+        Attack.Http("HEAD of health", "HEAD /health HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
+        Attack.Http("a plain request id comes back", "GET /health HTTP/1.1\r\nhost: HOST\r\nx-request-id: abc-1.2_3\r\nconnection: close\r\n\r\n", default, 200, "x-request-id: abc-1.2_3\r\n"),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Inputs))]
+    public Task Is_answered(Attack attack) => server.MeetAsync(attack);
+
+    [Theory]
+    [InlineData("a b")]
+    [InlineData("\"<script>")]
+    public async Task A_request_id_that_is_not_plain_is_replaced(string id)
+    {
+        var answer = await Answer.OfBytesAsync(server.HttpDoor, Encoding.ASCII.GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n"));
+        Assert.Matches("x-request-id: [0-9a-f]{32}\r\n", answer.Text);
+    }
+
+    [Fact]
+    public async Task More_idle_connections_than_there_are_files()
+    {
+        var before = Memory();
+        var lines = server.Process.Errors.Count;
+        var sockets = new List<Socket>();
+        try
+        {
+            for (var i = 0; i < AttackedServer.OpenFiles; i++)
+            {
+                sockets.Add(await Answer.ConnectAsync(server.HttpDoor));
+                sockets.Add(await Answer.ConnectAsync(server.RpcDoor));
+            }
+
+            Assert.Equal(503, (await Answer.ReadAsync(sockets[^2])).Status);
+            await server.OthersAreAnsweredAsync();
+            await server.OthersAreAnsweredAsync();
+            Assert.True(server.Process.Errors.Count - lines <= 4, string.Join('\n', server.Process.Errors.Skip(lines)));
+            Assert.True(Memory() - before < 100 << 20, $"from {before >> 20} to {Memory() >> 20} MiB");
+        }
+        finally
+        {
+            sockets.ForEach(socket => socket.Dispose());
+        }
+
+        await server.OthersAreAnsweredAsync();
+    }
+
+    [Fact]
+    public async Task Large_bodies_that_are_half_sent()
+    {
+        const int Length = 4 << 20;
+        var before = Memory();
+        var head = Encoding.ASCII.GetBytes($"POST /v1/completions HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\ncontent-type: application/json\r\ncontent-length: {Length}\r\n\r\n");
+        var half = new byte[Length - 1];
+        Array.Fill(half, (byte)' ');
+        var sockets = new List<Socket>();
+        try
+        {
+            for (var i = 0; i < 40; i++)
+            {
+                sockets.Add(await Answer.ConnectAsync(server.HttpDoor));
+                await sockets[^1].SendAsync(head);
+                await TrySendAsync(sockets[^1], half);
+            }
+
+            Assert.Equal(429, (await Answer.ReadAsync(sockets[^1])).Status);
+            await server.OthersAreAnsweredAsync();
+            Assert.True(Memory() - before < 250 << 20, $"from {before >> 20} to {Memory() >> 20} MiB");
+        }
+        finally
+        {
+            sockets.ForEach(socket => socket.Dispose());
+        }
+
+        await server.OthersAreAnsweredAsync();
+    }
+
+    /// <summary>As far as the server reads.</summary>
+    private static async Task TrySendAsync(Socket socket, byte[] bytes)
+    {
+        try
+        {
+            await socket.SendAsync(bytes);
+        }
+        catch (SocketException)
+        {
+            // Refused before its end.
+        }
+    }
+
+    private long Memory()
+    {
+        using var process = System.Diagnostics.Process.GetProcessById(server.Process.Id);
+        return process.WorkingSet64;
+    }
+}
