@@ -57,7 +57,11 @@ public sealed class RemoteServerTests
             () => inference.GenerateAsync(new(), TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync().AsTask(),
         ];
         foreach (var call in calls)
-            Assert.StartsWith($"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with --server", (await Assert.ThrowsAsync<BtxException>(call)).Message, StringComparison.Ordinal);
+        {
+            var message = (await Assert.ThrowsAsync<BtxException>(call)).Message;
+            var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with --server";
+            Assert.True(message.StartsWith(expected, StringComparison.Ordinal), message);
+        }
     }
 
     [Fact]
