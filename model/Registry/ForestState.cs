@@ -110,16 +110,12 @@ public sealed record ForestState
     public ForestState WithExpert(RegisteredExpert expert, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? priors = null)
     {
         RequireFree(expert.Name);
-        if (Absent.FirstOrDefault(a => a.Name == expert.Name) is { } known)
-        {
-            if (known.Sha256 != expert.Sha256)
-                throw new BtxException($"expert \"{expert.Name}\" {(known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has")} other weights; choose another --name, lineages refer to that one");
-            expert = expert with { Parents = known.Parents }; // the recorded lineage stands
-        }
-        else
-        {
-            expert = expert with { Parents = [.. expert.Parents.Select(p => p with { Sha256 = Sha256Of(p.Name) })] };
-        }
+        var known = Absent.FirstOrDefault(a => a.Name == expert.Name);
+        if (known is not null && known.Sha256 != expert.Sha256)
+            throw new BtxException($"expert \"{expert.Name}\" {(known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has")} other weights; choose another --name, lineages refer to that one");
+        // The lineage on record of these weights stands, under whatever name they had it.
+        var recorded = known?.Parents ?? Experts.FirstOrDefault(e => e.Sha256 == expert.Sha256)?.Parents ?? Absent.FirstOrDefault(a => a.Sha256 == expert.Sha256)?.Parents;
+        expert = expert with { Parents = recorded ?? [.. expert.Parents.Select(p => p with { Sha256 = Sha256Of(p.Name) })] };
 
         IReadOnlyList<RegisteredExpert> experts = [.. Experts, expert];
         if (priors is not null) experts = [.. experts.Select(e => priors.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)];

@@ -22,6 +22,9 @@ internal sealed class AdditionChange(RegistryGround ground)
         expert = expert with { Sha256 = files.Sha256 };
         before = before with { Absent = [.. before.Absent, .. ancestors] };
         var after = before.WithExpert(expert);
+        var lineage = after.Expert(expert.Name).Parents;
+        if (!lineage.Select(p => (p.Name, p.Weight)).SequenceEqual(expert.Parents.Select(p => (p.Name, p.Weight))))
+            session.Note($"these weights have a lineage on record, which stands: {string.Join(", ", lineage.Select(p => $"{p.Name} {p.Weight}").DefaultIfEmpty("no parent"))}");
         RequireMixable(addition with { Directory = expert.Path }, after, session);
         if (Twins(expert, before) is { } twins)
         {

@@ -1,6 +1,7 @@
 using Btx.Engine.Forests;
 using Btx.Model;
 using Btx.Model.Files;
+using Btx.Model.Forests;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 
@@ -17,7 +18,11 @@ internal static class OtherExports
     {
         var place = RealPath.Of(directory);
         var forests = new List<string> { source };
-        for (var above = Path.GetDirectoryName(place); above is not null; above = Path.GetDirectoryName(above)) forests.Add(above);
+        for (var above = Path.GetDirectoryName(place); above is not null; above = Path.GetDirectoryName(above))
+        {
+            if (File.Exists(Path.Combine(above, ForestManifest.FileName))) forests.Add(above);
+        }
+
         string[] users = [.. Of(forests, servedDirectory).Where(o => Uses(o, place))];
         if (users.Length == 0) return;
         var named = string.Join(", ", users.Take(5)) + (users.Length > 5 ? $" and {users.Length - 5} more" : "");
