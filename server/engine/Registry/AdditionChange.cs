@@ -24,7 +24,11 @@ internal sealed class AdditionChange(RegistryGround ground)
         var after = before.WithExpert(expert);
         var lineage = after.Expert(expert.Name).Parents;
         if (!lineage.Select(p => (p.Name, p.Weight)).SequenceEqual(expert.Parents.Select(p => (p.Name, p.Weight))))
-            session.Note($"these weights have a lineage on record, which stands: {string.Join(", ", lineage.Select(p => $"{p.Name} {p.Weight}").DefaultIfEmpty("no parent"))}");
+        {
+            var parents = string.Join(", ", lineage.Select(p => $"{p.Name} {p.Weight}").DefaultIfEmpty("no parent"));
+            session.Note($"these weights have a lineage on record, which stands: {parents}");
+        }
+
         RequireMixable(addition with { Directory = expert.Path }, after, session);
         if (Twins(expert, before) is { } twins)
         {
