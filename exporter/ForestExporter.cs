@@ -69,7 +69,8 @@ public static class ForestExporter
             var note = Record(forest.DirectoryPath, target);
             directory.Commit();
             progress?.Report(new ExportProgress(total, total, "done"));
-            return new ExportReport(target, manifest, options.Precision.Tolerance(), experts.Max(e => e.MaxRelativeDifference), clock.Elapsed.TotalSeconds, note);
+            var largest = experts.Max(e => e.MaxRelativeDifference);
+            return new ExportReport(target, manifest, options.Precision.Tolerance(), largest, clock.Elapsed.TotalSeconds, note);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -68,7 +68,8 @@ internal sealed class SourceForest : IDisposable
         var config = expert.Checkpoint.Config;
         var name = expert.Entry.Name;
         if (name == ForestState.Seed)
-            throw new BtxException($"{ForestManifest.FileName}: an expert is named \"{name}\", as every lineage calls the seed model; rename it there (its directory may stay), with the parents that mean it");
+            throw new BtxException($"{ForestManifest.FileName}: an expert is named \"{name}\", as every lineage calls the seed model; "
+                + $"rename it there (its directory may stay), with the parents that mean it");
         if (config.Fingerprint() != Manifest.Architecture)
             throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another architecture than {ForestManifest.FileName} records; all experts of a forest must share one");
         var tokenizer = TextTokenizer.Load(expert.Checkpoint.DirectoryPath);

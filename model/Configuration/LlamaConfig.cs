@@ -73,7 +73,11 @@ public sealed record LlamaConfig
     public void RequireTokens(int tokens, string directory)
     {
         if (tokens > VocabSize)
-            throw new BtxException($"{directory}: the tokenizer has {tokens} tokens, the model a vocab_size of {VocabSize}; they do not belong together, use the tokenizer that the model was trained with");
+        {
+            throw new BtxException(
+                $"{directory}: the tokenizer has {tokens} tokens, the model a vocab_size of {VocabSize}; "
+                + "they do not belong together, use the tokenizer that the model was trained with");
+        }
     }
 
     // Only the fields that the type reads, written the same in every culture.

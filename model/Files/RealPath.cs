@@ -10,7 +10,8 @@ public static class RealPath
         foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             current = Path.Combine(current, part);
-            if (new FileInfo(current) is { LinkTarget: not null } link && link.ResolveLinkTarget(returnFinalTarget: true) is { } target) current = Of(target.FullName);
+            var link = new FileInfo(current);
+            if (link.LinkTarget is not null && link.ResolveLinkTarget(returnFinalTarget: true) is { } target) current = Of(target.FullName);
         }
 
         return current;

@@ -30,7 +30,8 @@ public static class CertificateVerifier
 
         if (!json.SequenceEqual(certificate.ToJson())) faults.Add("the file is not as it was written: bytes were changed, added or left out");
         var (key, signature) = (certificate.KeyFingerprint, certificate.Signature);
-        if (P256Signature.Fault(certificate.SignedBytes(), certificate.PublicKey, key, signature, anyS: certificate.Schema == 1) is { } fault) faults.Add(fault);
+        var fault = P256Signature.Fault(certificate.SignedBytes(), certificate.PublicKey, key, signature, anyS: certificate.Schema == 1);
+        if (fault is not null) faults.Add(fault);
         else checks.Add($"signed by the key {certificate.KeyFingerprint}");
         var inner = CertificateRules.Faults(certificate).ToList();
         faults.AddRange(inner);
@@ -67,7 +68,8 @@ public static class CertificateVerifier
             return;
         }
 
-        faults.AddRange(Differences(c, change, journal.Wanted.Before ?? journal.Base ?? ForestState.Load(directory), journal.Wanted.After!).Select(d => $"{directory}: {d}"));
+        var began = journal.Wanted.Before ?? journal.Base ?? ForestState.Load(directory);
+        faults.AddRange(Differences(c, change, began, journal.Wanted.After!).Select(d => $"{directory}: {d}"));
         foreach (var expert in c.Removed.Where(e => journal.State!.Experts.Any(s => s.Name == e.Name || s.Sha256 == e.Sha256)))
         {
             var again = journal.History.LastOrDefault(h => h.Kind == ChangeKind.Add && h.Outcome == ChangeOutcome.Committed && h.RevisionBefore >= c.RevisionAfter && h.Subjects.Contains(expert.Name));
@@ -76,7 +78,8 @@ public static class CertificateVerifier
 
         if (faults.Count == before)
         {
-            checks.Add($"the journal of {directory} has the change and says the same in every field; none of the removed is served at revision {journal.State!.Revision}");
+            checks.Add($"the journal of {directory} has the change and says the same in every field");
+            checks.Add($"none of the removed is served at revision {journal.State!.Revision}");
             checks.Add(journal.SignedBy is { } key
                 ? $"the journal's {journal.Records} records are all there: their end is signed by the key {key}"
                 : "the journal's end is not signed: an earlier version wrote it, and no server has opened it since");
@@ -102,7 +105,8 @@ public static class CertificateVerifier
         var (said, expected) = (Json(c), Json(recorded));
         string Bounded(string? value) => BtxException.OneLine(value ?? "none");
         return [.. said.Keys.Union(expected.Keys).Where(f => said.GetValueOrDefault(f) != expected.GetValueOrDefault(f))
-            .Select(f => $"its journal has another {f}: {Bounded(expected.GetValueOrDefault(f))}; the certificate says {Bounded(said.GetValueOrDefault(f))}")];
+            .Select(f => (Field: f, Journal: Bounded(expected.GetValueOrDefault(f)), Certificate: Bounded(said.GetValueOrDefault(f))))
+            .Select(f => $"its journal has another {f.Field}: {f.Journal}; the certificate says {f.Certificate}")];
     }
 
     private static Dictionary<string, string> Json(RemovalCertificate c) =>

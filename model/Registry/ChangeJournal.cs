@@ -134,9 +134,10 @@ public sealed class ChangeJournal : IDisposable
         }
     }
 
-    /// <summary>The states that a change was begun from, and led to (as far as it was committed, else the present one); reads the file.</summary>
+    /// <summary>The states that a change was begun from and led to (the present one where it was not committed); reads the file.</summary>
     /// <exception cref="BtxException">The file cannot be read.</exception>
-    public (ForestState Before, ForestState After) StatesOf(string id) => JournalContents.Read(directory, id).Wanted is var w ? (w.Before ?? @base, w.After ?? State) : default;
+    public (ForestState Before, ForestState After) StatesOf(string id) =>
+        JournalContents.Read(directory, id).Wanted is var (before, after) ? (before ?? @base, after ?? State) : default;
 
     /// <summary>Makes the begun change the state, now and after every restart. Swap only after this.</summary>
     /// <param name="made">What the change was begun with and what building added, as the same revision; null: nothing was added.</param>

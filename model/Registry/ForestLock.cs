@@ -3,8 +3,9 @@ using Btx.Model.Files;
 namespace Btx.Model.Registry;
 
 /// <summary>
-/// One owner of a served forest at a time: a lock on the directory itself, which no other spelling of its path and no removed file gets round,
-/// and <c>forest.lock</c> beside <c>served.json</c>, for file systems that cannot lock directories. The operating system drops both with the process.
+/// One owner of a served forest at a time: a lock on the directory itself, which no other spelling of its path and no removed file gets
+/// round, and <c>forest.lock</c> beside <c>served.json</c>, for file systems that cannot lock directories. The operating system drops both with
+/// the process.
 /// </summary>
 public sealed class ForestLock : IDisposable
 {
@@ -22,14 +23,17 @@ public sealed class ForestLock : IDisposable
         try
         {
             if (isHeld) throw new BtxException(Held(directory));
-            return new(new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 0), inode);
+            var path = Path.Combine(directory, FileName);
+            return new(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 0), inode);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             inode?.Dispose();
-            if (e.HResult == 11 || e.Message.Contains("being used by another process", StringComparison.Ordinal)) throw new BtxException(Held(directory), e);
+            if (e.HResult == 11 || e.Message.Contains("being used by another process", StringComparison.Ordinal))
+                throw new BtxException(Held(directory), e);
             throw new BtxException(
-                $"{directory}: {FileName} cannot be opened: {BtxException.OneLine(e.Message)}; a server must be able to write beside {Serving.ServedForestManifest.FileName}, or serve with --read-only", e);
+                $"{directory}: {FileName} cannot be opened: {BtxException.OneLine(e.Message)}; "
+                + $"a server must be able to write beside {Serving.ServedForestManifest.FileName}, or serve with --read-only", e);
         }
     }
 
@@ -39,5 +43,6 @@ public sealed class ForestLock : IDisposable
         directory?.Dispose();
     }
 
-    private static string Held(string directory) => $"{directory}: is served by another process, which holds {FileName}; stop that one, or ask it for the change";
+    private static string Held(string directory) =>
+        $"{directory}: is served by another process, which holds {FileName}; stop that one, or ask it for the change";
 }

@@ -72,7 +72,8 @@ public sealed record ForestState
         }).ToList();
         names.Add(Seed);
         var parents = experts.SelectMany(e => e.Parents).Concat(absent.SelectMany(a => a.Parents)).ToList();
-        absent.AddRange(parents.Where(p => names.Add(p.Name)).Select(p => new AbsentExpert { Name = p.Name, Sha256 = p.Sha256 })); // a parent that the forest itself does not list
+        // Parents that the forest itself does not list.
+        absent.AddRange(parents.Where(p => names.Add(p.Name)).Select(p => new AbsentExpert { Name = p.Name, Sha256 = p.Sha256 }));
         return new ForestState
         {
             SourceSha256 = served.SourceSha256, Precision = served.Precision, Architecture = served.Architecture, Tokenizer = served.Tokenizer, Experts = experts, Absent = absent,
@@ -110,16 +111,17 @@ public sealed record ForestState
     public ForestState WithExpert(RegisteredExpert expert, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? priors = null)
     {
         RequireFree(expert.Name);
-        if (Absent.FirstOrDefault(a => a.Name == expert.Name) is { } known)
+        var known = Absent.FirstOrDefault(a => a.Name == expert.Name);
+        if (known is not null && known.Sha256 != expert.Sha256)
         {
-            if (known.Sha256 != expert.Sha256)
-                throw new BtxException($"expert \"{expert.Name}\" {(known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has")} other weights; choose another --name, lineages refer to that one");
-            expert = expert with { Parents = known.Parents }; // the recorded lineage stands
+            var which = known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has";
+            throw new BtxException($"expert \"{expert.Name}\" {which} other weights; choose another --name, lineages refer to that one");
         }
-        else
-        {
-            expert = expert with { Parents = [.. expert.Parents.Select(p => p with { Sha256 = Sha256Of(p.Name) })] };
-        }
+
+        // The lineage on record of these weights stands, under whatever name they had it.
+        var recorded = known?.Parents ?? Experts.FirstOrDefault(e => e.Sha256 == expert.Sha256)?.Parents
+            ?? Absent.FirstOrDefault(a => a.Sha256 == expert.Sha256)?.Parents;
+        expert = expert with { Parents = recorded ?? [.. expert.Parents.Select(p => p with { Sha256 = Sha256Of(p.Name) })] };
 
         IReadOnlyList<RegisteredExpert> experts = [.. Experts, expert];
         if (priors is not null) experts = [.. experts.Select(e => priors.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)];
@@ -129,8 +131,12 @@ public sealed record ForestState
     /// <exception cref="BtxException">An expert has that name, or it is reserved.</exception>
     public void RequireFree(string name)
     {
-        if (Experts.Any(e => e.Name == name)) throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Conflict };
-        if (name == Seed) throw new BtxException($"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were branched from it would seem to descend from this one; choose another --name");
+        if (Experts.Any(e => e.Name == name))
+            throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Conflict };
+        if (name != Seed) return;
+        throw new BtxException(
+            $"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were branched from it would seem to descend from this one; "
+            + "choose another --name");
     }
 
     /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors of which nothing is left are dropped.</summary>
@@ -160,16 +166,25 @@ public sealed record ForestState
     /// <param name="directory">Of the served BTX model.</param>
     public ForestState WithMixture(string directory) => Next(this with { Mixture = directory, MixtureDropped = false });
 
-    // A parent is the expert of the source that has the recorded weights, by the name and the weights that are served; whoever has its name with other weights since then is somebody else.
-    private static ParentEntry[] Parents(ExpertEntry child, ServedForestManifest served, ForestManifest source) => [.. child.Parents.Select(p =>
+    // A parent is the expert of the source that has the recorded weights, by the name and the weights that are served; whoever has its name with
+    // other weights since then is somebody else.
+    private static ParentEntry[] Parents(ExpertEntry child, ServedForestManifest served, ForestManifest source)
     {
-        if (p.Sha256 is not { } sha256 || p.Name == Seed) return p;
-        var listed = source.Experts.Where(e => e.Sha256 == sha256).OrderBy(e => e.Name != p.Name).FirstOrDefault();
-        if (listed is not null) return p with { Name = listed.Name, Sha256 = served.Experts.FirstOrDefault(e => e.Name == listed.Name)?.Sha256 ?? sha256 };
-        return source.Experts.Any(e => e.Name == p.Name) ? p with { Name = $"{p.Name[..Math.Min(p.Name.Length, 55)]}.{sha256[..8]}" } : p;
-    })];
+        return [.. child.Parents.Select(Known)];
 
-    private string? Sha256Of(string name) => name == Seed ? null : Experts.FirstOrDefault(e => e.Name == name)?.Sha256 ?? Absent.FirstOrDefault(a => a.Name == name)?.Sha256;
+        ParentEntry Known(ParentEntry p)
+        {
+            if (p.Sha256 is not { } sha256 || p.Name == Seed) return p;
+            var listed = source.Experts.Where(e => e.Sha256 == sha256).OrderBy(e => e.Name != p.Name).FirstOrDefault();
+            var converted = served.Experts.FirstOrDefault(e => e.Name == listed?.Name)?.Sha256;
+            if (listed is not null) return p with { Name = listed.Name, Sha256 = converted ?? sha256 };
+            return source.Experts.Any(e => e.Name == p.Name) ? p with { Name = $"{p.Name[..Math.Min(p.Name.Length, 55)]}.{sha256[..8]}" } : p;
+        }
+    }
+
+    private string? Sha256Of(string name) => name == Seed
+        ? null
+        : Experts.FirstOrDefault(e => e.Name == name)?.Sha256 ?? Absent.FirstOrDefault(a => a.Name == name)?.Sha256;
 
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {

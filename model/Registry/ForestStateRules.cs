@@ -63,10 +63,12 @@ public static class ForestStateRules
     // A lineage may not say one expert and mean another.
     private static IEnumerable<string> ParentFaults(ForestState state)
     {
-        var hashes = state.Absent.Select(a => (a.Name, Sha256: a.Sha256 ?? "")).Concat(state.Experts.Select(e => (e.Name, e.Sha256))).ToLookup(e => e.Name, e => e.Sha256);
-        foreach (var p in state.Experts.SelectMany(e => e.Parents).Concat(state.Absent.SelectMany(a => a.Parents)).Where(p => p.Sha256 is not null && p.Name != ForestState.Seed))
+        var known = state.Absent.Select(a => (a.Name, Sha256: a.Sha256 ?? "")).Concat(state.Experts.Select(e => (e.Name, e.Sha256)));
+        var hashes = known.ToLookup(e => e.Name, e => e.Sha256);
+        foreach (var p in state.Experts.SelectMany(e => e.Parents).Concat(state.Absent.SelectMany(a => a.Parents)))
         {
-            if (!hashes[p.Name].Contains(p.Sha256!)) yield return $"parent \"{BtxException.OneLine(p.Name)}\" has not the weights of the one that is recorded";
+            if (p.Sha256 is not null && p.Name != ForestState.Seed && !hashes[p.Name].Contains(p.Sha256))
+                yield return $"parent \"{BtxException.OneLine(p.Name)}\" has not the weights of the one that is recorded";
         }
     }
 

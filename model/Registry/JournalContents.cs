@@ -72,7 +72,8 @@ public sealed class JournalContents
     {
         if (BaseSha256 is null || BaseSha256 == sha256) return;
         throw new BtxException(
-            $"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
+            $"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed since; "
+            + $"export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
     }
 
     /// <param name="wanted">The change that <see cref="Wanted"/> is of.</param>
@@ -82,7 +83,9 @@ public sealed class JournalContents
         try
         {
             var head = JournalHead.Read(servedDirectory); // before the journal, which a server may be writing
-            using var stream = File.Exists(path) ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16) : Stream.Null;
+            using var stream = File.Exists(path)
+                ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16)
+                : Stream.Null;
             var contents = Read(stream, path, wanted);
             JournalHead.Require(head, contents, servedDirectory, owned: false);
             contents.SignedBy = head?.KeyFingerprint;
@@ -172,7 +175,8 @@ public sealed class JournalContents
                 if (record.Id == wanted) Wanted = (Previous, State);
                 Settle(record.Id, c => c with
                 {
-                    Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision, AfterSha256 = record.AfterSha256 ?? c.AfterSha256, JournalRecords = Line, JournalSha256 = sha256,
+                    Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision, AfterSha256 = record.AfterSha256 ?? c.AfterSha256,
+                    JournalRecords = Line, JournalSha256 = sha256,
                 });
                 break;
             case JournalRecord.Aborted when record.Id is not null && record.Id == pending?.Id:
@@ -181,7 +185,8 @@ public sealed class JournalContents
             case JournalRecord.Purged when record.Id is not null && byId.TryGetValue(record.Id, out var i) && history[i] is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null }:
                 history[i] = history[i] with { PurgedAt = record.Time };
                 break;
-            case JournalRecord.Certified when record is { Id: { } id, Findings: { } findings } && byId.TryGetValue(id, out var i) && history[i] is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }:
+            case JournalRecord.Certified when record is { Id: { } id, Findings: { } findings } && byId.TryGetValue(id, out var i)
+                && history[i] is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }:
                 history[i] = history[i] with { Certified = [.. history[i].Certified, findings] };
                 break;
             default:
@@ -220,5 +225,6 @@ public sealed class JournalContents
     }
 
     private BtxException Damage(string why) =>
-        new($"{path}: line {Line} is damaged ({why}); restore the file from a copy, or move it away, with {JournalHead.Companions}, to serve {Serving.ServedForestManifest.FileName} without the changes made since");
+        new($"{path}: line {Line} is damaged ({why}); restore the file from a copy, or move it away, with {JournalHead.Companions}, "
+            + $"to serve {Serving.ServedForestManifest.FileName} without the changes made since");
 }

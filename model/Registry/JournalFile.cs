@@ -1,6 +1,6 @@
 namespace Btx.Model.Registry;
 
-/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on disk when the call returns, or are taken back.</summary>
+/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on disk when a call returns, or taken back.</summary>
 internal sealed class JournalFile : IDisposable
 {
     private readonly string directory, path;
@@ -42,8 +42,8 @@ internal sealed class JournalFile : IDisposable
     public string LastSha256 { get; private set; }
 
     /// <summary>
-    /// Cuts a torn line off, completes a newline that is missing, makes what was read durable (a killed process may not have come to that), and
-    /// signs how far it goes.
+    /// Cuts a torn line off, completes a newline that is missing, makes what was read durable (a killed process may not have come to that),
+    /// and signs how far it goes.
     /// </summary>
     /// <param name="key">Signs from here on.</param>
     /// <returns>What a user should know of it, or null.</returns>

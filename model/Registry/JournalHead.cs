@@ -3,8 +3,8 @@ using Btx.Model.Files;
 namespace Btx.Model.Registry;
 
 /// <summary>
-/// <c>forest.head</c>: how far the journal goes, signed. Written whole after every line, so that the journal is never shorter, and of a server that
-/// died between the two at most one line longer. A journal whose end was cut off is shorter.
+/// <c>forest.head</c>: how far the journal goes, signed. Written whole after every line, so that the journal is never shorter, and of a server
+/// that died between the two at most one line longer. A journal whose end was cut off is shorter.
 /// </summary>
 internal sealed record JournalHead
 {
@@ -36,7 +36,8 @@ internal sealed record JournalHead
         var fault = head.Schema != CurrentSchema ? $"schema is {head.Schema}; this version reads {CurrentSchema}"
             : !bytes.AsSpan().SequenceEqual(head.ToJson()) ? "it is not as it was written"
             : P256Signature.Fault((head with { Signature = "" }).ToJson(), head.PublicKey, head.KeyFingerprint, head.Signature);
-        fault ??= CertificateSigner.FingerprintOf(servedDirectory) is { } key && key != head.KeyFingerprint ? $"it is signed by another key than {CertificateSigner.PublicKeyName}" : null;
+        if (fault is null && CertificateSigner.FingerprintOf(servedDirectory) is { } key && key != head.KeyFingerprint)
+            fault = $"it is signed by another key than {CertificateSigner.PublicKeyName}";
         return fault is null ? head : throw new BtxException($"{path}: {fault}; {Remedy}");
     }
 
@@ -60,7 +61,8 @@ internal sealed record JournalHead
             null => null,
             _ when journal.Records < head.Records => $"ends with record {journal.Records}, but {FileName} is signed for {head.Records}: its end was cut off",
             _ when journal.ChecksumAt(head.Records) != head.Sha256 => $"is not the journal that {FileName} is signed for",
-            _ when owned && journal.Records > head.Records + 1 => $"has {journal.Records} records, but {FileName} is signed for {head.Records}: no server wrote the rest",
+            _ when owned && journal.Records > head.Records + 1 =>
+                $"has {journal.Records} records, but {FileName} is signed for {head.Records}: no server wrote the rest",
             _ => null,
         };
         if (fault is not null) throw new BtxException($"{path}: {fault}; {Remedy}");
@@ -69,10 +71,11 @@ internal sealed record JournalHead
     /// <summary>What goes with a journal that is given up.</summary>
     public const string Companions = $"{FileName}, {CertificateSigner.KeyName} and {CertificateSigner.PublicKeyName}";
 
-    private const string Remedy = $"restore {ChangeJournal.FileName} and {FileName} from one copy; or, to go on with what the journal has, move {Companions} away: "
-        + "the forest then gets a new key, which auditors see";
+    private const string Remedy = $"restore {ChangeJournal.FileName} and {FileName} from one copy; or, to go on with what the journal has, "
+        + $"move {Companions} away: the forest then gets a new key, which auditors see";
 
-    private static bool HasKey(string directory) => File.Exists(Path.Combine(directory, CertificateSigner.KeyName)) || File.Exists(Path.Combine(directory, CertificateSigner.PublicKeyName));
+    private static bool HasKey(string directory) =>
+        File.Exists(Path.Combine(directory, CertificateSigner.KeyName)) || File.Exists(Path.Combine(directory, CertificateSigner.PublicKeyName));
 
     private byte[] ToJson() => [.. RegistryJson.Bytes(this), (byte)'\n'];
 }

@@ -3,7 +3,7 @@ namespace Btx.Model.Registry;
 /// <summary>What one line of the journal says.</summary>
 internal sealed record JournalRecord
 {
-    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line on; 1 is read, and gets one when a server opens it.</summary>
+    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line; 1 is read, and gets one when a server opens it.</summary>
     public const int CurrentSchema = 2;
     public const string Opened = "open";
     public const string Begun = "begin";

@@ -5,7 +5,8 @@ namespace Btx.Model.Registry;
 /// <summary>
 /// Who was branched from whom, with which weights, over the experts of a state and their absent ancestors. The residual ancestry of Y
 /// in X is the sum over lineage paths from Y to X of the product of the branch weights. Whoever has the weights of X is X, under whatever name.
-/// The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is nobody's ancestor. Immutable; linear in the number of branches.
+/// The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is nobody's ancestor. Immutable; linear in the number
+/// of branches.
 /// </summary>
 public sealed class Lineage
 {
@@ -31,7 +32,8 @@ public sealed class Lineage
             var entries = nodes[i].Parents;
             foreach (var p in entries)
             {
-                if (!parent.ContainsKey(p.Name)) unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
+                if (!parent.ContainsKey(p.Name))
+                    unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
             }
 
             parents[i] = [.. entries.Where(p => parent.ContainsKey(p.Name)).Select(p => (parent[p.Name], p.Weight))];

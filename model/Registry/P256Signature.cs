@@ -4,12 +4,13 @@ using System.Security.Cryptography;
 namespace Btx.Model.Registry;
 
 /// <summary>
-/// ECDSA P-256 with SHA-256, r and s in hex. Of the two signatures (r, s) and (r, n − s), which both verify, only the one with the low s is made
-/// and accepted, so that nobody can change a signature that holds into another that does.
+/// ECDSA P-256 with SHA-256, r and s in hex. Of the two signatures (r, s) and (r, n − s), which both verify, only the one with the low s is
+/// made and accepted, so that nobody can change a signature that holds into another that does.
 /// </summary>
 internal static class P256Signature
 {
-    private static readonly BigInteger Order = BigInteger.Parse("00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", System.Globalization.NumberStyles.HexNumber);
+    private static readonly BigInteger Order =
+        BigInteger.Parse("00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", System.Globalization.NumberStyles.HexNumber);
 
     public static string Sign(ECDsa key, byte[] bytes)
     {
@@ -40,8 +41,11 @@ internal static class P256Signature
             if (read != spki.Length || key.KeySize != 256) return "the public key is not one of P-256";
             var rs = Convert.FromHexString(signature);
             if (rs.Length != 64 || Convert.ToHexStringLower(rs) != signature) return "the signature is not 128 lower-case hex digits";
-            if (!anyS && !IsLow(new BigInteger(rs.AsSpan(32), isUnsigned: true, isBigEndian: true))) return "the signature was changed: its s is the high one of the two that verify";
-            return key.VerifyData(bytes, rs, HashAlgorithmName.SHA256) ? null : "the signature does not fit: what was signed was changed, or another key signed it";
+            if (!anyS && !IsLow(new BigInteger(rs.AsSpan(32), isUnsigned: true, isBigEndian: true)))
+                return "the signature was changed: its s is the high one of the two that verify";
+            return key.VerifyData(bytes, rs, HashAlgorithmName.SHA256)
+                ? null
+                : "the signature does not fit: what was signed was changed, or another key signed it";
         }
         catch (Exception e) when (e is FormatException or CryptographicException or ArgumentException)
         {

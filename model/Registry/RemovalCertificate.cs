@@ -101,11 +101,13 @@ public sealed record RemovalCertificate
             Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = findings.Files.GetValueOrDefault(e.Name) ?? [],
         })],
         Quarantined = plan.Quarantined, DroppedAverages = plan.DroppedAverages, ReweightedAverages = plan.ReweightedAverages, ReweightedPriors = plan.ReweightedPriors,
-        Caches = findings.Caches, Residuals = plan.Residuals, Equality = findings.Equality, MixtureBeforeSha256 = findings.MixtureBeforeSha256, MixtureAfterSha256 = findings.MixtureAfterSha256,
+        Caches = findings.Caches, Residuals = plan.Residuals, Equality = findings.Equality,
+        MixtureBeforeSha256 = findings.MixtureBeforeSha256, MixtureAfterSha256 = findings.MixtureAfterSha256,
     };
 
     /// <summary>The part of it that the journal records.</summary>
-    public CertifiedFindings Findings() => new(Removed.ToDictionary(e => e.Name, e => e.Files), Caches, Equality, MixtureBeforeSha256, MixtureAfterSha256);
+    public CertifiedFindings Findings() =>
+        new(Removed.ToDictionary(e => e.Name, e => e.Files), Caches, Equality, MixtureBeforeSha256, MixtureAfterSha256);
 
     /// <summary>Where a server keeps the certificate of a change.</summary>
     public static string FileOf(string servedDirectory, string changeId) => System.IO.Path.Combine(servedDirectory, DirectoryName, $"{changeId}.json");

@@ -5,8 +5,8 @@ using Btx.Model.Serving;
 namespace Btx.Model.Registry;
 
 /// <summary>
-/// The served forests that bind a forest's weights, as it lists them itself: one file each in <c>FOREST/exports/</c>, which holds an absolute path.
-/// The exporter writes it, and a server that opens the served forest, which may have been moved since.
+/// The served forests that bind a forest's weights, as it lists them itself: one file each in <c>FOREST/exports/</c>, which holds an absolute
+/// path. The exporter writes it, and a server that opens the served forest, which may have been moved since.
 /// </summary>
 public static class ServedExports
 {
@@ -28,7 +28,8 @@ public static class ServedExports
         try
         {
             if (!Directory.Exists(list)) return [];
-            return [.. Directory.EnumerateFiles(list, "*.txt").Order(StringComparer.Ordinal).Select(f => Encoding.UTF8.GetString(BoundedFile.Read(f, 1 << 13)).TrimEnd('\n'))
+            return [.. Directory.EnumerateFiles(list, "*.txt").Order(StringComparer.Ordinal)
+                .Select(f => Encoding.UTF8.GetString(BoundedFile.Read(f, 1 << 13)).TrimEnd('\n'))
                 .Where(p => Path.IsPathRooted(p) && File.Exists(Path.Combine(p, ServedForestManifest.FileName)))];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

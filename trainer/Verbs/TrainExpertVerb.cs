@@ -41,7 +41,8 @@ internal static class TrainExpertVerb
         {
             var expert = parsed.GetValue(name) ?? parsed.GetValue(domain)!;
             if (!ForestManifestRules.IsName(expert)) throw new BtxException($"--name \"{expert}\" is not 1-64 of a-z 0-9 . _ -");
-            if (parsed.GetValue(name) == ForestState.Seed) throw new BtxException($"--name {expert}: lineages call the seed model so; choose another name");
+            if (parsed.GetValue(name) == ForestState.Seed)
+                throw new BtxException($"--name {expert}: lineages call the seed model so; choose another name");
             return TrainRoundVerb.RunAsync(
                 new RoundRequest
                 {

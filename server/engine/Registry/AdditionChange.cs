@@ -30,6 +30,13 @@ internal sealed class AdditionChange(RegistryGround ground)
             expert = expert with { Sha256 = sha256 };
             before = before with { Absent = [.. before.Absent, .. ancestors] };
             var after = before.WithExpert(expert);
+            var lineage = after.Expert(expert.Name).Parents;
+            if (!lineage.Select(p => (p.Name, p.Weight)).SequenceEqual(expert.Parents.Select(p => (p.Name, p.Weight))))
+            {
+                var parents = string.Join(", ", lineage.Select(p => $"{p.Name} {p.Weight}").DefaultIfEmpty("no parent"));
+                session.Note($"these weights have a lineage on record, which stands: {parents}");
+            }
+
             RequireMixable(addition with { Directory = expert.Path }, after, session);
             if (Twins(expert, before) is { } twins)
             {

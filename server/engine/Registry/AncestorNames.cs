@@ -5,13 +5,14 @@ using Btx.Model.Registry;
 namespace Btx.Engine.Registry;
 
 /// <summary>
-/// What the ancestors that another forest names are called here. Whoever has the same weights is the same, under whatever name; whoever has other weights
-/// is somebody else, and a lineage that would mistake one for the other is refused.
+/// What the ancestors that another forest names are called here. Whoever has the same weights is the same, under whatever name; whoever has
+/// other weights is somebody else, and a lineage that would mistake one for the other is refused.
 /// </summary>
 /// <param name="forest">The other forest's list.</param>
 /// <param name="path">Of the other forest.</param>
 /// <param name="known">Who is known here: name, hash of the weights, and of those that they were converted from; experts first.</param>
-internal sealed class AncestorNames(ForestManifest forest, string path, IReadOnlyList<(string Name, string? Sha256, string? Original)> known)
+internal sealed class AncestorNames(
+    ForestManifest forest, string path, IReadOnlyList<(string Name, string? Sha256, string? Original)> known)
 {
     private readonly Dictionary<(string, string?), string> named = [];
     private readonly List<(AbsentExpert Expert, IReadOnlyList<ParentEntry> Parents)> found = [];
@@ -27,7 +28,8 @@ internal sealed class AncestorNames(ForestManifest forest, string path, IReadOnl
     }
 
     /// <summary>What an expert that the other forest lists is called here; null: nobody here has its weights.</summary>
-    public string? Known(string name) => forest.Experts.FirstOrDefault(e => e.Name == name) is { } entry ? WithWeights(entry.Sha256, name) : null;
+    public string? Known(string name) =>
+        forest.Experts.FirstOrDefault(e => e.Name == name) is { } entry ? WithWeights(entry.Sha256, name) : null;
 
     private ParentEntry[] Here(IReadOnlyList<ParentEntry> parents) => [.. parents.Select(p => new ParentEntry(Name(p), p.Weight))];
 
@@ -42,11 +44,13 @@ internal sealed class AncestorNames(ForestManifest forest, string path, IReadOnl
         var sha256 = parent.Sha256 ?? entry?.Sha256;
         if (named.TryGetValue((name, sha256), out var here)) return here;
         here = sha256 is null ? null : WithWeights(sha256, name);
-        if (here is null && Taken(name, sha256) is { } why) throw new BtxException($"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be wrong; name the parents");
+        if (here is null && Taken(name, sha256) is { } why)
+            throw new BtxException($"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be wrong; name the parents");
         if (here is null && known.All(k => k.Name != name))
         {
             var absent = new AbsentExpert { Name = name, Sha256 = sha256 };
-            if (entry is not null) absent = absent with { Domain = entry.Domain, CorpusSha256 = entry.CorpusSha256, Tokens = entry.Tokens, Steps = entry.Steps };
+            if (entry is not null)
+                absent = absent with { Domain = entry.Domain, CorpusSha256 = entry.CorpusSha256, Tokens = entry.Tokens, Steps = entry.Steps };
             found.Add((absent, entry?.Parents ?? []));
         }
 
@@ -59,6 +63,8 @@ internal sealed class AncestorNames(ForestManifest forest, string path, IReadOnl
         if (name == ForestState.Seed) return $"its \"{name}\" is an expert, and \"{name}\" here is the seed model";
         if (found.Any(a => a.Expert.Name == name)) return $"it has two \"{name}\" of different weights";
         if (known.All(k => k.Name != name) || (sha256 is null && known.All(k => k.Name != name || k.Sha256 is null))) return null;
-        return sha256 is null ? $"it does not say which weights its \"{name}\" has, and there is a \"{name}\" here" : $"its \"{name}\" has other weights than \"{name}\" here";
+        return sha256 is null
+            ? $"it does not say which weights its \"{name}\" has, and there is a \"{name}\" here"
+            : $"its \"{name}\" has other weights than \"{name}\" here";
     }
 }

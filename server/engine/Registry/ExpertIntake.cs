@@ -79,7 +79,8 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     }
 
     // Over the experts that are here; its own weight goes by its new name.
-    private static Dictionary<string, double>? Known(IReadOnlyDictionary<string, double>? prior, string name, string? listedAs, AncestorNames? names, ForestState state)
+    private static Dictionary<string, double>? Known(
+        IReadOnlyDictionary<string, double>? prior, string name, string? listedAs, AncestorNames? names, ForestState state)
     {
         if (prior is null) return null;
         var known = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -97,7 +98,10 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     private List<(string Name, string? Sha256, string? Original)> Identities(ForestState state)
     {
         var source = ForestManifest.Load(served.SourceDirectory(servedDirectory));
-        string? Original(string name, string? sha256) => served.Experts.Any(e => e.Name == name && e.Sha256 == sha256) ? source.Experts.FirstOrDefault(e => e.Name == name)?.Sha256 : null;
-        return [.. state.Experts.Select(e => (e.Name, (string?)e.Sha256, Original(e.Name, e.Sha256))), .. state.Absent.Select(a => (a.Name, a.Sha256, Original(a.Name, a.Sha256)))];
+        string? Original(string name, string? sha256) => served.Experts.Any(e => e.Name == name && e.Sha256 == sha256)
+            ? source.Experts.FirstOrDefault(e => e.Name == name)?.Sha256
+            : null;
+        var known = state.Experts.Select(e => (e.Name, (string?)e.Sha256)).Concat(state.Absent.Select(a => (a.Name, a.Sha256)));
+        return [.. known.Select(k => (k.Name, k.Item2, Original(k.Name, k.Item2)))];
     }
 }

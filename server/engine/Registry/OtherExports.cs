@@ -1,6 +1,7 @@
 using Btx.Engine.Forests;
 using Btx.Model;
 using Btx.Model.Files;
+using Btx.Model.Forests;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 
@@ -17,11 +18,17 @@ internal static class OtherExports
     {
         var place = RealPath.Of(directory);
         var forests = new List<string> { source };
-        for (var above = Path.GetDirectoryName(place); above is not null; above = Path.GetDirectoryName(above)) forests.Add(above);
+        for (var above = Path.GetDirectoryName(place); above is not null; above = Path.GetDirectoryName(above))
+        {
+            if (File.Exists(Path.Combine(above, ForestManifest.FileName))) forests.Add(above);
+        }
+
         string[] users = [.. Of(forests, servedDirectory).Where(o => Uses(o, place))];
         if (users.Length == 0) return;
         var named = string.Join(", ", users.Take(5)) + (users.Length > 5 ? $" and {users.Length - 5} more" : "");
-        throw new BtxException($"--purge would delete the files of expert \"{expert}\" under other served forests: {named}; remove it from each of them first, or delete those exports, or remove without --purge");
+        throw new BtxException(
+            $"--purge would delete the files of expert \"{expert}\" under other served forests: {named}; "
+            + "remove it from each of them first, or delete those exports, or remove without --purge");
     }
 
     /// <summary>Weights of the expert that another export of the same source holds for itself: a purge does not delete them.</summary>
@@ -46,7 +53,8 @@ internal static class OtherExports
         try
         {
             var served = ServedForestManifest.Load(servedDirectory);
-            return CommittedState.Read(servedDirectory).State.Experts.Any(e => RealPath.Of(e.Directory(servedDirectory, served)) is var d && (d == place || d.StartsWith(place + "/", StringComparison.Ordinal)));
+            var used = CommittedState.Read(servedDirectory).State.Experts.Select(e => RealPath.Of(e.Directory(servedDirectory, served)) + "/");
+            return used.Any(d => d.StartsWith(place + "/", StringComparison.Ordinal));
         }
         catch (BtxException)
         {

@@ -69,7 +69,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         var caches = new CertifiedCaches(swap.Sessions, swap.Averages, swap.KvSlots, swap.KvBytes, PrefixEntries: 0, Centroids: 0, swap.BytesReturned); // a server without prefix cache and clusters
         session.Enter(ChangePhase.Certify, "signing the certificate");
         RemovalCertificate? certificate = null;
-        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, new(files, caches, check, mixture?.Before, mixture?.After)), "the certificate is made at the next start");
+        var found = new CertifiedFindings(files, caches, check, mixture?.Before, mixture?.After);
+        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, found), "the certificate is made at the next start");
         if (!check.Passed)
             session.Try(() => throw new BtxException($"the forest differs from one built without {string.Join(", ", plan.Removed)} by {check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"), "");
         return certificate;
@@ -105,13 +106,14 @@ internal sealed class RemovalChange(RegistryGround ground)
             session.Note($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in {ground.Served.SourceDirectory(ground.Directory)}");
         }
 
+        var forest = ground.Served.SourceDirectory(ground.Directory);
         foreach (var target in targets)
         {
             ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
-            OtherExports.RequireNone(target.Expert, target.Directory(ground.Directory, ground.Served), ground.Directory, ground.Served.SourceDirectory(ground.Directory));
+            OtherExports.RequireNone(target.Expert, target.Directory(ground.Directory, ground.Served), ground.Directory, forest);
             ExpertPurge.RequireDeletable(target.Directory(ground.Directory, ground.Served));
             if (target.Root != ExpertRoot.Source) continue;
-            foreach (var copy in OtherExports.Copies(target.Expert, ground.Directory, ground.Served.SourceDirectory(ground.Directory)))
+            foreach (var copy in OtherExports.Copies(target.Expert, ground.Directory, forest))
                 session.Note($"another served forest holds weights of {target.Expert} in {copy}; a purge does not delete them");
             foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
                 session.Note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");

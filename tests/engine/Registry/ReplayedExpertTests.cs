@@ -6,18 +6,21 @@ namespace Btx.Engine.Tests.Registry;
 /// <summary>Experts that were trained again, from parents that are served under other names than where they were trained.</summary>
 public sealed class ReplayedExpertTests(ServedForest forest)
 {
+    private static readonly Dictionary<string, double> Prior = new() { ["alpha"] = 0.125, ["beta"] = 0.5, ["epsilon"] = 0.375 };
+
     [Fact]
     public async Task A_parent_is_known_by_its_weights_where_its_name_is_anothers_here()
     {
         await using var living = new RegistryFixture(forest);
         var others = ForestManifest.Load(living.Others);
-        (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("alpha", 0.75), new("seed", 0.25)] } : e)] }).Save(living.Others);
+        (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("alpha", 0.75), new("seed", 0.25)], Prior = Prior } : e)] }).Save(living.Others);
         var refused = await Assert.ThrowsAsync<Model.BtxException>(() => living.Add());
         Assert.Contains("its \"alpha\" has other weights than \"alpha\" here", refused.Message, StringComparison.Ordinal);
 
         await living.Registry.AddAsync(living.Addition("alpha-clean", Path.Combine(living.Others, "experts", "alpha")), null, RegistryFixture.None);
         await living.Add();
         Assert.Equal([("alpha-clean", 0.75), ("seed", 0.25)], living.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Weight)));
+        Assert.Equal(new Dictionary<string, double> { ["alpha-clean"] = 0.25, ["epsilon"] = 0.75 }, living.Registry.State.Expert("epsilon").Prior!); // beta there is not beta here
         Assert.Equal([("epsilon", 0.75)], living.Registry.Plan(["alpha-clean"], "only").Affected().Select(r => (r.Expert, r.Share)));
     }
 

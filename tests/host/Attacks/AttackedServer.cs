@@ -22,6 +22,8 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     private Task _httpLoad = Task.CompletedTask;
     private int _completions;
 
+    internal ChaosForest Forest => _forest;
+
     internal Uri HttpDoor => _server.Http.BaseAddress!;
 
     internal Uri RpcDoor => _server.RpcAddress;

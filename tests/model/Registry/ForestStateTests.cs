@@ -124,6 +124,11 @@ public sealed class ForestStateTests
         var back = State.Without(["c"]).WithExpert(SampleForest.Expert("c", ("b", 1)));
         Assert.Equal(State.Expert("c").Parents, back.Expert("c").Parents);
         Assert.Empty(back.Absent);
+        // Under another name it is the same expert, and no other lineage makes it descend from nobody.
+        var renamed = State.Without(["c"]).WithExpert(SampleForest.Expert("new", ("seed", 1)) with { Sha256 = SampleForest.Hash("c") });
+        Assert.Equal(0.25, RemovalPlan.Of(renamed, ["a"], LineagePolicy.Only).Residuals.Single(r => r.Expert == "new").Share, 1e-15);
+        var twin = State.WithExpert(SampleForest.Expert("twin", ("seed", 1)) with { Sha256 = SampleForest.Hash("c") });
+        Assert.Equal(State.Expert("c").Parents, twin.Expert("twin").Parents);
     }
 
     [Fact]
