@@ -106,7 +106,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         {
             Watch = watch,
             Passes = passes,
-            ValidateEvery = watch.Decides ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
+            ValidateEvery = watch.Decides
+                ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
                 : settings.ValidateSteps > 0 ? settings.ValidateSteps
                 : Math.Max(1, (options.Steps + 3) / 4),
             Keep = () => resume.SaveBest(model),
@@ -141,7 +142,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Steps = steps,
             Tokens = steps * options.TokensPerStep,
             TextTokens = passes.Tokens,
-            EarlyStop = best is null ? null : new EarlyStop(options.Tokens, state.Step * options.TokensPerStep, steps * options.TokensPerStep, best.BitsPerByte),
+            EarlyStop = best is null ? null
+                : new EarlyStop(options.Tokens, state.Step * options.TokensPerStep, steps * options.TokensPerStep, best.BitsPerByte),
             Seconds = Math.Round(state.Seconds, 3),
             TokensPerSecond = Math.Round(state.Step * options.TokensPerStep / Math.Max(1e-9, state.Seconds), 1),
             Loss = loop.MeanLoss,
