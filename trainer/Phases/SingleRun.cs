@@ -1,5 +1,4 @@
 using Btx.Model.Configuration;
-using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;
@@ -18,7 +17,7 @@ internal static class SingleRun
     {
         var opened = CorpusDirectory.Open(corpus);
         TextSource[] sources = [.. opened.Select(domains, CorpusRole.Train).Select(d => TextSource.Of(d.Name))];
-        var cache = new TokenShardCache(opened, TextTokenizer.Load(tokenizer), shards);
+        var cache = new TokenShardCache(opened, TrainingRun.Tokenizer(tokenizer, architecture), shards);
         return new()
         {
             Phase = phase,

@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
@@ -44,9 +45,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             throw new BtxException($"{directory} already holds a model that no run here made; choose another directory");
 
         var corpus = CorpusDirectory.Open(job.Corpus);
-        var tokenizer = TextTokenizer.Load(job.Tokenizer);
-        if (tokenizer.VocabSize > job.Architecture.VocabSize)
-            throw new BtxException($"the tokenizer in {job.Tokenizer} has {tokenizer.VocabSize} tokens, the model a vocabulary of {job.Architecture.VocabSize}; use the model's own tokenizer");
+        var tokenizer = Tokenizer(job.Tokenizer, job.Architecture);
         var cache = new TokenShardCache(corpus, tokenizer, job.Shards);
         var record = new RunRecord
         {
@@ -70,6 +69,15 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         using var shards = new ShardSet(cache, job.Sources, job.Options.Sequence, cancellation);
         record.Save(directory);
         return (Train(record, resume, shards, cache, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
+    }
+
+    /// <exception cref="BtxException">There is none, or it has more tokens than the model.</exception>
+    internal static TextTokenizer Tokenizer(string directory, LlamaConfig architecture)
+    {
+        var tokenizer = TextTokenizer.Load(directory);
+        if (tokenizer.VocabSize <= architecture.VocabSize) return tokenizer;
+        throw new BtxException($"the tokenizer in {directory} has {tokenizer.VocabSize} tokens, the model a vocabulary of "
+            + $"{architecture.VocabSize}; use the model's own tokenizer");
     }
 
     private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, TokenShardCache cache, torch.Device device, int[] tokenBytes, CancellationToken cancellation)
