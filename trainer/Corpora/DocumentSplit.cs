@@ -28,13 +28,18 @@ public static class DocumentSplit
             : CorpusSplit.Train;
     }
 
-    /// <summary>The least share of a domain's text that a split may hold: half of what is meant for it, and for training what two held-out splits of twice their share leave.</summary>
+    /// <summary>
+    /// The least share of a domain's text that a split may hold: half of what is meant for it, and for training what two held-out splits of
+    /// twice their share leave.
+    /// </summary>
     private static double Least(CorpusSplit split, CorpusRole role) =>
-        split == CorpusSplit.Train ? Math.Max(Share(split, role) / 2, 1 - (2 * (Share(CorpusSplit.Validation, role) + Share(CorpusSplit.Test, role)))) : Share(split, role) / 2;
+        Math.Max(
+            Share(split, role) / 2,
+            split == CorpusSplit.Train ? 1 - (2 * (Share(CorpusSplit.Validation, role) + Share(CorpusSplit.Test, role))) : 0);
 
     /// <summary>
-    /// The split of every unit, in order. Where few or unequal ones would leave a split empty, or with less than half of the text that is meant for it,
-    /// it gets those whose hash is nearest to it, so that a small domain can be evaluated too.
+    /// The split of every unit, in order. Where few or unequal ones would leave a split empty, or with less than half of the text that is
+    /// meant for it, it gets those whose hash is nearest to it, so that a small domain can be evaluated too.
     /// </summary>
     /// <exception cref="ArgumentException">Fewer than three units.</exception>
     public static CorpusSplit[] Assign(IReadOnlyList<SplitUnit> units, CorpusRole role)
@@ -58,7 +63,8 @@ public static class DocumentSplit
             }
 
             // A handful of documents: better unequal than empty.
-            if (count[(int)split] == 0 && preferred.FirstOrDefault(i => count[(int)splits[i]] > 1, -1) is var last and >= 0) Give(last, split);
+            if (count[(int)split] > 0) continue;
+            if (preferred.FirstOrDefault(i => count[(int)splits[i]] > 1, -1) is var last and >= 0) Give(last, split);
         }
 
         return splits;

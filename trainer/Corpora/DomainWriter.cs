@@ -16,7 +16,8 @@ internal static class DomainWriter
     /// <param name="licence">Licence of the text.</param>
     /// <param name="rules">Cleaning rules.</param>
     /// <param name="documents">Documents as read, in a stable order.</param>
-    /// <param name="notes">Hears what is left out; with it, long documents are divided. Null for a recipe, whose rules say what it leaves out.</param>
+    /// <param name="notes">Hears what is left out; with it, long documents are divided. Null for a recipe, whose rules say what it leaves
+    /// out.</param>
     /// <param name="cleaned">Hears the UTF-8 bytes of clean text so far.</param>
     /// <param name="cancellation">Checked at every document.</param>
     /// <exception cref="BtxException">Fewer than three documents, or the disk refuses.</exception>
@@ -27,12 +28,15 @@ internal static class DomainWriter
         var kept = Clean(documents, rules, notes, cleaned, cancellation);
         List<SplitUnit> units = notes is null
             ? [.. kept.Select(d => new SplitUnit(d.Id, [d]))]
-            : TextDivision.Units(kept, request.Role, id => notes.Add("long documents divided: the beginning is for training, the end for validation and test", id));
+            : TextDivision.Units(kept, request.Role,
+                id => notes.Add("long documents divided: the beginning is for training, the end for validation and test", id));
         var splits = units.Count < 3 ? [] : DocumentSplit.Assign(units, request.Role);
         if (splits.Distinct().Count() < 3)
         {
             var noted = notes?.All.Count > 0 ? $" ({string.Join(", ", notes.All)})" : "";
-            throw new BtxException($"domain {request.Name}: {kept.Count} usable documents in {string.Join(", ", sources.Select(s => s.Name))}{noted}; needed are 3, one for each of train, validation and test, or one of {TextDivision.LeastDivided} characters");
+            var found = $"{kept.Count} usable documents in {string.Join(", ", sources.Select(s => s.Name))}{noted}";
+            throw new BtxException(
+                $"domain {request.Name}: {found}; needed are 3, one for each split, or one of {TextDivision.LeastDivided} characters");
         }
 
         try
@@ -45,7 +49,8 @@ internal static class DomainWriter
         }
     }
 
-    private static List<CorpusDocument> Clean(IEnumerable<CorpusDocument> documents, CleaningRules rules, CorpusNotes? notes, Action<long> cleaned, CancellationToken cancellation)
+    private static List<CorpusDocument> Clean(IEnumerable<CorpusDocument> documents, CleaningRules rules, CorpusNotes? notes,
+        Action<long> cleaned, CancellationToken cancellation)
     {
         var filter = new DocumentFilter(rules);
         var kept = new List<CorpusDocument>();
@@ -71,7 +76,8 @@ internal static class DomainWriter
     }
 
     private static CorpusDomain WriteShards(
-        string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, List<SplitUnit> units, CorpusSplit[] unitSplits, CorpusNotes? notes, CancellationToken cancellation)
+        string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, List<SplitUnit> units,
+        CorpusSplit[] unitSplits, CorpusNotes? notes, CancellationToken cancellation)
     {
         using var directory = new AtomicDirectory(Path.Combine(corpus, request.Name));
         CorpusDocument[] documents = [.. units.SelectMany(u => u.Documents)];
@@ -89,7 +95,9 @@ internal static class DomainWriter
             }
 
             shards[split] = writer.Complete();
-            if (shards[split].Bytes < Little(split)) notes?.Add($"bytes of {split.ToString().ToLowerInvariant()} text are little: add text ({Quantity.WithUnit(Little(split), "bytes")} or more)", count: shards[split].Bytes);
+            if (shards[split].Bytes >= Little(split)) continue;
+            var (name, least) = (split.ToString().ToLowerInvariant(), Quantity.WithUnit(Little(split), "bytes"));
+            notes?.Add($"bytes of {name} text are little: add text ({least} or more)", count: shards[split].Bytes);
         }
 
         directory.Commit();

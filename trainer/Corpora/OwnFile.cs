@@ -16,8 +16,10 @@ public sealed record OwnFile(string Id, string Path)
     private static readonly HashSet<string> Plain = new(StringComparer.OrdinalIgnoreCase)
     {
         ".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".asciidoc", ".org", ".tex", ".textile", ".wiki", ".srt", ".vtt",
-        ".py", ".pyi", ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".cs", ".fs", ".vb", ".java", ".kt", ".scala", ".go", ".rs", ".swift", ".rb", ".pl", ".pm", ".php", ".lua",
-        ".r", ".jl", ".hs", ".ml", ".mli", ".clj", ".lisp", ".el", ".scm", ".ex", ".exs", ".erl", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".css", ".sh", ".bash", ".sql", ".v", ".lean",
+        ".py", ".pyi", ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".cs", ".fs", ".vb", ".java", ".kt", ".scala", ".go", ".rs",
+        ".swift", ".rb", ".pl", ".pm", ".php", ".lua",
+        ".r", ".jl", ".hs", ".ml", ".mli", ".clj", ".lisp", ".el", ".scm", ".ex", ".exs", ".erl", ".js", ".mjs", ".cjs", ".ts", ".tsx",
+        ".jsx", ".css", ".sh", ".bash", ".sql", ".v", ".lean",
     };
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -35,7 +37,8 @@ public sealed record OwnFile(string Id, string Path)
     /// <summary>The bytes, unpacked.</summary>
     public Stream Open()
     {
-        var file = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, FileOptions.SequentialScan);
+        var file = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16,
+            FileOptions.SequentialScan);
         return IsPacked ? new UnpackedStream(file) : file;
     }
 
@@ -49,7 +52,8 @@ public sealed record OwnFile(string Id, string Path)
         for (int read; (read = stream.Read(buffer)) > 0;)
         {
             if (Format == TextFormat.Unnamed && buffer.AsSpan(0, read).Contains((byte)0)) return null;
-            if (bytes.Length + read > MostTextBytes) throw new InvalidDataException($"more than {MostTextBytes >> 20} MiB in one document; divide it, or give a document a line as .jsonl");
+            if (bytes.Length + read > MostTextBytes) throw new InvalidDataException($"more than {MostTextBytes >> 20} MiB in one "
+                + "document; divide it, or give a document a line as .jsonl");
             bytes.Write(buffer, 0, read);
         }
 
@@ -70,8 +74,10 @@ public sealed record OwnFile(string Id, string Path)
         {
             return bytes switch
             {
-                [0xFF, 0xFE, .. var little] => new UnicodeEncoding(bigEndian: false, byteOrderMark: false, throwOnInvalidBytes: true).GetString(little),
-                [0xFE, 0xFF, .. var big] => new UnicodeEncoding(bigEndian: true, byteOrderMark: false, throwOnInvalidBytes: true).GetString(big),
+                [0xFF, 0xFE, .. var little] =>
+                    new UnicodeEncoding(bigEndian: false, byteOrderMark: false, throwOnInvalidBytes: true).GetString(little),
+                [0xFE, 0xFF, .. var big] => new UnicodeEncoding(bigEndian: true, byteOrderMark: false,
+                    throwOnInvalidBytes: true).GetString(big),
                 _ => Strict.GetString(bytes),
             };
         }

@@ -5,8 +5,8 @@ using Btx.Model;
 namespace Btx.Trainer.Corpora;
 
 /// <summary>
-/// A user's own folder as documents: every file whose name says that it is text (see <see cref="OwnFile"/>), at any depth, and every line of
-/// JSON Lines with a "text" and optionally an "id". What is left out is noted.
+/// A user's own folder as documents: every file whose name says that it is text (see <see cref="OwnFile"/>), at any depth, and every
+/// line of JSON Lines with a "text" and optionally an "id". What is left out is noted.
 /// </summary>
 public sealed class OwnFolder
 {
@@ -29,7 +29,8 @@ public sealed class OwnFolder
         Walk(new DirectoryInfo(this.folder));
         files.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
         if (files.Count > 0) return;
-        throw new BtxException($"folder {folder} has no file of text (.txt, .md, .rst, .html, .jsonl, source code, or these as .gz){Found()}");
+        throw new BtxException($"folder {folder} has no file of text (.txt, .md, .rst, .html, .jsonl, source code, or these as "
+            + $".gz){Found()}");
     }
 
     /// <summary>The files to read, in ordinal order of their ids.</summary>
@@ -72,7 +73,9 @@ public sealed class OwnFolder
                     notes.Add("ids that stand twice, their documents named by file and line", $"{place}: {document.Id}");
                     yield return document with { Id = place };
                 }
-                else notes.Fault("documents with an id that stands already, left out", $"{place}: id \"{BtxException.OneLine(document.Id)}\" stands already; ids must be unique in a domain");
+                else
+                    notes.Fault("documents with an id that stands already, left out",
+                    $"{place}: id \"{BtxException.OneLine(document.Id)}\" stands already; ids must be unique in a domain");
             }
         }
     }
@@ -80,7 +83,8 @@ public sealed class OwnFolder
     private IEnumerable<(CorpusDocument Document, string Place)> Lines(OwnFile file)
     {
         long number = 0;
-        foreach (var document in DocumentLines.Read(file.Open, file.Path, at => $"{file.Id}:{number = at}", Fault)) yield return (document, $"{file.Id}:{number}");
+        foreach (var document in DocumentLines.Read(file.Open, file.Path, at => $"{file.Id}:{number = at}", Fault))
+            yield return (document, $"{file.Id}:{number}");
     }
 
     private IEnumerable<(CorpusDocument Document, string Place)> Whole(OwnFile file)
@@ -92,7 +96,8 @@ public sealed class OwnFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            notes.Fault(e is InvalidDataException ? "files that are not text as their names say, left out" : Unreadable, $"{file.Path}: {BtxException.OneLine(e.Message)}", e);
+            notes.Fault(e is InvalidDataException ? "files that are not text as their names say, left out" : Unreadable,
+                $"{file.Path}: {BtxException.OneLine(e.Message)}", e);
             yield break;
         }
 
@@ -107,7 +112,8 @@ public sealed class OwnFolder
         FileSystemInfo[] entries;
         try
         {
-            entries = [.. directory.EnumerateFileSystemInfos("*", new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false })];
+            entries = [.. directory.EnumerateFileSystemInfos("*",
+                new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false })];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -125,7 +131,8 @@ public sealed class OwnFolder
                 else Walk(below);
             }
             else if (file.Format == TextFormat.None) notes.Add("files of no known text format, left out", file.Id);
-            else if (entry is FileInfo { Length: 0 }) notes.Add("empty files (or pipes or devices), left out", file.Id); // who opens a pipe waits for a writer, for ever
+            // who opens a pipe waits for a writer, for ever
+            else if (entry is FileInfo { Length: 0 }) notes.Add("empty files (or pipes or devices), left out", file.Id);
             else files.Add(file);
         }
     }

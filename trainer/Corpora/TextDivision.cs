@@ -17,7 +17,9 @@ public static class TextDivision
     private const int Slack = 2_000;
     private static readonly string[] Boundaries = ["\n\n", "\n", ". ", "! ", "? ", "。", "！", "？", " ", "　"];
 
-    /// <summary>The documents as units of a split. A document larger than twice the share of the smallest split is divided over all three.</summary>
+    /// <summary>
+    /// The documents as units of a split. A document larger than twice the share of the smallest split is divided over all three.
+    /// </summary>
     /// <param name="divided">Hears the ids of those.</param>
     public static List<SplitUnit> Units(IReadOnlyList<CorpusDocument> documents, CorpusRole role, Action<string> divided)
     {
@@ -79,7 +81,10 @@ public static class TextDivision
         }
     }
 
-    /// <summary>A place to cut, after <paramref name="start"/> and not after <paramref name="end"/>: behind a paragraph, else a line, a sentence, a word, a character.</summary>
+    /// <summary>
+    /// A place to cut, after <paramref name="start"/> and not after <paramref name="end"/>: behind a paragraph, else a line, a sentence, a
+    /// word, a character.
+    /// </summary>
     public static int Cut(string text, int start, int end)
     {
         var low = end - Math.Min(Slack, (end - start) / 2);
@@ -100,6 +105,7 @@ public static class TextDivision
     // Marks and what a joiner binds belong to the character before them.
     private static bool BeginsCharacter(string text, int at) =>
         !char.IsLowSurrogate(text[at]) && text[at] != '\u200D' && text[at - 1] != '\u200D'
-        && CharUnicodeInfo.GetUnicodeCategory(text, at) is not (UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark)
+        && CharUnicodeInfo.GetUnicodeCategory(text, at) is not (
+            UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark)
         && !(text[at - 1] == '\r' && text[at] == '\n');
 }

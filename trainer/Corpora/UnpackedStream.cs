@@ -3,7 +3,9 @@ using System.IO.Compression;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>The content of a gzip file, which .NET's own reader takes for whole where it was cut off, and unpacks without end where it is a bomb.</summary>
+/// <summary>
+/// The content of a gzip file, which .NET's own reader takes for whole where it was cut off, and unpacks without end where it is a bomb.
+/// </summary>
 internal sealed class UnpackedStream : Stream
 {
     private readonly GZipStream content;
@@ -50,7 +52,8 @@ internal sealed class UnpackedStream : Stream
             throw new InvalidDataException("is no gzip file, or a damaged one", e);
         }
 
-        if ((unpacked += read) > OwnFile.MostUnpackedBytes) throw new InvalidDataException($"unpacks to more than {OwnFile.MostUnpackedBytes >> 30} GiB; unpack and divide it");
+        if ((unpacked += read) > OwnFile.MostUnpackedBytes) throw new InvalidDataException($"unpacks to more than "
+            + $"{OwnFile.MostUnpackedBytes >> 30} GiB; unpack and divide it");
         if (read == 0 && count > 0 && lastLength > unpacked) throw new InvalidDataException("is cut off: its end says that there is more");
         return read;
     }

@@ -17,7 +17,8 @@ internal static partial class ExpertProcess
     /// <param name="say">Receives what the user should know, as lines.</param>
     /// <summary>Runs to the end; on cancellation asks the process to stop at a resume point and waits for it.</summary>
     /// <returns>Null when the expert is trained, else why not, in one line.</returns>
-    public static async Task<string?> RunAsync(string planDirectory, string name, RunSettings settings, Action<TrainingProgress> report, Action<string> say, CancellationToken cancellation)
+    public static async Task<string?> RunAsync(string planDirectory, string name, RunSettings settings, Action<TrainingProgress> report,
+        Action<string> say, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var start = Command();

@@ -107,7 +107,8 @@ internal sealed class RoundPlanner
                 Sources = [source],
                 Architecture = Architecture,
                 Parents = request.RandomInit ? [] : Parents(weights[i]),
-                Options = options[i] with { RandomSeed = Options.RandomSeed + (1000L * Round) + i }, // its own windows; for the control its own random weights, not the seed's
+                // its own windows; for the control its own random weights, not the seed's
+                Options = options[i] with { RandomSeed = Options.RandomSeed + (1000L * Round) + i },
             })],
         };
     }

@@ -1,5 +1,4 @@
 using Btx.Model.Configuration;
-using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;
@@ -13,11 +12,12 @@ internal static class SingleRun
     /// <param name="domains">Empty: every domain that is to be trained on.</param>
     /// <param name="settle">The options once the tokens of the text are known.</param>
     public static TrainingJob Job(
-        string phase, string corpus, string? shards, string tokenizer, IReadOnlyList<string> domains, LlamaConfig architecture, Func<long, TrainingOptions> settle, CancellationToken cancellation)
+        string phase, string corpus, string? shards, string tokenizer, IReadOnlyList<string> domains, LlamaConfig architecture,
+        Func<long, TrainingOptions> settle, CancellationToken cancellation)
     {
         var opened = CorpusDirectory.Open(corpus);
         TextSource[] sources = [.. opened.Select(domains, CorpusRole.Train).Select(d => TextSource.Of(d.Name))];
-        var cache = new TokenShardCache(opened, TextTokenizer.Load(tokenizer), shards);
+        var cache = new TokenShardCache(opened, TrainingRun.Tokenizer(tokenizer, architecture), shards);
         return new()
         {
             Phase = phase,

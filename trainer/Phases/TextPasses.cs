@@ -3,7 +3,9 @@ using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>How often a run goes over its text. Repeated text teaches less each time, and a small model of a small text learns it by heart.</summary>
+/// <summary>
+/// How often a run goes over its text. Repeated text teaches less each time, and a small model of a small text learns it by heart.
+/// </summary>
 /// <param name="Text">Training tokens by source.</param>
 /// <param name="Weights">Share of the windows by source; null: each the same.</param>
 public sealed record TextPasses(IReadOnlyList<(string Name, long Tokens)> Text, IReadOnlyList<double>? Weights)
@@ -29,12 +31,16 @@ public sealed record TextPasses(IReadOnlyList<(string Name, long Tokens)> Text, 
     public IEnumerable<string> Lines(TrainingOptions options, int context)
     {
         var passes = Of(options.Tokens);
-        yield return $"text: {Quantity.WithUnit(Tokens, "tokens")}; {Quantity.WithUnit(options.Tokens, "tokens")} to train on are {Number(passes)} passes; "
+        yield return $"text: {Quantity.WithUnit(Tokens, "tokens")}; {Quantity.WithUnit(options.Tokens, "tokens")} to train on are "
+            + $"{Number(passes)} passes; "
             + $"windows of {options.Sequence}, context {context} tokens: the longest prompt and answer together (--context)";
-        var often = Text.Select((t, i) => (t.Name, Passes: options.Tokens * Share(i) / Math.Max(1, t.Tokens))).Where(t => t.Passes > Many).ToArray();
+        var often = Text.Select((t, i) => (t.Name, Passes: options.Tokens * Share(i) / Math.Max(1, t.Tokens)))
+            .Where(t => t.Passes > Many).ToArray();
         if (often.Length == 0) yield break;
-        var named = Text.Count == 1 ? $"{Number(passes)} passes over the text" : string.Join(", ", often.Take(5).Select(t => $"{Number(t.Passes)} passes over {t.Name}"));
-        yield return $"warning: {named}: past about {Number(Sensible)} the model learns its text by heart and gets worse on other text; give it more text or fewer --tokens"
+        var named = Text.Count == 1 ? $"{Number(passes)} passes over the text"
+            : string.Join(", ", often.Take(5).Select(t => $"{Number(t.Passes)} passes over {t.Name}"));
+        yield return $"warning: {named}: past about {Number(Sensible)} the model learns its text by heart and gets worse on other "
+            + "text; give it more text or fewer --tokens"
             + (options.Patience > 0 ? ", or leave it to the early stop" : "");
     }
 

@@ -101,9 +101,11 @@ internal sealed class TrainingLoop(
     }
 
     private void Report() => report?.Invoke(
-        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits) { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
+        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent,
+            bits) { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
 
-    private ResumeState State() => new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums, Best = Watch.Best };
+    private ResumeState State() =>
+        new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums, Best = Watch.Best };
 
     private void Step(double rate)
     {

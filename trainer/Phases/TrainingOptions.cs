@@ -37,7 +37,10 @@ public sealed record TrainingOptions
     /// <summary>Whether only the feed-forwards learn: embedding, attention, norms and head stay as they began.</summary>
     public bool FreezeShared { get; init; }
 
-    /// <summary>Validations in a row without a new best after which the run stops; 0: it is not to stop early; null: nor would it, as no text comes twice.</summary>
+    /// <summary>
+    /// Validations in a row without a new best after which the run stops; 0: it is not to stop early; null: nor would it, as no text comes
+    /// twice.
+    /// </summary>
     public int? Patience { get; init; }
 
     public long TokensPerStep => (long)Batch * Sequence * Accumulate;

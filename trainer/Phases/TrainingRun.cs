@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Mixtures;
 using Btx.Model.Tensors;
@@ -44,9 +45,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             throw new BtxException($"{directory} already holds a model that no run here made; choose another directory");
 
         var corpus = CorpusDirectory.Open(job.Corpus);
-        var tokenizer = TextTokenizer.Load(job.Tokenizer);
-        if (tokenizer.VocabSize > job.Architecture.VocabSize)
-            throw new BtxException($"the tokenizer in {job.Tokenizer} has {tokenizer.VocabSize} tokens, the model a vocabulary of {job.Architecture.VocabSize}; use the model's own tokenizer");
+        var tokenizer = Tokenizer(job.Tokenizer, job.Architecture);
         var cache = new TokenShardCache(corpus, tokenizer, job.Shards);
         var record = new RunRecord
         {
@@ -70,6 +69,15 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         using var shards = new ShardSet(cache, job.Sources, job.Options.Sequence, cancellation);
         record.Save(directory);
         return (Train(record, resume, shards, cache, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
+    }
+
+    /// <exception cref="BtxException">There is none, or it has more tokens than the model.</exception>
+    internal static TextTokenizer Tokenizer(string directory, LlamaConfig architecture)
+    {
+        var tokenizer = TextTokenizer.Load(directory);
+        if (tokenizer.VocabSize <= architecture.VocabSize) return tokenizer;
+        throw new BtxException($"the tokenizer in {directory} has {tokenizer.VocabSize} tokens, the model a vocabulary of "
+            + $"{architecture.VocabSize}; use the model's own tokenizer");
     }
 
     private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, TokenShardCache cache, torch.Device device, int[] tokenBytes, CancellationToken cancellation)
@@ -106,7 +114,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         {
             Watch = watch,
             Passes = passes,
-            ValidateEvery = watch.Decides ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
+            ValidateEvery = watch.Decides
+                ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
                 : settings.ValidateSteps > 0 ? settings.ValidateSteps
                 : Math.Max(1, (options.Steps + 3) / 4),
             Keep = () => resume.SaveBest(model),
@@ -141,7 +150,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Steps = steps,
             Tokens = steps * options.TokensPerStep,
             TextTokens = passes.Tokens,
-            EarlyStop = best is null ? null : new EarlyStop(options.Tokens, state.Step * options.TokensPerStep, steps * options.TokensPerStep, best.BitsPerByte),
+            EarlyStop = best is null ? null
+                : new EarlyStop(options.Tokens, state.Step * options.TokensPerStep, steps * options.TokensPerStep, best.BitsPerByte),
             Seconds = Math.Round(state.Seconds, 3),
             TokensPerSecond = Math.Round(state.Step * options.TokensPerStep / Math.Max(1e-9, state.Seconds), 1),
             Loss = loop.MeanLoss,

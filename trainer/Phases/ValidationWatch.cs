@@ -4,8 +4,8 @@ using Btx.Trainer.Terminal;
 namespace Btx.Trainer.Phases;
 
 /// <summary>
-/// Follows a run's validation: remarks when it rises, and, with patience, has the best weights kept and the run stopped. All that it knows is in
-/// <see cref="Best"/>, so a run that is resumed decides as one that was never interrupted.
+/// Follows a run's validation: remarks when it rises, and, with patience, has the best weights kept and the run stopped. All that it
+/// knows is in <see cref="Best"/>, so a run that is resumed decides as one that was never interrupted.
 /// </summary>
 /// <param name="patience">Validations in a row without a new best after which the run stops; 0: it only watches.</param>
 internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<string>? warn)
@@ -26,7 +26,9 @@ internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<s
 
     public bool Exhausted => Decides && Best?.Since >= patience;
 
-    /// <summary>Steps between validations where they decide: half a pass, at least a quarter of the run's, and no more than an eighth of the work.</summary>
+    /// <summary>
+    /// Steps between validations where they decide: half a pass, at least a quarter of the run's, and no more than an eighth of the work.
+    /// </summary>
     public static long Interval(TrainingOptions options, long textTokens, long validationTokens) =>
         Math.Max(1, Math.Min(options.Steps / 4, Math.Max(textTokens / 2, 8 * validationTokens) / options.TokensPerStep));
 
@@ -43,7 +45,8 @@ internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<s
         Best = Best with { Since = Best.Since + 1 };
         if (remarked || !(bits > Rise * Best.BitsPerByte)) return false;
         remarked = true;
-        warn?.Invoke($"warning: validation rises, from {Bits(Best.BitsPerByte)} bits/byte after {Tokens(Best.Step)} to {Bits(bits)} after {Tokens(step)}: the model learns its text by heart"
+        warn?.Invoke($"warning: validation rises, from {Bits(Best.BitsPerByte)} bits/byte after {Tokens(Best.Step)} to {Bits(bits)} "
+            + $"after {Tokens(step)}: the model learns its text by heart"
             + (Decides ? "" : "; more text, fewer --tokens, or no --no-early-stop"));
         return false;
     }
@@ -52,7 +55,8 @@ internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<s
     public string? Outcome(long step, long steps)
     {
         if (!Decides || Best is null || Best.Step == step) return null;
-        return $"{(step < steps ? $"stopped after {Tokens(step)} of {Tokens(steps)}" : $"trained on {Tokens(step)}")}; kept are the weights after {Tokens(Best.Step)}, best on validation with {Bits(Best.BitsPerByte)} bits/byte";
+        return $"{(step < steps ? $"stopped after {Tokens(step)} of {Tokens(steps)}" : $"trained on {Tokens(step)}")}; kept are the "
+            + $"weights after {Tokens(Best.Step)}, best on validation with {Bits(Best.BitsPerByte)} bits/byte";
     }
 
     private string Tokens(long step) => Quantity.WithUnit(step * tokensPerStep, "tokens");

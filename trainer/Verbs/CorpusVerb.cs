@@ -30,10 +30,12 @@ internal static class CorpusVerb
         var set = new Option<string?>("--set") { Description = "demo or full", HelpName = "demo|full" };
         set.AcceptOnlyFromAmong("demo", "full");
         var domains = new Option<string[]>("--domains") { Description = "only these domains of the set, separated by commas", HelpName = "a,b", DefaultValueFactory = _ => [] };
-        var own = new Option<string[]>("--domain") { Description = "a folder of text as a domain; may be repeated", HelpName = "NAME=FOLDER", DefaultValueFactory = _ => [] };
+        var own = new Option<string[]>("--domain") { Description = "a folder of text as a domain; may be repeated",
+            HelpName = "NAME=FOLDER", DefaultValueFactory = _ => [] };
         var role = new Option<string>("--role") { Description = "role of the --domain folders", DefaultValueFactory = _ => "train" };
         role.AcceptOnlyFromAmong("train", "eval");
-        var strict = new Option<bool>("--strict") { Description = "fail where a file or line of a --domain folder is no text, instead of leaving it out" };
+        var strict = new Option<bool>("--strict") { Description = "fail where a file or line of a --domain folder is no text, "
+            + "instead of leaving it out" };
         var limit = new Option<double?>("--limit-mb") { Description = "cap on the text of each domain, in MB (demo: 1.5)" };
         limit.Validators.Add(result =>
         {
@@ -96,7 +98,8 @@ internal static class CorpusVerb
     private static DomainRequest Own(string text, CorpusRole role, long? limit, bool strict)
     {
         var parts = text.Split('=', 2);
-        if (parts is not [var name, { Length: > 0 } folder]) throw new BtxException($"--domain \"{BtxException.OneLine(text)}\": expected NAME=FOLDER, such as law=./law-texts");
+        if (parts is not [var name, { Length: > 0 } folder]) throw new BtxException($"--domain \"{BtxException.OneLine(text)}\": "
+            + "expected NAME=FOLDER, such as law=./law-texts");
         CorpusManifest.CheckName(name, "--domain");
         return DomainRequest.OwnFolder(name, folder, role, limit, strict);
     }
@@ -109,11 +112,14 @@ internal static class CorpusVerb
             reused = o.Reused,
             documents = o.Domain?.Documents,
             bytes = o.Domain?.Bytes,
-            splits = o.Domain is { } d ? Enum.GetValues<CorpusSplit>().ToDictionary(s => s.ToString().ToLowerInvariant(), s => new { documents = d[s].Documents, bytes = d[s].Bytes }) : null,
+            splits = o.Domain is { } d ? Enum.GetValues<CorpusSplit>().ToDictionary(s => s.ToString().ToLowerInvariant(),
+                s => new { documents = d[s].Documents, bytes = d[s].Bytes }) : null,
             notes = o.Domain?.Notes.Select(n => new { what = n.What, count = n.Count, examples = n.Examples }),
             source = o.Domain?.Source,
             error = o.Error,
         }),
-        suggested = advice is null ? null : new { vocabulary_size = advice.VocabularySize, text_tokens = advice.Tokens, preset = advice.Preset, training_tokens = advice.Budget },
+        suggested = advice is null ? null
+            : new { vocabulary_size = advice.VocabularySize, text_tokens = advice.Tokens, preset = advice.Preset,
+            training_tokens = advice.Budget },
     }) + "\n";
 }

@@ -12,7 +12,8 @@ namespace Btx.Trainer.Verbs;
 internal sealed record TextAdvice(int VocabularySize, long Tokens)
 {
     /// <summary>The largest network whose usual budget the text fills within <see cref="TextPasses.Sensible"/> passes.</summary>
-    public string Preset => Presets.Names.Reverse().FirstOrDefault(p => PhaseDefaults.Seed(p, 1).Tokens <= TextPasses.Sensible * Tokens, Presets.Names[0]);
+    public string Preset => Presets.Names.Reverse().FirstOrDefault(p => PhaseDefaults.Seed(p, 1).Tokens <= TextPasses.Sensible * Tokens,
+        Presets.Names[0]);
 
     /// <summary>Training tokens of that network.</summary>
     public long Budget => TextPasses.Budget(PhaseDefaults.Seed(Preset, 1).Tokens, Tokens);
@@ -23,7 +24,8 @@ internal sealed record TextAdvice(int VocabularySize, long Tokens)
         var bytes = domains.Where(d => d.Role == CorpusRole.Train).Sum(d => d.Train.Bytes);
         if (bytes == 0) return null;
         var size = VocabularyFor(bytes);
-        return new TextAdvice(size, (long)(bytes / (2.0 + (0.4 * Math.Log2(size / 512.0))))); // English prose; code and other languages have more tokens
+        // English prose; code and other languages have more tokens
+        return new TextAdvice(size, (long)(bytes / (2.0 + (0.4 * Math.Log2(size / 512.0)))));
     }
 
     /// <summary>A vocabulary whose tokens are each seen often enough to be learned.</summary>
@@ -49,5 +51,6 @@ internal sealed record TextAdvice(int VocabularySize, long Tokens)
     /// <summary>How to train a seed on it, in one line.</summary>
     public string Seed(string corpus, string tokenizer) => string.Create(
         CultureInfo.InvariantCulture,
-        $"btx train seed --corpus {corpus} --tokenizer {tokenizer} --preset {Preset} --out seed   # --tokens {Quantity.Short(Budget).Replace(" ", "")} by default, {(double)Budget / Tokens:0.0} passes over the text");
+        $"btx train seed --corpus {corpus} --tokenizer {tokenizer} --preset {Preset} --out seed   # --tokens "
+            + $"{Quantity.Short(Budget).Replace(" ", "")} by default, {(double)Budget / Tokens:0.0} passes over the text");
 }

@@ -32,7 +32,8 @@ internal static class TokenizerVerb
             """;
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var domains = new Option<string[]>("--domains") { Description = "only these domains, separated by commas (default: every train domain)", HelpName = "a,b", DefaultValueFactory = _ => [] };
-        var size = new Option<int?>("--vocab-size") { Description = "tokens in all, special ones included (what suits the size of the text, as btx corpus says)", HelpName = "N" };
+        var size = new Option<int?>("--vocab-size") { Description = "tokens in all, special ones included (what suits the size of "
+            + "the text, as btx corpus says)", HelpName = "N" };
         var sample = new Option<long>("--sample-mb") { Description = "most text to read, in MB", DefaultValueFactory = _ => DefaultSampleMegabytes };
         var output = new Option<string>("--out") { Description = "directory for the tokenizer", HelpName = "DIR", Required = true };
         var json = new Option<string?>("--json")
@@ -48,7 +49,8 @@ internal static class TokenizerVerb
         return command;
     }
 
-    private static int Train(string corpusPath, string[] names, int? vocabulary, long sampleBytes, string output, string? json, CancellationToken cancellation)
+    private static int Train(string corpusPath, string[] names, int? vocabulary, long sampleBytes, string output, string? json,
+        CancellationToken cancellation)
     {
         var corpus = CorpusDirectory.Open(corpusPath);
         var domains = corpus.Select(names, CorpusRole.Train);
@@ -80,7 +82,8 @@ internal static class TokenizerVerb
         if (tokenizer.VocabSize < size) Console.WriteLine($"note: the text gave {tokenizer.VocabSize} tokens, fewer than the {size} asked for");
         Console.WriteLine($"tokenizer: {tokenizer.VocabSize} tokens in {output}");
         var tokens = Measure(tokenizer, corpus, domains, json, cancellation);
-        Console.WriteLine($"about {Quantity.WithUnit(tokens, "tokens")} to train on; next:\n  {new TextAdvice(tokenizer.VocabSize, tokens).Seed(corpusPath, output)}");
+        Console.WriteLine($"about {Quantity.WithUnit(tokens, "tokens")} to train on; next:\n  "
+            + $"{new TextAdvice(tokenizer.VocabSize, tokens).Seed(corpusPath, output)}");
         return 0;
     }
 
@@ -128,7 +131,8 @@ internal static class TokenizerVerb
 
     /// <summary>Prints UTF-8 bytes per token on each domain's validation split: more is better compression.</summary>
     /// <returns>About how many tokens the training splits have.</returns>
-    private static long Measure(TextTokenizer tokenizer, CorpusDirectory corpus, IReadOnlyList<CorpusDomain> domains, string? json, CancellationToken cancellation)
+    private static long Measure(TextTokenizer tokenizer, CorpusDirectory corpus, IReadOnlyList<CorpusDomain> domains, string? json,
+        CancellationToken cancellation)
     {
         var figures = new Dictionary<string, double>();
         var training = 0.0;

@@ -145,17 +145,21 @@ public sealed class CorpusBuilderTests : IDisposable
         var again = (await BuildAsync(Fetcher(), request))[0];
         Assert.True(again.Reused);
         Assert.Equal(domain.Notes.Select(n => n.ToString()), again.Domain!.Notes.Select(n => n.ToString()));
-        foreach (var said in (string[])["1 files of no known text format, left out: x.pdf", "bad.jsonl:1: no string", "1 long documents divided", "of validation text are little"])
+        foreach (var said in (string[])["1 files of no known text format, left out: x.pdf", "bad.jsonl:1: no string",
+            "1 long documents divided", "of validation text are little"])
             Assert.Equal(2, output.ToString().Split(said).Length - 1);
-        Assert.Contains("bad.jsonl:1: no string", (await BuildAsync(Fetcher(), request with { Strict = true }))[0].Error, StringComparison.Ordinal);
+        Assert.Contains("bad.jsonl:1: no string", (await BuildAsync(Fetcher(), request with { Strict = true }))[0].Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Duplicates_are_left_out_and_near_duplicates_counted()
     {
-        string Text(int i) => string.Join(". ", Enumerable.Range(0, 40).Select(s => $"This is sentence {s} of a text that is called number {(s == 7 ? i : 0)}"));
+        string Text(int i) => string.Join(". ",
+            Enumerable.Range(0, 40).Select(s => $"This is sentence {s} of a text that is called number {(s == 7 ? i : 0)}"));
         folder.Write("mine/lines.jsonl", string.Concat(Enumerable.Range(0, 9).Select(i => $"{{\"text\": \"{Text(i % 8)}\"}}\n")));
-        var notes = (await BuildAsync(Fetcher(), DomainRequest.OwnFolder("mine", Path.Combine(folder.Path, "mine"), CorpusRole.Train, null)))[0].Domain!.Notes;
+        var notes = (await BuildAsync(Fetcher(),
+            DomainRequest.OwnFolder("mine", Path.Combine(folder.Path, "mine"), CorpusRole.Train, null)))[0].Domain!.Notes;
         Assert.Contains(notes, n => n is { What: "exact duplicates, left out", Count: 1 });
         Assert.Contains(notes, n => n is { What: "documents that mostly repeat others, kept", Count: 7 });
     }

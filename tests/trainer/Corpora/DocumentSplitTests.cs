@@ -8,7 +8,8 @@ public sealed class DocumentSplitTests
     private static List<CorpusDocument> Documents(int count, int characters = 100) =>
         [.. Enumerable.Range(0, count).Select(i => new CorpusDocument($"doc/{i}", new string((char)('a' + (i % 26)), characters)))];
 
-    private static CorpusSplit[] Assign(IEnumerable<CorpusDocument> documents, CorpusRole role) => DocumentSplit.Assign([.. documents.Select(d => new SplitUnit(d.Id, [d]))], role);
+    private static CorpusSplit[] Assign(IEnumerable<CorpusDocument> documents, CorpusRole role) =>
+        DocumentSplit.Assign([.. documents.Select(d => new SplitUnit(d.Id, [d]))], role);
 
     [Fact]
     public void The_split_of_an_id_never_changes()
@@ -59,10 +60,13 @@ public sealed class DocumentSplitTests
         // By hash alone the held-out splits of these had from nothing to a third of the text.
         for (var seed = 0; seed < 60; seed++)
         {
-            List<CorpusDocument> documents = [.. Enumerable.Range(0, 30).Select(i => new CorpusDocument($"{seed}-{i}", new string('x', 10 + (i * i))))];
+            List<CorpusDocument> documents =
+                [.. Enumerable.Range(0, 30).Select(i => new CorpusDocument($"{seed}-{i}", new string('x', 10 + (i * i))))];
             var splits = Assign(documents, CorpusRole.Train);
-            double Held(CorpusSplit split) => documents.Where((_, i) => splits[i] == split).Sum(d => d.Text.Length) / (double)documents.Sum(d => d.Text.Length);
-            Assert.True(Held(CorpusSplit.Test) >= 0.025 && Held(CorpusSplit.Validation) >= 0.025 && Held(CorpusSplit.Train) >= 0.8, $"{seed}: {Held(CorpusSplit.Train)} {Held(CorpusSplit.Validation)} {Held(CorpusSplit.Test)}");
+            double Held(CorpusSplit split) =>
+                documents.Where((_, i) => splits[i] == split).Sum(d => d.Text.Length) / (double)documents.Sum(d => d.Text.Length);
+            Assert.True(Held(CorpusSplit.Test) >= 0.025 && Held(CorpusSplit.Validation) >= 0.025 && Held(CorpusSplit.Train) >= 0.8,
+                $"{seed}: {Held(CorpusSplit.Train)} {Held(CorpusSplit.Validation)} {Held(CorpusSplit.Test)}");
         }
     }
 

@@ -5,7 +5,9 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Tests.Phases;
 
-/// <summary>Runs whose validation decides. The text validated on is another language than the one learned, so that it gets worse early and for good.</summary>
+/// <summary>
+/// Runs whose validation decides. The text validated on is another language than the one learned, so that it gets worse early and for good.
+/// </summary>
 public sealed class EarlyStopTests : IDisposable
 {
     private static readonly TrainingOptions Options = TinyWorld.Options with { Tokens = 6_400, WarmUp = 0, Patience = 2 };
@@ -28,7 +30,8 @@ public sealed class EarlyStopTests : IDisposable
         var stop = record.EarlyStop!;
         Assert.True(stop.Kept < stop.Stopped && stop.Stopped < stop.Budget, stop.ToString());
         Assert.Equal((6_400, stop.Kept, stop.Kept / 32), (stop.Budget, record.Tokens, record.Steps));
-        Assert.Contains(said, s => s.StartsWith($"seed: stopped after {stop.Stopped / 1000.0:F2} k tokens of 6.40 k tokens; kept are the weights after ", StringComparison.Ordinal));
+        Assert.Contains(said, s => s.StartsWith($"seed: stopped after {stop.Stopped / 1000.0:F2} k tokens of 6.40 k tokens; kept are "
+            + "the weights after ", StringComparison.Ordinal));
         Assert.Contains(said, s => s.StartsWith("warning: validation rises, from ", StringComparison.Ordinal));
 
         // With a constant rate the kept weights are those of a run that was meant to end there.
@@ -47,7 +50,8 @@ public sealed class EarlyStopTests : IDisposable
             var seen = 0;
             try
             {
-                var (record, _) = new TrainingRun(Job(Options), world.At("again"), new RunSettings { CheckpointSteps = 7 }, p => { if (++seen == 2) stop.Cancel(); }).Execute(stop.Token);
+                var (record, _) = new TrainingRun(Job(Options), world.At("again"), new RunSettings { CheckpointSteps = 7 },
+                    p => { if (++seen == 2) stop.Cancel(); }).Execute(stop.Token);
                 Assert.Equal(whole.EarlyStop, record.EarlyStop);
                 Assert.True(interruptions > 0);
                 break;
@@ -66,7 +70,8 @@ public sealed class EarlyStopTests : IDisposable
     {
         var record = Train("whole", Options with { Patience = 0 });
         Assert.Equal((6_400, (EarlyStop?)null, "on"), (record.Tokens, record.EarlyStop, record.Options["--no-early-stop"]));
-        Assert.Contains(said, s => s.StartsWith("warning: validation rises, from ", StringComparison.Ordinal) && s.EndsWith("more text, fewer --tokens, or no --no-early-stop", StringComparison.Ordinal));
+        Assert.Contains(said, s => s.StartsWith("warning: validation rises, from ", StringComparison.Ordinal)
+            && s.EndsWith("more text, fewer --tokens, or no --no-early-stop", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -77,9 +82,11 @@ public sealed class EarlyStopTests : IDisposable
         Assert.Equal(600_000, TextPasses.Budget(600_000, 1_000_000));
         Assert.Equal(1, TextPasses.Budget(600_000, 0));
         var lines = passes.Lines(Options with { Tokens = 472_000 }, 128).ToArray();
-        Assert.StartsWith("text: 59.0 k tokens; 472 k tokens to train on are 8.0 passes; windows of 16, context 128 tokens", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("text: 59.0 k tokens; 472 k tokens to train on are 8.0 passes; windows of 16, context 128 tokens", lines[0],
+            StringComparison.Ordinal);
         Assert.StartsWith("warning: 236 passes over mail: ", lines[1], StringComparison.Ordinal);
-        Assert.StartsWith("warning: 86 passes over the text: ", new TextPasses([("law", 58_000)], null).Lines(Options with { Tokens = 5_000_000 }, 128).Last(), StringComparison.Ordinal);
+        Assert.StartsWith("warning: 86 passes over the text: ",
+            new TextPasses([("law", 58_000)], null).Lines(Options with { Tokens = 5_000_000 }, 128).Last(), StringComparison.Ordinal);
         Assert.Single(new TextPasses([("law", 58_000)], null).Lines(Options with { Tokens = 500_000 }, 128));
     }
 
@@ -92,8 +99,10 @@ public sealed class EarlyStopTests : IDisposable
         Assert.Contains(" are 8.0 passes; windows of 16, context 32 tokens", output, StringComparison.Ordinal);
         var record = RunRecord.Load(world.At("seed"))!;
         Assert.Equal((8 * record.TextTokens, 4), (record.Settings.Tokens, record.Settings.Patience));
-        Assert.Contains("finished earlier, nothing to do", (await TinyWorld.RunAsync(world.SeedArguments("seed", arguments))).Output, StringComparison.Ordinal);
-        Assert.Contains("--no-early-stop is on, but", (await TinyWorld.RunAsync(world.SeedArguments("seed", [.. arguments, "--no-early-stop"]))).Errors, StringComparison.Ordinal);
+        Assert.Contains("finished earlier, nothing to do", (await TinyWorld.RunAsync(world.SeedArguments("seed", arguments))).Output,
+            StringComparison.Ordinal);
+        Assert.Contains("--no-early-stop is on, but",
+            (await TinyWorld.RunAsync(world.SeedArguments("seed", [.. arguments, "--no-early-stop"]))).Errors, StringComparison.Ordinal);
         Assert.Null(RunRecord.Load(await Seed("short", "--tokens", "640"))!.Settings.Patience);
     }
 
@@ -101,12 +110,14 @@ public sealed class EarlyStopTests : IDisposable
     public async Task The_help_says_how_large_the_presets_are()
     {
         var help = (await TinyWorld.RunAsync("train", "seed", "--help")).Output.ReplaceLineEndings(" ");
-        foreach (var size in (string[])["context 128", "context 1024", "Examples:", "--no-early-stop"]) Assert.Contains(size, help, StringComparison.Ordinal);
+        foreach (var size in (string[])["context 128", "context 1024", "Examples:", "--no-early-stop"])
+            Assert.Contains(size, help, StringComparison.Ordinal);
     }
 
     private TrainingJob Job(TrainingOptions options) => world.Job(options) with { Sources = [TextSource.Of("ants")] };
 
-    private RunRecord Train(string name, TrainingOptions options) => new TrainingRun(Job(options), world.At(name), new RunSettings(), null, said.Add).Execute().Record;
+    private RunRecord Train(string name, TrainingOptions options) =>
+        new TrainingRun(Job(options), world.At(name), new RunSettings(), null, said.Add).Execute().Record;
 
     private async Task<string> Seed(string name, params string[] flags)
     {

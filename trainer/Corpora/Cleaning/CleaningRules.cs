@@ -12,7 +12,9 @@ public sealed record CleaningRules
     /// <summary>Whether a document is dropped when most of it has been seen in the domain already; it is counted in any case.</summary>
     public bool DropRepeats { get; init; } = true;
 
-    /// <summary>What divides a text into the pieces by which repeats are told: lines, or sentences where a document may be one line.</summary>
+    /// <summary>
+    /// What divides a text into the pieces by which repeats are told: lines, or sentences where a document may be one line.
+    /// </summary>
     public string PieceEnds { get; init; } = "\n\u2028\u2029";
 
     /// <summary>Comment form of the source code, to drop a leading licence header; <see cref="CommentStyle.None"/> for text.</summary>
@@ -25,5 +27,6 @@ public sealed record CleaningRules
     public static CleaningRules Prose { get; } = new() { MaximumLineCharacters = null };
 
     /// <summary>Rules for a user's own folder: only empty documents and exact duplicates are dropped.</summary>
-    public static CleaningRules OwnText { get; } = new() { MinimumCharacters = 1, MaximumLineCharacters = null, DropRepeats = false, PieceEnds = "\n\u2028\u2029.!?;:," };
+    public static CleaningRules OwnText { get; } = new() { MinimumCharacters = 1, MaximumLineCharacters = null, DropRepeats = false,
+        PieceEnds = "\n\u2028\u2029.!?;:," };
 }
