@@ -81,11 +81,16 @@ internal sealed class EngineStep : IDisposable
             tokens++;
         }
 
+        var moved = plan.Lanes.Count > 0;
         foreach (var s in running)
         {
+            var phase = s.Phase;
             if (s.Fault is { } fault && s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, fault, null);
             else if (s.Phase is SequencePhase.Prefill or SequencePhase.CatchUp) transition.Advance(s);
+            moved |= s.Phase != phase;
         }
+
+        if (!moved) throw new InvalidOperationException("no sequence can go on: nothing was planned for any of them");
 
         if (plan.PrefillTokens == 0)
         {

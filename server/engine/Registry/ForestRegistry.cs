@@ -45,7 +45,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault; one clear line.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {
-        options = options.Validate() with { Report = options.Report ?? registry.Report };
+        options = options.Validate() with { Report = options.Report ?? registry.Report, Fault = options.Fault ?? registry.Fault };
         var directory = Path.GetFullPath(options.Directory ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
         var served = ServedForestManifest.Load(directory);
         var source = served.SourceDirectory(directory);

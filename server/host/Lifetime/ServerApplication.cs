@@ -42,7 +42,7 @@ internal static class ServerApplication
             .AddServingHealth()
             .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(), options.ShutdownLimit, TimeProvider.System))
             .AddRpcDoor(options.Limits)
-            .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));
+            .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 
         var app = builder.Build();
         app.UseOpenAiStatusPages();

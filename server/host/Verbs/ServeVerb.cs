@@ -14,7 +14,8 @@ internal static class ServeVerb
     private const string Text =
         """
         Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
-        Prometheus and /health. Loopback by default. Ctrl-C or SIGTERM: no new requests, running ones finish within --shutdown-limit.
+        Prometheus and /health (/health/live, /health/ready). Loopback by default. Ctrl-C or SIGTERM: no new requests, running ones finish within
+        --shutdown-limit; 10 s later the process has ended, with exit code 1 if something hung.
         The forest can be changed while it serves (`btx experts --help`; btx.v1.Forest): by whoever reaches a gRPC door on loopback, or who has the key of
         --admin-key-file; a door elsewhere takes no changes without a key. One server owns a served forest; its journal is beside served.json.
 
@@ -64,7 +65,7 @@ internal static class ServeVerb
                 }
             }
 
-            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with { PrepareAverages = parsed.GetValue(averages) == "load" }).Validate());
+            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with { Report = Console.Error.WriteLine, PrepareAverages = parsed.GetValue(averages) == "load" }).Validate());
             var changes = Checked(() => living.Read(parsed));
             var key = Checked(() => living.ReadKey(parsed));
 
@@ -76,11 +77,14 @@ internal static class ServeVerb
 
     private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions? changes, EngineMetrics metrics, CancellationToken cancellation)
     {
+        using var end = new HardEnd(options.ShutdownLimit);
+        await using var begin = cancellation.UnsafeRegister(_ => end.Begin(), null);
         PortCheck.Require(options.Http);
         PortCheck.Require(options.Grpc);
         var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation).ConfigureAwait(false);
         await using var owner = loaded.ConfigureAwait(false);
         await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
+        app.Lifetime.ApplicationStopping.Register(end.Begin);
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0) Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
