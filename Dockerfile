@@ -1,4 +1,4 @@
-# Btx.Serving's server with the genuine packages and CUDA.
+# Btx.Serving's server, for CUDA 13.
 #   docker build -t btx .
 #   docker run --gpus all -p 8080:8080 -v /path/to/served:/forest/served:ro -v /path/to/forest:/forest/forest:ro btx
 # It serves the forest as it is. To change it while it serves, mount both writable for user 10001 and give the arguments of `serve` yourself, without
@@ -6,7 +6,7 @@
 # The served forest refers to the forest that it was exported from; `./btx export --copy-weights` makes it stand alone.
 
 FROM ubuntu:24.04 AS build
-ARG UseStandins=false
+ARG BtxDevice=cuda
 RUN apt-get update && apt-get install -y --no-install-recommends dotnet-sdk-10.0 && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Directory.Build.props Directory.Build.targets Directory.Packages.props global.json .editorconfig ./
@@ -15,14 +15,14 @@ COPY protos/Btx.Protos.csproj protos/
 COPY server/engine/Btx.Engine.csproj server/engine/
 COPY server/host/Btx.Server.csproj server/host/
 COPY exporter/Btx.Exporter.csproj exporter/
-RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do dotnet restore $p.csproj -p:UseStandins=${UseStandins} -r linux-x64 || exit 1; done
+RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do dotnet restore $p.csproj -p:BtxDevice=${BtxDevice} -r linux-x64 || exit 1; done
 COPY model model
 COPY protos protos
 COPY server server
 COPY exporter exporter
 # The exporter lies beside the server, which runs it to mix a BTX model anew when its experts change.
 RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do \
-      dotnet publish $p.csproj -c Release -r linux-x64 --self-contained false -p:UseStandins=${UseStandins} -p:GenerateDocumentationFile=false -o /app || exit 1; \
+      dotnet publish $p.csproj -c Release -r linux-x64 --self-contained false -p:BtxDevice=${BtxDevice} -p:GenerateDocumentationFile=false -o /app || exit 1; \
     done
 
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS run

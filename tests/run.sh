@@ -1,8 +1,16 @@
 # Sourced by ./btx test [ROOM ...]: fetches what tests compare with, builds, runs every room, adds up.
-# The last line is always "N passed, N failed, N skipped".
+# The last line is always "N passed, N failed, N skipped": what ends before it could be counted is a failure.
 rooms=("$@")
 [ ${#rooms[@]} -gt 0 ] || rooms=(model trainer exporter engine loadtests host house)
 for room in "${rooms[@]}"; do [ -d "$root/tests/$room" ] || { say "error: no tests/$room; there are: $(cd "$root/tests" && echo */)"; exit 2; }; done
+
+passed=0 failed=0 skipped=0
+finish() {
+  [ "$1" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+  echo "$passed passed, $failed failed, $skipped skipped"
+}
+trap 'finish $?' EXIT
+trap 'exit 130' INT TERM
 
 # Test material that is fetched, never committed: vocabularies, promtool, the OpenAI client.
 for fetch in "$root"/tests/fetch-*.sh; do
@@ -12,22 +20,24 @@ done
 
 if [ $# -eq 0 ]; then build tests Btx.Serving.sln; else for room in "${rooms[@]}"; do build "tests-$room" "tests/$room"; done; fi
 
-passed=0 failed=0 skipped=0
 for room in "${rooms[@]}"; do
   project=$(basename "$root"/tests/"$room"/*.csproj .csproj)
   log=$root/artifacts/test-$room.log
   say "== tests/$room"
-  (cd "$root" && dotnet "artifacts/bin/$project/release/$project.dll" -noColor) >"$log" 2>&1 || true
-  summary=$(grep -E 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+' "$log" | tail -n 1) || true # a room that crashed has none
-  if [ -z "$summary" ]; then
-    tail -n 30 "$log"; say "tests/$room ended without a summary: counted as one failure"; failed=$((failed + 1)); continue
+  (cd "$root" && timeout -k 10 1200 dotnet "artifacts/bin/$project/release/$project.dll" -noColor) >"$log" 2>&1 && code=0 || code=$?
+  # The runner's counts, in the order of its summary; a room that crashed has none.
+  read -r total errors bad skip seconds < <(sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*Time: ([0-9.]+s).*/\1 \2 \3 \4 \5/p' "$log" | tail -n 1) || total=
+  if [ -z "$total" ]; then
+    tail -n 30 "$log" >&2
+    say "tests/$room ended with code $code before its summary: counted as one failure"
+    failed=$((failed + 1))
+    continue
   fi
-  field() { sed -E "s/.*$1: ([0-9]+).*/\1/" <<<"$summary"; }
-  bad=$(( $(field Failed) + $(field Errors) ))
-  skip=$(field Skipped)
+  bad=$((bad + errors))
+  [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || { say "tests/$room ended with code $code after its summary: counted as one failure"; bad=1 total=$((total + 1)); }
   [ "$bad" -eq 0 ] || grep -vE '^\s*(Discover|Start|Finish)' "$log" | head -n 200
-  echo "   $(( $(field Total) - bad - skip )) passed, $bad failed, $skip skipped in $(sed -E 's/.*Time: ([0-9.]+s).*/\1/' <<<"$summary")" >&2
-  passed=$(( passed + $(field Total) - bad - skip )) failed=$(( failed + bad )) skipped=$(( skipped + skip ))
+  say "   $((total - bad - skip)) passed, $bad failed, $skip skipped in $seconds"
+  passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
 done
-echo "$passed passed, $failed failed, $skipped skipped"
-if [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]; then exit 0; else exit 1; fi
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+exit

@@ -31,7 +31,7 @@ internal static class RotaryTable
         {
             var tensor = model.Graph.Initializer.Single(t => t.Name == name);
             tensor.ExternalData.Clear();
-            tensor.ClearDataLocation();
+            tensor.DataLocation = TensorProto.Types.DataLocation.Default;
             tensor.RawData = ByteString.CopyFrom(table);
         }
     }

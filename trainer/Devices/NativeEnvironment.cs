@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Btx.Trainer.Devices;
 
-/// <summary>What libtorch's threads and the C allocator read once, when they start: set before libtorch is loaded.</summary>
+/// <summary>What must stand before libtorch is loaded: what its threads and the C allocator read once, and a way to load it on older systems.</summary>
 internal static partial class NativeEnvironment
 {
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3, ArenaMax = -8; // mallopt's parameters in <malloc.h>
@@ -13,6 +13,7 @@ internal static partial class NativeEnvironment
     internal static void Prepare()
     {
         if (!OperatingSystem.IsLinux()) return;
+        TorchLibrary.Offer();
 
         // Threads that wait by spinning steal the cores from each other: throughput halves on a small machine.
         _ = SetEnv("OMP_WAIT_POLICY", "passive", overwrite: 0);

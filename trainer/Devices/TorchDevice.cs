@@ -25,7 +25,7 @@ public static class TorchDevice
         if (facts.LoadError is { } cause) return $"libtorch cannot be loaded: {cause}";
         if (!spec.IsCuda) return null;
         if (!facts.CudaLibrary)
-            return $"--device {spec}: this libtorch was built without CUDA; set TORCH_HOME to a libtorch with CUDA and rebuild, or use --device cpu";
+            return $"--device {spec}: this libtorch was built without CUDA; build with it (./btx setup --cuda), or use --device cpu";
         if (!facts.Driver) return $"--device {spec}: no NVIDIA driver (libcuda.so.1) on this machine; install it, or use --device cpu";
         if (facts.DeviceCount == 0) return $"--device {spec}: libtorch finds no usable GPU; nvidia-smi shows what the driver sees; or use --device cpu";
         if (spec.Index >= facts.DeviceCount)

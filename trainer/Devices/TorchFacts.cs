@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Btx.Model;
 using TorchSharp;
 
 namespace Btx.Trainer.Devices;
@@ -13,6 +14,7 @@ public sealed record TorchFacts(string? LoadError, bool CudaLibrary, bool Driver
     /// <summary>Loads libtorch and asks it.</summary>
     public static TorchFacts Probe()
     {
+        if (TorchLibrary.Load() is { } refusal) return new(refusal, false, false, 0);
         int devices;
         try
         {
@@ -26,11 +28,11 @@ public sealed record TorchFacts(string? LoadError, bool CudaLibrary, bool Driver
         return new(null, devices > 0 || IsLoaded("libtorch_cuda.so"), devices > 0 || CanLoad("libcuda.so.1"), devices);
     }
 
-    // The stand-in throws DllNotFoundException, the package NotSupportedException, either perhaps out of a static constructor.
+    // A missing part of libtorch shows in different ways, perhaps out of a static constructor.
     private static string? Cause(Exception e) => e switch
     {
         TypeInitializationException { InnerException: { } inner } => Cause(inner),
-        DllNotFoundException or NotSupportedException or BadImageFormatException or EntryPointNotFoundException => e.Message.ReplaceLineEndings(" "),
+        DllNotFoundException or NotSupportedException or BadImageFormatException or EntryPointNotFoundException => BtxException.OneLine(e.Message),
         _ => null,
     };
 

@@ -111,6 +111,15 @@ internal sealed class Load
         return _records;
     }
 
+    /// <summary>Requests that ended so far, and not in an order.</summary>
+    public IReadOnlyList<string> Failures
+    {
+        get
+        {
+            lock (_records) return [.. _records.Where(r => r.Failure is not null).Select(r => $"{r.Name}: {r.Failure}")];
+        }
+    }
+
     private int Count
     {
         get

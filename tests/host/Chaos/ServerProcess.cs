@@ -26,6 +26,9 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public HttpClient Http { get; private set; } = null!;
 
+    /// <summary>Where the gRPC door listens.</summary>
+    public Uri RpcAddress { get; private set; } = null!;
+
     public global::Grpc.Health.V1.Health.HealthClient Health { get; private set; } = null!;
 
     /// <summary>False: it ended before it opened its doors.</summary>
@@ -71,7 +74,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
 
         _ = server._process.StandardOutput.ReadToEndAsync();
-        server._channel = GrpcChannel.ForAddress(grpc);
+        server.RpcAddress = new(grpc);
+        server._channel = GrpcChannel.ForAddress(server.RpcAddress);
         (server.Inference, server.Forest, server.Health) = (new(server._channel), new(server._channel), new(server._channel));
         server.Http = new() { BaseAddress = new(http!) };
         return server;

@@ -7,24 +7,23 @@ public sealed class ReferenceMatrixTests
     private const string Engine = "server/engine/Btx.Engine.csproj";
     private const string Protos = "protos/Btx.Protos.csproj";
 
-    public static TheoryData<string, string[], string[], string[]> Matrix => new()
+    public static TheoryData<string, string[], string[]> Matrix => new()
     {
-        { Model, [], ["Microsoft.ML.Tokenizers"], [] },
-        { "trainer/Btx.Trainer.csproj", [Model], ["TorchSharp"], ["Spectre.Console", "System.CommandLine", "TorchSharp-cpu"] },
-        { "exporter/Btx.Exporter.csproj", [Model], ["Microsoft.ML.OnnxRuntime.Gpu"], ["Google.Protobuf", "Grpc.Tools", "Spectre.Console", "System.CommandLine"] },
-        { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu"], [] },
-        { "server/host/Btx.Server.csproj", [Model, Protos, Engine], ["Grpc.AspNetCore", "prometheus-net.AspNetCore"], ["Spectre.Console", "System.CommandLine"] },
-        { "loadtests/Btx.LoadTests.csproj", [Protos], [], ["Spectre.Console", "System.CommandLine"] },
-        { Protos, [], ["Grpc.Core.Api", "Grpc.Net.Common"], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
+        { Model, [], ["Microsoft.ML.Tokenizers"] },
+        { "trainer/Btx.Trainer.csproj", [Model], ["Spectre.Console", "System.CommandLine", "TorchSharp"] },
+        { "exporter/Btx.Exporter.csproj", [Model], ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "Spectre.Console", "System.CommandLine"] },
+        { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
+        { "server/host/Btx.Server.csproj", [Model, Protos, Engine], ["Grpc.AspNetCore", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
+        { "loadtests/Btx.LoadTests.csproj", [Protos], ["Spectre.Console", "System.CommandLine"] },
+        { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
     };
 
     [Theory]
     [MemberData(nameof(Matrix))]
-    public void A_room_references_what_the_matrix_says(string project, string[] projects, string[] swappable, string[] packages)
+    public void A_room_references_what_the_matrix_says(string project, string[] projects, string[] packages)
     {
         var found = Repository.References(project);
         Assert.Equal(projects.Order(StringComparer.Ordinal), found.Projects.Order(StringComparer.Ordinal));
-        Assert.Equal(swappable, found.Swappable);
         Assert.Equal(packages, found.Packages);
     }
 
@@ -37,29 +36,11 @@ public sealed class ReferenceMatrixTests
     }
 
     [Fact]
-    public void Product_code_names_no_stand_in_and_has_no_conditional_compilation()
+    public void Product_code_has_no_conditional_compilation()
     {
         foreach (var room in new[] { "model", "trainer", "exporter", "server", "loadtests" })
         {
-            foreach (var file in Repository.Files(room, "*.cs"))
-            {
-                var text = Repository.Read(file);
-                Assert.False(text.Contains("standins", StringComparison.OrdinalIgnoreCase), $"{file} names the stand-ins");
-                Assert.False(text.Contains("\n#if", StringComparison.Ordinal), $"{file} has #if");
-            }
-        }
-    }
-
-    [Fact]
-    public void A_stand_in_bears_the_name_of_a_package_with_a_central_version_and_has_a_readme()
-    {
-        var versions = Repository.Read("Directory.Packages.props");
-        foreach (var project in Repository.Files("standins", "*.csproj"))
-        {
-            var id = Path.GetFileNameWithoutExtension(project);
-            Assert.Equal($"standins/{id}/{id}.csproj", project);
-            Assert.Contains($"Include=\"{id}\"", versions, StringComparison.Ordinal);
-            Assert.True(File.Exists(Path.Combine(Repository.Root, $"standins/{id}/README.md")), $"standins/{id} has no README.md");
+            foreach (var file in Repository.Files(room, "*.cs")) Assert.False(Repository.Read(file).Contains("\n#if", StringComparison.Ordinal), $"{file} has #if");
         }
     }
 

@@ -18,13 +18,13 @@ internal static class Repository
 
     public static string Read(string relative) => File.ReadAllText(Path.Combine(Root, relative));
 
-    /// <summary>What a project names: other projects (by path from the root), swappable packages, packages.</summary>
-    public static (string[] Projects, string[] Swappable, string[] Packages) References(string csproj)
+    /// <summary>What a project names: other projects (by path from the root), and packages.</summary>
+    public static (string[] Projects, string[] Packages) References(string csproj)
     {
         var xml = XDocument.Load(Path.Combine(Root, csproj));
         string[] Of(string element) => [.. xml.Descendants(element).Select(e => (string)e.Attribute("Include")!).Order(StringComparer.Ordinal)];
         var folder = Path.GetDirectoryName(Path.Combine(Root, csproj))!;
-        return ([.. Of("ProjectReference").Select(p => Path.GetRelativePath(Root, Path.GetFullPath(Path.Combine(folder, p))))], Of("SwappablePackage"), Of("PackageReference"));
+        return ([.. Of("ProjectReference").Select(p => Path.GetRelativePath(Root, Path.GetFullPath(Path.Combine(folder, p))))], Of("PackageReference"));
     }
 
     private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;

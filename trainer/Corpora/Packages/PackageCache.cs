@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using Btx.Model;
+using Btx.Model.Files;
 
 namespace Btx.Trainer.Corpora.Packages;
 
@@ -21,15 +22,7 @@ public sealed class PackageCache : IPackageFetcher, IDisposable
     }
 
     /// <summary><c>${BTX_CACHE:-$HOME/.cache/btx}/downloads</c>.</summary>
-    public static string DefaultDirectory
-    {
-        get
-        {
-            var root = Environment.GetEnvironmentVariable("BTX_CACHE");
-            if (string.IsNullOrEmpty(root)) root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
-            return Path.Combine(root, "downloads");
-        }
-    }
+    public static string DefaultDirectory => CacheDirectory.Of("downloads");
 
     /// <inheritdoc/>
     public async Task<FetchedPackage> FetchAsync(SourcePackage package, Action<long> downloaded, CancellationToken cancellation)

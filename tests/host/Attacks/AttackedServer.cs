@@ -1,0 +1,105 @@
+using System.Net.Http.Json;
+using Btx.Server.Tests.Chaos;
+
+namespace Btx.Server.Tests.Attacks;
+
+/// <summary>
+/// One server process that every attack is made on, one after the other, while other clients use both of its doors: none of their requests may
+/// fail, and none may wait for the end of an attack.
+/// </summary>
+[CollectionDefinition(Name)]
+public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
+{
+    public const string Name = "a server under attack";
+    private const int LongestRefusal = 4096;
+    private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
+    private readonly ChaosForest _forest = new("alpha", "beta");
+    private readonly CancellationTokenSource _ending = new();
+    private readonly List<string> _faults = [];
+    private ServerProcess _server = null!;
+    private Load _rpcLoad = null!;
+    private Task _httpLoad = Task.CompletedTask;
+    private int _completions;
+
+    internal Uri HttpDoor => _server.Http.BaseAddress!;
+
+    internal Uri RpcDoor => _server.RpcAddress;
+
+    /// <summary>For requests by hand.</summary>
+    internal HttpClient Raw { get; } = new();
+
+    /// <summary>The process, for what an attack needs to see of it.</summary>
+    internal ServerProcess Process => _server;
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await ServerProcess.StartAsync(_forest);
+        _rpcLoad = new(_server, 1, (client, number) => Load.Request(Load.Routings("beta")[number % 7], number, 20, 10), pause: 20);
+        _httpLoad = Task.Run(CompleteAsync);
+    }
+
+    /// <summary>Makes the attack; the answer is the expected one, in a few words, the log shows no stack, and the other clients are answered as before.</summary>
+    internal async Task MeetAsync(Attack attack)
+    {
+        var lines = _server.Errors.Count;
+        var answer = await attack.Send(this).WaitAsync(Hang);
+        Assert.True(attack.Status == answer.Status, $"expected {attack.Status}, got {answer.Status}: {Cut(answer.Text)}");
+        Assert.Contains(attack.Says, answer.Text, StringComparison.Ordinal);
+        if (attack.Status is not (0 or 200)) Assert.True(answer.Text.Length <= LongestRefusal, $"{answer.Text.Length} characters: {Cut(answer.Text)}");
+        await OthersAreAnsweredAsync();
+        Assert.DoesNotContain(_server.Errors.Skip(lines), line => line.StartsWith("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
+    }
+
+    /// <summary>A request that begins after the call ends well on both doors, and none has failed so far.</summary>
+    internal async Task OthersAreAnsweredAsync()
+    {
+        var completions = Volatile.Read(ref _completions) + 2; // one of them began after the call
+        await _rpcLoad.EndedAsync(2);
+        for (var until = DateTime.UtcNow + Hang; Volatile.Read(ref _completions) < completions && Faults.Count == 0; await Task.Delay(1)) Assert.True(DateTime.UtcNow < until, "no completion ends");
+        Assert.Empty(Faults);
+        Assert.Empty(_rpcLoad.Failures);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        await _httpLoad;
+        await _rpcLoad.StopAsync();
+        await _server.DisposeAsync();
+        _forest.Dispose();
+        _ending.Dispose();
+        Raw.Dispose();
+        Assert.Empty(Faults);
+        Assert.Empty(_rpcLoad.Failures);
+    }
+
+    private List<string> Faults
+    {
+        get
+        {
+            lock (_faults) return [.. _faults];
+        }
+    }
+
+    private async Task CompleteAsync()
+    {
+        while (!_ending.IsCancellationRequested)
+        {
+            try
+            {
+                using var response = await _server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest:top_k=1", prompt = "the cat", max_tokens = 4, ignore_eos = true });
+                response.EnsureSuccessStatusCode();
+                await response.Content.ReadAsStringAsync();
+                Interlocked.Increment(ref _completions);
+                await Task.Delay(20);
+            }
+            catch (HttpRequestException e)
+            {
+                lock (_faults) _faults.Add(e.Message);
+                return;
+            }
+        }
+    }
+
+    private static string Cut(string text) => text.Length <= 500 ? text : text[..500];
+}
