@@ -108,11 +108,11 @@ public sealed record ForestState
     /// <exception cref="BtxException">The name is taken, or belonged to a removed expert with other weights; a parent is unknown; the entry is not valid.</exception>
     public ForestState WithExpert(RegisteredExpert expert, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? priors = null)
     {
-        if (Experts.Any(e => e.Name == expert.Name)) throw new BtxException($"expert \"{expert.Name}\" is in the forest already; choose another --name, or remove that one first");
+        if (Experts.Any(e => e.Name == expert.Name)) throw new BtxException($"expert \"{expert.Name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Precondition };
         if (Absent.FirstOrDefault(a => a.Name == expert.Name) is { } known)
         {
             if (known.Sha256 != expert.Sha256)
-                throw new BtxException($"expert \"{expert.Name}\" {(known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has")} other weights; choose another --name, lineages refer to that one");
+                throw new BtxException($"expert \"{expert.Name}\" {(known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has")} other weights; choose another --name, lineages refer to that one") { Kind = FaultKind.Precondition };
             expert = expert with { Parents = known.Parents }; // the recorded lineage stands
         }
 
@@ -136,7 +136,7 @@ public sealed record ForestState
     /// <exception cref="BtxException">The name is taken or reserved, an expert is unknown or quarantined, or no prior of the domain is known.</exception>
     public ForestState WithAverage(NamedAverage average)
     {
-        if (Averages.Any(a => a.Name == average.Name)) throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name");
+        if (Averages.Any(a => a.Name == average.Name)) throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name") { Kind = FaultKind.Precondition };
         return Next(this with { Averages = [.. Averages, average] });
     }
 
@@ -150,11 +150,11 @@ public sealed record ForestState
 
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {
-        if (removed.Count + quarantined.Count == 0) throw new BtxException("no expert is named; name one or more");
+        if (removed.Count + quarantined.Count == 0) throw new BtxException("no expert is named; name one or more") { Kind = FaultKind.Precondition };
         var gone = removed.Select(n => Expert(n).Name).ToHashSet(StringComparer.Ordinal);
         var held = quarantined.Select(n => Expert(n) is { Status: ExpertStatus.Ready } e ? e.Name : throw new BtxException($"expert \"{n}\" is quarantined already")).Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
         if (Ready.All(e => gone.Contains(e.Name) || held.Contains(e.Name)))
-            throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be removed, add another first");
+            throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be removed, add another first") { Kind = FaultKind.Precondition };
         var after = this with
         {
             Experts = [.. Experts.Where(e => !gone.Contains(e.Name)).Select(e => e with { Prior = Restrict(e.Prior, gone), Status = held.Contains(e.Name) ? ExpertStatus.Quarantined : e.Status })],
@@ -185,7 +185,7 @@ public sealed record ForestState
     private static ForestState Checked(ForestState state)
     {
         var faults = ForestStateRules.Faults(state).Take(10).ToList();
-        return faults.Count == 0 ? state : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}");
+        return faults.Count == 0 ? state : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}") { Kind = FaultKind.Precondition };
     }
 
     private static string Names(IEnumerable<string> names)

@@ -88,7 +88,7 @@ public sealed class Lineage
 
     private static Lineage Read(ForestState state) => new([.. state.Absent.Select(a => (a.Name, a.Parents)), .. state.Experts.Select(e => (e.Name, e.Parents))]);
 
-    private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest");
+    private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest") { Kind = FaultKind.Missing };
 
     private double[] Run(IEnumerable<string> ancestors)
     {

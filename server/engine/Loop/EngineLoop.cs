@@ -62,6 +62,7 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>
     public void Run()
     {
+        options.Observer?.OnForest(current.Description);
         Prepare();
         while (true)
         {
@@ -180,7 +181,7 @@ internal sealed class EngineLoop : IDisposable
         if (next.PreviousId != present.Id)
         {
             next.Retire();
-            command.Done.TrySetException(new BtxException("the forest has changed since this change was prepared; prepare it again"));
+            command.Done.TrySetException(new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = FaultKind.Conflict });
             return;
         }
 
@@ -192,6 +193,7 @@ internal sealed class EngineLoop : IDisposable
         List<ServedModel> leaving = [.. gone, .. swap.Averages];
         step.Serve(next);
         Volatile.Write(ref current, next);
+        options.Observer?.OnForest(next.Description);
         lanes.Sweep();
         present.Retire(beside: true);
         foreach (var model in fresh) staging.Start(model);

@@ -1,6 +1,7 @@
 using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Scheduling;
+using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
@@ -63,7 +64,7 @@ internal sealed class EngineStep : IDisposable
         StepPlanner.Plan(running, lanes.All, options.MaxBatchTokens, options.PrefillChunk, plan);
         workers.Run(plan.Lanes.Count, runLane);
         CommitLengths();
-        if (plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
+        if ((long)plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
         {
             workers.Run(plan.Emitting.Count, draw);
         }
@@ -108,6 +109,9 @@ internal sealed class EngineStep : IDisposable
         Array.Clear(expertRows);
         foreach (var lane in plan.Lanes)
         {
+            if (lane.Fault is { } fault && !lane.Fails)
+                options.Report?.Invoke(fault is BtxException ? fault.Message : $"{lane.Title}: its run failed: {BtxException.OneLine(fault.Message)}");
+            lane.Fails = lane.Fault is not null;
             if (lane.Expert >= 0) expertRows[lane.Expert] = lane.Rows.Count;
             foreach (var row in lane.Rows)
             {

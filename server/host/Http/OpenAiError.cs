@@ -11,14 +11,21 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     // The quotes of a message stay quotes, readable in a terminal.
     private static readonly JsonSerializerOptions s_json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static OpenAiError Of(Rejection rejection) => rejection.Reason switch
+    public static OpenAiError Of(Rejection rejection)
     {
-        RejectionReason.NotFound => new(StatusCodes.Status404NotFound, rejection.Message, "invalid_request_error", rejection.Parameter ?? "model", "model_not_found"),
-        RejectionReason.Busy => new(StatusCodes.Status429TooManyRequests, rejection.Message, "rate_limit_error", null, "server_busy"),
-        RejectionReason.ShuttingDown => new(StatusCodes.Status503ServiceUnavailable, rejection.Message, "server_error", null, "shutting_down"),
-        RejectionReason.Aborted => new(StatusCodes.Status409Conflict, rejection.Message, "server_error", null, "forest_changed"),
-        _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, null),
-    };
+        var (type, code) = rejection.Reason switch
+        {
+            RejectionReason.NotFound => ("invalid_request_error", "model_not_found"),
+            RejectionReason.Busy => ("rate_limit_error", "server_busy"),
+            RejectionReason.ShuttingDown => ("server_error", "shutting_down"),
+            RejectionReason.Aborted => ("server_error", "forest_changed"),
+            RejectionReason.Exhausted => ("server_error", "out_of_memory"),
+            RejectionReason.Failed => ("server_error", null),
+            _ => ("invalid_request_error", (string?)null),
+        };
+        var parameter = rejection.Reason == RejectionReason.NotFound ? rejection.Parameter ?? "model" : type == "invalid_request_error" ? rejection.Parameter : null;
+        return new(rejection.Status.Http, rejection.Message, type, parameter, code);
+    }
 
     public static OpenAiError Internal { get; } = new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null);
 

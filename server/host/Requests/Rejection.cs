@@ -1,17 +1,43 @@
 using Btx.Engine;
 using Btx.Model;
+using Grpc.Core;
 
 namespace Btx.Server.Requests;
 
 /// <summary>Why a request was refused, in the one form that both doors translate.</summary>
 internal sealed record Rejection(RejectionReason Reason, string Message, string? Parameter)
 {
-    /// <summary>Null for a failure that is not the request's fault, such as an engine that has failed.</summary>
+    /// <summary>Null for a failure that nobody foresaw, of which a client is told no more.</summary>
     public static Rejection? Of(Exception exception) => exception switch
     {
         InvalidRequestException e => new(e.Fault.Reason, e.Message, e.Fault.Parameter),
         RequestRejectedException { InnerException: null } e => new(e.Reason, e.Message, null),
-        BtxException e => new(RejectionReason.InvalidArgument, e.Message, null),
+        BtxException e => new(ReasonOf(e.Kind), e.Message, null),
+        OutOfMemoryException => new(RejectionReason.Exhausted, "the server has not enough memory for this", null),
         _ => null,
+    };
+
+    /// <summary>The statuses of both doors.</summary>
+    public (int Http, StatusCode Grpc) Status => Reason switch
+    {
+        RejectionReason.NotFound => (StatusCodes.Status404NotFound, StatusCode.NotFound),
+        RejectionReason.Busy => (StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted),
+        RejectionReason.ShuttingDown => (StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable),
+        RejectionReason.Aborted => (StatusCodes.Status409Conflict, StatusCode.Aborted),
+        RejectionReason.Precondition => (StatusCodes.Status400BadRequest, StatusCode.FailedPrecondition),
+        RejectionReason.Exhausted => (StatusCodes.Status503ServiceUnavailable, StatusCode.ResourceExhausted),
+        RejectionReason.Failed => (StatusCodes.Status500InternalServerError, StatusCode.Internal),
+        _ => (StatusCodes.Status400BadRequest, StatusCode.InvalidArgument),
+    };
+
+    private static RejectionReason ReasonOf(FaultKind kind) => kind switch
+    {
+        FaultKind.Invalid => RejectionReason.InvalidArgument,
+        FaultKind.Precondition => RejectionReason.Precondition,
+        FaultKind.Missing => RejectionReason.NotFound,
+        FaultKind.Conflict => RejectionReason.Aborted,
+        FaultKind.Unavailable => RejectionReason.ShuttingDown,
+        FaultKind.Exhausted => RejectionReason.Exhausted,
+        _ => RejectionReason.Failed,
     };
 }

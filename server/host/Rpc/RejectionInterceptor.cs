@@ -1,4 +1,3 @@
-using Btx.Engine;
 using Btx.Server.Requests;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -36,7 +35,7 @@ internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor>
 
     private RpcException Translate(Exception exception, ServerCallContext context)
     {
-        if (Rejection.Of(exception) is { } rejection) return new(new Status(StatusOf(rejection.Reason), rejection.Message));
+        if (Rejection.Of(exception) is { } rejection) return new(new Status(rejection.Status.Grpc, rejection.Message));
         if (context.CancellationToken.IsCancellationRequested)
         {
             var late = context.Deadline <= DateTime.UtcNow;
@@ -46,15 +45,6 @@ internal sealed partial class RejectionInterceptor(ILogger<RejectionInterceptor>
         LogFailure(log, exception, context.Method);
         return new(new Status(StatusCode.Internal, "internal error; the server's log says more"));
     }
-
-    private static StatusCode StatusOf(RejectionReason reason) => reason switch
-    {
-        RejectionReason.NotFound => StatusCode.NotFound,
-        RejectionReason.Busy => StatusCode.ResourceExhausted,
-        RejectionReason.ShuttingDown => StatusCode.Unavailable,
-        RejectionReason.Aborted => StatusCode.Aborted,
-        _ => StatusCode.InvalidArgument,
-    };
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} failed")]
     private static partial void LogFailure(ILogger logger, Exception exception, string method);

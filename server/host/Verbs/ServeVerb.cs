@@ -65,12 +65,18 @@ internal static class ServeVerb
                 }
             }
 
-            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with { Report = Console.Error.WriteLine, PrepareAverages = parsed.GetValue(averages) == "load" }).Validate());
+            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with
+            {
+                Report = Console.Error.WriteLine,
+                PrepareAverages = parsed.GetValue(averages) == "load",
+            }).Validate());
             var changes = Checked(() => living.Read(parsed));
             var key = Checked(() => living.ReadKey(parsed));
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), faults);
-            return RunAsync(options with { AdminKeyHash = key }, engineOptions!, changes is null ? null : changes with { Remix = new MixtureRemix(engineOptions!) }, metrics, cancellation);
+            engineOptions = engineOptions! with { Fault = changes?.Fault };
+            if (changes is not null) changes = changes with { Remix = new MixtureRemix(engineOptions) };
+            return RunAsync(options with { AdminKeyHash = key }, engineOptions, changes, metrics, cancellation);
         });
         return command;
     }
@@ -94,6 +100,8 @@ internal static class ServeVerb
             Console.WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k {btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
         }
 
+        Console.WriteLine($"  memory   {MemoryStatement.Line(forest, engineOptions)}");
+        if (MemoryStatement.Warning(forest, engineOptions, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) is { } warning) Console.Error.WriteLine(warning);
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
         if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {Changes(AdminAccess.Of(options.AdminKeyHash, options.Grpc))}; certificates by key {registry.KeyFingerprint}");
