@@ -5,7 +5,7 @@ namespace Btx.Model;
 
 /// <summary>
 /// A failure that a user can act on: the message is one line that names the file or option, the value found, and the remedy.
-/// Programs print it as <c>error: …</c> and exit with 1; services answer it as InvalidArgument or FailedPrecondition.
+/// Programs print it as <c>error: …</c> and exit with 1; services answer it as its <see cref="Kind"/> says.
 /// </summary>
 public sealed class BtxException : Exception
 {
@@ -44,4 +44,14 @@ public sealed class BtxException : Exception
         is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 
     private static string Escaped(char c) => c switch { '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", _ => $"\\u{(int)c:x4}" };
+
+    /// <summary>The kind of any failure, by its cause: a lack of memory, of disk or of file handles is <see cref="FaultKind.Exhausted"/>.</summary>
+    public static FaultKind KindOf(Exception failure) => failure switch
+    {
+        BtxException known => known.Kind,
+        OutOfMemoryException => FaultKind.Exhausted,
+        IOException { HResult: 12 or 23 or 24 or 28 or 122 } => FaultKind.Exhausted, // ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT
+        { InnerException: { } cause } => KindOf(cause),
+        _ => FaultKind.Internal,
+    };
 }

@@ -1,8 +1,14 @@
 namespace Btx.Model;
 
-/// <summary>What kind of failure a <see cref="BtxException"/> is, for services that answer with a status.</summary>
+/// <summary>Whose fault a <see cref="BtxException"/> is, for services that answer with a status.</summary>
 public enum FaultKind
 {
+    /// <summary>The server's own: damaged weights or files that it serves, a library that fails; and whatever nobody knows better of: gRPC Internal.</summary>
+    Internal,
+
+    /// <summary>What was asked is wrong in itself: gRPC InvalidArgument.</summary>
+    Invalid,
+
     /// <summary>It cannot be done as things are: gRPC FailedPrecondition.</summary>
     Precondition,
 
@@ -14,4 +20,7 @@ public enum FaultKind
 
     /// <summary>Shutting down: gRPC Unavailable.</summary>
     Unavailable,
+
+    /// <summary>The server's memory, disk or files do not suffice: gRPC ResourceExhausted.</summary>
+    Exhausted,
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 
@@ -59,7 +60,9 @@ internal static class PlainLlama
     /// <summary>A checkpoint's weights, widened.</summary>
     public static Func<string, float[]> Reader(Checkpoint checkpoint) => name =>
     {
-        var values = new float[checkpoint.Info(name).ElementCount];
+        var count = checkpoint.Info(name).ElementCount;
+        if (count > Array.MaxLength) throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" has {count} elements; at most {Array.MaxLength} can be checked");
+        var values = new float[count];
         checkpoint.CopyTo(name, values);
         return values;
     };

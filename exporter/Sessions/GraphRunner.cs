@@ -71,11 +71,11 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
 
         if (config.Mixture is { } mixture)
         {
-            Gates = new float[positions.Length * config.NumHiddenLayers * mixture.Experts];
+            Gates = new float[(long)positions.Length * config.NumHiddenLayers * mixture.Experts];
             io.BindOutput(RouterGates.Output, values.Add(OrtValue.CreateTensorValueFromMemory(Gates, [positions.Length, config.NumHiddenLayers, mixture.Experts])));
         }
 
-        var logits = new float[rows * config.VocabSize];
+        var logits = new float[(long)rows * config.VocabSize];
         io.BindOutput("logits", values.Add(OrtValue.CreateTensorValueFromMemory(logits, [rows, config.VocabSize])));
         using var options = new RunOptions();
         session.RunWithBinding(options, io);

@@ -40,10 +40,25 @@ internal static class WeightDirectory
             return;
         }
 
-        var values = new float[info.ElementCount];
-        checkpoint.CopyTo(name, values);
-        if (dtype == TensorDtype.F16 && values.Any(v => Math.Abs(v) > (float)Half.MaxValue))
-            throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" holds {values.Max(Math.Abs)}, more than fp16 can ({Half.MaxValue}); use --precision fp32");
-        fixed (byte* start = destination) TensorDtypes.FromSingle(values, dtype, start);
+        var values = new float[Math.Min(info.ElementCount, 1 << 16)]; // a tensor as a whole may be larger than an array
+        fixed (byte* start = destination)
+        {
+            for (long at = 0; at < info.ElementCount; at += values.Length)
+            {
+                var some = values.AsSpan(0, (int)Math.Min(values.Length, info.ElementCount - at));
+                TensorDtypes.ToSingle(info.Dtype, checkpoint.Pointer(name) + (at * info.Dtype.Size()), some);
+                if (dtype == TensorDtype.F16) RequireHalf(some, checkpoint, name);
+                TensorDtypes.FromSingle(some, dtype, start + (at * dtype.Size()));
+            }
+        }
+    }
+
+    private static void RequireHalf(ReadOnlySpan<float> values, Checkpoint checkpoint, string name)
+    {
+        foreach (var v in values)
+        {
+            if (Math.Abs(v) > (float)Half.MaxValue)
+                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" holds {v}, more than fp16 can ({Half.MaxValue}); use --precision fp32");
+        }
     }
 }

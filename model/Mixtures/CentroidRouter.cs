@@ -27,7 +27,7 @@ public static class CentroidRouter
     public static double[] Offsets(IReadOnlyList<LayerStatistics> domains)
     {
         int n = domains.Count, d = domains[0].Sum.Length;
-        var offsets = new double[n * d];
+        var offsets = new double[(long)n * d];
         for (var i = 0; i < d; i++)
         {
             double mean = 0;

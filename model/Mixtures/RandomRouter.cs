@@ -14,7 +14,7 @@ public static class RandomRouter
         var router = new float[layers][];
         for (var l = 0; l < layers; l++)
         {
-            router[l] = new float[experts * hidden];
+            router[l] = new float[(long)experts * hidden];
             for (var i = 0; i < router[l].Length; i++) router[l][i] = (float)(deviation * Normal());
         }
 

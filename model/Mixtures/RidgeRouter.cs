@@ -16,7 +16,7 @@ public static class RidgeRouter
     public static double[] Fit(IReadOnlyList<LayerStatistics> domains, double lambda)
     {
         int n = domains.Count, d = domains[0].Sum.Length;
-        var moments = new double[d * d];
+        var moments = new double[(long)d * d];
         foreach (var domain in domains)
         {
             var share = 1.0 / (n * (double)domain.Count);

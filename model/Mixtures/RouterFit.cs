@@ -23,7 +23,7 @@ public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accu
             double[][] logits = [.. domains.Select(s => Logits(rows, s.Sample, domains.Length, d))];
             scales[l] = RouterScale.Fit(logits);
             accuracy[l] = logits.Select((a, j) => Correct(a, j, domains.Length)).Average();
-            weights[l] = new float[experts * d];
+            weights[l] = new float[(long)experts * d];
             for (var i = 0; i < rows.Length; i++) weights[l][i] = (float)(scales[l] * rows[i]);
         }
 

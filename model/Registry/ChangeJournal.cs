@@ -126,9 +126,9 @@ public sealed class ChangeJournal : IDisposable
     {
         lock (gate)
         {
-            if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { } last) throw new BtxException("there is no change to roll back");
+            if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { } last) throw new BtxException("there is no change to roll back") { Kind = FaultKind.Precondition };
             if (!ChangeKind.IsReversible(last.Kind))
-                throw new BtxException($"the last change, {last.Id}, is a {last.Kind}; {(last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead" : "a rollback is not undone, make the change again instead")}");
+                throw new BtxException($"the last change, {last.Id}, is a {last.Kind}; {(last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead" : "a rollback is not undone, make the change again instead")}") { Kind = FaultKind.Precondition };
             after = previous with { Revision = state.Revision + 1 };
             return Begin(new() { Kind = ChangeKind.Rollback, Author = author, Reason = reason, Subjects = last.Subjects }, after, last.Id);
         }

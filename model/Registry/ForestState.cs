@@ -115,7 +115,7 @@ public sealed record ForestState
         if (known is not null && known.Sha256 != expert.Sha256)
         {
             var which = known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has";
-            throw new BtxException($"expert \"{expert.Name}\" {which} other weights; choose another --name, lineages refer to that one");
+            throw new BtxException($"expert \"{expert.Name}\" {which} other weights; choose another --name, lineages refer to that one") { Kind = FaultKind.Precondition };
         }
 
         // The lineage on record of these weights stands, under whatever name they had it.
@@ -132,11 +132,11 @@ public sealed record ForestState
     public void RequireFree(string name)
     {
         if (Experts.Any(e => e.Name == name))
-            throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Conflict };
+            throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Precondition };
         if (name != Seed) return;
         throw new BtxException(
             $"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were branched from it would seem to descend from this one; "
-            + "choose another --name");
+            + "choose another --name") { Kind = FaultKind.Precondition };
     }
 
     /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors of which nothing is left are dropped.</summary>
@@ -154,7 +154,7 @@ public sealed record ForestState
     /// <exception cref="BtxException">The name is taken or reserved, an expert is unknown or quarantined, or no prior of the domain is known.</exception>
     public ForestState WithAverage(NamedAverage average)
     {
-        if (Averages.Any(a => a.Name == average.Name)) throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name");
+        if (Averages.Any(a => a.Name == average.Name)) throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name") { Kind = FaultKind.Precondition };
         return Next(this with { Averages = [.. Averages, average] });
     }
 
@@ -188,11 +188,11 @@ public sealed record ForestState
 
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {
-        if (removed.Count + quarantined.Count == 0) throw new BtxException("no expert is named; name one or more");
+        if (removed.Count + quarantined.Count == 0) throw new BtxException("no expert is named; name one or more") { Kind = FaultKind.Precondition };
         var gone = removed.Select(n => Expert(n).Name).ToHashSet(StringComparer.Ordinal);
         var held = quarantined.Select(n => Expert(n) is { Status: ExpertStatus.Ready } e ? e.Name : throw new BtxException($"expert \"{n}\" is quarantined already")).Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
         if (Ready.All(e => gone.Contains(e.Name) || held.Contains(e.Name)))
-            throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be removed, add another first");
+            throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be removed, add another first") { Kind = FaultKind.Precondition };
         var after = this with
         {
             Experts = [.. Experts.Where(e => !gone.Contains(e.Name)).Select(e => e with { Prior = Restrict(e.Prior, gone), Status = held.Contains(e.Name) ? ExpertStatus.Quarantined : e.Status })],
@@ -224,7 +224,7 @@ public sealed record ForestState
     internal ForestState Checked()
     {
         var faults = ForestStateRules.Faults(this).Take(10).ToList();
-        return faults.Count == 0 ? this : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}");
+        return faults.Count == 0 ? this : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}") { Kind = FaultKind.Precondition };
     }
 
     private static string Names(IEnumerable<string> names)

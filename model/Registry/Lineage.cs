@@ -95,7 +95,7 @@ public sealed class Lineage
     private static Lineage Read(ForestState state) => 
         new([.. state.Absent.Select(a => (a.Name, a.Sha256, a.Parents)), .. state.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
 
-    private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest");
+    private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest") { Kind = FaultKind.Missing };
 
     // Those that are named, and whoever has their weights under another name.
     private bool[] Given(IEnumerable<string> ancestors)

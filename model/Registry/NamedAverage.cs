@@ -23,11 +23,11 @@ public sealed record NamedAverage
     {
         foreach (var (expert, weight) in weights)
         {
-            if (!(weight >= 0) || double.IsInfinity(weight)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weight of {BtxException.OneLine(expert)} is {weight}; expected 0 or more");
+            if (!(weight >= 0) || double.IsInfinity(weight)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weight of {BtxException.OneLine(expert)} is {weight}; expected 0 or more") { Kind = FaultKind.Precondition };
         }
 
         var sum = weights.Values.Sum();
-        if (!(sum > 0) || double.IsInfinity(sum)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected at least one above 0");
+        if (!(sum > 0) || double.IsInfinity(sum)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected at least one above 0") { Kind = FaultKind.Precondition };
         return new() { Name = name, SampleSha256 = sampleSha256, Weights = weights.Where(w => w.Value > 0).OrderBy(w => w.Key, StringComparer.Ordinal).ToDictionary(w => w.Key, w => w.Value / sum) };
     }
 }

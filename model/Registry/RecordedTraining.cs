@@ -43,7 +43,7 @@ public sealed record RecordedTraining
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
             {
-                throw new BtxException($"{file}: not a record of a training round ({BtxException.OneLine(e.Message)}); move it away, or give the recipe its corpus by --corpus", e);
+                throw new BtxException($"{file}: not a record of a training round ({BtxException.OneLine(e.Message)}); move it away, or give the recipe its corpus by --corpus", e) { Kind = FaultKind.Precondition };
             }
         }
 

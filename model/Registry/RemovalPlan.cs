@@ -44,15 +44,15 @@ public sealed record RemovalPlan
     /// </exception>
     public static RemovalPlan Of(ForestState state, IReadOnlyCollection<string> names, string policy, IReadOnlyCollection<RegisteredExpert>? adding = null)
     {
-        if (!LineagePolicy.Names.Contains(policy)) throw new BtxException($"lineage policy \"{BtxException.OneLine(policy)}\" is unknown; use {string.Join(", ", LineagePolicy.Names)}");
+        if (!LineagePolicy.Names.Contains(policy)) throw new BtxException($"lineage policy \"{BtxException.OneLine(policy)}\" is unknown; use {string.Join(", ", LineagePolicy.Names)}") { Kind = FaultKind.Precondition };
         string[] requested = [.. names.Select(n => state.Expert(n).Name)];
-        if (requested.Distinct().Count() != requested.Length) throw new BtxException($"expert \"{requested.GroupBy(n => n).First(g => g.Count() > 1).Key}\" is named twice; name each once");
+        if (requested.Distinct().Count() != requested.Length) throw new BtxException($"expert \"{requested.GroupBy(n => n).First(g => g.Count() > 1).Key}\" is named twice; name each once") { Kind = FaultKind.Precondition };
         var lineage = Lineage.Of(state);
         var descendants = lineage.Descendants(requested);
         foreach (var child in adding ?? [])
         {
             if (policy == LineagePolicy.Cascade && child.Parents.FirstOrDefault(p => p.Weight > 0 && (requested.Contains(p.Name) || descendants.Contains(p.Name))) is { } parent)
-                throw new BtxException($"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being added; wait until it is in and remove both, or use --lineage only");
+                throw new BtxException($"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being added; wait until it is in and remove both, or use --lineage only") { Kind = FaultKind.Precondition };
         }
 
         var listed = state.Experts.ToDictionary(e => e.Name);
@@ -67,7 +67,7 @@ public sealed record RemovalPlan
             Residuals = [],
         };
         if (state.Experts.FirstOrDefault(e => !plan.Removed.Contains(e.Name) && plan.Removed.Any(n => listed[n].Sha256 == e.Sha256)) is { } twin)
-            throw new BtxException($"expert \"{twin.Name}\" has the same weights as \"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be served on; remove both, name \"{twin.Name}\" too");
+            throw new BtxException($"expert \"{twin.Name}\" has the same weights as \"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be served on; remove both, name \"{twin.Name}\" too") { Kind = FaultKind.Precondition };
         var after = state.Apply(plan);
         var total = lineage.Shares(requested);
         var each = requested.Select(n => (Name: n, Shares: lineage.Shares([n]))).ToList();

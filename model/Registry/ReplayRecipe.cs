@@ -115,17 +115,17 @@ public sealed record ReplayRecipe
         foreach (var e in experts)
         {
             if (sources.Recorded.GetValueOrDefault(e.Name) is { } r && !r.Domains.SequenceEqual([e.Domain]))
-                throw new BtxException($"expert \"{e.Name}\" was trained on a random part of the text ({string.Join(", ", r.Domains)}), which cannot be done for one expert; train its forest again with --random-split");
+                throw new BtxException($"expert \"{e.Name}\" was trained on a random part of the text ({string.Join(", ", r.Domains)}), which cannot be done for one expert; train its forest again with --random-split") { Kind = FaultKind.Precondition };
         }
 
-        var corpus = sources.Corpus ?? recorded?.Corpus ?? throw new BtxException($"{sources.Forest}: no record of how expert \"{first.Name}\" was trained (runs/*/round.json); name its text with --corpus DIR");
+        var corpus = sources.Corpus ?? recorded?.Corpus ?? throw new BtxException($"{sources.Forest}: no record of how expert \"{first.Name}\" was trained (runs/*/round.json); name its text with --corpus DIR") { Kind = FaultKind.Precondition };
         List<string> command = ["./btx", "train", round > 0 ? "round" : "expert", "--forest", sources.Clean, "--corpus", corpus];
         if (recorded?.Shards is { } shards && sources.Corpus is null) command.AddRange(["--shards", shards]);
         command.AddRange(round > 0 ? ["--round", round.ToString(CultureInfo.InvariantCulture), "--domains", string.Join(',', experts.Select(e => e.Domain))] : ["--domain", first.Domain, "--name", first.Name]);
         if (!parents)
         {
             var seed = sources.Seed ?? sources.Recorded.Values.Select(r => r.SeedModel).FirstOrDefault(m => m is not null)
-                ?? throw new BtxException($"no clean expert is left to branch \"{first.Name}\" from, and no seed model is recorded; name it with --seed DIR");
+                ?? throw new BtxException($"no clean expert is left to branch \"{first.Name}\" from, and no seed model is recorded; name it with --seed DIR") { Kind = FaultKind.Precondition };
             command.AddRange([round > 0 ? "--seed" : "--from", seed]);
         }
 

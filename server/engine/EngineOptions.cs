@@ -70,6 +70,9 @@ public sealed record EngineOptions
     /// <summary>Receives what went wrong beside the loop and stops no request, one line each. Any thread.</summary>
     public Action<string>? Report { get; init; }
 
+    /// <summary>Called on the engine's thread at each of <see cref="ForestEngine.FaultPoints"/>; for tests that hang or fail there.</summary>
+    public Action<string>? Fault { get; init; }
+
     /// <exception cref="BtxException">Some options are out of range; the message lists them all.</exception>
     public EngineOptions Validate()
     {

@@ -36,6 +36,9 @@ public sealed record ForestDescription
 
     public required DateTimeOffset LoadedAt { get; init; }
 
+    /// <summary>Of all its models, averages that may be made later aside.</summary>
+    public Sessions.ModelMemory Memory { get; init; }
+
     /// <summary>The BTX model that answers mode <c>moe</c>; null: none is loaded.</summary>
     public MixtureDescription? Mixture { get; init; }
 }

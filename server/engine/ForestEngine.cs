@@ -2,11 +2,8 @@ using System.Threading.Channels;
 using Btx.Engine.Forests;
 using Btx.Engine.Loop;
 using Btx.Engine.Requests;
-using Btx.Engine.Sampling;
 using Btx.Engine.Scheduling;
-using Btx.Engine.Text;
 using Btx.Model;
-using Btx.Model.Mixing;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine;
@@ -14,15 +11,19 @@ namespace Btx.Engine;
 /// <summary>Serves a forest, a BTX model or both: validates requests, sends them to the loop, hands back their streams. Thread-safe.</summary>
 public sealed class ForestEngine : IForestEngine
 {
+    // After the deadline of a shutdown: the step under way may end, and what it belongs to be cancelled.
+    private static readonly TimeSpan LastStep = TimeSpan.FromSeconds(3);
+
     private readonly EngineOptions options;
     // What a write continues is the loop's own wait: no thread of the pool is between.
     private readonly Channel<EngineCommand> commands = Channel.CreateUnbounded<EngineCommand>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly QueueGate gate;
     private readonly EngineLoop loop;
+    private readonly SequenceStart starts;
+    private readonly CancellationTokenSource abandoned = new();
     private readonly TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool closing;
     private volatile Exception? broken;
-    private long lastId;
     private int disposed;
 
     internal ForestEngine(EngineOptions options, ForestSnapshot snapshot, int threads)
@@ -30,9 +31,13 @@ public sealed class ForestEngine : IForestEngine
         this.options = options;
         Tokenizer = snapshot.Tokenizer;
         gate = new QueueGate(options.QueueCapacity);
+        starts = new SequenceStart(options);
         loop = new EngineLoop(options, snapshot, commands, gate, threads);
         new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
     }
+
+    /// <summary>The names that <see cref="EngineOptions.Fault"/> is called with: before each turn of the loop, where a failure breaks the engine, and in a step.</summary>
+    public static IReadOnlyList<string> FaultPoints { get; } = ["engine:turn", "engine:step"];
 
     /// <summary>The tokenizer that all models share.</summary>
     public TextTokenizer Tokenizer { get; }
@@ -84,66 +89,16 @@ public sealed class ForestEngine : IForestEngine
 
     public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
     {
-        var lease = Lease(forest => RequestRules.Check(request, forest));
-        var snapshot = lease.Snapshot;
-        var max = Math.Min(request.MaxTokens, snapshot.Description.ContextLength - request.Prompt.Length);
-        var tokens = new int[request.Prompt.Length + max];
-        request.Prompt.CopyTo(tokens, 0);
-        bool[]? seen = null;
-        if (request.Sampling.RepetitionPenalty != 1)
-        {
-            seen = new bool[snapshot.Description.VocabSize];
-            foreach (var token in request.Prompt) seen[token] = true;
-        }
-
-        // Room for every event there can be: a slow reader never stalls the loop, and memory is bounded by max_tokens.
-        var events = Channel.CreateBounded<TokenEvent>(new BoundedChannelOptions(max + 1) { SingleReader = true, SingleWriter = true });
-        Enqueue(
-            new Sequence
-            {
-                Id = Interlocked.Increment(ref lastId),
-                Generation = request,
-                Routing = request.Routing,
-                Tokens = tokens,
-                PromptLength = request.Prompt.Length,
-                Length = request.Prompt.Length,
-                MaxTokens = max,
-                Lease = lease,
-                Forest = lease.Snapshot.Description,
-                Events = events,
-                Text = new TextStream(snapshot.Tokenizer, request.Stop),
-                Seen = seen,
-                Random = new RandomStream(request.Sampling.Seed ?? options.SeedSource()),
-                Submitted = options.Time.GetTimestamp(),
-            },
-            cancellation);
-        return events.Reader;
+        var sequence = starts.Of(request, Lease(forest => RequestRules.Check(request, forest)));
+        Enqueue(sequence, cancellation);
+        return sequence.Events!.Reader;
     }
 
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
     {
-        var lease = Lease(forest => RequestRules.Check(request, forest));
-        var score = new TaskCompletionSource<ScoreResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Enqueue(
-            new Sequence
-            {
-                Id = Interlocked.Increment(ref lastId),
-                Routing = request.Routing,
-                Chunk = request.Chunk,
-                Tokens = (int[])request.Tokens.Clone(),
-                PromptLength = request.Tokens.Length,
-                Length = request.Tokens.Length,
-                MaxTokens = 0,
-                Lease = lease,
-                Forest = lease.Snapshot.Description,
-                Score = score,
-                ScoredGates = request is { ReportExperts: true, Routing.Mode: RoutingMode.Moe } ? new RouterGates[request.Tokens.Length - 1] : [],
-                Alternatives = request.TopLogProbs,
-                ScoredTop = request.TopLogProbs > 0 ? new TokenAlternative[request.Tokens.Length - 1][] : [],
-                Submitted = options.Time.GetTimestamp(),
-            },
-            cancellation);
-        return score.Task;
+        var sequence = starts.Of(request, Lease(forest => RequestRules.Check(request, forest)));
+        Enqueue(sequence, cancellation);
+        return sequence.Score!.Task;
     }
 
     public async Task DrainAsync(CancellationToken deadline)
@@ -151,8 +106,18 @@ public sealed class ForestEngine : IForestEngine
         closing = true;
         var empty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!commands.Writer.TryWrite(new EngineCommand.Drain(empty))) return;
-        await using var registration = deadline.UnsafeRegister(_ => commands.Writer.TryWrite(new EngineCommand.CancelAll()), null);
-        await empty.Task;
+        var late = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = deadline.UnsafeRegister(
+            _ =>
+            {
+                commands.Writer.TryWrite(new EngineCommand.CancelAll());
+                late.TrySetResult();
+            },
+            null);
+        if (await Task.WhenAny(empty.Task, late.Task) == empty.Task) return;
+        if (await Task.WhenAny(empty.Task, Task.Delay(LastStep, options.Time, CancellationToken.None)) == empty.Task) return;
+        broken ??= new TimeoutException("the engine's thread did not end its step for the shutdown");
+        await abandoned.CancelAsync();
     }
 
     public async ValueTask DisposeAsync() => await BeginStop();
@@ -227,8 +192,10 @@ public sealed class ForestEngine : IForestEngine
                 writer.TryWrite(EngineCommand.Wake);
             },
             (s, commands.Writer));
+        s.Abandonment = abandoned.Token.UnsafeRegister(static state => ((Sequence)state!).Abandon(), s);
         if (commands.Writer.TryWrite(new EngineCommand.Submit(s))) return;
         s.Cancellation.Unregister();
+        s.Abandonment.Unregister();
         gate.Leave();
         s.Lease.Return();
         throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
@@ -243,12 +210,23 @@ public sealed class ForestEngine : IForestEngine
         catch (Exception e)
         {
             broken = e;
-            loop.Fail(e);
+            options.Report?.Invoke($"the engine has failed: {BtxException.OneLine(e.Message)}");
         }
 
-        commands.Writer.TryComplete();
-        while (commands.Reader.TryRead(out var command)) loop.Refuse(command, broken);
-        loop.Dispose();
-        stopped.SetResult();
+        try
+        {
+            if (broken is { } fault) loop.Fail(fault);
+            commands.Writer.TryComplete();
+            while (commands.Reader.TryRead(out var command)) loop.Refuse(command, broken);
+            loop.Dispose();
+        }
+        catch (Exception e)
+        {
+            broken ??= e;
+        }
+        finally
+        {
+            stopped.SetResult();
+        }
     }
 }

@@ -10,4 +10,9 @@ public interface IStepObserver
 
     /// <summary>A request ended.</summary>
     void OnRequestEnd(in RequestReport report);
+
+    /// <summary>Another forest is served from the next step on; also the first, before any step.</summary>
+    void OnForest(ForestDescription forest)
+    {
+    }
 }

@@ -20,4 +20,13 @@ public enum RejectionReason
 
     /// <summary>A change of the forest ended it; sent again it may run: gRPC Aborted, HTTP 409.</summary>
     Aborted,
+
+    /// <summary>It cannot be done as things are: gRPC FailedPrecondition, HTTP 400.</summary>
+    Precondition,
+
+    /// <summary>The server's memory does not suffice: gRPC ResourceExhausted, HTTP 503.</summary>
+    Exhausted,
+
+    /// <summary>The server's own fault: gRPC Internal, HTTP 500.</summary>
+    Failed,
 }

@@ -102,6 +102,17 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Fact]
+    public void A_weight_that_is_no_number_is_the_experts_fault_and_not_the_graphs()
+    {
+        new TinyForest().Write(options.Forest);
+        var path = Path.Combine(options.Forest, "experts", "beta");
+        PutFirst(Path.Combine(path, "model.safetensors"), "model.norm.weight", float.NaN);
+        var manifest = Btx.Model.Forests.ForestManifest.Load(options.Forest);
+        manifest.With(manifest.Expert("beta") with { Sha256 = CheckpointFiles.Hash(path) }).Save(options.Forest);
+        Refuse("experts/beta/model.safetensors: tensor \"model.norm.weight\" holds NaN; weights must be finite");
+    }
+
+    [Fact]
     public void A_directory_that_is_no_served_forest_is_not_replaced()
     {
         new TinyForest().Write(options.Forest);

@@ -26,7 +26,7 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
         }
         catch (OutOfMemoryException e)
         {
-            throw new BtxException($"{name}: not enough memory for one more model", e);
+            throw new BtxException($"{name}: not enough memory for one more model", e) { Kind = FaultKind.Exhausted };
         }
     }
 

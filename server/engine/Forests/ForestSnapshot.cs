@@ -1,3 +1,4 @@
+using Btx.Engine.Sessions;
 using Btx.Model.Mixing;
 using Btx.Model.Tokens;
 
@@ -56,6 +57,7 @@ public sealed class ForestSnapshot
             Device = ground.Device,
             LoadedAt = ground.Time.GetUtcNow(),
             Mixture = mixture?.Description,
+            Memory = Models.Aggregate(default(ModelMemory), (sum, m) => sum + m.Runner.Memory),
         };
         foreach (var model in Models) model.Hold();
         ground.Snapshots.Enter();

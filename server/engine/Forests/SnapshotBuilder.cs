@@ -11,7 +11,7 @@ internal static class SnapshotBuilder
     {
         Check(present, change);
         var opened = new List<ServedModel>();
-        var lease = present.TryLease() ?? throw new BtxException("the forest has changed since; begin the change anew");
+        var lease = present.TryLease() ?? throw new BtxException("the forest has changed since; begin the change anew") { Kind = FaultKind.Conflict };
         try
         {
             List<SnapshotExpert> experts = [.. present.Experts.Where(e => !change.Remove.Contains(e.Name) && !change.Quarantine.Contains(e.Name) && !change.Damage.Experts.ContainsKey(e.Name))];

@@ -22,6 +22,13 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
         return failed;
     }
 
+    /// <summary>Ends what was cancelled.</summary>
+    public void Reap(SequenceEnding ending)
+    {
+        Reap(Resuming, ending, waited: false);
+        Reap(Waiting, ending, waited: true);
+    }
+
     /// <summary>Moves every request that can start to <paramref name="running"/>.</summary>
     public void Admit(List<Sequence> running, long now)
     {
@@ -57,6 +64,17 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
         foreach (var member in s.Members) member.Leave();
         (s.Members, s.Posterior, s.Prior, s.AverageShares) = ([], null, [], []);
         s.Observed = 0;
+    }
+
+    private static void Reap(List<Sequence> queue, SequenceEnding ending, bool waited)
+    {
+        for (var i = queue.Count - 1; i >= 0; i--)
+        {
+            var s = queue[i];
+            if (!s.IsCancelled) continue;
+            queue.RemoveAt(i);
+            ending.End(s, FinishReason.Cancelled, null, null, waited);
+        }
     }
 
     private bool Admit(List<Sequence> queue, List<Sequence> running, long now, bool waited)

@@ -22,16 +22,18 @@ internal sealed class EngineLoop : IDisposable
     private readonly SequenceEnding ending;
     private readonly PhaseTransition transition;
     private readonly EngineStep step;
+    private readonly TurnWatch watch;
     private readonly List<Sequence> running = [];
     private readonly List<TaskCompletionSource> drains = [];
-    private const long Resting = long.MinValue;
+    private const int MostCommands = 1024; // in one turn: whoever sends more than that does not hold up who runs
     private ForestSnapshot current; // written by the loop alone
-    private long turnBegan = Resting; // timestamp; written by the loop alone
+    private EngineCommand? handled;
     private bool stopping, checkedIdle = true;
 
     public EngineLoop(EngineOptions options, ForestSnapshot snapshot, Channel<EngineCommand> channel, QueueGate gate, int threads)
     {
         (this.options, current, this.gate, commands) = (options, snapshot, gate, channel.Reader);
+        watch = new TurnWatch(options.Time);
         lanes = new LaneSet(options.Slots);
         lanes.Install(null, snapshot);
         builds = new BuildQueue("btx-builds", snapshot.Ground.QuietBuilds);
@@ -49,7 +51,7 @@ internal sealed class EngineLoop : IDisposable
     public ForestSnapshot Current => Volatile.Read(ref current);
 
     /// <summary>The present turn, commands and step, is longer than the limit. Any thread.</summary>
-    public bool IsStalled => Volatile.Read(ref turnBegan) is var began && began != Resting && options.Time.GetElapsedTime(began) > options.StepLimit;
+    public bool IsStalled => watch.Elapsed > options.StepLimit;
 
     /// <inheritdoc cref="BuildQueue.Count"/>
     public int BuildsUnderWay => builds.Count;
@@ -60,18 +62,16 @@ internal sealed class EngineLoop : IDisposable
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>
     public void Run()
     {
+        options.Observer?.OnForest(current.Description);
         Prepare();
         while (true)
         {
-            Volatile.Write(ref turnBegan, options.Time.GetTimestamp());
-            while (commands.TryRead(out var command)) Handle(command);
+            watch.Begin();
+            options.Fault?.Invoke(ForestEngine.FaultPoints[0]);
+            for (var n = 0; n < MostCommands && commands.TryRead(out handled); n++) Handle(handled);
+            handled = null;
             Reap();
-            if (stopping)
-            {
-                Volatile.Write(ref turnBegan, Resting);
-                return;
-            }
-
+            if (stopping) break;
             admission.Admit(running, options.Time.GetTimestamp());
             foreach (var s in running)
             {
@@ -87,17 +87,29 @@ internal sealed class EngineLoop : IDisposable
             }
 
             Idle();
-            Volatile.Write(ref turnBegan, Resting);
+            watch.Rest();
             commands.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
         }
+
+        watch.Rest();
     }
 
     /// <summary>After <see cref="Run"/> threw: ends everything under way with its exception.</summary>
     public void Fail(Exception e)
     {
-        foreach (var s in running) ending.End(s, FinishReason.Failed, e, null);
-        foreach (var s in admission.Resuming) ending.End(s, FinishReason.Failed, e, null);
-        foreach (var s in admission.Waiting) ending.End(s, FinishReason.Failed, e, null, waited: true);
+        foreach (var s in Everything)
+        {
+            try
+            {
+                ending.End(s, FinishReason.Failed, e, null, waited: s.Admitted == 0);
+            }
+            catch (Exception)
+            {
+                // What is broken may break here as well: the sequence's reader was told, and the others are to be.
+            }
+        }
+
+        if (handled is not null) Refuse(handled, e);
         foreach (var drain in drains) drain.TrySetResult();
     }
 
@@ -116,6 +128,8 @@ internal sealed class EngineLoop : IDisposable
         builds.Join();
         BuildQueue.Releases.Flush();
     }
+
+    private IEnumerable<Sequence> Everything => running.Concat(admission.Resuming).Concat(admission.Waiting);
 
     private void Handle(EngineCommand command)
     {
@@ -153,9 +167,7 @@ internal sealed class EngineLoop : IDisposable
 
     private void CancelAll()
     {
-        foreach (var s in running) s.RequestCancel();
-        foreach (var s in admission.Resuming) s.RequestCancel();
-        foreach (var s in admission.Waiting) s.RequestCancel();
+        foreach (var s in Everything) s.RequestCancel();
     }
 
     private void Prepare()
@@ -169,7 +181,7 @@ internal sealed class EngineLoop : IDisposable
         if (next.PreviousId != present.Id)
         {
             next.Retire();
-            command.Done.TrySetException(new BtxException("the forest has changed since this change was prepared; prepare it again"));
+            command.Done.TrySetException(new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = FaultKind.Conflict });
             return;
         }
 
@@ -181,18 +193,13 @@ internal sealed class EngineLoop : IDisposable
         List<ServedModel> leaving = [.. gone, .. swap.Averages];
         step.Serve(next);
         Volatile.Write(ref current, next);
+        options.Observer?.OnForest(next.Description);
         lanes.Sweep();
         present.Retire(beside: true);
         foreach (var model in fresh) staging.Start(model);
         Prepare();
         var pause = options.Time.GetElapsedTime(begin);
-        _ = Task.WhenAll(leaving.Select(m => m.Freed)).ContinueWith(
-            freed =>
-            {
-                if (freed.Exception is { } e) command.Done.TrySetException(e.InnerExceptions);
-                else command.Done.TrySetResult(swap.Report(pause, options.Time.GetElapsedTime(command.Asked)));
-            },
-            TaskScheduler.Default);
+        swap.Complete(command, leaving, pause, options.Time);
     }
 
     private void Reap()
@@ -203,19 +210,7 @@ internal sealed class EngineLoop : IDisposable
         }
 
         Compact();
-        Reap(admission.Resuming, waited: false);
-        Reap(admission.Waiting, waited: true);
-    }
-
-    private void Reap(List<Sequence> queue, bool waited)
-    {
-        for (var i = queue.Count - 1; i >= 0; i--)
-        {
-            var s = queue[i];
-            if (!s.IsCancelled) continue;
-            queue.RemoveAt(i);
-            ending.End(s, FinishReason.Cancelled, null, null, waited);
-        }
+        admission.Reap(ending);
     }
 
     private void Turn()
@@ -223,6 +218,7 @@ internal sealed class EngineLoop : IDisposable
         checkedIdle = false;
         try
         {
+            options.Fault?.Invoke(ForestEngine.FaultPoints[1]);
             step.Run(running);
         }
         catch (Exception e)
@@ -236,16 +232,7 @@ internal sealed class EngineLoop : IDisposable
         Compact();
     }
 
-    private void Compact()
-    {
-        var kept = 0;
-        for (var i = 0; i < running.Count; i++)
-        {
-            if (running[i].Phase != SequencePhase.Finished) running[kept++] = running[i];
-        }
-
-        running.RemoveRange(kept, running.Count - kept);
-    }
+    private void Compact() => running.RemoveAll(static s => s.Phase == SequencePhase.Finished);
 
     private void Idle()
     {

@@ -1,6 +1,7 @@
 using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Engine.Scheduling;
+using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
@@ -69,7 +70,7 @@ internal sealed class EngineStep : IDisposable
         workers.Run(plan.Lanes.Count, runLane);
         CommitLengths();
         if (plan.Ranked.Count > 0) workers.Run(plan.Ranked.Count, rank);
-        if (plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
+        if ((long)plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
         {
             workers.Run(plan.Emitting.Count, draw);
         }
@@ -87,11 +88,16 @@ internal sealed class EngineStep : IDisposable
             tokens++;
         }
 
+        var moved = plan.Lanes.Count > 0;
         foreach (var s in running)
         {
+            var phase = s.Phase;
             if (s.Fault is { } fault && s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, fault, null);
             else if (s.Phase is SequencePhase.Prefill or SequencePhase.CatchUp) transition.Advance(s);
+            moved |= s.Phase != phase;
         }
+
+        if (!moved) throw new InvalidOperationException("no sequence can go on: nothing was planned for any of them");
 
         if (plan.PrefillTokens == 0)
         {
@@ -109,6 +115,9 @@ internal sealed class EngineStep : IDisposable
         Array.Clear(expertRows);
         foreach (var lane in plan.Lanes)
         {
+            if (lane.Fault is { } fault && !lane.Fails)
+                options.Report?.Invoke(fault is BtxException ? fault.Message : $"{lane.Title}: its run failed: {BtxException.OneLine(fault.Message)}");
+            lane.Fails = lane.Fault is not null;
             if (lane.Expert >= 0) expertRows[lane.Expert] = lane.Rows.Count;
             foreach (var row in lane.Rows)
             {

@@ -65,11 +65,14 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         return true;
     }
 
-    public SwapReport Report(TimeSpan pause, TimeSpan total) => new()
-    {
-        Renormalised = renormalised, Refilled = refilled, Moved = moved, Drained = drained, Ended = ended, Aborted = aborted, Pause = pause, Total = total, BytesReturned = bytes,
-        Sessions = sessions, Averages = Averages.Count, KvSlots = slots, KvBytes = kvBytes,
-    };
+    /// <summary>Reports when all that left is freed.</summary>
+    public void Complete(EngineCommand.Swap command, IEnumerable<ServedModel> leaving, TimeSpan pause, TimeProvider time) => _ = Task.WhenAll(leaving.Select(m => m.Freed)).ContinueWith(
+        freed =>
+        {
+            if (freed.Exception is { } e) command.Done.TrySetException(e.InnerExceptions);
+            else command.Done.TrySetResult(Report(pause, time.GetElapsedTime(command.Asked)));
+        },
+        TaskScheduler.Default);
 
     private void Measure()
     {
@@ -81,6 +84,12 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
             bytes += lane.Runner.Memory.Total;
         }
     }
+
+    private SwapReport Report(TimeSpan pause, TimeSpan total) => new()
+    {
+        Renormalised = renormalised, Refilled = refilled, Moved = moved, Drained = drained, Ended = ended, Aborted = aborted, Pause = pause, Total = total, BytesReturned = bytes,
+        Sessions = sessions, Averages = Averages.Count, KvSlots = slots, KvBytes = kvBytes,
+    };
 
     private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) =>
         s.IsRouted ? RequestRules.RoutingFault(s.Routing, snapshot.Description)?.Message : null;

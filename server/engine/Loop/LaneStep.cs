@@ -3,6 +3,7 @@ using Btx.Engine.Scheduling;
 using Btx.Engine.Sessions;
 using Btx.Model;
 using Btx.Model.Mixing;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Loop;
 
@@ -33,6 +34,14 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
                 if (lane.Load is { } load) Count(load, planned[r], lane.Runner.Gates(r));
             }
         }
+        catch (OnnxRuntimeException e)
+        {
+            lane.Fault = SessionSettings.Failure(e, $"{lane.Title}: its run failed");
+        }
+        catch (OutOfMemoryException e)
+        {
+            lane.Fault = new BtxException($"{lane.Title}: not enough memory for its run", e) { Kind = FaultKind.Exhausted };
+        }
         catch (Exception e)
         {
             lane.Fault = e;
@@ -55,7 +64,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
         {
             var logits = lane.Runner.Logits(row, i);
             var normaliser = LogitRow.LogNormaliser(logits);
-            if (!double.IsFinite(normaliser)) throw new BtxException($"{lane.Name} gave logits that are not finite; its weights are damaged");
+            if (!double.IsFinite(normaliser)) throw new BtxException($"{lane.Title} gives logits that are not finite: its weights are damaged, or too large for their precision");
             var predicted = p.Start + p.Count - p.Wanted + i + 1;
             if (predicted < p.Sequence.Length)
             {

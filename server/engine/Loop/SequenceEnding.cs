@@ -12,11 +12,18 @@ internal sealed class SequenceEnding(QueueGate gate, SequenceReporter reporter)
     public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last, bool waited = false, string? message = null)
     {
         if (s.Phase == SequencePhase.Finished) return;
-        foreach (var member in s.Members) member.Leave();
         s.Phase = SequencePhase.Finished;
         s.Cancellation.Unregister();
-        if (waited) gate.Leave();
-        reporter.End(s, reason, fault, last, message);
-        s.Lease.Return();
+        s.Abandonment.Unregister();
+        try
+        {
+            foreach (var member in s.Members) member.Leave();
+            if (waited) gate.Leave();
+        }
+        finally
+        {
+            reporter.End(s, reason, fault, last, message); // whatever is broken, its reader hears
+            s.Lease.Return();
+        }
     }
 }

@@ -133,7 +133,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     public byte[] Certificate(string changeId)
     {
         if (History.FirstOrDefault(c => c.Id == changeId) is not { } change) throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = FaultKind.Missing };
-        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed) throw new BtxException($"change {change.Id} is {(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal has a certificate");
+        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed) throw new BtxException($"change {change.Id} is {(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal has a certificate") { Kind = FaultKind.Precondition };
         var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
         return File.Exists(path) ? BoundedFile.Read(path) : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at the next start if nothing changed since") { Kind = FaultKind.Missing };
     }
@@ -234,8 +234,10 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             var ends = closing.IsCancellationRequested && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
             session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
             if (ends) throw new BtxException(session.Committed ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest" : "the server is shutting down; the forest was not changed", e) { Kind = FaultKind.Unavailable };
-            if (e is IOException or UnauthorizedAccessException or OutOfMemoryException) throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
-            throw;
+            if (e is not (BtxException { Kind: FaultKind.Internal } or IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
+            // What does not fit, or cannot be read or written, is a reason not to make this change; a lack of memory or disk is one that passes.
+            var cause = BtxException.KindOf(e) is FaultKind.Exhausted ? FaultKind.Exhausted : FaultKind.Precondition;
+            throw new BtxException(e is BtxException ? e.Message : $"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e) { Kind = cause };
         }
         finally
         {

@@ -9,6 +9,9 @@ internal sealed class Lane(ServedModel model, int expert, int slots, MixtureLoad
 {
     public string Name => Model.Name;
 
+    /// <summary>As failures call it.</summary>
+    public string Title => Expert < 0 ? Name : $"expert \"{Name}\"";
+
     public ServedModel Model { get; } = model;
 
     /// <summary>Index of the expert in the current forest; −1 for an average or a mixture, and for a model that left the forest.</summary>
@@ -35,4 +38,7 @@ internal sealed class Lane(ServedModel model, int expert, int slots, MixtureLoad
 
     /// <summary>Why this step's run failed; null if it did not.</summary>
     public Exception? Fault { get; set; }
+
+    /// <summary>Its last run failed, which was reported.</summary>
+    public bool Fails { get; set; }
 }

@@ -51,6 +51,9 @@ internal sealed class Sequence
 
     public CancellationTokenRegistration Cancellation { get; set; }
 
+    /// <summary>Calls <see cref="Abandon"/> where the loop is not waited for any more.</summary>
+    public CancellationTokenRegistration Abandonment { get; set; }
+
     public SequencePhase Phase { get; set; }
 
     public int Length { get; set; }
@@ -142,4 +145,12 @@ internal sealed class Sequence
     public bool NeedsLikelihood => IsScore || (Members.Length > 1 && Routing.Posterior != PosteriorKind.Fixed);
 
     public void RequestCancel() => cancelled = true;
+
+    /// <summary>Tells whoever waits that nothing more will come. Any thread; what the loop says later is not heard.</summary>
+    public void Abandon()
+    {
+        var why = new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down, and the engine hangs");
+        Events?.Writer.TryComplete(why);
+        Score?.TrySetException(why);
+    }
 }

@@ -41,6 +41,7 @@ internal sealed unsafe class DecodeBinding : IDisposable
         for (var i = 0; i < view.Length; i++)
         {
             var part = i % 2 == 0 ? "key" : "value";
+            Own(view[i]);
             io.BindInput($"past_key_values.{i / 2}.{part}", view[i]);
             io.BindOutput($"present.{i / 2}.{part}", view[i]);
         }

@@ -17,13 +17,14 @@ internal sealed unsafe class KvCache : IDisposable
     private readonly OrtAllocator? allocator;
     private readonly List<IDisposable> owned = [];
     private readonly nint[] buffers; // [layer·2 + (0: key, 1: value)]
-    private readonly Dictionary<(int Slot, int Count), OrtValue[]> views = [];
+    private readonly OrtValue[]?[] views; // of each slot alone
 
     /// <param name="session">Gives the device's allocator; not kept for CPU.</param>
     public KvCache(LlamaConfig config, InferenceSession session, DeviceSpec device, TensorElementType type, int slots, int context)
     {
         (this.config, this.type, Slots, Context) = (config, type, slots, context);
         buffers = new nint[config.NumHiddenLayers * 2];
+        views = new OrtValue[]?[slots];
         memory = OrtMemoryInfo.DefaultInstance;
         if (device.IsCuda)
         {
@@ -31,7 +32,7 @@ internal sealed unsafe class KvCache : IDisposable
             allocator = new OrtAllocator(session, memory);
         }
 
-        var bytes = slots * SlotBytes;
+        var bytes = checked(slots * SlotBytes);
         for (var i = 0; i < buffers.Length; i++)
         {
             if (allocator is null)
@@ -42,7 +43,7 @@ internal sealed unsafe class KvCache : IDisposable
             }
             else
             {
-                var allocation = allocator.Allocate(checked((uint)bytes));
+                var allocation = allocator.Allocate(checked((uint)bytes)); // SequenceMemory refuses more
                 owned.Add(allocation);
                 buffers[i] = allocation.DangerousGetHandle();
             }
@@ -55,27 +56,24 @@ internal sealed unsafe class KvCache : IDisposable
 
     public long Bytes => buffers.Length * Slots * SlotBytes;
 
-    private long SlotBytes => (long)config.NumKeyValueHeads * Context * config.HeadDim * TensorViews.Size(type);
+    private long SlotBytes => checked((long)config.NumKeyValueHeads * Context * config.HeadDim * TensorViews.Size(type));
 
-    /// <summary>Views over slots slot … slot + count − 1, index layer·2 + (0: key, 1: value), shape [count, kv_heads, context, head_dim]. Made once.</summary>
+    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context, head_dim]. Made once and owned by the cache.</summary>
+    public OrtValue[] View(int slot) => views[slot] ??= View(slot, 1);
+
+    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made anew, for the caller to free. There are too many ranges to keep.</summary>
     public OrtValue[] View(int slot, int count)
     {
-        if (views.TryGetValue((slot, count), out var view)) return view;
-        view = new OrtValue[buffers.Length];
+        var view = new OrtValue[buffers.Length];
         for (var i = 0; i < view.Length; i++)
             view[i] = TensorViews.Over(memory, (byte*)buffers[i] + (slot * SlotBytes), type, count, config.NumKeyValueHeads, Context, config.HeadDim);
-        views[(slot, count)] = view;
         return view;
     }
 
     public void Dispose()
     {
-        foreach (var view in views.Values)
-        {
-            foreach (var value in view) value.Dispose();
-        }
-
-        views.Clear();
+        foreach (var value in views.SelectMany(view => view ?? [])) value.Dispose();
+        Array.Clear(views);
         foreach (var o in owned) o.Dispose();
         allocator?.Dispose();
         if (!ReferenceEquals(memory, OrtMemoryInfo.DefaultInstance)) memory.Dispose();

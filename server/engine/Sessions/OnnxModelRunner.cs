@@ -25,7 +25,7 @@ internal sealed class OnnxModelRunner : IModelRunner
     /// <param name="slots">Sequences at a time.</param>
     /// <param name="context">Longest sequence in tokens.</param>
     /// <param name="maxTokens">Most tokens of a run.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
+    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device, or the memory does not suffice.</exception>
     public OnnxModelRunner(
         LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens)
     {
@@ -33,10 +33,17 @@ internal sealed class OnnxModelRunner : IModelRunner
         filled = new int[slots + 1];
         stages = !settings.Prepack && !settings.Device.IsCuda;
         open = (cache, prepack) => new ModelSessions(config, graphFiles, weights, prepack ? settings with { Prepack = true } : settings with { Prepack = false, IntraOpThreads = 1 }, halfPrecision, slots, context, maxTokens, cache);
+        var memory = new SequenceMemory(config, slots, context, maxTokens, halfPrecision ? 2 : 4);
         try
         {
+            memory.Require(settings.Device);
             sessions = open(null, settings.Prepack);
             kv = sessions.Cache;
+        }
+        catch (OutOfMemoryException e)
+        {
+            Dispose();
+            throw memory.Refusal("the system does not give that much", e);
         }
         catch
         {

@@ -134,7 +134,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private void BindSlot(int row, int slot)
     {
         if (boundSlots[row] == slot) return;
-        var view = kv.View(slot, 1);
+        var view = kv.View(slot);
         for (var i = 0; i < view.Length; i++)
         {
             io.BindInput(pastNames[row][i], view[i]);

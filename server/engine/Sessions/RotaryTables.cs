@@ -13,10 +13,17 @@ internal sealed unsafe class RotaryTables
 
     public RotaryTables(LlamaConfig config, bool half)
     {
-        foreach (var (name, table) in RotaryEmbedding.Tables(config, half ? TensorDtype.F16 : TensorDtype.F32))
+        var dtype = half ? TensorDtype.F16 : TensorDtype.F32;
+        foreach (var (name, parts) in RotaryEmbedding.Tables(config, dtype))
         {
-            var buffer = new NativeBuffer(table.Length);
-            table.CopyTo(buffer.Span<byte>(0, table.Length));
+            var buffer = new NativeBuffer(RotaryEmbedding.Bytes(config, dtype));
+            var at = 0L;
+            foreach (var part in parts)
+            {
+                part.CopyTo(buffer.Span<byte>(at, part.Length));
+                at += part.Length;
+            }
+
             buffers.Add(buffer);
             Tensors.Add((name, TensorViews.Cpu(buffer.Pointer, half ? TensorElementType.Float16 : TensorElementType.Float,
                 config.MaxPositionEmbeddings, config.HeadDim / 2)));

@@ -10,6 +10,8 @@ namespace Btx.Engine.Sessions;
 /// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; without it, runs read the mapped file.</param>
 internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
 {
+    private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation", "failed to allocate"];
+
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
     /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
     public InferenceSession Create(GraphFile graph, WeightSet weights, PrePackedWeightsContainer prepacked)
@@ -34,7 +36,15 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
         }
         catch (OnnxRuntimeException e)
         {
-            throw new BtxException($"{graph.Path}: ONNX Runtime cannot load it on {Device}: {BtxException.OneLine(e.Message.Trim())}", e);
+            throw Failure(e, $"{graph.Path}: ONNX Runtime cannot load it on {Device}");
         }
+    }
+
+    /// <summary>A failure of the runtime, by its cause: a lack of memory is told from all else by its words alone.</summary>
+    /// <param name="what">What it failed at.</param>
+    public static BtxException Failure(OnnxRuntimeException e, string what)
+    {
+        var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
+        return new BtxException($"{what}: {BtxException.OneLine(e.Message)}", e) { Kind = memory ? FaultKind.Exhausted : FaultKind.Internal };
     }
 }

@@ -19,7 +19,7 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
 
     /// <summary>What is served and what was changed.</summary>
     /// <exception cref="BtxException">No forest is served.</exception>
-    public IForestRegistry Registry => registry ?? throw new BtxException("no forest is served here that can be changed: the server runs with --read-only, or has only a BTX model; start it with --forest S and without --read-only (list, history and show read a served forest without a server: --forest S)");
+    public IForestRegistry Registry => registry ?? throw new BtxException("no forest is served here that can be changed: the server runs with --read-only, or has only a BTX model; start it with --forest S and without --read-only (list, history and show read a served forest without a server: --forest S)") { Kind = FaultKind.Precondition };
 
     /// <summary>Null: no forest is served.</summary>
     public IForestRegistry? RegistryIfServed => registry;

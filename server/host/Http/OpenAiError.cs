@@ -13,15 +13,22 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     // The quotes of a message stay quotes, readable in a terminal.
     private static readonly JsonSerializerOptions s_json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static OpenAiError Of(Rejection rejection) => rejection.Reason switch
+    public static OpenAiError Of(Rejection rejection)
     {
-        RejectionReason.NotFound => new(StatusCodes.Status404NotFound, rejection.Message, "invalid_request_error", rejection.Parameter ?? "model", "model_not_found"),
-        RejectionReason.Busy => new(StatusCodes.Status429TooManyRequests, rejection.Message, "rate_limit_error", null, "server_busy"),
-        RejectionReason.Damaged => new(StatusCodes.Status500InternalServerError, rejection.Message, "server_error", rejection.Parameter ?? "model", "expert_damaged"),
-        RejectionReason.ShuttingDown => new(StatusCodes.Status503ServiceUnavailable, rejection.Message, "server_error", null, "shutting_down"),
-        RejectionReason.Aborted => new(StatusCodes.Status409Conflict, rejection.Message, "server_error", null, "forest_changed"),
-        _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, rejection.Code),
-    };
+        var (type, code) = rejection.Reason switch
+        {
+            RejectionReason.NotFound => ("invalid_request_error", "model_not_found"),
+            RejectionReason.Busy => ("rate_limit_error", "server_busy"),
+            RejectionReason.ShuttingDown => ("server_error", "shutting_down"),
+            RejectionReason.Aborted => ("server_error", "forest_changed"),
+            RejectionReason.Exhausted => ("server_error", "out_of_memory"),
+            RejectionReason.Damaged => ("server_error", "expert_damaged"),
+            RejectionReason.Failed => ("server_error", (string?)null),
+            _ => ("invalid_request_error", rejection.Code),
+        };
+        var parameter = rejection.Reason == RejectionReason.NotFound ? rejection.Parameter ?? "model" : type == "invalid_request_error" ? rejection.Parameter : null;
+        return new(rejection.Status.Http, rejection.Message, type, parameter, code);
+    }
 
     /// <summary>A failure that is not the request's; for the log, which alone shows it.</summary>
     public Exception? Unexpected { get; private init; }

@@ -52,7 +52,7 @@ internal static class ServerApplication
             .AddHostedService(services => new DrainService(
                 engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
             .AddRpcDoor(options.Limits)
-            .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + TimeSpan.FromSeconds(15));
+            .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 
         var app = builder.Build();
         var refusals = app.Services.GetRequiredService<Refusals>();

@@ -84,6 +84,12 @@ internal sealed class EngineMetrics : IStepObserver
         }
     }
 
+    public void OnForest(ForestDescription forest)
+    {
+        SeriesOf([.. forest.Experts]);
+        GatesOf([.. forest.Mixture?.Experts ?? []], (forest.Mixture?.Layers ?? 0) * (forest.Mixture?.Experts.Count ?? 0));
+    }
+
     public void OnIdle()
     {
         _active.Set(0);
@@ -117,6 +123,12 @@ internal sealed class EngineMetrics : IStepObserver
         var same = names.Length == _experts.Length;
         for (var j = 0; same && j < names.Length; j++) same = ReferenceEquals(names[j], _experts[j].Name) || names[j] == _experts[j].Name;
         if (same) return _experts;
+        foreach (var gone in _experts)
+        {
+            if (names.Contains(gone.Name)) continue;
+            foreach (var family in (Counter[])[_expertSteps, _posteriorMass, _expertDecodeRuns]) family.RemoveLabelled(gone.Name);
+        }
+
         var series = new ExpertSeries[names.Length];
         for (var j = 0; j < names.Length; j++) series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]), _expertDecodeRuns.WithLabels(names[j]));
         return _experts = series;
@@ -125,16 +137,25 @@ internal sealed class EngineMetrics : IStepObserver
     private GateSeries[] GatesOf(ReadOnlySpan<string> names, int count)
     {
         if (_gates.Length == count && names.SequenceEqual(_routed)) return _gates;
+        var layers = names.IsEmpty ? 0 : count / names.Length;
+        for (var i = 0; i < _gates.Length; i++)
+        {
+            if (i / _routed.Length < layers && names.Contains(_routed[i % _routed.Length])) continue;
+            foreach (var family in (Counter[])[_routedTokens, _gateMass, _routedDecodeRuns]) family.RemoveLabelled(Layer(i, _routed), _routed[i % _routed.Length]);
+        }
+
         _routed = names.ToArray();
         var series = new GateSeries[count];
         for (var i = 0; i < count; i++)
         {
-            string[] labels = [(i / names.Length).ToString(CultureInfo.InvariantCulture), names[i % names.Length]];
+            string[] labels = [Layer(i, names), names[i % names.Length]];
             series[i] = new(_routedTokens.WithLabels(labels), _gateMass.WithLabels(labels), _routedDecodeRuns.WithLabels(labels));
         }
 
         return _gates = series;
     }
+
+    private static string Layer(int index, ReadOnlySpan<string> names) => (index / names.Length).ToString(CultureInfo.InvariantCulture);
 
     private sealed record GateSeries(Counter.Child Tokens, Counter.Child Mass, Counter.Child DecodeRuns);
 

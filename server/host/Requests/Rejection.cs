@@ -1,5 +1,6 @@
 using Btx.Engine;
 using Btx.Model;
+using Grpc.Core;
 
 namespace Btx.Server.Requests;
 
@@ -9,16 +10,41 @@ internal sealed record Rejection(RejectionReason Reason, string Message, string?
     // In UTF-16 characters. A gRPC message travels in a trailer, where a character can take nine bytes and many clients take 8 KiB in all.
     private const int MaxMessage = 800;
 
-    /// <summary>Null for a failure that is not the request's fault, such as an engine that has failed.</summary>
+    /// <summary>Null for a failure that nobody foresaw, of which a client is told no more.</summary>
     public static Rejection? Of(Exception exception) => exception switch
     {
         InvalidRequestException e => Of(e.Fault),
         RequestRejectedException { Fault: { } fault } => Of(fault),
         RequestRejectedException { InnerException: null } e => Of(new RequestFault("", e.Message, e.Reason)) with { Parameter = null },
-        BtxException e => Of(new RequestFault("", e.Message)) with { Parameter = null },
+        BtxException e => Of(new RequestFault("", e.Message, ReasonOf(e.Kind))) with { Parameter = null },
+        OutOfMemoryException => new(RejectionReason.Exhausted, "the server has not enough memory for this", null),
         _ => null,
     };
 
     private static Rejection Of(RequestFault fault) =>
         new(fault.Reason, BtxException.OneLine(fault.Message, MaxMessage), BtxException.OneLine(fault.Parameter, 100), fault.Code);
+
+    /// <summary>The statuses of both doors.</summary>
+    public (int Http, StatusCode Grpc) Status => Reason switch
+    {
+        RejectionReason.NotFound => (StatusCodes.Status404NotFound, StatusCode.NotFound),
+        RejectionReason.Busy => (StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted),
+        RejectionReason.ShuttingDown => (StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable),
+        RejectionReason.Aborted => (StatusCodes.Status409Conflict, StatusCode.Aborted),
+        RejectionReason.Precondition => (StatusCodes.Status400BadRequest, StatusCode.FailedPrecondition),
+        RejectionReason.Exhausted => (StatusCodes.Status503ServiceUnavailable, StatusCode.ResourceExhausted),
+        RejectionReason.Damaged or RejectionReason.Failed => (StatusCodes.Status500InternalServerError, StatusCode.Internal),
+        _ => (StatusCodes.Status400BadRequest, StatusCode.InvalidArgument),
+    };
+
+    private static RejectionReason ReasonOf(FaultKind kind) => kind switch
+    {
+        FaultKind.Invalid => RejectionReason.InvalidArgument,
+        FaultKind.Precondition => RejectionReason.Precondition,
+        FaultKind.Missing => RejectionReason.NotFound,
+        FaultKind.Conflict => RejectionReason.Aborted,
+        FaultKind.Unavailable => RejectionReason.ShuttingDown,
+        FaultKind.Exhausted => RejectionReason.Exhausted,
+        _ => RejectionReason.Failed,
+    };
 }

@@ -117,13 +117,5 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
         }
     }
 
-    private static RpcException Status(BtxException e) => new(new(
-        e.Kind switch
-        {
-            FaultKind.Missing => StatusCode.NotFound,
-            FaultKind.Conflict => StatusCode.Aborted,
-            FaultKind.Unavailable => StatusCode.Unavailable,
-            _ => StatusCode.FailedPrecondition,
-        },
-        e.Message));
+    private static RpcException Status(BtxException e) => new(new(Rejection.Of(e)!.Status.Grpc, e.Message));
 }

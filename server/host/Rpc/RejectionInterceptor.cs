@@ -1,4 +1,3 @@
-using Btx.Engine;
 using Btx.Server.Doors;
 using Btx.Server.Requests;
 using Grpc.Core;
@@ -39,7 +38,7 @@ internal sealed class RejectionInterceptor : Interceptor
 
     private static RpcException Translate(Exception exception, ServerCallContext context)
     {
-        if (Rejection.Of(exception) is { } rejection) return new(new Status(StatusOf(rejection.Reason), rejection.Message));
+        if (Rejection.Of(exception) is { } rejection) return new(new Status(rejection.Status.Grpc, rejection.Message));
         if (context.CancellationToken.IsCancellationRequested)
         {
             var late = context.Deadline <= DateTime.UtcNow;
@@ -51,13 +50,4 @@ internal sealed class RejectionInterceptor : Interceptor
         return new(new Status(StatusCode.Internal, Message));
     }
 
-    private static StatusCode StatusOf(RejectionReason reason) => reason switch
-    {
-        RejectionReason.NotFound => StatusCode.NotFound,
-        RejectionReason.Busy => StatusCode.ResourceExhausted,
-        RejectionReason.Damaged => StatusCode.Internal,
-        RejectionReason.ShuttingDown => StatusCode.Unavailable,
-        RejectionReason.Aborted => StatusCode.Aborted,
-        _ => StatusCode.InvalidArgument,
-    };
 }

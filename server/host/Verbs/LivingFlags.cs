@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Engine;
 using Btx.Engine.Registry;
 using Btx.Model;
 using Btx.Server.Changes;
@@ -52,7 +53,7 @@ internal sealed class LivingFlags
     public RegistryOptions? Read(ParseResult parsed) => parsed.GetValue(_readOnly) ? null : new()
     {
         ExpertRoots = [.. parsed.GetValue(_roots)!.Select(root => Directory.Exists(root) ? Path.GetFullPath(root) : throw new BtxException($"--expert-root {root}: is not a directory"))],
-        Fault = new FaultPoints(parsed.GetValue(_faults)!, ForestRegistry.FaultPoints).Hook,
+        Fault = new FaultPoints(parsed.GetValue(_faults)!, [.. ForestRegistry.FaultPoints, .. ForestEngine.FaultPoints]).Hook,
         Report = line => Console.Error.WriteLine(line),
     };
 }

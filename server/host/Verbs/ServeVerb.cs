@@ -16,7 +16,8 @@ internal static class ServeVerb
     private const string Text =
         """
         Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
-        Prometheus and /health. Loopback by default. Ctrl-C, SIGTERM or SIGHUP: no new requests, running ones finish within --shutdown-limit.
+        Prometheus and /health (/health/live, /health/ready). Loopback by default. Ctrl-C, SIGTERM or SIGHUP: no new requests, running ones finish within
+        --shutdown-limit; 10 s later the process has ended, with exit code 1 if something hung.
         The forest can be changed while it serves (`btx experts --help`; btx.v1.Forest) by whoever has the key of --admin-key-file; without one it takes no changes.
         One server owns a served forest; its journal is beside served.json. Clients call the server by an address that it listens on or by localhost; other
         names need --allowed-hosts. How many connections and bytes of bodies are taken follows from the system's limits, and is said at start.
@@ -68,23 +69,32 @@ internal static class ServeVerb
                 }
             }
 
-            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with { PrepareAverages = parsed.GetValue(averages) == "load" }).Validate());
+            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with
+            {
+                Report = Console.Error.WriteLine,
+                PrepareAverages = parsed.GetValue(averages) == "load",
+            }).Validate());
             var changes = Checked(() => living.Read(parsed));
             var access = Checked(() => living.ReadAccess(parsed)) ?? new();
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), access, faults);
-            return RunAsync(options, engineOptions!, changes is null ? null : changes with { Remix = new MixtureRemix(engineOptions!) }, metrics, cancellation);
+            engineOptions = engineOptions! with { Fault = changes?.Fault };
+            if (changes is not null) changes = changes with { Remix = new MixtureRemix(engineOptions) };
+            return RunAsync(options, engineOptions, changes, metrics, cancellation);
         });
         return command;
     }
 
     private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions? changes, EngineMetrics metrics, CancellationToken cancellation)
     {
+        using var end = new HardEnd(options.ShutdownLimit);
+        await using var begin = cancellation.UnsafeRegister(_ => end.Begin(), null);
         PortCheck.Require(options.Http);
         PortCheck.Require(options.Grpc);
         var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation).ConfigureAwait(false);
         await using var owner = loaded.ConfigureAwait(false);
         await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
+        app.Lifetime.ApplicationStopping.Register(end.Begin);
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0) Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
@@ -94,6 +104,8 @@ internal static class ServeVerb
             Console.WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k {btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
         }
 
+        Console.WriteLine($"  memory   {MemoryStatement.Line(forest, engineOptions)}");
+        if (MemoryStatement.Warning(forest, engineOptions, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) is { } warning) Console.Error.WriteLine(warning);
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
         if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; certificates by key {registry.KeyFingerprint}");

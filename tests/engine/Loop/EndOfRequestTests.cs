@@ -1,5 +1,6 @@
 using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
+using Btx.Model;
 using Btx.Model.Mixing;
 using static Btx.Engine.Tests.Fixtures.EngineCalls;
 
@@ -58,6 +59,32 @@ public sealed class EndOfRequestTests
         go.Set();
         foreach (var events in await Task.WhenAll(streams)) Assert.Equal(FinishReason.Length, events[^1].Finish);
         Assert.Equal(12, (await forest.Engine.Run(Request(new Routing()))).Count);
+    }
+
+    [Fact]
+    public async Task Damaged_weights_are_the_servers_fault_and_name_the_expert()
+    {
+        var reports = new List<string>();
+        await using var forest = new FakeForest(change: o => o with { Report = reports.Add });
+        forest.Experts[1].Damaged = true;
+        const string Why = "expert \"expert-1\" gives logits that are not finite: its weights are damaged, or too large for their precision";
+        for (var i = 0; i < 2; i++)
+        {
+            var failure = await Assert.ThrowsAsync<BtxException>(() => forest.Engine.Run(Request(new Routing())));
+            Assert.Equal((FaultKind.Internal, Why), (failure.Kind, failure.Message));
+        }
+
+        Assert.Equal([Why], reports); // once, not for every request
+        Assert.Equal(12, (await forest.Engine.Run(Request(Expert("expert-0")))).Count);
+    }
+
+    [Fact]
+    public async Task A_lack_of_memory_is_told_from_a_request_at_fault()
+    {
+        await using var forest = new FakeForest();
+        forest.Experts[1].Before = (_, _) => throw new OutOfMemoryException();
+        var failure = await Assert.ThrowsAsync<BtxException>(() => forest.Engine.Run(Request(Expert("expert-1"))));
+        Assert.Equal((FaultKind.Exhausted, "expert \"expert-1\": not enough memory for its run"), (failure.Kind, failure.Message));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Btx.Engine.Forests;
+using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
 using Btx.Model.Mixing;
 using static Btx.Engine.Tests.Fixtures.EngineCalls;
@@ -18,6 +20,55 @@ public sealed class EngineFaultTests
         Assert.Equal("the engine has failed: 2 slots  used by nobody", forest.Engine.Fault);
         var refused = Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(new Routing()), TestContext.Current.CancellationToken));
         Assert.Contains("used by nobody", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_runs_and_waits_when_the_engine_breaks_hears_why()
+    {
+        var breaks = false;
+        await using var forest = new FakeForest(change: o => o with
+        {
+            Fault = point =>
+            {
+                if (breaks && point == ForestEngine.FaultPoints[0]) throw new InvalidOperationException("slots are lost");
+            },
+        });
+        using var sent = new ManualResetEventSlim();
+        forest.Experts[0].Before = (_, _) =>
+        {
+            sent.Wait(TestContext.Current.CancellationToken);
+            breaks = true;
+        };
+        Task[] all =
+        [
+            .. Enumerable.Range(0, 6).Select(_ => forest.Engine.Run(Request(new Routing()))), // more than there are slots
+            forest.Engine.ScoreAsync(new ScoreRequest([1, 2, 3], new Routing()), TestContext.Current.CancellationToken),
+            forest.Swap(new ForestChange { Remove = ["expert-2"] }),
+        ];
+        sent.Set();
+        foreach (var one in all) Assert.Equal("slots are lost", (await Assert.ThrowsAsync<InvalidOperationException>(() => one)).Message);
+        await forest.Engine.DrainAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_shutdown_does_not_wait_for_a_thread_that_hangs()
+    {
+        using var entered = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        await using var forest = new FakeForest(change: o => o with { Time = new Clock() });
+        forest.Experts[0].Before = (_, _) =>
+        {
+            entered.Set();
+            go.Wait(TestContext.Current.CancellationToken);
+        };
+        var streaming = forest.Engine.Run(Request(Expert("expert-0")));
+        var scoring = forest.Engine.ScoreAsync(new ScoreRequest([1, 2, 3], Expert("expert-0")), TestContext.Current.CancellationToken);
+        entered.Wait(TestContext.Current.CancellationToken);
+        await forest.Engine.DrainAsync(new CancellationToken(canceled: true));
+        Assert.Equal(RejectionReason.ShuttingDown, (await Assert.ThrowsAsync<RequestRejectedException>(() => streaming)).Reason);
+        Assert.Equal(RejectionReason.ShuttingDown, (await Assert.ThrowsAsync<RequestRejectedException>(() => scoring)).Reason);
+        Assert.Equal("the engine has failed: the engine's thread did not end its step for the shutdown", forest.Engine.Fault);
+        go.Set();
     }
 
     [Fact]
@@ -69,5 +120,7 @@ public sealed class EngineFaultTests
         public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
         public override long GetTimestamp() => Now;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => System.CreateTimer(callback, state, TimeSpan.Zero, period);
     }
 }

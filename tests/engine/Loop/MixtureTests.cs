@@ -117,7 +117,7 @@ public sealed class MixtureTests
 
         forest.Mixture.Before = static (_, _) => { };
         forest.Mixture.Damaged = true;
-        Assert.Contains("the BTX model gave logits", (await Assert.ThrowsAsync<Btx.Model.BtxException>(() => forest.Engine.Run(Request(Moe(1))))).Message, StringComparison.Ordinal);
+        Assert.Contains("the BTX model gives logits", (await Assert.ThrowsAsync<Btx.Model.BtxException>(() => forest.Engine.Run(Request(Moe(1))))).Message, StringComparison.Ordinal);
         await forest.Engine.AssertSound();
     }
 
