@@ -19,9 +19,22 @@ internal sealed record Answer(int Status, string Text)
     public static async Task<Answer> OfBytesAsync(Uri door, ReadOnlyMemory<byte> bytes, bool halfClose = false)
     {
         using var socket = await ConnectAsync(door);
-        await socket.SendAsync(bytes);
+        await SendAsync(socket, bytes);
         if (halfClose) socket.Shutdown(SocketShutdown.Send);
         return await ReadAsync(socket);
+    }
+
+    /// <summary>Sends as far as the server reads: it may refuse before the end.</summary>
+    public static async Task SendAsync(Socket socket, ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            await socket.SendAsync(bytes);
+        }
+        catch (SocketException)
+        {
+            // The answer tells why.
+        }
     }
 
     /// <summary>A connection to a door.</summary>

@@ -12,7 +12,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
     public static TheoryData<Attack> Inputs =>
     [
         Attack.Http("a client that closes its side after the request", $"POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: {Completion.Length}\r\n\r\n{Completion}", default, 200, "\"length\"", halfClose: true),
-        Attack.Http("and before the whole of it", "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{", default, 400, "", halfClose: true),
+        Attack.Http("and before the whole of it", "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{", default, Answer.None, "", halfClose: true),
         Attack.Http("HEAD", "HEAD /v1/models HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
         Attack.Http("HEAD of health", "HEAD /health HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
         Attack.Http("a plain request id comes back", "GET /health HTTP/1.1\r\nhost: HOST\r\nx-request-id: abc-1.2_3\r\nconnection: close\r\n\r\n", default, 200, "x-request-id: abc-1.2_3\r\n"),
@@ -74,7 +74,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
             {
                 sockets.Add(await Answer.ConnectAsync(server.HttpDoor));
                 await sockets[^1].SendAsync(head);
-                await TrySendAsync(sockets[^1], half);
+                await Answer.SendAsync(sockets[^1], half);
             }
 
             Assert.Equal(429, (await Answer.ReadAsync(sockets[^1])).Status);
@@ -87,19 +87,6 @@ public sealed class ConnectionAttacks(AttackedServer server)
         }
 
         await server.OthersAreAnsweredAsync();
-    }
-
-    /// <summary>As far as the server reads.</summary>
-    private static async Task TrySendAsync(Socket socket, byte[] bytes)
-    {
-        try
-        {
-            await socket.SendAsync(bytes);
-        }
-        catch (SocketException)
-        {
-            // Refused before its end.
-        }
     }
 
     private long Memory()
