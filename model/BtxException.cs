@@ -24,8 +24,7 @@ public sealed class BtxException : Exception
 
     /// <summary>
     /// Another's words (a request's, a file's, a native library's) as part of a message: one line, cut after <paramref name="most"/> UTF-16
-    /// characters;
-    /// what a terminal or a log would obey instead of show (controls, line ends, directions, half a surrogate pair) is escaped.
+    /// characters; what a terminal or a log would obey instead of show (controls, line ends, directions, half a surrogate pair) is escaped.
     /// </summary>
     public static string OneLine(string text, int most = 300)
     {

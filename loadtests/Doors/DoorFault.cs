@@ -36,7 +36,7 @@ internal static class DoorFault
     {
         try
         {
-            using var client = new HttpClient(DoorConnections.Create()) { Timeout = TimeSpan.FromSeconds(2) };
+            using var client = new HttpClient(DoorConnections.Create()) { Timeout = TimeSpan.FromSeconds(30) };
             using var response = await client.GetAsync(new Uri(address, "/health")).ConfigureAwait(false);
             return response.StatusCode != System.Net.HttpStatusCode.BadRequest;
         }

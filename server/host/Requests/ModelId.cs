@@ -9,11 +9,9 @@ namespace Btx.Server.Requests;
 
 /// <summary>
 /// A model id of the HTTP door, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
-/// <c>forest:top_p=0.9,posterior=last_token</c>,
-/// <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe).
-/// Options of <c>btx</c>: k (experts per token, else the model's own). Of <c>forest</c>: top_k, top_p, posterior, prior (a domain),
-/// switching (rate), and
-/// with top_k or top_p reroute (tokens) and select.
+/// <c>forest:top_p=0.9,posterior=last_token</c>, <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a
+/// name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe). Options of <c>btx</c>: k (experts per token, else the model's own).
+/// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens) and select.
 /// </summary>
 /// <param name="Name">As answers repeat it: as it was asked for, numbers in their usual form.</param>
 internal sealed record ModelId(string Name, Routing Routing)

@@ -4,8 +4,7 @@ namespace Btx.Server.Requests;
 
 /// <summary>
 /// Where tokens begin in the text that they make, in characters (Unicode code points, what Python counts): a token that goes on with a
-/// character begins
-/// where that character does, and a control token, which has no text, where the next begins. For one stream.
+/// character begins where that character does; a control token has no text and begins where it stands. For one stream.
 /// </summary>
 internal sealed class TokenOffsets(TextTokenizer tokenizer)
 {

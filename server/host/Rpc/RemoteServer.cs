@@ -102,7 +102,7 @@ internal sealed class RemoteServer : IDisposable
     {
         try
         {
-            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
+            using var http = new HttpClient { Timeout = Patience };
             using var response = await http.GetAsync(new Uri(_address, "/health")).ConfigureAwait(false);
             return response.StatusCode != System.Net.HttpStatusCode.BadRequest;
         }

@@ -98,7 +98,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         LastScore = request;
         var n = request.Tokens.Length - 1;
         double[] Row(double first) => [.. Enumerable.Range(0, n).Select(i => first - i)];
-        TokenAlternative[][] top = request.TopLogProbs == 0 ? [] : [.. request.Tokens[1..].Select((id, i) => Alternatives(id + 1, request.TopLogProbs, -0.5 * (i + 1)))];
+        TokenAlternative[][] top = request.TopLogProbs == 0 ? [] : [.. request.Tokens[1..].Select((id, i) => Alternatives(id + 1, request.TopLogProbs, -0.5 - i))];
         if (request.Routing.Mode == RoutingMode.Moe)
             return Task.FromResult(new ScoreResult(Row(-1), [], [], request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null) { Top = top });
         var ran = request.Routing.Mode is RoutingMode.Average or RoutingMode.Expert ? null : Row(-2);
