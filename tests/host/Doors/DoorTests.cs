@@ -65,7 +65,7 @@ public sealed class DoorTests
     [Fact]
     public void Connections_follow_from_the_limit_of_open_files()
     {
-        Assert.Equal(1907, BoundedTransport.Of(4096, 214));
+        Assert.Equal(1683, BoundedTransport.Of(4096, 214));
         Assert.Equal(8192, BoundedTransport.Of(ulong.MaxValue, 214));
         Assert.Contains("has 250 open: too few", Assert.Throws<BtxException>(() => BoundedTransport.Of(300, 250)).Message, StringComparison.Ordinal);
     }
