@@ -9,7 +9,7 @@ public sealed record ExportOptions
     /// <summary>Directory with <c>forest.json</c>.</summary>
     public required string Forest { get; init; }
 
-    /// <summary>Directory to make; an earlier served forest there is replaced whole.</summary>
+    /// <summary>Directory to make; an earlier served forest there is replaced whole, unless it was served: then it has a history.</summary>
     public required string Out { get; init; }
 
     public GraphPrecision Precision { get; init; } = GraphPrecision.Fp32;

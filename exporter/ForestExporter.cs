@@ -7,6 +7,7 @@ using Btx.Exporter.Sessions;
 using Btx.Exporter.Weights;
 using Btx.Model;
 using Btx.Model.Files;
+using Btx.Model.Registry;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
 
@@ -26,7 +27,7 @@ public static class ForestExporter
     {
         var clock = Stopwatch.StartNew();
         var target = Path.GetFullPath(options.Out);
-        ServedDirectory.CheckTarget(target, ServedForestManifest.FileName, "served forest");
+        using var replaced = ServedDirectory.TakeForest(target);
         if (options.Precision.BlockBits() is not null)
             throw new BtxException($"--precision {options.Precision.Name()}: only the experts of a BTX model are stored so (--btx); a forest is served in fp32 or fp16");
         DeviceSessions.Options(options.Device, options.Threads).Dispose();
@@ -64,13 +65,29 @@ public static class ForestExporter
             };
             manifest.Save(directory.Building);
             cancellation.ThrowIfCancellationRequested();
+            ServedDirectory.RequireNoHistory(target);
+            var note = Record(forest.DirectoryPath, target);
             directory.Commit();
             progress?.Report(new ExportProgress(total, total, "done"));
-            return new ExportReport(target, manifest, options.Precision.Tolerance(), experts.Max(e => e.MaxRelativeDifference), clock.Elapsed.TotalSeconds);
+            return new ExportReport(target, manifest, options.Precision.Tolerance(), experts.Max(e => e.MaxRelativeDifference), clock.Elapsed.TotalSeconds, note);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BtxException($"--out {options.Out}: cannot be written: {e.Message}", e);
+        }
+    }
+
+    // A forest that cannot be written is exported all the same: a purge could not delete from it either.
+    private static string? Record(string forest, string target)
+    {
+        try
+        {
+            ServedExports.Record(forest, target);
+            return null;
+        }
+        catch (BtxException e)
+        {
+            return $"{e.Message}; a purge through another served forest of it will not know of this one";
         }
     }
 

@@ -42,7 +42,7 @@ public static class MixtureExporter
         var counts = Counts(options, source, form);
         try
         {
-            source.Checkpoint.CheckFinite();
+            source.Checkpoint.CheckFinite(cancellation);
             cancellation.ThrowIfCancellationRequested();
             using var directory = new AtomicDirectory(target);
             Doing("writing graphs");
@@ -50,7 +50,7 @@ public static class MixtureExporter
             Doing("weights");
             var weights = Place(source, directory.Building, options, form, cancellation);
             source.Config.Save(directory.Building);
-            WeightDirectory.CopyTokenizer(source.Checkpoint, directory.Building);
+            TokenizerFiles.Copy(source.Checkpoint.DirectoryPath, directory.Building);
             var statistics = CarryLineage(source, directory.Building);
             Doing("checking logits");
             using var served = new ServedFiles(weights.Select(w => Path.Combine(w.InSource ? source.Checkpoint.DirectoryPath : directory.Building, w.Path)));

@@ -2,6 +2,7 @@ using Btx.Exporter.Graphs;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
+using Btx.Model.Registry;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
@@ -66,10 +67,14 @@ internal sealed class SourceForest : IDisposable
     {
         var config = expert.Checkpoint.Config;
         var name = expert.Entry.Name;
+        if (name == ForestState.Seed)
+            throw new BtxException($"{ForestManifest.FileName}: an expert is named \"{name}\", as every lineage calls the seed model; rename it there (its directory may stay), with the parents that mean it");
         if (config.Fingerprint() != Manifest.Architecture)
             throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another architecture than {ForestManifest.FileName} records; all experts of a forest must share one");
-        if (TextTokenizer.Load(expert.Checkpoint.DirectoryPath).Hash != Manifest.Tokenizer)
+        var tokenizer = TextTokenizer.Load(expert.Checkpoint.DirectoryPath);
+        if (tokenizer.Hash != Manifest.Tokenizer)
             throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another tokenizer than {ForestManifest.FileName} records; all experts of a forest must share one");
+        config.RequireTokens(tokenizer.VocabSize, expert.Checkpoint.DirectoryPath);
         LlamaGraph.CheckHeadDim(config);
     }
 }

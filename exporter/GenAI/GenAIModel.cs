@@ -31,8 +31,8 @@ internal static class GenAIModel
         {
             ["type"] = "llama",
             ["bos_token_id"] = c.BosTokenId ?? 0,
-            ["eos_token_id"] = c.EosTokenId ?? 0,
-            ["pad_token_id"] = c.EosTokenId ?? 0,
+            ["eos_token_id"] = c.EosTokenIds.Count > 1 ? new JsonArray([.. c.EosTokenIds.Select(id => (JsonNode)id)]) : c.EosTokenIds.First ?? 0,
+            ["pad_token_id"] = c.EosTokenIds.First ?? 0,
             ["context_length"] = c.MaxPositionEmbeddings,
             ["vocab_size"] = c.VocabSize,
             ["decoder"] = new JsonObject

@@ -31,7 +31,9 @@ internal sealed class SourceMixture : IDisposable
         var checkpoint = Checkpoint.Open(directory);
         try
         {
-            return new SourceMixture(checkpoint, BtxManifest.Of(directory, config, TextTokenizer.Load(directory).Hash, CheckpointFiles.Hash(directory)));
+            var tokenizer = TextTokenizer.Load(directory);
+            config.RequireTokens(tokenizer.VocabSize, directory);
+            return new SourceMixture(checkpoint, BtxManifest.Of(directory, config, tokenizer.Hash, CheckpointFiles.Hash(directory)));
         }
         catch
         {

@@ -15,7 +15,7 @@ internal static class ExportVerb
     {
         var forest = new Option<string?>("--forest") { Description = "directory with forest.json" };
         var btx = new Option<string?>("--btx") { Description = "directory of a BTX model, or of any Mixtral model" };
-        var target = new Option<string>("--out") { Description = "directory to make; an earlier export there is replaced whole", Required = true };
+        var target = new Option<string>("--out") { Description = "directory to make; an earlier export there is replaced whole, unless it was served", Required = true };
         var precision = new Option<string>("--precision") { Description = "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32", DefaultValueFactory = _ => "fp32" };
         var device = new Option<string>("--device") { Description = "cpu or cuda[:n]: where the self-check runs", DefaultValueFactory = _ => "cpu" };
         var threads = new Option<int>("--threads") { Description = "threads of the self-check; 0 = all cores", DefaultValueFactory = _ => 0 };
@@ -93,6 +93,7 @@ internal static class ExportVerb
         foreach (var e in report.Manifest.Experts) table.AddRow(e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, e.MaxRelativeDifference.ToString("0.00E+0"));
         AnsiConsole.Write(table);
         Console.WriteLine($"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); {report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s");
+        if (report.Note is { } note) Console.WriteLine($"note: {note}");
         Console.WriteLine($"served forest: {report.Directory}");
         if (json is not null) AtomicFile.Write(json, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
         return 0;

@@ -1,14 +1,13 @@
 using Btx.Exporter.Graphs;
 using Btx.Model;
 using Btx.Model.Tensors;
+using Btx.Model.Tokens;
 
 namespace Btx.Exporter.Weights;
 
 /// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its own, in the precision that is served.</summary>
 internal static class WeightDirectory
 {
-    private static readonly string[] TokenizerFiles = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
-
     /// <summary>True if every tensor is stored in the served precision, so that the source's own memory can be bound.</summary>
     public static bool CanBind(Checkpoint checkpoint, GraphPrecision precision) =>
         checkpoint.Config.TensorShapes().All(t => checkpoint.Info(t.Name).Dtype == precision.Dtype());
@@ -28,16 +27,7 @@ internal static class WeightDirectory
                 Fill(checkpoint, name, dtype, destination);
             });
         (checkpoint.Config with { TorchDtype = dtype switch { TensorDtype.F16 => "float16", TensorDtype.BF16 => "bfloat16", _ => "float32" } }).Save(directory);
-        CopyTokenizer(checkpoint, directory);
-    }
-
-    public static void CopyTokenizer(Checkpoint checkpoint, string directory)
-    {
-        foreach (var file in TokenizerFiles)
-        {
-            var source = Path.Combine(checkpoint.DirectoryPath, file);
-            if (File.Exists(source)) File.Copy(source, Path.Combine(directory, file));
-        }
+        TokenizerFiles.Copy(checkpoint.DirectoryPath, directory);
     }
 
     /// <summary>A tensor's bytes in <paramref name="dtype"/>.</summary>

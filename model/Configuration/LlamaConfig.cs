@@ -13,6 +13,8 @@ namespace Btx.Model.Configuration;
 public sealed record LlamaConfig
 {
     public const string FileName = "config.json";
+    private const long MaxFileBytes = 1 << 20;
+    public const string GenerationFileName = "generation_config.json";
 
     public required int VocabSize { get; init; }
     public required int HiddenSize { get; init; }
@@ -27,7 +29,9 @@ public sealed record LlamaConfig
     public RopeScaling? RopeScaling { get; init; }
     public bool TieWordEmbeddings { get; init; }
     public int? BosTokenId { get; init; }
-    public int? EosTokenId { get; init; }
+
+    /// <summary>Every token that ends a text, the document's end first; empty: none is named.</summary>
+    public TokenIds EosTokenIds { get; init; } = TokenIds.None;
 
     /// <summary><c>float32</c>, <c>float16</c> or <c>bfloat16</c>: the dtype of the stored weights.</summary>
     public string TorchDtype { get; init; } = "float32";
@@ -62,6 +66,14 @@ public sealed record LlamaConfig
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
+    /// <param name="tokens">Of the tokenizer that the model is used with.</param>
+    /// <exception cref="BtxException">Some have no row in the embedding.</exception>
+    public void RequireTokens(int tokens, string directory)
+    {
+        if (tokens > VocabSize)
+            throw new BtxException($"{directory}: the tokenizer has {tokens} tokens, the model a vocab_size of {VocabSize}; they do not belong together, use the tokenizer that the model was trained with");
+    }
+
     // Only the fields that the type reads, written the same in every culture.
     private string ScalingText() => RopeScaling switch
     {
@@ -87,7 +99,7 @@ public sealed record LlamaConfig
         Positive("num_key_value_heads", NumKeyValueHeads, 4096);
         Positive("max_position_embeddings", MaxPositionEmbeddings, 1 << 26);
         if (BosTokenId is < 0 || BosTokenId >= VocabSize) throw new BtxException($"{source}: bos_token_id is {BosTokenId}; expected 0..{VocabSize - 1}");
-        if (EosTokenId is < 0 || EosTokenId >= VocabSize) throw new BtxException($"{source}: eos_token_id is {EosTokenId}; expected 0..{VocabSize - 1}");
+        RequireEndTokens(EosTokenIds, source);
         if (NumAttentionHeads % NumKeyValueHeads != 0)
             throw new BtxException($"{source}: num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}");
         if (HeadDimOverride is null && HiddenSize % NumAttentionHeads != 0)
@@ -113,13 +125,20 @@ public sealed record LlamaConfig
         return this;
     }
 
-    /// <summary>Reads <c>config.json</c> in a Hugging Face model directory.</summary>
+    /// <summary>
+    /// Reads <c>config.json</c> in a Hugging Face model directory. Where <c>generation_config.json</c> names end tokens, they are the model's, as in
+    /// transformers.
+    /// </summary>
     /// <exception cref="BtxException">Missing, not JSON, not a Llama config, or out of range.</exception>
     public static LlamaConfig Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
-        return Parse(BoundedFile.Read(path), path);
+        var config = Parse(BoundedFile.Read(path, MaxFileBytes), path);
+        var generation = Path.Combine(directory, GenerationFileName);
+        if (!File.Exists(generation) || LlamaConfigJson.ReadEndTokens(BoundedFile.Read(generation, MaxFileBytes), generation) is not { Count: > 0 } ends) return config;
+        config.RequireEndTokens(ends, generation);
+        return config with { EosTokenIds = ends };
     }
 
     /// <summary>This configuration, if it is of a dense model.</summary>
@@ -154,6 +173,14 @@ public sealed record LlamaConfig
         }
 
         return frequencies;
+    }
+
+    private void RequireEndTokens(TokenIds ids, string source)
+    {
+        foreach (var id in ids)
+        {
+            if (id < 0 || id >= VocabSize) throw new BtxException($"{source}: eos_token_id is {id}; expected 0..{VocabSize - 1}");
+        }
     }
 
     private static double Llama3(double frequency, RopeScaling s)

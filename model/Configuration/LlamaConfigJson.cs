@@ -5,52 +5,12 @@ namespace Btx.Model.Configuration;
 /// <summary>Reads and writes <see cref="LlamaConfig"/> in Hugging Face's <c>config.json</c> form.</summary>
 internal static class LlamaConfigJson
 {
-    public static LlamaConfig Read(ReadOnlyMemory<byte> json, string source)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object) throw new BtxException($"{source}: not a JSON object");
-            var type = Text(root, "model_type") ?? "";
-            if (type is not ("llama" or "mixtral")) throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models can be experts and mixtral models mixtures");
-            var mixtral = type == "mixtral";
-            if (mixtral && Int(root, "sliding_window", source) is { } window && window < (Int(root, "max_position_embeddings", source) ?? 131072))
-                throw new BtxException($"{source}: sliding_window is {window}; attention over a window is not supported");
-            if (Flag(root, "attention_bias") == true || Flag(root, "mlp_bias") == true)
-                throw new BtxException($"{source}: attention_bias or mlp_bias is true; Llama models with biases are not supported");
-            if (Text(root, "hidden_act") is { } act && act is not ("silu" or "swish"))
-                throw new BtxException($"{source}: hidden_act is \"{BtxException.OneLine(act)}\"; expected silu");
-            // transformers 5 writes rope_parameters {rope_theta, rope_type, …} where 4 wrote rope_theta and rope_scaling.
-            var rope = root.TryGetProperty("rope_parameters", out var parameters) && parameters.ValueKind == JsonValueKind.Object ? parameters : default;
-            var heads = Required(root, "num_attention_heads", source);
-            return new LlamaConfig
-            {
-                VocabSize = Required(root, "vocab_size", source),
-                HiddenSize = Required(root, "hidden_size", source),
-                IntermediateSize = Required(root, "intermediate_size", source),
-                NumHiddenLayers = Required(root, "num_hidden_layers", source),
-                NumAttentionHeads = heads,
-                NumKeyValueHeads = Int(root, "num_key_value_heads", source) ?? (mixtral ? 8 : heads),
-                MaxPositionEmbeddings = Int(root, "max_position_embeddings", source) ?? (mixtral ? 131072 : 2048),
-                HeadDimOverride = Int(root, "head_dim", source),
-                RmsNormEps = Number(root, "rms_norm_eps", source) ?? (mixtral ? 1e-5 : 1e-6),
-                RopeTheta = (rope.ValueKind == JsonValueKind.Object ? Number(rope, "rope_theta", source) : null) ?? Number(root, "rope_theta", source) ?? (mixtral ? 1e6 : 10000),
-                RopeScaling = Scaling(root, rope, source),
-                TieWordEmbeddings = Flag(root, "tie_word_embeddings") ?? false,
-                BosTokenId = Int(root, "bos_token_id", source),
-                EosTokenId = FirstInt(root, "eos_token_id", source),
-                Mixture = mixtral
-                    ? new MixtureConfig(Int(root, "num_local_experts", source) ?? 8, Int(root, "num_experts_per_tok", source) ?? 2, Number(root, "router_aux_loss_coef", source) ?? 0.001)
-                    : null,
-                TorchDtype = Text(root, "torch_dtype") ?? Text(root, "dtype") ?? "float32",
-            };
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
-        {
-            throw new BtxException($"{source}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
-        }
-    }
+    private const int MostIds = 256;
+
+    public static LlamaConfig Read(ReadOnlyMemory<byte> json, string source) => Parse(json, source, root => Read(root, source));
+
+    /// <summary>The end tokens that a <c>generation_config.json</c> names; empty: none.</summary>
+    public static TokenIds ReadEndTokens(ReadOnlyMemory<byte> json, string source) => Parse(json, source, root => Ids(root, "eos_token_id", source));
 
     public static void Write(LlamaConfig c, Stream stream)
     {
@@ -63,7 +23,8 @@ internal static class LlamaConfigJson
         if (c.Mixture is null) w.WriteBoolean("attention_bias", false);
         w.WriteNumber("attention_dropout", 0.0);
         if (c.BosTokenId is { } bos) w.WriteNumber("bos_token_id", bos); else w.WriteNull("bos_token_id");
-        if (c.EosTokenId is { } eos) w.WriteNumber("eos_token_id", eos); else w.WriteNull("eos_token_id");
+        w.WritePropertyName("eos_token_id");
+        WriteIds(w, c.EosTokenIds);
         w.WriteNumber("head_dim", c.HeadDim);
         w.WriteString("hidden_act", "silu");
         w.WriteNumber("hidden_size", c.HiddenSize);
@@ -113,18 +74,92 @@ internal static class LlamaConfigJson
         w.WriteEndObject();
     }
 
-    private static RopeScaling? Scaling(JsonElement root, JsonElement rope, string source)
+    // One as a number, as most models have it.
+    private static void WriteIds(Utf8JsonWriter w, TokenIds ids)
     {
-        if (!root.TryGetProperty("rope_scaling", out var s) || s.ValueKind != JsonValueKind.Object) s = rope;
-        if (s.ValueKind != JsonValueKind.Object) return null;
-        var type = Text(s, "rope_type") ?? Text(s, "type") ?? "";
-        if (type is "default" || (type.Length == 0 && s.Equals(rope))) return null;
+        if (ids.Count > 1) w.WriteStartArray();
+        if (ids.Count == 0) w.WriteNullValue();
+        foreach (var id in ids) w.WriteNumberValue(id);
+        if (ids.Count > 1) w.WriteEndArray();
+    }
+
+    private static T Parse<T>(ReadOnlyMemory<byte> json, string source, Func<JsonElement, T> read)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return document.RootElement.ValueKind == JsonValueKind.Object ? read(document.RootElement) : throw new BtxException($"{source}: not a JSON object");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            throw new BtxException($"{source}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
+        }
+    }
+
+    private static LlamaConfig Read(JsonElement root, string source)
+    {
+        var type = Text(root, "model_type", source) ?? "";
+        if (type is not ("llama" or "mixtral"))
+            throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models can be experts and mixtral models mixtures");
+        var mixtral = type == "mixtral";
+        var context = Int(root, "max_position_embeddings", source) ?? (mixtral ? 131072 : 2048);
+        if (mixtral && Int(root, "sliding_window", source) is { } window && window < context)
+            throw new BtxException($"{source}: sliding_window is {window}; attention over a window is not supported");
+        if (Flag(root, "attention_bias", source) == true || Flag(root, "mlp_bias", source) == true)
+            throw new BtxException($"{source}: attention_bias or mlp_bias is true; Llama models with biases are not supported");
+        foreach (var name in new[] { "hidden_act", "hidden_activation" })
+        {
+            if (Text(root, name, source) is { } act && act is not ("silu" or "swish"))
+                throw new BtxException($"{source}: {name} is \"{BtxException.OneLine(act)}\"; expected silu");
+        }
+
+        // transformers 5 writes rope_parameters {rope_theta, rope_type, …} where 4 wrote rope_theta and rope_scaling; it reads either.
+        var rope = Object(root, "rope_scaling", source) ?? Object(root, "rope_parameters", source);
+        if ((Of(Number, "partial_rotary_factor") ?? 1) is var part and not 1)
+            throw new BtxException($"{source}: partial_rotary_factor is {part}; only whole heads are rotated");
+        var heads = Required(root, "num_attention_heads", source);
+        return new LlamaConfig
+        {
+            VocabSize = Required(root, "vocab_size", source),
+            HiddenSize = Required(root, "hidden_size", source),
+            IntermediateSize = Required(root, "intermediate_size", source),
+            NumHiddenLayers = Required(root, "num_hidden_layers", source),
+            NumAttentionHeads = heads,
+            // Written as null it means as many as heads; unwritten, Mixtral has 8.
+            NumKeyValueHeads = Int(root, "num_key_value_heads", source) ?? (mixtral && !root.TryGetProperty("num_key_value_heads", out _) ? 8 : heads),
+            MaxPositionEmbeddings = context,
+            HeadDimOverride = Int(root, "head_dim", source),
+            RmsNormEps = Number(root, "rms_norm_eps", source) ?? (mixtral ? 1e-5 : 1e-6),
+            RopeTheta = Of(Number, "rope_theta") ?? (mixtral ? 1e6 : 10000),
+            RopeScaling = rope is { } r ? Scaling(r, Of(Int, "original_max_position_embeddings") ?? context, source) : null,
+            TieWordEmbeddings = Flag(root, "tie_word_embeddings", source) ?? false,
+            BosTokenId = Ids(root, "bos_token_id", source).First,
+            EosTokenIds = Ids(root, "eos_token_id", source),
+            Mixture = mixtral
+                ? new MixtureConfig(
+                    Int(root, "num_local_experts", source) ?? 8, Int(root, "num_experts_per_tok", source) ?? 2, Number(root, "router_aux_loss_coef", source) ?? 0.001)
+                : null,
+            TorchDtype = (Text(root, "torch_dtype", source) ?? Text(root, "dtype", source) ?? "float32").Replace("torch.", "", StringComparison.Ordinal),
+        };
+
+        // A rotary setting stands among the others or beside them.
+        T? Of<T>(Func<JsonElement, string, string, T?> read, string name) where T : struct => (rope is { } r ? read(r, name, source) : null) ?? read(root, name, source);
+    }
+
+    private static RopeScaling? Scaling(JsonElement rope, int original, string source)
+    {
+        // Without a type only what no type needs may stand there.
+        var type = Text(rope, "rope_type", source) ?? Text(rope, "type", source) ?? (rope.TryGetProperty("factor", out _) ? "" : "default");
+        if (type is "default") return null;
         return new RopeScaling(
             type,
-            Number(s, "factor", source) ?? 1,
-            Number(s, "low_freq_factor", source) ?? 1,
-            Number(s, "high_freq_factor", source) ?? 4,
-            Int(s, "original_max_position_embeddings", source) ?? 8192);
+            Required("factor"),
+            type == "llama3" ? Required("low_freq_factor") : 1,
+            type == "llama3" ? Required("high_freq_factor") : 4,
+            type == "llama3" ? original : 8192);
+
+        double Required(string name) =>
+            Number(rope, name, source) ?? throw new BtxException($"{source}: rope_scaling of type \"{BtxException.OneLine(type)}\" has no {name}");
     }
 
     private static int Required(JsonElement e, string name, string source) =>
@@ -132,33 +167,46 @@ internal static class LlamaConfigJson
 
     private static int? Int(JsonElement e, string name, string source)
     {
-        if (!e.TryGetProperty(name, out var v) || v.ValueKind == JsonValueKind.Null) return null;
-        if (v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out var i)) return i;
-        throw new BtxException($"{source}: {name} is {BtxException.OneLine(v.GetRawText())}; expected a whole number");
+        if (Member(e, name) is not { } v) return null;
+        return v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out var i) ? i : throw Wrong(name, v, "a whole number", source);
     }
 
-    // Llama 3 lists several end tokens; the first is the document's end.
-    private static int? FirstInt(JsonElement e, string name, string source)
+    // A number, or several: Llama 3 has three end tokens.
+    private static TokenIds Ids(JsonElement e, string name, string source)
     {
-        if (!e.TryGetProperty(name, out var v) || v.ValueKind != JsonValueKind.Array) return Int(e, name, source);
-        foreach (var item in v.EnumerateArray())
-        {
-            if (item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var i)) return i;
-        }
-
-        throw new BtxException($"{source}: {name} is {BtxException.OneLine(v.GetRawText())}; expected a whole number or a list of them");
+        if (Member(e, name) is not { } v) return TokenIds.None;
+        if (v.ValueKind != JsonValueKind.Array) return [Int(e, name, source)!.Value];
+        if (v.GetArrayLength() is 0 or > MostIds) throw Wrong(name, v, $"a whole number, or 1 to {MostIds} of them", source);
+        return [.. v.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var i) ? i : throw Wrong(name, v, "a whole number or a list of them", source))];
     }
 
     private static double? Number(JsonElement e, string name, string source)
     {
-        if (!e.TryGetProperty(name, out var v) || v.ValueKind == JsonValueKind.Null) return null;
-        if (v.ValueKind == JsonValueKind.Number) return v.GetDouble();
-        throw new BtxException($"{source}: {name} is {BtxException.OneLine(v.GetRawText())}; expected a number");
+        if (Member(e, name) is not { } v) return null;
+        return v.ValueKind == JsonValueKind.Number ? v.GetDouble() : throw Wrong(name, v, "a number", source);
     }
 
-    private static bool? Flag(JsonElement e, string name) =>
-        e.TryGetProperty(name, out var v) && (v.ValueKind is JsonValueKind.True or JsonValueKind.False) ? v.GetBoolean() : null;
+    private static bool? Flag(JsonElement e, string name, string source)
+    {
+        if (Member(e, name) is not { } v) return null;
+        return v.ValueKind is JsonValueKind.True or JsonValueKind.False ? v.GetBoolean() : throw Wrong(name, v, "true or false", source);
+    }
 
-    private static string? Text(JsonElement e, string name) =>
-        e.TryGetProperty(name, out var v) && v.ValueKind == JsonValueKind.String ? v.GetString() : null;
+    private static string? Text(JsonElement e, string name, string source)
+    {
+        if (Member(e, name) is not { } v) return null;
+        return v.ValueKind == JsonValueKind.String ? v.GetString() : throw Wrong(name, v, "a string", source);
+    }
+
+    private static JsonElement? Object(JsonElement e, string name, string source)
+    {
+        if (Member(e, name) is not { } v) return null;
+        return v.ValueKind == JsonValueKind.Object ? v : throw Wrong(name, v, "an object", source);
+    }
+
+    // Null is as good as unwritten.
+    private static JsonElement? Member(JsonElement e, string name) => e.TryGetProperty(name, out var v) && v.ValueKind != JsonValueKind.Null ? v : null;
+
+    private static BtxException Wrong(string name, JsonElement value, string expected, string source) =>
+        new($"{source}: {name} is {BtxException.OneLine(value.GetRawText())}; expected {expected}");
 }

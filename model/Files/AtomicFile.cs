@@ -60,7 +60,7 @@ public static partial class AtomicFile
         if (!File.Exists(from)) return false;
         Write(to, stream =>
         {
-            using var input = File.OpenRead(from);
+            using var input = OpenFile.Stream(from);
             input.CopyTo(stream);
         });
         return true;

@@ -14,7 +14,7 @@ public static class ContainedPath
         foreach (var part in Parts(relative, Refuse))
         {
             current = Path.Combine(current, part);
-            if (LinkFault(current) is { } fault) throw new BtxException(Refuse(fault));
+            if (FileStat.Of(current)?.Fault is { } fault) throw new BtxException(Refuse(fault));
         }
 
         return current;
@@ -28,24 +28,6 @@ public static class ContainedPath
         return Path.Combine([Path.GetFullPath(root), .. parts]);
     }
 
-    /// <summary>Refuses what is no file of its own in a directory that a manifest names; a directory that does not exist passes.</summary>
-    /// <exception cref="BtxException">An entry is a symbolic link, a file with a second name, a pipe, a socket or a device.</exception>
-    public static void CheckEntries(string directory, string manifest)
-    {
-        if (!Directory.Exists(directory)) return;
-        try
-        {
-            foreach (var entry in Directory.EnumerateFileSystemEntries(directory))
-            {
-                if (LinkFault(entry) is { } fault) throw new BtxException($"{manifest}: {entry} {fault}; replace it by a copy");
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{manifest}: {directory} cannot be listed: {e.Message}", e);
-        }
-    }
-
     private static string[] Parts(string relative, Func<string, string> refuse)
     {
         if (string.IsNullOrWhiteSpace(relative)) throw new BtxException(refuse("is empty"));
@@ -54,21 +36,6 @@ public static class ContainedPath
         var parts = relative.Split('/', StringSplitOptions.RemoveEmptyEntries);
         if (parts.Length == 0 || parts.Any(p => p is ".." or ".")) throw new BtxException(refuse("has a \".\" or \"..\" part"));
         return parts;
-    }
-
-    private static string? LinkFault(string path)
-    {
-        try
-        {
-            if (new FileInfo(path).LinkTarget is not null) return "passes through a symbolic link";
-        }
-        catch (IOException)
-        {
-            return "cannot be a path of this system";
-        }
-
-        if (SpecialFiles.Is(path)) return "is a pipe, a socket or a device";
-        return File.Exists(path) && HardLinks.Count(path) > 1 ? "is a hard link: the file has a second name" : null;
     }
 
     private static string Show(string? text) => BtxException.OneLine(text ?? "", 200);

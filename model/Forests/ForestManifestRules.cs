@@ -49,6 +49,7 @@ public static class ForestManifestRules
         foreach (var p in e.Parents)
         {
             if (p is null || !IsName(p.Name)) yield return "a parent has no valid name";
+            else if (p.Sha256 is not null && !IsHash(p.Sha256)) yield return $"sha256 of parent \"{p.Name}\" is not a SHA-256";
             else if (!(p.Weight is >= 0 and <= 1)) yield return $"parent \"{p.Name}\" has weight {p.Weight}; expected 0..1";
             else sum += p.Weight;
         }
@@ -69,7 +70,7 @@ public static class ForestManifestRules
     {
         try
         {
-            ContainedPath.CheckEntries(ContainedPath.Resolve(root, path, source), source);
+            FolderTree.Check(ContainedPath.Resolve(root, path, source), source);
             return null;
         }
         catch (BtxException e)

@@ -1,4 +1,5 @@
 namespace Btx.Model.Forests;
 
-/// <summary>One model that a branch was averaged from, and its share. <c>seed</c> names the seed model.</summary>
-public sealed record ParentEntry(string Name, double Weight);
+/// <summary>One model that a branch was averaged from, and its share. <c>seed</c> names the seed model, never an expert.</summary>
+/// <param name="Sha256">Of its weight files (hex): who is meant, whatever else had the name before or has it now; null: the name alone is known.</param>
+public sealed record ParentEntry(string Name, double Weight, string? Sha256 = null);

@@ -57,6 +57,13 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
     public static RouterStatistics Load(string path, Func<DomainStatistics, bool>? wanted = null)
     {
         using var file = SafetensorsFile.Open(path);
+        return Read(file, wanted);
+    }
+
+    /// <inheritdoc cref="Load"/>
+    public static RouterStatistics Read(SafetensorsFile file, Func<DomainStatistics, bool>? wanted = null)
+    {
+        var path = file.Path;
         string About(string key) => file.Metadata.GetValueOrDefault(key) ?? throw new BtxException($"{path}: its header lacks \"{BtxException.OneLine(key)}\"; expected router statistics that `btx train mix` wrote");
         if (!int.TryParse(About("layers"), NumberStyles.None, CultureInfo.InvariantCulture, out var layers) || layers is < 1 or > 4096
             || !long.TryParse(About("tokens_per_domain"), NumberStyles.None, CultureInfo.InvariantCulture, out var tokens))

@@ -5,9 +5,14 @@ namespace Btx.Model.Registry;
 /// <summary>What must hold inside a <see cref="RemovalCertificate"/>, signature apart; reports every fault.</summary>
 public static class CertificateRules
 {
+    // 2e-3 of a log-probability of -1000 nats.
+    private const double LargestTolerance = 2;
+
     public static IEnumerable<string> Faults(RemovalCertificate c)
     {
-        if (c.Schema != RemovalCertificate.CurrentSchema) yield return $"schema is {c.Schema}; this version reads {RemovalCertificate.CurrentSchema}";
+        if (c.Schema is < 1 or > RemovalCertificate.CurrentSchema) yield return $"schema is {c.Schema}; this version reads 1 to {RemovalCertificate.CurrentSchema}";
+        if (c.Schema >= 2 ? !(c.JournalRecords > 1) || !ForestManifestRules.IsHash(c.JournalSha256) : c.JournalRecords is not null || c.JournalSha256 is not null)
+            yield return "journal_records or journal_sha256 is not that of a line of a journal";
         if (c.Statement != RemovalCertificate.StructuralStatement) yield return "the statement is not the one that certificates make";
         if (c.ChangeId.Length != 7 || c.ChangeId[0] != 'c' || !c.ChangeId[1..].All(char.IsAsciiDigit)) yield return "change_id is not of the form c000001";
         if (!ForestStateRules.IsText(c.Author, 200) || !ForestStateRules.IsText(c.Reason, 2000)) yield return "author or reason is missing";
@@ -28,6 +33,7 @@ public static class CertificateRules
         if (new[] { caches.Sessions, caches.Averages, caches.KvSlots, caches.KvBytes, caches.PrefixEntries, caches.Centroids, caches.NativeBytes }.Any(n => n < 0)) yield return "a count of caches is negative";
         var check = c.Equality;
         if (!(check.LargestDifference >= 0) || !(check.Tolerance >= 0) || check.ProbeTokens < 1) yield return "the equality check has a negative figure, or no token";
+        if (check.Tolerance > LargestTolerance) yield return $"the equality check has a tolerance of {check.Tolerance} nats; no rule gives more than {LargestTolerance}";
         if (check.Passed != check.LargestDifference <= check.Tolerance) yield return $"the equality check says passed: {check.Passed}, but its largest difference is {check.LargestDifference} at a tolerance of {check.Tolerance}";
         else if (!check.Passed) yield return $"the equality check failed at the removal: largest difference {check.LargestDifference}, tolerance {check.Tolerance}";
     }

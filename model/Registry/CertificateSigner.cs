@@ -77,8 +77,15 @@ public sealed class CertificateSigner : IDisposable
     {
         var faults = CertificateRules.Faults(certificate).Where(f => !f.StartsWith("the equality check failed", StringComparison.Ordinal)).ToList();
         if (faults.Count > 0) throw new BtxException($"the certificate of change {certificate.ChangeId} is not consistent: {string.Join("; ", faults)}");
-        certificate = certificate with { PublicKey = Convert.ToHexStringLower(publicKey), KeyFingerprint = Fingerprint, Signature = "" };
-        lock (gate) return certificate with { Signature = Convert.ToHexStringLower(key.SignData(certificate.SignedBytes(), HashAlgorithmName.SHA256)) };
+        certificate = certificate with { PublicKey = PublicKey, KeyFingerprint = Fingerprint, Signature = "" };
+        return certificate with { Signature = SignBytes(certificate.SignedBytes()) };
+    }
+
+    internal string PublicKey => Convert.ToHexStringLower(publicKey);
+
+    internal string SignBytes(byte[] bytes)
+    {
+        lock (gate) return P256Signature.Sign(key, bytes);
     }
 
     public void Dispose() => key.Dispose();

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.Text.Json;
 using Btx.Model.Files;
 using Btx.Model.Serving;
 
@@ -29,7 +29,8 @@ public static class CertificateVerifier
         }
 
         if (!json.SequenceEqual(certificate.ToJson())) faults.Add("the file is not as it was written: bytes were changed, added or left out");
-        if (Signature(certificate) is { } fault) faults.Add(fault);
+        var (key, signature) = (certificate.KeyFingerprint, certificate.Signature);
+        if (P256Signature.Fault(certificate.SignedBytes(), certificate.PublicKey, key, signature, anyS: certificate.Schema == 1) is { } fault) faults.Add(fault);
         else checks.Add($"signed by the key {certificate.KeyFingerprint}");
         var inner = CertificateRules.Faults(certificate).ToList();
         faults.AddRange(inner);
@@ -55,28 +56,10 @@ public static class CertificateVerifier
         return new(certificate, checks, faults);
     }
 
-    private static string? Signature(RemovalCertificate c)
-    {
-        try
-        {
-            var publicKey = Convert.FromHexString(c.PublicKey);
-            if (Convert.ToHexStringLower(publicKey) != c.PublicKey || RegistryJson.Hash(publicKey) != c.KeyFingerprint) return "the fingerprint is not that of the public key";
-            using var key = ECDsa.Create();
-            key.ImportSubjectPublicKeyInfo(publicKey, out var read);
-            if (read != publicKey.Length || key.KeySize != 256) return "the public key is not one of P-256";
-            var signature = Convert.FromHexString(c.Signature);
-            return Convert.ToHexStringLower(signature) == c.Signature && key.VerifyData(c.SignedBytes(), signature, HashAlgorithmName.SHA256) ? null : "the signature does not fit: the certificate was changed, or signed by another key";
-        }
-        catch (Exception e) when (e is FormatException or CryptographicException or ArgumentException)
-        {
-            return $"the public key or the signature cannot be read ({BtxException.OneLine(e.Message)})";
-        }
-    }
-
     private static void Served(RemovalCertificate c, string directory, List<string> checks, List<string> faults)
     {
         var before = faults.Count;
-        var journal = JournalContents.Read(directory);
+        var journal = JournalContents.Read(directory, c.ChangeId);
         if (journal.Torn is { } torn) faults.Add(torn);
         if (journal.History.FirstOrDefault(h => h.Id == c.ChangeId) is not { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } change)
         {
@@ -84,17 +67,46 @@ public static class CertificateVerifier
             return;
         }
 
-        if (change.BeforeSha256 != c.StateBeforeSha256 || change.AfterSha256 != c.StateAfterSha256 || change.RevisionBefore != c.RevisionBefore) faults.Add($"{directory}: change {c.ChangeId} of its journal led from and to other states");
-        if (change.Author != c.Author || change.Reason != c.Reason || change.Time != c.Time) faults.Add($"{directory}: change {c.ChangeId} of its journal has another author, time or reason");
+        faults.AddRange(Differences(c, change, journal.Wanted.Before ?? journal.Base ?? ForestState.Load(directory), journal.Wanted.After!).Select(d => $"{directory}: {d}"));
         foreach (var expert in c.Removed.Where(e => journal.State!.Experts.Any(s => s.Name == e.Name || s.Sha256 == e.Sha256)))
         {
             var again = journal.History.LastOrDefault(h => h.Kind == ChangeKind.Add && h.Outcome == ChangeOutcome.Committed && h.RevisionBefore >= c.RevisionAfter && h.Subjects.Contains(expert.Name));
-            faults.Add($"{directory}: serves the weights or the name of \"{expert.Name}\"{(again is null ? "" : $", added again by change {again.Id}")}");
+            faults.Add($"{directory}: serves the weights or the name of \"{BtxException.OneLine(expert.Name)}\"{(again is null ? "" : $", added again by change {again.Id}")}");
         }
 
-        if (faults.Count == before) checks.Add($"the journal of {directory} has the change; none of the removed is served at revision {journal.State!.Revision}");
+        if (faults.Count == before)
+        {
+            checks.Add($"the journal of {directory} has the change and says the same in every field; none of the removed is served at revision {journal.State!.Revision}");
+            checks.Add(journal.SignedBy is { } key
+                ? $"the journal's {journal.Records} records are all there: their end is signed by the key {key}"
+                : "the journal's end is not signed: an earlier version wrote it, and no server has opened it since");
+        }
+
         Files(c, directory, change, checks, faults);
     }
+
+    // Every statement follows from the journal: from the states before and after, the change, and what was found when it was made.
+    private static List<string> Differences(RemovalCertificate c, ChangeRecord change, ForestState before, ForestState after)
+    {
+        var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? c.Policy);
+        IReadOnlyList<CertifiedFindings> found = change.Certified.Count > 0 ? change.Certified : [c.Findings()];
+        var differences = found.Select(f => Fields(c, RemovalCertificate.Of(plan, before, after, change, f))).MinBy(d => d.Count)!;
+        if (change.Certified.Count == 0 && c.Schema >= 2) differences.Add($"its journal does not have that change {change.Id} was certified");
+        return differences;
+    }
+
+    private static List<string> Fields(RemovalCertificate c, RemovalCertificate recorded)
+    {
+        recorded = recorded with { PublicKey = c.PublicKey, KeyFingerprint = c.KeyFingerprint, Signature = c.Signature };
+        if (c.Schema == 1) recorded = recorded with { Schema = 1, JournalRecords = null, JournalSha256 = null };
+        var (said, expected) = (Json(c), Json(recorded));
+        string Bounded(string? value) => BtxException.OneLine(value ?? "none");
+        return [.. said.Keys.Union(expected.Keys).Where(f => said.GetValueOrDefault(f) != expected.GetValueOrDefault(f))
+            .Select(f => $"its journal has another {f}: {Bounded(expected.GetValueOrDefault(f))}; the certificate says {Bounded(said.GetValueOrDefault(f))}")];
+    }
+
+    private static Dictionary<string, string> Json(RemovalCertificate c) =>
+        JsonSerializer.SerializeToElement(c, RegistryJson.Compact).EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetRawText());
 
     private static void Files(RemovalCertificate c, string directory, ChangeRecord change, List<string> checks, List<string> faults)
     {

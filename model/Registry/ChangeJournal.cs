@@ -10,10 +10,11 @@ namespace Btx.Model.Registry;
 public sealed class ChangeJournal : IDisposable
 {
     public const string FileName = "forest.journal";
+    public const string HeadName = JournalHead.FileName;
     public const string LockName = ForestLock.FileName;
 
     private readonly Lock gate = new();
-    private readonly string path;
+    private readonly string directory, path;
     private readonly ForestLock held;
     private readonly JournalFile file;
     private readonly TimeProvider time;
@@ -26,20 +27,20 @@ public sealed class ChangeJournal : IDisposable
 
     private ChangeJournal(string directory, ForestState @base, TimeProvider time, Action<string>? fault)
     {
-        path = Path.Combine(directory, FileName);
+        (this.directory, path) = (directory, Path.Combine(directory, FileName));
         (this.time, this.@base) = (time, @base);
         held = ForestLock.Take(directory);
         try
         {
             fault?.Invoke("open:locked");
-            file = new JournalFile(path, fault);
+            file = new JournalFile(directory, fault);
             fault?.Invoke("open:read");
             var contents = file.Contents;
             var baseSha256 = @base.Hash();
-            if (contents.BaseSha256 is not null && contents.BaseSha256 != baseSha256)
-                throw new BtxException($"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away to serve without its changes");
+            contents.RequireBase(baseSha256);
             (history, state, previous) = ([.. contents.History], contents.State ?? @base, contents.Previous ?? @base);
-            file.Repair();
+            Signer = CertificateSigner.Open(directory);
+            if (file.Repair(Signer) is { } key) messages.Add(key);
             if (contents.Torn is { } torn) messages.Add(torn);
             if (contents.BaseSha256 is null) file.Append(new() { Type = JournalRecord.Opened, Time = Now(), Schema = JournalRecord.CurrentSchema, BeforeSha256 = baseSha256, State = @base });
             AtomicFile.SyncDirectory(directory);
@@ -55,6 +56,7 @@ public sealed class ChangeJournal : IDisposable
         catch (Exception e)
         {
             file?.Dispose();
+            Signer?.Dispose();
             held.Dispose();
             if (e is IOException or UnauthorizedAccessException) throw new BtxException($"{path}: cannot be opened: {BtxException.OneLine(e.Message)}", e);
             throw;
@@ -64,35 +66,30 @@ public sealed class ChangeJournal : IDisposable
     /// <summary>The names that the hook of <see cref="Open"/> is called with, in order of a change with a purge.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
     [
-        "open:locked", "open:read", "open:writing", "open:written", "open:synced", "open:repaired",
-        .. new[] { JournalRecord.Begun, JournalRecord.Committed, JournalRecord.Aborted, JournalRecord.Purged }.SelectMany(r => new[] { $"{r}:writing", $"{r}:written", $"{r}:synced" }),
+        "open:locked", "open:read", "open:writing", "open:written", "open:synced", "open:signed", "open:repaired",
+        .. new[] { JournalRecord.Begun, JournalRecord.Committed, JournalRecord.Aborted, JournalRecord.Purged, JournalRecord.Certified }
+            .SelectMany(r => new[] { $"{r}:writing", $"{r}:written", $"{r}:synced", $"{r}:signed" }),
     ];
+
+    /// <summary>The forest's key: signs certificates, and how far the journal goes. Owned by the journal.</summary>
+    public CertificateSigner Signer { get; }
 
     /// <summary>The last committed state.</summary>
     public ForestState State
     {
-        get
-        {
-            lock (gate) return state;
-        }
+        get { lock (gate) return state; }
     }
 
     /// <summary>What was repaired when the journal was opened, and ends that could not be written; one line each.</summary>
     public IReadOnlyList<string> Messages
     {
-        get
-        {
-            lock (gate) return [.. messages];
-        }
+        get { lock (gate) return [.. messages]; }
     }
 
     /// <summary>Every change that was begun, oldest first.</summary>
     public IReadOnlyList<ChangeRecord> History
     {
-        get
-        {
-            lock (gate) return [.. history];
-        }
+        get { lock (gate) return [.. history]; }
     }
 
     /// <summary>Committed removals whose files are still to be deleted: redo each, then <see cref="Purged"/>.</summary>
@@ -104,10 +101,7 @@ public sealed class ChangeJournal : IDisposable
     /// <summary>What a rollback of the last change would restore.</summary>
     public ForestState Previous
     {
-        get
-        {
-            lock (gate) return previous;
-        }
+        get { lock (gate) return previous; }
     }
 
     /// <summary>Takes the journal of a served forest, makes it if it is not there, and repairs what a crash left.</summary>
@@ -140,9 +134,9 @@ public sealed class ChangeJournal : IDisposable
         }
     }
 
-    /// <summary>The state that a change was begun from; reads the file.</summary>
+    /// <summary>The states that a change was begun from, and led to (as far as it was committed, else the present one); reads the file.</summary>
     /// <exception cref="BtxException">The file cannot be read.</exception>
-    public ForestState StateBefore(string id) => JournalContents.StateBefore(path, id) ?? @base;
+    public (ForestState Before, ForestState After) StatesOf(string id) => JournalContents.Read(directory, id).Wanted is var w ? (w.Before ?? @base, w.After ?? State) : default;
 
     /// <summary>Makes the begun change the state, now and after every restart. Swap only after this.</summary>
     /// <param name="made">What the change was begun with and what building added, as the same revision; null: nothing was added.</param>
@@ -156,13 +150,13 @@ public sealed class ChangeJournal : IDisposable
             if (sha256 is not null)
             {
                 if (made!.Revision != after.Revision) throw new BtxException($"the change was begun for revision {after.Revision} and made for revision {made.Revision}");
-                Require(made);
+                made.Checked();
                 after = made;
             }
 
             file.Append(new() { Type = JournalRecord.Committed, Id = id, Time = Now(), State = sha256 is null ? null : after, AfterSha256 = sha256 });
             (previous, state, pending) = (state, after, null);
-            return Settle(id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = after.Revision, AfterSha256 = sha256 ?? c.AfterSha256 });
+            return Settle(id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = after.Revision, AfterSha256 = sha256 ?? c.AfterSha256, JournalRecords = file.Records, JournalSha256 = file.LastSha256 });
         }
     }
 
@@ -200,10 +194,24 @@ public sealed class ChangeJournal : IDisposable
         }
     }
 
+    /// <summary>Records what the certificate of a committed removal will say; write the certificate only after this.</summary>
+    /// <exception cref="BtxException">The change is no committed removal, or this could not be written.</exception>
+    public ChangeRecord Certified(string id, CertifiedFindings findings)
+    {
+        lock (gate)
+        {
+            if (!history.Any(c => c.Id == id && c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }))
+                throw new BtxException($"change \"{BtxException.OneLine(id)}\" is no committed removal");
+            file.Append(new() { Type = JournalRecord.Certified, Id = id, Time = Now(), Findings = findings });
+            return Settle(id, c => c with { Certified = [.. c.Certified, findings] });
+        }
+    }
+
     /// <summary>Lets another server have the forest. A change that is open counts as interrupted.</summary>
     public void Dispose()
     {
         file.Dispose();
+        Signer.Dispose();
         held.Dispose();
     }
 
@@ -216,7 +224,7 @@ public sealed class ChangeJournal : IDisposable
             if (!ForestStateRules.IsText(request.Author, 200)) throw new BtxException("the author of a change is missing, has a control character or more than 200 characters; name who makes it");
             if (!ForestStateRules.IsText(request.Reason, 2000)) throw new BtxException("the reason of a change is missing, has a control character or more than 2000 characters; say why it is made");
             if (after.Revision != state.Revision + 1) throw new BtxException($"the change was made for revision {after.Revision - 1}, but the forest is at revision {state.Revision} now; look at it again and repeat the change") { Kind = FaultKind.Conflict };
-            Require(after);
+            after.Checked();
             var record = new ChangeRecord
             {
                 Id = IdOf(history.Count + 1), Kind = request.Kind, Author = request.Author, Time = Now(), Reason = request.Reason, Subjects = request.Subjects, Outcome = ChangeOutcome.Open,
@@ -227,12 +235,6 @@ public sealed class ChangeJournal : IDisposable
             history.Add(record);
             return record;
         }
-    }
-
-    private static void Require(ForestState after)
-    {
-        var faults = ForestStateRules.Faults(after).Take(10).ToList();
-        if (faults.Count > 0) throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}");
     }
 
     private ForestState Pending(string id) => pending is { } open && open.Id == id ? open.State : throw new BtxException($"change \"{BtxException.OneLine(id)}\" is not under way");

@@ -44,4 +44,13 @@ public sealed record ChangeRecord
 
     /// <summary>When the files were gone; null: not yet, or there was nothing to delete.</summary>
     public DateTimeOffset? PurgedAt { get; init; }
+
+    /// <summary>Where in the journal its commit stands, from 1; null unless it was committed.</summary>
+    public long? JournalRecords { get; init; }
+
+    /// <summary>The checksum of that line, which covers every line before it.</summary>
+    public string? JournalSha256 { get; init; }
+
+    /// <summary>Of a removal: what its certificates say, oldest first; a certificate is made again when files are deleted only at a later start.</summary>
+    public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
 }

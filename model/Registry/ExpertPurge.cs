@@ -37,23 +37,6 @@ public static class ExpertPurge
         }
     }
 
-    /// <summary>Every file below a directory, by name; none if it is not there. Links are listed, not followed.</summary>
-    /// <returns>Path relative to the directory, and bytes.</returns>
-    /// <exception cref="BtxException">The directory cannot be listed.</exception>
-    public static IReadOnlyList<(string Path, long Bytes)> Files(string directory)
-    {
-        try
-        {
-            if (!Directory.Exists(directory)) return [];
-            return [.. Directory.EnumerateFiles(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, MaxRecursionDepth = 8 })
-                .Select(f => (Path.GetRelativePath(directory, f), new FileInfo(f).Length)).OrderBy(f => f.Item1, StringComparer.Ordinal)];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{directory}: cannot be listed: {e.Message}", e);
-        }
-    }
-
     /// <summary>Directories in which training left the same weights: <c>FOREST/runs/*/NAME</c>.</summary>
     /// <param name="forest">The source forest's directory.</param>
     /// <param name="sha256">Of the expert's weight files (hex).</param>
@@ -73,18 +56,19 @@ public static class ExpertPurge
         }
     }
 
+    /// <summary>Every file below a directory, by name; none if it is not there. Links are listed, not followed.</summary>
+    /// <exception cref="BtxException">The directory cannot be listed.</exception>
+    public static IReadOnlyList<CertifiedFile> Files(string directory) =>
+        [.. FolderTree.Files(directory).Select(f => new CertifiedFile(f.Path, f.Stat.Length, Deleted: false))];
+
     /// <summary>Deletes a directory and what is in it, durably. Done again after a crash it deletes the rest.</summary>
+    /// <returns>What was seen to be gone.</returns>
     /// <exception cref="BtxException">Something could not be deleted; the same call goes on.</exception>
-    public static void Delete(string directory)
+    public static PurgeOutcome Delete(string directory, PurgeOutcome? outcome = null)
     {
-        try
-        {
-            if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
-            AtomicFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(directory))!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{directory}: cannot be deleted: {BtxException.OneLine(e.Message)}", e);
-        }
+        outcome ??= new();
+        FolderTree.Delete(directory, outcome.Saw);
+        AtomicFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(directory))!);
+        return outcome;
     }
 }

@@ -63,19 +63,20 @@ public sealed record ForestState
         RegisteredExpert[] experts = [.. served.Experts.Select(e => (Served: e, Entry: source.Expert(e.Name))).Select(e => new RegisteredExpert
         {
             Name = e.Served.Name, Domain = e.Served.Domain, Path = e.Served.Path, Root = e.Served.InSource ? ExpertRoot.Source : ExpertRoot.Served, Sha256 = e.Served.Sha256,
-            Parents = e.Entry.Parents, Round = e.Entry.Round, CorpusSha256 = e.Entry.CorpusSha256, Tokens = e.Entry.Tokens, Steps = e.Entry.Steps, Prior = e.Entry.Prior, Status = e.Entry.Status,
+            Parents = Parents(e.Entry, served, source), Round = e.Entry.Round, CorpusSha256 = e.Entry.CorpusSha256, Tokens = e.Entry.Tokens, Steps = e.Entry.Steps, Prior = e.Entry.Prior, Status = e.Entry.Status,
         })];
         var names = experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var absent = source.Experts.Where(e => names.Add(e.Name)).Select(e => new AbsentExpert
         {
-            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens, Steps = e.Steps,
+            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = Parents(e, served, source), CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens, Steps = e.Steps,
         }).ToList();
         names.Add(Seed);
-        absent.AddRange(source.Experts.SelectMany(e => e.Parents).Where(p => names.Add(p.Name)).Select(p => new AbsentExpert { Name = p.Name })); // a parent that the forest itself does not list
-        return Checked(new()
+        var parents = experts.SelectMany(e => e.Parents).Concat(absent.SelectMany(a => a.Parents)).ToList();
+        absent.AddRange(parents.Where(p => names.Add(p.Name)).Select(p => new AbsentExpert { Name = p.Name, Sha256 = p.Sha256 })); // a parent that the forest itself does not list
+        return new ForestState
         {
             SourceSha256 = served.SourceSha256, Precision = served.Precision, Architecture = served.Architecture, Tokenizer = served.Tokenizer, Experts = experts, Absent = absent,
-        });
+        }.Checked();
     }
 
     /// <summary>SHA-256 (hex) of the canonical JSON.</summary>
@@ -105,20 +106,31 @@ public sealed record ForestState
 
     /// <summary>Adds an expert.</summary>
     /// <param name="priors">New cached priors by expert, the added one's among them if it is known; others keep theirs.</param>
-    /// <exception cref="BtxException">The name is taken, or belonged to a removed expert with other weights; a parent is unknown; the entry is not valid.</exception>
+    /// <exception cref="BtxException">The name is taken or reserved, or belonged to a removed expert with other weights; a parent is unknown; the entry is not valid.</exception>
     public ForestState WithExpert(RegisteredExpert expert, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? priors = null)
     {
-        if (Experts.Any(e => e.Name == expert.Name)) throw new BtxException($"expert \"{expert.Name}\" is in the forest already; choose another --name, or remove that one first");
+        RequireFree(expert.Name);
         if (Absent.FirstOrDefault(a => a.Name == expert.Name) is { } known)
         {
             if (known.Sha256 != expert.Sha256)
                 throw new BtxException($"expert \"{expert.Name}\" {(known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has")} other weights; choose another --name, lineages refer to that one");
             expert = expert with { Parents = known.Parents }; // the recorded lineage stands
         }
+        else
+        {
+            expert = expert with { Parents = [.. expert.Parents.Select(p => p with { Sha256 = Sha256Of(p.Name) })] };
+        }
 
         IReadOnlyList<RegisteredExpert> experts = [.. Experts, expert];
         if (priors is not null) experts = [.. experts.Select(e => priors.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)];
         return Next(this with { Experts = experts, Absent = [.. Absent.Where(a => a.Name != expert.Name)] });
+    }
+
+    /// <exception cref="BtxException">An expert has that name, or it is reserved.</exception>
+    public void RequireFree(string name)
+    {
+        if (Experts.Any(e => e.Name == name)) throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Conflict };
+        if (name == Seed) throw new BtxException($"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were branched from it would seem to descend from this one; choose another --name");
     }
 
     /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors of which nothing is left are dropped.</summary>
@@ -147,6 +159,17 @@ public sealed record ForestState
 
     /// <param name="directory">Of the served BTX model.</param>
     public ForestState WithMixture(string directory) => Next(this with { Mixture = directory, MixtureDropped = false });
+
+    // A parent is the expert of the source that has the recorded weights, by the name and the weights that are served; whoever has its name with other weights since then is somebody else.
+    private static ParentEntry[] Parents(ExpertEntry child, ServedForestManifest served, ForestManifest source) => [.. child.Parents.Select(p =>
+    {
+        if (p.Sha256 is not { } sha256 || p.Name == Seed) return p;
+        var listed = source.Experts.Where(e => e.Sha256 == sha256).OrderBy(e => e.Name != p.Name).FirstOrDefault();
+        if (listed is not null) return p with { Name = listed.Name, Sha256 = served.Experts.FirstOrDefault(e => e.Name == listed.Name)?.Sha256 ?? sha256 };
+        return source.Experts.Any(e => e.Name == p.Name) ? p with { Name = $"{p.Name[..Math.Min(p.Name.Length, 55)]}.{sha256[..8]}" } : p;
+    })];
+
+    private string? Sha256Of(string name) => name == Seed ? null : Experts.FirstOrDefault(e => e.Name == name)?.Sha256 ?? Absent.FirstOrDefault(a => a.Name == name)?.Sha256;
 
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {
@@ -180,12 +203,13 @@ public sealed record ForestState
         return sum > 0 ? rest.ToDictionary(w => w.Key, w => w.Value / sum) : null;
     }
 
-    private ForestState Next(ForestState after) => Checked(after with { Revision = Revision + 1 });
+    private ForestState Next(ForestState after) => (after with { Revision = Revision + 1 }).Checked();
 
-    private static ForestState Checked(ForestState state)
+    /// <exception cref="BtxException">It has faults.</exception>
+    internal ForestState Checked()
     {
-        var faults = ForestStateRules.Faults(state).Take(10).ToList();
-        return faults.Count == 0 ? state : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}");
+        var faults = ForestStateRules.Faults(this).Take(10).ToList();
+        return faults.Count == 0 ? this : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}");
     }
 
     private static string Names(IEnumerable<string> names)

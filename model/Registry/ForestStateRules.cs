@@ -30,6 +30,7 @@ public static class ForestStateRules
         if (state.Experts.Count == 0) yield return "experts is empty";
         var names = state.Experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var fault in AbsentFaults(state, names)) yield return fault;
+        foreach (var fault in ParentFaults(state)) yield return fault;
         foreach (var fault in AverageFaults(state)) yield return fault;
         if (Lineage.Fault(state) is { } lineage) yield return lineage;
     }
@@ -47,7 +48,7 @@ public static class ForestStateRules
 
     private static IEnumerable<string> AbsentFaults(ForestState state, HashSet<string> names)
     {
-        if (state.Absent.Count > MaxAbsent) yield return $"{state.Absent.Count} absent experts; at most {MaxAbsent} are remembered: export the forest again";
+        if (state.Absent.Count > MaxAbsent) yield return $"{state.Absent.Count} absent experts; at most {MaxAbsent} are remembered: export the forest to another directory";
         foreach (var a in state.Absent)
         {
             if (!ForestManifestRules.IsName(a.Name)) yield return $"absent expert name \"{BtxException.OneLine(a.Name ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
@@ -56,6 +57,16 @@ public static class ForestStateRules
             if ((a.Sha256 is not null && !ForestManifestRules.IsHash(a.Sha256)) || (a.CorpusSha256 is not null && !ForestManifestRules.IsHash(a.CorpusSha256))) yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": sha256 or corpus_sha256 is not a SHA-256";
             if (a.Parents.Any(p => !ForestManifestRules.IsName(p.Name) || !(p.Weight is >= 0 and <= 1))) yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": a parent has no valid name, or a weight outside 0..1";
             if (a.RemovedIn is < 1 || a.RemovedIn > state.Revision) yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": removed_in is {a.RemovedIn}; expected 1..{state.Revision}";
+        }
+    }
+
+    // A lineage may not say one expert and mean another.
+    private static IEnumerable<string> ParentFaults(ForestState state)
+    {
+        var hashes = state.Absent.Select(a => (a.Name, Sha256: a.Sha256 ?? "")).Concat(state.Experts.Select(e => (e.Name, e.Sha256))).ToLookup(e => e.Name, e => e.Sha256);
+        foreach (var p in state.Experts.SelectMany(e => e.Parents).Concat(state.Absent.SelectMany(a => a.Parents)).Where(p => p.Sha256 is not null && p.Name != ForestState.Seed))
+        {
+            if (!hashes[p.Name].Contains(p.Sha256!)) yield return $"parent \"{BtxException.OneLine(p.Name)}\" has not the weights of the one that is recorded";
         }
     }
 

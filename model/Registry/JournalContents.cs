@@ -14,9 +14,8 @@ public sealed class JournalContents
     private readonly Dictionary<string, int> byId = [];
     private readonly List<ChangeRecord> history = [];
     private (string Id, ForestState State)? pending;
-    private int line;
+    private readonly List<string> checksums = [];
     private string? wanted;
-    private ForestState? beforeWanted;
 
     private JournalContents(string path) => this.path = path;
 
@@ -47,34 +46,47 @@ public sealed class JournalContents
     /// <summary>The last record is whole but its newline is missing.</summary>
     internal bool LacksNewline { get; private set; }
 
-    internal string LastSha256 { get; private set; } = "";
+    /// <summary>Whole lines.</summary>
+    internal long Records => checksums.Count;
+
+    /// <summary>Of the first line; 0: the journal is empty.</summary>
+    internal int Schema { get; private set; }
+
+    internal string LastSha256 => ChecksumAt(Records);
+
+    /// <summary>The state that the wanted change was begun from, and the one that it made; null: revision 0, or no such change.</summary>
+    internal (ForestState? Before, ForestState? After) Wanted { get; private set; }
+
+    /// <summary>Who signed how far the journal goes; null: nobody did, as of a journal that an earlier version wrote.</summary>
+    internal string? SignedBy { get; private set; }
 
     internal string? OpenChange => pending?.Id;
 
     /// <summary>Reads <c>forest.journal</c> of a served forest; a journal that is not there reads as an empty one.</summary>
-    /// <exception cref="BtxException">The journal is damaged or cannot be read; names file, line and remedy.</exception>
-    public static JournalContents Read(string servedDirectory)
+    /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be read; names file, line and remedy.</exception>
+    public static JournalContents Read(string servedDirectory) => Read(servedDirectory, null);
+
+    /// <param name="sha256">Of revision 0.</param>
+    /// <exception cref="BtxException">The journal is of another export.</exception>
+    public void RequireBase(string sha256)
+    {
+        if (BaseSha256 is null || BaseSha256 == sha256) return;
+        throw new BtxException(
+            $"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
+    }
+
+    /// <param name="wanted">The change that <see cref="Wanted"/> is of.</param>
+    internal static JournalContents Read(string servedDirectory, string? wanted)
     {
         var path = System.IO.Path.Combine(servedDirectory, ChangeJournal.FileName);
         try
         {
-            if (!File.Exists(path)) return new JournalContents(path);
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16);
-            return Read(stream, path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be read: {e.Message}", e);
-        }
-    }
-
-    /// <summary>The state that a change was begun from; null: revision 0.</summary>
-    internal static ForestState? StateBefore(string path, string id)
-    {
-        try
-        {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16);
-            return Read(stream, path, id).beforeWanted;
+            var head = JournalHead.Read(servedDirectory); // before the journal, which a server may be writing
+            using var stream = File.Exists(path) ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16) : Stream.Null;
+            var contents = Read(stream, path, wanted);
+            JournalHead.Require(head, contents, servedDirectory, owned: false);
+            contents.SignedBy = head?.KeyFingerprint;
+            return contents;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -105,9 +117,14 @@ public sealed class JournalContents
         return contents;
     }
 
+    /// <summary>Of a line, from 1; empty for 0.</summary>
+    internal string ChecksumAt(long record) => record == 0 ? "" : checksums[(int)record - 1];
+
+    // The line that is being read.
+    private int Line => checksums.Count + 1;
+
     private void Whole(ReadOnlySpan<byte> bytes)
     {
-        line++;
         Take(JournalLine.Record(bytes, LastSha256, out var sha256) ?? throw Damage("its checksum does not fit it and the lines before"), sha256);
         Length += bytes.Length + 1;
     }
@@ -115,7 +132,6 @@ public sealed class JournalContents
     // A crash while a line is written leaves a part of it. All of it and something else than a newline is damage.
     private void Tail(ReadOnlySpan<byte> bytes)
     {
-        line++;
         if (JournalLine.Record(bytes[..^1], LastSha256, out _) is not null) throw Damage("its newline is overwritten");
         if (JournalLine.Record(bytes, LastSha256, out var sha256) is { } record)
         {
@@ -125,7 +141,7 @@ public sealed class JournalContents
         }
         else
         {
-            Torn = $"{path}: line {line} was cut short ({bytes.Length} bytes), as by a crash while it was written; it does not count, the state is revision {State?.Revision ?? 0}";
+            Torn = $"{path}: line {Line} was cut short ({bytes.Length} bytes), as by a crash while it was written; it does not count, the state is revision {State?.Revision ?? 0}";
         }
     }
 
@@ -141,12 +157,11 @@ public sealed class JournalContents
             throw Damage(e.Message);
         }
 
-        LastSha256 = sha256;
         switch (record.Type)
         {
-            case JournalRecord.Opened when line == 1 && record.Schema == JournalRecord.CurrentSchema && ForestManifestRules.IsHash(record.BeforeSha256):
+            case JournalRecord.Opened when Line == 1 && record.Schema is >= 1 and <= JournalRecord.CurrentSchema && ForestManifestRules.IsHash(record.BeforeSha256):
                 if (record.State is { } first && first.Hash() != record.BeforeSha256) throw Damage("revision 0 is not the recorded one");
-                (BaseSha256, Base) = (record.BeforeSha256, record.State);
+                (BaseSha256, Base, Schema) = (record.BeforeSha256, record.State, record.Schema!.Value);
                 break;
             case JournalRecord.Begun when BaseSha256 is not null:
                 Begin(record);
@@ -154,7 +169,11 @@ public sealed class JournalContents
             case JournalRecord.Committed when record.Id is not null && record.Id == pending?.Id:
                 if (record.State is { } made) Require(made, State, record.AfterSha256);
                 (Previous, State) = (State, record.State ?? pending!.Value.State);
-                Settle(record.Id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision, AfterSha256 = record.AfterSha256 ?? c.AfterSha256 });
+                if (record.Id == wanted) Wanted = (Previous, State);
+                Settle(record.Id, c => c with
+                {
+                    Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision, AfterSha256 = record.AfterSha256 ?? c.AfterSha256, JournalRecords = Line, JournalSha256 = sha256,
+                });
                 break;
             case JournalRecord.Aborted when record.Id is not null && record.Id == pending?.Id:
                 Settle(record.Id, c => c with { Outcome = record.Message is null ? ChangeOutcome.Interrupted : ChangeOutcome.Aborted, Message = record.Message });
@@ -162,9 +181,14 @@ public sealed class JournalContents
             case JournalRecord.Purged when record.Id is not null && byId.TryGetValue(record.Id, out var i) && history[i] is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null }:
                 history[i] = history[i] with { PurgedAt = record.Time };
                 break;
+            case JournalRecord.Certified when record is { Id: { } id, Findings: { } findings } && byId.TryGetValue(id, out var i) && history[i] is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }:
+                history[i] = history[i] with { Certified = [.. history[i].Certified, findings] };
+                break;
             default:
                 throw Damage($"a record \"{BtxException.OneLine(record.Type)}\" of schema {record.Schema} does not belong there");
         }
+
+        checksums.Add(sha256);
     }
 
     private void Begin(JournalRecord r)
@@ -173,7 +197,7 @@ public sealed class JournalContents
         if (r.Id != ChangeJournal.IdOf(history.Count + 1) || !ChangeKind.Names.Contains(r.Kind) || r.Author is null || r.Reason is null || r.State is null || r.BeforeSha256 != current)
             throw Damage("the change does not follow from the one before");
         Require(r.State, State, r.AfterSha256);
-        if (r.Id == wanted) beforeWanted = State;
+        if (r.Id == wanted) Wanted = (State, null);
         if (pending is { } open) Settle(open.Id, c => c with { Outcome = ChangeOutcome.Interrupted });
         pending = (r.Id!, r.State);
         byId.Add(r.Id!, history.Count);
@@ -196,5 +220,5 @@ public sealed class JournalContents
     }
 
     private BtxException Damage(string why) =>
-        new($"{path}: line {line} is damaged ({why}); restore the file from a copy, or move it away to serve {Serving.ServedForestManifest.FileName} without the changes made since");
+        new($"{path}: line {Line} is damaged ({why}); restore the file from a copy, or move it away, with {JournalHead.Companions}, to serve {Serving.ServedForestManifest.FileName} without the changes made since");
 }

@@ -3,12 +3,14 @@ namespace Btx.Model.Registry;
 /// <summary>What one line of the journal says.</summary>
 internal sealed record JournalRecord
 {
-    public const int CurrentSchema = 1;
+    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line on; 1 is read, and gets one when a server opens it.</summary>
+    public const int CurrentSchema = 2;
     public const string Opened = "open";
     public const string Begun = "begin";
     public const string Committed = "commit";
     public const string Aborted = "abort";
     public const string Purged = "purged";
+    public const string Certified = "certified";
 
     public required string Type { get; init; }
 
@@ -37,6 +39,9 @@ internal sealed record JournalRecord
 
     /// <summary>Of an abort; null: the server ended before the commit.</summary>
     public string? Message { get; init; }
+
+    /// <summary>Of a certified removal: what its certificate says that does not follow from the states.</summary>
+    public CertifiedFindings? Findings { get; init; }
 
     public string? BeforeSha256 { get; init; }
 

@@ -4,32 +4,37 @@ namespace Btx.Model.Registry;
 
 /// <summary>
 /// Who was branched from whom, with which weights, over the experts of a state and their absent ancestors. The residual ancestry of Y
-/// in X is the sum over lineage paths from Y to X of the product of the branch weights. Immutable; linear in the number of branches.
+/// in X is the sum over lineage paths from Y to X of the product of the branch weights. Whoever has the weights of X is X, under whatever name.
+/// The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is nobody's ancestor. Immutable; linear in the number of branches.
 /// </summary>
 public sealed class Lineage
 {
-    private readonly string[] names;
+    private readonly string[] names; // first the seed model
+    private readonly string?[] hashes;
     private readonly Dictionary<string, int> index;
     private readonly (int Parent, double Weight)[][] parents;
     private readonly int[] order; // parents before children
     private readonly string? unknown, cycle;
 
-    private Lineage(List<(string Name, IReadOnlyList<ParentEntry> Parents)> nodes)
+    private Lineage(List<(string Name, string? Sha256, IReadOnlyList<ParentEntry> Parents)> nodes)
     {
-        if (!nodes.Any(n => n.Name == ForestState.Seed)) nodes.Insert(0, (ForestState.Seed, []));
+        nodes.Insert(0, (ForestState.Seed, null, []));
         names = [.. nodes.Select(n => n.Name)];
-        index = [];
-        for (var i = 0; i < names.Length; i++) index.TryAdd(names[i], i);
+        hashes = [.. nodes.Select(n => n.Sha256)];
+        var parent = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < names.Length; i++) parent.TryAdd(names[i], i);
+        index = new(parent, StringComparer.Ordinal);
+        if (nodes.FindIndex(1, n => n.Name == ForestState.Seed) is > 0 and var named) index[ForestState.Seed] = named;
         parents = new (int, double)[names.Length][];
         for (var i = 0; i < names.Length; i++)
         {
             var entries = nodes[i].Parents;
             foreach (var p in entries)
             {
-                if (!index.ContainsKey(p.Name)) unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
+                if (!parent.ContainsKey(p.Name)) unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
             }
 
-            parents[i] = [.. entries.Where(p => index.ContainsKey(p.Name)).Select(p => (index[p.Name], p.Weight))];
+            parents[i] = [.. entries.Where(p => parent.ContainsKey(p.Name)).Select(p => (parent[p.Name], p.Weight))];
         }
 
         order = Order();
@@ -47,7 +52,7 @@ public sealed class Lineage
     /// <exception cref="BtxException">A lineage leads back to itself.</exception>
     public static Lineage Of(ForestManifest forest)
     {
-        var lineage = new Lineage([.. forest.Experts.Select(e => (e.Name, e.Parents))]);
+        var lineage = new Lineage([.. forest.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
         return lineage.cycle is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {lineage.cycle}");
     }
 
@@ -73,8 +78,7 @@ public sealed class Lineage
     /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyList<string> Descendants(IReadOnlyCollection<string> ancestors)
     {
-        var reached = new bool[names.Length];
-        foreach (var name in ancestors) reached[Index(name)] = true;
+        var reached = Given(ancestors);
         var found = new List<string>();
         foreach (var i in order)
         {
@@ -86,15 +90,25 @@ public sealed class Lineage
         return found;
     }
 
-    private static Lineage Read(ForestState state) => new([.. state.Absent.Select(a => (a.Name, a.Parents)), .. state.Experts.Select(e => (e.Name, e.Parents))]);
+    private static Lineage Read(ForestState state) => 
+        new([.. state.Absent.Select(a => (a.Name, a.Sha256, a.Parents)), .. state.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
 
     private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest");
+
+    // Those that are named, and whoever has their weights under another name.
+    private bool[] Given(IEnumerable<string> ancestors)
+    {
+        int[] named = [.. ancestors.Select(Index)];
+        var weights = named.Select(i => hashes[i]).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var given = hashes.Select(h => h is not null && weights.Contains(h)).ToArray();
+        foreach (var i in named) given[i] = true;
+        return given;
+    }
 
     private double[] Run(IEnumerable<string> ancestors)
     {
         var shares = new double[names.Length];
-        var given = new bool[names.Length];
-        foreach (var name in ancestors) given[Index(name)] = true;
+        var given = Given(ancestors);
         foreach (var i in order)
         {
             if (given[i])

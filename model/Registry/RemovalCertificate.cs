@@ -10,7 +10,8 @@ namespace Btx.Model.Registry;
 /// </summary>
 public sealed record RemovalCertificate
 {
-    public const int CurrentSchema = 1;
+    /// <summary>1, which says no <see cref="JournalRecords"/> and may have either s in its signature, is verified still.</summary>
+    public const int CurrentSchema = 2;
 
     /// <summary>In the directory of the served forest.</summary>
     public const string DirectoryName = "certificates";
@@ -48,6 +49,12 @@ public sealed record RemovalCertificate
 
     public required string StateAfterSha256 { get; init; }
 
+    /// <summary>Where in the journal the removal's commit stands, from 1.</summary>
+    public long? JournalRecords { get; init; }
+
+    /// <summary>The checksum of that line, which covers every line before it.</summary>
+    public string? JournalSha256 { get; init; }
+
     /// <summary>Everything that was removed.</summary>
     public required IReadOnlyList<CertifiedExpert> Removed { get; init; }
 
@@ -79,23 +86,26 @@ public sealed record RemovalCertificate
     /// <summary>SHA-256 (hex) of the public key.</summary>
     public string KeyFingerprint { get; init; } = "";
 
-    /// <summary>ECDSA with SHA-256 over <see cref="SignedBytes"/>, r and s in hex.</summary>
+    /// <summary>ECDSA with SHA-256 over <see cref="SignedBytes"/>, r and the low s in hex.</summary>
     public string Signature { get; init; } = "";
 
     /// <param name="change">Committed.</param>
-    /// <param name="files">Of each removed expert, by name: as they were found, with what became of them.</param>
-    public static RemovalCertificate Of(
-        RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, CertifiedCaches caches, EqualityCheck equality) => new()
+    /// <param name="findings">What was found, beside what follows from the states.</param>
+    public static RemovalCertificate Of(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings findings) => new()
     {
         ChangeId = change.Id, Author = change.Author, Time = change.Time, Reason = change.Reason, Policy = plan.Policy, Requested = plan.Requested,
         RevisionBefore = before.Revision, RevisionAfter = after.Revision, StateBeforeSha256 = before.Hash(), StateAfterSha256 = after.Hash(),
+        JournalRecords = change.JournalRecords, JournalSha256 = change.JournalSha256,
         Removed = [.. plan.Removed.Select(before.Expert).Select(e => new CertifiedExpert
         {
-            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = files.GetValueOrDefault(e.Name) ?? [],
+            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = findings.Files.GetValueOrDefault(e.Name) ?? [],
         })],
         Quarantined = plan.Quarantined, DroppedAverages = plan.DroppedAverages, ReweightedAverages = plan.ReweightedAverages, ReweightedPriors = plan.ReweightedPriors,
-        Caches = caches, Residuals = plan.Residuals, Equality = equality,
+        Caches = findings.Caches, Residuals = plan.Residuals, Equality = findings.Equality, MixtureBeforeSha256 = findings.MixtureBeforeSha256, MixtureAfterSha256 = findings.MixtureAfterSha256,
     };
+
+    /// <summary>The part of it that the journal records.</summary>
+    public CertifiedFindings Findings() => new(Removed.ToDictionary(e => e.Name, e => e.Files), Caches, Equality, MixtureBeforeSha256, MixtureAfterSha256);
 
     /// <summary>Where a server keeps the certificate of a change.</summary>
     public static string FileOf(string servedDirectory, string changeId) => System.IO.Path.Combine(servedDirectory, DirectoryName, $"{changeId}.json");

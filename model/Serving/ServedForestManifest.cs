@@ -70,7 +70,7 @@ public sealed record ServedForestManifest
         {
             foreach (var graph in manifest.Graphs) ContainedPath.Resolve(root, graph.File, source);
             foreach (var expert in manifest.Experts)
-                ContainedPath.CheckEntries(ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path, source), source);
+                FolderTree.Check(ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path, source), source);
         }
 
         return manifest;

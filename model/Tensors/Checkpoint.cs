@@ -8,6 +8,8 @@ namespace Btx.Model.Tensors;
 /// </summary>
 public sealed unsafe class Checkpoint : IDisposable
 {
+    private const string OutputLayer = "lm_head.weight", Embedding = "model.embed_tokens.weight";
+
     private readonly List<SafetensorsFile> files;
     private readonly Dictionary<string, SafetensorsFile> owner;
 
@@ -28,7 +30,12 @@ public sealed unsafe class Checkpoint : IDisposable
 
     /// <summary>Opens a directory and checks that every tensor the config calls for is there with its shape, and nothing else.</summary>
     /// <exception cref="BtxException">A file is missing or malformed, or a tensor is missing, surplus or of another shape.</exception>
-    public static Checkpoint Open(string directory)
+    public static Checkpoint Open(string directory) => Open(directory, SafetensorsFile.Open);
+
+    /// <summary><inheritdoc cref="Open(string)" path="/summary"/></summary>
+    /// <param name="open">Opens a weight file by its absolute path.</param>
+    /// <exception cref="BtxException">As <see cref="Open(string)"/>.</exception>
+    public static Checkpoint Open(string directory, Func<string, SafetensorsFile> open)
     {
         directory = Path.GetFullPath(directory);
         if (!Directory.Exists(directory)) throw new BtxException($"{directory}: no such model directory");
@@ -36,7 +43,7 @@ public sealed unsafe class Checkpoint : IDisposable
         var files = new List<SafetensorsFile>();
         try
         {
-            foreach (var file in CheckpointFiles.Weights(directory)) files.Add(SafetensorsFile.Open(file));
+            foreach (var file in CheckpointFiles.Weights(directory)) files.Add(open(file));
             var owner = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
             foreach (var file in files)
             {
@@ -75,7 +82,7 @@ public sealed unsafe class Checkpoint : IDisposable
     }
 
     /// <summary>Throws if a weight is NaN or infinite; names the tensor.</summary>
-    public void CheckFinite()
+    public void CheckFinite(CancellationToken cancellation = default)
     {
         var values = new float[1 << 14]; // a tensor as a whole would be garbage of its size
         foreach (var (name, _) in Config.TensorShapes())
@@ -83,6 +90,7 @@ public sealed unsafe class Checkpoint : IDisposable
             var info = Info(name);
             for (long at = 0; at < info.ElementCount; at += values.Length)
             {
+                cancellation.ThrowIfCancellationRequested();
                 var some = values.AsSpan(0, (int)Math.Min(values.Length, info.ElementCount - at));
                 TensorDtypes.ToSingle(info.Dtype, Pointer(name) + (at * info.Dtype.Size()), some);
                 foreach (var v in some)
@@ -118,8 +126,26 @@ public sealed unsafe class Checkpoint : IDisposable
         foreach (var (name, file) in owner)
         {
             // Some exporters store the tied output layer and the rotary buffers as well; both are redundant.
-            var redundant = name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (name == "lm_head.weight" && Config.TieWordEmbeddings);
+            var redundant = name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (name == OutputLayer && Config.TieWordEmbeddings);
             if (!expected.Contains(name) && !redundant) throw new BtxException($"{file.Path}: tensor \"{name}\" is not part of this architecture");
         }
+
+        if (Config.TieWordEmbeddings && owner.TryGetValue(OutputLayer, out var stored) && !IsCopy(stored[OutputLayer], stored))
+            throw new BtxException($"{stored.Path}: tensor \"{OutputLayer}\" is not equal to \"{Embedding}\", though config.json has tie_word_embeddings: true; set it to false if the model was trained untied, or take the tensor out");
+    }
+
+    // Only an output layer of its own would be lost by reading the embedding in its place.
+    private bool IsCopy(TensorInfo stored, SafetensorsFile file)
+    {
+        var tied = Info(Embedding);
+        if (stored.Dtype != tied.Dtype || !stored.Shape.SequenceEqual(tied.Shape)) return false;
+        const int Block = 1 << 24;
+        for (long at = 0; at < tied.Length; at += Block)
+        {
+            var length = (int)Math.Min(Block, tied.Length - at);
+            if (!new ReadOnlySpan<byte>(Pointer(Embedding) + at, length).SequenceEqual(new ReadOnlySpan<byte>(file.Pointer(stored) + at, length))) return false;
+        }
+
+        return true;
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Btx.Model.Files;
+using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Tensors;
 
@@ -9,6 +10,8 @@ public static class CheckpointFiles
 {
     public const string SingleFile = "model.safetensors";
     public const string IndexFile = "model.safetensors.index.json";
+    private const long MaxIndexBytes = SafetensorsHeader.MaxHeaderBytes;
+    private const int MaxFiles = 4096;
 
     /// <summary>Absolute paths of the weight files: the single file, or the shards of the index in ordinal order.</summary>
     /// <exception cref="BtxException">Neither is there, or the index is malformed or names a path outside the directory.</exception>
@@ -18,26 +21,52 @@ public static class CheckpointFiles
         if (File.Exists(single)) return [single];
         var index = Path.Combine(directory, IndexFile);
         if (!File.Exists(index)) throw new BtxException($"{directory}: has neither {SingleFile} nor {IndexFile}");
+        var names = IndexedFiles(BoundedFile.Read(index, MaxIndexBytes), index);
+        if (names.Count == 0) throw new BtxException($"{index}: weight_map is empty");
+        return names.Select(n => ContainedPath.ResolveNames(directory, n, index)).ToArray();
+    }
+
+    // Token by token: an index may be large, and what is kept of it is a few names.
+    private static SortedSet<string> IndexedFiles(byte[] json, string index)
+    {
+        var names = new SortedSet<string>(StringComparer.Ordinal);
+        var mapped = false;
         try
         {
-            using var document = JsonDocument.Parse(BoundedFile.Read(index));
-            if (document.RootElement.ValueKind != JsonValueKind.Object
-                || !document.RootElement.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 64 });
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
                 throw new BtxException($"{index}: has no weight_map object");
-            var names = new SortedSet<string>(StringComparer.Ordinal);
-            foreach (var entry in map.EnumerateObject())
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (entry.Value.ValueKind != JsonValueKind.String) throw new BtxException($"{index}: the file of tensor \"{BtxException.OneLine(entry.Name)}\" is not a string");
-                names.Add(entry.Value.GetString()!);
+                var isMap = reader.ValueTextEquals("weight_map"u8);
+                reader.Read();
+                if (!isMap || reader.TokenType != JsonTokenType.StartObject)
+                {
+                    reader.Skip();
+                    continue;
+                }
+
+                mapped = true;
+                while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    var tensor = reader.GetString()!;
+                    reader.Read();
+                    if (reader.TokenType != JsonTokenType.String)
+                        throw new BtxException($"{index}: the file of tensor \"{BtxException.OneLine(tensor)}\" is not a string");
+                    if (names.Add(reader.GetString()!) && names.Count > MaxFiles)
+                        throw new BtxException($"{index}: names more than {MaxFiles} weight files; no model that can be read here has "
+                        + $"so many");
+                }
             }
 
-            if (names.Count == 0) throw new BtxException($"{index}: weight_map is empty");
-            return names.Select(n => ContainedPath.ResolveNames(directory, n, index)).ToArray();
+            reader.Read(); // throws if anything follows
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new BtxException($"{index}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
         }
+
+        return mapped ? names : throw new BtxException($"{index}: has no weight_map object");
     }
 
     /// <summary>SHA-256 (lower-case hex) over the weight files in order: what manifests record as <c>sha256</c>.</summary>
@@ -49,25 +78,39 @@ public static class CheckpointFiles
     public static string HashFiles(IReadOnlyList<string> files, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = new byte[1 << 20];
-        foreach (var file in files)
+        foreach (var path in files)
         {
-            try
-            {
-                using var stream = File.OpenRead(file);
-                int read;
-                while ((read = stream.Read(buffer)) > 0)
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    hash.AppendData(buffer, 0, read);
-                }
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new BtxException($"{file}: cannot be read: {e.Message}", e);
-            }
+            using var file = OpenFile.Read(path);
+            Append(hash, file, path, cancellation);
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>As <see cref="Hash"/>, of private copies.</summary>
+    /// <exception cref="BtxException">One cannot be read.</exception>
+    public static string HashCopies(IEnumerable<PrivateCopy> copies, CancellationToken cancellation)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var copy in copies) Append(hash, copy.Content, copy.Path, cancellation);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static void Append(IncrementalHash hash, SafeFileHandle file, string path, CancellationToken cancellation)
+    {
+        var buffer = new byte[1 << 20];
+        try
+        {
+            long at = 0;
+            for (int read; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                hash.AppendData(buffer, 0, read);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be read: {BtxException.OneLine(e.Message)}", e);
+        }
     }
 }

@@ -1,10 +1,12 @@
 using System.IO.MemoryMappedFiles;
+using Btx.Model.Files;
+using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Tensors;
 
 /// <summary>
 /// A safetensors file, memory-mapped read-only. Tensor data is used in place: pointers and spans stay valid until
-/// <see cref="Dispose"/>. Thread-safe for reading.
+/// <see cref="Dispose"/>. Whoever cuts a mapped file ends the process that reads it; a server maps private copies. Thread-safe for reading.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
@@ -30,34 +32,62 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
-    /// <exception cref="BtxException">Missing, unreadable, truncated, overlapping, or otherwise not valid safetensors.</exception>
+    /// <summary>The copy that is mapped; null where the file itself is.</summary>
+    public PrivateCopy? Copy { get; private init; }
+
+    /// <summary>Maps a file; links are followed.</summary>
+    /// <exception cref="BtxException">Missing, unreadable, no regular file, truncated, overlapping, or otherwise not valid safetensors.</exception>
     public static SafetensorsFile Open(string path)
     {
         path = System.IO.Path.GetFullPath(path);
+        using var file = OpenFile.Read(path);
+        return Map(file, path, null);
+    }
+
+    /// <summary>Maps a private copy.</summary>
+    /// <param name="copy">Taken over, also if this throws.</param>
+    /// <exception cref="BtxException">Not valid safetensors.</exception>
+    public static SafetensorsFile Open(PrivateCopy copy)
+    {
+        try
+        {
+            return Map(copy.Content, copy.Path, copy);
+        }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+    }
+
+    private static SafetensorsFile Map(SafeFileHandle file, string path, PrivateCopy? copy)
+    {
         MemoryMappedFile? map = null;
         MemoryMappedViewAccessor? view = null;
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
-            var length = stream.Length;
+            var length = RandomAccess.GetLength(file);
             var lengthField = new byte[8];
-            var got = stream.ReadAtLeast(lengthField, 8, throwOnEndOfStream: false);
+            var got = RandomAccess.Read(file, lengthField, 0);
             var headerLength = SafetensorsHeader.HeaderLength(lengthField.AsSpan(0, got), length, path);
             var prefix = new byte[8 + headerLength];
-            lengthField.CopyTo(prefix, 0);
-            stream.ReadExactly(prefix, 8, (int)headerLength);
+            for (var at = 0; at < prefix.Length; at += got)
+            {
+                got = RandomAccess.Read(file, prefix.AsSpan(at), at);
+                if (got == 0) throw new BtxException($"{path}: became shorter while it was read");
+            }
+
             var (tensors, metadata) = SafetensorsHeader.Parse(prefix, length, path);
-            map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            map = MemoryMappedFile.CreateFromFile(file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
             view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
             byte* pointer = null;
             view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
-            return new SafetensorsFile(path, map, view, pointer + view.PointerOffset, tensors, metadata);
+            return new SafetensorsFile(path, map, view, pointer + view.PointerOffset, tensors, metadata) { Copy = copy };
         }
         catch (Exception e)
         {
             view?.Dispose();
             map?.Dispose();
-            if (e is FileNotFoundException or DirectoryNotFoundException) throw new BtxException($"{path}: not found", e);
             if (e is IOException or UnauthorizedAccessException) throw new BtxException($"{path}: cannot be read: {e.Message}", e);
             throw;
         }
@@ -87,5 +117,6 @@ public sealed unsafe class SafetensorsFile : IDisposable
         view.SafeMemoryMappedViewHandle.ReleasePointer();
         view.Dispose();
         map.Dispose();
+        Copy?.Dispose();
     }
 }

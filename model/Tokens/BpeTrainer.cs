@@ -11,7 +11,8 @@ public static class BpeTrainer
 
     /// <summary>
     /// Trains on <paramref name="documents"/>. Ids: special tokens first, then the 256 bytes in the order of the byte-level alphabet, then
-    /// merges, best first. The same documents give the same tokenizer, in any order and on any number of threads.
+    /// merges, best first. Text is brought into <see cref="TextNormalizer.Own"/>, here and by the tokenizer. The same documents give the same
+    /// tokenizer, in any order and on any number of threads.
     /// </summary>
     /// <param name="documents">Text as UTF-8 (any bytes do); read once, by several threads in turn. What is yielded must stay unchanged until the end.</param>
     /// <param name="vocabSize">How many tokens, special ones included; fewer come out where the text has too few pairs that occur twice.</param>
@@ -60,6 +61,8 @@ public static class BpeTrainer
             throw new BtxException($"vocabulary size {vocabSize} is too small; 256 bytes and {specialTokens.Count} special tokens need at least {least}");
         if (specialTokens.Any(string.IsNullOrEmpty) || specialTokens.Distinct(StringComparer.Ordinal).Count() != specialTokens.Count)
             throw new BtxException($"special tokens \"{string.Join(' ', specialTokens)}\" are not distinct and non-empty");
+        if (specialTokens.FirstOrDefault(t => ByteAlphabet.ToBytes(t) is [_]) is { } single)
+            throw new BtxException($"special token \"{single}\" is one character, which stands for a byte; give a longer one");
         progress?.Report(0);
         var words = CountWords(documents, bytesOf, pattern, cancellationToken);
         if (words.Count == 0) throw new BtxException("there is no text to train a tokenizer on; give at least one document that is not empty");
@@ -84,6 +87,7 @@ public static class BpeTrainer
                 Merges = merges,
                 AddedTokens = [.. specialTokens.Select((content, id) => new AddedToken(id, content, Special: true, Normalized: false))],
                 Pattern = pattern,
+                Normalizer = TextNormalizer.Own,
                 BosToken = document,
                 EosToken = document,
                 AddBos = document is not null,
@@ -122,6 +126,7 @@ public static class BpeTrainer
 
     private static void Count(ReadOnlySpan<byte> text, SplitPattern pattern, PreTokenCounter counter)
     {
+        text = TextNormalizer.Own.Apply(text);
         var scanner = new PreTokenScanner(text, pattern);
         for (var at = 0; at < text.Length;)
         {

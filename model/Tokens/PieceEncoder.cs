@@ -23,7 +23,13 @@ internal sealed class PieceEncoder
         {
             Merges = definition.Merges.Select(m => $"{tokens[m.Left]} {tokens[m.Right]}"),
         });
-        if (definition.IgnoreMerges) _wholePieces = definition.Vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (definition.IgnoreMerges)
+        {
+            // A control token may stand in the vocabulary; text never becomes one.
+            var control = definition.AddedTokens.Where(t => t.Special).Select(t => t.Id).ToHashSet();
+            _wholePieces = definition.Vocabulary.Where(e => !control.Contains(e.Value)).ToDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+        }
+
         for (var b = 0; b < 256; b++) _byteIds[b] = [definition.Vocabulary[ByteAlphabet.Character((byte)b).ToString()]];
         _longPieces = new(() => new LongPieceMerger(definition.Merges, [.. _byteIds.Select(id => id[0])]));
     }

@@ -7,7 +7,7 @@ namespace Btx.Model.Tokens;
 
 /// <summary>
 /// Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes: decoding gives back what was encoded, ill-formed
-/// UTF-8 included (under an NFC normalizer, the normalised text). Thread-safe; immutable.
+/// UTF-8 included (with a normalizer, what <see cref="Normalize"/> makes of it). Thread-safe; immutable.
 /// </summary>
 /// <remarks>
 /// Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special tokens and decoding are ours: the package reads
@@ -15,7 +15,7 @@ namespace Btx.Model.Tokens;
 /// </remarks>
 public sealed class TextTokenizer
 {
-    private const long MaxFileBytes = 256L << 20;
+    private const long MaxFileBytes = BoundedFile.DefaultLimit;
     private readonly TokenizerDefinition _definition;
     private readonly PieceEncoder _pieces;
     private readonly AddedTokenMatcher? _raw, _rawWithSpecial, _normalized, _normalizedWithSpecial;
@@ -27,13 +27,13 @@ public sealed class TextTokenizer
     internal TextTokenizer(TokenizerDefinition definition, string source)
     {
         definition.Validate(source);
-        if (definition.NormalizeNfc) UnicodeForm.RequireData(source);
+        definition.Normalizer?.RequireData(source);
         _definition = definition;
         _pieces = new PieceEncoder(definition);
         _raw = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: false, Special: false }));
         _rawWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => !t.Normalized));
-        _normalized = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: true, Special: false }));
-        _normalizedWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t.Normalized));
+        _normalized = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: true, Special: false }), definition.Normalizer);
+        _normalizedWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t.Normalized), definition.Normalizer);
         _special = [.. definition.AddedTokens.Where(t => t.Special).Select(t => t.Id)];
         (_bytes, _offsets) = TokenTable(definition);
         BosId = definition.BosToken is { } bos ? definition.IdOf(bos) : null;
@@ -53,7 +53,7 @@ public sealed class TextTokenizer
     /// <summary>Whether the model expects <see cref="BosId"/> before a text. <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to its caller.</summary>
     public bool AddBos => _definition.AddBos;
 
-    /// <summary>SHA-256, in hexadecimal, of tokenizer.json as <see cref="Save"/> writes it without white space: equal for equal tokenizers.</summary>
+    /// <summary>SHA-256, in hexadecimal, of what tokenizer.json says, however it is spelled: equal for equal tokenizers.</summary>
     public string Hash => _hash.Value;
 
     /// <summary>Reads tokenizer.json, and tokenizer_config.json where there is one.</summary>
@@ -63,15 +63,15 @@ public sealed class TextTokenizer
         var path = Path.Combine(directory, "tokenizer.json");
         var config = Path.Combine(directory, "tokenizer_config.json");
         if (!File.Exists(path)) throw new BtxException($"{path}: no such file; expected a Hugging Face tokenizer");
-        var definition = TokenizerJsonReader.Read(ReadFile(path), path);
-        if (File.Exists(config)) definition = TokenizerConfigJson.Apply(definition, ReadFile(config), config);
+        var definition = TokenizerJsonReader.Read(BoundedFile.Read(path, MaxFileBytes), path);
+        if (File.Exists(config)) definition = TokenizerConfigJson.Apply(definition, BoundedFile.Read(config, MaxFileBytes), config);
         return new TextTokenizer(definition, path);
     }
 
     /// <summary>Writes tokenizer.json and tokenizer_config.json, each whole or not at all.</summary>
     public void Save(string directory)
     {
-        AtomicFile.Write(Path.Combine(directory, "tokenizer.json"), stream => TokenizerJsonWriter.Write(_definition, stream, indented: true));
+        AtomicFile.Write(Path.Combine(directory, "tokenizer.json"), stream => TokenizerJsonWriter.Write(_definition, stream));
         AtomicFile.Write(Path.Combine(directory, "tokenizer_config.json"), stream => TokenizerConfigJson.Write(_definition, stream));
     }
 
@@ -82,15 +82,12 @@ public sealed class TextTokenizer
     {
         var ids = new IdBuffer((utf8OrAnyBytes.Length / 3) + 16);
         var matcher = allowSpecial ? _rawWithSpecial : _raw;
-        var at = 0;
-        if (matcher is not null)
+        int at = 0, search = 0;
+        while (matcher is not null && matcher.Next(utf8OrAnyBytes, ref search, at, out var start, out var end, out var id))
         {
-            while (matcher.Find(utf8OrAnyBytes, at, out var start, out var end, out var id))
-            {
-                EncodeRaw(utf8OrAnyBytes[at..start], allowSpecial, ref ids);
-                ids.Add(id);
-                at = end;
-            }
+            if (start > at) EncodeRaw(utf8OrAnyBytes[at..start], allowSpecial, ref ids);
+            ids.Add(id);
+            at = end;
         }
 
         EncodeRaw(utf8OrAnyBytes[at..], allowSpecial, ref ids);
@@ -105,6 +102,9 @@ public sealed class TextTokenizer
         ArrayPool<byte>.Shared.Return(buffer);
         return ids;
     }
+
+    /// <summary>The text that is encoded in place of <paramref name="text"/>: what the tokens of a text give back, added tokens apart.</summary>
+    public string Normalize(string text) => _definition.Normalizer?.Apply(text) ?? text;
 
     /// <summary>The bytes of all <paramref name="ids"/>, special tokens included. Ids without a token have none.</summary>
     public byte[] DecodeBytes(ReadOnlySpan<int> ids) => Collect(ids, skipSpecial: false).WrittenSpan.ToArray();
@@ -129,20 +129,6 @@ public sealed class TextTokenizer
         return new TextTokenizer(definition, source);
     }
 
-    private static byte[] ReadFile(string path)
-    {
-        try
-        {
-            if (new FileInfo(path).Length is var length and > MaxFileBytes)
-                throw new BtxException($"{path}: {length} bytes; expected at most {MaxFileBytes}");
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be read ({e.Message})", e);
-        }
-    }
-
     private static (byte[] Bytes, int[] Offsets) TokenTable(TokenizerDefinition definition)
     {
         var size = 1 + Math.Max(definition.Vocabulary.Values.Max(), definition.AddedTokens.Select(t => t.Id).DefaultIfEmpty(0).Max());
@@ -158,17 +144,14 @@ public sealed class TextTokenizer
 
     private void EncodeRaw(ReadOnlySpan<byte> text, bool allowSpecial, ref IdBuffer ids)
     {
-        if (_definition.NormalizeNfc) text = UnicodeForm.Compose(text);
+        if (_definition.Normalizer is { } normalizer) text = normalizer.Apply(text);
         var matcher = allowSpecial ? _normalizedWithSpecial : _normalized;
-        var at = 0;
-        if (matcher is not null)
+        int at = 0, search = 0;
+        while (matcher is not null && matcher.Next(text, ref search, at, out var start, out var end, out var id))
         {
-            while (matcher.Find(text, at, out var start, out var end, out var id))
-            {
-                EncodeOrdinary(text[at..start], ref ids);
-                ids.Add(id);
-                at = end;
-            }
+            if (start > at) EncodeOrdinary(text[at..start], ref ids);
+            ids.Add(id);
+            at = end;
         }
 
         EncodeOrdinary(text[at..], ref ids);
@@ -199,7 +182,7 @@ public sealed class TextTokenizer
     private string ComputeHash()
     {
         using var stream = new MemoryStream();
-        TokenizerJsonWriter.Write(_definition, stream, indented: false);
+        TokenizerJsonWriter.WriteToHash(_definition, stream);
         return Convert.ToHexStringLower(SHA256.HashData(stream.GetBuffer().AsSpan(0, (int)stream.Length)));
     }
 }

@@ -1,8 +1,9 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>Reads and writes <c>tokenizer_config.json</c>: which tokens begin and end a document.</summary>
+/// <summary>Reads and writes <c>tokenizer_config.json</c>: which tokens begin and end a document, and what it says of added tokens.</summary>
 internal static class TokenizerConfigJson
 {
     /// <summary>Adds to <paramref name="definition"/> what the configuration says.</summary>
@@ -22,6 +23,7 @@ internal static class TokenizerConfigJson
             if (reader.Flag(root, "add_eos_token")) throw reader.Unsupported("add_eos_token", "true");
             return definition with
             {
+                AddedTokens = AddedTokens(reader, root, definition.AddedTokens),
                 BosToken = bos,
                 EosToken = Token(reader, root, "eos_token"),
                 AddBos = addBos,
@@ -55,6 +57,26 @@ internal static class TokenizerConfigJson
         w.WriteString("pad_token", definition.EosToken);
         w.WriteString("tokenizer_class", "PreTrainedTokenizerFast");
         w.WriteEndObject();
+    }
+
+    // As in Hugging Face: a token that tokenizer.json lacks is added, and of one that it has these flags count.
+    private static List<AddedToken> AddedTokens(TokenizerJson reader, JsonElement root, IReadOnlyList<AddedToken> known)
+    {
+        var tokens = new OrderedDictionary<string, AddedToken>(StringComparer.Ordinal);
+        foreach (var token in known) tokens.Add(token.Content, token);
+        foreach (var entry in reader.Object(root, "added_tokens_decoder")?.EnumerateObject() ?? default)
+        {
+            if (!int.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                || entry.Value.ValueKind != JsonValueKind.Object || reader.Text(entry.Value, "content") is not { } content)
+                throw new BtxException($"{reader.Source}: added_tokens_decoder: {TokenizerDefinition.Quote(entry.Name)} is no id with a content");
+            var token = TokenizerJsonReader.ReadAddedToken(reader, entry.Value, id, content);
+            if (!entry.Value.TryGetProperty("normalized", out _)) token = token with { Normalized = !token.Special };
+            if (tokens.TryGetValue(content, out var same) && same.Id != id)
+                throw new BtxException($"{reader.Source}: added_tokens_decoder: {TokenizerDefinition.Quote(content)} has id {id}, but {same.Id} elsewhere");
+            tokens[content] = token;
+        }
+
+        return [.. tokens.Values];
     }
 
     // "<|end|>", or an object that describes the token.

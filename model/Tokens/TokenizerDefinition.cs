@@ -13,8 +13,8 @@ internal sealed record TokenizerDefinition
 
     public SplitPattern Pattern { get; init; }
 
-    /// <summary>Text is brought to Unicode form C before splitting.</summary>
-    public bool NormalizeNfc { get; init; }
+    /// <summary>What is done to text before splitting; null: nothing.</summary>
+    public TextNormalizer? Normalizer { get; init; }
 
     /// <summary>A pre-token that is in the vocabulary is that token, whatever the merge rules make of it.</summary>
     public bool IgnoreMerges { get; init; }
@@ -57,6 +57,8 @@ internal sealed record TokenizerDefinition
                 throw new BtxException($"{source}: added token {Quote(added.Content)} has id {added.Id}; expected 0 to {limit - 1} for {count} tokens");
             if (!seen.TryAdd(added.Id, added.Content) && seen[added.Id] != added.Content)
                 throw new BtxException($"{source}: tokens {Quote(seen[added.Id])} and {Quote(added.Content)} share id {added.Id}");
+            if (Vocabulary.TryGetValue(added.Content, out var listed) && listed != added.Id)
+                throw new BtxException($"{source}: added token {Quote(added.Content)} has id {added.Id}, but {listed} in the vocabulary");
         }
 
         for (var b = 0; b < 256; b++)

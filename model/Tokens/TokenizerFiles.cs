@@ -2,7 +2,7 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>The files of a model directory that say how text becomes tokens.</summary>
+/// <summary>The files of a model directory that say how text becomes tokens, and which of them end it.</summary>
 public static class TokenizerFiles
 {
     private static readonly string[] Names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"];

@@ -41,7 +41,7 @@ internal static class TokenizerJsonReader
             Merges = ReadMerges(json, model, vocabulary),
             AddedTokens = ReadAddedTokens(json, root),
             Pattern = PreTokenizerJson.Read(json, json.Object(root, "pre_tokenizer")),
-            NormalizeNfc = ReadNormalizer(json, json.Object(root, "normalizer")),
+            Normalizer = NormalizerJson.Read(json, json.Object(root, "normalizer")),
             IgnoreMerges = json.Flag(model, "ignore_merges"),
             BosToken = bos,
             AddBos = bos is not null,
@@ -103,6 +103,16 @@ internal static class TokenizerJsonReader
         throw new BtxException($"{json.Source}: merge {index} is not a pair of tokens: {TokenizerDefinition.Quote(merge.GetRawText())}");
     }
 
+    /// <summary>A token as tokenizer.json and tokenizer_config.json describe one.</summary>
+    public static AddedToken ReadAddedToken(TokenizerJson json, JsonElement token, int id, string content) => new(
+        id,
+        content,
+        json.Flag(token, "special"),
+        json.Flag(token, "normalized"),
+        json.Flag(token, "single_word"),
+        json.Flag(token, "lstrip"),
+        json.Flag(token, "rstrip"));
+
     private static List<AddedToken> ReadAddedTokens(TokenizerJson json, JsonElement root)
     {
         var tokens = new List<AddedToken>();
@@ -111,32 +121,11 @@ internal static class TokenizerJsonReader
             if (token.ValueKind != JsonValueKind.Object || json.Text(token, "content") is not { } content
                 || !token.TryGetProperty("id", out var number) || number.ValueKind != JsonValueKind.Number || !number.TryGetInt32(out var id))
                 throw new BtxException($"{json.Source}: added token {tokens.Count} lacks an id or content: {TokenizerDefinition.Quote(token.GetRawText())}");
-            foreach (var flag in new[] { "single_word", "lstrip", "rstrip" })
-            {
-                if (json.Flag(token, flag)) throw json.Unsupported($"added token {TokenizerDefinition.Quote(content)}, {flag}", "true");
-            }
-
-            tokens.Add(new AddedToken(id, content, json.Flag(token, "special"), json.Flag(token, "normalized")));
+            tokens.Add(ReadAddedToken(json, token, id, content));
         }
 
         if (tokens.GroupBy(t => t.Content, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new BtxException($"{json.Source}: added token {TokenizerDefinition.Quote(twice.Key)} is listed twice");
         return tokens;
-    }
-
-    private static bool ReadNormalizer(TokenizerJson json, JsonElement? normalizer)
-    {
-        if (normalizer is not { } n) return false;
-        var type = json.Type(n, "normalizer");
-        if (type == "NFC") return true;
-        if (type != "Sequence") throw json.Unsupported("normalizer", type);
-        var nfc = false;
-        foreach (var part in json.Array(n, "normalizers")?.EnumerateArray() ?? default)
-        {
-            if (json.Type(part, "normalizer") is var name and not "NFC") throw json.Unsupported("normalizer", name);
-            nfc = true;
-        }
-
-        return nfc;
     }
 }

@@ -1,5 +1,6 @@
 using Btx.Model;
 using Btx.Model.Devices;
+using Btx.Model.Files;
 
 namespace Btx.Engine;
 
@@ -49,6 +50,12 @@ public sealed record EngineOptions
     /// the first request for it. Each takes the memory of one expert.
     /// </summary>
     public bool PrepareAverages { get; init; }
+
+    /// <summary>Private copies of weights are in memory, sealed; otherwise they are files without a name in the served directory.</summary>
+    public bool CopiesInMemory { get; init; }
+
+    /// <summary>Shared by all engines whose options are copies of these, so that a file is copied once.</summary>
+    public PrivateCopies Copies { get; init; } = new();
 
     /// <summary>A step that takes longer is a fault of the engine while it lasts: see <see cref="IForestEngine.Fault"/>. 1 s..1 h.</summary>
     public TimeSpan StepLimit { get; init; } = TimeSpan.FromMinutes(1);

@@ -18,6 +18,9 @@ public sealed record ForestDescription
     /// <summary>Experts that stay listed without traffic: a removal's lineage policy put them aside.</summary>
     public IReadOnlyList<string> Quarantined { get; init; } = [];
 
+    /// <summary>What is not served because its files have changed.</summary>
+    public ForestDamage Damage { get; init; } = ForestDamage.None;
+
     /// <summary>Longest sequence, prompt and completion together, in tokens.</summary>
     public required int ContextLength { get; init; }
 

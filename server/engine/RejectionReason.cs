@@ -12,6 +12,9 @@ public enum RejectionReason
     /// <summary>The queue is full: gRPC ResourceExhausted, HTTP 429.</summary>
     Busy,
 
+    /// <summary>It needs an expert whose files were damaged under the server: gRPC Internal, HTTP 500.</summary>
+    Damaged,
+
     /// <summary>Shutting down: gRPC Unavailable, HTTP 503.</summary>
     ShuttingDown,
 

@@ -74,6 +74,7 @@ public static class RequestRules
     /// <summary>What is wrong with a routing; null if nothing is.</summary>
     public static RequestFault? RoutingFault(Routing routing, ForestDescription forest)
     {
+        if (forest.Damage.Fault(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
         var message = RoutingRules.Fault(
             routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))

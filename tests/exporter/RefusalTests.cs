@@ -68,6 +68,21 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Fact]
+    public void A_tokenizer_that_is_larger_than_the_embedding_is_refused_before_it_is_served()
+    {
+        new TinyForest { Experts = 1, Config = TinyForest.DefaultConfig with { VocabSize = 300 } }.Write(options.Forest);
+        Refuse("the tokenizer has 320 tokens, the model a vocab_size of 300; they do not belong together");
+    }
+
+    [Fact]
+    public void An_expert_that_is_named_as_the_seed_model_is_refused()
+    {
+        var manifest = new TinyForest { Experts = 2 }.Write(options.Forest);
+        (manifest with { Experts = [manifest.Experts[0], manifest.Experts[1] with { Name = "seed" }] }).Save(options.Forest);
+        Refuse("an expert is named \"seed\", as every lineage calls the seed model");
+    }
+
+    [Fact]
     public void A_head_dim_that_the_attention_operator_cannot_take_is_named()
     {
         new TinyForest { Config = TinyForest.DefaultConfig with { HeadDimOverride = 8 } }.Write(options.Forest);

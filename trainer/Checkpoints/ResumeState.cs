@@ -1,3 +1,4 @@
+using Btx.Trainer.Phases;
 using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Checkpoints;
@@ -11,4 +12,7 @@ public sealed record ResumeState(long Step, SamplerState Sampler, double Seconds
 {
     /// <summary>Of a mixture: the routing sums since the last statistic.</summary>
     public IReadOnlyList<double>? Routing { get; init; }
+
+    /// <summary>Null before the first validation.</summary>
+    public BestValidation? Best { get; init; }
 }

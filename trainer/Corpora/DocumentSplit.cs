@@ -28,24 +28,52 @@ public static class DocumentSplit
             : CorpusSplit.Train;
     }
 
+    /// <summary>The least share of a domain's text that a split may hold: half of what is meant for it, and for training what two held-out splits of twice their share leave.</summary>
+    private static double Least(CorpusSplit split, CorpusRole role) =>
+        split == CorpusSplit.Train ? Math.Max(Share(split, role) / 2, 1 - (2 * (Share(CorpusSplit.Validation, role) + Share(CorpusSplit.Test, role)))) : Share(split, role) / 2;
+
     /// <summary>
-    /// The split of every document, in order. Where few documents would leave a split empty, it gets the document whose hash is
-    /// nearest to it, so that a small domain can be evaluated too.
+    /// The split of every unit, in order. Where few or unequal ones would leave a split empty, or with less than half of the text that is meant for it,
+    /// it gets those whose hash is nearest to it, so that a small domain can be evaluated too.
     /// </summary>
-    /// <exception cref="ArgumentException">Fewer than three documents.</exception>
-    public static CorpusSplit[] Assign(IReadOnlyList<CorpusDocument> documents, CorpusRole role)
+    /// <exception cref="ArgumentException">Fewer than three units.</exception>
+    public static CorpusSplit[] Assign(IReadOnlyList<SplitUnit> units, CorpusRole role)
     {
-        if (documents.Count < 3) throw new ArgumentException($"{documents.Count} documents cannot fill three splits", nameof(documents));
-        CorpusSplit[] splits = [.. documents.Select(d => Of(d.Id, role))];
-        int[] byHash = [.. Enumerable.Range(0, splits.Length).OrderBy(i => DocumentHash.ForSplit(documents[i].Id)).ThenBy(i => documents[i].Id, StringComparer.Ordinal)];
+        if (units.Count < 3) throw new ArgumentException($"{units.Count} documents cannot fill three splits", nameof(units));
+        CorpusSplit[] splits = [.. units.Select(u => u.Fixed ?? Of(u.Id, role))];
+        var (count, bytes) = (new int[3], new long[3]);
+        for (var i = 0; i < splits.Length; i++) Move(i, (int)splits[i], 1);
+        var total = (double)bytes.Sum();
+        int[] byHash =
+        [
+            .. Enumerable.Range(0, splits.Length).Where(i => units[i].Fixed is null)
+                .OrderBy(i => DocumentHash.ForSplit(units[i].Id)).ThenBy(i => units[i].Id, StringComparer.Ordinal),
+        ];
         foreach (var (split, preferred) in new[] { (CorpusSplit.Test, byHash), (CorpusSplit.Validation, byHash), (CorpusSplit.Train, [.. byHash.Reverse()]) })
         {
-            if (splits.Contains(split)) continue;
-            var donor = preferred.First(i => splits.Count(s => s == splits[i]) > 1);
-            splits[donor] = split;
+            foreach (var i in preferred.Where(i => splits[i] != split))
+            {
+                if (count[(int)split] > 0 && bytes[(int)split] >= Least(split, role) * total) break;
+                if (bytes[(int)splits[i]] - units[i].Bytes >= Least(splits[i], role) * total) Give(i, split);
+            }
+
+            // A handful of documents: better unequal than empty.
+            if (count[(int)split] == 0 && preferred.FirstOrDefault(i => count[(int)splits[i]] > 1, -1) is var last and >= 0) Give(last, split);
         }
 
         return splits;
+
+        void Give(int unit, CorpusSplit split)
+        {
+            Move(unit, (int)splits[unit], -1);
+            Move(unit, (int)(splits[unit] = split), 1);
+        }
+
+        void Move(int unit, int split, int by)
+        {
+            count[split] += by;
+            bytes[split] += by * units[unit].Bytes;
+        }
     }
 
     /// <summary>

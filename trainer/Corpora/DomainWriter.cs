@@ -2,6 +2,7 @@ using System.Text;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Trainer.Corpora.Cleaning;
+using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Corpora;
 
@@ -15,19 +16,28 @@ internal static class DomainWriter
     /// <param name="licence">Licence of the text.</param>
     /// <param name="rules">Cleaning rules.</param>
     /// <param name="documents">Documents as read, in a stable order.</param>
+    /// <param name="notes">Hears what is left out; with it, long documents are divided. Null for a recipe, whose rules say what it leaves out.</param>
     /// <param name="cleaned">Hears the UTF-8 bytes of clean text so far.</param>
     /// <param name="cancellation">Checked at every document.</param>
     /// <exception cref="BtxException">Fewer than three documents, or the disk refuses.</exception>
     public static CorpusDomain Write(
         string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, CleaningRules rules,
-        IEnumerable<CorpusDocument> documents, Action<long> cleaned, CancellationToken cancellation)
+        IEnumerable<CorpusDocument> documents, CorpusNotes? notes, Action<long> cleaned, CancellationToken cancellation)
     {
-        var kept = Clean(documents, rules, cleaned, cancellation);
-        if (kept.Count < 3)
-            throw new BtxException($"domain {request.Name}: {kept.Count} usable documents in {string.Join(", ", sources.Select(s => s.Name))}; at least 3 are needed, one for each of train, validation and test");
+        var kept = Clean(documents, rules, notes, cleaned, cancellation);
+        List<SplitUnit> units = notes is null
+            ? [.. kept.Select(d => new SplitUnit(d.Id, [d]))]
+            : TextDivision.Units(kept, request.Role, id => notes.Add("long documents divided: the beginning is for training, the end for validation and test", id));
+        var splits = units.Count < 3 ? [] : DocumentSplit.Assign(units, request.Role);
+        if (splits.Distinct().Count() < 3)
+        {
+            var noted = notes?.All.Count > 0 ? $" ({string.Join(", ", notes.All)})" : "";
+            throw new BtxException($"domain {request.Name}: {kept.Count} usable documents in {string.Join(", ", sources.Select(s => s.Name))}{noted}; needed are 3, one for each of train, validation and test, or one of {TextDivision.LeastDivided} characters");
+        }
+
         try
         {
-            return WriteShards(corpus, request, sources, licence, kept, cancellation);
+            return WriteShards(corpus, request, sources, licence, units, splits, notes, cancellation);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -35,7 +45,7 @@ internal static class DomainWriter
         }
     }
 
-    private static List<CorpusDocument> Clean(IEnumerable<CorpusDocument> documents, CleaningRules rules, Action<long> cleaned, CancellationToken cancellation)
+    private static List<CorpusDocument> Clean(IEnumerable<CorpusDocument> documents, CleaningRules rules, CorpusNotes? notes, Action<long> cleaned, CancellationToken cancellation)
     {
         var filter = new DocumentFilter(rules);
         var kept = new List<CorpusDocument>();
@@ -43,7 +53,15 @@ internal static class DomainWriter
         foreach (var document in documents)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (filter.Clean(document.Text) is not { } text) continue;
+            var (duplicates, repeats) = (filter.Duplicates, filter.Repeats);
+            var text = filter.Clean(document.Text);
+            if (filter.Repeats > repeats) notes?.Add("documents that mostly repeat others, kept", document.Id);
+            if (text is null)
+            {
+                notes?.Add(filter.Duplicates > duplicates ? "exact duplicates, left out" : "empty documents, left out", document.Id);
+                continue;
+            }
+
             kept.Add(document with { Text = text });
             bytes += Encoding.UTF8.GetByteCount(text);
             cleaned(bytes);
@@ -53,10 +71,11 @@ internal static class DomainWriter
     }
 
     private static CorpusDomain WriteShards(
-        string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, List<CorpusDocument> documents, CancellationToken cancellation)
+        string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence, List<SplitUnit> units, CorpusSplit[] unitSplits, CorpusNotes? notes, CancellationToken cancellation)
     {
         using var directory = new AtomicDirectory(Path.Combine(corpus, request.Name));
-        var splits = DocumentSplit.Assign(documents, request.Role);
+        CorpusDocument[] documents = [.. units.SelectMany(u => u.Documents)];
+        CorpusSplit[] splits = [.. units.SelectMany((u, i) => u.Documents.Select(_ => unitSplits[i]))];
         var chosen = request.LimitBytes is { } limit ? DocumentSplit.Cap(documents, splits, request.Role, limit) : null;
         var shards = new Dictionary<CorpusSplit, CorpusShard>();
         foreach (var split in Enum.GetValues<CorpusSplit>())
@@ -70,12 +89,16 @@ internal static class DomainWriter
             }
 
             shards[split] = writer.Complete();
+            if (shards[split].Bytes < Little(split)) notes?.Add($"bytes of {split.ToString().ToLowerInvariant()} text are little: add text ({Quantity.WithUnit(Little(split), "bytes")} or more)", count: shards[split].Bytes);
         }
 
         directory.Commit();
         return new CorpusDomain(
-            request.Name, request.Role, sources, licence, Recipes.DomainRecipe.Version, request.LimitBytes,
+            request.Name, request.Role, sources, licence, request.Version, request.LimitBytes,
             shards.Values.Sum(s => s.Documents), shards.Values.Sum(s => s.Bytes),
-            shards[CorpusSplit.Train], shards[CorpusSplit.Validation], shards[CorpusSplit.Test]);
+            shards[CorpusSplit.Train], shards[CorpusSplit.Validation], shards[CorpusSplit.Test]) { Notes = notes?.All ?? [] };
     }
+
+    // Below, a model has nothing to learn from, and a validation of a few windows says little.
+    private static long Little(CorpusSplit split) => split == CorpusSplit.Train ? 100_000 : 8_000;
 }

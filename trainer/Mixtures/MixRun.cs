@@ -53,7 +53,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             {
                 if (opened.ContainsKey(member.Directory)) continue;
                 opened[member.Directory] = Checkpoint.Open(member.Directory);
-                opened[member.Directory].CheckFinite();
+                opened[member.Directory].CheckFinite(cancellation);
             }
 
             return (Write(plan, [.. plan.Members.Select(m => opened[m.Directory])], router, init, text, record, cancellation), true);

@@ -13,9 +13,11 @@ internal static partial class ExpertProcess
     /// <summary>How a worker writes <see cref="TrainingProgress"/>, one line each.</summary>
     public static JsonSerializerOptions Json { get; } = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
+    /// <param name="report">Receives the progress.</param>
+    /// <param name="say">Receives what the user should know, as lines.</param>
     /// <summary>Runs to the end; on cancellation asks the process to stop at a resume point and waits for it.</summary>
     /// <returns>Null when the expert is trained, else why not, in one line.</returns>
-    public static async Task<string?> RunAsync(string planDirectory, string name, RunSettings settings, Action<TrainingProgress> report, CancellationToken cancellation)
+    public static async Task<string?> RunAsync(string planDirectory, string name, RunSettings settings, Action<TrainingProgress> report, Action<string> say, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var start = Command();
@@ -30,6 +32,7 @@ internal static partial class ExpertProcess
         while (await process.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false) is { } line)
         {
             if (line.StartsWith('{')) report(JsonSerializer.Deserialize<TrainingProgress>(line, Json));
+            else say(line);
         }
 
         var error = await errors.ConfigureAwait(false);

@@ -59,7 +59,7 @@ public static class PhaseDefaults
     public static TrainingOptions? ExpertIn(string forest, int round)
     {
         var latest = RoundPlan.All(forest).Where(p => p.Experts.Count > 0 && p.Round < round).MaxBy(p => p.Round);
-        return latest is null ? null : latest.Experts[0].Options with { RandomSeed = TrainingOptions.DefaultRandomSeed };
+        return latest is null ? null : latest.Experts.MaxBy(e => e.Options.Tokens)!.Options with { RandomSeed = TrainingOptions.DefaultRandomSeed };
     }
 
     private static string PresetOf(long parameters) => parameters switch { < 600_000 => "demo", < 4_000_000 => "tiny", < 40_000_000 => "small", _ => "base" };

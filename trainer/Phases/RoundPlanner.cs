@@ -3,6 +3,7 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Forests;
+using Btx.Model.Registry;
 using Btx.Model.Mixing;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -82,9 +83,11 @@ internal sealed class RoundPlanner
     public RoundPlan Make(Action<string>? say, CancellationToken cancellation)
     {
         var cache = new TokenShardCache(corpus, tokenizer, request.Shards);
+        var options = new List<TrainingOptions>();
         foreach (var source in Sources)
         {
             using var training = cache.Open(source, CorpusSplit.Train, cancellation).Require(Options.Sequence);
+            options.Add(request.Settle(Options, training.Count));
             using var validation = cache.Open(source, CorpusSplit.Validation, cancellation);
         }
 
@@ -104,7 +107,7 @@ internal sealed class RoundPlanner
                 Sources = [source],
                 Architecture = Architecture,
                 Parents = request.RandomInit ? [] : Parents(weights[i]),
-                Options = Options with { RandomSeed = Options.RandomSeed + (1000L * Round) + i }, // its own windows; for the control its own random weights, not the seed's
+                Options = options[i] with { RandomSeed = Options.RandomSeed + (1000L * Round) + i }, // its own windows; for the control its own random weights, not the seed's
             })],
         };
     }
@@ -131,7 +134,7 @@ internal sealed class RoundPlanner
 
     private BranchParent[] Parents(double[] weights)
     {
-        if (Candidates.Count == 0) return [new BranchParent("seed", 1, Path.GetFullPath(request.Seed!), CheckpointFiles.Hash(request.Seed!))];
+        if (Candidates.Count == 0) return [new BranchParent(ForestState.Seed, 1, Path.GetFullPath(request.Seed!), CheckpointFiles.Hash(request.Seed!))];
         return [.. Candidates.Select((c, j) => new BranchParent(c.Name, weights[j], ModelOf(c), c.Sha256)).Where(p => p.Weight > 0)];
     }
 
@@ -144,11 +147,11 @@ internal sealed class RoundPlanner
         return request.RandomSplit ? [.. TextSource.RandomParts(domains, domains.Length, seed: 1)] : [.. domains.Select(TextSource.Of)];
     }
 
-    // A name belongs to one round; a later expert of the same domain carries its round.
+    // A name belongs to one round; a later expert of the same domain carries its round. The seed model's name is no expert's.
     private string NameOf(TextSource source)
     {
         var name = request.Name ?? source.Name;
-        var taken = forest?.Experts.Any(e => e.Name == name && e.Round != Round) == true;
+        var taken = name == ForestState.Seed || forest?.Experts.Any(e => e.Name == name && e.Round != Round) == true;
         return taken ? $"{name}-r{Round}" : name;
     }
 

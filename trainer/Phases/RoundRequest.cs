@@ -42,5 +42,8 @@ public sealed record RoundRequest
     /// <summary>The caller's wishes applied to the defaults.</summary>
     public required Func<TrainingOptions, TrainingOptions> Configure { get; init; }
 
+    /// <summary>An expert's options once the tokens of its text are known.</summary>
+    public Func<TrainingOptions, long, TrainingOptions> Settle { get; init; } = (options, _) => options;
+
     public RunSettings Settings { get; init; } = new();
 }

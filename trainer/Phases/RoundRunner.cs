@@ -89,6 +89,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
                 item ??= display.Start(job.Name, p.TotalTokens, "tokens", p.Resumed);
                 item.Report(p.Tokens, p.Note);
             },
+            line => display.WriteLine(line.StartsWith(job.Name, StringComparison.Ordinal) ? line : $"{job.Name}: {line}"),
             cancellation).ConfigureAwait(false);
         var record = failure is null ? RunRecord.Load(Path.Combine(directory, job.Name)) : null;
         var summary = record is null ? $"{job.Name}: failed: {failure}" : RunSummary.Of(record);
@@ -116,7 +117,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
                 Domain = job.Sources[0].Name,
                 Path = $"experts/{job.Name}",
                 Sha256 = hash,
-                Parents = [.. job.Parents.Select(p => new ParentEntry(p.Name, p.Weight))],
+                Parents = [.. job.Parents.Select(p => new ParentEntry(p.Name, p.Weight, p.Sha256))],
                 Round = plan.Round,
                 CorpusSha256 = cache.Key(job.Sources[0], CorpusSplit.Train),
                 Tokens = record.Tokens,

@@ -19,6 +19,8 @@ internal static class RunIdentity
             ["initial weights"] = job.Parents.Count == 0 ? "random" : string.Join(" + ", job.Parents.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Weight:R} {p.Name} {p.Sha256}"))),
         };
         foreach (var source in job.Sources) options[$"text of {source.Name} (--corpus)"] = cache.Key(source, CorpusSplit.Train);
+        // Where validation decides when to stop, its text is part of what makes the weights.
+        foreach (var source in job.Options.Patience > 0 ? job.Sources : []) options[$"validation text of {source.Name} (--corpus)"] = cache.Key(source, CorpusSplit.Validation);
         foreach (var (flag, value) in job.Options.Flags()) options[flag] = value;
         if (job.Weights is { } weights) options["--weights"] = string.Join(",", job.Sources.Select((s, i) => string.Create(CultureInfo.InvariantCulture, $"{s.Name}={weights[i]:R}")));
         foreach (var (flag, value) in job.Mixture?.Flags() ?? []) options[flag] = value;

@@ -9,6 +9,7 @@ internal static class RunSummary
     public static string Of(RunRecord r)
     {
         var bits = r.ValidationBitsPerByte is { Count: > 0 } v ? $", validation {v.Values.Average():F3} bits/byte" : "";
-        return $"{r.Name}: {Quantity.WithUnit(r.Tokens, "tokens")} in {Quantity.Duration(TimeSpan.FromSeconds(r.Seconds))} ({Quantity.WithUnit(r.TokensPerSecond, "tokens")}/s), loss {r.Loss:F3}{bits}";
+        var passes = r.TextTokens > 0 ? $" ({(double)r.Tokens / r.TextTokens:F1} passes)" : "";
+        return $"{r.Name}: {Quantity.WithUnit(r.Tokens, "tokens")}{passes} in {Quantity.Duration(TimeSpan.FromSeconds(r.Seconds))} ({Quantity.WithUnit(r.TokensPerSecond, "tokens")}/s), loss {r.Loss:F3}{bits}";
     }
 }

@@ -29,6 +29,12 @@ internal sealed class ShardSet : IDisposable
         }
     }
 
+    /// <summary>How often a run goes over this text.</summary>
+    public TextPasses Passes(IReadOnlyList<double>? weights) => new([.. training.Select(t => (t.Name, t.Count))], weights);
+
+    /// <summary>Tokens of a validation of so many windows per source.</summary>
+    public long ValidationTokens(int windows) => validation.Sum(v => Math.Min(v.Count, (long)windows * context));
+
     /// <param name="weights">By source; null: all the same.</param>
     public WindowSampler Sampler(TrainingOptions options, IReadOnlyList<double>? weights) =>
         new(training, weights ?? [.. training.Select(_ => 1.0)], options.Sequence, options.RandomSeed);

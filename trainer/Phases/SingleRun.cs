@@ -1,4 +1,5 @@
 using Btx.Model.Configuration;
+using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;
@@ -10,17 +11,25 @@ namespace Btx.Trainer.Phases;
 internal static class SingleRun
 {
     /// <param name="domains">Empty: every domain that is to be trained on.</param>
-    public static TrainingJob Job(string phase, string corpus, string? shards, string tokenizer, IReadOnlyList<string> domains, LlamaConfig architecture, TrainingOptions options) => new()
+    /// <param name="settle">The options once the tokens of the text are known.</param>
+    public static TrainingJob Job(
+        string phase, string corpus, string? shards, string tokenizer, IReadOnlyList<string> domains, LlamaConfig architecture, Func<long, TrainingOptions> settle, CancellationToken cancellation)
     {
-        Phase = phase,
-        Name = phase,
-        Corpus = Path.GetFullPath(corpus),
-        Shards = shards is null ? null : Path.GetFullPath(shards),
-        Tokenizer = Path.GetFullPath(tokenizer),
-        Sources = [.. CorpusDirectory.Open(corpus).Select(domains, CorpusRole.Train).Select(d => TextSource.Of(d.Name))],
-        Architecture = architecture,
-        Options = options,
-    };
+        var opened = CorpusDirectory.Open(corpus);
+        TextSource[] sources = [.. opened.Select(domains, CorpusRole.Train).Select(d => TextSource.Of(d.Name))];
+        var cache = new TokenShardCache(opened, TextTokenizer.Load(tokenizer), shards);
+        return new()
+        {
+            Phase = phase,
+            Name = phase,
+            Corpus = Path.GetFullPath(corpus),
+            Shards = shards is null ? null : Path.GetFullPath(shards),
+            Tokenizer = Path.GetFullPath(tokenizer),
+            Sources = sources,
+            Architecture = architecture,
+            Options = settle(sources.Sum(s => cache.Count(s, CorpusSplit.Train, cancellation))),
+        };
+    }
 
     public static RunRecord Execute(TrainingJob job, string directory, RunSettings settings, CancellationToken cancellation)
     {

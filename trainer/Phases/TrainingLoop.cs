@@ -32,6 +32,16 @@ internal sealed class TrainingLoop(
 
     public required Action<ResumeState> Save { get; init; }
 
+    public required ValidationWatch Watch { get; init; }
+
+    /// <summary>Steps between validations.</summary>
+    public required long ValidateEvery { get; init; }
+
+    /// <summary>Keeps the weights of now as the best so far.</summary>
+    public required Action Keep { get; init; }
+
+    public required TextPasses Passes { get; init; }
+
     /// <summary>Mean of the last rows of the curve, a twentieth of the run.</summary>
     public double? MeanLoss => curve.Points.Count == 0 ? null : Math.Round(curve.Points.TakeLast(Math.Max(1, LossCurve.Rows / 20)).Average(p => p.Loss), 5);
 
@@ -39,9 +49,8 @@ internal sealed class TrainingLoop(
     public ResumeState Run(CancellationToken cancellation)
     {
         var rates = options.Rates();
-        var validateEvery = settings.ValidateSteps > 0 ? settings.ValidateSteps : Math.Max(1, (steps + 3) / 4);
         double savedAt = 0, reportedAt = double.NegativeInfinity;
-        while (step < steps)
+        while (step < steps && !Watch.Exhausted)
         {
             if (cancellation.IsCancellationRequested)
             {
@@ -56,15 +65,16 @@ internal sealed class TrainingLoop(
             mixture?.EndStep(step, step * options.TokensPerStep, step == steps);
             clock.Stop();
             var now = clock.Elapsed.TotalSeconds;
-            if (step % validateEvery == 0 && step < steps && settings.ValidationWindows >= 4) bits = Validate(settings.ValidationWindows / 4).Values.Average();
-            if (step % logEvery == 0 || step == steps) Log(rate, step % validateEvery == 0 && step < steps ? bits : null);
-            if (now - reportedAt >= ReportSeconds || step == steps)
+            var measured = Measure();
+            var last = step == steps || Watch.Exhausted;
+            if (step % logEvery == 0 || last || measured is not null) Log(rate, measured);
+            if (now - reportedAt >= ReportSeconds || last)
             {
                 reportedAt = now;
                 Report();
             }
 
-            if (step == steps || (settings.CheckpointSteps > 0 ? step % settings.CheckpointSteps == 0 : now - savedAt >= settings.CheckpointSeconds))
+            if (last || (settings.CheckpointSteps > 0 ? step % settings.CheckpointSteps == 0 : now - savedAt >= settings.CheckpointSeconds))
             {
                 savedAt = now;
                 Save(State());
@@ -74,18 +84,27 @@ internal sealed class TrainingLoop(
         return State();
     }
 
-    /// <summary>Puts the final validation on the last row of the curve.</summary>
-    public void Finish(double? bitsPerByte)
+    private double? Measure()
+    {
+        var windows = Watch.Decides ? ValidationWatch.Windows : settings.ValidationWindows / 4;
+        if (windows < 1 || !(step % ValidateEvery == 0 ? Watch.Decides || step < steps : Watch.Decides && step == steps)) return null;
+        bits = Validate(windows).Values.Average();
+        if (Watch.Note(step, bits.Value) && Watch.Decides) Keep();
+        return bits;
+    }
+
+    /// <summary>Puts the final validation on the last row of the curve, if it is of the last weights.</summary>
+    public void Finish(double? bitsPerByte, bool last)
     {
         bits = bitsPerByte ?? bits;
-        if (curve.Points.Count > 0) curve.Amend(curve.Points[^1] with { BitsPerByte = bitsPerByte });
+        if (last && curve.Points.Count > 0) curve.Amend(curve.Points[^1] with { BitsPerByte = bitsPerByte });
         Report();
     }
 
     private void Report() => report?.Invoke(
-        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits) { Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
+        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent, bits) { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
 
-    private ResumeState State() => new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums };
+    private ResumeState State() => new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums, Best = Watch.Best };
 
     private void Step(double rate)
     {

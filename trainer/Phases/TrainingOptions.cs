@@ -37,6 +37,9 @@ public sealed record TrainingOptions
     /// <summary>Whether only the feed-forwards learn: embedding, attention, norms and head stay as they began.</summary>
     public bool FreezeShared { get; init; }
 
+    /// <summary>Validations in a row without a new best after which the run stops; 0: it is not to stop early; null: nor would it, as no text comes twice.</summary>
+    public int? Patience { get; init; }
+
     public long TokensPerStep => (long)Batch * Sequence * Accumulate;
 
     public long Steps => (Tokens + TokensPerStep - 1) / TokensPerStep;
@@ -64,6 +67,7 @@ public sealed record TrainingOptions
         yield return Flag("--random-seed", RandomSeed);
         yield return Flag("--threads", Threads);
         yield return new("--device", Device);
+        if (Patience is { } patience) yield return patience > 0 ? Flag("--patience", patience) : new("--no-early-stop", "on");
         if (FreezeShared) yield return new("--freeze", "shared"); // otherwise nothing, as in runs from before there was the choice
     }
 
@@ -87,6 +91,7 @@ public sealed record TrainingOptions
         Range("--beta2", Optimizer.Beta2, 0, 0.999999999);
         Range("--epsilon", Optimizer.Epsilon, 0, 1, open: true);
         Range("--weight-decay", Optimizer.WeightDecay, 0, 1e3);
+        Range("--patience", Patience ?? 0, 0, 1 << 20);
         Range("--clip", Optimizer.ClipNorm, 0, double.PositiveInfinity);
         if (Sequence < 1 || Sequence > maxPositions) throw new BtxException($"--sequence is {Sequence}; the model's context allows 1 to {maxPositions}");
         return this;

@@ -86,6 +86,9 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
 
         using var optimizer = Optimizer(model);
         var curve = new LossCurve(directory);
+        var passes = shards.Passes(job.Weights);
+        foreach (var line in passes.Lines(options, job.Architecture.MaxPositionEmbeddings)) warn?.Invoke(line);
+        var watch = new ValidationWatch(options.Patience ?? 0, options.TokensPerStep, warn);
         var hash = record.OptionsHash();
         var state = new ResumeState(0, sampler.State, 0, hash);
         if (found is { } latest)
@@ -96,10 +99,17 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             sampler.State = state.Sampler;
             curve.Load(state.Step);
             mixture?.Resume(state.Step, state.Routing);
+            watch.Best = state.Best;
         }
 
         var loop = new TrainingLoop(model, optimizer, sampler, options, settings, curve, state, mixture, report)
         {
+            Watch = watch,
+            Passes = passes,
+            ValidateEvery = watch.Decides ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
+                : settings.ValidateSteps > 0 ? settings.ValidateSteps
+                : Math.Max(1, (options.Steps + 3) / 4),
+            Keep = () => resume.SaveBest(model),
             Validate = windows => shards.Validate(model, tokenBytes, windows, cancellation),
             Save = at =>
             {
@@ -109,20 +119,29 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             },
         };
         state = loop.Run(cancellation);
+        var (steps, best) = (state.Step, watch.Decides ? watch.Best : null);
+        if (best is not null && best.Step < state.Step)
+        {
+            resume.RestoreBest(model);
+            steps = best.Step;
+        }
 
+        if (watch.Outcome(state.Step, options.Steps) is { } outcome) warn?.Invoke($"{job.Name}: {outcome}");
         var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation, mixture is null ? null : mixture.Note);
         Directory.CreateDirectory(directory);
         TokenizerFiles.Copy(job.Tokenizer, directory);
         LlamaCheckpoint.Save(model, directory);
-        loop.Finish(validation.Count > 0 ? validation.Values.Average() : null);
+        loop.Finish(validation.Count > 0 ? validation.Values.Average() : null, last: steps == state.Step);
         curve.SaveCsv();
         LossPicture.Write(Path.Combine(directory, LossCurve.PictureFile), job.Name, curve.Points);
-        mixture?.Finish(job, cache, state.Step);
+        mixture?.Finish(job, cache, steps);
         record = record with
         {
             Status = RunRecord.Finished,
-            Steps = state.Step,
-            Tokens = state.Step * options.TokensPerStep,
+            Steps = steps,
+            Tokens = steps * options.TokensPerStep,
+            TextTokens = passes.Tokens,
+            EarlyStop = best is null ? null : new EarlyStop(options.Tokens, state.Step * options.TokensPerStep, steps * options.TokensPerStep, best.BitsPerByte),
             Seconds = Math.Round(state.Seconds, 3),
             TokensPerSecond = Math.Round(state.Step * options.TokensPerStep / Math.Max(1e-9, state.Seconds), 1),
             Loss = loop.MeanLoss,

@@ -41,6 +41,13 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
         return TokenShard.Open(source.Name, key, path);
     }
 
+    /// <summary>Tokens of a source, tokenising the text first if need be.</summary>
+    public long Count(TextSource source, CorpusSplit split, CancellationToken cancellation)
+    {
+        using var shard = Open(source, split, cancellation);
+        return shard.Count;
+    }
+
     /// <summary>SHA-256 (hex) of what the tokens depend on.</summary>
     public string Key(TextSource source, CorpusSplit split)
     {

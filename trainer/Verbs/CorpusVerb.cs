@@ -21,7 +21,7 @@ internal static class CorpusVerb
           btx corpus --set demo --out corpus                       novels, bible, python, german, 1.5 MB of each
           btx corpus --set full --out corpus                       8 domains to train on, 8 only to evaluate
           btx corpus --set full --domains python,golang --out corpus
-          btx corpus --domain law=./law-texts --out corpus         a folder of your own .txt and .jsonl files
+          btx corpus --domain law=./law-texts --out corpus         a folder of your own: .txt, .md, .html, .jsonl, source code, these as .gz
           btx corpus --domain mail=./mail --role eval --out corpus
         """;
 
@@ -30,9 +30,10 @@ internal static class CorpusVerb
         var set = new Option<string?>("--set") { Description = "demo or full", HelpName = "demo|full" };
         set.AcceptOnlyFromAmong("demo", "full");
         var domains = new Option<string[]>("--domains") { Description = "only these domains of the set, separated by commas", HelpName = "a,b", DefaultValueFactory = _ => [] };
-        var own = new Option<string[]>("--domain") { Description = "a folder of .txt and .jsonl files as a domain; may be repeated", HelpName = "NAME=FOLDER", DefaultValueFactory = _ => [] };
+        var own = new Option<string[]>("--domain") { Description = "a folder of text as a domain; may be repeated", HelpName = "NAME=FOLDER", DefaultValueFactory = _ => [] };
         var role = new Option<string>("--role") { Description = "role of the --domain folders", DefaultValueFactory = _ => "train" };
         role.AcceptOnlyFromAmong("train", "eval");
+        var strict = new Option<bool>("--strict") { Description = "fail where a file or line of a --domain folder is no text, instead of leaving it out" };
         var limit = new Option<double?>("--limit-mb") { Description = "cap on the text of each domain, in MB (demo: 1.5)" };
         limit.Validators.Add(result =>
         {
@@ -44,7 +45,7 @@ internal static class CorpusVerb
         {
             Description = "write what was built to this file, or - for standard output", HelpName = "FILE",
         };
-        var command = new Command("corpus", Text) { set, domains, own, role, limit, output, json };
+        var command = new Command("corpus", Text) { set, domains, own, role, strict, limit, output, json };
         command.Validators.Add(result =>
         {
             bool Given(Option option) => result.GetResult(option) is { Implicit: false };
@@ -62,7 +63,7 @@ internal static class CorpusVerb
             }
 
             var ownRole = parsed.GetValue(role) == "eval" ? CorpusRole.Eval : CorpusRole.Train;
-            requests.AddRange(parsed.GetValue(own)!.Select(o => Own(o, ownRole, cap)));
+            requests.AddRange(parsed.GetValue(own)!.Select(o => Own(o, ownRole, cap, parsed.GetValue(strict))));
             var twice = requests.GroupBy(r => r.Name).FirstOrDefault(g => g.Count() > 1);
             if (twice is not null) throw new BtxException($"domain {twice.Key} is asked for twice; give your folder another name");
             return RunAsync(parsed.GetValue(output)!, requests, parsed.GetValue(json), cancellation);
@@ -79,26 +80,28 @@ internal static class CorpusVerb
             outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests, cancellation).ConfigureAwait(false);
         }
 
-        if (json is not null) AtomicFile.WriteText(json, Report(outcomes));
+        var advice = TextAdvice.Of(outcomes.All(o => o.Domain is null) ? [] : CorpusDirectory.Open(directory).Domains);
+        if (json is not null) AtomicFile.WriteText(json, Report(outcomes, advice));
         DomainOutcome[] failed = [.. outcomes.Where(o => o.Error is not null)];
         if (failed.Length > 0)
             throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: {string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); {(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
         Console.WriteLine($"corpus: {outcomes.Count} domains, {Quantity.WithUnit(outcomes.Sum(o => o.Domain!.Bytes), "bytes")} of text in {directory}");
+        foreach (var line in advice?.Lines(directory) ?? []) Console.WriteLine(line);
         return 0;
     }
 
     private static string[] Names(string[] lists) =>
         [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 
-    private static DomainRequest Own(string text, CorpusRole role, long? limit)
+    private static DomainRequest Own(string text, CorpusRole role, long? limit, bool strict)
     {
         var parts = text.Split('=', 2);
-        if (parts is not [var name, { Length: > 0 } folder]) throw new BtxException($"--domain \"{text}\": expected NAME=FOLDER, such as law=./law-texts");
+        if (parts is not [var name, { Length: > 0 } folder]) throw new BtxException($"--domain \"{BtxException.OneLine(text)}\": expected NAME=FOLDER, such as law=./law-texts");
         CorpusManifest.CheckName(name, "--domain");
-        return DomainRequest.OwnFolder(name, folder, role, limit);
+        return DomainRequest.OwnFolder(name, folder, role, limit, strict);
     }
 
-    private static string Report(IReadOnlyList<DomainOutcome> outcomes) => JsonSerializer.Serialize(new
+    private static string Report(IReadOnlyList<DomainOutcome> outcomes, TextAdvice? advice) => JsonSerializer.Serialize(new
     {
         domains = outcomes.ToDictionary(o => o.Request.Name, o => new
         {
@@ -106,8 +109,11 @@ internal static class CorpusVerb
             reused = o.Reused,
             documents = o.Domain?.Documents,
             bytes = o.Domain?.Bytes,
+            splits = o.Domain is { } d ? Enum.GetValues<CorpusSplit>().ToDictionary(s => s.ToString().ToLowerInvariant(), s => new { documents = d[s].Documents, bytes = d[s].Bytes }) : null,
+            notes = o.Domain?.Notes.Select(n => new { what = n.What, count = n.Count, examples = n.Examples }),
             source = o.Domain?.Source,
             error = o.Error,
         }),
+        suggested = advice is null ? null : new { vocabulary_size = advice.VocabularySize, text_tokens = advice.Tokens, preset = advice.Preset, training_tokens = advice.Budget },
     }) + "\n";
 }

@@ -27,12 +27,12 @@ internal static class TokenizerVerb
             the training splits with an equal share of each domain.
 
             Examples:
-              btx tokenizer train --corpus corpus --vocab-size 8192 --out tokenizer
+              btx tokenizer train --corpus corpus --out tokenizer
               btx tokenizer train --corpus corpus --domains novels,python --vocab-size 2048 --out tokenizer
             """;
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var domains = new Option<string[]>("--domains") { Description = "only these domains, separated by commas (default: every train domain)", HelpName = "a,b", DefaultValueFactory = _ => [] };
-        var size = new Option<int>("--vocab-size") { Description = "tokens in all, special ones included", HelpName = "N", Required = true };
+        var size = new Option<int?>("--vocab-size") { Description = "tokens in all, special ones included (what suits the size of the text, as btx corpus says)", HelpName = "N" };
         var sample = new Option<long>("--sample-mb") { Description = "most text to read, in MB", DefaultValueFactory = _ => DefaultSampleMegabytes };
         var output = new Option<string>("--out") { Description = "directory for the tokenizer", HelpName = "DIR", Required = true };
         var json = new Option<string?>("--json")
@@ -48,10 +48,11 @@ internal static class TokenizerVerb
         return command;
     }
 
-    private static int Train(string corpusPath, string[] names, int size, long sampleBytes, string output, string? json, CancellationToken cancellation)
+    private static int Train(string corpusPath, string[] names, int? vocabulary, long sampleBytes, string output, string? json, CancellationToken cancellation)
     {
         var corpus = CorpusDirectory.Open(corpusPath);
         var domains = corpus.Select(names, CorpusRole.Train);
+        var size = vocabulary ?? TextAdvice.VocabularyFor(domains.Sum(d => d.Train.Bytes));
         TextTokenizer tokenizer;
         long read = 0;
         using (var display = ProgressDisplay.Create())
@@ -78,7 +79,8 @@ internal static class TokenizerVerb
         tokenizer.Save(output);
         if (tokenizer.VocabSize < size) Console.WriteLine($"note: the text gave {tokenizer.VocabSize} tokens, fewer than the {size} asked for");
         Console.WriteLine($"tokenizer: {tokenizer.VocabSize} tokens in {output}");
-        Measure(tokenizer, corpus, domains, json, cancellation);
+        var tokens = Measure(tokenizer, corpus, domains, json, cancellation);
+        Console.WriteLine($"about {Quantity.WithUnit(tokens, "tokens")} to train on; next:\n  {new TextAdvice(tokenizer.VocabSize, tokens).Seed(corpusPath, output)}");
         return 0;
     }
 
@@ -125,9 +127,11 @@ internal static class TokenizerVerb
     }
 
     /// <summary>Prints UTF-8 bytes per token on each domain's validation split: more is better compression.</summary>
-    private static void Measure(TextTokenizer tokenizer, CorpusDirectory corpus, IReadOnlyList<CorpusDomain> domains, string? json, CancellationToken cancellation)
+    /// <returns>About how many tokens the training splits have.</returns>
+    private static long Measure(TextTokenizer tokenizer, CorpusDirectory corpus, IReadOnlyList<CorpusDomain> domains, string? json, CancellationToken cancellation)
     {
         var figures = new Dictionary<string, double>();
+        var training = 0.0;
         foreach (var domain in domains)
         {
             long bytes = 0, tokens = 0;
@@ -138,11 +142,13 @@ internal static class TokenizerVerb
                 tokens += tokenizer.Encode(document.Text).Length;
             }
 
+            training += domain.Train.Bytes / Math.Max(1.0, (double)bytes / Math.Max(1, tokens));
             figures[domain.Name] = tokens > 0 ? Math.Round((double)bytes / tokens, 4) : 0;
         }
 
         Console.WriteLine($"bytes per token: {string.Join(", ", figures.Select(f => $"{f.Key} {f.Value:F2}"))}");
         if (json is not null) AtomicFile.WriteText(json, JsonSerializer.Serialize(new { vocab_size = tokenizer.VocabSize, hash = tokenizer.Hash, bytes_per_token = figures }) + "\n");
+        return Math.Max(1, (long)training);
     }
 
     private static void CheckRange(OptionResult result, long least, long most, string why)

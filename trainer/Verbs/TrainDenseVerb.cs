@@ -15,7 +15,7 @@ internal static class TrainDenseVerb
         rate falling to 0. --lr-sweep tries several rates on a small budget and takes the best; lr_sweep.json records them.
 
         Examples:
-          btx train dense --corpus corpus --tokenizer tokenizer --out dense                       the demo's, 1.2 M tokens
+          btx train dense --corpus corpus --tokenizer tokenizer --out dense                       up to 1.2 M tokens, at most 8 passes over the text
           btx train dense --corpus corpus --tokenizer tokenizer --out dense --lr-sweep 2e-3,4e-3,8e-3,16e-3
           btx train dense --corpus corpus --from seed --out continued --tokens 600k               go on from a seed
         """;
@@ -43,7 +43,7 @@ internal static class TrainDenseVerb
                 var tokens = parsed.GetValue(tokenizer) ?? start!;
                 var config = start is null ? model.Config(parsed, TextTokenizer.Load(tokens)) : LlamaConfig.Load(start).RequireDense(start) with { TorchDtype = "float32" };
                 var options = flags.Apply(parsed, PhaseDefaults.Dense(PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
-                var job = SingleRun.Job("dense", parsed.GetValue(corpus)!, flags.Shards(parsed), tokens, parsed.GetValue(domains)!, config, options);
+                var job = SingleRun.Job("dense", parsed.GetValue(corpus)!, flags.Shards(parsed), tokens, parsed.GetValue(domains)!, config, text => flags.Settle(parsed, options, text), cancellation);
                 if (start is not null) job = job with { Parents = [new BranchParent("seed", 1, Path.GetFullPath(start), CheckpointFiles.Hash(start))] };
                 SingleRun.Execute(LearningRateSweep.Choose(job, directory, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings, cancellation), directory, settings, cancellation);
                 return 0;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Btx.Model;
 using Btx.Model.Forests;
+using Btx.Model.Registry;
 using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
@@ -40,6 +41,7 @@ internal static class TrainExpertVerb
         {
             var expert = parsed.GetValue(name) ?? parsed.GetValue(domain)!;
             if (!ForestManifestRules.IsName(expert)) throw new BtxException($"--name \"{expert}\" is not 1-64 of a-z 0-9 . _ -");
+            if (parsed.GetValue(name) == ForestState.Seed) throw new BtxException($"--name {expert}: lineages call the seed model so; choose another name");
             return TrainRoundVerb.RunAsync(
                 new RoundRequest
                 {
@@ -53,6 +55,7 @@ internal static class TrainExpertVerb
                     Branch = TrainRoundVerb.Rule(parsed.GetValue(branch)!),
                     K = parsed.GetValue(k),
                     Configure = defaults => TrainFlags.Freeze(parsed.GetValue(freeze), flags.Apply(parsed, defaults)),
+                    Settle = (options, tokens) => flags.Settle(parsed, options, tokens),
                     Settings = flags.Settings(parsed),
                 },
                 parsed.GetValue(json),

@@ -69,7 +69,7 @@ internal static class TrainFinetuneVerb
                     throw new BtxException($"{flag.Name}: {directory} is a dense model; leave the flag out, or make a mixture with `btx train mix`");
                 }
 
-                var job = SingleRun.Job("finetune", parsed.GetValue(corpus)!, flags.Shards(parsed), directory, parsed.GetValue(domains)!, config, options);
+                var job = SingleRun.Job("finetune", parsed.GetValue(corpus)!, flags.Shards(parsed), directory, parsed.GetValue(domains)!, config, text => flags.Settle(parsed, options, text), cancellation);
                 job = job with
                 {
                     Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(output)!))),

@@ -10,7 +10,7 @@ namespace Btx.Trainer.Verbs;
 /// <summary>The flags that all training verbs share, and how they change the defaults of a phase.</summary>
 internal sealed class TrainFlags
 {
-    private readonly Option<long?> tokens = Count("--tokens", "training tokens, such as 600000, 600k or 1.2M", "N");
+    private readonly Option<long?> tokens = Count("--tokens", "training tokens, such as 600000, 600k or 1.2M (what suits the network, at most 8 passes over the text)", "N");
     private readonly Option<int?> batch = new("--batch") { Description = "windows in a micro-batch", HelpName = "N" };
     private readonly Option<int?> sequence = new("--sequence") { Description = "predicted tokens in a window; at most the model's context", HelpName = "N" };
     private readonly Option<int?> accumulate = new("--accumulate") { Description = "micro-batches in a step", HelpName = "N" };
@@ -25,20 +25,22 @@ internal sealed class TrainFlags
     private readonly Option<double?> decay = new("--weight-decay") { Description = "AdamW, matrices only (0.05; 0.1 for small and base)", HelpName = "W" };
     private readonly Option<double?> clip = new("--clip") { Description = "largest norm of the gradient; 0: none (1)", HelpName = "NORM" };
     private readonly Option<long?> randomSeed = new("--random-seed") { Description = "equal seeds give equal weights on one machine (1)", HelpName = "N" };
+    private readonly Option<int?> patience = new("--patience") { Description = "where text comes twice: stop after so many validations, half a pass apart, without a new best; the best weights are kept (4)", HelpName = "N" };
+    private readonly Option<bool> noEarlyStop = new("--no-early-stop") { Description = "train on exactly --tokens and keep the last weights" };
     private readonly Option<int?> threads = new("--threads") { Description = "CPU threads of one process (1)", HelpName = "N" };
     private readonly Option<string?> device = new("--device") { Description = "where to compute (cpu)", HelpName = "cpu|cuda[:n]" };
     private readonly Option<string?> shards = new("--shards") { Description = "where token shards are kept (.shards in the corpus)", HelpName = "DIR" };
     private readonly Option<bool> fresh = new("--fresh") { Description = "start over instead of resuming" };
     private readonly Option<long> checkpointSteps = new("--checkpoint-steps") { Description = "steps between resume points; 0: by time", HelpName = "N" };
     private readonly Option<double> checkpointSeconds = new("--checkpoint-seconds") { Description = "seconds between resume points", HelpName = "S", DefaultValueFactory = _ => new RunSettings().CheckpointSeconds };
-    private readonly Option<long> validateSteps = new("--validate-steps") { Description = "steps between validations; 0: at each quarter", HelpName = "N" };
+    private readonly Option<long> validateSteps = new("--validate-steps") { Description = "steps between validations that only inform; 0: at each quarter", HelpName = "N" };
     private readonly Option<int> validationWindows = new("--validation-windows") { Description = "validation windows per domain at the end; 0: no validation", HelpName = "N", DefaultValueFactory = _ => new RunSettings().ValidationWindows };
 
     public TrainFlags() => schedule.AcceptOnlyFromAmong("constant", "cosine", "linear", "polynomial");
 
     /// <summary>All flags.</summary>
     public IReadOnlyList<Option> All =>
-        [tokens, batch, sequence, accumulate, rate, minimum, schedule, warmUp, power, beta1, beta2, epsilon, decay, clip, randomSeed, threads, device, shards, fresh, .. How];
+        [tokens, batch, sequence, accumulate, rate, minimum, schedule, warmUp, power, beta1, beta2, epsilon, decay, clip, patience, noEarlyStop, randomSeed, threads, device, shards, fresh, .. How];
 
     /// <summary>Those that do not change the weights.</summary>
     public IReadOnlyList<Option> How => [checkpointSteps, checkpointSeconds, validateSteps, validationWindows];
@@ -62,10 +64,19 @@ internal sealed class TrainFlags
             WeightDecay = parsed.GetValue(decay) ?? defaults.Optimizer.WeightDecay,
             ClipNorm = parsed.GetValue(clip) ?? defaults.Optimizer.ClipNorm,
         },
+        Patience = parsed.GetValue(noEarlyStop) || parsed.GetValue(validationWindows) == 0 ? 0 : parsed.GetValue(patience),
         RandomSeed = parsed.GetValue(randomSeed) ?? defaults.RandomSeed,
         Threads = parsed.GetValue(threads) ?? defaults.Threads,
         Device = parsed.GetValue(device) ?? defaults.Device,
     };
+
+    /// <summary>What the text decides where the user does not: the budget, and whether validation may end the run.</summary>
+    /// <param name="textTokens">Of the text to train on.</param>
+    public TrainingOptions Settle(ParseResult parsed, TrainingOptions options, long textTokens)
+    {
+        if (parsed.GetValue(tokens) is null) options = options with { Tokens = TextPasses.Budget(options.Tokens, textTokens) };
+        return options.Patience is null && options.Tokens > textTokens ? options with { Patience = ValidationWatch.DefaultPatience } : options;
+    }
 
     public RunSettings Settings(ParseResult parsed) => new()
     {

@@ -3,6 +3,7 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Tokens;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Verbs;
 
@@ -11,14 +12,20 @@ internal sealed class TrainModelFlags
 {
     private const string DefaultPreset = "demo";
 
-    private readonly Option<string> preset = new("--preset") { Description = "size of the network", DefaultValueFactory = _ => DefaultPreset, HelpName = string.Join('|', Presets.Names) };
+    private readonly Option<string> preset = new("--preset") { Description = $"size of the network, with a vocabulary of 2,048: {string.Join("; ", Presets.Names.Select(Size))}", DefaultValueFactory = _ => DefaultPreset, HelpName = string.Join('|', Presets.Names) };
     private readonly Option<int?> hidden = new("--hidden") { Description = "hidden size", HelpName = "N" };
     private readonly Option<int?> intermediate = new("--intermediate") { Description = "feed-forward size (8/3 of the hidden size)", HelpName = "N" };
     private readonly Option<int?> layers = new("--layers") { Description = "layers", HelpName = "N" };
     private readonly Option<int?> heads = new("--heads") { Description = "attention heads (one per 32 of the hidden size)", HelpName = "N" };
     private readonly Option<int?> kvHeads = new("--kv-heads") { Description = "key/value heads (as many as heads)", HelpName = "N" };
-    private readonly Option<int?> context = new("--context") { Description = "longest sequence", HelpName = "N" };
+    private readonly Option<int?> context = new("--context") { Description = "longest sequence in tokens, which a prompt and its answer share (the preset's)", HelpName = "N" };
     private readonly Option<bool?> tied = new("--tied") { Description = "whether input and output embeddings are one", HelpName = "true|false" };
+
+    private static string Size(string name)
+    {
+        var config = Presets.Get(name, 2048);
+        return $"{name} {Quantity.Short(config.ParameterCount)} parameters (width {config.HiddenSize}, {config.NumHiddenLayers} layers, context {config.MaxPositionEmbeddings})";
+    }
 
     public IReadOnlyList<Option> All => [preset, hidden, intermediate, layers, heads, kvHeads, context, tied];
 
@@ -42,7 +49,7 @@ internal sealed class TrainModelFlags
             NumKeyValueHeads = parsed.GetValue(kvHeads) ?? config.NumKeyValueHeads,
             TieWordEmbeddings = parsed.GetValue(tied) ?? config.TieWordEmbeddings,
             BosTokenId = tokenizer.BosId,
-            EosTokenId = tokenizer.EosId,
+            EosTokenIds = tokenizer.EosId is { } end ? [end] : [],
         }).Validate("--preset, --hidden, --layers, …");
     }
 }

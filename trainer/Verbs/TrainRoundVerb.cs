@@ -57,6 +57,7 @@ internal static class TrainRoundVerb
                 RandomSplit = parsed.GetValue(split),
                 RandomInit = parsed.GetValue(init),
                 Configure = defaults => TrainFlags.Freeze(parsed.GetValue(freeze), flags.Apply(parsed, defaults)),
+                Settle = (options, tokens) => flags.Settle(parsed, options, tokens),
                 Settings = flags.Settings(parsed),
             },
             parsed.GetValue(json),

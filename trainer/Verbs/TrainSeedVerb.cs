@@ -13,7 +13,7 @@ internal static class TrainSeedVerb
         run.json, loss.csv and loss.svg lie beside the model. The same command resumes; done, it says so.
 
         Examples:
-          btx train seed --corpus corpus --tokenizer tokenizer --out seed                       the demo's seed, 600 k tokens
+          btx train seed --corpus corpus --tokenizer tokenizer --out seed                       up to 600 k tokens, at most 8 passes over the text
           btx train seed --corpus corpus --tokenizer tokenizer --out seed --preset tiny --tokens 20M --threads 2
           btx train seed --corpus corpus --tokenizer tokenizer --out seed --hidden 256 --layers 4 --context 256 --schedule cosine
         """;
@@ -33,7 +33,7 @@ internal static class TrainSeedVerb
                 var config = model.Config(parsed, TextTokenizer.Load(parsed.GetValue(tokenizer)!));
                 var job = SingleRun.Job(
                     "seed", parsed.GetValue(corpus)!, flags.Shards(parsed), parsed.GetValue(tokenizer)!, parsed.GetValue(domains)!, config,
-                    flags.Apply(parsed, PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
+                    tokens => flags.Settle(parsed, flags.Apply(parsed, PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)), tokens), cancellation);
                 SingleRun.Execute(job, parsed.GetValue(output)!, flags.Settings(parsed), cancellation);
                 return 0;
             },

@@ -23,7 +23,7 @@ internal static class TrainWorkerVerb
                 var round = RoundPlan.Load(directory) ?? throw new BtxException($"{directory} has no {RoundPlan.FileName}");
                 var name = parsed.GetValue(expert)!;
                 var job = round.Experts.FirstOrDefault(e => e.Name == name) ?? throw new BtxException($"{directory}: the round has no expert \"{name}\"");
-                new TrainingRun(job, Path.Combine(directory, name), flags.Settings(parsed) with { Wait = true }, Report).Execute(cancellation);
+                new TrainingRun(job, Path.Combine(directory, name), flags.Settings(parsed) with { Wait = true }, Report, Console.Out.WriteLine).Execute(cancellation);
                 return 0;
             },
             CancellationToken.None));

@@ -14,8 +14,7 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     {
         var contents = JournalContents.Read(servedDirectory);
         var first = BaseOf(servedDirectory, contents);
-        if (contents.BaseSha256 is { } recorded && recorded != first.Hash())
-            throw new BtxException($"{Path.Combine(servedDirectory, ChangeJournal.FileName)}: belongs to another export: {ServedForestManifest.FileName} or its source has changed since; export to another directory, or move the journal away to serve without its changes");
+        contents.RequireBase(first.Hash());
         RequireCertified(servedDirectory, contents);
         return new(contents.State ?? first, first);
     }

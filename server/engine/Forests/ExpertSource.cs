@@ -1,3 +1,5 @@
+using Btx.Model.Tensors;
+
 namespace Btx.Engine.Forests;
 
 /// <summary>An expert to add.</summary>
@@ -12,6 +14,9 @@ public sealed record ExpertSource
 
     /// <summary>SHA-256 (hex) that its weight files must have; null: not compared.</summary>
     public string? Sha256 { get; init; }
+
+    /// <summary>Its weights, if they were opened before; taken over by who opens the expert.</summary>
+    internal Checkpoint? Weights { get; init; }
 
     /// <summary>The cached prior of its domain, by expert; null: none.</summary>
     public IReadOnlyDictionary<string, double>? Prior { get; init; }

@@ -20,6 +20,9 @@ public sealed record ForestChange
     /// <summary>The BTX model leaves.</summary>
     public bool DropMixture { get; init; }
 
+    /// <summary>What leaves traffic because its files have changed; it stays listed, and its priors stay.</summary>
+    internal ForestDamage Damage { get; init; } = ForestDamage.None;
+
     /// <summary>All recorded priors there shall be; null: those there are, less those of experts that leave, and those of the added ones.</summary>
     internal IReadOnlyList<RecordedPrior>? Priors { get; init; }
 

@@ -29,23 +29,20 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         experts = [.. state.Ready.Select(e => (e, e.Directory(directory, served)))];
         foreach (var (entry, weights) in experts.Where(e => e.Entry.Root == ExpertRoot.External)) RequireInPlace(entry, weights);
         var tokenizer = LoadTokenizer();
-        if (options.VerifyHashes) VerifyHashes();
-
         var config = LlamaConfig.Load(experts[0].Directory);
-        if (tokenizer.VocabSize > config.VocabSize)
-            throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the models only {config.VocabSize}");
+        var graphs = GraphFile.Read(directory, served.Graphs, config, served.Precision, options.VerifyHashes);
+        config.RequireTokens(tokenizer.VocabSize, directory);
         mixture?.RequireFit(directory, tokenizer, config);
         var context = SnapshotLoader.Context(options, config, mixture);
-        var factory = new RunnerFactory(options, directory, served, config, context, threads, experts.Count);
-        var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, context, threads);
+        var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
+        var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
         var ground = new ServingGround(
-            tokenizer, tokenizer.EosId ?? config.EosTokenId, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
+            tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
         var models = new ServedModel?[experts.Count];
         ServedMixture? loaded = null;
         try
         {
-            if (threads == 1) for (var j = 0; j < models.Length; j++) models[j] = opener.Open(experts[j].Entry.Name, experts[j].Directory, prepack);
-            else Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, j => models[j] = opener.Open(experts[j].Entry.Name, experts[j].Directory, prepack));
+            ForEach(threads, opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
             loaded = mixture?.Create(context);
             return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))], StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
         }
@@ -63,7 +60,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     private static void RequireInPlace(RegisteredExpert entry, string weights)
     {
         if (!Directory.Exists(weights)) throw new BtxException($"{weights}: not found; expert \"{entry.Name}\" was added from there, put it back");
-        ContainedPath.CheckEntries(weights, $"expert \"{entry.Name}\"");
+        FolderTree.Check(weights, $"expert \"{entry.Name}\"");
     }
 
     private TextTokenizer LoadTokenizer()
@@ -73,36 +70,45 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served ? Path.Combine(served.SourceDirectory(directory), source!.Expert(e.Entry.Name).Path) : e.Directory).ToList();
         var tokenizer = TextTokenizer.Load(directories[0]);
         if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");
-        var first = File.ReadAllBytes(Path.Combine(directories[0], "tokenizer.json"));
+        var first = BoundedFile.Read(Path.Combine(directories[0], "tokenizer.json"));
         foreach (var other in directories.Skip(1))
         {
             var path = Path.Combine(other, "tokenizer.json");
             if (!File.Exists(path)) throw new BtxException($"{path}: not found; every expert of a forest holds its tokenizer");
-            if (!File.ReadAllBytes(path).AsSpan().SequenceEqual(first) && TextTokenizer.Load(other).Hash != tokenizer.Hash)
+            if (!BoundedFile.Read(path).AsSpan().SequenceEqual(first) && TextTokenizer.Load(other).Hash != tokenizer.Hash)
                 throw new BtxException($"{path}: another tokenizer than {directories[0]}; the experts of a forest share one");
         }
 
         return tokenizer;
     }
 
-    private void VerifyHashes()
+    // All weights are copied and compared with the state before the first session is made: a wrong file is named at once.
+    private void ForEach(int threads, ModelOpener opener, Action<Checkpoint, int> make)
     {
-        if (FileHash.First(experts.Count + served.Graphs.Count, threads, i => i < experts.Count ? Fault(experts[i]) : Fault(served.Graphs[i - experts.Count])) is { } fault) throw new BtxException(fault);
-    }
-
-    private string? Fault(ServedGraph graph) => FileHash.Fault(Path.Combine(directory, graph.File), "graph", graph.Sha256);
-
-    private static string? Fault((RegisteredExpert Entry, string Directory) expert)
-    {
+        var checkpoints = new Checkpoint?[experts.Count];
         try
         {
-            if (CheckpointFiles.Hash(expert.Directory) == expert.Entry.Sha256) return null;
-            var (was, remedy) = expert.Entry.Root == ExpertRoot.External ? ("added", "restore them from a copy") : ("exported", "export again");
-            return $"{expert.Directory}: the weights of expert \"{expert.Entry.Name}\" are not those that were {was} (SHA-256 differs); {remedy}";
+            Parallel(j => checkpoints[j] = Checked(opener, experts[j]));
+            Parallel(j => make(Interlocked.Exchange(ref checkpoints[j], null)!, j));
         }
-        catch (BtxException e)
+        finally
         {
-            return e.Message;
+            foreach (var left in checkpoints) left?.Dispose();
         }
+
+        void Parallel(Action<int> body)
+        {
+            if (threads == 1) for (var j = 0; j < experts.Count; j++) body(j);
+            else System.Threading.Tasks.Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+        }
+    }
+
+    private Checkpoint Checked(ModelOpener opener, (RegisteredExpert Entry, string Directory) expert)
+    {
+        var checkpoint = opener.OpenWeights(expert.Entry.Name, expert.Directory, CancellationToken.None);
+        if (!options.VerifyHashes || PrivateWeights.Hash(checkpoint, CancellationToken.None) == expert.Entry.Sha256) return checkpoint;
+        checkpoint.Dispose();
+        var (was, remedy) = expert.Entry.Root == ExpertRoot.External ? ("added", "restore them from a copy") : ("exported", "export again");
+        throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Entry.Name}\" are not those that were {was} (SHA-256 differs); {remedy}");
     }
 }

@@ -22,6 +22,7 @@ public sealed class ForestSnapshot
     /// <param name="mixture">The BTX model beside the forest; null: none.</param>
     /// <param name="quarantined">Experts that are listed without traffic.</param>
     /// <param name="previous">Null: the first.</param>
+    /// <param name="damage">Null: none.</param>
     internal ForestSnapshot(
         ServingGround ground,
         IReadOnlyList<SnapshotExpert> experts,
@@ -29,11 +30,14 @@ public sealed class ForestSnapshot
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
         ServedMixture? mixture,
         IReadOnlyList<string>? quarantined = null,
-        ForestSnapshot? previous = null)
+        ForestSnapshot? previous = null,
+        ForestDamage? damage = null)
     {
         Id = Interlocked.Increment(ref lastId);
         PreviousId = previous?.Id ?? 0;
         (Ground, Experts, RecordedPriors, Mixture) = (ground, experts, priors, mixture);
+        EndTokens = [.. experts.SelectMany(e => e.Model.Checkpoint?.Config.EosTokenIds ?? []).Concat(mixture?.EndTokens ?? []).Distinct()];
+        if (EndTokens.Length == 0 && ground.Tokenizer.EosId is { } end) EndTokens = [end];
         this.priors = PriorsByDomain(experts, priors);
         NamedAverages = named.Select(a => (a.Key, Value: Over(experts, a.Value))).Where(a => a.Value is not null).ToDictionary(a => a.Key, a => named[a.Key], StringComparer.Ordinal);
         this.named = NamedAverages.ToDictionary(a => a.Key, a => Over(experts, a.Value)!, StringComparer.Ordinal);
@@ -44,6 +48,7 @@ public sealed class ForestSnapshot
             PriorDomains = [.. this.priors.Keys],
             Averages = [.. this.named.Keys],
             Quarantined = quarantined ?? [],
+            Damage = damage ?? ForestDamage.None,
             ContextLength = ground.ContextLength,
             VocabSize = ground.VocabSize,
             ForestSha256 = ground.ForestSha256,
@@ -68,7 +73,11 @@ public sealed class ForestSnapshot
 
     internal TextTokenizer Tokenizer => Ground.Tokenizer;
 
-    internal int? EosId => Ground.EosId;
+    /// <summary>
+    /// The tokens that end a text: those of every model that is served, for any of them may have put most of the probability on one; the tokenizer's
+    /// where no model names any.
+    /// </summary>
+    internal int[] EndTokens { get; }
 
     /// <summary>In the order of the description; none where only a BTX model is served.</summary>
     internal IReadOnlyList<SnapshotExpert> Experts { get; }

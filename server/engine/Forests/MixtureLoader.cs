@@ -9,12 +9,14 @@ using Btx.Model.Tokens;
 namespace Btx.Engine.Forests;
 
 /// <summary>Opens a served BTX model: reads and checks its manifest, config, tokenizer and hashes, then makes the sessions.</summary>
-internal sealed class MixtureLoader
+internal sealed class MixtureLoader : IDisposable
 {
     private readonly EngineOptions options;
     private readonly string directory;
     private readonly int threads;
     private readonly ServedMixtureManifest served;
+    private IReadOnlyList<GraphFile> graphs = [];
+    private SafetensorsFile?[] weights = []; // null: not opened
 
     private MixtureLoader(EngineOptions options, string directory, int threads, ServedMixtureManifest served, LlamaConfig config, TextTokenizer tokenizer) =>
         (this.options, this.directory, this.threads, this.served, Config, Tokenizer) = (options, directory, threads, served, config, tokenizer);
@@ -36,10 +38,18 @@ internal sealed class MixtureLoader
         if (served.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)) throw new BtxException($"{Path.Combine(directory, ServedMixtureManifest.FileName)}: router: a soft layer is beyond the {config.NumHiddenLayers} layers; export again");
         var tokenizer = TextTokenizer.Load(directory);
         if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with; export again");
-        if (tokenizer.VocabSize > config.VocabSize) throw new BtxException($"{directory}: the tokenizer has {tokenizer.VocabSize} tokens, the model only {config.VocabSize}");
+        config.RequireTokens(tokenizer.VocabSize, directory);
         var loader = new MixtureLoader(options, directory, threads, served, config, tokenizer);
-        if (options.VerifyHashes) loader.VerifyHashes(hashThreads ?? threads);
-        return loader;
+        try
+        {
+            loader.OpenWeights(hashThreads ?? threads);
+            return loader;
+        }
+        catch
+        {
+            loader.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Requests move between the two, so text must mean the same tokens to both.</summary>
@@ -65,35 +75,45 @@ internal sealed class MixtureLoader
         Sha256 = served.SourceSha256,
     };
 
-    /// <summary>Makes the sessions.</summary>
+    /// <summary>Makes the sessions; once.</summary>
     /// <param name="context">Longest sequence in tokens.</param>
-    /// <exception cref="BtxException">A weight file is damaged, or ONNX Runtime refuses a graph or the device.</exception>
+    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
     public ServedMixture Create(int context)
     {
-        var files = new List<SafetensorsFile>();
-        try
-        {
-            foreach (var weights in served.Weights) files.Add(SafetensorsFile.Open(served.WeightsFile(directory, weights)));
-        }
-        catch
-        {
-            foreach (var file in files) file.Dispose();
-            throw;
-        }
-
+        var files = weights.Select(f => f!).ToList();
+        weights = [];
         var settings = new SessionSettings(options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : threads, options.AllowSpinning, served.Precision);
-        IReadOnlyList<(ServedGraph, string)> graphs = [.. served.Graphs.Select(g => (g, Path.GetFullPath(Path.Combine(directory, g.File))))];
         var runner = new OnnxModelRunner(Config, graphs, WeightSet.Map(files), settings, served.Precision == "fp16", options.Slots, context, options.MaxBatchTokens);
-        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner));
+        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner, null, [.. files.Select(f => f.Copy!)]), Config.EosTokenIds);
     }
 
-    private void VerifyHashes(int hashThreads)
+    /// <summary>Lets go of the weights, if no sessions were made of them.</summary>
+    public void Dispose()
     {
-        IReadOnlyList<(string Path, string What, string Sha256)> files =
-        [
-            .. served.Weights.Select(w => (served.WeightsFile(directory, w), "weight file", w.Sha256)),
-            .. served.Graphs.Select(g => (Path.Combine(directory, g.File), "graph", g.Sha256)),
-        ];
-        if (FileHash.First(files.Count, hashThreads, i => FileHash.Fault(files[i].Path, files[i].What, files[i].Sha256)) is { } fault) throw new BtxException(fault);
+        foreach (var file in weights) file?.Dispose();
+        weights = [];
+    }
+
+    private void OpenWeights(int hashThreads)
+    {
+        var opener = new PrivateWeights(options);
+        graphs = GraphFile.Read(directory, served.Graphs, Config, served.Precision, options.VerifyHashes);
+        weights = new SafetensorsFile?[served.Weights.Count];
+        try
+        {
+            if (hashThreads > 1) Parallel.For(0, weights.Length, new ParallelOptions { MaxDegreeOfParallelism = hashThreads }, Open);
+            else for (var i = 0; i < weights.Length; i++) Open(i);
+        }
+        catch (AggregateException e) when (e.InnerException is BtxException inner)
+        {
+            throw new BtxException(inner.Message, e) { Kind = inner.Kind };
+        }
+
+        void Open(int i)
+        {
+            var file = weights[i] = opener.OpenFile(served.WeightsFile(directory, served.Weights[i]));
+            if (options.VerifyHashes && CheckpointFiles.HashCopies([file.Copy!], CancellationToken.None) != served.Weights[i].Sha256)
+                throw new BtxException($"{file.Path}: the weight file is not the one that was exported (SHA-256 differs); export again");
+        }
     }
 }

@@ -9,24 +9,40 @@ namespace Btx.Engine.Forests;
 
 /// <summary>Opens models that must fit a served forest: same architecture, tokenizer and precision.</summary>
 /// <param name="directory">Of the served forest.</param>
-internal sealed class ModelOpener(EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, TextTokenizer tokenizer, RunnerFactory factory, int context, int threads) : IModelOpener
+internal sealed class ModelOpener(
+    EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, TextTokenizer tokenizer, RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
 {
-    /// <summary>Opens weights that were checked already.</summary>
-    /// <param name="weights">The weights' directory.</param>
-    /// <exception cref="BtxException">The weights are damaged, of another architecture or precision, or ONNX Runtime refuses them.</exception>
-    public ServedModel Open(string name, string weights, bool prepack)
+    /// <summary>Makes the sessions of weights that were checked already.</summary>
+    /// <param name="checkpoint">Taken over, also if this throws.</param>
+    /// <exception cref="BtxException">ONNX Runtime refuses them, or they are stored in another precision.</exception>
+    public ServedModel Open(string name, Checkpoint checkpoint, bool prepack) => new(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
+
+    /// <inheritdoc/>
+    public Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null)
     {
-        var checkpoint = OpenCheckpoint(name, weights);
-        return new ServedModel(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
+        var checkpoint = weights.Open(directory, cancellation, mustBe);
+        if (checkpoint.Config.Fingerprint() == served.Architecture) return checkpoint;
+        checkpoint.Dispose();
+        throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
     }
 
     public ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default)
     {
-        if (TextTokenizer.Load(expert.Directory).Hash != tokenizer.Hash) throw new BtxException($"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
-        if (expert.Sha256 is { } sha256 && CheckpointFiles.HashFiles(CheckpointFiles.Weights(expert.Directory), cancellation) != sha256)
-            throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Name}\" are not those that were named (SHA-256 differs)");
-        using (var checkpoint = OpenCheckpoint(expert.Name, expert.Directory)) checkpoint.CheckFinite();
-        var model = Open(expert.Name, expert.Directory, prepack: options.Device.IsCuda);
+        var checkpoint = expert.Weights ?? OpenWeights(expert.Name, expert.Directory, cancellation);
+        try
+        {
+            if (TextTokenizer.Load(expert.Directory).Hash != tokenizer.Hash) throw new BtxException($"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
+            if (expert.Sha256 is { } sha256 && PrivateWeights.Hash(checkpoint, cancellation) != sha256)
+                throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Name}\" are not those that were named (SHA-256 differs)");
+            checkpoint.CheckFinite(cancellation);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+
+        var model = Open(expert.Name, checkpoint, prepack: options.Device.IsCuda);
         try
         {
             Smoke(model, expert);
@@ -41,18 +57,10 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
 
     public ServedMixture OpenMixture(string mixtureDirectory)
     {
-        var loader = BuildThread.Run(() => MixtureLoader.Open(options, mixtureDirectory, threads, hashThreads: 1));
+        using var loader = BuildThread.Run(() => MixtureLoader.Open(options, mixtureDirectory, threads, hashThreads: 1));
         loader.RequireFit(directory, tokenizer, config);
         if (loader.Config.MaxPositionEmbeddings < context) throw new BtxException($"{mixtureDirectory}: the BTX model was built for at most {loader.Config.MaxPositionEmbeddings} tokens; the server's context is {context}");
         return loader.Create(context);
-    }
-
-    private Checkpoint OpenCheckpoint(string name, string weights)
-    {
-        var checkpoint = Checkpoint.Open(weights);
-        if (checkpoint.Config.Fingerprint() == served.Architecture) return checkpoint;
-        checkpoint.Dispose();
-        throw new BtxException($"{weights}: expert \"{name}\" has another architecture than the served forest; export again");
     }
 
     // One token before any request: a graph that fails or gives no number shows here.

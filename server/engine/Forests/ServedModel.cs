@@ -1,4 +1,5 @@
 using Btx.Engine.Sessions;
+using Btx.Model.Files;
 using Btx.Model.Tensors;
 
 namespace Btx.Engine.Forests;
@@ -9,7 +10,8 @@ namespace Btx.Engine.Forests;
 /// </summary>
 /// <param name="name">As errors, lanes and metrics call it.</param>
 /// <param name="checkpoint">The weights that averages are made from; owned by the runner. Null where there is none.</param>
-internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? checkpoint = null)
+/// <param name="copies">Null: those of the checkpoint.</param>
+internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? checkpoint = null, IReadOnlyList<PrivateCopy>? copies = null)
 {
     private readonly TaskCompletionSource freed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int holders = 1;
@@ -19,6 +21,9 @@ internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? 
     public IModelRunner Runner => runner;
 
     public Checkpoint? Checkpoint => checkpoint;
+
+    /// <summary>What its weights are read from; owned by the runner.</summary>
+    public IReadOnlyList<PrivateCopy> Copies { get; } = copies ?? [.. checkpoint?.Files.Select(f => f.Copy).OfType<PrivateCopy>() ?? []];
 
     public int Holders => Volatile.Read(ref holders);
 

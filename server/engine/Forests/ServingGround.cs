@@ -11,7 +11,6 @@ namespace Btx.Engine.Forests;
 /// <param name="Opener">Opens what a change adds; null where only a BTX model is served.</param>
 internal sealed record ServingGround(
     TextTokenizer Tokenizer,
-    int? EosId,
     int ContextLength,
     int VocabSize,
     string ForestSha256,

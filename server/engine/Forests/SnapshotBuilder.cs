@@ -14,7 +14,7 @@ internal static class SnapshotBuilder
         var lease = present.TryLease() ?? throw new BtxException("the forest has changed since; begin the change anew");
         try
         {
-            List<SnapshotExpert> experts = [.. present.Experts.Where(e => !change.Remove.Contains(e.Name) && !change.Quarantine.Contains(e.Name))];
+            List<SnapshotExpert> experts = [.. present.Experts.Where(e => !change.Remove.Contains(e.Name) && !change.Quarantine.Contains(e.Name) && !change.Damage.Experts.ContainsKey(e.Name))];
             foreach (var source in change.Add)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -23,7 +23,7 @@ internal static class SnapshotBuilder
                 experts.Add(new SnapshotExpert(source.Name, source.Domain, model));
             }
 
-            var mixture = change.DropMixture ? null : present.Mixture;
+            var mixture = change.DropMixture || change.Damage.Mixture is not null ? null : present.Mixture;
             if (change.Mixture is { } directory)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -38,7 +38,7 @@ internal static class SnapshotBuilder
             }
 
             var quarantined = change.Quarantined ?? [.. present.Description.Quarantined.Union(change.Quarantine).Except(change.Add.Select(e => e.Name))];
-            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture, quarantined, present);
+            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture, quarantined, present, Damage(present.Description.Damage, change));
         }
         finally
         {
@@ -47,13 +47,23 @@ internal static class SnapshotBuilder
         }
     }
 
+    // What leaves the forest, or is served anew, is damaged no more.
+    private static ForestDamage Damage(ForestDamage before, ForestChange change)
+    {
+        string[] settled = [.. change.Remove, .. change.Quarantine, .. change.Add.Select(e => e.Name)];
+        return new(
+            before.Experts.Concat(change.Damage.Experts).Where(d => !settled.Contains(d.Key)).ToDictionary(StringComparer.Ordinal),
+            change.Damage.Mixture ?? (change.DropMixture || change.Mixture is not null ? null : before.Mixture));
+    }
+
     private static void Check(ForestSnapshot present, ForestChange change)
     {
         var names = present.Description.Experts;
+        var damaged = present.Description.Damage.Experts;
         List<string> leaving = [.. change.Remove, .. change.Quarantine];
         foreach (var name in leaving)
         {
-            if (!names.Contains(name)) throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {string.Join(", ", names)}");
+            if (!names.Contains(name) && !damaged.ContainsKey(name)) throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {string.Join(", ", names)}");
         }
 
         if (leaving.Distinct().Count() != leaving.Count) throw new BtxException("an expert is named twice among those that leave");
@@ -63,12 +73,12 @@ internal static class SnapshotBuilder
             if ((names.Contains(name) && !leaving.Contains(name)) || added.Count(a => a == name) > 1) throw new BtxException($"an expert \"{BtxException.OneLine(name)}\" is in the forest already; choose another name");
         }
 
-        if (names.Count > 0 && leaving.Count == names.Count && added.Count == 0) throw new BtxException($"{string.Join(", ", leaving)}: the last expert cannot be removed; add another first");
+        if (names.Count > 0 && names.All(leaving.Contains) && added.Count == 0) throw new BtxException($"{string.Join(", ", leaving)}: the last expert cannot be removed; add another first");
         if (change is { DropMixture: true, Mixture: not null }) throw new BtxException("a BTX model is both dropped and named; do one of the two");
         if ((added.Count > 0 || change.Mixture is not null) && present.Ground.Opener is null) throw new BtxException("only a BTX model is served, no forest; nothing can be added to it");
         foreach (var (name, weights) in change.Averages ?? new Dictionary<string, IReadOnlyDictionary<string, double>>())
         {
-            var unknown = weights.Keys.FirstOrDefault(e => (!names.Contains(e) || leaving.Contains(e)) && !added.Contains(e));
+            var unknown = weights.Keys.FirstOrDefault(e => ((!names.Contains(e) && !damaged.ContainsKey(e)) || leaving.Contains(e)) && !added.Contains(e));
             if (unknown is not null) throw new BtxException($"average \"{BtxException.OneLine(name)}\": no expert \"{BtxException.OneLine(unknown)}\" in the forest");
             if (weights.Values.Any(w => !double.IsFinite(w) || w < 0) || !(weights.Values.Sum() > 0)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": weights must be finite, not negative, and one above 0");
         }

@@ -21,12 +21,12 @@ internal static class SnapshotLoader
     /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     public static ForestSnapshot Load(EngineOptions options, int threads, ForestState? state, bool prepack)
     {
-        if (options.Directory is not { } forest) return Alone(options, MixtureLoader.Open(options, options.Mixture!, threads));
+        if (options.Directory is not { } forest) return Alone(options, threads);
         var committed = CommittedState.Read(forest);
         if (state is not null) committed = committed with { State = state };
         var (named, note) = committed.Mixture(forest, options.Mixture);
         if (note is not null) options.Report?.Invoke(note);
-        var mixture = named is null ? null : MixtureLoader.Open(options, named, threads);
+        using var mixture = named is null ? null : MixtureLoader.Open(options, named, threads);
         return new ForestLoader(options, forest, committed.State, mixture, threads, prepack).Load();
     }
 
@@ -38,11 +38,12 @@ internal static class SnapshotLoader
         return options.ContextLength > most ? throw new BtxException($"--context is {options.ContextLength}; the models were built for at most {most}") : options.ContextLength ?? most;
     }
 
-    private static ForestSnapshot Alone(EngineOptions options, MixtureLoader mixture)
+    private static ForestSnapshot Alone(EngineOptions options, int threads)
     {
+        using var mixture = MixtureLoader.Open(options, options.Mixture!, threads);
         var context = Context(options, mixture.Config, mixture);
         var ground = new ServingGround(
-            mixture.Tokenizer, mixture.Tokenizer.EosId ?? mixture.Config.EosTokenId, context, mixture.Config.VocabSize, "", mixture.Describe().Precision, options.Device.ToString(), options.Time,
+            mixture.Tokenizer, context, mixture.Config.VocabSize, "", mixture.Describe().Precision, options.Device.ToString(), options.Time,
             (_, name, _) => throw new InvalidOperationException($"{name}: there is no forest to average"));
         var model = mixture.Create(context);
         try

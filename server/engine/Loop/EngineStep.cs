@@ -138,7 +138,7 @@ internal sealed class EngineStep : IDisposable
         s.Phase = SequencePhase.Decode;
         var text = s.Text!.Push(s.Drawn);
         var finish = FinishReason.None;
-        if (s.Text.Stopped || (s.Drawn == snapshot.EosId && !request.IgnoreEndOfSequence)) finish = FinishReason.Stop;
+        if (s.Text.Stopped || (!request.IgnoreEndOfSequence && Array.IndexOf(snapshot.EndTokens, s.Drawn) >= 0)) finish = FinishReason.Stop;
         else if (s.Completed >= s.MaxTokens) finish = FinishReason.Length;
         if (finish == FinishReason.None)
         {

@@ -87,8 +87,10 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
     private static void Refuse(Sequence s, ForestSnapshot snapshot, SequenceEnding ending, bool waited)
     {
-        var fault = RequestRules.RoutingFault(s.Routing, snapshot.Description)?.Message ?? "what the request asks for is gone";
-        ending.End(s, FinishReason.Removed, new RequestRejectedException(RejectionReason.NotFound, $"the forest changed while the request waited: {fault}"), null, waited);
+        var fault = RequestRules.RoutingFault(s.Routing, snapshot.Description);
+        var reason = fault?.Reason == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
+        var why = fault?.Message ?? "what the request asks for is gone";
+        ending.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"), null, waited);
     }
 
     private static void Lease(Sequence s, ForestSnapshot snapshot)

@@ -1,4 +1,5 @@
 using Btx.Engine.Forests;
+using Btx.Engine.Sessions;
 using Btx.Model;
 using Btx.Model.Registry;
 
@@ -15,32 +16,41 @@ internal sealed class AdditionChange(RegistryGround ground)
         var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before)).ConfigureAwait(false);
         session.Adding = expert;
         RequireDomains(addition, expert, before);
-        session.Enter(ChangePhase.Validate, $"hashing {expert.Path}", 0.3);
-        var files = await BuildThread.RunAsync(() => ExpertFiles.Read(expert.Path, session.Cancellation)).ConfigureAwait(false);
-        if (expert.Sha256.Length > 0 && expert.Sha256 != files.Sha256)
-            throw new BtxException($"{expert.Path}: the weights have SHA-256 {files.Sha256}, expected {expert.Sha256} ({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); copy them again");
-        expert = expert with { Sha256 = files.Sha256 };
-        before = before with { Absent = [.. before.Absent, .. ancestors] };
-        var after = before.WithExpert(expert);
-        RequireMixable(addition with { Directory = expert.Path }, after, session);
-        if (Twins(expert, before) is { } twins)
-        {
-            session.Enter(ChangePhase.Validate, twins, 1);
-            session.Note(twins);
-        }
-
-        session.Begin(after, [expert.Name]);
-
-        session.Enter(ChangePhase.Build, "opening it beside the running forest");
-        var model = await BuildThread.RunAsync(
-            () => ground.Engine.Current.Ground.Opener!.OpenExpert(new ExpertSource { Name = expert.Name, Domain = expert.Domain, Directory = expert.Path }, session.Cancellation), !ground.Serving.Device.IsCuda).ConfigureAwait(false);
+        var files = new ExpertFiles(expert.Path);
+        session.Enter(ChangePhase.Validate, $"copying and hashing {expert.Path}", 0.3);
+        var opener = ground.Engine.Current.Ground.Opener!;
+        var weights = await BuildThread.RunAsync(() => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path)).ConfigureAwait(false);
         try
         {
-            await BuildThread.RunAsync(() =>
+            files.Add(weights);
+            ExpertIntake.RequirePrecision(weights, before);
+            var sha256 = await BuildThread.RunAsync(() => PrivateWeights.Hash(weights, session.Cancellation)).ConfigureAwait(false);
+            if (expert.Sha256.Length > 0 && expert.Sha256 != sha256)
+                throw new BtxException($"{expert.Path}: the weights have SHA-256 {sha256}, expected {expert.Sha256} ({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); copy them again");
+            expert = expert with { Sha256 = sha256 };
+            before = before with { Absent = [.. before.Absent, .. ancestors] };
+            var after = before.WithExpert(expert);
+            RequireMixable(addition with { Directory = expert.Path }, after, session);
+            if (Twins(expert, before) is { } twins)
             {
-                files.RequireSame(session.Cancellation);
-                return true;
-            }).ConfigureAwait(false);
+                session.Enter(ChangePhase.Validate, twins, 1);
+                session.Note(twins);
+            }
+
+            session.Begin(after, [expert.Name]);
+            session.Enter(ChangePhase.Build, "opening it beside the running forest");
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+
+        var source = new ExpertSource { Name = expert.Name, Domain = expert.Domain, Directory = expert.Path, Weights = weights };
+        var model = await BuildThread.RunAsync(() => opener.OpenExpert(source, session.Cancellation), !ground.Serving.Device.IsCuda).ConfigureAwait(false);
+        try
+        {
+            files.RequireUntouched();
             var made = before.WithExpert(expert, await PriorsAsync(addition, expert, model, session).ConfigureAwait(false));
             made = await MixAsync(addition with { Directory = expert.Path }, made, session).ConfigureAwait(false);
             var next = await session.BuildAsync(made, new Dictionary<string, ServedModel> { [expert.Name] = model }).ConfigureAwait(false);

@@ -1,6 +1,7 @@
 using Btx.Engine.Forests;
 using Btx.Engine.Requests;
 using Btx.Model;
+using Btx.Model.Forests;
 using Btx.Model.Registry;
 
 namespace Btx.Engine.Registry;
@@ -35,6 +36,8 @@ internal sealed class EqualityComparison(RegistryGround ground)
     private List<double[]> Rebuilt(ForestState state, EqualityProbe probe, ForestDescription running, CancellationToken cancellation)
     {
         var options = ground.Serving with { Threads = 1, IntraOpThreads = 1, AllowSpinning = false, Slots = 1, PrepareAverages = false, Observer = null, Report = null, ContextLength = running.ContextLength };
+        if (running.Damage.Mixture is not null) (options, state) = (options with { Mixture = null }, state with { Mixture = null });
+        state = state with { Experts = [.. state.Experts.Select(e => running.Damage.Experts.ContainsKey(e.Name) ? e with { Status = ExpertStatus.Quarantined } : e)] };
         var engine = SnapshotLoader.Start(options, state, prepack: false);
         try
         {

@@ -5,51 +5,26 @@ using Btx.Model.Tensors;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>The files of an expert as they are at one moment, to see later whether they are the same still.</summary>
+/// <summary>The files of an expert as they were when they were read, to see before a commit whether they lie there still: the next start
+/// reads them again.</summary>
 internal sealed class ExpertFiles
 {
-    private readonly string directory;
-    private readonly FileMark[] marks;
+    private static readonly string[] Others = [LlamaConfig.FileName, "tokenizer.json", "tokenizer_config.json", CheckpointFiles.IndexFile];
+    private readonly List<(string Path, FileStat? Stat)> marks;
 
-    private ExpertFiles(string directory, FileMark[] marks, string sha256) => (this.directory, this.marks, Sha256) = (directory, marks, sha256);
+    /// <summary>Before anything is read.</summary>
+    public ExpertFiles(string directory) => marks = [.. Others.Select(f => Path.Combine(directory, f)).Select(f => (f, FileStat.Of(f)))];
 
-    /// <summary>Of the weights, see <see cref="CheckpointFiles.Hash"/>.</summary>
-    public string Sha256 { get; }
+    /// <summary>Weights that were copied.</summary>
+    public void Add(Checkpoint checkpoint) => marks.AddRange(checkpoint.Files.Select(f => (f.Path, (FileStat?)f.Copy!.Stat)));
 
-    /// <summary>Reads all weights once.</summary>
-    /// <exception cref="BtxException">A file is missing, cannot be read, or changes meanwhile.</exception>
-    public static ExpertFiles Read(string directory, CancellationToken cancellation)
-    {
-        var before = Marks(directory);
-        var files = new ExpertFiles(directory, before, CheckpointFiles.HashFiles(CheckpointFiles.Weights(directory), cancellation));
-        files.RequireUntouched();
-        return files;
-    }
-
-    /// <summary>Reads them again.</summary>
-    /// <exception cref="BtxException">They are others.</exception>
-    public void RequireSame(CancellationToken cancellation)
-    {
-        RequireUntouched();
-        if (CheckpointFiles.HashFiles(CheckpointFiles.Weights(directory), cancellation) != Sha256) throw Changed(directory);
-        RequireUntouched();
-    }
-
-    /// <summary>Looks at sizes, times and identities alone.</summary>
-    /// <exception cref="BtxException">A file was changed, replaced or removed.</exception>
+    /// <exception cref="BtxException">A file was changed, replaced, added or removed.</exception>
     public void RequireUntouched()
     {
-        foreach (var mark in marks)
+        foreach (var (path, stat) in marks)
         {
-            if (!File.Exists(mark.Path) || FileMark.Of(mark.Path) != mark) throw Changed(mark.Path);
+            if (FileStat.Of(path) != stat)
+                throw new BtxException($"{path}: changed while the expert was being added; add it again when nothing writes there");
         }
-    }
-
-    private static BtxException Changed(string path) => new($"{path}: changed while the expert was being added; add it again when nothing writes there");
-
-    private static FileMark[] Marks(string directory)
-    {
-        string[] others = [LlamaConfig.FileName, "tokenizer.json", "tokenizer_config.json", CheckpointFiles.IndexFile];
-        return [.. CheckpointFiles.Weights(directory).Concat(others.Select(f => Path.Combine(directory, f)).Where(File.Exists)).Select(FileMark.Of)];
     }
 }

@@ -1,4 +1,5 @@
 using Btx.Model;
+using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
@@ -7,22 +8,22 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads files, opens no session.</summary>
+/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads its small files; weights it does not read.</summary>
 internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, ServedForestManifest served)
 {
     /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says of ancestors that are unknown here.</returns>
-    /// <exception cref="BtxException">The path, the name, the lineage, the architecture, the tokenizer or the precision does not fit; one clear line.</exception>
+    /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the tokenizer does not fit; one clear line.</exception>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
         if (!ForestManifestRules.IsName(addition.Name)) throw new BtxException($"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
         if (addition.Domain is { } domain && !ForestManifestRules.IsName(domain)) throw new BtxException($"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
         if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256)) throw new BtxException($"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex");
-        if (state.Experts.Any(e => e.Name == addition.Name)) throw new BtxException($"expert \"{addition.Name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Conflict };
+        state.RequireFree(addition.Name);
         var directory = roots.Resolve(addition.Directory);
         var (forest, entry) = Listed(directory);
         RequireFit(directory, addition.Name, state);
-        var listed = entry?.Parents ?? [];
-        var parents = addition.Parents ?? (forest is { } from ? [.. listed.Select(p => p with { Name = NameHere(from.Manifest, p.Name, state) })] : listed);
+        var names = forest is { } f ? new AncestorNames(f.Manifest, f.Path, Identities(state)) : null;
+        var (parents, ancestors) = addition.Parents is { } given ? (given, []) : names?.Of(entry?.Parents ?? []) ?? ([], []);
         var expert = new RegisteredExpert
         {
             Name = addition.Name,
@@ -35,9 +36,9 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
             CorpusSha256 = entry?.CorpusSha256,
             Tokens = entry?.Tokens ?? 0,
             Steps = entry?.Steps ?? 0,
-            Prior = Known(entry?.Prior, addition.Name, entry?.Name, state),
+            Prior = Known(entry?.Prior, addition.Name, entry?.Name, names, state),
         };
-        return (expert, addition.Parents is null && forest is { } f ? Ancestors(f.Manifest, f.Path, parents, state) : []);
+        return (expert, ancestors);
     }
 
     // FOREST/experts/NAME is described by FOREST/forest.json, converted weights by SERVED/served.json and its source; as far as these may be read.
@@ -59,78 +60,44 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         return ((original, source), entry is null ? null : entry with { Sha256 = converted.Sha256 });
     }
 
-    private static void RequireFit(string directory, string name, ForestState state)
+    /// <summary>What the weights themselves must be.</summary>
+    /// <exception cref="BtxException">A tensor is stored in another precision.</exception>
+    public static void RequirePrecision(Checkpoint checkpoint, ForestState state)
     {
-        using var checkpoint = Checkpoint.Open(directory);
-        if (checkpoint.Config.Fingerprint() != state.Architecture) throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
         var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
         foreach (var (tensor, _) in checkpoint.Config.TensorShapes())
         {
             if (checkpoint.Info(tensor).Dtype != dtype)
-                throw new BtxException($"{directory}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; `btx export --precision {state.Precision}` of its forest converts it, add it from there");
+                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; `btx export --precision {state.Precision}` of its forest converts it, add it from there");
         }
+    }
 
+    private static void RequireFit(string directory, string name, ForestState state)
+    {
+        if (LlamaConfig.Load(directory).Fingerprint() != state.Architecture) throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
         if (TextTokenizer.Load(directory).Hash != state.Tokenizer) throw new BtxException($"{directory}: another tokenizer than the served forest's; the experts of a forest share one");
     }
 
     // Over the experts that are here; its own weight goes by its new name.
-    private static Dictionary<string, double>? Known(IReadOnlyDictionary<string, double>? prior, string name, string? listedAs, ForestState state)
+    private static Dictionary<string, double>? Known(IReadOnlyDictionary<string, double>? prior, string name, string? listedAs, AncestorNames? names, ForestState state)
     {
         if (prior is null) return null;
         var known = new Dictionary<string, double>(StringComparer.Ordinal);
         foreach (var (expert, weight) in prior)
         {
-            var here = expert == listedAs ? name : expert;
-            if (here == name || state.Experts.Any(e => e.Name == here)) known[here] = known.GetValueOrDefault(here) + weight;
+            var here = expert == listedAs ? name : names?.Known(expert);
+            if (here is not null && (here == name || state.Experts.Any(e => e.Name == here))) known[here] = known.GetValueOrDefault(here) + weight;
         }
 
         var sum = known.Values.Sum();
         return sum > 0 ? known.ToDictionary(k => k.Key, k => k.Value / sum) : null;
     }
 
-    private List<AbsentExpert> Ancestors(ForestManifest forest, string path, IReadOnlyList<ParentEntry> parents, ForestState state)
+    // Who is known here, by the hashes of their weights: as they are served and, where they were converted for that, as the source has them.
+    private List<(string Name, string? Sha256, string? Original)> Identities(ForestState state)
     {
-        var found = new List<AbsentExpert>();
-        var open = new Queue<string>(parents.Select(p => p.Name));
-        var seen = new HashSet<string>(StringComparer.Ordinal) { ForestState.Seed };
-        while (open.TryDequeue(out var name))
-        {
-            if (!seen.Add(name)) continue;
-            var entry = forest.Experts.FirstOrDefault(e => e.Name == name);
-            if (NameHere(forest, name, state) != name) continue;
-            if (Hashes(name, state) is { } here)
-            {
-                if (entry is not null && !here.Contains(entry.Sha256))
-                    throw new BtxException($"{Path.Combine(path, ForestManifest.FileName)}: its \"{name}\" has other weights than \"{name}\" here, so the lineage would be wrong; name the parents");
-                continue;
-            }
-
-            found.Add(entry is null ? new() { Name = name } : new()
-            {
-                Name = name, Domain = entry.Domain, Sha256 = entry.Sha256, Parents = entry.Parents, CorpusSha256 = entry.CorpusSha256, Tokens = entry.Tokens, Steps = entry.Steps,
-            });
-            foreach (var parent in entry?.Parents ?? []) open.Enqueue(parent.Name);
-        }
-
-        return [.. found.Select(a => a with { Parents = [.. a.Parents.Select(p => p with { Name = NameHere(forest, p.Name, state) })] })];
-    }
-
-    // An expert that is served here under another name, as one that was trained again is, is an ancestor by that name.
-    private string NameHere(ForestManifest forest, string name, ForestState state)
-    {
-        if (forest.Experts.FirstOrDefault(e => e.Name == name) is not { } entry || Hashes(name, state)?.Contains(entry.Sha256) == true) return name;
-        return state.Experts.FirstOrDefault(e => e.Sha256 == entry.Sha256)?.Name ?? name;
-    }
-
-    // What an expert of that name has, here and (weights that were converted) in the source; null: none is known.
-    private HashSet<string>? Hashes(string name, ForestState state)
-    {
-        var expert = state.Experts.FirstOrDefault(e => e.Name == name);
-        var absent = state.Absent.FirstOrDefault(e => e.Name == name);
-        if (expert is null && absent is null) return null;
-        var hashes = new HashSet<string>(StringComparer.Ordinal);
-        if ((expert?.Sha256 ?? absent?.Sha256) is { } sha256) hashes.Add(sha256);
-        if (ForestManifest.Load(served.SourceDirectory(servedDirectory)).Experts.FirstOrDefault(e => e.Name == name) is { } source) hashes.Add(source.Sha256);
-        return hashes;
+        var source = ForestManifest.Load(served.SourceDirectory(servedDirectory));
+        string? Original(string name, string? sha256) => served.Experts.Any(e => e.Name == name && e.Sha256 == sha256) ? source.Experts.FirstOrDefault(e => e.Name == name)?.Sha256 : null;
+        return [.. state.Experts.Select(e => (e.Name, (string?)e.Sha256, Original(e.Name, e.Sha256))), .. state.Absent.Select(a => (a.Name, a.Sha256, Original(a.Name, a.Sha256)))];
     }
 }

@@ -16,7 +16,7 @@ internal sealed class ExpertRoots
         {
             var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
             if (!Directory.Exists(full)) throw new BtxException($"{root}: no such directory; experts cannot be added from there");
-            if (!roots.Exists(r => r.Named == full)) roots.Add((full, Real(full)));
+            if (!roots.Exists(r => r.Named == full)) roots.Add((full, RealPath.Of(full)));
         }
     }
 
@@ -29,7 +29,7 @@ internal sealed class ExpertRoots
     {
         if (string.IsNullOrWhiteSpace(path)) throw new BtxException("no directory is named; name one inside " + Listed);
         var found = Path.IsPathRooted(path) ? Absolute(path) : Relative(path);
-        ContainedPath.CheckEntries(found, path);
+        FolderTree.Check(found, path);
         return found;
     }
 
@@ -66,16 +66,4 @@ internal sealed class ExpertRoots
     }
 
     private static string Contained(string root, string relative) => ContainedPath.Resolve(root, relative, root, "an expert must lie inside the directories that experts may be added from, without links");
-
-    private static string Real(string path)
-    {
-        var current = "/";
-        foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
-        {
-            current = Path.Combine(current, part);
-            if (new DirectoryInfo(current).ResolveLinkTarget(returnFinalTarget: true) is { } target) current = Real(target.FullName);
-        }
-
-        return current;
-    }
 }

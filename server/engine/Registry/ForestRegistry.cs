@@ -15,9 +15,17 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     private readonly Lock gate = new();
     private ChangeSession? current; // under gate
     private Task idle = Task.CompletedTask; // under gate: ends with the current change
+    private Task looking = Task.CompletedTask; // under gate: ends when no look at the files is under way
+    private readonly FileWatch files;
+    private readonly Task watching;
     private bool closed; // under gate
 
-    private ForestRegistry(RegistryGround ground) => this.ground = ground;
+    private ForestRegistry(RegistryGround ground)
+    {
+        this.ground = ground;
+        files = new FileWatch(ground);
+        watching = Task.Run(WatchFilesAsync);
+    }
 
     /// <summary>The names that <see cref="RegistryOptions.Fault"/> is called with, the journal's first; then in order of a removal with a purge.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
@@ -30,6 +38,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     /// <inheritdoc/>
     public ForestState State => ground.State;
+
+    /// <inheritdoc/>
+    public ForestDamage Damage => ground.Engine.Describe().Damage;
 
     /// <inheritdoc/>
     public IReadOnlyList<ChangeRecord> History => ground.Journal.History;
@@ -53,24 +64,22 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
         var first = CommittedState.Read(directory).Base;
         var journal = ChangeJournal.Open(directory, first, options.Time, registry.Fault);
-        CertificateSigner? signer = null;
         ForestEngine? engine = null;
         try
         {
             foreach (var message in journal.Messages) registry.Report?.Invoke(message);
-            signer = CertificateSigner.Open(directory);
+            Record(source, directory, registry.Report);
             var mixtures = new MixtureFolders(directory, registry.Report);
             var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
             mixtures.Sweep(journal);
             engine = SnapshotLoader.Start(options, journal.State);
-            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures, new EventFeed(options.Time), signer);
+            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures, new EventFeed(options.Time));
             Task.Run(() => new RemovalCompletion(ground).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
             return new ForestRegistry(ground);
         }
         catch
         {
             engine?.Stop();
-            signer?.Dispose();
             journal.Dispose();
             throw;
         }
@@ -88,7 +97,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         // Of experts that are gone: as it was before the removal that took the last of them.
         var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
             ? History.LastOrDefault(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
-        var state = removal is null ? State : ground.Journal.StateBefore(removal.Id);
+        var state = removal is null ? State : ground.Journal.StatesOf(removal.Id).Before;
         var source = ground.Served.SourceDirectory(ground.Directory);
         var sources = new ReplaySources { Forest = source, Manifest = ForestManifest.Load(source), Clean = Path.Combine(source, $"replay-{state.Revision}"), Corpus = corpus, Seed = seedModel, Recorded = RecordedTraining.All(source) };
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
@@ -141,12 +150,62 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
 
         await closing.CancelAsync().ConfigureAwait(false);
+        await watching.ConfigureAwait(false);
         await ground.Engine.DisposeAsync().ConfigureAwait(false);
         await change.ConfigureAwait(false);
         ground.Events.Close();
         ground.Journal.Dispose();
-        ground.Signer.Dispose();
         closing.Dispose();
+    }
+
+    /// <summary>Looks at the files once, unless a change is under way.</summary>
+    internal async Task LookAtFilesAsync()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            if (closed || current is not null || !looking.IsCompleted) return;
+            looking = ended.Task;
+        }
+
+        try
+        {
+            await files.LookAsync(closing.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
+        {
+            if (!closing.IsCancellationRequested) ground.Options.Report?.Invoke($"the files of the experts could not be compared: {BtxException.OneLine(e.Message)}; it is tried again");
+        }
+        finally
+        {
+            ended.SetResult();
+        }
+    }
+
+    private async Task WatchFilesAsync()
+    {
+        using var timer = new PeriodicTimer(ground.Options.FileInterval, ground.Serving.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(closing.Token).ConfigureAwait(false)) await LookAtFilesAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server ends.
+        }
+    }
+
+    // A source that cannot be written cannot be purged either.
+    private static void Record(string source, string directory, Action<string>? report)
+    {
+        try
+        {
+            ServedExports.Record(source, directory);
+        }
+        catch (BtxException e)
+        {
+            report?.Invoke($"{e.Message}; a purge through another served forest of {source} will not know of this one");
+        }
     }
 
     private RegisteredExpert[] Adding() => current?.Adding is { } expert ? [expert] : [];
@@ -155,16 +214,18 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
+        Task look;
         var session = new ChangeSession(ground, kind, by, progress, stop.Token, closing.Token);
         lock (gate)
         {
             if (closed) throw new BtxException("the server is shutting down") { Kind = FaultKind.Unavailable };
             if (current is { } other) throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = FaultKind.Conflict };
-            (current, idle) = (session, ended.Task);
+            (current, idle, look) = (session, ended.Task, looking);
         }
 
         try
         {
+            await look.ConfigureAwait(false); // it may swap the forest
             await new RemovalCompletion(ground).FinishLastAsync(stop.Token).ConfigureAwait(false);
             return await change(session).ConfigureAwait(false);
         }

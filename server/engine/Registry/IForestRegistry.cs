@@ -11,6 +11,9 @@ public interface IForestRegistry
     /// <summary>What is served now: the last committed state.</summary>
     ForestState State { get; }
 
+    /// <summary>What of it gets no traffic because its files have changed on disk.</summary>
+    ForestDamage Damage { get; }
+
     /// <summary>Every change that was begun, oldest first.</summary>
     IReadOnlyList<ChangeRecord> History { get; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Btx.Engine.Forests;
+using Btx.Engine.Sessions;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Mixtures;
@@ -60,7 +61,7 @@ public sealed class MixtureRemix(EngineOptions options, string? exporter = null)
             var step = Tuple.Create(0.0, "reading");
             var mixing = BuildThread.RunAsync(() =>
             {
-                RemixedModel.Write(plan, after, model, (fraction, what) => Volatile.Write(ref step, Tuple.Create(fraction, what)), cancellation);
+                RemixedModel.Write(plan, after, model, new PrivateWeights(options), (fraction, what) => Volatile.Write(ref step, Tuple.Create(fraction, what)), cancellation);
                 return true;
             });
             // Reports may start threads of the pool, which must not inherit the low priority.

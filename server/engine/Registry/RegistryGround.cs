@@ -17,10 +17,11 @@ internal sealed record RegistryGround(
     ForestEngine Engine,
     ExpertRoots Roots,
     MixtureFolders Mixtures,
-    EventFeed Events,
-    CertificateSigner Signer)
+    EventFeed Events)
 {
     public ForestState State => Journal.State;
+
+    public CertificateSigner Signer => Journal.Signer;
 
     /// <summary>Absolute path of an expert's weights.</summary>
     public string DirectoryOf(RegisteredExpert expert) => expert.Directory(Directory, Served);

@@ -6,6 +6,9 @@ public sealed record RegistryOptions
     /// <summary>Directories that experts may be added from; absolute. The source forest's directory is always one.</summary>
     public IReadOnlyList<string> ExpertRoots { get; init; } = [];
 
+    /// <summary>How often the files of the experts are compared with what they were when they were opened.</summary>
+    public TimeSpan FileInterval { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Mixes a served BTX model anew when its experts change; null: a removal of one of them must drop the model.</summary>
     public IMixtureRemix? Remix { get; init; }
 

@@ -1,4 +1,4 @@
-using Btx.Engine.Forests;
+using Btx.Engine.Sessions;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Mixtures;
@@ -14,22 +14,21 @@ internal static class RemixedModel
     /// <param name="directory">To make.</param>
     /// <param name="report">Fraction done, and what is being done.</param>
     /// <exception cref="BtxException">A member is not what the manifests say, its statistics do not fit, or the disk is full.</exception>
-    public static void Write(RemixPlan plan, ForestState after, string directory, Action<double, string> report, CancellationToken cancellation)
+    public static void Write(RemixPlan plan, ForestState after, string directory, PrivateWeights opener, Action<double, string> report, CancellationToken cancellation)
     {
         var members = new List<Checkpoint>();
-        if (FileHash.Fault(plan.Statistics, "statistics file", plan.Present.RouterStatisticsSha256!) is { } fault) throw new BtxException(fault);
         try
         {
             foreach (var member in plan.Members)
             {
-                members.Add(Checkpoint.Open(member.Directory));
+                members.Add(opener.Open(member.Directory, cancellation));
                 Check(member, members[^1], after);
             }
 
             var weights = new MixtureWeights(members);
             var config = weights.Config(plan.Router.ExpertsPerToken);
             report(0, "fitting routers");
-            var statistics = Statistics(plan, config);
+            var statistics = Statistics(plan, config, opener, cancellation);
             var fit = RouterFit.Of(plan.Router.Init!, statistics, members.Count, plan.Router.RidgeLambda ?? RidgeRouter.DefaultLambda, threads: 1);
             Directory.CreateDirectory(directory);
             weights.Write(directory, config, fit.Weights, done => report(0.1 + (0.5 * done / config.ParameterCount), "averaging weights"), cancellation);
@@ -37,8 +36,7 @@ internal static class RemixedModel
             {
                 cancellation.ThrowIfCancellationRequested();
                 report(0.6 + (0.3 * i / members.Count), $"hashing expert \"{member.Expert.Name}\"");
-                // After they were read: what changed meanwhile is seen too.
-                if (CheckpointFiles.Hash(member.Directory) != member.Expert.Sha256)
+                if (PrivateWeights.Hash(members[i], cancellation) != member.Expert.Sha256)
                     throw new BtxException($"{member.Directory}: the weights of expert \"{member.Expert.Name}\" are not those that the BTX model was made of (SHA-256 differs); restore them");
             }
 
@@ -71,13 +69,16 @@ internal static class RemixedModel
     }
 
     // By index. Of a file that holds other experts too, only the members' parts are read.
-    private static RouterStatistics Statistics(RemixPlan plan, LlamaConfig config)
+    private static RouterStatistics Statistics(RemixPlan plan, LlamaConfig config, PrivateWeights opener, CancellationToken cancellation)
     {
         RemixMember[] labelled = [.. plan.Members.Where(m => m.Statistics is not null)];
         var files = labelled.GroupBy(m => m.Statistics!).ToDictionary(g => g.Key, g =>
         {
             var hashes = g.Select(m => m.Expert.Sha256).ToHashSet();
-            var read = RouterStatistics.Load(g.Key, d => hashes.Contains(d.Sha256));
+            using var file = opener.OpenFile(g.Key, cancellation);
+            if (g.Key == plan.Statistics && CheckpointFiles.HashCopies([file.Copy!], cancellation) != plan.Present.RouterStatisticsSha256)
+                throw new BtxException($"{g.Key}: the statistics file is not the one that was exported (SHA-256 differs); export again");
+            var read = RouterStatistics.Read(file, d => hashes.Contains(d.Sha256));
             if (read.Domains.FirstOrDefault(d => d.Layers.Count != config.NumHiddenLayers || d.Layers[0].Sum.Length != config.HiddenSize) is { } other)
                 throw new BtxException($"{g.Key}: the statistics of \"{other.Expert}\" are of a model with {other.Layers.Count} layers of hidden size {other.Layers[0].Sum.Length}; the experts have {config.NumHiddenLayers} of {config.HiddenSize}");
             return read;

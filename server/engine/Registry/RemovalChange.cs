@@ -22,6 +22,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         else if (removal.DropMixture) session.Note(mixture is null ? "no BTX model is served" : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session) : [];
         var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert));
+        using var served = new HeldCopies(ground.Engine.Current, plan.Removed);
+        var damage = ground.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
         if (after.Mixture != before.Mixture && after.Mixture is { } made)
@@ -34,18 +36,23 @@ internal sealed class RemovalChange(RegistryGround ground)
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
         var hashes = held.Length > 0 && ground.Engine.Describe().Mixture is { } anew ? (mixture!.Sha256, anew.Sha256) : ((string, string)?)null;
-        return session.Finish(swap, await CompleteAsync(plan, before, after, probe, files, swap, hashes, session).ConfigureAwait(false));
+        return session.Finish(swap, await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
     }
 
-    private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, SwapReport swap, (string, string)? mixture, ChangeSession session)
+    private async Task<RemovalCertificate?> CompleteAsync(
+        RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files,
+        HeldCopies served, IReadOnlyDictionary<string, string> damage, SwapReport swap, (string Before, string After)? mixture, ChangeSession session)
     {
         var completion = new RemovalCompletion(ground);
         if (session.Record!.Purge.Count > 0)
         {
             session.Enter(ChangePhase.Purge, $"deleting the files of {string.Join(", ", plan.Removed)}");
-            session.Try(() => completion.Purge(session.Record), "the purge is done again at the next start");
+            var outcomes = new Dictionary<string, PurgeOutcome>();
+            session.Try(() => completion.Purge(session.Record, outcomes), "the purge is done again at the next start");
+            files = files.ToDictionary(f => f.Key, f => (outcomes.GetValueOrDefault(f.Key) ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
         }
 
+        served.Dispose();
         session.Enter(ChangePhase.Check, $"comparing with a forest built from scratch on {probe.Tokens} tokens");
         EqualityCheck? check = null;
         try
@@ -62,7 +69,7 @@ internal sealed class RemovalChange(RegistryGround ground)
         var caches = new CertifiedCaches(swap.Sessions, swap.Averages, swap.KvSlots, swap.KvBytes, PrefixEntries: 0, Centroids: 0, swap.BytesReturned); // a server without prefix cache and clusters
         session.Enter(ChangePhase.Certify, "signing the certificate");
         RemovalCertificate? certificate = null;
-        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, files, caches, check, mixture), "the certificate is made at the next start");
+        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, new(files, caches, check, mixture?.Before, mixture?.After)), "the certificate is made at the next start");
         if (!check.Passed)
             session.Try(() => throw new BtxException($"the forest differs from one built without {string.Join(", ", plan.Removed)} by {check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"), "");
         return certificate;
@@ -101,8 +108,11 @@ internal sealed class RemovalChange(RegistryGround ground)
         foreach (var target in targets)
         {
             ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
+            OtherExports.RequireNone(target.Expert, target.Directory(ground.Directory, ground.Served), ground.Directory, ground.Served.SourceDirectory(ground.Directory));
             ExpertPurge.RequireDeletable(target.Directory(ground.Directory, ground.Served));
             if (target.Root != ExpertRoot.Source) continue;
+            foreach (var copy in OtherExports.Copies(target.Expert, ground.Directory, ground.Served.SourceDirectory(ground.Directory)))
+                session.Note($"another served forest holds weights of {target.Expert} in {copy}; a purge does not delete them");
             foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
                 session.Note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
         }

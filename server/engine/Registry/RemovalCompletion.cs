@@ -8,14 +8,15 @@ internal sealed class RemovalCompletion(RegistryGround ground)
 {
     /// <summary>Files of the removed as they lie there, by expert.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed) =>
-        removed.ToDictionary(e => e.Name, e => (IReadOnlyList<CertifiedFile>)[.. ExpertPurge.Files(ground.DirectoryOf(e)).Select(f => new CertifiedFile(f.Path, f.Bytes, Deleted: false))]);
+        removed.ToDictionary(e => e.Name, e => (IReadOnlyList<CertifiedFile>)ExpertPurge.Files(ground.DirectoryOf(e)));
 
     /// <summary>Deletes the files of a committed removal and says so in the journal. Again it deletes the rest.</summary>
+    /// <param name="outcomes">Of each expert; filled as far as this comes.</param>
     /// <exception cref="BtxException">Something could not be deleted, or the journal not be written.</exception>
-    public void Purge(ChangeRecord change)
+    public void Purge(ChangeRecord change, Dictionary<string, PurgeOutcome> outcomes)
     {
         ground.Options.Fault?.Invoke("change:purging");
-        Delete(change, ground.State, ground.Directory, ground.Served);
+        Delete(change, ground.State, ground.Directory, ground.Served, outcomes);
         ground.Journal.Purged(change.Id);
         ground.Options.Fault?.Invoke("change:purged");
     }
@@ -29,14 +30,26 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     }
 
     /// <summary>Signs the certificate and writes its file.</summary>
-    /// <param name="files">As they lay there before; what is gone now was deleted.</param>
-    /// <param name="mixture">Hashes of the BTX model before and after, if it was mixed anew.</param>
-    /// <exception cref="BtxException">It cannot be written.</exception>
-    public RemovalCertificate Certify(
-        RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, CertifiedCaches caches, EqualityCheck check, (string Before, string After)? mixture)
+    /// <param name="found">Its files with what became of them.</param>
+    /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
+    public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
-        var certificate = RemovalCertificate.Of(plan, before, after, change, Found(files, before), caches, check) with { MixtureBeforeSha256 = mixture?.Before, MixtureAfterSha256 = mixture?.After };
-        return Save(certificate);
+        var certificate = RemovalCertificate.Of(plan, before, after, change, found);
+        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
+        }
+
+        certificate = ground.Signer.Sign(certificate);
+        ground.Journal.Certified(change.Id, certificate.Findings());
+        certificate.Save(path);
+        ground.Options.Fault?.Invoke("change:certified");
+        return certificate;
     }
 
     /// <summary>Before anything is served: deletes what removals committed but did not come to delete.</summary>
@@ -48,9 +61,11 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         {
             try
             {
-                found[change.Id] = change.Purge.GroupBy(t => t.Expert).ToDictionary(
-                    g => g.Key, g => (IReadOnlyList<CertifiedFile>)[.. ExpertPurge.Files(g.First().Directory(directory, served)).Select(f => new CertifiedFile(f.Path, f.Bytes, Deleted: false))]);
-                Delete(change, journal.State, directory, served);
+                var places = change.Purge.GroupBy(t => t.Expert).ToDictionary(g => g.Key, g => g.First().Directory(directory, served));
+                var files = places.ToDictionary(p => p.Key, p => ExpertPurge.Files(p.Value));
+                var outcomes = new Dictionary<string, PurgeOutcome>();
+                Delete(change, journal.State, directory, served, outcomes);
+                found[change.Id] = files.ToDictionary(f => f.Key, f => outcomes[f.Key].Certify(places[f.Key], f.Value, []));
                 journal.Purged(change.Id);
                 report?.Invoke($"removal {change.Id}: its files were still there; they are deleted now");
             }
@@ -73,10 +88,12 @@ internal sealed class RemovalCompletion(RegistryGround ground)
             {
                 if (File.Exists(path))
                 {
-                    if (!purged.ContainsKey(change.Id)) continue;
+                    if (!purged.TryGetValue(change.Id, out var seen)) continue;
                     var old = RemovalCertificate.Parse(Btx.Model.Files.BoundedFile.Read(path), path);
-                    var before = ground.Journal.StateBefore(change.Id);
-                    Save(old with { Removed = [.. old.Removed.Select(e => e with { Files = Found(e.Files, ground.DirectoryOf(before.Expert(e.Name))) })] });
+                    var (before, after) = ground.Journal.StatesOf(change.Id);
+                    var found = old.Findings();
+                    var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
+                    Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change, found with { Files = files });
                     continue;
                 }
 
@@ -107,42 +124,25 @@ internal sealed class RemovalCompletion(RegistryGround ground)
 
     private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged, CancellationToken cancellation)
     {
-        var before = ground.Journal.StateBefore(change.Id);
+        var (before, after) = ground.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
         var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
         var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength), cancellation).ConfigureAwait(false);
-        return Certify(plan, before, ground.State, change, files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check, null); // what was in memory went with the process
+        return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check)); // what was in memory went with the process
     }
 
-    private static void Delete(ChangeRecord change, ForestState state, string directory, Btx.Model.Serving.ServedForestManifest served)
+    // Of an expert with weights in two places the first are those that it was served from: the outcome is theirs.
+    private static void Delete(ChangeRecord change, ForestState state, string directory, Btx.Model.Serving.ServedForestManifest served, Dictionary<string, PurgeOutcome> outcomes)
     {
         foreach (var target in change.Purge)
         {
             ExpertPurge.RequireUnshared(state, target, directory, served);
-            ExpertPurge.Delete(target.Directory(directory, served));
+            var outcome = new PurgeOutcome();
+            outcomes.TryAdd(target.Expert, outcome);
+            ExpertPurge.Delete(target.Directory(directory, served), outcome);
         }
     }
 
-    private Dictionary<string, IReadOnlyList<CertifiedFile>> Found(IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, ForestState before) =>
-        files.ToDictionary(f => f.Key, f => Found(f.Value, ground.DirectoryOf(before.Expert(f.Key))));
-
-    private static IReadOnlyList<CertifiedFile> Found(IReadOnlyList<CertifiedFile> files, string directory) => [.. files.Select(f => f with { Deleted = !Path.Exists(Path.Combine(directory, f.Path)) })];
-
-    private RemovalCertificate Save(RemovalCertificate certificate)
-    {
-        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
-        }
-
-        certificate = ground.Signer.Sign(certificate);
-        certificate.Save(path);
-        ground.Options.Fault?.Invoke("change:certified");
-        return certificate;
-    }
+    private static IReadOnlyList<CertifiedFile> Later(IReadOnlyList<CertifiedFile> before, IReadOnlyList<CertifiedFile> seen) =>
+        [.. before.Select(f => f.Deleted ? f : seen.FirstOrDefault(s => s.Path == f.Path) ?? f)];
 }

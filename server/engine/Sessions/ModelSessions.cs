@@ -20,11 +20,10 @@ internal sealed class ModelSessions : IDisposable
     private readonly RunRow[] groupRows;
     private readonly long[] groupTokens;
 
-    /// <param name="graphFiles">Absolute path of each graph.</param>
     /// <param name="kv">The model's cache; null: made here, for the caller to own.</param>
     /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
     public ModelSessions(
-        LlamaConfig config, IReadOnlyList<(ServedGraph Graph, string Path)> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens, KvCache? kv)
+        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens, KvCache? kv)
     {
         places = new (int, int)[slots];
         groupRows = new RunRow[slots];
@@ -37,7 +36,7 @@ internal sealed class ModelSessions : IDisposable
             else setOf = new int[groups[^1].Key!.Value + 1];
             foreach (var group in groups)
             {
-                List<(ServedGraph Graph, InferenceSession Session)> opened = [.. group.Select(g => (g.Graph, Open(g.Path, settings, weights)))];
+                List<(ServedGraph Graph, InferenceSession Session)> opened = [.. group.Select(g => (g.Graph, Open(g, settings, weights)))];
                 made ??= new KvCache(config, opened[0].Session, settings.Device, halfPrecision ? TensorElementType.Float16 : TensorElementType.Float, slots + 1, context);
                 if (group.Key is { } k) setOf[k] = sets.Count;
                 sets.Add(new GraphSet(config, opened, made, slots, maxTokens, settings.Device.IsCuda));
@@ -112,9 +111,9 @@ internal sealed class ModelSessions : IDisposable
         prepacked.Dispose();
     }
 
-    private InferenceSession Open(string path, SessionSettings settings, WeightSet weights)
+    private InferenceSession Open(GraphFile graph, SessionSettings settings, WeightSet weights)
     {
-        var session = settings.Create(path, weights, prepacked);
+        var session = settings.Create(graph, weights, prepacked);
         sessions.Add(session);
         return session;
     }

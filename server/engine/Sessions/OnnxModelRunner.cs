@@ -20,7 +20,6 @@ internal sealed class OnnxModelRunner : IModelRunner
     private ModelSessions? sessions;
     private bool staged;
 
-    /// <param name="graphFiles">Absolute path of each graph.</param>
     /// <param name="weights">Taken over.</param>
     /// <param name="settings">Without prepacking the sessions have no threads of their own, and <see cref="Stage"/> makes the prepacked ones that do.</param>
     /// <param name="slots">Sequences at a time.</param>
@@ -28,7 +27,7 @@ internal sealed class OnnxModelRunner : IModelRunner
     /// <param name="maxTokens">Most tokens of a run.</param>
     /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
     public OnnxModelRunner(
-        LlamaConfig config, IReadOnlyList<(ServedGraph Graph, string Path)> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens)
+        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens)
     {
         this.weights = weights;
         filled = new int[slots + 1];

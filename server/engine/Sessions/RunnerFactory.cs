@@ -5,14 +5,11 @@ using Btx.Model.Tensors;
 namespace Btx.Engine.Sessions;
 
 /// <summary>Makes the runner of a model of one served forest: same graphs, same settings, other weights.</summary>
-/// <param name="directory">Of the served forest.</param>
 /// <param name="context">Longest sequence in tokens.</param>
-internal sealed class RunnerFactory(EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, int context, int threads, int experts)
+internal sealed class RunnerFactory(EngineOptions options, IReadOnlyList<GraphFile> graphs, ServedForestManifest served, LlamaConfig config, int context, int threads, int experts)
 {
     private readonly SessionSettings settings = new(
         options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
-
-    private readonly IReadOnlyList<(ServedGraph Graph, string Path)> graphs = [.. served.Graphs.Select(g => (g, Path.GetFullPath(Path.Combine(directory, g.File))))];
 
     public LlamaConfig Config => config;
 

@@ -12,7 +12,7 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
 {
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
     /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
-    public InferenceSession Create(string graph, WeightSet weights, PrePackedWeightsContainer prepacked)
+    public InferenceSession Create(GraphFile graph, WeightSet weights, PrePackedWeightsContainer prepacked)
     {
         try
         {
@@ -27,13 +27,14 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
             if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");
             foreach (var (key, value) in PlaceholderWeights.SessionEntries(Precision)) options.AddSessionConfigEntry(key, value);
-            foreach (var (name, value) in weights.Tensors) options.AddInitializer(name, value);
+            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", Path.GetDirectoryName(graph.Path)!);
+            foreach (var (name, value) in weights.Tensors.Concat(graph.Rotary.Tensors)) options.AddInitializer(name, value);
             if (Device.IsCuda) options.AppendExecutionProvider_CUDA(Device.Index);
-            return new InferenceSession(graph, options, prepacked);
+            return new InferenceSession(graph.Model, options, prepacked);
         }
         catch (OnnxRuntimeException e)
         {
-            throw new BtxException($"{graph}: ONNX Runtime cannot load it on {Device}: {BtxException.OneLine(e.Message.Trim())}", e);
+            throw new BtxException($"{graph.Path}: ONNX Runtime cannot load it on {Device}: {BtxException.OneLine(e.Message.Trim())}", e);
         }
     }
 }

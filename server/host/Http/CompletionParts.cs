@@ -25,8 +25,7 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
 
         return new()
         {
-            // Offsets count in what the tokens say, which an NFC tokenizer may have put differently.
-            Text = request.Prompt.Text is { } text && logProbs is null ? text : service.Decode(prompt),
+            Text = service.TextOf(request.Prompt),
             LogProbs = logProbs,
             FinishReason = request.IsOnlyEcho ? "length" : null,
             Usage = request.IsOnlyEcho ? new(prompt.Length, 0) : null,

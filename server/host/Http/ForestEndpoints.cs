@@ -22,7 +22,7 @@ internal static class ForestEndpoints
         {
             json.WriteStartObject();
             json.WritePropertyName("forest");
-            MessageJson.Write(json, StateMessages.List(state, registry.KeyFingerprint, roots: null));
+            MessageJson.Write(json, StateMessages.List(state, registry.Damage, registry.KeyFingerprint, roots: null));
             json.WriteStartArray("averages");
             foreach (var average in StateMessages.Averages(state).Averages) MessageJson.Write(json, average);
             json.WriteEndArray();

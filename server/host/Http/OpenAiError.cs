@@ -17,6 +17,7 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     {
         RejectionReason.NotFound => new(StatusCodes.Status404NotFound, rejection.Message, "invalid_request_error", rejection.Parameter ?? "model", "model_not_found"),
         RejectionReason.Busy => new(StatusCodes.Status429TooManyRequests, rejection.Message, "rate_limit_error", null, "server_busy"),
+        RejectionReason.Damaged => new(StatusCodes.Status500InternalServerError, rejection.Message, "server_error", rejection.Parameter ?? "model", "expert_damaged"),
         RejectionReason.ShuttingDown => new(StatusCodes.Status503ServiceUnavailable, rejection.Message, "server_error", null, "shutting_down"),
         RejectionReason.Aborted => new(StatusCodes.Status409Conflict, rejection.Message, "server_error", null, "forest_changed"),
         _ => new(StatusCodes.Status400BadRequest, rejection.Message, "invalid_request_error", rejection.Parameter, rejection.Code),

@@ -9,7 +9,7 @@ namespace Btx.Server.Metrics;
 internal sealed class ForestMetrics
 {
     private readonly Counter _changes, _bytesReturned;
-    private readonly Gauge _revision, _experts, _snapshots;
+    private readonly Gauge _revision, _experts, _snapshots, _damaged;
     private readonly Histogram _phaseTime, _pause;
 
     /// <param name="served">Null: no forest is served.</param>
@@ -25,6 +25,7 @@ internal sealed class ForestMetrics
         _bytesReturned = metrics.CreateCounter("btx_forest_bytes_returned_total", "Native memory returned by swaps: mapped weights, KV caches, sessions.");
         _revision = metrics.CreateGauge("btx_forest_revision", "Revision of the forest that is served.");
         _experts = metrics.CreateGauge("btx_forest_experts", "Experts of the forest, by status.", ["status"]);
+        _damaged = metrics.CreateGauge("btx_forest_damaged_models", "Experts, and the BTX model, that get no traffic because their files changed on disk.");
         _snapshots = metrics.CreateGauge("btx_forest_live_snapshots", "Snapshots of the forest that something still holds: 1 when no change is under way.");
         registry.AddBeforeCollectCallback(() =>
         {
@@ -32,7 +33,11 @@ internal sealed class ForestMetrics
             if (served is null) return;
             var state = served.State;
             _revision.Set(state.Revision);
-            foreach (var status in new[] { ExpertStatus.Ready, ExpertStatus.Quarantined }) _experts.WithLabels(status).Set(state.Experts.Count(e => e.Status == status));
+            var damage = served.Damage;
+            var ready = state.Ready.Count(e => !damage.Experts.ContainsKey(e.Name));
+            _experts.WithLabels(ExpertStatus.Ready).Set(ready);
+            _experts.WithLabels(ExpertStatus.Quarantined).Set(state.Experts.Count - ready);
+            _damaged.Set(damage.Experts.Count + (damage.Mixture is null ? 0 : 1));
         });
     }
 

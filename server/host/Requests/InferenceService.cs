@@ -30,7 +30,9 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
     /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
     public Generation Generate(GenerationRequest request, CancellationToken cancellation) =>
-        new(request.Prompt, engine.Generate(request, cancellation));
+        new(request.Prompt, engine.Generate(
+            request with { Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)] }, // a model writes normalised text only
+            cancellation));
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -82,7 +84,11 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     public TokenOffsets Offsets() => new(tokenizer);
 
-    public string Decode(ReadOnlySpan<int> tokens) => tokenizer.Decode(tokens);
+    /// <summary>The prompt as its tokens have it: normalised.</summary>
+    public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
+
+    /// <summary>Bytes of the text that is predicted: of all tokens but the first.</summary>
+    public long PredictedBytes(TextScore score) => score.Tokens.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length);
 
     private static void Refuse(RequestFault? fault)
     {
@@ -93,6 +99,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     {
         if (prompt.Tokens is { } tokens) return tokens;
         var ids = tokenizer.Encode(prompt.Text!);
+        if (ids.Length == 0) throw InvalidRequestException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
         return tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 }

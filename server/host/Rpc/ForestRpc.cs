@@ -12,10 +12,10 @@ namespace Btx.Server.Rpc;
 internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.Forest.ForestBase
 {
     public override Task<V1.ListExpertsResponse> ListExperts(V1.ListExpertsRequest request, ServerCallContext context) =>
-        Read(registry => StateMessages.List(registry.State, registry.KeyFingerprint, MayChange(context) ? registry.ExpertRoots : null));
+        Read(registry => StateMessages.List(registry.State, registry.Damage, registry.KeyFingerprint, MayChange(context) ? registry.ExpertRoots : null));
 
     public override Task<V1.ShowExpertResponse> ShowExpert(V1.ShowExpertRequest request, ServerCallContext context) =>
-        Read(registry => StateMessages.Show(registry.State, request.Name, MayChange(context)));
+        Read(registry => StateMessages.Show(registry.State, registry.Damage, request.Name, MayChange(context)));
 
     public override Task<V1.ListAveragesResponse> ListAverages(V1.ListAveragesRequest request, ServerCallContext context) => Read(registry => StateMessages.Averages(registry.State));
 

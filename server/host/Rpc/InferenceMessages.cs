@@ -36,7 +36,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         int? stride = request.HasStride ? request.Stride : null;
         var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation).ConfigureAwait(false);
         forest = score.Result.Forest ?? forest;
-        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs } };
+        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs }, PredictedBytes = service.PredictedBytes(score) };
         foreach (var window in score.Windows)
             response.Windows.Add(new V1.ScoreWindow { Start = window.Start, End = window.End, First = window.First });
         for (var i = 0; i < score.Result.Top.Count; i++)

@@ -55,6 +55,7 @@ internal sealed class RejectionInterceptor : Interceptor
     {
         RejectionReason.NotFound => StatusCode.NotFound,
         RejectionReason.Busy => StatusCode.ResourceExhausted,
+        RejectionReason.Damaged => StatusCode.Internal,
         RejectionReason.ShuttingDown => StatusCode.Unavailable,
         RejectionReason.Aborted => StatusCode.Aborted,
         _ => StatusCode.InvalidArgument,

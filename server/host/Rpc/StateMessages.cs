@@ -13,19 +13,20 @@ internal static class StateMessages
 {
     /// <param name="keyFingerprint">Null: no key has been made yet.</param>
     /// <param name="roots">Null: directories of the server are not shown.</param>
-    public static V1.ListExpertsResponse List(ForestState state, string? keyFingerprint, IReadOnlyList<string>? roots) => new()
+    public static V1.ListExpertsResponse List(ForestState state, ForestDamage damage, string? keyFingerprint, IReadOnlyList<string>? roots) => new()
     {
         Revision = state.Revision,
-        Experts = { state.Experts.Select(e => Expert(e, roots is not null)) },
+        Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
         Absent = { state.Absent.Select(Absent) },
         StateSha256 = state.Hash(),
         KeyFingerprint = keyFingerprint ?? "",
         ExpertRoots = { roots ?? [] },
         Precision = state.Precision,
+        BtxFault = damage.Mixture ?? "",
     };
 
     /// <exception cref="Model.BtxException">There is no expert of that name.</exception>
-    public static V1.ShowExpertResponse Show(ForestState state, string name, bool paths)
+    public static V1.ShowExpertResponse Show(ForestState state, ForestDamage damage, string name, bool paths)
     {
         var expert = state.Expert(name);
         var lineage = Lineage.Of(state);
@@ -34,7 +35,7 @@ internal static class StateMessages
         var at = Array.IndexOf(ready, name);
         return new()
         {
-            Expert = Expert(expert, paths),
+            Expert = Expert(expert, damage, paths),
             Ancestors = { known.Select(n => new V1.LineageShare { Name = n, Share = lineage.Share(name, n) }).Where(s => s.Share > 0).OrderByDescending(s => s.Share) },
             Descendants = { lineage.Shares([name]).Where(s => s.Key != name).OrderByDescending(s => s.Value).Select(s => new V1.LineageShare { Name = s.Key, Share = s.Value }) },
             Averages = { state.Averages.Where(a => at >= 0 && state.Weights(a, ready) is { } w && w[at] > 0).Select(a => a.Name) },
@@ -140,13 +141,15 @@ internal static class StateMessages
         Revision = e.Revision,
     };
 
-    private static V1.RegisteredExpert Expert(RegisteredExpert expert, bool paths)
+    private static V1.RegisteredExpert Expert(RegisteredExpert expert, ForestDamage damage, bool paths)
     {
+        var fault = damage.Experts.GetValueOrDefault(expert.Name);
         var message = new V1.RegisteredExpert
         {
             Name = expert.Name,
             Domain = expert.Domain,
-            Status = expert.Status,
+            Status = fault is null ? expert.Status : ExpertStatus.Quarantined,
+            Fault = fault ?? "",
             Sha256 = expert.Sha256,
             Parents = { expert.Parents.Select(Parent) },
             Round = expert.Round,

@@ -26,9 +26,15 @@ internal sealed class EngineFlags(bool required)
 
     private readonly Option<bool> _noVerify = new("--no-verify") { Description = "do not compare the weights' hashes with the manifest" };
 
+    private readonly Option<string> _copies = new Option<string>("--weights-copy")
+    {
+        Description = "where weights are copied to, so that nobody can change them under the server: disk (a file without a name in the served directory; free where files can be reflinked) or memory",
+        DefaultValueFactory = _ => "disk",
+    }.AcceptOnlyFromAmong("disk", "memory");
+
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _forest, _mixture, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue, _stepLimit, _noVerify })
+        foreach (var option in new Option[] { _forest, _mixture, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue, _stepLimit, _noVerify, _copies })
             command.Options.Add(option);
         if (!required) return;
         command.Validators.Add(parsed =>
@@ -54,6 +60,7 @@ internal sealed class EngineFlags(bool required)
             MaxBatchTokens = parsed.GetValue(_batchTokens),
             PrefillChunk = parsed.GetValue(_prefillChunk),
             QueueCapacity = parsed.GetValue(_queue),
+            CopiesInMemory = parsed.GetValue(_copies) == "memory",
             StepLimit = Seconds(parsed.GetValue(_stepLimit)),
             VerifyHashes = !parsed.GetValue(_noVerify),
             Observer = observer,

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Btx.Server.Verbs.Experts;
 using Btx.V1;
 
@@ -58,17 +57,17 @@ internal static class ScoreVerb
             var score = await target.Inference.ScoreAsync(request, cancellation).ConfigureAwait(false);
             var mixture = score.Routed.Count > 0 ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Mixture : null;
             if (score.Windows.Count > 1) await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(score)).ConfigureAwait(false);
-            json.Write(parsed, ScoreJson.Write(score, mixture), Lines(score, mixture, Encoding.UTF8.GetByteCount(text)));
+            json.Write(parsed, ScoreJson.Write(score, mixture), Lines(score, mixture));
             return 0;
         });
         return command;
     }
 
-    private static IEnumerable<string> Lines(ScoreResponse score, MixtureModel? mixture, int bytes)
+    private static IEnumerable<string> Lines(ScoreResponse score, MixtureModel? mixture)
     {
         var nats = -score.Logprobs.Sum();
         var mean = nats / score.Logprobs.Count;
-        yield return $"{score.Tokens.Count} tokens: {mean:F4} nats per token, perplexity {Math.Exp(mean):F3}, {nats / Math.Log(2) / bytes:F4} bits per byte";
+        yield return $"{score.Tokens.Count} tokens: {mean:F4} nats per token, perplexity {Math.Exp(mean):F3}, {nats / Math.Log(2) / score.PredictedBytes:F4} bits per byte";
         if (mixture is not null) yield return $"routed to: {Shares(score)}";
     }
 

@@ -31,7 +31,7 @@ internal sealed class FakeForest : IAsyncDisposable
         var tokenizer = TextTokenizer.Load(directory.FullName);
         directory.Delete(recursive: true);
         var ground = new ServingGround(
-            tokenizer, TinyForest.EndOfTextId, context, Vocab, "", "fp32", "cpu", options.Time,
+            tokenizer, context, Vocab, "", "fp32", "cpu", options.Time,
             (recipe, name, cancellation) => name.Contains("posterior", StringComparison.Ordinal) ? throw new InvalidOperationException("no memory") : Average(recipe, options.Slots, records, cancellation), Opener);
         var prior = new Dictionary<string, double>();
         for (var j = 0; j < seeds.Length; j++) prior[names[j]] = j == 0 ? 0.5 : 0.25;

@@ -29,6 +29,8 @@ internal sealed class FakeOpener(int slots, bool records) : IModelOpener
 
     public ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default) => Open(expert.Name, new FakeModelRunner(int.Parse(expert.Directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots) { Quick = true, Records = records });
 
+    public Btx.Model.Tensors.Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null) => throw new NotSupportedException();
+
     public ServedMixture OpenMixture(string directory)
     {
         var description = FakeForest.MixtureDescription with { Experts = ["a", "b", "c"], Domains = ["prose", "code", "prose"], Choices = [1, 2, 3] };

@@ -11,11 +11,12 @@ namespace Btx.Engine.Tests.Registry;
 /// <summary>Whatever fails, and wherever the process dies: the forest is the one before or the one after.</summary>
 public sealed class FaultPointTests(ServedForest served)
 {
-    private static readonly string[] AfterCommit = ["change:committed", "change:swapped", "change:purging", "purged:writing", "purged:written", "purged:synced", "change:purged", "change:checked", "change:certified", "change:finished"];
+    private static readonly string[] AfterCommit = ["change:committed", "change:swapped", "change:purging", "purged:writing", "purged:written", "purged:synced", "purged:signed", "change:purged", "change:checked",
+        "certified:writing", "certified:written", "certified:synced", "certified:signed", "change:certified", "change:finished"];
 
     private static IEnumerable<string> Points(bool removal) =>
         ForestRegistry.FaultPoints.Where(p => !p.StartsWith("open:", StringComparison.Ordinal) && !p.StartsWith("abort:", StringComparison.Ordinal))
-            .Where(p => removal || !(p.StartsWith("purged:", StringComparison.Ordinal) || p is "change:purging" or "change:purged" or "change:checked" or "change:certified"));
+            .Where(p => removal || !(p.StartsWith("purged:", StringComparison.Ordinal) || p.StartsWith("certified:", StringComparison.Ordinal) || p is "change:purging" or "change:purged" or "change:checked" or "change:certified"));
 
     // As a dead process leaves it: files that are open are copied as they are; its lock goes with it.
     private static void CopyDirectory(string from, string to)
@@ -51,7 +52,7 @@ public sealed class FaultPointTests(ServedForest served)
         var isAfter = f.Registry.State.Hash() != before;
         Assert.Equal(AfterCommit.Contains(point), isAfter);
         if (isAfter) Assert.Equal((ChangeOutcome.Committed, f.Registry.History[^1].AfterSha256), (f.Registry.History[^1].Outcome, f.Registry.State.Hash()));
-        else if (point is not ("change:validated" or "begin:writing" or "begin:written" or "begin:synced")) Assert.Equal(ChangeOutcome.Aborted, f.Registry.History[^1].Outcome);
+        else if (point is not ("change:validated" or "begin:writing" or "begin:written" or "begin:synced" or "begin:signed")) Assert.Equal(ChangeOutcome.Aborted, f.Registry.History[^1].Outcome);
         Assert.Equal(f.Registry.State.Ready.Select(x => x.Name), f.Registry.Engine.Describe().Experts);
         Assert.Equal(FinishReason.Length, (await stream)[^1].Finish);
         await f.Registry.Engine.AssertSound();
@@ -117,7 +118,7 @@ public sealed class FaultPointTests(ServedForest served)
         foreach (var (point, image) in images)
         {
             await using var again = ForestRegistry.Open(f.Engine with { Directory = Path.Combine(image, "served") }, new RegistryOptions());
-            var isAfter = AfterCommit.Contains(point) || point is "commit:synced" or "commit:written";
+            var isAfter = AfterCommit.Contains(point) || point is "commit:signed" or "commit:synced" or "commit:written";
             Assert.Equal(isAfter ? change.AfterSha256 : before, again.State.Hash());
             Assert.Equal(again.State.Ready.Select(e => e.Name), again.Engine.Describe().Experts);
             var weights = Path.Combine(image, "forest", "experts", "beta");

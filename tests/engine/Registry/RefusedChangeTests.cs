@@ -23,6 +23,7 @@ public sealed class RefusedChangeTests(ServedForest served)
         { "no directory", "no directory is named" },
         { "name", "is no name for an expert" },
         { "taken", "expert \"alpha\" is in the forest already" },
+        { "seed", "\"seed\" is reserved: every lineage calls the seed model so" },
         { "domain", "is no name for a domain" },
         { "hash form", "is not a SHA-256" },
         { "other hash", "as named); copy them again" },
@@ -35,6 +36,8 @@ public sealed class RefusedChangeTests(ServedForest served)
         { "parent", "parent \"nobody\" is unknown" },
         { "parents", "sum to" },
         { "lineage", "its \"alpha\" has other weights than \"alpha\" here" },
+        { "unlisted parent", "it does not say which weights its \"alpha\" has, and there is a \"alpha\" here" },
+        { "expert as seed", "its \"seed\" is an expert, and \"seed\" here is the seed model" },
         { "sample domain", "no expert has that domain" },
         { "sample", "the sample text has 3 tokens" },
         { "author", "the author of a change is missing" },
@@ -65,27 +68,18 @@ public sealed class RefusedChangeTests(ServedForest served)
             case "no directory": return addition with { Directory = " " };
             case "name": return addition with { Name = "Not A Name" };
             case "taken": return addition with { Name = "alpha" };
+            case "seed": return addition with { Name = "seed" };
             case "domain": return addition with { Domain = "a/b" };
             case "hash form": return addition with { Sha256 = "abc" };
             case "other hash": return addition with { Sha256 = new string('0', 64) };
             case "hash of its forest":
-                using (var file = File.OpenWrite(weights))
-                {
-                    file.Seek(-4, SeekOrigin.End);
-                    file.Write(BitConverter.GetBytes(0.5f));
-                }
-
+                WriteLast(0.5f);
                 return addition;
             case "truncated":
                 using (var file = File.OpenWrite(weights)) file.SetLength(file.Length - 100);
                 return addition;
             case "not finite":
-                using (var file = File.OpenWrite(weights))
-                {
-                    file.Seek(-4, SeekOrigin.End);
-                    file.Write(BitConverter.GetBytes(float.NaN));
-                }
-
+                WriteLast(float.NaN);
                 return addition with { Directory = Unlisted(f) };
             case "architecture":
                 new TinyForest { Config = TinyForest.DefaultConfig with { IntermediateSize = 320 } }.WriteExpert(directory, 5);
@@ -99,18 +93,14 @@ public sealed class RefusedChangeTests(ServedForest served)
                 return addition;
             case "parent": return addition with { Parents = [new ParentEntry("nobody", 1)] };
             case "parents": return addition with { Parents = [new ParentEntry("alpha", 0.25)] };
-            case "lineage":
-                var manifest = ForestManifest.Load(f.Others);
-                manifest.With(manifest.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }).Save(f.Others);
-                return addition;
+            case "lineage": return Relist(m => m.With(m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }));
+            case "unlisted parent": return Relist(m => m with { Experts = [m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }] });
+            case "expert as seed": return Relist(m => m with { Experts = [m.Expert("beta") with { Name = "seed" }, m.Expert("epsilon") with { Parents = [new ParentEntry("seed", 1)] }] });
             case "sample domain": return addition with { Samples = new Dictionary<string, string> { ["law"] = "the text" } };
             case "sample": return addition with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } };
             case "author": return addition with { By = new ChangeAuthor(" ", "why") };
             case "changes":
-                f.Fault = p =>
-                {
-                    if (p == "begin:synced") File.SetLastWriteTimeUtc(weights, DateTime.UtcNow.AddMinutes(-1));
-                };
+                f.Fault = p => File.SetLastWriteTimeUtc(weights, p == "begin:synced" ? DateTime.UtcNow.AddMinutes(-1) : File.GetLastWriteTimeUtc(weights));
                 return addition;
             default:
                 f.Fault = p =>
@@ -120,6 +110,19 @@ public sealed class RefusedChangeTests(ServedForest served)
                     File.Move(weights + ".new", weights, overwrite: true);
                 };
                 return addition;
+        }
+
+        void WriteLast(float value)
+        {
+            using var file = File.OpenWrite(weights);
+            file.Seek(-4, SeekOrigin.End);
+            file.Write(BitConverter.GetBytes(value));
+        }
+
+        ExpertAddition Relist(Func<ForestManifest, ForestManifest> change)
+        {
+            change(ForestManifest.Load(f.Others)).Save(f.Others);
+            return addition;
         }
     }
 

@@ -35,10 +35,38 @@ public sealed class RemovalTests(ServedForest served)
         var known = await File.ReadAllBytesAsync(journal, None);
         File.Delete(journal);
         var e = Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, f.Options));
+        Assert.StartsWith($"{journal}: ends with record 0, but forest.head is signed for 4: its end was cut off; ", e.Message, StringComparison.Ordinal);
+        string[] signed = [.. new[] { ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName }.Select(n => Path.Combine(f.Served, n))];
+        foreach (var file in signed) File.Move(file, file + ".away");
+        e = Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, f.Options));
         Assert.StartsWith($"{RemovalCertificate.FileOf(f.Served, "c000001")}: certifies a removal that forest.journal does not have;", e.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(journal));
         await File.WriteAllBytesAsync(journal, known, None);
+        foreach (var file in signed) File.Move(file + ".away", file);
         Assert.DoesNotContain("beta", (await f.Restart()).Engine.Describe().Experts);
+    }
+
+    [Fact]
+    public async Task A_purge_under_another_served_forest_of_the_same_source_is_refused()
+    {
+        await using var f = new RegistryFixture(served);
+        var other = Path.Combine(Path.GetDirectoryName(f.Source)!, "other served");
+        Exporter.ForestExporter.Export(new() { Forest = f.Source, Out = other, Threads = 1 });
+        var before = f.Registry.State.Hash();
+        var refused = await Assert.ThrowsAsync<BtxException>(() => f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
+        Assert.Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them first, or delete those exports, or remove without --purge", refused.Message);
+        Assert.Equal((before, 0), (f.Registry.State.Hash(), f.Registry.History.Count));
+        var moved = other + " moved"; // found again when a server opens it
+        Directory.Move(other, moved);
+        await using (var second = ForestRegistry.Open(f.Engine with { Directory = moved }, new()))
+        {
+            Assert.Contains(moved, (await Assert.ThrowsAsync<BtxException>(() => f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None))).Message, StringComparison.Ordinal);
+            await second.RemoveAsync(Removal("beta"), null, None);
+        }
+
+        await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        Directory.Delete(moved, recursive: true); // what is gone needs nothing
+        Assert.NotNull((await f.Registry.RemoveAsync(Removal("gamma") with { Purge = true }, null, None)).Change.PurgedAt);
     }
 
     [Fact]

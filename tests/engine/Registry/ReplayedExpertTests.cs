@@ -22,6 +22,21 @@ public sealed class ReplayedExpertTests(ServedForest forest)
     }
 
     [Fact]
+    public async Task An_ancestor_that_was_removed_here_is_known_by_its_weights_under_any_name()
+    {
+        await using var living = new RegistryFixture(forest);
+        var others = ForestManifest.Load(living.Others);
+        (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("beta", 1)] } : e)] }).Save(living.Others);
+        await living.Registry.AddAsync(living.Addition("guest", Path.Combine(living.Others, "experts", "beta")), null, RegistryFixture.None);
+        await living.Remove("guest");
+        await living.Add();
+        Assert.Equal([("guest", others.Expert("beta").Sha256)], living.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Sha256)));
+        await living.Registry.AddAsync(living.Addition("guest", Path.Combine(living.Others, "experts", "beta")), null, RegistryFixture.None);
+        var residual = (await living.Remove("guest")).Certificate!.Residuals.Single(r => r.Expert == "epsilon");
+        Assert.Equal(1, residual.Share);
+    }
+
+    [Fact]
     public async Task A_root_may_be_an_expert_itself()
     {
         await using var living = new RegistryFixture(forest, registered: options => options with { ExpertRoots = [.. options.ExpertRoots, Path.Combine(options.ExpertRoots[0], "experts", "epsilon")] });

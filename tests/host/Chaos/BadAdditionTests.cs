@@ -63,18 +63,30 @@ public sealed class BadAdditionTests
     public async Task A_full_disk()
     {
         using var forest = new ChaosForest(Base);
-        await using (var server = await ServerProcess.StartAsync(forest))
+        var validated = 0;
+        void Go() => File.WriteAllText(forest.At($"go-{validated++}"), "");
+        await using (var server = await ServerProcess.StartAsync(forest, Enumerable.Range(0, 7).Select(i => $"change:validated=hold:{forest.At($"go-{i}")}")))
         {
             var from = new FileInfo(forest.Journal).Length;
+            Go();
             await server.AddAsync("delta", forest.Guest("delta"));
             var one = new FileInfo(forest.Journal).Length - from;
             var load = Load.EveryMode(server, null);
             var called = Stopwatch.GetTimestamp();
+            using (new ProcessFileLimit(server.Id, 1000))
+            {
+                var status = await Changes.RefusalAsync(server.AddAsync("epsilon", forest.Guest("epsilon")));
+                Assert.Contains("no private copy of its", status.Detail, StringComparison.Ordinal);
+            }
+
             foreach (var room in new[] { 0, 1, one / 2, one - 200, one - 10 }) // in the record that begins the change, then in the one that commits it
             {
+                var change = server.AddAsync("epsilon", forest.Guest("epsilon"));
+                await server.ReachedAsync("change:validated", validated);
                 using (new ProcessFileLimit(server.Id, new FileInfo(forest.Journal).Length + room))
                 {
-                    var status = await Changes.RefusalAsync(server.AddAsync("epsilon", forest.Guest("epsilon")));
+                    Go();
+                    var status = await Changes.RefusalAsync(change);
                     Assert.Contains("forest.journal", status.Detail, StringComparison.Ordinal);
                 }
 
@@ -84,6 +96,7 @@ public sealed class BadAdditionTests
             await load.EndedAsync(3);
             string[] now = [.. Base, "delta"];
             await new Verdict { Before = now, After = now, Change = (called, Stopwatch.GetTimestamp()) }.AssertAsync(await load.StopAsync());
+            Go();
             await server.AddAsync("epsilon", forest.Guest("epsilon"));
             await StateCheck.ServesAsync(server, forest, [.. now, "epsilon"]);
         }
@@ -119,6 +132,29 @@ public sealed class BadAdditionTests
         {
             File.Delete(Path.Combine(d, Weights));
             Process.Start("mkfifo", [Path.Combine(d, Weights)]).WaitForExit();
+        });
+        yield return Changed("nested-pipe", "sub/a/pipe is a pipe", d =>
+        {
+            Directory.CreateDirectory(Path.Combine(d, "sub", "a"));
+            Process.Start("mkfifo", [Path.Combine(d, "sub", "a", "pipe")]).WaitForExit();
+        });
+        yield return Changed("nested-link", "sub/w passes through a symbolic link", d =>
+        {
+            Directory.CreateDirectory(Path.Combine(d, "sub"));
+            File.CreateSymbolicLink(Path.Combine(d, "sub", "w"), Path.Combine(d, Weights));
+        });
+        yield return Changed("index-to-link", "sub passes through a symbolic link", d =>
+        {
+            Directory.CreateDirectory(forest.At("shards"));
+            File.Move(Path.Combine(d, Weights), forest.At("shards/w.safetensors"));
+            Directory.CreateSymbolicLink(Path.Combine(d, "sub"), forest.At("shards"));
+            File.WriteAllText(Path.Combine(d, "model.safetensors.index.json"), """{"weight_map":{"model.norm.weight":"sub/w.safetensors"}}""");
+        });
+        yield return Changed("huge-header", "header length 60000000 exceeds the limit of 33554432", d =>
+        {
+            using var file = File.Create(Path.Combine(d, Weights));
+            file.Write(BitConverter.GetBytes(60_000_000L));
+            file.SetLength(60_000_100);
         });
         yield return Changed("linked-file", "link", d =>
         {

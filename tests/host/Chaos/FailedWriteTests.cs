@@ -16,7 +16,7 @@ public sealed class FailedWriteTests
     {
         using var forest = new ChaosForest("alpha", "beta", "gamma");
         var points = FaultPointNames.All.Except(FaultPointNames.OfStart).ToList();
-        await using (var server = await ServerProcess.StartAsync(forest, points.Concat(points.Where(p => !IsOfRemovals(p))).Select(p => $"{p}={action}")))
+        await using (var server = await ServerProcess.StartAsync(forest, points.Concat(points.Where(p => !FaultPointNames.IsOfRemovals(p))).Select(p => $"{p}={action}")))
         {
             var load = new Load(server, 2, (client, number) => Load.Request(Load.Routings("alpha")[new[] { 1, 6 }[client]], client + (10 * number), 10, 20), pause: 20);
             for (var (round, clean) = (0, false); !clean; round++)
@@ -26,7 +26,7 @@ public sealed class FailedWriteTests
             }
 
             Assert.All(await load.StopAsync(), r => Assert.True(r is { Failure: null, Finish: FinishReason.Length, Tokens.Count: 20 }, $"{r.Name}: {r.Failure} {r.Finish} {r.Message}"));
-            var due = points.Where(p => !IsOfRemovals(p) || other == "purge" || (other == "remove" && p is ("change:checked" or "change:certified")));
+            var due = points.Where(p => !FaultPointNames.IsOfRemovals(p) || other == "purge" || (other == "remove" && FaultPointNames.IsOfCertificates(p)));
             Assert.Empty(due.Except(server.Errors.Where(IsFault).Select(e => e.Split(": ")[0]["fault point ".Length..])));
         }
 
@@ -35,9 +35,6 @@ public sealed class FailedWriteTests
         await again.AddGuestAsync(forest);
         await StateCheck.ServesAsync(again, forest, (await again.ListAsync()).Experts.Select(e => e.Name));
     }
-
-    /// <summary>What fails here is done before the next change; that one may fail too, but not in the same place.</summary>
-    private static bool IsOfRemovals(string point) => point.StartsWith("purged:", StringComparison.Ordinal) || point is "change:purging" or "change:purged" or "change:checked" or "change:certified";
 
     /// <summary>True if the change was made and met no fault.</summary>
     private static async Task<bool> IsCleanAsync(ServerProcess server, ChaosForest forest, string kind, int round)

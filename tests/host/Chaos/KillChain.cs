@@ -10,7 +10,7 @@ namespace Btx.Server.Tests.Chaos;
 internal sealed class KillChain : IAsyncDisposable
 {
     /// <summary>Killed here, the change has not happened.</summary>
-    private static readonly string[] Undone = ["change:validated", "begin:writing", "begin:written", "begin:synced", "change:built", "commit:writing"];
+    private static readonly string[] Undone = ["change:validated", "begin:writing", "begin:written", "begin:synced", "begin:signed", "change:built", "commit:writing"];
 
     private readonly ChaosForest _forest;
     private ServerProcess _server;

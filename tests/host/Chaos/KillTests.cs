@@ -42,6 +42,7 @@ public sealed class KillTests
         foreach (var point in FaultPointNames.OfStart)
         {
             File.Delete(forest.Journal);
+            File.Delete(Path.Combine(forest.Served, ChangeJournal.HeadName));
             await AssertDiesAsync(forest, point);
             if (point == "open:written") await File.WriteAllBytesAsync(forest.Journal, (await File.ReadAllBytesAsync(forest.Journal, TestContext.Current.CancellationToken))[..50], TestContext.Current.CancellationToken); // power loss
             await using var server = await ServerProcess.StartAsync(forest);
@@ -66,7 +67,7 @@ public sealed class KillTests
         }
 
         await DieInAsync(forest, "change:committed", "delta");
-        foreach (var point in OfChanges.Where(p => p.StartsWith("purged:", StringComparison.Ordinal) || p is "change:purging" or "change:purged" or "change:checked" or "change:certified"))
+        foreach (var point in OfChanges.Where(FaultPointNames.IsOfRemovals))
         {
             await using var server = await ServerProcess.LaunchAsync(forest, $"{point}=exit"); // a point that was passed for good does not come again
             if (server.Started) await StateCheck.IsWellAsync(server, forest);

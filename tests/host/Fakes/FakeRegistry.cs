@@ -11,7 +11,6 @@ namespace Btx.Server.Tests.Fakes;
 internal sealed class FakeRegistry : IForestRegistry, IDisposable
 {
     private readonly ChangeJournal _journal;
-    private readonly CertificateSigner _signer;
     private readonly List<Channel<ForestEvent>> _watchers = [];
     private readonly TaskCompletionSource _building = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _served;
@@ -21,15 +20,16 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     {
         _served = forest.Served;
         _journal = ChangeJournal.Open(_served, forest.State);
-        _signer = CertificateSigner.Open(_served);
         ExpertRoots = [forest.Forest];
     }
+
+    public ForestDamage Damage { get; set; } = ForestDamage.None;
 
     public ForestState State => _journal.State;
 
     public IReadOnlyList<ChangeRecord> History => _journal.History;
 
-    public string KeyFingerprint => _signer.Fingerprint;
+    public string KeyFingerprint => _journal.Signer.Fingerprint;
 
     public IReadOnlyList<string> ExpertRoots { get; }
 
@@ -82,7 +82,7 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         LastRemoval = removal;
         var plan = Plan(removal.Experts, removal.Lineage);
         if (removal.ExpectedRevision is { } revision && revision != State.Revision) throw new BtxException($"the forest is at revision {State.Revision}, not {revision}") { Kind = FaultKind.Conflict };
-        return RunAsync(ChangeKind.Remove, removal.By, plan.Removed, State.Apply(plan), plan, progress, cancellation);
+        return RunAsync(ChangeKind.Remove, removal.By, plan.Requested, State.Apply(plan), plan, progress, cancellation);
     }
 
     public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
@@ -124,14 +124,13 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     public void Dispose()
     {
         _journal.Dispose();
-        _signer.Dispose();
     }
 
     private Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IReadOnlyList<string> subjects, ForestState after, RemovalPlan? plan, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
         progress?.Report(new(ChangePhase.Validate, 1, "names and lineage"));
         var before = State;
-        var change = _journal.Begin(new() { Kind = kind, Author = by.Author, Reason = by.Reason, Subjects = subjects }, after);
+        var change = _journal.Begin(new() { Kind = kind, Author = by.Author, Reason = by.Reason, Subjects = subjects, Policy = plan?.Policy }, after);
         return BuildAsync(change, plan, before, progress, cancellation);
     }
 
@@ -164,7 +163,9 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     private RemovalCertificate Certify(RemovalPlan plan, ForestState before, ChangeRecord change)
     {
         var files = plan.Removed.ToDictionary(name => name, IReadOnlyList<CertifiedFile> (_) => [new("model.safetensors", 6, false)]);
-        var certificate = _signer.Sign(RemovalCertificate.Of(plan, before, State, change, files, new(1, 0, 4, 4096, 0, 0, 4096), EqualityCheck.Of(SampleServed.Hash("probe"), 100, 0, 1e-5)));
+        var findings = new CertifiedFindings(files, new(1, 0, 4, 4096, 0, 0, 4096), EqualityCheck.Of(SampleServed.Hash("probe"), 100, 0, 1e-5));
+        _journal.Certified(change.Id, findings);
+        var certificate = _journal.Signer.Sign(RemovalCertificate.Of(plan, before, State, change, findings));
         certificate.Save(RemovalCertificate.FileOf(_served, change.Id));
         return certificate;
     }

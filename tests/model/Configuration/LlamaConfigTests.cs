@@ -9,7 +9,7 @@ public sealed class LlamaConfigTests
     private static readonly LlamaConfig Small = new()
     {
         VocabSize = 100, HiddenSize = 64, IntermediateSize = 96, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = 2, MaxPositionEmbeddings = 128,
-        BosTokenId = 3, EosTokenId = 4, TieWordEmbeddings = true, RmsNormEps = 1e-6, RopeTheta = 500000,
+        BosTokenId = 3, EosTokenIds = [4, 7], TieWordEmbeddings = true, RmsNormEps = 1e-6, RopeTheta = 500000,
     };
 
     private const string Llama = "{\"model_type\":\"llama\",\"vocab_size\":100,\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":2,\"num_attention_heads\":4";
@@ -48,10 +48,60 @@ public sealed class LlamaConfigTests
         Assert.Equal(new RopeScaling("linear", 3), old.RopeScaling);
         Assert.Null(Parse(Llama + ",\"rope_parameters\":{\"rope_theta\":7,\"rope_type\":\"default\"}}").RopeScaling);
         Assert.Equal(7, Parse(Llama + ",\"rope_parameters\":{\"rope_theta\":7}}").RopeTheta);
+        Assert.Equal(7, Parse(Llama + ",\"rope_theta\":9,\"rope_scaling\":{\"rope_theta\":7,\"rope_type\":\"default\"}}").RopeTheta);
+        // What llama3 was trained on before stands beside it, inside it, or is the context.
+        const string Llama3 = "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4";
+        Assert.Equal(64, Parse(Llama + ",\"rope_scaling\":" + Llama3 + ",\"original_max_position_embeddings\":64}}").RopeScaling!.OriginalMaxPositionEmbeddings);
+        Assert.Equal(64, Parse(Llama + ",\"original_max_position_embeddings\":64,\"rope_parameters\":" + Llama3 + "}}").RopeScaling!.OriginalMaxPositionEmbeddings);
+        Assert.Equal(512, Parse(Llama + ",\"max_position_embeddings\":512,\"rope_parameters\":" + Llama3 + "}}").RopeScaling!.OriginalMaxPositionEmbeddings);
     }
 
     [Fact]
-    public void The_first_of_several_end_tokens_counts() => Assert.Equal(9, Parse(Llama + ",\"eos_token_id\":[9,8]}").EosTokenId);
+    public void All_of_several_end_tokens_count_and_the_first_of_several_that_begin()
+    {
+        Assert.Equal([9, 8], Parse(Llama + ",\"eos_token_id\":[9,8,9]}").EosTokenIds);
+        Assert.Equal([9], Parse(Llama + ",\"eos_token_id\":9}").EosTokenIds);
+        Assert.Empty(Parse(Llama + ",\"eos_token_id\":null}").EosTokenIds);
+        Assert.Equal(7, Parse(Llama + ",\"bos_token_id\":[7,8]}").BosTokenId);
+    }
+
+    [Theory]
+    [InlineData("{\"eos_token_id\":[5,0]}", new[] { 5, 0 })]
+    [InlineData("{\"eos_token_id\":5}", new[] { 5 })]
+    [InlineData("{\"eos_token_id\":null}", new[] { 4, 7 })]
+    [InlineData("{\"temperature\":0.6}", new[] { 4, 7 })]
+    public void End_tokens_of_the_generation_configuration_win(string json, int[] expected)
+    {
+        using var directory = new TemporaryDirectory();
+        Small.Save(directory.Path);
+        File.WriteAllText(directory[LlamaConfig.GenerationFileName], json);
+        Assert.Equal(expected, LlamaConfig.Load(directory.Path).EosTokenIds);
+    }
+
+    [Theory]
+    [InlineData("{\"eos_token_id\":[5,100]}", "eos_token_id is 100; expected 0..99")]
+    [InlineData("{\"eos_token_id\":\"5\"}", "eos_token_id is \"5\"")]
+    [InlineData("[]", "not a JSON object")]
+    [InlineData("{", "not valid JSON")]
+    public void A_generation_configuration_that_does_not_fit_is_named(string json, string complaint)
+    {
+        using var directory = new TemporaryDirectory();
+        Small.Save(directory.Path);
+        File.WriteAllText(directory[LlamaConfig.GenerationFileName], json);
+        var message = Assert.Throws<BtxException>(() => LlamaConfig.Load(directory.Path)).Message;
+        Assert.StartsWith(directory[LlamaConfig.GenerationFileName] + ": ", message, StringComparison.Ordinal);
+        Assert.Contains(complaint, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Null_is_as_good_as_unwritten_and_names_of_other_versions_are_read()
+    {
+        var plain = Parse(Llama + "}");
+        Assert.Equal(plain, Parse(Llama + ",\"head_dim\":null,\"num_key_value_heads\":null,\"rope_scaling\":null,\"rope_parameters\":null,\"torch_dtype\":null,\"bos_token_id\":null}"));
+        Assert.Equal("bfloat16", Parse(Llama + ",\"dtype\":\"bfloat16\"}").TorchDtype);
+        Assert.Equal("bfloat16", Parse(Llama + ",\"torch_dtype\":\"torch.bfloat16\"}").TorchDtype);
+        Assert.Equal(plain, Parse(Llama + ",\"hidden_activation\":\"silu\",\"partial_rotary_factor\":1.0}"));
+    }
 
     [Theory]
     [InlineData("\"vocab_size\":0", "vocab_size is 0")]
@@ -77,6 +127,16 @@ public sealed class LlamaConfigTests
     [InlineData("\"bos_token_id\":100", "bos_token_id is 100")]
     [InlineData("\"eos_token_id\":-1", "eos_token_id is -1")]
     [InlineData("\"eos_token_id\":[]", "eos_token_id")]
+    [InlineData("\"eos_token_id\":[5,-1]", "eos_token_id is -1")]
+    [InlineData("\"eos_token_id\":[5,null]", "eos_token_id is [5,null]")]
+    [InlineData("\"bos_token_id\":[[5]]", "bos_token_id is [[5]]")]
+    [InlineData("\"tie_word_embeddings\":1", "tie_word_embeddings is 1; expected true or false")]
+    [InlineData("\"attention_bias\":\"true\"", "attention_bias is \"true\"")]
+    [InlineData("\"torch_dtype\":16", "torch_dtype is 16; expected a string")]
+    [InlineData("\"rope_scaling\":[2]", "rope_scaling is [2]; expected an object")]
+    [InlineData("\"rope_scaling\":{\"rope_type\":\"linear\"}", "has no factor")]
+    [InlineData("\"partial_rotary_factor\":0.5", "partial_rotary_factor is 0.5")]
+    [InlineData("\"hidden_activation\":\"gelu\"", "hidden_activation is \"gelu\"")]
     [InlineData("\"torch_dtype\":\"\\ud800\"", "not valid JSON")]
     public void A_field_out_of_range_is_named(string field, string named)
     {

@@ -22,7 +22,7 @@ public sealed class MixtralConfigTests
     public void What_is_saved_is_loaded()
     {
         using var directory = new TemporaryDirectory();
-        var config = Small with { HeadDimOverride = 16, TieWordEmbeddings = true, RopeTheta = 1e6, EosTokenId = 3 };
+        var config = Small with { HeadDimOverride = 16, TieWordEmbeddings = true, RopeTheta = 1e6, EosTokenIds = [3] };
         config.Save(directory.Path);
         Assert.Equal(config, LlamaConfig.Load(directory.Path));
     }
@@ -48,6 +48,8 @@ public sealed class MixtralConfigTests
     {
         var c = Parse(Least + "}");
         Assert.Equal((8, 2, 0.001), (c.Mixture!.Experts, c.Mixture.ExpertsPerToken, c.Mixture.AuxLossCoefficient));
+        Assert.Equal(8, Parse(Least + ",\"num_key_value_heads\":null,\"num_attention_heads\":8}").NumKeyValueHeads);
+        Assert.Equal(16, Parse(Least + ",\"num_key_value_heads\":null,\"num_attention_heads\":16,\"head_dim\":4}").NumKeyValueHeads);
         Assert.Equal((8, 131072, 1e-5, 1e6, false), (c.NumKeyValueHeads, c.MaxPositionEmbeddings, c.RmsNormEps, c.RopeTheta, c.TieWordEmbeddings));
     }
 

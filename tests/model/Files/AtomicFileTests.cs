@@ -115,7 +115,7 @@ public sealed class AtomicFileTests
         using (var process = System.Diagnostics.Process.Start("ln", [directory["a"], directory["b"]])) process.WaitForExit();
         AtomicFile.WriteText(directory["b"], "mine");
         Assert.Equal("shared", File.ReadAllText(directory["a"]));
-        ContainedPath.CheckEntries(directory.Path, "m");
+        FolderTree.Check(directory.Path, "m");
     }
 
     [Fact]

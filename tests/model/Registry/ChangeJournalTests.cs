@@ -60,7 +60,7 @@ public sealed class ChangeJournalTests
 
         using var again = ChangeJournal.Open(directory.Path, Base);
         Assert.Equal((made, LineagePolicy.Only), (again.History[1].BeforeSha256, again.History[1].Policy));
-        Assert.Equal((Base.Hash(), made), (again.StateBefore("c000001").Hash(), again.StateBefore("c000002").Hash()));
+        Assert.Equal((Base.Hash(), made), (again.StatesOf("c000001").Before.Hash(), again.StatesOf("c000002").Before.Hash()));
         Assert.Equal(Base.Hash(), JournalContents.Read(directory.Path).Base!.Hash());
         Assert.Single(File.ReadLines(directory[ChangeJournal.FileName]), l => l.Contains("\"commit\"", StringComparison.Ordinal) && l.Contains("mixtures/c000001", StringComparison.Ordinal));
     }
@@ -151,6 +151,17 @@ public sealed class ChangeJournalTests
             Assert.Equal(1, other.ExitCode);
         }
 
+        // Neither another way to the directory nor a lock file that somebody removed lets a second one in.
+        using (ChangeJournal.Open(directory.Path, Base))
+        {
+            var link = directory.Path + "-link";
+            File.CreateSymbolicLink(link, directory.Path);
+            File.Delete(directory[ChangeJournal.LockName]);
+            foreach (var spelling in new[] { directory.Path, directory.Path + "/", directory.Path + "/.", link, $"/proc/self/root{directory.Path}" })
+                Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(spelling, Base)), StringComparison.Ordinal);
+            File.Delete(link);
+        }
+
         using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ChangeJournal.LockName], "sh", "-c", "echo held; read end"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());
         Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
@@ -174,7 +185,7 @@ public sealed class ChangeJournalTests
         var manifest = SampleForest.Served(SampleForest.Manifest);
         var target = PurgeTarget.Of(state.Expert("a"));
         var place = target.Directory(served, manifest);
-        Assert.Equal([("model.safetensors", 1L)], ExpertPurge.Files(place));
+        Assert.Equal([new CertifiedFile("model.safetensors", 1, Deleted: false)], ExpertPurge.Files(place));
         ExpertPurge.RequireUnshared(state.Without(["a"]), target, served, manifest);
         var shared = state.Without(["a"]).WithExpert(SampleForest.Expert("e") with { Path = place + "/inner" });
         Assert.Contains("\"e\"", Fault(() => ExpertPurge.RequireUnshared(shared, target, served, manifest)), StringComparison.Ordinal);

@@ -148,6 +148,7 @@ public sealed class JournalCrashTests
                     acknowledged = 2;
                     journal.Purged(id);
                     purged = true;
+                    journal.Certified(id, new(new Dictionary<string, IReadOnlyList<CertifiedFile>>(), new(0, 0, 0, 0, 0, 0, 0), EqualityCheck.Of(SampleForest.Hash("probe"), 1, 0, 0)));
                 }
                 catch (KilledException)
                 {
@@ -205,19 +206,22 @@ public sealed class JournalCrashTests
         Assert.Equal([ChangeOutcome.Interrupted, ChangeOutcome.Committed], again.History.Select(h => h.Outcome));
     }
 
-    [Fact]
-    public void A_commit_that_failed_and_was_taken_back_can_be_tried_again()
+    [Theory]
+    [InlineData("commit:written")]
+    [InlineData("commit:signed")]
+    public void A_commit_that_failed_and_was_taken_back_can_be_tried_again(string point)
     {
         using var directory = new TemporaryDirectory();
         var fail = false;
         using var journal = ChangeJournal.Open(directory.Path, Base, null, p =>
         {
-            if (fail && p == "commit:written") throw new IOException("the device is gone");
+            if (fail && p == point) throw new IOException("the device is gone");
         });
         var change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]));
         fail = true;
         Assert.Contains("the device is gone", Assert.Throws<BtxException>(() => journal.Commit(change.Id)).Message, StringComparison.Ordinal);
         fail = false;
+        Assert.Null(JournalContents.Read(directory.Path).State); // what is signed was taken back too
         journal.Commit(change.Id); // it was taken back, so it can be tried again
         Assert.Equal(Base.Without(["a"]).Hash(), (JournalContents.Read(directory.Path).State ?? Base).Hash());
     }

@@ -52,6 +52,57 @@ public sealed class LineageTests
     }
 
     [Fact]
+    public void The_seed_model_is_no_expert()
+    {
+        var message = Assert.Throws<BtxException>(() => State.WithExpert(SampleForest.Expert("seed"))).Message;
+        Assert.StartsWith("\"seed\" is reserved: ", message, StringComparison.Ordinal);
+        Assert.Contains("choose another --name", message, StringComparison.Ordinal);
+        // As an earlier version let it in.
+        var old = State with { Revision = 1, Experts = [.. State.Experts, SampleForest.Expert("seed", ("seed", 1))] };
+        Assert.Empty(ForestStateRules.Faults(old));
+        var plan = RemovalPlan.Of(old, ["seed"], LineagePolicy.Cascade);
+        Assert.Equal(["seed"], plan.Removed);
+        Assert.All(plan.Residuals, r => Assert.Equal(0, r.Share));
+        Assert.Equal(1, Lineage.Of(State).Share("d", "seed"), 1e-15);
+    }
+
+    [Fact]
+    public void Whoever_has_the_weights_of_an_ancestor_is_that_ancestor_under_any_name()
+    {
+        var twin = State.WithExpert(SampleForest.Expert("x", ("seed", 1)) with { Sha256 = SampleForest.Hash("a") });
+        Assert.Equal(0.625, Lineage.Of(twin).Share("d", "x"), 1e-15);
+        Assert.Equal(["c", "d"], Lineage.Of(twin).Descendants(["x"]));
+        Assert.Equal(["x", "a", "c", "d"], RemovalPlan.Of(twin, ["x", "a"], LineagePolicy.Cascade).Removed);
+        // What was removed and comes back under another name is an ancestor still.
+        var back = State.Without(["a"]).WithExpert(SampleForest.Expert("y", ("seed", 1)) with { Sha256 = SampleForest.Hash("a") });
+        Assert.Equal(0.625, RemovalPlan.Of(back, ["y"], LineagePolicy.Only).Residuals.Single(r => r.Expert == "d").Share, 1e-15);
+    }
+
+    [Fact]
+    public void A_parent_is_recorded_with_its_weights_and_nobody_else_takes_its_place()
+    {
+        var state = State.WithExpert(SampleForest.Expert("e", ("a", 0.5), ("seed", 0.5)));
+        Assert.Equal([new ParentEntry("a", 0.5, SampleForest.Hash("a")), new ParentEntry("seed", 0.5)], state.Expert("e").Parents);
+        var moved = state with { Experts = [.. state.Experts.Select(e => e.Name == "a" ? e with { Sha256 = SampleForest.Hash("other") } : e)] };
+        Assert.Contains("parent \"a\" has not the weights of the one that is recorded", ForestStateRules.Faults(moved));
+        // A forest whose "a" was replaced after "b" was branched from it; converted weights; a parent that is listed under another name.
+        var manifest = SampleForest.Manifest with
+        {
+            Experts =
+            [
+                SampleForest.Entry("a", 1), SampleForest.Entry("b", 1) with { Parents = [new("a", 1, SampleForest.Hash("old a"))] },
+                SampleForest.Entry("c", 2) with { Parents = [new("a", 0.5, SampleForest.Hash("a")), new("z", 0.5, SampleForest.Hash("b"))] },
+            ],
+        };
+        var served = SampleForest.Served(manifest);
+        var based = ForestState.Base(served with { Experts = [.. served.Experts.Select(e => e.Name == "a" ? e with { InSource = false, Sha256 = SampleForest.Hash("converted a") } : e)] }, manifest);
+        Assert.Equal(0, Lineage.Of(based).Share("b", "a"));
+        Assert.Equal(0.5, Lineage.Of(based).Share("c", "a"), 1e-15);
+        Assert.Equal(0.5, Lineage.Of(based).Share("c", "b"), 1e-15);
+        Assert.Equal([$"a.{SampleForest.Hash("old a")[..8]}"], based.Absent.Select(a => a.Name));
+    }
+
+    [Fact]
     public void In_a_manifest_a_parent_that_is_gone_has_no_lineage()
     {
         var forest = SampleForest.Manifest with { Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "a")] };

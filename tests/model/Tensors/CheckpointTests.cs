@@ -69,6 +69,17 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void An_output_layer_of_its_own_in_a_tied_model_is_refused_by_name()
+    {
+        using var directory = new TemporaryDirectory();
+        (Config with { TieWordEmbeddings = true }).Save(directory.Path);
+        SafetensorsWriter.Write(directory[CheckpointFiles.SingleFile], Tensors(Config), (name, d) => MemoryMarshal.Cast<byte, float>(d).Fill(name == "lm_head.weight" ? 0.25f : 0.5f));
+        Assert.Contains("tensor \"lm_head.weight\" is not equal to \"model.embed_tokens.weight\", though config.json has tie_word_embeddings: true", OpenFault(directory.Path), StringComparison.Ordinal);
+        WriteShard(directory[CheckpointFiles.SingleFile], [.. Tensors(Config).Select(t => t.Name == "lm_head.weight" ? (t.Name, t.Dtype, new long[] { 1 }) : t)]);
+        Assert.Contains("\"lm_head.weight\"", OpenFault(directory.Path), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_weight_that_is_not_finite_is_found()
     {
         using var directory = new TemporaryDirectory();
@@ -79,7 +90,7 @@ public sealed class CheckpointTests
             if (name == "model.norm.weight") MemoryMarshal.Cast<byte, float>(d)[3] = float.NaN;
         });
         using var checkpoint = Checkpoint.Open(directory.Path);
-        Assert.Contains("\"model.norm.weight\" holds NaN", Assert.Throws<BtxException>(checkpoint.CheckFinite).Message, StringComparison.Ordinal);
+        Assert.Contains("\"model.norm.weight\" holds NaN", Assert.Throws<BtxException>(() => checkpoint.CheckFinite(CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -89,12 +100,26 @@ public sealed class CheckpointTests
     [InlineData("{\"weight_map\":{\"a\":\"../x.safetensors\"}}", "..")]
     [InlineData("{\"weight_map\":{\"a\":\"/x.safetensors\"}}", "absolute")]
     [InlineData("{\"weight_map\":{\"a\":\"\\ud800\"}}", "not valid JSON")]
-    [InlineData("[", "not valid JSON")]
+    [InlineData("{", "not valid JSON")]
+    [InlineData("{\"weight_map\":{\"a\":\"b\"}} x", "not valid JSON")]
+    [InlineData("{\"weight_map\":[]}", "weight_map")]
     public void A_bad_index_is_refused(string json, string named)
     {
         using var directory = new TemporaryDirectory();
         File.WriteAllText(directory[CheckpointFiles.IndexFile], json);
         Assert.Contains(named, Assert.Throws<BtxException>(() => CheckpointFiles.Weights(directory.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Damaged_indexes_give_one_clear_line()
+    {
+        using var directory = new TemporaryDirectory();
+        var valid = "{\"metadata\":{\"total_size\":8},\"weight_map\":{\"x\":\"model-00001-of-00002.safetensors\",\"y\":\"model-00002-of-00002.safetensors\"}}"u8.ToArray();
+        Mutations.Fuzz(valid, 2000, bytes =>
+        {
+            File.WriteAllBytes(directory[CheckpointFiles.IndexFile], bytes);
+            Assert.All(CheckpointFiles.Weights(directory.Path), f => Assert.StartsWith(directory.Path + "/", f, StringComparison.Ordinal));
+        });
     }
 
     [Fact]

@@ -106,7 +106,8 @@ public sealed class SafetensorsHeaderTests
     [InlineData(ulong.MaxValue)]
     [InlineData((ulong)long.MaxValue)]
     [InlineData(100_000_001UL)]
-    [InlineData(99_999_999UL)]
+    [InlineData(33_554_433UL)]
+    [InlineData(33_554_432UL)]
     [InlineData(33UL)]
     public void A_header_length_bomb_is_refused_before_anything_is_allocated(ulong length)
     {
@@ -117,8 +118,30 @@ public sealed class SafetensorsHeaderTests
     }
 
     [Fact]
+    public void The_largest_header_takes_a_small_multiple_of_its_bytes_and_one_tensor_more_is_refused()
+    {
+        static string Many(int count) => "{" + string.Join(',', Enumerable.Range(0, count).Select(i => SafetensorsBytes.Tensor($"model.layers.{i}.block_sparse_moe.experts.7.w1.weight{new string('x', 100)}", "F32", "0", "0,0"))) + "}";
+        var file = SafetensorsBytes.File(Many(SafetensorsHeader.MaxTensors), 0);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(SafetensorsHeader.MaxTensors, Parse(file).Tensors.Count);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 6L * file.Length);
+        Assert.Contains($"more than {SafetensorsHeader.MaxTensors} tensors", Fault(Many(SafetensorsHeader.MaxTensors + 1), 0), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", "duplicate")]
+    [InlineData("{\"__metadata__\":{},\"__metadata__\":{}}", "duplicate")]
+    [InlineData("{\"w\":{\"dtype\":\"F32\",\"shape\":[],\"shape\":[],\"data_offsets\":[0,4]}}", "duplicate")]
+    [InlineData("{} {}", "not valid JSON")]
+    [InlineData("{}x", "not valid JSON")]
+    [InlineData("{\"w\":{\"dtype\":\"F32\",\"shape\":[[1],{}],\"data_offsets\":[0,4]}}", "not a whole number")]
+    [InlineData("{\"w\":{\"dtype\":[\"F32\"],\"shape\":[1],\"data_offsets\":[0,4]}}", "no supported dtype")]
+    [InlineData("{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":{\"0\":4}}}", "no data_offsets")]
+    public void Refuses_what_two_readers_could_read_in_two_ways(string header, string named) => Assert.Contains(named, Fault(header, 4), StringComparison.Ordinal);
+
+    [Fact]
     public void A_nesting_bomb_is_refused() =>
-        Assert.Contains("not valid JSON", Fault("{\"a\":" + new string('[', 1_000_000) + new string(']', 1_000_000) + "}", 0), StringComparison.Ordinal);
+        Assert.Contains("not valid JSON", Fault("{\"a\":{\"x\":" + new string('[', 1_000_000) + new string(']', 1_000_000) + "}}", 0), StringComparison.Ordinal);
 
     [Fact]
     public void A_long_name_is_cut_and_its_control_characters_hidden()

@@ -79,6 +79,7 @@ public sealed class BpeTrainerTests
     {
         Assert.Contains("at least 257", Assert.Throws<BtxException>(() => BpeTrainer.Train(["x"], 256, EndOfText)).Message);
         Assert.Contains("no text", Assert.Throws<BtxException>(() => BpeTrainer.Train([""], 300, EndOfText)).Message);
+        Assert.Contains("stands for a byte", Assert.Throws<BtxException>(() => BpeTrainer.Train(["x"], 300, ["a"])).Message);
         Assert.Contains("distinct", Assert.Throws<BtxException>(() => BpeTrainer.Train(["x"], 300, ["a", "a"])).Message);
     }
 

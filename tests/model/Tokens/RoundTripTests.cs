@@ -5,7 +5,7 @@ using FsCheck.Fluent;
 
 namespace Btx.Model.Tests.Tokens;
 
-/// <summary>Decoding gives back exactly the bytes that were encoded.</summary>
+/// <summary>Decoding gives back exactly the bytes that were encoded; with a normalizer, the normalised bytes.</summary>
 public sealed class RoundTripTests
 {
     private static readonly Lazy<TextTokenizer> Trained = new(() => BpeTrainer.Train(BpeTrainerTests.RandomDocuments(6), 500, ["<|endoftext|>"]));
@@ -19,14 +19,14 @@ public sealed class RoundTripTests
     public void Any_bytes_come_back(string name)
     {
         var tokenizer = Tokenizer(name);
-        Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes => tokenizer.DecodeBytes(tokenizer.Encode(bytes)).AsSpan().SequenceEqual(bytes))
+        Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes => tokenizer.DecodeBytes(tokenizer.Encode(bytes)).AsSpan().SequenceEqual(Expected(name, bytes)))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(2000).WithReplay(1, 3));
         var random = new Random(9);
         for (var round = 0; round < 50; round++)
         {
             var bytes = new byte[random.Next(5000)];
             random.NextBytes(bytes);
-            Assert.Equal(bytes, tokenizer.DecodeBytes(tokenizer.Encode(bytes)));
+            Assert.Equal(Expected(name, bytes), tokenizer.DecodeBytes(tokenizer.Encode(bytes)));
         }
     }
 
@@ -37,7 +37,7 @@ public sealed class RoundTripTests
     public void Any_text_comes_back(string name)
     {
         var tokenizer = Tokenizer(name);
-        Prop.ForAll(ArbMap.Default.ArbFor<UnicodeString>(), text => tokenizer.Decode(tokenizer.Encode(text.Item ?? "")) == Replaced(text.Item ?? ""))
+        Prop.ForAll(ArbMap.Default.ArbFor<UnicodeString>(), text => tokenizer.Decode(tokenizer.Encode(text.Item ?? "")) == Replaced(tokenizer.Normalize(text.Item ?? "")))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(2000).WithReplay(2, 5));
     }
 
@@ -69,7 +69,7 @@ public sealed class RoundTripTests
         Assert.NotEmpty(files);
         foreach (var (path, bytes) in files)
         {
-            Assert.True(bytes.AsSpan().SequenceEqual(tokenizer.DecodeBytes(tokenizer.Encode(bytes))), path);
+            Assert.True(Expected(name, bytes).SequenceEqual(tokenizer.DecodeBytes(tokenizer.Encode(bytes))), path);
         }
     }
 
@@ -122,6 +122,8 @@ public sealed class RoundTripTests
         var made = string.Concat(Enumerable.Range(0, 20_000).Select(_ => parts[random.Next(parts.Length)]));
         yield return ("(made up)", Encoding.UTF8.GetBytes(made));
     }
+
+    private static ReadOnlySpan<byte> Expected(string name, byte[] bytes) => name == "trained" ? TextNormalizer.Own.Apply(bytes) : bytes;
 
     private static string Replaced(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 }

@@ -47,9 +47,11 @@ public sealed class TokenizerFilesTests
         BpeTrainer.Train(["a a a"], 258, ["<|endoftext|>"]).Save(directory.Path);
         var json = JsonNode.Parse(File.ReadAllText(Path.Combine(directory.Path, "tokenizer.json")))!;
         Assert.Equal("1.0", (string?)json["version"]);
+        Assert.Equal(["Replace", "Replace", "Replace", "NFC"], json["normalizer"]!["normalizers"]!.AsArray().Select(n => (string?)n!["type"]));
         Assert.Equal("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""", json["pre_tokenizer"]!.ToJsonString());
         Assert.Equal("ByteLevel", (string?)json["decoder"]!["type"]);
         Assert.Equal("BPE", (string?)json["model"]!["type"]);
+        Assert.Equal(0, (int)json["model"]!["vocab"]!["<|endoftext|>"]!);
         Assert.Equal(1, (int)json["model"]!["vocab"]!["!"]!);
         Assert.Equal(257, (int)json["model"]!["vocab"]!["Ġa"]!);
         Assert.Equal("Ġ a", (string?)json["model"]!["merges"]![0]);
@@ -59,6 +61,36 @@ public sealed class TokenizerFilesTests
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(directory.Path, "tokenizer_config.json")))!;
         Assert.True((bool)config["add_bos_token"]!);
         Assert.Equal(("<|endoftext|>", "<|endoftext|>", "PreTrainedTokenizerFast"), ((string?)config["bos_token"], (string?)config["eos_token"], (string?)config["tokenizer_class"]));
+    }
+
+    [Fact]
+    public void A_file_of_an_earlier_version_is_read_with_its_ids_and_keeps_its_hash()
+    {
+        // It listed special tokens in added_tokens alone, and had no normalizer.
+        using var directory = new TemporaryDirectory();
+        BpeTrainer.Train(["the fox jumps over the lazy dog, and the dog sleeps. the end. the end"], 300, ["<|endoftext|>"]).Save(directory.Path);
+        var json = JsonNode.Parse(File.ReadAllText(Path.Combine(directory.Path, "tokenizer.json")))!;
+        json["model"]!["vocab"]!.AsObject().Remove("<|endoftext|>");
+        json["normalizer"] = null;
+        var old = SmallTokenizer.Read(json);
+        Assert.Equal("61fb8b45e1e1ee4c51aef135e925f2f203218f31473b1494a1cae9d3dba6502c", old.Hash);
+        Assert.Equal([0, 257], old.Encode("<|endoftext|>he", allowSpecial: true));
+        Assert.Equal("\ufeff\r\n", old.Decode(old.Encode("\ufeff\r\n")));
+        // Written anew it is the same tokenizer, and Hugging Face reads it as it was trained.
+        old.Save(directory.Path);
+        Assert.Equal(old.Hash, TextTokenizer.Load(directory.Path).Hash);
+        using var reference = new ReferenceTokenizer(directory.Path);
+        Assert.Equal([0, 257], reference.Encode("<|endoftext|>he"));
+    }
+
+    [Fact]
+    public void Added_tokens_of_the_configuration_are_added_and_their_flags_count()
+    {
+        const string Config = """{"added_tokens_decoder": {"301": {"content": "</s>", "special": false}, "302": {"content": "<pad>", "special": true, "lstrip": true}}}""";
+        var tokenizer = SmallTokenizer.Read(SmallTokenizer.Json(), Config);
+        Assert.Equal([97, 302, 301, 98], tokenizer.Encode("a <pad></s>b", allowSpecial: true));
+        Assert.True(tokenizer.IsSpecial(300) && tokenizer.IsSpecial(302) && !tokenizer.IsSpecial(301));
+        Assert.Equal("</s>", tokenizer.Decode([302, 301]));
     }
 
     [Fact]

@@ -131,6 +131,36 @@ public sealed class CorpusBuilderTests : IDisposable
     }
 
     [Fact]
+    public async Task One_long_text_is_a_domain_and_its_notes_are_kept_and_said_again()
+    {
+        folder.Write("mine/book.txt", string.Join(' ', Enumerable.Range(0, 20_000)));
+        folder.Write("mine/bad.jsonl", "{\"text\": 1}\n");
+        folder.Write("mine/x.pdf", "x");
+        var request = DomainRequest.OwnFolder("mine", Path.Combine(folder.Path, "mine"), CorpusRole.Train, null);
+        var domain = (await BuildAsync(Fetcher(), request))[0].Domain!;
+        Assert.InRange(domain.Test.Bytes / (double)domain.Bytes, 0.04, 0.06);
+        Assert.InRange(domain.Train.Bytes / (double)domain.Bytes, 0.88, 0.92);
+        var ids = Splits.SelectMany(s => CorpusDirectory.Open(Out).Read("mine", s)).Select(d => d.Id).ToArray();
+        Assert.Equal(ids.Length, ids.Distinct().Count());
+        var again = (await BuildAsync(Fetcher(), request))[0];
+        Assert.True(again.Reused);
+        Assert.Equal(domain.Notes.Select(n => n.ToString()), again.Domain!.Notes.Select(n => n.ToString()));
+        foreach (var said in (string[])["1 files of no known text format, left out: x.pdf", "bad.jsonl:1: no string", "1 long documents divided", "of validation text are little"])
+            Assert.Equal(2, output.ToString().Split(said).Length - 1);
+        Assert.Contains("bad.jsonl:1: no string", (await BuildAsync(Fetcher(), request with { Strict = true }))[0].Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Duplicates_are_left_out_and_near_duplicates_counted()
+    {
+        string Text(int i) => string.Join(". ", Enumerable.Range(0, 40).Select(s => $"This is sentence {s} of a text that is called number {(s == 7 ? i : 0)}"));
+        folder.Write("mine/lines.jsonl", string.Concat(Enumerable.Range(0, 9).Select(i => $"{{\"text\": \"{Text(i % 8)}\"}}\n")));
+        var notes = (await BuildAsync(Fetcher(), DomainRequest.OwnFolder("mine", Path.Combine(folder.Path, "mine"), CorpusRole.Train, null)))[0].Domain!.Notes;
+        Assert.Contains(notes, n => n is { What: "exact duplicates, left out", Count: 1 });
+        Assert.Contains(notes, n => n is { What: "documents that mostly repeat others, kept", Count: 7 });
+    }
+
+    [Fact]
     public async Task Two_documents_are_too_few_for_a_domain()
     {
         folder.Write("mine/0.txt", "a");

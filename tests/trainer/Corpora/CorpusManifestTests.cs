@@ -30,6 +30,10 @@ public sealed class CorpusManifestTests : IDisposable
     [InlineData("domains/0/name", "\"../evil\"", "domain name")]
     [InlineData("domains/0/name", "\"UPPER\"", "domain name")]
     [InlineData("domains/0/name", "\"x\\n\"", "domain name")]
+    [InlineData("domains/0/name", "\"corpus.json\"", "is reserved")]
+    [InlineData("domains/0/name", "\"seed\"", "is reserved")]
+    [InlineData("domains/0/name", "\"nul.txt\"", "is reserved")]
+    [InlineData("domains/0/name", "\"a.\"", "domain name")]
     [InlineData("domains/0/role", "\"both\"", "not a corpus manifest")]
     [InlineData("domains/0/role", "0", "not a corpus manifest")]
     [InlineData("domains/0/sources", "[null]", "source is null")]
@@ -81,7 +85,7 @@ public sealed class CorpusManifestTests : IDisposable
         Assert.Contains("has 9 bytes", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message, StringComparison.Ordinal);
         folder.Write("alpha/test.jsonl", new string('x', 10));
         var corpus = CorpusDirectory.Open(folder.Path);
-        Assert.Contains("line 1", Assert.Throws<BtxException>(() => corpus.Read("alpha", CorpusSplit.Train).Count()).Message, StringComparison.Ordinal);
+        Assert.Contains("train.jsonl:1: ", Assert.Throws<BtxException>(() => corpus.Read("alpha", CorpusSplit.Train).Count()).Message, StringComparison.Ordinal);
         Assert.Contains("SHA-256 differs", Assert.Throws<BtxException>(() => corpus.Verify(corpus.Domains[0])).Message, StringComparison.Ordinal);
         Assert.Contains("it has alpha", Assert.Throws<BtxException>(() => corpus.Select(["beta"])).Message, StringComparison.Ordinal);
         Assert.Contains("no eval domain", Assert.Throws<BtxException>(() => corpus.Select(null, CorpusRole.Eval)).Message, StringComparison.Ordinal);

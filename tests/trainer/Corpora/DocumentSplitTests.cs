@@ -8,6 +8,8 @@ public sealed class DocumentSplitTests
     private static List<CorpusDocument> Documents(int count, int characters = 100) =>
         [.. Enumerable.Range(0, count).Select(i => new CorpusDocument($"doc/{i}", new string((char)('a' + (i % 26)), characters)))];
 
+    private static CorpusSplit[] Assign(IEnumerable<CorpusDocument> documents, CorpusRole role) => DocumentSplit.Assign([.. documents.Select(d => new SplitUnit(d.Id, [d]))], role);
+
     [Fact]
     public void The_split_of_an_id_never_changes()
     {
@@ -21,10 +23,10 @@ public sealed class DocumentSplitTests
     [Fact]
     public void Shares_come_out_as_stated()
     {
-        var splits = DocumentSplit.Assign(Documents(20_000), CorpusRole.Train);
+        var splits = Assign(Documents(20_000), CorpusRole.Train);
         Assert.InRange(splits.Count(s => s == CorpusSplit.Test), 850, 1150);
         Assert.InRange(splits.Count(s => s == CorpusSplit.Validation), 850, 1150);
-        splits = DocumentSplit.Assign(Documents(20_000), CorpusRole.Eval);
+        splits = Assign(Documents(20_000), CorpusRole.Eval);
         Assert.InRange(splits.Count(s => s == CorpusSplit.Test), 7700, 8300);
         Assert.InRange(splits.Count(s => s == CorpusSplit.Validation), 3700, 4300);
     }
@@ -34,8 +36,8 @@ public sealed class DocumentSplitTests
     {
         var all = Documents(3000);
         var few = all.Where((_, i) => i % 3 == 0).ToList();
-        var splits = DocumentSplit.Assign(all, CorpusRole.Train);
-        Assert.Equal(splits.Where((_, i) => i % 3 == 0), DocumentSplit.Assign(few, CorpusRole.Train));
+        var splits = Assign(all, CorpusRole.Train);
+        Assert.Equal(splits.Where((_, i) => i % 3 == 0), Assign(few, CorpusRole.Train));
     }
 
     [Theory]
@@ -47,18 +49,31 @@ public sealed class DocumentSplitTests
         for (var seed = 0; seed < 40; seed++)
         {
             List<CorpusDocument> documents = [.. Enumerable.Range(0, count).Select(i => new CorpusDocument($"{seed}-{i}", "x"))];
-            Assert.Equal(3, DocumentSplit.Assign(documents, seed % 2 == 0 ? CorpusRole.Train : CorpusRole.Eval).Distinct().Count());
+            Assert.Equal(3, Assign(documents, seed % 2 == 0 ? CorpusRole.Train : CorpusRole.Eval).Distinct().Count());
         }
     }
 
     [Fact]
-    public void Two_documents_are_too_few() => Assert.Throws<ArgumentException>(() => DocumentSplit.Assign(Documents(2), CorpusRole.Train));
+    public void A_split_gets_at_least_half_of_its_share_by_size()
+    {
+        // By hash alone the held-out splits of these had from nothing to a third of the text.
+        for (var seed = 0; seed < 60; seed++)
+        {
+            List<CorpusDocument> documents = [.. Enumerable.Range(0, 30).Select(i => new CorpusDocument($"{seed}-{i}", new string('x', 10 + (i * i))))];
+            var splits = Assign(documents, CorpusRole.Train);
+            double Held(CorpusSplit split) => documents.Where((_, i) => splits[i] == split).Sum(d => d.Text.Length) / (double)documents.Sum(d => d.Text.Length);
+            Assert.True(Held(CorpusSplit.Test) >= 0.025 && Held(CorpusSplit.Validation) >= 0.025 && Held(CorpusSplit.Train) >= 0.8, $"{seed}: {Held(CorpusSplit.Train)} {Held(CorpusSplit.Validation)} {Held(CorpusSplit.Test)}");
+        }
+    }
+
+    [Fact]
+    public void Two_documents_are_too_few() => Assert.Throws<ArgumentException>(() => Assign(Documents(2), CorpusRole.Train));
 
     [Fact]
     public void A_cap_keeps_each_splits_share_and_moves_no_document()
     {
         var documents = Documents(4000, 1000);
-        var splits = DocumentSplit.Assign(documents, CorpusRole.Train);
+        var splits = Assign(documents, CorpusRole.Train);
         var kept = DocumentSplit.Cap(documents, splits, CorpusRole.Train, 1_000_000);
         long Bytes(CorpusSplit split) => documents.Where((_, i) => kept[i] && splits[i] == split).Sum(d => (long)d.Text.Length);
         Assert.Equal(900_000, Bytes(CorpusSplit.Train));
@@ -72,7 +87,7 @@ public sealed class DocumentSplitTests
     public void A_cap_below_every_document_still_keeps_one_of_each_split()
     {
         var documents = Documents(100, 1000);
-        var splits = DocumentSplit.Assign(documents, CorpusRole.Train);
+        var splits = Assign(documents, CorpusRole.Train);
         var kept = DocumentSplit.Cap(documents, splits, CorpusRole.Train, 10);
         Assert.Equal(3, kept.Count(k => k));
         Assert.Equal(3, splits.Where((_, i) => kept[i]).Distinct().Count());

@@ -20,7 +20,7 @@ public sealed class RoundTests : IDisposable
         Assert.Equal(["ants", "bees"], first.Experts.Select(e => e.Name));
         foreach (var e in first.Experts)
         {
-            Assert.Equal([new ParentEntry("seed", 1)], e.Parents);
+            Assert.Equal([new ParentEntry("seed", 1, CheckpointFiles.Hash(world.At("seed")))], e.Parents);
             Assert.Equal((1, 9600L, 300L), (e.Round, e.Tokens, e.Steps));
             Assert.Equal(CheckpointFiles.Hash(world.At($"forest/{e.Path}")), e.Sha256);
             Assert.NotNull(e.CorpusSha256);

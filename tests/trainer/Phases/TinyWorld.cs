@@ -46,7 +46,7 @@ public sealed class TinyWorld : IDisposable
         return new LlamaConfig
         {
             VocabSize = tokenizer.VocabSize, HiddenSize = hidden, IntermediateSize = 24, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1,
-            MaxPositionEmbeddings = 32, TieWordEmbeddings = true, BosTokenId = tokenizer.BosId, EosTokenId = tokenizer.EosId,
+            MaxPositionEmbeddings = 32, TieWordEmbeddings = true, BosTokenId = tokenizer.BosId, EosTokenIds = tokenizer.EosId is { } end ? [end] : [],
         };
     }
 

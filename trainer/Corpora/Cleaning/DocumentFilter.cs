@@ -8,7 +8,7 @@ namespace Btx.Trainer.Corpora.Cleaning;
 public sealed partial class DocumentFilter
 {
     private const int LongLine = 30;
-    private const double EnglishShare = 0.12;
+    private const double EnglishShare = 0.12, SeenShare = 0.6;
     private readonly CleaningRules rules;
     private readonly HashSet<string> documents = [];
     private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> seen;
@@ -23,6 +23,12 @@ public sealed partial class DocumentFilter
     /// <summary>Documents dropped so far: too short, foreign, or seen before.</summary>
     public int Dropped { get; private set; }
 
+    /// <summary>Of those, exact duplicates.</summary>
+    public int Duplicates { get; private set; }
+
+    /// <summary>Documents of which more than 60 % of the long pieces' characters had been seen, dropped or not.</summary>
+    public int Repeats { get; private set; }
+
     /// <summary>The cleaned text, or null if the document is to be dropped.</summary>
     public string? Clean(string text)
     {
@@ -30,8 +36,8 @@ public sealed partial class DocumentFilter
         if (rules.MaximumLineCharacters is { } maximum) text = WithoutLongLines(text, maximum);
         if (text.Length < rules.MinimumCharacters
             || (rules.DropEnglish && IsEnglish(text))
-            || !documents.Add(Fingerprint(text))
-            || IsMostlySeen(text))
+            || IsDuplicate(text)
+            || (IsMostlySeen(text) && rules.DropRepeats))
         {
             Dropped++;
             return null;
@@ -68,23 +74,34 @@ public sealed partial class DocumentFilter
     private static string Fingerprint(string text) =>
         Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(WhiteSpace().Replace(text, " "))));
 
+    private bool IsDuplicate(string text)
+    {
+        if (documents.Add(Fingerprint(text))) return false;
+        Duplicates++;
+        return true;
+    }
+
     private bool IsMostlySeen(string text)
     {
-        if (rules.MaximumSeenShare is not { } maximum) return false;
         int total = 0, known = 0;
-        foreach (var line in text.AsSpan().EnumerateLines())
+        foreach (var range in text.AsSpan().SplitAny(rules.PieceEnds.AsSpan()))
         {
-            var trimmed = line.Trim();
-            if (trimmed.Length <= LongLine) continue;
-            total += trimmed.Length;
-            if (seen.Contains(trimmed)) known += trimmed.Length;
+            var piece = text.AsSpan()[range].Trim();
+            if (piece.Length <= LongLine) continue;
+            total += piece.Length;
+            if (seen.Contains(piece)) known += piece.Length;
         }
 
-        if (total > 0 && known > maximum * total) return true;
-        foreach (var line in text.AsSpan().EnumerateLines())
+        if (total > 0 && known > SeenShare * total)
         {
-            var trimmed = line.Trim();
-            if (trimmed.Length > LongLine) seen.Add(trimmed);
+            Repeats++;
+            return true;
+        }
+
+        foreach (var range in text.AsSpan().SplitAny(rules.PieceEnds.AsSpan()))
+        {
+            var piece = text.AsSpan()[range].Trim();
+            if (piece.Length > LongLine) seen.Add(piece);
         }
 
         return false;

@@ -1,8 +1,12 @@
 using System.Text;
+using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Corpora.Cleaning;
 
-/// <summary>Brings text from any source into one form: UTF-8, NFC, '\n' line ends, no control characters, no trailing blanks.</summary>
+/// <summary>
+/// Brings text from any source into one form: that of <see cref="TextNormalizer.Own"/>, which tokenizers apply to whatever they are given, and a plain
+/// layout, which is a matter of documents: no trailing blanks, no runs of empty lines.
+/// </summary>
 public static class TextCleaner
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -21,23 +25,14 @@ public static class TextCleaner
     }
 
     /// <summary>
-    /// NFC; '\r\n', '\r' and form feed become '\n', a no-break space a space; control characters and byte-order marks go; blanks
-    /// before a line end go; more than one empty line becomes one; the ends are trimmed. Unpaired surrogates become U+FFFD.
+    /// The normalised text; blanks before a line end go; more than one empty line becomes one; the ends are trimmed. Unpaired surrogates become U+FFFD.
     /// </summary>
     public static string Clean(string text)
     {
-        text = Normalize(text);
         var cleaned = new StringBuilder(text.Length);
         var newlines = 0;
-        for (var i = 0; i < text.Length; i++)
+        foreach (var c in TextNormalizer.Own.Apply(text))
         {
-            var c = text[i];
-            if (c is '\r' or '\f')
-            {
-                if (c == '\r' && i + 1 < text.Length && text[i + 1] == '\n') continue;
-                c = '\n';
-            }
-
             if (c == '\n')
             {
                 var end = cleaned.Length;
@@ -47,21 +42,10 @@ public static class TextCleaner
                 continue;
             }
 
-            if (c == '\u00A0') c = ' ';
-            if (c != '\t' && (char.IsControl(c) || c is '\uFEFF' or '\uFFFE' or '\uFFFF')) continue;
             if (c is not (' ' or '\t')) newlines = 0;
             cleaned.Append(c);
         }
 
         return cleaned.ToString().Trim();
-    }
-
-    private static string Normalize(string text)
-    {
-        if (System.Text.Ascii.IsValid(text)) return text;
-        text = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
-        // U+FFFE and U+FFFF are refused by string.Normalize; the cleaner drops them in any case.
-        text = text.Replace("\uFFFE", "", StringComparison.Ordinal).Replace("\uFFFF", "", StringComparison.Ordinal);
-        return text.IsNormalized(NormalizationForm.FormC) ? text : text.Normalize(NormalizationForm.FormC);
     }
 }

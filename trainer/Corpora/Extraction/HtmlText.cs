@@ -18,8 +18,7 @@ public static class HtmlText
         int skipping = 0, preformatted = 0, at = 0;
         while (at < html.Length)
         {
-            var tag = html.IndexOf('<', at);
-            if (tag < 0) tag = html.Length;
+            var tag = Tag(html, at);
             if (skipping == 0 && tag > at) Append(text, WebUtility.HtmlDecode(html[at..tag]), preformatted > 0);
             if (tag == html.Length) break;
             var end = End(html, tag);
@@ -46,6 +45,17 @@ public static class HtmlText
         if (from < 0) return "";
         var to = html.IndexOf(end, from, StringComparison.Ordinal);
         return to < 0 ? html[(from + 1)..] : html[(from + 1)..to];
+    }
+
+    // A '<' that no letter, '/', '!' or '?' follows is a character.
+    private static int Tag(string html, int from)
+    {
+        for (var at = html.IndexOf('<', from); at >= 0; at = html.IndexOf('<', at + 1))
+        {
+            if (at + 1 < html.Length && (char.IsAsciiLetter(html[at + 1]) || html[at + 1] is '/' or '!' or '?')) return at;
+        }
+
+        return html.Length;
     }
 
     private static int End(string html, int tag)

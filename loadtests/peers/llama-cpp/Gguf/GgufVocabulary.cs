@@ -47,7 +47,7 @@ internal static class GgufVocabulary
         file.Add("tokenizer.ggml.token_type", types);
         file.Add("tokenizer.ggml.merges", merges);
         if (c.BosTokenId is { } bos) file.Add("tokenizer.ggml.bos_token_id", (uint)bos);
-        if (c.EosTokenId is { } eos) file.Add("tokenizer.ggml.eos_token_id", (uint)eos);
+        if (c.EosTokenIds.First is { } eos) file.Add("tokenizer.ggml.eos_token_id", (uint)eos);
     }
 
     // Null: GPT-2's own pattern. Llama 3's and Qwen's part in the digits that stay together.

@@ -1,3 +1,4 @@
+using Btx.Engine;
 using Btx.Engine.Forests;
 using Btx.Model.Registry;
 using Btx.Server.Rpc;
@@ -21,10 +22,10 @@ internal sealed class ForestOnDisk
         return new(state, JournalContents.Read(directory), CertificateSigner.FingerprintOf(directory));
     }
 
-    public ListExpertsResponse List() => StateMessages.List(_state, _fingerprint, []);
+    public ListExpertsResponse List() => StateMessages.List(_state, ForestDamage.None, _fingerprint, []);
 
     /// <exception cref="Model.BtxException">There is no expert of that name.</exception>
-    public ShowExpertResponse Show(string name) => StateMessages.Show(_state, name, paths: true);
+    public ShowExpertResponse Show(string name) => StateMessages.Show(_state, ForestDamage.None, name, paths: true);
 
     public HistoryResponse History(int limit) => StateMessages.History(_journal.History, limit);
 }

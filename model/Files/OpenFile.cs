@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Btx.Model.Files;
+
+/// <summary>
+/// Opens files for reading in two steps: a handle that only names the file (O_PATH), which waits for nobody and touches no device, then,
+/// if the file
+/// is a regular one, that very file by its handle. Whatever is done to the name in between changes nothing.
+/// </summary>
+public static partial class OpenFile
+{
+    private const int PathOnly = 0x200000, CloseOnExec = 0x80000, NonBlocking = 0x800; // O_PATH, O_CLOEXEC, O_NONBLOCK
+    private const int NoFollow = 0x20000, FolderOnly = 0x10000; // O_NOFOLLOW, O_DIRECTORY of x86-64
+    private const int CurrentDirectory = -100; // AT_FDCWD
+    private const int NoSuchFile = 2, NotAFolder = 20; // ENOENT, ENOTDIR
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm;
+
+    /// <summary>A regular file, links followed: for paths that the user names.</summary>
+    /// <exception cref="BtxException">It is not there, is no regular file, or cannot be opened; one line that names the path.</exception>
+    public static SafeFileHandle Read(string path) => Reopen(Named(null, path, follow: true, path), path);
+
+    /// <summary><inheritdoc cref="Read" path="/summary"/></summary>
+    /// <exception cref="BtxException">As <see cref="Read"/>.</exception>
+    public static FileStream Stream(string path) => new(Read(path), FileAccess.Read, 1);
+
+    /// <summary>A directory, links followed.</summary>
+    internal static SafeFileHandle Folder(string path) => Folder(Named(null, path, follow: true, path), path);
+
+    /// <summary>Whatever has the name in a directory: the link itself, if it is one.</summary>
+    /// <param name="folder">Null: the name is a path.</param>
+    /// <param name="shown">Named in errors.</param>
+    internal static SafeFileHandle Named(SafeFileHandle? folder, string name, bool follow, string shown)
+    {
+        var held = false;
+        try
+        {
+            folder?.DangerousAddRef(ref held);
+            var flags = PathOnly | CloseOnExec | (follow ? 0 : IsArm ? 0x8000 : NoFollow);
+            var handle = new SafeFileHandle(OpenAt(folder is null ? CurrentDirectory : (int)folder.DangerousGetHandle(), name, flags),
+                ownsHandle: true);
+            if (!handle.IsInvalid) return handle;
+            var error = Marshal.GetLastPInvokeError();
+            throw error is NoSuchFile or NotAFolder
+                ? new BtxException($"{shown}: not found") { Kind = FaultKind.Missing }
+                : new BtxException($"{shown}: cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}");
+        }
+        finally
+        {
+            if (held) folder!.DangerousRelease();
+        }
+    }
+
+    /// <summary>Opens what a handle names for reading, if it is a regular file. Takes the handle over.</summary>
+    internal static SafeFileHandle Reopen(SafeFileHandle named, string shown)
+    {
+        using (named)
+        {
+            var kind = FileStat.Of(named).Kind;
+            if (kind == FileKind.Folder) throw new BtxException($"{shown}: is a directory; a file is expected here");
+            if (kind == FileKind.Link) throw new BtxException($"{shown}: is a symbolic link; replace it by a copy");
+            if (kind != FileKind.File) throw new BtxException($"{shown}: is a pipe, a socket or a device; a file is expected here");
+            return Again(named, CloseOnExec | NonBlocking, shown);
+        }
+    }
+
+    internal static SafeFileHandle Folder(SafeFileHandle named, string shown)
+    {
+        using (named)
+        {
+            var kind = FileStat.Of(named).Kind;
+            if (kind == FileKind.Link) throw new BtxException($"{shown}: is a symbolic link; replace it by a copy");
+            if (kind != FileKind.Folder) throw new BtxException($"{shown}: is no directory");
+            return Again(named, CloseOnExec | (IsArm ? 0x4000 : FolderOnly), shown);
+        }
+    }
+
+    /// <summary>The path by which the system reaches an open file in this process.</summary>
+    internal static string Link(SafeFileHandle handle) => $"/proc/self/fd/{handle.DangerousGetHandle()}";
+
+    private static SafeFileHandle Again(SafeFileHandle named, int flags, string shown)
+    {
+        var handle = new SafeFileHandle(OpenAt(CurrentDirectory, Link(named), flags), ownsHandle: true);
+        return handle.IsInvalid ? throw new BtxException($"{shown}: cannot be read: {Marshal.GetLastPInvokeErrorMessage()}") : handle;
+    }
+
+    [LibraryImport("libc", EntryPoint = "openat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int OpenAt(int directory, string path, int flags);
+}

@@ -1,0 +1,30 @@
+using System.Security.Cryptography;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Files;
+using Btx.Model.Serving;
+
+namespace Btx.Engine.Sessions;
+
+/// <summary>A graph in memory: sessions are made of it long after it was checked, whatever became of its file.</summary>
+/// <param name="Path">Named in errors. Files beside it must be there when a session is made; nothing is read of them.</param>
+internal sealed record GraphFile(ServedGraph Graph, string Path, byte[] Model, RotaryTables Rotary)
+{
+    private const long MaxBytes = 1L << 30; // weights are no part of it
+
+    /// <param name="verify">Whether they must have the recorded hashes.</param>
+    /// <exception cref="BtxException">A graph is missing, cannot be read, or is another than the recorded one.</exception>
+    public static IReadOnlyList<GraphFile> Read(string directory, IReadOnlyList<ServedGraph> graphs, LlamaConfig config, string precision,
+        bool verify)
+    {
+        var rotary = new RotaryTables(config, precision == "fp16");
+        return [.. graphs.Select(graph =>
+        {
+            var path = System.IO.Path.GetFullPath(System.IO.Path.Combine(directory, graph.File));
+            var model = BoundedFile.Read(path, MaxBytes);
+            return !verify || Convert.ToHexStringLower(SHA256.HashData(model)) == graph.Sha256
+                ? new GraphFile(graph, path, model, rotary)
+                : throw new BtxException($"{path}: the graph is not the one that was exported (SHA-256 differs); export again");
+        })];
+    }
+}

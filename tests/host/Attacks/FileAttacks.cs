@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using Btx.Server.Tests.Chaos;
+using Grpc.Core;
+
+namespace Btx.Server.Tests.Attacks;
+
+/// <summary>Files that change under a running server, and pipes where weights should be: nobody notices who does not ask for that expert,
+/// and the server ends when it is told to.</summary>
+public sealed class FileAttacks
+{
+    private const string Weights = "model.safetensors";
+    private static readonly TimeSpan Hang = TimeSpan.FromMinutes(5);
+    private static readonly string[] Whole = ["alpha", "beta", "gamma"], Rest = ["alpha", "gamma"];
+
+    public static TheoryData<string, string> Deeds { get; } = new()
+    {
+        { "cut", "has 64 bytes instead of" }, { "overwritten in place", "has other content" },
+            { "another copied over it", "has other content" }, { "replaced", "has other content" }, { "deleted", "was deleted or moved" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Deeds))]
+    public async Task A_served_file_that_is(string deed, string why)
+    {
+        using var forest = new ChaosForest(Whole);
+        await using var server = await ServerProcess.StartAsync(forest);
+        var load = Load.EveryMode(server, null);
+        await load.DecodingAsync();
+        var called = Stopwatch.GetTimestamp();
+        Do(deed, forest, Path.Combine(forest.Source, "experts", "beta", Weights));
+        var since = Stopwatch.GetTimestamp();
+        V1.RegisteredExpert beta;
+        while ((beta = (await server.ListAsync()).Experts.Single(e => e.Name == "beta")).Status != "quarantined")
+        {
+            Assert.True(Stopwatch.GetElapsedTime(since) < Hang, "the expert is served on");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Contains(why, beta.Fault, StringComparison.Ordinal);
+        var returned = Stopwatch.GetTimestamp();
+        using var refusal = await server.Http.PostAsJsonAsync("/v1/completions",
+            new { model = "expert:beta", prompt = "the cat", max_tokens = 2 }, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.InternalServerError, refusal.StatusCode);
+        Assert.Contains(why, await refusal.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        var call = new LoadRecord { Request = Load.Request(new() { Mode = V1.Mode.Expert, Expert = "beta" }, 1, 5, 2), Began = 0 };
+        await call.RunAsync(server.Inference);
+        Assert.Equal(StatusCode.Internal, call.Failure?.StatusCode);
+        Assert.Contains(why, await server.Http.GetStringAsync("/v1/forest", TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
+        Assert.Contains("btx_forest_experts{status=\"quarantined\"} 1",
+            await server.Http.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        await load.EndedAsync(6);
+        await new Verdict { Before = Whole, After = Rest, Change = (called, returned), Policy =
+            V1.InFlight.Drain }.AssertAsync(await load.StopAsync());
+        await server.RemoveAsync("beta", purge: true);
+        await StateCheck.ServesAsync(server, forest, Rest);
+    }
+
+    [Fact]
+    public async Task A_pipe_below_an_expert_holds_up_neither_the_next_change_nor_the_end()
+    {
+        using var forest = new ChaosForest("alpha", "beta");
+        await using var server = await ServerProcess.StartAsync(forest);
+        var directory = forest.Guest("delta");
+        Directory.CreateDirectory(Path.Combine(directory, "sub", "inner"));
+        await Process.Start("mkfifo", [Path.Combine(directory, "sub", "inner",
+            "pipe")]).WaitForExitAsync(TestContext.Current.CancellationToken);
+        var status = await Chaos.Changes.RefusalAsync(server.AddAsync("delta", directory));
+        Assert.Contains($"{Path.Combine(directory, "sub/inner/pipe")} is a pipe, a socket or a device; replace it by a copy, or take it away", status.Detail, StringComparison.Ordinal);
+        await server.AddAsync("epsilon", forest.Guest("epsilon"));
+        await StateCheck.ServesAsync(server, forest, "alpha", "beta", "epsilon");
+        server.Terminate();
+        Assert.Equal(0, await server.EndAsync());
+    }
+
+    private static void Do(string deed, ChaosForest forest, string weights)
+    {
+        var bytes = File.ReadAllBytes(weights);
+        bytes[^3] ^= 1;
+        switch (deed)
+        {
+            case "cut":
+                using (var file = File.OpenWrite(weights)) file.SetLength(64);
+                break;
+            case "overwritten in place":
+                using (var file = File.OpenWrite(weights)) file.Write(bytes);
+                break;
+            case "another copied over it":
+                File.Copy(Path.Combine(forest.Guest("delta"), Weights), weights, overwrite: true);
+                break;
+            case "replaced":
+                File.WriteAllBytes(forest.At("new"), bytes);
+                File.Move(forest.At("new"), weights, overwrite: true);
+                break;
+            default:
+                File.Delete(weights);
+                break;
+        }
+    }
+}
