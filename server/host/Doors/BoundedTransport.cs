@@ -9,12 +9,14 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Btx.Server.Doors;
 
 /// <summary>
-/// Sockets of which each door has at most so many. One more takes the place of one that has long been idle; where there is none it is told so, if the protocol
-/// has words for it, and closed. No more are accepted than a few that are being told, so that a burst cannot use up the files that the process may open.
+/// Sockets of which each door has at most so many. One more takes the place of one that has long been idle; where there is none it is told
+/// so, if the protocol has words for it, and closed. No more are accepted than a few that are being told, so that a burst cannot use up the
+/// files that the process may open.
 /// </summary>
 /// <param name="connections">At each door; null: as many as the process may open files beyond its own.</param>
 /// <param name="http">Where the HTTP door listens; what else does is the gRPC door.</param>
-internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals) : IConnectionListenerFactory
+internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
+    : IConnectionListenerFactory
 {
     private const int Most = 8192;
     private const int Fewest = 4;
@@ -22,7 +24,10 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
     /// <summary>Connections of a door that are open while they are refused.</summary>
     private const int Spare = 2;
 
-    /// <summary>Files for libraries that are loaded when they are first needed, and for what changes of the forest open; an eighth of all where that is more.</summary>
+    /// <summary>
+    /// Files for libraries that are loaded when they are first needed, and for what changes of the forest open; an eighth of all where that
+    /// is more.
+    /// </summary>
     private const int Later = 64;
 
     private static readonly byte[] s_full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
@@ -38,13 +43,16 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + (2 * Spare));
         return left / 2 >= Fewest
             ? (int)Math.Min(Most, left / 2)
-            : throw new BtxException($"this process may open {limit} files and has {open} open: too few are left for connections; raise the limit (`ulimit -n 4096`)");
+            : throw new BtxException(
+                $"this process may open {limit} files and has {open} open: too few are left for connections; raise the limit (`ulimit -n 4096`)");
     }
 
     /// <summary>Middleware: a connection with a request in progress is not idle.</summary>
     public static async Task KeepBusyAsync(HttpContext http, RequestDelegate next)
     {
-        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true ? (Counted)item! : null;
+        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
+            ? (Counted)item!
+            : null;
         connection?.Begin();
         try
         {
@@ -56,8 +64,11 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         }
     }
 
-    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new Listener(await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false), ConnectionsPerDoor, endpoint.Equals(http) ? Door.Http : Door.Rpc, refusals);
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        var bound = await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false);
+        return new Listener(bound, ConnectionsPerDoor, endpoint.Equals(http) ? Door.Http : Door.Rpc, refusals);
+    }
 
     private sealed class Listener(IConnectionListener inner, int limit, string door, Refusals refusals) : IConnectionListener
     {
@@ -111,8 +122,11 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
             }
         }
 
-        private void Count(string what, ConnectionContext connection) =>
-            refusals.Add(door, new(Refusal.Connections, $"{limit} are open, as many as this door takes; {what}"), "connections", null, connection.RemoteEndPoint?.ToString());
+        private void Count(string what, ConnectionContext connection)
+        {
+            var refusal = new Refusal(Refusal.Connections, $"{limit} are open, as many as this door takes; {what}");
+            refusals.Add(door, refusal, "connections", null, connection.RemoteEndPoint?.ToString());
+        }
     }
 
     /// <summary>A connection that says when it is closed, and how long it has been idle.</summary>
@@ -140,7 +154,8 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         {
             get
             {
-                lock (_gate) return _requests == 0 && Environment.TickCount64 - Since >= (HasServed ? s_between : s_beforeFirst).TotalMilliseconds;
+                var enough = (HasServed ? s_between : s_beforeFirst).TotalMilliseconds;
+                lock (_gate) return _requests == 0 && Environment.TickCount64 - Since >= enough;
             }
         }
 

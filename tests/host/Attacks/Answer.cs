@@ -65,7 +65,10 @@ internal sealed record Answer(int Status, string Text)
         return new(words.Length == 3 && words[0].StartsWith("HTTP/", StringComparison.Ordinal) ? int.Parse(words[1]) : None, text);
     }
 
-    /// <summary>A call of gRPC with one message, which need not be one; the answer's text is the status' message, decoded, and the length of what was streamed before it.</summary>
+    /// <summary>
+    /// A call of gRPC with one message, which need not be one; the answer's text is the status' message, decoded, and the length of what
+    /// was streamed before it.
+    /// </summary>
     public static async Task<Answer> OfCallAsync(HttpClient http, Uri door, string method, ReadOnlyMemory<byte> message, params IReadOnlyList<(string Name, string Value)> headers)
     {
         var frame = new byte[5 + message.Length];

@@ -31,7 +31,7 @@ public sealed class RemoveVerbTests : IAsyncLifetime
             nothing was changed; the forest is at revision 0
 
             """, output);
-        Assert.Equal($"replay of german from novels: bash {replay} --grpc {new Uri(_server.GrpcAddress).Authority}\n", errors);
+        Assert.Equal($"replay of german from novels: bash {replay} --server {new Uri(_server.GrpcAddress).Authority}\n", errors);
         Assert.True(File.GetUnixFileMode(replay).HasFlag(UnixFileMode.UserExecute));
         Assert.Contains("--corpus /corpus", await File.ReadAllTextAsync(replay, TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Equal((0, null), (_server.Registry.State.Revision, _server.Registry.LastRemoval));
