@@ -20,8 +20,14 @@ internal sealed record Access
     /// <exception cref="BtxException">What was told contradicts itself.</exception>
     public (AdminAccess Admin, AllowedHosts Hosts) Open(ListenAddress http, ListenAddress grpc)
     {
-        if (UnauthenticatedAdmin && AdminKeyHash is not null) throw new BtxException("--allow-unauthenticated-admin and --admin-key-file are both given; choose one");
-        if (UnauthenticatedAdmin && !IPAddress.IsLoopback(grpc.EndPoint.Address)) throw new BtxException($"--allow-unauthenticated-admin and --grpc {grpc}: whoever reaches that address could change the forest; use --admin-key-file FILE, or listen on loopback");
+        const string Flag = "--allow-unauthenticated-admin";
+        if (UnauthenticatedAdmin && AdminKeyHash is not null) throw new BtxException($"{Flag} and --admin-key-file are both given; choose one");
+        if (UnauthenticatedAdmin && !IPAddress.IsLoopback(grpc.EndPoint.Address))
+        {
+            throw new BtxException(
+                $"{Flag} and --grpc {grpc}: whoever reaches that address could change the forest; use --admin-key-file FILE, or listen on loopback");
+        }
+
         var hosts = new AllowedHosts(HostNames, http, grpc);
         return (new(AdminKeyHash, UnauthenticatedAdmin, hosts), hosts);
     }

@@ -9,9 +9,9 @@ using Microsoft.Extensions.Primitives;
 namespace Btx.Server.Doors;
 
 /// <summary>
-/// The names that a client may call the server by. A page of another site that makes its own name lead here (DNS rebinding) sends that name, and is
-/// refused: an address that a door listens on, localhost and what the operator names are taken. An address cannot be rebound, so a door that listens
-/// on every address takes every one.
+/// The names that a client may call the server by. A page of another site that makes its own name lead here (DNS rebinding) sends that
+/// name, and is refused: an address that a door listens on, localhost and what the operator names are taken. An address cannot be rebound,
+/// so a door that listens on every address takes every one.
 /// </summary>
 internal sealed class AllowedHosts
 {
@@ -27,7 +27,11 @@ internal sealed class AllowedHosts
         {
             var plain = name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name;
             if (plain != "*" && Uri.CheckHostName(plain) == UriHostNameType.Unknown)
-                throw new BtxException($"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example api.example.com or *.example.com, without scheme and port");
+            {
+                throw new BtxException(
+                    $"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example api.example.com or *.example.com, without scheme and port");
+            }
+
             _names.Add(name);
         }
     }
@@ -36,14 +40,16 @@ internal sealed class AllowedHosts
     public bool Contains(string host)
     {
         if (host.Length == 0 || HostString.MatchesAny(host, _names)) return true;
-        return IPAddress.TryParse(host, out var address) && _listening.Any(l => l.Equals(address) || l.Equals(IPAddress.Any) || l.Equals(IPAddress.IPv6Any) || (IPAddress.IsLoopback(l) && IPAddress.IsLoopback(address)));
+        return IPAddress.TryParse(host, out var address) && _listening.Any(door =>
+            door.Equals(address) || door.Equals(IPAddress.Any) || door.Equals(IPAddress.IPv6Any) || (IPAddress.IsLoopback(door) && IPAddress.IsLoopback(address)));
     }
 
     /// <summary>Refuses requests by another name.</summary>
     public Task CheckAsync(HttpContext http, RequestDelegate next)
     {
         if (Contains(http.Request.Host.Host ?? "")) return next(http);
-        var message = $"this server is not called \"{BtxException.OneLine(http.Request.Host.Value!)}\"; if it is to be, start it with --allowed-hosts";
+        var host = BtxException.OneLine(http.Request.Host.Value!);
+        var message = $"this server is not called \"{host}\"; if it is to be, start it with --allowed-hosts";
         return Door.IsRpc(http)
             ? RpcStatus.WriteAsync(http, StatusCode.PermissionDenied, message)
             : new OpenAiError(StatusCodes.Status403Forbidden, message, "invalid_request_error", null, "host_not_allowed").WriteAsync(http);

@@ -1,6 +1,8 @@
 namespace Btx.Server.Doors;
 
-/// <summary>Bytes that the bodies which are being read may hold together, beyond the first <see cref="RequestBody.Free"/> of each. Thread-safe.</summary>
+/// <summary>
+/// Bytes that the bodies which are being read may hold together, beyond the first <see cref="RequestBody.Free"/> of each. Thread-safe.
+/// </summary>
 internal sealed class BodyBudget(long bytes)
 {
     private const long Most = 64 << 20;

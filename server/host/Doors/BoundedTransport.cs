@@ -1,18 +1,22 @@
+using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net;
 using Btx.Model;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Btx.Server.Doors;
 
 /// <summary>
-/// Sockets of which each door has at most so many. One more is told so, where the protocol has words for it, and closed; and no more are accepted than
-/// a few that are being told, so that a burst of connections cannot use up the files that the process may open.
+/// Sockets of which each door has at most so many. One more takes the place of one that has long been idle; where there is none it is told
+/// so, if the protocol has words for it, and closed. No more are accepted than a few that are being told, so that a burst cannot use up the
+/// files that the process may open.
 /// </summary>
 /// <param name="connections">At each door; null: as many as the process may open files beyond its own.</param>
 /// <param name="http">Where the HTTP door listens; what else does is the gRPC door.</param>
-internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals) : IConnectionListenerFactory
+internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
+    : IConnectionListenerFactory
 {
     private const int Most = 8192;
     private const int Fewest = 4;
@@ -20,7 +24,10 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
     /// <summary>Connections of a door that are open while they are refused.</summary>
     private const int Spare = 2;
 
-    /// <summary>Files for libraries that are loaded when they are first needed, and for what a change opens.</summary>
+    /// <summary>
+    /// Files for libraries that are loaded when they are first needed, and for what changes of the forest open; an eighth of all where that
+    /// is more.
+    /// </summary>
     private const int Later = 64;
 
     private static readonly byte[] s_full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
@@ -33,19 +40,40 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
     /// <param name="open">How many it has.</param>
     public static int Of(ulong limit, int open)
     {
-        var left = limit - Math.Min(limit, (ulong)(open + Later + (2 * Spare)));
+        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + (2 * Spare));
         return left / 2 >= Fewest
             ? (int)Math.Min(Most, left / 2)
-            : throw new BtxException($"this process may open {limit} files and has {open} open: too few are left for connections; raise the limit (`ulimit -n 4096`)");
+            : throw new BtxException(
+                $"this process may open {limit} files and has {open} open: too few are left for connections; raise the limit (`ulimit -n 4096`)");
     }
 
-    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new Listener(await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false), ConnectionsPerDoor, endpoint.Equals(http) ? Door.Http : Door.Rpc, refusals);
+    /// <summary>Middleware: a connection with a request in progress is not idle.</summary>
+    public static async Task KeepBusyAsync(HttpContext http, RequestDelegate next)
+    {
+        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
+            ? (Counted)item!
+            : null;
+        connection?.Begin();
+        try
+        {
+            await next(http).ConfigureAwait(false);
+        }
+        finally
+        {
+            connection?.End();
+        }
+    }
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        var bound = await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false);
+        return new Listener(bound, ConnectionsPerDoor, endpoint.Equals(http) ? Door.Http : Door.Rpc, refusals);
+    }
 
     private sealed class Listener(IConnectionListener inner, int limit, string door, Refusals refusals) : IConnectionListener
     {
         private readonly SemaphoreSlim _room = new(limit + Spare);
-        private int _open;
+        private readonly ConcurrentDictionary<Counted, byte> _open = new();
 
         public EndPoint EndPoint => inner.EndPoint;
 
@@ -56,7 +84,12 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
                 await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
                 if (await inner.AcceptAsync(cancellationToken).ConfigureAwait(false) is not { } connection) return null;
                 var counted = new Counted(connection, Leave);
-                if (Interlocked.Increment(ref _open) <= limit) return counted;
+                if (_open.Count < limit || MakesRoom())
+                {
+                    _open[counted] = 0;
+                    return counted;
+                }
+
                 _ = RefuseAsync(counted);
             }
         }
@@ -65,49 +98,114 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
 
-        private void Leave()
+        private void Leave(Counted connection)
         {
-            Interlocked.Decrement(ref _open);
+            _open.TryRemove(connection, out _);
             _room.Release();
         }
 
-        private async Task RefuseAsync(ConnectionContext connection)
+        private bool MakesRoom()
+        {
+            if (_open.Keys.Where(c => c.IsLongIdle).MinBy(c => (c.HasServed, c.Since)) is not { } idle || !idle.TryGiveUp()) return false;
+            _open.TryRemove(idle, out _);
+            Count("an idle one made room for another", idle);
+            return true;
+        }
+
+        private async Task RefuseAsync(Counted connection)
         {
             await using (connection.ConfigureAwait(false))
             {
-                refusals.Add(door, new(Refusal.Connections, $"{limit} connections are open already, as many as this door takes"), "a connection", null, connection.RemoteEndPoint?.ToString());
+                Count("one more was refused", connection);
                 if (door == Door.Http) await connection.Transport.Output.WriteAsync(s_full).ConfigureAwait(false);
                 await connection.Transport.Output.CompleteAsync().ConfigureAwait(false);
             }
         }
+
+        private void Count(string what, ConnectionContext connection)
+        {
+            var refusal = new Refusal(Refusal.Connections, $"{limit} are open, as many as this door takes; {what}");
+            refusals.Add(door, refusal, "connections", null, connection.RemoteEndPoint?.ToString());
+        }
     }
 
-    /// <summary>A connection that says when it is closed.</summary>
-    private sealed class Counted(ConnectionContext inner, Action closed) : ConnectionContext
+    /// <summary>A connection that says when it is closed, and how long it has been idle.</summary>
+    private sealed class Counted : ConnectionContext
     {
-        private Action? _closed = closed;
+        private static readonly TimeSpan s_beforeFirst = TimeSpan.FromSeconds(1), s_between = TimeSpan.FromSeconds(5);
+        private readonly ConnectionContext _inner;
+        private readonly Lock _gate = new();
+        private Action<Counted>? _closed;
+        private int _requests;
 
-        public override string ConnectionId { get => inner.ConnectionId; set => inner.ConnectionId = value; }
+        public Counted(ConnectionContext inner, Action<Counted> closed)
+        {
+            (_inner, _closed, Since) = (inner, closed, Environment.TickCount64);
+            inner.Items[typeof(Counted)] = this;
+        }
 
-        public override IFeatureCollection Features => inner.Features;
+        /// <summary>When it was opened or its last request ended, in milliseconds.</summary>
+        public long Since { get; private set; }
 
-        public override IDictionary<object, object?> Items { get => inner.Items; set => inner.Items = value; }
+        public bool HasServed { get; private set; }
 
-        public override IDuplexPipe Transport { get => inner.Transport; set => inner.Transport = value; }
+        /// <summary>Nothing came for a second, or since the last request for five.</summary>
+        public bool IsLongIdle
+        {
+            get
+            {
+                var enough = (HasServed ? s_between : s_beforeFirst).TotalMilliseconds;
+                lock (_gate) return _requests == 0 && Environment.TickCount64 - Since >= enough;
+            }
+        }
 
-        public override CancellationToken ConnectionClosed { get => inner.ConnectionClosed; set => inner.ConnectionClosed = value; }
+        public override string ConnectionId { get => _inner.ConnectionId; set => _inner.ConnectionId = value; }
 
-        public override EndPoint? LocalEndPoint { get => inner.LocalEndPoint; set => inner.LocalEndPoint = value; }
+        public override IFeatureCollection Features => _inner.Features;
 
-        public override EndPoint? RemoteEndPoint { get => inner.RemoteEndPoint; set => inner.RemoteEndPoint = value; }
+        public override IDictionary<object, object?> Items { get => _inner.Items; set => _inner.Items = value; }
 
-        public override void Abort(ConnectionAbortedException abortReason) => inner.Abort(abortReason);
+        public override IDuplexPipe Transport { get => _inner.Transport; set => _inner.Transport = value; }
+
+        public override CancellationToken ConnectionClosed { get => _inner.ConnectionClosed; set => _inner.ConnectionClosed = value; }
+
+        public override EndPoint? LocalEndPoint { get => _inner.LocalEndPoint; set => _inner.LocalEndPoint = value; }
+
+        public override EndPoint? RemoteEndPoint { get => _inner.RemoteEndPoint; set => _inner.RemoteEndPoint = value; }
+
+        public void Begin()
+        {
+            lock (_gate)
+            {
+                _requests++;
+                HasServed = true;
+            }
+        }
+
+        public void End()
+        {
+            lock (_gate)
+            {
+                _requests--;
+                Since = Environment.TickCount64;
+            }
+        }
+
+        /// <summary>Closes it, unless a request came meanwhile.</summary>
+        public bool TryGiveUp()
+        {
+            if (!IsLongIdle) return false;
+            Abort(new ConnectionAbortedException("the door is full, and this connection was idle"));
+            return true;
+        }
+
+        public override void Abort(ConnectionAbortedException abortReason) => _inner.Abort(abortReason);
 
         public override async ValueTask DisposeAsync()
         {
-            await inner.DisposeAsync().ConfigureAwait(false);
+            await _inner.DisposeAsync().ConfigureAwait(false);
             await base.DisposeAsync().ConfigureAwait(false);
-            Interlocked.Exchange(ref _closed, null)?.Invoke();
+            Interlocked.Exchange(ref _closed, null)?.Invoke(this);
         }
     }
 }

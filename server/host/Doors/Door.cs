@@ -16,13 +16,15 @@ internal static class Door
     public static bool IsRpc(HttpContext http) => HttpProtocol.IsHttp2(http.Request.Protocol);
 
     /// <summary>Middleware of the HTTP door alone.</summary>
-    public static void UseAtHttpDoor(this IApplicationBuilder app, Action<IApplicationBuilder> configure) => app.UseWhen(http => !IsRpc(http), configure);
+    public static void UseAtHttpDoor(this IApplicationBuilder app, Action<IApplicationBuilder> configure) =>
+        app.UseWhen(http => !IsRpc(http), configure);
 
     /// <summary>What one door serves is not there at the other; after routing.</summary>
     public static void UseDoorsOfTheirOwn(this IApplicationBuilder app) => app.Use((http, next) =>
     {
         var served = http.GetEndpoint();
-        if (served is not null && IsRpc(http) != (served.Metadata.GetMetadata<GrpcMethodMetadata>() is not null)) http.SetEndpoint(served = null);
+        if (served is not null && IsRpc(http) != (served.Metadata.GetMetadata<GrpcMethodMetadata>() is not null))
+            http.SetEndpoint(served = null);
         if (served is not null || !IsRpc(http)) return next(http);
         if (http.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) != true)
         {
@@ -30,6 +32,7 @@ internal static class Door
             return http.Response.WriteAsync("this is the gRPC door; /v1, /metrics and /health are at the HTTP door, another port\n");
         }
 
-        return RpcStatus.WriteAsync(http, StatusCode.Unimplemented, "there is no such service or method here; reflection lists them, and the HTTP door is another port");
+        return RpcStatus.WriteAsync(
+            http, StatusCode.Unimplemented, "there is no such service or method here; reflection lists them, and the HTTP door is another port");
     });
 }

@@ -6,9 +6,9 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace Btx.Server.Doors;
 
 /// <summary>
-/// A client of HTTP/1 that has sent its request may close its side and wait for the answer. On the wire that looks as if it had left, until something is
-/// sent to it, and Kestrel gives the request up. Here the end of what the client sends is told only to whoever needs more of it, and the request goes on
-/// for a bounded time, or until the system learns that nobody is there.
+/// A client of HTTP/1 that has sent its request may close its side and wait for the answer. On the wire that looks as if it had left, until
+/// something is sent to it, and Kestrel gives the request up. Here the end of what the client sends is told only to whoever needs more of
+/// it, and the request goes on for a bounded time, or until the system learns that nobody is there.
 /// </summary>
 internal static class HalfClosed
 {
@@ -36,7 +36,8 @@ internal static class HalfClosed
             var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
             try
             {
-                for (var waited = TimeSpan.Zero; waited < patience && IsHalfClosed(socket); waited += s_look) await Task.Delay(s_look, ended.Token).ConfigureAwait(false);
+                for (var waited = TimeSpan.Zero; waited < patience && IsHalfClosed(socket); waited += s_look)
+                    await Task.Delay(s_look, ended.Token).ConfigureAwait(false);
                 await left.CancelAsync().ConfigureAwait(false);
             }
             catch (OperationCanceledException)
@@ -67,7 +68,8 @@ internal static class HalfClosed
         private ReadResult _last;
         private bool _hasSeenAll = true;
 
-        public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => Shown(await inner.ReadAsync(cancellationToken).ConfigureAwait(false));
+        public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
+            Shown(await inner.ReadAsync(cancellationToken).ConfigureAwait(false));
 
         public override bool TryRead(out ReadResult result)
         {
@@ -89,7 +91,8 @@ internal static class HalfClosed
         public override void Complete(Exception? exception = null) => inner.Complete(exception);
 
 #pragma warning disable CS0618, CS0672 // Kestrel still learns by this that a client has left.
-        public override void OnWriterCompleted(Action<Exception?, object?> callback, object? state) => left.UnsafeRegister(s => callback(null, s), state);
+        public override void OnWriterCompleted(Action<Exception?, object?> callback, object? state) =>
+            left.UnsafeRegister(s => callback(null, s), state);
 #pragma warning restore CS0618, CS0672
 
         private ReadResult Shown(ReadResult result)

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Btx.Server.Doors;
 
-/// <summary>The files that this process may open: each connection is one, and the runtime keeps two for each library that it has loaded.</summary>
+/// <summary>
+/// The files that this process may open: each connection is one, and the runtime keeps two for each library that it has loaded.
+/// </summary>
 internal static partial class OpenFiles
 {
     /// <summary>A server with few experts opens about 270 for itself.</summary>
@@ -14,8 +16,13 @@ internal static partial class OpenFiles
 
     public static int Count => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count();
 
-    /// <summary>Why a server cannot run; null: it can. To be asked before anything is loaded: with too few files not even an error can be printed later.</summary>
-    public static string? Fault => Limit is var limit && limit < Least ? $"this process may open {limit} files; a server needs {Least} and one for each connection: raise the limit (`ulimit -n 4096`)" : null;
+    /// <summary>
+    /// Why a server cannot run; null: it can. To be asked before anything is loaded: with too few files not even an error can be printed
+    /// later.
+    /// </summary>
+    public static string? Fault => Limit is var limit && limit < Least
+        ? $"this process may open {limit} files; a server needs {Least} and one for each connection: raise the limit (`ulimit -n 4096`)"
+        : null;
 
     [LibraryImport("libc", EntryPoint = "getrlimit")]
     private static partial int GetLimit(int resource, out Limits limit);

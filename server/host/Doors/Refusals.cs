@@ -8,7 +8,8 @@ using Prometheus;
 namespace Btx.Server.Doors;
 
 /// <summary>
-/// Counts what the doors refuse, and logs it: for each door and reason one line in ten seconds at most, however many clients ask for more. Thread-safe.
+/// Counts what the doors refuse, and logs it: for each door and reason one line in ten seconds at most, however many clients ask for more.
+/// Thread-safe.
 /// </summary>
 internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refusals> log, TimeProvider time)
 {
@@ -24,8 +25,10 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
     {
         await next(http).ConfigureAwait(false);
         var refusal = http.Features.Get<Refusal>() ?? (Door.IsRpc(http) ? RpcStatus.RefusalOf(http) : null);
-        if (refusal is null && http.Response.StatusCode < 500 && Refusal.ReasonOf(http.Response.StatusCode) is { } reason) refusal = new(reason, $"status {http.Response.StatusCode}");
-        if (refusal is not null) Add(Door.Of(http), refusal, $"{http.Request.Method} {http.Request.Path}", http.TraceIdentifier, http.Connection.RemoteIpAddress?.ToString());
+        var status = http.Response.StatusCode;
+        if (refusal is null && status < 500 && Refusal.ReasonOf(status) is { } reason) refusal = new(reason, $"status {status}");
+        if (refusal is null) return;
+        Add(Door.Of(http), refusal, $"{http.Request.Method} {http.Request.Path}", http.TraceIdentifier, http.Connection.RemoteIpAddress?.ToString());
     }
 
     /// <summary>What the HTTP parser itself refuses never reaches the pipeline.</summary>
@@ -33,7 +36,8 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
         new Observer(features =>
         {
             if (features.Get<Refusal>() is not null || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException bad) return;
-            Add(Door.Http, new(Refusal.ReasonOf(bad.StatusCode) ?? Refusal.InvalidRequest, bad.Message), "not a request", null, features.Get<IHttpConnectionFeature>()?.RemoteIpAddress?.ToString());
+            var client = features.Get<IHttpConnectionFeature>()?.RemoteIpAddress?.ToString();
+            Add(Door.Http, new(Refusal.ReasonOf(bad.StatusCode) ?? Refusal.InvalidRequest, bad.Message), "not a request", null, client);
         }),
         (name, _, _) => name == KestrelsBadRequest);
 

@@ -3,8 +3,8 @@ using Grpc.Core;
 namespace Btx.Server.Doors;
 
 /// <summary>
-/// Reads the body of a request within bounds: all bodies that are being read share a budget, of which each takes what it has beyond its first
-/// bytes, and each has a time to arrive in. What is wrong with a body is its client's fault, whichever layer finds it.
+/// Reads the body of a request within bounds: all bodies that are being read share a budget, of which each takes what it has beyond its
+/// first bytes, and each has a time to arrive in. What is wrong with a body is its client's fault, whichever layer finds it.
 /// </summary>
 internal sealed class RequestBody : Stream
 {
@@ -19,7 +19,8 @@ internal sealed class RequestBody : Stream
     private long _read;
     private long _taken;
 
-    private RequestBody(Stream inner, BodyBudget budget, TimeSpan time, bool isRpc) => (_inner, _budget, _late, _time, _isRpc) = (inner, budget, new(time), time, isRpc);
+    private RequestBody(Stream inner, BodyBudget budget, TimeSpan time, bool isRpc) =>
+        (_inner, _budget, _late, _time, _isRpc) = (inner, budget, new(time), time, isRpc);
 
     public override bool CanRead => true;
 
@@ -53,11 +54,13 @@ internal sealed class RequestBody : Stream
         }
         catch (OperationCanceledException) when (_late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw Fault($"the body did not arrive within {_time.TotalSeconds:0.#} s", StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
+            var late = $"the body did not arrive within {_time.TotalSeconds:0.#} s";
+            throw Fault(late, StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
         }
         catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException or Microsoft.AspNetCore.Connections.ConnectionResetException))
         {
-            throw Fault("the body cannot be read: it is damaged, or not encoded as its headers say", StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
+            const string Unreadable = "the body cannot be read: it is damaged, or not encoded as its headers say";
+            throw Fault(Unreadable, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
         }
 
         _read += count;
@@ -66,7 +69,8 @@ internal sealed class RequestBody : Stream
         return count;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("bodies are read asynchronously");
 
@@ -93,7 +97,12 @@ internal sealed class RequestBody : Stream
 
     private void Take(long bytes)
     {
-        if (!_budget.TryTake(bytes)) throw Fault("the server is reading as many large requests as it can hold; try again", StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, null);
+        if (!_budget.TryTake(bytes))
+        {
+            const string Full = "the server is reading as many large requests as it can hold; try again";
+            throw Fault(Full, StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, null);
+        }
+
         _taken += bytes;
     }
 

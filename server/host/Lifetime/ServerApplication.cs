@@ -58,6 +58,7 @@ internal static class ServerApplication
         var refusals = app.Services.GetRequiredService<Refusals>();
         refusals.Watch(app.Services.GetRequiredService<System.Diagnostics.DiagnosticListener>());
         var bodies = app.Services.GetRequiredService<BodyBudget>();
+        app.Use(BoundedTransport.KeepBusyAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
         app.UseAtHttpDoor(http => http.UseOpenAiFailures());

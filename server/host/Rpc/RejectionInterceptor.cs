@@ -49,5 +49,4 @@ internal sealed class RejectionInterceptor : Interceptor
         context.GetHttpContext().Features.Set(new Refusal(Refusal.Internal, Message, exception));
         return new(new Status(StatusCode.Internal, Message));
     }
-
 }

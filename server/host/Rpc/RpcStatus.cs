@@ -22,12 +22,14 @@ internal static class RpcStatus
     public static Refusal? RefusalOf(HttpContext http)
     {
         var (status, headers) = Read(http);
-        return status is { } code && Refusal.ReasonOf(code) is { } reason ? new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString())) : null;
+        return status is { } code && Refusal.ReasonOf(code) is { } reason
+            ? new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString()))
+            : null;
     }
 
     /// <summary>
-    /// Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL, as it does for a handler that throws. Ours never let either through
-    /// unmarked, so a call that reached none of them, and ended so, was malformed.
+    /// Middleware. Where a message cannot be read the library answers UNKNOWN or INTERNAL, as it does for a handler that throws. Ours never
+    /// let either through unmarked, so a call that reached none of them, and ended so, was malformed.
     /// </summary>
     public static async Task BlameAsync(HttpContext http, RequestDelegate next)
     {

@@ -4,7 +4,10 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Attacks;
 
-/// <summary>Who comes from elsewhere: by another name, through a proxy, from another site's page, or to the wrong door. This server takes changes without a key.</summary>
+/// <summary>
+/// Who comes from elsewhere: by another name, through a proxy, from another site's page, or to the wrong door. This server takes changes
+/// without a key.
+/// </summary>
 [Collection(AttackedServer.Name)]
 public sealed class AccessAttacks(AttackedServer server)
 {

@@ -19,9 +19,22 @@ internal sealed record Answer(int Status, string Text)
     public static async Task<Answer> OfBytesAsync(Uri door, ReadOnlyMemory<byte> bytes, bool halfClose = false)
     {
         using var socket = await ConnectAsync(door);
-        await socket.SendAsync(bytes);
+        await SendAsync(socket, bytes);
         if (halfClose) socket.Shutdown(SocketShutdown.Send);
         return await ReadAsync(socket);
+    }
+
+    /// <summary>Sends as far as the server reads: it may refuse before the end.</summary>
+    public static async Task SendAsync(Socket socket, ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            await socket.SendAsync(bytes);
+        }
+        catch (SocketException)
+        {
+            // The answer tells why.
+        }
     }
 
     /// <summary>A connection to a door.</summary>
@@ -52,7 +65,10 @@ internal sealed record Answer(int Status, string Text)
         return new(words.Length == 3 && words[0].StartsWith("HTTP/", StringComparison.Ordinal) ? int.Parse(words[1]) : None, text);
     }
 
-    /// <summary>A call of gRPC with one message, which need not be one; the answer's text is the status' message, decoded, and the length of what was streamed before it.</summary>
+    /// <summary>
+    /// A call of gRPC with one message, which need not be one; the answer's text is the status' message, decoded, and the length of what
+    /// was streamed before it.
+    /// </summary>
     public static async Task<Answer> OfCallAsync(HttpClient http, Uri door, string method, ReadOnlyMemory<byte> message, params IReadOnlyList<(string Name, string Value)> headers)
     {
         var frame = new byte[5 + message.Length];

@@ -4,8 +4,8 @@ using Btx.Server.Tests.Chaos;
 namespace Btx.Server.Tests.Attacks;
 
 /// <summary>
-/// One server process that every attack is made on, one after the other, while other clients use both of its doors: none of their requests may
-/// fail, and none may wait for the end of an attack.
+/// One server process that every attack is made on, one after the other, while other clients use both of its doors: none of their requests
+/// may fail, and none may wait for the end of an attack.
 /// </summary>
 [CollectionDefinition(Name)]
 public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<AttackedServer>
@@ -42,7 +42,10 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         _httpLoad = Task.Run(CompleteAsync);
     }
 
-    /// <summary>Makes the attack; the answer is the expected one, in a few words, the log shows no stack, and the other clients are answered as before.</summary>
+    /// <summary>
+    /// Makes the attack; the answer is the expected one, in a few words, the log shows no stack, and the other clients are answered as
+    /// before.
+    /// </summary>
     internal async Task MeetAsync(Attack attack)
     {
         var lines = _server.Errors.Count;
@@ -51,7 +54,7 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         Assert.Contains(attack.Says, answer.Text, StringComparison.Ordinal);
         if (attack.Status is not (0 or 200)) Assert.True(answer.Text.Length <= LongestRefusal, $"{answer.Text.Length} characters: {Cut(answer.Text)}");
         await OthersAreAnsweredAsync();
-        Assert.DoesNotContain(_server.Errors.Skip(lines), line => line.StartsWith("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
+        Assert.DoesNotContain(_server.Errors.Skip(lines), line => line.Contains("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
     }
 
     /// <summary>A request that begins after the call ends well on both doors, and none has failed so far.</summary>

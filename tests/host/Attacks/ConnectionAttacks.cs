@@ -12,7 +12,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
     public static TheoryData<Attack> Inputs =>
     [
         Attack.Http("a client that closes its side after the request", $"POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: {Completion.Length}\r\n\r\n{Completion}", default, 200, "\"length\"", halfClose: true),
-        Attack.Http("and before the whole of it", "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{", default, 400, "", halfClose: true),
+        Attack.Http("and before the whole of it", "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{", default, Answer.None, "", halfClose: true),
         Attack.Http("HEAD", "HEAD /v1/models HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
         Attack.Http("HEAD of health", "HEAD /health HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
         Attack.Http("a plain request id comes back", "GET /health HTTP/1.1\r\nhost: HOST\r\nx-request-id: abc-1.2_3\r\nconnection: close\r\n\r\n", default, 200, "x-request-id: abc-1.2_3\r\n"),
@@ -47,6 +47,10 @@ public sealed class ConnectionAttacks(AttackedServer server)
 
             Assert.Equal(503, (await Answer.ReadAsync(sockets[^2])).Status);
             await server.OthersAreAnsweredAsync();
+
+            // Once the idle ones have been so for a while, whoever has a request gets the place of one.
+            var health = Encoding.ASCII.GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\nconnection: close\r\n\r\n");
+            for (var until = DateTime.UtcNow.AddMinutes(2); (await Answer.OfBytesAsync(server.HttpDoor, health)).Status != 200; await Task.Delay(50)) Assert.True(DateTime.UtcNow < until);
             await server.OthersAreAnsweredAsync();
             Assert.True(server.Process.Errors.Count - lines <= 4, string.Join('\n', server.Process.Errors.Skip(lines)));
             Assert.True(Memory() - before < 100 << 20, $"from {before >> 20} to {Memory() >> 20} MiB");
@@ -74,7 +78,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
             {
                 sockets.Add(await Answer.ConnectAsync(server.HttpDoor));
                 await sockets[^1].SendAsync(head);
-                await TrySendAsync(sockets[^1], half);
+                await Answer.SendAsync(sockets[^1], half);
             }
 
             Assert.Equal(429, (await Answer.ReadAsync(sockets[^1])).Status);
@@ -87,19 +91,6 @@ public sealed class ConnectionAttacks(AttackedServer server)
         }
 
         await server.OthersAreAnsweredAsync();
-    }
-
-    /// <summary>As far as the server reads.</summary>
-    private static async Task TrySendAsync(Socket socket, byte[] bytes)
-    {
-        try
-        {
-            await socket.SendAsync(bytes);
-        }
-        catch (SocketException)
-        {
-            // Refused before its end.
-        }
     }
 
     private long Memory()

@@ -4,7 +4,9 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Attacks;
 
-/// <summary>Bytes that are no request: the client is told so with a status of its own, and the log does not show where in the server it was found.</summary>
+/// <summary>
+/// Bytes that are no request: the client is told so with a status of its own, and the log does not show where in the server it was found.
+/// </summary>
 [Collection(AttackedServer.Name)]
 public sealed class MalformedInputAttacks(AttackedServer server)
 {
