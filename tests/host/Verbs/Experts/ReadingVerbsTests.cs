@@ -80,7 +80,7 @@ public sealed class ReadingVerbsTests : IAsyncLifetime
     public async Task Bad_input_is_one_line()
     {
         Assert.Equal((1, "error: --limit is -1; expected 0 (all) or more\n"), Ending(await ExpertsRun.On(_server, null, "history", "--limit", "-1")));
-        Assert.Equal((2, "'--grpc' and '--forest' are both given; name the server or the directory."), Ending(await ExpertsRun.On(_server, null, "list", "--forest", "x")));
+        Assert.Equal((2, "'--server' and '--forest' are both given; name the server or the directory."), Ending(await ExpertsRun.On(_server, null, "list", "--forest", "x")));
         var none = await ExpertsRun.On(null, null, "list", "--server", "127.0.0.1:1");
         Assert.Equal((1, "error: no server listens at http://127.0.0.1:1; start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S\n"), Ending(none));
         Assert.Contains("not a server's address", (await ExpertsRun.On(null, null, "list", "--server", "ftp://x")).Errors, StringComparison.Ordinal);
