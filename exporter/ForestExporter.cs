@@ -105,7 +105,7 @@ public static class ForestExporter
 
     private static double Check(SourceExpert expert, ServedExpert served, string building, ExportOptions options, CancellationToken cancellation)
     {
-        expert.Checkpoint.CheckFinite(); // or the graph, which gives no number then, would seem to be at fault
+        expert.Checkpoint.CheckFinite(cancellation); // or the graph, which gives no number then, would seem to be at fault
         using var converted = served.InSource ? null : Checkpoint.Open(Path.Combine(building, served.Path));
         using var weights = new CheckedWeights(converted ?? expert.Checkpoint, options.Precision, options.Device);
         var config = expert.Checkpoint.Config;

@@ -7,11 +7,11 @@ public sealed class FaultKindTests
     {
         { new BtxException("x"), FaultKind.Internal },
         { new BtxException("x") { Kind = FaultKind.Missing }, FaultKind.Missing },
-        { new OutOfMemoryException(), FaultKind.Exhausted },
+        { new InsufficientMemoryException(), FaultKind.Exhausted },
         { new IOException("No space left on device", 28), FaultKind.Exhausted },
         { new IOException("x", new IOException("Too many open files", 24)), FaultKind.Exhausted },
         { new IOException("Input/output error", 5), FaultKind.Internal },
-        { new AggregateException(new InvalidOperationException(), new OutOfMemoryException()), FaultKind.Internal },
+        { new AggregateException(new InvalidOperationException(), new InsufficientMemoryException()), FaultKind.Internal },
         { new InvalidOperationException(), FaultKind.Internal },
     };
 
