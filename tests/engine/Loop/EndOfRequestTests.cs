@@ -82,7 +82,7 @@ public sealed class EndOfRequestTests
     public async Task A_lack_of_memory_is_told_from_a_request_at_fault()
     {
         await using var forest = new FakeForest();
-        forest.Experts[1].Before = (_, _) => throw new OutOfMemoryException();
+        forest.Experts[1].Before = (_, _) => throw new InsufficientMemoryException();
         var failure = await Assert.ThrowsAsync<BtxException>(() => forest.Engine.Run(Request(Expert("expert-1"))));
         Assert.Equal((FaultKind.Exhausted, "expert \"expert-1\": not enough memory for its run"), (failure.Kind, failure.Message));
     }

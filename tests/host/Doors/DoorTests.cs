@@ -52,7 +52,7 @@ public sealed class DoorTests
     [InlineData("example.com", false)]
     [InlineData("127.0.0.1.example.com", false)]
     [InlineData("192.0.2.1", false)]
-    public void Hosts(string host, bool allowed)
+    public void A_door_takes_the_names_that_are_its_own(string host, bool allowed)
     {
         Assert.Equal(allowed, Hosts("127.0.0.1").Contains(host));
         if (IPAddress.TryParse(host, out _)) Assert.True(Hosts("0.0.0.0").Contains(host));
