@@ -17,7 +17,7 @@ public sealed class EngineFaultTests
         Assert.Null(forest.Engine.Fault);
         await forest.Engine.Run(Request(new Routing()));
         while (forest.Engine.Fault is null) await Task.Delay(1, TestContext.Current.CancellationToken);
-        Assert.Equal("the engine has failed: 2 slots  used by nobody", forest.Engine.Fault);
+        Assert.Equal("the engine has failed: 2 slots\\r\\nused by nobody", forest.Engine.Fault);
         var refused = Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(new Routing()), TestContext.Current.CancellationToken));
         Assert.Contains("used by nobody", refused.Message, StringComparison.Ordinal);
     }

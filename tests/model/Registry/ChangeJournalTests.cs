@@ -74,7 +74,7 @@ public sealed class ChangeJournalTests
             var first = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
             Assert.Contains("c000001 (add by ada) is under way", Fault(() => journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]))), StringComparison.Ordinal);
             Assert.Contains("not under way", Fault(() => journal.Commit("c000002")), StringComparison.Ordinal);
-            Assert.Equal((ChangeOutcome.Aborted, "wrong tokenizer second line"), (journal.Abort(first.Id, "wrong tokenizer\nsecond line").Outcome, journal.History[0].Message));
+            Assert.Equal((ChangeOutcome.Aborted, "wrong tokenizer\\nsecond line"), (journal.Abort(first.Id, "wrong tokenizer\nsecond line").Outcome, journal.History[0].Message));
             Assert.Contains("not under way", Fault(() => journal.Commit(first.Id)), StringComparison.Ordinal);
             journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
         }
