@@ -135,17 +135,50 @@ cat "$dir/evaluation.txt"
 step "10/10  Take python out of the running server, under load"
 at=$(date +%s.%N)
 mkdir -p "$dir/removal"
-table() { node "$root/docs/demo-table.mjs" "$@" 2>>"$log" || die "the server could not be asked; see $log and $dir/serve.log"; }
-table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/before.json" novels bible python german
-node "$root/docs/demo-table.mjs" load "http://127.0.0.1:$http" "$dir/removal/load.json" 2>>"$log" &
-loading=$!
-children+=("$loading")
+held_out() { # FILE: bits per byte and perplexity of each domain's held-out text, a line each
+  local d
+  for d in ${domains//,/ }; do
+    printf '%s ' "$d"
+    "${server[@]}" score --file "$dir/corpus/$d/test.jsonl" --sample 12000 --mode ensemble --server "127.0.0.1:$grpc" 2>>"$log" \
+      | sed -nE 's/.*perplexity ([0-9.]+), ([0-9.]+) bits per byte.*/\2 \1/p'
+  done >"$1"
+  [ "$(wc -w <"$1")" = 12 ] || die "the server could not be asked; see $log and $dir/serve.log"
+}
+stream() { # FILE MODEL PROMPT: one request after another until SIGTERM, over bash's own sockets; then how many were answered and failed
+  local answered=0 failed=0 stop= answer body="{\"model\": \"$2\", \"prompt\": \"$3\", \"max_tokens\": 40, \"temperature\": 0.7}"
+  trap 'stop=1' TERM
+  while [ -z "$stop" ]; do
+    answer=
+    if exec 3<>"/dev/tcp/127.0.0.1/$http"; then
+      printf 'POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' "${#body}" "$body" >&3
+      answer=$(cat <&3) || true
+      exec 3>&-
+    fi 2>/dev/null
+    case $answer in
+      *'"finish_reason":"length"'*|*'"finish_reason":"stop"'*) answered=$((answered + 1)) ;;
+      *) failed=$((failed + 1)); printf '%s\n' "$answer" >>"$log" ;;
+    esac
+  done
+  echo "$answered $failed" >"$1"
+}
+held_out "$dir/removal/before"
+for load in "1|forest|She had always" "2|forest:top_k=2|def read_lines(self, path):" "3|forest|class Reader:" "4|average|And the LORD"; do
+  IFS='|' read -r n model prompt <<<"$load"
+  stream "$dir/removal/load-$n" "$model" "$prompt" &
+  children+=("$!")
+done
+loads=("${children[@]:1}")
 "${server[@]}" experts remove python --server "127.0.0.1:$grpc" --admin-key-file "$key" --yes --author demo --reason "this domain is to go" --certificate "$dir/removal/certificate.json" || die "python was not removed; see $dir/serve.log"
-kill -TERM "$loading" && wait "$loading" || die "requests failed while python was removed; see $dir/removal/load.json"
+kill -TERM "${loads[@]}"
+wait "${loads[@]}" || true
 children=("$serving")
-table table "http://127.0.0.1:$http" "$dir/corpus" "$dir/removal/after.json" novels bible python german
+read -r answered failed < <(awk '{ a += $1; f += $2 } END { print a, f }' "$dir"/removal/load-[1-4])
+held_out "$dir/removal/after"
 printf '\n-- held-out text, asked of the server before and after\n'
-table show "$dir/removal/before.json" "$dir/removal/after.json" "$dir/removal/load.json"
+printf '%-10s%16s%16s%16s%16s\n' "" "bits per byte" after perplexity after
+join "$dir/removal/before" "$dir/removal/after" --nocheck-order | awk '{ printf "%-10s%16.3f%16.3f%16.1f%16.1f\n", $1, $2, $4, $3, $5 }'
+echo "$answered requests were answered while it was removed, $failed failed"
+[ "$failed" = 0 ] && [ "$answered" -gt 0 ] || die "requests failed while python was removed; see $log"
 printf '\n-- python code, from the three experts that are left\n'
 "${server[@]}" generate "${prompts[2]#*|}" --mode ensemble --show-experts --server "http://127.0.0.1:$grpc" --max-tokens 40 --temperature 0.7 --seed 1 2>>"$log" || die "generation failed"
 printf '\n-- the certificate, checked offline: ./btx experts verify %s --forest %s\n' "$dir/removal/certificate.json" "$dir/served"
@@ -154,15 +187,15 @@ children=()
 "${server[@]}" experts verify "$dir/removal/certificate.json" --forest "$dir/served" || die "the certificate does not hold"
 seconds_remove=$(since "$at")
 seconds_total=$(since "$started")
-node -e '
-  const fs = require("fs"), [file, removal, out, ...pairs] = process.argv.slice(1);
-  const figures = JSON.parse(fs.readFileSync(file, "utf8"));
-  const read = name => JSON.parse(fs.readFileSync(`${removal}/${name}.json`, "utf8"));
-  const seconds = Object.fromEntries(pairs.map(p => p.split("=")).map(([k, v]) => [k, Number(v)]));
-  const text = JSON.stringify({ seconds, ...figures, removal: { before: read("before"), after: read("after") } }, null, 2) + "\n";
-  for (const path of out.split("\n")) if (path) fs.writeFileSync(path, text);
-' "$dir/evaluation.json" "$dir/removal" "$dir/demo.json
-$json" "total=$seconds_total" "setup=$seconds_setup" "corpus=$seconds_corpus" "train=$seconds_train" "btx=$seconds_btx" "evaluate=$seconds_evaluate" "export=$seconds_export" "serve=$seconds_serve" "remove=$seconds_remove"
+figures() { # the evaluation's figures, and before them what this script measured
+  printf '{\n  "seconds": { "total": %s, "setup": %s, "corpus": %s, "train": %s, "btx": %s, "evaluate": %s, "export": %s, "serve": %s, "remove": %s },\n' \
+    "$seconds_total" "$seconds_setup" "$seconds_corpus" "$seconds_train" "$seconds_btx" "$seconds_evaluate" "$seconds_export" "$seconds_serve" "$seconds_remove"
+  join "$dir/removal/before" "$dir/removal/after" --nocheck-order | awk 'BEGIN { printf "  \"removal\": {" }
+    { printf "%s \"%s\": { \"bits_per_byte\": [%s, %s], \"perplexity\": [%s, %s] }", NR > 1 ? "," : "", $1, $2, $4, $3, $5 } END { print " }," }'
+  sed '1s/^{//' "$dir/evaluation.json"
+}
+figures >"$dir/demo.json"
+[ -z "$json" ] || cp "$dir/demo.json" "$json"
 cat <<TEXT
 
 Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train with BTX's $seconds_btx, evaluate $seconds_evaluate, export $seconds_export, serve $seconds_serve, remove $seconds_remove).

@@ -12,11 +12,12 @@ internal static class ScoreVerb
         Log-probabilities (natural logarithms) of a text under a routing and under each expert, from the server at 127.0.0.1:8081 unless
         --server, BTX_SERVER, --forest or --btx says otherwise. A text longer than the context is scored in windows that hold a whole context
         and end --stride tokens after one another: each token is scored once, behind at least context - stride of its window's tokens; the
-        posterior begins anew in each window.
+        posterior begins anew in each window. The documents of a .jsonl file, as a corpus has them, are scored one by one and added up.
         The JSON holds {"tokens": [n ids], "logprobs": [n-1], "experts": {NAME: [n-1]}, "posterior": {NAME: [n-1]}}: entry i belongs to
         predicting tokens[i+1] from tokens[0..i]; posterior is the weight used there. In mode moe both are empty; with --show-experts there
         is "routing" instead: {"layers": L, "experts": [N names], "gates": [n-1][L][N], "domains": {DOMAIN: [n-1]}}. Of more windows than one
-        there is "windows": [{"start", "end", "first"}]: tokens start to end-1 were read, those from first on scored.
+        there is "windows": [{"start", "end", "first"}]: tokens start to end-1 were read, those from first on scored. Of several
+        documents it holds sums alone: {"documents", "tokens" (predicted), "bytes", "nats_per_token", "perplexity", "bits_per_byte"}.
 
         Examples:
           btx score --file text.txt
@@ -24,61 +25,71 @@ internal static class ScoreVerb
           btx score --file text.txt --mode ensemble --posterior last_token --forest served --json scores.json
           btx score --file text.txt --mode moe --k 2 --show-experts --json scores.json
           btx score --file - --stride 32 --json - < text.txt
+          btx score --file corpus/python/test.jsonl --sample 12000 --mode ensemble
         """;
 
     public static Command Create()
     {
         var routing = new RoutingFlags();
         var engine = new EngineFlags(required: false);
-        var file = new Option<string>("--file") { Description = "the text, UTF-8; -: standard input", HelpName = "TEXT", Required = true };
+        var file = new Option<string>("--file") { Description = "the text, UTF-8, or a .jsonl of documents; -: standard input", HelpName = "TEXT", Required = true };
         var json = new JsonFlag();
         var stride = new Option<int?>("--stride")
         {
             Description = "tokens that each window of a long text scores (half the context)", HelpName = "N",
         };
+        var sample = new Option<int?>("--sample") { Description = "score about so many bytes of a .jsonl: an equal part of each document", HelpName = "BYTES" };
         var showExperts = new Option<bool>("--show-experts") { Description = "mode moe: report the router's gates" };
         var server = new ServerFlag();
-        var command = new Command("score", Text) { file, stride, showExperts, server.Option };
+        var command = new Command("score", Text) { file, stride, sample, showExperts, server.Option };
         json.AddTo(command);
         routing.AddTo(command);
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var text = TextFile.Read("--file", parsed.GetValue(file)!);
-            var request = new ScoreRequest
-            {
-                Text = new() { Text = text },
-                Routing = routing.Read(parsed),
-                IncludeExperts = parsed.GetValue(showExperts),
-                Stride = parsed.GetValue(stride) ?? 0,
-            };
+            var texts = TextFile.Documents("--file", parsed.GetValue(file)!, parsed.GetValue(sample));
             var here = engine.Read(parsed, null);
+            var scores = new List<ScoreResponse>();
             await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation).ConfigureAwait(false);
-            var score = await target.Inference.ScoreAsync(request, cancellation).ConfigureAwait(false);
-            var mixture = score.Routed.Count > 0 ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Mixture : null;
-            if (score.Windows.Count > 1) await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(score)).ConfigureAwait(false);
-            json.Write(parsed, ScoreJson.Write(score, mixture), Lines(score, mixture));
+            foreach (var text in texts)
+            {
+                scores.Add(await target.Inference.ScoreAsync(
+                    new()
+                    {
+                        Text = new() { Text = text },
+                        Routing = routing.Read(parsed),
+                        IncludeExperts = parsed.GetValue(showExperts),
+                        Stride = parsed.GetValue(stride) ?? 0,
+                    },
+                    cancellation).ConfigureAwait(false));
+            }
+
+            var routed = scores.Exists(score => score.Routed.Count > 0);
+            var mixture = routed ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Mixture : null;
+            if (scores.Find(score => score.Windows.Count > 1) is { } longest)
+                await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest)).ConfigureAwait(false);
+            var total = ScoreTotal.Of(scores);
+            json.Write(parsed, scores is [var one] ? ScoreJson.Write(one, mixture) : total.ToJson(), Lines(total, scores, mixture));
             return 0;
         });
         return command;
     }
 
-    private static IEnumerable<string> Lines(ScoreResponse score, MixtureModel? mixture)
+    private static IEnumerable<string> Lines(ScoreTotal total, List<ScoreResponse> scores, MixtureModel? mixture)
     {
-        var nats = -score.Logprobs.Sum();
-        var mean = nats / score.Logprobs.Count;
-        yield return $"{score.Tokens.Count} tokens: {mean:F4} nats per token, perplexity {Math.Exp(mean):F3}, {nats / Math.Log(2) / score.PredictedBytes:F4} bits per byte";
-        if (mixture is not null) yield return $"routed to: {Shares(score)}";
+        yield return $"{(total.Documents > 1 ? $"{total.Documents} documents, " : "")}{total.Tokens} tokens: {total.NatsPerToken:F4} nats per token, "
+            + $"perplexity {total.Perplexity:F3}, {total.BitsPerByte:F4} bits per byte";
+        if (mixture is not null) yield return $"routed to: {Shares(scores)}";
     }
 
     private static string Windows(ScoreResponse score)
     {
         var least = score.Windows.Skip(1).Min(window => window.First - window.Start);
-        return $"note: the text is longer than the context of {score.Windows[0].End} tokens; it was scored in {score.Windows.Count} windows, "
+        return $"note: a text is longer than the context of {score.Windows[0].End} tokens; it was scored in {score.Windows.Count} windows, "
             + $"each token after the first window from at least {least} before it";
     }
 
     /// <summary>Mean share of each domain of a BTX model, the largest first.</summary>
-    private static string Shares(ScoreResponse score) => string.Join("  ", score.Routed.SelectMany(routed => routed.Domains).GroupBy(share => share.Domain)
+    private static string Shares(List<ScoreResponse> scores) => string.Join("  ", scores.SelectMany(score => score.Routed).SelectMany(routed => routed.Domains).GroupBy(share => share.Domain)
         .Select(domain => (domain.Key, Share: domain.Average(share => share.Share))).OrderByDescending(domain => domain.Share).Select(domain => $"{domain.Key} {domain.Share:P0}"));
 }

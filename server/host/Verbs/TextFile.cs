@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Btx.Model;
 
 namespace Btx.Server.Verbs;
@@ -6,6 +7,8 @@ namespace Btx.Server.Verbs;
 /// <summary>Text that an option or an argument names.</summary>
 internal static class TextFile
 {
+    private const int LeastPart = 200; // bytes: too few tell nothing about a text
+
     /// <param name="option">For messages.</param>
     /// <param name="path"><c>-</c>: standard input.</param>
     /// <exception cref="BtxException">The file cannot be read or is not UTF-8.</exception>
@@ -30,6 +33,51 @@ internal static class TextFile
             throw new BtxException($"{option} {path}: byte {e.Index} is not valid UTF-8; convert the file to UTF-8 first", e);
         }
     }
+
+    /// <summary>The documents of a .jsonl file as a corpus has them, or the whole of another file.</summary>
+    /// <param name="sample">Bytes of a .jsonl file in all, about: an equal part from the middle of each document; null: everything.</param>
+    /// <exception cref="BtxException">As above, or a line is no JSON object with a string <c>text</c>.</exception>
+    public static IReadOnlyList<string> Documents(string option, string path, int? sample)
+    {
+        var text = Read(option, path);
+        if (!path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)) return [text];
+        var documents = text.Split('\n').Select((line, i) => (line, i)).Where(l => !string.IsNullOrWhiteSpace(l.line))
+            .Select(l => Document(l.line, $"{option} {path}:{l.i + 1}")).ToList();
+        if (documents.Count == 0) throw new BtxException($"{option} {path}: holds no document");
+        if (sample is not { } bytes) return documents;
+        var each = Math.Max(LeastPart, bytes / documents.Count);
+        return [.. documents.Take(Math.Max(1, bytes / each)).Select(document => Middle(document, each))];
+    }
+
+    private static string Document(string line, string where)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            if (json.RootElement is { ValueKind: JsonValueKind.Object } document && document.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
+                return text.GetString()!;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new BtxException($"{where}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
+        }
+
+        throw new BtxException($"{where}: expected an object with a string \"text\"");
+    }
+
+    // Whole characters.
+    private static string Middle(string document, int bytes)
+    {
+        var utf8 = Encoding.UTF8.GetBytes(document);
+        if (utf8.Length <= bytes) return document;
+        var start = (utf8.Length - bytes) / 2;
+        var end = start + bytes;
+        while (IsContinuation(utf8[start])) start++;
+        while (end > start && IsContinuation(utf8[end])) end--;
+        return Encoding.UTF8.GetString(utf8, start, end - start);
+    }
+
+    private static bool IsContinuation(byte b) => (b & 0xc0) == 0x80;
 
     private static byte[] StandardInput()
     {

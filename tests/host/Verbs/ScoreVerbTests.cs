@@ -37,6 +37,48 @@ public sealed class ScoreVerbTests
     }
 
     [Fact]
+    public async Task The_documents_of_a_corpus_are_added_up()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var directory = Directory.CreateTempSubdirectory("btx-score-");
+        try
+        {
+            var corpus = Path.Combine(directory.FullName, "test.jsonl");
+            var to = Path.Combine(directory.FullName, "score.json");
+            await File.WriteAllTextAsync(corpus, "{\"text\": \"the fox jumps\"}\n\n{\"text\": \"the fox\"}\n");
+            Assert.Equal(0, await ScoreVerb.Create().Parse(["--file", corpus, "--server", server.GrpcAddress, "--json", to]).InvokeAsync());
+            var json = JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(to));
+            Assert.Equal(["documents", "tokens", "bytes", "nats_per_token", "perplexity", "bits_per_byte"], json.EnumerateObject().Select(field => field.Name));
+            Assert.Equal(2, json.GetProperty("documents").GetInt32());
+            var (nats, tokens, bytes) = (json.GetProperty("nats_per_token").GetDouble(), json.GetProperty("tokens").GetInt64(), json.GetProperty("bytes").GetInt64());
+            Assert.Equal(nats * tokens / bytes / Math.Log(2), json.GetProperty("bits_per_byte").GetDouble(), 12);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_sample_is_an_equal_part_of_each_document_in_whole_characters()
+    {
+        var file = Path.GetTempFileName() + ".jsonl";
+        try
+        {
+            File.WriteAllLines(file, Enumerable.Range(0, 3).Select(_ => JsonSerializer.Serialize(new { text = new string('ü', 1000) })));
+            Assert.Equal([100, 100, 100], TextFile.Documents("--file", file, 600).Select(part => part.Length)); // 200 bytes each
+            Assert.Equal([100], TextFile.Documents("--file", file, 10).Select(part => part.Length));
+            Assert.Equal(3, TextFile.Documents("--file", file, null).Count(part => part.Length == 1000));
+            File.WriteAllText(file, "{\"text\": \"a\"}\n{\"txt\": 1}\n");
+            Assert.Contains(":2: expected an object", Assert.Throws<BtxException>(() => TextFile.Documents("--file", file, null)).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task In_mode_moe_the_json_holds_the_routing()
     {
         await using var server = await RunningServer.StartAsync();

@@ -151,7 +151,7 @@ public sealed class FineTuneTests : IDisposable
         else
         {
             Assert.True(double.Parse(last[6]) > 0.05, last[6]);
-            Assert.Empty(lines);
+            Assert.DoesNotContain(lines, l => l.StartsWith("ALARM", StringComparison.Ordinal));
             Assert.Empty(alarms);
         }
     }
