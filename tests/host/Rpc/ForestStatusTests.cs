@@ -29,7 +29,7 @@ public sealed class ForestStatusTests : IAsyncLifetime
         { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "novels", Weight = double.NaN } } }, StatusCode.InvalidArgument, "weight of parent novels" },
         { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "nobody", Weight = 1 } } }, StatusCode.FailedPrecondition, "parent \"nobody\" is unknown" },
         { new() { By = s_by, Directory = "x", Name = "law", Samples = { ["law"] = "" } }, StatusCode.InvalidArgument, "samples of law" },
-        { new() { By = s_by, Directory = "x", Name = "german" }, StatusCode.Aborted, "is in the forest already" },
+        { new() { By = s_by, Directory = "x", Name = "german" }, StatusCode.FailedPrecondition, "is in the forest already" },
     };
 
     [Theory]
