@@ -48,7 +48,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         {
             session.Enter(ChangePhase.Purge, $"deleting the files of {string.Join(", ", plan.Removed)}");
             var outcomes = new Dictionary<string, PurgeOutcome>();
-            session.Try(() => completion.Purge(session.Record, outcomes), "the purge is done again at the next start");
+            session.Try(() => completion.Purge(session.Record, outcomes),
+                "the purge is done again before the next change or at the next start");
             files = files.ToDictionary(f => f.Key, f => (outcomes.GetValueOrDefault(f.Key) ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
         }
 
@@ -62,7 +63,7 @@ internal sealed class RemovalChange(RegistryGround ground)
         catch (Exception e)
         {
             var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown } ? new BtxException("the server is shutting down", e) : e;
-            session.Try(() => throw why, "the equality check and the certificate are made at the next start");
+            session.Try(() => throw why, "the equality check and the certificate are made before the next change or at the next start");
             return null;
         }
 
@@ -70,7 +71,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         session.Enter(ChangePhase.Certify, "signing the certificate");
         RemovalCertificate? certificate = null;
         var found = new CertifiedFindings(files, caches, check, mixture?.Before, mixture?.After);
-        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, found), "the certificate is made at the next start");
+        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, found),
+            "the certificate is made before the next change or at the next start");
         if (!check.Passed)
             session.Try(() => throw new BtxException($"the forest differs from one built without {string.Join(", ", plan.Removed)} by {check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"), "");
         return certificate;
