@@ -58,6 +58,26 @@ public sealed class ChangedFilesTests(ServedForest served)
         }
     }
 
+    [Fact]
+    public async Task A_file_that_cannot_be_looked_at_is_not_taken_for_gone()
+    {
+        await using var f = new RegistryFixture(served, registered: o => o with { FileInterval = TimeSpan.FromHours(1) });
+        var directory = Path.GetDirectoryName(Weights(f, "beta"))!;
+        _ = f.Registry;
+        Directory.Move(directory, Path.Combine(f.Others, "aside"));
+        Directory.CreateSymbolicLink(directory, directory); // to itself: the system answers ELOOP
+        File.Delete(Weights(f, "gamma"));
+        await f.Registry.LookAtFilesAsync();
+        Assert.Equal(["alpha", "beta"], f.Registry.Engine.Describe().Experts);
+        Assert.Contains(f.Reports, r => r.StartsWith($"{Weights(f, "beta")}: could not be looked at: ", StringComparison.Ordinal)
+            && r.EndsWith("is tried again", StringComparison.Ordinal));
+        Assert.Throws<BtxException>(() => FolderTree.Delete(Path.Combine(directory, "inside"), (_, _) => { })); // a purge has not deleted what it cannot see
+        File.Delete(directory);
+        await f.Registry.LookAtFilesAsync();
+        Assert.Equal(["alpha"], f.Registry.Engine.Describe().Experts);
+        Assert.Contains("was deleted or moved", f.Registry.Damage.Experts["beta"], StringComparison.Ordinal);
+    }
+
     [Theory]
     [MemberData(nameof(Deeds))]
     public async Task An_expert_is_quarantined_with_the_reason_and_can_be_removed(string deed, string why)
