@@ -79,6 +79,21 @@ public sealed class ChangedFilesTests(ServedForest served)
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Damage_to_what_is_served_is_the_servers_fault(bool gone)
+    {
+        await using var f = new RegistryFixture(served);
+        _ = f.Registry;
+        var manifest = Path.Combine(f.Source, ForestManifest.FileName);
+        if (gone) File.Delete(manifest);
+        else await File.WriteAllTextAsync(manifest, "{", None);
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Add());
+        Assert.Contains(manifest, e.Message, StringComparison.Ordinal);
+        Assert.Equal(FaultKind.Internal, e.Kind);
+    }
+
+    [Theory]
     [MemberData(nameof(Deeds))]
     public async Task An_expert_is_quarantined_with_the_reason_and_can_be_removed(string deed, string why)
     {

@@ -48,6 +48,7 @@ public sealed class FaultPointTests(ServedForest served)
         f.Fault = null;
         Assert.False(armed, point);
         Assert.Contains("the device is gone", e.Message, StringComparison.Ordinal);
+        Assert.Equal(FaultKind.Internal, e.Kind);
         Assert.DoesNotContain('\n', e.Message);
         var isAfter = f.Registry.State.Hash() != before;
         Assert.Equal(AfterCommit.Contains(point), isAfter);
@@ -108,7 +109,9 @@ public sealed class FaultPointTests(ServedForest served)
         {
             if (p == point && left-- > 0) throw new IOException("No space left on device", 28);
         };
-        Assert.Contains("is in force, but", (await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"))).Message, StringComparison.Ordinal);
+        var failure = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
+        Assert.Contains("is in force, but", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(FaultKind.Exhausted, failure.Kind);
         var state = f.Registry.State.Hash();
         foreach (var change in new[] { () => f.Add(), () => f.Remove("gamma") })
         {
