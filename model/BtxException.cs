@@ -16,7 +16,11 @@ public sealed class BtxException : Exception
     public BtxException(string message) : base(OneLine(message, MaxMessage)) { }
 
     /// <inheritdoc cref="BtxException(string)"/>
-    public BtxException(string message, Exception inner) : base(OneLine(message, MaxMessage), inner) { }
+    /// <param name="inner">The cause: a lack of memory, of disk or of file handles remains one, however it is told.</param>
+    public BtxException(string message, Exception inner) : base(OneLine(message, MaxMessage), inner)
+    {
+        if (KindOf(inner) == FaultKind.Exhausted) Kind = FaultKind.Exhausted;
+    }
 
     public BtxException() { }
 
@@ -50,7 +54,8 @@ public sealed class BtxException : Exception
     {
         BtxException known => known.Kind,
         OutOfMemoryException => FaultKind.Exhausted,
-        IOException { HResult: 12 or 23 or 24 or 28 or 122 } => FaultKind.Exhausted, // ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT
+        IOException { HResult: 12 or 23 or 24 or 27 or 28 or 122 } => FaultKind.Exhausted, // ENOMEM, ENFILE, EMFILE, EFBIG, ENOSPC, EDQUOT
+        ArgumentOutOfRangeException { ParamName: "value" } => FaultKind.Exhausted, // how the runtime reports EFBIG
         { InnerException: { } cause } => KindOf(cause),
         _ => FaultKind.Internal,
     };

@@ -16,8 +16,14 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
     private const uint Basic = 0x7FF; // STATX_BASIC_STATS
     private const ulong ImmutableOrVerity = 0x100010; // STATX_ATTR_IMMUTABLE, STATX_ATTR_VERITY
 
-    /// <summary>Null: nothing has that name, or it cannot be looked at.</summary>
-    public static FileStat? Of(string path) => Read(CurrentDirectory, path, NoFollow);
+    /// <summary>Null: nothing has that name.</summary>
+    /// <exception cref="BtxException">It could not be looked at, which says nothing of what is there.</exception>
+    public static FileStat? Of(string path)
+    {
+        if (Read(CurrentDirectory, path, NoFollow) is { } stat) return stat;
+        var error = Marshal.GetLastPInvokeError();
+        return OpenFile.IsGone(error) ? null : throw OpenFile.Failure($"{BtxException.OneLine(path)}: could not be looked at", error);
+    }
 
     /// <exception cref="IOException">The handle is of no file.</exception>
     public static FileStat Of(SafeFileHandle file)

@@ -13,7 +13,7 @@ public static partial class OpenFile
     private const int PathOnly = 0x200000, CloseOnExec = 0x80000, NonBlocking = 0x800; // O_PATH, O_CLOEXEC, O_NONBLOCK
     private const int NoFollow = 0x20000, FolderOnly = 0x10000; // O_NOFOLLOW, O_DIRECTORY of x86-64
     private const int CurrentDirectory = -100; // AT_FDCWD
-    private const int NoSuchFile = 2, NotAFolder = 20; // ENOENT, ENOTDIR
+    private const int NoSuchFile = 2, NotAFolder = 20, NotAllowed = 1, NoAccess = 13; // ENOENT, ENOTDIR, EPERM, EACCES
 
     private static bool IsArm => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm;
 
@@ -42,9 +42,7 @@ public static partial class OpenFile
                 ownsHandle: true);
             if (!handle.IsInvalid) return handle;
             var error = Marshal.GetLastPInvokeError();
-            throw error is NoSuchFile or NotAFolder
-                ? new BtxException($"{shown}: not found") { Kind = FaultKind.Missing }
-                : new BtxException($"{shown}: cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}");
+            throw IsGone(error) ? new BtxException($"{shown}: not found") { Kind = FaultKind.Missing } : Failure($"{shown}: cannot be opened", error);
         }
         finally
         {
@@ -76,13 +74,24 @@ public static partial class OpenFile
         }
     }
 
+    /// <summary>True for the errors that say that nothing has the name; all others leave it open.</summary>
+    internal static bool IsGone(int error) => error is NoSuchFile or NotAFolder;
+
+    /// <summary>A call of the system that failed, with its cause as the runtime's own calls have it.</summary>
+    /// <param name="what">The file and what cannot be done.</param>
+    internal static BtxException Failure(string what, int error)
+    {
+        var why = Marshal.GetPInvokeErrorMessage(error);
+        return new($"{what}: {why}", error is NotAllowed or NoAccess ? new UnauthorizedAccessException(why) : new IOException(why, error));
+    }
+
     /// <summary>The path by which the system reaches an open file in this process.</summary>
     internal static string Link(SafeFileHandle handle) => $"/proc/self/fd/{handle.DangerousGetHandle()}";
 
     private static SafeFileHandle Again(SafeFileHandle named, int flags, string shown)
     {
         var handle = new SafeFileHandle(OpenAt(CurrentDirectory, Link(named), flags), ownsHandle: true);
-        return handle.IsInvalid ? throw new BtxException($"{shown}: cannot be read: {Marshal.GetLastPInvokeErrorMessage()}") : handle;
+        return handle.IsInvalid ? throw Failure($"{shown}: cannot be read", Marshal.GetLastPInvokeError()) : handle;
     }
 
     [LibraryImport("libc", EntryPoint = "openat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

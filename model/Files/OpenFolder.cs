@@ -103,7 +103,7 @@ public sealed partial class OpenFolder : IDisposable
     private void Unlink(string name, int flags)
     {
         if (UnlinkAt((int)handle.DangerousGetHandle(), name, flags) != 0)
-            throw new BtxException($"{Combine(name)}: cannot be deleted: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw OpenFile.Failure($"{Combine(name)}: cannot be deleted", Marshal.GetLastPInvokeError());
     }
 
     [LibraryImport("libc", EntryPoint = "unlinkat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]

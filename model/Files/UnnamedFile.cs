@@ -17,13 +17,12 @@ internal static partial class UnnamedFile
     /// <exception cref="BtxException">None of them can be written.</exception>
     public static SafeFileHandle Create(IReadOnlyList<string> places)
     {
-        var why = "";
+        Exception? why = null;
         foreach (var place in places)
         {
             var folder = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : FolderOnly;
             var made = new SafeFileHandle(Open(place, Unnamed | folder | ReadWrite | Exclusive | CloseOnExec, OwnerOnly), ownsHandle: true);
             if (!made.IsInvalid) return made;
-            why = Marshal.GetLastPInvokeErrorMessage();
             try
             {
                 // For file systems that make none without a name.
@@ -34,16 +33,17 @@ internal static partial class UnnamedFile
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                why = e.Message;
+                why = e;
             }
         }
 
-        if (places.Count > 0)
+        if (why is not null)
             throw new BtxException($"no private copies of weights can be made in {string.Join(" or ", places)} "
-            + $"({BtxException.OneLine(why)}); let the server write there, or see --weights-copy");
+            + $"({BtxException.OneLine(why.Message)}); let the server write there, or see --weights-copy",
+                new IOException(why.Message, why)); // of the device, whoever asked
         var memory = new SafeFileHandle(MemoryFile("btx-weights", MemoryCloseOnExec | MemoryMaySeal), ownsHandle: true);
         if (!memory.IsInvalid) return memory;
-        throw new BtxException($"no private copy can be made in memory: {Marshal.GetLastPInvokeErrorMessage()}");
+        throw OpenFile.Failure("no private copy can be made in memory", Marshal.GetLastPInvokeError());
     }
 
     /// <summary>Shares the blocks of a file until one of the two is written.</summary>

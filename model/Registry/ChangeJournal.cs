@@ -222,8 +222,8 @@ public sealed class ChangeJournal : IDisposable
         {
             if (pending is { } open) throw new BtxException($"change {open.Id} ({history[^1].Kind} by {history[^1].Author}) is under way; wait until it has ended") { Kind = FaultKind.Conflict };
             if (!ChangeKind.Names.Contains(request.Kind) || (request.Kind == ChangeKind.Rollback) != (undoes is not null)) throw new BtxException($"change kind \"{BtxException.OneLine(request.Kind)}\" is unknown; use {string.Join(", ", ChangeKind.Names)}");
-            if (!ForestStateRules.IsText(request.Author, 200)) throw new BtxException("the author of a change is missing, has a control character or more than 200 characters; name who makes it");
-            if (!ForestStateRules.IsText(request.Reason, 2000)) throw new BtxException("the reason of a change is missing, has a control character or more than 2000 characters; say why it is made");
+            ForestStateRules.RequireText("author", request.Author, 200, "name who makes it");
+            ForestStateRules.RequireText("reason", request.Reason, 2000, "say why it is made");
             if (after.Revision != state.Revision + 1) throw new BtxException($"the change was made for revision {after.Revision - 1}, but the forest is at revision {state.Revision} now; look at it again and repeat the change") { Kind = FaultKind.Conflict };
             after.Checked();
             var record = new ChangeRecord

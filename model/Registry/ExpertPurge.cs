@@ -15,7 +15,9 @@ public static class ExpertPurge
         {
             var theirs = other.Directory(servedDirectory, served) + "/";
             if (theirs.StartsWith(path, StringComparison.Ordinal) || path.StartsWith(theirs, StringComparison.Ordinal))
-                throw new BtxException($"--purge would delete files of expert \"{other.Name}\", which stays and shares {target.Path} with \"{target.Expert}\"; remove without --purge");
+                throw new BtxException(
+                    $"--purge would delete files of expert \"{other.Name}\", which stays and shares {target.Path} with "
+                    + $"\"{target.Expert}\"; remove without --purge") { Kind = FaultKind.Precondition };
         }
     }
 
@@ -32,7 +34,9 @@ public static class ExpertPurge
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new BtxException($"--purge could not delete {directory}: {place} cannot be written by the server; let it, or remove without --purge", e);
+                throw new BtxException(
+                    $"--purge could not delete {directory}: {place} cannot be written by the server; "
+                    + "let it, or remove without --purge", e) { Kind = FaultKind.Precondition };
             }
         }
     }

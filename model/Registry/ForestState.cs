@@ -190,7 +190,9 @@ public sealed record ForestState
     {
         if (removed.Count + quarantined.Count == 0) throw new BtxException("no expert is named; name one or more") { Kind = FaultKind.Precondition };
         var gone = removed.Select(n => Expert(n).Name).ToHashSet(StringComparer.Ordinal);
-        var held = quarantined.Select(n => Expert(n) is { Status: ExpertStatus.Ready } e ? e.Name : throw new BtxException($"expert \"{n}\" is quarantined already")).Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
+        if (quarantined.FirstOrDefault(n => Expert(n).Status != ExpertStatus.Ready) is { } already)
+            throw new BtxException($"expert \"{already}\" is quarantined already") { Kind = FaultKind.Precondition };
+        var held = quarantined.Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
         if (Ready.All(e => gone.Contains(e.Name) || held.Contains(e.Name)))
             throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be removed, add another first") { Kind = FaultKind.Precondition };
         var after = this with

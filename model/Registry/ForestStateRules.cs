@@ -35,6 +35,14 @@ public static class ForestStateRules
         if (Lineage.Fault(state) is { } lineage) yield return lineage;
     }
 
+    /// <exception cref="BtxException">It is none.</exception>
+    internal static void RequireText(string what, string? text, int most, string remedy)
+    {
+        if (IsText(text, most)) return;
+        throw new BtxException($"the {what} of a change is missing, has a control character or more than {most} characters; {remedy}")
+            { Kind = FaultKind.Precondition };
+    }
+
     /// <summary>True for 1 to <paramref name="limit"/> printable characters, not all blank, that JSON can hold.</summary>
     internal static bool IsText(string? text, int limit) =>
         !string.IsNullOrWhiteSpace(text) && text.Length <= limit && !text.Any(char.IsControl) && text.EnumerateRunes().All(r => r != System.Text.Rune.ReplacementChar);

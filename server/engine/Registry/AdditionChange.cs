@@ -19,14 +19,18 @@ internal sealed class AdditionChange(RegistryGround ground)
         var files = new ExpertFiles(expert.Path);
         session.Enter(ChangePhase.Validate, $"copying and hashing {expert.Path}", 0.3);
         var opener = ground.Engine.Current.Ground.Opener!;
-        var weights = await BuildThread.RunAsync(() => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path)).ConfigureAwait(false);
+        var weights = await BuildThread.RunAsync(() => Blame.Given(
+            () => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path))).ConfigureAwait(false);
         try
         {
             files.Add(weights);
             ExpertIntake.RequirePrecision(weights, before);
             var sha256 = await BuildThread.RunAsync(() => PrivateWeights.Hash(weights, session.Cancellation)).ConfigureAwait(false);
             if (expert.Sha256.Length > 0 && expert.Sha256 != sha256)
-                throw new BtxException($"{expert.Path}: the weights have SHA-256 {sha256}, expected {expert.Sha256} ({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); copy them again");
+                throw new BtxException(
+                    $"{expert.Path}: the weights have SHA-256 {sha256}, expected {expert.Sha256} "
+                    + $"({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); "
+                    + "copy them again") { Kind = FaultKind.Precondition };
             expert = expert with { Sha256 = sha256 };
             before = before with { Absent = [.. before.Absent, .. ancestors] };
             var after = before.WithExpert(expert);
@@ -54,7 +58,8 @@ internal sealed class AdditionChange(RegistryGround ground)
         }
 
         var source = new ExpertSource { Name = expert.Name, Domain = expert.Domain, Directory = expert.Path, Weights = weights };
-        var model = await BuildThread.RunAsync(() => opener.OpenExpert(source, session.Cancellation), !ground.Serving.Device.IsCuda).ConfigureAwait(false);
+        var model = await BuildThread.RunAsync(() => Blame.Given(() => opener.OpenExpert(source, session.Cancellation)),
+            !ground.Serving.Device.IsCuda).ConfigureAwait(false);
         try
         {
             files.RequireUntouched();
@@ -84,7 +89,11 @@ internal sealed class AdditionChange(RegistryGround ground)
         foreach (var domain in addition.Samples.Keys)
         {
             if (domain != expert.Domain && !before.Experts.Any(e => e.Domain == domain))
-                throw new BtxException($"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has that domain; it would be {string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}");
+                throw new BtxException(
+                    $"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has that domain; "
+                    + "it would be "
+                    + $"{string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}")
+                    { Kind = FaultKind.Precondition };
         }
     }
 
@@ -115,9 +124,10 @@ internal sealed class AdditionChange(RegistryGround ground)
     private void RequireMixable(ExpertAddition addition, ForestState after, ChangeSession session)
     {
         if (addition.RouterStatistics is not { } statistics) return;
-        var resolved = ground.Roots.Resolve(statistics);
+        var resolved = Blame.Given(() => ground.Roots.Resolve(statistics));
         if (ground.MixtureOf(ground.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
-        else if (Obstacle(addition with { RouterStatistics = resolved }, after, present) is { } obstacle) throw new BtxException(obstacle);
+        else if (Obstacle(addition with { RouterStatistics = resolved }, after, present) is { } obstacle)
+            throw new BtxException(obstacle) { Kind = FaultKind.Precondition };
     }
 
     private string? Obstacle(ExpertAddition addition, ForestState after, string present) => ground.Options.Remix is { } remix ? remix.Obstacle(after, present, addition) : "this server mixes none anew";
@@ -125,10 +135,11 @@ internal sealed class AdditionChange(RegistryGround ground)
     private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
     {
         if (ground.MixtureOf(ground.State) is not { } present) return made;
-        if (addition.RouterStatistics is { } statistics) addition = addition with { RouterStatistics = ground.Roots.Resolve(statistics) };
+        if (addition.RouterStatistics is { } statistics)
+            addition = addition with { RouterStatistics = Blame.Given(() => ground.Roots.Resolve(statistics)) };
         if (Obstacle(addition, made, present) is { } obstacle)
         {
-            if (addition.RouterStatistics is not null) throw new BtxException(obstacle);
+            if (addition.RouterStatistics is not null) throw new BtxException(obstacle) { Kind = FaultKind.Precondition };
             session.Note($"the BTX model stays as it is: {obstacle}");
             return made;
         }

@@ -45,7 +45,9 @@ internal sealed class AncestorNames(
         if (named.TryGetValue((name, sha256), out var here)) return here;
         here = sha256 is null ? null : WithWeights(sha256, name);
         if (here is null && Taken(name, sha256) is { } why)
-            throw new BtxException($"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be wrong; name the parents");
+            throw new BtxException(
+                $"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be wrong; "
+                + "name the parents") { Kind = FaultKind.Precondition };
         if (here is null && known.All(k => k.Name != name))
         {
             var absent = new AbsentExpert { Name = name, Sha256 = sha256 };

@@ -12,8 +12,13 @@ internal sealed class AverageChange(RegistryGround ground)
     public async Task<ChangeResult> CreateAsync(AverageCreation creation, ChangeSession session)
     {
         session.Enter(ChangePhase.Validate, $"average {BtxException.OneLine(creation.Name)}");
-        if (!ForestManifestRules.IsName(creation.Name)) throw new BtxException($"\"{BtxException.OneLine(creation.Name)}\" is no name for an average: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
-        if (new object?[] { creation.Weights, creation.Domain, creation.Sample }.Count(o => o is not null) != 1) throw new BtxException($"average \"{creation.Name}\": give weights, a domain or sample text, one of the three");
+        if (!ForestManifestRules.IsName(creation.Name))
+            throw new BtxException(
+                $"\"{BtxException.OneLine(creation.Name)}\" is no name for an average: use lower-case letters, digits, \".\", \"_\" and "
+                + "\"-\", at most 64") { Kind = FaultKind.Precondition };
+        if (new object?[] { creation.Weights, creation.Domain, creation.Sample }.Count(o => o is not null) != 1)
+            throw new BtxException(
+                $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three") { Kind = FaultKind.Precondition };
         var before = ground.State;
         if (before.Averages.Any(a => a.Name == creation.Name)) throw new BtxException($"average \"{creation.Name}\" exists already; drop it first, or choose another name") { Kind = FaultKind.Conflict };
         foreach (var name in creation.Weights?.Keys ?? []) before.Expert(name);

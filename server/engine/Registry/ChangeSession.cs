@@ -8,6 +8,7 @@ namespace Btx.Engine.Registry;
 internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation, CancellationToken closing)
 {
     private readonly List<string> notes = [], left = [];
+    private FaultKind? worst;
 
     /// <summary>The expert that is on its way into the forest.</summary>
     public RegisteredExpert? Adding { get; set; }
@@ -67,12 +68,19 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
 
     /// <summary>Makes the snapshot of a state beside the running forest.</summary>
     /// <param name="opened">Models of added experts, held by the caller.</param>
-    public Task<ForestSnapshot> BuildAsync(ForestState after, IReadOnlyDictionary<string, ServedModel>? opened = null)
+    public async Task<ForestSnapshot> BuildAsync(ForestState after, IReadOnlyDictionary<string, ServedModel>? opened = null)
     {
         var before = ground.State;
         var change = StateTerms.Between(before, after, ground.DirectoryOf, ground.MixtureOf(before), ground.MixtureOf(after));
         if (opened is not null) change = change with { Opened = opened };
-        return ground.Engine.PrepareAsync(change, cancellation);
+        try
+        {
+            return await ground.Engine.PrepareAsync(change, cancellation).ConfigureAwait(false);
+        }
+        catch (BtxException e) when (e.Kind == FaultKind.Missing)
+        {
+            throw new BtxException(e.Message, e); // what is served is not the request's to name
+        }
     }
 
     /// <summary>Commits, then swaps; from the commit on nothing stops it.</summary>
@@ -124,6 +132,8 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
         }
         catch (Exception e)
         {
+            var kind = BtxException.KindOf(e);
+            worst = worst is null || kind == FaultKind.Internal ? kind : worst;
             left.Add(otherwise.Length > 0 ? $"{BtxException.OneLine(e.Message)}; {otherwise}" : BtxException.OneLine(e.Message));
             return false;
         }
@@ -137,7 +147,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
         ground.Events.Publish(Record, null, left.Count == 0 ? $"{Record.Id} is done" : $"{Record.Id} is in force, but {string.Join("; ", left)}", ground.State);
         if (left.Count == 0) return new ChangeResult(Record, swap, certificate, notes);
         foreach (var line in left) ground.Options.Report?.Invoke($"change {Record.Id}: {line}");
-        throw new BtxException($"change {Record.Id} is in force, but {string.Join("; ", left)}");
+        throw new BtxException($"change {Record.Id} is in force, but {string.Join("; ", left)}") { Kind = worst!.Value };
     }
 
     /// <summary>Before the commit: the forest stays as it is, and the journal says why.</summary>

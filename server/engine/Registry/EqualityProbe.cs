@@ -51,7 +51,9 @@ internal sealed class EqualityProbe
     public static EqualityProbe Of(string? text, TextTokenizer tokenizer, int context)
     {
         var tokens = tokenizer.Encode(text ?? BuiltIn);
-        if (tokens.Length < 2) throw new BtxException($"the probe text has {tokens.Length} tokens; give at least 2");
+        if (tokens.Length < 2)
+            throw new BtxException(
+                $"the probe text has {tokens.Length} tokens; give at least 2") { Kind = FaultKind.Precondition };
         var length = Math.Min(Window, context);
         var windows = new List<int[]>();
         for (var at = 0; at + 1 < Math.Min(tokens.Length, MostTokens); at += length - 1) windows.Add(tokens[at..Math.Min(at + length, tokens.Length)]);

@@ -24,7 +24,9 @@ internal sealed class ExpertFiles
         foreach (var (path, stat) in marks)
         {
             if (FileStat.Of(path) != stat)
-                throw new BtxException($"{path}: changed while the expert was being added; add it again when nothing writes there");
+                throw new BtxException(
+                    $"{path}: changed while the expert was being added; "
+                    + "add it again when nothing writes there") { Kind = FaultKind.Precondition };
         }
     }
 }

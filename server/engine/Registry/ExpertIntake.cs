@@ -15,12 +15,20 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the tokenizer does not fit; one clear line.</exception>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
-        if (!ForestManifestRules.IsName(addition.Name)) throw new BtxException($"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
-        if (addition.Domain is { } domain && !ForestManifestRules.IsName(domain)) throw new BtxException($"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
-        if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256)) throw new BtxException($"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex");
+        if (!ForestManifestRules.IsName(addition.Name))
+            throw new BtxException(
+                $"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use lower-case letters, digits, \".\", \"_\" and "
+                + "\"-\", at most 64") { Kind = FaultKind.Precondition };
+        if (addition.Domain is { } domain && !ForestManifestRules.IsName(domain))
+            throw new BtxException(
+                $"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case letters, digits, \".\", \"_\" and \"-\", at "
+                + "most 64") { Kind = FaultKind.Precondition };
+        if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256))
+            throw new BtxException(
+                $"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex") { Kind = FaultKind.Precondition };
         state.RequireFree(addition.Name);
-        var directory = roots.Resolve(addition.Directory);
-        var (forest, entry) = Listed(directory);
+        var directory = Blame.Given(() => roots.Resolve(addition.Directory));
+        var (forest, entry) = Blame.Given(() => Listed(directory));
         RequireFit(directory, addition.Name, state);
         var names = forest is { } f ? new AncestorNames(f.Manifest, f.Path, Identities(state)) : null;
         var (parents, ancestors) = addition.Parents is { } given ? (given, []) : names?.Of(entry?.Parents ?? []) ?? ([], []);
@@ -67,15 +75,24 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
         foreach (var (tensor, _) in checkpoint.Config.TensorShapes())
         {
-            if (checkpoint.Info(tensor).Dtype != dtype)
-                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; `btx export --precision {state.Precision}` of its forest converts it, add it from there");
+            if (Blame.Given(() => checkpoint.Info(tensor)).Dtype != dtype)
+                throw new BtxException(
+                    $"{checkpoint.DirectoryPath}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; "
+                    + $"`btx export --precision {state.Precision}` of its forest converts it, add it from "
+                    + "there") { Kind = FaultKind.Precondition };
         }
     }
 
     private static void RequireFit(string directory, string name, ForestState state)
     {
-        if (LlamaConfig.Load(directory).Fingerprint() != state.Architecture) throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
-        if (TextTokenizer.Load(directory).Hash != state.Tokenizer) throw new BtxException($"{directory}: another tokenizer than the served forest's; the experts of a forest share one");
+        if (Blame.Given(() => LlamaConfig.Load(directory).Fingerprint()) != state.Architecture)
+            throw new BtxException(
+                $"{directory}: expert \"{name}\" has another architecture than the served forest; "
+                + "only experts of one architecture answer together") { Kind = FaultKind.Precondition };
+        if (Blame.Given(() => TextTokenizer.Load(directory).Hash) != state.Tokenizer)
+            throw new BtxException(
+                $"{directory}: another tokenizer than the served forest's; "
+                + "the experts of a forest share one") { Kind = FaultKind.Precondition };
     }
 
     // Over the experts that are here; its own weight goes by its new name.
@@ -97,7 +114,7 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     // Who is known here, by the hashes of their weights: as they are served and, where they were converted for that, as the source has them.
     private List<(string Name, string? Sha256, string? Original)> Identities(ForestState state)
     {
-        var source = ForestManifest.Load(served.SourceDirectory(servedDirectory));
+        var source = Blame.Served(() => ForestManifest.Load(served.SourceDirectory(servedDirectory)));
         string? Original(string name, string? sha256) => served.Experts.Any(e => e.Name == name && e.Sha256 == sha256)
             ? source.Experts.FirstOrDefault(e => e.Name == name)?.Sha256
             : null;

@@ -27,7 +27,8 @@ internal sealed class ExpertRoots
     /// <exception cref="BtxException">It is not there, outside the roots, or reached through a link; or a file in it is a link.</exception>
     public string Resolve(string path)
     {
-        if (string.IsNullOrWhiteSpace(path)) throw new BtxException("no directory is named; name one inside " + Listed);
+        if (string.IsNullOrWhiteSpace(path))
+            throw new BtxException("no directory is named; name one inside " + Listed) { Kind = FaultKind.Precondition };
         var found = Path.IsPathRooted(path) ? Absolute(path) : Relative(path);
         FolderTree.Check(found, path);
         return found;
@@ -51,7 +52,9 @@ internal sealed class ExpertRoots
             }
         }
 
-        throw new BtxException($"{BtxException.OneLine(path)}: lies outside the directories that experts may be added from ({Listed}); copy it there, or start the server with --expert-root");
+        throw new BtxException(
+            $"{BtxException.OneLine(path)}: lies outside the directories that experts may be added from ({Listed}); "
+            + "copy it there, or start the server with --expert-root") { Kind = FaultKind.Precondition };
     }
 
     private string Relative(string path)

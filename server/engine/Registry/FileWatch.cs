@@ -51,20 +51,26 @@ internal sealed class FileWatch(RegistryGround ground)
 
     private string? Fault(PrivateCopy copy, CancellationToken cancellation)
     {
+        try
+        {
+            return Difference(copy, cancellation);
+        }
+        catch (BtxException e)
+        {
+            // A device that fails for a moment says nothing of the file; what is served does not depend on it.
+            ground.Options.Report?.Invoke($"{BtxException.OneLine(e.Message)}; the file could not be compared and is tried again");
+            return null;
+        }
+    }
+
+    private string? Difference(PrivateCopy copy, CancellationToken cancellation)
+    {
         if (FileStat.Of(copy.Path) is not { } now) return $"{copy.Path} was deleted or moved";
         if (now == copy.Stat || (accepted.TryGetValue(copy, out var seen) && now == seen)) return null;
         if (now.Kind != FileKind.File) return $"{copy.Path} {now.Fault ?? "became a directory"}";
         if (now.Length != copy.Stat.Length) return $"{copy.Path} has {now.Length} bytes instead of {copy.Stat.Length}";
-        try
-        {
-            if (CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
-                return $"{copy.Path} has other content (SHA-256 differs)";
-        }
-        catch (BtxException e)
-        {
-            return $"{BtxException.OneLine(e.Message)}, which is not as it was";
-        }
-
+        if (CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
+            return $"{copy.Path} has other content (SHA-256 differs)";
         accepted[copy] = now;
         return null;
     }

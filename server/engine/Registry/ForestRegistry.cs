@@ -234,10 +234,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             var ends = closing.IsCancellationRequested && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
             session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
             if (ends) throw new BtxException(session.Committed ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest" : "the server is shutting down; the forest was not changed", e) { Kind = FaultKind.Unavailable };
-            if (e is not (BtxException { Kind: FaultKind.Internal } or IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
-            // What does not fit, or cannot be read or written, is a reason not to make this change; a lack of memory or disk is one that passes.
-            var cause = BtxException.KindOf(e) is FaultKind.Exhausted ? FaultKind.Exhausted : FaultKind.Precondition;
-            throw new BtxException(e is BtxException ? e.Message : $"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e) { Kind = cause };
+            if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
+            throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
         }
         finally
         {

@@ -48,7 +48,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         {
             session.Enter(ChangePhase.Purge, $"deleting the files of {string.Join(", ", plan.Removed)}");
             var outcomes = new Dictionary<string, PurgeOutcome>();
-            session.Try(() => completion.Purge(session.Record, outcomes), "the purge is done again at the next start");
+            session.Try(() => completion.Purge(session.Record, outcomes),
+                "the purge is done again before the next change or at the next start");
             files = files.ToDictionary(f => f.Key, f => (outcomes.GetValueOrDefault(f.Key) ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
         }
 
@@ -61,8 +62,9 @@ internal sealed class RemovalChange(RegistryGround ground)
         }
         catch (Exception e)
         {
-            var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown } ? new BtxException("the server is shutting down", e) : e;
-            session.Try(() => throw why, "the equality check and the certificate are made at the next start");
+            var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown }
+                ? new BtxException("the server is shutting down", e) { Kind = FaultKind.Unavailable } : e;
+            session.Try(() => throw why, "the equality check and the certificate are made before the next change or at the next start");
             return null;
         }
 
@@ -70,7 +72,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         session.Enter(ChangePhase.Certify, "signing the certificate");
         RemovalCertificate? certificate = null;
         var found = new CertifiedFindings(files, caches, check, mixture?.Before, mixture?.After);
-        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, found), "the certificate is made at the next start");
+        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, found),
+            "the certificate is made before the next change or at the next start");
         if (!check.Passed)
             session.Try(() => throw new BtxException($"the forest differs from one built without {string.Join(", ", plan.Removed)} by {check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"), "");
         return certificate;
@@ -87,7 +90,10 @@ internal sealed class RemovalChange(RegistryGround ground)
         }
 
         var obstacle = ground.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server mixes none anew";
-        if (obstacle is not null) throw new BtxException($"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove with --drop-btx to stop serving it");
+        if (obstacle is not null)
+            throw new BtxException(
+                $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; "
+                + "remove with --drop-btx to stop serving it") { Kind = FaultKind.Precondition };
         foreach (var note in ground.Options.Remix!.Notes(present)) session.Note(note);
         if (!made) session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
         return after with { Mixture = MixtureFolders.Of(ChangeJournal.IdOf(ground.Journal.History.Count + 1)), MixtureDropped = false };
@@ -101,7 +107,7 @@ internal sealed class RemovalChange(RegistryGround ground)
             targets.Add(PurgeTarget.Of(expert));
             if (expert.Root != ExpertRoot.Served) continue;
             // Converted weights have an original in the source.
-            var source = ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory)).Expert(expert.Name);
+            var source = Blame.Served(() => ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory)).Expert(expert.Name));
             targets.Add(new PurgeTarget(expert.Name, ExpertRoot.Source, source.Path, source.Sha256));
             session.Note($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in {ground.Served.SourceDirectory(ground.Directory)}");
         }

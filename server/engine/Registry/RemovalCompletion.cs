@@ -79,8 +79,11 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     }
 
     /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to date whose files are deleted only now.</summary>
-    public async Task FinishAsync(IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)
+    /// <returns>Why the last one that could not be written was not; null: there was none.</returns>
+    public async Task<string?> FinishAsync(
+        IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)
     {
+        string? why = null;
         foreach (var change in ground.Journal.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }))
         {
             var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
@@ -106,20 +109,33 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                 var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation).ConfigureAwait(false);
                 ground.Options.Report?.Invoke($"removal {change.Id}: its certificate was still to be written; it is written now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
             }
-            catch (Exception e) when (e is BtxException or RequestRejectedException or IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is BtxException or RequestRejectedException { Reason: not RejectionReason.ShuttingDown }
+                or IOException or UnauthorizedAccessException)
             {
-                ground.Options.Report?.Invoke($"removal {change.Id}: its certificate could not be written: {BtxException.OneLine(e.Message)}; the next start tries again");
+                why = BtxException.OneLine(e.Message);
+                ground.Options.Report?.Invoke(
+                    $"removal {change.Id}: its certificate could not be written: {why}; the next change or start tries again");
             }
         }
+
+        return why;
     }
 
-    /// <summary>What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any more.</summary>
+    /// <summary>
+    /// What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any more, so
+    /// that it does not change before the last removal is certified.
+    /// </summary>
+    /// <exception cref="BtxException">The last removal still cannot be certified.</exception>
     public async Task FinishLastAsync(CancellationToken cancellation)
     {
         var last = ground.Journal.History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
-        var proved = last is not { Kind: ChangeKind.Remove } || File.Exists(RemovalCertificate.FileOf(ground.Directory, last.Id));
-        if (proved && ground.Journal.OpenPurges.Count == 0) return;
-        await FinishAsync(RedoPurges(ground.Journal, ground.Directory, ground.Served, ground.Options.Report), cancellation).ConfigureAwait(false);
+        bool IsProved() => last is not { Kind: ChangeKind.Remove } || File.Exists(RemovalCertificate.FileOf(ground.Directory, last.Id));
+        if (IsProved() && ground.Journal.OpenPurges.Count == 0) return;
+        var purged = RedoPurges(ground.Journal, ground.Directory, ground.Served, ground.Options.Report);
+        var why = await FinishAsync(purged, cancellation).ConfigureAwait(false);
+        if (IsProved()) return;
+        throw new BtxException($"removal {last!.Id} has no certificate yet, and after another change none could be made for it ({why}); the forest "
+            + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server") { Kind = FaultKind.Precondition };
     }
 
     private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged, CancellationToken cancellation)

@@ -22,7 +22,10 @@ internal static class SampleText
         var tokens = tokenizer.Encode(text);
         var longest = Math.Min(Longest, context - 1);
         var least = Math.Min(Shortest, longest);
-        if (tokens.Length <= least) throw new BtxException($"{what}: the sample text has {tokens.Length} tokens; give more than {least}, better {CachedPrior.Sequences * Longest}");
+        if (tokens.Length <= least)
+            throw new BtxException(
+                $"{what}: the sample text has {tokens.Length} tokens; "
+                + $"give more than {least}, better {CachedPrior.Sequences * Longest}") { Kind = FaultKind.Precondition };
         var length = Math.Clamp((tokens.Length - 1) / CachedPrior.Sequences, least, longest);
         var available = (tokens.Length - 1) / length;
         var count = Math.Min(CachedPrior.Sequences, available);

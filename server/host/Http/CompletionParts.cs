@@ -82,6 +82,6 @@ internal sealed class CompletionParts(InferenceService service, CompletionReques
         return named;
     }
 
-    /// <summary>JSON has no infinity: what is impossible has the lowest double.</summary>
-    private static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : double.MinValue;
+    /// <summary>JSON has no infinity: what is impossible has the number that OpenAI's API has for it.</summary>
+    private static double Finite(double logProb) => double.IsFinite(logProb) ? logProb : -9999;
 }

@@ -58,6 +58,41 @@ public sealed class ChangedFilesTests(ServedForest served)
         }
     }
 
+    [Fact]
+    public async Task A_file_that_cannot_be_looked_at_is_not_taken_for_gone()
+    {
+        await using var f = new RegistryFixture(served, registered: o => o with { FileInterval = TimeSpan.FromHours(1) });
+        var directory = Path.GetDirectoryName(Weights(f, "beta"))!;
+        _ = f.Registry;
+        Directory.Move(directory, Path.Combine(f.Others, "aside"));
+        Directory.CreateSymbolicLink(directory, directory); // to itself: the system answers ELOOP
+        File.Delete(Weights(f, "gamma"));
+        await f.Registry.LookAtFilesAsync();
+        Assert.Equal(["alpha", "beta"], f.Registry.Engine.Describe().Experts);
+        Assert.Contains(f.Reports, r => r.StartsWith($"{Weights(f, "beta")}: could not be looked at: ", StringComparison.Ordinal)
+            && r.EndsWith("is tried again", StringComparison.Ordinal));
+        Assert.Throws<BtxException>(() => FolderTree.Delete(Path.Combine(directory, "inside"), (_, _) => { })); // a purge has not deleted what it cannot see
+        File.Delete(directory);
+        await f.Registry.LookAtFilesAsync();
+        Assert.Equal(["alpha"], f.Registry.Engine.Describe().Experts);
+        Assert.Contains("was deleted or moved", f.Registry.Damage.Experts["beta"], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Damage_to_what_is_served_is_the_servers_fault(bool gone)
+    {
+        await using var f = new RegistryFixture(served);
+        _ = f.Registry;
+        var manifest = Path.Combine(f.Source, ForestManifest.FileName);
+        if (gone) File.Delete(manifest);
+        else await File.WriteAllTextAsync(manifest, "{", None);
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Add());
+        Assert.Contains(manifest, e.Message, StringComparison.Ordinal);
+        Assert.Equal(FaultKind.Internal, e.Kind);
+    }
+
     [Theory]
     [MemberData(nameof(Deeds))]
     public async Task An_expert_is_quarantined_with_the_reason_and_can_be_removed(string deed, string why)

@@ -48,6 +48,7 @@ public sealed class FaultPointTests(ServedForest served)
         f.Fault = null;
         Assert.False(armed, point);
         Assert.Contains("the device is gone", e.Message, StringComparison.Ordinal);
+        Assert.Equal(FaultKind.Internal, e.Kind);
         Assert.DoesNotContain('\n', e.Message);
         var isAfter = f.Registry.State.Hash() != before;
         Assert.Equal(AfterCommit.Contains(point), isAfter);
@@ -94,6 +95,36 @@ public sealed class FaultPointTests(ServedForest served)
             Assert.Empty(report.Faults);
             Assert.All(report.Certificate!.Removed[0].Files, file => Assert.True(file.Deleted, $"{point}: {file.Path}"));
         }
+    }
+
+    [Theory]
+    [InlineData("change:checked")]
+    [InlineData("certified:writing")]
+    [InlineData("certified:signed")]
+    public async Task The_forest_does_not_change_before_the_last_removal_is_certified(string point)
+    {
+        await using var f = new RegistryFixture(served);
+        var left = 3;
+        f.Fault = p =>
+        {
+            if (p == point && left-- > 0) throw new IOException("No space left on device", 28);
+        };
+        var failure = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
+        Assert.Contains("is in force, but", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(FaultKind.Exhausted, failure.Kind);
+        var state = f.Registry.State.Hash();
+        foreach (var change in new[] { () => f.Add(), () => f.Remove("gamma") })
+        {
+            var refusal = await Assert.ThrowsAsync<BtxException>(change);
+            Assert.Equal(FaultKind.Precondition, refusal.Kind);
+            Assert.Contains("removal c000001 has no certificate yet", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains("No space left on device", refusal.Message, StringComparison.Ordinal);
+            Assert.Equal((state, 1), (f.Registry.State.Hash(), f.Registry.History.Count));
+        }
+
+        await f.Add();
+        var report = CertificateVerifier.Verify(f.Registry.Certificate("c000001"), point, f.Registry.KeyFingerprint, f.Served);
+        Assert.Empty(report.Faults);
     }
 
     [Theory]

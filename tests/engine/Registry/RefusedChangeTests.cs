@@ -142,6 +142,7 @@ public sealed class RefusedChangeTests(ServedForest served)
         var addition = Damage(fault, f);
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.AddAsync(addition, null, None));
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+        Assert.Equal(fault == "missing" ? FaultKind.Missing : FaultKind.Precondition, e.Kind);
         Assert.DoesNotContain('\n', e.Message);
         f.Fault = null;
         Assert.Equal(before, f.Registry.State.Hash());

@@ -46,6 +46,9 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         },
     };
 
+    /// <summary>Of the first token that is generated; the next ones have twice, three times as much.</summary>
+    public double LogProb { get; set; } = -0.5;
+
     /// <summary>After the first token, wait for this (or for the request's cancellation).</summary>
     public Task Hold { get; set; } = Task.CompletedTask;
 
@@ -98,11 +101,11 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         LastScore = request;
         var n = request.Tokens.Length - 1;
         double[] Row(double first) => [.. Enumerable.Range(0, n).Select(i => first - i)];
-        TokenAlternative[][] top = request.TopLogProbs == 0 ? [] : [.. request.Tokens[1..].Select((id, i) => Alternatives(id + 1, request.TopLogProbs, -0.5 - i))];
+        TokenAlternative[][] top = request.TopLogProbs == 0 ? [] : [.. request.Tokens[1..].Select((id, i) => Alternatives(id + 1, request.TopLogProbs, LogProb - i))];
         if (request.Routing.Mode == RoutingMode.Moe)
-            return Task.FromResult(new ScoreResult(Row(-1), [], [], request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null) { Top = top });
+            return Task.FromResult(new ScoreResult(Row(2 * LogProb), [], [], request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null) { Top = top });
         var ran = request.Routing.Mode is RoutingMode.Average or RoutingMode.Expert ? null : Row(-2);
-        return Task.FromResult(new ScoreResult(Row(-1), [ran, ran, ran], [Row(0.5), Row(0.25), Row(0.25)]) { Top = top });
+        return Task.FromResult(new ScoreResult(Row(2 * LogProb), [ran, ran, ran], [Row(0.5), Row(0.25), Row(0.25)]) { Top = top });
     }
 
     public async Task DrainAsync(CancellationToken deadline)
@@ -167,8 +170,8 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     {
         Text = tokenizer.Decode([id]),
         Token = id,
-        LogProb = -0.5 * (i + 1),
-        Top = request.TopLogProbs == 0 ? [] : Alternatives(id, request.TopLogProbs, -0.5 * (i + 1)),
+        LogProb = LogProb * (i + 1),
+        Top = request.TopLogProbs == 0 ? [] : Alternatives(id, request.TopLogProbs, LogProb * (i + 1)),
         Gates = request.ReportExperts && IsRouted(request) ? Gates(i) : null,
         Posterior = request.ReportExperts && !IsRouted(request) ? [0.75, 0.25, 0] : null,
         Contribution = request.ReportExperts && !IsRouted(request) ? i % 2 == 0 ? [0.9, 0.1, 0] : [0.1, 0.9, 0] : null,

@@ -80,9 +80,29 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.Equal("the fox", string.Concat(Strings(logProbs.GetProperty("tokens"))));
         var values = logProbs.GetProperty("token_logprobs").EnumerateArray().ToArray();
         Assert.Equal(_server.Tokenizer.AddBos, values[0].ValueKind == JsonValueKind.Number);
-        Assert.All(values.Skip(1), value => Assert.InRange(value.GetDouble(), double.MinValue, 0));
+        Assert.All(values.Skip(1), value => Assert.InRange(value.GetDouble(), -9999, 0));
         Assert.Equal(0, body.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
         Assert.Null(_server.Engine.LastGeneration);
+    }
+
+    [Theory]
+    [InlineData(double.NegativeInfinity)]
+    [InlineData(double.NaN)]
+    public async Task The_logprob_of_what_is_impossible_is_a_number_that_JSON_has(double logProb)
+    {
+        _server.Engine.LogProb = logProb;
+        var whole = await Post(new { model = "forest", prompt = "the fox", max_tokens = 2, logprobs = 2 });
+        var echo = await Post(new { model = "forest", prompt = "the fox", max_tokens = 0, echo = true, logprobs = 2 });
+        var stream = await Stream(new { model = "forest", prompt = "the fox", max_tokens = 2, logprobs = 2, stream = true });
+        Assert.Equal("[DONE]", stream[^1]);
+        foreach (var body in stream[..^1].Select(text => JsonSerializer.Deserialize<JsonElement>(text)).Append(whole).Append(echo))
+        {
+            if (body.GetProperty("choices")[0].GetProperty("logprobs") is not { ValueKind: JsonValueKind.Object } lists) continue;
+            double[] Numbers(string list) => [.. lists.GetProperty(list).EnumerateArray().Where(e => e.ValueKind != JsonValueKind.Null)
+                .SelectMany(e => e.ValueKind == JsonValueKind.Number ? [e] : e.EnumerateObject().Select(o => o.Value)).Select(e => e.GetDouble())];
+            Assert.All([.. Numbers("token_logprobs"), .. Numbers("top_logprobs")], n => Assert.Equal(-9999, n));
+            Assert.NotEmpty(Numbers("token_logprobs"));
+        }
     }
 
     [Fact]
