@@ -191,7 +191,7 @@ figures() { # the evaluation's figures, and before them what this script measure
   printf '{\n  "seconds": { "total": %s, "setup": %s, "corpus": %s, "train": %s, "btx": %s, "evaluate": %s, "export": %s, "serve": %s, "remove": %s },\n' \
     "$seconds_total" "$seconds_setup" "$seconds_corpus" "$seconds_train" "$seconds_btx" "$seconds_evaluate" "$seconds_export" "$seconds_serve" "$seconds_remove"
   join "$dir/removal/before" "$dir/removal/after" --nocheck-order | awk 'BEGIN { printf "  \"removal\": {" }
-    { printf "%s \"%s\": { \"bits_per_byte\": [%s, %s], \"perplexity\": [%s, %s] }", NR > 1 ? "," : "", $1, $2, $4, $3, $5 } END { print " }," }'
+    { printf "%s \"%s\": { \"bits_per_byte\": [%s, %s], \"perplexity\": [%s, %s] }", (NR > 1 ? "," : ""), $1, $2, $4, $3, $5 } END { print " }," }'
   sed '1s/^{//' "$dir/evaluation.json"
 }
 figures >"$dir/demo.json"
