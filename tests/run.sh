@@ -18,7 +18,7 @@ for fetch in "$root"/tests/fetch-*.sh; do
   bash "$fetch" >&2 || die "$(basename "$fetch") failed; the tests need what it fetches"
 done
 
-if [ $# -eq 0 ]; then build tests Btx.Serving.sln; else for room in "${rooms[@]}"; do build "tests-$room" "tests/$room"; done; fi
+if [ $# -eq 0 ]; then build tests Btx.Serving.sln; else for room in "${rooms[@]}"; do build "tests-$room" "$(cd "$root" && echo "tests/$room"/*.csproj)"; done; fi
 
 for room in "${rooms[@]}"; do
   project=$(basename "$root"/tests/"$room"/*.csproj .csproj)
