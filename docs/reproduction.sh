@@ -109,7 +109,7 @@ dense_tokens=$((seed_tokens + branched + tune_dense))
 upcycle_tokens=$((tune_tokens + $(equal "$branched" "$dense_active" "$mixture_active")))
 
 setup
-build Btx.Trainer trainer
+build Btx.Trainer trainer/Btx.Trainer.csproj
 trainer=(dotnet "$root/artifacts/bin/Btx.Trainer/release/Btx.Trainer.dll")
 text=(--corpus "$corpus" --domains "$domains" --shards "$dir/shards")
 exact=(--no-early-stop) # budgets are compared: nobody stops before the others
