@@ -133,7 +133,7 @@ public sealed class LlamaModel : IDisposable
             using var scope = NewDisposeScope();
             if (parameter.ndim == 1)
             {
-                parameter.fill_(1.0);
+                parameter.fill_(KeptScalar.Of(1));
                 continue;
             }
 
@@ -179,21 +179,21 @@ public sealed class LlamaModel : IDisposable
         mixed = mixed.transpose(1, 2).reshape(b * t, heads * size);                              // [N, H·D]
         // On a CPU libtorch's softmax here makes finite numbers of NaN. Without gradients, which would show it, a model whose
         // scores overflow gets its NaN back: |q·k| is at most (q² + k²) / 2.
-        if (!is_grad_enabled()) mixed = mixed + ((q.square().sum() + k.square().sum()) * 0);
+        if (!is_grad_enabled()) mixed = mixed + ((q.square().sum() + k.square().sum()) * KeptScalar.Of(0));
         return Linear.Of(mixed, layer.Output);                                                   // [N, d]
     }
 
     // x [..., d] → x / rms(x) · weight
     private Tensor RmsNorm(Tensor x, Tensor weight)
     {
-        var scale = x.pow(2).mean([-1], keepdim: true).add_(Config.RmsNormEps).rsqrt();          // [N, 1]
+        var scale = x.square().mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps)).rsqrt(); // [N, 1]
         return x * scale * weight;
     }
 
     // Rotary position embedding (arXiv 2104.09864) in Hugging Face's layout: element i turns with element i + D/2.
     // x [B, T, H, D]; cos, sin [T, 1, D], sin negative in its first half.
     private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) =>
-        (x * cos).addcmul_(x.roll(x.shape[3] / 2, -1), sin, 1);
+        (x * cos).addcmul_(x.roll(x.shape[3] / 2, -1), sin, KeptScalar.Of(1));
 
     // [B, T, G, D] → [B, T, G·n, D]: each key/value head serves n query heads that stand together.
     private static Tensor ShareHeads(Tensor x, long n)

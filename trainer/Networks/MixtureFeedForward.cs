@@ -190,7 +190,7 @@ public sealed class MixtureFeedForward : IFeedForward
     {
         var u = Matrix(choice, choice.PerToken == 1 ? choice.Gates.detach() : choice.Gates).mean([0]); // [E]
         var p = logits.softmax(-1).mean([0]);                                                    // [E]
-        return (u * p).sum() * (alpha * Experts);
+        return (u * p).sum() * KeptScalar.Of(alpha * Experts);
     }
 
     // Pairs' values [N, k] → [N, E], 0 where an expert was not chosen.

@@ -16,10 +16,11 @@ internal sealed class SampleTop1Router : IRouter
 
     public ExpertChoice Route(Tensor logits, RouterDraw draw)
     {
-        var noisy = (logits + Gumbel(logits.shape, draw).to(logits.device)) / Temperature(draw.Step);
+        using var temperature = Temperature(draw.Step).ToScalar(); // held until the division is done
+        var noisy = (logits + Gumbel(logits.shape, draw).to(logits.device)).div(temperature);
         var chosen = ExpertChoice.Largest(noisy, 1);
         var soft = noisy.softmax(-1).gather(1, tensor(chosen, [logits.shape[0], 1], int64, logits.device));
-        return new ExpertChoice(1, chosen, (soft - soft.detach()) + 1);
+        return new ExpertChoice(1, chosen, (soft - soft.detach()) + KeptScalar.Of(1));
     }
 
     // -log(-log u), drawn on the CPU: the same on every device. u = 0 would give an infinity.
@@ -27,6 +28,6 @@ internal sealed class SampleTop1Router : IRouter
     {
         using var mode = no_grad();
         using var generator = new Generator(draw.GeneratorSeed);
-        return empty(shape).uniform_(0, 1, generator).clamp(1e-20).log().neg().log().neg();
+        return empty(shape).uniform_(0, 1, generator).clamp(KeptScalar.Of(1e-20)).log().neg().log().neg();
     }
 }
