@@ -13,7 +13,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         var run = program.At("run");
         string[] command =
         [
-            "sweep", "--quick", "--forest", program.Forest, "--btx", program.Mixture, "--corpus", program.At("corpus"), "--out", run, "--k", "1,2", "--concurrency", "1,3", "--requests", "24", "--duration", "20", "--warm-up", "0.1",
+            "sweep", "--quick", "--forest", program.Forest, "--btx", program.Mixture, "--corpus", program.At("corpus"), "--out", run, "--k", "1,2", "--concurrency", "1,3", "--requests", "80", "--duration", "20", "--warm-up", "0.1",
             "--server-warm-up", "0.2", "--rate", "50%,150%", "--rate-modes", "ensemble", "--option=--prefill-chunk=64", "--modes", "ensemble,top_k,moe", "--quality-tokens", "150", "--reference-every", "6",
         ];
         string[] before = [.. SweepProgram.Listing(program.Forest), .. SweepProgram.Listing(program.Mixture)];
@@ -33,7 +33,7 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         Assert.Equal(20, points.Count(p => p is { Reference: false, Settings.Load: "closed" }));
         Assert.Equal(4, points.Count(p => p is { Reference: false, Settings.Load: "open" }));
         Assert.True(points.Count(p => p.Reference) >= 4);
-        Assert.All(points, p => Assert.Equal((24, 0), (p.Summary.Requests, p.Summary.Failed)));
+        Assert.All(points, p => Assert.Equal((80, 0), (p.Summary.Requests, p.Summary.Failed)));
         Assert.All(points, p => Assert.Equal((2, 4), (p.Experts, p.MixtureExperts)));
         Assert.All(points, p => Assert.True(p.Server!.Requests > 0));
         // Metrics are read while steps go on: one step at each edge may be counted without its experts, or they without it.
