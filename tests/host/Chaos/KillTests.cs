@@ -4,18 +4,22 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Chaos;
 
-/// <summary>Kill -9 at every point of every change: the server starts with the forest before or after it, whole.</summary>
-public sealed class KillTests
+/// <summary>Kill -9 at every point of every change: the server starts with the forest before or after it, whole. Classes run side by side.</summary>
+internal static class Kills
 {
-    private static IEnumerable<string> OfChanges => FaultPointNames.All.Except(FaultPointNames.OfStart).Except(FaultPointNames.OfFailure);
+    public static IEnumerable<string> OfChanges => FaultPointNames.All.Except(FaultPointNames.OfStart).Except(FaultPointNames.OfFailure);
+}
 
+/// <inheritdoc cref="Kills"/>
+public sealed class KilledChangeTests
+{
     [Fact]
     public async Task Additions_and_removals()
     {
         using var forest = new ChaosForest("alpha", "beta", "gamma", "delta", "epsilon");
         var points = await KillChain.PointsAsync(forest, "add", "remove", "add", "purge", "add", "add", "add");
-        Assert.Equal(OfChanges.Order(), points.Values.SelectMany(p => p).Distinct().Order());
-        (string Kind, string Point)[] kills = [.. OfChanges.SelectMany(p => new[] { "add", "remove", "purge" }.Where(k => points[k].Contains(p)).Select(k => (k, p)))];
+        Assert.Equal(Kills.OfChanges.Order(), points.Values.SelectMany(p => p).Distinct().Order());
+        (string Kind, string Point)[] kills = [.. Kills.OfChanges.SelectMany(p => new[] { "add", "remove", "purge" }.Where(k => points[k].Contains(p)).Select(k => (k, p)))];
         await using var chain = await KillChain.StartAsync(forest, kills[0].Point);
         for (var i = 0; i < kills.Length; i++)
         {
@@ -23,7 +27,11 @@ public sealed class KillTests
             await chain.KillAsync(kills[i].Kind, kills[i].Point, i + 1 < kills.Length ? kills[i + 1].Point : null);
         }
     }
+}
 
+/// <inheritdoc cref="Kills"/>
+public sealed class KilledAverageTests
+{
     [Fact]
     public async Task Averages_and_rollbacks()
     {
@@ -34,7 +42,11 @@ public sealed class KillTests
         await using var chain = await KillChain.StartAsync(forest, kills[0].Point);
         for (var i = 0; i < kills.Length; i++) await chain.KillAsync(kills[i].Kind, kills[i].Point, i + 1 < kills.Length ? kills[i + 1].Point : null);
     }
+}
 
+/// <inheritdoc cref="Kills"/>
+public sealed class KilledStartTests
+{
     [Fact]
     public async Task The_first_start()
     {
@@ -67,7 +79,7 @@ public sealed class KillTests
         }
 
         await DieInAsync(forest, "change:committed", "delta");
-        foreach (var point in OfChanges.Where(FaultPointNames.IsOfRemovals))
+        foreach (var point in Kills.OfChanges.Where(FaultPointNames.IsOfRemovals))
         {
             await using var server = await ServerProcess.LaunchAsync(forest, $"{point}=exit"); // a point that was passed for good does not come again
             if (server.Started) await StateCheck.IsWellAsync(server, forest);
