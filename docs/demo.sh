@@ -158,6 +158,7 @@ stream() { # FILE MODEL PROMPT: one request after another until SIGTERM, over ba
       *'"finish_reason":"length"'*|*'"finish_reason":"stop"'*) answered=$((answered + 1)) ;;
       *) failed=$((failed + 1)); printf '%s\n' "$answer" >>"$log" ;;
     esac
+    sleep 0.02 # on two cores the change needs some of them, too
   done
   echo "$answered $failed" >"$1"
 }
