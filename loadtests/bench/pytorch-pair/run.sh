@@ -23,6 +23,9 @@ trainer=${TRAINER:-$root/artifacts/bin/Btx.Trainer/release/Btx.Trainer}
 # PyTorch gets what the trainer sets for itself: threads that wait without spinning, and as many BLAS threads as asked for
 # (torch.set_num_threads does not reach OpenBLAS). Both help it.
 export OMP_WAIT_POLICY=passive
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE # a machine may set them; they slow it
+kernel=$("$python" "$here/kernel.py")
+echo "PyTorch multiplies with OpenBLAS's kernels for ${kernel:-the processor that it finds}, the fastest here"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 missed=0
@@ -41,7 +44,7 @@ for size in $sizes; do
       for side in $sides; do
         case $side in
           ours) "$trainer" bench-train --from "$work/$size" $shape $steps --threads "$t" ;;
-          python) OPENBLAS_NUM_THREADS=$t "$python" "$here/train.py" "$work/$size" $shape $steps --threads "$t" ;;
+          python) env ${kernel:+OPENBLAS_CORETYPE=$kernel} OPENBLAS_NUM_THREADS="$t" "$python" "$here/train.py" "$work/$size" $shape $steps --threads "$t" ;;
         esac >"$work/$side.$pair.json"
       done
     done
