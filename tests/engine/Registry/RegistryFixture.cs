@@ -62,7 +62,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     /// <summary>With a short probe; null gives the built-in one.</summary>
     public static ExpertRemoval Removal(params string[] experts) => new() { By = Author, Experts = experts, Probe = "the cat sat on the mat" };
 
-    public Task<ChangeResult> Add(string name = "epsilon", IProgress<ChangeProgress>? progress = null) => Registry.AddAsync(Addition(name), progress, None);
+    public Task<ChangeResult> Add(string name = "epsilon", string? directory = null, IProgress<ChangeProgress>? progress = null) => Registry.AddAsync(Addition(name, directory), progress, None);
 
     public Task<ChangeResult> Remove(params string[] experts) => Registry.RemoveAsync(Removal(experts), null, None);
 

@@ -139,26 +139,6 @@ public sealed class RemovalTests(ServedForest served)
     }
 
     [Fact]
-    public async Task Twenty_additions_and_removals_leave_no_mapping_and_no_open_file()
-    {
-        await using var f = new RegistryFixture(served);
-        var root = Path.GetDirectoryName(f.Source)!;
-        int Maps() => File.ReadLines("/proc/self/maps").Count(l => l.Contains(root, StringComparison.Ordinal));
-        int Open() => new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Count(i => i.LinkTarget?.StartsWith(root, StringComparison.Ordinal) == true);
-        await f.Add();
-        await f.Remove("epsilon");
-        var before = (Maps(), Open());
-        for (var i = 0; i < 20; i++)
-        {
-            await f.Add();
-            Assert.True(Maps() > before.Item1);
-            var result = await f.Remove("epsilon");
-            Assert.True(result.Certificate!.Caches is { Sessions: > 0, NativeBytes: > 0 });
-            Assert.Equal(before, (Maps(), Open()));
-        }
-    }
-
-    [Fact]
     public async Task Whoever_watches_sees_every_change()
     {
         await using var f = new RegistryFixture(served);

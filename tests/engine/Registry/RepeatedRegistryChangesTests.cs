@@ -45,6 +45,7 @@ public sealed class RepeatedRegistryChangesTests(ServedForest served)
             var removal = await f.Remove("epsilon");
             Assert.Equal(FinishReason.Length, (await stream)[^1].Finish);
             Assert.True(removal.Certificate!.Equality.Passed, $"{removal.Certificate.Equality}");
+            Assert.True(removal.Certificate.Caches is { Sessions: > 0, NativeBytes: > 0 });
             Assert.Empty(Open(f.Others));
         }
 

@@ -8,10 +8,8 @@ namespace Btx.Server.Tests.Chaos;
 public sealed class FailedWriteTests
 {
     [Theory]
-    [InlineData("throw", "add", "remove")]
     [InlineData("full", "add", "purge")]
     [InlineData("throw", "average", "rollback")]
-    [InlineData("full", "average", "rollback")]
     public async Task At_every_point_of_every_change(string action, string one, string other)
     {
         using var forest = new ChaosForest("alpha", "beta", "gamma");

@@ -4,10 +4,17 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Chaos;
 
-/// <summary>Kill -9 at every point of every change: the server starts with the forest before or after it, whole. Classes run side by side.</summary>
+/// <summary>
+/// Kill -9 at every point: the server starts with the forest before or after the change, whole. Kinds of change that pass a point take turns
+/// at it; the engine's fault points see each kind die at each of them. Classes run side by side.
+/// </summary>
 internal static class Kills
 {
     public static IEnumerable<string> OfChanges => FaultPointNames.All.Except(FaultPointNames.OfStart).Except(FaultPointNames.OfFailure);
+
+    /// <summary>One kind for each point: of those that pass it the one whose turn it is.</summary>
+    public static (string Kind, string Point)[] InTurns(IReadOnlyDictionary<string, IReadOnlyList<string>> points, params IReadOnlyList<string> kinds) =>
+        [.. kinds.SelectMany(k => points[k]).Distinct().Select((p, i) => (kinds.Where(k => points[k].Contains(p)).ToArray() is var passing ? passing[i % passing.Length] : "", p))];
 }
 
 /// <inheritdoc cref="Kills"/>
@@ -16,10 +23,10 @@ public sealed class KilledChangeTests
     [Fact]
     public async Task Additions_and_removals()
     {
-        using var forest = new ChaosForest("alpha", "beta", "gamma", "delta", "epsilon");
+        using var forest = new ChaosForest("alpha", "beta");
         var points = await KillChain.PointsAsync(forest, "add", "remove", "add", "purge", "add", "add", "add");
         Assert.Equal(Kills.OfChanges.Order(), points.Values.SelectMany(p => p).Distinct().Order());
-        (string Kind, string Point)[] kills = [.. Kills.OfChanges.SelectMany(p => new[] { "add", "remove", "purge" }.Where(k => points[k].Contains(p)).Select(k => (k, p)))];
+        var kills = Kills.InTurns(points, "add", "purge", "remove");
         await using var chain = await KillChain.StartAsync(forest, kills[0].Point);
         for (var i = 0; i < kills.Length; i++)
         {
@@ -38,7 +45,7 @@ public sealed class KilledAverageTests
         using var forest = new ChaosForest("alpha", "beta", "gamma");
         var points = await KillChain.PointsAsync(forest, "average", "rollback", "average"); // the first to be rolled back
         Assert.Equal(points["average"], points["rollback"]);
-        var kills = points["average"].SelectMany(p => new[] { (Kind: "average", Point: p), (Kind: "rollback", Point: p) }).ToArray();
+        var kills = Kills.InTurns(points, "average", "rollback");
         await using var chain = await KillChain.StartAsync(forest, kills[0].Point);
         for (var i = 0; i < kills.Length; i++) await chain.KillAsync(kills[i].Kind, kills[i].Point, i + 1 < kills.Length ? kills[i + 1].Point : null);
     }
