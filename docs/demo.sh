@@ -40,7 +40,8 @@ dir=$(cd "$dir" && pwd)
 log=$dir/demo.log
 : >>"$log"
 
-run_setup
+setup
+build Btx.Trainer trainer/Btx.Trainer.csproj
 seconds_setup=$(since "$started")
 
 # Arrays, not functions: a program in the background must itself be the process that is stopped.
@@ -52,6 +53,11 @@ children=()
 cleanup() { local p; for p in "${children[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null || true; }
 trap cleanup EXIT
 trap 'say "interrupted; the same command goes on from here"; exit 130' INT TERM
+
+# The trainer is enough to begin with; what serves is built beside it.
+(build services exporter/Btx.Exporter.csproj server/host/Btx.Server.csproj && for name in Btx.Exporter Btx.Server; do cp "$state/built-services" "$state/built-$name"; done) &
+building=$!
+children+=("$building")
 
 step "1/10  Text: four domains of real prose, scripture, code and German"
 at=$(date +%s.%N)
@@ -79,11 +85,13 @@ wait "$dense" || { tail -n 5 "$dir/dense.log" >&2; die "the dense baseline faile
 children=()
 seconds_train=$(since "$at")
 
-step "6/10  Evaluate on held-out documents"
-at=$(date +%s.%N)
+wait "$building" || die "the server could not be built"
+step "6/10  Evaluate on held-out documents, beside the next two steps"
+at_evaluation=$(date +%s.%N)
 "${trainer[@]}" evaluate --forest "$dir/forest" --corpus "$dir/corpus" --seed-model "$dir/seed" --dense "$dir/dense" --model mix="$dir/mix" --btx "$dir/btx" --domains $domains \
-  --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" || die "evaluation failed; the same command goes on from here"
-seconds_evaluate=$(since "$at")
+  --json "$dir/evaluation.json" --picture "$dir/evaluation.svg" >"$dir/evaluation.txt" 2>>"$log" </dev/null &
+evaluating=$!
+children+=("$evaluating")
 
 step "7/10  Export to ONNX, checked against a reference"
 at=$(date +%s.%N)
@@ -130,6 +138,9 @@ printf '\n-- the BTX model: which expert each token was routed to\n'
 seconds_serve=$(since "$at")
 
 step "9/10  Why a forest: bits per byte on held-out documents (lower is better)"
+wait "$evaluating" || die "evaluation failed; $log says why; the same command goes on from here"
+children=("$serving")
+seconds_evaluate=$(since "$at_evaluation")
 cat "$dir/evaluation.txt"
 
 step "10/10  Take python out of the running server, under load"
@@ -199,7 +210,7 @@ figures >"$dir/demo.json"
 [ -z "$json" ] || cp "$dir/demo.json" "$json"
 cat <<TEXT
 
-Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train with BTX's $seconds_btx, evaluate $seconds_evaluate, export $seconds_export, serve $seconds_serve, remove $seconds_remove).
+Done in $seconds_total s (set-up $seconds_setup, corpus $seconds_corpus, train $seconds_train with BTX's $seconds_btx, evaluate $seconds_evaluate beside export $seconds_export, serve $seconds_serve, remove $seconds_remove).
 Figures: $dir/demo.json   Heat map: $dir/evaluation.svg   Loss curves: $dir/seed/loss.svg   Routing: $dir/btx/routing.svg   Certificate: $dir/removal/certificate.json
 
 Go on with:
