@@ -54,8 +54,8 @@ cleanup() { local p; for p in "${children[@]}"; do kill "$p" 2>/dev/null || true
 trap cleanup EXIT
 trap 'say "interrupted; the same command goes on from here"; exit 130' INT TERM
 
-# The trainer is enough to begin with; what serves is built beside it.
-(build services exporter/Btx.Exporter.csproj server/host/Btx.Server.csproj && for name in Btx.Exporter Btx.Server; do cp "$state/built-services" "$state/built-$name"; done) &
+# The trainer is enough to begin with; what serves is built beside it. The way that takes longest has a core to itself.
+(renice -n 5 "$BASHPID" >/dev/null; build services exporter/Btx.Exporter.csproj server/host/Btx.Server.csproj && for name in Btx.Exporter Btx.Server; do cp "$state/built-services" "$state/built-$name"; done) &
 building=$!
 children+=("$building")
 
@@ -68,7 +68,7 @@ seconds_corpus=$(since "$at")
 
 at=$(date +%s.%N)
 step "3/10  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)"
-"${trainer[@]}" train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --lr-sweep 4e-3,8e-3,16e-3 --sweep-tokens 100000 --out "$dir/dense" \
+nice -n 5 "${trainer[@]}" train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --lr-sweep 4e-3,8e-3,16e-3 --sweep-tokens 100000 --out "$dir/dense" \
   >"$dir/dense.log" 2>&1 </dev/null &
 dense=$!
 children+=("$dense")
