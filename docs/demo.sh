@@ -54,8 +54,8 @@ cleanup() { local p; for p in "${children[@]}"; do kill "$p" 2>/dev/null || true
 trap cleanup EXIT
 trap 'say "interrupted; the same command goes on from here"; exit 130' INT TERM
 
-# The trainer is enough to begin with; what serves is built beside it. The way that takes longest has a core to itself.
-(renice -n 5 "$BASHPID" >/dev/null; build services exporter/Btx.Exporter.csproj server/host/Btx.Server.csproj && for name in Btx.Exporter Btx.Server; do cp "$state/built-services" "$state/built-$name"; done) &
+# The trainer is enough to begin with; what serves is built beside it, in the time that training leaves.
+(renice -n 19 "$BASHPID" >/dev/null; build services exporter/Btx.Exporter.csproj server/host/Btx.Server.csproj && for name in Btx.Exporter Btx.Server; do cp "$state/built-services" "$state/built-$name"; done) &
 building=$!
 children+=("$building")
 
@@ -68,7 +68,7 @@ seconds_corpus=$(since "$at")
 
 at=$(date +%s.%N)
 step "3/10  Seed: one model on all four (600 k tokens); beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)"
-nice -n 5 "${trainer[@]}" train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --lr-sweep 4e-3,8e-3,16e-3 --sweep-tokens 100000 --out "$dir/dense" \
+"${trainer[@]}" train dense --corpus "$dir/corpus" --tokenizer "$dir/tokenizer" --domains $domains --preset demo --tokens 1200000 --lr-sweep 4e-3,8e-3,16e-3 --sweep-tokens 100000 --out "$dir/dense" \
   >"$dir/dense.log" 2>&1 </dev/null &
 dense=$!
 children+=("$dense")
@@ -147,12 +147,14 @@ step "10/10  Take python out of the running server, under load"
 at=$(date +%s.%N)
 mkdir -p "$dir/removal"
 held_out() { # FILE: bits per byte and perplexity of each domain's held-out text, a line each
-  local d
+  local d asked=()
   for d in ${domains//,/ }; do
-    printf '%s ' "$d"
     "${server[@]}" score --file "$dir/corpus/$d/test.jsonl" --sample 12000 --mode ensemble --server "127.0.0.1:$grpc" 2>>"$log" \
-      | sed -nE 's/.*perplexity ([0-9.]+), ([0-9.]+) bits per byte.*/\2 \1/p'
-  done >"$1"
+      | sed -nE "s/.*perplexity ([0-9.]+), ([0-9.]+) bits per byte.*/$d \\2 \\1/p" >"$1-$d" &
+    asked+=("$!")
+  done
+  wait "${asked[@]}" || true
+  for d in ${domains//,/ }; do cat "$1-$d"; done >"$1"
   [ "$(wc -w <"$1")" = 12 ] || die "the server could not be asked; see $log and $dir/serve.log"
 }
 stream() { # FILE MODEL PROMPT: one request after another until SIGTERM, over bash's own sockets; then how many were answered and failed
