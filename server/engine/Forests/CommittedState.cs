@@ -1,5 +1,6 @@
 using Btx.Model;
 using Btx.Model.Forests;
+using Btx.Model.Mixtures;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 
@@ -30,11 +31,21 @@ public sealed record CommittedState(ForestState State, ForestState Base)
         if (State.Mixture is { } made) return (Path.GetFullPath(Path.Combine(servedDirectory, made)), null);
         if (named is null) return (null, null);
         if (State.MixtureDropped) return (null, $"{named}: is not served: a removal dropped the BTX model");
-        var gone = State.Absent.Where(a => a.RemovedIn is not null).Select(a => a.Name).ToHashSet(StringComparer.Ordinal);
         var held = Base.Ready.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
-        gone.UnionWith(State.Experts.Where(e => e.Status == ExpertStatus.Quarantined && held.Contains(e.Name)).Select(e => e.Name));
-        var expert = ServedMixtureManifest.Load(named).Experts.FirstOrDefault(e => gone.Contains(e.Name));
-        return expert is null ? (Path.GetFullPath(named), null) : (null, $"{named}: is not served: it holds expert \"{expert.Name}\", which was taken out of the forest; mix and export one without it");
+        var gone = State.Absent.Where(a => a.RemovedIn is not null).Select(a => (a.Name, Weights: a.Sha256))
+            .Concat(State.Experts.Where(e => e.Status == ExpertStatus.Quarantined && held.Contains(e.Name)).Select(e => (e.Name, Weights: (string?)e.Sha256)));
+        var expert = gone.FirstOrDefault(e => MemberOf(named, e.Name, e.Weights) is not null).Name;
+        return expert is null ? (Path.GetFullPath(named), null) : (null, $"{named}: is not served: it holds expert \"{expert}\", which was taken out of the forest; mix and export one without it");
+    }
+
+    /// <summary>The name under which a served BTX model holds an expert: its own, or that of a member with the same weights.</summary>
+    /// <param name="sha256">Of the expert's weight files; null where only the name is known.</param>
+    /// <returns>Null: it does not hold it, as far as its manifests say.</returns>
+    /// <exception cref="BtxException">A manifest is missing or invalid.</exception>
+    public static string? MemberOf(string mixture, string name, string? sha256)
+    {
+        if (ServedMixtureManifest.Load(mixture).Experts.Any(e => e.Name == name)) return name;
+        return sha256 is null || !BtxManifest.Exists(mixture) ? null : BtxManifest.Load(mixture).Experts.FirstOrDefault(e => e.Sha256 == sha256)?.Name;
     }
 
     // A journal that was emptied or replaced must not bring back what a certificate says is gone.

@@ -1,3 +1,4 @@
+using Btx.Engine.Forests;
 using Btx.Model;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
@@ -17,7 +18,7 @@ internal sealed class RemovalChange(RegistryGround ground)
         var probe = EqualityProbe.Of(removal.Probe, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength);
         var after = before.Apply(plan);
         var mixture = ground.Engine.Describe().Mixture;
-        string[] held = [.. plan.Removed.Concat(plan.Quarantined).Where(n => mixture?.Experts.Contains(n) == true)];
+        string[] held = mixture is null ? [] : [.. plan.Removed.Concat(plan.Quarantined).Where(n => MemberOf(before.Expert(n)) is not null)];
         if (held.Length > 0) after = Without(after, held, removal, session);
         else if (removal.DropMixture) session.Note(mixture is null ? "no BTX model is served" : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session) : [];
@@ -79,6 +80,8 @@ internal sealed class RemovalChange(RegistryGround ground)
         return certificate;
     }
 
+    private string? MemberOf(RegisteredExpert expert) => CommittedState.MemberOf(ground.MixtureOf(ground.State)!, expert.Name, expert.Sha256);
+
     private ForestState Without(ForestState after, string[] held, ExpertRemoval removal, ChangeSession session)
     {
         var present = ground.MixtureOf(ground.State)!;
@@ -87,6 +90,14 @@ internal sealed class RemovalChange(RegistryGround ground)
         {
             session.Note($"the BTX model {present} is served no more; its files {(made ? "are deleted" : $"stay and still hold {string.Join(", ", held)}")}");
             return after with { Mixture = null, MixtureDropped = true };
+        }
+
+        foreach (var expert in held.Select(ground.State.Expert))
+        {
+            if (MemberOf(expert) is { } other && other != expert.Name)
+                throw new BtxException(
+                    $"the BTX model {present} holds {expert.Name} under the name {other}, and is mixed anew by names; "
+                    + "remove with --drop-btx to stop serving it") { Kind = FaultKind.Precondition };
         }
 
         var obstacle = ground.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server mixes none anew";

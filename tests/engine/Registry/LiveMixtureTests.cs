@@ -2,6 +2,7 @@ using Btx.Engine.Registry;
 using Btx.Engine.Requests;
 using Btx.Engine.Tests.Fixtures;
 using Btx.Model;
+using Btx.Model.Mixtures;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 using static Btx.Engine.Tests.Registry.RegistryFixture;
@@ -53,6 +54,27 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
         await f.AssertSurvivesRestart();
         await AssertAnswers(f, false);
         Assert.Contains("is not served: a removal dropped the BTX model", Assert.Single(f.Reports), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_expert_that_it_holds_under_another_name_is_found_by_its_weights()
+    {
+        await using var f = Fixture(served, btx, new FakeRemix((_, _) => Assert.Fail("it cannot be mixed anew")));
+        var named = Mixture(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "renamed"), "alpha", "second", "gamma", "seed");
+        var lineage = BtxManifest.Load(btx.Model);
+        (lineage with { Experts = [.. lineage.Experts.Select((e, i) => e with { Name = i == 1 ? "second" : e.Name, Sha256 = i == 1 ? f.Registry.State.Expert("beta").Sha256 : e.Sha256 })] }).Save(named);
+        f.Engine = f.Engine with { Mixture = named };
+        await f.Restart();
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
+        Assert.Equal($"the BTX model {named} holds beta under the name second, and is mixed anew by names; remove with --drop-btx to stop serving it", e.Message);
+        await AssertAnswers(f, true);
+        f.Engine = f.Engine with { Mixture = null };
+        await f.Restart();
+        await f.Remove("beta");
+        f.Engine = f.Engine with { Mixture = named };
+        await f.Restart();
+        await AssertAnswers(f, false);
+        Assert.Contains("it holds expert \"beta\", which was taken out of the forest", Assert.Single(f.Reports), StringComparison.Ordinal);
     }
 
     [Fact]
