@@ -57,8 +57,8 @@ public sealed class HiddenStates : IDisposable
         Run(windows, summed, (l, x, _) =>
         {
             var exact = x.to_type(float64);
-            sums[l].add_(exact.sum(dim: 0));
-            grams[l].add_(exact.transpose(0, 1).matmul(exact));
+            sums[l].AddInPlace(exact.sum(dim: 0));
+            grams[l].AddInPlace(exact.transpose(0, 1).matmul(exact));
         }, read, cancellation);
 
         long states = (long)held.Length * windows.Context;

@@ -73,7 +73,7 @@ public sealed class LlamaModel : IDisposable
     public IReadOnlyList<MixtureFeedForward> Mixtures { get; }
 
     /// <summary>The layers' <see cref="MixtureFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>
-    public Tensor? BalanceLoss => Mixtures.Select(m => m.BalanceLoss).Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : loss is null ? sum : sum + loss);
+    public Tensor? BalanceLoss => Mixtures.Select(m => m.BalanceLoss).Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : loss is null ? sum : sum.Plus(loss));
 
     /// <summary>Logits of every position.</summary>
     /// <param name="ids">[B, T] int64, values in 0..V-1, T at most max_position_embeddings.</param>
@@ -111,8 +111,8 @@ public sealed class LlamaModel : IDisposable
         var x = embedding.index_select(0, ids.flatten());                                        // [N, d]
         foreach (var layer in layers)
         {
-            x = x + Attention(layer, RmsNorm(x, layer.AttentionNorm), b, t, cos, sin);           // [N, d]
-            x = x + layer.FeedForward.Forward(RmsNorm(x, layer.FeedForwardNorm));                // [N, d]
+            x = x.Plus(Attention(layer, RmsNorm(x, layer.AttentionNorm), b, t, cos, sin));         // [N, d]
+            x = x.Plus(layer.FeedForward.Forward(RmsNorm(x, layer.FeedForwardNorm)));              // [N, d]
         }
 
         return RmsNorm(x, finalNorm);                                                            // [N, d]
@@ -179,14 +179,14 @@ public sealed class LlamaModel : IDisposable
         mixed = mixed.transpose(1, 2).reshape(b * t, heads * size);                              // [N, H·D]
         // On a CPU libtorch's softmax here makes finite numbers of NaN. Without gradients, which would show it, a model whose
         // scores overflow gets its NaN back: |q·k| is at most (q² + k²) / 2.
-        if (!is_grad_enabled()) mixed = mixed + ((q.square().sum() + k.square().sum()) * KeptScalar.Of(0));
+        if (!is_grad_enabled()) mixed = mixed.Plus((q * q).sum().Plus((k * k).sum()) * KeptScalar.Of(0));
         return Linear.Of(mixed, layer.Output);                                                   // [N, d]
     }
 
     // x [..., d] → x / rms(x) · weight
     private Tensor RmsNorm(Tensor x, Tensor weight)
     {
-        var scale = x.square().mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps)).rsqrt(); // [N, 1]
+        var scale = x.pow(KeptScalar.Of(2)).mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps), KeptScalar.Of(1)).rsqrt(); // [N, 1]
         return x * scale * weight;
     }
 

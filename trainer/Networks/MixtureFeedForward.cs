@@ -165,7 +165,7 @@ public sealed class MixtureFeedForward : IFeedForward
         var pairs = dispatch.Taken == taken.Length ? choice.Gates : choice.Gates * tensor(taken, choice.Gates.shape, device: x.device);
         var gates = Matrix(choice, pairs);
         var y = experts[0].Forward(x) * gates.narrow(1, 0, 1);
-        for (var e = 1; e < Experts; e++) y = y + (experts[e].Forward(x) * gates.narrow(1, e, 1));
+        for (var e = 1; e < Experts; e++) y = y.Plus(experts[e].Forward(x) * gates.narrow(1, e, 1));
         return y;
     }
 

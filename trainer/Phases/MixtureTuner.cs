@@ -84,7 +84,7 @@ internal sealed class MixtureTuner
         for (var l = 0; l < model.Mixtures.Count; l++) tally.Add(l, model.Mixtures[l].Routing!);
         if (model.BalanceLoss is not { } term) return (crossEntropy, crossEntropy);
         balance += term.item<float>() / (tuning.Routing.LoadBalancing * model.Mixtures.Count * parts);
-        return (crossEntropy, crossEntropy + term);
+        return (crossEntropy, crossEntropy.Plus(term));
     }
 
     /// <summary>Takes the statistic if one is due.</summary>

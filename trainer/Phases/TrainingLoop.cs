@@ -116,7 +116,7 @@ internal sealed class TrainingLoop(
         {
             sampler.Next(inputs, targets);
             var (loss, objective) = mixture is null ? Both(Loss()) : mixture.Forward(step, a, options.Accumulate, Loss);
-            if (options.Accumulate > 1) (objective / (double)options.Accumulate).backward(); else objective.backward();
+            if (options.Accumulate > 1) (objective / KeptScalar.Of(options.Accumulate)).backward(); else objective.backward();
             total += loss.item<float>() / options.Accumulate;
         }
 

@@ -79,7 +79,7 @@ internal static class MixtureStepPairs
         using (NewDisposeScope())
         {
             var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
-            (crossEntropy + model.BalanceLoss!).backward();
+            crossEntropy.Plus(model.BalanceLoss!).backward();
             optimizer.Step(BenchTrainVerb.LearningRate);
             loss = crossEntropy.item<float>();
         }

@@ -17,10 +17,10 @@ internal sealed class SampleTop1Router : IRouter
     public ExpertChoice Route(Tensor logits, RouterDraw draw)
     {
         using var temperature = Temperature(draw.Step).ToScalar(); // held until the division is done
-        var noisy = (logits + Gumbel(logits.shape, draw).to(logits.device)).div(temperature);
+        var noisy = logits.Plus(Gumbel(logits.shape, draw).to(logits.device)).div(temperature);
         var chosen = ExpertChoice.Largest(noisy, 1);
         var soft = noisy.softmax(-1).gather(1, tensor(chosen, [logits.shape[0], 1], int64, logits.device));
-        return new ExpertChoice(1, chosen, (soft - soft.detach()) + KeptScalar.Of(1));
+        return new ExpertChoice(1, chosen, (soft - soft.detach()).add(KeptScalar.Of(1), KeptScalar.Of(1)));
     }
 
     // -log(-log u), drawn on the CPU: the same on every device. u = 0 would give an infinity.
