@@ -26,6 +26,7 @@ public sealed record ExportOptions
     /// <summary>Puts weights into the served forest although they could be bound where they are.</summary>
     public bool CopyWeights { get; init; }
 
-    /// <summary>Makes each expert's weight directory a model directory of ONNX Runtime GenAI as well; implies <see cref="CopyWeights"/>.</summary>
+    /// <summary>Makes each expert's weight directory a model directory of ONNX Runtime GenAI as
+    /// well; implies <see cref="CopyWeights"/>.</summary>
     public bool GenAI { get; init; }
 }

@@ -7,5 +7,6 @@ namespace Btx.Exporter;
 /// <param name="Tolerance">Largest |graph − reference| / max|reference| that would have been published.</param>
 /// <param name="MaxRelativeDifference">The largest that was found.</param>
 /// <param name="Note">What a user should know beside it; null: nothing.</param>
-public sealed record ExportReport(string Directory, ServedForestManifest Manifest, double Tolerance, double MaxRelativeDifference, double Seconds,
+public sealed record ExportReport(string Directory, ServedForestManifest Manifest, double Tolerance, double MaxRelativeDifference,
+    double Seconds,
     string? Note = null);

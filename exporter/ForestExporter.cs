@@ -23,13 +23,15 @@ public static class ForestExporter
 
     /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
-    public static ExportReport Export(ExportOptions options, IProgress<ExportProgress>? progress = null, CancellationToken cancellation = default)
+    public static ExportReport Export(ExportOptions options, IProgress<ExportProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         var clock = Stopwatch.StartNew();
         var target = Path.GetFullPath(options.Out);
         using var replaced = ServedDirectory.TakeForest(target);
         if (options.Precision.BlockBits() is not null)
-            throw new BtxException($"--precision {options.Precision.Name()}: only the experts of a BTX model are stored so (--btx); a forest is served in fp32 or fp16");
+            throw new BtxException($"--precision {options.Precision.Name()}: only the experts of a BTX model are stored so (--btx); a "
+                + "forest is served in fp32 or fp16");
         DeviceSessions.Options(options.Device, options.Threads).Dispose();
         using var forest = SourceForest.Open(options.Forest, options.Experts);
         int done = 0, total = 1 + (3 * forest.Experts.Count);
@@ -40,7 +42,8 @@ public static class ForestExporter
             using var directory = new AtomicDirectory(target);
             Doing("writing graphs");
             var config = forest.Experts[0].Checkpoint.Config;
-            var graphs = GraphFolder.Write(directory.Building, config, options.Precision, (form, weights) => LlamaGraph.Build(config, form, options.Precision, weights));
+            var graphs = GraphFolder.Write(directory.Building, config, options.Precision,
+                (form, weights) => LlamaGraph.Build(config, form, options.Precision, weights));
             var experts = new List<ServedExpert>();
             foreach (var expert in forest.Experts)
             {
@@ -95,7 +98,13 @@ public static class ForestExporter
     /// <summary>Binds the weights where they are if their dtype fits and nobody asks for a copy; otherwise writes them anew.</summary>
     private static ServedExpert Place(SourceExpert expert, string building, ExportOptions options, CancellationToken cancellation)
     {
-        var served = new ServedExpert { Name = expert.Entry.Name, Domain = expert.Entry.Domain, Path = expert.Entry.Path, Sha256 = expert.Entry.Sha256 };
+        var served = new ServedExpert
+        {
+            Name = expert.Entry.Name,
+            Domain = expert.Entry.Domain,
+            Path = expert.Entry.Path,
+            Sha256 = expert.Entry.Sha256
+        };
         if (!options.CopyWeights && !options.GenAI && WeightDirectory.CanBind(expert.Checkpoint, options.Precision)) return served;
         var directory = Path.Combine(building, WeightFolder, expert.Entry.Name);
         WeightDirectory.Write(expert.Checkpoint, options.Precision, directory, cancellation);
@@ -103,7 +112,8 @@ public static class ForestExporter
         return served with { Path = $"{WeightFolder}/{expert.Entry.Name}", InSource = false, Sha256 = CheckpointFiles.Hash(directory) };
     }
 
-    private static double Check(SourceExpert expert, ServedExpert served, string building, ExportOptions options, CancellationToken cancellation)
+    private static double Check(SourceExpert expert, ServedExpert served, string building, ExportOptions options,
+        CancellationToken cancellation)
     {
         expert.Checkpoint.CheckFinite(cancellation); // or the graph, which gives no number then, would seem to be at fault
         using var converted = served.InSource ? null : Checkpoint.Open(Path.Combine(building, served.Path));
@@ -111,11 +121,13 @@ public static class ForestExporter
         var config = expert.Checkpoint.Config;
         var tokens = CheckPlan.Tokens(config.VocabSize, config.MaxPositionEmbeddings);
         var reference = new PlainRun(tokens, [], PlainLlama.Logits(expert.Checkpoint, tokens, cancellation), [], []);
-        var check = new GraphCheck(config, options.Precision, form => weights.Open(Path.Combine(building, GraphFolder.Name), form, options.Threads));
+        var check = new GraphCheck(config, options.Precision,
+            form => weights.Open(Path.Combine(building, GraphFolder.Name), form, options.Threads));
         var difference = check.LargestDifference(reference, cancellation);
         var tolerance = options.Precision.Tolerance();
         if (!(difference <= tolerance))
-            throw new BtxException($"expert \"{served.Name}\": logits of the {options.Precision.Name()} graph differ from the reference by {difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");
+            throw new BtxException($"expert \"{served.Name}\": logits of the {options.Precision.Name()} graph differ from the reference "
+                + $"by {difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");
         return difference;
     }
 }

@@ -25,14 +25,16 @@ public static class MixtureExporter
 
     /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
-    public static MixtureExportReport Export(MixtureExportOptions options, IProgress<ExportProgress>? progress = null, CancellationToken cancellation = default)
+    public static MixtureExportReport Export(MixtureExportOptions options, IProgress<ExportProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         var clock = Stopwatch.StartNew();
         var target = Path.GetFullPath(options.Out);
         ServedDirectory.CheckTarget(target, ServedMixtureManifest.FileName, "served BTX model");
         var form = options.Form ?? (options.Device.IsCuda ? MixtureForm.Fused : MixtureForm.Gathered);
         if (form == MixtureForm.Fused && options.Precision.BlockBits() is not null)
-            throw new BtxException($"--precision {options.Precision.Name()}: the fused experts (--form moe-op, and --device cuda) are served in fp32 or fp16");
+            throw new BtxException($"--precision {options.Precision.Name()}: the fused experts (--form moe-op, and "
+                + "--device cuda) are served in fp32 or fp16");
         DeviceSessions.Options(options.Device, options.Threads).Dispose();
         var done = 0;
         void Doing(string what) => progress?.Report(new ExportProgress(done++, 5, what));
@@ -46,19 +48,23 @@ public static class MixtureExporter
             cancellation.ThrowIfCancellationRequested();
             using var directory = new AtomicDirectory(target);
             Doing("writing graphs");
-            List<ServedGraph> graphs = [.. counts.SelectMany(k => GraphFolder.Write(directory.Building, source.Config, options.Precision, Graph(source, options.Precision, k), k))];
+            List<ServedGraph> graphs = [.. counts.SelectMany(k =>
+                GraphFolder.Write(directory.Building, source.Config, options.Precision, Graph(source, options.Precision, k), k))];
             Doing("weights");
             var weights = Place(source, directory.Building, options, form, cancellation);
             source.Config.Save(directory.Building);
             TokenizerFiles.Copy(source.Checkpoint.DirectoryPath, directory.Building);
             var statistics = CarryLineage(source, directory.Building);
             Doing("checking logits");
-            using var served = new ServedFiles(weights.Select(w => Path.Combine(w.InSource ? source.Checkpoint.DirectoryPath : directory.Building, w.Path)));
-            var check = new MixtureCheck(source, served.Files, Path.Combine(directory.Building, GraphFolder.Name), options, k => Graph(source, options.Precision, k));
+            using var served = new ServedFiles(
+                weights.Select(w => Path.Combine(w.InSource ? source.Checkpoint.DirectoryPath : directory.Building, w.Path)));
+            var check = new MixtureCheck(source, served.Files, Path.Combine(directory.Building, GraphFolder.Name), options,
+                k => Graph(source, options.Precision, k));
             var difference = counts.Max(k => check.LargestDifference(k, cancellation));
             var tolerance = options.Precision.Tolerance();
             if (!(difference <= tolerance))
-                throw new BtxException($"{options.Model}: logits of the {options.Precision.Name()} graph differ from the reference by {difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");
+                throw new BtxException($"{options.Model}: logits of the {options.Precision.Name()} graph differ from the reference by "
+                    + $"{difference:0.00E+0} of the largest logit, more than {tolerance:0E+0}; not published");
             Doing("measuring what the precision costs");
             var loss = options.Precision == GraphPrecision.Fp32 ? default : check.Loss(counts[0], cancellation);
             var manifest = new ServedMixtureManifest
@@ -70,7 +76,8 @@ public static class MixtureExporter
                 Tokenizer = source.Manifest.Tokenizer,
                 Graphs = graphs,
                 Weights = weights,
-                Experts = [.. source.Manifest.Experts.Select(e => new ServedMixtureExpert(e.Name, e.Domain, e.Source is { } own ? Path.GetRelativePath(target, own) : null))],
+                Experts = [.. source.Manifest.Experts.Select(e =>
+                    new ServedMixtureExpert(e.Name, e.Domain, e.Source is { } own ? Path.GetRelativePath(target, own) : null))],
                 Router = source.Manifest.Router,
                 RouterStatisticsSha256 = statistics,
                 MaxRelativeDifference = difference,
@@ -93,25 +100,30 @@ public static class MixtureExporter
     {
         if (form == MixtureForm.Gathered)
         {
-            if (options.ExpertsPerToken is not null) throw new BtxException("--experts-per-token: only for --form moe-op (or --device cuda); otherwise k is an input of the graph");
+            if (options.ExpertsPerToken is not null)
+                throw new BtxException(
+                    "--experts-per-token: only for --form moe-op (or --device cuda); otherwise k is an input of the graph");
             return [null];
         }
 
         int[] counts = [.. (options.ExpertsPerToken ?? [source.Manifest.Router.ExpertsPerToken]).Distinct().Order()];
         if (counts.Length == 0) throw new BtxException("--experts-per-token: is empty; name one or more, as in 1,2");
         if (counts.FirstOrDefault(k => k < 1 || k > source.Mixture.Experts, 1) is var bad && (bad < 1 || bad > source.Mixture.Experts))
-            throw new BtxException($"--experts-per-token {bad}: the model has {source.Mixture.Experts} experts; use 1..{source.Mixture.Experts}");
+            throw new BtxException($"--experts-per-token {bad}: the model has {source.Mixture.Experts} experts; use "
+                + $"1..{source.Mixture.Experts}");
         return [.. counts.Select(k => (int?)k)];
     }
 
     private static GraphSource Graph(SourceMixture source, GraphPrecision precision, int? k) => (form, weights) =>
     {
         var soft = source.Manifest.Router.SoftLayers;
-        FeedForward feedForward = k is { } fixedK ? new FusedExperts(source.Config, form, fixedK, soft).Add : new RoutedExperts(source.Config, form, precision, soft).Add;
+        FeedForward feedForward = k is { } fixedK ? new FusedExperts(source.Config, form, fixedK, soft).Add
+            : new RoutedExperts(source.Config, form, precision, soft).Add;
         return LlamaGraph.Build(source.Config, form, precision, weights, feedForward);
     };
 
-    private static List<ServedWeights> Place(SourceMixture source, string building, MixtureExportOptions options, MixtureForm form, CancellationToken cancellation)
+    private static List<ServedWeights> Place(SourceMixture source, string building, MixtureExportOptions options, MixtureForm form,
+        CancellationToken cancellation)
     {
         if (!options.CopyWeights && MixtureLayout.IsSource(source, options.Precision, form))
             return [.. source.Checkpoint.Files.Select(f => new ServedWeights { Path = Path.GetFileName(f.Path), Sha256 = Hash(f.Path) })];
@@ -121,11 +133,13 @@ public static class MixtureExporter
         return [new ServedWeights { Path = WeightFile, InSource = false, Sha256 = Hash(path) }];
     }
 
-    /// <summary>Puts beside the graphs what a mixture anew with other experts needs: which weights were mixed, and the statistics that routers are fitted to.</summary>
+    /// <summary>Puts beside the graphs what a mixture anew with other experts needs: which weights were mixed, and the
+    /// statistics that routers are fitted to.</summary>
     /// <returns>The statistics' hash; null: the model has none.</returns>
     private static string? CarryLineage(SourceMixture source, string building)
     {
-        foreach (var file in (string[])[BtxManifest.FileName, RouterStatistics.FileName]) AtomicFile.CopyIfThere(Path.Combine(source.Checkpoint.DirectoryPath, file), Path.Combine(building, file));
+        foreach (var file in (string[])[BtxManifest.FileName, RouterStatistics.FileName])
+            AtomicFile.CopyIfThere(Path.Combine(source.Checkpoint.DirectoryPath, file), Path.Combine(building, file));
         var statistics = Path.Combine(building, RouterStatistics.FileName);
         return File.Exists(statistics) ? Hash(statistics) : null;
     }

@@ -1,6 +1,7 @@
 namespace Btx.Exporter;
 
-/// <summary>Whoever started this program holds the other end of its standard input, if <see cref="Variable"/> says so: the end of that is the end of the work.</summary>
+/// <summary>Whoever started this program holds the other end of its standard input, if <see cref="Variable"/> says so:
+/// the end of that is the end of the work.</summary>
 public static class ParentPipe
 {
     public const string Variable = "BTX_PARENT_PIPE";
@@ -21,5 +22,6 @@ public static class ParentPipe
         }
 
         gone();
-    }) { IsBackground = true, Name = "btx-parent" }.Start();
+    })
+    { IsBackground = true, Name = "btx-parent" }.Start();
 }

@@ -6,7 +6,8 @@ using Btx.Exporter.Verbs;
 using Btx.Model;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-var root = new Command("btx", "Exports forests of Llama experts as ONNX graphs for the server.") { new HelpOption(), new VersionOption(), ExportVerb.Create() };
+var root = new Command("btx", "Exports forests of Llama experts as ONNX graphs for the server.") { new HelpOption(), new VersionOption(),
+    ExportVerb.Create() };
 var parsed = root.Parse(args);
 // A report on standard output stands alone there: what is said besides goes to standard error.
 if (parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
@@ -22,7 +23,11 @@ using var orphaned = new CancellationTokenSource();
 if (Environment.GetEnvironmentVariable(ParentPipe.Variable) == "1") ParentPipe.Watch(Console.OpenStandardInput(), orphaned.Cancel);
 try
 {
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(1) }, orphaned.Token);
+    return await parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = TimeSpan.FromMinutes(1)
+    }, orphaned.Token);
 }
 catch (BtxException e)
 {

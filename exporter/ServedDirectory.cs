@@ -19,7 +19,8 @@ internal static class ServedDirectory
     }
 
     /// <summary>
-    /// Keeps servers out of a served forest that is to be replaced. One that was served has a history, which an export may not erase: what was
+    /// Keeps servers out of a served forest that is to be replaced. One that was served has a
+    /// history, which an export may not erase: what was
     /// removed would be back.
     /// </summary>
     /// <returns>Null: nothing is there yet.</returns>
@@ -46,12 +47,14 @@ internal static class ServedDirectory
     public static void RequireNoHistory(string target)
     {
         string[] history =
-            [ChangeJournal.FileName, ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName, RemovalCertificate.DirectoryName];
+            [ChangeJournal.FileName, ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName,
+            RemovalCertificate.DirectoryName];
         if (history.FirstOrDefault(f => Path.Exists(Path.Combine(target, f))) is { } found)
         {
             throw new BtxException(
                 $"--out {target}: was served and has {found}, the record of its changes, which an export would erase; "
-                + "add experts to it with `btx experts add`, or export to another directory (or move this one away, if nothing was ever removed from it)");
+                + "add experts to it with `btx experts add`, or export to another directory (or move this "
+                    + "one away, if nothing was ever removed from it)");
         }
     }
 }

@@ -17,7 +17,8 @@ Command[] verbs =
     PlanVerb.Create(),
 ];
 
-var root = new Command("loadtest", "Load a server, sweep what routing costs, report what it buys.") { new HelpOption(), new VersionOption() };
+var root = new Command("loadtest", "Load a server, sweep what routing costs, report what it buys.") { new HelpOption(),
+    new VersionOption() };
 foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);
@@ -25,7 +26,8 @@ List<string> errors = [.. parsed.Errors.Select(error => error.Message)];
 // The parser takes an option that it does not know for the value of an argument.
 var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
 if (errors.Count == 0)
-    errors.AddRange(args.TakeWhile(a => a != "--").Intersect(values).Where(a => a.StartsWith("--", StringComparison.Ordinal)).Select(a => $"unknown option \"{a}\""));
+    errors.AddRange(args.TakeWhile(a => a != "--").Intersect(values).Where(a => a.StartsWith("--", StringComparison.Ordinal))
+        .Select(a => $"unknown option \"{a}\""));
 if (errors.Count > 0)
 {
     foreach (var error in errors) Console.Error.WriteLine($"error: {error}");
@@ -35,7 +37,11 @@ if (errors.Count > 0)
 
 try
 {
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromHours(1) }).ConfigureAwait(false);
+    return await parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = TimeSpan.FromHours(1)
+    }).ConfigureAwait(false);
 }
 catch (LoadTestException e)
 {

@@ -49,7 +49,8 @@ public sealed class BtxException : Exception
 
     private static string Escaped(char c) => c switch { '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", _ => $"\\u{(int)c:x4}" };
 
-    /// <summary>The kind of any failure, by its cause: a lack of memory, of disk or of file handles is <see cref="FaultKind.Exhausted"/>.</summary>
+    /// <summary>The kind of any failure, by its cause: a lack of memory, of disk or of file handles
+    /// is <see cref="FaultKind.Exhausted"/>.</summary>
     public static FaultKind KindOf(Exception failure) => failure switch
     {
         BtxException known => known.Kind,

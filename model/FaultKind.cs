@@ -3,7 +3,8 @@ namespace Btx.Model;
 /// <summary>Whose fault a <see cref="BtxException"/> is, for services that answer with a status.</summary>
 public enum FaultKind
 {
-    /// <summary>The server's own: damaged weights or files that it serves, a library that fails; and whatever nobody knows better of: gRPC Internal.</summary>
+    /// <summary>The server's own: damaged weights or files that it serves, a library that fails; and whatever
+    /// nobody knows better of: gRPC Internal.</summary>
     Internal,
 
     /// <summary>What was asked is wrong in itself: gRPC InvalidArgument.</summary>

@@ -2,15 +2,18 @@ using System.Text.RegularExpressions;
 
 namespace Btx.Model;
 
-/// <summary>A command line's parse error in a user's words: the parser names .NET types, which say nothing to who typed the option.</summary>
+/// <summary>A command line's parse error in a user's words: the parser names .NET types, which
+/// say nothing to who typed the option.</summary>
 public static partial class UsageError
 {
-    /// <summary><paramref name="message"/> on one line; <c>Cannot parse argument 'x' for option '--k' as expected type 'System.Int32'.</c> becomes <c>--k "x": expected a whole number</c>.</summary>
+    /// <summary><paramref name="message"/> on one line; <c>Cannot parse argument 'x' for option '--k' as expected type 'System.Int32'.</c>
+    /// becomes <c>--k "x": expected a whole number</c>.</summary>
     public static string Plain(string message)
     {
         var line = string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         var match = CannotParse().Match(line);
-        return match.Success ? $"{match.Groups["option"]} \"{match.Groups["value"]}\": expected {Expected(match.Groups["type"].Value)}" : line;
+        return match.Success
+            ? $"{match.Groups["option"]} \"{match.Groups["value"]}\": expected {Expected(match.Groups["type"].Value)}" : line;
     }
 
     /// <summary>

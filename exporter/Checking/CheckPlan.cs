@@ -23,7 +23,8 @@ internal static class CheckPlan
     /// </summary>
     /// <param name="k">Experts of the token at a position.</param>
     /// <param name="margin">See <see cref="PlainRun.Margins"/>.</param>
-    public static PlainRun Run(PlainMixtral reference, int vocabulary, int context, Func<int, int> k, double margin, CancellationToken cancellation)
+    public static PlainRun Run(PlainMixtral reference, int vocabulary, int context, Func<int, int> k, double margin,
+        CancellationToken cancellation)
     {
         var tokens = Tokens(vocabulary, context);
         int[] experts = [.. Enumerable.Range(0, tokens.Length).Select(k)];

@@ -12,7 +12,8 @@ namespace Btx.Exporter.Checking;
 /// <param name="open">Opens a form with its weights bound.</param>
 internal sealed class GraphCheck(LlamaConfig config, GraphPrecision precision, Func<GraphForm, InferenceSession> open)
 {
-    /// <returns>Largest |graph − reference| / max|reference| of a position's logits over all forms; for gates |graph − reference|.</returns>
+    /// <returns>Largest |graph − reference| / max|reference| of a position's logits over all
+    /// forms; for gates |graph − reference|.</returns>
     public double LargestDifference(PlainRun reference, CancellationToken cancellation = default)
     {
         var largest = 0.0;
@@ -56,7 +57,8 @@ internal sealed class GraphCheck(LlamaConfig config, GraphPrecision precision, F
             var at = 0;
             foreach (var row in batch)
             {
-                for (var i = 0; i < row.Tokens.Length; i++) worst = Math.Max(worst, Difference(runner, logits, at++, reference, row.Past + i));
+                for (var i = 0; i < row.Tokens.Length; i++)
+                    worst = Math.Max(worst, Difference(runner, logits, at++, reference, row.Past + i));
             }
 
             for (var r = 0; r < rows; r++) past[r] += batch[r].Tokens.Length;
@@ -67,7 +69,8 @@ internal sealed class GraphCheck(LlamaConfig config, GraphPrecision precision, F
         return Enumerable.Range(0, tokens.Length).Aggregate(worst, (w, i) => Math.Max(w, Difference(runner, whole, i, reference, i)));
     }
 
-    /// <summary>Three neighbouring slots with different pasts, prefilled by the ragged graph, then decoded together to the end of the shortest way.</summary>
+    /// <summary>Three neighbouring slots with different pasts, prefilled by the ragged graph, then decoded
+    /// together to the end of the shortest way.</summary>
     private static double Decode(GraphRunner runner, GraphRunner prefill, PlainRun reference)
     {
         var tokens = reference.Tokens;

@@ -15,13 +15,15 @@ internal static class PlainLlama
     public static float[][] Logits(Checkpoint checkpoint, IReadOnlyList<int> tokens, CancellationToken cancellation = default)
     {
         var read = Reader(checkpoint);
-        return Logits(checkpoint.Config, read, tokens, (layer, x) => SwiGlu(read, $"model.layers.{layer}.mlp.", ("gate_proj", "up_proj", "down_proj"), x), cancellation);
+        return Logits(checkpoint.Config, read, tokens,
+            (layer, x) => SwiGlu(read, $"model.layers.{layer}.mlp.", ("gate_proj", "up_proj", "down_proj"), x), cancellation);
     }
 
     /// <param name="read">A weight by its name, as fp32.</param>
     /// <param name="feedForward">The block after attention: layer and its normalised input [T][d].</param>
     public static float[][] Logits(
-        LlamaConfig c, Func<string, float[]> read, IReadOnlyList<int> tokens, Func<int, double[][], double[][]> feedForward, CancellationToken cancellation = default)
+        LlamaConfig c, Func<string, float[]> read, IReadOnlyList<int> tokens, Func<int, double[][], double[][]> feedForward,
+        CancellationToken cancellation = default)
     {
         var hidden = Embed(c, read, tokens);
         for (var l = 0; l < c.NumHiddenLayers; l++)
@@ -61,7 +63,9 @@ internal static class PlainLlama
     public static Func<string, float[]> Reader(Checkpoint checkpoint) => name =>
     {
         var count = checkpoint.Info(name).ElementCount;
-        if (count > Array.MaxLength) throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" has {count} elements; at most {Array.MaxLength} can be checked");
+        if (count > Array.MaxLength)
+            throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" has {count} elements; at "
+                + $"most {Array.MaxLength} can be checked");
         var values = new float[count];
         checkpoint.CopyTo(name, values);
         return values;

@@ -12,8 +12,10 @@ internal readonly record struct QualityLoss(double Nats, double BitsPerByte)
 
     // Jane Austen, Pride and Prejudice, chapter 1; in the public domain.
     private const string Passage =
-        "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife. However little known the feelings "
-        + "or views of such a man may be on his first entering a neighbourhood, this truth is so well fixed in the minds of the surrounding families, that he is "
+        "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife. However "
+        + "little known the feelings "
+        + "or views of such a man may be on his first entering a neighbourhood, this truth is so well fixed in the minds of the "
+            + "surrounding families, that he is "
         + "considered as the rightful property of some one or other of their daughters.";
 
     /// <summary>The passage's first tokens; at least two, unless the context has room for one only.</summary>

@@ -30,7 +30,9 @@ internal sealed class SourceForest : IDisposable
         var forest = new SourceForest(directory, ForestManifest.Load(directory));
         try
         {
-            foreach (var entry in Select(forest, names)) forest.experts.Add(new SourceExpert(entry, Checkpoint.Open(ContainedPath.Resolve(directory, entry.Path, ForestManifest.FileName))));
+            foreach (var entry in Select(forest, names))
+                forest.experts.Add(new SourceExpert(entry,
+                    Checkpoint.Open(ContainedPath.Resolve(directory, entry.Path, ForestManifest.FileName))));
             foreach (var expert in forest.experts) forest.Check(expert);
             return forest;
         }
@@ -46,7 +48,8 @@ internal sealed class SourceForest : IDisposable
     {
         var hash = CheckpointFiles.Hash(expert.Checkpoint.DirectoryPath);
         if (hash != expert.Entry.Sha256)
-            throw new BtxException($"{expert.Checkpoint.DirectoryPath}: weights have sha256 {hash[..12]}…, {ForestManifest.FileName} records {expert.Entry.Sha256[..12]}… for expert \"{expert.Entry.Name}\"; restore the weights or add the expert again");
+            throw new BtxException($"{expert.Checkpoint.DirectoryPath}: weights have sha256 {hash[..12]}…, {ForestManifest.FileName} "
+                + $"records {expert.Entry.Sha256[..12]}… for expert \"{expert.Entry.Name}\"; restore the weights or add the expert again");
     }
 
     public void Dispose()
@@ -71,10 +74,12 @@ internal sealed class SourceForest : IDisposable
             throw new BtxException($"{ForestManifest.FileName}: an expert is named \"{name}\", as every lineage calls the seed model; "
                 + $"rename it there (its directory may stay), with the parents that mean it");
         if (config.Fingerprint() != Manifest.Architecture)
-            throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another architecture than {ForestManifest.FileName} records; all experts of a forest must share one");
+            throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another architecture than "
+                + $"{ForestManifest.FileName} records; all experts of a forest must share one");
         var tokenizer = TextTokenizer.Load(expert.Checkpoint.DirectoryPath);
         if (tokenizer.Hash != Manifest.Tokenizer)
-            throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another tokenizer than {ForestManifest.FileName} records; all experts of a forest must share one");
+            throw new BtxException($"{expert.Checkpoint.DirectoryPath}: expert \"{name}\" has another tokenizer than "
+                + $"{ForestManifest.FileName} records; all experts of a forest must share one");
         config.RequireTokens(tokenizer.VocabSize, expert.Checkpoint.DirectoryPath);
         LlamaGraph.CheckHeadDim(config);
     }

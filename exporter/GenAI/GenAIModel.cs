@@ -22,7 +22,8 @@ internal static class GenAIModel
         var model = LlamaGraph.Build(checkpoint.Config, GraphForm.GenAI, precision, CheckpointPlacement.In(checkpoint.Files));
         RotaryTable.Write(Path.Combine(directory, WeightPlacements.RotaryFile), checkpoint.Config, precision);
         AtomicFile.Write(Path.Combine(directory, GraphFile), stream => model.WriteTo(stream));
-        AtomicFile.WriteText(Path.Combine(directory, ConfigFile), Config(checkpoint.Config).ToJsonString(new() { WriteIndented = true }) + "\n");
+        AtomicFile.WriteText(Path.Combine(directory, ConfigFile),
+            Config(checkpoint.Config).ToJsonString(new() { WriteIndented = true }) + "\n");
     }
 
     private static JsonObject Config(LlamaConfig c) => new()
@@ -31,7 +32,8 @@ internal static class GenAIModel
         {
             ["type"] = "llama",
             ["bos_token_id"] = c.BosTokenId ?? 0,
-            ["eos_token_id"] = c.EosTokenIds.Count > 1 ? new JsonArray([.. c.EosTokenIds.Select(id => (JsonNode)id)]) : c.EosTokenIds.First ?? 0,
+            ["eos_token_id"] = c.EosTokenIds.Count > 1 ? new JsonArray([.. c.EosTokenIds.Select(id => (JsonNode)id)])
+                : c.EosTokenIds.First ?? 0,
             ["pad_token_id"] = c.EosTokenIds.First ?? 0,
             ["context_length"] = c.MaxPositionEmbeddings,
             ["vocab_size"] = c.VocabSize,

@@ -9,7 +9,8 @@ internal static class CheckpointPlacement
     {
         var file = files.First(f => f.Tensors.ContainsKey(name));
         var info = file[name];
-        if (info.Length != bytes) throw new ArgumentException($"{file.Path}: tensor {name} has {info.Length} bytes, the graph expects {bytes}", nameof(bytes));
+        if (info.Length != bytes)
+            throw new ArgumentException($"{file.Path}: tensor {name} has {info.Length} bytes, the graph expects {bytes}", nameof(bytes));
         return new ExternalTensor(Path.GetFileName(file.Path), info.Offset, bytes);
     };
 }

@@ -63,12 +63,14 @@ internal sealed class GraphBuilder
         return outputs;
     }
 
-    /// <summary>Runs one of two branches. A branch sees every value of the graph around it, and its weights are initializers of that graph.</summary>
+    /// <summary>Runs one of two branches. A branch sees every value of the graph around it, and its
+    /// weights are initializers of that graph.</summary>
     /// <param name="condition">bool, one element.</param>
     /// <param name="then">Adds nodes to the branch and returns the name of its result.</param>
     /// <param name="type">Of the result.</param>
     /// <param name="dims">Shape of the result.</param>
-    public string If(string name, string condition, Func<GraphBuilder, string> then, Func<GraphBuilder, string> otherwise, int type, params object[] dims)
+    public string If(string name, string condition, Func<GraphBuilder, string> then, Func<GraphBuilder, string> otherwise, int type,
+        params object[] dims)
     {
         AttributeProto Branch(string attribute, Func<GraphBuilder, string> add)
         {
@@ -116,10 +118,12 @@ internal sealed class GraphBuilder
     public string Linear(string scope, string input, string weight, long outputs, long inputs)
     {
         var name = $"{scope}/MatMul";
-        return Node("FusedMatMul", MicrosoftDomain, name, [input, Weight(weight, outputs, inputs)], [$"{name}/output_0"], Int("transB", 1))[0];
+        return Node("FusedMatMul", MicrosoftDomain, name, [input, Weight(weight, outputs, inputs)], [$"{name}/output_0"],
+            Int("transB", 1))[0];
     }
 
-    /// <summary>y = x Wᵀ with W [outputs, inputs] stored in blocks along the inputs, see <see cref="BlockLayout"/>; activations are rounded to 8 bits.</summary>
+    /// <summary>y = x Wᵀ with W [outputs, inputs] stored in blocks along the inputs, see
+    /// <see cref="BlockLayout"/>; activations are rounded to 8 bits.</summary>
     public string BlockLinear(string scope, string input, string weight, long outputs, long inputs, int bits)
     {
         var layout = new BlockLayout(outputs, inputs, bits);
@@ -142,11 +146,14 @@ internal sealed class GraphBuilder
         return model;
     }
 
-    public static AttributeProto Int(string name, long value) => new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
+    public static AttributeProto Int(string name, long value) =>
+        new() { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int };
 
-    public static AttributeProto Real(string name, float value) => new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
+    public static AttributeProto Real(string name, float value) =>
+        new() { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float };
 
-    public static AttributeProto Text(string name, string value) => new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
+    public static AttributeProto Text(string name, string value) =>
+        new() { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String };
 
     private string Stored(string name, int type, int elementBytes, long[] shape)
     {
@@ -176,6 +183,10 @@ internal sealed class GraphBuilder
                 : new TensorShapeProto.Types.Dimension { DimValue = Convert.ToInt64(dim) });
         }
 
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = shape } } };
+        return new ValueInfoProto
+        {
+            Name = name,
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = type, Shape = shape } }
+        };
     }
 }

@@ -13,7 +13,8 @@ internal static class GraphFolder
 
     /// <param name="building">The served directory; the files go into <see cref="Name"/> in it.</param>
     /// <param name="expertsPerToken">k where it is built into the graphs.</param>
-    public static List<ServedGraph> Write(string building, LlamaConfig config, GraphPrecision precision, GraphSource source, int? expertsPerToken = null)
+    public static List<ServedGraph> Write(string building, LlamaConfig config, GraphPrecision precision, GraphSource source,
+        int? expertsPerToken = null)
     {
         var directory = Path.Combine(building, Name);
         Directory.CreateDirectory(directory);
@@ -25,7 +26,8 @@ internal static class GraphFolder
             var bytes = source(form, WeightPlacements.Placeholder).ToByteArray();
             var file = FileName(form, expertsPerToken);
             AtomicFile.Write(Path.Combine(directory, file), stream => stream.Write(bytes));
-            graphs.Add(new ServedGraph(form.Name, form.Rows, $"{Name}/{file}", Convert.ToHexStringLower(SHA256.HashData(bytes)), expertsPerToken));
+            graphs.Add(new ServedGraph(form.Name, form.Rows, $"{Name}/{file}", Convert.ToHexStringLower(SHA256.HashData(bytes)),
+                expertsPerToken));
         }
 
         return graphs;

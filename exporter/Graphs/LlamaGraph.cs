@@ -38,7 +38,8 @@ internal sealed class LlamaGraph
     /// <param name="weights">Where the weights' data lies.</param>
     /// <param name="feedForward">The block after attention; a dense SwiGLU if null.</param>
     /// <exception cref="BtxException">The attention operator cannot take this architecture.</exception>
-    public static ModelProto Build(LlamaConfig config, GraphForm form, GraphPrecision precision, WeightPlacement weights, FeedForward? feedForward = null)
+    public static ModelProto Build(LlamaConfig config, GraphForm form, GraphPrecision precision, WeightPlacement weights,
+        FeedForward? feedForward = null)
     {
         CheckHeadDim(config);
         var graph = new GraphBuilder($"llama {form.Name}", precision, weights);
@@ -50,7 +51,8 @@ internal sealed class LlamaGraph
     public static void CheckHeadDim(LlamaConfig config)
     {
         if (config.HeadDim % 16 != 0)
-            throw new BtxException($"{LlamaConfig.FileName}: head_dim is {config.HeadDim}; the attention operator needs a multiple of 16, train with such a head_dim");
+            throw new BtxException($"{LlamaConfig.FileName}: head_dim is {config.HeadDim}; the attention operator needs a multiple of "
+                + "16, train with such a head_dim");
     }
 
     private void AddNetwork()
@@ -68,10 +70,12 @@ internal sealed class LlamaGraph
         {
             string scope = $"/model/layers.{l}", weights = $"model.layers.{l}";
             var attended = AddAttention(l, scope, weights, normed);                                     // [B,S,d]
-            (normed, residual) = SkipNorm($"{scope}/post_attention_layernorm", residual, attended, $"{weights}.post_attention_layernorm.weight");
+            (normed, residual) = SkipNorm($"{scope}/post_attention_layernorm", residual,
+                attended, $"{weights}.post_attention_layernorm.weight");
             var fed = feedForward(graph, l, normed);                                                    // [B,S,d]
             var last = l + 1 == config.NumHiddenLayers;
-            var (next, weight) = last ? ("/model/norm", "model.norm.weight") : ($"/model/layers.{l + 1}/input_layernorm", $"model.layers.{l + 1}.input_layernorm.weight");
+            var (next, weight) = last ? ("/model/norm", "model.norm.weight")
+                : ($"/model/layers.{l + 1}/input_layernorm", $"model.layers.{l + 1}.input_layernorm.weight");
             (normed, residual) = SkipNorm(next, residual, fed, weight);
         }
 
@@ -87,7 +91,8 @@ internal sealed class LlamaGraph
             case GraphForm.GenAIName:
                 tokens = graph.Input("input_ids", ElementTypes.Int64, "batch", "sequence");
                 var mask = graph.Input("attention_mask", ElementTypes.Int64, "batch", "total_sequence");
-                var sum = graph.Node("ReduceSum", "/model/attention_mask/ReduceSum", [mask, graph.Constant("axis_1", 1)], Int("keepdims", 0));
+                var sum = graph.Node("ReduceSum", "/model/attention_mask/ReduceSum", [mask, graph.Constant("axis_1", 1)],
+                    Int("keepdims", 0));
                 var less = graph.Node("Sub", "/model/attention_mask/Sub", [sum, graph.Constant("one", 1)]);
                 var lengths = graph.Node("Cast", "/model/attention_mask/seqlens_k/Cast", [less], Int("to", ElementTypes.Int32));
                 var shape = graph.Node("Shape", "/model/attention_mask/Shape", [mask], Int("start", 1), Int("end", 2));
@@ -102,7 +107,8 @@ internal sealed class LlamaGraph
                 tokens = graph.Input("input_ids", ElementTypes.Int64, 1, "tokens");
                 graph.Input("lens", ElementTypes.Int64, form.Rows);
                 graph.Input("logits_index", ElementTypes.Int64, "wanted");
-                rows = [.. Enumerable.Range(0, form.Rows).Select(r => (graph.Input($"seqlens_k.{r}", ElementTypes.Int32, 1), graph.Input($"total_sequence_length.{r}", ElementTypes.Int32)))];
+                rows = [.. Enumerable.Range(0, form.Rows).Select(r =>
+                    (graph.Input($"seqlens_k.{r}", ElementTypes.Int32, 1), graph.Input($"total_sequence_length.{r}", ElementTypes.Int32)))];
                 break;
         }
 
@@ -112,14 +118,16 @@ internal sealed class LlamaGraph
     /// <summary>Self-attention with its four projections; one attention node per ragged row, each on its own slot.</summary>
     private string AddAttention(int layer, string scope, string weights, string normed)
     {
-        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim, kv = (long)config.NumKeyValueHeads * config.HeadDim;
+        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim,
+            kv = (long)config.NumKeyValueHeads * config.HeadDim;
         var query = graph.Linear($"{scope}/attn/q_proj", normed, $"{weights}.self_attn.q_proj.weight", q, d);
         var key = graph.Linear($"{scope}/attn/k_proj", normed, $"{weights}.self_attn.k_proj.weight", kv, d);
         var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d);
         string attended;
         if (form.Rows <= 1)
         {
-            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value, rows[0]);
+            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key,
+                value, rows[0]);
         }
         else
         {
@@ -127,14 +135,16 @@ internal sealed class LlamaGraph
             var keys = SplitRows($"{scope}/attn/k/Split", key);
             var values = SplitRows($"{scope}/attn/v/Split", value);
             var parts = rows.Select((lengths, r) =>
-                GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention.{r}", $".{r}", queries[r], keys[r], values[r], lengths)).ToArray();
+                GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention.{r}", $".{r}", queries[r], keys[r], values[r], lengths))
+                .ToArray();
             attended = graph.Node("Concat", $"{scope}/attn/Concat", parts, Int("axis", 1));
         }
 
         return graph.Linear($"{scope}/attn/o_proj", attended, $"{weights}.self_attn.o_proj.weight", d, q);
     }
 
-    private string GroupQueryAttention(int layer, string name, string suffix, string query, string key, string value, (string SeqLens, string Total) lengths)
+    private string GroupQueryAttention(int layer, string name, string suffix, string query, string key, string value,
+        (string SeqLens, string Total) lengths)
     {
         object batch = suffix.Length > 0 ? 1 : "batch";
         string pastKey = $"past_key_values.{layer}.key{suffix}", pastValue = $"past_key_values.{layer}.value{suffix}";
@@ -145,24 +155,28 @@ internal sealed class LlamaGraph
             "GroupQueryAttention", MicrosoftDomain, name,
             [query, key, value, pastKey, pastValue, lengths.SeqLens, lengths.Total, rotary.Cos, rotary.Sin],
             [$"{name}/output_0", presentKey, presentValue],
-            Int("num_heads", config.NumAttentionHeads), Int("kv_num_heads", config.NumKeyValueHeads), Int("do_rotary", 1), Int("rotary_interleaved", 0));
+            Int("num_heads", config.NumAttentionHeads), Int("kv_num_heads", config.NumKeyValueHeads), Int("do_rotary", 1),
+                Int("rotary_interleaved", 0));
         foreach (var present in new[] { presentKey, presentValue })
             graph.Output(present, graph.ElementType, batch, config.NumKeyValueHeads, "present_sequence", config.HeadDim);
         return outputs[0];
     }
 
     private string[] SplitRows(string name, string packed) =>
-        graph.Node("Split", "", name, [packed, "lens"], [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")], Int("axis", 1));
+        graph.Node("Split", "", name, [packed, "lens"], [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")],
+        Int("axis", 1));
 
     private string FirstNorm(string scope, string input, string weight) =>
-        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization", [input, graph.Weight(weight, config.HiddenSize)],
+        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization",
+        [input, graph.Weight(weight, config.HiddenSize)],
             Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
 
     /// <summary>residual ← residual + x; returns RMSNorm(residual) and the residual.</summary>
     private (string Normed, string Residual) SkipNorm(string scope, string residual, string x, string weight)
     {
         var name = $"{scope}/SkipSimplifiedLayerNormalization";
-        var outputs = graph.Node("SkipSimplifiedLayerNormalization", MicrosoftDomain, name, [residual, x, graph.Weight(weight, config.HiddenSize)],
+        var outputs = graph.Node("SkipSimplifiedLayerNormalization", MicrosoftDomain, name,
+            [residual, x, graph.Weight(weight, config.HiddenSize)],
             [$"{name}/output_0", "", "", $"{name}/output_3"], Real("epsilon", (float)config.RmsNormEps));
         return (outputs[0], outputs[3]);
     }
@@ -175,7 +189,9 @@ internal sealed class LlamaGraph
         {
             GraphForm.GenAIName => normed,                                                                                       // [B,S,d]
             Model.Serving.ServedGraph.Decode => graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_1", 1)]), // [B,d]
-            _ => graph.Node("Gather", $"{scope}/Gather", [graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_0", 0)]), "logits_index"], Int("axis", 0)), // [N,d]
+            // [N,d]
+            _ => graph.Node("Gather", $"{scope}/Gather",
+                [graph.Node("Squeeze", $"{scope}/Squeeze", [normed, graph.Constant("axis_0", 0)]), "logits_index"], Int("axis", 0)),
         };
         var weight = config.TieWordEmbeddings ? embedding : "lm_head.weight";
         var logits = graph.Linear(scope, hidden, weight, config.VocabSize, config.HiddenSize);

@@ -28,7 +28,8 @@ internal static class RotaryTable
     public static void Embed(ModelProto model, LlamaConfig config, GraphPrecision precision)
     {
         if (2 * Bytes(config, precision.Dtype().Size() == 2) > int.MaxValue)
-            throw new BtxException($"max_position_embeddings is {config.MaxPositionEmbeddings}: its rotary tables are larger than a graph may be (2 GB); lower it in config.json");
+            throw new BtxException($"max_position_embeddings is {config.MaxPositionEmbeddings}: its rotary tables are larger than a "
+                + "graph may be (2 GB); lower it in config.json");
         foreach (var (name, parts) in RotaryEmbedding.Tables(config, precision.Dtype()))
         {
             var tensor = model.Graph.Initializer.Single(t => t.Name == name);

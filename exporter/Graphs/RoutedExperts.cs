@@ -47,13 +47,15 @@ internal sealed class RoutedExperts(LlamaConfig config, GraphForm form, GraphPre
         }
 
         if (half) sum = graph.Node("Cast", $"{scope}/output/Cast", [sum], Int("to", graph.ElementType));
-        return graph.Node("Reshape", $"{scope}/output/Reshape", [sum, graph.Constant("positions", form.Name == ServedGraph.Decode ? [-1, 1, d] : [1, -1, d])]);
+        return graph.Node("Reshape", $"{scope}/output/Reshape",
+            [sum, graph.Constant("positions", form.Name == ServedGraph.Decode ? [-1, 1, d] : [1, -1, d])]);
     }
 
     /// <summary>What every layer reads: which ranks lie beyond a token's k, and zeros to add to.</summary>
     private void AddShared(GraphBuilder graph, string rows)
     {
-        var k = graph.Node("Unsqueeze", "/model/moe/experts_per_token/Unsqueeze", [graph.Input(ExpertsPerToken, ElementTypes.Int64, "tokens"), graph.Constant("axis_1", 1)]);
+        var k = graph.Node("Unsqueeze", "/model/moe/experts_per_token/Unsqueeze",
+            [graph.Input(ExpertsPerToken, ElementTypes.Int64, "tokens"), graph.Constant("axis_1", 1)]);
         var ranks = graph.Constant("ranks", [.. Enumerable.Range(0, experts).Select(i => (long)i)]);
         beyond = graph.Node("GreaterOrEqual", "/model/moe/experts_per_token/GreaterOrEqual", [ranks, k]);                 // [T,N]
         var single = half ? graph.Node("Cast", "/model/moe/Cast", [rows], Int("to", ElementTypes.Float)) : rows;
@@ -99,5 +101,6 @@ internal sealed class RoutedExperts(LlamaConfig config, GraphForm form, GraphPre
     }
 
     private string[] Split(GraphBuilder graph, string name, string value, int axis) =>
-        graph.Node("Split", "", name, [value], [.. Enumerable.Range(0, experts).Select(e => $"{name}/output_{e}")], Int("axis", axis), Int("num_outputs", experts));
+        graph.Node("Split", "", name, [value], [.. Enumerable.Range(0, experts).Select(e => $"{name}/output_{e}")], Int("axis", axis),
+        Int("num_outputs", experts));
 }

@@ -13,11 +13,13 @@ internal sealed class RouterGates(LlamaConfig config)
     /// <returns>W x, [T,N].</returns>
     /// <param name="rows">[T,d].</param>
     public static string Logits(GraphBuilder graph, LlamaConfig config, int layer, string rows) =>
-        graph.Linear($"/model/layers.{layer}/moe/router", rows, $"model.layers.{layer}.{MixtureConfig.RouterTensor}", config.Mixture!.Experts, config.HiddenSize);
+        graph.Linear($"/model/layers.{layer}/moe/router", rows, $"model.layers.{layer}.{MixtureConfig.RouterTensor}",
+        config.Mixture!.Experts, config.HiddenSize);
 
     /// <summary>The logits in fp32.</summary>
     public static string Single(GraphBuilder graph, int layer, string logits) =>
-        graph.ElementType == ElementTypes.Float ? logits : graph.Node("Cast", $"/model/layers.{layer}/moe/router/fp32/Cast", [logits], Int("to", ElementTypes.Float));
+        graph.ElementType == ElementTypes.Float ? logits
+        : graph.Node("Cast", $"/model/layers.{layer}/moe/router/fp32/Cast", [logits], Int("to", ElementTypes.Float));
 
     /// <param name="gates">fp32 [T,N]; layers are added in order.</param>
     public void Add(GraphBuilder graph, int layer, string gates)

@@ -27,7 +27,8 @@ internal static class MixtureLayout
             }
             else if (form == MixtureForm.Gathered)
             {
-                foreach (var part in Blocks(checkpoint, name, new BlockLayout(shape[0], shape[1], precision.BlockBits()!.Value))) yield return part;
+                foreach (var part in Blocks(checkpoint, name, new BlockLayout(shape[0], shape[1], precision.BlockBits()!.Value)))
+                    yield return part;
             }
             else if (name.EndsWith(MixtureConfig.GateTensor(0), StringComparison.Ordinal))
             {
@@ -66,13 +67,15 @@ internal static class MixtureLayout
                 {
                     WeightDirectory.Fill(checkpoint, layer + name, dtype, part);
                     for (var row = 0; row < c.IntermediateSize; row++)
-                        part.AsSpan(row * rowBytes, rowBytes).CopyTo(to[((((2 * e * c.IntermediateSize) + (2 * row) + offset)) * rowBytes)..]);
+                        part.AsSpan(row * rowBytes, rowBytes)
+                            .CopyTo(to[((((2 * e * c.IntermediateSize) + (2 * row) + offset)) * rowBytes)..]);
                 }
             }
         });
         yield return new StoredTensor(layer + FusedExperts.DownTensor, dtype, [n, c.HiddenSize, c.IntermediateSize], to =>
         {
-            for (var e = 0; e < n; e++) WeightDirectory.Fill(checkpoint, layer + MixtureConfig.DownTensor(e), dtype, to.Slice(e * matrix, matrix));
+            for (var e = 0; e < n; e++)
+                WeightDirectory.Fill(checkpoint, layer + MixtureConfig.DownTensor(e), dtype, to.Slice(e * matrix, matrix));
         });
     }
 }

@@ -26,7 +26,9 @@ internal sealed class SourceMixture : IDisposable
     {
         directory = Path.GetFullPath(directory);
         var config = LlamaConfig.Load(directory);
-        if (config.Mixture is null) throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; --btx takes a mixtral model, `btx train mix` makes one");
+        if (config.Mixture is null)
+            throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; --btx takes "
+                + "a mixtral model, `btx train mix` makes one");
         LlamaGraph.CheckHeadDim(config);
         var checkpoint = Checkpoint.Open(directory);
         try

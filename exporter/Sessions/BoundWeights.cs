@@ -19,7 +19,8 @@ internal sealed unsafe class BoundWeights : IDisposable
         {
             foreach (var info in file.Tensors.Values.Where(t => names?.Contains(t.Name) ?? true))
             {
-                values.Add((info.Name, OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, ElementType(info.Dtype), [.. info.Shape], (nint)file.Pointer(info), info.Length)));
+                values.Add((info.Name, OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, ElementType(info.Dtype),
+                    [.. info.Shape], (nint)file.Pointer(info), info.Length)));
             }
         }
     }

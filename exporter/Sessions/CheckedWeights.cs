@@ -15,7 +15,8 @@ namespace Btx.Exporter.Sessions;
 /// <param name="files">In one directory.</param>
 /// <param name="names">The tensors to bind; null for all.</param>
 internal sealed class CheckedWeights(
-    LlamaConfig config, IReadOnlyList<SafetensorsFile> files, IReadOnlySet<string>? names, GraphSource source, GraphPrecision precision, DeviceSpec device) : IDisposable
+    LlamaConfig config, IReadOnlyList<SafetensorsFile> files, IReadOnlySet<string>? names, GraphSource source, GraphPrecision precision,
+    DeviceSpec device) : IDisposable
 {
     private readonly BoundWeights bound = new(files, names);
 

@@ -11,7 +11,8 @@ internal static class DeviceSessions
     public static SessionOptions Options(DeviceSpec device, int threads)
     {
         var available = OrtEnv.Instance().GetAvailableProviders();
-        if ((ProviderLibraries.Of(device).Fault(device) ?? ExecutionProviders.Fault(device, available, null)) is { } missing) throw new BtxException(missing);
+        if ((ProviderLibraries.Of(device).Fault(device) ?? ExecutionProviders.Fault(device, available, null)) is { } missing)
+            throw new BtxException(missing);
         var options = new SessionOptions
         {
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,

@@ -3,7 +3,8 @@ using Btx.Model.Devices;
 
 namespace Btx.Exporter.Sessions;
 
-/// <summary>Decides from what ONNX Runtime says whether it can use a device; the libraries are <see cref="ProviderLibraries"/>' matter.</summary>
+/// <summary>Decides from what ONNX Runtime says whether it can use a device; the libraries are
+/// <see cref="ProviderLibraries"/>' matter.</summary>
 internal static class ExecutionProviders
 {
     public const string Cuda = "CUDAExecutionProvider";
@@ -15,9 +16,11 @@ internal static class ExecutionProviders
     {
         if (!device.IsCuda) return null;
         if (!available.Contains(Cuda))
-            return $"--device {device}: this ONNX Runtime has no {Cuda} (it has {string.Join(", ", available)}); use a GPU build of ONNX Runtime, or --device cpu";
+            return $"--device {device}: this ONNX Runtime has no {Cuda} (it has {string.Join(", ", available)}); "
+                + "use a GPU build of ONNX Runtime, or --device cpu";
         if (loadError is not null)
-            return $"--device {device}: {Cuda} could not be loaded ({BtxException.OneLine(loadError)}); it needs the NVIDIA driver, CUDA 13 and cuDNN 9 on the library path, and a GPU of that index; or use --device cpu";
+            return $"--device {device}: {Cuda} could not be loaded ({BtxException.OneLine(loadError)}); it needs the NVIDIA driver, CUDA "
+                + "13 and cuDNN 9 on the library path, and a GPU of that index; or use --device cpu";
         return null;
     }
 }

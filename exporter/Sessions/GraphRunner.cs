@@ -22,7 +22,8 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
         using var io = session.CreateIoBinding();
         var tokens = rows.SelectMany(r => r.Tokens).Select(t => (long)t).ToArray();
         io.BindInput("input_ids", values.Add(OrtValue.CreateTensorValueFromMemory(tokens, [1, tokens.Length])));
-        io.BindInput("lens", values.Add(OrtValue.CreateTensorValueFromMemory(rows.Select(r => (long)r.Tokens.Length).ToArray(), [rows.Count])));
+        io.BindInput("lens",
+            values.Add(OrtValue.CreateTensorValueFromMemory(rows.Select(r => (long)r.Tokens.Length).ToArray(), [rows.Count])));
         io.BindInput("logits_index", values.Add(OrtValue.CreateTensorValueFromMemory(wanted, [wanted.Length])));
         for (var r = 0; r < rows.Count; r++)
         {
@@ -41,7 +42,8 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
     {
         using var values = new DisposableList();
         using var io = session.CreateIoBinding();
-        io.BindInput("input_ids", values.Add(OrtValue.CreateTensorValueFromMemory(tokens.Select(t => (long)t).ToArray(), [tokens.Length, 1])));
+        io.BindInput("input_ids",
+            values.Add(OrtValue.CreateTensorValueFromMemory(tokens.Select(t => (long)t).ToArray(), [tokens.Length, 1])));
         io.BindInput("seqlens_k", values.Add(OrtValue.CreateTensorValueFromMemory((int[])past.Clone(), [past.Length])));
         io.BindInput("total_sequence_length", values.Add(OrtValue.CreateTensorValueFromMemory(new[] { past.Max() + 1 }, [])));
         BindCache(io, values, firstSlot, tokens.Length, "");
@@ -72,7 +74,8 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
         if (config.Mixture is { } mixture)
         {
             Gates = new float[(long)positions.Length * config.NumHiddenLayers * mixture.Experts];
-            io.BindOutput(RouterGates.Output, values.Add(OrtValue.CreateTensorValueFromMemory(Gates, [positions.Length, config.NumHiddenLayers, mixture.Experts])));
+            io.BindOutput(RouterGates.Output,
+                values.Add(OrtValue.CreateTensorValueFromMemory(Gates, [positions.Length, config.NumHiddenLayers, mixture.Experts])));
         }
 
         var logits = new float[(long)rows * config.VocabSize];

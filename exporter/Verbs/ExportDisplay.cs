@@ -13,7 +13,8 @@ internal static class ExportDisplay
         if (Console.IsOutputRedirected) return export(new Lines());
         return AnsiConsole.Progress()
             .AutoClear(true)
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(),
+            new RemainingTimeColumn())
             .Start(context => export(new Bar(context.AddTask("export"))));
     }
 

@@ -5,7 +5,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Exporter.Weights;
 
-/// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its own, in the precision that is served.</summary>
+/// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its
+/// own, in the precision that is served.</summary>
 internal static class WeightDirectory
 {
     /// <summary>True if every tensor is stored in the served precision, so that the source's own memory can be bound.</summary>
@@ -26,7 +27,15 @@ internal static class WeightDirectory
                 cancellation.ThrowIfCancellationRequested();
                 Fill(checkpoint, name, dtype, destination);
             });
-        (checkpoint.Config with { TorchDtype = dtype switch { TensorDtype.F16 => "float16", TensorDtype.BF16 => "bfloat16", _ => "float32" } }).Save(directory);
+        (checkpoint.Config with
+        {
+            TorchDtype = dtype switch
+            {
+                TensorDtype.F16 => "float16",
+                TensorDtype.BF16 => "bfloat16",
+                _ => "float32"
+            }
+        }).Save(directory);
         TokenizerFiles.Copy(checkpoint.DirectoryPath, directory);
     }
 
@@ -58,7 +67,8 @@ internal static class WeightDirectory
         foreach (var v in values)
         {
             if (Math.Abs(v) > (float)Half.MaxValue)
-                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" holds {v}, more than fp16 can ({Half.MaxValue}); use --precision fp32");
+                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" holds {v}, more than fp16 can "
+                    + $"({Half.MaxValue}); use --precision fp32");
         }
     }
 }

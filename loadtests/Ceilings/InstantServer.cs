@@ -11,12 +11,15 @@ using Microsoft.Extensions.Logging;
 namespace Btx.LoadTests.Ceilings;
 
 /// <summary>
-/// Both doors without a model: every token is sent and flushed as a server does, as soon as the one before is on its way. It runs in this process, on loopback, so what is measured against
+/// Both doors without a model: every token is sent and flushed as a server does, as soon as the one before is on its way. It runs in this
+/// process, on loopback, so what is measured against
 /// it is what the generator can do at least.
 /// </summary>
 internal sealed class InstantServer : IAsyncDisposable
 {
-    private static readonly byte[] s_event = "data: {\"id\":\"cmpl-0\",\"object\":\"text_completion\",\"created\":0,\"model\":\"forest\",\"choices\":[{\"text\":\" word\",\"logprobs\":{\"tokens\":[\" word\"],\"token_logprobs\":[-1.5],\"top_logprobs\":[{}],\"text_offset\":[0]},\"finish_reason\":null,\"index\":0}],\"usage\":null}\n\n"u8.ToArray();
+    private static readonly byte[] s_event =
+        "data: {\"id\":\"cmpl-0\",\"object\":\"text_completion\",\"created\":0,\"model\":\"forest\",\"choices\":[{\"text\":\" word\",\"logprobs\":{\"tokens\":[\" word\"],\"token_logprobs\":[-1.5],\"top_logprobs\":[{}],\"text_offset\":[0]},\"finish_reason\":null,\"index\":0}],\"usage\":null}\n\n"u8
+        .ToArray();
     private static readonly byte[] s_message = Framed(new GenerateResponse { Text = " word", TokenId = 1, Logprob = -1.5 });
     private readonly WebApplication _app;
 
@@ -57,7 +60,14 @@ internal sealed class InstantServer : IAsyncDisposable
         var request = GenerateRequest.Parser.ParseFrom(body.AsSpan(5));
         context.Response.ContentType = "application/grpc";
         for (var i = 1; i < request.MaxTokens; i++) await SendAsync(context, s_message).ConfigureAwait(false);
-        var last = new GenerateResponse { Text = " word", TokenId = 1, Logprob = -1.5, FinishReason = FinishReason.Length, Usage = new() { PromptTokens = Words(request.Prompt.Text), CompletionTokens = request.MaxTokens } };
+        var last = new GenerateResponse
+        {
+            Text = " word",
+            TokenId = 1,
+            Logprob = -1.5,
+            FinishReason = FinishReason.Length,
+            Usage = new() { PromptTokens = Words(request.Prompt.Text), CompletionTokens = request.MaxTokens }
+        };
         await SendAsync(context, Framed(last)).ConfigureAwait(false);
         context.Response.AppendTrailer("grpc-status", "0");
     }
@@ -66,10 +76,12 @@ internal sealed class InstantServer : IAsyncDisposable
     {
         int tokens, words;
         using (var request = JsonDocument.Parse(await ReadAsync(context).ConfigureAwait(false)))
-            (tokens, words) = (request.RootElement.GetProperty("max_tokens").GetInt32(), Words(request.RootElement.GetProperty("prompt").GetString()!));
+            (tokens, words) = (request.RootElement.GetProperty("max_tokens").GetInt32(),
+                Words(request.RootElement.GetProperty("prompt").GetString()!));
         context.Response.ContentType = "text/event-stream";
         for (var i = 0; i < tokens; i++) await SendAsync(context, s_event).ConfigureAwait(false);
-        var end = $"data: {{\"choices\":[{{\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\",\"index\":0}}]}}\n\ndata: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":{words},\"completion_tokens\":{tokens}}}}}\n\ndata: [DONE]\n\n";
+        var end = "data: {\"choices\":[{\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\",\"index\":0}]}\n\ndata: "
+            + $"{{\"choices\":[],\"usage\":{{\"prompt_tokens\":{words},\"completion_tokens\":{tokens}}}}}\n\ndata: [DONE]\n\n";
         await SendAsync(context, System.Text.Encoding.UTF8.GetBytes(end)).ConfigureAwait(false);
     }
 

@@ -8,7 +8,8 @@ using Grpc.Core;
 namespace Btx.LoadTests.Changes;
 
 /// <summary>
-/// What a client of a constant closed loop sees while an expert leaves the forest and comes again, or comes and leaves. The forest is a copy of the served one; the load is the sweep's.
+/// What a client of a constant closed loop sees while an expert leaves the forest and comes again, or comes and leaves. The forest is a
+/// copy of the served one; the load is the sweep's.
 /// </summary>
 /// <param name="rounds">How often it comes and leaves.</param>
 /// <param name="quiet">Seconds of load before the first change, between two, and after the last.</param>
@@ -18,7 +19,11 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
     public const double Slice = 0.25;
 
     /// <summary>Of the copy's changes.</summary>
-    private static readonly ChangeAuthor s_by = new() { Author = "btx loadtest", Reason = "a change under load, on a copy of the served forest" };
+    private static readonly ChangeAuthor s_by = new()
+    {
+        Author = "btx loadtest",
+        Reason = "a change under load, on a copy of the served forest"
+    };
 
     private readonly List<ChangeTimeline.Change> _changes = [];
 
@@ -28,25 +33,35 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
     /// <param name="guest">Directory of the expert that comes and goes; null: the forest's last one goes and comes again.</param>
     /// <param name="run">The run's directory: the copy is made in it, and the records kept.</param>
     /// <exception cref="LoadTestException">The server refuses the change, or went away.</exception>
-    public async Task<ChangeTimeline> RunAsync(string served, string precision, PointSettings load, int seed, string? guest, string run, CancellationToken cancellation)
+    public async Task<ChangeTimeline> RunAsync(string served, string precision, PointSettings load, int seed, string? guest, string run,
+        CancellationToken cancellation)
     {
         using var copy = new ServedCopy(run, served);
         try
         {
-            var inputs = servers.Inputs with { Forests = new Dictionary<string, string> { [precision] = copy.Directory }, Mixtures = new Dictionary<string, string>() };
-            var arguments = inputs.Arguments(precision, load.Options, verified: true).Where(a => a is not "--read-only").Concat(["--allow-unauthenticated-admin", "--expert-root", guest is null ? copy.Directory : Path.GetFullPath(guest)]);
+            var inputs = servers.Inputs with
+            {
+                Forests = new Dictionary<string, string> { [precision] = copy.Directory },
+                Mixtures = new Dictionary<string, string>()
+            };
+            var arguments = inputs.Arguments(precision, load.Options, verified: true).Where(a => a is not "--read-only")
+                .Concat(["--allow-unauthenticated-admin", "--expert-root", guest is null ? copy.Directory : Path.GetFullPath(guest)]);
             var server = await servers.StartAsync(arguments, cancellation).ConfigureAwait(false);
             await using var owned = server.ConfigureAwait(false);
-            return await RunAsync(server, load, seed, guest, Path.Combine(run, RunDirectory.Requests, "change.jsonl"), cancellation).ConfigureAwait(false);
+            return await RunAsync(server, load, seed, guest, Path.Combine(run, RunDirectory.Requests, "change.jsonl"), cancellation)
+                .ConfigureAwait(false);
         }
         catch (RpcException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw new LoadTestException($"the expert cannot be changed under load: {(e.Status.Detail.Length > 0 ? e.Status.Detail.ReplaceLineEndings(" ") : e.StatusCode)}", e);
+            throw new LoadTestException("the expert cannot be changed under load: "
+                + $"{(e.Status.Detail.Length > 0 ? e.Status.Detail.ReplaceLineEndings(" ") : e.StatusCode)}",
+                e);
         }
     }
 
-    private async Task<ChangeTimeline> RunAsync(LiveServer server, PointSettings load, int seed, string? guest, string requestsFile, CancellationToken cancellation)
+    private async Task<ChangeTimeline> RunAsync(LiveServer server, PointSettings load, int seed, string? guest, string requestsFile,
+        CancellationToken cancellation)
     {
         var forest = await server.Forest.ListExpertsAsync(new(), cancellationToken: cancellation).ConfigureAwait(false);
         var (add, present) = Addition(forest, guest);
@@ -59,7 +74,15 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
         double Now() => (clock.Elapsed - begun).TotalSeconds;
         await using (file.ConfigureAwait(false))
         {
-            var running = new LoadRun { Door = shaped.Door, Served = shaped.Served, Plan = shaped.Plan, Routing = shaped.Routing, Bounds = new(), File = file }.RunAsync(stop.Token);
+            var running = new LoadRun
+            {
+                Door = shaped.Door,
+                Served = shaped.Served,
+                Plan = shaped.Plan,
+                Routing = shaped.Routing,
+                Bounds = new(),
+                File = file
+            }.RunAsync(stop.Token);
             try
             {
                 await PauseAsync(running, cancellation).ConfigureAwait(false);
@@ -85,7 +108,8 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
         return new()
         {
             Expert = add.Name,
-            Changes = [.. _changes.Select(c => c with { Begin = c.Begin - shift, End = c.End - shift, Phases = [.. c.Phases.Select(p => p with { At = p.At - shift })] })],
+            Changes = [.. _changes.Select(c =>
+                c with { Begin = c.Begin - shift, End = c.End - shift, Phases = [.. c.Phases.Select(p => p with { At = p.At - shift })] })],
             Windows = GapWindows.Of(outcome.Records, Now() - shift, Slice),
             Requests = outcome.Records.Count,
             Failed = outcome.Records.Count(r => !r.Ok),
@@ -96,13 +120,29 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
     {
         if (guest is not null)
         {
-            var name = string.Concat(Path.GetFileName(Path.GetFullPath(guest)).ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'));
-            return (new() { By = s_by, Directory = Path.GetFullPath(guest), Name = forest.Experts.Any(e => e.Name == name) || name.Length == 0 ? $"guest-{name}" : name }, false);
+            var name = string.Concat(Path.GetFileName(Path.GetFullPath(guest)).ToLowerInvariant()
+                .Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'));
+            return (new()
+            {
+                By = s_by,
+                Directory = Path.GetFullPath(guest),
+                Name = forest.Experts.Any(e => e.Name == name) || name.Length == 0 ? $"guest-{name}" : name
+            }, false);
         }
 
-        if (forest.Experts.Count < 2) throw new LoadTestException($"changes under load: the forest has {forest.Experts.Count} expert; name one to add with --change-expert DIR, or leave changes out with --change none");
+        if (forest.Experts.Count < 2)
+            throw new LoadTestException($"changes under load: the forest has {forest.Experts.Count} expert; name one to add with "
+                + "--change-expert DIR, or leave changes out with --change none");
         var last = forest.Experts[^1];
-        var add = new AddExpertRequest { By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256, Parents = { last.Parents } };
+        var add = new AddExpertRequest
+        {
+            By = s_by,
+            Directory = last.Path,
+            Name = last.Name,
+            Domain = last.Domain,
+            Sha256 = last.Sha256,
+            Parents = { last.Parents }
+        };
         return (add, true);
     }
 
@@ -114,7 +154,8 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
         var phases = new List<ChangeTimeline.Phase>();
         ChangeResult? result = null;
         using var call = add is null
-            ? server.Forest.RemoveExpert(new() { By = s_by, Experts = { name }, Lineage = LineagePolicy.Only }, cancellationToken: cancellation)
+            ? server.Forest.RemoveExpert(new() { By = s_by, Experts = { name }, Lineage = LineagePolicy.Only },
+            cancellationToken: cancellation)
             : server.Forest.AddExpert(add, cancellationToken: cancellation);
         while (await call.ResponseStream.MoveNext(cancellation).ConfigureAwait(false))
         {
@@ -125,7 +166,8 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
 
         if (result is null) throw new LoadTestException(server.Obituary($"the server ended the change ({kind} {name}) without a result"));
         _changes.Add(new(kind, result.Change.Id, begin, now(), null, phases));
-        report.Line($"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused {1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
+        report
+            .Line($"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused {1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
     }
 
     // The load must go on: its end is the end of the experiment.

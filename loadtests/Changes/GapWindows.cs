@@ -34,7 +34,8 @@ internal static class GapWindows
                 double[] ordered = [.. gaps[w].Order()];
                 var (from, to) = (w * slice, Math.Min(seconds, (w + 1) * slice));
                 var any = ordered.Length > 0;
-                return new ChangeTimeline.Window(from, to, any ? Quantile.Value(ordered, 0.5) : null, any ? Quantile.Value(ordered, 0.99) : null, any ? ordered[^1] : null, tokens[w] / Math.Max(1e-9, to - from), failed[w]);
+                return new ChangeTimeline.Window(from, to, any ? Quantile.Value(ordered, 0.5) : null,
+                    any ? Quantile.Value(ordered, 0.99) : null, any ? ordered[^1] : null, tokens[w] / Math.Max(1e-9, to - from), failed[w]);
             }),
         ];
     }

@@ -12,7 +12,8 @@ internal sealed class ServedCopy : IDisposable
     private readonly DirectoryInfo _root;
 
     /// <param name="run">The run's directory, absolute.</param>
-    /// <param name="served">Copied with its journal and with weights that lie in it; those of its source forest stay where they are.</param>
+    /// <param name="served">Copied with its journal and with weights that lie in it; those of
+    /// its source forest stay where they are.</param>
     /// <exception cref="LoadTestException">It cannot be copied.</exception>
     public ServedCopy(string run, string served)
     {
@@ -22,13 +23,18 @@ internal sealed class ServedCopy : IDisposable
             Copy(new DirectoryInfo(served), Directory);
             var path = Path.Combine(Directory, Manifest);
             var manifest = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
-            if (manifest["source"] is { } source) manifest["source"] = Path.GetRelativePath(Real(Directory), Path.GetFullPath(Path.Combine(Real(served), source.GetValue<string>())));
+            if (manifest["source"] is { } source)
+                manifest["source"] = Path.GetRelativePath(Real(Directory),
+                    Path.GetFullPath(Path.Combine(Real(served), source.GetValue<string>())));
             File.WriteAllText(path, manifest.ToJsonString());
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Text.Json.JsonException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Text.Json.JsonException
+            or InvalidOperationException)
         {
             Dispose();
-            throw new LoadTestException($"--forest {served}: cannot be copied to {_root.FullName} for changes under load: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new LoadTestException($"--forest {served}: cannot be copied to {_root.FullName} for changes under load: "
+                + $"{e.Message.ReplaceLineEndings(" ")}",
+                e);
         }
     }
 
@@ -62,7 +68,8 @@ internal sealed class ServedCopy : IDisposable
     }
 
     // A relative path counts from where a directory really is.
-    private static string Real(string path) => new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+    private static string Real(string path) =>
+        new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
 
     // Read first: the copy may lie inside of what is copied.
     private void Copy(DirectoryInfo from, string to)

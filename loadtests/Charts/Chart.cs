@@ -28,12 +28,14 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
         var canvas = new SvgCanvas();
         Series[] all = [.. Panels.SelectMany(p => p.Series)];
         var y = Heading.Draw(canvas, Width, Title, Caption, all);
-        var across = Scale.Of(X, [.. all.SelectMany(s => s.Points).SelectMany(p => (double[])[p.X, p.Left ?? p.X, p.Right ?? p.X]), .. Marks.Select(m => m.At), .. Shades.SelectMany(s => (double[])[s.From, s.To])], 8, padded: true);
+        var across = Scale.Of(X, [.. all.SelectMany(s => s.Points).SelectMany(p => (double[])[p.X, p.Left ?? p.X, p.Right ?? p.X]),
+            .. Marks.Select(m => m.At), .. Shades.SelectMany(s => (double[])[s.From, s.To])], 8, padded: true);
         Scale[] scales = [.. Panels.Select(UpScale)];
         var labels = scales.SelectMany(s => s.Ticks.Select(t => TextWidth.Of(s.Label(t), SvgCanvas.Small))).DefaultIfEmpty(0).Max();
         double left = Side + 18 + labels + 10, width = Width - left - Side;
         var strip = MarkStrip.Of(
-            [.. Marks.Select(m => (left + (width * across.Position(m.At)), m.Label)), .. Shades.Where(s => !s.Faint).Select(s => (left + (width * across.Position((s.From + s.To) / 2)), s.Label))],
+            [.. Marks.Select(m => (left + (width * across.Position(m.At)), m.Label)),
+                .. Shades.Where(s => !s.Faint).Select(s => (left + (width * across.Position((s.From + s.To) / 2)), s.Label))],
             left, Width - 6);
         y += strip.Height + 10;
         strip.Draw(canvas, y);
@@ -48,7 +50,8 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
             y = frame.Bottom + Between;
         }
 
-        canvas.Text(left + (width / 2), y + 14, TextWidth.Fit(X.Title, SvgCanvas.Body, Width - (2 * Side)), SvgCanvas.Body, "middle", kind: "title-x");
+        canvas.Text(left + (width / 2), y + 14, TextWidth.Fit(X.Title, SvgCanvas.Body, Width - (2 * Side)), SvgCanvas.Body, "middle",
+            kind: "title-x");
         y += 20;
         if (undrawn > 0) canvas.Text(Side, y += 16, Undrawn(undrawn), SvgCanvas.Small, muted: true, kind: "undrawn");
         return canvas.ToSvg(Name, Title, Description(), Width, y + 12);
@@ -56,7 +59,8 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
 
     /// <summary>What is said of values that had no place.</summary>
     internal static string Undrawn(int count) =>
-        string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "value is" : "values are")} not drawn: none was measured, or not above zero on a logarithmic axis");
+        string.Create(
+        CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "value is" : "values are")} not drawn: none was measured, or not above zero on a logarithmic axis");
 
     /// <summary>Ticks of the horizontal axis; a label that would touch the one before it is left out.</summary>
     internal static void AcrossTicks(SvgCanvas canvas, Frame frame, bool named)
@@ -77,13 +81,17 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
 
     private static Scale UpScale(Panel panel)
     {
-        double[] values = [.. panel.Series.SelectMany(s => s.Points).SelectMany(p => (double[])[p.Y, p.Low ?? p.Y, p.High ?? p.Y]).Concat(panel.Levels.Select(l => l.At)).Where(v => Math.Abs(v) <= 1e99)];
+        double[] values = [.. panel.Series.SelectMany(s => s.Points).SelectMany(p => (double[])[p.Y, p.Low ?? p.Y, p.High ?? p.Y])
+            .Concat(panel.Levels.Select(l => l.At)).Where(v => Math.Abs(v) <= 1e99)];
         // Room for labels under the lowest point, which would else stand on the axis.
-        double[] below = values.Length > 0 && panel.Y is { FromZero: false, Logarithmic: false } && values.Min() is var least ? [Math.Max(least >= 0 ? 0 : double.MinValue, least - (0.06 * (values.Max() - least)))] : [];
+        double[] below = values.Length > 0 && panel.Y is { FromZero: false, Logarithmic: false } && values.Min() is var least
+            ? [Math.Max(least >= 0 ? 0 : double.MinValue, least - (0.06 * (values.Max() - least)))] : [];
         return Scale.Of(panel.Y, values.Concat(below), (int)Math.Clamp(panel.Height / 45, 2, 7));
     }
 
     private string Description() =>
-        $"{string.Join("; ", Panels.Select(p => p.Y.Title))} against {X.Title}. Series: {string.Join(", ", Panels.SelectMany(p => p.Series).Select(s => s.Name).Distinct())}."
-        + (Marks.Count == 0 ? "" : $" Marked: {string.Join(", ", Marks.Select(m => m.Label))}.") + (Caption.Length == 0 ? "" : " " + Caption);
+        $"{string.Join("; ", Panels.Select(p => p.Y.Title))} against {X.Title}. Series: "
+        + $"{string.Join(", ", Panels.SelectMany(p => p.Series).Select(s => s.Name).Distinct())}."
+        + (Marks.Count == 0 ? "" : $" Marked: {string.Join(", ", Marks.Select(m => m.Label))}.")
+        + (Caption.Length == 0 ? "" : " " + Caption);
 }

@@ -12,5 +12,6 @@ internal sealed record Frame(double Left, double Top, double Width, double Heigh
 
     public double Y(double value) => Bottom - (Height * Up.Position(value));
 
-    public bool Holds(double x, double y) => double.IsFinite(x) && double.IsFinite(y) && x >= Left - 0.01 && x <= Right + 0.01 && y >= Top - 0.01 && y <= Bottom + 0.01;
+    public bool Holds(double x, double y) =>
+        double.IsFinite(x) && double.IsFinite(y) && x >= Left - 0.01 && x <= Right + 0.01 && y >= Top - 0.01 && y <= Bottom + 0.01;
 }

@@ -10,8 +10,10 @@ internal static class Heading
     public static double Draw(SvgCanvas canvas, double width, string title, string caption, IReadOnlyList<Series> series)
     {
         var y = 12.0;
-        foreach (var line in TextWidth.Wrap(title, SvgCanvas.Large * 1.03, width - (2 * Side))) canvas.Text(Side, y += 20, line, SvgCanvas.Large, bold: true);
-        foreach (var line in TextWidth.Wrap(caption, SvgCanvas.Small, width - (2 * Side))) canvas.Text(Side, y += 17, line, SvgCanvas.Small, muted: true);
+        foreach (var line in TextWidth.Wrap(title, SvgCanvas.Large * 1.03, width - (2 * Side)))
+            canvas.Text(Side, y += 20, line, SvgCanvas.Large, bold: true);
+        foreach (var line in TextWidth.Wrap(caption, SvgCanvas.Small, width - (2 * Side)))
+            canvas.Text(Side, y += 17, line, SvgCanvas.Small, muted: true);
         return Legend(canvas, width, y + 8, series);
     }
 

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Btx.LoadTests.Charts;
 
-/// <summary>Colours that people with the usual kinds of colour blindness can tell apart (after Okabe and Ito), for a light and for a dark ground.</summary>
+/// <summary>Colours that people with the usual kinds of colour blindness can tell apart (after Okabe and
+/// Ito), for a light and for a dark ground.</summary>
 public static class Palette
 {
     private static readonly (string Light, string Dark)[] Colours =

@@ -25,7 +25,8 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
         foreach (var level in panel.Levels) NameLevel(level, labels);
         foreach (var series in panel.Series) DrawLabels(series, labels);
         if (!panel.Series.Any(s => s.Points.Any(Drawable)))
-            canvas.Text(frame.Left + (frame.Width / 2), frame.Top + (frame.Height / 2), "no values", SvgCanvas.Body, "middle", muted: true, kind: "empty");
+            canvas.Text(frame.Left + (frame.Width / 2), frame.Top + (frame.Height / 2), "no values", SvgCanvas.Body, "middle", muted: true,
+                kind: "empty");
     }
 
     private void Grid(double titleX)
@@ -41,7 +42,8 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
         canvas.AxisLine(frame.Left, frame.Top, frame.Left, frame.Bottom);
         canvas.AxisLine(frame.Left, frame.Bottom, frame.Right, frame.Bottom);
         var title = TextWidth.Fit(panel.Y.Title, SvgCanvas.Body, frame.Height + 30);
-        canvas.Text(titleX, frame.Top + (frame.Height / 2), title, SvgCanvas.Body, "middle", rotate: -90, hover: title == panel.Y.Title ? null : panel.Y.Title, kind: "title-y");
+        canvas.Text(titleX, frame.Top + (frame.Height / 2), title, SvgCanvas.Body, "middle", rotate: -90,
+            hover: title == panel.Y.Title ? null : panel.Y.Title, kind: "title-y");
     }
 
     private void DrawShade(Shade shade)
@@ -64,7 +66,8 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
         var y = frame.Y(level.At);
         if (!frame.Holds(frame.Left, y)) return;
         var place = labels.Beside(y, level.Label);
-        canvas.Text(place.X, place.Y, place.Text, SvgCanvas.Small, muted: true, hover: place.Text == level.Label ? null : level.Label, kind: "level");
+        canvas.Text(place.X, place.Y, place.Text, SvgCanvas.Small, muted: true, hover: place.Text == level.Label ? null : level.Label,
+            kind: "level");
     }
 
     private void DrawLine(Series series, LabelPlacer labels)
@@ -74,11 +77,13 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
         {
             var band = run.Where(HasBand).ToArray();
             if (series.Joined && run.Count > 1 && band.Length > 1)
-                canvas.Band([.. band.Select(p => (frame.X(p.X), Within(p.High!.Value))), .. band.Reverse().Select(p => (frame.X(p.X), Within(p.Low!.Value)))]);
+                canvas.Band([.. band.Select(p => (frame.X(p.X), Within(p.High!.Value))),
+                    .. band.Reverse().Select(p => (frame.X(p.X), Within(p.Low!.Value)))]);
             else
                 foreach (var p in band) Whisker(frame.X(p.X), Within(p.Low!.Value), frame.X(p.X), Within(p.High!.Value));
             foreach (var p in run.Where(p => p is { Left: not null, Right: not null }))
-                if (Across(p.Left!.Value) is { } left && Across(p.Right!.Value) is { } right) Whisker(left, frame.Y(p.Y), right, frame.Y(p.Y));
+                if (Across(p.Left!.Value) is { } left && Across(p.Right!.Value) is { } right)
+                    Whisker(left, frame.Y(p.Y), right, frame.Y(p.Y));
             if (!series.Joined || run.Count < 2) continue;
             (double X, double Y)[] line = [.. run.Select(p => (frame.X(p.X), frame.Y(p.Y)))];
             canvas.Polyline(line, series.Style);
@@ -144,13 +149,15 @@ internal sealed class PanelPicture(SvgCanvas canvas, Frame frame, Panel panel, A
     private static bool HasBand(Datum p) => p is { Low: { } low, High: { } high } && double.IsFinite(low) && double.IsFinite(high);
 
     /// <summary>An end of a band; one that has no place on the axis ends at its edge.</summary>
-    private double Within(double value) => double.IsFinite(frame.Y(value)) ? Math.Clamp(frame.Y(value), frame.Top, frame.Bottom) : value > 1 ? frame.Top : frame.Bottom;
+    private double Within(double value) => double.IsFinite(frame.Y(value)) ? Math.Clamp(frame.Y(value), frame.Top, frame.Bottom)
+        : value > 1 ? frame.Top : frame.Bottom;
 
     private double? Across(double value) => double.IsFinite(frame.X(value)) ? Math.Clamp(frame.X(value), frame.Left, frame.Right) : null;
 
     private string Hover(Series series, Datum p)
     {
         var band = HasBand(p) ? string.Create(CultureInfo.InvariantCulture, $" ({p.Low:G4} to {p.High:G4})") : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{(p.Label is { Length: > 0 } label && label != series.Name ? $"{series.Name}, {label}" : series.Name)}: {across.Title} {p.X:G4}; {panel.Y.Title} {p.Y:G4}{band}");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{(p.Label is { Length: > 0 } label && label != series.Name ? $"{series.Name}, {label}" : series.Name)}: {across.Title} {p.X:G4}; {panel.Y.Title} {p.Y:G4}{band}");
     }
 }

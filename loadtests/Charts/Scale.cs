@@ -7,7 +7,8 @@ public sealed class Scale
 {
     private readonly double _step;
 
-    private Scale(bool logarithmic, double least, double most, double step, IReadOnlyList<double> ticks) => (Logarithmic, Least, Most, _step, Ticks) = (logarithmic, least, most, step, ticks);
+    private Scale(bool logarithmic, double least, double most, double step, IReadOnlyList<double> ticks) =>
+        (Logarithmic, Least, Most, _step, Ticks) = (logarithmic, least, most, step, ticks);
 
     public bool Logarithmic { get; }
 
@@ -20,14 +21,17 @@ public sealed class Scale
 
     /// <summary>The scale of an axis for its values; those that have no place on it are left out.</summary>
     /// <param name="count">About how many marked values.</param>
-    /// <param name="padded">Whether the range ends a little beyond the values, which keeps markers off the frame; else it ends at marked values.</param>
+    /// <param name="padded">Whether the range ends a little beyond the values, which keeps markers off
+    /// the frame; else it ends at marked values.</param>
     public static Scale Of(Axis axis, IEnumerable<double> values, int count, bool padded = false)
     {
         double least = double.PositiveInfinity, most = double.NegativeInfinity;
-        foreach (var value in values.Where(v => HasPlace(v, axis.Logarithmic))) (least, most) = (Math.Min(least, value), Math.Max(most, value));
+        foreach (var value in values.Where(v => HasPlace(v, axis.Logarithmic)))
+            (least, most) = (Math.Min(least, value), Math.Max(most, value));
         if (least > most) (least, most) = axis.Logarithmic ? (1, 10) : (0, 1);
         var scale = axis.Logarithmic ? Powers(least, most, count, padded) : Steps(axis, least, most, count, padded);
-        return axis.Ticks is { } ticks ? new Scale(scale.Logarithmic, scale.Least, scale.Most, 0, [.. ticks.Where(t => t >= scale.Least && t <= scale.Most).Distinct().Order()]) : scale;
+        return axis.Ticks is { } ticks ? new Scale(scale.Logarithmic, scale.Least, scale.Most, 0,
+            [.. ticks.Where(t => t >= scale.Least && t <= scale.Most).Distinct().Order()]) : scale;
     }
 
     /// <summary>Where a value lies between the ends, 0 to 1; NaN if it has no place here.</summary>
@@ -40,7 +44,15 @@ public sealed class Scale
     public string Label(double value)
     {
         var size = _step > 0 ? Math.Max(Math.Abs(Least), Math.Abs(Most)) : Math.Abs(value);
-        var (unit, suffix) = size switch { >= 1e15 => (1, ""), >= 1e12 => (1e12, "T"), >= 1e9 => (1e9, "G"), >= 1e6 => (1e6, "M"), >= 1e4 => (1e3, "k"), _ => (1.0, "") };
+        var (unit, suffix) = size switch
+        {
+            >= 1e15 => (1, ""),
+            >= 1e12 => (1e12, "T"),
+            >= 1e9 => (1e9, "G"),
+            >= 1e6 => (1e6, "M"),
+            >= 1e4 => (1e3, "k"),
+            _ => (1.0, "")
+        };
         if (_step > 0 && Math.Abs(value) < _step / 1e6) return "0";
         if (_step <= 0 || size < 1e-3 || size >= 1e15) return (value / unit).ToString("G4", CultureInfo.InvariantCulture) + suffix;
         var decimals = Math.Clamp((int)Math.Ceiling(-Math.Log10(_step / unit) - 1e-9), 0, 10);
@@ -80,7 +92,8 @@ public sealed class Scale
     {
         if (most / least < 1.5) (least, most) = (least / 1.5, most * 1.5);
         var decades = Math.Log10(most / least);
-        double[] digits = decades <= 0.7 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : decades <= 1.4 ? [1, 2, 3, 5] : decades <= count / 2.0 ? [1, 2, 5] : [1];
+        double[] digits = decades <= 0.7 ? [1, 1.5, 2, 3, 4, 5, 6, 8]
+            : decades <= 1.4 ? [1, 2, 3, 5] : decades <= count / 2.0 ? [1, 2, 5] : [1];
         var every = Math.Max(1, (int)Math.Ceiling(decades / count));
         int lowest = (int)Math.Floor(Math.Log10(least)) - 1, highest = (int)Math.Ceiling(Math.Log10(most)) + 1;
         lowest -= ((lowest % every) + every) % every;

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Btx.LoadTests.Charts;
 
-/// <summary>Builds one picture: plain SVG without scripts, fonts or links, whose colours follow the reader's light or dark scheme.</summary>
+/// <summary>Builds one picture: plain SVG without scripts, fonts or links, whose colours
+/// follow the reader's light or dark scheme.</summary>
 internal sealed class SvgCanvas
 {
     public const double Small = 11.5, Body = 12.5, Large = 16;
@@ -14,7 +15,8 @@ internal sealed class SvgCanvas
     /// <summary>Appends <c>&lt;title&gt;</c> as a picture's hover text.</summary>
     private static string Hover(string? text) => string.IsNullOrEmpty(text) ? "" : $"<title>{XmlText.Escape(text)}</title>";
 
-    public void Text(double x, double y, string text, double size = Body, string anchor = "start", bool muted = false, bool bold = false, double rotate = 0, string? hover = null, string kind = "")
+    public void Text(double x, double y, string text, double size = Body, string anchor = "start", bool muted = false, bool bold = false,
+        double rotate = 0, string? hover = null, string kind = "")
     {
         var turn = rotate == 0 ? "" : $" transform=\"rotate({N(rotate)} {N(x)} {N(y)})\"";
         Line($"<text x=\"{N(x)}\" y=\"{N(y)}\" font-size=\"{N(size)}\"{(anchor == "start" ? "" : $" text-anchor=\"{anchor}\"")}{(bold ? " font-weight=\"600\"" : "")}{Kind(kind)} {(muted ? Muted : Ink)}{turn}>{Hover(hover)}{XmlText.Escape(text)}</text>");
@@ -24,12 +26,14 @@ internal sealed class SvgCanvas
     public void Rule(double x1, double y1, double x2, double y2) => Stroke(x1, y1, x2, y2, "stroke=\"#e1e6ec\" class=\"btx-rule\"", "", "");
 
     /// <summary>An axis, a tick, a mark.</summary>
-    public void AxisLine(double x1, double y1, double x2, double y2, bool dashed = false, string kind = "") => Stroke(x1, y1, x2, y2, "stroke=\"#6b7785\" class=\"btx-axis\"", dashed ? " stroke-dasharray=\"4 3\"" : "", kind);
+    public void AxisLine(double x1, double y1, double x2, double y2, bool dashed = false, string kind = "") =>
+        Stroke(x1, y1, x2, y2, "stroke=\"#6b7785\" class=\"btx-axis\"", dashed ? " stroke-dasharray=\"4 3\"" : "", kind);
 
     public void Shaded(double x, double y, double width, double height, bool faint, string hover) =>
         Line($"<rect x=\"{N(x)}\" y=\"{N(y)}\" width=\"{N(width)}\" height=\"{N(height)}\" fill=\"#6b7785\" class=\"btx-shade\" fill-opacity=\"{(faint ? "0.09" : "0.2")}\" data-kind=\"shade\">{Hover(hover)}</rect>");
 
-    public void BeginSeries(SeriesStyle style, string name) => Line($"<g {Palette.Attributes(style.Colour)} data-series=\"{XmlText.Escape(name)}\">");
+    public void BeginSeries(SeriesStyle style, string name) =>
+        Line($"<g {Palette.Attributes(style.Colour)} data-series=\"{XmlText.Escape(name)}\">");
 
     public void EndSeries() => Line($"</g>");
 
@@ -47,7 +51,8 @@ internal sealed class SvgCanvas
 
     public void Marker(double x, double y, SeriesStyle style, string? hover)
     {
-        var paint = style.Hollow ? "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.6\"" : "fill=\"currentColor\" stroke=\"#ffffff\" class=\"btx-halo\" stroke-width=\"0.8\"";
+        var paint = style.Hollow ? "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.6\""
+            : "fill=\"currentColor\" stroke=\"#ffffff\" class=\"btx-halo\" stroke-width=\"0.8\"";
         Line($"<path d=\"{Markers.Path(style.Shape)}\" transform=\"translate({N(x)} {N(y)})\" {paint}{(hover is null ? "" : " data-kind=\"point\"")}>{Hover(hover)}</path>");
     }
 

@@ -14,7 +14,8 @@ internal static class TextWidth
             em += rune.Value switch
             {
                 >= 0x1100 => 1.05,
-                'i' or 'j' or 'l' or 'I' or '.' or ',' or ':' or ';' or '\'' or '|' or '!' or '(' or ')' or '[' or ']' or ' ' or 'f' or 't' or 'r' => 0.35,
+                'i' or 'j' or 'l' or 'I' or '.' or ',' or ':' or ';' or '\'' or '|' or '!' or '(' or ')' or '[' or ']' or ' ' or 'f' or 't'
+                    or 'r' => 0.35,
                 'm' or 'w' or 'M' or 'W' or '@' or '%' => 0.92,
                 >= 'A' and <= 'Z' or '&' or '<' or '>' or '+' or '=' or '_' or '·' => 0.7,
                 _ => 0.57,

@@ -11,7 +11,8 @@ public static class XmlText
     {
         var clean = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
-            clean.Append(rune.Value is '\t' or '\n' or (>= 0x20 and not (>= 0x7F and <= 0x9F) and not 0xFFFE and not 0xFFFF) ? rune.ToString() : "\uFFFD");
+            clean.Append(rune.Value is '\t' or '\n' or (>= 0x20 and not (>= 0x7F and <= 0x9F) and not 0xFFFE and not 0xFFFF)
+                ? rune.ToString() : "\uFFFD");
         return SecurityElement.Escape(clean.ToString());
     }
 }

@@ -18,7 +18,8 @@ public sealed record Change
 
     public required double Second { get; init; }
 
-    /// <summary>Second over first with its 95 % interval, which is not corrected for the number of comparisons. Null where a ratio says nothing: shares, coefficients about zero.</summary>
+    /// <summary>Second over first with its 95 % interval, which is not corrected for the number of comparisons. Null where a ratio says
+    /// nothing: shares, coefficients about zero.</summary>
     public Estimate? Ratio { get; init; }
 
     /// <summary>Chance of a difference as large if nothing had changed; null if nothing was measured twice.</summary>
@@ -27,7 +28,8 @@ public sealed record Change
     /// <summary><see cref="P"/> corrected for the number of comparisons (Holm).</summary>
     public double? AdjustedP { get; init; }
 
-    /// <summary>Of the rank test (Mann-Whitney), which needs four repeats on each side and assumes no distribution; beside, not in, the verdict.</summary>
+    /// <summary>Of the rank test (Mann-Whitney), which needs four repeats on each side and assumes no
+    /// distribution; beside, not in, the verdict.</summary>
     public double? RankP { get; init; }
 
     public required int FirstRepeats { get; init; }

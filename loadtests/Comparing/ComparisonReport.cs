@@ -21,27 +21,37 @@ public static class ComparisonReport
             yield return "";
         }
 
-        yield return $"{comparison.Changes.Count} comparisons: {comparison.Count(Verdict.Worse)} worse, {comparison.Count(Verdict.Better)} better, {comparison.Count(Verdict.Same)} the same within "
-            + $"{Wording.Percent(comparison.Tolerance)}, {comparison.Count(Verdict.CannotTell)} that cannot be told" + (all ? "" : " (--all shows them)");
-        if (comparison.Changes.Any(c => c.P is not null)) yield return "p: Student's t over repeats with the noise of both runs, corrected for all comparisons (Holm); intervals: 95 %, not corrected";
+        yield return $"{comparison.Changes.Count} comparisons: {comparison.Count(Verdict.Worse)} worse, "
+            + $"{comparison.Count(Verdict.Better)} better, {comparison.Count(Verdict.Same)} the same within "
+            + $"{Wording.Percent(comparison.Tolerance)}, {comparison.Count(Verdict.CannotTell)} that cannot be told"
+            + (all ? "" : " (--all shows them)");
+        if (comparison.Changes.Any(c => c.P is not null))
+            yield return "p: Student's t over repeats with the noise of both runs, corrected for all "
+                + "comparisons (Holm); intervals: 95 %, not corrected";
         else yield return "no point was measured twice in either run: nothing can be called significant; sweep with --repeats 3 or more";
     }
 
-    private static string Side(RunSide side) => $"{side.Directory}: {side.Started:yyyy-MM-dd HH:mm}, version {side.Version}, {side.Measurements} measurements, {side.Machine.Processor}, {side.Machine.Cores} cores";
+    private static string Side(
+        RunSide side) => $"{side.Directory}: {side.Started:yyyy-MM-dd HH:mm}, version {side.Version}, {side.Measurements} measurements, "
+            + $"{side.Machine.Processor}, {side.Machine.Cores} cores";
 
     private static IEnumerable<string> Table(IEnumerable<Change> changes)
     {
         string[][] rows =
         [
             ["", "of", "figure", "first", "second", "second / first", "95 %", "p"],
-            .. changes.OrderBy(c => c.Verdict switch { Verdict.Worse => 0, Verdict.Better => 1, Verdict.CannotTell => 2, _ => 3 }).Select(c => new[]
+            .. changes.OrderBy(c => c.Verdict switch { Verdict.Worse => 0, Verdict.Better => 1, Verdict.CannotTell => 2, _ => 3 })
+                .Select(c => new[]
             {
-                c.Verdict, c.Of, c.Metric, Value(c.First, c.Unit), Value(c.Second, c.Unit), c.Ratio is { } ratio ? $"{ratio.Value:0.000}" : "",
-                c.Ratio is { Low: { } low, High: { } high } ? $"{low:0.000}-{high:0.000}" : "", c.AdjustedP is { } p ? p < 0.0001 ? "<0.0001" : $"{p:0.0000}" : "",
+                c.Verdict, c.Of, c.Metric, Value(c.First, c.Unit), Value(c.Second, c.Unit),
+                    c.Ratio is { } ratio ? $"{ratio.Value:0.000}" : "",
+                c.Ratio is { Low: { } low, High: { } high } ? $"{low:0.000}-{high:0.000}" : "",
+                    c.AdjustedP is { } p ? p < 0.0001 ? "<0.0001" : $"{p:0.0000}" : "",
             }),
         ];
         int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(i => rows.Max(r => r[i].Length))];
-        return rows.Select(r => string.Join("  ", r.Select((cell, i) => i >= 3 ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
+        return rows.Select(r => string.Join("  ", r.Select((
+            cell, i) => i >= 3 ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
     }
 
     private static string Value(double value, string unit) => unit switch

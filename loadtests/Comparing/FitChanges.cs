@@ -11,7 +11,9 @@ internal static class FitChanges
     {
         foreach (var line in first.Lines)
         {
-            if (second.Lines.FirstOrDefault(l => l.Form == line.Form && l.Where == line.Where && l.Quantity == line.Quantity) is not { } other) continue;
+            if (second.Lines.FirstOrDefault(l =>
+                l.Form == line.Form && l.Where == line.Where && l.Quantity == line.Quantity) is not { } other)
+                continue;
             var of = $"{line.Form}, {line.Where}, {line.Quantity}";
             var names = line.Form == CostLine.Forest ? ("a", "b") : ("A", "F");
             yield return Compare(of, names.Item1, line.Fit.Intercept, other.Fit.Intercept);
@@ -28,18 +30,32 @@ internal static class FitChanges
         if (degrees > 0 && a is { } ea && b is { } eb)
         {
             var error = Math.Sqrt((ea * ea) + (eb * eb));
-            p = first.Value == second.Value ? 1 : error == 0 ? 0 : 2 * Distributions.Student(-Math.Abs((second.Value - first.Value) / error), degrees);
+            p = first.Value == second.Value ? 1
+                : error == 0 ? 0 : 2 * Distributions.Student(-Math.Abs((second.Value - first.Value) / error), degrees);
             if (first.Value > 4 * ea && second.Value > 4 * eb)
             {
-                var half = Distributions.StudentQuantile(0.975, degrees) * Math.Sqrt(Math.Pow(ea / first.Value, 2) + Math.Pow(eb / second.Value, 2));
+                var half = Distributions.StudentQuantile(0.975,
+                    degrees) * Math.Sqrt(Math.Pow(ea / first.Value, 2) + Math.Pow(eb / second.Value, 2));
                 var value = second.Value / first.Value;
                 ratio = new Estimate(value, value * Math.Exp(-half), value * Math.Exp(half), first.Count + second.Count);
             }
         }
 
-        return new Change { Of = of, Metric = name, Unit = "s", First = first.Value, Second = second.Value, Ratio = ratio, P = p, FirstRepeats = first.Count, SecondRepeats = second.Count };
+        return new Change
+        {
+            Of = of,
+            Metric = name,
+            Unit = "s",
+            First = first.Value,
+            Second = second.Value,
+            Ratio = ratio,
+            P = p,
+            FirstRepeats = first.Count,
+            SecondRepeats = second.Count
+        };
     }
 
     // The interval of a line's coefficient is Student's with two degrees less than values.
-    private static double? Error(Estimate e) => e is { High: { } high, Count: > 2 } ? (high - e.Value) / Distributions.StudentQuantile(0.975, e.Count - 2) : null;
+    private static double? Error(Estimate e) => e is { High: { } high, Count: > 2 }
+        ? (high - e.Value) / Distributions.StudentQuantile(0.975, e.Count - 2) : null;
 }

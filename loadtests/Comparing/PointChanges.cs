@@ -13,16 +13,19 @@ internal static class PointChanges
         new("failed", "share", false, p => p.Summary.Requests > 0 ? p.Summary.Failed / (double)p.Summary.Requests : null),
     ];
 
-    public static IEnumerable<Change> Of(IReadOnlyList<PointResult> first, IReadOnlyList<PointResult> second, IReadOnlyList<CostMetric> metrics)
+    public static IEnumerable<Change> Of(IReadOnlyList<PointResult> first, IReadOnlyList<PointResult> second,
+        IReadOnlyList<CostMetric> metrics)
     {
         var others = MeasuredSettings.Group(second).ToDictionary(m => m.Name);
-        var pairs = MeasuredSettings.Group(first).Where(m => others.ContainsKey(m.Name)).Select(m => (First: m, Second: others[m.Name])).ToArray();
+        var pairs = MeasuredSettings.Group(first).Where(m => others.ContainsKey(m.Name))
+            .Select(m => (First: m, Second: others[m.Name])).ToArray();
         foreach (var metric in metrics)
         {
             // Open loops near saturation scatter far more than closed ones.
             foreach (var load in pairs.GroupBy(p => p.First.Settings.Load))
             {
-                var noise = new RepeatNoise(metric, [.. first.Where(p => p.Settings.Load == load.Key)], [.. second.Where(p => p.Settings.Load == load.Key)]);
+                var noise = new RepeatNoise(metric, [.. first.Where(p => p.Settings.Load == load.Key)],
+                    [.. second.Where(p => p.Settings.Load == load.Key)]);
                 foreach (var pair in load)
                     if (Compare(pair.First.Name, metric, noise, pair.First.Repeats, pair.Second.Repeats) is { } change) yield return change;
             }
@@ -30,7 +33,8 @@ internal static class PointChanges
     }
 
     /// <summary>Null where one side has no value.</summary>
-    internal static Change? Compare(string of, CostMetric metric, RepeatNoise noise, IEnumerable<PointResult> first, IEnumerable<PointResult> second)
+    internal static Change? Compare(string of, CostMetric metric, RepeatNoise noise, IEnumerable<PointResult> first,
+        IEnumerable<PointResult> second)
     {
         double[] a = noise.Scaled(first), b = noise.Scaled(second);
         if (a.Length == 0 || b.Length == 0) return null;
@@ -45,9 +49,18 @@ internal static class PointChanges
 
         return new Change
         {
-            Of = of, Metric = metric.Name, Unit = metric.Unit, MoreIsBetter = metric.MoreIsBetter, First = Back(a.Average()), Second = Back(b.Average()), P = p,
-            RankP = a.Length >= 4 && b.Length >= 4 ? MannWhitney.Test(a, b).P : null, FirstRepeats = a.Length, SecondRepeats = b.Length,
-            Ratio = noise.IsShare ? null : new Estimate(Math.Exp(difference), half is { } h ? Math.Exp(difference - h) : null, half is { } g ? Math.Exp(difference + g) : null, a.Length + b.Length),
+            Of = of,
+            Metric = metric.Name,
+            Unit = metric.Unit,
+            MoreIsBetter = metric.MoreIsBetter,
+            First = Back(a.Average()),
+            Second = Back(b.Average()),
+            P = p,
+            RankP = a.Length >= 4 && b.Length >= 4 ? MannWhitney.Test(a, b).P : null,
+            FirstRepeats = a.Length,
+            SecondRepeats = b.Length,
+            Ratio = noise.IsShare ? null : new Estimate(Math.Exp(difference), half is { } h ? Math.Exp(difference - h) : null,
+                half is { } g ? Math.Exp(difference + g) : null, a.Length + b.Length),
         };
     }
 }

@@ -2,7 +2,8 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Comparing;
 
-/// <summary>Bits per byte, domain by domain. The same text gives the same figure: there is no noise, and no p-value. Of other text nothing is said.</summary>
+/// <summary>Bits per byte, domain by domain. The same text gives the same figure: there is no noise, and no
+/// p-value. Of other text nothing is said.</summary>
 internal static class QualityChanges
 {
     // What another order of sums can do to a figure.
@@ -18,8 +19,16 @@ internal static class QualityChanges
                 var ratio = other / value;
                 yield return new Change
                 {
-                    Of = key, Metric = $"bits per byte of {domain}", Unit = "bits/byte", First = value, Second = other, Ratio = new Estimate(ratio, ratio, ratio, 1), FirstRepeats = 1, SecondRepeats = 1,
-                    Verdict = first.Source != second.Source ? Verdict.CannotTell : Math.Abs(ratio - 1) <= Rounding ? Verdict.Same : ratio < 1 ? Verdict.Better : Verdict.Worse,
+                    Of = key,
+                    Metric = $"bits per byte of {domain}",
+                    Unit = "bits/byte",
+                    First = value,
+                    Second = other,
+                    Ratio = new Estimate(ratio, ratio, ratio, 1),
+                    FirstRepeats = 1,
+                    SecondRepeats = 1,
+                    Verdict = first.Source != second.Source ? Verdict.CannotTell
+                        : Math.Abs(ratio - 1) <= Rounding ? Verdict.Same : ratio < 1 ? Verdict.Better : Verdict.Worse,
                 };
             }
     }

@@ -4,7 +4,8 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Comparing;
 
 /// <summary>
-/// How repeats of both runs scatter, on a scale where the scatter is alike at every size: logarithms, and the arcsine of the root for shares. The repeat is the unit: requests
+/// How repeats of both runs scatter, on a scale where the scatter is alike at every size: logarithms, and the arcsine of the
+/// root for shares. The repeat is the unit: requests
 /// of one run share its luck. Of all repeats' and the reference points' deviation the larger one counts.
 /// </summary>
 internal sealed class RepeatNoise
@@ -34,9 +35,11 @@ internal sealed class RepeatNoise
 
     /// <summary>Values of the repeats on that scale.</summary>
     public double[] Scaled(IEnumerable<PointResult> repeats) =>
-        IsShare ? [.. Values(repeats).Select(v => Math.Asin(Math.Sqrt(Math.Clamp(v, 0, 1))))] : [.. Values(repeats).Where(v => v > 0).Select(v => Math.Log(v))];
+        IsShare ? [.. Values(repeats).Select(v => Math.Asin(Math.Sqrt(Math.Clamp(v, 0, 1))))]
+        : [.. Values(repeats).Where(v => v > 0).Select(v => Math.Log(v))];
 
-    private IEnumerable<double> Values(IEnumerable<PointResult> repeats) => repeats.Select(metric.Of).OfType<double>().Where(double.IsFinite);
+    private IEnumerable<double> Values(IEnumerable<PointResult> repeats) =>
+        repeats.Select(metric.Of).OfType<double>().Where(double.IsFinite);
 
     private (double Deviation, int Degrees) Pooled(IEnumerable<IGrouping<string, PointResult>> settings)
     {

@@ -4,4 +4,5 @@ namespace Btx.LoadTests.Comparing;
 
 /// <summary>Which run.</summary>
 /// <param name="Measurements">Points with their repeats.</param>
-public sealed record RunSide(string Directory, DateTimeOffset Started, string Version, MachineDescription Machine, LoadDescription Load, int Measurements);
+public sealed record RunSide(string Directory, DateTimeOffset Started, string Version, MachineDescription Machine, LoadDescription Load,
+    int Measurements);

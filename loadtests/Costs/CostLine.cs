@@ -2,7 +2,8 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Costs;
 
-/// <summary>Seconds against experts a token, as a straight line. Fitted to every repeat, weighted by 1/seconds² (the noise is relative).</summary>
+/// <summary>Seconds against experts a token, as a straight line. Fitted to every repeat, weighted
+/// by 1/seconds² (the noise is relative).</summary>
 public sealed record CostLine
 {
     /// <summary>a + b·k: experts of the forest.</summary>
@@ -14,7 +15,8 @@ public sealed record CostLine
     /// <summary><see cref="Forest"/> or <see cref="Mixture"/>.</summary>
     public required string Form { get; init; }
 
-    /// <summary>Name of the <see cref="CostMetric"/> on the y axis: <c>decode_step</c> (the server's clock) or <c>inter_token</c> (the client's). Seconds.</summary>
+    /// <summary>Name of the <see cref="CostMetric"/> on the y axis: <c>decode_step</c> (the server's clock) or
+    /// <c>inter_token</c> (the client's). Seconds.</summary>
     public required string Quantity { get; init; }
 
     /// <summary>What all its points share, in words: <c>concurrency 4, fp32</c>.</summary>

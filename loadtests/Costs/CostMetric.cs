@@ -8,16 +8,19 @@ namespace Btx.LoadTests.Costs;
 public sealed record CostMetric(string Name, string Unit, bool MoreIsBetter, Func<PointResult, double?> Of)
 {
     /// <summary>
-    /// Mean seconds between two tokens of a request, as the client sees them. The mean and not the median: steps shorter than the way to the client arrive in bunches, and the
+    /// Mean seconds between two tokens of a request, as the client sees them. The mean and not the median: steps shorter than
+    /// the way to the client arrive in bunches, and the
     /// median is then that of tokens that came together.
     /// </summary>
     public static CostMetric InterToken { get; } = new("inter_token", "s", false, p => p.Summary.InterToken?.Mean);
 
     /// <summary>Mean seconds of a step that only decodes, by the server's own clock.</summary>
-    public static CostMetric DecodeStep { get; } = new("decode_step", "s", false, p => p.Server is { DecodeSteps: > 0, DecodeSeconds: > 0 } s ? s.DecodeSeconds / s.DecodeSteps : null);
+    public static CostMetric DecodeStep { get; } = new("decode_step", "s", false,
+        p => p.Server is { DecodeSteps: > 0, DecodeSeconds: > 0 } s ? s.DecodeSeconds / s.DecodeSteps : null);
 
     /// <summary>Seconds of the server's time that a completion token takes, prompts included: one over the throughput.</summary>
-    public static CostMetric SecondsPerToken { get; } = new("seconds_per_token", "s", false, p => p.Summary.TokensPerSecond > 0 ? 1 / p.Summary.TokensPerSecond : null);
+    public static CostMetric SecondsPerToken { get; } = new("seconds_per_token", "s", false,
+        p => p.Summary.TokensPerSecond > 0 ? 1 / p.Summary.TokensPerSecond : null);
 
     public static IReadOnlyList<CostMetric> All { get; } =
     [

@@ -13,7 +13,9 @@ public static class CostModel
         if (noise.Count == 0) notes.Add("nothing was measured twice: the noise is not known, and no difference can be called significant");
         var measured = MeasuredSettings.Group(points);
         foreach (var p in points.Where(p => p.Summary.Failed > 0))
-            notes.Add($"{p.Settings.Name}, repeat {p.Repeat + 1}: {p.Summary.Failed} of {p.Summary.Requests} requests failed; the figures are of the others");
+            notes
+                .Add($"{p.Settings.Name}, repeat {p.Repeat + 1}: {p.Summary.Failed} of {p.Summary.Requests} "
+                    + "requests failed; the figures are of the others");
         if (quality is null) notes.Add("no quality: no frontier");
         var frontiers = quality is null ? [] : Frontiers.Of(measured, quality, noise, notes);
         return new CostAnalysis
@@ -26,7 +28,8 @@ public static class CostModel
             Recommendations =
             [
                 .. Recommendations.ForObjective(measured, quality, options, notes),
-                .. quality is null ? [] : options.WithinPercent.SelectMany((percent, i) => Recommendations.Within(frontiers, quality, percent, i == 0 ? notes : [])),
+                .. quality is null ? [] : options.WithinPercent.SelectMany((
+                    percent, i) => Recommendations.Within(frontiers, quality, percent, i == 0 ? notes : [])),
             ],
             Notes = notes,
         };

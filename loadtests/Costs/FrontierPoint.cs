@@ -18,7 +18,8 @@ public sealed record FrontierPoint
     /// <summary>Seconds; median of the repeats, ± twice the noise.</summary>
     public required Estimate Cost { get; init; }
 
-    /// <summary>Bits per byte, mean over the domains; less is better. The same text for every point, so there is no sampling noise between points.</summary>
+    /// <summary>Bits per byte, mean over the domains; less is better. The same text for every point, so there
+    /// is no sampling noise between points.</summary>
     public required double BitsPerByte { get; init; }
 
     public required IReadOnlyDictionary<string, double> BitsPerByteOfDomains { get; init; }

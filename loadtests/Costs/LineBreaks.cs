@@ -4,7 +4,8 @@ using Btx.LoadTests.Statistics;
 namespace Btx.LoadTests.Costs;
 
 /// <summary>
-/// Which places a straight line does not hold at: the fewest whose removal leaves a line that all others are on, where those at the upper end (a line that holds up to some k)
+/// Which places a straight line does not hold at: the fewest whose removal leaves a line that all others are on, where those at
+/// the upper end (a line that holds up to some k)
 /// may be one more than others; among equals those that leave the smallest residuals. Three places at least are left.
 /// </summary>
 internal static class LineBreaks
@@ -21,8 +22,10 @@ internal static class LineBreaks
         foreach (var mask in Masks(n).Where(m => n - BitOperations.PopCount(m) >= 3 || m == 0).OrderBy(m => Price(m, n)))
         {
             if (best is { } found && found.Price < Price(mask, n)) break;
-            int[] kept = [.. Enumerable.Range(0, n).Where(i => (mask >> i & 1) == 0)], removed = [.. Enumerable.Range(0, n).Where(i => (mask >> i & 1) == 1)];
-            var line = LeastSquares.Line([.. kept.Select(i => x[i])], [.. kept.Select(i => y[i])], [.. kept.Select(i => 1 / (y[i] * y[i]))]);
+            int[] kept = [.. Enumerable.Range(0, n).Where(i => (mask >> i & 1) == 0)],
+                removed = [.. Enumerable.Range(0, n).Where(i => (mask >> i & 1) == 1)];
+            var line = LeastSquares.Line([.. kept.Select(i => x[i])], [.. kept.Select(i => y[i])],
+                [.. kept.Select(i => 1 / (y[i] * y[i]))]);
             double Deviation(int i) => Math.Abs((y[i] / (line.Coefficients[0] + (line.Coefficients[1] * x[i]))) - 1);
             if (kept.Any(i => !(Deviation(i) <= allowed[i])) || removed.Any(i => Deviation(i) <= allowed[i])) continue;
             var residual = double.IsNaN(line.Variance) ? 0 : line.Variance;
@@ -42,7 +45,8 @@ internal static class LineBreaks
     private static IEnumerable<ulong> Masks(int n)
     {
         if (n <= Most) return Enumerable.Range(0, 1 << n).Select(m => (ulong)m);
-        var ends = Enumerable.Range(0, n - 2).SelectMany(low => Enumerable.Range(0, n - 2 - low).Select(high => ((1UL << low) - 1) | (((1UL << high) - 1) << (n - high))));
+        var ends = Enumerable.Range(0, n - 2)
+            .SelectMany(low => Enumerable.Range(0, n - 2 - low).Select(high => ((1UL << low) - 1) | (((1UL << high) - 1) << (n - high))));
         return ends.Distinct();
     }
 }

@@ -3,10 +3,12 @@ using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Costs;
 
-/// <summary>a + b·k of a forest (<c>top_k</c>, and <c>ensemble</c> as k = all) and A + k·F of a BTX model, at each load with each build.</summary>
+/// <summary>a + b·k of a forest (<c>top_k</c>, and <c>ensemble</c> as k = all) and A + k·F of a BTX
+/// model, at each load with each build.</summary>
 public static class LineFitting
 {
-    public static IReadOnlyList<CostLine> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise, double tolerance, ICollection<string> notes)
+    public static IReadOnlyList<CostLine> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise, double tolerance,
+        ICollection<string> notes)
     {
         var lines = new List<CostLine>();
         foreach (var form in new[] { CostLine.Forest, CostLine.Mixture })
@@ -16,7 +18,8 @@ public static class LineFitting
                     MeasuredSettings[] places = [.. group.Where(m => m.Middle(metric) is { Value: > 0 }).OrderBy(m => m.K)];
                     var distinct = places.Select(p => p.K).Distinct().Count();
                     if (distinct >= 3) lines.Add(Fit(form, group.Key, places, metric, noise.Relative(metric.Name), tolerance));
-                    else if (distinct > 0 && metric == CostMetric.InterToken && places[0].Settings.Rate is null) notes.Add($"{form} at {group.Key}: {distinct} value{(distinct == 1 ? "" : "s")} of k, a line needs three");
+                    else if (distinct > 0 && metric == CostMetric.InterToken && places[0].Settings.Rate is null)
+                        notes.Add($"{form} at {group.Key}: {distinct} value{(distinct == 1 ? "" : "s")} of k, a line needs three");
                 }
 
         return lines;
@@ -35,26 +38,39 @@ public static class LineFitting
         double[] allowed = [.. places.Select(p => Math.Max(tolerance, 2 * noise / Math.Sqrt(p.Values(metric).Length)))];
         var all = Line(places, metric);
         var broken = LineBreaks.Find(x, y, allowed);
-        (LeastSquares Fit, LineFigures Figures)? held = broken is { Count: > 0 } ? Line([.. places.Where((_, i) => !broken.Contains(i))], metric) : null;
+        (LeastSquares Fit, LineFigures Figures)? held = broken is { Count: > 0 }
+            ? Line([.. places.Where((_, i) => !broken.Contains(i))], metric) : null;
         var trusted = (held ?? all).Figures;
         var points = places.Select((p, i) =>
         {
             var deviation = (y[i] / trusted.At(x[i])) - 1;
-            return new CostLinePoint(p.Name, x[i], p.Middle(metric)!, all.Fit.At(1, x[i]), deviation, broken?.Contains(i) ?? Math.Abs(deviation) > allowed[i]);
+            return new CostLinePoint(p.Name, x[i], p.Middle(metric)!, all.Fit.At(1, x[i]), deviation,
+                broken?.Contains(i) ?? Math.Abs(deviation) > allowed[i]);
         }).ToArray();
         return new CostLine
         {
-            Form = form, Quantity = metric.Name, Where = where, Concurrency = places[0].Settings.Concurrency, Rate = places[0].Settings.Rate, Precision = places[0].Settings.Precision,
-            Options = places[0].Settings.Options, Fit = all.Figures, Held = held?.Figures, Points = points, Breaks = [.. Sentences(points, trusted, broken, noise)],
+            Form = form,
+            Quantity = metric.Name,
+            Where = where,
+            Concurrency = places[0].Settings.Concurrency,
+            Rate = places[0].Settings.Rate,
+            Precision = places[0].Settings.Precision,
+            Options = places[0].Settings.Options,
+            Fit = all.Figures,
+            Held = held?.Figures,
+            Points = points,
+            Breaks = [.. Sentences(points, trusted, broken, noise)],
         };
     }
 
     private static (LeastSquares Fit, LineFigures Figures) Line(MeasuredSettings[] places, CostMetric metric)
     {
-        var values = places.SelectMany(p => p.Values(metric).Select(v => (X: (double)p.K!.Value, Y: v, Weight: 1 / Math.Pow(p.Middle(metric)!.Value, 2)))).ToArray();
+        var values = places.SelectMany(p =>
+            p.Values(metric).Select(v => (X: (double)p.K!.Value, Y: v, Weight: 1 / Math.Pow(p.Middle(metric)!.Value, 2)))).ToArray();
         double[] x = [.. values.Select(v => v.X)], y = [.. values.Select(v => v.Y)], weights = [.. values.Select(v => v.Weight)];
         var fit = LeastSquares.Line(x, y, weights);
-        return (fit, new LineFigures(fit.Coefficient(0), fit.Coefficient(1), fit.R2, LackOfFit.Test(fit, x, y, weights)?.P, x.Min(), x.Max()));
+        return (fit,
+            new LineFigures(fit.Coefficient(0), fit.Coefficient(1), fit.R2, LackOfFit.Test(fit, x, y, weights)?.P, x.Min(), x.Max()));
     }
 
     private static IEnumerable<string> Sentences(CostLinePoint[] points, LineFigures line, IReadOnlyList<int>? broken, double noise)
@@ -64,11 +80,16 @@ public static class LineFitting
         foreach (var p in points.Where(p => p.Breaks))
         {
             var from = broken is null ? "the line through all" : $"the line through k = {others}";
-            yield return $"k = {p.K} takes {Wording.More(1 + p.Deviation)} than {from} says: {Wording.Seconds(p.Seconds.Value)} against {Wording.Seconds(line.At(p.K))} (noise {Wording.Percent(noise)})";
+            yield return $"k = {p.K} takes {Wording.More(1 + p.Deviation)} than {from} says: {Wording.Seconds(p.Seconds.Value)} against "
+                + $"{Wording.Seconds(line.At(p.K))} (noise {Wording.Percent(noise)})";
         }
 
-        if (line.Intercept.High < 0) yield return $"the constant is below zero ({Wording.Seconds(line.Intercept.Value)}): the first experts cost less than later ones, so the line says nothing below k = {line.From}";
-        if (line.Slope.Low <= 0 && line.Slope.High >= 0) yield return "the slope cannot be told from zero: k makes no difference that shows beside the noise";
-        else if (line.Slope.Value < 0) yield return "the slope is below zero: more experts take less time, so something else than experts is measured here";
+        if (line.Intercept.High < 0)
+            yield return $"the constant is below zero ({Wording.Seconds(line.Intercept.Value)}): the first experts cost less than later "
+                + $"ones, so the line says nothing below k = {line.From}";
+        if (line.Slope.Low <= 0 && line.Slope.High >= 0)
+            yield return "the slope cannot be told from zero: k makes no difference that shows beside the noise";
+        else if (line.Slope.Value < 0)
+            yield return "the slope is below zero: more experts take less time, so something else than experts is measured here";
     }
 }

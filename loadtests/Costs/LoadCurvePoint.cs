@@ -8,5 +8,6 @@ namespace Btx.LoadTests.Costs;
 /// <param name="Failed">Share of requests that failed.</param>
 /// <param name="Saturated">Achieved less than 95 % of what was offered; always false in the closed loop.</param>
 public sealed record LoadCurvePoint(
-    string Name, double Load, Estimate RequestsPerSecond, Estimate TokensPerSecond, Estimate? TimeToFirstTokenP50, Estimate? TimeToFirstTokenP99, Estimate? InterTokenP50,
+    string Name, double Load, Estimate RequestsPerSecond, Estimate TokensPerSecond, Estimate? TimeToFirstTokenP50,
+    Estimate? TimeToFirstTokenP99, Estimate? InterTokenP50,
     Estimate? EndToEndP50, Estimate? EndToEndP99, double Failed, bool Saturated);

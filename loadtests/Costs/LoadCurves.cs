@@ -24,12 +24,23 @@ public static class LoadCurves
         var open = settings.Rate is not null;
         var points = group.Select(m => Point(m, open)).OrderBy(p => p.Load).ToArray();
         var (knee, finding) = open ? KneeFinding.Open(points, Missed(group, options)) : KneeFinding.Closed(points);
-        return new LoadCurve { Mode = settings.Mode, K = settings.K, Precision = settings.Precision, Options = settings.Options, Load = open ? "open" : "closed", Points = points, Knee = knee, Finding = finding };
+        return new LoadCurve
+        {
+            Mode = settings.Mode,
+            K = settings.K,
+            Precision = settings.Precision,
+            Options = settings.Options,
+            Load = open ? "open" : "closed",
+            Points = points,
+            Knee = knee,
+            Finding = finding
+        };
     }
 
     // Names of the points that do not meet the objective.
     private static HashSet<string> Missed(MeasuredSettings[] group, AnalysisOptions options) =>
-        options.Objective is not { } objective ? [] : [.. group.Where(m => m.Middle(options.ShareMet) is { } share && share.Value < objective.Share).Select(m => m.Name)];
+        options.Objective is not { } objective ? []
+        : [.. group.Where(m => m.Middle(options.ShareMet) is { } share && share.Value < objective.Share).Select(m => m.Name)];
 
     private static LoadCurvePoint Point(MeasuredSettings m, bool open)
     {
@@ -37,8 +48,10 @@ public static class LoadCurves
         var achieved = m.Middle(p => p.Summary.RequestsPerSecond)!;
         var requests = m.Repeats.Sum(r => (double)r.Summary.Requests);
         return new LoadCurvePoint(
-            m.Name, load, achieved, m.Middle(p => p.Summary.TokensPerSecond)!, m.Middle(p => p.Summary.TimeToFirstToken?.P50.Value), m.Middle(p => p.Summary.TimeToFirstToken?.P99.Value),
-            m.Middle(p => p.Summary.InterToken?.P50.Value), m.Middle(p => p.Summary.EndToEnd?.P50.Value), m.Middle(p => p.Summary.EndToEnd?.P99.Value),
+            m.Name, load, achieved, m.Middle(p => p.Summary.TokensPerSecond)!, m.Middle(p => p.Summary.TimeToFirstToken?.P50.Value),
+                m.Middle(p => p.Summary.TimeToFirstToken?.P99.Value),
+            m.Middle(p => p.Summary.InterToken?.P50.Value), m.Middle(p => p.Summary.EndToEnd?.P50.Value),
+                m.Middle(p => p.Summary.EndToEnd?.P99.Value),
             requests > 0 ? m.Repeats.Sum(r => (double)r.Summary.Failed) / requests : 0, open && achieved.Value < Sustained * load);
     }
 }

@@ -22,9 +22,11 @@ public sealed class MeasuredSettings
         _ => null,
     };
 
-    /// <summary>By settings, in the order of their first measurement. The reference point's measurements count only where nothing else was measured with its settings: it has far more of them.</summary>
+    /// <summary>By settings, in the order of their first measurement. The reference point's measurements count only where nothing else was
+    /// measured with its settings: it has far more of them.</summary>
     public static IReadOnlyList<MeasuredSettings> Group(IEnumerable<PointResult> points) =>
-        [.. points.GroupBy(p => p.Settings.Name).Select(g => (All: g.ToArray(), Grid: g.Where(p => !p.Reference).ToArray())).Select(g => new MeasuredSettings(g.All[0].Settings, g.Grid.Length > 0 ? g.Grid : g.All))];
+        [.. points.GroupBy(p => p.Settings.Name).Select(g => (All: g.ToArray(), Grid: g.Where(p => !p.Reference).ToArray()))
+        .Select(g => new MeasuredSettings(g.All[0].Settings, g.Grid.Length > 0 ? g.Grid : g.All))];
 
     /// <summary>The metric's value of each repeat that has it.</summary>
     public double[] Values(CostMetric metric) => [.. Repeats.Select(metric.Of).OfType<double>().Where(double.IsFinite)];
@@ -35,5 +37,6 @@ public sealed class MeasuredSettings
     /// <summary>The same of any figure of a point.</summary>
     public Estimate? Middle(Func<PointResult, double?> of) => Range([.. Repeats.Select(of).OfType<double>().Where(double.IsFinite)]);
 
-    private static Estimate? Range(double[] values) => values.Length == 0 ? null : new Estimate(Median.Value(values), values.Min(), values.Max(), values.Length);
+    private static Estimate? Range(double[] values) => values.Length == 0 ? null
+        : new Estimate(Median.Value(values), values.Min(), values.Max(), values.Length);
 }

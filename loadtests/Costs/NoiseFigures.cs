@@ -19,7 +19,8 @@ public static class NoiseFigures
         ];
     }
 
-    /// <summary>A metric's noise: the reference point's if it was measured three times or more, else that of all repeats; null if neither is known.</summary>
+    /// <summary>A metric's noise: the reference point's if it was measured three times or more, else that of
+    /// all repeats; null if neither is known.</summary>
     public static NoiseFigure? Figure(this IReadOnlyList<NoiseFigure> noise, string metric) =>
         noise.Where(n => n.Metric == metric).OrderBy(n => n.Source != "reference" ? 1 : n.DegreesOfFreedom >= 2 ? 0 : 2).FirstOrDefault();
 

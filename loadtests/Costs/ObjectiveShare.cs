@@ -6,7 +6,8 @@ namespace Btx.LoadTests.Costs;
 /// <summary>How many of a point's requests met an objective.</summary>
 public static class ObjectiveShare
 {
-    /// <summary>From the run's request records, for an objective that the run did not know; null where a point's records are not there.</summary>
+    /// <summary>From the run's request records, for an objective that the run did not know; null
+    /// where a point's records are not there.</summary>
     public static Func<PointResult, double?> FromRecords(string directory, ServiceObjective objective) => point =>
     {
         var file = Path.Combine(directory, RunDirectory.Requests, $"{point.Settings.Name}-r{point.Repeat}.jsonl");
@@ -27,7 +28,8 @@ public static class ObjectiveShare
     {
         string[] missed =
         [
-            .. Limits(objective).Select(l => (l.Name, l.Limit, P99: measured.Middle(p => l.Of(p.Summary)?.P99.Value)?.Value)).Where(l => l.P99 > l.Limit)
+            .. Limits(objective).Select(l => (l.Name, l.Limit, P99: measured.Middle(p => l.Of(p.Summary)?.P99.Value)?.Value))
+                .Where(l => l.P99 > l.Limit)
                 .Select(l => $"p99 of the {l.Name} is {Wording.Seconds(l.P99!.Value)} against {Wording.Seconds(l.Limit)}"),
         ];
         return missed.Length == 0 ? "" : $": {string.Join(", ", missed)}";

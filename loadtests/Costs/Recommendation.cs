@@ -28,19 +28,23 @@ public sealed record Recommendation
     /// <summary>Name of the settings that come next, if any do.</summary>
     public string? RunnerUp { get; init; }
 
-    /// <summary>Kind <see cref="WithinEnsemble"/>: whether it and the runner-up cannot be told apart; kind <see cref="ForObjective"/>: whether some repeat missed the objective.</summary>
+    /// <summary>Kind <see cref="WithinEnsemble"/>: whether it and the runner-up cannot be told apart; kind <see cref="ForObjective"/>:
+    /// whether some repeat missed the objective.</summary>
     public bool WithinNoise { get; init; }
 
     /// <summary>
-    /// Kind <see cref="WithinEnsemble"/>: most of the settings that qualify cost alike beside the noise, so that the run cannot tell which costs least. <see cref="Point"/> is then the one of them
+    /// Kind <see cref="WithinEnsemble"/>: most of the settings that qualify cost alike beside the noise, so that the run cannot tell which
+    /// costs least. <see cref="Point"/> is then the one of them
     /// with the fewest experts, and the runner-up the one whose figure is the lowest of the others.
     /// </summary>
     public bool Undecided { get; init; }
 
-    /// <summary>Kind <see cref="WithinEnsemble"/>: how many settings qualify; those of mode <c>expert</c> count only where they alone do.</summary>
+    /// <summary>Kind <see cref="WithinEnsemble"/>: how many settings qualify; those of mode
+    /// <c>expert</c> count only where they alone do.</summary>
     public int Qualifying { get; init; }
 
-    /// <summary>Names of those that qualify and whose cost cannot be told from the lowest, in ascending order of cost; that one first.</summary>
+    /// <summary>Names of those that qualify and whose cost cannot be told from the lowest, in
+    /// ascending order of cost; that one first.</summary>
     public IReadOnlyList<string> CostsAlike { get; init; } = [];
 
     /// <summary>The whole of it, for people.</summary>

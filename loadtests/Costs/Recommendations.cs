@@ -10,7 +10,8 @@ public static class Recommendations
     private static readonly string[] Precisions = ["fp32", "fp16", "bf16", "int8", "int4"];
 
     /// <summary>The lowest cost within some per cent of the full ensemble's bits per byte, for each load.</summary>
-    public static IEnumerable<Recommendation> Within(IReadOnlyList<Frontier> frontiers, QualityTable quality, double percent, ICollection<string> notes)
+    public static IEnumerable<Recommendation> Within(IReadOnlyList<Frontier> frontiers, QualityTable quality, double percent,
+        ICollection<string> notes)
     {
         var precision = Precisions.FirstOrDefault(p => quality.BitsPerByte.ContainsKey(QualityKey.Of("ensemble", null, p)));
         if (precision is null)
@@ -24,7 +25,8 @@ public static class Recommendations
         {
             string[] domains = [.. frontier.Domains.Where(ensemble.ContainsKey)];
             if (domains.Length == 0) continue;
-            if (frontier.Points.Select(p => QualityKey.Of(p.Mode, p.K, p.Precision)).Distinct().Count() < 2) continue; // nothing to choose from
+            // nothing to choose from
+            if (frontier.Points.Select(p => QualityKey.Of(p.Mode, p.K, p.Precision)).Distinct().Count() < 2) continue;
             var full = Frontiers.Mean(ensemble, domains);
             double Loss(FrontierPoint p) => (Frontiers.Mean(p.BitsPerByteOfDomains, domains) / full) - 1;
             FrontierPoint[] within = [.. frontier.Points.Where(p => Loss(p) <= percent / 100)];
@@ -34,8 +36,11 @@ public static class Recommendations
                 var nearest = frontier.Points.MinBy(Loss)!;
                 yield return new Recommendation
                 {
-                    Kind = Recommendation.WithinEnsemble, Where = frontier.Where, WithinPercent = percent,
-                    Sentence = $"{frontier.Where}: nothing measured is within {percent:0.##} % of the full ensemble's bits per byte ({full:F3}); the nearest is {nearest.Name}, {Wording.More(1 + Loss(nearest))}",
+                    Kind = Recommendation.WithinEnsemble,
+                    Where = frontier.Where,
+                    WithinPercent = percent,
+                    Sentence = $"{frontier.Where}: nothing measured is within {percent:0.##} % of the full ensemble's bits per byte "
+                        + $"({full:F3}); the nearest is {nearest.Name}, {Wording.More(1 + Loss(nearest))}",
                 };
                 continue;
             }
@@ -47,17 +52,31 @@ public static class Recommendations
             var next = undecided ? ties.First(p => p != best) : qualify.Skip(1).FirstOrDefault();
             var told = within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value);
             var alike = next is not null && best.CostsAlike.Contains(next.Name);
-            var saved = own is null || own.Name == best.Name || (undecided && ties.Contains(own)) ? "" : $", {Wording.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Wording.Seconds(own.Cost.Value)}";
+            var saved = own is null || own.Name == best.Name || (undecided && ties.Contains(own)) ? ""
+                : $", {Wording.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Wording.Seconds(own.Cost.Value)}";
             var chosen = undecided
-                ? $"this run cannot tell what costs least within {percent:0.##} % of the full ensemble's quality: {(ties.Length == qualify.Length ? "all" : $"{ties.Length} of the")} {qualify.Length} settings that qualify "
-                    + $"cost alike beside the noise, {Wording.Seconds(ties[0].Cost.Value)} ({ties[0].Name}) to {Wording.Seconds(ties[^1].Cost.Value)} ({ties[^1].Name}) a token; of these {best.Name} runs the fewest experts"
+                ? $"this run cannot tell what costs least within {percent:0.##} % of the full ensemble's quality: "
+                    + $"{(ties.Length == qualify.Length ? "all" : $"{ties.Length} of the")} {qualify.Length} settings that qualify "
+                    + $"cost alike beside the noise, {Wording.Seconds(ties[0].Cost.Value)} ({ties[0].Name}) to "
+                        + $"{Wording.Seconds(ties[^1].Cost.Value)} ({ties[^1].Name}) a token; of these {best.Name} runs the fewest experts"
                 : $"{best.Name} costs least within {percent:0.##} % of the full ensemble's quality";
             yield return new Recommendation
             {
-                Kind = Recommendation.WithinEnsemble, Point = best.Name, Mode = best.Mode, K = best.K, Where = frontier.Where, WithinPercent = percent, RunnerUp = next?.Name, WithinNoise = undecided || alike,
-                Undecided = undecided, Qualifying = qualify.Length, CostsAlike = [.. ties.Select(p => p.Name)],
-                Sentence = $"{frontier.Where}: {chosen}: {Wording.Seconds(best.Cost.Value)} a token{saved}; its bits per byte are {Wording.More(1 + Loss(best))} ({full * (1 + Loss(best)):F3} against {full:F3})"
-                    + (undecided ? "" : Next(best, next, alike)) + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Wording.Seconds(told.Cost.Value)}"),
+                Kind = Recommendation.WithinEnsemble,
+                Point = best.Name,
+                Mode = best.Mode,
+                K = best.K,
+                Where = frontier.Where,
+                WithinPercent = percent,
+                RunnerUp = next?.Name,
+                WithinNoise = undecided || alike,
+                Undecided = undecided,
+                Qualifying = qualify.Length,
+                CostsAlike = [.. ties.Select(p => p.Name)],
+                Sentence = $"{frontier.Where}: {chosen}: {Wording.Seconds(best.Cost.Value)} a token{saved}; its bits per byte are "
+                    + $"{Wording.More(1 + Loss(best))} ({full * (1 + Loss(best)):F3} against {full:F3})"
+                    + (undecided ? "" : Next(best, next, alike))
+                    + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Wording.Seconds(told.Cost.Value)}"),
             };
         }
     }
@@ -69,10 +88,12 @@ public static class Recommendations
         : $"; next is {next.Name}, {Wording.More(next.Cost.Value / best.Cost.Value)}" + (alike ? ", a difference within the noise" : "");
 
     /// <summary>The best quality among the points that meet the objective: over all loads, then for each load that was measured.</summary>
-    public static IEnumerable<Recommendation> ForObjective(IReadOnlyList<MeasuredSettings> measured, QualityTable? quality, AnalysisOptions options, ICollection<string> notes)
+    public static IEnumerable<Recommendation> ForObjective(IReadOnlyList<MeasuredSettings> measured, QualityTable? quality,
+        AnalysisOptions options, ICollection<string> notes)
     {
         if (options.Objective is not { } objective) yield break;
-        var shares = measured.Select(m => (Measured: m, Share: m.Middle(options.ShareMet))).Where(m => m.Share is not null).Select(m => new Candidate(m.Measured, m.Share!, Quality(m.Measured, quality))).ToArray();
+        var shares = measured.Select(m => (Measured: m, Share: m.Middle(options.ShareMet))).Where(m => m.Share is not null)
+            .Select(m => new Candidate(m.Measured, m.Share!, Quality(m.Measured, quality))).ToArray();
         if (shares.Length == 0)
         {
             notes.Add("how many requests met the objective is not known: the run was made without one and its request records are gone");
@@ -94,32 +115,46 @@ public static class Recommendations
             var nearest = candidates.MaxBy(c => c.Share.Value)!;
             return new Recommendation
             {
-                Kind = Recommendation.ForObjective, Where = where,
-                Sentence = $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with {Wording.Percent(nearest.Share.Value)} of requests, "
-                    + $"{(objective.Share - nearest.Share.Value) * 100:0.#} points short{ObjectiveShare.Misses(nearest.Measured, objective)}",
+                Kind = Recommendation.ForObjective,
+                Where = where,
+                Sentence = $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with "
+                    + $"{Wording.Percent(nearest.Share.Value)} of requests, "
+                    + $"{(objective.Share - nearest.Share.Value) * 100:0.#} points "
+                        + $"short{ObjectiveShare.Misses(nearest.Measured, objective)}",
             };
         }
 
         // Equal quality at several loads: the one that serves most.
-        var ranked = meet.OrderBy(c => IsTold(c.Measured.Settings.Mode)).ThenBy(c => c.BitsPerByte ?? double.PositiveInfinity).ThenByDescending(c => c.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value).ToArray();
+        var ranked = meet.OrderBy(c => IsTold(c.Measured.Settings.Mode)).ThenBy(c => c.BitsPerByte ?? double.PositiveInfinity)
+            .ThenByDescending(c => c.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value).ToArray();
         var best = ranked[0];
         var next = ranked.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(best.Measured.Settings));
         var sure = best.Share.Low >= objective.Share;
         var settings = best.Measured.Settings;
         var because = best.BitsPerByte is { } bits ? $"the best quality ({bits:F3} bits per byte)" : "the highest throughput";
-        var rank = meet.Length == 1 ? $"the only one that does, of {candidates.Length}" : $"with {because} of {meet.Length} that do, of {candidates.Length}" + (best.BitsPerByte is null ? " (no quality is known)" : "");
+        var rank = meet.Length == 1 ? $"the only one that does, of {candidates.Length}"
+            : $"with {because} of {meet.Length} that do, of {candidates.Length}"
+            + (best.BitsPerByte is null ? " (no quality is known)" : "");
         return new Recommendation
         {
-            Kind = Recommendation.ForObjective, Point = best.Measured.Name, Mode = settings.Mode, K = settings.K, Where = where, RunnerUp = next?.Measured.Name, WithinNoise = !sure,
+            Kind = Recommendation.ForObjective,
+            Point = best.Measured.Name,
+            Mode = settings.Mode,
+            K = settings.K,
+            Where = where,
+            RunnerUp = next?.Measured.Name,
+            WithinNoise = !sure,
             Sentence = $"{where}: {best.Measured.Name} meets {words}, {rank}; {Wording.Percent(best.Share.Value)} of requests at "
                 + $"{Wording.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s ({Wording.Where(settings)})"
-                + (next is null ? "" : $"; next is {next.Measured.Name}" + (next.BitsPerByte is { } b && best.BitsPerByte is { } a ? $", bits per byte {Wording.More(b / a)}" : ""))
+                + (next is null ? "" : $"; next is {next.Measured.Name}"
+                + (next.BitsPerByte is { } b && best.BitsPerByte is { } a ? $", bits per byte {Wording.More(b / a)}" : ""))
                 + (sure ? "" : $"; not in every repeat: {Wording.Percent(best.Share.Low!.Value)} in the worst"),
         };
     }
 
     private static double? Quality(MeasuredSettings measured, QualityTable? quality) =>
-        quality is not null && quality.BitsPerByte.TryGetValue(QualityKey.Of(measured.Settings), out var of) && of.Count > 0 ? of.Values.Average() : null;
+        quality is not null && quality.BitsPerByte.TryGetValue(QualityKey.Of(measured.Settings), out var of) && of.Count > 0
+        ? of.Values.Average() : null;
 
     private sealed record Candidate(MeasuredSettings Measured, Estimate Share, double? BitsPerByte);
 }

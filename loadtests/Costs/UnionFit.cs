@@ -5,7 +5,8 @@ namespace Btx.LoadTests.Costs;
 /// <summary>A step's seconds explained by the weights that it reads and the rows that it computes: a + b·distinct + c·rows.</summary>
 public sealed record UnionFit
 {
-    /// <summary><see cref="CostLine.Forest"/>: distinct experts of the forest; <see cref="CostLine.Mixture"/>: of the BTX model, mean over layers.</summary>
+    /// <summary><see cref="CostLine.Forest"/>: distinct experts of the forest;
+    /// <see cref="CostLine.Mixture"/>: of the BTX model, mean over layers.</summary>
     public required string Form { get; init; }
 
     /// <summary>What all its points share: precision and options.</summary>
@@ -24,7 +25,8 @@ public sealed record UnionFit
     /// <summary>Seconds for each distinct expert: reading its weights.</summary>
     public Estimate? PerExpert { get; init; }
 
-    /// <summary>Seconds for each row on an expert (a token of the batch counts once for every expert that it runs on): computing it. Null if rows and distinct experts cannot be told apart.</summary>
+    /// <summary>Seconds for each row on an expert (a token of the batch counts once for every expert that it runs on): computing it. Null
+    /// if rows and distinct experts cannot be told apart.</summary>
     public Estimate? PerRow { get; init; }
 
     public double? R2 { get; init; }

@@ -11,4 +11,5 @@ namespace Btx.LoadTests.Costs;
 /// <param name="Seconds">Of a decode step, likewise.</param>
 /// <param name="Fitted">By the fit; null without one.</param>
 /// <param name="FormulaHolds">Measured and formula differ by no more than the tolerance.</param>
-public sealed record UnionPoint(string Name, double Batch, int K, int Experts, Estimate Distinct, double Formula, Estimate Seconds, double? Fitted, bool FormulaHolds);
+public sealed record UnionPoint(string Name, double Batch, int K, int Experts, Estimate Distinct, double Formula, Estimate Seconds,
+    double? Fitted, bool FormulaHolds);

@@ -33,7 +33,8 @@ internal static class Wording
 
     /// <summary><c>fp32, --intra-op-threads 2</c>.</summary>
     public static string Build(PointSettings settings) =>
-        string.Join(", ", settings.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value}").Prepend(settings.Precision));
+        string.Join(", ",
+        settings.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key} {o.Value}").Prepend(settings.Precision));
 
     public static string Where(PointSettings settings) => $"{Load(settings.Concurrency, settings.Rate)}, {Build(settings)}";
 

@@ -43,7 +43,11 @@ internal static class CompletionEvents
 
             if (answer.Error is { } error) return new("stream_error") { Error = error };
             if (!done || answer.Finish is null) return new(DoorAnswer.CutOff) { Error = "the stream ended before its last event" };
-            return DoorAnswer.Ended(answer.Finish, answer.FinishMessage) with { PromptTokens = answer.PromptTokens, CompletionTokens = answer.CompletionTokens };
+            return DoorAnswer.Ended(answer.Finish, answer.FinishMessage) with
+            {
+                PromptTokens = answer.PromptTokens,
+                CompletionTokens = answer.CompletionTokens
+            };
         }
         catch (JsonException e)
         {
@@ -113,7 +117,9 @@ internal static class CompletionEvents
                 else if (json.ValueTextEquals("message"u8)) Error = Text(ref json);
                 else if (json.ValueTextEquals("prompt_tokens"u8)) PromptTokens = Number(ref json) ?? PromptTokens;
                 else if (json.ValueTextEquals("completion_tokens"u8)) CompletionTokens = Number(ref json) ?? CompletionTokens;
-                else if (json.ValueTextEquals("tokens"u8) || json.ValueTextEquals("top_logprobs"u8) || json.ValueTextEquals("text_offset"u8)) json.Skip();
+                else if (json.ValueTextEquals("tokens"u8) || json.ValueTextEquals("top_logprobs"u8)
+                    || json.ValueTextEquals("text_offset"u8))
+                    json.Skip();
             }
 
             return listed ?? (text ? 1 : 0);

@@ -21,7 +21,8 @@ public static class DoorAddress
     {
         var doors = addresses.Split(',');
         if (doors.Length > 2)
-            throw new LoadTestException($"{option} {addresses}: names {doors.Length} doors; expected GRPC or GRPC,HTTP, for example {Default}");
+            throw new LoadTestException($"{option} {addresses}: names {doors.Length} doors; expected GRPC or "
+                + $"GRPC,HTTP, for example {Default}");
         return (Parse(option, doors[0], allowRemote), doors.Length > 1 ? Parse(option, doors[1], allowRemote) : null);
     }
 
@@ -34,10 +35,14 @@ public static class DoorAddress
         if (!Uri.TryCreate(hasScheme ? address : $"http://{address}", UriKind.Absolute, out var uri)
             || uri is not { Scheme: "http" or "https", Host.Length: > 0, PathAndQuery: "/" }
             || (!hasScheme && !address.Contains(':', StringComparison.Ordinal)))
-            throw new LoadTestException($"{option} {address}: not a server's address; expected for example 127.0.0.1:8081 or http://127.0.0.1:8081");
-        if (!allowRemote && !IsLoopback(uri)) throw new LoadTestException($"{option} {address}: not on this machine; a load test can take a server down. Add --allow-remote if you may do that");
+            throw new LoadTestException($"{option} {address}: not a server's address; expected for example "
+                + "127.0.0.1:8081 or http://127.0.0.1:8081");
+        if (!allowRemote && !IsLoopback(uri))
+            throw new LoadTestException($"{option} {address}: not on this machine; a load test can take a server down. Add "
+                + "--allow-remote if you may do that");
         return uri;
     }
 
-    private static bool IsLoopback(Uri uri) => uri.IdnHost == "localhost" || (IPAddress.TryParse(uri.IdnHost.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+    private static bool IsLoopback(Uri uri) =>
+        uri.IdnHost == "localhost" || (IPAddress.TryParse(uri.IdnHost.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
 }

@@ -22,5 +22,6 @@ public sealed record DoorAnswer(string Status)
     public IReadOnlyDictionary<string, double>? ExpertTokens { get; init; }
 
     /// <summary>A stream ended as it should. That a model left the forest on the way is a failure.</summary>
-    public static DoorAnswer Ended(string? finish, string? message) => finish is "removed" or "aborted" ? new(finish) { Finish = finish, Error = message } : new(Ok) { Finish = finish };
+    public static DoorAnswer Ended(string? finish, string? message) => finish is "removed" or "aborted"
+        ? new(finish) { Finish = finish, Error = message } : new(Ok) { Finish = finish };
 }

@@ -11,20 +11,24 @@ internal static class DoorFault
     {
         var server = address.GetLeftPart(UriPartial.Authority);
         if (http && answer.Error?.Contains(Http2Only, StringComparison.Ordinal) == true)
-            return new($"{server} is the gRPC door of a server, not its HTTP door; name that behind the comma of {DoorAddress.Option}", inner);
+            return new($"{server} is the gRPC door of a server, not its HTTP door; name that behind the comma of {DoorAddress.Option}",
+                inner);
         var isKey = answer.Status is "unauthenticated" or "permission_denied";
         if (!http && !isKey && await SpeaksHttp1Async(address).ConfigureAwait(false))
             return new(
-                $"{server} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that before the comma of {DoorAddress.Option} GRPC,HTTP",
+                $"{server} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that before the comma of "
+                    + $"{DoorAddress.Option} GRPC,HTTP",
                 inner);
         return new(
             answer.Status switch
             {
                 DoorAnswer.Unreachable =>
                     $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with {DoorAddress.Option}",
-                "unauthenticated" or "permission_denied" or "http_401" or "http_403" => $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
+                "unauthenticated" or "permission_denied" or "http_401"
+                    or "http_403" => $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
                 "unimplemented" or "http_404" =>
-                    $"{server} is not the {(http ? "HTTP" : "gRPC")} door of a server ({answer.Status}); name the right address with {DoorAddress.Option}",
+                    $"{server} is not the {(http ? "HTTP" : "gRPC")} door of a server ({answer.Status}); name "
+                    + $"the right address with {DoorAddress.Option}",
                 DoorAnswer.CutOff =>
                     $"what listens at {server} broke off its answer; is that the {(http ? "HTTP" : "gRPC")} door of {DoorAddress.Option}?",
                 _ => $"the server at {server} answered {answer.Status}: {answer.Error}",

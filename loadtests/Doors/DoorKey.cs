@@ -18,6 +18,7 @@ public static class DoorKey
             throw new LoadTestException($"--key-file {file}: cannot be read: {e.Message}", e);
         }
 
-        return key.Length > 0 && key.All(c => c is > ' ' and < (char)127) ? key : throw new LoadTestException($"--key-file {file}: expected one line with a key, without blanks");
+        return key.Length > 0 && key.All(c => c is > ' ' and < (char)127) ? key
+            : throw new LoadTestException($"--key-file {file}: expected one line with a key, without blanks");
     }
 }

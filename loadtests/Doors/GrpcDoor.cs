@@ -16,7 +16,8 @@ public sealed class GrpcDoor : IDoor
     public GrpcDoor(Uri address, string? key = null)
     {
         _address = address;
-        _channel = GrpcChannel.ForAddress(address, new() { HttpHandler = DoorConnections.Create(), DisposeHttpClient = true, MaxReceiveMessageSize = null });
+        _channel = GrpcChannel.ForAddress(address,
+            new() { HttpHandler = DoorConnections.Create(), DisposeHttpClient = true, MaxReceiveMessageSize = null });
         _client = new(_channel);
         _headers = key is null ? null : new() { { "authorization", $"Bearer {key}" } };
     }
@@ -28,7 +29,8 @@ public sealed class GrpcDoor : IDoor
         try
         {
             var served = await _client.DescribeAsync(new(), _headers, DateTime.UtcNow.AddSeconds(30), cancellation).ConfigureAwait(false);
-            return new([.. served.Experts.Select(e => new ServedModel.Expert(e.Name, e.Domain))], served.Mixture?.Experts.Count, served.ContextLength, served.Precision);
+            return new([.. served.Experts.Select(e => new ServedModel.Expert(e.Name, e.Domain))], served.Mixture?.Experts.Count,
+                served.ContextLength, served.Precision);
         }
         catch (RpcException e)
         {
@@ -54,7 +56,12 @@ public sealed class GrpcDoor : IDoor
             }
 
             if (finish is null) return new(DoorAnswer.CutOff) { Error = "the stream ended without a finish reason" };
-            return DoorAnswer.Ended(finish, message) with { PromptTokens = usage?.PromptTokens ?? 0, CompletionTokens = usage?.CompletionTokens, ExpertTokens = ExpertTokens(usage) };
+            return DoorAnswer.Ended(finish, message) with
+            {
+                PromptTokens = usage?.PromptTokens ?? 0,
+                CompletionTokens = usage?.CompletionTokens,
+                ExpertTokens = ExpertTokens(usage)
+            };
         }
         catch (RpcException e)
         {
@@ -71,7 +78,8 @@ public sealed class GrpcDoor : IDoor
 
     internal static DoorAnswer Failed(RpcException e, bool begun)
     {
-        var status = DoorConnections.BrokenBy(e.Status.DebugException, begun) ?? string.Concat(e.StatusCode.ToString().Select((c, i) => char.IsUpper(c) && i > 0 ? $"_{c}" : $"{c}")).ToLowerInvariant();
+        var status = DoorConnections.BrokenBy(e.Status.DebugException, begun)
+            ?? string.Concat(e.StatusCode.ToString().Select((c, i) => char.IsUpper(c) && i > 0 ? $"_{c}" : $"{c}")).ToLowerInvariant();
         return new(status) { Error = e.Status.Detail.ReplaceLineEndings(" ") };
     }
 
@@ -86,7 +94,15 @@ public sealed class GrpcDoor : IDoor
             Sampling = new() { Temperature = request.Temperature },
             Routing = new()
             {
-                Mode = routing.Mode switch { "top_k" => Mode.TopK, "top_p" => Mode.TopP, "average" => Mode.Average, "expert" => Mode.Expert, "moe" => Mode.Moe, _ => Mode.Ensemble },
+                Mode = routing.Mode switch
+                {
+                    "top_k" => Mode.TopK,
+                    "top_p" => Mode.TopP,
+                    "average" => Mode.Average,
+                    "expert" => Mode.Expert,
+                    "moe" => Mode.Moe,
+                    _ => Mode.Ensemble
+                },
                 Expert = routing.Expert ?? "",
                 AverageName = routing.Average ?? "",
             },

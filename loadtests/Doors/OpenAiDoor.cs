@@ -5,10 +5,15 @@ using System.Text.Json;
 
 namespace Btx.LoadTests.Doors;
 
-/// <summary><c>/v1/completions</c> in OpenAI's form, streamed. It asks for the log-probability of each token: without it, a token whose text is not complete has no event.</summary>
+/// <summary><c>/v1/completions</c> in OpenAI's form, streamed. It asks for the log-probability of each token: without it, a token
+/// whose text is not complete has no event.</summary>
 public sealed class OpenAiDoor : IDoor
 {
-    private static readonly JsonWriterOptions s_writer = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions s_writer = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true
+    };
     private readonly Uri _address;
     private readonly Uri _completions;
     private readonly HttpClient _http;
@@ -42,9 +47,13 @@ public sealed class OpenAiDoor : IDoor
         try
         {
             using var message = new HttpRequestMessage(HttpMethod.Post, _completions) { Content = Body(request) };
-            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation)
+                .ConfigureAwait(false);
             if (!response.IsSuccessStatusCode)
-                return new($"http_{(int)response.StatusCode}") { Error = CompletionEvents.Message(await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false)) };
+                return new($"http_{(int)response.StatusCode}")
+                {
+                    Error = CompletionEvents.Message(await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false))
+                };
             using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
             return await CompletionEvents.ReadAsync(stream, arrivals, cancellation).ConfigureAwait(false);
         }
@@ -122,7 +131,9 @@ public sealed class OpenAiDoor : IDoor
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            var broken = new DoorAnswer(DoorConnections.BrokenBy(e, begun: false) ?? DoorAnswer.CutOff) { Error = e.Message.ReplaceLineEndings(" ") };
+            var broken = new DoorAnswer(DoorConnections.BrokenBy(e, begun: false)
+                ?? DoorAnswer.CutOff)
+            { Error = e.Message.ReplaceLineEndings(" ") };
             throw await DoorFault.OfAsync(_address, http: true, broken, e).ConfigureAwait(false);
         }
         catch (JsonException e)

@@ -15,7 +15,8 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
     public RoutingChoice For(string domain, ServedModel served) => Mode != "expert" || Expert is not null ? this : this with
     {
         Expert = served.Experts.FirstOrDefault(e => e.Domain == domain)?.Name ?? served.Experts.FirstOrDefault(e => e.Name == domain)?.Name
-            ?? throw new LoadTestException($"--mode expert: no expert of the domain {domain} is served; name one with --expert, of {string.Join(", ", served.Experts.Select(e => e.Name))}"),
+            ?? throw new LoadTestException($"--mode expert: no expert of the domain {domain} is served; name one with --expert, of "
+                + $"{string.Join(", ", served.Experts.Select(e => e.Name))}"),
     };
 
     /// <exception cref="LoadTestException">An unknown mode, or an option that its mode lacks or does not read.</exception>
@@ -24,10 +25,12 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
         if (!Modes.Contains(Mode)) throw new LoadTestException($"--mode {Mode}: unknown mode; use {string.Join(", ", Modes)}");
         if (Mode == "top_k" && K is null) throw new LoadTestException("--mode top_k: how many experts? Give --k");
         if (Mode == "top_p" && P is null) throw new LoadTestException("--mode top_p: which posterior mass? Give --p, for example 0.9");
-        if (K is not null && Mode is not ("top_k" or "moe")) throw new LoadTestException($"--k {K}: is for --mode top_k or moe, not for {Mode}");
+        if (K is not null && Mode is not ("top_k" or "moe"))
+            throw new LoadTestException($"--k {K}: is for --mode top_k or moe, not for {Mode}");
         if (P is not null && Mode != "top_p") throw new LoadTestException($"--p {P}: is for --mode top_p, not for {Mode}");
         if (Expert is not null && Mode != "expert") throw new LoadTestException($"--expert {Expert}: is for --mode expert, not for {Mode}");
-        if (Average is not null && Mode != "average") throw new LoadTestException($"--average {Average}: is for --mode average, not for {Mode}");
+        if (Average is not null && Mode != "average")
+            throw new LoadTestException($"--average {Average}: is for --mode average, not for {Mode}");
         return this;
     }
 

@@ -11,9 +11,13 @@ internal static class ServedModels
     {
         var listed = models.GetProperty("data").EnumerateArray().ToArray();
         string[] ids = [.. listed.Select(m => m.GetProperty("id").GetString()!)];
-        var context = listed.Select(m => m.TryGetProperty("max_model_len", out var n) ? n.GetInt32() : (int?)null).FirstOrDefault(n => n is not null);
-        var domains = forest?.GetProperty("forest").GetProperty("experts").EnumerateArray().ToDictionary(e => e.GetProperty("name").GetString()!, e => e.GetProperty("domain").GetString()!) ?? [];
-        var experts = ids.Where(id => id.StartsWith("expert:", StringComparison.Ordinal)).Select(id => id["expert:".Length..]).Select(name => new ServedModel.Expert(name, domains.GetValueOrDefault(name, "")));
-        return new([.. experts], null, context, forest?.GetProperty("forest").TryGetProperty("precision", out var precision) == true ? precision.GetString() : null);
+        var context = listed.Select(m => m.TryGetProperty("max_model_len", out var n) ? n.GetInt32() : (int?)null)
+            .FirstOrDefault(n => n is not null);
+        var domains = forest?.GetProperty("forest").GetProperty("experts").EnumerateArray()
+            .ToDictionary(e => e.GetProperty("name").GetString()!, e => e.GetProperty("domain").GetString()!) ?? [];
+        var experts = ids.Where(id => id.StartsWith("expert:", StringComparison.Ordinal)).Select(id => id["expert:".Length..])
+            .Select(name => new ServedModel.Expert(name, domains.GetValueOrDefault(name, "")));
+        return new([.. experts], null, context,
+            forest?.GetProperty("forest").TryGetProperty("precision", out var precision) == true ? precision.GetString() : null);
     }
 }

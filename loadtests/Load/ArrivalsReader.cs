@@ -16,12 +16,15 @@ public static class ArrivalsReader
         {
             "closed" when spec.Has(1) => new ClosedArrivals(spec.Whole(0, "requests in flight", 1, MostInFlight)),
             "poisson" when spec.Has(1) => new PoissonArrivals(spec.Number(0, "requests a second", 0)),
-            "bursts" when spec.Has(3) => new BurstArrivals(spec.Number(0, "requests a second between bursts", 0, orEqual: true), spec.Whole(1, "requests a burst", 1), spec.Number(2, "seconds from burst to burst", 0)),
+            "bursts" when spec.Has(3) => new BurstArrivals(spec.Number(0, "requests a second between bursts", 0, orEqual: true),
+                spec.Whole(1, "requests a burst", 1), spec.Number(2, "seconds from burst to burst", 0)),
             "trace" when spec.Has(1) => new TraceArrivals(spec.Part(0), TraceFile.Read(spec.Part(0))),
-            "trace" when spec.Has(2) => new TraceArrivals(spec.Part(0), TraceFile.Read(spec.Part(0)), spec.Number(1, "how many times as fast", 0)),
+            "trace" when spec.Has(2) => new TraceArrivals(spec.Part(0), TraceFile.Read(spec.Part(0)),
+                spec.Number(1, "how many times as fast", 0)),
             _ => throw spec.Unknown(),
         };
-        var rate = arrivals is PoissonArrivals poisson ? poisson.Rate : arrivals is BurstArrivals bursts ? bursts.Rate + (bursts.Size / bursts.Period) : 0;
+        var rate = arrivals is PoissonArrivals poisson ? poisson.Rate
+            : arrivals is BurstArrivals bursts ? bursts.Rate + (bursts.Size / bursts.Period) : 0;
         return rate <= MostPerSecond ? arrivals : throw spec.Fault($"{rate:0} requests a second; one client sends {MostPerSecond} at most");
     }
 }

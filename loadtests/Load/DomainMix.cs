@@ -32,9 +32,13 @@ public sealed class DomainMix
             var equals = part.IndexOf('=', StringComparison.Ordinal);
             var domain = (equals < 0 ? part : part[..equals]).Trim();
             var weight = 1.0;
-            if (equals >= 0 && !(double.TryParse(part[(equals + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out weight) && double.IsFinite(weight) && weight > 0))
-                throw new LoadTestException($"{option} {text}: the weight of {domain} is \"{part[(equals + 1)..]}\"; expected a number above 0");
-            if (!available.Contains(domain)) throw new LoadTestException($"{option} {text}: no domain \"{domain}\" in the corpus; there are {string.Join(", ", available)}");
+            if (equals >= 0 && !(double.TryParse(part[(equals + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out weight)
+                && double.IsFinite(weight) && weight > 0))
+                throw new LoadTestException($"{option} {text}: the weight of {domain} is "
+                    + $"\"{part[(equals + 1)..]}\"; expected a number above 0");
+            if (!available.Contains(domain))
+                throw new LoadTestException($"{option} {text}: no domain \"{domain}\" in the corpus; there are "
+                    + $"{string.Join(", ", available)}");
             if (weights.Exists(w => w.Item1 == domain)) throw new LoadTestException($"{option} {text}: {domain} is named twice");
             weights.Add((domain, weight));
         }

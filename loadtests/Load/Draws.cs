@@ -1,12 +1,14 @@
 namespace Btx.LoadTests.Load;
 
-/// <summary>Random draws that are the same on every machine (SplitMix64: Steele, Lea, Flood 2014). Each stream and index has its own: what one request draws does not move the next.</summary>
+/// <summary>Random draws that are the same on every machine (SplitMix64: Steele, Lea, Flood 2014). Each stream and index has its own: what
+/// one request draws does not move the next.</summary>
 public struct Draws(long seed, int stream, long index = 0)
 {
     /// <summary>What a stream is for: the same prompts come whatever the arrivals are.</summary>
     public const int Arrivals = 1, Prompts = 2, Calibration = 3;
 
-    private ulong _state = Mix(Mix((ulong)seed ^ 0x9E3779B97F4A7C15) + ((ulong)stream * 0xD1B54A32D192ED03)) ^ Mix((ulong)index + 0x8CB92BA72F3D8DD7);
+    private ulong _state = Mix(Mix((ulong)seed ^ 0x9E3779B97F4A7C15) + ((ulong)stream * 0xD1B54A32D192ED03))
+        ^ Mix((ulong)index + 0x8CB92BA72F3D8DD7);
 
     /// <summary>Uniform in [0, 1).</summary>
     public double Uniform() => (Next() >> 11) * (1.0 / (1UL << 53));

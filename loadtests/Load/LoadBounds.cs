@@ -21,7 +21,8 @@ public sealed record LoadBounds
     /// <summary>Open loop: connections that a client has. A request that finds all in use waits, and its latency counts the wait.</summary>
     public int MaxInFlight { get; init; } = 1024;
 
-    /// <summary>Open loop: so many seconds after the measured time, what was due in it and is not sent yet is given up; null: it is sent, however long that takes.</summary>
+    /// <summary>Open loop: so many seconds after the measured time, what was due in it and is not sent yet is given up; null:
+    /// it is sent, however long that takes.</summary>
     public double? LateSeconds { get; init; }
 
     /// <exception cref="LoadTestException">A value out of range.</exception>
@@ -29,7 +30,8 @@ public sealed record LoadBounds
     {
         Require(WarmUpSeconds is >= 0 and <= 1e6, "--warm-up", WarmUpSeconds, "0 seconds or more, at most 1000000");
         Require(WarmUpRequests >= 0, "--warm-up-requests", WarmUpRequests, "0 or more");
-        if (WarmUpSeconds > 0 && WarmUpRequests > 0) throw new LoadTestException("--warm-up and --warm-up-requests are both given; choose one");
+        if (WarmUpSeconds > 0 && WarmUpRequests > 0)
+            throw new LoadTestException("--warm-up and --warm-up-requests are both given; choose one");
         Require(Seconds is null or (> 0 and <= 1e6), "--duration", Seconds, "more than 0 seconds, at most 1000000");
         Require(Requests is null or > 0, "--requests", Requests, "1 or more");
         Require(TimeoutSeconds is > 0 and <= 1e6, "--timeout", TimeoutSeconds, "more than 0 seconds, at most 1000000");

@@ -5,8 +5,10 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Load;
 
 /// <summary>
-/// Sends a plan's requests through a door and records what becomes of them. The clock of a request starts when it is due, whether or not it could be sent then.
-/// Requests that are under way when the measured time is over are waited for; their latency counts, their later tokens do not count to the throughput.
+/// Sends a plan's requests through a door and records what becomes of them. The clock of a request starts when
+/// it is due, whether or not it could be sent then.
+/// Requests that are under way when the measured time is over are waited for; their latency counts,
+/// their later tokens do not count to the throughput.
 /// </summary>
 public sealed class LoadRun
 {
@@ -54,15 +56,18 @@ public sealed class LoadRun
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stop); // of everything
         using var issuing = CancellationTokenSource.CreateLinkedTokenSource(end.Token); // of sending
         using var window = new MeasuredWindow(Metrics, Time);
-        if (bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(end.Token).ConfigureAwait(false); // an idle server's counters are exact
+        // an idle server's counters are exact
+        if (bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(end.Token).ConfigureAwait(false);
         var started = Time.GetUtcNow();
         _begin = Time.GetTimestamp();
         var watch = WatchAsync(window, issuing, end.Token);
         try
         {
-            await (Plan.Arrivals is ClosedArrivals closed ? ClosedAsync(closed.Concurrency, issuing, end) : OpenAsync(issuing, end)).ConfigureAwait(false);
+            await (Plan.Arrivals is ClosedArrivals closed ? ClosedAsync(closed.Concurrency, issuing, end)
+                : OpenAsync(issuing, end)).ConfigureAwait(false);
             if (_fault is { } fault) throw fault;
-            if (_issue.DurationMet && _givenUp is null) await PauseAsync(_issue.From!.Value + bounds.Seconds!.Value - Now, end.Token).ConfigureAwait(false);
+            if (_issue.DurationMet && _givenUp is null)
+                await PauseAsync(_issue.From!.Value + bounds.Seconds!.Value - Now, end.Token).ConfigureAwait(false);
             if (!end.IsCancellationRequested) await window.CloseAsync(end.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
@@ -78,10 +83,18 @@ public sealed class LoadRun
         Report();
         var from = _issue.From ?? 0;
         var last = _records.Where(r => !r.WarmUp).Select(r => r.End ?? 0).DefaultIfEmpty(from).Max();
-        var to = stop.IsCancellationRequested ? Math.Max(from, last) : bounds.Seconds is { } seconds && (_issue.DurationMet || _cutOff) ? from + seconds : last;
+        var to = stop.IsCancellationRequested ? Math.Max(from, last)
+            : bounds.Seconds is { } seconds && (_issue.DurationMet || _cutOff) ? from + seconds : last;
         return new()
         {
-            Records = _records, Started = started, From = from, To = to, Server = window.Figures, Stopped = stop.IsCancellationRequested, GivenUp = _givenUp, ProcessorShare = window.ProcessorShare,
+            Records = _records,
+            Started = started,
+            From = from,
+            To = to,
+            Server = window.Figures,
+            Stopped = stop.IsCancellationRequested,
+            GivenUp = _givenUp,
+            ProcessorShare = window.ProcessorShare,
         };
     }
 
@@ -97,7 +110,8 @@ public sealed class LoadRun
             {
                 var record = await SendAsync(next, issuing, end.Token).ConfigureAwait(false);
                 // A server that refuses at once would otherwise be asked thousands of times a second.
-                if (record is { Ok: false, CompletionTokens: 0 }) await PauseAsync(record.Status == DoorAnswer.Unreachable ? 0.05 : 0.01, issuing.Token).ConfigureAwait(false);
+                if (record is { Ok: false, CompletionTokens: 0 })
+                    await PauseAsync(record.Status == DoorAnswer.Unreachable ? 0.05 : 0.01, issuing.Token).ConfigureAwait(false);
             }
         }
     }
@@ -141,7 +155,14 @@ public sealed class LoadRun
     private async Task<RequestRecord?> SendAsync(Issue.Ticket ticket, CancellationTokenSource issuing, CancellationToken end)
     {
         var planned = ticket.Request;
-        var request = new DoorRequest { Prompt = planned.Prompt, MaxTokens = planned.OutputTokens, Routing = Routing.For(planned.Domain, Served), Temperature = Temperature, Seed = planned.Seed };
+        var request = new DoorRequest
+        {
+            Prompt = planned.Prompt,
+            MaxTokens = planned.OutputTokens,
+            Routing = Routing.For(planned.Domain, Served),
+            Temperature = Temperature,
+            Seed = planned.Seed
+        };
         var arrivals = new TokenArrivals(Time, planned.OutputTokens);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(end);
         limit.CancelAfter(TimeSpan.FromSeconds(Bounds.TimeoutSeconds));
@@ -161,8 +182,19 @@ public sealed class LoadRun
         var (finished, at) = (Now, Time.GetElapsedTime(_begin, sent).TotalSeconds);
         var record = new RequestRecord
         {
-            Index = planned.Index, WarmUp = ticket.WarmUp, Due = ticket.Due, Sent = at, FirstToken = arrivals.First(sent) + at, End = finished, Gaps = arrivals.Gaps(),
-            PromptTokens = answer.PromptTokens, CompletionTokens = answer.CompletionTokens ?? arrivals.Count, Domain = planned.Domain, Status = answer.Status, Finish = answer.Finish, Error = answer.Error,
+            Index = planned.Index,
+            WarmUp = ticket.WarmUp,
+            Due = ticket.Due,
+            Sent = at,
+            FirstToken = arrivals.First(sent) + at,
+            End = finished,
+            Gaps = arrivals.Gaps(),
+            PromptTokens = answer.PromptTokens,
+            CompletionTokens = answer.CompletionTokens ?? arrivals.Count,
+            Domain = planned.Domain,
+            Status = answer.Status,
+            Finish = answer.Finish,
+            Error = answer.Error,
             ExpertTokens = answer.ExpertTokens,
         };
         await KeepAsync(record, issuing).ConfigureAwait(false);
@@ -201,7 +233,9 @@ public sealed class LoadRun
                 {
                     if (!window.IsOpen) await window.OpenAsync(end).ConfigureAwait(false);
                     if (now >= from + Bounds.Seconds) await window.CloseAsync(end).ConfigureAwait(false);
-                    if (!_cutOff && Plan.Arrivals is not ClosedArrivals && now >= from + Bounds.Seconds + Bounds.LateSeconds && !_issue.IsOver) await CutOffAsync(issuing).ConfigureAwait(false);
+                    if (!_cutOff && Plan.Arrivals is not ClosedArrivals && now >= from + Bounds.Seconds + Bounds.LateSeconds
+                        && !_issue.IsOver)
+                        await CutOffAsync(issuing).ConfigureAwait(false);
                 }
 
                 if (now - reported >= 0.5)
@@ -222,7 +256,8 @@ public sealed class LoadRun
     private async Task CutOffAsync(CancellationTokenSource issuing)
     {
         _cutOff = true;
-        _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests that were due in it had not been sent yet, and were given up: the server is far from keeping up. What was measured is kept, without them; offer less, or give a longer --timeout";
+        _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests that were due in it had not been sent yet, and were "
+            + "given up: the server is far from keeping up. What was measured is kept, without them; offer less, or give a longer --timeout";
         await issuing.CancelAsync().ConfigureAwait(false);
     }
 

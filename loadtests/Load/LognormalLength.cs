@@ -1,6 +1,7 @@
 namespace Btx.LoadTests.Load;
 
-/// <summary>A few long ones among many short ones, as lengths of prompts and answers are: exp of a normal. What is longer than <see cref="Max"/> is drawn again.</summary>
+/// <summary>A few long ones among many short ones, as lengths of prompts and answers are: exp of a normal. What is longer
+/// than <see cref="Max"/> is drawn again.</summary>
 /// <param name="Sigma">Standard deviation of the logarithm.</param>
 public sealed record LognormalLength(double Median, double Sigma, int Max) : ILengths
 {

@@ -10,7 +10,8 @@ public sealed class PromptTexts
     /// <param name="documents">By domain; each has at least one.</param>
     /// <param name="name">Where they are from, for reports.</param>
     public PromptTexts(IReadOnlyDictionary<string, string[]> documents, string name) =>
-        (_documents, Name) = (documents.OrderBy(d => d.Key, StringComparer.Ordinal).ToDictionary(d => d.Key, d => d.Value, StringComparer.Ordinal), name);
+        (_documents, Name) = (documents.OrderBy(d => d.Key, StringComparer.Ordinal).ToDictionary(d => d.Key, d => d.Value,
+        StringComparer.Ordinal), name);
 
     public string Name { get; }
 
@@ -20,17 +21,21 @@ public sealed class PromptTexts
     /// <exception cref="LoadTestException">No corpus there, or a line that cannot be read.</exception>
     public static PromptTexts Read(string corpus)
     {
-        if (!Directory.Exists(corpus)) throw new LoadTestException($"--corpus {corpus}: no such directory; make one with `btx corpus --set demo --out {corpus}`");
+        if (!Directory.Exists(corpus))
+            throw new LoadTestException($"--corpus {corpus}: no such directory; make one with `btx corpus --set demo --out {corpus}`");
         var documents = new Dictionary<string, string[]>(StringComparer.Ordinal);
         foreach (var domain in Directory.GetDirectories(corpus))
         {
             var file = Path.Combine(domain, "test.jsonl");
             if (!File.Exists(file)) continue;
-            string[] texts = [.. TraceFile.ReadLines(file).Select((line, i) => Text(line, $"{file}, line {i + 1}")).Where(t => !string.IsNullOrWhiteSpace(t))];
+            string[] texts = [.. TraceFile.ReadLines(file).Select((line, i) => Text(line, $"{file}, line {i + 1}"))
+                .Where(t => !string.IsNullOrWhiteSpace(t))];
             if (texts.Length > 0) documents[Path.GetFileName(domain)] = texts;
         }
 
-        return documents.Count > 0 ? new(documents, $"{corpus}, test split") : throw new LoadTestException($"--corpus {corpus}: no DOMAIN/test.jsonl with text; make a corpus with `btx corpus --set demo --out {corpus}`");
+        return documents.Count > 0 ? new(documents, $"{corpus}, test split")
+            : throw new LoadTestException($"--corpus {corpus}: no DOMAIN/test.jsonl with text; make a corpus with "
+                + $"`btx corpus --set demo --out {corpus}`");
     }
 
     /// <summary>So many characters from a random line of a random document on; where that ends, the next document follows.</summary>

@@ -48,7 +48,8 @@ public sealed class RecordFile : IAsyncDisposable
         }
     }
 
-    private void Fail(IOException e) => Fault ??= $"{_file.Name} cannot be written any further: {e.Message.ReplaceLineEndings(" ")}; the records before that are in it";
+    private void Fail(IOException e) =>
+        Fault ??= $"{_file.Name} cannot be written any further: {e.Message.ReplaceLineEndings(" ")}; the records before that are in it";
 
     private async Task WriteAsync()
     {

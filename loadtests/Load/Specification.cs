@@ -25,11 +25,14 @@ internal sealed class Specification
 
     public int Whole(int index, string what, int least, int most = int.MaxValue) =>
         int.TryParse(_parts[index], NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n >= least && n <= most
-            ? n : throw Fault($"{what}: \"{_parts[index]}\" is not a whole number from {least} {(most < int.MaxValue ? $"to {most}" : "on")}");
+            ? n
+            : throw Fault($"{what}: \"{_parts[index]}\" is not a whole number from {least} {(most < int.MaxValue ? $"to {most}" : "on")}");
 
     public double Number(int index, string what, double above, bool orEqual = false) =>
-        double.TryParse(_parts[index], NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.IsFinite(x) && (x > above || (orEqual && x == above))
-            ? x : throw Fault($"{what}: \"{_parts[index]}\" is not a number {(orEqual ? "from" : "above")} {above}{(orEqual ? " on" : "")}");
+        double.TryParse(_parts[index], NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && double.IsFinite(x)
+        && (x > above || (orEqual && x == above))
+            ? x
+            : throw Fault($"{what}: \"{_parts[index]}\" is not a number {(orEqual ? "from" : "above")} {above}{(orEqual ? " on" : "")}");
 
     public LoadTestException Unknown() => Fault($"expected {_forms}");
 

@@ -21,7 +21,8 @@ public static class LoadFigures
             Seconds = seconds,
             Requests = measured.Length,
             Failed = measured.Length - ok.Length,
-            Statuses = measured.GroupBy(r => r.Status).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count()),
+            Statuses = measured.GroupBy(r => r.Status).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal)
+                .ToDictionary(g => g.Key, g => g.Count()),
             PromptTokens = ok.Sum(r => (long)r.PromptTokens),
             CompletionTokens = ok.Sum(r => (long)r.CompletionTokens),
             TokensPerSecond = PerSecond(records.Where(r => r.Ok).Sum(r => TokensWithin(r, from, to))),
@@ -40,11 +41,13 @@ public static class LoadFigures
         double[] ordered = [.. values];
         if (ordered.Length == 0) return null;
         Array.Sort(ordered);
-        return new(Quantile.OfOrdered(ordered, 0.5), Quantile.OfOrdered(ordered, 0.9), Quantile.OfOrdered(ordered, 0.99), ordered.Average(), ordered[^1]);
+        return new(Quantile.OfOrdered(ordered, 0.5), Quantile.OfOrdered(ordered, 0.9), Quantile.OfOrdered(ordered, 0.99), ordered.Average(),
+            ordered[^1]);
     }
 
     private static LatencyFigures Gaps(float[][] gaps) =>
-        new(Quantile.OfGroups(gaps, 0.5), Quantile.OfGroups(gaps, 0.9), Quantile.OfGroups(gaps, 0.99), gaps.SelectMany(g => g).Average(v => (double)v), gaps.SelectMany(g => g).Max());
+        new(Quantile.OfGroups(gaps, 0.5), Quantile.OfGroups(gaps, 0.9), Quantile.OfGroups(gaps, 0.99),
+        gaps.SelectMany(g => g).Average(v => (double)v), gaps.SelectMany(g => g).Max());
 
     private static int TokensWithin(RequestRecord record, double from, double to)
     {

@@ -2,7 +2,8 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Measuring;
 
-/// <summary>Reads the server's counters and this process's processor time where measuring begins and where it ends. Opens once and closes once.</summary>
+/// <summary>Reads the server's counters and this process's processor time where measuring begins and where
+/// it ends. Opens once and closes once.</summary>
 internal sealed class MeasuredWindow(ServerMetrics? metrics, TimeProvider time) : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
@@ -44,7 +45,8 @@ internal sealed class MeasuredWindow(ServerMetrics? metrics, TimeProvider time) 
         {
             if (!IsOpen || IsClosed) return;
             IsClosed = true;
-            ProcessorShare = (Environment.CpuUsage.TotalTime - _processor).TotalSeconds / Math.Max(1e-9, time.GetElapsedTime(_opened).TotalSeconds);
+            ProcessorShare = (Environment.CpuUsage.TotalTime - _processor).TotalSeconds / Math.Max(1e-9,
+                time.GetElapsedTime(_opened).TotalSeconds);
             if (_before is null || await metrics!.ReadAsync(cancellation).ConfigureAwait(false) is not { } after) return;
             Figures = ServerDifference.Of(_before, after) with { Seconds = time.GetElapsedTime(_read).TotalSeconds };
         }

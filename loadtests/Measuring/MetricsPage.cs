@@ -6,7 +6,8 @@ namespace Btx.LoadTests.Measuring;
 /// <summary>A page of metrics in Prometheus' text format, as it was at one time.</summary>
 public sealed class MetricsPage
 {
-    private readonly Dictionary<string, List<(IReadOnlyDictionary<string, string> Labels, double Value)>> _series = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<(IReadOnlyDictionary<string, string> Labels, double Value)>> _series =
+        new(StringComparer.Ordinal);
 
     /// <summary>Reads a page; comments and lines that are no samples are left out.</summary>
     public static MetricsPage Parse(string text)
@@ -37,7 +38,8 @@ public sealed class MetricsPage
 
     /// <summary>Summed by one label's value.</summary>
     public IReadOnlyDictionary<string, double> By(string name, string label) =>
-        (_series.GetValueOrDefault(name) ?? []).Where(s => s.Labels.ContainsKey(label)).GroupBy(s => s.Labels[label]).ToDictionary(g => g.Key, g => g.Sum(s => s.Value));
+        (_series.GetValueOrDefault(name) ?? []).Where(s => s.Labels.ContainsKey(label)).GroupBy(s => s.Labels[label])
+        .ToDictionary(g => g.Key, g => g.Sum(s => s.Value));
 
     // NAME="VALUE",…} with \\, \" and \n in values. Returns where the sample's value begins; -1 for a line that is none.
     private static int Labels(ReadOnlySpan<char> line, int at, Dictionary<string, string> labels)

@@ -17,19 +17,24 @@ public static class ObjectiveCheck
         {
             var equals = part.IndexOf('=', StringComparison.Ordinal);
             var name = equals < 0 ? part : part[..equals].Trim();
-            if (equals < 0 || name is not ("ttft" or "itl" or "e2e" or "share")) throw new LoadTestException($"{option} {text}: \"{part}\"; expected {Forms}");
-            if (!double.TryParse(part[(equals + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) || !(limit > 0) || !double.IsFinite(limit) || (name == "share" && limit > 1))
-                throw new LoadTestException($"{option} {text}: {name} is \"{part[(equals + 1)..]}\"; expected {(name == "share" ? "a share above 0, to 1" : "seconds, above 0")}");
+            if (equals < 0 || name is not ("ttft" or "itl" or "e2e" or "share"))
+                throw new LoadTestException($"{option} {text}: \"{part}\"; expected {Forms}");
+            if (!double.TryParse(part[(equals + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) || !(limit > 0)
+                || !double.IsFinite(limit) || (name == "share" && limit > 1))
+                throw new LoadTestException($"{option} {text}: {name} is \"{part[(equals + 1)..]}\"; expected "
+                    + $"{(name == "share" ? "a share above 0, to 1" : "seconds, above 0")}");
             if (!limits.TryAdd(name, limit)) throw new LoadTestException($"{option} {text}: {name} is named twice");
         }
 
         double? Limit(string name) => limits.TryGetValue(name, out var limit) ? limit : null;
         var objective = new ServiceObjective(Limit("ttft"), Limit("itl"), Limit("e2e"));
-        if (objective is { TimeToFirstToken: null, InterToken: null, EndToEnd: null }) throw new LoadTestException($"{option} {text}: limits nothing; expected {Forms}");
+        if (objective is { TimeToFirstToken: null, InterToken: null, EndToEnd: null })
+            throw new LoadTestException($"{option} {text}: limits nothing; expected {Forms}");
         return Limit("share") is { } share ? objective with { Share = share } : objective;
     }
 
-    public static bool Meets(ServiceObjective objective, RequestRecord record) => record.Ok && Excess(objective, record).All(e => e.Excess <= 1);
+    public static bool Meets(ServiceObjective objective, RequestRecord record) =>
+        record.Ok && Excess(objective, record).All(e => e.Excess <= 1);
 
     /// <summary>One line, for people: how many met it, and where none did, which limit the nearest one missed.</summary>
     public static string Verdict(ServiceObjective objective, IReadOnlyList<RequestRecord> records)
@@ -40,13 +45,16 @@ public static class ObjectiveCheck
         var counted = $"{met} of {measured.Length} requests ({share:P1}) met the objective";
         if (measured.Length > 0 && share >= objective.Share) return $"{counted}: at least the {objective.Share:P1} asked for";
         if (met > 0) return $"{counted}: less than the {objective.Share:P1} asked for";
-        var nearest = measured.Where(r => r.Ok).Select(r => Excess(objective, r).DefaultIfEmpty().MaxBy(e => e.Excess)).DefaultIfEmpty().MinBy(e => e.Excess);
+        var nearest = measured.Where(r => r.Ok).Select(r => Excess(objective, r).DefaultIfEmpty().MaxBy(e => e.Excess)).DefaultIfEmpty()
+            .MinBy(e => e.Excess);
         return nearest.Name is null
             ? $"no request met the objective: none of {measured.Length} succeeded"
-            : FormattableString.Invariant($"no request met the objective; the nearest had {nearest.Name} {nearest.Seconds:0.####} s, {nearest.Excess:0.0#} times the limit of {nearest.Limit} s");
+            : FormattableString
+            .Invariant($"no request met the objective; the nearest had {nearest.Name} {nearest.Seconds:0.####} s, {nearest.Excess:0.0#} times the limit of {nearest.Limit} s");
     }
 
-    private static IEnumerable<(string Name, double Seconds, double Limit, double Excess)> Excess(ServiceObjective objective, RequestRecord record)
+    private static IEnumerable<(string Name, double Seconds, double Limit, double Excess)> Excess(ServiceObjective objective,
+        RequestRecord record)
     {
         foreach (var (name, seconds, limit) in new[]
         {

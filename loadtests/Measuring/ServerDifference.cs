@@ -31,7 +31,8 @@ internal static class ServerDifference
             DecodeSeconds = Delta("btx_decode_seconds_total"),
             MeanBatch = steps > 0 ? Delta("btx_decode_rows_total") / steps : 0,
             DistinctExperts = Distinct("btx_expert_decode_runs_total", 1),
-            DistinctMixtureExperts = Distinct("btx_moe_expert_decode_runs_total", Math.Max(1, after.By("btx_moe_expert_decode_runs_total", "layer").Count)),
+            DistinctMixtureExperts = Distinct("btx_moe_expert_decode_runs_total",
+                Math.Max(1, after.By("btx_moe_expert_decode_runs_total", "layer").Count)),
         };
     }
 }

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Btx.LoadTests.PeerDoors;
 
-/// <summary>A peer that a sweep measures beside the server: <c>genai=DIR</c>, <c>llama.cpp=DIR</c>, <c>llama.cpp-fp16=DIR</c>, <c>dense=SERVED</c>, <c>dense-ANY=SERVED</c>.</summary>
+/// <summary>A peer that a sweep measures beside the server: <c>genai=DIR</c>, <c>llama.cpp=DIR</c>, <c>llama.cpp-fp16=DIR</c>,
+/// <c>dense=SERVED</c>, <c>dense-ANY=SERVED</c>.</summary>
 /// <param name="Name">Its points' mode is <c>peer:NAME</c>.</param>
 /// <param name="Place">A directory.</param>
 /// <param name="Precision">Of its weights.</param>
@@ -22,17 +23,22 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
             "genai" => PeerKind.GenAI,
             "llama.cpp" or "llama.cpp-fp16" => PeerKind.LlamaCpp,
             _ when name == "dense" || name.StartsWith("dense-", StringComparison.Ordinal) => PeerKind.Dense,
-            _ => throw new LoadTestException($"--peer {text}: expected genai=DIR, llama.cpp=DIR, llama.cpp-fp16=DIR, dense=SERVED or dense-ANY=SERVED"),
+            _ =>
+                throw new LoadTestException($"--peer {text}: expected genai=DIR, llama.cpp=DIR, "
+                    + "llama.cpp-fp16=DIR, dense=SERVED or dense-ANY=SERVED"),
         };
         if (at == text.Length - 1) throw new LoadTestException($"--peer {text}: which directory?");
         var place = Path.GetFullPath(text[(at + 1)..]);
         var precision = kind switch
         {
-            PeerKind.GenAI => Field(text, place, ["genai_config.json", "config.json"], "torch_dtype", "name S/weights/EXPERT of `btx export --forest F --out S --genai`") == "float16" ? "fp16" : "fp32",
-            PeerKind.LlamaCpp => Field(text, place, ["config.json"], "model_type", "name an expert's own directory, F/experts/EXPERT") == "llama"
+            PeerKind.GenAI => Field(text, place, ["genai_config.json", "config.json"], "torch_dtype",
+                "name S/weights/EXPERT of `btx export --forest F --out S --genai`") == "float16" ? "fp16" : "fp32",
+            PeerKind.LlamaCpp =>
+                Field(text, place, ["config.json"], "model_type", "name an expert's own directory, F/experts/EXPERT") == "llama"
                 ? name == "llama.cpp" ? "fp32" : "fp16"
                 : throw new LoadTestException($"--peer {text}: {place} is no Llama model; name an expert's own directory, F/experts/EXPERT"),
-            _ => Field(text, place, ["served.json"], "precision", "name a served forest of one dense model; Btx.Peer.Dense makes one (loadtests/peers/dense)"),
+            _ => Field(text, place, ["served.json"], "precision",
+                "name a served forest of one dense model; Btx.Peer.Dense makes one (loadtests/peers/dense)"),
         };
         return new(name, kind, place, precision);
     }
@@ -44,7 +50,8 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
         var choices = new List<PeerChoice>();
         foreach (var choice in values.Select(Parse))
         {
-            if (choices.Any(c => c.Name == choice.Name)) throw new LoadTestException($"--peer {choice}: there is a peer {choice.Name} already; a name stands once");
+            if (choices.Any(c => c.Name == choice.Name))
+                throw new LoadTestException($"--peer {choice}: there is a peer {choice.Name} already; a name stands once");
             choices.Add(choice);
         }
 
@@ -56,7 +63,8 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
     {
         foreach (var file in files)
         {
-            if (!File.Exists(Path.Combine(place, file))) throw new LoadTestException($"--peer {text}: {Path.Combine(place, file)} is not there; {remedy}");
+            if (!File.Exists(Path.Combine(place, file)))
+                throw new LoadTestException($"--peer {text}: {Path.Combine(place, file)} is not there; {remedy}");
         }
 
         try
@@ -64,9 +72,12 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
             using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(place, files[^1])));
             return json.RootElement.GetProperty(field).GetString() ?? "";
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException
+            or UnauthorizedAccessException)
         {
-            throw new LoadTestException($"--peer {text}: {Path.Combine(place, files[^1])} cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new LoadTestException($"--peer {text}: {Path.Combine(place, files[^1])} cannot be read: "
+                + $"{e.Message.ReplaceLineEndings(" ")}",
+                e);
         }
     }
 

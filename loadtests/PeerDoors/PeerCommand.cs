@@ -13,7 +13,9 @@ internal sealed record PeerCommand(string Peer, string File, IReadOnlyList<strin
         var (project, folder) = choice.Kind == PeerKind.GenAI ? ("Btx.Peer.GenAI", "genai") : ("Btx.Peer.LlamaCpp", "llama-cpp");
         // The programs lie beside this one's own folder.
         var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", project, "release", project));
-        if (!System.IO.File.Exists(program)) throw new LoadTestException($"--peer {choice}: {program} is not there; run ./btx loadtest, or build it with `dotnet build loadtests/peers/{folder} -c Release`");
+        if (!System.IO.File.Exists(program))
+            throw new LoadTestException($"--peer {choice}: {program} is not there; run ./btx loadtest, or build it with `dotnet build "
+                + $"loadtests/peers/{folder} -c Release`");
         List<string> arguments = ["--model", choice.Place, "--threads", $"{threads}", "--slots", $"{slots}"];
         if (context is { } tokens) arguments.AddRange(["--context", $"{tokens}"]);
         if (choice.Kind == PeerKind.LlamaCpp) arguments.AddRange(["--precision", choice.Precision]);

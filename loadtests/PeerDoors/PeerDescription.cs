@@ -9,5 +9,6 @@ namespace Btx.LoadTests.PeerDoors;
 /// <param name="Batching">How requests share a step.</param>
 public sealed record PeerDescription(string Name, int Threads, int Slots, int Context, string Precision, string Batching)
 {
-    public override string ToString() => $"{Name}, {Precision}, {Threads} {(Threads == 1 ? "thread" : "threads")}, {Slots} {(Slots == 1 ? "slot" : "slots")}; {Batching}";
+    public override string ToString() => $"{Name}, {Precision}, {Threads} {(Threads == 1 ? "thread" : "threads")}, {Slots} "
+        + $"{(Slots == 1 ? "slot" : "slots")}; {Batching}";
 }

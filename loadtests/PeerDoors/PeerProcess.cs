@@ -32,7 +32,8 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     /// <summary>Starts it and waits until it is ready.</summary>
     /// <param name="patience">Longer than this it may not load.</param>
-    /// <exception cref="LoadTestException">It does not start, ends, writes something else, or takes too long: with its own last line.</exception>
+    /// <exception cref="LoadTestException">It does not start, ends, writes something else, or
+    /// takes too long: with its own last line.</exception>
     public static async Task<PeerProcess> StartAsync(PeerCommand command, TimeSpan patience, CancellationToken cancellation)
     {
         PeerProcess peer;
@@ -41,7 +42,12 @@ internal sealed class PeerProcess : IAsyncDisposable
             // A Ctrl-C in the terminal is this program's to answer.
             var start = new ProcessStartInfo("sh", ["-c", "trap '' INT; exec \"$@\"", "sh", command.File, .. command.Arguments])
             {
-                RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, StandardInputEncoding = new UTF8Encoding(false), StandardOutputEncoding = Encoding.UTF8,
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+                StandardInputEncoding = new UTF8Encoding(false),
+                StandardOutputEncoding = Encoding.UTF8,
             };
             peer = new(Process.Start(start)!, command.Peer);
         }
@@ -67,7 +73,8 @@ internal sealed class PeerProcess : IAsyncDisposable
 
             if (line is null) throw new LoadTestException($"--peer {command.Peer}: {await peer.EndAsync().ConfigureAwait(false)}");
             var first = Parse(line, command.Peer);
-            peer.Description = first.Ready ?? throw new LoadTestException($"--peer {command.Peer}: its first line is not that it is ready, but \"{line}\"");
+            peer.Description = first.Ready
+                ?? throw new LoadTestException($"--peer {command.Peer}: its first line is not that it is ready, but \"{line}\"");
             peer._reading = peer.ReadAsync();
             return peer;
         }
@@ -87,7 +94,8 @@ internal sealed class PeerProcess : IAsyncDisposable
         _running[id] = request;
         try
         {
-            if (_gone is null) await SendAsync(Line(id, asked)).WaitAsync(cancellation).ConfigureAwait(false); // a peer that hangs does not read either
+            // a peer that hangs does not read either
+            if (_gone is null) await SendAsync(Line(id, asked)).WaitAsync(cancellation).ConfigureAwait(false);
             // Read after the request is listed: one that is sent while the peer ends is answered by either.
             if (_gone is { } gone) request.End.TrySetResult(new(DoorAnswer.Unreachable) { Error = gone });
             return await request.End.Task.WaitAsync(cancellation).ConfigureAwait(false);
@@ -181,7 +189,11 @@ internal sealed class PeerProcess : IAsyncDisposable
                 request.Arrivals.Token(1, e.Timestamp);
                 break;
             case PeerEventKind.Done:
-                request.End.TrySetResult(DoorAnswer.Ended(e.Text, null) with { PromptTokens = e.PromptTokens, CompletionTokens = request.Arrivals.Count });
+                request.End.TrySetResult(DoorAnswer.Ended(e.Text, null) with
+                {
+                    PromptTokens = e.PromptTokens,
+                    CompletionTokens = request.Arrivals.Count
+                });
                 break;
             case PeerEventKind.Error:
                 request.End.TrySetResult(new("refused") { Error = e.Text });
@@ -225,7 +237,9 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     private string LastWords()
     {
-        lock (_complaints) return _complaints.Count == 0 ? "" : ": " + string.Join(" | ", _complaints.Select(c => c.StartsWith("error: ", StringComparison.Ordinal) ? c["error: ".Length..] : c));
+        lock (_complaints)
+            return _complaints.Count == 0 ? "" : ": " + string.Join(" | ",
+                _complaints.Select(c => c.StartsWith("error: ", StringComparison.Ordinal) ? c["error: ".Length..] : c));
     }
 
     private sealed record Request(TokenArrivals Arrivals)

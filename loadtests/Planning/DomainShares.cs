@@ -14,7 +14,8 @@ public static class DomainShares
         if (text == "uniform") weights = [.. Enumerable.Repeat(1.0, experts)];
         else if (text.StartsWith("zipf:", StringComparison.Ordinal))
         {
-            if (!Number(text[5..], out var exponent) || exponent is < 0 or > 10) throw new LoadTestException($"{option} {text}: expected zipf: and an exponent from 0 to 10");
+            if (!Number(text[5..], out var exponent) || exponent is < 0 or > 10)
+                throw new LoadTestException($"{option} {text}: expected zipf: and an exponent from 0 to 10");
             weights = [.. Enumerable.Range(1, experts).Select(i => Math.Pow(i, -exponent))];
         }
         else
@@ -22,8 +23,11 @@ public static class DomainShares
             var parts = text.Split(',');
             weights = new double[parts.Length];
             for (var i = 0; i < parts.Length; i++)
-                if (!Number(parts[i], out weights[i]) || weights[i] < 0) throw new LoadTestException($"{option} {text}: \"{parts[i]}\" is no weight; expected {Forms}");
-            if (parts.Length != experts) throw new LoadTestException($"{option} {text}: {parts.Length} weights for {experts} experts; give one for each, or uniform or zipf:1");
+                if (!Number(parts[i], out weights[i]) || weights[i] < 0)
+                    throw new LoadTestException($"{option} {text}: \"{parts[i]}\" is no weight; expected {Forms}");
+            if (parts.Length != experts)
+                throw new LoadTestException($"{option} {text}: {parts.Length} weights for {experts} experts; give "
+                    + "one for each, or uniform or zipf:1");
             if (!(weights.Sum() > 0)) throw new LoadTestException($"{option} {text}: the weights are all zero");
         }
 
@@ -31,5 +35,6 @@ public static class DomainShares
         return [.. weights.Select(w => w / sum).OrderDescending()];
     }
 
-    private static bool Number(string text, out double value) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+    private static bool Number(string text, out double value) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
 }

@@ -14,5 +14,6 @@ internal static class ExpertUse
 
     /// <summary>Expected distinct experts of so many requests that choose independently.</summary>
     /// <param name="use">Chance of each expert.</param>
-    public static double Distinct(IEnumerable<double> use, double requests) => use.Sum(q => UnionFitting.Formula(1, Math.Min(1, q), requests));
+    public static double Distinct(IEnumerable<double> use, double requests) =>
+        use.Sum(q => UnionFitting.Formula(1, Math.Min(1, q), requests));
 }

@@ -16,13 +16,15 @@ public sealed record ForestPlan
     /// <summary>Every replica has every expert; null if a machine has too few devices for that.</summary>
     public WholeForest? Whole { get; init; }
 
-    /// <summary>Devices have some experts each, a router sends a request to those that it needs; null for a BTX model, whose layers need all of them, and where one device does.</summary>
+    /// <summary>Devices have some experts each, a router sends a request to those that it needs; null for a BTX model, whose layers need
+    /// all of them, and where one device does.</summary>
     public ShardedForest? Sharded { get; init; }
 
     /// <summary><c>whole</c> or <c>sharded</c>: what takes fewer devices; null if neither serves the load.</summary>
     public string? Fewest { get; init; }
 
-    /// <summary>The same of what the server does as it is: a replica on one device, or a server for each share of the experts behind a router by domain.</summary>
+    /// <summary>The same of what the server does as it is: a replica on one device, or a server for each share of
+    /// the experts behind a router by domain.</summary>
     public string? FewestToday { get; init; }
 
     /// <summary>A sentence each.</summary>

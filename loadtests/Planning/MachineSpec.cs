@@ -19,7 +19,8 @@ public sealed record MachineSpec
     /// <summary>In a machine.</summary>
     public int Devices { get; init; } = 1;
 
-    /// <summary>Of a device in the precision that is served, 10¹² operations a second; null: rows are taken as free beside reading weights.</summary>
+    /// <summary>Of a device in the precision that is served, 10¹² operations a second; null: rows are
+    /// taken as free beside reading weights.</summary>
     public double? Teraflops { get; init; }
 
     /// <exception cref="LoadTestException">A file that cannot be read, or figures that no machine has.</exception>
@@ -36,7 +37,8 @@ public sealed record MachineSpec
 
         void Above(string name, double value, double most)
         {
-            if (!(value > 0 && value <= most)) throw new LoadTestException($"{source}: {name} is {value}; expected a number above 0, to {most:#,##0}");
+            if (!(value > 0 && value <= most))
+                throw new LoadTestException($"{source}: {name} is {value}; expected a number above 0, to {most:#,##0}");
         }
     }
 }

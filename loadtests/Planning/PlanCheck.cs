@@ -12,7 +12,8 @@ public sealed record PlanCheck
     public required IReadOnlyList<CheckedKnee> Knees { get; init; }
 
     /// <summary>Median of |predicted / measured - 1|; 0 without points.</summary>
-    public double MedianError => Points.Count == 0 ? 0 : Statistics.Median.Value(Points.Select(p => Math.Abs((p.Predicted / p.Measured) - 1)));
+    public double MedianError => Points.Count == 0 ? 0
+        : Statistics.Median.Value(Points.Select(p => Math.Abs((p.Predicted / p.Measured) - 1)));
 
     public double WorstError => Points.Count == 0 ? 0 : Points.Max(p => Math.Abs((p.Predicted / p.Measured) - 1));
 

@@ -24,17 +24,24 @@ public static class PlanChecking
             {
                 if (StepCostFit.Of([.. places.Where(p => p != place)]) is not { } others) continue;
                 var tokens = Median.Value(place.Repeats.Select(r => r.Summary.TokensPerSecond));
-                points.Add(new CheckedPoint(place.Name, tokens, StepCostFit.Predict(others, place, place.Settings.Concurrency!.Value).TokensPerSecond));
+                points.Add(new CheckedPoint(place.Name, tokens,
+                    StepCostFit.Predict(others, place, place.Settings.Concurrency!.Value).TokensPerSecond));
             }
 
-            if (points.Count == 0) notes.Add($"{form}: {places.Count} closed-loop point{(places.Count == 1 ? "" : "s")}; to predict one, three others with different k or concurrency are needed");
+            if (points.Count == 0)
+                notes
+                    .Add($"{form}: {places.Count} closed-loop point{(places.Count == 1 ? "" : "s")}; to predict one, three others with "
+                        + "different k or concurrency are needed");
             if (StepCostFit.Of(places) is not { } costs) continue;
             foreach (var curve in curves.Where(c => c is { Load: "open", Knee: not null }))
             {
                 // The closed-loop point of the same model tells the lengths; its slots are the server's.
-                if (places.FirstOrDefault(p => p.Settings.Mode == curve.Mode && p.Settings.K == curve.K && p.Settings.Precision == curve.Precision && Wording.Build(p.Settings) == Build(curve)) is not { } place) continue;
+                if (places.FirstOrDefault(p => p.Settings.Mode == curve.Mode && p.Settings.K == curve.K
+                    && p.Settings.Precision == curve.Precision && Wording.Build(p.Settings) == Build(curve)) is not { } place)
+                    continue;
                 var slots = curve.Options.TryGetValue("--slots", out var text) && int.TryParse(text, out var n) && n > 0 ? n : DefaultSlots;
-                knees.Add(new CheckedKnee(Wording.Model(curve.Mode, curve.K), curve.Knee!.Load, curve.Knee.Low, curve.Knee.High, 1 / StepCostFit.Predict(costs, place, slots).Seconds));
+                knees.Add(new CheckedKnee(Wording.Model(curve.Mode, curve.K), curve.Knee!.Load, curve.Knee.Low, curve.Knee.High,
+                    1 / StepCostFit.Predict(costs, place, slots).Seconds));
             }
         }
 
@@ -42,5 +49,6 @@ public static class PlanChecking
         return new PlanCheck { Directory = run.Directory, Points = points, Knees = knees, Notes = notes };
     }
 
-    private static string Build(LoadCurve curve) => Wording.Build(new(curve.Mode, curve.K, curve.Load, null, 1, curve.Precision, curve.Options));
+    private static string Build(LoadCurve curve) =>
+        Wording.Build(new(curve.Mode, curve.K, curve.Load, null, 1, curve.Precision, curve.Options));
 }

@@ -2,13 +2,15 @@ namespace Btx.LoadTests.Planning;
 
 /// <summary>A server of some devices under a load: batch, step time, seconds a request.</summary>
 /// <param name="use">Chance that a request uses each expert; null: a BTX model, whose tokens choose evenly.</param>
-internal sealed class ReplicaModel(StepCosts costs, ExpertSize expert, PlannedLoad load, PlannedRouting routing, double[]? use, int experts, int devices)
+internal sealed class ReplicaModel(StepCosts costs, ExpertSize expert, PlannedLoad load, PlannedRouting routing, double[]? use, int experts,
+    int devices)
 {
     private readonly double _kvBytesPerRow = expert.KvBytesPerToken * (load.PromptTokens + (load.OutputTokens / 2));
 
     /// <summary>Seconds that a prompt takes, its experts spread over the devices.</summary>
     public double PromptSeconds => routing.IsMixture
-        ? Math.Max(costs.PerPromptToken * load.PromptTokens * routing.K, costs.StepTime(Costs.UnionFitting.Formula(experts, routing.Active(experts), load.PromptTokens), 0, 0)) / devices
+        ? Math.Max(costs.PerPromptToken * load.PromptTokens * routing.K,
+        costs.StepTime(Costs.UnionFitting.Formula(experts, routing.Active(experts), load.PromptTokens), 0, 0)) / devices
         : Math.Max(costs.PerPromptToken * load.PromptTokens, costs.PerExpert) * routing.Prefilled(experts) / devices;
 
     public double Step(int batch)

@@ -9,4 +9,5 @@ namespace Btx.LoadTests.Planning;
 /// <param name="TimeToFirstToken">Seconds, mean, by the busiest device.</param>
 /// <param name="Placement">Numbers of the experts on each device, 0 the most asked for.</param>
 public sealed record ShardedForest(
-    int Devices, int Machines, double HighestUtilisation, double MeanUtilisation, int MostCopies, double InterToken, double TimeToFirstToken, IReadOnlyList<IReadOnlyList<int>> Placement);
+    int Devices, int Machines, double HighestUtilisation, double MeanUtilisation, int MostCopies, double InterToken,
+    double TimeToFirstToken, IReadOnlyList<IReadOnlyList<int>> Placement);

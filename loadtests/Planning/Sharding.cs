@@ -1,16 +1,20 @@
 namespace Btx.LoadTests.Planning;
 
-/// <summary>Experts on devices: the most loaded first, each on the least loaded device that has room (longest processing time first); hot experts on several.</summary>
-internal sealed class Sharding(StepCosts costs, ExpertSize expert, PlannedLoad load, PlannedRouting routing, ServiceRules rules, double[] use, int perDevice)
+/// <summary>Experts on devices: the most loaded first, each on the least loaded device that has room (longest processing
+/// time first); hot experts on several.</summary>
+internal sealed class Sharding(StepCosts costs, ExpertSize expert, PlannedLoad load, PlannedRouting routing, ServiceRules rules,
+    double[] use, int perDevice)
 {
     private const int MostDevices = 4096;
 
-    /// <summary>Null if even <see cref="MostDevices"/> do not do, or a step of one row takes longer than is allowed between tokens.</summary>
+    /// <summary>Null if even <see cref="MostDevices"/> do not do, or a step of one row takes
+    /// longer than is allowed between tokens.</summary>
     public ShardedForest? Place(int devicesPerMachine)
     {
         if (load.InterTokenLimit is { } least && costs.StepTime(1, 1, KvBytesPerRow) > least) return null;
         var total = Loads(rules.Slots).Sum();
-        var devices = Math.Max((int)Math.Min(MostDevices + 1, Math.Ceiling(total / rules.Utilisation / 2)), (use.Length + perDevice - 1) / perDevice);
+        var devices = Math.Max((int)Math.Min(MostDevices + 1, Math.Ceiling(total / rules.Utilisation / 2)),
+            (use.Length + perDevice - 1) / perDevice);
         while (devices <= MostDevices)
         {
             if (Try(devices) is { } placed)
@@ -21,7 +25,8 @@ internal sealed class Sharding(StepCosts costs, ExpertSize expert, PlannedLoad l
                     var busiest = Array.IndexOf(placed.Busy, highest);
                     var copies = placed.Experts.SelectMany(e => e).GroupBy(e => e).Max(g => g.Count());
                     return new ShardedForest(
-                        devices, (devices + devicesPerMachine - 1) / devicesPerMachine, highest, placed.Busy.Average(), copies, placed.Steps[busiest], FirstToken(placed, busiest),
+                        devices, (devices + devicesPerMachine - 1) / devicesPerMachine, highest, placed.Busy.Average(), copies,
+                            placed.Steps[busiest], FirstToken(placed, busiest),
                         [.. placed.Experts.Select(e => (IReadOnlyList<int>)[.. e.Order()])]);
                 }
 
@@ -70,11 +75,13 @@ internal sealed class Sharding(StepCosts costs, ExpertSize expert, PlannedLoad l
         {
             double rows = experts[d].Sum(e => use[e] / copies[e]);
             var batch = rules.Slots;
-            double Step() => costs.StepTime(ExpertUse.Distinct(experts[d].Select(e => use[e] / copies[e] / rows), batch), batch, batch * KvBytesPerRow);
+            double Step() =>
+                costs.StepTime(ExpertUse.Distinct(experts[d].Select(e => use[e] / copies[e] / rows), batch), batch, batch * KvBytesPerRow);
             if (rows > 0)
                 while (batch > 1 && load.InterTokenLimit is { } limit && Step() > limit) batch--;
             steps[d] = rows > 0 ? Step() : 0;
-            busy[d] = load.RequestsPerSecond * ((rows * load.OutputTokens * steps[d] / batch) + experts[d].Sum(e => Prompts(use[e]) / copies[e] * PromptSeconds));
+            busy[d] = load.RequestsPerSecond
+                * ((rows * load.OutputTokens * steps[d] / batch) + experts[d].Sum(e => Prompts(use[e]) / copies[e] * PromptSeconds));
         }
 
         return new(experts, busy, steps);

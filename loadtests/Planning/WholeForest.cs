@@ -9,4 +9,5 @@ namespace Btx.LoadTests.Planning;
 /// <param name="InterToken">Seconds, mean at that batch, with the prompts of others between the steps.</param>
 /// <param name="PromptSeconds">For one request, alone.</param>
 public sealed record WholeForest(
-    int DevicesPerReplica, int Replicas, int Machines, int Batch, double Capacity, double Utilisation, double TimeToFirstToken, double InterToken, double PromptSeconds);
+    int DevicesPerReplica, int Replicas, int Machines, int Batch, double Capacity, double Utilisation, double TimeToFirstToken,
+    double InterToken, double PromptSeconds);

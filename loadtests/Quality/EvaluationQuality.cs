@@ -4,7 +4,8 @@ using Btx.LoadTests.Sweeps;
 
 namespace Btx.LoadTests.Quality;
 
-/// <summary>The quality of a sweep's points from the file of <c>btx evaluate --json</c>, which computes in fp32: points of another precision stay without.</summary>
+/// <summary>The quality of a sweep's points from the file of <c>btx evaluate --json</c>, which computes in fp32:
+/// points of another precision stay without.</summary>
 internal static class EvaluationQuality
 {
     private const string Computed = "fp32";
@@ -21,7 +22,9 @@ internal static class EvaluationQuality
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new LoadTestException($"--evaluation {file}: cannot be read: {e.Message.ReplaceLineEndings(" ")}; `btx evaluate … --json FILE` writes one", e);
+            throw new LoadTestException($"--evaluation {file}: cannot be read: {e.Message.ReplaceLineEndings(" ")}; "
+                + "`btx evaluate … --json FILE` writes one",
+                e);
         }
 
         try
@@ -35,9 +38,14 @@ internal static class EvaluationQuality
             foreach (var (key, settings) in points.GroupBy(QualityKey.Of).Select(g => (g.Key, g.First())))
             {
                 var found = settings.Precision == Computed ? Of(settings, bits, served) : [];
-                if (found.Count == 0) notes.Add($"no quality of {key}: {Path.GetFileName(file)} {(settings.Precision == Computed ? "does not hold it" : $"is computed in {Computed}; --quality-tokens measures it through the server")}");
+                if (found.Count == 0)
+                    notes
+                        .Add($"no quality of {key}: {Path.GetFileName(file)} "
+                            + $"{(settings.Precision == Computed ? "does not hold it" : $"is computed in {Computed}; --quality-tokens "
+                                + "measures it through the server")}");
                 else ((IDictionary<string, IReadOnlyDictionary<string, double>>)table.BitsPerByte)[key] = found;
-                if (found.Count > 0) ((IDictionary<string, IReadOnlyDictionary<string, double>>)table.Perplexity)[key] = Of(settings, perplexity, served);
+                if (found.Count > 0)
+                    ((IDictionary<string, IReadOnlyDictionary<string, double>>)table.Perplexity)[key] = Of(settings, perplexity, served);
             }
 
             return table;
@@ -50,9 +58,12 @@ internal static class EvaluationQuality
 
     // By domain, then by the evaluation's own name of a mode.
     private static Dictionary<string, Dictionary<string, double>> Figures(JsonElement root, string name) =>
-        root.GetProperty(name).EnumerateObject().ToDictionary(d => d.Name, d => d.Value.EnumerateObject().Where(m => m.Value.ValueKind == JsonValueKind.Number).ToDictionary(m => m.Name, m => m.Value.GetDouble(), StringComparer.Ordinal), StringComparer.Ordinal);
+        root.GetProperty(name).EnumerateObject().ToDictionary(d => d.Name, d => d.Value.EnumerateObject()
+        .Where(m => m.Value.ValueKind == JsonValueKind.Number).ToDictionary(m => m.Name, m => m.Value.GetDouble(), StringComparer.Ordinal),
+        StringComparer.Ordinal);
 
-    private static Dictionary<string, double> Of(PointSettings settings, Dictionary<string, Dictionary<string, double>> figures, ServedFacts? served)
+    private static Dictionary<string, double> Of(PointSettings settings, Dictionary<string, Dictionary<string, double>> figures,
+        ServedFacts? served)
     {
         var found = new Dictionary<string, double>(StringComparer.Ordinal);
         foreach (var (domain, modes) in figures)
@@ -85,14 +96,21 @@ internal static class EvaluationQuality
 
     private static void RequireSameForest(string file, Dictionary<string, Dictionary<string, double>> bits, ServedFacts? served)
     {
-        string[] measured = [.. bits.Values.SelectMany(m => m.Keys).Where(m => m.StartsWith("expert:", StringComparison.Ordinal)).Select(m => m["expert:".Length..]).Distinct().Order(StringComparer.Ordinal)];
-        if (measured.Length == 0 || served is null || served.Experts.Count == 0 || measured.SequenceEqual(served.Experts.Order(StringComparer.Ordinal))) return;
-        throw new LoadTestException($"--evaluation {file}: is of the experts {string.Join(", ", measured)}; those served are {string.Join(", ", served.Experts)}: evaluate the forest that is served, or leave the option out");
+        string[] measured = [.. bits.Values.SelectMany(m => m.Keys).Where(m => m.StartsWith("expert:", StringComparison.Ordinal))
+            .Select(m => m["expert:".Length..]).Distinct().Order(StringComparer.Ordinal)];
+        if (measured.Length == 0 || served is null || served.Experts.Count == 0
+            || measured.SequenceEqual(served.Experts.Order(StringComparer.Ordinal)))
+            return;
+        throw new LoadTestException($"--evaluation {file}: is of the experts {string.Join(", ", measured)}; those served are "
+            + $"{string.Join(", ", served.Experts)}: evaluate the forest that is served, or leave the option out");
     }
 
     private static string Source(string file, JsonElement form) =>
-        $"{Path.GetFileName(file)} of `btx evaluate`: {form.GetProperty("split").GetString()} split, {Computed}, at most {form.GetProperty("max_tokens_per_domain").GetInt64()} tokens a domain (0: all), sequences of {form.GetProperty("context").GetInt64()}; "
+        $"{Path.GetFileName(file)} of `btx evaluate`: {form.GetProperty("split").GetString()} split, {Computed}, at most "
+        + $"{form.GetProperty("max_tokens_per_domain").GetInt64()} tokens a domain (0: all), sequences of "
+            + $"{form.GetProperty("context").GetInt64()}; "
         + (form.GetProperty("select").GetString() == "prompt"
             ? "top_k and top_p choose once, from a sequence's first tokens, as generation does"
-            : "top_k and top_p choose for every token (per_token); generation chooses once, after the prompt: `btx evaluate --select prompt` measures that");
+            : "top_k and top_p choose for every token (per_token); generation chooses once, after the "
+                + "prompt: `btx evaluate --select prompt` measures that");
 }

@@ -12,15 +12,19 @@ internal static class TestSplit
         var domains = new SortedDictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
         try
         {
-            foreach (var file in Directory.Exists(corpus) ? Directory.GetDirectories(corpus).Select(d => Path.Combine(d, "test.jsonl")).Where(File.Exists) : [])
-                domains[Path.GetFileName(Path.GetDirectoryName(file)!)] = [.. File.ReadLines(file).Where(l => l.Length > 0).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("text").GetString() ?? "")];
+            foreach (var file in Directory.Exists(corpus)
+                ? Directory.GetDirectories(corpus).Select(d => Path.Combine(d, "test.jsonl")).Where(File.Exists) : [])
+                domains[Path.GetFileName(Path.GetDirectoryName(file)!)] = [.. File.ReadLines(file).Where(l => l.Length > 0)
+                    .Select(l => JsonDocument.Parse(l).RootElement.GetProperty("text").GetString() ?? "")];
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or KeyNotFoundException
+            or InvalidOperationException)
         {
             throw new LoadTestException($"--corpus {corpus}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
         }
 
-        return domains.Count > 0 ? domains : throw new LoadTestException($"--corpus {corpus}: no DOMAIN/test.jsonl there; `btx corpus` makes such a directory");
+        return domains.Count > 0 ? domains
+            : throw new LoadTestException($"--corpus {corpus}: no DOMAIN/test.jsonl there; `btx corpus` makes such a directory");
     }
 
     /// <summary>Pieces of about so many characters, cut before a blank.</summary>
@@ -42,5 +46,6 @@ internal static class TestSplit
     }
 
     /// <summary>So many of them, evenly spread.</summary>
-    public static IReadOnlyList<T> Spread<T>(IReadOnlyList<T> all, int count) => count >= all.Count ? all : [.. Enumerable.Range(0, count).Select(i => all[(int)((long)i * all.Count / count)])];
+    public static IReadOnlyList<T> Spread<T>(IReadOnlyList<T> all, int count) => count >= all.Count ? all
+        : [.. Enumerable.Range(0, count).Select(i => all[(int)((long)i * all.Count / count)])];
 }

@@ -1,6 +1,7 @@
 namespace Btx.LoadTests.Records;
 
-/// <summary>What one load did. Latencies and counts are of the requests that were due in the measured time, whenever they ended; rates of tokens and requests are of what arrived in that time.</summary>
+/// <summary>What one load did. Latencies and counts are of the requests that were due in the measured time, whenever they ended; rates of
+/// tokens and requests are of what arrived in that time.</summary>
 public sealed record LoadSummary
 {
     /// <summary>Seconds that were measured.</summary>
@@ -26,7 +27,8 @@ public sealed record LoadSummary
     /// <summary>Requests a second that were due in the measured time: the offered load.</summary>
     public required double OfferedPerSecond { get; init; }
 
-    /// <summary>Successful requests that met the objective, of those due in the measured time, a second of it; null without an objective.</summary>
+    /// <summary>Successful requests that met the objective, of those due in the measured time, a
+    /// second of it; null without an objective.</summary>
     public double? GoodputPerSecond { get; init; }
 
     /// <summary>From due to the first token, successful requests. Null where none succeeded; so are the next three.</summary>

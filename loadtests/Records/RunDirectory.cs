@@ -1,6 +1,7 @@
 namespace Btx.LoadTests.Records;
 
-/// <summary>Names inside a run's directory. Everything in it is written whole or line by line: what is there after a crash is used.</summary>
+/// <summary>Names inside a run's directory. Everything in it is written whole or line by line:
+/// what is there after a crash is used.</summary>
 public static class RunDirectory
 {
     /// <summary>What was asked, on what, of which server: <see cref="RunDescription"/>.</summary>

@@ -33,7 +33,8 @@ public static class RunJson
         }
     }
 
-    /// <summary>Reads lines; a last one that was cut off by a crash is left out, damage before it is refused. <exception cref="LoadTestException">Line that cannot be read.</exception></summary>
+    /// <summary>Reads lines; a last one that was cut off by a crash is left out, damage before it is refused.
+    /// <exception cref="LoadTestException">Line that cannot be read.</exception></summary>
     public static IReadOnlyList<T> ReadLines<T>(string path)
     {
         var faults = new List<string>();

@@ -11,7 +11,9 @@ internal static class UnfinishedLoads
         foreach (var file in Directory.GetFiles(requests, "*.jsonl").Order(StringComparer.Ordinal))
         {
             var records = File.ReadLines(file).Count(line => line.EndsWith('}'));
-            if (records > 0) yield return $"{file} holds {records} requests of a load that ended before its figures were written; they are in no figure here: measure it again";
+            if (records > 0)
+                yield return $"{file} holds {records} requests of a load that ended before its figures were written; they are in no "
+                    + "figure here: measure it again";
         }
     }
 }

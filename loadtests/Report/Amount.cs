@@ -28,7 +28,8 @@ public static class Amount
         : Of(estimate.Value * scale);
 
     /// <summary>A share of 1 as per cent.</summary>
-    public static string Percent(double share) => double.IsFinite(share) ? (100 * share).ToString(Math.Abs(share) is > 0 and < 0.1 ? "0.##" : "0.#", CultureInfo.InvariantCulture) + " %" : None;
+    public static string Percent(double share) => double.IsFinite(share)
+        ? (100 * share).ToString(Math.Abs(share) is > 0 and < 0.1 ? "0.##" : "0.#", CultureInfo.InvariantCulture) + " %" : None;
 
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
@@ -36,7 +37,8 @@ public static class Amount
     public static string Count(long count, string noun) => $"{Count(count)} {noun}{(count == 1 ? "" : "s")}";
 
     /// <summary>With a capital and a full stop.</summary>
-    public static string Sentence(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..] + (text[^1] is '.' or '!' or '?' ? "" : ".");
+    public static string Sentence(string text) => text.Length == 0 ? text
+        : char.ToUpperInvariant(text[0]) + text[1..] + (text[^1] is '.' or '!' or '?' ? "" : ".");
 
     public static string Bytes(long bytes) => $"{Of(bytes / (double)(1L << 30))} GiB";
 

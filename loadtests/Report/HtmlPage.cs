@@ -45,15 +45,19 @@ public static class HtmlPage
     public static string Of(ReportPage page)
     {
         var html = new StringBuilder();
-        html.Append($"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>{XmlText.Escape(page.Title)}</title>\n<style>\n{Style}\n</style>\n</head>\n<body>\n<main>\n");
-        html.Append($"<header>\n<h1>{XmlText.Escape(page.Title)}</h1>\n<div class=\"first\">\n<div>\n<p class=\"answer\">{Words(page.Headline.Answer)}</p>\n");
+        html.Append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
+            + $"content=\"width=device-width,initial-scale=1\"/>\n<title>{XmlText.Escape(page.Title)}</title>\n<style>\n{Style}\n</style>\n</head>\n<body>\n<main>\n");
+        html.Append($"<header>\n<h1>{XmlText.Escape(page.Title)}</h1>\n<div class=\"first\">\n<div>\n<p "
+            + $"class=\"answer\">{Words(page.Headline.Answer)}</p>\n");
         List(html, page.Headline.Reasons);
         Table(html, page.Headline.Facts);
         if (page.Headline.Loads.Rows.Count > 0)
         {
             html.Append("<details class=\"loads\"><summary>what to run at each load</summary>\n");
             Table(html, page.Headline.Loads);
-            html.Append("<p>nothing: nothing that was measured meets it; *: others cannot be told from it, or some repeat missed the objective.</p></details>\n");
+            html.Append(
+                "<p>nothing: nothing that was measured meets it; *: others cannot be told from it, or some repeat missed the "
+                    + "objective.</p></details>\n");
         }
 
         html.Append("</div>\n");
@@ -70,7 +74,8 @@ public static class HtmlPage
         html.Append($"<section id=\"{section.Id}\">\n<h2>{XmlText.Escape(section.Title)}</h2>\n");
         foreach (var missing in section.Missing) html.Append($"<p class=\"missing\">{Words(missing)}</p>\n");
         List(html, section.Findings);
-        if (shown is not null && section.Figures.Contains(shown)) html.Append($"<p><a href=\"#figure-{shown.Name}\">{XmlText.Escape(shown.Title)}</a> stands at the top of the page.</p>\n");
+        if (shown is not null && section.Figures.Contains(shown))
+            html.Append($"<p><a href=\"#figure-{shown.Name}\">{XmlText.Escape(shown.Title)}</a> stands at the top of the page.</p>\n");
         if (section.Figures.Any(f => f != shown))
         {
             html.Append("<div class=\"figures\">\n");
@@ -84,7 +89,8 @@ public static class HtmlPage
 
     private static void Write(StringBuilder html, Figure figure)
     {
-        html.Append($"<figure id=\"figure-{figure.Name}\">\n<div class=\"picture\" tabindex=\"0\">\n{figure.Svg}</div>\n<details><summary>the figures behind it</summary>\n");
+        html.Append($"<figure id=\"figure-{figure.Name}\">\n<div class=\"picture\" "
+            + $"tabindex=\"0\">\n{figure.Svg}</div>\n<details><summary>the figures behind it</summary>\n");
         Table(html, figure.Table);
         html.Append("</details>\n</figure>\n");
     }
@@ -99,7 +105,8 @@ public static class HtmlPage
         if (table.Rows.Count == 0) return;
         var words = table.Head.Count > 1 && table.Head[^1].Length == 0;
         html.Append($"<div class=\"table{(words ? " words" : "")}\" tabindex=\"0\"><table>\n");
-        if (table.Head.Any(h => h.Length > 0)) html.Append($"<thead><tr>{string.Concat(table.Head.Select(h => $"<th scope=\"col\">{XmlText.Escape(h)}</th>"))}</tr></thead>\n");
+        if (table.Head.Any(h => h.Length > 0))
+            html.Append($"<thead><tr>{string.Concat(table.Head.Select(h => $"<th scope=\"col\">{XmlText.Escape(h)}</th>"))}</tr></thead>\n");
         html.Append("<tbody>\n");
         foreach (var row in table.Rows) html.Append($"<tr>{string.Concat(row.Select(c => $"<td>{XmlText.Escape(c)}</td>"))}</tr>\n");
         html.Append("</tbody></table></div>\n");
@@ -109,6 +116,7 @@ public static class HtmlPage
     private static string Words(string text)
     {
         var parts = text.Split('`');
-        return parts.Length % 2 == 0 ? XmlText.Escape(text) : string.Concat(parts.Select((p, i) => i % 2 == 0 ? XmlText.Escape(p) : $"<code>{XmlText.Escape(p)}</code>"));
+        return parts.Length % 2 == 0 ? XmlText.Escape(text)
+            : string.Concat(parts.Select((p, i) => i % 2 == 0 ? XmlText.Escape(p) : $"<code>{XmlText.Escape(p)}</code>"));
     }
 }

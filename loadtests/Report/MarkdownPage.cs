@@ -68,9 +68,11 @@ public static class MarkdownPage
     private static void Table(StringBuilder text, ReportTable table)
     {
         if (table.Rows.Count == 0) return;
-        text.Append($"| {string.Join(" | ", table.Head.Select(Escape))} |\n|{string.Concat(table.Head.Select((_, i) => i == 0 ? "---|" : "---:|"))}\n");
+        text.Append($"| {string.Join(" | ", table.Head.Select(Escape))} "
+            + $"|\n|{string.Concat(table.Head.Select((_, i) => i == 0 ? "---|" : "---:|"))}\n");
         foreach (var row in table.Rows.Take(MostRows)) text.Append($"| {string.Join(" | ", row.Select(Escape))} |\n");
         text.Append('\n');
-        if (table.Rows.Count > MostRows) text.Append($"{Amount.Count(table.Rows.Count - MostRows)} more rows are in {RunDirectory.Page}.\n\n");
+        if (table.Rows.Count > MostRows)
+            text.Append($"{Amount.Count(table.Rows.Count - MostRows)} more rows are in {RunDirectory.Page}.\n\n");
     }
 }

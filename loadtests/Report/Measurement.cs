@@ -11,12 +11,15 @@ public sealed record Measurement(PointSettings Settings, IReadOnlyList<PointResu
     /// <summary>In the order of the settings' names, k by value.</summary>
     public static IReadOnlyList<Measurement> Group(IEnumerable<PointResult> points) =>
     [
-        .. points.GroupBy(p => p.Settings.Name, StringComparer.Ordinal).Select(g => new Measurement(g.First().Settings, [.. g.OrderBy(p => p.Order)]))
-            .OrderBy(m => Modes.Rank(m.Settings.Mode)).ThenBy(m => m.Settings.Mode, StringComparer.Ordinal).ThenBy(m => m.Settings.K).ThenBy(m => m.Settings.Concurrency).ThenBy(m => m.Settings.Rate)
+        .. points.GroupBy(p => p.Settings.Name, StringComparer.Ordinal)
+            .Select(g => new Measurement(g.First().Settings, [.. g.OrderBy(p => p.Order)]))
+            .OrderBy(m => Modes.Rank(m.Settings.Mode)).ThenBy(m => m.Settings.Mode, StringComparer.Ordinal).ThenBy(m => m.Settings.K)
+            .ThenBy(m => m.Settings.Concurrency).ThenBy(m => m.Settings.Rate)
             .ThenBy(m => m.Name, StringComparer.Ordinal),
     ];
 
-    /// <summary>The median of the repeats between the least and the most; of a single one, its own interval. Null where no repeat has the figure.</summary>
+    /// <summary>The median of the repeats between the least and the most; of a single one, its own interval.
+    /// Null where no repeat has the figure.</summary>
     public Estimate? Of(Func<LoadSummary, Estimate?> figure)
     {
         Estimate[] values = [.. Repeats.Select(p => figure(p.Summary)).OfType<Estimate>().Where(e => double.IsFinite(e.Value))];

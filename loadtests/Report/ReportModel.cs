@@ -32,10 +32,13 @@ public sealed record ReportModel(string Run)
     /// <exception cref="LoadTestException">There is no such directory, or it holds nothing of a run.</exception>
     public static ReportModel Read(string directory)
     {
-        if (!Directory.Exists(directory)) throw new LoadTestException($"{directory} is not a directory: name the one that btx loadtest sweep --out or run --out wrote");
-        string[] files = [RunDirectory.Description, RunDirectory.Points, RunDirectory.Quality, RunDirectory.Change, RunDirectory.CeilingFile];
+        if (!Directory.Exists(directory))
+            throw new LoadTestException($"{directory} is not a directory: name the one that btx loadtest sweep --out or run --out wrote");
+        string[] files = [RunDirectory.Description, RunDirectory.Points, RunDirectory.Quality, RunDirectory.Change,
+            RunDirectory.CeilingFile];
         if (!files.Any(f => File.Exists(Path.Combine(directory, f))))
-            throw new LoadTestException($"{directory} holds none of {string.Join(", ", files)}: name the directory that btx loadtest sweep --out or run --out wrote");
+            throw new LoadTestException($"{directory} holds none of {string.Join(", ", files)}: name the directory that btx loadtest "
+                + "sweep --out or run --out wrote");
         var faults = new List<string>();
         T? Part<T>(string file, Func<string, T> read, Predicate<T> whole) where T : class
         {
@@ -59,18 +62,23 @@ public sealed record ReportModel(string Run)
         faults.AddRange(UnfinishedLoads.Of(directory));
         return new(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))))
         {
-            Description = Part(RunDirectory.Description, RunJson.Read<RunDescription>, d => d is { Machine: not null, Load: not null, Command: not null }),
+            Description = Part(RunDirectory.Description, RunJson.Read<RunDescription>,
+                d => d is { Machine: not null, Load: not null, Command: not null }),
             Points = points,
             Quality = Part(RunDirectory.Quality, RunJson.Read<QualityTable>, Whole),
-            Change = Part(RunDirectory.Change, RunJson.Read<ChangeTimeline>, c => c is { Expert: not null, Windows: not null, Changes: not null } && c.Windows.All(w => w is not null) && c.Changes.All(x => x is { Phases: not null, Id: not null, Kind: not null })),
-            Ceilings = Part(RunDirectory.CeilingFile, RunJson.Read<Ceiling>, c => c is { TokensPerSecond: > 0, Door: not null }) is { } ceiling ? [ceiling] : [],
+            Change = Part(RunDirectory.Change, RunJson.Read<ChangeTimeline>,
+                c => c is { Expert: not null, Windows: not null, Changes: not null } && c.Windows.All(w => w is not null)
+                && c.Changes.All(x => x is { Phases: not null, Id: not null, Kind: not null })),
+            Ceilings = Part(RunDirectory.CeilingFile, RunJson.Read<Ceiling>,
+                c => c is { TokensPerSecond: > 0, Door: not null }) is { } ceiling ? [ceiling] : [],
             Faults = faults,
             Damaged = [.. files.Where(f => faults.Any(m => m.StartsWith(Path.Combine(directory, f), StringComparison.Ordinal)))],
         };
     }
 
     private static bool Whole(QualityTable quality) =>
-        quality is { BitsPerByte: not null, Perplexity: not null } && quality.BitsPerByte.Values.Concat(quality.Perplexity.Values).All(domains => domains is not null && domains.Values.All(v => v > 0 && double.IsFinite(v)));
+        quality is { BitsPerByte: not null, Perplexity: not null } && quality.BitsPerByte.Values.Concat(quality.Perplexity.Values)
+        .All(domains => domains is not null && domains.Values.All(v => v > 0 && double.IsFinite(v)));
 
     /// <summary>With fits, frontiers and recommendations; without them if nothing was measured.</summary>
     /// <param name="directory">Where the request records are.</param>
@@ -81,7 +89,8 @@ public sealed record ReportModel(string Run)
         if (Points.Count == 0) return this;
         var asked = objective ?? Description?.Objective;
         var options = new AnalysisOptions { Objective = asked, WithinPercent = withinPercent };
-        if (asked is not null && asked != Description?.Objective) options = options with { ShareMet = ObjectiveShare.FromRecords(directory, asked) };
+        if (asked is not null && asked != Description?.Objective)
+            options = options with { ShareMet = ObjectiveShare.FromRecords(directory, asked) };
         return this with { Analysis = CostModel.Analyse(Points, Quality, options) };
     }
 }

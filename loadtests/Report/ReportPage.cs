@@ -15,13 +15,16 @@ public sealed record ReportPage(ReportModel Model, Headline Headline, IReadOnlyL
     {
         Section[] sections =
         [
-            FrontierSection.Of(model), RoutingSection.Of(model), CostSection.Of(model), UnionSection.Of(model), SaturationSection.Of(model), ChangeSection.Of(model),
-            QualitySection.Of(model), PeersSection.Of(model), TrustSection.Of(model), FailuresSection.Of(model), RunSection.Of(model), PointsSection.Of(model),
+            FrontierSection.Of(model), RoutingSection.Of(model), CostSection.Of(model), UnionSection.Of(model), SaturationSection.Of(model),
+                ChangeSection.Of(model),
+            QualitySection.Of(model), PeersSection.Of(model), TrustSection.Of(model), FailuresSection.Of(model), RunSection.Of(model),
+                PointsSection.Of(model),
         ];
         return new(model, Headline.Of(model, sections[0].Figures), [.. sections, MissingSection.Of(model, sections)]);
     }
 
-    /// <summary>Writes the fits, the page, the summary and the pictures into the run's directory; pictures of an earlier report that this one lacks are removed.</summary>
+    /// <summary>Writes the fits, the page, the summary and the pictures into the run's directory; pictures of an earlier
+    /// report that this one lacks are removed.</summary>
     /// <returns>Paths of what was written, the pictures last.</returns>
     public IReadOnlyList<string> Write(string directory)
     {
@@ -34,7 +37,8 @@ public sealed record ReportPage(ReportModel Model, Headline Headline, IReadOnlyL
             written.Add(path);
         }
 
-        if (Model.Analysis is not null) Text(Path.Combine(directory, RunDirectory.Fits), JsonSerializer.Serialize(Model.Analysis, RunJson.Indented) + "\n");
+        if (Model.Analysis is not null)
+            Text(Path.Combine(directory, RunDirectory.Fits), JsonSerializer.Serialize(Model.Analysis, RunJson.Indented) + "\n");
         Text(Path.Combine(directory, RunDirectory.Page), HtmlPage.Of(this));
         Text(Path.Combine(directory, RunDirectory.Markdown), MarkdownPage.Of(this));
         foreach (var figure in Figures) Text(Path.Combine(charts, figure.Name + ".svg"), figure.Svg);

@@ -2,7 +2,8 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>Intervals of any figure by resampling with replacement (Efron's percentile form); the same seed gives the same interval.</summary>
+/// <summary>Intervals of any figure by resampling with replacement (Efron's percentile form);
+/// the same seed gives the same interval.</summary>
 public static class Bootstrap
 {
     /// <param name="values">Independent of each other: requests or repeats, not the gaps within a request.</param>

@@ -2,7 +2,8 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>How far one group of values lies above another: the median of all pairs' differences, with the 95 % interval that Mann-Whitney's test leaves (Hollander &amp; Wolfe, §4.2-4.3).</summary>
+/// <summary>How far one group of values lies above another: the median of all pairs' differences, with the 95 % interval that
+/// Mann-Whitney's test leaves (Hollander &amp; Wolfe, §4.2-4.3).</summary>
 public static class HodgesLehmann
 {
     /// <summary>Second minus first; the interval is null where no rank is far enough out, as for 3 values against 3.</summary>
@@ -12,7 +13,8 @@ public static class HodgesLehmann
         Array.Sort(differences);
         var middle = Quantile.Value(differences, 0.5);
         var rank = Rank(first.Count, second.Count);
-        return rank < 1 ? new Estimate(middle, null, null, differences.Length) : new Estimate(middle, differences[rank - 1], differences[^rank], differences.Length);
+        return rank < 1 ? new Estimate(middle, null, null, differences.Length)
+            : new Estimate(middle, differences[rank - 1], differences[^rank], differences.Length);
     }
 
     /// <summary>Largest c with P(U &lt; c) ≤ 2.5 %.</summary>

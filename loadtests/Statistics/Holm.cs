@@ -1,6 +1,7 @@
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>Holm's step-down correction: with p-values adjusted so, the chance of even one false finding among all comparisons stays below the level.</summary>
+/// <summary>Holm's step-down correction: with p-values adjusted so, the chance of even one false finding among
+/// all comparisons stays below the level.</summary>
 public static class Holm
 {
     /// <returns>Adjusted p-values, in the order given.</returns>

@@ -1,6 +1,7 @@
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>Is a model's misfit larger than the scatter of repeated measurements at the same place? (F test of lack of fit, Draper &amp; Smith §1.5)</summary>
+/// <summary>Is a model's misfit larger than the scatter of repeated measurements at the same place? (F test of
+/// lack of fit, Draper &amp; Smith §1.5)</summary>
 /// <param name="F">Mean square of the misfit over that of the repeats.</param>
 /// <param name="P">Chance of such a ratio if the model is right.</param>
 public readonly record struct LackOfFit(double F, double P)
@@ -8,7 +9,8 @@ public readonly record struct LackOfFit(double F, double P)
     /// <summary>Null where no place has repeats or no place is left over for the model to miss.</summary>
     /// <param name="weights">Those of the fit.</param>
     /// <param name="places">Key of each value's place, in the order of the fit's values; equal keys are repeats.</param>
-    public static LackOfFit? Test<T>(LeastSquares fit, IReadOnlyList<T> places, IReadOnlyList<double> y, IReadOnlyList<double>? weights = null) where T : notnull
+    public static LackOfFit? Test<T>(LeastSquares fit, IReadOnlyList<T> places, IReadOnlyList<double> y,
+        IReadOnlyList<double>? weights = null) where T : notnull
     {
         double repeats = 0, misfit = 0;
         int distinct = 0, n = y.Count;

@@ -22,13 +22,15 @@ public sealed class LeastSquares
     /// <summary>Residual variance of a value of weight 1; NaN without degrees of freedom.</summary>
     public double Variance { get; }
 
-    /// <summary>Share of the weighted variance about the mean that the model explains; 1 for values without variance that are met.</summary>
+    /// <summary>Share of the weighted variance about the mean that the model explains; 1 for
+    /// values without variance that are met.</summary>
     public double R2 { get; }
 
     public int DegreesOfFreedom => Residuals.Count - Coefficients.Count;
 
     /// <summary>y = a + b·x.</summary>
-    public static LeastSquares Line(IReadOnlyList<double> x, IReadOnlyList<double> y, IReadOnlyList<double>? weights = null) => Fit([.. x.Select(v => new[] { 1, v })], y, weights);
+    public static LeastSquares Line(IReadOnlyList<double> x, IReadOnlyList<double> y, IReadOnlyList<double>? weights = null) =>
+        Fit([.. x.Select(v => new[] { 1, v })], y, weights);
 
     /// <param name="rows">What each value is explained by; a column of ones for a constant.</param>
     /// <param name="weights">Inverse variances up to a factor; all 1 unless given.</param>
@@ -51,7 +53,8 @@ public sealed class LeastSquares
         for (var i = 0; i < p; i++)
             for (var j = i; j < p; j++) coefficients[i] += inverse[i, j] * a[j, p];
 
-        double[] fitted = [.. rows.Select(r => r.Zip(coefficients, (v, c) => v * c).Sum())], residuals = [.. y.Zip(fitted, (v, f) => v - f)];
+        double[] fitted = [.. rows.Select(r => r.Zip(coefficients, (v, c) => v * c).Sum())],
+            residuals = [.. y.Zip(fitted, (v, f) => v - f)];
         double total = 0, left = 0, sumWeights = 0, mean = 0;
         for (var i = 0; i < n; i++) sumWeights += weights?[i] ?? 1;
         for (var i = 0; i < n; i++) mean += (weights?[i] ?? 1) * y[i] / sumWeights;
@@ -61,7 +64,8 @@ public sealed class LeastSquares
             total += (weights?[i] ?? 1) * (y[i] - mean) * (y[i] - mean);
         }
 
-        return new(coefficients, inverse, fitted, residuals, n > p ? left / (n - p) : double.NaN, total > 0 ? 1 - (left / total) : left == 0 ? 1 : 0);
+        return new(coefficients, inverse, fitted, residuals, n > p ? left / (n - p) : double.NaN,
+            total > 0 ? 1 - (left / total) : left == 0 ? 1 : 0);
     }
 
     /// <summary>A coefficient with its 95 % interval by Student's t; none without degrees of freedom.</summary>

@@ -1,7 +1,8 @@
 namespace Btx.LoadTests.Statistics;
 
 /// <summary>
-/// Mann-Whitney U (Wilcoxon's rank sum): are values of one group larger than those of another? Two-sided. Exact by counting every division of the pooled midranks, ties
+/// Mann-Whitney U (Wilcoxon's rank sum): are values of one group larger than those of another? Two-sided. Exact by
+/// counting every division of the pooled midranks, ties
 /// included, up to 50 values; above that the normal approximation with corrections for ties and continuity.
 /// </summary>
 /// <param name="U">Pairs in which the second group's value is the larger one, ties one half.</param>

@@ -16,7 +16,8 @@ public static class Median
     /// <summary>With its 95 % interval, which six values are needed for.</summary>
     public static Estimate Of(IEnumerable<double> values) => Quantile.Of(values, 0.5);
 
-    /// <summary>Robust spread: 1.4826 × the median distance from the median, the standard deviation of normal values. 0 for one value.</summary>
+    /// <summary>Robust spread: 1.4826 × the median distance from the median, the standard
+    /// deviation of normal values. 0 for one value.</summary>
     public static double Spread(IReadOnlyCollection<double> values)
     {
         var middle = Value(values);

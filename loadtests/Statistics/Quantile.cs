@@ -3,7 +3,8 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Statistics;
 
 /// <summary>
-/// Quantiles with 95 % confidence intervals that assume no distribution: between the two order statistics whose binomial probabilities leave at most 2.5 % on each side
+/// Quantiles with 95 % confidence intervals that assume no distribution: between the two order statistics whose binomial
+/// probabilities leave at most 2.5 % on each side
 /// (David &amp; Nagaraja, Order Statistics, §7.1). A median has one from 6 values on, p90 from 36, p99 from 368.
 /// </summary>
 public static class Quantile
@@ -33,7 +34,8 @@ public static class Quantile
     public static Estimate OfOrdered(ReadOnlySpan<double> ordered, double p) => WithRanks(ordered, p, ordered.Length);
 
     /// <summary>
-    /// Of values that come in groups and are alike within one: the gaps between a request's tokens. The interval is that of as many independent values as vary as much
+    /// Of values that come in groups and are alike within one: the gaps between a request's tokens. The interval is
+    /// that of as many independent values as vary as much
     /// (Woodruff 1952: the share of values below the quantile is a ratio estimate over the groups).
     /// </summary>
     public static Estimate OfGroups(IReadOnlyCollection<float[]> groups, double p)
@@ -41,7 +43,8 @@ public static class Quantile
         double[] ordered = [.. groups.SelectMany(g => g).Select(v => (double)v)];
         Array.Sort(ordered);
         var value = Value(ordered, p);
-        double n = ordered.Length, filled = groups.Count(g => g.Length > 0), below = Array.FindLastIndex(ordered, v => v <= value) + 1, share = below / n, square = 0;
+        double n = ordered.Length, filled = groups.Count(g => g.Length > 0), below = Array.FindLastIndex(ordered, v => v <= value) + 1,
+            share = below / n, square = 0;
         foreach (var group in groups)
         {
             var difference = group.Count(v => v <= value) - (share * group.Length);
@@ -81,7 +84,8 @@ public static class Quantile
         var value = Value(ordered, p);
         if (Ranks(effective, p) is not var (low, high)) return new Estimate(value, null, null, ordered.Length);
         var scale = ordered.Length / (double)effective;
-        double first = ordered[Math.Max(0, (int)Math.Floor(low * scale) - 1)], last = ordered[Math.Min(ordered.Length, (int)Math.Ceiling(high * scale)) - 1];
+        double first = ordered[Math.Max(0, (int)Math.Floor(low * scale) - 1)],
+            last = ordered[Math.Min(ordered.Length, (int)Math.Ceiling(high * scale)) - 1];
         return new Estimate(value, Math.Min(first, value), Math.Max(last, value), ordered.Length);
     }
 }

@@ -39,12 +39,15 @@ internal sealed record Grid
         {
             var name = mode.Split(':', 2);
             if (name.Length == 1 ? !s_plain.Contains(mode) : !s_named.Contains(name[0]) || name[1].Length == 0)
-                throw new LoadTestException($"{option} {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain) or expert:NAME; peers are named with --peer");
-            if (name[0] == "top_p" && !(double.TryParse(name[1], out var p) && p is > 0 and <= 1)) throw new LoadTestException($"{option} {mode}: expected a posterior mass in (0, 1], for example top_p:0.9");
+                throw new LoadTestException($"{option} {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average, "
+                    + "average:NAME, expert (of the prompt's domain) or expert:NAME; peers are named with --peer");
+            if (name[0] == "top_p" && !(double.TryParse(name[1], out var p) && p is > 0 and <= 1))
+                throw new LoadTestException($"{option} {mode}: expected a posterior mass in (0, 1], for example top_p:0.9");
         }
     }
 
-    /// <summary>All points of what is served in each precision, in the order of the axes. Peers have a point a load, whatever precisions and options there are.</summary>
+    /// <summary>All points of what is served in each precision, in the order of the axes. Peers have a point a load,
+    /// whatever precisions and options there are.</summary>
     /// <param name="served">By precision.</param>
     /// <param name="notes">Gets a line for each value that a mode cannot take.</param>
     /// <exception cref="LoadTestException">A value that no mode can take, or a point that nothing serves.</exception>
@@ -53,12 +56,17 @@ internal sealed record Grid
         var points = new List<PointSettings>();
         foreach (var (precision, facts) in served)
         {
-            foreach (var (mode, k) in ModesOf(precision, facts, notes)) points.AddRange(Loads(mode, k).SelectMany(load => Combinations().Select(options => load with { Precision = precision, Options = options })));
+            foreach (var (mode, k) in ModesOf(precision, facts, notes))
+                points.AddRange(Loads(mode, k)
+                    .SelectMany(load => Combinations().Select(options => load with { Precision = precision, Options = options })));
         }
 
-        foreach (var mode in (Modes ?? []).Where(m => points.All(p => p.Mode != m))) throw new LoadTestException($"--modes {mode}: {Unserved(mode, served.Values)}");
+        foreach (var mode in (Modes ?? []).Where(m => points.All(p => p.Mode != m)))
+            throw new LoadTestException($"--modes {mode}: {Unserved(mode, served.Values)}");
         foreach (var k in (K ?? []).Where(k => points.All(p => p.K != k || p.Mode is not ("top_k" or "moe"))))
-            throw new LoadTestException($"--k {k}: no mode takes it; {string.Join("; ", served.Values.Select(f => $"the forest has {f.Experts.Count} experts, the BTX model {f.MixtureExperts.Count}"))}");
+            throw new LoadTestException($"--k {k}: no mode takes it; "
+                + $"{string.Join("; ", served.Values.Select(f => $"the forest has {f.Experts.Count} experts, the BTX "
+                    + $"model {f.MixtureExperts.Count}"))}");
         if (points.Count == 0) throw new LoadTestException("the sweep has no points; name --modes, and --concurrency or --rate");
         foreach (var (mode, precision) in Peers) points.AddRange(Loads(mode, null).Select(load => load with { Precision = precision }));
         return points;
@@ -68,9 +76,13 @@ internal sealed record Grid
 
     private static string Unserved(string mode, IEnumerable<ServedFacts> served)
     {
-        if (mode == "moe") return served.FirstOrDefault(f => f.MixtureExperts.Count > 0) is { } mixture ? $"takes k {string.Join(", ", mixture.MixtureChoices)}, and --k names none of these" : "no BTX model is served; add --btx DIR";
+        if (mode == "moe")
+            return served.FirstOrDefault(f => f.MixtureExperts.Count > 0) is { } mixture
+                ? $"takes k {string.Join(", ", mixture.MixtureChoices)}, and --k names none of these"
+                : "no BTX model is served; add --btx DIR";
         if (served.FirstOrDefault(f => f.Experts.Count > 0) is not { } forest) return "no forest is served; add --forest DIR";
-        return mode == "top_k" ? $"takes k 1..{forest.Experts.Count}, and --k names none of these" : $"no such expert is served; there are {string.Join(", ", forest.Experts)}";
+        return mode == "top_k" ? $"takes k 1..{forest.Experts.Count}, and --k names none of these"
+            : $"no such expert is served; there are {string.Join(", ", forest.Experts)}";
     }
 
     private IEnumerable<(string Mode, int? K)> ModesOf(string precision, ServedFacts facts, IList<string> notes)
@@ -93,7 +105,8 @@ internal sealed record Grid
 
                     break;
                 default:
-                    if (mode.StartsWith("expert:", StringComparison.Ordinal) && !facts.Experts.Contains(mode["expert:".Length..])) notes.Add($"{mode} is left out in {precision}; experts are {string.Join(", ", facts.Experts)}");
+                    if (mode.StartsWith("expert:", StringComparison.Ordinal) && !facts.Experts.Contains(mode["expert:".Length..]))
+                        notes.Add($"{mode} is left out in {precision}; experts are {string.Join(", ", facts.Experts)}");
                     else yield return (mode, mode.StartsWith("top_p", StringComparison.Ordinal) ? null : 1);
                     break;
             }
@@ -110,7 +123,9 @@ internal sealed record Grid
     private IEnumerable<IReadOnlyDictionary<string, string>> Combinations()
     {
         IEnumerable<Dictionary<string, string>> all = [new(StringComparer.Ordinal)];
-        foreach (var (name, values) in Options.OrderBy(o => o.Key, StringComparer.Ordinal)) all = [.. all.SelectMany(chosen => values.Select(v => new Dictionary<string, string>(chosen, StringComparer.Ordinal) { [name] = v }))];
+        foreach (var (name, values) in Options.OrderBy(o => o.Key, StringComparer.Ordinal))
+            all = [.. all.SelectMany(chosen =>
+                values.Select(v => new Dictionary<string, string>(chosen, StringComparer.Ordinal) { [name] = v }))];
         return all;
     }
 }

@@ -36,20 +36,23 @@ internal sealed class LiveServer : IAsyncDisposable
     public ServedModel Served { get; private set; } = null!;
 
     /// <exception cref="LoadTestException">It does not come up; with its own line.</exception>
-    public static async Task<LiveServer> StartAsync(ServerCommand command, IEnumerable<string> arguments, string log, CancellationToken cancellation)
+    public static async Task<LiveServer> StartAsync(ServerCommand command, IEnumerable<string> arguments, string log,
+        CancellationToken cancellation)
     {
         var process = await ServerProcess.StartAsync(command, arguments, log, cancellation).ConfigureAwait(false);
         return await OpenAsync(process, process.Grpc, process.Http, cancellation).ConfigureAwait(false);
     }
 
     /// <exception cref="LoadTestException">No server listens there.</exception>
-    public static Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation) => OpenAsync(null, grpc, http, cancellation);
+    public static Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation) =>
+        OpenAsync(null, grpc, http, cancellation);
 
     /// <summary>It was started for the sweep and is no more.</summary>
     public bool Ended => _process?.Ended == true;
 
     /// <summary>Why it answers no more, for messages.</summary>
-    public string Obituary(string what) => Ended ? $"{what}; the server ended{_process!.LastError()}, its output is in {_process.Log}" : what;
+    public string Obituary(string what) => Ended
+        ? $"{what}; the server ended{_process!.LastError()}, its output is in {_process.Log}" : what;
 
     public async ValueTask DisposeAsync()
     {
@@ -64,7 +67,8 @@ internal sealed class LiveServer : IAsyncDisposable
         var server = new LiveServer(process, grpc, http);
         try
         {
-            server.Facts = ServedFacts.Of(await server.Inference.DescribeAsync(new(), deadline: DateTime.UtcNow.AddSeconds(30), cancellationToken: cancellation).ConfigureAwait(false));
+            server.Facts = ServedFacts.Of(await server.Inference.DescribeAsync(new(), deadline: DateTime.UtcNow.AddSeconds(30),
+                cancellationToken: cancellation).ConfigureAwait(false));
             server.Served = await server.Door.DescribeAsync(cancellation).ConfigureAwait(false);
             return server;
         }

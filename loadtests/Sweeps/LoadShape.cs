@@ -16,7 +16,8 @@ internal sealed record LoadShape
 
     public required LoadBounds Bounds { get; init; }
 
-    /// <summary>Seconds of load that a server gets when it has been started, before its first point: it compiles and maps as it runs.</summary>
+    /// <summary>Seconds of load that a server gets when it has been started, before its first
+    /// point: it compiles and maps as it runs.</summary>
     public required double HeatSeconds { get; init; }
 
     public required int Seed { get; init; }
@@ -26,10 +27,12 @@ internal sealed record LoadShape
     /// <summary>That lengths may be cut; null: all fit.</summary>
     /// <param name="context">Tokens of prompt and answer together; 0: not known.</param>
     public string? TooLong(int context) => context == 0 || (long)Prompts.Max + Outputs.Max <= context ? null
-        : $"--prompt-tokens {Prompts.Text} and --output-tokens {Outputs.Text} are up to {(long)Prompts.Max + Outputs.Max} tokens together, the context is {context}: what is longer is cut to it, the prompt first";
+        : $"--prompt-tokens {Prompts.Text} and --output-tokens {Outputs.Text} are up to {(long)Prompts.Max + Outputs.Max} tokens "
+            + $"together, the context is {context}: what is longer is cut to it, the prompt first";
 
     /// <summary>Open loops arrive as a Poisson process.</summary>
-    public static IArrivals Arrivals(PointSettings settings) => settings.Rate is { } rate ? new PoissonArrivals(rate) : new ClosedArrivals(settings.Concurrency ?? 1);
+    public static IArrivals Arrivals(PointSettings settings) => settings.Rate is { } rate ? new PoissonArrivals(rate)
+        : new ClosedArrivals(settings.Concurrency ?? 1);
 
     /// <summary>The same requests for all points of a repeat, others in the next; the reference point always gets the same.</summary>
     public int SeedOf(PlannedPoint point) => point.Reference ? Seed : Seed + 1 + point.Repeat;

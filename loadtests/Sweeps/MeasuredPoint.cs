@@ -13,13 +13,23 @@ internal static class MeasuredPoint
     /// <exception cref="LoadTestException">Nothing answered, or no request was due.</exception>
     /// <exception cref="OperationCanceledException">Cancelled: the point does not count.</exception>
     public static async Task<PointResult> OfAsync(
-        PlannedPoint point, LoadRun run, ServerMetrics? metrics, string requestsFile, ServiceObjective? objective, Func<string, string> obituary, CancellationToken cancellation)
+        PlannedPoint point, LoadRun run, ServerMetrics? metrics, string requestsFile, ServiceObjective? objective,
+        Func<string, string> obituary, CancellationToken cancellation)
     {
         LoadOutcome outcome;
         var file = new RecordFile(requestsFile);
         await using (file.ConfigureAwait(false))
         {
-            outcome = await new LoadRun { Door = run.Door, Served = run.Served, Plan = run.Plan, Routing = run.Routing, Bounds = run.Bounds, File = file, Metrics = metrics }.RunAsync(cancellation).ConfigureAwait(false);
+            outcome = await new LoadRun
+            {
+                Door = run.Door,
+                Served = run.Served,
+                Plan = run.Plan,
+                Routing = run.Routing,
+                Bounds = run.Bounds,
+                File = file,
+                Metrics = metrics
+            }.RunAsync(cancellation).ConfigureAwait(false);
         }
 
         cancellation.ThrowIfCancellationRequested();
@@ -27,8 +37,21 @@ internal static class MeasuredPoint
         if (outcome.GivenUp is { } why) throw new LoadTestException(obituary($"{point.Name}: {why}"));
         var summary = outcome.Summarise(objective);
         if (summary.Failed == summary.Requests && summary.Requests > 0)
-            throw new LoadTestException(obituary($"{point.Name}: none of {summary.Requests} requests succeeded: {outcome.Records[0].Status}: {outcome.Records[0].Error}"));
-        if (summary.Requests == 0) throw new LoadTestException($"{point.Name}: no request was due in the measured time; give a longer --duration or a higher --rate");
-        return new() { Settings = point.Settings, Repeat = point.Repeat, Order = point.Order, Reference = point.Reference, Started = outcome.Started, Summary = summary, Server = outcome.Server };
+            throw new LoadTestException(
+                obituary($"{point.Name}: none of {summary.Requests} requests succeeded: {outcome.Records[0].Status}: "
+                    + $"{outcome.Records[0].Error}"));
+        if (summary.Requests == 0)
+            throw new LoadTestException($"{point.Name}: no request was due in the measured time; give a "
+                + "longer --duration or a higher --rate");
+        return new()
+        {
+            Settings = point.Settings,
+            Repeat = point.Repeat,
+            Order = point.Order,
+            Reference = point.Reference,
+            Started = outcome.Started,
+            Summary = summary,
+            Server = outcome.Server
+        };
     }
 }

@@ -11,5 +11,6 @@ internal sealed record PlannedPoint(PointSettings Settings, int Repeat, int Orde
     /// <summary>Of its request records.</summary>
     public string FileName => $"{string.Concat(Name.Select(c => c is '/' or '\\' or ':' || char.IsControl(c) ? '_' : c))}.jsonl";
 
-    public static string NameOf(PointResult result) => new PlannedPoint(result.Settings, result.Repeat, result.Order, result.Reference).Name;
+    public static string NameOf(PointResult result) =>
+        new PlannedPoint(result.Settings, result.Repeat, result.Order, result.Reference).Name;
 }

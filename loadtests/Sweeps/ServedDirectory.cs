@@ -18,20 +18,23 @@ internal sealed record ServedDirectory(string Path, string Precision)
         var said = at > 0 && value[..at] is "fp32" or "fp16" or "int8" or "int4" ? value[..at] : null;
         var directory = said is null ? value : value[(at + 1)..];
         var manifest = System.IO.Path.Combine(directory, file);
-        if (!File.Exists(manifest)) throw new LoadTestException($"{option} {value}: {manifest} is not there; name a directory that `btx export` wrote");
+        if (!File.Exists(manifest))
+            throw new LoadTestException($"{option} {value}: {manifest} is not there; name a directory that `btx export` wrote");
         string? precision;
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(manifest));
             precision = json.RootElement.GetProperty("precision").GetString();
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException
+            or UnauthorizedAccessException)
         {
             throw new LoadTestException($"{option} {value}: {manifest} cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
         }
 
         if (precision is null or "") throw new LoadTestException($"{option} {value}: {manifest} names no precision");
-        if (said is not null && said != precision) throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
+        if (said is not null && said != precision)
+            throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
         return new(System.IO.Path.GetFullPath(directory), precision);
     }
 
@@ -43,7 +46,9 @@ internal sealed record ServedDirectory(string Path, string Precision)
         foreach (var value in values)
         {
             var directory = Read(option, value, file);
-            if (!found.TryAdd(directory.Precision, directory.Path)) throw new LoadTestException($"{option} {value}: {found[directory.Precision]} is of {directory.Precision} too; a sweep takes one of each precision");
+            if (!found.TryAdd(directory.Precision, directory.Path))
+                throw new LoadTestException($"{option} {value}: {found[directory.Precision]} is of {directory.Precision} too; a sweep "
+                    + "takes one of each precision");
         }
 
         return found;

@@ -28,7 +28,8 @@ internal sealed record ServedFacts(
         served.Mixture?.ExpertsPerToken ?? 0,
         served.ContextLength,
         served.Experts.Count > 0 ? served.Precision : served.Mixture?.Precision ?? served.Precision,
-        $"forest {(served.Experts.Count == 0 ? "none" : $"{Short(served.ForestSha256)} of {string.Join(' ', served.Experts.Select(e => e.Name))}")}, btx {(served.Mixture is { } m ? Short(m.Sha256) : "none")}");
+        $"forest {(served.Experts.Count == 0 ? "none" : $"{Short(served.ForestSha256)} of "
+            + $"{string.Join(' ', served.Experts.Select(e => e.Name))}")}, btx {(served.Mixture is { } m ? Short(m.Sha256) : "none")}");
 
     private static string Short(string hash) => hash.Length > 12 ? hash[..12] : hash;
 }

@@ -11,7 +11,9 @@ internal sealed record ServerCommand(string File, IReadOnlyList<string> Argument
     public static ServerCommand Find(string? path)
     {
         var said = path is null ? Variable : "--server-command";
-        path ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } set ? set : throw new LoadTestException($"which program serves? Run `./btx loadtest`, or name it with --server-command FILE or in {Variable}; --server ADDRESS loads a running one");
+        path ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } set ? set
+            : throw new LoadTestException("which program serves? Run `./btx loadtest`, or name it with --server-command FILE or in "
+                + $"{Variable}; --server ADDRESS loads a running one");
         if (!System.IO.File.Exists(path)) throw new LoadTestException($"{said} {path}: not found; name Btx.Server.dll or an executable");
         path = Path.GetFullPath(path);
         if (!path.EndsWith(".dll", StringComparison.Ordinal)) return new(path, []);

@@ -8,7 +8,8 @@ internal sealed record ServerKey(string Precision, string Options)
     /// <returns>Null: the point is a peer's.</returns>
     public static ServerKey? Of(PointSettings settings) => settings.Mode.StartsWith("peer:", StringComparison.Ordinal)
         ? null
-        : new(settings.Precision, string.Join(' ', settings.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")));
+        : new(settings.Precision,
+        string.Join(' ', settings.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")));
 
     public override string ToString() => Options.Length == 0 ? Precision : $"{Precision} {Options}";
 }

@@ -4,10 +4,12 @@ using System.Text.RegularExpressions;
 
 namespace Btx.LoadTests.Sweeps;
 
-/// <summary>A server in a process of its own, on loopback ports that the system chose. It ends with this program, however that ends.</summary>
+/// <summary>A server in a process of its own, on loopback ports that the system chose. It ends
+/// with this program, however that ends.</summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
-    // The shell ends the server when its own input ends: when this program says so, or is gone. A Ctrl-C in the terminal is this program's to answer.
+    // The shell ends the server when its own input ends: when this program says so, or is gone. A
+    // Ctrl-C in the terminal is this program's to answer.
     private const string Guard =
         """
         trap '' INT; exec 2>/dev/null
@@ -40,7 +42,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <param name="log">Appended to.</param>
     /// <exception cref="LoadTestException">It ended before; with its own line.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; it was ended.</exception>
-    public static async Task<ServerProcess> StartAsync(ServerCommand command, IEnumerable<string> arguments, string log, CancellationToken cancellation)
+    public static async Task<ServerProcess> StartAsync(ServerCommand command, IEnumerable<string> arguments, string log,
+        CancellationToken cancellation)
     {
         string[] words = [command.File, .. command.Arguments, "serve", .. arguments, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
         await File.AppendAllTextAsync(log, $"$ {string.Join(' ', words)}\n", cancellation).ConfigureAwait(false);
@@ -48,7 +51,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         ServerProcess server;
         try
         {
-            server = new(Process.Start(new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words]) { RedirectStandardInput = true, UseShellExecute = false })!, log);
+            server = new(Process.Start(new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words])
+            {
+                RedirectStandardInput = true,
+                UseShellExecute = false
+            })!, log);
         }
         catch (Win32Exception e)
         {
@@ -79,7 +86,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>The error that it ended with, for messages; empty if it named none.</summary>
-    public string LastError() => File.ReadLines(Log).LastOrDefault() is { } line && line.StartsWith("error: ", StringComparison.Ordinal) ? $": {line["error: ".Length..]}" : "";
+    public string LastError() => File.ReadLines(Log).LastOrDefault() is { } line && line.StartsWith("error: ", StringComparison.Ordinal)
+        ? $": {line["error: ".Length..]}" : "";
 
     public async ValueTask DisposeAsync()
     {
@@ -96,13 +104,16 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         _guard.Dispose();
     }
 
-    private static Uri? Address(string door, string text) => Doors().Matches(text).FirstOrDefault(m => m.Groups[1].Value == door) is { } found ? new(found.Groups[2].Value) : null;
+    private static Uri? Address(string door, string text) =>
+        Doors().Matches(text).FirstOrDefault(m => m.Groups[1].Value == door) is { } found ? new(found.Groups[2].Value) : null;
 
     // Its last error; after it may stand where to read more.
     private static string Cause(string text)
     {
-        string[] lines = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(l => l[0] != '$')];
-        var line = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal)) ?? lines.LastOrDefault() ?? "it wrote nothing";
+        string[] lines = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Where(l => l[0] != '$')];
+        var line = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))
+            ?? lines.LastOrDefault() ?? "it wrote nothing";
         return line.StartsWith("error: ", StringComparison.Ordinal) ? line["error: ".Length..] : line;
     }
 

@@ -15,7 +15,8 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
 
     /// <summary>The one that the point needs.</summary>
     /// <exception cref="LoadTestException">It does not come up.</exception>
-    public Task<LiveServer> ForAsync(PointSettings settings, CancellationToken cancellation) => ForAsync(ServerKey.Of(settings)!, settings.Precision, settings.Options, cancellation);
+    public Task<LiveServer> ForAsync(PointSettings settings, CancellationToken cancellation) =>
+        ForAsync(ServerKey.Of(settings)!, settings.Precision, settings.Options, cancellation);
 
     /// <summary>Of a precision, with the first value of each option.</summary>
     /// <exception cref="LoadTestException">It does not come up.</exception>
@@ -39,13 +40,15 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
         (_server, _key) = (null, null);
     }
 
-    private async Task<LiveServer> ForAsync(ServerKey key, string precision, IReadOnlyDictionary<string, string> options, CancellationToken cancellation)
+    private async Task<LiveServer> ForAsync(ServerKey key, string precision, IReadOnlyDictionary<string, string> options,
+        CancellationToken cancellation)
     {
         if (_server is not null && key == _key) return _server;
         await DisposeAsync().ConfigureAwait(false);
         _server = inputs.Grpc is { } running
             ? await LiveServer.ReachAsync(running, inputs.Http, cancellation).ConfigureAwait(false)
-            : await LiveServer.StartAsync(inputs.Command!, inputs.Arguments(precision, options, _verified.Contains(precision)), NextLog(), cancellation).ConfigureAwait(false);
+            : await LiveServer.StartAsync(inputs.Command!, inputs.Arguments(precision, options, _verified.Contains(precision)), NextLog(),
+            cancellation).ConfigureAwait(false);
         _verified.Add(precision);
         _key = key;
         return _server;

@@ -6,7 +6,8 @@ using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Sweeps;
 
-/// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load. What is there already is not measured again.</summary>
+/// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load.
+/// What is there already is not measured again.</summary>
 /// <param name="command">The command line that repeats it.</param>
 internal sealed class Sweep(SweepRequest request, QualityRequest quality, ChangeRequest change, string command, ISweepReport report)
 {
@@ -30,7 +31,9 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         if (request.Shape.TooLong(served.Values.Min(f => f.ContextLength)) is { } cut) notes.Add(cut);
         state.RequireServed(served.ToDictionary(s => s.Key, s => s.Value.Identity));
         Describe(state.Directory);
-        if (quality.Evaluation is { } file) RunJson.Write(Path.Combine(state.Directory, RunDirectory.Quality), EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
+        if (quality.Evaluation is { } file)
+            RunJson.Write(Path.Combine(state.Directory, RunDirectory.Quality),
+                EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
         foreach (var note in notes.Distinct()) report.Line($"note: {note}");
 
         var forest = new ServedPoints(servers, request.Shape);
@@ -39,19 +42,22 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         await using var leaving = peers.ConfigureAwait(false);
         var run = new SweepRun(state, [forest, peers], report);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
-        report.Line($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} {plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
+        report
+            .Line($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} {plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
         await CeilingAsync(state.Directory, cancellation).ConfigureAwait(false);
         await run.MeasureAsync(plan, cancellation).ConfigureAwait(false);
         var curve = CurveRates.Points(state.Results, request.Grid);
         if (curve.Count > 0)
         {
             var more = SweepPlan.Following(plan, curve, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
-            report.Line($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
+            report
+                .Line($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
             await run.MeasureAsync(more, cancellation).ConfigureAwait(false);
         }
 
         if (quality.Tokens > 0)
-            await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), Path.Combine(state.Directory, RunDirectory.Quality), report).MeasureAsync(points, cancellation).ConfigureAwait(false);
+            await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection),
+                Path.Combine(state.Directory, RunDirectory.Quality), report).MeasureAsync(points, cancellation).ConfigureAwait(false);
         await ChangeAsync(state, servers, forest, points, cancellation).ConfigureAwait(false);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
     }
@@ -65,9 +71,11 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
             report.Measuring("the generator's own ceiling", 0, 1);
             try
             {
-                var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.Quick ? 0.5 : 3, (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation).ConfigureAwait(false);
+                var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.Quick ? 0.5 : 3, (int)Math.Max(1,
+                    request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation).ConfigureAwait(false);
                 RunJson.Write(file, ceiling);
-                report.Line($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at concurrency {ceiling.Concurrency}");
+                report
+                    .Line($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at concurrency {ceiling.Concurrency}");
             }
             catch (LoadTestException e)
             {
@@ -76,20 +84,33 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         }
     }
 
-    private async Task ChangeAsync(SweepState state, Servers servers, ServedPoints forest, IReadOnlyList<PointSettings> points, CancellationToken cancellation)
+    private async Task ChangeAsync(SweepState state, Servers servers, ServedPoints forest, IReadOnlyList<PointSettings> points,
+        CancellationToken cancellation)
     {
         ServedCopy.Clear(state.Directory);
         var file = Path.Combine(state.Directory, RunDirectory.Change);
         if (change.Rounds == 0 || File.Exists(file)) return;
         var (precision, served) = request.Servers.Forests.First();
-        var load = points[0] with { Mode = "ensemble", K = null, Load = "closed", Rate = null, Concurrency = change.Concurrency, Precision = precision, Options = request.Servers.FirstOptions };
-        report.Line($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves")}, {change.Rounds} times, on a copy of {served}");
+        var load = points[0] with
+        {
+            Mode = "ensemble",
+            K = null,
+            Load = "closed",
+            Rate = null,
+            Concurrency = change.Concurrency,
+            Precision = precision,
+            Options = request.Servers.FirstOptions
+        };
+        report
+            .Line($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes "
+                + "and leaves")}, {change.Rounds} times, on a copy of {served}");
         var timeline = await new ChangeExperiment(servers, forest, change.Rounds, change.Quiet, report)
             .RunAsync(served, precision, load, request.Shape.Seed, change.Guest, state.Directory, cancellation).ConfigureAwait(false);
         RunJson.Write(file, timeline);
     }
 
-    private string Length(int measurements) => SweepRun.Duration(measurements * TimeSpan.FromSeconds(request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value));
+    private string Length(int measurements) =>
+        SweepRun.Duration(measurements * TimeSpan.FromSeconds(request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value));
 
     // Once: a sweep that goes on is still the one that was begun.
     private void Describe(string directory)
@@ -103,7 +124,9 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
             Command = command,
             Machine = ThisMachine.Describe(),
             Version = typeof(Sweep).Assembly.GetName().Version!.ToString(3),
-            Load = new("grpc", $"{shape.Texts.Name}: {shape.Mix.Text}", request.Asked["--prompt-tokens"], request.Asked["--output-tokens"], $"{shape.Bounds.WarmUpSeconds} s", $"{shape.Bounds.Seconds} s{(shape.Bounds.Requests is { } n ? $" or {n} requests" : "")}"),
+            Load = new("grpc", $"{shape.Texts.Name}: {shape.Mix.Text}", request.Asked["--prompt-tokens"],
+                request.Asked["--output-tokens"], $"{shape.Bounds.WarmUpSeconds} s", $"{shape.Bounds.Seconds} "
+                    + $"s{(shape.Bounds.Requests is { } n ? $" or {n} requests" : "")}"),
             Objective = shape.Objective,
             Seed = shape.Seed,
         });

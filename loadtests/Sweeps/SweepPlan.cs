@@ -3,8 +3,10 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>
-/// The order of a sweep's measurements. Each repeat goes through all points once. In it, points that need the same server process follow each
-/// other; the processes are shuffled, and so are the points of each. The reference point comes first, last, and every n points where its own
+/// The order of a sweep's measurements. Each repeat goes through all points once. In it,
+/// points that need the same server process follow each
+/// other; the processes are shuffled, and so are the points of each. The reference point
+/// comes first, last, and every n points where its own
 /// server runs; where another one runs, when that one is done.
 /// </summary>
 internal static class SweepPlan
@@ -12,14 +14,17 @@ internal static class SweepPlan
     /// <param name="reference">One of <paramref name="points"/>.</param>
     /// <param name="referenceEvery">Points between two measurements of it.</param>
     /// <param name="seed">The same seed gives the same order.</param>
-    public static IReadOnlyList<PlannedPoint> Of(IReadOnlyList<PointSettings> points, PointSettings reference, int repeats, int referenceEvery, int seed) =>
+    public static IReadOnlyList<PlannedPoint> Of(IReadOnlyList<PointSettings> points, PointSettings reference, int repeats,
+        int referenceEvery, int seed) =>
         Of(points, reference, repeats, referenceEvery, new Random(seed), 0, 0);
 
     /// <summary>A plan that is made when an earlier one has been measured: orders and the reference point's repeats go on.</summary>
-    public static IReadOnlyList<PlannedPoint> Following(IReadOnlyList<PlannedPoint> earlier, IReadOnlyList<PointSettings> points, PointSettings reference, int repeats, int referenceEvery, int seed) =>
+    public static IReadOnlyList<PlannedPoint> Following(IReadOnlyList<PlannedPoint> earlier, IReadOnlyList<PointSettings> points,
+        PointSettings reference, int repeats, int referenceEvery, int seed) =>
         Of(points, reference, repeats, referenceEvery, new Random(seed), earlier.Count, earlier.Count(p => p.Reference));
 
-    private static List<PlannedPoint> Of(IReadOnlyList<PointSettings> points, PointSettings reference, int repeats, int referenceEvery, Random random, int order, int references)
+    private static List<PlannedPoint> Of(IReadOnlyList<PointSettings> points, PointSettings reference, int repeats, int referenceEvery,
+        Random random, int order, int references)
     {
         var plan = new List<PlannedPoint>();
         var since = 0;

@@ -12,7 +12,9 @@ internal sealed class SweepRun(SweepState state, IReadOnlyList<IPointSource> sou
     {
         foreach (var point in plan)
         {
-            if (!sources.Any(s => s.Measures(point.Settings))) throw new LoadTestException($"--modes {point.Settings.Mode}: there is no such peer; `btx loadtest sweep --help` says which there are");
+            if (!sources.Any(s => s.Measures(point.Settings)))
+                throw new LoadTestException($"--modes {point.Settings.Mode}: there is no such peer; `btx loadtest "
+                    + "sweep --help` says which there are");
         }
 
         PlannedPoint[] open = [.. plan.Where(p => !state.Has(p))];
@@ -22,17 +24,21 @@ internal sealed class SweepRun(SweepState state, IReadOnlyList<IPointSource> sou
         {
             cancellation.ThrowIfCancellationRequested();
             report.Measuring(open[i].Name, plan.Count - open.Length + i, plan.Count);
-            var result = await sources.First(s => s.Measures(open[i].Settings)).MeasureAsync(open[i], state.RequestsFile(open[i]), cancellation).ConfigureAwait(false);
+            var result = await sources.First(s => s.Measures(open[i].Settings)).MeasureAsync(open[i], state.RequestsFile(open[i]),
+                cancellation).ConfigureAwait(false);
             state.Add(result);
             var left = clock.Elapsed / (i + 1) * (open.Length - i - 1);
-            report.Line($"{plan.Count - open.Length + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{(i + 1 < open.Length ? $"  {Duration(left)} left" : "")}");
+            report
+                .Line($"{plan.Count - open.Length + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{(i + 1 < open.Length ? $"  {Duration(left)} left" : "")}");
         }
     }
 
-    public static string Duration(TimeSpan time) => time.TotalHours >= 1 ? $"{(int)time.TotalHours} h {time.Minutes} min" : time.TotalSeconds >= 90 ? $"{time.TotalMinutes:0} min" : $"{Math.Ceiling(time.TotalSeconds):0} s";
+    public static string Duration(TimeSpan time) => time.TotalHours >= 1 ? $"{(int)time.TotalHours} h {time.Minutes} min"
+        : time.TotalSeconds >= 90 ? $"{time.TotalMinutes:0} min" : $"{Math.Ceiling(time.TotalSeconds):0} s";
 
     private static string Line(LoadSummary s) =>
-        $"{s.TokensPerSecond,8:0.0} tokens/s {s.RequestsPerSecond,7:0.00} requests/s  first token {Milliseconds(s.TimeToFirstToken)}  token {Milliseconds(s.InterToken)}{(s.Failed > 0 ? $"  {s.Failed} of {s.Requests} failed" : "")}";
+        $"{s.TokensPerSecond,8:0.0} tokens/s {s.RequestsPerSecond,7:0.00} requests/s  first token {Milliseconds(s.TimeToFirstToken)}  "
+        + $"token {Milliseconds(s.InterToken)}{(s.Failed > 0 ? $"  {s.Failed} of {s.Requests} failed" : "")}";
 
     private static string Milliseconds(LatencyFigures? figures) => figures is null ? "     – ms" : $"{1000 * figures.P50.Value,6:0.0} ms";
 }

@@ -7,7 +7,8 @@ namespace Btx.LoadTests.Sweeps;
 /// <summary>A sweep's directory: what was asked, and what is measured. One program at a time.</summary>
 internal sealed class SweepState : IDisposable
 {
-    /// <summary>What was asked, in the command line's words, and what was served: the same again goes on, anything else is refused.</summary>
+    /// <summary>What was asked, in the command line's words, and what was served: the same
+    /// again goes on, anything else is refused.</summary>
     public const string Asked = "sweep.json";
 
     private const string LockFile = "sweep.lock";
@@ -17,7 +18,8 @@ internal sealed class SweepState : IDisposable
 
     private readonly IReadOnlyDictionary<string, string> _asked;
 
-    private SweepState(string directory, FileStream held, IReadOnlyDictionary<string, string> asked) => (Directory, _lock, _asked) = (directory, held, asked);
+    private SweepState(string directory, FileStream held, IReadOnlyDictionary<string, string> asked) =>
+        (Directory, _lock, _asked) = (directory, held, asked);
 
     public string Directory { get; }
 
@@ -26,7 +28,8 @@ internal sealed class SweepState : IDisposable
 
     /// <summary>Opens the directory, or makes it.</summary>
     /// <param name="asked">By option.</param>
-    /// <exception cref="LoadTestException">It holds another sweep or something else, another program has it, or it cannot be written.</exception>
+    /// <exception cref="LoadTestException">It holds another sweep or something else, another
+    /// program has it, or it cannot be written.</exception>
     public static SweepState Open(string directory, IReadOnlyDictionary<string, string> asked)
     {
         FileStream held;
@@ -54,8 +57,10 @@ internal sealed class SweepState : IDisposable
         }
     }
 
-    /// <summary>What is served, by precision: known only when a server has been asked. <exception cref="LoadTestException">Another one was served before.</exception></summary>
-    public void RequireServed(IReadOnlyDictionary<string, string> served) => Require(_asked.Concat(served.Select(s => new KeyValuePair<string, string>($"served {s.Key}", s.Value))).ToDictionary(), whole: true);
+    /// <summary>What is served, by precision: known only when a server has been asked.
+    /// <exception cref="LoadTestException">Another one was served before.</exception></summary>
+    public void RequireServed(IReadOnlyDictionary<string, string> served) => Require(
+        _asked.Concat(served.Select(s => new KeyValuePair<string, string>($"served {s.Key}", s.Value))).ToDictionary(), whole: true);
 
     public bool Has(PlannedPoint point) => _done.Contains(point.Name);
 
@@ -78,18 +83,25 @@ internal sealed class SweepState : IDisposable
         var path = Path.Combine(Directory, Asked);
         if (!File.Exists(path))
         {
-            if (File.Exists(Path.Combine(Directory, RunDirectory.Points))) throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was no sweep; name another directory");
+            if (File.Exists(Path.Combine(Directory, RunDirectory.Points)))
+                throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was "
+                    + "no sweep; name another directory");
             if (whole) RunJson.Write(path, asked.OrderBy(a => a.Key, StringComparer.Ordinal).ToDictionary());
             return;
         }
 
         var before = RunJson.Read<Dictionary<string, string>>(path);
-        var keys = whole ? before.Keys.Union(asked.Keys) : before.Keys.Where(k => !k.StartsWith("served ", StringComparison.Ordinal)).Union(asked.Keys);
-        string[] differences = [.. keys.Order(StringComparer.Ordinal).Where(k => before.GetValueOrDefault(k) != asked.GetValueOrDefault(k)).Select(k => $"{k} was {Shown(before, k)}, is {Shown(asked, k)}")];
-        if (differences.Length > 0) throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); repeat that command to go on with it, or name another directory");
+        var keys = whole ? before.Keys.Union(asked.Keys)
+            : before.Keys.Where(k => !k.StartsWith("served ", StringComparison.Ordinal)).Union(asked.Keys);
+        string[] differences = [.. keys.Order(StringComparer.Ordinal).Where(k => before.GetValueOrDefault(k) != asked.GetValueOrDefault(k))
+            .Select(k => $"{k} was {Shown(before, k)}, is {Shown(asked, k)}")];
+        if (differences.Length > 0)
+            throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); repeat that command "
+                + "to go on with it, or name another directory");
     }
 
-    private static string Shown(IReadOnlyDictionary<string, string> asked, string key) => asked.TryGetValue(key, out var value) ? $"\"{value}\"" : "not given";
+    private static string Shown(IReadOnlyDictionary<string, string> asked, string key) => asked.TryGetValue(key, out var value)
+        ? $"\"{value}\"" : "not given";
 
     // A line that a crash cut off goes: what follows must begin on a line of its own.
     private void ReadPoints()

@@ -13,9 +13,11 @@ internal static class ValueList
         foreach (var part in Words(option, text))
         {
             var ends = part.Split("..");
-            if (ends.Length > 2 || !ends.All(e => int.TryParse(e, NumberStyles.None, CultureInfo.InvariantCulture, out _))) throw Unreadable(option, text, "whole numbers such as 1,2,8 or 1..4");
+            if (ends.Length > 2 || !ends.All(e => int.TryParse(e, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+                throw Unreadable(option, text, "whole numbers such as 1,2,8 or 1..4");
             var (from, to) = (int.Parse(ends[0]), int.Parse(ends[^1]));
-            if (from < 1 || to < from || to - from > 10_000) throw Unreadable(option, text, "whole numbers of 1 or more, a range from its smaller end");
+            if (from < 1 || to < from || to - from > 10_000)
+                throw Unreadable(option, text, "whole numbers of 1 or more, a range from its smaller end");
             values.AddRange(Enumerable.Range(from, to - from + 1));
         }
 
@@ -26,7 +28,8 @@ internal static class ValueList
     /// <exception cref="LoadTestException">Not such numbers.</exception>
     public static IReadOnlyList<double> Positive(string option, string text) =>
     [
-        .. Words(option, text).Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && x > 0 && double.IsFinite(x) ? x : throw Unreadable(option, text, "numbers above 0, such as 0.5,1,2")).Distinct(),
+        .. Words(option, text).Select(part => double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var x) && x > 0
+            && double.IsFinite(x) ? x : throw Unreadable(option, text, "numbers above 0, such as 0.5,1,2")).Distinct(),
     ];
 
     /// <summary>Separated by commas.</summary>
@@ -37,5 +40,6 @@ internal static class ValueList
         return parts.Any(p => p.Length == 0) ? throw Unreadable(option, text, "values separated by commas") : [.. parts.Distinct()];
     }
 
-    private static LoadTestException Unreadable(string option, string text, string expected) => new($"{option} {text}: expected {expected}");
+    private static LoadTestException Unreadable(string option, string text, string expected) =>
+        new($"{option} {text}: expected {expected}");
 }

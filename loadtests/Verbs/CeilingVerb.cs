@@ -9,8 +9,9 @@ internal static class CeilingVerb
 {
     private const string Text =
         """
-        What the load generator itself can do, against a server in its own process that answers at once: above that, a load test would measure itself. `run` measures it
-        before every load; this does it alone, for longer, on a machine that does nothing else.
+        What the load generator itself can do, against a server in its own process that answers at once: above that, a load test
+        would measure itself. `run` measures it before every load; this does it alone, for longer, on a machine that does
+        nothing else.
 
         Examples:
           btx loadtest ceiling
@@ -34,12 +35,16 @@ internal static class CeilingVerb
             json.RequireWritable(parsed);
             foreach (var option in new[] { concurrency, prompt, output })
             {
-                if (parsed.GetValue(option) < 1) throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
+                if (parsed.GetValue(option) < 1)
+                    throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
             }
 
-            if (parsed.GetValue(concurrency) > ArrivalsReader.MostInFlight) throw new LoadTestException($"--concurrency {parsed.GetValue(concurrency)}: one client has {ArrivalsReader.MostInFlight} requests in flight at most");
+            if (parsed.GetValue(concurrency) > ArrivalsReader.MostInFlight)
+                throw new LoadTestException($"--concurrency {parsed.GetValue(concurrency)}: one client has {ArrivalsReader.MostInFlight} "
+                    + "requests in flight at most");
             var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
-            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(door)!, parsed.GetValue(concurrency), seconds, parsed.GetValue(prompt), parsed.GetValue(output), cancellation).ConfigureAwait(false);
+            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(door)!, parsed.GetValue(concurrency), seconds,
+                parsed.GetValue(prompt), parsed.GetValue(output), cancellation).ConfigureAwait(false);
             json.Write(parsed, ceiling, RunReport.Lines(ceiling));
             return 0;
         });

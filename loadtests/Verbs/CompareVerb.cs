@@ -9,9 +9,10 @@ internal static class CompareVerb
 {
     private const string Text =
         """
-        What changed from one run to another: settings that both measured, fitted coefficients, quality. The repeat is the unit (requests of one run share its luck); a change
-        counts as better or worse if it is significant after correction for all comparisons and larger than the tolerance. Another machine, version or load is said first.
-        Ends with 0 whatever changed, unless --fail-on asks otherwise.
+        What changed from one run to another: settings that both measured, fitted coefficients, quality. The repeat is the unit
+        (requests of one run share its luck); a change counts as better or worse if it is significant after correction for all
+        comparisons and larger than the tolerance. Another machine, version or load is said first. Ends with 0 whatever changed,
+        unless --fail-on asks otherwise.
 
         Examples:
           btx loadtest compare runs/monday runs/tuesday
@@ -24,8 +25,17 @@ internal static class CompareVerb
         var first = new Argument<string>("A") { Description = "directory of the first run" };
         var second = new Argument<string>("B") { Description = "directory of the second run" };
         var all = new Option<bool>("--all") { Description = "show what is the same and what cannot be told too" };
-        var metrics = new Option<string?>("--metrics") { Description = $"compare these only: {string.Join(", ", RunComparer.MetricNames)}", HelpName = "A,B" };
-        var tolerance = new Option<double>("--tolerance") { Description = "per cent of difference that does not matter", HelpName = "PERCENT", DefaultValueFactory = _ => 2 };
+        var metrics = new Option<string?>("--metrics")
+        {
+            Description = $"compare these only: {string.Join(", ", RunComparer.MetricNames)}",
+            HelpName = "A,B"
+        };
+        var tolerance = new Option<double>("--tolerance")
+        {
+            Description = "per cent of difference that does not matter",
+            HelpName = "PERCENT",
+            DefaultValueFactory = _ => 2
+        };
         var failOn = new Option<string?>("--fail-on") { Description = "end with 1 if anything is worse", HelpName = Verdict.Worse };
         failOn.AcceptOnlyFromAmong(Verdict.Worse);
         var json = new JsonFlag();
@@ -34,9 +44,11 @@ internal static class CompareVerb
         command.SetAction(parsed =>
         {
             var percent = parsed.GetValue(tolerance);
-            if (!(percent >= 0 && percent < 100)) throw new LoadTestException($"--tolerance is {percent}; expected per cent from 0 to below 100");
+            if (!(percent >= 0 && percent < 100))
+                throw new LoadTestException($"--tolerance is {percent}; expected per cent from 0 to below 100");
             var names = parsed.GetValue(metrics)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            if (names is { Length: 0 }) throw new LoadTestException($"--metrics names none; there are {string.Join(", ", RunComparer.MetricNames)}");
+            if (names is { Length: 0 })
+                throw new LoadTestException($"--metrics names none; there are {string.Join(", ", RunComparer.MetricNames)}");
             var (a, b) = (MeasuredRun.Load(parsed.GetValue(first)!), MeasuredRun.Load(parsed.GetValue(second)!));
             var comparison = RunComparer.Compare(a, b, percent / 100, names);
             json.Write(parsed, comparison, ComparisonReport.Lines(comparison, parsed.GetValue(all)));

@@ -7,7 +7,8 @@ namespace Btx.LoadTests.Verbs;
 /// <summary><c>--json FILE</c>: the report as JSON; <c>-</c> writes it to standard output in the place of the text.</summary>
 internal sealed class JsonFlag
 {
-    private readonly Option<string?> _json = new("--json") { Description = "write it as JSON to this file; -: to standard output, instead of the text", HelpName = "FILE" };
+    private readonly Option<string?> _json =
+        new("--json") { Description = "write it as JSON to this file; -: to standard output, instead of the text", HelpName = "FILE" };
 
     public void AddTo(Command command) => command.Options.Add(_json);
 
@@ -21,7 +22,8 @@ internal sealed class JsonFlag
         try
         {
             if (Directory.Exists(path)) throw new IOException("it is a directory");
-            using var probe = new FileStream(path + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            using var probe = new FileStream(path + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1,
+                FileOptions.DeleteOnClose);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -9,9 +9,10 @@ internal static class PlanVerb
 {
     private const string Text =
         """
-        How many devices serve a load, and which experts lie where: replicas of the whole forest, and experts placed by their load with the hot ones more than once. Costs come
-        from a machine's data sheet, or with --run from a measured run; every assumption is printed. --check holds the same formulas against a run: each point's throughput,
-        predicted from the other points.
+        How many devices serve a load, and which experts lie where: replicas of the whole forest, and experts placed by their
+        load with the hot ones more than once. Costs come from a machine's data sheet, or with --run from a measured run; every
+        assumption is printed. --check holds the same formulas against a run: each point's throughput, predicted from the other
+        points.
 
         Examples:
           btx loadtest plan --expert-parameters 125M --load 50 --bandwidth 3350 --memory 80 --devices 8 --teraflops 900
@@ -20,7 +21,8 @@ internal static class PlanVerb
           btx loadtest plan --run runs/today --fitted-parameters 280k --fitted-bandwidth 40 --expert-parameters 125M --load 50 --machine h100.json --json plan.json
           btx loadtest plan --check runs/today
 
-        A machine's file: {"name": "...", "bandwidth_gb_per_s": 3350, "memory_gib": 80, "devices": 8, "teraflops": 900}, of one device each but devices.
+        A machine's file: {"name": "...", "bandwidth_gb_per_s": 3350, "memory_gib": 80, "devices": 8, "teraflops": 900}, of one
+        device each but devices.
         """;
 
     public static Command Create()
@@ -31,21 +33,42 @@ internal static class PlanVerb
         var memory = new Option<double?>("--memory") { Description = "of a device, GiB", HelpName = "GIB" };
         var devices = new Option<int>("--devices") { Description = "in a machine", HelpName = "N", DefaultValueFactory = _ => 1 };
         var teraflops = new Option<double?>("--teraflops") { Description = "of a device, in the precision that is served", HelpName = "T" };
-        var efficiency = new Option<double>("--efficiency") { Description = "share of bandwidth and operations that is reached, without --run", HelpName = "SHARE", DefaultValueFactory = _ => 0.6 };
-        var overhead = new Option<double>("--step-overhead") { Description = "seconds of a step that no expert takes, without --run", HelpName = "SECONDS", DefaultValueFactory = _ => 0.001 };
+        var efficiency = new Option<double>("--efficiency")
+        {
+            Description =
+            "share of bandwidth and operations that is reached, without --run",
+            HelpName = "SHARE",
+            DefaultValueFactory = _ => 0.6
+        };
+        var overhead = new Option<double>("--step-overhead")
+        {
+            Description = "seconds of a step that no expert takes, without --run",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => 0.001
+        };
         var run = new Option<string?>("--run") { Description = "take the costs from this run's directory", HelpName = "RUN" };
-        var fittedParameters = new Option<string?>("--fitted-parameters") { Description = "parameters of an expert of that run", HelpName = "N" };
-        var fittedBandwidth = new Option<double?>("--fitted-bandwidth") { Description = "of that run's machine, GB/s: needed for another machine", HelpName = "GB/S" };
+        var fittedParameters = new Option<string?>("--fitted-parameters")
+        {
+            Description = "parameters of an expert of that run",
+            HelpName = "N"
+        };
+        var fittedBandwidth = new Option<double?>("--fitted-bandwidth")
+        {
+            Description = "of that run's machine, GB/s: needed for another machine",
+            HelpName = "GB/S"
+        };
         var check = new Option<string?>("--check") { Description = "hold the formulas against this run's directory", HelpName = "RUN" };
         var json = new JsonFlag();
-        var command = new Command("plan", Text) { machine, bandwidth, memory, devices, teraflops, efficiency, overhead, run, fittedParameters, fittedBandwidth, check };
+        var command = new Command("plan", Text) { machine, bandwidth, memory, devices, teraflops, efficiency, overhead, run,
+            fittedParameters, fittedBandwidth, check };
         flags.AddTo(command);
         json.AddTo(command);
         command.SetAction(parsed =>
         {
             var checkedRun = parsed.GetValue(check) is { } of ? PlanChecking.Check(Run(parsed, of)) : null;
             var plan = checkedRun is not null && !flags.HasLoad(parsed) ? null : Plan(parsed);
-            json.Write(parsed, new PlanDocument(plan, checkedRun), [.. plan is null ? [] : PlanReport.Lines(plan), .. plan is null || checkedRun is null ? [] : new[] { "" }, .. checkedRun is null ? [] : PlanReport.Lines(checkedRun)]);
+            json.Write(parsed, new PlanDocument(plan, checkedRun), [.. plan is null ? [] : PlanReport.Lines(plan),
+                .. plan is null || checkedRun is null ? [] : new[] { "" }, .. checkedRun is null ? [] : PlanReport.Lines(checkedRun)]);
             return 0;
         });
         return command;
@@ -63,13 +86,18 @@ internal static class PlanVerb
             var target = Machine(parsed);
             if (parsed.GetValue(run) is not { } directory)
             {
-                if (target is null) throw new LoadTestException("no machine to plan for: give --machine FILE, or --bandwidth and --memory, or --run RUN for the machine that was measured");
+                if (target is null)
+                    throw new LoadTestException(
+                        "no machine to plan for: give --machine FILE, or --bandwidth and --memory, or "
+                            + "--run RUN for the machine that was measured");
                 var expert = flags.Expert(parsed, null);
-                var costs = StepCosts.Of(target, expert, routing, PlanFlags.Between("--efficiency", parsed.GetValue(efficiency), 0, 1), PlanFlags.Between("--step-overhead", parsed.GetValue(overhead), 0, 60, orLow: true));
+                var costs = StepCosts.Of(target, expert, routing, PlanFlags.Between("--efficiency", parsed.GetValue(efficiency), 0, 1),
+                    PlanFlags.Between("--step-overhead", parsed.GetValue(overhead), 0, 60, orLow: true));
                 return CapacityPlanner.Plan(experts, expert, target, load, routing, costs, rules);
             }
 
-            var parameters = ExpertSize.ReadParameters("--fitted-parameters", parsed.GetValue(fittedParameters) ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
+            var parameters = ExpertSize.ReadParameters("--fitted-parameters", parsed.GetValue(fittedParameters)
+                ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
             var planned = flags.Expert(parsed, parameters);
             var known = parsed.GetValue(fittedBandwidth) is { } b ? PlanFlags.Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
             var (fitted, on) = FittedCosts.Of(Run(parsed, directory), routing, parameters, known, planned, target);
@@ -79,10 +107,20 @@ internal static class PlanVerb
         MachineSpec? Machine(ParseResult parsed)
         {
             var (b, m) = (parsed.GetValue(bandwidth), parsed.GetValue(memory));
-            if (parsed.GetValue(machine) is { } file) return b is null && m is null ? MachineSpec.Read(file) : throw new LoadTestException("--machine and --bandwidth or --memory both describe the machine; give one of the two");
+            if (parsed.GetValue(machine) is { } file)
+                return b is null && m is null ? MachineSpec.Read(file)
+                    : throw new LoadTestException("--machine and --bandwidth or --memory both describe the machine; give one of the two");
             if (b is null && m is null) return null;
-            if (b is null || m is null) throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine needs both --bandwidth and --memory");
-            return new MachineSpec { Bandwidth = b.Value, Memory = m.Value, Devices = parsed.GetValue(devices), Teraflops = parsed.GetValue(teraflops) }.Checked("--bandwidth, --memory, --devices, --teraflops");
+            if (b is null || m is null)
+                throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine "
+                    + "needs both --bandwidth and --memory");
+            return new MachineSpec
+            {
+                Bandwidth = b.Value,
+                Memory = m.Value,
+                Devices = parsed.GetValue(devices),
+                Teraflops = parsed.GetValue(teraflops)
+            }.Checked("--bandwidth, --memory, --devices, --teraflops");
         }
     }
 }

@@ -9,8 +9,9 @@ internal static class ReportVerb
 {
     private const string Text =
         """
-        How many experts to run, with pictures: fits the cost models to a run's points, finds the frontier of cost and quality and recommends a mode and k. Writes fits.json,
-        report.html (one file that needs nothing else), report.md and charts/*.svg into the run's directory. Whatever part of the run is missing, the rest is reported.
+        How many experts to run, with pictures: fits the cost models to a run's points, finds the frontier of cost and quality
+        and recommends a mode and k. Writes fits.json, report.html (one file that needs nothing else), report.md and
+        charts/*.svg into the run's directory. Whatever part of the run is missing, the rest is reported.
 
         Examples:
           btx loadtest report run
@@ -21,8 +22,17 @@ internal static class ReportVerb
     public static Command Create()
     {
         var run = new Argument<string>("RUN") { Description = "directory that `btx loadtest sweep` or `run` wrote" };
-        var objective = new Option<string?>("--objective") { Description = $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
-        var within = new Option<string>("--within") { Description = "recommend the cheapest point within so many per cent of the full ensemble's bits per byte", HelpName = "PERCENT", DefaultValueFactory = _ => "2" };
+        var objective = new Option<string?>("--objective")
+        {
+            Description = $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}",
+            HelpName = "LIMITS"
+        };
+        var within = new Option<string>("--within")
+        {
+            Description = "recommend the cheapest point within so many per cent of the full ensemble's bits per byte",
+            HelpName = "PERCENT",
+            DefaultValueFactory = _ => "2"
+        };
         var json = new JsonFlag();
         var command = new Command("report", Text) { run, objective, within };
         json.AddTo(command);
@@ -44,13 +54,15 @@ internal static class ReportVerb
         yield return page.Headline.Answer;
         foreach (var reason in page.Headline.Reasons) yield return $"  {reason}";
         foreach (var path in written.Where(p => !p.EndsWith(".svg", StringComparison.Ordinal))) yield return path;
-        if (page.Figures.FirstOrDefault() is not null) yield return $"{Path.GetDirectoryName(written[^1])}: {Amount.Count(page.Figures.Count(), "picture")}";
+        if (page.Figures.FirstOrDefault() is not null)
+            yield return $"{Path.GetDirectoryName(written[^1])}: {Amount.Count(page.Figures.Count(), "picture")}";
     }
 
     private static double[] Percents(string text)
     {
         string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
-        double[] percents = [.. parts.Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
+        double[] percents = [.. parts.Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent
+            : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
         return percents;
     }
 

@@ -14,8 +14,10 @@ internal sealed class RunFiles
     /// <exception cref="LoadTestException">It holds a run, or anything else.</exception>
     public static RunFiles Of(string directory)
     {
-        if (File.Exists(Path.Combine(directory, RunDirectory.Description))) throw new LoadTestException($"--out {directory}: holds a run already; name another directory");
-        if (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any()) throw new LoadTestException($"--out {directory}: holds something else than a run; name a new directory or an empty one");
+        if (File.Exists(Path.Combine(directory, RunDirectory.Description)))
+            throw new LoadTestException($"--out {directory}: holds a run already; name another directory");
+        if (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
+            throw new LoadTestException($"--out {directory}: holds something else than a run; name a new directory or an empty one");
         return new(directory);
     }
 
@@ -28,7 +30,8 @@ internal sealed class RunFiles
 
     public void Write(Ceiling ceiling) => Write(() => RunJson.Write(Path.Combine(_directory, RunDirectory.CeilingFile), ceiling));
 
-    public void Write(PointResult point) => Write(() => RunJson.WriteText(Path.Combine(_directory, RunDirectory.Points), JsonSerializer.Serialize(point, RunJson.Line) + "\n"));
+    public void Write(PointResult point) =>
+        Write(() => RunJson.WriteText(Path.Combine(_directory, RunDirectory.Points), JsonSerializer.Serialize(point, RunJson.Line) + "\n"));
 
     public RecordFile Records(PointSettings settings) => new(Path.Combine(_directory, RunDirectory.Requests, $"{settings.Name}-r0.jsonl"));
 

@@ -19,7 +19,8 @@ internal sealed class RunProgress : IProgress<LoadProgress>, IAsyncDisposable
         _bounds = bounds;
         if (Console.IsErrorRedirected) return;
         var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(Console.Error) });
-        _shown = console.Progress().AutoClear(true).Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async context =>
+        _shown = console.Progress().AutoClear(true).Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(),
+            new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async context =>
         {
             _bar = context.AddTask("load");
             await _over.Task.ConfigureAwait(false);
@@ -28,7 +29,8 @@ internal sealed class RunProgress : IProgress<LoadProgress>, IAsyncDisposable
 
     public void Report(LoadProgress value)
     {
-        var text = Invariant($"{(value.Measuring ? "measuring" : "warm-up")}: {value.Seconds:0} s, {value.Sent} sent, {value.Ended} ended, {value.Failed} failed, {value.Tokens} tokens");
+        var text =
+            Invariant($"{(value.Measuring ? "measuring" : "warm-up")}: {value.Seconds:0} s, {value.Sent} sent, {value.Ended} ended, {value.Failed} failed, {value.Tokens} tokens");
         if (_bar is { } bar)
         {
             bar.Description = Markup.Escape(text);

@@ -11,9 +11,12 @@ internal static class RunReport
     {
         var (point, load) = (result.Point, result.Description.Load);
         var summary = point.Summary;
-        yield return $"load        {point.Settings.Name} through {load.Door}; prompts {load.PromptTokens} tokens of {load.Prompts}; answers {load.OutputTokens}; seed {result.Description.Seed}";
+        yield return $"load        {point.Settings.Name} through {load.Door}; prompts {load.PromptTokens} tokens of {load.Prompts}; "
+            + $"answers {load.OutputTokens}; seed {result.Description.Seed}";
         yield return Invariant($"measured    {summary.Seconds:0.0} s after a warm-up of {load.WarmUp}: {summary.Requests} requests, {summary.Failed} failed; prompts of {Mean(summary.PromptTokens, summary)} tokens on average");
-        if (result.Shortened > 0) yield return $"warning: requests longer than the model's context, which were cut to it: {result.Shortened}; the lengths are not those asked for";
+        if (result.Shortened > 0)
+            yield return "warning: requests longer than the model's context, which were cut to it: "
+                + $"{result.Shortened}; the lengths are not those asked for";
         yield return "";
         foreach (var line in Table(summary)) yield return line;
         yield return "";
@@ -25,7 +28,9 @@ internal static class RunReport
         if (result.Ceiling is { } ceiling)
         {
             yield return Invariant($"generator   {result.ProcessorShare:P0} of a core; the load was {result.CeilingShare:P1} of what it can do ({ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s, {ceiling.Concurrency} in flight)");
-            if (result.CeilingShare > CeilingRun.SafeShare) yield return "warning: that is more than half: the generator may have held the load back; spread it over several machines, or trust the server's figures";
+            if (result.CeilingShare > CeilingRun.SafeShare)
+                yield return "warning: that is more than half: the generator may have held the load back; spread it over several "
+                    + "machines, or trust the server's figures";
         }
         else
         {
@@ -42,8 +47,11 @@ internal static class RunReport
 
     private static string Server(ServerFigures server, LoadSummary summary) =>
         Invariant($"server      {server.CompletionTokens / Math.Max(1e-9, server.Seconds):0.0} tokens/s, {server.Requests:0} requests, first token after {server.MeanTimeToFirstToken * 1000:0.0} ms, requests of {server.MeanRequestSeconds * 1000:0.0} ms on average")
-        + (summary.EndToEndFromSent is { } seen && server.Requests > 0 ? Invariant($" ({(seen.Mean - server.MeanRequestSeconds) * 1000:0.0} ms less than the client saw from sent on)") : "")
-        + (server.DecodeSteps > 0 ? Invariant($"; {server.DecodeSteps:0} decode steps of {server.DecodeSeconds / server.DecodeSteps * 1000:0.00} ms with {server.MeanBatch:0.0} sequences") : "")
+        + (summary.EndToEndFromSent is { } seen && server.Requests > 0
+        ? Invariant($" ({(seen.Mean - server.MeanRequestSeconds) * 1000:0.0} ms less than the client saw from sent on)") : "")
+        + (server.DecodeSteps > 0
+        ? Invariant($"; {server.DecodeSteps:0} decode steps of {server.DecodeSeconds / server.DecodeSteps * 1000:0.00} ms with {server.MeanBatch:0.0} sequences")
+        : "")
         + (server.DistinctExperts is { } experts ? Invariant($" on {experts:0.00} experts") : "")
         + (server.DistinctMixtureExperts is { } routed ? Invariant($" on {routed:0.00} experts a layer") : "");
 
@@ -52,19 +60,28 @@ internal static class RunReport
         List<string[]> rows = [["latency, ms", "p50", "p90", "p99", "mean", "max"]];
         foreach (var (name, figures) in new[]
         {
-            ("time to first token", summary.TimeToFirstToken), ("inter-token", summary.InterToken), ("end to end", summary.EndToEnd), ("end to end, from sent", summary.EndToEndFromSent),
+            ("time to first token", summary.TimeToFirstToken), ("inter-token", summary.InterToken), ("end to end", summary.EndToEnd),
+                ("end to end, from sent", summary.EndToEndFromSent),
         })
         {
-            rows.Add(figures is null ? [name, "-", "-", "-", "-", "-"] : [name, Cell(figures.P50), Cell(figures.P90), Cell(figures.P99), Milliseconds(figures.Mean), Milliseconds(figures.Max)]);
+            rows.Add(figures is null ? [name, "-", "-", "-", "-", "-"]
+                : [name, Cell(figures.P50), Cell(figures.P90), Cell(figures.P99), Milliseconds(figures.Mean), Milliseconds(figures.Max)]);
         }
 
         int[] widths = [.. rows[0].Select((_, c) => rows.Max(r => r[c].Length))];
         return rows.Select(r => string.Join("  ", r.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]))));
     }
 
-    private static string Cell(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? $"{Milliseconds(estimate.Value)} [{Milliseconds(low)}, {Milliseconds(high)}]" : $"{Milliseconds(estimate.Value)} [too few]";
+    private static string Cell(Estimate estimate) => estimate is { Low: { } low, High: { } high }
+        ? $"{Milliseconds(estimate.Value)} [{Milliseconds(low)}, {Milliseconds(high)}]" : $"{Milliseconds(estimate.Value)} [too few]";
 
-    private static string Milliseconds(double seconds) => (seconds * 1000) switch { >= 1000 and var ms => Invariant($"{ms:0}"), >= 10 and var ms => Invariant($"{ms:0.0}"), var ms => Invariant($"{ms:0.00}") };
+    private static string Milliseconds(double seconds) => (seconds * 1000) switch
+    {
+        >= 1000 and var ms => Invariant($"{ms:0}"),
+        >= 10 and var ms => Invariant($"{ms:0.0}"),
+        var ms => Invariant($"{ms:0.00}")
+    };
 
-    private static string Mean(long tokens, LoadSummary summary) => summary.Requests == summary.Failed ? "-" : Invariant($"{tokens / (double)(summary.Requests - summary.Failed):0.0}");
+    private static string Mean(long tokens, LoadSummary summary) => summary.Requests == summary.Failed ? "-"
+        : Invariant($"{tokens / (double)(summary.Requests - summary.Failed):0.0}");
 }

@@ -12,7 +12,8 @@ namespace Btx.LoadTests.Verbs;
 /// <param name="Shortened">Requests that were asked longer than the context and were cut.</param>
 /// <param name="Unwritten">What could not be written into the run's directory.</param>
 internal sealed record RunResult(
-    RunDescription Description, PointResult Point, string? Verdict, Ceiling? Ceiling, double ProcessorShare, string? GivenUp, bool Stopped, IReadOnlyDictionary<string, string> Errors, int Shortened,
+    RunDescription Description, PointResult Point, string? Verdict, Ceiling? Ceiling, double ProcessorShare, string? GivenUp, bool Stopped,
+    IReadOnlyDictionary<string, string> Errors, int Shortened,
     IReadOnlyList<string> Unwritten)
 {
     /// <summary>A share of the ceiling above which the generator may have held the load back; null without a ceiling.</summary>

@@ -13,9 +13,10 @@ internal static class RunVerb
     private const double CeilingSeconds = 1.5;
     private const string Text =
         """
-        Put one load on a running server and say how it fared: time to first token, inter-token and end-to-end latency with 95 % intervals, throughput, goodput, failures by
-        status, beside the server's own figures. Latency counts from when a request was due, so a stalled server cannot hide the requests that it held up. The server must
-        be on this machine, unless --allow-remote. Ctrl-C ends the load early and keeps what was measured.
+        Put one load on a running server and say how it fared: time to first token, inter-token and end-to-end latency with 95 %
+        intervals, throughput, goodput, failures by status, beside the server's own figures. Latency counts from when a request
+        was due, so a stalled server cannot hide the requests that it held up. The server must be on this machine, unless
+        --allow-remote. Ctrl-C ends the load early and keeps what was measured.
 
         Examples:
           btx loadtest run --corpus demo/corpus
@@ -28,8 +29,16 @@ internal static class RunVerb
     {
         var flags = new RunFlags();
         var json = new JsonFlag();
-        var output = new Option<string?>("--out") { Description = "write the run's files here: settings, a record of each request, the figures", HelpName = "DIR" };
-        var ceiling = new Option<string?>("--ceiling") { Description = "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)", HelpName = "FILE" };
+        var output = new Option<string?>("--out")
+        {
+            Description = "write the run's files here: settings, a record of each request, the figures",
+            HelpName = "DIR"
+        };
+        var ceiling = new Option<string?>("--ceiling")
+        {
+            Description = "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)",
+            HelpName = "FILE"
+        };
         var noCeiling = new Option<bool>("--no-ceiling") { Description = "do not measure the generator's ceiling" };
         var command = new Command("run", Text);
         flags.AddTo(command);
@@ -37,43 +46,59 @@ internal static class RunVerb
         json.AddTo(command);
         command.Validators.Add(parsed =>
         {
-            if (parsed.GetValue(noCeiling) && parsed.GetValue(ceiling) is not null) parsed.AddError("'--ceiling' and '--no-ceiling' are both given; choose one.");
+            if (parsed.GetValue(noCeiling) && parsed.GetValue(ceiling) is not null)
+                parsed.AddError("'--ceiling' and '--no-ceiling' are both given; choose one.");
         });
         command.SetAction(async (parsed, cancellation) =>
         {
             var request = flags.Read(parsed);
             json.RequireWritable(parsed);
             var known = parsed.GetValue(ceiling) is { } file ? RunJson.Read<Ceiling>(file) : null;
-            if (known is not null && known.Door != request.Door) throw new LoadTestException($"--ceiling {parsed.GetValue(ceiling)}: is of the door {known.Door}, the load goes through {request.Door}; measure that one with `btx loadtest ceiling --door {request.Door}`");
+            if (known is not null && known.Door != request.Door)
+                throw new LoadTestException($"--ceiling {parsed.GetValue(ceiling)}: is of the door {known.Door}, the load goes through "
+                    + $"{request.Door}; measure that one with `btx loadtest ceiling --door {request.Door}`");
             var directory = parsed.GetValue(output) is { } name ? RunFiles.Of(name) : null;
-            var result = await RunAsync(request, directory, known, parsed.GetValue(noCeiling), $"btx loadtest {string.Join(' ', parsed.Tokens.Select(t => t.Value))}", cancellation).ConfigureAwait(false);
+            var result = await RunAsync(request, directory, known, parsed.GetValue(
+                noCeiling), $"btx loadtest {string.Join(' ', parsed.Tokens.Select(t => t.Value))}", cancellation).ConfigureAwait(false);
             json.Write(parsed, result, RunReport.Lines(result));
             if (result.GivenUp is { } why) Console.Error.WriteLine($"error: {why}");
             foreach (var lost in result.Unwritten) Console.Error.WriteLine($"error: {lost}");
-            if (result.Unwritten.Count > 0) Console.Error.WriteLine("the figures above are of all requests; free some space and keep them with --json FILE next time");
+            if (result.Unwritten.Count > 0)
+                Console.Error.WriteLine("the figures above are of all requests; free some space and keep them with --json FILE next time");
             if (result.Stopped) Console.Error.WriteLine("stopped; what was measured is kept");
-            return result.Stopped ? 130 : result.GivenUp is not null || result.Unwritten.Count > 0 || result.Point.Summary.Failed == result.Point.Summary.Requests ? 1 : 0;
+            return result.Stopped ? 130 : result.GivenUp is not null || result.Unwritten.Count > 0
+                || result.Point.Summary.Failed == result.Point.Summary.Requests ? 1 : 0;
         });
         return command;
     }
 
-    private static async Task<RunResult> RunAsync(RunRequest request, RunFiles? files, Ceiling? ceiling, bool noCeiling, string command, CancellationToken cancellation)
+    private static async Task<RunResult> RunAsync(RunRequest request, RunFiles? files, Ceiling? ceiling, bool noCeiling, string command,
+        CancellationToken cancellation)
     {
         await using var door = request.Open();
         using var metrics = request.Http is { } http ? new ServerMetrics(http) : null;
         var served = await door.DescribeAsync(cancellation).ConfigureAwait(false);
-        if (served.ContextLength is { } context && request.Outputs.Max >= context) throw new LoadTestException($"--output-tokens {request.Outputs.Text}: up to {request.Outputs.Max} tokens; prompt and answer together have {context} in this model");
-        var ruler = await PromptRuler.MeasureAsync(door, request.Texts, request.Mix, request.Routing, served, request.Prompts, request.Seed, cancellation).ConfigureAwait(false);
+        if (served.ContextLength is { } context && request.Outputs.Max >= context)
+            throw new LoadTestException($"--output-tokens {request.Outputs.Text}: up to {request.Outputs.Max} tokens; prompt and answer "
+                + $"together have {context} in this model");
+        var ruler = await PromptRuler.MeasureAsync(door, request.Texts, request.Mix, request.Routing, served, request.Prompts, request.Seed,
+            cancellation).ConfigureAwait(false);
         var description = new RunDescription
         {
-            Started = DateTimeOffset.UtcNow, Command = command, Machine = ThisMachine.Describe(), Version = typeof(RunVerb).Assembly.GetName().Version!.ToString(3), Load = request.Describe(), Objective = request.Objective,
+            Started = DateTimeOffset.UtcNow,
+            Command = command,
+            Machine = ThisMachine.Describe(),
+            Version = typeof(RunVerb).Assembly.GetName().Version!.ToString(3),
+            Load = request.Describe(),
+            Objective = request.Objective,
             Seed = request.Seed,
         };
         files?.Write(description);
         if (ceiling is null && !noCeiling)
         {
             var concurrency = request.Arrivals is ClosedArrivals closed ? closed.Concurrency : 32;
-            ceiling = await CeilingRun.MeasureAsync(request.Door, concurrency, CeilingSeconds, Math.Max(1, (int)request.Prompts.Median), Math.Max(1, (int)request.Outputs.Median), cancellation).ConfigureAwait(false);
+            ceiling = await CeilingRun.MeasureAsync(request.Door, concurrency, CeilingSeconds, Math.Max(1, (int)request.Prompts.Median),
+                Math.Max(1, (int)request.Outputs.Median), cancellation).ConfigureAwait(false);
         }
 
         if (ceiling is not null) files?.Write(ceiling);
@@ -86,14 +111,28 @@ internal static class RunVerb
         {
             outcome = await new LoadRun
             {
-                Door = door, Served = served, Plan = plan, Routing = request.Routing, Bounds = request.Bounds,
-                Temperature = request.Temperature, File = records, Metrics = metrics, Progress = progress,
+                Door = door,
+                Served = served,
+                Plan = plan,
+                Routing = request.Routing,
+                Bounds = request.Bounds,
+                Temperature = request.Temperature,
+                File = records,
+                Metrics = metrics,
+                Progress = progress,
             }.RunAsync(cancellation).ConfigureAwait(false);
         }
 
         var point = new PointResult
         {
-            Settings = settings, Repeat = 0, Order = 0, Started = outcome.Started, Summary = outcome.Summarise(request.Objective), Server = outcome.Server, Experts = served.Experts.Count, MixtureExperts = served.MixtureExperts,
+            Settings = settings,
+            Repeat = 0,
+            Order = 0,
+            Started = outcome.Started,
+            Summary = outcome.Summarise(request.Objective),
+            Server = outcome.Server,
+            Experts = served.Experts.Count,
+            MixtureExperts = served.MixtureExperts,
         };
         var unwritten = new List<string>();
         if (records?.Fault is { } fault) unwritten.Add(fault);
@@ -106,8 +145,10 @@ internal static class RunVerb
             unwritten.Add(e.Message); // the figures are told all the same
         }
 
-        var errors = outcome.Records.Where(r => r is { Ok: false, WarmUp: false, Error: not null }).GroupBy(r => r.Status).ToDictionary(g => g.Key, g => g.First().Error!);
-        return new(description, point, request.Objective is { } objective ? ObjectiveCheck.Verdict(objective, outcome.Records) : null, ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors, plan.Shortened,
+        var errors = outcome.Records.Where(r => r is { Ok: false, WarmUp: false, Error: not null }).GroupBy(r => r.Status)
+            .ToDictionary(g => g.Key, g => g.First().Error!);
+        return new(description, point, request.Objective is { } objective ? ObjectiveCheck.Verdict(objective, outcome.Records) : null,
+            ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors, plan.Shortened,
             unwritten);
     }
 }

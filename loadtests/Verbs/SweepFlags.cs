@@ -10,53 +10,112 @@ namespace Btx.LoadTests.Verbs;
 /// <summary>The options of <c>sweep</c>, and what they say together.</summary>
 internal sealed class SweepFlags
 {
-    private readonly Option<string[]> _forest = Repeated("--forest", "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", "DIR");
+    private readonly Option<string[]> _forest = Repeated("--forest",
+        "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", "DIR");
     private readonly Option<string[]> _mixture = Repeated("--btx", "served BTX model for mode moe; repeat it for other precisions", "DIR");
-    private readonly Option<string> _corpus = new("--corpus") { Description = "prompts come from the test split of this corpus", HelpName = "DIR", Required = true };
-    private readonly Option<string> _out = new("--out") { Description = "the run's directory; the same command goes on with what is there", HelpName = "RUN", Required = true };
-    private readonly Option<string?> _modes = new("--modes") { Description = "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME (ensemble,top_k,average,moe: what is served of these)", HelpName = "LIST" };
+    private readonly Option<string> _corpus = new("--corpus")
+    {
+        Description = "prompts come from the test split of this corpus",
+        HelpName = "DIR",
+        Required = true
+    };
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = "the run's directory; the same command goes on with what is there",
+        HelpName = "RUN",
+        Required = true
+    };
+    private readonly Option<string?> _modes = new("--modes")
+    {
+        Description =
+        "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME "
+        + "(ensemble,top_k,average,moe: what is served of these)",
+        HelpName = "LIST"
+    };
     private readonly Option<string?> _k = new("--k")
     {
-        Description = "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)", HelpName = "LIST",
+        Description = "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)",
+        HelpName = "LIST",
     };
-    private readonly Option<string?> _concurrency = new("--concurrency") { Description = "closed loops: requests in flight; 0: none (1,2,4,8)", HelpName = "LIST" };
-    private readonly Option<string?> _rate = new("--rate") { Description = "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%", HelpName = "LIST" };
-    private readonly Option<string?> _rateModes = new("--rate-modes") { Description = "measure open loops in these modes only: ensemble,top_k=2", HelpName = "LIST" };
-    private readonly Option<string?> _precision = new("--precision") { Description = "fp32, fp16, int8, int4 (all that --forest and --btx give)", HelpName = "LIST" };
-    private readonly Option<string[]> _option = Repeated("--option", "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", "OPTION=LIST");
-    private readonly Option<string[]> _peer = Repeated("--peer", "measure this too, with the same prompts: genai=DIR and llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense model in a server of its own; repeat it", "NAME=DIR");
-    private readonly Option<int> _peerThreads = new("--peer-threads") { Description = "threads of genai and llama.cpp; a server's session has --intra-op-threads", DefaultValueFactory = _ => 1 };
+    private readonly Option<string?> _concurrency =
+        new("--concurrency") { Description = "closed loops: requests in flight; 0: none (1,2,4,8)", HelpName = "LIST" };
+    private readonly Option<string?> _rate = new("--rate")
+    {
+        Description =
+        "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%",
+        HelpName = "LIST"
+    };
+    private readonly Option<string?> _rateModes =
+        new("--rate-modes") { Description = "measure open loops in these modes only: ensemble,top_k=2", HelpName = "LIST" };
+    private readonly Option<string?> _precision =
+        new("--precision") { Description = "fp32, fp16, int8, int4 (all that --forest and --btx give)", HelpName = "LIST" };
+    private readonly Option<string[]> _option = Repeated("--option",
+        "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", "OPTION=LIST");
+    private readonly Option<string[]> _peer = Repeated("--peer",
+        "measure this too, with the same prompts: genai=DIR and llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense "
+            + "model in a server of its own; repeat it",
+        "NAME=DIR");
+    private readonly Option<int> _peerThreads = new("--peer-threads")
+    {
+        Description = "threads of genai and llama.cpp; a server's session has --intra-op-threads",
+        DefaultValueFactory = _ => 1
+    };
     private readonly Option<int?> _repeats = new("--repeats") { Description = "measurements of each point (3)" };
-    private readonly Option<int?> _referenceEvery = new("--reference-every") { Description = "points between two measurements of the reference point, the first of the grid: how it varies is the machine's noise (8)" };
+    private readonly Option<int?> _referenceEvery = new("--reference-every")
+    {
+        Description =
+        "points between two measurements of the reference point, the first of the grid: how it varies is the machine's noise (8)"
+    };
     private readonly Option<double?> _duration = new("--duration") { Description = "seconds that are measured of each point (10)" };
-    private readonly Option<int?> _requests = new("--requests") { Description = "requests that are measured of each point, if that is reached before --duration" };
+    private readonly Option<int?> _requests =
+        new("--requests") { Description = "requests that are measured of each point, if that is reached before --duration" };
     private readonly Option<double?> _warmUp = new("--warm-up") { Description = "seconds before that of each point (2)" };
     private readonly Option<double?> _heat = new("--server-warm-up")
     {
         Description = "seconds of load on a server that was just started, before its first point (5)",
     };
-    private readonly Option<double> _timeout = new("--timeout") { Description = "seconds after which a request is given up", DefaultValueFactory = _ => 120 };
-    private readonly Option<string?> _prompts = new("--prompt-tokens") { Description = $"prompt lengths: {LengthsReader.Forms} (lognormal:32,0.5,64)", HelpName = "LENGTHS" };
-    private readonly Option<string?> _outputs = new("--output-tokens") { Description = "output lengths, likewise (fixed:32)", HelpName = "LENGTHS" };
-    private readonly Option<string?> _domains = new("--domains") { Description = "domain mix of the prompts: novels=0.7,python=0.3 (all alike)", HelpName = "MIX" };
-    private readonly Option<string?> _objective = new("--objective") { Description = $"service objective for the goodput: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
-    private readonly Option<int> _seed = new("--seed") { Description = "of order, prompts, lengths and arrivals", DefaultValueFactory = _ => 1 };
-    private readonly Option<bool> _quick = new("--quick") { Description = "few points of a second each: shows that everything works, measures little" };
+    private readonly Option<double> _timeout = new("--timeout")
+    {
+        Description = "seconds after which a request is given up",
+        DefaultValueFactory = _ => 120
+    };
+    private readonly Option<string?> _prompts =
+        new("--prompt-tokens") { Description = $"prompt lengths: {LengthsReader.Forms} (lognormal:32,0.5,64)", HelpName = "LENGTHS" };
+    private readonly Option<string?> _outputs = new("--output-tokens")
+    {
+        Description = "output lengths, likewise (fixed:32)",
+        HelpName = "LENGTHS"
+    };
+    private readonly Option<string?> _domains =
+        new("--domains") { Description = "domain mix of the prompts: novels=0.7,python=0.3 (all alike)", HelpName = "MIX" };
+    private readonly Option<string?> _objective =
+        new("--objective") { Description = $"service objective for the goodput: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
+    private readonly Option<int> _seed = new("--seed")
+    {
+        Description = "of order, prompts, lengths and arrivals",
+        DefaultValueFactory = _ => 1
+    };
+    private readonly Option<bool> _quick =
+        new("--quick") { Description = "few points of a second each: shows that everything works, measures little" };
     private readonly Option<string?> _server = new(DoorAddress.Option)
     {
-        Description = $"load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics ({DoorAddress.Variable}, where neither --forest nor --btx is given)", HelpName = "GRPC[,HTTP]",
+        Description = "load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics "
+            + $"({DoorAddress.Variable}, where neither --forest nor --btx is given)",
+        HelpName = "GRPC[,HTTP]",
     };
     private readonly Option<bool> _remote = new("--allow-remote") { Description = "--server may be on another machine" };
     private readonly Option<string?> _command = new("--server-command")
     {
-        Description = $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})", HelpName = "FILE",
+        Description = $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})",
+        HelpName = "FILE",
     };
 
     public void AddTo(Command command)
     {
         foreach (var option in new Option[]
         {
-            _forest, _mixture, _corpus, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision, _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _timeout, _prompts, _outputs, _domains,
+            _forest, _mixture, _corpus, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision, _option, _peer, _peerThreads,
+                _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _timeout, _prompts, _outputs, _domains,
             _objective, _seed, _quick, _server, _remote, _command,
         }) command.Options.Add(option);
     }
@@ -82,21 +141,37 @@ internal sealed class SweepFlags
             Options = ServerOptions(parsed.GetValue(_option)!),
         };
         Grid.RequireModes("--modes", grid.Modes ?? []);
-        foreach (var c in grid.Concurrency.Where(v => v > ArrivalsReader.MostInFlight)) throw new LoadTestException($"--concurrency {c}: one client has {ArrivalsReader.MostInFlight} requests in flight at most");
-        foreach (var r in grid.Rates.Where(v => v > ArrivalsReader.MostPerSecond)) throw new LoadTestException($"--rate {r}: one client sends {ArrivalsReader.MostPerSecond} requests a second at most");
-        if (grid.RateShares.Count > 0 && grid.Concurrency.Count == 0) throw new LoadTestException("--rate with %: shares of the best closed loop need closed loops; give --concurrency");
+        foreach (var c in grid.Concurrency.Where(v => v > ArrivalsReader.MostInFlight))
+            throw new LoadTestException($"--concurrency {c}: one client has {ArrivalsReader.MostInFlight} requests in flight at most");
+        foreach (var r in grid.Rates.Where(v => v > ArrivalsReader.MostPerSecond))
+            throw new LoadTestException($"--rate {r}: one client sends {ArrivalsReader.MostPerSecond} requests a second at most");
+        if (grid.RateShares.Count > 0 && grid.Concurrency.Count == 0)
+            throw new LoadTestException("--rate with %: shares of the best closed loop need closed loops; give --concurrency");
         var texts = PromptTexts.Read(parsed.GetValue(_corpus)!);
         var servers = Servers(parsed, grid);
         var words = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["--modes"] = parsed.GetValue(_modes) ?? "all", ["--k"] = parsed.GetValue(_k) ?? "all", ["--concurrency"] = concurrency, ["--rate"] = rate.Length == 0 ? "none" : rate,
-            ["--rate-modes"] = grid.RateModes is null ? "all" : string.Join(',', grid.RateModes), ["--corpus"] = Path.GetFullPath(parsed.GetValue(_corpus)!),
-            ["--option"] = string.Join(' ', grid.Options.Select(o => $"{o.Key}={string.Join(',', o.Value)}")), ["--repeats"] = $"{Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3))}",
-            ["--reference-every"] = $"{Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8)}", ["--duration"] = $"{parsed.GetValue(_duration) ?? (quick ? 1 : 10)}",
-            ["--requests"] = parsed.GetValue(_requests) is { } n ? $"{n}" : "any", ["--warm-up"] = $"{parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2)}", ["--timeout"] = $"{parsed.GetValue(_timeout)}",
-            ["--prompt-tokens"] = Text(_prompts, "lognormal:32,0.5,64", "fixed:12"), ["--output-tokens"] = Text(_outputs, "fixed:32", "fixed:8"), ["--domains"] = parsed.GetValue(_domains) ?? "all",
-            ["--objective"] = parsed.GetValue(_objective) ?? "none", ["--seed"] = $"{parsed.GetValue(_seed)}", ["--precision"] = string.Join(',', servers.Precisions),
-            ["--peer"] = string.Join(' ', peers.Choices.Select(c => c.ToString())), ["--peer-threads"] = $"{parsed.GetValue(_peerThreads)}",
+            ["--modes"] = parsed.GetValue(_modes) ?? "all",
+            ["--k"] = parsed.GetValue(_k) ?? "all",
+            ["--concurrency"] = concurrency,
+            ["--rate"] = rate.Length == 0 ? "none" : rate,
+            ["--rate-modes"] = grid.RateModes is null ? "all" : string.Join(',', grid.RateModes),
+            ["--corpus"] = Path.GetFullPath(parsed.GetValue(_corpus)!),
+            ["--option"] = string.Join(' ', grid.Options.Select(o => $"{o.Key}={string.Join(',', o.Value)}")),
+            ["--repeats"] = $"{Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3))}",
+            ["--reference-every"] = $"{Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8)}",
+            ["--duration"] = $"{parsed.GetValue(_duration) ?? (quick ? 1 : 10)}",
+            ["--requests"] = parsed.GetValue(_requests) is { } n ? $"{n}" : "any",
+            ["--warm-up"] = $"{parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2)}",
+            ["--timeout"] = $"{parsed.GetValue(_timeout)}",
+            ["--prompt-tokens"] = Text(_prompts, "lognormal:32,0.5,64", "fixed:12"),
+            ["--output-tokens"] = Text(_outputs, "fixed:32", "fixed:8"),
+            ["--domains"] = parsed.GetValue(_domains) ?? "all",
+            ["--objective"] = parsed.GetValue(_objective) ?? "none",
+            ["--seed"] = $"{parsed.GetValue(_seed)}",
+            ["--precision"] = string.Join(',', servers.Precisions),
+            ["--peer"] = string.Join(' ', peers.Choices.Select(c => c.ToString())),
+            ["--peer-threads"] = $"{parsed.GetValue(_peerThreads)}",
         };
         return new()
         {
@@ -112,8 +187,15 @@ internal sealed class SweepFlags
                 Mix = DomainMix.Read("--domains", parsed.GetValue(_domains), texts.Domains),
                 Prompts = LengthsReader.Read("--prompt-tokens", words["--prompt-tokens"]),
                 Outputs = LengthsReader.Read("--output-tokens", words["--output-tokens"]),
-                Bounds = new LoadBounds { WarmUpSeconds = double.Parse(words["--warm-up"]), Seconds = double.Parse(words["--duration"]), Requests = parsed.GetValue(_requests), TimeoutSeconds = parsed.GetValue(_timeout) }.Validate(),
-                HeatSeconds = parsed.GetValue(_heat) is var heat and not null ? heat is > 0 and <= 1e6 ? heat.Value : throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds") : quick ? 1 : 5,
+                Bounds = new LoadBounds
+                {
+                    WarmUpSeconds = double.Parse(words["--warm-up"]),
+                    Seconds = double.Parse(words["--duration"]),
+                    Requests = parsed.GetValue(_requests),
+                    TimeoutSeconds = parsed.GetValue(_timeout)
+                }.Validate(),
+                HeatSeconds = parsed.GetValue(_heat) is var heat and not null ? heat is > 0 and <= 1e6 ? heat.Value
+                    : throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds") : quick ? 1 : 5,
                 Seed = parsed.GetValue(_seed),
                 Objective = parsed.GetValue(_objective) is { } objective ? ObjectiveCheck.Read("--objective", objective) : null,
             },
@@ -128,13 +210,18 @@ internal sealed class SweepFlags
         var forests = ServedDirectory.ByPrecision("--forest", parsed.GetValue(_forest)!, ServedDirectory.Forest);
         var mixtures = ServedDirectory.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServedDirectory.Mixture);
         var running = parsed.GetValue(_server);
-        if (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(DoorAddress.Variable) is { Length: > 0 } set) running ??= set;
-        if (running is null && forests.Count + mixtures.Count == 0) throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
+        if (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(DoorAddress.Variable) is { Length: > 0 } set)
+            running ??= set;
+        if (running is null && forests.Count + mixtures.Count == 0)
+            throw new LoadTestException(
+                "what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
         if (running is not null && forests.Count + mixtures.Count + grid.Options.Count > 0)
-            throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option out, or --server");
+            throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, "
+                + "--btx and --option out, or --server");
         string[] given = [.. forests.Keys.Union(mixtures.Keys)];
         var wanted = Words("--precision", parsed.GetValue(_precision));
-        if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing) throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
+        if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
+            throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
         var doors = running is null ? default : DoorAddress.ParseServer(DoorAddress.Option, running, parsed.GetValue(_remote));
         return new()
         {
@@ -166,9 +253,12 @@ internal sealed class SweepFlags
         {
             var at = text.IndexOf('=', StringComparison.Ordinal);
             var name = at < 0 ? text : $"--{text[..at].TrimStart('-')}";
-            if (at < 0 || name.Length < 3) throw new LoadTestException($"--option {text}: expected an option of `btx serve` with its values, such as --intra-op-threads=1,2");
+            if (at < 0 || name.Length < 3)
+                throw new LoadTestException($"--option {text}: expected an option of `btx serve` with its "
+                    + "values, such as --intra-op-threads=1,2");
             if (own.Contains(name)) throw new LoadTestException($"--option {text}: the sweep sets {name} itself");
-            if (!options.TryAdd(name, ValueList.Words($"--option {name}", text[(at + 1)..]))) throw new LoadTestException($"--option {text}: {name} is given twice; list its values once");
+            if (!options.TryAdd(name, ValueList.Words($"--option {name}", text[(at + 1)..])))
+                throw new LoadTestException($"--option {text}: {name} is given twice; list its values once");
         }
 
         return options;
@@ -176,7 +266,9 @@ internal sealed class SweepFlags
 
     private static IReadOnlyList<string>? Words(string option, string? text) => text is null ? null : ValueList.Words(option, text);
 
-    private static int Positive(string option, int value) => value > 0 ? value : throw new LoadTestException($"{option} {value}: expected 1 or more");
+    private static int Positive(string option, int value) => value > 0 ? value
+        : throw new LoadTestException($"{option} {value}: expected 1 or more");
 
-    private static Option<string[]> Repeated(string name, string description, string value) => new(name) { Description = description, HelpName = value, DefaultValueFactory = _ => [] };
+    private static Option<string[]> Repeated(string name, string description, string value) =>
+        new(name) { Description = description, HelpName = value, DefaultValueFactory = _ => [] };
 }

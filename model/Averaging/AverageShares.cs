@@ -5,7 +5,8 @@ namespace Btx.Model.Averaging;
 /// <summary>The w of a parameter average θ = Σ_j w_j θ_j, from the prior of the target domain.</summary>
 public static class AverageShares
 {
-    /// <param name="prior">π of the target domain, length E, sums to 1. By <see cref="AverageWeights.Uniform"/> only its length counts.</param>
+    /// <param name="prior">π of the target domain, length E, sums to 1. By
+    /// <see cref="AverageWeights.Uniform"/> only its length counts.</param>
     /// <returns>Length E, sums to 1.</returns>
     public static double[] Of(AverageWeights rule, ReadOnlySpan<double> prior)
     {

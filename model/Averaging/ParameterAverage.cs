@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace Btx.Model.Averaging;
 
-/// <summary>θ = Σ_j w_j θ_j over one tensor (Branch-Train-Merge, section 2.3). Used by branching, <c>train average</c> and the server alike, so all three give the same bits.</summary>
+/// <summary>θ = Σ_j w_j θ_j over one tensor (Branch-Train-Merge, section 2.3). Used by branching, <c>train average</c> and the server
+/// alike, so all three give the same bits.</summary>
 public static class ParameterAverage
 {
     /// <summary>
@@ -11,7 +12,8 @@ public static class ParameterAverage
     /// </summary>
     public static void Accumulate(ReadOnlySpan<float> parameters, double weight, Span<double> sum)
     {
-        if (parameters.Length != sum.Length) throw new ArgumentException($"{parameters.Length} parameters do not fit a sum of {sum.Length}", nameof(parameters));
+        if (parameters.Length != sum.Length)
+            throw new ArgumentException($"{parameters.Length} parameters do not fit a sum of {sum.Length}", nameof(parameters));
         if (weight == 0) return;
         var w = new Vector<double>(weight);
         var i = 0;

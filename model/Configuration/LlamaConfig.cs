@@ -104,10 +104,12 @@ public sealed record LlamaConfig
         Positive("num_attention_heads", NumAttentionHeads, 4096);
         Positive("num_key_value_heads", NumKeyValueHeads, 4096);
         Positive("max_position_embeddings", MaxPositionEmbeddings, 1 << 26);
-        if (BosTokenId is < 0 || BosTokenId >= VocabSize) throw new BtxException($"{source}: bos_token_id is {BosTokenId}; expected 0..{VocabSize - 1}");
+        if (BosTokenId is < 0 || BosTokenId >= VocabSize)
+            throw new BtxException($"{source}: bos_token_id is {BosTokenId}; expected 0..{VocabSize - 1}");
         RequireEndTokens(EosTokenIds, source);
         if (NumAttentionHeads % NumKeyValueHeads != 0)
-            throw new BtxException($"{source}: num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}");
+            throw new BtxException($"{source}: num_attention_heads {NumAttentionHeads} is not a multiple of "
+                + $"num_key_value_heads {NumKeyValueHeads}");
         if (HeadDimOverride is null && HiddenSize % NumAttentionHeads != 0)
             throw new BtxException($"{source}: hidden_size {HiddenSize} is not a multiple of num_attention_heads {NumAttentionHeads}");
         if (Mixture is { } m)
@@ -118,31 +120,41 @@ public sealed record LlamaConfig
 
         Positive("head_dim", HeadDim, 4096);
         if (HeadDim % 2 != 0) throw new BtxException($"{source}: head_dim {HeadDim} is odd; rotary embedding needs an even one");
-        if (!(RmsNormEps > 0 && RmsNormEps < 1)) throw new BtxException($"{source}: rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
-        if (!(RopeTheta > 0) || double.IsInfinity(RopeTheta)) throw new BtxException($"{source}: rope_theta is {RopeTheta}; expected a positive number");
+        if (!(RmsNormEps > 0 && RmsNormEps < 1))
+            throw new BtxException($"{source}: rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
+        if (!(RopeTheta > 0) || double.IsInfinity(RopeTheta))
+            throw new BtxException($"{source}: rope_theta is {RopeTheta}; expected a positive number");
         if (RopeScaling is { Type: not ("linear" or "llama3") })
-            throw new BtxException($"{source}: rope_scaling type \"{BtxException.OneLine(RopeScaling.Type)}\" is not supported; use linear or llama3");
-        if (RopeScaling is not null && !(RopeScaling.Factor > 0 && double.IsFinite(RopeScaling.Factor))) throw new BtxException($"{source}: rope_scaling factor is {RopeScaling.Factor}; expected a positive number");
+            throw new BtxException($"{source}: rope_scaling type \"{BtxException.OneLine(RopeScaling.Type)}\" "
+                + "is not supported; use linear or llama3");
+        if (RopeScaling is not null && !(RopeScaling.Factor > 0 && double.IsFinite(RopeScaling.Factor)))
+            throw new BtxException($"{source}: rope_scaling factor is {RopeScaling.Factor}; expected a positive number");
         if (RopeScaling is { Type: "llama3" } && !(RopeScaling.LowFreqFactor > 0 && RopeScaling.HighFreqFactor > RopeScaling.LowFreqFactor
             && double.IsFinite(RopeScaling.HighFreqFactor) && RopeScaling.OriginalMaxPositionEmbeddings > 0))
-            throw new BtxException($"{source}: rope_scaling of type llama3 needs high_freq_factor > low_freq_factor > 0 and original_max_position_embeddings > 0");
+            throw new BtxException($"{source}: rope_scaling of type llama3 needs high_freq_factor > low_freq_factor > 0 and "
+                + "original_max_position_embeddings > 0");
         if (TorchDtype is not ("float32" or "float16" or "bfloat16"))
-            throw new BtxException($"{source}: torch_dtype \"{BtxException.OneLine(TorchDtype)}\" is not supported; use float32, float16 or bfloat16");
+            throw new BtxException($"{source}: torch_dtype \"{BtxException.OneLine(TorchDtype)}\" is not "
+                + "supported; use float32, float16 or bfloat16");
         return this;
     }
 
     /// <summary>
-    /// Reads <c>config.json</c> in a Hugging Face model directory. Where <c>generation_config.json</c> names end tokens, they are the model's, as in
+    /// Reads <c>config.json</c> in a Hugging Face model directory. Where
+    /// <c>generation_config.json</c> names end tokens, they are the model's, as in
     /// transformers.
     /// </summary>
     /// <exception cref="BtxException">Missing, not JSON, not a Llama config, or out of range.</exception>
     public static LlamaConfig Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
-        if (!File.Exists(path)) throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
+        if (!File.Exists(path))
+            throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
         var config = Parse(BoundedFile.Read(path, MaxFileBytes), path);
         var generation = Path.Combine(directory, GenerationFileName);
-        if (!File.Exists(generation) || LlamaConfigJson.ReadEndTokens(BoundedFile.Read(generation, MaxFileBytes), generation) is not { Count: > 0 } ends) return config;
+        if (!File.Exists(generation)
+            || LlamaConfigJson.ReadEndTokens(BoundedFile.Read(generation, MaxFileBytes), generation) is not { Count: > 0 } ends)
+            return config;
         config.RequireEndTokens(ends, generation);
         return config with { EosTokenIds = ends };
     }
@@ -151,7 +163,9 @@ public sealed record LlamaConfig
     /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">It is of a mixture, which is no expert and cannot be averaged or branched.</exception>
     public LlamaConfig RequireDense(string source) =>
-        Mixture is null ? this : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Mixture.Experts} experts; only llama models can be experts");
+        Mixture is null ? this
+        : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Mixture.Experts} "
+            + "experts; only llama models can be experts");
 
     /// <param name="json">UTF-8 JSON.</param>
     /// <param name="source">Named in errors.</param>
@@ -162,7 +176,8 @@ public sealed record LlamaConfig
     public void Save(string directory) =>
         AtomicFile.Write(Path.Combine(directory, FileName), stream => LlamaConfigJson.Write(this, stream));
 
-    /// <summary>The inverse frequencies of the rotary embedding, length head_dim / 2, scaling applied (Hugging Face <c>modeling_rope_utils</c>).</summary>
+    /// <summary>The inverse frequencies of the rotary embedding, length head_dim / 2, scaling applied
+    /// (Hugging Face <c>modeling_rope_utils</c>).</summary>
     public double[] RotaryInverseFrequencies()
     {
         var half = HeadDim / 2;

@@ -10,7 +10,8 @@ internal static class LlamaConfigJson
     public static LlamaConfig Read(ReadOnlyMemory<byte> json, string source) => Parse(json, source, root => Read(root, source));
 
     /// <summary>The end tokens that a <c>generation_config.json</c> names; empty: none.</summary>
-    public static TokenIds ReadEndTokens(ReadOnlyMemory<byte> json, string source) => Parse(json, source, root => Ids(root, "eos_token_id", source));
+    public static TokenIds ReadEndTokens(ReadOnlyMemory<byte> json, string source) =>
+        Parse(json, source, root => Ids(root, "eos_token_id", source));
 
     public static void Write(LlamaConfig c, Stream stream)
     {
@@ -79,7 +80,8 @@ internal static class LlamaConfigJson
         try
         {
             using var document = JsonDocument.Parse(json);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? read(document.RootElement) : throw new BtxException($"{source}: not a JSON object");
+            return document.RootElement.ValueKind == JsonValueKind.Object ? read(document.RootElement)
+                : throw new BtxException($"{source}: not a JSON object");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
@@ -91,7 +93,8 @@ internal static class LlamaConfigJson
     {
         var type = Text(root, "model_type", source) ?? "";
         if (type is not ("llama" or "mixtral"))
-            throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models can be experts and mixtral models mixtures");
+            throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models "
+                + "can be experts and mixtral models mixtures");
         var mixtral = type == "mixtral";
         var context = Int(root, "max_position_embeddings", source) ?? (mixtral ? 131072 : 2048);
         if (mixtral && Int(root, "sliding_window", source) is { } window && window < context)
@@ -117,7 +120,8 @@ internal static class LlamaConfigJson
             NumHiddenLayers = Required(root, "num_hidden_layers", source),
             NumAttentionHeads = heads,
             // Written as null it means as many as heads; unwritten, Mixtral has 8.
-            NumKeyValueHeads = Int(root, "num_key_value_heads", source) ?? (mixtral && !root.TryGetProperty("num_key_value_heads", out _) ? 8 : heads),
+            NumKeyValueHeads = Int(root, "num_key_value_heads", source)
+                ?? (mixtral && !root.TryGetProperty("num_key_value_heads", out _) ? 8 : heads),
             MaxPositionEmbeddings = context,
             HeadDimOverride = Int(root, "head_dim", source),
             RmsNormEps = Number(root, "rms_norm_eps", source) ?? (mixtral ? 1e-5 : 1e-6),
@@ -128,13 +132,16 @@ internal static class LlamaConfigJson
             EosTokenIds = Ids(root, "eos_token_id", source),
             Mixture = mixtral
                 ? new MixtureConfig(
-                    Int(root, "num_local_experts", source) ?? 8, Int(root, "num_experts_per_tok", source) ?? 2, Number(root, "router_aux_loss_coef", source) ?? 0.001)
+                    Int(root, "num_local_experts", source) ?? 8, Int(root, "num_experts_per_tok", source) ?? 2,
+                        Number(root, "router_aux_loss_coef", source) ?? 0.001)
                 : null,
-            TorchDtype = (Text(root, "torch_dtype", source) ?? Text(root, "dtype", source) ?? "float32").Replace("torch.", "", StringComparison.Ordinal),
+            TorchDtype = (Text(root, "torch_dtype", source) ?? Text(root, "dtype", source) ?? "float32").Replace("torch.", "",
+                StringComparison.Ordinal),
         };
 
         // A rotary setting stands among the others or beside them.
-        T? Of<T>(Func<JsonElement, string, string, T?> read, string name) where T : struct => (rope is { } r ? read(r, name, source) : null) ?? read(root, name, source);
+        T? Of<T>(Func<JsonElement, string, string, T?> read, string name) where T : struct =>
+            (rope is { } r ? read(r, name, source) : null) ?? read(root, name, source);
     }
 
     private static RopeScaling? Scaling(JsonElement rope, int original, string source)
@@ -150,7 +157,8 @@ internal static class LlamaConfigJson
             type == "llama3" ? original : 8192);
 
         double Required(string name) =>
-            Number(rope, name, source) ?? throw new BtxException($"{source}: rope_scaling of type \"{BtxException.OneLine(type)}\" has no {name}");
+            Number(rope, name, source)
+            ?? throw new BtxException($"{source}: rope_scaling of type \"{BtxException.OneLine(type)}\" has no {name}");
     }
 
     private static int Required(JsonElement e, string name, string source) =>
@@ -168,7 +176,8 @@ internal static class LlamaConfigJson
         if (Member(e, name) is not { } v) return TokenIds.None;
         if (v.ValueKind != JsonValueKind.Array) return [Int(e, name, source)!.Value];
         if (v.GetArrayLength() is 0 or > MostIds) throw Wrong(name, v, $"a whole number, or 1 to {MostIds} of them", source);
-        return [.. v.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var i) ? i : throw Wrong(name, v, "a whole number or a list of them", source))];
+        return [.. v.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var i) ? i
+            : throw Wrong(name, v, "a whole number or a list of them", source))];
     }
 
     private static double? Number(JsonElement e, string name, string source)
@@ -196,7 +205,8 @@ internal static class LlamaConfigJson
     }
 
     // Null is as good as unwritten.
-    private static JsonElement? Member(JsonElement e, string name) => e.TryGetProperty(name, out var v) && v.ValueKind != JsonValueKind.Null ? v : null;
+    private static JsonElement? Member(JsonElement e, string name) =>
+        e.TryGetProperty(name, out var v) && v.ValueKind != JsonValueKind.Null ? v : null;
 
     private static BtxException Wrong(string name, JsonElement value, string expected, string source) =>
         new($"{source}: {name} is {BtxException.OneLine(value.GetRawText())}; expected {expected}");

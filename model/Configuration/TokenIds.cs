@@ -53,12 +53,13 @@ public sealed class TokenIds : IReadOnlyList<int>, IEquatable<TokenIds>
     {
         public override bool HandleNull => true;
 
-        public override TokenIds Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
-        {
-            JsonTokenType.Null => None,
-            JsonTokenType.StartArray => Create(JsonSerializer.Deserialize<int[]>(ref reader)),
-            _ => Create([reader.GetInt32()]),
-        };
+        public override TokenIds Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType switch
+            {
+                JsonTokenType.Null => None,
+                JsonTokenType.StartArray => Create(JsonSerializer.Deserialize<int[]>(ref reader)),
+                _ => Create([reader.GetInt32()]),
+            };
 
         public override void Write(Utf8JsonWriter writer, TokenIds value, JsonSerializerOptions options) => value.WriteTo(writer);
     }

@@ -33,7 +33,9 @@ public sealed record ProviderLibraries(IReadOnlyList<(string Name, string Remedy
     // The provider cannot be loaded by itself (it needs symbols of the runtime), so for it the file is enough.
     private static bool IsThere(string name)
     {
-        if (File.Exists(Path.Combine(AppContext.BaseDirectory, name)) || File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes/linux-x64/native", name))) return true;
+        if (File.Exists(Path.Combine(AppContext.BaseDirectory, name))
+            || File.Exists(Path.Combine(AppContext.BaseDirectory, "runtimes/linux-x64/native", name)))
+            return true;
         if (!NativeLibrary.TryLoad(name, out var handle)) return false;
         NativeLibrary.Free(handle);
         return true;

@@ -81,7 +81,8 @@ public sealed partial class AtomicDirectory : IDisposable
     // Only a directory named as the constructor names them, whose lock can be taken.
     private static void Sweep(string parent, string name)
     {
-        foreach (var left in new DirectoryInfo(parent).EnumerateDirectories(".*.tmp").Where(d => IsBuilding(d.Name, name) && d.LinkTarget is null))
+        foreach (var left in new DirectoryInfo(parent).EnumerateDirectories(".*.tmp")
+            .Where(d => IsBuilding(d.Name, name) && d.LinkTarget is null))
         {
             using var abandoned = DirectoryLock.TryTake(left.FullName, wait: false);
             if (abandoned is null) continue;
@@ -120,7 +121,8 @@ public sealed partial class AtomicDirectory : IDisposable
 
     private static void Sync(string directory)
     {
-        foreach (var entry in Directory.EnumerateFileSystemEntries(directory, "*", SearchOption.AllDirectories)) AtomicFile.SyncDirectory(entry);
+        foreach (var entry in Directory.EnumerateFileSystemEntries(directory, "*", SearchOption.AllDirectories))
+            AtomicFile.SyncDirectory(entry);
         AtomicFile.SyncDirectory(directory);
     }
 

@@ -8,7 +8,8 @@ namespace Btx.Model.Files;
 /// </summary>
 public static partial class AtomicFile
 {
-    /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file stands untouched and no temporary remains.</summary>
+    /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file
+    /// stands untouched and no temporary remains.</summary>
     /// <param name="path"><c>-</c>: standard output, which a report may be written to.</param>
     /// <exception cref="BtxException">The file could not be written; names the path and the cause.</exception>
     public static void Write(string path, Action<Stream> write)
@@ -39,7 +40,8 @@ public static partial class AtomicFile
         // The runtime reports a file too large for the file system (EFBIG) as an argument out of range.
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
         {
-            throw new BtxException($"cannot write {path}: {BtxException.OneLine(e.Message)}; the file there before, if any, is unchanged", e);
+            throw new BtxException($"cannot write {path}: {BtxException.OneLine(e.Message)}; the file there before, if any, is unchanged",
+                e);
         }
         finally
         {
@@ -66,7 +68,8 @@ public static partial class AtomicFile
         return true;
     }
 
-    /// <summary>Makes a rename inside <paramref name="directory"/>, or the bytes of a file of that name, durable. Does nothing where it cannot be opened.</summary>
+    /// <summary>Makes a rename inside <paramref name="directory"/>, or the bytes of a file of that name, durable.
+    /// Does nothing where it cannot be opened.</summary>
     public static void SyncDirectory(string directory)
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -82,10 +85,13 @@ public static partial class AtomicFile
         foreach (var left in Directory.EnumerateFiles(directory, $".{name}.*.tmp"))
         {
             var parts = Path.GetFileName(left)[(name.Length + 2)..^4].Split('.');
-            if (parts.Length != 2 || !int.TryParse(parts[0], out var process) || !Guid.TryParseExact(parts[1], "N", out _) || Path.Exists($"/proc/{process}") || !Path.Exists("/proc/self")) continue;
+            if (parts.Length != 2 || !int.TryParse(parts[0], out var process) || !Guid.TryParseExact(parts[1], "N", out _)
+                || Path.Exists($"/proc/{process}") || !Path.Exists("/proc/self"))
+                continue;
             try
             {
-                using var abandoned = new FileStream(left, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.ReadWrite, Share = FileShare.None });
+                using var abandoned = new FileStream(left,
+                    new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.ReadWrite, Share = FileShare.None });
                 File.Delete(left);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -7,7 +7,8 @@ public static class CacheDirectory
     public static string Of(string folder)
     {
         var root = Environment.GetEnvironmentVariable("BTX_CACHE");
-        if (string.IsNullOrEmpty(root)) root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
+        if (string.IsNullOrEmpty(root))
+            root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
         return Path.GetFullPath(Path.Combine(root, folder));
     }
 }

@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Btx.Model.Files;
 
 /// <summary>
-/// An advisory lock (flock) on a directory. It stays with the directory when that is renamed, and the operating system drops it when the process
+/// An advisory lock (flock) on a directory. It stays with the directory when that is renamed, and
+/// the operating system drops it when the process
 /// ends, however it ends: unlike a process id, it tells a dead process from one in another container.
 /// </summary>
 internal sealed partial class DirectoryLock : IDisposable

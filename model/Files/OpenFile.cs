@@ -42,7 +42,8 @@ public static partial class OpenFile
                 ownsHandle: true);
             if (!handle.IsInvalid) return handle;
             var error = Marshal.GetLastPInvokeError();
-            throw IsGone(error) ? new BtxException($"{shown}: not found") { Kind = FaultKind.Missing } : Failure($"{shown}: cannot be opened", error);
+            throw IsGone(error) ? new BtxException($"{shown}: not found") { Kind = FaultKind.Missing }
+                : Failure($"{shown}: cannot be opened", error);
         }
         finally
         {

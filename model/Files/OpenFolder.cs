@@ -36,7 +36,8 @@ public sealed partial class OpenFolder : IDisposable
     public SafeFileHandle Read(string relative)
     {
         var path = Combine(relative);
-        if (relative.Split('/', 2) is not [var first, var rest]) return OpenFile.Reopen(OpenFile.Named(handle, relative, follow: false, path), path);
+        if (relative.Split('/', 2) is not [var first, var rest])
+            return OpenFile.Reopen(OpenFile.Named(handle, relative, follow: false, path), path);
         using var folder = Folder(first);
         return folder.Read(rest);
     }

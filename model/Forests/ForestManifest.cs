@@ -25,9 +25,11 @@ public sealed record ForestManifest
         Experts.FirstOrDefault(e => e.Name == name)
         ?? throw new BtxException($"no expert \"{name}\" in the forest; it has {string.Join(", ", Experts.Select(e => e.Name))}");
 
-    /// <summary>The recorded prior of a domain over some of the experts: entries for others are dropped, the rest rescaled to sum to 1.</summary>
+    /// <summary>The recorded prior of a domain over some of the experts: entries for others are
+    /// dropped, the rest rescaled to sum to 1.</summary>
     /// <param name="experts">Names.</param>
-    /// <returns>Length of <paramref name="experts"/>; null if no expert of the domain records a prior that gives any of them weight.</returns>
+    /// <returns>Length of <paramref name="experts"/>; null if no expert of the domain records a
+    /// prior that gives any of them weight.</returns>
     public double[]? Prior(string domain, IReadOnlyList<string> experts)
     {
         foreach (var entry in Experts)
@@ -41,7 +43,8 @@ public sealed record ForestManifest
         return null;
     }
 
-    /// <summary>Every domain's recorded prior over some of the experts, see <see cref="Prior"/>; domains in the order of the manifest.</summary>
+    /// <summary>Every domain's recorded prior over some of the experts, see <see cref="Prior"/>;
+    /// domains in the order of the manifest.</summary>
     public IReadOnlyDictionary<string, double[]> Priors(IReadOnlyList<string> experts)
     {
         var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);

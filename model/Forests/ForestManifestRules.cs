@@ -7,7 +7,8 @@ public static class ForestManifestRules
 {
     public const int MaxExperts = 4096;
 
-    /// <summary>True for a name of 1 to 64 lower-case letters, digits, <c>.</c>, <c>_</c>, <c>-</c> that starts with a letter or digit.</summary>
+    /// <summary>True for a name of 1 to 64 lower-case letters, digits, <c>.</c>, <c>_</c>,
+    /// <c>-</c> that starts with a letter or digit.</summary>
     public static bool IsName([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] string? name) =>
         name is { Length: > 0 and <= 64 } && char.IsAsciiLetterOrDigit(name[0])
         && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-');
@@ -17,7 +18,8 @@ public static class ForestManifestRules
     /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>
     public static IEnumerable<string> Faults(ForestManifest manifest, string source, string? root)
     {
-        if (manifest.Schema != ForestManifest.CurrentSchema) yield return $"schema is {manifest.Schema}; this version reads {ForestManifest.CurrentSchema}";
+        if (manifest.Schema != ForestManifest.CurrentSchema)
+            yield return $"schema is {manifest.Schema}; this version reads {ForestManifest.CurrentSchema}";
         if (!IsHash(manifest.Architecture)) yield return "architecture is not a SHA-256";
         if (!IsHash(manifest.Tokenizer)) yield return "tokenizer is not a SHA-256";
         if (manifest.Experts.Count > MaxExperts) yield return $"{manifest.Experts.Count} experts; at most {MaxExperts} are supported";
@@ -44,7 +46,8 @@ public static class ForestManifestRules
         if (e.CorpusSha256 is not null && !IsHash(e.CorpusSha256)) yield return "corpus_sha256 is not a SHA-256";
         if (e.Round < 0) yield return $"round is {e.Round}; expected 0 or more";
         if (e.Tokens < 0 || e.Steps < 0) yield return "tokens or steps is negative";
-        if (e.Status is not (ExpertStatus.Ready or ExpertStatus.Quarantined)) yield return $"status \"{BtxException.OneLine(e.Status ?? "")}\" is unknown; use ready or quarantined";
+        if (e.Status is not (ExpertStatus.Ready or ExpertStatus.Quarantined))
+            yield return $"status \"{BtxException.OneLine(e.Status ?? "")}\" is unknown; use ready or quarantined";
         var sum = 0.0;
         foreach (var p in e.Parents)
         {
@@ -59,7 +62,8 @@ public static class ForestManifestRules
         var mass = 0.0;
         foreach (var (name, weight) in e.Prior)
         {
-            if (!IsName(name) || !(weight is >= 0 and <= 1)) yield return $"prior of \"{BtxException.OneLine(name)}\" is {weight}; expected 0..1";
+            if (!IsName(name) || !(weight is >= 0 and <= 1))
+                yield return $"prior of \"{BtxException.OneLine(name)}\" is {weight}; expected 0..1";
             else mass += weight;
         }
 
@@ -75,10 +79,12 @@ public static class ForestManifestRules
         }
         catch (BtxException e)
         {
-            return e.Message.StartsWith($"{source}: ", StringComparison.Ordinal) ? e.Message[(source.Length + 2)..] : e.Message; // the faults get it once, in front
+            // the faults get it once, in front
+            return e.Message.StartsWith($"{source}: ", StringComparison.Ordinal) ? e.Message[(source.Length + 2)..] : e.Message;
         }
     }
 
     /// <summary>True for a SHA-256 in lower-case hex.</summary>
-    public static bool IsHash([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] string? text) => text is { Length: 64 } && text.All(char.IsAsciiHexDigitLower);
+    public static bool IsHash([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] string? text) =>
+        text is { Length: 64 } && text.All(char.IsAsciiHexDigitLower);
 }

@@ -37,7 +37,8 @@ public sealed class DomainPosterior
     public void Reset() => logPrior.CopyTo(logWeights, 0);
 
     /// <summary>Takes in one more token of text.</summary>
-    /// <param name="logProbs">log p_j(x_t | x_&lt;t), length E; entries of inactive experts are not read. −∞ is allowed; NaN (a broken expert) counts as −∞.</param>
+    /// <param name="logProbs">log p_j(x_t | x_&lt;t), length E; entries of inactive experts are not read. −∞ is
+    /// allowed; NaN (a broken expert) counts as −∞.</param>
     /// <param name="active">Which experts ran, length E; empty: all.</param>
     public void Observe(ReadOnlySpan<double> logProbs, ReadOnlySpan<bool> active = default)
     {
@@ -85,7 +86,8 @@ public sealed class DomainPosterior
         for (var j = 0; j < Count; j++)
         {
             var bayes = logWeights[j] - all;
-            if (IsActive(active, j) && !double.IsNegativeInfinity(after)) bayes = logWeights[j] + Likelihood(logProbs[j]) - after + before - all;
+            if (IsActive(active, j) && !double.IsNegativeInfinity(after))
+                bayes = logWeights[j] + Likelihood(logProbs[j]) - after + before - all;
             scratch[j] = bayes;
         }
 
@@ -102,7 +104,8 @@ public sealed class DomainPosterior
     private double LogMass(ReadOnlySpan<double> weights, ReadOnlySpan<bool> active, ReadOnlySpan<double> logProbs)
     {
         for (var j = 0; j < Count; j++)
-            scratch[j] = !IsActive(active, j) ? double.NegativeInfinity : logProbs.IsEmpty ? weights[j] : weights[j] + Likelihood(logProbs[j]);
+            scratch[j] = !IsActive(active, j) ? double.NegativeInfinity
+                : logProbs.IsEmpty ? weights[j] : weights[j] + Likelihood(logProbs[j]);
         return LogSpace.Sum(scratch);
     }
 

@@ -49,7 +49,8 @@ public static class LogitRow
         if (x.Length >= Vector<float>.Count)
         {
             var m = new Vector<float>(x);
-            for (i = Vector<float>.Count; i <= x.Length - Vector<float>.Count; i += Vector<float>.Count) m = Vector.Max(m, new Vector<float>(x[i..]));
+            for (i = Vector<float>.Count; i <= x.Length - Vector<float>.Count; i += Vector<float>.Count)
+                m = Vector.Max(m, new Vector<float>(x[i..]));
             for (var k = 0; k < Vector<float>.Count; k++) best = Math.Max(best, m[k]);
         }
 

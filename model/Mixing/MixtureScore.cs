@@ -14,7 +14,8 @@ public static class MixtureScore
     /// <param name="weights">[E][n], out: the weight w_j(t) used for token t; may be null.</param>
     /// <param name="finalPosterior">Length E, out: the posterior over all experts after the last token; may be empty.</param>
     public static void Score(
-        IReadOnlyList<double[]> expertLogProbs, Routing routing, ReadOnlySpan<double> prior, int expert, Span<double> logProbs, IReadOnlyList<double[]>? weights = null, Span<double> finalPosterior = default)
+        IReadOnlyList<double[]> expertLogProbs, Routing routing, ReadOnlySpan<double> prior, int expert, Span<double> logProbs,
+        IReadOnlyList<double[]>? weights = null, Span<double> finalPosterior = default)
     {
         var count = expertLogProbs.Count;
         var scorer = new MixtureScorer(count, routing, prior, expert);

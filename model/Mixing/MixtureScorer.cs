@@ -38,7 +38,8 @@ public sealed class MixtureScorer(int experts, Routing routing, ReadOnlySpan<dou
     // Under `switching` the active set redistributes its mass within itself, so a set chosen once must not hear of the others;
     // under the other kinds restricting afterwards comes to the same.
     private ReadOnlySpan<bool> Observed(int t) =>
-        routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.Prompt, Posterior: PosteriorKind.Switching } && t >= routing.SelectTokens
+        routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.Prompt, Posterior: PosteriorKind.Switching }
+        && t >= routing.SelectTokens
             ? Active
             : default;
 
@@ -53,7 +54,8 @@ public sealed class MixtureScorer(int experts, Routing routing, ReadOnlySpan<dou
                 Posterior.Weights(Weights);
                 if (routing.Select == SelectForm.Prompt) Array.Clear(Active); // the first choice has no set to cling to
                 if (routing.Mode == RoutingMode.TopK)
-                    ActiveSet.TopK(Weights, routing.K, Active); else ActiveSet.TopP(Weights, routing.P, Active);
+                    ActiveSet.TopK(Weights, routing.K, Active);
+                else ActiveSet.TopP(Weights, routing.P, Active);
                 return;
             case RoutingMode.TopK or RoutingMode.TopP when t > routing.SelectTokens:
                 return; // chosen once; kept

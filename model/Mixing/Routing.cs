@@ -1,6 +1,7 @@
 namespace Btx.Model.Mixing;
 
-/// <summary>Which experts answer and how they are mixed: one request's choice. A value; <see cref="RoutingRules"/> says what is valid.</summary>
+/// <summary>Which experts answer and how they are mixed: one request's choice. A value;
+/// <see cref="RoutingRules"/> says what is valid.</summary>
 public sealed record Routing
 {
     public RoutingMode Mode { get; init; } = RoutingMode.Ensemble;

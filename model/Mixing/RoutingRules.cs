@@ -8,7 +8,8 @@ public static class RoutingRules
     /// <param name="mixture">N, the experts of the mixture that is served beside the forest; 0: there is none.</param>
     /// <param name="averages">Named averages; null: there are none.</param>
     /// <returns>One clear sentence, or null if the routing is valid.</returns>
-    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int mixture = 0, IReadOnlyCollection<string>? averages = null)
+    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int mixture = 0,
+        IReadOnlyCollection<string>? averages = null)
     {
         if (!Enum.IsDefined(r.Mode)) return $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average, expert or moe";
         if (r.Mode == RoutingMode.Moe)
@@ -21,7 +22,8 @@ public static class RoutingRules
         if (experts.Count == 0) return "only a BTX model is loaded, no forest; use mode moe";
 
         if (!Enum.IsDefined(r.Posterior)) return $"unknown posterior {r.Posterior}; use full_prefix, last_token, fixed or switching";
-        if (r.Mode == RoutingMode.TopK && (r.K < 1 || r.K > experts.Count)) return $"k is {r.K}; expected 1..{experts.Count}, the number of experts";
+        if (r.Mode == RoutingMode.TopK && (r.K < 1 || r.K > experts.Count))
+            return $"k is {r.K}; expected 1..{experts.Count}, the number of experts";
         if (r.Mode == RoutingMode.TopP && !(r.P is > 0 and <= 1)) return $"p is {r.P}; expected a number in (0, 1]";
         if (!(r.SwitchingRate is >= 0 and <= 1)) return $"switching rate is {r.SwitchingRate}; expected a number in [0, 1]";
         if (r.SelectTokens < 1) return $"select tokens is {r.SelectTokens}; expected 1 or more";
@@ -35,7 +37,8 @@ public static class RoutingRules
                 ? null
                 : $"no average \"{BtxException.OneLine(name, 100)}\"; there are {List(averages ?? [])}";
         if (r.Mode != RoutingMode.Average || r.Average == AverageWeights.Uniform) return null;
-        if (r.AverageDomain is null) return $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}";
+        if (r.AverageDomain is null)
+            return $"average {r.Average.ToString().ToLowerInvariant()} needs a target domain; there are {List(domains)}";
         return domains.Contains(r.AverageDomain) ? null : NoPrior(r.AverageDomain, domains);
     }
 

@@ -24,6 +24,7 @@ public sealed record BtxExpert
 
     public long Steps { get; init; }
 
-    /// <summary>Absolute path of its own model directory when it was mixed, for one that is in no forest (the seed): what a mixture anew reads it from.</summary>
+    /// <summary>Absolute path of its own model directory when it was mixed, for one that is in no forest (the
+    /// seed): what a mixture anew reads it from.</summary>
     public string? Source { get; init; }
 }

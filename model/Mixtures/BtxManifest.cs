@@ -46,7 +46,9 @@ public sealed record BtxManifest
     /// <exception cref="BtxException">The config is of no mixture, or btx.json is invalid or describes another model.</exception>
     public static BtxManifest Of(string directory, LlamaConfig config, string tokenizer, string sha256)
     {
-        var mixture = config.Mixture ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; expected mixtral, `btx train mix` makes one");
+        var mixture = config.Mixture
+            ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; "
+                + "expected mixtral, `btx train mix` makes one");
         if (!Exists(directory))
         {
             return new()
@@ -54,7 +56,8 @@ public sealed record BtxManifest
                 Architecture = config.Fingerprint(),
                 Tokenizer = tokenizer,
                 Sha256 = sha256,
-                Experts = [.. Enumerable.Range(0, mixture.Experts).Select(i => new BtxExpert { Name = $"expert-{i}", Domain = $"expert-{i}" })],
+                Experts = [.. Enumerable.Range(0, mixture.Experts)
+                    .Select(i => new BtxExpert { Name = $"expert-{i}", Domain = $"expert-{i}" })],
                 Router = new() { ExpertsPerToken = mixture.ExpertsPerToken },
             };
         }
@@ -62,11 +65,17 @@ public sealed record BtxManifest
         var manifest = Load(directory);
         var path = Path.Combine(directory, FileName);
         const string remedy = "; mix again, or remove the file to use the directory as a plain Mixtral model";
-        if (manifest.Architecture != config.Fingerprint()) throw new BtxException($"{path}: describes another architecture than {LlamaConfig.FileName} beside it{remedy}");
-        if (manifest.Experts.Count != mixture.Experts) throw new BtxException($"{path}: lists {manifest.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {mixture.Experts}{remedy}");
-        if (manifest.Tokenizer != tokenizer) throw new BtxException($"{path}: describes another tokenizer than tokenizer.json beside it{remedy}");
-        if (manifest.Sha256 != sha256) throw new BtxException($"{path}: describes other weights than those beside it (SHA-256 differs){remedy}");
-        if (manifest.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)) throw new BtxException($"{path}: router: a soft layer is beyond the {config.NumHiddenLayers} layers");
+        if (manifest.Architecture != config.Fingerprint())
+            throw new BtxException($"{path}: describes another architecture than {LlamaConfig.FileName} beside it{remedy}");
+        if (manifest.Experts.Count != mixture.Experts)
+            throw new BtxException($"{path}: lists {manifest.Experts.Count} experts; {LlamaConfig.FileName} has "
+                + $"num_local_experts {mixture.Experts}{remedy}");
+        if (manifest.Tokenizer != tokenizer)
+            throw new BtxException($"{path}: describes another tokenizer than tokenizer.json beside it{remedy}");
+        if (manifest.Sha256 != sha256)
+            throw new BtxException($"{path}: describes other weights than those beside it (SHA-256 differs){remedy}");
+        if (manifest.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers))
+            throw new BtxException($"{path}: router: a soft layer is beyond the {config.NumHiddenLayers} layers");
         return manifest;
     }
 

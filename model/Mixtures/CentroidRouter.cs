@@ -1,8 +1,10 @@
 namespace Btx.Model.Mixtures;
 
 /// <summary>
-/// Row j is the mean hidden state of domain j less the mean over the domains, at unit length: <c>W_j = (m_j − m) / ‖m_j − m‖</c>, so that a logit is
-/// the length of the state's part along the domain's own direction (nearest centroid; Rocchio 1971). Subtracting m from every row shifts all logits of a token alike.
+/// Row j is the mean hidden state of domain j less the mean over the domains, at unit length: <c>W_j
+/// = (m_j − m) / ‖m_j − m‖</c>, so that a logit is
+/// the length of the state's part along the domain's own direction (nearest centroid; Rocchio 1971). Subtracting m
+/// from every row shifts all logits of a token alike.
 /// </summary>
 public static class CentroidRouter
 {

@@ -18,7 +18,10 @@ public sealed class CholeskyFactor
                 var sum = lower[(i * n) + j] - Dot(lower.AsSpan(i * n, j), lower.AsSpan(j * n, j));
                 if (i != j) lower[(i * n) + j] = sum / lower[(j * n) + j];
                 else if (sum > 0 && double.IsFinite(sum)) lower[(i * n) + i] = Math.Sqrt(sum);
-                else throw new BtxException("the hidden states do not determine a router (their second moments are singular); give more text with --tokens-per-domain, or a larger --ridge-lambda");
+                else
+                    throw new BtxException(
+                        "the hidden states do not determine a router (their second moments are singular); give more text with "
+                            + "--tokens-per-domain, or a larger --ridge-lambda");
             }
         }
     }

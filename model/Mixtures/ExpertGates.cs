@@ -3,7 +3,8 @@ namespace Btx.Model.Mixtures;
 /// <summary>The gates of one token in one layer, from its router logits.</summary>
 public static class ExpertGates
 {
-    /// <summary>g = softmax over the k largest logits, 0 elsewhere; of equal logits the lower index counts as larger. k = N is the soft router.</summary>
+    /// <summary>g = softmax over the k largest logits, 0 elsewhere; of equal logits the lower index counts
+    /// as larger. k = N is the soft router.</summary>
     /// <param name="logits">W x, [N].</param>
     /// <param name="k">1..N.</param>
     /// <param name="gates">Out, [N], sums to 1.</param>

@@ -56,7 +56,8 @@ public sealed class MixtureWeights
 
     /// <summary>Writes weights and config.json into a directory.</summary>
     /// <param name="router">By layer [N·d], row-major.</param>
-    public void Write(string directory, LlamaConfig config, float[][] router, Action<double> report, CancellationToken cancellation, long shardBytes = CheckpointWriter.ShardBytes)
+    public void Write(string directory, LlamaConfig config, float[][] router, Action<double> report, CancellationToken cancellation,
+        long shardBytes = CheckpointWriter.ShardBytes)
     {
         var dtype = TensorDtypes.FromTorch(config.TorchDtype);
         var sources = ExpertSources(config);
@@ -68,7 +69,8 @@ public sealed class MixtureWeights
             cancellation.ThrowIfCancellationRequested();
             var values = dtype == TensorDtype.F32 ? MemoryMarshal.Cast<byte, float>(bytes) : new float[bytes.Length / dtype.Size()];
             if (sources.TryGetValue(name, out var source)) members[source.Member].CopyTo(source.Name, values);
-            else if (name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)) router[int.Parse(name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture)].CopyTo(values);
+            else if (name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal))
+                router[int.Parse(name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture)].CopyTo(values);
             else Average(name, values);
             if (dtype != TensorDtype.F32) Narrow(values, dtype, bytes);
             report(done += values.Length);

@@ -1,9 +1,11 @@
 namespace Btx.Model.Mixtures;
 
 /// <summary>
-/// Ridge regression from hidden states to domains (Hoerl and Kennard 1970): W minimises Σ_j mean_{x of j} ‖W x − (e_j − 1/N)‖² / N + μ ‖W‖², so
+/// Ridge regression from hidden states to domains (Hoerl and Kennard 1970): W minimises Σ_j
+/// mean_{x of j} ‖W x − (e_j − 1/N)‖² / N + μ ‖W‖², so
 /// <c>W_j = (C + μ I)⁻¹ (m_j − m) / N</c> with m_j the mean state of domain j, m their mean, C = Σ_j E_j[x xᵀ] / N, μ = λ · tr C / d.
-/// Each domain weighs alike however much text it gave. Labels are centred, so the rows sum to 0; a Mixtral router has no bias, so states are not.
+/// Each domain weighs alike however much text it gave. Labels are centred, so the rows sum to 0; a
+/// Mixtral router has no bias, so states are not.
 /// </summary>
 public static class RidgeRouter
 {

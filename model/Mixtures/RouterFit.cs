@@ -5,11 +5,13 @@ namespace Btx.Model.Mixtures;
 /// <summary>Routers fitted to hidden states.</summary>
 /// <param name="Weights">By layer [N·d], row-major.</param>
 /// <param name="Scales">By layer, see <see cref="RouterScale"/>.</param>
-/// <param name="Accuracy">By layer: share of the sampled states whose largest logit is that of their own domain; each domain weighs alike.</param>
+/// <param name="Accuracy">By layer: share of the sampled states whose largest logit is that of
+/// their own domain; each domain weighs alike.</param>
 public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accuracy)
 {
     /// <param name="init"><see cref="RouterInit.Centroid"/> or <see cref="RouterInit.Ridge"/>.</param>
-    /// <param name="experts">N of the mixture: those after the domains of the statistics stand for no domain and get a row of 0, the logit of no evidence.</param>
+    /// <param name="experts">N of the mixture: those after the domains of the statistics stand for no domain and
+    /// get a row of 0, the logit of no evidence.</param>
     /// <param name="threads">At most; 1: the caller's own.</param>
     public static RouterFit Of(string init, RouterStatistics statistics, int experts, double lambda, int threads = -1)
     {

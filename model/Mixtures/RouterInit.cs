@@ -1,6 +1,7 @@
 namespace Btx.Model.Mixtures;
 
-/// <summary>Where the router of a fresh mixture comes from, by the names that <c>--router-init</c> and <c>btx.json</c> use. Any other text names a file.</summary>
+/// <summary>Where the router of a fresh mixture comes from, by the names that <c>--router-init</c> and
+/// <c>btx.json</c> use. Any other text names a file.</summary>
 public static class RouterInit
 {
     /// <summary>Normal, see <see cref="RandomRouter"/>.</summary>

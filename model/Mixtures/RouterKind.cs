@@ -1,12 +1,14 @@
 namespace Btx.Model.Mixtures;
 
-/// <summary>How a token's experts are chosen and weighted (arXiv 2403.07816, section 3.2), by the names that <c>btx.json</c> and the flags use.</summary>
+/// <summary>How a token's experts are chosen and weighted (arXiv 2403.07816, section 3.2), by the names
+/// that <c>btx.json</c> and the flags use.</summary>
 public static class RouterKind
 {
     /// <summary>Softmax over the k largest logits.</summary>
     public const string TopK = "top2";
 
-    /// <summary>The largest alone, with a bounded number of tokens per expert in training; at inference nothing is dropped (arXiv 2101.03961).</summary>
+    /// <summary>The largest alone, with a bounded number of tokens per expert in training; at inference
+    /// nothing is dropped (arXiv 2101.03961).</summary>
     public const string Switch = "switch";
 
     /// <summary>A Gumbel-softmax sample in training, the largest at inference; the first layer stays soft.</summary>

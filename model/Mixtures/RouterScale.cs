@@ -6,7 +6,8 @@ namespace Btx.Model.Mixtures;
 /// </summary>
 public static class RouterScale
 {
-    // Beyond this ratio of the largest to a typical logit difference a softmax is one-hot in fp32; states that separate exactly would ask for infinity.
+    // Beyond this ratio of the largest to a typical logit difference a softmax is one-hot in fp32;
+    // states that separate exactly would ask for infinity.
     private const double SharpestLogit = 30;
     private const int Steps = 100;
 

@@ -13,7 +13,8 @@ namespace Btx.Model.Mixtures;
 /// <param name="Tokens">Tokens asked for of each domain.</param>
 public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<DomainStatistics> Domains)
 {
-    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every safetensors file beside config.json.</summary>
+    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every
+    /// safetensors file beside config.json.</summary>
     public static readonly string FileName = Path.Combine("router", "statistics.safetensors");
 
     /// <exception cref="BtxException">The disk is full or the path cannot be written.</exception>
@@ -52,7 +53,8 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
         SafetensorsWriter.Write(path, tensors, (name, bytes) => Bytes(values[name]).CopyTo(bytes), about);
     }
 
-    /// <param name="wanted">Given an expert's name, what it was computed from, and no layers: whether to read them; null: all. Nothing is read of the others.</param>
+    /// <param name="wanted">Given an expert's name, what it was computed from, and no layers: whether to read them;
+    /// null: all. Nothing is read of the others.</param>
     /// <exception cref="BtxException">Missing, no such file, or its parts do not fit together.</exception>
     public static RouterStatistics Load(string path, Func<DomainStatistics, bool>? wanted = null)
     {
@@ -64,17 +66,21 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
     public static RouterStatistics Read(SafetensorsFile file, Func<DomainStatistics, bool>? wanted = null)
     {
         var path = file.Path;
-        string About(string key) => file.Metadata.GetValueOrDefault(key) ?? throw new BtxException($"{path}: its header lacks \"{BtxException.OneLine(key)}\"; expected router statistics that `btx train mix` wrote");
+        string About(string key) => file.Metadata.GetValueOrDefault(key)
+            ?? throw new BtxException($"{path}: its header lacks \"{BtxException.OneLine(key)}\"; expected router "
+                + "statistics that `btx train mix` wrote");
         if (!int.TryParse(About("layers"), NumberStyles.None, CultureInfo.InvariantCulture, out var layers) || layers is < 1 or > 4096
             || !long.TryParse(About("tokens_per_domain"), NumberStyles.None, CultureInfo.InvariantCulture, out var tokens))
             throw new BtxException($"{path}: its header names no number of layers or tokens");
         var domains = About("experts").Split(',').Select(name =>
         {
             var source = About($"expert {name}").Split(' ');
-            if (source.Length != 2) throw new BtxException($"{path}: its header does not say what \"{BtxException.OneLine(name)}\" was computed from");
+            if (source.Length != 2)
+                throw new BtxException($"{path}: its header does not say what \"{BtxException.OneLine(name)}\" was computed from");
             return new DomainStatistics(name, source[0], source[1], []);
         }).Where(domain => wanted is null || wanted(domain))
-            .Select(domain => domain with { Layers = [.. Enumerable.Range(0, layers).Select(l => Layer(file, $"{domain.Expert}.layers.{l}."))] }).ToArray();
+            .Select(domain =>
+            domain with { Layers = [.. Enumerable.Range(0, layers).Select(l => Layer(file, $"{domain.Expert}.layers.{l}."))] }).ToArray();
         return new RouterStatistics(About("states"), tokens, domains);
     }
 
@@ -83,18 +89,23 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
         float[] Read(string part, int dimensions, long width)
         {
             var info = file[prefix + part];
-            if (info.Dtype != TensorDtype.F32 || info.Shape.Count != dimensions || (width > 0 && info.Shape[^1] != width) || (part == "gram" && info.Shape[0] != width))
-                throw new BtxException($"{file.Path}: tensor \"{info.Name}\" has dtype {info.Dtype} and shape [{string.Join(", ", info.Shape)}]; router statistics do not look like that");
+            if (info.Dtype != TensorDtype.F32 || info.Shape.Count != dimensions || (width > 0 && info.Shape[^1] != width)
+                || (part == "gram" && info.Shape[0] != width))
+                throw new BtxException($"{file.Path}: tensor \"{info.Name}\" has dtype {info.Dtype} and shape "
+                    + $"[{string.Join(", ", info.Shape)}]; router statistics do not look like that");
             var values = new float[info.ElementCount];
             file.CopyTo(info, values);
-            return values.All(float.IsFinite) ? values : throw new BtxException($"{file.Path}: tensor \"{info.Name}\" holds a value that is not finite");
+            return values.All(float.IsFinite) ? values
+                : throw new BtxException($"{file.Path}: tensor \"{info.Name}\" holds a value that is not finite");
         }
 
         var count = file[prefix + "count"];
-        if (count.Dtype != TensorDtype.I64 || count.ElementCount != 1) throw new BtxException($"{file.Path}: tensor \"{count.Name}\" is no single I64");
+        if (count.Dtype != TensorDtype.I64 || count.ElementCount != 1)
+            throw new BtxException($"{file.Path}: tensor \"{count.Name}\" is no single I64");
         var n = *(long*)file.Pointer(count);
         var sum = Read("sum", 1, 0);
-        if (n < 1 || sum.Length == 0) throw new BtxException($"{file.Path}: tensor \"{count.Name}\" is {n}; expected the number of states, at least 1");
+        if (n < 1 || sum.Length == 0)
+            throw new BtxException($"{file.Path}: tensor \"{count.Name}\" is {n}; expected the number of states, at least 1");
         return new LayerStatistics(n, sum, Read("gram", 2, sum.Length), Read("sample", 2, sum.Length));
     }
 

@@ -34,12 +34,14 @@ public sealed class CertificateSigner : IDisposable
         var path = Path.Combine(Path.GetFullPath(servedDirectory), KeyName);
         if (!File.Exists(path)) Create(path);
         if (!OperatingSystem.IsWindows() && File.GetUnixFileMode(path) is var mode && (mode & ~OwnerOnly) != 0)
-            throw new BtxException($"{path}: others than its owner can read or change it; `chmod 600 {path}` if nobody has, else move it away for a new one");
+            throw new BtxException($"{path}: others than its owner can read or change it; `chmod 600 {path}` if "
+                + "nobody has, else move it away for a new one");
         var key = ECDsa.Create();
         try
         {
             key.ImportFromPem(Encoding.ASCII.GetString(BoundedFile.Read(path, 1 << 16)));
-            if (key.KeySize != 256 || key.ExportParameters(true) is { D: null }) throw new CryptographicException("not a private key of P-256");
+            if (key.KeySize != 256 || key.ExportParameters(true) is { D: null })
+                throw new CryptographicException("not a private key of P-256");
             var signer = new CertificateSigner(key);
             var pub = Path.Combine(Path.GetDirectoryName(path)!, PublicKeyName);
             var pem = key.ExportSubjectPublicKeyInfoPem() + "\n";
@@ -49,7 +51,9 @@ public sealed class CertificateSigner : IDisposable
         catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             key.Dispose();
-            throw new BtxException($"{path}: not a P-256 private key ({BtxException.OneLine(e.Message)}); restore it from a copy, or move it away for a new one", e);
+            throw new BtxException($"{path}: not a P-256 private key ({BtxException.OneLine(e.Message)}); restore it from a copy, or "
+                + "move it away for a new one",
+                e);
         }
     }
 
@@ -67,16 +71,21 @@ public sealed class CertificateSigner : IDisposable
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            throw new BtxException($"{path}: not a public key ({BtxException.OneLine(e.Message)}); the server writes it again when it starts", e);
+            throw new BtxException($"{path}: not a public key ({BtxException.OneLine(e.Message)}); the "
+                + "server writes it again when it starts",
+                e);
         }
     }
 
     /// <summary>The certificate with public key, fingerprint and signature.</summary>
-    /// <exception cref="BtxException">It is not consistent, all faults in the one message: such a thing is not signed. A failed equality check is signed, and shown by <see cref="CertificateVerifier"/>.</exception>
+    /// <exception cref="BtxException">It is not consistent, all faults in the one message: such a thing is not signed. A failed equality
+    /// check is signed, and shown by <see cref="CertificateVerifier"/>.</exception>
     public RemovalCertificate Sign(RemovalCertificate certificate)
     {
-        var faults = CertificateRules.Faults(certificate).Where(f => !f.StartsWith("the equality check failed", StringComparison.Ordinal)).ToList();
-        if (faults.Count > 0) throw new BtxException($"the certificate of change {certificate.ChangeId} is not consistent: {string.Join("; ", faults)}");
+        var faults = CertificateRules.Faults(certificate)
+            .Where(f => !f.StartsWith("the equality check failed", StringComparison.Ordinal)).ToList();
+        if (faults.Count > 0)
+            throw new BtxException($"the certificate of change {certificate.ChangeId} is not consistent: {string.Join("; ", faults)}");
         certificate = certificate with { PublicKey = PublicKey, KeyFingerprint = Fingerprint, Signature = "" };
         return certificate with { Signature = SignBytes(certificate.SignedBytes()) };
     }

@@ -11,11 +11,13 @@ public static class CertificateVerifier
     /// <param name="fingerprint">SHA-256 (hex) of the key that must have signed it; null: the served forest's, or else any.</param>
     /// <param name="servedDirectory">The served forest that it speaks of, to compare with; null: the certificate alone.</param>
     /// <exception cref="BtxException">The file cannot be read. Everything else is in the report.</exception>
-    public static CertificateReport Verify(string path, string? fingerprint = null, string? servedDirectory = null) => Verify(BoundedFile.Read(path, 16 << 20), path, fingerprint, servedDirectory);
+    public static CertificateReport Verify(string path, string? fingerprint = null, string? servedDirectory = null) =>
+        Verify(BoundedFile.Read(path, 16 << 20), path, fingerprint, servedDirectory);
 
     /// <inheritdoc cref="Verify(string, string?, string?)"/>
     /// <param name="source">Named in faults.</param>
-    public static CertificateReport Verify(ReadOnlySpan<byte> json, string source, string? fingerprint = null, string? servedDirectory = null)
+    public static CertificateReport Verify(ReadOnlySpan<byte> json, string source, string? fingerprint = null,
+        string? servedDirectory = null)
     {
         List<string> checks = [], faults = [];
         RemovalCertificate certificate;
@@ -28,7 +30,8 @@ public static class CertificateVerifier
             return new(null, checks, [e.Message]);
         }
 
-        if (!json.SequenceEqual(certificate.ToJson())) faults.Add("the file is not as it was written: bytes were changed, added or left out");
+        if (!json.SequenceEqual(certificate.ToJson()))
+            faults.Add("the file is not as it was written: bytes were changed, added or left out");
         var (key, signature) = (certificate.KeyFingerprint, certificate.Signature);
         var fault = P256Signature.Fault(certificate.SignedBytes(), certificate.PublicKey, key, signature, anyS: certificate.Schema == 1);
         if (fault is not null) faults.Add(fault);
@@ -39,13 +42,19 @@ public static class CertificateVerifier
         {
             var check = certificate.Equality;
             checks.Add("complete and consistent");
-            checks.Add($"equal to a forest built without: largest difference {check.LargestDifference} over {check.ProbeTokens} tokens, tolerance {check.Tolerance}");
+            checks
+                .Add($"equal to a forest built without: largest difference {check.LargestDifference} over {check.ProbeTokens} tokens, "
+                    + $"tolerance {check.Tolerance}");
         }
 
         try
         {
-            var expected = fingerprint ?? (servedDirectory is null ? null : CertificateSigner.FingerprintOf(servedDirectory) ?? throw new BtxException($"{servedDirectory}: has no {CertificateSigner.PublicKeyName} to compare with; name the key by its fingerprint"));
-            if (expected is not null && expected != certificate.KeyFingerprint) faults.Add($"signed by the key {BtxException.OneLine(certificate.KeyFingerprint)}, expected {BtxException.OneLine(expected)}");
+            var expected = fingerprint ?? (servedDirectory is null ? null : CertificateSigner.FingerprintOf(servedDirectory)
+                ?? throw new BtxException($"{servedDirectory}: has no {CertificateSigner.PublicKeyName} to compare "
+                    + "with; name the key by its fingerprint"));
+            if (expected is not null && expected != certificate.KeyFingerprint)
+                faults
+                    .Add($"signed by the key {BtxException.OneLine(certificate.KeyFingerprint)}, expected {BtxException.OneLine(expected)}");
             else if (expected is not null) checks.Add("the key is the expected one");
             if (servedDirectory is not null && inner.Count == 0) Served(certificate, servedDirectory, checks, faults);
         }
@@ -62,7 +71,11 @@ public static class CertificateVerifier
         var before = faults.Count;
         var journal = JournalContents.Read(directory, c.ChangeId);
         if (journal.Torn is { } torn) faults.Add(torn);
-        if (journal.History.FirstOrDefault(h => h.Id == c.ChangeId) is not { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } change)
+        if (journal.History.FirstOrDefault(h => h.Id == c.ChangeId) is not
+            {
+                Kind: ChangeKind.Remove,
+                Outcome: ChangeOutcome.Committed
+            } change)
         {
             faults.Add($"{directory}: its journal has no committed removal {c.ChangeId}");
             return;
@@ -72,8 +85,11 @@ public static class CertificateVerifier
         faults.AddRange(Differences(c, change, began, journal.Wanted.After!).Select(d => $"{directory}: {d}"));
         foreach (var expert in c.Removed.Where(e => journal.State!.Experts.Any(s => s.Name == e.Name || s.Sha256 == e.Sha256)))
         {
-            var again = journal.History.LastOrDefault(h => h.Kind == ChangeKind.Add && h.Outcome == ChangeOutcome.Committed && h.RevisionBefore >= c.RevisionAfter && h.Subjects.Contains(expert.Name));
-            faults.Add($"{directory}: serves the weights or the name of \"{BtxException.OneLine(expert.Name)}\"{(again is null ? "" : $", added again by change {again.Id}")}");
+            var again = journal.History.LastOrDefault(h => h.Kind == ChangeKind.Add && h.Outcome == ChangeOutcome.Committed
+                && h.RevisionBefore >= c.RevisionAfter && h.Subjects.Contains(expert.Name));
+            faults
+                .Add($"{directory}: serves the weights or the name of "
+                    + $"\"{BtxException.OneLine(expert.Name)}\"{(again is null ? "" : $", added again by change {again.Id}")}");
         }
 
         if (faults.Count == before)
@@ -94,7 +110,8 @@ public static class CertificateVerifier
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? c.Policy);
         IReadOnlyList<CertifiedFindings> found = change.Certified.Count > 0 ? change.Certified : [c.Findings()];
         var differences = found.Select(f => Fields(c, RemovalCertificate.Of(plan, before, after, change, f))).MinBy(d => d.Count)!;
-        if (change.Certified.Count == 0 && c.Schema >= 2) differences.Add($"its journal does not have that change {change.Id} was certified");
+        if (change.Certified.Count == 0 && c.Schema >= 2)
+            differences.Add($"its journal does not have that change {change.Id} was certified");
         return differences;
     }
 
@@ -114,8 +131,10 @@ public static class CertificateVerifier
 
     private static void Files(RemovalCertificate c, string directory, ChangeRecord change, List<string> checks, List<string> faults)
     {
-        var served = ServedForestManifest.Parse(BoundedFile.Read(Path.Combine(directory, ServedForestManifest.FileName)), Path.Combine(directory, ServedForestManifest.FileName));
-        if (change is { Purge.Count: > 0, PurgedAt: null }) faults.Add($"{directory}: the purge of change {c.ChangeId} has not ended; start the server to complete it");
+        var served = ServedForestManifest.Parse(BoundedFile.Read(Path.Combine(directory, ServedForestManifest.FileName)),
+            Path.Combine(directory, ServedForestManifest.FileName));
+        if (change is { Purge.Count: > 0, PurgedAt: null })
+            faults.Add($"{directory}: the purge of change {c.ChangeId} has not ended; start the server to complete it");
         var (gone, kept) = (0, 0);
         foreach (var expert in c.Removed)
         {
@@ -123,7 +142,8 @@ public static class CertificateVerifier
             foreach (var file in expert.Files)
             {
                 if (!file.Deleted) kept++;
-                else if (Path.Exists(Path.Combine(place, file.Path))) faults.Add($"{Path.Combine(place, file.Path)}: is still there, though the certificate says it was deleted");
+                else if (Path.Exists(Path.Combine(place, file.Path)))
+                    faults.Add($"{Path.Combine(place, file.Path)}: is still there, though the certificate says it was deleted");
                 else gone++;
             }
         }

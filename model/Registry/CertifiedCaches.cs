@@ -8,4 +8,5 @@ namespace Btx.Model.Registry;
 /// <param name="PrefixEntries">Entries of the prefix cache.</param>
 /// <param name="Centroids">Cluster centroids.</param>
 /// <param name="NativeBytes">All native memory that was returned.</param>
-public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots, long KvBytes, long PrefixEntries, long Centroids, long NativeBytes);
+public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots, long KvBytes, long PrefixEntries, long Centroids,
+    long NativeBytes);

@@ -1,7 +1,8 @@
 namespace Btx.Model.Registry;
 
 /// <summary>
-/// What was found at a removal, and does not follow from the states before and after it: recorded in the journal before the certificate that says
+/// What was found at a removal, and does not follow from the states before and after it: recorded
+/// in the journal before the certificate that says
 /// the same is written.
 /// </summary>
 /// <param name="Files">Of each removed expert, by name, with what became of them.</param>

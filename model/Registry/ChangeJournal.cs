@@ -42,12 +42,22 @@ public sealed class ChangeJournal : IDisposable
             Signer = CertificateSigner.Open(directory);
             if (file.Repair(Signer) is { } key) messages.Add(key);
             if (contents.Torn is { } torn) messages.Add(torn);
-            if (contents.BaseSha256 is null) file.Append(new() { Type = JournalRecord.Opened, Time = Now(), Schema = JournalRecord.CurrentSchema, BeforeSha256 = baseSha256, State = @base });
+            if (contents.BaseSha256 is null)
+                file.Append(new()
+                {
+                    Type = JournalRecord.Opened,
+                    Time = Now(),
+                    Schema = JournalRecord.CurrentSchema,
+                    BeforeSha256 = baseSha256,
+                    State = @base
+                });
             AtomicFile.SyncDirectory(directory);
             if (contents.OpenChange is { } open)
             {
                 file.Append(new() { Type = JournalRecord.Aborted, Id = open, Time = Now() });
-                messages.Add($"change {open} was begun but not committed when the server ended; it does not count, the forest is at revision {state.Revision}");
+                messages
+                    .Add($"change {open} was begun but not committed when the server ended; it does not count, "
+                        + $"the forest is at revision {state.Revision}");
                 Settle(open, c => c with { Outcome = ChangeOutcome.Interrupted });
             }
 
@@ -58,7 +68,8 @@ public sealed class ChangeJournal : IDisposable
             file?.Dispose();
             Signer?.Dispose();
             held.Dispose();
-            if (e is IOException or UnauthorizedAccessException) throw new BtxException($"{path}: cannot be opened: {BtxException.OneLine(e.Message)}", e);
+            if (e is IOException or UnauthorizedAccessException)
+                throw new BtxException($"{path}: cannot be opened: {BtxException.OneLine(e.Message)}", e);
             throw;
         }
     }
@@ -93,10 +104,12 @@ public sealed class ChangeJournal : IDisposable
     }
 
     /// <summary>Committed removals whose files are still to be deleted: redo each, then <see cref="Purged"/>.</summary>
-    public IReadOnlyList<ChangeRecord> OpenPurges => [.. History.Where(c => c is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null })];
+    public IReadOnlyList<ChangeRecord> OpenPurges =>
+        [.. History.Where(c => c is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null })];
 
     /// <summary>The last committed change, if it can be undone; null: there is none, or it is final.</summary>
-    public ChangeRecord? RollbackTarget => History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is { } last && ChangeKind.IsReversible(last.Kind) ? last : null;
+    public ChangeRecord? RollbackTarget =>
+        History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is { } last && ChangeKind.IsReversible(last.Kind) ? last : null;
 
     /// <summary>What a rollback of the last change would restore.</summary>
     public ForestState Previous
@@ -107,7 +120,8 @@ public sealed class ChangeJournal : IDisposable
     /// <summary>Takes the journal of a served forest, makes it if it is not there, and repairs what a crash left.</summary>
     /// <param name="base">Revision 0: see <see cref="ForestState.Base"/>.</param>
     /// <param name="fault">Called at each of <see cref="FaultPoints"/>; for tests that end the process or fail there.</param>
-    /// <exception cref="BtxException">Another server owns the forest, the journal is damaged or belongs to another export, or the directory cannot be written.</exception>
+    /// <exception cref="BtxException">Another server owns the forest, the journal is damaged or belongs to another export,
+    /// or the directory cannot be written.</exception>
     public static ChangeJournal Open(string servedDirectory, ForestState @base, TimeProvider? time = null, Action<string>? fault = null) =>
         new(Path.GetFullPath(servedDirectory), @base, time ?? TimeProvider.System, fault);
 
@@ -116,7 +130,8 @@ public sealed class ChangeJournal : IDisposable
 
     /// <summary>Records a change before it is built. On disk when this returns; nothing of it counts until <see cref="Commit"/>.</summary>
     /// <param name="after">Made from <see cref="State"/>.</param>
-    /// <exception cref="BtxException">Another change is under way, the request or the state is not valid, or the disk is full: then nothing has changed.</exception>
+    /// <exception cref="BtxException">Another change is under way, the request or the state is not valid, or the disk
+    /// is full: then nothing has changed.</exception>
     public ChangeRecord Begin(ChangeRequest request, ForestState after) => Begin(request, after, null);
 
     /// <summary>Begins the rollback of <see cref="RollbackTarget"/>: a change of its own that restores what was before.</summary>
@@ -126,9 +141,14 @@ public sealed class ChangeJournal : IDisposable
     {
         lock (gate)
         {
-            if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { } last) throw new BtxException("there is no change to roll back") { Kind = FaultKind.Precondition };
+            if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { } last)
+                throw new BtxException("there is no change to roll back") { Kind = FaultKind.Precondition };
             if (!ChangeKind.IsReversible(last.Kind))
-                throw new BtxException($"the last change, {last.Id}, is a {last.Kind}; {(last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead" : "a rollback is not undone, make the change again instead")}") { Kind = FaultKind.Precondition };
+                throw new BtxException($"the last change, {last.Id}, is a {last.Kind}; "
+                    + $"{(last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead" : "a rollback is not undone, make the change again instead")}")
+                {
+                    Kind = FaultKind.Precondition
+                };
             after = previous with { Revision = state.Revision + 1 };
             return Begin(new() { Kind = ChangeKind.Rollback, Author = author, Reason = reason, Subjects = last.Subjects }, after, last.Id);
         }
@@ -141,7 +161,8 @@ public sealed class ChangeJournal : IDisposable
 
     /// <summary>Makes the begun change the state, now and after every restart. Swap only after this.</summary>
     /// <param name="made">What the change was begun with and what building added, as the same revision; null: nothing was added.</param>
-    /// <exception cref="BtxException">It could not be written: the old state stands, and the change is to be given up by <see cref="Abort"/>.</exception>
+    /// <exception cref="BtxException">It could not be written: the old state stands, and the change is to
+    /// be given up by <see cref="Abort"/>.</exception>
     public ChangeRecord Commit(string id, ForestState? made = null)
     {
         lock (gate)
@@ -150,18 +171,34 @@ public sealed class ChangeJournal : IDisposable
             var sha256 = made is null || made.Hash() == after.Hash() ? null : made.Hash();
             if (sha256 is not null)
             {
-                if (made!.Revision != after.Revision) throw new BtxException($"the change was begun for revision {after.Revision} and made for revision {made.Revision}");
+                if (made!.Revision != after.Revision)
+                    throw new BtxException($"the change was begun for revision {after.Revision} and made for revision {made.Revision}");
                 made.Checked();
                 after = made;
             }
 
-            file.Append(new() { Type = JournalRecord.Committed, Id = id, Time = Now(), State = sha256 is null ? null : after, AfterSha256 = sha256 });
+            file.Append(new()
+            {
+                Type = JournalRecord.Committed,
+                Id = id,
+                Time = Now(),
+                State = sha256 is null ? null : after,
+                AfterSha256 = sha256
+            });
             (previous, state, pending) = (state, after, null);
-            return Settle(id, c => c with { Outcome = ChangeOutcome.Committed, RevisionAfter = after.Revision, AfterSha256 = sha256 ?? c.AfterSha256, JournalRecords = file.Records, JournalSha256 = file.LastSha256 });
+            return Settle(id, c => c with
+            {
+                Outcome = ChangeOutcome.Committed,
+                RevisionAfter = after.Revision,
+                AfterSha256 = sha256 ?? c.AfterSha256,
+                JournalRecords = file.Records,
+                JournalSha256 = file.LastSha256
+            });
         }
     }
 
-    /// <summary>Gives the begun change up. Where that cannot be written the change still counts as given up: a start finds it without a commit.</summary>
+    /// <summary>Gives the begun change up. Where that cannot be written the change still counts as given
+    /// up: a start finds it without a commit.</summary>
     public ChangeRecord Abort(string id, string message)
     {
         lock (gate)
@@ -183,12 +220,14 @@ public sealed class ChangeJournal : IDisposable
     }
 
     /// <summary>Records that the files of a committed removal are gone.</summary>
-    /// <exception cref="BtxException">The change has no open purge, or this could not be written: then the purge is redone at the next start.</exception>
+    /// <exception cref="BtxException">The change has no open purge, or this could not be written: then the
+    /// purge is redone at the next start.</exception>
     public ChangeRecord Purged(string id)
     {
         lock (gate)
         {
-            if (!history.Any(c => c.Id == id && c is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null })) throw new BtxException($"change \"{BtxException.OneLine(id)}\" has no files that are still to be deleted");
+            if (!history.Any(c => c.Id == id && c is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null }))
+                throw new BtxException($"change \"{BtxException.OneLine(id)}\" has no files that are still to be deleted");
             var now = Now();
             file.Append(new() { Type = JournalRecord.Purged, Id = id, Time = now });
             return Settle(id, c => c with { PurgedAt = now });
@@ -220,16 +259,39 @@ public sealed class ChangeJournal : IDisposable
     {
         lock (gate)
         {
-            if (pending is { } open) throw new BtxException($"change {open.Id} ({history[^1].Kind} by {history[^1].Author}) is under way; wait until it has ended") { Kind = FaultKind.Conflict };
-            if (!ChangeKind.Names.Contains(request.Kind) || (request.Kind == ChangeKind.Rollback) != (undoes is not null)) throw new BtxException($"change kind \"{BtxException.OneLine(request.Kind)}\" is unknown; use {string.Join(", ", ChangeKind.Names)}");
+            if (pending is { } open)
+                throw new BtxException($"change {open.Id} ({history[^1].Kind} by {history[^1].Author}) is "
+                    + "under way; wait until it has ended")
+                {
+                    Kind = FaultKind.Conflict
+                };
+            if (!ChangeKind.Names.Contains(request.Kind) || (request.Kind == ChangeKind.Rollback) != (undoes is not null))
+                throw new BtxException($"change kind \"{BtxException.OneLine(request.Kind)}\" is unknown; use "
+                    + $"{string.Join(", ", ChangeKind.Names)}");
             ForestStateRules.RequireText("author", request.Author, 200, "name who makes it");
             ForestStateRules.RequireText("reason", request.Reason, 2000, "say why it is made");
-            if (after.Revision != state.Revision + 1) throw new BtxException($"the change was made for revision {after.Revision - 1}, but the forest is at revision {state.Revision} now; look at it again and repeat the change") { Kind = FaultKind.Conflict };
+            if (after.Revision != state.Revision + 1)
+                throw new BtxException($"the change was made for revision {after.Revision - 1}, but the forest is at revision "
+                    + $"{state.Revision} now; look at it again and repeat the change")
+                {
+                    Kind = FaultKind.Conflict
+                };
             after.Checked();
             var record = new ChangeRecord
             {
-                Id = IdOf(history.Count + 1), Kind = request.Kind, Author = request.Author, Time = Now(), Reason = request.Reason, Subjects = request.Subjects, Outcome = ChangeOutcome.Open,
-                Undoes = undoes, RevisionBefore = state.Revision, BeforeSha256 = state.Hash(), AfterSha256 = after.Hash(), Purge = request.Purge, Policy = request.Policy,
+                Id = IdOf(history.Count + 1),
+                Kind = request.Kind,
+                Author = request.Author,
+                Time = Now(),
+                Reason = request.Reason,
+                Subjects = request.Subjects,
+                Outcome = ChangeOutcome.Open,
+                Undoes = undoes,
+                RevisionBefore = state.Revision,
+                BeforeSha256 = state.Hash(),
+                AfterSha256 = after.Hash(),
+                Purge = request.Purge,
+                Policy = request.Policy,
             };
             file.Append(JournalRecord.Begin(record, after));
             pending = (record.Id, after);
@@ -238,7 +300,8 @@ public sealed class ChangeJournal : IDisposable
         }
     }
 
-    private ForestState Pending(string id) => pending is { } open && open.Id == id ? open.State : throw new BtxException($"change \"{BtxException.OneLine(id)}\" is not under way");
+    private ForestState Pending(string id) => pending is { } open && open.Id == id ? open.State
+        : throw new BtxException($"change \"{BtxException.OneLine(id)}\" is not under way");
 
     private ChangeRecord Settle(string id, Func<ChangeRecord, ChangeRecord> settle)
     {

@@ -17,11 +17,13 @@ public static class ExpertPurge
             if (theirs.StartsWith(path, StringComparison.Ordinal) || path.StartsWith(theirs, StringComparison.Ordinal))
                 throw new BtxException(
                     $"--purge would delete files of expert \"{other.Name}\", which stays and shares {target.Path} with "
-                    + $"\"{target.Expert}\"; remove without --purge") { Kind = FaultKind.Precondition };
+                    + $"\"{target.Expert}\"; remove without --purge")
+                { Kind = FaultKind.Precondition };
         }
     }
 
-    /// <summary>Refuses a purge that could not be done, by making and deleting an empty file. One that is done already can be done.</summary>
+    /// <summary>Refuses a purge that could not be done, by making and deleting an empty file.
+    /// One that is done already can be done.</summary>
     /// <exception cref="BtxException">The directory, or the one that it lies in, cannot be written.</exception>
     public static void RequireDeletable(string directory)
     {
@@ -30,13 +32,15 @@ public static class ExpertPurge
         {
             try
             {
-                using var tried = new FileStream(Path.Combine(place, $".purge-{Guid.NewGuid():N}"), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
+                using var tried = new FileStream(Path.Combine(place, $".purge-{Guid.NewGuid():N}"),
+                    new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 throw new BtxException(
                     $"--purge could not delete {directory}: {place} cannot be written by the server; "
-                    + "let it, or remove without --purge", e) { Kind = FaultKind.Precondition };
+                    + "let it, or remove without --purge", e)
+                { Kind = FaultKind.Precondition };
             }
         }
     }
@@ -51,7 +55,8 @@ public static class ExpertPurge
         try
         {
             if (!Directory.Exists(runs)) return [];
-            return [.. Directory.EnumerateDirectories(runs).Select(d => Path.Combine(d, expert)).Where(d => Directory.Exists(d) && Directory.EnumerateFiles(d, "*.safetensors").Any())
+            return [.. Directory.EnumerateDirectories(runs).Select(d => Path.Combine(d, expert))
+                .Where(d => Directory.Exists(d) && Directory.EnumerateFiles(d, "*.safetensors").Any())
                 .Where(d => CheckpointFiles.Hash(d) == sha256).Order(StringComparer.Ordinal)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

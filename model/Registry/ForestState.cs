@@ -35,7 +35,8 @@ public sealed record ForestState
 
     public IReadOnlyList<NamedAverage> Averages { get; init; } = [];
 
-    /// <summary>Directory of the served BTX model after a change made one, absolute or relative to the served forest; null: the one the server was started with, if any.</summary>
+    /// <summary>Directory of the served BTX model after a change made one, absolute or relative to the served forest; null: the one
+    /// the server was started with, if any.</summary>
     public string? Mixture { get; init; }
 
     /// <summary>A removal took the BTX model out: none is served, whatever the server is started with.</summary>
@@ -52,7 +53,9 @@ public sealed record ForestState
     {
         var served = ServedForestManifest.Load(servedDirectory);
         var source = ForestManifest.Load(served.SourceDirectory(servedDirectory));
-        return source.Hash() == served.SourceSha256 ? Base(served, source) : throw new BtxException($"{served.SourceDirectory(servedDirectory)}: the forest has changed since it was exported to {servedDirectory}; export again");
+        return source.Hash() == served.SourceSha256 ? Base(served, source)
+            : throw new BtxException($"{served.SourceDirectory(servedDirectory)}: the forest has changed since it was exported to "
+                + $"{servedDirectory}; export again");
     }
 
     /// <summary>Revision 0.</summary>
@@ -60,15 +63,24 @@ public sealed record ForestState
     /// <exception cref="BtxException">The manifests do not fit each other, or the lineage leads back to itself.</exception>
     public static ForestState Base(ServedForestManifest served, ForestManifest source)
     {
-        RegisteredExpert[] experts = [.. served.Experts.Select(e => (Served: e, Entry: source.Expert(e.Name))).Select(e => new RegisteredExpert
+        RegisteredExpert[] experts = [.. served.Experts.Select(e => (Served: e, Entry: source.Expert(e.Name)))
+            .Select(e => new RegisteredExpert
         {
-            Name = e.Served.Name, Domain = e.Served.Domain, Path = e.Served.Path, Root = e.Served.InSource ? ExpertRoot.Source : ExpertRoot.Served, Sha256 = e.Served.Sha256,
-            Parents = Parents(e.Entry, served, source), Round = e.Entry.Round, CorpusSha256 = e.Entry.CorpusSha256, Tokens = e.Entry.Tokens, Steps = e.Entry.Steps, Prior = e.Entry.Prior, Status = e.Entry.Status,
+            Name = e.Served.Name, Domain = e.Served.Domain, Path = e.Served.Path,
+                Root = e.Served.InSource ? ExpertRoot.Source : ExpertRoot.Served, Sha256 = e.Served.Sha256,
+            Parents = Parents(e.Entry, served, source), Round = e.Entry.Round, CorpusSha256 = e.Entry.CorpusSha256, Tokens = e.Entry.Tokens,
+                Steps = e.Entry.Steps, Prior = e.Entry.Prior, Status = e.Entry.Status,
         })];
         var names = experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var absent = source.Experts.Where(e => names.Add(e.Name)).Select(e => new AbsentExpert
         {
-            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = Parents(e, served, source), CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens, Steps = e.Steps,
+            Name = e.Name,
+            Domain = e.Domain,
+            Sha256 = e.Sha256,
+            Parents = Parents(e, served, source),
+            CorpusSha256 = e.CorpusSha256,
+            Tokens = e.Tokens,
+            Steps = e.Steps,
         }).ToList();
         names.Add(Seed);
         var parents = experts.SelectMany(e => e.Parents).Concat(absent.SelectMany(a => a.Parents)).ToList();
@@ -76,7 +88,12 @@ public sealed record ForestState
         absent.AddRange(parents.Where(p => names.Add(p.Name)).Select(p => new AbsentExpert { Name = p.Name, Sha256 = p.Sha256 }));
         return new ForestState
         {
-            SourceSha256 = served.SourceSha256, Precision = served.Precision, Architecture = served.Architecture, Tokenizer = served.Tokenizer, Experts = experts, Absent = absent,
+            SourceSha256 = served.SourceSha256,
+            Precision = served.Precision,
+            Architecture = served.Architecture,
+            Tokenizer = served.Tokenizer,
+            Experts = experts,
+            Absent = absent,
         }.Checked();
     }
 
@@ -87,12 +104,17 @@ public sealed record ForestState
     public RegisteredExpert Expert(string name)
     {
         if (Experts.FirstOrDefault(e => e.Name == name) is { } expert) return expert;
-        if (Absent.FirstOrDefault(a => a.Name == name) is { RemovedIn: { } revision }) throw new BtxException($"expert \"{name}\" was removed already, in revision {revision}") { Kind = FaultKind.Missing };
-        throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {Names(Experts.Select(e => e.Name))}") { Kind = FaultKind.Missing };
+        if (Absent.FirstOrDefault(a => a.Name == name) is { RemovedIn: { } revision })
+            throw new BtxException($"expert \"{name}\" was removed already, in revision {revision}") { Kind = FaultKind.Missing };
+        throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {Names(Experts.Select(e => e.Name))}")
+        {
+            Kind = FaultKind.Missing
+        };
     }
 
     /// <summary>As <see cref="ForestManifest"/>: what computes priors and branches. Paths keep their roots.</summary>
-    public ForestManifest ToManifest() => new() { Architecture = Architecture, Tokenizer = Tokenizer, Experts = [.. Experts.Select(e => e.ToEntry())] };
+    public ForestManifest ToManifest() =>
+        new() { Architecture = Architecture, Tokenizer = Tokenizer, Experts = [.. Experts.Select(e => e.ToEntry())] };
 
     /// <summary>w of a named average over some of the experts.</summary>
     /// <param name="experts">Names.</param>
@@ -107,7 +129,8 @@ public sealed record ForestState
 
     /// <summary>Adds an expert.</summary>
     /// <param name="priors">New cached priors by expert, the added one's among them if it is known; others keep theirs.</param>
-    /// <exception cref="BtxException">The name is taken or reserved, or belonged to a removed expert with other weights; a parent is unknown; the entry is not valid.</exception>
+    /// <exception cref="BtxException">The name is taken or reserved, or belonged to a removed expert with other weights; a parent
+    /// is unknown; the entry is not valid.</exception>
     public ForestState WithExpert(RegisteredExpert expert, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? priors = null)
     {
         RequireFree(expert.Name);
@@ -115,7 +138,10 @@ public sealed record ForestState
         if (known is not null && known.Sha256 != expert.Sha256)
         {
             var which = known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has";
-            throw new BtxException($"expert \"{expert.Name}\" {which} other weights; choose another --name, lineages refer to that one") { Kind = FaultKind.Precondition };
+            throw new BtxException($"expert \"{expert.Name}\" {which} other weights; choose another --name, lineages refer to that one")
+            {
+                Kind = FaultKind.Precondition
+            };
         }
 
         // The lineage on record of these weights stands, under whatever name they had it.
@@ -124,7 +150,8 @@ public sealed record ForestState
         expert = expert with { Parents = recorded ?? [.. expert.Parents.Select(p => p with { Sha256 = Sha256Of(p.Name) })] };
 
         IReadOnlyList<RegisteredExpert> experts = [.. Experts, expert];
-        if (priors is not null) experts = [.. experts.Select(e => priors.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)];
+        if (priors is not null)
+            experts = [.. experts.Select(e => priors.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)];
         return Next(this with { Experts = experts, Absent = [.. Absent.Where(a => a.Name != expert.Name)] });
     }
 
@@ -132,14 +159,20 @@ public sealed record ForestState
     public void RequireFree(string name)
     {
         if (Experts.Any(e => e.Name == name))
-            throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first") { Kind = FaultKind.Precondition };
+            throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first")
+            {
+                Kind = FaultKind.Precondition
+            };
         if (name != Seed) return;
         throw new BtxException(
-            $"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were branched from it would seem to descend from this one; "
-            + "choose another --name") { Kind = FaultKind.Precondition };
+            $"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were "
+                + "branched from it would seem to descend from this one; "
+            + "choose another --name")
+        { Kind = FaultKind.Precondition };
     }
 
-    /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors of which nothing is left are dropped.</summary>
+    /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors
+    /// of which nothing is left are dropped.</summary>
     /// <exception cref="BtxException">A name is unknown or was removed before, or no expert would be left that serves.</exception>
     public ForestState Without(IReadOnlyCollection<string> names) => Change(names, []);
 
@@ -151,22 +184,32 @@ public sealed record ForestState
     /// <exception cref="BtxException">As <see cref="Without"/> and <see cref="Quarantine"/>.</exception>
     public ForestState Apply(RemovalPlan plan) => Change(plan.Removed, plan.Quarantined);
 
-    /// <exception cref="BtxException">The name is taken or reserved, an expert is unknown or quarantined, or no prior of the domain is known.</exception>
+    /// <exception cref="BtxException">The name is taken or reserved, an expert is unknown or quarantined,
+    /// or no prior of the domain is known.</exception>
     public ForestState WithAverage(NamedAverage average)
     {
-        if (Averages.Any(a => a.Name == average.Name)) throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name") { Kind = FaultKind.Precondition };
+        if (Averages.Any(a => a.Name == average.Name))
+            throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name")
+            {
+                Kind = FaultKind.Precondition
+            };
         return Next(this with { Averages = [.. Averages, average] });
     }
 
     /// <exception cref="BtxException">There is none of that name.</exception>
     public ForestState WithoutAverage(string name) => Averages.Any(a => a.Name == name)
         ? Next(this with { Averages = [.. Averages.Where(a => a.Name != name)] })
-        : throw new BtxException($"no average \"{BtxException.OneLine(name)}\"; there {(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}") { Kind = FaultKind.Missing };
+        : throw new BtxException($"no average \"{BtxException.OneLine(name)}\"; there "
+            + $"{(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}")
+        {
+            Kind = FaultKind.Missing
+        };
 
     /// <param name="directory">Of the served BTX model.</param>
     public ForestState WithMixture(string directory) => Next(this with { Mixture = directory, MixtureDropped = false });
 
-    // A parent is the expert of the source that has the recorded weights, by the name and the weights that are served; whoever has its name with
+    // A parent is the expert of the source that has the recorded weights, by the name and the
+    // weights that are served; whoever has its name with
     // other weights since then is somebody else.
     private static ParentEntry[] Parents(ExpertEntry child, ServedForestManifest served, ForestManifest source)
     {
@@ -178,7 +221,8 @@ public sealed record ForestState
             var listed = source.Experts.Where(e => e.Sha256 == sha256).OrderBy(e => e.Name != p.Name).FirstOrDefault();
             var converted = served.Experts.FirstOrDefault(e => e.Name == listed?.Name)?.Sha256;
             if (listed is not null) return p with { Name = listed.Name, Sha256 = converted ?? sha256 };
-            return source.Experts.Any(e => e.Name == p.Name) ? p with { Name = $"{p.Name[..Math.Min(p.Name.Length, 55)]}.{sha256[..8]}" } : p;
+            return source.Experts.Any(e => e.Name == p.Name)
+                ? p with { Name = $"{p.Name[..Math.Min(p.Name.Length, 55)]}.{sha256[..8]}" } : p;
         }
     }
 
@@ -188,19 +232,26 @@ public sealed record ForestState
 
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {
-        if (removed.Count + quarantined.Count == 0) throw new BtxException("no expert is named; name one or more") { Kind = FaultKind.Precondition };
+        if (removed.Count + quarantined.Count == 0)
+            throw new BtxException("no expert is named; name one or more") { Kind = FaultKind.Precondition };
         var gone = removed.Select(n => Expert(n).Name).ToHashSet(StringComparer.Ordinal);
         if (quarantined.FirstOrDefault(n => Expert(n).Status != ExpertStatus.Ready) is { } already)
             throw new BtxException($"expert \"{already}\" is quarantined already") { Kind = FaultKind.Precondition };
         var held = quarantined.Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
         if (Ready.All(e => gone.Contains(e.Name) || held.Contains(e.Name)))
-            throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be removed, add another first") { Kind = FaultKind.Precondition };
+            throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be "
+                + "removed, add another first")
+            {
+                Kind = FaultKind.Precondition
+            };
         var after = this with
         {
-            Experts = [.. Experts.Where(e => !gone.Contains(e.Name)).Select(e => e with { Prior = Restrict(e.Prior, gone), Status = held.Contains(e.Name) ? ExpertStatus.Quarantined : e.Status })],
+            Experts = [.. Experts.Where(e => !gone.Contains(e.Name)).Select(e =>
+                e with { Prior = Restrict(e.Prior, gone), Status = held.Contains(e.Name) ? ExpertStatus.Quarantined : e.Status })],
             Absent = [.. Absent, .. Experts.Where(e => gone.Contains(e.Name)).Select(e => new AbsentExpert
             {
-                Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens, Steps = e.Steps, RemovedIn = Revision + 1,
+                Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens,
+                    Steps = e.Steps, RemovedIn = Revision + 1,
             })],
         };
         gone.UnionWith(held);
@@ -226,7 +277,8 @@ public sealed record ForestState
     internal ForestState Checked()
     {
         var faults = ForestStateRules.Faults(this).Take(10).ToList();
-        return faults.Count == 0 ? this : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}") { Kind = FaultKind.Precondition };
+        return faults.Count == 0 ? this
+            : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}") { Kind = FaultKind.Precondition };
     }
 
     private static string Names(IEnumerable<string> names)

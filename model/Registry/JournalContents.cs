@@ -35,7 +35,8 @@ public sealed class JournalContents
     public string? Torn { get; private set; }
 
     /// <summary>Removals whose files are still to be deleted.</summary>
-    public IReadOnlyList<ChangeRecord> OpenPurges => [.. history.Where(c => c is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null })];
+    public IReadOnlyList<ChangeRecord> OpenPurges =>
+        [.. history.Where(c => c is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null })];
 
     /// <summary>The state before the last commit; null: revision 0.</summary>
     internal ForestState? Previous { get; private set; }
@@ -63,7 +64,8 @@ public sealed class JournalContents
     internal string? OpenChange => pending?.Id;
 
     /// <summary>Reads <c>forest.journal</c> of a served forest; a journal that is not there reads as an empty one.</summary>
-    /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be read; names file, line and remedy.</exception>
+    /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be
+    /// read; names file, line and remedy.</exception>
     public static JournalContents Read(string servedDirectory) => Read(servedDirectory, null);
 
     /// <param name="sha256">Of revision 0.</param>
@@ -128,7 +130,8 @@ public sealed class JournalContents
 
     private void Whole(ReadOnlySpan<byte> bytes)
     {
-        Take(JournalLine.Record(bytes, LastSha256, out var sha256) ?? throw Damage("its checksum does not fit it and the lines before"), sha256);
+        Take(JournalLine.Record(bytes, LastSha256, out var sha256)
+            ?? throw Damage("its checksum does not fit it and the lines before"), sha256);
         Length += bytes.Length + 1;
     }
 
@@ -144,7 +147,8 @@ public sealed class JournalContents
         }
         else
         {
-            Torn = $"{path}: line {Line} was cut short ({bytes.Length} bytes), as by a crash while it was written; it does not count, the state is revision {State?.Revision ?? 0}";
+            Torn = $"{path}: line {Line} was cut short ({bytes.Length} bytes), as by a crash while it was written; it does not count, "
+                + $"the state is revision {State?.Revision ?? 0}";
         }
     }
 
@@ -162,7 +166,8 @@ public sealed class JournalContents
 
         switch (record.Type)
         {
-            case JournalRecord.Opened when Line == 1 && record.Schema is >= 1 and <= JournalRecord.CurrentSchema && ForestManifestRules.IsHash(record.BeforeSha256):
+            case JournalRecord.Opened when Line == 1 && record.Schema is >= 1 and <= JournalRecord.CurrentSchema
+                && ForestManifestRules.IsHash(record.BeforeSha256):
                 if (record.State is { } first && first.Hash() != record.BeforeSha256) throw Damage("revision 0 is not the recorded one");
                 (BaseSha256, Base, Schema) = (record.BeforeSha256, record.State, record.Schema!.Value);
                 break;
@@ -175,14 +180,22 @@ public sealed class JournalContents
                 if (record.Id == wanted) Wanted = (Previous, State);
                 Settle(record.Id, c => c with
                 {
-                    Outcome = ChangeOutcome.Committed, RevisionAfter = State!.Revision, AfterSha256 = record.AfterSha256 ?? c.AfterSha256,
-                    JournalRecords = Line, JournalSha256 = sha256,
+                    Outcome = ChangeOutcome.Committed,
+                    RevisionAfter = State!.Revision,
+                    AfterSha256 = record.AfterSha256 ?? c.AfterSha256,
+                    JournalRecords = Line,
+                    JournalSha256 = sha256,
                 });
                 break;
             case JournalRecord.Aborted when record.Id is not null && record.Id == pending?.Id:
-                Settle(record.Id, c => c with { Outcome = record.Message is null ? ChangeOutcome.Interrupted : ChangeOutcome.Aborted, Message = record.Message });
+                Settle(record.Id, c => c with
+                {
+                    Outcome = record.Message is null ? ChangeOutcome.Interrupted : ChangeOutcome.Aborted,
+                    Message = record.Message
+                });
                 break;
-            case JournalRecord.Purged when record.Id is not null && byId.TryGetValue(record.Id, out var i) && history[i] is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null }:
+            case JournalRecord.Purged when record.Id is not null && byId.TryGetValue(record.Id, out var i)
+                && history[i] is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null }:
                 history[i] = history[i] with { PurgedAt = record.Time };
                 break;
             case JournalRecord.Certified when record is { Id: { } id, Findings: { } findings } && byId.TryGetValue(id, out var i)
@@ -199,7 +212,8 @@ public sealed class JournalContents
     private void Begin(JournalRecord r)
     {
         var current = State?.Hash() ?? BaseSha256!;
-        if (r.Id != ChangeJournal.IdOf(history.Count + 1) || !ChangeKind.Names.Contains(r.Kind) || r.Author is null || r.Reason is null || r.State is null || r.BeforeSha256 != current)
+        if (r.Id != ChangeJournal.IdOf(history.Count + 1) || !ChangeKind.Names.Contains(r.Kind) || r.Author is null || r.Reason is null
+            || r.State is null || r.BeforeSha256 != current)
             throw Damage("the change does not follow from the one before");
         Require(r.State, State, r.AfterSha256);
         if (r.Id == wanted) Wanted = (State, null);
@@ -208,14 +222,26 @@ public sealed class JournalContents
         byId.Add(r.Id!, history.Count);
         history.Add(new ChangeRecord
         {
-            Id = r.Id!, Kind = r.Kind!, Author = r.Author, Time = r.Time, Reason = r.Reason, Subjects = r.Subjects ?? [], Outcome = ChangeOutcome.Open, Undoes = r.Undoes,
-            RevisionBefore = r.State.Revision - 1, BeforeSha256 = current, AfterSha256 = r.AfterSha256!, Purge = r.Purge ?? [], Policy = r.Policy,
+            Id = r.Id!,
+            Kind = r.Kind!,
+            Author = r.Author,
+            Time = r.Time,
+            Reason = r.Reason,
+            Subjects = r.Subjects ?? [],
+            Outcome = ChangeOutcome.Open,
+            Undoes = r.Undoes,
+            RevisionBefore = r.State.Revision - 1,
+            BeforeSha256 = current,
+            AfterSha256 = r.AfterSha256!,
+            Purge = r.Purge ?? [],
+            Policy = r.Policy,
         });
     }
 
     private void Require(ForestState after, ForestState? before, string? sha256)
     {
-        if (after.Revision != (before?.Revision ?? 0) + 1 || ForestStateRules.Faults(after).Any() || after.Hash() != sha256) throw Damage("the state of the change is not valid");
+        if (after.Revision != (before?.Revision ?? 0) + 1 || ForestStateRules.Faults(after).Any() || after.Hash() != sha256)
+            throw Damage("the state of the change is not valid");
     }
 
     private void Settle(string id, Func<ChangeRecord, ChangeRecord> change)

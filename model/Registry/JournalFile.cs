@@ -1,6 +1,7 @@
 namespace Btx.Model.Registry;
 
-/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on disk when a call returns, or taken back.</summary>
+/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on
+/// disk when a call returns, or taken back.</summary>
 internal sealed class JournalFile : IDisposable
 {
     private readonly string directory, path;
@@ -64,7 +65,8 @@ internal sealed class JournalFile : IDisposable
             ? $"{path}: its end was signed by a key {old}; it is signed by {signer.Fingerprint} from here on, {Records} records" : null;
     }
 
-    /// <exception cref="BtxException">The disk is full, say; the file is as it was, or if that fails too nothing more is written.</exception>
+    /// <exception cref="BtxException">The disk is full, say; the file is as it was, or if that
+    /// fails too nothing more is written.</exception>
     public void Append(JournalRecord record)
     {
         if (broken is not null) throw new BtxException(broken);
@@ -84,10 +86,12 @@ internal sealed class JournalFile : IDisposable
             fault?.Invoke($"{record.Type}:signed");
         }
         // The runtime reports a file too large for the file system (EFBIG) as an argument out of range.
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or BtxException or ArgumentOutOfRangeException { ParamName: "value" })
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or BtxException
+            or ArgumentOutOfRangeException { ParamName: "value" })
         {
             TakeBack(signed);
-            var remedy = broken is null ? "nothing has changed; make room and try again" : "restart the server: it starts with the forest before or after this change";
+            var remedy = broken is null ? "nothing has changed; make room and try again"
+                : "restart the server: it starts with the forest before or after this change";
             throw new BtxException($"cannot write {path}: {BtxException.OneLine(e.Message)}; {remedy}", e);
         }
 

@@ -3,7 +3,8 @@ using Btx.Model.Files;
 namespace Btx.Model.Registry;
 
 /// <summary>
-/// <c>forest.head</c>: how far the journal goes, signed. Written whole after every line, so that the journal is never shorter, and of a server
+/// <c>forest.head</c>: how far the journal goes, signed. Written whole after every line, so
+/// that the journal is never shorter, and of a server
 /// that died between the two at most one line longer. A journal whose end was cut off is shorter.
 /// </summary>
 internal sealed record JournalHead
@@ -44,7 +45,13 @@ internal sealed record JournalHead
     /// <exception cref="BtxException">It cannot be written: the one before stands.</exception>
     public static void Write(string servedDirectory, CertificateSigner signer, long records, string sha256)
     {
-        var head = new JournalHead { Records = records, Sha256 = sha256, PublicKey = signer.PublicKey, KeyFingerprint = signer.Fingerprint };
+        var head = new JournalHead
+        {
+            Records = records,
+            Sha256 = sha256,
+            PublicKey = signer.PublicKey,
+            KeyFingerprint = signer.Fingerprint
+        };
         head = head with { Signature = signer.SignBytes(head.ToJson()) };
         AtomicFile.Write(Path.Combine(servedDirectory, FileName), stream => stream.Write(head.ToJson()));
     }
@@ -57,9 +64,11 @@ internal sealed record JournalHead
         var path = Path.Combine(servedDirectory, ChangeJournal.FileName);
         var fault = head switch
         {
-            null when journal is { Schema: >= 2, Records: > 0 } && HasKey(servedDirectory) => $"{FileName}, which says how far it goes, is gone",
+            null when journal is { Schema: >= 2, Records: > 0 }
+                && HasKey(servedDirectory) => $"{FileName}, which says how far it goes, is gone",
             null => null,
-            _ when journal.Records < head.Records => $"ends with record {journal.Records}, but {FileName} is signed for {head.Records}: its end was cut off",
+            _ when journal.Records
+                < head.Records => $"ends with record {journal.Records}, but {FileName} is signed for {head.Records}: its end was cut off",
             _ when journal.ChecksumAt(head.Records) != head.Sha256 => $"is not the journal that {FileName} is signed for",
             _ when owned && journal.Records > head.Records + 1 =>
                 $"has {journal.Records} records, but {FileName} is signed for {head.Records}: no server wrote the rest",
@@ -75,7 +84,8 @@ internal sealed record JournalHead
         + $"move {Companions} away: the forest then gets a new key, which auditors see";
 
     private static bool HasKey(string directory) =>
-        File.Exists(Path.Combine(directory, CertificateSigner.KeyName)) || File.Exists(Path.Combine(directory, CertificateSigner.PublicKeyName));
+        File.Exists(Path.Combine(directory, CertificateSigner.KeyName))
+        || File.Exists(Path.Combine(directory, CertificateSigner.PublicKeyName));
 
     private byte[] ToJson() => [.. RegistryJson.Bytes(this), (byte)'\n'];
 }

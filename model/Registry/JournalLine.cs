@@ -26,7 +26,8 @@ internal static class JournalLine
         var head = "{\"sha256\":\""u8;
         var middle = "\",\"record\":"u8;
         var start = head.Length + HashLength + middle.Length;
-        if (line.Length <= start || !line.StartsWith(head) || line[^1] != '}' || !line[(head.Length + HashLength)..].StartsWith(middle)) return null;
+        if (line.Length <= start || !line.StartsWith(head) || line[^1] != '}' || !line[(head.Length + HashLength)..].StartsWith(middle))
+            return null;
         var json = line[start..^1];
         sha256 = Checksum(previous, json);
         return line.Slice(head.Length, HashLength).SequenceEqual(Encoding.ASCII.GetBytes(sha256)) ? json.ToArray() : null;

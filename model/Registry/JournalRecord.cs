@@ -3,7 +3,8 @@ namespace Btx.Model.Registry;
 /// <summary>What one line of the journal says.</summary>
 internal sealed record JournalRecord
 {
-    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line; 1 is read, and gets one when a server opens it.</summary>
+    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line; 1 is read,
+    /// and gets one when a server opens it.</summary>
     public const int CurrentSchema = 2;
     public const string Opened = "open";
     public const string Begun = "begin";
@@ -47,12 +48,24 @@ internal sealed record JournalRecord
 
     public string? AfterSha256 { get; init; }
 
-    /// <summary>Of a begin: the whole state after the change. Of a commit: the same where building made more of it. Of the first line: revision 0.</summary>
+    /// <summary>Of a begin: the whole state after the change. Of a commit: the same where building made more
+    /// of it. Of the first line: revision 0.</summary>
     public ForestState? State { get; init; }
 
     public static JournalRecord Begin(ChangeRecord change, ForestState after) => new()
     {
-        Type = Begun, Id = change.Id, Kind = change.Kind, Author = change.Author, Time = change.Time, Reason = change.Reason, Subjects = change.Subjects, Undoes = change.Undoes, Policy = change.Policy,
-        Purge = change.Purge.Count > 0 ? change.Purge : null, BeforeSha256 = change.BeforeSha256, AfterSha256 = change.AfterSha256, State = after,
+        Type = Begun,
+        Id = change.Id,
+        Kind = change.Kind,
+        Author = change.Author,
+        Time = change.Time,
+        Reason = change.Reason,
+        Subjects = change.Subjects,
+        Undoes = change.Undoes,
+        Policy = change.Policy,
+        Purge = change.Purge.Count > 0 ? change.Purge : null,
+        BeforeSha256 = change.BeforeSha256,
+        AfterSha256 = change.AfterSha256,
+        State = after,
     };
 }

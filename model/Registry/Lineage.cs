@@ -4,8 +4,10 @@ namespace Btx.Model.Registry;
 
 /// <summary>
 /// Who was branched from whom, with which weights, over the experts of a state and their absent ancestors. The residual ancestry of Y
-/// in X is the sum over lineage paths from Y to X of the product of the branch weights. Whoever has the weights of X is X, under whatever name.
-/// The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is nobody's ancestor. Immutable; linear in the number
+/// in X is the sum over lineage paths from Y to X of the product of the branch weights. Whoever
+/// has the weights of X is X, under whatever name.
+/// The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is
+/// nobody's ancestor. Immutable; linear in the number
 /// of branches.
 /// </summary>
 public sealed class Lineage
@@ -33,7 +35,8 @@ public sealed class Lineage
             foreach (var p in entries)
             {
                 if (!parent.ContainsKey(p.Name))
-                    unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or was in the forest, or \"{ForestState.Seed}\"";
+                    unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or "
+                        + $"was in the forest, or \"{ForestState.Seed}\"";
             }
 
             parents[i] = [.. entries.Where(p => parent.ContainsKey(p.Name)).Select(p => (parent[p.Name], p.Weight))];
@@ -68,7 +71,8 @@ public sealed class Lineage
     /// <exception cref="BtxException">A name is unknown.</exception>
     public double Share(string expert, string ancestor) => Run([ancestor])[Index(expert)];
 
-    /// <summary>Residual ancestry of everything known in <paramref name="ancestors"/> together: a path counts up to the first of them that it meets. Those of 0 are left out.</summary>
+    /// <summary>Residual ancestry of everything known in <paramref name="ancestors"/> together: a path counts up to the first of them
+    /// that it meets. Those of 0 are left out.</summary>
     /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyDictionary<string, double> Shares(IReadOnlyCollection<string> ancestors)
     {
@@ -76,7 +80,8 @@ public sealed class Lineage
         return names.Select((name, i) => (name, Share: shares[i])).Where(s => s.Share > 0).ToDictionary(s => s.name, s => s.Share);
     }
 
-    /// <summary>Everything known that was branched, directly or not, from one of <paramref name="ancestors"/> with a weight above 0; parents before children, without the ancestors themselves.</summary>
+    /// <summary>Everything known that was branched, directly or not, from one of <paramref name="ancestors"/> with a weight above 0;
+    /// parents before children, without the ancestors themselves.</summary>
     /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyList<string> Descendants(IReadOnlyCollection<string> ancestors)
     {
@@ -92,10 +97,12 @@ public sealed class Lineage
         return found;
     }
 
-    private static Lineage Read(ForestState state) => 
-        new([.. state.Absent.Select(a => (a.Name, a.Sha256, a.Parents)), .. state.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
+    private static Lineage Read(ForestState state) =>
+        new([.. state.Absent.Select(a => (a.Name, a.Sha256, a.Parents)),
+        .. state.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
 
-    private int Index(string name) => index.TryGetValue(name, out var i) ? i : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest") { Kind = FaultKind.Missing };
+    private int Index(string name) => index.TryGetValue(name, out var i) ? i
+        : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest") { Kind = FaultKind.Missing };
 
     // Those that are named, and whoever has their weights under another name.
     private bool[] Given(IEnumerable<string> ancestors)

@@ -1,6 +1,7 @@
 namespace Btx.Model.Registry;
 
-/// <summary>A parameter average θ = Σ_j w_j θ_j that is served under a name. Exactly one of <see cref="Weights"/> and <see cref="Domain"/> is set.</summary>
+/// <summary>A parameter average θ = Σ_j w_j θ_j that is served under a name. Exactly one of
+/// <see cref="Weights"/> and <see cref="Domain"/> is set.</summary>
 public sealed record NamedAverage
 {
     /// <summary>Names that average models have without being made.</summary>
@@ -23,11 +24,26 @@ public sealed record NamedAverage
     {
         foreach (var (expert, weight) in weights)
         {
-            if (!(weight >= 0) || double.IsInfinity(weight)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weight of {BtxException.OneLine(expert)} is {weight}; expected 0 or more") { Kind = FaultKind.Precondition };
+            if (!(weight >= 0) || double.IsInfinity(weight))
+                throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weight of {BtxException.OneLine(expert)} is "
+                    + $"{weight}; expected 0 or more")
+                {
+                    Kind = FaultKind.Precondition
+                };
         }
 
         var sum = weights.Values.Sum();
-        if (!(sum > 0) || double.IsInfinity(sum)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected at least one above 0") { Kind = FaultKind.Precondition };
-        return new() { Name = name, SampleSha256 = sampleSha256, Weights = weights.Where(w => w.Value > 0).OrderBy(w => w.Key, StringComparer.Ordinal).ToDictionary(w => w.Key, w => w.Value / sum) };
+        if (!(sum > 0) || double.IsInfinity(sum))
+            throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected at least one above 0")
+            {
+                Kind = FaultKind.Precondition
+            };
+        return new()
+        {
+            Name = name,
+            SampleSha256 = sampleSha256,
+            Weights = weights.Where(w => w.Value > 0).OrderBy(w => w.Key,
+            StringComparer.Ordinal).ToDictionary(w => w.Key, w => w.Value / sum)
+        };
     }
 }

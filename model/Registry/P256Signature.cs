@@ -35,7 +35,8 @@ internal static class P256Signature
         try
         {
             var spki = Convert.FromHexString(publicKey);
-            if (Convert.ToHexStringLower(spki) != publicKey || RegistryJson.Hash(spki) != fingerprint) return "the fingerprint is not that of the public key";
+            if (Convert.ToHexStringLower(spki) != publicKey || RegistryJson.Hash(spki) != fingerprint)
+                return "the fingerprint is not that of the public key";
             using var key = ECDsa.Create();
             key.ImportSubjectPublicKeyInfo(spki, out var read);
             if (read != spki.Length || key.KeySize != 256) return "the public key is not one of P-256";

@@ -25,7 +25,8 @@ public sealed class PurgeOutcome
             var path = System.IO.Path.GetRelativePath(directory, copy.Path);
             var file = files.GetValueOrDefault(path) ?? new CertifiedFile(path, copy.Stat.Length, Deleted: false);
             var place = copy.Now.Names > 0 ? copy.RealPath ?? "a place that is not known" : null;
-            var remains = place is null ? null : $"the file that was served is another than the one deleted; it lies at {BtxException.OneLine(place)}";
+            var remains = place is null ? null
+                : $"the file that was served is another than the one deleted; it lies at {BtxException.OneLine(place)}";
             files[path] = file with { Deleted = place is null, Remains = remains };
         }
 
@@ -48,7 +49,8 @@ public sealed class PurgeOutcome
             return after.Kind switch
             {
                 FileKind.Link => file with { Remains = "was a symbolic link, which is deleted; what it led to was not touched" },
-                _ when after.Names > 0 => file with { Remains = "has another name, not in the expert's directory: a hard link remains elsewhere" },
+                _ when after.Names > 0 =>
+                    file with { Remains = "has another name, not in the expert's directory: a hard link remains elsewhere" },
                 _ => file with { Deleted = true },
             };
         }

@@ -9,5 +9,6 @@ public sealed record PurgeTarget(string Expert, string Root, string Path, string
 
     /// <summary>Absolute path of the directory.</summary>
     /// <exception cref="BtxException">The path leaves its root, or passes through a link.</exception>
-    public string Directory(string servedDirectory, Serving.ServedForestManifest served) => RegisteredExpert.Directory(Root, Path, servedDirectory, served);
+    public string Directory(string servedDirectory, Serving.ServedForestManifest served) =>
+        RegisteredExpert.Directory(Root, Path, servedDirectory, served);
 }

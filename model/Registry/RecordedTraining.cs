@@ -24,7 +24,8 @@ public sealed record RecordedTraining
     /// <summary>Directory of the seed model; null: it did not branch from the seed.</summary>
     public string? SeedModel { get; init; }
 
-    /// <summary>The flags that decide the weights, with their values, in the trainer's order; <c>--branch</c> and <c>--k</c> first.</summary>
+    /// <summary>The flags that decide the weights, with their values, in the trainer's order;
+    /// <c>--branch</c> and <c>--k</c> first.</summary>
     public required IReadOnlyList<KeyValuePair<string, string>> Flags { get; init; }
 
     /// <summary>Every expert's record; of one that was trained twice, the last. Rounds without a record are left out.</summary>
@@ -34,7 +35,8 @@ public sealed record RecordedTraining
         var found = new Dictionary<string, RecordedTraining>(StringComparer.Ordinal);
         var runs = Path.Combine(forest, RunsDirectory);
         if (!Directory.Exists(runs)) return found;
-        foreach (var file in Directory.EnumerateDirectories(runs).Order(StringComparer.Ordinal).Select(d => Path.Combine(d, RoundFile)).Where(File.Exists))
+        foreach (var file in Directory.EnumerateDirectories(runs).Order(StringComparer.Ordinal).Select(d => Path.Combine(d, RoundFile))
+            .Where(File.Exists))
         {
             try
             {
@@ -43,7 +45,10 @@ public sealed record RecordedTraining
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
             {
-                throw new BtxException($"{file}: not a record of a training round ({BtxException.OneLine(e.Message)}); move it away, or give the recipe its corpus by --corpus", e) { Kind = FaultKind.Precondition };
+                throw new BtxException($"{file}: not a record of a training round ({BtxException.OneLine(e.Message)}); move it away, or "
+                    + "give the recipe its corpus by --corpus",
+                    e)
+                { Kind = FaultKind.Precondition };
             }
         }
 
@@ -62,7 +67,8 @@ public sealed record RecordedTraining
                 if (parts.Length > 1) flags.Insert(0, new("--k", parts[1]));
                 flags.Insert(0, new("--branch", parts[0]));
             }
-            else if (option.Name is not ("--domains" or "--corpus" or "--random-split" or "--random-init") && option.Name.StartsWith("--", StringComparison.Ordinal))
+            else if (option.Name is not ("--domains" or "--corpus" or "--random-split" or "--random-init")
+                && option.Name.StartsWith("--", StringComparison.Ordinal))
             {
                 flags.Add(new(option.Name, value));
             }
@@ -70,13 +76,17 @@ public sealed record RecordedTraining
 
         foreach (var job in round.GetProperty("experts").EnumerateArray())
         {
-            var seed = job.TryGetProperty("parents", out var parents) ? parents.EnumerateArray().Where(p => p.GetProperty("name").GetString() == ForestState.Seed).Select(p => p.GetProperty("model").GetString()).FirstOrDefault() : null;
+            var seed = job.TryGetProperty("parents", out var parents)
+                ? parents.EnumerateArray().Where(p => p.GetProperty("name").GetString() == ForestState.Seed)
+                .Select(p => p.GetProperty("model").GetString()).FirstOrDefault() : null;
             yield return new()
             {
-                Expert = job.GetProperty("name").GetString() is { } name && ForestManifestRules.IsName(name) ? name : throw new FormatException("an expert has no valid name"),
+                Expert = job.GetProperty("name").GetString() is { } name && ForestManifestRules.IsName(name) ? name
+                    : throw new FormatException("an expert has no valid name"),
                 Corpus = job.GetProperty("corpus").GetString()!,
                 Shards = job.TryGetProperty("shards", out var shards) ? shards.GetString() : null,
-                Domains = [.. job.GetProperty("sources").EnumerateArray().SelectMany(s => s.GetProperty("domains").EnumerateArray()).Select(d => d.GetString()!)],
+                Domains = [.. job.GetProperty("sources").EnumerateArray().SelectMany(s => s.GetProperty("domains").EnumerateArray())
+                    .Select(d => d.GetString()!)],
                 SeedModel = seed,
                 Flags = flags,
             };

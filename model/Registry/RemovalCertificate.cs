@@ -18,8 +18,10 @@ public sealed record RemovalCertificate
 
     /// <summary>What a removal is and is not. Every certificate says it.</summary>
     public const string StructuralStatement =
-        "This certifies structural, not statistical, unlearning: the named experts' parameters, and everything computed from them that the server held, are no longer part of the served forest. "
-        + "It does not certify that other experts were not trained on like text; the residual ancestry states how much of the removed experts' parameters other experts were branched from.";
+        "This certifies structural, not statistical, unlearning: the named experts' parameters, and everything computed from them that "
+        + "the server held, are no longer part of the served forest. "
+        + "It does not certify that other experts were not trained on like text; the residual ancestry states how much of the removed "
+            + "experts' parameters other experts were branched from.";
 
     public int Schema { get; init; } = CurrentSchema;
 
@@ -91,30 +93,49 @@ public sealed record RemovalCertificate
 
     /// <param name="change">Committed.</param>
     /// <param name="findings">What was found, beside what follows from the states.</param>
-    public static RemovalCertificate Of(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings findings) => new()
-    {
-        ChangeId = change.Id, Author = change.Author, Time = change.Time, Reason = change.Reason, Policy = plan.Policy, Requested = plan.Requested,
-        RevisionBefore = before.Revision, RevisionAfter = after.Revision, StateBeforeSha256 = before.Hash(), StateAfterSha256 = after.Hash(),
-        JournalRecords = change.JournalRecords, JournalSha256 = change.JournalSha256,
-        Removed = [.. plan.Removed.Select(before.Expert).Select(e => new CertifiedExpert
+    public static RemovalCertificate Of(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change,
+        CertifiedFindings findings) => new()
         {
-            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = findings.Files.GetValueOrDefault(e.Name) ?? [],
+            ChangeId = change.Id,
+            Author = change.Author,
+            Time = change.Time,
+            Reason = change.Reason,
+            Policy = plan.Policy,
+            Requested = plan.Requested,
+            RevisionBefore = before.Revision,
+            RevisionAfter = after.Revision,
+            StateBeforeSha256 = before.Hash(),
+            StateAfterSha256 = after.Hash(),
+            JournalRecords = change.JournalRecords,
+            JournalSha256 = change.JournalSha256,
+            Removed = [.. plan.Removed.Select(before.Expert).Select(e => new CertifiedExpert
+        {
+            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents,
+                CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = findings.Files.GetValueOrDefault(e.Name) ?? [],
         })],
-        Quarantined = plan.Quarantined, DroppedAverages = plan.DroppedAverages, ReweightedAverages = plan.ReweightedAverages, ReweightedPriors = plan.ReweightedPriors,
-        Caches = findings.Caches, Residuals = plan.Residuals, Equality = findings.Equality,
-        MixtureBeforeSha256 = findings.MixtureBeforeSha256, MixtureAfterSha256 = findings.MixtureAfterSha256,
-    };
+            Quarantined = plan.Quarantined,
+            DroppedAverages = plan.DroppedAverages,
+            ReweightedAverages = plan.ReweightedAverages,
+            ReweightedPriors = plan.ReweightedPriors,
+            Caches = findings.Caches,
+            Residuals = plan.Residuals,
+            Equality = findings.Equality,
+            MixtureBeforeSha256 = findings.MixtureBeforeSha256,
+            MixtureAfterSha256 = findings.MixtureAfterSha256,
+        };
 
     /// <summary>The part of it that the journal records.</summary>
     public CertifiedFindings Findings() =>
         new(Removed.ToDictionary(e => e.Name, e => e.Files), Caches, Equality, MixtureBeforeSha256, MixtureAfterSha256);
 
     /// <summary>Where a server keeps the certificate of a change.</summary>
-    public static string FileOf(string servedDirectory, string changeId) => System.IO.Path.Combine(servedDirectory, DirectoryName, $"{changeId}.json");
+    public static string FileOf(string servedDirectory, string changeId) =>
+        System.IO.Path.Combine(servedDirectory, DirectoryName, $"{changeId}.json");
 
     /// <summary>Reads the form alone; see <see cref="CertificateVerifier"/> for the rest.</summary>
     /// <exception cref="BtxException">Not a certificate.</exception>
-    public static RemovalCertificate Parse(ReadOnlySpan<byte> json, string source) => RegistryJson.Parse<RemovalCertificate>(json, source, "a removal certificate");
+    public static RemovalCertificate Parse(ReadOnlySpan<byte> json, string source) =>
+        RegistryJson.Parse<RemovalCertificate>(json, source, "a removal certificate");
 
     /// <summary>UTF-8, indented, with a newline at the end: the file's bytes.</summary>
     public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options), (byte)'\n'];

@@ -39,20 +39,36 @@ public sealed record RemovalPlan
     /// <param name="names">What is to go.</param>
     /// <param name="adding">Experts that are being added at this moment.</param>
     /// <exception cref="BtxException">
-    /// The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that serves, a survivor has the weights
+    /// The policy is unknown, a name is unknown, named twice or removed before, no expert would
+    /// be left that serves, a survivor has the weights
     /// of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being added.
     /// </exception>
-    public static RemovalPlan Of(ForestState state, IReadOnlyCollection<string> names, string policy, IReadOnlyCollection<RegisteredExpert>? adding = null)
+    public static RemovalPlan Of(ForestState state, IReadOnlyCollection<string> names, string policy,
+        IReadOnlyCollection<RegisteredExpert>? adding = null)
     {
-        if (!LineagePolicy.Names.Contains(policy)) throw new BtxException($"lineage policy \"{BtxException.OneLine(policy)}\" is unknown; use {string.Join(", ", LineagePolicy.Names)}") { Kind = FaultKind.Precondition };
+        if (!LineagePolicy.Names.Contains(policy))
+            throw new BtxException($"lineage policy \"{BtxException.OneLine(policy)}\" is unknown; use "
+                + $"{string.Join(", ", LineagePolicy.Names)}")
+            {
+                Kind = FaultKind.Precondition
+            };
         string[] requested = [.. names.Select(n => state.Expert(n).Name)];
-        if (requested.Distinct().Count() != requested.Length) throw new BtxException($"expert \"{requested.GroupBy(n => n).First(g => g.Count() > 1).Key}\" is named twice; name each once") { Kind = FaultKind.Precondition };
+        if (requested.Distinct().Count() != requested.Length)
+            throw new BtxException($"expert \"{requested.GroupBy(n => n).First(g => g.Count() > 1).Key}\" is named twice; name each once")
+            {
+                Kind = FaultKind.Precondition
+            };
         var lineage = Lineage.Of(state);
         var descendants = lineage.Descendants(requested);
         foreach (var child in adding ?? [])
         {
-            if (policy == LineagePolicy.Cascade && child.Parents.FirstOrDefault(p => p.Weight > 0 && (requested.Contains(p.Name) || descendants.Contains(p.Name))) is { } parent)
-                throw new BtxException($"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being added; wait until it is in and remove both, or use --lineage only") { Kind = FaultKind.Precondition };
+            if (policy == LineagePolicy.Cascade && child.Parents.FirstOrDefault(p =>
+                p.Weight > 0 && (requested.Contains(p.Name) || descendants.Contains(p.Name))) is { } parent)
+                throw new BtxException($"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being added; wait until it is in "
+                    + "and remove both, or use --lineage only")
+                {
+                    Kind = FaultKind.Precondition
+                };
         }
 
         var listed = state.Experts.ToDictionary(e => e.Name);
@@ -66,8 +82,14 @@ public sealed record RemovalPlan
             Quarantined = policy == LineagePolicy.Quarantine ? [.. affected.Where(n => listed[n].Status == ExpertStatus.Ready)] : [],
             Residuals = [],
         };
-        if (state.Experts.FirstOrDefault(e => !plan.Removed.Contains(e.Name) && plan.Removed.Any(n => listed[n].Sha256 == e.Sha256)) is { } twin)
-            throw new BtxException($"expert \"{twin.Name}\" has the same weights as \"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be served on; remove both, name \"{twin.Name}\" too") { Kind = FaultKind.Precondition };
+        if (state.Experts.FirstOrDefault(e =>
+            !plan.Removed.Contains(e.Name) && plan.Removed.Any(n => listed[n].Sha256 == e.Sha256)) is { } twin)
+            throw new BtxException($"expert \"{twin.Name}\" has the same weights as "
+                + $"\"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be "
+                    + $"served on; remove both, name \"{twin.Name}\" too")
+            {
+                Kind = FaultKind.Precondition
+            };
         var after = state.Apply(plan);
         var total = lineage.Shares(requested);
         var each = requested.Select(n => (Name: n, Shares: lineage.Shares([n]))).ToList();
@@ -75,9 +97,11 @@ public sealed record RemovalPlan
         return plan with
         {
             Residuals = [.. after.Experts.Select(e => new SurvivorResidual(
-                e.Name, e.Status, total.GetValueOrDefault(e.Name), each.Where(a => a.Shares.ContainsKey(e.Name)).ToDictionary(a => a.Name, a => a.Shares[e.Name])))],
+                e.Name, e.Status, total.GetValueOrDefault(e.Name),
+                    each.Where(a => a.Shares.ContainsKey(e.Name)).ToDictionary(a => a.Name, a => a.Shares[e.Name])))],
             DroppedAverages = [.. state.Averages.Select(a => a.Name).Where(n => !averages.ContainsKey(n))],
-            ReweightedAverages = [.. state.Averages.Where(a => averages.TryGetValue(a.Name, out var now) && !Same(state, a, after, now)).Select(a => a.Name)],
+            ReweightedAverages = [.. state.Averages.Where(a => averages.TryGetValue(a.Name, out var now) && !Same(state, a, after, now))
+                .Select(a => a.Name)],
             ReweightedPriors = [.. after.Experts.Where(e => !ReferenceEquals(e.Prior, listed[e.Name].Prior)).Select(e => e.Name)],
         };
     }
@@ -85,7 +109,8 @@ public sealed record RemovalPlan
     /// <summary>For a terminal: what goes, and what stays in whom.</summary>
     public IReadOnlyList<string> Lines()
     {
-        static string Share(double share) => share is > 0 and < 0.00005 ? "<0.0001" : share.ToString("0.0000", CultureInfo.InvariantCulture);
+        static string Share(double share) => share is > 0 and < 0.00005 ? "<0.0001"
+            : share.ToString("0.0000", CultureInfo.InvariantCulture);
         var lines = new List<string> { $"removed: {string.Join(", ", Removed)}" };
         if (Quarantined.Count > 0) lines.Add($"quarantined: {string.Join(", ", Quarantined)}");
         if (DroppedAverages.Count > 0) lines.Add($"averages dropped: {string.Join(", ", DroppedAverages)}");
@@ -94,7 +119,9 @@ public sealed record RemovalPlan
         foreach (var r in Residuals)
         {
             var parts = r.ByAncestor.Count > 1 ? $" ({string.Join(", ", r.ByAncestor.Select(a => $"{a.Key} {Share(a.Value)}"))})" : "";
-            lines.Add($"residual ancestry in {r.Expert}{(r.Status == ExpertStatus.Quarantined ? " (quarantined)" : "")}: {Share(r.Share)}{parts}");
+            lines
+                .Add("residual ancestry in "
+                    + $"{r.Expert}{(r.Status == ExpertStatus.Quarantined ? " (quarantined)" : "")}: {Share(r.Share)}{parts}");
         }
 
         return lines;
@@ -104,6 +131,7 @@ public sealed record RemovalPlan
     {
         string[] names = [.. before.Ready.Select(e => e.Name)];
         string[] left = [.. after.Ready.Select(e => e.Name)];
-        return (before.Weights(a, names) ?? []).SequenceEqual(names.Select(n => Array.IndexOf(left, n) is >= 0 and var i ? after.Weights(b, left)![i] : 0));
+        return (before.Weights(a, names)
+            ?? []).SequenceEqual(names.Select(n => Array.IndexOf(left, n) is >= 0 and var i ? after.Weights(b, left)![i] : 0));
     }
 }

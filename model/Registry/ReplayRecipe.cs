@@ -21,7 +21,8 @@ public sealed record ReplayRecipe
 
     /// <param name="state">Before the removal.</param>
     /// <returns>Without steps if nothing descends from what is removed.</returns>
-    /// <exception cref="BtxException">The corpus of a descendant, or the seed model where no clean expert is left to branch from, is neither recorded nor given; or a descendant was trained on a random part.</exception>
+    /// <exception cref="BtxException">The corpus of a descendant, or the seed model where no clean expert is left to branch from, is
+    /// neither recorded nor given; or a descendant was trained on a random part.</exception>
     public static ReplayRecipe Of(ForestState state, RemovalPlan plan, ReplaySources sources)
     {
         var lineage = Lineage.Of(state);
@@ -44,7 +45,10 @@ public sealed record ReplayRecipe
 
         var taken = state.Experts.Select(e => e.Name).Concat(state.Absent.Select(a => a.Name)).ToHashSet(StringComparer.Ordinal);
         steps.AddRange(retrained.Select(e => new ReplayStep(
-            $"add the clean {e.Name} to the running server", ["./btx", "experts", "add", Path.Combine(sources.Clean, "experts", e.Name), "--name", Free(e.Name, taken), "--unless-served", "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"]) { TakesArguments = true }));
+            $"add the clean {e.Name} to the running server", ["./btx", "experts", "add", Path.Combine(sources.Clean, "experts", e.Name),
+                "--name", Free(e.Name, taken), "--unless-served",
+                "--reason", $"{e.Name} trained again without {string.Join(", ", plan.Requested)}"])
+        { TakesArguments = true }));
         return new() { Retrained = [.. retrained.Select(e => e.Name)], Clean = [.. clean.Select(e => e.Name)], Steps = steps };
     }
 
@@ -52,12 +56,16 @@ public sealed record ReplayRecipe
     public string ToScript()
     {
         var script = new StringBuilder(
-            "#!/usr/bin/env bash\n# Run it where ./btx is. Its arguments go to ./btx experts add: --server, --admin-key-file.\nset -euo pipefail\n");
+            "#!/usr/bin/env bash\n# Run it where ./btx is. Its arguments go to ./btx experts add: "
+                + "--server, --admin-key-file.\nset -euo pipefail\n");
         foreach (var step in Steps)
         {
             script.Append("\n# ").Append(step.Title).Append('\n');
             if (step.Input is null) script.AppendJoin(' ', step.Command.Select(Quote)).Append(step.TakesArguments ? " \"$@\"\n" : "\n");
-            else script.Append("test -e ").Append(Quote(step.Output!)).Append(" || { cat > ").Append(Quote(step.Output! + ".part")).Append(" && mv ").Append(Quote(step.Output! + ".part")).Append(' ').Append(Quote(step.Output!)).Append("; } <<'END_OF_FOREST'\n").Append(step.Input).Append("\nEND_OF_FOREST\n");
+            else
+                script.Append("test -e ").Append(Quote(step.Output!)).Append(" || { cat > ").Append(Quote(step.Output! + ".part"))
+                    .Append(" && mv ").Append(Quote(step.Output! + ".part")).Append(' ').Append(Quote(step.Output!))
+                    .Append("; } <<'END_OF_FOREST'\n").Append(step.Input).Append("\nEND_OF_FOREST\n");
         }
 
         return script.ToString();
@@ -76,23 +84,36 @@ public sealed record ReplayRecipe
             var sum = prior?.Values.Sum() ?? 0;
             return (Directory: source is null ? e.Path : Path.Combine(sources.Forest, source.Path), Entry: e.ToEntry() with
             {
-                Path = $"experts/{e.Name}", Sha256 = source?.Sha256 ?? e.Sha256, Status = ExpertStatus.Ready, Prior = sum > 0 ? prior!.ToDictionary(p => p.Key, p => p.Value / sum) : null,
+                Path = $"experts/{e.Name}",
+                Sha256 = source?.Sha256 ?? e.Sha256,
+                Status = ExpertStatus.Ready,
+                Prior = sum > 0 ? prior!.ToDictionary(p => p.Key, p => p.Value / sum) : null,
             });
         }).ToList();
         yield return new("a new forest of the clean experts", ["mkdir", "-p", Path.Combine(sources.Clean, "experts")]);
-        foreach (var (directory, entry) in entries) yield return new($"copy {entry.Name}", ["cp", "-RLT", directory, Path.Combine(sources.Clean, "experts", entry.Name)]);
-        var manifest = new ForestManifest { Architecture = state.Architecture, Tokenizer = state.Tokenizer, Experts = [.. entries.Select(e => e.Entry)] };
-        yield return new("its manifest", [], Encoding.UTF8.GetString(manifest.ToJson()), Path.Combine(sources.Clean, ForestManifest.FileName));
+        foreach (var (directory, entry) in entries)
+            yield return new($"copy {entry.Name}", ["cp", "-RLT", directory, Path.Combine(sources.Clean, "experts", entry.Name)]);
+        var manifest = new ForestManifest
+        {
+            Architecture = state.Architecture,
+            Tokenizer = state.Tokenizer,
+            Experts = [.. entries.Select(e => e.Entry)]
+        };
+        yield return new("its manifest", [], Encoding.UTF8.GetString(manifest.ToJson()),
+            Path.Combine(sources.Clean, ForestManifest.FileName));
     }
 
     // The trainer's rounds, if it would give every expert its old name; null: they are trained one by one.
-    private static List<(int Round, IReadOnlyList<RegisteredExpert> Experts)>? InRounds(RegisteredExpert[] clean, RegisteredExpert[] retrained, ReplaySources sources)
+    private static List<(int Round, IReadOnlyList<RegisteredExpert> Experts)>? InRounds(RegisteredExpert[] clean,
+        RegisteredExpert[] retrained, ReplaySources sources)
     {
         var rounds = retrained.GroupBy(e => e.Round).OrderBy(g => g.Key).ToList();
         var present = clean.ToList();
         foreach (var round in rounds)
         {
-            if (round.Key < 1 || round.Select(e => Flags(e, sources)).Distinct().Count() > 1 || round.Select(e => e.Domain).Distinct().Count() < round.Count()) return null;
+            if (round.Key < 1 || round.Select(e => Flags(e, sources)).Distinct().Count() > 1
+                || round.Select(e => e.Domain).Distinct().Count() < round.Count())
+                return null;
             foreach (var e in round)
             {
                 var taken = present.Any(p => p.Name == e.Domain && p.Round != e.Round);
@@ -106,7 +127,8 @@ public sealed record ReplayRecipe
     }
 
     private static string Flags(RegisteredExpert e, ReplaySources sources) =>
-        string.Join(' ', sources.Recorded.TryGetValue(e.Name, out var r) ? r.Flags.Select(f => $"{f.Key} {f.Value}").Append(r.Shards).Append(sources.Corpus ?? r.Corpus) : [$"{e.Tokens}"]);
+        string.Join(' ', sources.Recorded.TryGetValue(e.Name, out var r)
+        ? r.Flags.Select(f => $"{f.Key} {f.Value}").Append(r.Shards).Append(sources.Corpus ?? r.Corpus) : [$"{e.Tokens}"]);
 
     private static ReplayStep Train(int round, IReadOnlyList<RegisteredExpert> experts, bool parents, ReplaySources sources)
     {
@@ -115,22 +137,38 @@ public sealed record ReplayRecipe
         foreach (var e in experts)
         {
             if (sources.Recorded.GetValueOrDefault(e.Name) is { } r && !r.Domains.SequenceEqual([e.Domain]))
-                throw new BtxException($"expert \"{e.Name}\" was trained on a random part of the text ({string.Join(", ", r.Domains)}), which cannot be done for one expert; train its forest again with --random-split") { Kind = FaultKind.Precondition };
+                throw new BtxException($"expert \"{e.Name}\" was trained on a random part of the text ({string.Join(", ", r.Domains)}), "
+                    + "which cannot be done for one expert; train its forest again with --random-split")
+                {
+                    Kind = FaultKind.Precondition
+                };
         }
 
-        var corpus = sources.Corpus ?? recorded?.Corpus ?? throw new BtxException($"{sources.Forest}: no record of how expert \"{first.Name}\" was trained (runs/*/round.json); name its text with --corpus DIR") { Kind = FaultKind.Precondition };
+        var corpus = sources.Corpus ?? recorded?.Corpus
+            ?? throw new BtxException($"{sources.Forest}: no record of how expert \"{first.Name}\" was trained (runs/*/round.json); name "
+                + "its text with --corpus DIR")
+            {
+                Kind = FaultKind.Precondition
+            };
         List<string> command = ["./btx", "train", round > 0 ? "round" : "expert", "--forest", sources.Clean, "--corpus", corpus];
         if (recorded?.Shards is { } shards && sources.Corpus is null) command.AddRange(["--shards", shards]);
-        command.AddRange(round > 0 ? ["--round", round.ToString(CultureInfo.InvariantCulture), "--domains", string.Join(',', experts.Select(e => e.Domain))] : ["--domain", first.Domain, "--name", first.Name]);
+        command.AddRange(round > 0 ? ["--round", round.ToString(CultureInfo.InvariantCulture), "--domains",
+            string.Join(',', experts.Select(e => e.Domain))] : ["--domain", first.Domain, "--name", first.Name]);
         if (!parents)
         {
             var seed = sources.Seed ?? sources.Recorded.Values.Select(r => r.SeedModel).FirstOrDefault(m => m is not null)
-                ?? throw new BtxException($"no clean expert is left to branch \"{first.Name}\" from, and no seed model is recorded; name it with --seed DIR") { Kind = FaultKind.Precondition };
+                ?? throw new BtxException($"no clean expert is left to branch \"{first.Name}\" from, and no seed model "
+                    + "is recorded; name it with --seed DIR")
+                {
+                    Kind = FaultKind.Precondition
+                };
             command.AddRange([round > 0 ? "--seed" : "--from", seed]);
         }
 
-        foreach (var (flag, value) in recorded?.Flags ?? [new("--tokens", first.Tokens.ToString(CultureInfo.InvariantCulture))]) command.AddRange([flag, value]);
-        return new($"train {string.Join(", ", experts.Select(e => e.Name))} again from {(parents ? "clean experts" : "the seed")}", command);
+        foreach (var (flag, value) in recorded?.Flags ?? [new("--tokens", first.Tokens.ToString(CultureInfo.InvariantCulture))])
+            command.AddRange([flag, value]);
+        return new($"train {string.Join(", ", experts.Select(e => e.Name))} again from {(parents ? "clean experts" : "the seed")}",
+            command);
     }
 
     private static string Free(string name, HashSet<string> taken)
@@ -144,5 +182,6 @@ public sealed record ReplayRecipe
     }
 
     private static string Quote(string argument) =>
-        argument.Length > 0 && argument.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=+@%".Contains(c, StringComparison.Ordinal)) ? argument : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        argument.Length > 0 && argument.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=+@%".Contains(c, StringComparison.Ordinal))
+        ? argument : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

@@ -5,7 +5,8 @@ using Btx.Model.Serving;
 namespace Btx.Model.Registry;
 
 /// <summary>
-/// The served forests that bind a forest's weights, as it lists them itself: one file each in <c>FOREST/exports/</c>, which holds an absolute
+/// The served forests that bind a forest's weights, as it lists them itself: one file each in
+/// <c>FOREST/exports/</c>, which holds an absolute
 /// path. The exporter writes it, and a server that opens the served forest, which may have been moved since.
 /// </summary>
 public static class ServedExports

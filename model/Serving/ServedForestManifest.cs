@@ -53,24 +53,31 @@ public sealed record ServedForestManifest
     {
         var manifest = ManifestJson.Read<ServedForestManifest>(json, source, "a valid served-forest manifest");
 
-        if (manifest.Schema != CurrentSchema) throw new BtxException($"{source}: schema is {manifest.Schema}; this version reads {CurrentSchema}; export again");
-        if (manifest.Precision is not ("fp32" or "fp16")) throw new BtxException($"{source}: precision \"{BtxException.OneLine(manifest.Precision)}\" is unknown; use fp32 or fp16");
+        if (manifest.Schema != CurrentSchema)
+            throw new BtxException($"{source}: schema is {manifest.Schema}; this version reads {CurrentSchema}; export again");
+        if (manifest.Precision is not ("fp32" or "fp16"))
+            throw new BtxException($"{source}: precision \"{BtxException.OneLine(manifest.Precision)}\" is unknown; use fp32 or fp16");
         if (string.IsNullOrWhiteSpace(manifest.Source) || manifest.Source.Any(char.IsControl))
             throw new BtxException($"{source}: source is empty or has a control character; expected the forest's directory");
-        if (manifest.Experts.Count is 0 or > ForestManifestRules.MaxExperts) throw new BtxException($"{source}: {manifest.Experts.Count} experts; expected 1..{ForestManifestRules.MaxExperts}");
+        if (manifest.Experts.Count is 0 or > ForestManifestRules.MaxExperts)
+            throw new BtxException($"{source}: {manifest.Experts.Count} experts; expected 1..{ForestManifestRules.MaxExperts}");
         if (manifest.Experts.Any(e => e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain)))
             throw new BtxException($"{source}: an expert has no valid name or domain");
-        if (!ForestManifestRules.IsHash(manifest.SourceSha256) || !ForestManifestRules.IsHash(manifest.Architecture) || !ForestManifestRules.IsHash(manifest.Tokenizer))
+        if (!ForestManifestRules.IsHash(manifest.SourceSha256) || !ForestManifestRules.IsHash(manifest.Architecture)
+            || !ForestManifestRules.IsHash(manifest.Tokenizer))
             throw new BtxException($"{source}: source_sha256, architecture or tokenizer is not a SHA-256");
-        if (manifest.Experts.Select(e => e.Name).Distinct().Count() != manifest.Experts.Count) throw new BtxException($"{source}: an expert is listed twice");
+        if (manifest.Experts.Select(e => e.Name).Distinct().Count() != manifest.Experts.Count)
+            throw new BtxException($"{source}: an expert is listed twice");
         if (manifest.Graphs.Any(g => g is null || g.Form is not (ServedGraph.Decode or ServedGraph.Ragged) || g.Rows is < 0 or > 1024))
             throw new BtxException($"{source}: a graph has an unknown form or row count");
-        if (!manifest.Graphs.Any(g => g.Form == ServedGraph.Ragged && g.Rows == 1)) throw new BtxException($"{source}: lists no ragged graph of one row; export again");
+        if (!manifest.Graphs.Any(g => g.Form == ServedGraph.Ragged && g.Rows == 1))
+            throw new BtxException($"{source}: lists no ragged graph of one row; export again");
         if (root is not null)
         {
             foreach (var graph in manifest.Graphs) ContainedPath.Resolve(root, graph.File, source);
             foreach (var expert in manifest.Experts)
-                FolderTree.Check(ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path, source), source);
+                FolderTree.Check(ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path,
+                    source), source);
         }
 
         return manifest;
@@ -81,7 +88,8 @@ public sealed record ServedForestManifest
 
     /// <summary>Absolute path of an expert's weight directory.</summary>
     public string WeightsDirectory(string servedDirectory, ServedExpert expert) =>
-        ContainedPath.Resolve(expert.InSource ? SourceDirectory(servedDirectory) : Path.GetFullPath(servedDirectory), expert.Path, FileName);
+        ContainedPath.Resolve(expert.InSource ? SourceDirectory(servedDirectory) : Path.GetFullPath(servedDirectory),
+        expert.Path, FileName);
 
     /// <summary>Writes the manifest into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written.</exception>

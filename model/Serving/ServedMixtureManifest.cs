@@ -15,7 +15,8 @@ public sealed record ServedMixtureManifest
     public const string FileName = "served-btx.json";
     public const int CurrentSchema = 1;
 
-    /// <summary>Of the weights; <c>int8</c> and <c>int4</c> are those of the experts, the rest is fp32 then. The KV cache is fp16 for <c>fp16</c>, fp32 otherwise.</summary>
+    /// <summary>Of the weights; <c>int8</c> and <c>int4</c> are those of the experts, the rest is fp32 then. The KV cache is
+    /// fp16 for <c>fp16</c>, fp32 otherwise.</summary>
     public static IReadOnlyList<string> Precisions { get; } = ["fp32", "fp16", "int8", "int4"];
 
     public int Schema { get; init; } = CurrentSchema;
@@ -44,12 +45,14 @@ public sealed record ServedMixtureManifest
     public required BtxRouter Router { get; init; }
 
     /// <summary>
-    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> in the manifest's directory, from which routers are fitted when the mixture is made anew
+    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> in the manifest's directory, from which
+    /// routers are fitted when the mixture is made anew
     /// with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has none.
     /// </summary>
     public string? RouterStatisticsSha256 { get; init; }
 
-    /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt, the reference reading the same (dequantised) weights.</summary>
+    /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt, the reference
+    /// reading the same (dequantised) weights.</summary>
     public double MaxRelativeDifference { get; init; }
 
     /// <summary>Mean KL divergence in nats of the served from the fp32 next-token distribution on the check prompt; 0 for fp32.</summary>
@@ -74,7 +77,8 @@ public sealed record ServedMixtureManifest
         if (root is not null)
         {
             foreach (var graph in m.Graphs) ContainedPath.Resolve(root, graph.File, source);
-            foreach (var weights in m.Weights) ContainedPath.Resolve(weights.InSource ? m.SourceDirectory(root) : root, weights.Path, source);
+            foreach (var weights in m.Weights)
+                ContainedPath.Resolve(weights.InSource ? m.SourceDirectory(root) : root, weights.Path, source);
         }
 
         return m;
@@ -85,7 +89,8 @@ public sealed record ServedMixtureManifest
 
     /// <summary>Absolute path of a weight file.</summary>
     public string WeightsFile(string servedDirectory, ServedWeights weights) =>
-        ContainedPath.Resolve(weights.InSource ? SourceDirectory(servedDirectory) : Path.GetFullPath(servedDirectory), weights.Path, FileName);
+        ContainedPath.Resolve(weights.InSource ? SourceDirectory(servedDirectory) : Path.GetFullPath(servedDirectory),
+        weights.Path, FileName);
 
     /// <summary>Writes the manifest into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written.</exception>
@@ -95,11 +100,13 @@ public sealed record ServedMixtureManifest
     // An export refuses to replace a model, so its directory is no place to suggest.
     private static string Remedy(string directory)
     {
-        if (!File.Exists(Path.Combine(directory, LlamaConfig.FileName))) return $"is {directory} a served BTX model? `btx export --btx MODEL --out {directory}` makes one";
+        if (!File.Exists(Path.Combine(directory, LlamaConfig.FileName)))
+            return $"is {directory} a served BTX model? `btx export --btx MODEL --out {directory}` makes one";
         try
         {
             return LlamaConfig.Load(directory).Mixture is null
-                ? $"{directory} is a dense model, no BTX model; `btx train mix` makes one and `btx export --btx MODEL --out SERVED` serves it"
+                ? $"{directory} is a dense model, no BTX model; `btx train mix` makes one and `btx "
+                    + "export --btx MODEL --out SERVED` serves it"
                 : $"{directory} is a BTX model that was not exported; run: btx export --btx {directory} --out SERVED";
         }
         catch (BtxException e)
@@ -111,19 +118,29 @@ public sealed record ServedMixtureManifest
     private static string? Fault(ServedMixtureManifest m)
     {
         if (m.Schema != CurrentSchema) return $"schema is {m.Schema}; this version reads {CurrentSchema}; export again";
-        if (!Precisions.Contains(m.Precision)) return $"precision \"{BtxException.OneLine(m.Precision)}\" is unknown; use {string.Join(", ", Precisions)}";
-        if (string.IsNullOrWhiteSpace(m.Source) || m.Source.Any(char.IsControl)) return "source is empty or has a control character; expected the BTX model's directory";
-        if (!ForestManifestRules.IsHash(m.SourceSha256) || !ForestManifestRules.IsHash(m.Architecture) || !ForestManifestRules.IsHash(m.Tokenizer))
+        if (!Precisions.Contains(m.Precision))
+            return $"precision \"{BtxException.OneLine(m.Precision)}\" is unknown; use {string.Join(", ", Precisions)}";
+        if (string.IsNullOrWhiteSpace(m.Source) || m.Source.Any(char.IsControl))
+            return "source is empty or has a control character; expected the BTX model's directory";
+        if (!ForestManifestRules.IsHash(m.SourceSha256) || !ForestManifestRules.IsHash(m.Architecture)
+            || !ForestManifestRules.IsHash(m.Tokenizer))
             return "source_sha256, architecture or tokenizer is not a SHA-256";
         if (m.Experts.Count is 0 or > MixtureConfig.MaxExperts) return $"{m.Experts.Count} experts; expected 1..{MixtureConfig.MaxExperts}";
-        if (m.Experts.Any(e => e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain))) return "an expert has no valid name or domain";
+        if (m.Experts.Any(e => e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain)))
+            return "an expert has no valid name or domain";
         if (m.Experts.Select(e => e.Name).Distinct().Count() != m.Experts.Count) return "an expert is listed twice";
-        if (m.Experts.Any(e => e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl)))) return "the source of an expert is no path";
-        if (m.RouterStatisticsSha256 is { } statistics && !ForestManifestRules.IsHash(statistics)) return "router_statistics_sha256 is not a SHA-256";
-        if (m.Router.ExpertsPerToken < 1 || m.Router.ExpertsPerToken > m.Experts.Count) return $"router: experts_per_token is {m.Router.ExpertsPerToken}; expected 1..{m.Experts.Count}";
-        if (m.Weights.Count == 0 || m.Weights.Any(w => w is null || !ForestManifestRules.IsHash(w.Sha256))) return "weights is empty, or a file of it has no SHA-256";
-        if (m.Graphs.Any(g => g is null || g.Form is not (ServedGraph.Decode or ServedGraph.Ragged) || g.Rows is < 0 or > 1024)) return "a graph has an unknown form or row count";
-        if (m.Graphs.Any(g => g.ExpertsPerToken is { } k && (k < 1 || k > m.Experts.Count))) return $"a graph has experts_per_token outside 1..{m.Experts.Count}";
+        if (m.Experts.Any(e => e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl))))
+            return "the source of an expert is no path";
+        if (m.RouterStatisticsSha256 is { } statistics && !ForestManifestRules.IsHash(statistics))
+            return "router_statistics_sha256 is not a SHA-256";
+        if (m.Router.ExpertsPerToken < 1 || m.Router.ExpertsPerToken > m.Experts.Count)
+            return $"router: experts_per_token is {m.Router.ExpertsPerToken}; expected 1..{m.Experts.Count}";
+        if (m.Weights.Count == 0 || m.Weights.Any(w => w is null || !ForestManifestRules.IsHash(w.Sha256)))
+            return "weights is empty, or a file of it has no SHA-256";
+        if (m.Graphs.Any(g => g is null || g.Form is not (ServedGraph.Decode or ServedGraph.Ragged) || g.Rows is < 0 or > 1024))
+            return "a graph has an unknown form or row count";
+        if (m.Graphs.Any(g => g.ExpertsPerToken is { } k && (k < 1 || k > m.Experts.Count)))
+            return $"a graph has experts_per_token outside 1..{m.Experts.Count}";
         return m.Graphs.Any(g => g.Form == ServedGraph.Ragged && g.Rows == 1) ? null : "lists no ragged graph of one row; export again";
     }
 }

@@ -95,7 +95,8 @@ public sealed unsafe class Checkpoint : IDisposable
                 TensorDtypes.ToSingle(info.Dtype, Pointer(name) + (at * info.Dtype.Size()), some);
                 foreach (var v in some)
                 {
-                    if (!float.IsFinite(v)) throw new BtxException($"{FileOf(name).Path}: tensor \"{name}\" holds {v}; weights must be finite");
+                    if (!float.IsFinite(v))
+                        throw new BtxException($"{FileOf(name).Path}: tensor \"{name}\" holds {v}; weights must be finite");
                 }
             }
         }
@@ -115,10 +116,12 @@ public sealed unsafe class Checkpoint : IDisposable
         foreach (var (name, shape) in Config.TensorShapes())
         {
             expected.Add(name);
-            if (!owner.TryGetValue(name, out var file)) throw new BtxException($"{DirectoryPath}: tensor \"{name}\" is missing; config.json calls for it");
+            if (!owner.TryGetValue(name, out var file))
+                throw new BtxException($"{DirectoryPath}: tensor \"{name}\" is missing; config.json calls for it");
             var info = file[name];
             if (!info.Shape.SequenceEqual(shape))
-                throw new BtxException($"{file.Path}: tensor \"{name}\" has shape [{string.Join(", ", info.Shape)}]; config.json calls for [{string.Join(", ", shape)}]");
+                throw new BtxException($"{file.Path}: tensor \"{name}\" has shape [{string.Join(", ", info.Shape)}]; config.json calls "
+                    + $"for [{string.Join(", ", shape)}]");
             if (info.Dtype is not (TensorDtype.F32 or TensorDtype.F16 or TensorDtype.BF16))
                 throw new BtxException($"{file.Path}: tensor \"{name}\" is {info.Dtype}; expected F32, F16 or BF16");
         }
@@ -126,12 +129,15 @@ public sealed unsafe class Checkpoint : IDisposable
         foreach (var (name, file) in owner)
         {
             // Some exporters store the tied output layer and the rotary buffers as well; both are redundant.
-            var redundant = name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (name == OutputLayer && Config.TieWordEmbeddings);
-            if (!expected.Contains(name) && !redundant) throw new BtxException($"{file.Path}: tensor \"{name}\" is not part of this architecture");
+            var redundant = name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)
+                || (name == OutputLayer && Config.TieWordEmbeddings);
+            if (!expected.Contains(name) && !redundant)
+                throw new BtxException($"{file.Path}: tensor \"{name}\" is not part of this architecture");
         }
 
         if (Config.TieWordEmbeddings && owner.TryGetValue(OutputLayer, out var stored) && !IsCopy(stored[OutputLayer], stored))
-            throw new BtxException($"{stored.Path}: tensor \"{OutputLayer}\" is not equal to \"{Embedding}\", though config.json has tie_word_embeddings: true; set it to false if the model was trained untied, or take the tensor out");
+            throw new BtxException($"{stored.Path}: tensor \"{OutputLayer}\" is not equal to \"{Embedding}\", though config.json has "
+                + "tie_word_embeddings: true; set it to false if the model was trained untied, or take the tensor out");
     }
 
     // Only an output layer of its own would be lost by reading the embedding in its place.
@@ -143,7 +149,9 @@ public sealed unsafe class Checkpoint : IDisposable
         for (long at = 0; at < tied.Length; at += Block)
         {
             var length = (int)Math.Min(Block, tied.Length - at);
-            if (!new ReadOnlySpan<byte>(Pointer(Embedding) + at, length).SequenceEqual(new ReadOnlySpan<byte>(file.Pointer(stored) + at, length))) return false;
+            if (!new ReadOnlySpan<byte>(Pointer(Embedding) + at,
+                length).SequenceEqual(new ReadOnlySpan<byte>(file.Pointer(stored) + at, length)))
+                return false;
         }
 
         return true;

@@ -4,7 +4,8 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>Writes the weights and <c>config.json</c> of a Hugging Face model directory, in one file or in numbered shards with an index.</summary>
+/// <summary>Writes the weights and <c>config.json</c> of a Hugging Face model directory, in one file
+/// or in numbered shards with an index.</summary>
 public static class CheckpointWriter
 {
     /// <summary>Largest weight file.</summary>
@@ -35,9 +36,12 @@ public static class CheckpointWriter
             total += bytes;
         }
 
-        string File(int shard) => shards.Count == 1 ? CheckpointFiles.SingleFile : $"model-{shard + 1:00000}-of-{shards.Count:00000}.safetensors";
+        string File(int shard) => shards.Count == 1 ? CheckpointFiles.SingleFile
+            : $"model-{shard + 1:00000}-of-{shards.Count:00000}.safetensors";
         for (var i = 0; i < shards.Count; i++) SafetensorsWriter.Write(Path.Combine(directory, File(i)), shards[i], fill);
-        if (shards.Count > 1) WriteIndex(Path.Combine(directory, CheckpointFiles.IndexFile), total, shards.SelectMany((s, i) => s.Select(t => (t.Name, File(i)))));
+        if (shards.Count > 1)
+            WriteIndex(Path.Combine(directory, CheckpointFiles.IndexFile), total,
+                shards.SelectMany((s, i) => s.Select(t => (t.Name, File(i)))));
         config.Save(directory);
     }
 

@@ -15,7 +15,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private readonly byte* start;
     private int disposed;
 
-    private SafetensorsFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, byte* start, Dictionary<string, TensorInfo> tensors, Dictionary<string, string> metadata)
+    private SafetensorsFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, byte* start,
+        Dictionary<string, TensorInfo> tensors, Dictionary<string, string> metadata)
     {
         Path = path;
         this.map = map;
@@ -36,7 +37,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public PrivateCopy? Copy { get; private init; }
 
     /// <summary>Maps a file; links are followed.</summary>
-    /// <exception cref="BtxException">Missing, unreadable, no regular file, truncated, overlapping, or otherwise not valid safetensors.</exception>
+    /// <exception cref="BtxException">Missing, unreadable, no regular file, truncated, overlapping,
+    /// or otherwise not valid safetensors.</exception>
     public static SafetensorsFile Open(string path)
     {
         path = System.IO.Path.GetFullPath(path);
@@ -107,7 +109,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>Copies a floating tensor into <paramref name="destination"/> as fp32; lengths must agree.</summary>
     public void CopyTo(TensorInfo info, Span<float> destination)
     {
-        if (destination.Length != info.ElementCount) throw new ArgumentException($"destination holds {destination.Length} elements, tensor {info.Name} has {info.ElementCount}", nameof(destination));
+        if (destination.Length != info.ElementCount)
+            throw new ArgumentException($"destination holds {destination.Length} elements, tensor {info.Name} has {info.ElementCount}",
+                nameof(destination));
         TensorDtypes.ToSingle(info.Dtype, Pointer(info), destination);
     }
 

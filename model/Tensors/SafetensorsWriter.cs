@@ -4,7 +4,8 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>Writes safetensors files whole (temporary file, fsync, rename). Data is fetched tensor by tensor, so a model need not be in memory twice.</summary>
+/// <summary>Writes safetensors files whole (temporary file, fsync, rename). Data is fetched tensor by tensor, so
+/// a model need not be in memory twice.</summary>
 public static class SafetensorsWriter
 {
     /// <summary>Fills <paramref name="destination"/> with a tensor's bytes, little-endian, in C order.</summary>
@@ -12,7 +13,8 @@ public static class SafetensorsWriter
 
     /// <param name="tensors">In the order of writing; the header pads to 8 bytes so that data is aligned.</param>
     /// <exception cref="BtxException">The disk is full or the path cannot be written; an old file stays intact.</exception>
-    public static void Write(string path, IReadOnlyList<(string Name, TensorDtype Dtype, long[] Shape)> tensors, Fill fill, IReadOnlyDictionary<string, string>? metadata = null) =>
+    public static void Write(string path, IReadOnlyList<(string Name, TensorDtype Dtype, long[] Shape)> tensors, Fill fill,
+        IReadOnlyDictionary<string, string>? metadata = null) =>
         AtomicFile.Write(path, stream =>
         {
             var header = Header(tensors, metadata);
@@ -23,7 +25,8 @@ public static class SafetensorsWriter
             foreach (var (name, dtype, shape) in tensors)
             {
                 var bytes = Bytes(name, dtype, shape);
-                if (bytes > Array.MaxLength) throw new BtxException($"{path}: tensor {name} has {bytes} bytes; a single tensor may have at most {Array.MaxLength}");
+                if (bytes > Array.MaxLength)
+                    throw new BtxException($"{path}: tensor {name} has {bytes} bytes; a single tensor may have at most {Array.MaxLength}");
                 var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent((int)bytes);
                 try
                 {
@@ -37,7 +40,8 @@ public static class SafetensorsWriter
             }
         });
 
-    private static byte[] Header(IReadOnlyList<(string Name, TensorDtype Dtype, long[] Shape)> tensors, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(IReadOnlyList<(string Name, TensorDtype Dtype, long[] Shape)> tensors,
+        IReadOnlyDictionary<string, string>? metadata)
     {
         using var memory = new MemoryStream();
         using (var w = new Utf8JsonWriter(memory))

@@ -38,7 +38,8 @@ internal sealed class AddedTokenMatcher
     /// <returns>Null where there is nothing to match; a token of which normalisation leaves nothing is never matched.</returns>
     public static AddedTokenMatcher? Create(IEnumerable<AddedToken> tokens, TextNormalizer? normalizer = null)
     {
-        var patterns = tokens.OrderByDescending(t => t.Special).Select(t => (t, Encoding.UTF8.GetBytes(normalizer?.Apply(t.Content) ?? t.Content)));
+        var patterns = tokens.OrderByDescending(t => t.Special)
+            .Select(t => (t, Encoding.UTF8.GetBytes(normalizer?.Apply(t.Content) ?? t.Content)));
         return patterns.Where(p => p.Item2.Length > 0).ToList() is { Count: > 0 } list ? new(list) : null;
     }
 
@@ -82,30 +83,35 @@ internal sealed class AddedTokenMatcher
         return null;
     }
 
-    private static bool EndsWithWord(ReadOnlySpan<byte> text) => Rune.DecodeLastFromUtf8(text, out var last, out _) == OperationStatus.Done && IsWord(last);
+    private static bool EndsWithWord(ReadOnlySpan<byte> text) =>
+        Rune.DecodeLastFromUtf8(text, out var last, out _) == OperationStatus.Done && IsWord(last);
 
-    private static bool StartsWithWord(ReadOnlySpan<byte> text) => Rune.DecodeFromUtf8(text, out var first, out _) == OperationStatus.Done && IsWord(first);
+    private static bool StartsWithWord(ReadOnlySpan<byte> text) =>
+        Rune.DecodeFromUtf8(text, out var first, out _) == OperationStatus.Done && IsWord(first);
 
     // \w as Unicode's technical standard 18 has it: alphabetic, marks, decimal digits, connectors and joiners.
     private static bool IsWord(Rune rune) => Rune.GetUnicodeCategory(rune) switch
     {
         <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation => true,
         UnicodeCategory.Format => rune.Value is 0x200C or 0x200D,
-        UnicodeCategory.OtherSymbol => rune.Value is >= 0x24B6 and <= 0x24E9 or >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189,
+        UnicodeCategory.OtherSymbol => rune.Value is >= 0x24B6 and <= 0x24E9 or >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169
+            or >= 0x1F170 and <= 0x1F189,
         _ => false,
     };
 
     private static int WhiteAtEnd(ReadOnlySpan<byte> text)
     {
         var rest = text;
-        while (Rune.DecodeLastFromUtf8(rest, out var rune, out var length) == OperationStatus.Done && Rune.IsWhiteSpace(rune)) rest = rest[..^length];
+        while (Rune.DecodeLastFromUtf8(rest, out var rune, out var length) == OperationStatus.Done && Rune.IsWhiteSpace(rune))
+            rest = rest[..^length];
         return text.Length - rest.Length;
     }
 
     private static int WhiteAtStart(ReadOnlySpan<byte> text)
     {
         var rest = text;
-        while (Rune.DecodeFromUtf8(rest, out var rune, out var length) == OperationStatus.Done && Rune.IsWhiteSpace(rune)) rest = rest[length..];
+        while (Rune.DecodeFromUtf8(rest, out var rune, out var length) == OperationStatus.Done && Rune.IsWhiteSpace(rune))
+            rest = rest[length..];
         return text.Length - rest.Length;
     }
 }

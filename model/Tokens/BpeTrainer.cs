@@ -11,11 +11,14 @@ public static class BpeTrainer
 
     /// <summary>
     /// Trains on <paramref name="documents"/>. Ids: special tokens first, then the 256 bytes in the order of the byte-level alphabet, then
-    /// merges, best first. Text is brought into <see cref="TextNormalizer.Own"/>, here and by the tokenizer. The same documents give the same
+    /// merges, best first. Text is brought into <see cref="TextNormalizer.Own"/>, here and by
+    /// the tokenizer. The same documents give the same
     /// tokenizer, in any order and on any number of threads.
     /// </summary>
-    /// <param name="documents">Text as UTF-8 (any bytes do); read once, by several threads in turn. What is yielded must stay unchanged until the end.</param>
-    /// <param name="vocabSize">How many tokens, special ones included; fewer come out where the text has too few pairs that occur twice.</param>
+    /// <param name="documents">Text as UTF-8 (any bytes do); read once, by several threads in turn. What is
+    /// yielded must stay unchanged until the end.</param>
+    /// <param name="vocabSize">How many tokens, special ones included; fewer come out where the
+    /// text has too few pairs that occur twice.</param>
     /// <param name="specialTokens">Control tokens; the first begins and ends documents. Documents are not searched for them.</param>
     /// <param name="progress">Told the fraction of merges found, 0 to 1.</param>
     /// <param name="cancellationToken">Stops the training; nothing is kept.</param>
@@ -35,7 +38,8 @@ public static class BpeTrainer
         IReadOnlyList<string> specialTokens,
         IProgress<double>? progress = null,
         CancellationToken cancellationToken = default) =>
-        TrainOn(documents, static document => Encoding.UTF8.GetBytes(document), vocabSize, specialTokens, SplitPattern.Gpt2, progress, cancellationToken);
+        TrainOn(documents, static document => Encoding.UTF8.GetBytes(document), vocabSize, specialTokens, SplitPattern.Gpt2, progress,
+        cancellationToken);
 
     /// <summary>The same with a choice of how text is cut into pre-tokens, here and in the tokenizer.</summary>
     public static TextTokenizer Train(
@@ -58,14 +62,16 @@ public static class BpeTrainer
     {
         var least = 256 + specialTokens.Count;
         if (vocabSize < least)
-            throw new BtxException($"vocabulary size {vocabSize} is too small; 256 bytes and {specialTokens.Count} special tokens need at least {least}");
+            throw new BtxException($"vocabulary size {vocabSize} is too small; 256 bytes and "
+                + $"{specialTokens.Count} special tokens need at least {least}");
         if (specialTokens.Any(string.IsNullOrEmpty) || specialTokens.Distinct(StringComparer.Ordinal).Count() != specialTokens.Count)
             throw new BtxException($"special tokens \"{string.Join(' ', specialTokens)}\" are not distinct and non-empty");
         if (specialTokens.FirstOrDefault(t => ByteAlphabet.ToBytes(t) is [_]) is { } single)
             throw new BtxException($"special token \"{single}\" is one character, which stands for a byte; give a longer one");
         progress?.Report(0);
         var words = CountWords(documents, bytesOf, pattern, cancellationToken);
-        if (words.Count == 0) throw new BtxException("there is no text to train a tokenizer on; give at least one document that is not empty");
+        if (words.Count == 0)
+            throw new BtxException("there is no text to train a tokenizer on; give at least one document that is not empty");
 
         var tokens = new List<string>(specialTokens);
         var byteIds = new int[256];
@@ -136,7 +142,8 @@ public static class BpeTrainer
     }
 
     private static List<(int, int, int)> LearnMerges(
-        PreTokenCounter words, int[] byteIds, List<string> tokens, int vocabSize, IProgress<double>? progress, CancellationToken cancellationToken)
+        PreTokenCounter words, int[] byteIds, List<string> tokens, int vocabSize, IProgress<double>? progress,
+        CancellationToken cancellationToken)
     {
         var learner = new MergeLearner(words, byteIds);
         var merges = new List<(int, int, int)>();

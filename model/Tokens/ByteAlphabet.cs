@@ -25,7 +25,8 @@ internal static class ByteAlphabet
         return new string(characters);
     }
 
-    /// <summary>The bytes a token stands for, or null where a character is no member of the alphabet (then the token is plain text).</summary>
+    /// <summary>The bytes a token stands for, or null where a character is no member of the
+    /// alphabet (then the token is plain text).</summary>
     public static byte[]? ToBytes(string token)
     {
         var bytes = new byte[token.Length];

@@ -21,7 +21,8 @@ internal static class CharacterClasses
 
     public static bool IsWhite(CharacterClass c) => c >= CharacterClass.NewLine;
 
-    /// <summary>The class of the character at <paramref name="at"/> and its length in bytes. A byte that is no UTF-8 is <c>Other</c>, alone.</summary>
+    /// <summary>The class of the character at <paramref name="at"/> and its length in bytes. A byte
+    /// that is no UTF-8 is <c>Other</c>, alone.</summary>
     public static CharacterClass At(ReadOnlySpan<byte> text, int at, out int length)
     {
         var first = text[at];

@@ -1,7 +1,8 @@
 namespace Btx.Model.Tokens;
 
 /// <summary>
-/// Byte-pair merging of pre-tokens too long for the tokenizer package, whose time grows with the square of a piece's length (a megabyte without
+/// Byte-pair merging of pre-tokens too long for the tokenizer package, whose time grows with the
+/// square of a piece's length (a megabyte without
 /// a space is one piece). A linked list of symbols and a queue of candidate pairs, n log n; the ids are those that the package gives.
 /// </summary>
 internal sealed class LongPieceMerger

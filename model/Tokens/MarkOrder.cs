@@ -4,7 +4,8 @@ using System.Text;
 namespace Btx.Model.Tokens;
 
 /// <summary>
-/// Puts long runs of combining marks into Unicode's canonical order, which changes no normalised form: the runtime sorts n marks in a row in n² time,
+/// Puts long runs of combining marks into Unicode's canonical order, which changes no normalised form:
+/// the runtime sorts n marks in a row in n² time,
 /// minutes for a hostile megabyte, and needs n for marks that are in order.
 /// </summary>
 internal static class MarkOrder
@@ -38,13 +39,15 @@ internal static class MarkOrder
     {
         var at = from;
         while (at < text.Length && text[at] >= '\u0300' && CharUnicodeInfo.GetUnicodeCategory(text, at)
-            is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark) at += char.IsSurrogatePair(text, at) ? 2 : 1;
+            is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark)
+            at += char.IsSurrogatePair(text, at) ? 2 : 1;
         return at;
     }
 
     private static void AppendOrdered(StringBuilder output, string run)
     {
-        var parts = run.EnumerateRunes().Distinct().ToDictionary(r => r, r => r.ToString().Normalize(NormalizationForm.FormD).EnumerateRunes().Select(p => p.ToString()).ToArray());
+        var parts = run.EnumerateRunes().Distinct().ToDictionary(r => r,
+            r => r.ToString().Normalize(NormalizationForm.FormD).EnumerateRunes().Select(p => p.ToString()).ToArray());
         var ranks = Ranks(parts.Values.SelectMany(p => p).Distinct());
         var movable = new List<string>();
         foreach (var mark in run.EnumerateRunes().SelectMany(r => parts[r]))
@@ -68,7 +71,8 @@ internal static class MarkOrder
         }
     }
 
-    // The order of the marks' combining classes, which the runtime does not tell but shows: a mark of a higher class changes places with the next.
+    // The order of the marks' combining classes, which the runtime does not tell but shows: a mark
+    // of a higher class changes places with the next.
     private static Dictionary<string, int> Ranks(IEnumerable<string> marks)
     {
         var byClass = marks.ToLookup(IsStarter);
@@ -82,5 +86,6 @@ internal static class MarkOrder
     // Of class 0: passes neither the acute (class 230) before it nor the dot below (220) after it.
     private static bool IsStarter(string mark) => !Swaps("\u0301", mark) && !Swaps(mark, "\u0323");
 
-    private static bool Swaps(string first, string second) => first != second && (first + second).Normalize(NormalizationForm.FormD) == second + first;
+    private static bool Swaps(string first, string second) =>
+        first != second && (first + second).Normalize(NormalizationForm.FormD) == second + first;
 }

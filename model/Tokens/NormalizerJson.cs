@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>The <c>normalizer</c> member: Unicode forms, replacements of fixed text or by the expressions of <see cref="TextNormalizer.Own"/>, sequences.</summary>
+/// <summary>The <c>normalizer</c> member: Unicode forms, replacements of fixed text or by the expressions of
+/// <see cref="TextNormalizer.Own"/>, sequences.</summary>
 internal static class NormalizerJson
 {
     private static readonly Dictionary<string, NormalizationForm> Forms = new(StringComparer.Ordinal)

@@ -3,8 +3,10 @@ using Microsoft.ML.Tokenizers;
 namespace Btx.Model.Tokens;
 
 /// <summary>
-/// Ids of one pre-token. The merging itself is the tokenizer package's: every byte is given to it as its character of the byte-level alphabet, so
-/// that bytes which are no text are merged by the same rules. Ours are the cache in front (most pre-tokens of a text have been seen before),
+/// Ids of one pre-token. The merging itself is the tokenizer package's: every byte is given to it
+/// as its character of the byte-level alphabet, so
+/// that bytes which are no text are merged by the same rules. Ours are the cache in front
+/// (most pre-tokens of a text have been seen before),
 /// Llama 3's <c>ignore_merges</c>, which the package lacks, and the merging of very long pieces.
 /// </summary>
 internal sealed class PieceEncoder
@@ -27,7 +29,8 @@ internal sealed class PieceEncoder
         {
             // A control token may stand in the vocabulary; text never becomes one.
             var control = definition.AddedTokens.Where(t => t.Special).Select(t => t.Id).ToHashSet();
-            _wholePieces = definition.Vocabulary.Where(e => !control.Contains(e.Value)).ToDictionary(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+            _wholePieces = definition.Vocabulary.Where(e => !control.Contains(e.Value)).ToDictionary(StringComparer.Ordinal)
+                .GetAlternateLookup<ReadOnlySpan<char>>();
         }
 
         for (var b = 0; b < 256; b++) _byteIds[b] = [definition.Vocabulary[ByteAlphabet.Character((byte)b).ToString()]];

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>The <c>post_processor</c> member: <c>ByteLevel</c> (offsets only), or a template that puts the document's start before the text.</summary>
+/// <summary>The <c>post_processor</c> member: <c>ByteLevel</c> (offsets only), or a template that puts
+/// the document's start before the text.</summary>
 internal static class PostProcessorJson
 {
     /// <summary>The token that is put before the text, or null.</summary>
@@ -82,7 +83,9 @@ internal static class PostProcessorJson
         var text = false;
         foreach (var part in json.Array(template, "single")?.EnumerateArray() ?? default)
         {
-            if (part.ValueKind != JsonValueKind.Object) throw new BtxException($"{json.Source}: post_processor.single holds {TokenizerDefinition.Quote(part.GetRawText())}; expected objects");
+            if (part.ValueKind != JsonValueKind.Object)
+                throw new BtxException($"{json.Source}: post_processor.single holds "
+                    + $"{TokenizerDefinition.Quote(part.GetRawText())}; expected objects");
             if (json.Object(part, "Sequence") is not null)
             {
                 text = true;
@@ -90,7 +93,8 @@ internal static class PostProcessorJson
             }
 
             var token = json.Object(part, "SpecialToken") is { } special ? json.Text(special, "id") : null;
-            if (token is null || bos is not null || text) throw json.Unsupported("post_processor.single", template.GetProperty("single").GetRawText());
+            if (token is null || bos is not null || text)
+                throw json.Unsupported("post_processor.single", template.GetProperty("single").GetRawText());
             bos = token;
         }
 

@@ -1,7 +1,8 @@
 namespace Btx.Model.Tokens;
 
 /// <summary>
-/// Cuts UTF-8 text into pre-tokens: the three published expressions, matched by hand over bytes. Ours, and not a <c>Regex</c>, because it must
+/// Cuts UTF-8 text into pre-tokens: the three published expressions, matched by hand over
+/// bytes. Ours, and not a <c>Regex</c>, because it must
 /// take bytes that are no text (each is then a symbol of its own), and because matching dominates the cost of encoding.
 /// </summary>
 /// <remarks>

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>The <c>pre_tokenizer</c> member: <c>ByteLevel</c> with its own expression, or a <c>Split</c> by a known one followed by <c>ByteLevel</c>.</summary>
+/// <summary>The <c>pre_tokenizer</c> member: <c>ByteLevel</c> with its own expression, or a <c>Split</c> by a
+/// known one followed by <c>ByteLevel</c>.</summary>
 internal static class PreTokenizerJson
 {
     public static SplitPattern Read(TokenizerJson json, JsonElement? preTokenizer)
@@ -12,7 +13,8 @@ internal static class PreTokenizerJson
         if (type == "ByteLevel")
         {
             RefusePrefixSpace(json, p);
-            if (p.TryGetProperty("use_regex", out _) && !json.Flag(p, "use_regex")) throw json.Unsupported("pre_tokenizer.use_regex", "false, without a Split,");
+            if (p.TryGetProperty("use_regex", out _) && !json.Flag(p, "use_regex"))
+                throw json.Unsupported("pre_tokenizer.use_regex", "false, without a Split,");
             return SplitPattern.Gpt2;
         }
 
@@ -24,8 +26,10 @@ internal static class PreTokenizerJson
         if (json.Type(split, "pre_tokenizer") is var first and not "Split") throw json.Unsupported("pre_tokenizer", first);
         if (json.Type(byteLevel, "pre_tokenizer") is var second and not "ByteLevel") throw json.Unsupported("pre_tokenizer", second);
         RefusePrefixSpace(json, byteLevel);
-        if (!byteLevel.TryGetProperty("use_regex", out _) || json.Flag(byteLevel, "use_regex")) throw json.Unsupported("pre_tokenizer: use_regex after a Split", "true");
-        if (json.Text(split, "behavior") is var behavior and not "Isolated") throw json.Unsupported("pre_tokenizer.behavior", behavior ?? "");
+        if (!byteLevel.TryGetProperty("use_regex", out _) || json.Flag(byteLevel, "use_regex"))
+            throw json.Unsupported("pre_tokenizer: use_regex after a Split", "true");
+        if (json.Text(split, "behavior") is var behavior and not "Isolated")
+            throw json.Unsupported("pre_tokenizer.behavior", behavior ?? "");
         if (json.Flag(split, "invert")) throw json.Unsupported("pre_tokenizer.invert", "true");
         var expression = json.Object(split, "pattern") is { } pattern ? json.Text(pattern, "Regex") : null;
         return SplitPatterns.Parse(expression ?? "") ?? throw json.Unsupported("pre_tokenizer.pattern", expression ?? "(none)");

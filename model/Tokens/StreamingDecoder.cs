@@ -39,7 +39,8 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial =
         return Rune.DecodeFromUtf8(next, out _, out var length) == OperationStatus.InvalidData && length == _unfinished;
     }
 
-    /// <summary>What is left at the end of the stream: U+FFFD for an unfinished character, else nothing. The decoder can then be used again.</summary>
+    /// <summary>What is left at the end of the stream: U+FFFD for an unfinished character, else
+    /// nothing. The decoder can then be used again.</summary>
     public string Flush()
     {
         var text = Encoding.UTF8.GetString(_bytes.AsSpan(0, _unfinished));

@@ -6,7 +6,8 @@ using System.Text.Unicode;
 namespace Btx.Model.Tokens;
 
 /// <summary>
-/// What is done to text before it is cut into tokens: the steps of a tokenizer.json's <c>normalizer</c>, over bytes that may hold ill-formed
+/// What is done to text before it is cut into tokens: the steps of a tokenizer.json's
+/// <c>normalizer</c>, over bytes that may hold ill-formed
 /// stretches, which pass through unchanged. Immutable; thread-safe.
 /// </summary>
 public sealed class TextNormalizer
@@ -21,12 +22,15 @@ public sealed class TextNormalizer
     }
 
     /// <summary>
-    /// The form of text here, in corpora, in tokenizers that we train and so in whatever these are given: '\r\n', '\r' and form feed are '\n', a
-    /// no-break space is a space, other control characters (not tab), byte-order marks, U+FFFE and U+FFFF are gone, and the rest is in Unicode form C.
+    /// The form of text here, in corpora, in tokenizers that we train and so in whatever these
+    /// are given: '\r\n', '\r' and form feed are '\n', a
+    /// no-break space is a space, other control characters (not tab), byte-order marks, U+FFFE and
+    /// U+FFFF are gone, and the rest is in Unicode form C.
     /// Idempotent.
     /// </summary>
     public static TextNormalizer Own { get; } =
-        new([new Replacement(Replacement.LineEnds), new Replacement("\u00A0", " "), new Replacement(Replacement.Controls), new UnicodeForm(NormalizationForm.FormC)]);
+        new([new Replacement(Replacement.LineEnds), new Replacement("\u00A0", " "), new Replacement(Replacement.Controls),
+        new UnicodeForm(NormalizationForm.FormC)]);
 
     internal IReadOnlyList<NormalizerStep> Steps { get; }
 
@@ -59,11 +63,13 @@ public sealed class TextNormalizer
         return output.WrittenSpan;
     }
 
-    /// <summary>Throws where the runtime has no Unicode data (globalization-invariant mode), for normalising would silently do nothing.</summary>
+    /// <summary>Throws where the runtime has no Unicode data (globalization-invariant mode), for
+    /// normalising would silently do nothing.</summary>
     internal void RequireData(string source)
     {
         if (Steps.OfType<UnicodeForm>().Any() && "e\u0301".Normalize(NormalizationForm.FormC) != "\u00E9")
-            throw new BtxException($"{source}: its normalizer needs Unicode data; install libicu and unset DOTNET_SYSTEM_GLOBALIZATION_INVARIANT");
+            throw new BtxException($"{source}: its normalizer needs Unicode data; install libicu and unset "
+                + "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT");
     }
 
     private ReadOnlySpan<byte> ApplyValid(ReadOnlySpan<byte> text)
@@ -112,13 +118,15 @@ internal sealed partial record Replacement(string Pattern, string Content) : Nor
 
     /// <param name="expression">One of the constants: others may mean something else to Hugging Face's engine than to ours.</param>
     public Replacement(string expression)
-        : this(expression, expression == LineEnds ? "\n" : "") => _expression = expression == LineEnds ? LineEndExpression() : ControlExpression();
+        : this(expression, expression == LineEnds ? "\n" : "") => _expression = expression == LineEnds ? LineEndExpression()
+        : ControlExpression();
 
     public bool IsExpression => _expression is not null;
 
     public override bool MayChange(char ascii) => _expression?.IsMatch(ascii.ToString()) ?? Pattern.StartsWith(ascii);
 
-    public override string Apply(string text) => _expression?.Replace(text, Content) ?? text.Replace(Pattern, Content, StringComparison.Ordinal);
+    public override string Apply(string text) =>
+        _expression?.Replace(text, Content) ?? text.Replace(Pattern, Content, StringComparison.Ordinal);
 
     [GeneratedRegex(LineEnds, RegexOptions.CultureInvariant)]
     private static partial Regex LineEndExpression();

@@ -6,11 +6,13 @@ using Btx.Model.Files;
 namespace Btx.Model.Tokens;
 
 /// <summary>
-/// Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes: decoding gives back what was encoded, ill-formed
+/// Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes:
+/// decoding gives back what was encoded, ill-formed
 /// UTF-8 included (with a normalizer, what <see cref="Normalize"/> makes of it). Thread-safe; immutable.
 /// </summary>
 /// <remarks>
-/// Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special tokens and decoding are ours: the package reads
+/// Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special
+/// tokens and decoding are ours: the package reads
 /// no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.
 /// </remarks>
 public sealed class TextTokenizer
@@ -32,7 +34,8 @@ public sealed class TextTokenizer
         _pieces = new PieceEncoder(definition);
         _raw = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: false, Special: false }));
         _rawWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => !t.Normalized));
-        _normalized = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: true, Special: false }), definition.Normalizer);
+        _normalized = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t is { Normalized: true, Special: false }),
+            definition.Normalizer);
         _normalizedWithSpecial = AddedTokenMatcher.Create(definition.AddedTokens.Where(t => t.Normalized), definition.Normalizer);
         _special = [.. definition.AddedTokens.Where(t => t.Special).Select(t => t.Id)];
         (_bytes, _offsets) = TokenTable(definition);
@@ -50,14 +53,16 @@ public sealed class TextTokenizer
     /// <summary>The token that ends a document, if the tokenizer has one.</summary>
     public int? EosId { get; }
 
-    /// <summary>Whether the model expects <see cref="BosId"/> before a text. <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to its caller.</summary>
+    /// <summary>Whether the model expects <see cref="BosId"/> before a text.
+    /// <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to its caller.</summary>
     public bool AddBos => _definition.AddBos;
 
     /// <summary>SHA-256, in hexadecimal, of what tokenizer.json says, however it is spelled: equal for equal tokenizers.</summary>
     public string Hash => _hash.Value;
 
     /// <summary>Reads tokenizer.json, and tokenizer_config.json where there is one.</summary>
-    /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not supported; names the file and the feature.</exception>
+    /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not
+    /// supported; names the file and the feature.</exception>
     public static TextTokenizer Load(string directory)
     {
         var path = Path.Combine(directory, "tokenizer.json");
@@ -103,7 +108,8 @@ public sealed class TextTokenizer
         return ids;
     }
 
-    /// <summary>The text that is encoded in place of <paramref name="text"/>: what the tokens of a text give back, added tokens apart.</summary>
+    /// <summary>The text that is encoded in place of <paramref name="text"/>: what the tokens of
+    /// a text give back, added tokens apart.</summary>
     public string Normalize(string text) => _definition.Normalizer?.Apply(text) ?? text;
 
     /// <summary>The bytes of all <paramref name="ids"/>, special tokens included. Ids without a token have none.</summary>
@@ -119,7 +125,8 @@ public sealed class TextTokenizer
     /// <summary>Whether <paramref name="id"/> is a control token, which has no part in decoded text.</summary>
     public bool IsSpecial(int id) => _special.Contains(id);
 
-    /// <summary>The id of the token whose written form is <paramref name="token"/> (added tokens as they read, others in the byte-level alphabet).</summary>
+    /// <summary>The id of the token whose written form is <paramref name="token"/> (added tokens as they
+    /// read, others in the byte-level alphabet).</summary>
     public int? TokenId(string token) => _definition.IdOf(token);
 
     internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, byte[]? configJson, string source)

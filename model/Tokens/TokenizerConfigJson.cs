@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>Reads and writes <c>tokenizer_config.json</c>: which tokens begin and end a document, and what it says of added tokens.</summary>
+/// <summary>Reads and writes <c>tokenizer_config.json</c>: which tokens begin and end a
+/// document, and what it says of added tokens.</summary>
 internal static class TokenizerConfigJson
 {
     /// <summary>Adds to <paramref name="definition"/> what the configuration says.</summary>
@@ -48,7 +49,8 @@ internal static class TokenizerConfigJson
             return;
         }
 
-        using var w = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using var w = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         w.WriteStartObject();
         w.WriteBoolean("add_bos_token", definition.AddBos);
         w.WriteString("bos_token", definition.BosToken);
@@ -68,11 +70,13 @@ internal static class TokenizerConfigJson
         {
             if (!int.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
                 || entry.Value.ValueKind != JsonValueKind.Object || reader.Text(entry.Value, "content") is not { } content)
-                throw new BtxException($"{reader.Source}: added_tokens_decoder: {TokenizerDefinition.Quote(entry.Name)} is no id with a content");
+                throw new BtxException($"{reader.Source}: added_tokens_decoder: "
+                    + $"{TokenizerDefinition.Quote(entry.Name)} is no id with a content");
             var token = TokenizerJsonReader.ReadAddedToken(reader, entry.Value, id, content);
             if (!entry.Value.TryGetProperty("normalized", out _)) token = token with { Normalized = !token.Special };
             if (tokens.TryGetValue(content, out var same) && same.Id != id)
-                throw new BtxException($"{reader.Source}: added_tokens_decoder: {TokenizerDefinition.Quote(content)} has id {id}, but {same.Id} elsewhere");
+                throw new BtxException($"{reader.Source}: added_tokens_decoder: "
+                    + $"{TokenizerDefinition.Quote(content)} has id {id}, but {same.Id} elsewhere");
             tokens[content] = token;
         }
 

@@ -46,7 +46,8 @@ internal sealed record TokenizerDefinition
         var seen = new Dictionary<int, string>(count);
         foreach (var (token, id) in Vocabulary)
         {
-            if (id < 0 || id >= limit) throw new BtxException($"{source}: token {Quote(token)} has id {id}; expected 0 to {limit - 1} for {count} tokens");
+            if (id < 0 || id >= limit)
+                throw new BtxException($"{source}: token {Quote(token)} has id {id}; expected 0 to {limit - 1} for {count} tokens");
             if (!seen.TryAdd(id, token)) throw new BtxException($"{source}: tokens {Quote(seen[id])} and {Quote(token)} share id {id}");
         }
 
@@ -54,7 +55,8 @@ internal sealed record TokenizerDefinition
         {
             if (added.Content.Length == 0) throw new BtxException($"{source}: added token {added.Id} is empty");
             if (added.Id < 0 || added.Id >= limit)
-                throw new BtxException($"{source}: added token {Quote(added.Content)} has id {added.Id}; expected 0 to {limit - 1} for {count} tokens");
+                throw new BtxException($"{source}: added token {Quote(added.Content)} has id {added.Id}; expected "
+                    + $"0 to {limit - 1} for {count} tokens");
             if (!seen.TryAdd(added.Id, added.Content) && seen[added.Id] != added.Content)
                 throw new BtxException($"{source}: tokens {Quote(seen[added.Id])} and {Quote(added.Content)} share id {added.Id}");
             if (Vocabulary.TryGetValue(added.Content, out var listed) && listed != added.Id)
@@ -64,7 +66,8 @@ internal sealed record TokenizerDefinition
         for (var b = 0; b < 256; b++)
         {
             if (!Vocabulary.ContainsKey(ByteAlphabet.Character((byte)b).ToString()))
-                throw new BtxException($"{source}: no token for byte 0x{b:X2}; only byte-level BPE vocabularies with all 256 bytes are supported");
+                throw new BtxException($"{source}: no token for byte 0x{b:X2}; only byte-level BPE "
+                    + "vocabularies with all 256 bytes are supported");
         }
 
         var rules = new HashSet<(int, int)>(Merges.Count);
@@ -75,7 +78,8 @@ internal sealed record TokenizerDefinition
 
         foreach (var (name, token) in new[] { ("bos_token", BosToken), ("eos_token", EosToken) })
         {
-            if (token is not null && IdOf(token) is null) throw new BtxException($"{source}: {name} {Quote(token)} is not in the vocabulary");
+            if (token is not null && IdOf(token) is null)
+                throw new BtxException($"{source}: {name} {Quote(token)} is not in the vocabulary");
         }
 
         if (AddBos && BosToken is null) throw new BtxException($"{source}: add_bos_token is true but there is no bos_token");

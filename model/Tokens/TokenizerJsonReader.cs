@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>Reads Hugging Face's <c>tokenizer.json</c>, as far as it describes byte-level BPE. Whatever it does not understand it names and refuses.</summary>
+/// <summary>Reads Hugging Face's <c>tokenizer.json</c>, as far as it describes byte-level BPE. Whatever it does
+/// not understand it names and refuses.</summary>
 internal static class TokenizerJsonReader
 {
     /// <param name="source">The file's name, for messages.</param>
@@ -34,7 +35,8 @@ internal static class TokenizerJsonReader
         RefuseModelFeatures(json, model);
         var vocabulary = ReadVocabulary(json, model);
         var bos = PostProcessorJson.ReadBos(json, json.Object(root, "post_processor"));
-        if (json.Object(root, "decoder") is { } decoder && json.Type(decoder, "decoder") is var kind and not "ByteLevel") throw json.Unsupported("decoder", kind);
+        if (json.Object(root, "decoder") is { } decoder && json.Type(decoder, "decoder") is var kind and not "ByteLevel")
+            throw json.Unsupported("decoder", kind);
         return new TokenizerDefinition
         {
             Vocabulary = vocabulary,
@@ -54,7 +56,8 @@ internal static class TokenizerJsonReader
         foreach (var name in new[] { "unk_token", "continuing_subword_prefix", "end_of_word_suffix" })
         {
             // With a token for every byte nothing is ever unknown, but a named unknown token says that the vocabulary is of another kind.
-            if (json.Text(model, name) is { Length: > 0 } value && !(name == "unk_token" && value.StartsWith("<|", StringComparison.Ordinal)))
+            if (json.Text(model, name) is { Length: > 0 } value
+                && !(name == "unk_token" && value.StartsWith("<|", StringComparison.Ordinal)))
                 throw json.Unsupported($"model.{name}", value);
         }
 
@@ -71,7 +74,8 @@ internal static class TokenizerJsonReader
         {
             if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out var id))
                 throw new BtxException($"{json.Source}: the id of token {TokenizerDefinition.Quote(entry.Name)} is not a whole number");
-            if (!vocabulary.TryAdd(entry.Name, id)) throw new BtxException($"{json.Source}: token {TokenizerDefinition.Quote(entry.Name)} is listed twice");
+            if (!vocabulary.TryAdd(entry.Name, id))
+                throw new BtxException($"{json.Source}: token {TokenizerDefinition.Quote(entry.Name)} is listed twice");
         }
 
         return vocabulary;
@@ -90,15 +94,18 @@ internal static class TokenizerJsonReader
         return rules;
 
         int Id(string token) => vocabulary.TryGetValue(token, out var id) ? id
-            : throw new BtxException($"{json.Source}: merge {rules.Count} needs token {TokenizerDefinition.Quote(token)}, which is not in the vocabulary");
+            : throw new BtxException($"{json.Source}: merge {rules.Count} needs token "
+                + $"{TokenizerDefinition.Quote(token)}, which is not in the vocabulary");
     }
 
     // "left right", or since 2024 ["left", "right"].
     private static (string Left, string Right) Pair(TokenizerJson json, JsonElement merge, int index)
     {
-        if (merge.ValueKind == JsonValueKind.String && merge.GetString()!.Split(' ') is [{ Length: > 0 } l, { Length: > 0 } r]) return (l, r);
+        if (merge.ValueKind == JsonValueKind.String && merge.GetString()!.Split(' ') is [{ Length: > 0 } l, { Length: > 0 } r])
+            return (l, r);
         if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2 && merge[0].ValueKind == JsonValueKind.String
-            && merge[1].ValueKind == JsonValueKind.String && merge[0].GetString() is { Length: > 0 } left && merge[1].GetString() is { Length: > 0 } right)
+            && merge[1].ValueKind == JsonValueKind.String && merge[0].GetString() is { Length: > 0 } left
+            && merge[1].GetString() is { Length: > 0 } right)
             return (left, right);
         throw new BtxException($"{json.Source}: merge {index} is not a pair of tokens: {TokenizerDefinition.Quote(merge.GetRawText())}");
     }
@@ -119,8 +126,10 @@ internal static class TokenizerJsonReader
         foreach (var token in json.Array(root, "added_tokens")?.EnumerateArray() ?? default)
         {
             if (token.ValueKind != JsonValueKind.Object || json.Text(token, "content") is not { } content
-                || !token.TryGetProperty("id", out var number) || number.ValueKind != JsonValueKind.Number || !number.TryGetInt32(out var id))
-                throw new BtxException($"{json.Source}: added token {tokens.Count} lacks an id or content: {TokenizerDefinition.Quote(token.GetRawText())}");
+                || !token.TryGetProperty("id", out var number) || number.ValueKind != JsonValueKind.Number
+                || !number.TryGetInt32(out var id))
+                throw new BtxException($"{json.Source}: added token {tokens.Count} lacks an id or content: "
+                    + $"{TokenizerDefinition.Quote(token.GetRawText())}");
             tokens.Add(ReadAddedToken(json, token, id, content));
         }
 

@@ -7,8 +7,10 @@ namespace Btx.Model.Tokens;
 /// Writes <c>tokenizer.json</c> in Hugging Face's form. The same definition gives the same bytes.
 /// </summary>
 /// <remarks>
-/// Hugging Face does not read the ids of added tokens: one that model.vocab lacks gets the next id after the vocabulary. So added tokens that do
-/// not follow the vocabulary one by one are written into it, too. What is hashed leaves them out in either case: where a file lists a token does not
+/// Hugging Face does not read the ids of added tokens: one that model.vocab lacks gets the next
+/// id after the vocabulary. So added tokens that do
+/// not follow the vocabulary one by one are written into it, too. What is hashed leaves them out in
+/// either case: where a file lists a token does not
 /// matter, and a tokenizer that an earlier version wrote, which listed them in added_tokens alone, keeps its hash.
 /// </remarks>
 internal static class TokenizerJsonWriter
@@ -20,7 +22,8 @@ internal static class TokenizerJsonWriter
 
     private static void Write(TokenizerDefinition definition, Stream stream, bool toHash)
     {
-        using var w = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = !toHash, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using var w = new Utf8JsonWriter(stream,
+            new JsonWriterOptions { Indented = !toHash, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         w.WriteStartObject();
         w.WriteString("version", "1.0");
         w.WriteNull("truncation");
@@ -46,7 +49,8 @@ internal static class TokenizerJsonWriter
     {
         var added = definition.AddedTokens.ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);
         var own = definition.Vocabulary.Where(e => !added.ContainsKey(e.Key)).ToList();
-        var following = own.All(e => e.Value < own.Count) && added.Values.Order().Select((id, i) => id - i).All(first => first == own.Count);
+        var following = own.All(e => e.Value < own.Count)
+            && added.Values.Order().Select((id, i) => id - i).All(first => first == own.Count);
         return following ? definition.Vocabulary : toHash ? own : own.Concat(added);
     }
 

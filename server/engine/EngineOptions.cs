@@ -10,7 +10,8 @@ public sealed record EngineOptions
     /// <summary>The served forest: the directory with <c>served.json</c>; null: none.</summary>
     public string? Directory { get; init; }
 
-    /// <summary>The served BTX model: the directory with <c>served-btx.json</c>; null: none. It or <see cref="Directory"/> is named, or both.</summary>
+    /// <summary>The served BTX model: the directory with <c>served-btx.json</c>; null: none. It or
+    /// <see cref="Directory"/> is named, or both.</summary>
     public string? Mixture { get; init; }
 
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
@@ -46,7 +47,8 @@ public sealed record EngineOptions
     public bool VerifyHashes { get; init; } = true;
 
     /// <summary>
-    /// Makes every average (uniform, and one for each domain with a cached prior) when the forest is loaded, in the background, instead of at
+    /// Makes every average (uniform, and one for each domain with a cached prior) when the
+    /// forest is loaded, in the background, instead of at
     /// the first request for it. Each takes the memory of one expert.
     /// </summary>
     public bool PrepareAverages { get; init; }
@@ -57,7 +59,8 @@ public sealed record EngineOptions
     /// <summary>Shared by all engines whose options are copies of these, so that a file is copied once.</summary>
     public PrivateCopies Copies { get; init; } = new();
 
-    /// <summary>A step that takes longer is a fault of the engine while it lasts: see <see cref="IForestEngine.Fault"/>. 1 s..1 h.</summary>
+    /// <summary>A step that takes longer is a fault of the engine while it lasts: see
+    /// <see cref="IForestEngine.Fault"/>. 1 s..1 h.</summary>
     public TimeSpan StepLimit { get; init; } = TimeSpan.FromMinutes(1);
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -70,7 +73,8 @@ public sealed record EngineOptions
     /// <summary>Receives what went wrong beside the loop and stops no request, one line each. Any thread.</summary>
     public Action<string>? Report { get; init; }
 
-    /// <summary>Called on the engine's thread at each of <see cref="ForestEngine.FaultPoints"/>; for tests that hang or fail there.</summary>
+    /// <summary>Called on the engine's thread at each of
+    /// <see cref="ForestEngine.FaultPoints"/>; for tests that hang or fail there.</summary>
     public Action<string>? Fault { get; init; }
 
     /// <exception cref="BtxException">Some options are out of range; the message lists them all.</exception>
@@ -88,12 +92,16 @@ public sealed record EngineOptions
         Range("--max-batch-tokens", MaxBatchTokens, 1, 1 << 20);
         Range("--prefill-chunk", PrefillChunk, 1, 1 << 20);
         Range("--queue", QueueCapacity, 0, 1 << 20);
-        if (StepLimit < TimeSpan.FromSeconds(1) || StepLimit > TimeSpan.FromHours(1)) faults.Add($"--step-limit is {StepLimit.TotalSeconds}; expected 1..3600 seconds");
+        if (StepLimit < TimeSpan.FromSeconds(1) || StepLimit > TimeSpan.FromHours(1))
+            faults.Add($"--step-limit is {StepLimit.TotalSeconds}; expected 1..3600 seconds");
         if (ContextLength is { } context) Range("--context", context, 2, 1 << 26);
         if (MaxBatchTokens < Slots) faults.Add($"--max-batch-tokens is {MaxBatchTokens}; expected at least --slots, {Slots}");
-        if (Directory is null && Mixture is null) faults.Add("neither a served forest nor a served BTX model is named; `btx export` makes them");
-        else if (Directory is not null && string.IsNullOrWhiteSpace(Directory)) faults.Add("no served forest named; `btx export --forest F --out S` makes one");
-        if (Mixture is not null && string.IsNullOrWhiteSpace(Mixture)) faults.Add("no served BTX model named; `btx export --btx MODEL --out S` makes one");
+        if (Directory is null && Mixture is null)
+            faults.Add("neither a served forest nor a served BTX model is named; `btx export` makes them");
+        else if (Directory is not null && string.IsNullOrWhiteSpace(Directory))
+            faults.Add("no served forest named; `btx export --forest F --out S` makes one");
+        if (Mixture is not null && string.IsNullOrWhiteSpace(Mixture))
+            faults.Add("no served BTX model named; `btx export --btx MODEL --out S` makes one");
         return faults.Count == 0 ? this : throw new BtxException(string.Join("; ", faults));
     }
 }

@@ -15,7 +15,8 @@ public interface IForestEngine : IAsyncDisposable
     /// </summary>
     string? Fault { get; }
 
-    /// <summary>Snapshots of the forest that something still holds: 1, and more while a change is under way or a request runs on what left.</summary>
+    /// <summary>Snapshots of the forest that something still holds: 1, and more while a change is
+    /// under way or a request runs on what left.</summary>
     int LiveSnapshots { get; }
 
     /// <summary>

@@ -7,7 +7,8 @@ public sealed class RequestRejectedException : Exception
 {
     public RequestRejectedException(RequestFault fault) : this(fault.Reason, fault.Message) => Fault = fault;
 
-    public RequestRejectedException(RejectionReason reason, string message) : base(BtxException.OneLine(message, BtxException.MaxMessage)) =>
+    public RequestRejectedException(RejectionReason reason, string message)
+        : base(BtxException.OneLine(message, BtxException.MaxMessage)) =>
         Reason = reason;
 
     public RequestRejectedException(string message) : this(RejectionReason.InvalidArgument, message) { }

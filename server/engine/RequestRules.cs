@@ -27,7 +27,8 @@ public static class RequestRules
     {
         if (RoutingFault(request.Routing, forest) is { } routing) return routing;
         if (request.Routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.PerToken })
-            return new("select", "select per_token needs every expert on every token: it is for scoring; use prompt, with a re-route interval");
+            return new("select",
+                "select per_token needs every expert on every token: it is for scoring; use prompt, with a re-route interval");
         if (Fault(request.Sampling) is { } sampling) return sampling;
         if (request.MaxTokens < 1) return new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1 or more");
         if (TopFault(request.TopLogProbs) is { } top) return top;
@@ -47,7 +48,8 @@ public static class RequestRules
         if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
         if (tokens.Length < forest.ContextLength) return IdFault(tokens, "prompt", forest);
         return TooLong(
-            "prompt", $"the prompt has {tokens.Length} tokens; the context holds {forest.ContextLength}, at least one of them for the answer");
+            "prompt", $"the prompt has {tokens.Length} tokens; the context holds "
+                + $"{forest.ContextLength}, at least one of them for the answer");
     }
 
     /// <summary>What is wrong with the tokens of a text to score.</summary>
@@ -63,7 +65,8 @@ public static class RequestRules
         ? null
         : TooLong(
             what,
-            $"the {what} has {tokens.Length} tokens; the context holds {forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
+            $"the {what} has {tokens.Length} tokens; the context holds "
+                + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
 
     /// <summary>A token id that the vocabulary does not have.</summary>
     public static RequestFault? IdFault(int[] tokens, string what, ForestDescription forest) =>
@@ -76,11 +79,14 @@ public static class RequestRules
     {
         if (forest.Damage.Fault(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
         var message = RoutingRules.Fault(
-            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
+            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0,
+                (IReadOnlyCollection<string>)forest.Averages);
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
-            message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was removed; use one of {List(forest.Experts)}";
+            message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was "
+                + $"removed; use one of {List(forest.Experts)}";
         if (message is null && routing.Mode == RoutingMode.Moe && !forest.Mixture!.Choices.Contains(routing.K))
-            message = $"k is {routing.K}; the BTX model was exported for k {List(forest.Mixture.Choices)}; use one of these or export it for more";
+            message = $"k is {routing.K}; the BTX model was exported for k "
+                + $"{List(forest.Mixture.Choices)}; use one of these or export it for more";
         if (message is null) return null;
         return new("model", message, IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument);
     }
@@ -93,7 +99,8 @@ public static class RequestRules
                 || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
                 || (routing.PriorDomain is { } prior && !forest.PriorDomains.Contains(prior))
                 || (routing is { Mode: RoutingMode.Average, AverageName: { } average } && !forest.Averages.Contains(average))
-                || (routing is { Mode: RoutingMode.Average, AverageName: null, AverageDomain: { } domain } && !forest.PriorDomains.Contains(domain));
+                || (routing is { Mode: RoutingMode.Average, AverageName: null, AverageDomain: { } domain }
+                && !forest.PriorDomains.Contains(domain));
 
     private static RequestFault? TopFault(int count) =>
         count is >= 0 and <= MaxTopLogProbs ? null : new("logprobs", $"{count} top log-probabilities; expected 0..{MaxTopLogProbs}");

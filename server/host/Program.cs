@@ -23,12 +23,15 @@ Command[] verbs =
     ExpertsVerb.Create(),
 ];
 
-var root = new Command("btx", "Serve a forest of expert language models, generate with it, score text with it, change it while it serves.") { new HelpOption(), new VersionOption() };
+var root = new Command("btx",
+    "Serve a forest of expert language models, generate with it, score text with it, change it while it serves.") { new HelpOption(),
+    new VersionOption() };
 foreach (var verb in verbs) root.Subcommands.Add(verb);
 
 var parsed = root.Parse(args);
 string[] errors = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
-if (errors.Length == 0 && UsageError.UnknownOption(args, parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)) is { } unknown)
+if (errors.Length == 0 && UsageError.UnknownOption(args,
+    parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value)) is { } unknown)
     errors = [unknown];
 if (errors.Length > 0)
 {
@@ -40,7 +43,11 @@ if (errors.Length > 0)
 try
 {
     // Longer than any shutdown limit: a verb ends by itself when its token is cancelled.
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromHours(1) }).ConfigureAwait(false);
+    return await parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = TimeSpan.FromHours(1)
+    }).ConfigureAwait(false);
 }
 catch (Exception e) when (e is BtxException || Rejection.Of(e) is not null)
 {

@@ -11,7 +11,8 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
 {
     private ForestEngine engine = null!;
 
-    public static TheoryData<string> Modes { get; } = ["ensemble", "last_token", "fixed", "switching", "prior", "top_k", "top_1", "top_p", "uniform", "posterior", "argmax", "expert"];
+    public static TheoryData<string> Modes { get; } = ["ensemble", "last_token", "fixed", "switching", "prior", "top_k", "top_1", "top_p",
+        "uniform", "posterior", "argmax", "expert"];
 
     public ValueTask InitializeAsync()
     {
@@ -48,7 +49,8 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
         var whole = (await engine.Run(request)).Tokens();
         var (source, served) = forest.Copy();
         // As Hugging Face has it: what generates is configured beside what the network is.
-        File.WriteAllText(Path.Combine(source, "experts/gamma/generation_config.json"), $$"""{"eos_token_id": [{{Btx.Fixtures.TinyForest.EndOfTextId}}, {{whole[4]}}]}""");
+        File.WriteAllText(Path.Combine(source,
+            "experts/gamma/generation_config.json"), $$"""{"eos_token_id": [{{Btx.Fixtures.TinyForest.EndOfTextId}}, {{whole[4]}}]}""");
         await using var other = ForestEngine.Start(forest.Options with { Directory = served });
         var events = await other.Run(request);
         Assert.Equal(whole[..(Array.IndexOf(whole, whole[4]) + 1)], events.Tokens());
@@ -70,7 +72,8 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
         Assert.Equal(engine.Tokenizer.Decode(events.Tokens()), string.Concat(events.Select(e => e.Text)));
 
         // In scoring, the prompt's last token is where generation chose its experts.
-        var scored = await engine.ScoreAsync(new ScoreRequest(tokens, routing with { SelectTokens = request.Prompt.Length - 1 }), TestContext.Current.CancellationToken);
+        var scored = await engine.ScoreAsync(new ScoreRequest(tokens, routing with { SelectTokens = request.Prompt.Length - 1 }),
+            TestContext.Current.CancellationToken);
         for (var i = 0; i < events.Count; i++)
         {
             var at = request.Prompt.Length - 1 + i;
@@ -85,8 +88,10 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
     [Fact]
     public async Task A_batch_of_mixed_modes_gives_each_request_what_it_gets_alone()
     {
-        var sampling = new[] { new SamplingOptions { Temperature = 0 }, new SamplingOptions { Temperature = 0.8, TopP = 0.95, Seed = 7 }, new SamplingOptions { Temperature = 1, TopK = 40, RepetitionPenalty = 1.2, Seed = 8 } };
-        var requests = ForestEngineTests.Modes.Select((mode, i) => Request(Mode(mode.Data), 16, [256, .. Enumerable.Range(60 + i, 3 + (5 * i))], sampling[i % 3])).ToList();
+        var sampling = new[] { new SamplingOptions { Temperature = 0 }, new SamplingOptions { Temperature = 0.8, TopP = 0.95, Seed = 7 },
+            new SamplingOptions { Temperature = 1, TopK = 40, RepetitionPenalty = 1.2, Seed = 8 } };
+        var requests = ForestEngineTests.Modes.Select((mode, i) =>
+            Request(Mode(mode.Data), 16, [256, .. Enumerable.Range(60 + i, 3 + (5 * i))], sampling[i % 3])).ToList();
         var alone = new List<int[]>();
         foreach (var request in requests) alone.Add((await engine.Run(request)).Tokens());
         var together = await Task.WhenAll(requests.Select(engine.Run));
@@ -112,7 +117,8 @@ public sealed class ForestEngineTests(ServedForest forest) : IAsyncLifetime
         var expert = await engine.Run(Request(Expert("alpha"), 24));
         foreach (var kind in new[] { AverageWeights.Posterior, AverageWeights.Argmax })
         {
-            var average = await engine.Run(Request(new Routing { Mode = RoutingMode.Average, Average = kind, AverageDomain = "alpha" }, 24));
+            var average =
+                await engine.Run(Request(new Routing { Mode = RoutingMode.Average, Average = kind, AverageDomain = "alpha" }, 24));
             Assert.Equal(expert.Tokens(), average.Tokens());
             Assert.Equal(expert.Select(e => e.LogProb), average.Select(e => e.LogProb));
             Assert.Equal([1.0, 0, 0], average[0].Posterior!);

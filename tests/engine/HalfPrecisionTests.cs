@@ -15,7 +15,8 @@ public sealed class HalfPrecisionTests(ServedForest forest)
     [InlineData("expert")]
     public async Task Scores_differ_from_fp32_by_rounding_only(string mode)
     {
-        var routing = mode == "expert" ? EngineCalls.Expert("beta") : new Routing { Mode = mode == "uniform" ? RoutingMode.Average : RoutingMode.Ensemble };
+        var routing = mode == "expert" ? EngineCalls.Expert("beta")
+            : new Routing { Mode = mode == "uniform" ? RoutingMode.Average : RoutingMode.Ensemble };
         using var half = new TinyServedForest(new TinyForest(), o => o with { Precision = GraphPrecision.Fp16 });
         var request = new ScoreRequest([256, 84, 104, 101, 32, 99, 97, 116, 9, 200], routing);
         var expected = await Score(forest.Options, request);

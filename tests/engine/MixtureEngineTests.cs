@@ -53,7 +53,8 @@ public sealed class MixtureEngineTests(ServedForest forest, ServedBtx btx)
         await using var engine = ForestEngine.Start(Beside);
         var sampling = new[] { new SamplingOptions { Temperature = 0 }, new SamplingOptions { Temperature = 0.8, TopP = 0.95, Seed = 7 } };
         Routing[] routings = [Moe(1), new(), Moe(2), Moe(3), TopK(2), Moe(4), Expert("gamma"), Moe(2), Moe(1)];
-        await AloneAndTogether(engine, [.. routings.Select((r, i) => Request(r, 16, [256, .. Enumerable.Range(60 + i, 3 + (5 * i))], sampling[i % 2]))]);
+        await AloneAndTogether(engine,
+            [.. routings.Select((r, i) => Request(r, 16, [256, .. Enumerable.Range(60 + i, 3 + (5 * i))], sampling[i % 2]))]);
     }
 
     [Fact]
@@ -75,7 +76,8 @@ public sealed class MixtureEngineTests(ServedForest forest, ServedBtx btx)
 
         Routing[] routings = [Moe(1), Moe(2), Moe(2), new(), Moe(1), Moe(2), Moe(1)];
         await AloneAndTogether(built, [.. routings.Select((r, i) => Request(r, 16, [256, .. Enumerable.Range(60 + i, 3 + (5 * i))]))]);
-        Assert.Contains("exported for k 1, 2", Assert.Throws<RequestRejectedException>(() => built.Generate(Request(Moe(3)), None)).Message, StringComparison.Ordinal);
+        Assert.Contains("exported for k 1, 2", Assert.Throws<RequestRejectedException>(() => built.Generate(Request(Moe(3)), None)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -11,16 +11,27 @@ public sealed class RequestRulesTests
 {
     private static readonly ForestDescription Forest = new()
     {
-        Experts = ["a", "b"], Domains = ["a", "b"], PriorDomains = ["a"], ContextLength = 16, VocabSize = 320, ForestSha256 = "", Precision = "fp32", Device = "cpu", LoadedAt = default,
+        Experts = ["a", "b"],
+        Domains = ["a", "b"],
+        PriorDomains = ["a"],
+        ContextLength = 16,
+        VocabSize = 320,
+        ForestSha256 = "",
+        Precision = "fp32",
+        Device = "cpu",
+        LoadedAt = default,
     };
 
     private static readonly ForestDescription WithMixture = Forest with { Mixture = FakeForest.MixtureDescription };
 
     public static TheoryData<string, string> Bad { get; } = new()
     {
-        { "empty", "prompt is empty" }, { "long", "the context holds 16" }, { "negative token", "prompt token 1 is -1" }, { "token", "prompt token 0 is 320" }, { "max 0", "max_tokens is 0" },
-        { "max -5", "max_tokens is -5" }, { "temperature nan", "temperature is NaN" }, { "temperature -1", "temperature is -1" }, { "top_p 0", "top_p is 0" }, { "top_k -1", "top_k is -1" },
-        { "min_p 2", "min_p is 2" }, { "penalty 0", "repetition_penalty is 0" }, { "k 0", "k is 0" }, { "k 3", "k is 3" }, { "mode", "unknown mode" }, { "stop", "an empty string" },
+        { "empty", "prompt is empty" }, { "long", "the context holds 16" }, { "negative token", "prompt token 1 is -1" },
+            { "token", "prompt token 0 is 320" }, { "max 0", "max_tokens is 0" },
+        { "max -5", "max_tokens is -5" }, { "temperature nan", "temperature is NaN" }, { "temperature -1", "temperature is -1" },
+            { "top_p 0", "top_p is 0" }, { "top_k -1", "top_k is -1" },
+        { "min_p 2", "min_p is 2" }, { "penalty 0", "repetition_penalty is 0" }, { "k 0", "k is 0" }, { "k 3", "k is 3" },
+            { "mode", "unknown mode" }, { "stop", "an empty string" },
         { "stops", "stop has 17 strings" }, { "top 21", "0..20" }, { "per token", "per_token" }, { "p nan", "p is NaN" },
     };
 
@@ -68,8 +79,10 @@ public sealed class RequestRulesTests
         foreach (var k in new[] { 1, 2, 4 }) RequestRules.Check(Request(Moe(k)), WithMixture);
         foreach (var (routing, expected) in new[]
         {
-            (Moe(0), "k is 0; expected 1..4"), (Moe(5), "k is 5; expected 1..4"), (Moe(2) with { Posterior = PosteriorKind.Fixed }, "a posterior does not apply to mode moe"),
-            (Moe(2) with { PriorDomain = "a" }, "a prior domain does not apply"), (Moe(2) with { RerouteInterval = 4 }, "a re-route interval does not apply"),
+            (Moe(0), "k is 0; expected 1..4"), (Moe(5), "k is 5; expected 1..4"),
+                (Moe(2) with { Posterior = PosteriorKind.Fixed }, "a posterior does not apply to mode moe"),
+            (Moe(2) with { PriorDomain = "a" }, "a prior domain does not apply"),
+                (Moe(2) with { RerouteInterval = 4 }, "a re-route interval does not apply"),
         })
         {
             var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest([1, 2], routing), WithMixture));
@@ -80,7 +93,8 @@ public sealed class RequestRulesTests
         var none = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(1)), Forest));
         Assert.Equal((RejectionReason.NotFound, "mode moe needs a BTX model; none is loaded"), (none.Reason, none.Message));
         var built = WithMixture with { Mixture = FakeForest.MixtureDescription with { Choices = [1, 2] } };
-        Assert.Contains("exported for k 1, 2", Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(3)), built)).Message, StringComparison.Ordinal);
+        Assert.Contains("exported for k 1, 2",
+            Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(3)), built)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,10 +102,12 @@ public sealed class RequestRulesTests
     {
         foreach (var routing in new[]
         {
-            Expert("zzz"), new Routing { PriorDomain = "b" }, new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "b" },
+            Expert("zzz"), new Routing { PriorDomain = "b" },
+                new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "b" },
         })
         {
-            Assert.Equal(RejectionReason.NotFound, Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(routing), Forest)).Reason);
+            Assert.Equal(RejectionReason.NotFound,
+                Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(routing), Forest)).Reason);
         }
     }
 
@@ -106,7 +122,9 @@ public sealed class RequestRulesTests
     [Fact]
     public void Options_report_all_faults_at_once()
     {
-        var e = Assert.Throws<BtxException>(() => new EngineOptions { Directory = " ", Mixture = "", Slots = 0, PrefillChunk = 0, Threads = -1 }.Validate());
-        foreach (var part in new[] { "--slots is 0", "--prefill-chunk is 0", "--threads is -1", "no served forest", "no served BTX model" }) Assert.Contains(part, e.Message, StringComparison.Ordinal);
+        var e = Assert.Throws<BtxException>(() =>
+            new EngineOptions { Directory = " ", Mixture = "", Slots = 0, PrefillChunk = 0, Threads = -1 }.Validate());
+        foreach (var part in new[] { "--slots is 0", "--prefill-chunk is 0", "--threads is -1", "no served forest", "no served BTX model" })
+            Assert.Contains(part, e.Message, StringComparison.Ordinal);
     }
 }

@@ -20,8 +20,14 @@ public sealed class SteadyStateTests(ServedForest forest, ServedBtx btx)
     [InlineData("moe, a graph for each k")]
     public async Task Decoding_allocates_little_more_than_its_events(string mode)
     {
-        await using var engine = ForestEngine.Start(forest.Options with { Mixture = mode.EndsWith("each k", StringComparison.Ordinal) ? btx.ServedByK : btx.Served });
-        var requests = Enumerable.Range(0, 8).Select(i => Request(mode.StartsWith("moe", StringComparison.Ordinal) ? Moe(1 + (i % 2)) : ForestEngineTests.Mode(mode), 100, [256, 65 + i], new() { Seed = i, TopP = 0.9 }) with { ReportExperts = false }).ToList();
+        await using var engine = ForestEngine.Start(forest.Options with
+        {
+            Mixture = mode.EndsWith("each k", StringComparison.Ordinal)
+            ? btx.ServedByK : btx.Served
+        });
+        var requests = Enumerable.Range(0, 8).Select(i => Request(mode.StartsWith("moe", StringComparison.Ordinal) ? Moe(1 + (i % 2))
+            : ForestEngineTests.Mode(mode), 100, [256, 65 + i], new() { Seed = i, TopP = 0.9 }) with
+        { ReportExperts = false }).ToList();
         await Task.WhenAll(requests.Select(engine.Run));
         var (bytesBefore, tokensBefore) = engine.DecodeAllocation;
         await Task.WhenAll(requests.Select(engine.Run));

@@ -55,7 +55,8 @@ public sealed class ForestExporterTests
     [InlineData(TensorDtype.BF16, GraphPrecision.Fp16, TensorDtype.F16)]
     [InlineData(TensorDtype.F32, GraphPrecision.Fp16, TensorDtype.F16)]
     [InlineData(TensorDtype.F16, GraphPrecision.Fp32, TensorDtype.F32)]
-    public void Weights_of_another_precision_are_converted_into_files_of_their_own(TensorDtype stored, GraphPrecision precision, TensorDtype written)
+    public void Weights_of_another_precision_are_converted_into_files_of_their_own(TensorDtype stored, GraphPrecision precision,
+    TensorDtype written)
     {
         using var served = new TinyServedForest(new TinyForest { Dtype = stored, Experts = 1 }, o => o with { Precision = precision });
         var manifest = ServedForestManifest.Load(served.Served);
@@ -72,7 +73,8 @@ public sealed class ForestExporterTests
     [Fact]
     public void Stored_fp16_is_bound_in_place_for_fp16()
     {
-        using var served = new TinyServedForest(new TinyForest { Dtype = TensorDtype.F16, Experts = 1 }, o => o with { Precision = GraphPrecision.Fp16 });
+        using var served = new TinyServedForest(new TinyForest { Dtype = TensorDtype.F16, Experts = 1 },
+            o => o with { Precision = GraphPrecision.Fp16 });
         Assert.True(served.Report.Manifest.Experts[0].InSource);
     }
 
@@ -111,6 +113,7 @@ public sealed class ForestExporterTests
         manifest.With(manifest.Expert("beta") with { Status = ExpertStatus.Quarantined }).Save(directory["forest"]);
         var options = new ExportOptions { Forest = directory["forest"], Out = directory["served"], Threads = 1 };
         Assert.Equal(["alpha", "gamma"], ForestExporter.Export(options).Manifest.Experts.Select(e => e.Name).Order());
-        Assert.Equal(["gamma", "beta"], ForestExporter.Export(options with { Experts = ["gamma", "beta"] }).Manifest.Experts.Select(e => e.Name));
+        Assert.Equal(["gamma", "beta"],
+            ForestExporter.Export(options with { Experts = ["gamma", "beta"] }).Manifest.Experts.Select(e => e.Name));
     }
 }

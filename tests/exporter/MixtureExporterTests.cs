@@ -19,19 +19,22 @@ public sealed class MixtureExporterTests
         { "a soft first layer", Four, GraphPrecision.Fp32, MixtureForm.Gathered, [0] },
         { "every layer soft", Four, GraphPrecision.Fp32, MixtureForm.Gathered, [0, 1] },
         { "one expert", Four with { Mixture = new MixtureConfig(1, 1) }, GraphPrecision.Fp32, MixtureForm.Gathered, [] },
-        { "nineteen experts, tied", Four with { Mixture = new MixtureConfig(19, 3), TieWordEmbeddings = true }, GraphPrecision.Fp32, MixtureForm.Gathered, [] },
+        { "nineteen experts, tied", Four with { Mixture = new MixtureConfig(19, 3), TieWordEmbeddings = true }, GraphPrecision.Fp32,
+            MixtureForm.Gathered, [] },
         { "short context", Four with { MaxPositionEmbeddings = 6 }, GraphPrecision.Fp32, MixtureForm.Gathered, [] },
         { "fp16", Four, GraphPrecision.Fp16, MixtureForm.Gathered, [1] },
         { "int8, widths that are no multiple of a block", Four, GraphPrecision.Int8, MixtureForm.Gathered, [0] },
         { "int4, widths that are no multiple of a block", Four, GraphPrecision.Int4, MixtureForm.Gathered, [] },
-        { "int4, whole blocks", Four with { HiddenSize = 128, HeadDimOverride = 32, IntermediateSize = 256 }, GraphPrecision.Int4, MixtureForm.Gathered, [] },
+        { "int4, whole blocks", Four with { HiddenSize = 128, HeadDimOverride = 32, IntermediateSize = 256 }, GraphPrecision.Int4,
+            MixtureForm.Gathered, [] },
         { "fused", Four, GraphPrecision.Fp32, MixtureForm.Fused, [] },
         { "fused, a soft layer", Four with { NumHiddenLayers = 3 }, GraphPrecision.Fp32, MixtureForm.Fused, [1] },
     };
 
     [Theory]
     [MemberData(nameof(Models), DisableDiscoveryEnumeration = true)]
-    public void Logits_and_gates_of_every_form_equal_the_plain_reference(string name, LlamaConfig config, GraphPrecision precision, MixtureForm form, int[] soft)
+    public void Logits_and_gates_of_every_form_equal_the_plain_reference(string name, LlamaConfig config, GraphPrecision precision,
+    MixtureForm form, int[] soft)
     {
         using var served = new ExportedMixture(
             new TinyMixture { Config = config, SoftLayers = soft },
@@ -42,7 +45,8 @@ public sealed class MixtureExporterTests
         Assert.Equal(soft, manifest.Router.SoftLayers);
         Assert.Equal(precision == GraphPrecision.Fp32, manifest.QuantisationLoss == 0);
         int?[] counts = form == MixtureForm.Fused ? [1, 4] : [null];
-        Assert.Equal(counts.SelectMany(k => GraphForm.Served.Select(f => (f.Name, f.Rows, k))), manifest.Graphs.Select(g => (g.Form, g.Rows, g.ExpertsPerToken)));
+        Assert.Equal(counts.SelectMany(k => GraphForm.Served.Select(f => (f.Name, f.Rows, k))),
+            manifest.Graphs.Select(g => (g.Form, g.Rows, g.ExpertsPerToken)));
     }
 
     [Fact]
@@ -106,16 +110,23 @@ public sealed class MixtureExporterTests
     {
         using var exported = new ExportedMixture();
         Assert.Null(exported.Report.Manifest.RouterStatisticsSha256);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(exported.Model, BtxManifest.FileName)), File.ReadAllBytes(Path.Combine(exported.Served, BtxManifest.FileName)));
-        string own = Path.Combine(exported.Model, RouterStatistics.FileName), carried = Path.Combine(exported.Served, RouterStatistics.FileName);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(exported.Model, BtxManifest.FileName)),
+            File.ReadAllBytes(Path.Combine(exported.Served, BtxManifest.FileName)));
+        string own = Path.Combine(exported.Model, RouterStatistics.FileName), carried = Path.Combine(exported.Served,
+            RouterStatistics.FileName);
         Assert.False(File.Exists(carried));
         new RouterStatistics(HiddenStateForm.Own, 1, [new("name-0", "", "", [new(1, [1], [1], [1])])]).Save(own);
         var lineage = BtxManifest.Load(exported.Model);
-        (lineage with { Experts = [.. lineage.Experts.Take(3), lineage.Experts[3] with { Source = Path.Combine(Path.GetDirectoryName(exported.Model)!, "seeds/seed") }] }).Save(exported.Model);
+        (lineage with
+        {
+            Experts = [.. lineage.Experts.Take(3), lineage.Experts[3] with {
+            Source = Path.Combine(Path.GetDirectoryName(exported.Model)!, "seeds/seed") }]
+        }).Save(exported.Model);
         MixtureExporter.Export(new MixtureExportOptions { Model = exported.Model, Out = exported.Served, Threads = 1 });
         var manifest = ServedMixtureManifest.Load(exported.Served);
         Assert.Equal(File.ReadAllBytes(own), File.ReadAllBytes(carried));
-        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(carried))), manifest.RouterStatisticsSha256);
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(carried))),
+            manifest.RouterStatisticsSha256);
         Assert.Equal([null, null, null, "../seeds/seed"], manifest.Experts.Select(e => e.Source));
     }
 

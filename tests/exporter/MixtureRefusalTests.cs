@@ -14,7 +14,8 @@ public sealed class MixtureRefusalTests : IDisposable
     private readonly TemporaryDirectory directory = new();
     private readonly MixtureExportOptions options;
 
-    public MixtureRefusalTests() => options = new MixtureExportOptions { Model = directory["model"], Out = directory["served"], Threads = 1 };
+    public MixtureRefusalTests() =>
+        options = new MixtureExportOptions { Model = directory["model"], Out = directory["served"], Threads = 1 };
 
     public void Dispose() => directory.Dispose();
 
@@ -33,7 +34,8 @@ public sealed class MixtureRefusalTests : IDisposable
     {
         new TinyMixture { SoftLayers = null }.Write(options.Model);
         var path = Path.Combine(options.Model, LlamaConfig.FileName);
-        File.WriteAllText(path, File.ReadAllText(path).Replace("\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 5", StringComparison.Ordinal));
+        File.WriteAllText(path,
+            File.ReadAllText(path).Replace("\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 5", StringComparison.Ordinal));
         Refuse("num_experts_per_tok is 5; expected 1..4");
     }
 
@@ -43,7 +45,8 @@ public sealed class MixtureRefusalTests : IDisposable
     public void More_experts_per_token_than_experts_are_refused_on_request(int k)
     {
         new TinyMixture().Write(options.Model);
-        Refuse($"--experts-per-token {k}: the model has 4 experts; use 1..4", options with { Form = MixtureForm.Fused, ExpertsPerToken = [1, k] });
+        Refuse($"--experts-per-token {k}: the model has 4 experts; use 1..4",
+            options with { Form = MixtureForm.Fused, ExpertsPerToken = [1, k] });
     }
 
     [Fact]
@@ -64,7 +67,8 @@ public sealed class MixtureRefusalTests : IDisposable
     public void A_forest_has_no_blocks()
     {
         new TinyForest().Write(directory["forest"]);
-        var error = Assert.Throws<BtxException>(() => ForestExporter.Export(new ExportOptions { Forest = directory["forest"], Out = options.Out, Precision = GraphPrecision.Int8 }));
+        var error = Assert.Throws<BtxException>(() =>
+            ForestExporter.Export(new ExportOptions { Forest = directory["forest"], Out = options.Out, Precision = GraphPrecision.Int8 }));
         Assert.Contains("--precision int8: only the experts of a BTX model", error.Message);
     }
 
@@ -94,7 +98,8 @@ public sealed class MixtureRefusalTests : IDisposable
         new TinyMixture().Write(options.Model);
         Directory.CreateDirectory(options.Out);
         File.WriteAllText(Path.Combine(options.Out, "letters.txt"), "dear");
-        Assert.Contains("is not a served BTX model (it has no served-btx.json)", Assert.Throws<BtxException>(() => MixtureExporter.Export(options)).Message);
+        Assert.Contains("is not a served BTX model (it has no served-btx.json)",
+            Assert.Throws<BtxException>(() => MixtureExporter.Export(options)).Message);
         Assert.Equal("dear", File.ReadAllText(Path.Combine(options.Out, "letters.txt")));
     }
 
@@ -103,7 +108,8 @@ public sealed class MixtureRefusalTests : IDisposable
     {
         using var served = new TinyServedForest(new TinyForest { Experts = 1 });
         new TinyMixture().Write(options.Model);
-        Assert.Contains("is not a served BTX model", Assert.Throws<BtxException>(() => MixtureExporter.Export(options with { Out = served.Served })).Message);
+        Assert.Contains("is not a served BTX model",
+            Assert.Throws<BtxException>(() => MixtureExporter.Export(options with { Out = served.Served })).Message);
         Assert.True(File.Exists(Path.Combine(served.Served, ServedForestManifest.FileName)));
     }
 
@@ -126,7 +132,8 @@ public sealed class MixtureRefusalTests : IDisposable
         var corrupt = new Reporter(p =>
         {
             if (!p.Doing.Contains("checking")) return;
-            using var file = File.OpenWrite(Directory.EnumerateFiles(directory.Root, "model.safetensors", SearchOption.AllDirectories).Single(f => f.Contains(".tmp", StringComparison.Ordinal)));
+            using var file = File.OpenWrite(Directory.EnumerateFiles(directory.Root, "model.safetensors", SearchOption.AllDirectories)
+                .Single(f => f.Contains(".tmp", StringComparison.Ordinal)));
             file.Seek(-60_000, SeekOrigin.End);
             file.Write(new byte[40_000]);
         });

@@ -42,7 +42,8 @@ public sealed class RefusalTests : IDisposable
         var corrupt = new Reporter(p =>
         {
             if (!p.Doing.Contains("checking")) return;
-            var file = Directory.EnumerateFiles(directory.Root, "model.safetensors", SearchOption.AllDirectories).Single(f => f.Contains(".tmp", StringComparison.Ordinal));
+            var file = Directory.EnumerateFiles(directory.Root, "model.safetensors", SearchOption.AllDirectories)
+                .Single(f => f.Contains(".tmp", StringComparison.Ordinal));
             using var stream = File.OpenWrite(file);
             stream.Seek(-40_000, SeekOrigin.End);
             stream.Write(new byte[20_000]);
@@ -54,7 +55,8 @@ public sealed class RefusalTests : IDisposable
     public void Experts_of_different_architectures_are_refused()
     {
         new TinyForest().Write(options.Forest);
-        new TinyForest { Config = TinyForest.DefaultConfig with { IntermediateSize = 96 } }.WriteExpert(Path.Combine(options.Forest, "experts", "gamma"), 1);
+        new TinyForest { Config = TinyForest.DefaultConfig with { IntermediateSize = 96 } }.WriteExpert(Path.Combine(options.Forest,
+            "experts", "gamma"), 1);
         Refuse("expert \"gamma\" has another architecture");
     }
 
@@ -158,7 +160,8 @@ public sealed class RefusalTests : IDisposable
 
     [Fact]
     public void An_unknown_precision_is_named() =>
-        Assert.Contains("--precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4", Assert.Throws<BtxException>(() => GraphPrecisions.Parse("fp8")).Message);
+        Assert.Contains("--precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4",
+        Assert.Throws<BtxException>(() => GraphPrecisions.Parse("fp8")).Message);
 
     private void Refuse(string message, ExportOptions? with = null, IProgress<ExportProgress>? progress = null)
     {

@@ -22,7 +22,8 @@ public sealed class ServedHistoryTests : IDisposable
 
     public void Dispose() => directory.Dispose();
 
-    private string Refusal(string target) => Assert.Throws<BtxException>(() => ForestExporter.Export(options with { Out = target })).Message;
+    private string Refusal(string target) =>
+        Assert.Throws<BtxException>(() => ForestExporter.Export(options with { Out = target })).Message;
 
     [Theory]
     [InlineData(ChangeJournal.FileName)]
@@ -80,7 +81,8 @@ public sealed class ServedHistoryTests : IDisposable
             Directory.CreateDirectory(second.Out);
             File.WriteAllText(Path.Combine(second.Out, ChangeJournal.FileName), "of value");
         });
-        Assert.Contains("was served and has forest.journal", Assert.Throws<BtxException>(() => ForestExporter.Export(second, begin)).Message);
+        Assert.Contains("was served and has forest.journal",
+            Assert.Throws<BtxException>(() => ForestExporter.Export(second, begin)).Message);
         Assert.Equal("of value", File.ReadAllText(Path.Combine(second.Out, ChangeJournal.FileName)));
     }
 

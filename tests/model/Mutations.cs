@@ -1,11 +1,13 @@
 namespace Btx.Model.Tests;
 
-/// <summary>Seeded damage to a valid file: flipped bits, cuts, repeats, swapped numbers and stray JSON. The same seed makes the same damage.</summary>
+/// <summary>Seeded damage to a valid file: flipped bits, cuts, repeats, swapped numbers and stray JSON.
+/// The same seed makes the same damage.</summary>
 internal static class Mutations
 {
     private static readonly string[] Strays =
     [
-        "-1", "18446744073709551615", "9223372036854775807", "1e999", "null", "[]", "{}", "\"\"", "\"\\ud800\"", "\"..\"", "\"/etc/passwd\"", "true",
+        "-1", "18446744073709551615", "9223372036854775807", "1e999", "null", "[]", "{}", "\"\"", "\"\\ud800\"", "\"..\"",
+            "\"/etc/passwd\"", "true",
         "\"a\\u0000b\"", "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]", "0.5", "NaN", "\ufeff",
     ];
 
@@ -54,7 +56,8 @@ internal static class Mutations
         bytes.InsertRange(colon + 1, System.Text.Encoding.UTF8.GetBytes(Strays[random.Next(Strays.Length)]));
     }
 
-    /// <summary>Runs <paramref name="read"/> on <paramref name="count"/> damaged copies. Anything but success or a one-line BtxException fails the test, and so does taking much memory.</summary>
+    /// <summary>Runs <paramref name="read"/> on <paramref name="count"/> damaged copies. Anything but success or a one-line BtxException
+    /// fails the test, and so does taking much memory.</summary>
     public static void Fuzz(byte[] valid, int count, Action<byte[]> read)
     {
         var refused = 0;

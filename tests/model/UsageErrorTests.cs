@@ -5,10 +5,14 @@ namespace Btx.Model.Tests;
 public sealed class UsageErrorTests
 {
     [Theory]
-    [InlineData("Cannot parse argument 'abc' for option '--k' as expected type 'System.Nullable`1[System.Int32]'.", "--k \"abc\": expected a whole number")]
-    [InlineData("Cannot parse argument '1e99' for option '--threads' as expected type 'System.Int64'.", "--threads \"1e99\": expected a whole number")]
-    [InlineData("Cannot parse argument 'it's' for option '--lr' as expected type 'System.Nullable`1[System.Double]'.", "--lr \"it's\": expected a number")]
-    [InlineData("Argument 'best' not recognized. Must be one of:\n\t'top2'\n\t'soft'", "Argument 'best' not recognized. Must be one of: 'top2' 'soft'")]
+    [InlineData("Cannot parse argument 'abc' for option '--k' as expected type 'System.Nullable`1[System.Int32]'.",
+        "--k \"abc\": expected a whole number")]
+    [InlineData("Cannot parse argument '1e99' for option '--threads' as expected type 'System.Int64'.",
+        "--threads \"1e99\": expected a whole number")]
+    [InlineData("Cannot parse argument 'it's' for option '--lr' as expected type 'System.Nullable`1[System.Double]'.",
+        "--lr \"it's\": expected a number")]
+    [InlineData("Argument 'best' not recognized. Must be one of:\n\t'top2'\n\t'soft'",
+        "Argument 'best' not recognized. Must be one of: 'top2' 'soft'")]
     [InlineData("Option '--out' is required.", "Option '--out' is required.")]
     public void One_line_without_type_names(string message, string expected) => Assert.Equal(expected, UsageError.Plain(message));
 
@@ -19,5 +23,6 @@ public sealed class UsageErrorTests
     [InlineData(null, "generate", "-5 degrees")]
     [InlineData(null, "generate", "- an item")]
     [InlineData(null, "generate", "--", "--max-token=5")]
-    public void An_unknown_option_is_no_value(string? expected, params string[] args) => Assert.Equal(expected, UsageError.UnknownOption(args, args.Skip(1).Where(a => a != "--")));
+    public void An_unknown_option_is_no_value(string? expected, params string[] args) =>
+    Assert.Equal(expected, UsageError.UnknownOption(args, args.Skip(1).Where(a => a != "--")));
 }

@@ -20,7 +20,8 @@ internal sealed class AxisScale
         double least = double.PositiveInfinity, most = double.NegativeInfinity;
         foreach (var value in values.Where(double.IsFinite)) (least, most) = (Math.Min(least, value), Math.Max(most, value));
         if (least > most) (least, most) = (0, 1);
-        if (most - least < 1e-12 * Math.Max(1, Math.Abs(most))) (least, most) = (least - (Math.Abs(least) / 2) - 0.5, most + (Math.Abs(most) / 2) + 0.5);
+        if (most - least < 1e-12 * Math.Max(1, Math.Abs(most)))
+            (least, most) = (least - (Math.Abs(least) / 2) - 0.5, most + (Math.Abs(most) / 2) + 0.5);
         var rough = (most - least) / ticks;
         var power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         var step = power * ((rough / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 });
@@ -39,7 +40,14 @@ internal sealed class AxisScale
     /// <summary>A tick's label: thousands as k, millions as M, as many decimals as the step needs.</summary>
     public string Label(double value)
     {
-        var (scale, suffix) = Math.Max(Math.Abs(Least), Math.Abs(Most)) switch { >= 1e9 => (1e9, "G"), >= 1e6 => (1e6, "M"), >= 1e4 => (1e3, "k"), _ => (1.0, "") };
+        var (scale, suffix) = Math.Max(Math.Abs(Least), Math.Abs(Most)) switch
+        {
+            >= 1e9 => (1e9, "G"),
+            >= 1e6 => (1e6, "M"),
+            >= 1e4 => (1e3,
+            "k"),
+            _ => (1.0, "")
+        };
         if (Math.Abs(value) < Step / 1e6) return "0";
         var decimals = Math.Clamp((int)Math.Ceiling(-Math.Log10(Step / scale) - 1e-9), 0, 10);
         return (value / scale).ToString($"F{decimals}", CultureInfo.InvariantCulture) + suffix;

@@ -3,7 +3,8 @@ namespace Btx.Trainer.Charts;
 /// <summary>Light to dark, even in lightness (after ColorBrewer's YlGnBu), so that it also reads in grey.</summary>
 internal static class ColourRamp
 {
-    private static readonly (int R, int G, int B)[] Stops = [(255, 255, 229), (217, 240, 200), (144, 208, 188), (74, 168, 192), (40, 110, 176), (28, 52, 120)];
+    private static readonly (int R, int G, int B)[] Stops = [(255, 255, 229), (217, 240, 200), (144, 208, 188), (74, 168, 192),
+        (40, 110, 176), (28, 52, 120)];
 
     /// <param name="shade">0, light, to 1, dark.</param>
     public static string At(double shade)

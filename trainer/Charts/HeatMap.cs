@@ -29,7 +29,9 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
     public string ToSvg()
     {
         if (Values.GetLength(0) != Rows.Count || Values.GetLength(1) != Columns.Count)
-            throw new ArgumentException($"{Values.GetLength(0)} x {Values.GetLength(1)} values for {Rows.Count} rows and {Columns.Count} columns", nameof(Values));
+            throw new ArgumentException($"{Values.GetLength(0)} x {Values.GetLength(1)} values for "
+                + $"{Rows.Count} rows and {Columns.Count} columns",
+                nameof(Values));
         var longest = Columns.Select(c => SvgText.WidthOf(c, 12)).DefaultIfEmpty(0).Max();
         var left = 28 + Rows.Select(r => SvgText.WidthOf(r, 12.5)).DefaultIfEmpty(0).Max();
         const double cellWidth = 62;
@@ -37,7 +39,8 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
         var heads = slanted ? 14 + (longest * 0.72) : 22;
         var gridTop = Top + heads;
         var overhang = slanted ? longest * 0.72 : 0;
-        var width = Math.Max(left + (Columns.Count * cellWidth) + 24 + Math.Max(0, overhang - (cellWidth / 2)), Math.Max(360, SvgText.WidthOf(Title, 18) + 40));
+        var width = Math.Max(left + (Columns.Count * cellWidth) + 24 + Math.Max(0, overhang - (cellWidth / 2)),
+            Math.Max(360, SvgText.WidthOf(Title, 18) + 40));
         var height = gridTop + (Rows.Count * CellHeight) + 74;
         var svg = new SvgText(width, height, Title);
         svg.Write(20, 32, Title, 17, bold: true);
@@ -67,7 +70,8 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
 
                 var shade = ScalePerRow ? Shade(value, low, high) : Shade(value, least, most);
                 svg.Rectangle(x + 1, y + 1, cellWidth - 2, CellHeight - 2, ColourRamp.At(shade), 3);
-                svg.Write(x + (cellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 12, ColourRamp.Ink(shade), "middle", bold: value == best);
+                svg.Write(x + (cellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 12,
+                    ColourRamp.Ink(shade), "middle", bold: value == best);
             }
         }
 
@@ -88,9 +92,14 @@ public sealed record HeatMap(string Title, IReadOnlyList<string> Rows, IReadOnly
             svg.Rectangle(left + (length * i / steps), y, (length / steps) + 0.5, 10, ColourRamp.At(LowerIsBetter ? 1 - shade : shade));
         }
 
-        svg.Write(left, y + 25, ScalePerRow ? "least of the row" : least.ToString(Format, CultureInfo.InvariantCulture), Small, SvgText.Muted);
-        svg.Write(left + length, y + 25, ScalePerRow ? "most" : most.ToString(Format, CultureInfo.InvariantCulture), Small, SvgText.Muted, "end");
-        svg.Write(left, y + 42, $"{Unit}{(Unit.Length > 0 ? "; " : "")}{(LowerIsBetter ? "lower is better" : "higher is better")}; best of each row in bold", Small, SvgText.Muted);
+        svg.Write(left, y + 25, ScalePerRow ? "least of the row" : least.ToString(Format, CultureInfo.InvariantCulture), Small,
+            SvgText.Muted);
+        svg.Write(left + length, y + 25, ScalePerRow ? "most" : most.ToString(Format, CultureInfo.InvariantCulture), Small,
+            SvgText.Muted, "end");
+        svg.Write(left, y
+            + 42, $"{Unit}{(Unit.Length > 0 ? "; " : "")}{(LowerIsBetter ? "lower is better" : "higher is better")}; best of each row in "
+                + "bold",
+            Small, SvgText.Muted);
     }
 
     private (double Least, double Most) Range(int from, int to)

@@ -3,12 +3,14 @@ using Btx.Model.Files;
 
 namespace Btx.Trainer.Charts;
 
-/// <summary>Several tables of numbers with the same rows and columns as coloured cells, panel beside panel, on one colour scale, as a self-contained SVG picture.</summary>
+/// <summary>Several tables of numbers with the same rows and columns as coloured cells, panel beside panel, on one colour
+/// scale, as a self-contained SVG picture.</summary>
 /// <param name="Title">Headline.</param>
 /// <param name="Rows">Names of the rows, from the top.</param>
 /// <param name="Columns">Names of the columns, from the left.</param>
 /// <param name="Panels">Name and [row, column] of each; a value that is not finite is drawn as an empty cell.</param>
-public sealed record HeatMapGrid(string Title, IReadOnlyList<string> Rows, IReadOnlyList<string> Columns, IReadOnlyList<(string Name, double[,] Values)> Panels)
+public sealed record HeatMapGrid(string Title, IReadOnlyList<string> Rows, IReadOnlyList<string> Columns,
+    IReadOnlyList<(string Name, double[,] Values)> Panels)
 {
     private const double CellWidth = 38, CellHeight = 24, Top = 52, Gap = 30, Widest = 1200, Small = 11.5;
 
@@ -31,20 +33,25 @@ public sealed record HeatMapGrid(string Title, IReadOnlyList<string> Rows, IRead
         foreach (var (name, values) in Panels)
         {
             if (values.GetLength(0) != Rows.Count || values.GetLength(1) != Columns.Count)
-                throw new ArgumentException($"panel {name}: {values.GetLength(0)} x {values.GetLength(1)} values for {Rows.Count} rows and {Columns.Count} columns", nameof(Panels));
+                throw new ArgumentException($"panel {name}: {values.GetLength(0)} x {values.GetLength(1)} values for {Rows.Count} rows "
+                    + $"and {Columns.Count} columns",
+                    nameof(Panels));
         }
 
         var left = 30 + Rows.Select(r => SvgText.WidthOf(r, 12)).DefaultIfEmpty(0).Max();
         var longest = Columns.Select(c => SvgText.WidthOf(c, Small)).DefaultIfEmpty(0).Max();
         var slanted = longest > CellWidth - 4;
-        double heads = 24 + (slanted ? 12 + (longest * 0.72) : 20), overhang = slanted ? Math.Max(0, (longest * 0.72) - (CellWidth / 2)) : 0;
-        double grid = Columns.Count * CellWidth, panelWidth = grid + Math.Max(Gap, overhang + 8), panelHeight = heads + (Rows.Count * CellHeight) + 14;
+        double heads = 24 + (slanted ? 12 + (longest * 0.72) : 20), overhang = slanted
+            ? Math.Max(0, (longest * 0.72) - (CellWidth / 2)) : 0;
+        double grid = Columns.Count * CellWidth, panelWidth = grid + Math.Max(Gap, overhang + 8),
+            panelHeight = heads + (Rows.Count * CellHeight) + 14;
         var across = Math.Clamp((int)((Widest - left) / panelWidth), 1, Math.Max(1, Panels.Count));
         var down = (Panels.Count + across - 1) / across;
         var width = Math.Max(left + (across * panelWidth) + 6, Math.Max(SvgText.WidthOf(Title, 17), SvgText.WidthOf(Caption, Small)) + 40);
         var svg = new SvgText(width, Top + (down * panelHeight) + 66, Title);
         svg.Write(20, 32, Title, 17, bold: true);
-        for (var p = 0; p < Panels.Count; p++) Draw(svg, left + (p % across * panelWidth), Top + (p / across * panelHeight), heads, slanted, Panels[p], p % across == 0);
+        for (var p = 0; p < Panels.Count; p++)
+            Draw(svg, left + (p % across * panelWidth), Top + (p / across * panelHeight), heads, slanted, Panels[p], p % across == 0);
         WriteScale(svg, Top + (down * panelHeight) + 8);
         return svg.ToString();
     }
@@ -78,7 +85,8 @@ public sealed record HeatMapGrid(string Title, IReadOnlyList<string> Rows, IRead
 
                 var shade = (value - Least) / (Most - Least);
                 svg.Rectangle(x + 1, y + 1, CellWidth - 2, CellHeight - 2, ColourRamp.At(shade), 3);
-                svg.Write(x + (CellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 11.5, ColourRamp.Ink(shade), "middle", bold: value == best);
+                svg.Write(x + (CellWidth / 2), y + (CellHeight / 2) + 4, value.ToString(Format, CultureInfo.InvariantCulture), 11.5,
+                    ColourRamp.Ink(shade), "middle", bold: value == best);
             }
         }
     }
@@ -87,7 +95,8 @@ public sealed record HeatMapGrid(string Title, IReadOnlyList<string> Rows, IRead
     {
         const int steps = 60;
         const double length = 240, left = 20;
-        for (var i = 0; i < steps; i++) svg.Rectangle(left + (length * i / steps), y, (length / steps) + 0.5, 10, ColourRamp.At((i + 0.5) / steps));
+        for (var i = 0; i < steps; i++)
+            svg.Rectangle(left + (length * i / steps), y, (length / steps) + 0.5, 10, ColourRamp.At((i + 0.5) / steps));
         svg.Write(left, y + 25, Least.ToString(Format, CultureInfo.InvariantCulture), Small, SvgText.Muted);
         svg.Write(left + length, y + 25, Most.ToString(Format, CultureInfo.InvariantCulture), Small, SvgText.Muted, "end");
         svg.Write(left, y + 43, Caption, Small, SvgText.Muted);

@@ -45,7 +45,8 @@ public sealed record LineChart(string Title, string XAxis, string YAxis, IReadOn
         {
             var (colour, dashes) = (Colours[i % Colours.Length], Dashes[i / Colours.Length % Dashes.Length]);
             foreach (var run in Runs(Series[i].Points))
-                svg.Polyline([.. run.Select(p => (Left + (plotWidth * x.Position(p.X)), Top + (plotHeight * (1 - y.Position(p.Y)))))], colour, dashes);
+                svg.Polyline([.. run.Select(p => (Left + (plotWidth * x.Position(p.X)), Top + (plotHeight * (1 - y.Position(p.Y)))))],
+                    colour, dashes);
             var row = Top + 8 + (i * 20);
             svg.Polyline([(Left + plotWidth + 18, row), (Left + plotWidth + 40, row)], colour, dashes);
             svg.Write(Left + plotWidth + 46, row + 4, Series[i].Name, 12);

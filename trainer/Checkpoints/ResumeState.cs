@@ -3,7 +3,8 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Checkpoints;
 
-/// <summary>What a run needs besides weights and optimizer moments to go on exactly. The schedule and a network's random numbers are functions of the step.</summary>
+/// <summary>What a run needs besides weights and optimizer moments to go on exactly. The schedule and a network's
+/// random numbers are functions of the step.</summary>
 /// <param name="Step">Finished optimizer steps.</param>
 /// <param name="Sampler">State after the last drawn window.</param>
 /// <param name="Seconds">Training time so far.</param>

@@ -36,7 +36,8 @@ public sealed class ResumeStore(string runDirectory)
                 using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
                 optimizer.save_state_dict(writer);
             });
-            AtomicFile.Write(Path.Combine(point.Building, StateFile), stream => JsonSerializer.Serialize(stream, state, ManifestJson.Options));
+            AtomicFile.Write(Path.Combine(point.Building, StateFile),
+                stream => JsonSerializer.Serialize(stream, state, ManifestJson.Options));
             point.Commit();
         }
         catch (IOException e)
@@ -82,7 +83,9 @@ public sealed class ResumeStore(string runDirectory)
         }
         catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException)
         {
-            throw new BtxException($"{Path.Combine(point, OptimizerFile)}: cannot be read ({BtxException.OneLine(e.Message)}); delete {point} to resume from the point before, or start over with --fresh", e);
+            throw new BtxException($"{Path.Combine(point, OptimizerFile)}: cannot be read ({BtxException.OneLine(e.Message)}); delete "
+                + $"{point} to resume from the point before, or start over with --fresh",
+                e);
         }
     }
 

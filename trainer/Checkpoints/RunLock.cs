@@ -22,7 +22,8 @@ public sealed class RunLock : IDisposable
             try
             {
                 Directory.CreateDirectory(directory);
-                return new RunLock(new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
+                return new RunLock(new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite,
+                    FileShare.None, 1));
             }
             catch (IOException) when (wait && Directory.Exists(directory))
             {
@@ -35,7 +36,9 @@ public sealed class RunLock : IDisposable
             catch (IOException e)
             {
                 throw new BtxException(
-                    Directory.Exists(directory) ? $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory" : $"cannot create {directory}: {e.Message}", e);
+                    Directory.Exists(directory)
+                        ? $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory"
+                        : $"cannot create {directory}: {e.Message}", e);
             }
         }
     }

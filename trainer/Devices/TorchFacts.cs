@@ -32,7 +32,8 @@ public sealed record TorchFacts(string? LoadError, bool CudaLibrary, bool Driver
     private static string? Cause(Exception e) => e switch
     {
         TypeInitializationException { InnerException: { } inner } => Cause(inner),
-        DllNotFoundException or NotSupportedException or BadImageFormatException or EntryPointNotFoundException => BtxException.OneLine(e.Message),
+        DllNotFoundException or NotSupportedException or BadImageFormatException
+            or EntryPointNotFoundException => BtxException.OneLine(e.Message),
         _ => null,
     };
 

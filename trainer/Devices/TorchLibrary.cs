@@ -9,7 +9,8 @@ using TorchSharp;
 namespace Btx.Trainer.Devices;
 
 /// <summary>
-/// Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in the cache, made by <see cref="StreamsRedirect"/>
+/// Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in
+/// the cache, made by <see cref="StreamsRedirect"/>
 /// and named by the hash of the original, which stays as it is. Where the original loads nothing is copied.
 /// </summary>
 internal static class TorchLibrary
@@ -19,7 +20,8 @@ internal static class TorchLibrary
     private static readonly Lazy<(nint Handle, string? Refusal)> s_redirected = new(Redirected);
 
     /// <summary>From now on the runtime asks here when it finds no library of the name that loads.</summary>
-    public static void Offer() => AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name == Name ? s_redirected.Value.Handle : 0;
+    public static void Offer() =>
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name == Name ? s_redirected.Value.Handle : 0;
 
     /// <summary>Loads the library before TorchSharp does, which would print a report of its own on a failure.</summary>
     /// <returns>Why it cannot be loaded, as one line; null when it is.</returns>
@@ -27,15 +29,20 @@ internal static class TorchLibrary
 
     private static (nint Handle, string? Refusal) Redirected()
     {
-        if (Find() is not { } library) return (0, $"{FileName} is missing beside the program; it is there for linux-x64 with glibc, and this is {RuntimeInformation.RuntimeIdentifier}");
+        if (Find() is not { } library)
+            return (0, $"{FileName} is missing beside the program; it is there for linux-x64 with glibc, and this is "
+                + $"{RuntimeInformation.RuntimeIdentifier}");
         if (Cause(library) is not { } cause) return (NativeLibrary.Load(library), null);
         if (!cause.Contains(StreamsRedirect.NewerVersion, StringComparison.Ordinal)) return (0, cause);
         try
         {
             var copy = Copy(library, CacheDirectory.Of("torch"));
             // The copy lies apart from libtorch; the loader takes what it needs of it from what is loaded already.
-            foreach (var needed in (string[])["libtorch.so", "libtorch_cpu.so", "libc10.so"]) _ = Cause(Path.Combine(Path.GetDirectoryName(library)!, needed));
-            return Cause(copy) is { } still ? (0, $"{still}; a copy for older systems was made of {library}, and it needs GCC 12's libstdc++ and glibc 2.34 or newer") : (NativeLibrary.Load(copy), null);
+            foreach (var needed in (string[])["libtorch.so", "libtorch_cpu.so", "libc10.so"])
+                _ = Cause(Path.Combine(Path.GetDirectoryName(library)!, needed));
+            return Cause(copy) is { } still
+                ? (0, $"{still}; a copy for older systems was made of {library}, and it needs GCC 12's libstdc++ and glibc 2.34 or newer")
+                : (NativeLibrary.Load(copy), null);
         }
         catch (BtxException e)
         {
@@ -76,10 +83,13 @@ internal static class TorchLibrary
         }
         catch (BtxException e)
         {
-            throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer", e);
+            throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy "
+                + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer",
+                e);
         }
 
-        var copy = Path.Combine(directory, $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so");
+        var copy = Path.Combine(
+            directory, $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so");
         if (Bytes(copy) is { } there && there.AsSpan().SequenceEqual(redirected)) return copy;
         try
         {
@@ -88,7 +98,8 @@ internal static class TorchLibrary
         }
         catch (BtxException e)
         {
-            throw new BtxException($"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place", e);
+            throw new BtxException($"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place",
+                e);
         }
     }
 

@@ -3,7 +3,8 @@ using Btx.Model.Mixtures;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>How many parameters multiply for one token: all but an untied input embedding, which is only looked up, and the experts that are not chosen.</summary>
+/// <summary>How many parameters multiply for one token: all but an untied input embedding, which is only looked up,
+/// and the experts that are not chosen.</summary>
 public static class ActiveParameters
 {
     /// <param name="k">Experts per token; null: the config's own.</param>
@@ -20,6 +21,7 @@ public static class ActiveParameters
     public static long Of(string directory, int? k = null)
     {
         var config = LlamaConfig.Load(directory);
-        return Of(config, k, config.Mixture is not null && BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : null);
+        return Of(config, k,
+            config.Mixture is not null && BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : null);
     }
 }

@@ -26,7 +26,8 @@ public static class AveragedModel
                 checkpoints.Add(Checkpoint.Open(directory));
                 checkpoints[^1].Config.RequireDense(directory);
                 if (checkpoints[^1].Config.Fingerprint() != checkpoints[0].Config.Fingerprint())
-                    throw new BtxException($"{directory} and {directories[0]} have different architectures (config.json); only equal ones can be averaged");
+                    throw new BtxException($"{directory} and {directories[0]} have different architectures "
+                        + "(config.json); only equal ones can be averaged");
             }
 
             model = new LlamaModel(checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };

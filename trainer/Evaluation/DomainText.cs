@@ -7,11 +7,14 @@ namespace Btx.Trainer.Evaluation;
 /// <param name="Sequences">To measure; each begins with BOS.</param>
 /// <param name="Tokens">Predicted tokens of <paramref name="Sequences"/>.</param>
 /// <param name="Bytes">UTF-8 bytes of those tokens.</param>
-/// <param name="HeldOut">Sequences of the validation split that the cached prior is estimated on; empty where a recorded prior serves.</param>
-public sealed record DomainText(string Name, CorpusRole Role, IReadOnlyList<int[]> Sequences, long Tokens, long Bytes, IReadOnlyList<int[]> HeldOut)
+/// <param name="HeldOut">Sequences of the validation split that the cached prior is estimated
+/// on; empty where a recorded prior serves.</param>
+public sealed record DomainText(string Name, CorpusRole Role, IReadOnlyList<int[]> Sequences, long Tokens, long Bytes,
+    IReadOnlyList<int[]> HeldOut)
 {
     /// <exception cref="BtxException">The split holds no text.</exception>
-    public static DomainText Read(CorpusDirectory corpus, CorpusDomain domain, EvaluatedModels models, EvaluationOptions options, int context, int heldOut)
+    public static DomainText Read(CorpusDirectory corpus, CorpusDomain domain, EvaluatedModels models, EvaluationOptions options,
+        int context, int heldOut)
     {
         var sequences = Sequences(options.Split, options.MaxTokensPerDomain);
         return new(
@@ -23,7 +26,8 @@ public sealed record DomainText(string Name, CorpusRole Role, IReadOnlyList<int[
             var packed = SequencePacker.Pack(corpus.Read(domain, split).Select(d => d.Text), models.Tokenizer, context, max);
             return packed.Count > 0
                 ? packed
-                : throw new BtxException($"{corpus.ShardPath(domain, split)}: domain {domain.Name} has no text in its {split.ToString().ToLowerInvariant()} split; add documents or leave the domain out with --domains");
+                : throw new BtxException($"{corpus.ShardPath(domain, split)}: domain {domain.Name} has no text in its "
+                    + $"{split.ToString().ToLowerInvariant()} split; add documents or leave the domain out with --domains");
         }
     }
 }

@@ -8,7 +8,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>The models of an evaluation, checked to belong together before any is loaded: one tokenizer, and one architecture among the experts.</summary>
+/// <summary>The models of an evaluation, checked to belong together before any is loaded: one tokenizer,
+/// and one architecture among the experts.</summary>
 public sealed record EvaluatedModels
 {
     public required ForestManifest Manifest { get; init; }
@@ -39,7 +40,8 @@ public sealed record EvaluatedModels
     public IReadOnlyList<string> ExpertNames => [.. Experts.Select(e => e.Name)];
 
     /// <exception cref="BtxException">A model is missing, or architectures, vocabularies or tokenizers do not fit; names both.</exception>
-    public static EvaluatedModels Open(string forest, string? seed = null, string? dense = null, IReadOnlyList<ComparedModel>? compared = null, string? btx = null)
+    public static EvaluatedModels Open(string forest, string? seed = null, string? dense = null,
+        IReadOnlyList<ComparedModel>? compared = null, string? btx = null)
     {
         compared ??= [];
         var manifest = ForestManifest.Load(forest);
@@ -53,7 +55,8 @@ public sealed record EvaluatedModels
         {
             var config = LlamaConfig.Load(directory).RequireDense(directory);
             if (config.Fingerprint() != manifest.Architecture)
-                throw new BtxException($"{directory}: its architecture (config.json) is not the one that {source} records; experts of a forest share one");
+                throw new BtxException($"{directory}: its architecture (config.json) is not the one that {source} "
+                    + "records; experts of a forest share one");
             tokenizer = SameTokenizer(directory, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
         }
@@ -62,10 +65,13 @@ public sealed record EvaluatedModels
         foreach (var other in (string?[])[seed, dense, .. compared.Select(m => m.Directory), btx])
         {
             if (other is null) continue;
-            if (!Directory.Exists(other)) throw new BtxException($"{other}: no such directory; expected a model with config.json, model.safetensors and tokenizer.json");
+            if (!Directory.Exists(other))
+                throw new BtxException($"{other}: no such directory; expected a model with config.json, "
+                    + "model.safetensors and tokenizer.json");
             var config = LlamaConfig.Load(other);
             if (config.Mixture is not null && (other == seed || other == dense))
-                throw new BtxException($"{(other == seed ? "--seed-model" : "--dense")} {other}: model_type is mixtral, expected llama; compare a mixture with --btx DIR or --model NAME=DIR");
+                throw new BtxException($"{(other == seed ? "--seed-model" : "--dense")} {other}: model_type is mixtral, expected llama; "
+                    + "compare a mixture with --btx DIR or --model NAME=DIR");
             SameTokenizer(other, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
             if (config.Mixture is { } m && other == btx) mixture = (m.Experts, m.ExpertsPerToken);
@@ -75,17 +81,27 @@ public sealed record EvaluatedModels
 
         return new()
         {
-            Manifest = manifest, Experts = experts, ExpertDirectories = directories, Seed = seed, Dense = dense, Compared = compared, Btx = btx, Mixture = mixture,
-            Tokenizer = tokenizer!, MaxContext = context,
+            Manifest = manifest,
+            Experts = experts,
+            ExpertDirectories = directories,
+            Seed = seed,
+            Dense = dense,
+            Compared = compared,
+            Btx = btx,
+            Mixture = mixture,
+            Tokenizer = tokenizer!,
+            MaxContext = context,
         };
     }
 
     private static TextTokenizer SameTokenizer(string directory, LlamaConfig config, string hash, string source)
     {
         var tokenizer = TextTokenizer.Load(directory);
-        if (tokenizer.Hash != hash) throw new BtxException($"{directory}: its tokenizer is not the one that {source} records; models compared or mixed share one");
+        if (tokenizer.Hash != hash)
+            throw new BtxException($"{directory}: its tokenizer is not the one that {source} records; models compared or mixed share one");
         return tokenizer.VocabSize <= config.VocabSize
             ? tokenizer
-            : throw new BtxException($"{directory}: its tokenizer has {tokenizer.VocabSize} tokens, config.json a vocab_size of {config.VocabSize}; they do not belong together");
+            : throw new BtxException($"{directory}: its tokenizer has {tokenizer.VocabSize} tokens, config.json a vocab_size of "
+                + $"{config.VocabSize}; they do not belong together");
     }
 }

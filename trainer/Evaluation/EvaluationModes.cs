@@ -7,21 +7,25 @@ namespace Btx.Trainer.Evaluation;
 /// <summary>Reads <c>--modes</c>.</summary>
 public static class EvaluationModes
 {
-    public const string Known = "seed, dense, models, the name of a --model, moe, moe:k=K, experts, expert:NAME, ensemble, ensemble:last_token, ensemble:fixed, ensemble:switching, top_1 to top_E, top_p=P, average:uniform, average:posterior, average:argmax";
+    public const string Known =
+        "seed, dense, models, the name of a --model, moe, moe:k=K, experts, expert:NAME, ensemble, ensemble:last_token, ensemble:fixed, "
+        + "ensemble:switching, top_1 to top_E, top_p=P, average:uniform, average:posterior, average:argmax";
     private const string MoeOfK = "moe:k=";
     private const int EveryTopUpTo = 8;
 
     /// <summary>What is measured when nothing is chosen: all there is.</summary>
     /// <param name="models">Names of the compared models.</param>
     /// <param name="mixture">N of the BTX model; 0: there is none.</param>
-    public static IReadOnlyList<string> Default(int experts, bool seed, bool dense, IReadOnlyList<string>? models = null, int mixture = 0) =>
+    public static IReadOnlyList<string> Default(int experts, bool seed, bool dense, IReadOnlyList<string>? models = null,
+        int mixture = 0) =>
     [
         .. seed ? [EvaluationMode.Seed] : Array.Empty<string>(),
         .. dense ? [EvaluationMode.Dense] : Array.Empty<string>(),
         .. models ?? [],
         .. mixture > 0 ? [EvaluationMode.Moe] : Array.Empty<string>(),
         "experts", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching",
-        .. Enumerable.Range(1, experts).Where(k => experts <= EveryTopUpTo || System.Numerics.BitOperations.IsPow2(k) || k == experts).Select(k => $"top_{k}"),
+        .. Enumerable.Range(1, experts).Where(k => experts <= EveryTopUpTo || System.Numerics.BitOperations.IsPow2(k) || k == experts)
+            .Select(k => $"top_{k}"),
         "top_p=0.9", "average:uniform", "average:posterior", "average:argmax",
     ];
 
@@ -34,14 +38,17 @@ public static class EvaluationModes
     /// <param name="mixture">N and k of the BTX model; N = 0: there is none.</param>
     /// <exception cref="BtxException">Unknown mode, k out of range, p out of range, or a model that was not given.</exception>
     public static IReadOnlyList<EvaluationMode> Parse(
-        IEnumerable<string> texts, IReadOnlyList<string> experts, bool seed, bool dense, SelectForm select, IReadOnlyList<string>? models = null, (int Experts, int PerToken) mixture = default)
+        IEnumerable<string> texts, IReadOnlyList<string> experts, bool seed, bool dense, SelectForm select,
+        IReadOnlyList<string>? models = null, (int Experts, int PerToken) mixture = default)
     {
         models ??= [];
         var modes = new List<EvaluationMode>();
         foreach (var text in texts)
         {
-            if (text == EvaluationMode.Seed && !seed) throw new BtxException("--modes seed: name the seed's directory with --seed-model DIR");
-            if (text == EvaluationMode.Dense && !dense) throw new BtxException("--modes dense: name the baseline's directory with --dense DIR");
+            if (text == EvaluationMode.Seed && !seed)
+                throw new BtxException("--modes seed: name the seed's directory with --seed-model DIR");
+            if (text == EvaluationMode.Dense && !dense)
+                throw new BtxException("--modes dense: name the baseline's directory with --dense DIR");
             if (text == "models" && models.Count == 0) throw new BtxException("--modes models: name at least one with --model NAME=DIR");
             if (text is EvaluationMode.Seed or EvaluationMode.Dense || models.Contains(text)) modes.Add(new(text, null));
             else if (text == "models") modes.AddRange(models.Select(m => new EvaluationMode(m, null)));
@@ -56,16 +63,19 @@ public static class EvaluationModes
 
     /// <summary>Whether a mode has this name, or may have.</summary>
     public static bool IsReserved(string name) =>
-        name is EvaluationMode.Seed or EvaluationMode.Dense or EvaluationMode.Moe or "models" or "experts" or "ensemble" or "average" or "forest" || name.StartsWith("top_", StringComparison.Ordinal);
+        name is EvaluationMode.Seed or EvaluationMode.Dense or EvaluationMode.Moe or "models" or "experts" or "ensemble" or "average"
+        or "forest" || name.StartsWith("top_", StringComparison.Ordinal);
 
     private static EvaluationMode Mixture(string text, (int Experts, int PerToken) mixture)
     {
         if (mixture.Experts == 0) throw new BtxException($"--modes {text}: name the BTX model's directory with --btx DIR");
         var k = mixture.PerToken;
-        if (text != EvaluationMode.Moe && !int.TryParse(text.AsSpan(MoeOfK.Length), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out k))
+        if (text != EvaluationMode.Moe
+            && !int.TryParse(text.AsSpan(MoeOfK.Length), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out k))
             throw new BtxException($"--modes {text}: unknown mode; choose among {Known}");
         var routing = new Routing { Mode = RoutingMode.Moe, K = k };
-        return RoutingRules.Fault(routing, [], [], mixture.Experts) is { } fault ? throw new BtxException($"--modes {text}: {fault}") : new(text, routing);
+        return RoutingRules.Fault(routing, [], [], mixture.Experts) is { } fault ? throw new BtxException($"--modes {text}: {fault}")
+            : new(text, routing);
     }
 
     private static EvaluationMode Forest(string text, IReadOnlyList<string> experts, SelectForm select)
@@ -80,8 +90,10 @@ public static class EvaluationModes
             "average:posterior" => new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior },
             "average:argmax" => new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Argmax },
             _ when text.StartsWith("expert:", StringComparison.Ordinal) => Expert(text[7..]),
-            _ when text.StartsWith("top_p=", StringComparison.Ordinal) && Number(text[6..]) is { } p => new Routing { Mode = RoutingMode.TopP, P = p, Select = select },
-            _ when text.StartsWith("top_", StringComparison.Ordinal) && int.TryParse(text.AsSpan(4), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var k) =>
+            _ when text.StartsWith("top_p=", StringComparison.Ordinal)
+                && Number(text[6..]) is { } p => new Routing { Mode = RoutingMode.TopP, P = p, Select = select },
+            _ when text.StartsWith("top_", StringComparison.Ordinal)
+                && int.TryParse(text.AsSpan(4), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var k) =>
                 new Routing { Mode = RoutingMode.TopK, K = k, Select = select },
             _ => throw new BtxException($"--modes {text}: unknown mode; choose among {Known}"),
         };
@@ -94,5 +106,6 @@ public static class EvaluationModes
 
     private static Routing Expert(string name) => new() { Mode = RoutingMode.Expert, Expert = name };
 
-    private static double? Number(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var p) ? p : null;
+    private static double? Number(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var p) ? p : null;
 }

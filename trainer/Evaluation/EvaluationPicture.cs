@@ -3,7 +3,8 @@ using Btx.Trainer.Charts;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>The bits per byte of every domain (rows) under every mode (columns) as a heat map; colours are spread over each row, as domains differ in difficulty.</summary>
+/// <summary>The bits per byte of every domain (rows) under every mode (columns) as a heat map; colours are spread over each
+/// row, as domains differ in difficulty.</summary>
 public static class EvaluationPicture
 {
     public static void Write(EvaluationReport report, string path) => AtomicFile.WriteText(path, Svg(report));
@@ -18,7 +19,10 @@ public static class EvaluationPicture
 
         return new HeatMap("Bits per byte of each domain", [.. report.Domains.Select(d => d.Name)], report.Modes, values)
         {
-            Unit = "bits per byte", Format = "F3", LowerIsBetter = true, ScalePerRow = true,
+            Unit = "bits per byte",
+            Format = "F3",
+            LowerIsBetter = true,
+            ScalePerRow = true,
         }.ToSvg();
     }
 }

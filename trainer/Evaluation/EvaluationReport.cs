@@ -27,7 +27,8 @@ public sealed record EvaluationReport
     public double? MeanBitsPerByte(string mode, CorpusRole role) => Mean(role, d => d.BitsPerByte(mode));
 
     /// <summary>Geometric mean of the perplexities (the exponential of the mean loss per token, domains weighing alike).</summary>
-    public double? MeanPerplexity(string mode, CorpusRole role) => Mean(role, d => Math.Log(d.Perplexity(mode))) is { } m ? Math.Exp(m) : null;
+    public double? MeanPerplexity(string mode, CorpusRole role) => Mean(role, d => Math.Log(d.Perplexity(mode))) is { } m
+        ? Math.Exp(m) : null;
 
     private double? Mean(CorpusRole role, Func<EvaluatedDomain, double> value)
     {

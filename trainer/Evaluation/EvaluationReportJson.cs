@@ -37,10 +37,18 @@ public static class EvaluationReportJson
                 Prior = "uniform; ensemble:fixed, average:posterior and average:argmax use the target domain's cached prior",
             },
             Priors = r.Domains.ToDictionary(d => d.Name, d => r.Experts.Zip(d.Prior.Weights).ToDictionary(p => p.First, p => p.Second)),
-            PriorSources = r.Domains.ToDictionary(d => d.Name, d => d.Prior.Recorded ? "recorded in forest.json" : $"estimated on {CachedPrior.Sequences} validation sequences"),
+            PriorSources = r.Domains.ToDictionary(d => d.Name,
+            d => d.Prior.Recorded ? "recorded in forest.json" : $"estimated on {CachedPrior.Sequences} validation sequences"),
             Domains = r.Domains.ToDictionary(d => d.Name, d => new { Role = Snake(d.Role), d.Sequences, d.Tokens, d.Bytes }),
             Training = r.Budget,
-            Compute = r.Modes.ToDictionary(m => m, m => r.Compute[m] is var c ? new { c.Tokens, c.Flops, c.ActiveParameters, c.Complete, Phases = c.Runs.GroupBy(x => x.Phase).ToDictionary(g => g.Key, g => g.Sum(x => x.Tokens)) } : null),
+            Compute = r.Modes.ToDictionary(m => m, m => r.Compute[m] is var c ? new
+            {
+                c.Tokens,
+                c.Flops,
+                c.ActiveParameters,
+                c.Complete,
+                Phases = c.Runs.GroupBy(x => x.Phase).ToDictionary(g => g.Key, g => g.Sum(x => x.Tokens))
+            } : null),
         };
         return Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(report, ManifestJson.Options)) + "\n";
     }

@@ -3,7 +3,8 @@ using Spectre.Console;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>The tables on the terminal: a row for each mode, a column for each domain and the mean; the best of each column is starred; 120 columns at most.</summary>
+/// <summary>The tables on the terminal: a row for each mode, a column for each domain and the mean; the best of each
+/// column is starred; 120 columns at most.</summary>
 public static class EvaluationTable
 {
     private const int Width = 120;
@@ -21,19 +22,24 @@ public static class EvaluationTable
     public static IEnumerable<string> Notes(EvaluationReport r)
     {
         yield return "* best of its column; lower is better";
-        yield return $"{r.Options.Split.ToString().ToLowerInvariant()} split, sequences of up to {r.Context} tokens of one document after BOS; "
+        yield return $"{r.Options.Split.ToString().ToLowerInvariant()} split, sequences of up to "
+            + $"{r.Context} tokens of one document after BOS; "
             + string.Join(", ", r.Domains.Select(d => $"{d.Name} {d.Tokens:N0} tokens"));
         yield return r.Options.Select == Model.Mixing.SelectForm.PerToken
             ? "top_k and top_p choose anew for each token (per_token); the posterior starts from a uniform prior"
-            : $"top_k and top_p choose once, from the first {new Model.Mixing.Routing().SelectTokens} tokens (prompt); the posterior starts from a uniform prior";
-        if (r.Modes.Any(KnowsDomain)) yield return $"{string.Join(", ", r.Modes.Where(KnowsDomain))}: told the target domain, by its cached prior";
-        if (r.Modes.Any(m => m == EvaluationMode.Moe || m.StartsWith("moe:", StringComparison.Ordinal))) yield return "moe: the BTX model, routed for each token, with its own number of experts per token or k";
+            : $"top_k and top_p choose once, from the first {new Model.Mixing.Routing().SelectTokens} tokens (prompt); the posterior "
+                + "starts from a uniform prior";
+        if (r.Modes.Any(KnowsDomain))
+            yield return $"{string.Join(", ", r.Modes.Where(KnowsDomain))}: told the target domain, by its cached prior";
+        if (r.Modes.Any(m => m == EvaluationMode.Moe || m.StartsWith("moe:", StringComparison.Ordinal)))
+            yield return "moe: the BTX model, routed for each token, with its own number of experts per token or k";
         foreach (var line in r.Budget.Lines()) yield return line;
     }
 
     private static bool KnowsDomain(string mode) => mode is "ensemble:fixed" or "average:posterior" or "average:argmax";
 
-    private static void Tables(EvaluationReport r, IAnsiConsole console, string title, Func<EvaluatedDomain, string, double> value, Func<string, CorpusRole, double?> mean, string format)
+    private static void Tables(EvaluationReport r, IAnsiConsole console, string title, Func<EvaluatedDomain, string, double> value,
+        Func<string, CorpusRole, double?> mean, string format)
     {
         var columns = new List<(string Name, Func<string, double?> Value)>();
         foreach (var role in new[] { CorpusRole.Train, CorpusRole.Eval })
@@ -47,12 +53,14 @@ public static class EvaluationTable
         while (columns.Count > 0)
         {
             var (count, width) = (0, left);
-            while (count < columns.Count && (count == 0 || width + ColumnWidth(columns[count]) <= Width)) width += ColumnWidth(columns[count++]);
+            while (count < columns.Count && (count == 0 || width + ColumnWidth(columns[count]) <= Width))
+                width += ColumnWidth(columns[count++]);
             console.Write(Table(r, title, [.. columns[..count]], format));
             columns.RemoveRange(0, count);
         }
 
-        int ColumnWidth((string Name, Func<string, double?> Value) c) => Math.Max(c.Name.Length, r.Modes.Max(m => c.Value(m)!.Value.ToString(format).Length) + 2) + 3;
+        int ColumnWidth((string Name, Func<string, double?> Value) c) =>
+            Math.Max(c.Name.Length, r.Modes.Max(m => c.Value(m)!.Value.ToString(format).Length) + 2) + 3;
     }
 
     // Rows that cost the same are one row.
@@ -61,7 +69,8 @@ public static class EvaluationTable
         var table = new Table { Border = TableBorder.Simple }.AddColumn("training");
         foreach (var name in (string[])["tokens", "FLOPs", "active"]) table.AddColumn(new TableColumn(name).RightAligned());
         table.AddColumn("tokens by phase");
-        foreach (var rows in r.Modes.GroupBy(m => (r.Compute[m].Phases, r.Compute[m].Flops, r.Compute[m].ActiveParameters, r.Compute[m].Complete)))
+        foreach (var rows in r.Modes.GroupBy(m =>
+            (r.Compute[m].Phases, r.Compute[m].Flops, r.Compute[m].ActiveParameters, r.Compute[m].Complete)))
         {
             var (phases, flops, active, complete) = rows.Key;
             var tokens = r.Compute[rows.First()].Tokens;
@@ -72,7 +81,9 @@ public static class EvaluationTable
         }
 
         console.Write(table);
-        console.WriteLine("tokens and FLOPs: of all runs behind a row, rate sweeps left out; FLOPs = 6 × active parameters × tokens; active: parameters that multiply for a token");
+        console.WriteLine(
+            "tokens and FLOPs: of all runs behind a row, rate sweeps left out; FLOPs = 6 × active parameters × tokens; active: "
+                + "parameters that multiply for a token");
     }
 
     private static Table Table(EvaluationReport r, string title, (string Name, Func<string, double?> Value)[] columns, string format)

@@ -19,23 +19,29 @@ public sealed class ForestEvaluator
     private readonly IReadOnlyList<DomainText> texts;
     private readonly int context;
 
-    private ForestEvaluator(EvaluationOptions options, EvaluatedModels models, IReadOnlyList<EvaluationMode> modes, IReadOnlyList<DomainText> texts, int context)
+    private ForestEvaluator(EvaluationOptions options, EvaluatedModels models, IReadOnlyList<EvaluationMode> modes,
+        IReadOnlyList<DomainText> texts, int context)
     {
         (this.options, this.models, this.modes, this.texts, this.context) = (options, models, modes, texts, context);
     }
 
     /// <summary>Checks the request and reads the text; loads no model.</summary>
-    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an unknown mode, a context that is too long.</exception>
+    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an
+    /// unknown mode, a context that is too long.</exception>
     public static ForestEvaluator Open(EvaluationOptions options, CancellationToken cancellation = default)
     {
         var models = EvaluatedModels.Open(options.Forest, options.SeedModel, options.Dense, options.Models, options.Btx);
         string[] compared = [.. models.Compared.Select(m => m.Name)];
         var (seed, dense) = (options.SeedModel is not null, options.Dense is not null);
-        var texts = options.Modes.Count > 0 ? options.Modes : EvaluationModes.Default(models.Experts.Count, seed, dense, compared, models.Mixture.Experts);
+        var texts = options.Modes.Count > 0 ? options.Modes
+            : EvaluationModes.Default(models.Experts.Count, seed, dense, compared, models.Mixture.Experts);
         var modes = EvaluationModes.Parse(texts, models.ExpertNames, seed, dense, options.Select, compared, models.Mixture);
         var context = options.Context ?? models.MaxContext;
-        if (context < 2 || context > models.MaxContext) throw new BtxException($"--context {context}: expected 2..{models.MaxContext}, the shortest max_position_embeddings of the models");
-        if (options.MaxTokensPerDomain < 0) throw new BtxException($"--max-tokens-per-domain {options.MaxTokensPerDomain}: expected 0 (all) or more");
+        if (context < 2 || context > models.MaxContext)
+            throw new BtxException($"--context {context}: expected 2..{models.MaxContext}, the shortest "
+                + "max_position_embeddings of the models");
+        if (options.MaxTokensPerDomain < 0)
+            throw new BtxException($"--max-tokens-per-domain {options.MaxTokensPerDomain}: expected 0 (all) or more");
         var corpus = CorpusDirectory.Open(options.Corpus);
         var read = new List<DomainText>();
         foreach (var domain in corpus.Select(options.Domains))
@@ -54,7 +60,8 @@ public sealed class ForestEvaluator
         get
         {
             long measured = texts.Sum(t => t.Tokens), heldOut = texts.Sum(t => t.HeldOut.Sum(s => (long)s.Length - 1));
-            return (measured * (models.Experts.Count + modes.Count(m => m.IsModel) + modes.Count(m => m.Routing is { Mode: RoutingMode.Average, Average: not AverageWeights.Argmax })))
+            return (measured * (models.Experts.Count + modes.Count(m => m.IsModel)
+                + modes.Count(m => m.Routing is { Mode: RoutingMode.Average, Average: not AverageWeights.Argmax })))
                 + (heldOut * models.Experts.Count);
         }
     }
@@ -73,17 +80,24 @@ public sealed class ForestEvaluator
             runs.Add((ExpertKey(j), () => LlamaCheckpoint.Load(directory, device), [.. measured, .. heldOut]));
         }
 
-        runs.AddRange(modes.Where(m => m.IsModel).Select(m => (m.Key, (Func<LlamaModel>)(() => LoadModel(m, device)), (IReadOnlyList<(string, IReadOnlyList<int[]>)>)measured)));
+        runs.AddRange(modes.Where(m => m.IsModel)
+            .Select(m => (m.Key, (Func<LlamaModel>)(() => LoadModel(m, device)), (IReadOnlyList<(string, IReadOnlyList<int[]>)>)measured)));
         if (Has(UniformAverage)) runs.Add((UniformAverage, () => Average(DomainPosterior.Uniform(models.Experts.Count)), measured));
         scores.Run(runs);
 
-        var priors = texts.Select(t => TargetPrior.Find(t.Name, models.Experts) ?? TargetPrior.Estimate(Experts(t.Name + HeldOut))).ToArray();
+        var priors = texts.Select(t => TargetPrior.Find(t.Name, models.Experts) ?? TargetPrior.Estimate(Experts(t.Name + HeldOut)))
+            .ToArray();
         if (modes.FirstOrDefault(m => m.Routing is { Mode: RoutingMode.Average, Average: AverageWeights.Posterior }) is { } posterior)
-            scores.Run([.. texts.Select((t, d) => (posterior.Key, (Func<LlamaModel>)(() => Average(priors[d].Weights)), (IReadOnlyList<(string, IReadOnlyList<int[]>)>)[measured[d]]))]);
+            scores.Run([.. texts.Select((t, d) => (posterior.Key, (Func<LlamaModel>)(() => Average(priors[d].Weights)),
+                (IReadOnlyList<(string, IReadOnlyList<int[]>)>)[measured[d]]))]);
 
         return new()
         {
-            Options = options, Context = context, Experts = models.ExpertNames, Modes = [.. modes.Select(m => m.Key)], Budget = TrainingBudget.Read(models),
+            Options = options,
+            Context = context,
+            Experts = models.ExpertNames,
+            Modes = [.. modes.Select(m => m.Key)],
+            Budget = TrainingBudget.Read(models),
             Compute = new TrainingHistory(models).Of(modes),
             Domains = [.. texts.AsParallel().AsOrdered().WithCancellation(cancellation).Select((t, d) => Domain(t, priors[d]))],
         };

@@ -2,12 +2,15 @@ using Btx.Model.Mixing;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>What the forest's mixtures give to a text, from the experts' own log-probabilities: the server's Score does the same sums.</summary>
+/// <summary>What the forest's mixtures give to a text, from the experts' own log-probabilities:
+/// the server's Score does the same sums.</summary>
 public static class ForestMixture
 {
-    /// <summary>The prior that a routing starts from: the target domain's cached one for <see cref="PosteriorKind.Fixed"/>, uniform otherwise.</summary>
+    /// <summary>The prior that a routing starts from: the target domain's cached one for
+    /// <see cref="PosteriorKind.Fixed"/>, uniform otherwise.</summary>
     public static double[] Prior(Routing routing, TargetPrior target) =>
-        routing.Posterior == PosteriorKind.Fixed && routing.Mode == RoutingMode.Ensemble ? target.Weights : DomainPosterior.Uniform(target.Weights.Length);
+        routing.Posterior == PosteriorKind.Fixed && routing.Mode == RoutingMode.Ensemble ? target.Weights
+        : DomainPosterior.Uniform(target.Weights.Length);
 
     /// <summary>Total log-probability in nats.</summary>
     /// <param name="logProbs">[expert][sequence][token]; the posterior starts anew at each sequence.</param>

@@ -45,7 +45,8 @@ public sealed class ForestScorer
         if (RoutingRules.Fault(routing, Experts, [.. priors.Keys]) is { } fault) throw new BtxException(fault);
         if (routing.Mode == RoutingMode.Average)
         {
-            using var model = AveragedModel.Build(models.ExpertDirectories, AverageShares.Of(routing.Average, Prior(routing.Average == AverageWeights.Uniform ? null : routing.AverageDomain)), device);
+            using var model = AveragedModel.Build(models.ExpertDirectories,
+                AverageShares.Of(routing.Average, Prior(routing.Average == AverageWeights.Uniform ? null : routing.AverageDomain)), device);
             return TextScorer.LogProbs(model, [tokens])[0];
         }
 

@@ -13,7 +13,8 @@ internal sealed class ModelScores(int parallel, Action<long> scored, Cancellatio
 
     /// <summary>Runs every model on its texts.</summary>
     /// <param name="runs">Key of the model, how to load it, and its texts by key.</param>
-    public void Run(IReadOnlyList<(string Model, Func<LlamaModel> Load, IReadOnlyList<(string Text, IReadOnlyList<int[]> Sequences)> Texts)> runs)
+    public void Run(
+        IReadOnlyList<(string Model, Func<LlamaModel> Load, IReadOnlyList<(string Text, IReadOnlyList<int[]> Sequences)> Texts)> runs)
     {
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, parallel), CancellationToken = cancellation };
         try

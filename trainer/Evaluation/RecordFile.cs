@@ -26,11 +26,13 @@ internal static class RecordFile
     }
 
     public static double? Number(JsonDocument document, params string[] names) =>
-        Find(document.RootElement, names) is { ValueKind: JsonValueKind.Number } number && number.TryGetDouble(out var value) && double.IsFinite(value) ? value : null;
+        Find(document.RootElement, names) is { ValueKind: JsonValueKind.Number } number && number.TryGetDouble(out var value)
+        && double.IsFinite(value) ? value : null;
 
     public static string? Text(JsonDocument document, params string[] names) => Text(document.RootElement, names);
 
-    public static string? Text(JsonElement element, params string[] names) => Find(element, names) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+    public static string? Text(JsonElement element, params string[] names) =>
+        Find(element, names) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
     private static JsonElement? Find(JsonElement element, string[] names)
     {

@@ -11,11 +11,13 @@ public static class SequencePacker
 {
     /// <param name="documents">Texts.</param>
     /// <param name="context">Largest sequence, BOS included; at least 2.</param>
-    /// <param name="maxTokens">Predicted tokens to keep, at most, but at least one sequence: whole sequences evenly spread over the text; 0: all.</param>
+    /// <param name="maxTokens">Predicted tokens to keep, at most, but at least one sequence: whole
+    /// sequences evenly spread over the text; 0: all.</param>
     public static List<int[]> Pack(IEnumerable<string> documents, TextTokenizer tokenizer, int context, long maxTokens = 0)
     {
         if (context < 2) throw new BtxException($"--context {context}: expected at least 2");
-        var bos = tokenizer.BosId ?? tokenizer.EosId ?? throw new BtxException("the tokenizer has no token to begin a text with; name one bos_token in tokenizer_config.json");
+        var bos = tokenizer.BosId ?? tokenizer.EosId
+            ?? throw new BtxException("the tokenizer has no token to begin a text with; name one bos_token in tokenizer_config.json");
         var sequences = new List<int[]>();
         foreach (var document in documents)
         {
@@ -29,7 +31,8 @@ public static class SequencePacker
 
     /// <summary>As many as <paramref name="count"/> sequences, evenly spread.</summary>
     public static List<int[]> Take(List<int[]> sequences, int count) =>
-        sequences.Count <= count ? sequences : [.. Enumerable.Range(0, count).Select(i => sequences[(int)((long)i * sequences.Count / count)])];
+        sequences.Count <= count ? sequences
+        : [.. Enumerable.Range(0, count).Select(i => sequences[(int)((long)i * sequences.Count / count)])];
 
     /// <summary>Bytes of text that the sequences predict: those of every token but the first.</summary>
     public static long Bytes(IEnumerable<int[]> sequences, TextTokenizer tokenizer) =>

@@ -18,8 +18,10 @@ public static class TextScorer
     /// <param name="model">Used by this call alone while it runs.</param>
     /// <param name="sequences">Each at least 2 tokens, at most max_position_embeddings + 1.</param>
     /// <param name="scored">Hears the number of tokens predicted by each batch.</param>
-    /// <exception cref="BtxException">A sequence is too short or too long, an id is not in the vocabulary, or the model gives a value that is no number.</exception>
-    public static double[][] LogProbs(LlamaModel model, IReadOnlyList<int[]> sequences, Action<long>? scored = null, CancellationToken cancellation = default)
+    /// <exception cref="BtxException">A sequence is too short or too long, an id is not in the vocabulary, or the
+    /// model gives a value that is no number.</exception>
+    public static double[][] LogProbs(LlamaModel model, IReadOnlyList<int[]> sequences, Action<long>? scored = null,
+        CancellationToken cancellation = default)
     {
         Check(model, sequences);
         var order = Enumerable.Range(0, sequences.Count).OrderByDescending(i => sequences[i].Length).ThenBy(i => i).ToArray();
@@ -54,7 +56,8 @@ public static class TextScorer
             }
         }
 
-        var losses = model.TokenLosses(tensor(ids, [members.Length, length], int64, model.Device), tensor(targets, [members.Length, length], int64, model.Device))
+        var losses = model.TokenLosses(tensor(ids, [members.Length, length], int64, model.Device),
+            tensor(targets, [members.Length, length], int64, model.Device))
             .cpu().data<float>().ToArray();                                                      // [B, T], nats
         for (var r = 0; r < members.Length; r++)
         {
@@ -62,7 +65,9 @@ public static class TextScorer
             for (var t = 0; t < logProbs.Length; t++)
             {
                 var loss = losses[(r * length) + t];
-                if (!float.IsFinite(loss)) throw new BtxException($"{model.Source}: its loss at a token is {loss}; its weights are broken or its training diverged: train it again at a lower rate, restore its files, or leave it out");
+                if (!float.IsFinite(loss))
+                    throw new BtxException($"{model.Source}: its loss at a token is {loss}; its weights are broken or its training "
+                        + "diverged: train it again at a lower rate, restore its files, or leave it out");
                 logProbs[t] = -(double)loss;
             }
 
@@ -75,12 +80,16 @@ public static class TextScorer
     {
         foreach (var sequence in sequences)
         {
-            if (sequence.Length < 2) throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed to predict one");
+            if (sequence.Length < 2)
+                throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed to predict one");
             if (sequence.Length - 1 > model.Config.MaxPositionEmbeddings)
-                throw new BtxException($"a sequence has {sequence.Length} tokens; the model's max_position_embeddings is {model.Config.MaxPositionEmbeddings}");
+                throw new BtxException($"a sequence has {sequence.Length} tokens; the model's max_position_embeddings is "
+                    + $"{model.Config.MaxPositionEmbeddings}");
             foreach (var id in sequence)
             {
-                if ((uint)id >= (uint)model.Config.VocabSize) throw new BtxException($"token id {id} is not in the model's vocabulary of {model.Config.VocabSize}; model and tokenizer do not belong together");
+                if ((uint)id >= (uint)model.Config.VocabSize)
+                    throw new BtxException($"token id {id} is not in the model's vocabulary of {model.Config.VocabSize}; model and "
+                        + "tokenizer do not belong together");
             }
         }
     }

@@ -6,6 +6,7 @@ namespace Btx.Trainer.Evaluation;
 /// <param name="ActiveParameters">Parameters that took part in each token.</param>
 public sealed record TrainedRun(string Sha256, string Phase, long Tokens, long ActiveParameters)
 {
-    /// <summary>2 for the forward pass and 4 for the backward pass, per parameter and token (arXiv 2001.08361, section 2.1); attention's own products are left out.</summary>
+    /// <summary>2 for the forward pass and 4 for the backward pass, per parameter and token (arXiv 2001.08361, section 2.1);
+    /// attention's own products are left out.</summary>
     public double Flops => 6.0 * ActiveParameters * Tokens;
 }

@@ -4,7 +4,8 @@ using Btx.Model;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>Training tokens behind the compared models, and how the dense baseline's learning rate was chosen: read from the records beside the models, where there are any.</summary>
+/// <summary>Training tokens behind the compared models, and how the dense baseline's learning rate was chosen: read from the records
+/// beside the models, where there are any.</summary>
 public sealed record TrainingBudget
 {
     private const string RunFile = "run.json";
@@ -36,19 +37,24 @@ public sealed record TrainingBudget
     public IEnumerable<string> Lines()
     {
         var seed = SeedTokens is { } s ? $"{s:N0} (seed) + " : "";
-        yield return $"training tokens: forest {seed}{ExpertTokens:N0} (experts){(SeedTokens is { } t ? $" = {t + ExpertTokens:N0}" : "")}{(DenseTokens is { } d ? $"; dense {d:N0}" : "")}";
+        yield return $"training tokens: forest {seed}{ExpertTokens:N0} "
+            + $"(experts){(SeedTokens is { } t ? $" = {t + ExpertTokens:N0}" : "")}{(DenseTokens is { } d ? $"; dense {d:N0}" : "")}";
         if (DenseTokens is null) yield break;
         var rate = DenseLearningRate is { } r ? r.ToString("R", CultureInfo.InvariantCulture) : "not recorded";
         yield return DenseSweep.Count == 0
             ? $"dense learning rate {rate}, not swept"
-            : $"dense learning rate {rate}, swept: {string.Join(", ", DenseSweep.Select(p => $"{p.Key} → {p.Value:F3}"))} validation bits/byte";
+            : $"dense learning rate {rate}, swept: "
+                + $"{string.Join(", ", DenseSweep.Select(p => $"{p.Key} → {p.Value:F3}"))} validation bits/byte";
     }
 
     private static Dictionary<string, double> Sweep(string path)
     {
         using var document = RecordFile.Open(path);
-        if (document is null || !document.RootElement.TryGetProperty("validation_bits_per_byte", out var bits) || bits.ValueKind != JsonValueKind.Object) return [];
-        return bits.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name, p => p.Value.GetDouble());
+        if (document is null || !document.RootElement.TryGetProperty("validation_bits_per_byte", out var bits)
+            || bits.ValueKind != JsonValueKind.Object)
+            return [];
+        return bits.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name,
+            p => p.Value.GetDouble());
     }
 
     private static double? Number(string path, params string[] names)

@@ -13,5 +13,6 @@ public sealed record TrainingCompute(IReadOnlyCollection<TrainedRun> Runs, bool 
     public double Flops => Runs.Sum(r => r.Flops);
 
     /// <summary>Tokens by phase, in the order of training.</summary>
-    public string Phases => string.Join(" + ", Runs.GroupBy(r => r.Phase).Select(g => $"{Quantity.Short(g.Sum(r => r.Tokens))} {g.Key}{(g.Count() > 1 ? $" ({g.Count()})" : "")}"));
+    public string Phases => string.Join(" + ", Runs.GroupBy(r => r.Phase)
+        .Select(g => $"{Quantity.Short(g.Sum(r => r.Tokens))} {g.Key}{(g.Count() > 1 ? $" ({g.Count()})" : "")}"));
 }

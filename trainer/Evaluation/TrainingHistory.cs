@@ -11,7 +11,8 @@ using Btx.Trainer.Phases;
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>
-/// Finds the runs behind each model of an evaluation from the records beside them: <c>run.json</c>, <c>btx.json</c>, <c>average.json</c> and
+/// Finds the runs behind each model of an evaluation from the records beside them:
+/// <c>run.json</c>, <c>btx.json</c>, <c>average.json</c> and
 /// <c>forest.json</c>. Models are known by the SHA-256 of their weights, so that the seed of four experts counts once.
 /// </summary>
 public sealed class TrainingHistory(EvaluatedModels models)
@@ -82,7 +83,8 @@ public sealed class TrainingHistory(EvaluatedModels models)
         }
 
         var expert = models.Manifest.Experts.FirstOrDefault(e => e.Sha256 == hash);
-        var known = ((string?[])[models.Seed, models.Dense, models.Btx, .. models.Compared.Select(m => m.Directory), Directory.Exists(path) ? path : null]).FirstOrDefault(d => d is not null && Hash(d) == hash);
+        var known = ((string?[])[models.Seed, models.Dense, models.Btx, .. models.Compared.Select(m => m.Directory),
+            Directory.Exists(path) ? path : null]).FirstOrDefault(d => d is not null && Hash(d) == hash);
         if (expert is not null) Expert(expert, found);
         else if (known is not null) Model(known, found);
         else found.Complete = false;
@@ -106,22 +108,28 @@ public sealed class TrainingHistory(EvaluatedModels models)
     {
         var path = Path.Combine(directory, ForestAverage.FileName);
         using var document = RecordFile.Open(path);
-        if (document is null || RecordFile.Text(document, "forest") != models.Manifest.Hash() || !document.RootElement.TryGetProperty("experts", out var shares) || shares.ValueKind != JsonValueKind.Object) return false;
-        foreach (var share in shares.EnumerateObject().Where(s => s.Value is { ValueKind: JsonValueKind.Number } v && v.GetDouble() > 0)) Expert(models.Manifest.Expert(share.Name), found);
+        if (document is null || RecordFile.Text(document, "forest") != models.Manifest.Hash()
+            || !document.RootElement.TryGetProperty("experts", out var shares) || shares.ValueKind != JsonValueKind.Object)
+            return false;
+        foreach (var share in shares.EnumerateObject().Where(s => s.Value is { ValueKind: JsonValueKind.Number } v && v.GetDouble() > 0))
+            Expert(models.Manifest.Expert(share.Name), found);
         return true;
     }
 
-    private static (string Phase, long Tokens, bool FromRandom, IReadOnlyList<(string? Sha256, string? Path)> Parents)? RunOf(string directory)
+    private static (string Phase, long Tokens, bool FromRandom, IReadOnlyList<(string? Sha256, string? Path)> Parents)? RunOf(
+        string directory)
     {
         using var document = RecordFile.Open(Path.Combine(directory, RunRecord.FileName));
         if (document is null || RecordFile.Number(document, "tokens") is not { } tokens) return null;
         var parents = new List<(string?, string?)>();
         if (document.RootElement.TryGetProperty("parents", out var list) && list.ValueKind == JsonValueKind.Array)
         {
-            foreach (var parent in list.EnumerateArray()) parents.Add((RecordFile.Text(parent, "sha256"), RecordFile.Text(parent, "model")));
+            foreach (var parent in list.EnumerateArray())
+                parents.Add((RecordFile.Text(parent, "sha256"), RecordFile.Text(parent, "model")));
         }
 
-        return (RecordFile.Text(document, "phase") ?? "training", (long)tokens, RecordFile.Text(document, "options", "initial weights") is null or "random", parents);
+        return (RecordFile.Text(document, "phase") ?? "training", (long)tokens,
+            RecordFile.Text(document, "options", "initial weights") is null or "random", parents);
     }
 
     private string Hash(string directory)

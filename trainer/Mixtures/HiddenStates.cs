@@ -44,7 +44,8 @@ public sealed class HiddenStates : IDisposable
     /// <param name="read">Hears the number of tokens of each batch.</param>
     /// <returns>One entry for each layer.</returns>
     /// <exception cref="BtxException">A state is not finite.</exception>
-    public IReadOnlyList<LayerStatistics> Read(Checkpoint member, string form, ValidationWindows windows, Action<long>? read, CancellationToken cancellation)
+    public IReadOnlyList<LayerStatistics> Read(Checkpoint member, string form, ValidationWindows windows, Action<long>? read,
+        CancellationToken cancellation)
     {
         Fill(member, form);
         int[] all = [.. Enumerable.Range(0, windows.Count)];
@@ -53,7 +54,8 @@ public sealed class HiddenStates : IDisposable
         using var mode = no_grad();
         using var outer = NewDisposeScope();
         long d = model.Config.HiddenSize;
-        Tensor[] sums = [.. layers.Select(_ => zeros([d], float64, model.Device))], grams = [.. layers.Select(_ => zeros([d, d], float64, model.Device))];
+        Tensor[] sums = [.. layers.Select(_ => zeros([d], float64, model.Device))],
+            grams = [.. layers.Select(_ => zeros([d, d], float64, model.Device))];
         Run(windows, summed, (l, x, _) =>
         {
             var exact = x.to_type(float64);
@@ -62,7 +64,8 @@ public sealed class HiddenStates : IDisposable
         }, read, cancellation);
 
         long states = (long)held.Length * windows.Context;
-        var places = Enumerable.Range(0, (int)Math.Min(SampleStates, states)).Select(i => i * states / Math.Min(SampleStates, states)).ToArray();
+        var places = Enumerable.Range(0, (int)Math.Min(SampleStates, states))
+            .Select(i => i * states / Math.Min(SampleStates, states)).ToArray();
         var samples = layers.Select(_ => new List<float>()).ToArray();
         Run(windows, held, (l, x, first) =>
         {
@@ -70,16 +73,19 @@ public sealed class HiddenStates : IDisposable
             if (rows.Length > 0) samples[l].AddRange(Values(x.index_select(0, tensor(rows, [rows.Length], int64, model.Device))));
         }, read, cancellation);
 
-        var statistics = layers.Select((_, l) => new LayerStatistics((long)summed.Length * windows.Context, Values(sums[l]), Values(grams[l]), [.. samples[l]])).ToArray();
+        var statistics = layers.Select((_, l) =>
+            new LayerStatistics((long)summed.Length * windows.Context, Values(sums[l]), Values(grams[l]), [.. samples[l]])).ToArray();
         return statistics.All(s => s.Sum.All(float.IsFinite) && s.Gram.All(float.IsFinite) && s.Sample.All(float.IsFinite))
             ? statistics
-            : throw new BtxException($"{member.DirectoryPath}: a hidden state on the text of {windows.Name} is not finite; its weights are broken or its training diverged");
+            : throw new BtxException($"{member.DirectoryPath}: a hidden state on the text of {windows.Name} is not finite; its weights "
+                + "are broken or its training diverged");
     }
 
     public void Dispose() => model.Dispose();
 
     // take(layer, states [N, d], index of the first among those of the windows)
-    private void Run(ValidationWindows windows, int[] chosen, Action<int, Tensor, long> take, Action<long>? read, CancellationToken cancellation)
+    private void Run(ValidationWindows windows, int[] chosen, Action<int, Tensor, long> take, Action<long>? read,
+        CancellationToken cancellation)
     {
         int context = windows.Context, rows = Math.Max(1, BatchTokens / context);
         var window = new long[context + 1];

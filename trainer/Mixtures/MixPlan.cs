@@ -25,18 +25,21 @@ internal sealed record MixPlan(
 {
     public const string SeedName = "seed";
 
-    /// <exception cref="BtxException">Unknown or quarantined names, nothing left, models that do not belong together or are mixtures themselves.</exception>
+    /// <exception cref="BtxException">Unknown or quarantined names, nothing left, models that do not belong
+    /// together or are mixtures themselves.</exception>
     public static MixPlan Of(MixRequest request) => request.Upcycle is { } seed ? OfCopies(seed, request.Copies) : OfForest(request);
 
     private static MixPlan OfCopies(string seed, int copies)
     {
-        if (copies < 1 || copies > MixtureConfig.MaxExperts) throw new BtxException($"--copies is {copies}; expected 1..{MixtureConfig.MaxExperts}");
+        if (copies < 1 || copies > MixtureConfig.MaxExperts)
+            throw new BtxException($"--copies is {copies}; expected 1..{MixtureConfig.MaxExperts}");
         var config = LlamaConfig.Load(seed).RequireDense(seed);
         var sha256 = CheckpointFiles.Hash(seed);
         var member = Member(seed, sha256, SeedName);
         return new(
             [.. Enumerable.Range(0, copies).Select(i => member with { Expert = member.Expert with { Name = $"copy-{i}" } })],
-            config, TextTokenizer.Load(seed).Hash, null, [], [], PhaseDefaults.ExpertOf(seed, config.ParameterCount, config.MaxPositionEmbeddings));
+            config, TextTokenizer.Load(seed).Hash, null, [], [],
+                PhaseDefaults.ExpertOf(seed, config.ParameterCount, config.MaxPositionEmbeddings));
     }
 
     private static MixPlan OfForest(MixRequest request)
@@ -48,30 +51,38 @@ internal sealed record MixPlan(
         string[] directories = [.. chosen.Select(e => ContainedPath.Resolve(forest, e.Path, source))];
         foreach (var directory in directories) LlamaConfig.Load(directory).RequireDense(directory);
         ForestAverage.RequireRecorded(manifest, chosen, directories, source);
-        var texts = RoundPlan.All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name).ToDictionary(g => g.Key, g => g.Last().Sources[0]);
+        var texts = RoundPlan.All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name).ToDictionary(g => g.Key,
+            g => g.Last().Sources[0]);
         List<MixMember> members =
         [
             .. chosen.Select((e, i) => new MixMember(
                 directories[i],
-                new BtxExpert { Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens, Steps = e.Steps },
+                new BtxExpert { Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256,
+                    Tokens = e.Tokens, Steps = e.Steps },
                 texts.GetValueOrDefault(e.Name) ?? TextSource.Of(e.Domain))),
         ];
         var architecture = LlamaConfig.Load(directories[0]);
         if (request.Seed is { } seed)
         {
-            if (chosen.Any(e => e.Name == SeedName)) throw new BtxException($"{source} has an expert named {SeedName}, the name that --with-seed gives to {seed}; leave it out with --without {SeedName}");
+            if (chosen.Any(e => e.Name == SeedName))
+                throw new BtxException($"{source} has an expert named {SeedName}, the name that --with-seed gives to {seed}; leave it "
+                    + $"out with --without {SeedName}");
             if (LlamaConfig.Load(seed).RequireDense(seed).Fingerprint() != manifest.Architecture)
-                throw new BtxException($"--with-seed {seed}: its architecture (config.json) differs from that of the forest {forest}; experts of a mixture share one");
+                throw new BtxException($"--with-seed {seed}: its architecture (config.json) differs from that of the forest {forest}; "
+                    + "experts of a mixture share one");
             if (TextTokenizer.Load(seed).Hash != manifest.Tokenizer)
-                throw new BtxException($"--with-seed {seed}: its tokenizer differs from that of the forest {forest}; experts of a mixture share one");
+                throw new BtxException($"--with-seed {seed}: its tokenizer differs from that of the forest "
+                    + $"{forest}; experts of a mixture share one");
             var last = Member(seed, CheckpointFiles.Hash(seed), SeedName);
             members.Add(last with { Expert = last.Expert with { Source = Path.GetFullPath(seed) } });
         }
 
-        if (members.Count > MixtureConfig.MaxExperts) throw new BtxException($"{members.Count} experts; a mixture has at most {MixtureConfig.MaxExperts}: choose some with --experts");
+        if (members.Count > MixtureConfig.MaxExperts)
+            throw new BtxException($"{members.Count} experts; a mixture has at most {MixtureConfig.MaxExperts}: choose some with --experts");
         return new(
             members, architecture, manifest.Tokenizer, manifest.Hash(), request.Without, MixResidual.Of(manifest, chosen, request.Without),
-            PhaseDefaults.ExpertIn(forest, int.MaxValue) ?? PhaseDefaults.ExpertOf(directories[0], architecture.ParameterCount, architecture.MaxPositionEmbeddings));
+            PhaseDefaults.ExpertIn(forest, int.MaxValue)
+                ?? PhaseDefaults.ExpertOf(directories[0], architecture.ParameterCount, architecture.MaxPositionEmbeddings));
     }
 
     private static ExpertEntry[] Choose(ForestManifest manifest, MixRequest request, string forest)
@@ -83,21 +94,31 @@ internal sealed record MixPlan(
             ? request.Experts.Select(n => Named(manifest, n, "--experts", forest)).ToArray()
             : [.. manifest.Experts.Where(e => e.Status == ExpertStatus.Ready)];
         var held = wanted.FirstOrDefault(e => e.Status != ExpertStatus.Ready && !request.Without.Contains(e.Name));
-        if (held is not null) throw new BtxException($"--experts: expert \"{held.Name}\" of {forest} is {held.Status}; only experts that are ready are mixed");
+        if (held is not null)
+            throw new BtxException($"--experts: expert \"{held.Name}\" of {forest} is {held.Status}; only experts that are ready are mixed");
         ExpertEntry[] chosen = [.. wanted.Where(e => !request.Without.Contains(e.Name))];
         if (chosen.Length > 0) return chosen;
         throw new BtxException(request.Without.Count > 0
-            ? $"--without {string.Join(",", request.Without)} leaves no expert of {forest} to mix; it has {string.Join(", ", wanted.Select(e => e.Name))}"
+            ? $"--without {string.Join(",", request.Without)} leaves no expert of {forest} to mix; it has "
+                + $"{string.Join(", ", wanted.Select(e => e.Name))}"
             : $"{forest} has no ready expert to mix");
     }
 
     private static ExpertEntry Named(ForestManifest manifest, string name, string flag, string forest) =>
         manifest.Experts.FirstOrDefault(e => e.Name == name)
-        ?? throw new BtxException($"{flag}: no expert \"{BtxException.OneLine(name)}\" in {forest}; it has {string.Join(", ", manifest.Experts.Select(e => e.Name))}");
+        ?? throw new BtxException($"{flag}: no expert \"{BtxException.OneLine(name)}\" in {forest}; it has "
+            + $"{string.Join(", ", manifest.Experts.Select(e => e.Name))}");
 
     private static MixMember Member(string directory, string sha256, string name)
     {
         var record = RunRecord.Load(directory);
-        return new(directory, new BtxExpert { Name = name, Domain = SeedName, Sha256 = sha256, Tokens = record?.Tokens ?? 0, Steps = record?.Steps ?? 0 }, null);
+        return new(directory, new BtxExpert
+        {
+            Name = name,
+            Domain = SeedName,
+            Sha256 = sha256,
+            Tokens = record?.Tokens ?? 0,
+            Steps = record?.Steps ?? 0
+        }, null);
     }
 }

@@ -34,7 +34,8 @@ public sealed record MixReport
     /// <summary>By layer; null for routers that are not fitted.</summary>
     public IReadOnlyList<double>? RouterScales { get; init; }
 
-    /// <summary>By layer, share of held-out states whose largest logit is their own domain's; null for routers that are not fitted.</summary>
+    /// <summary>By layer, share of held-out states whose largest logit is their own domain's;
+    /// null for routers that are not fitted.</summary>
     public IReadOnlyList<double>? RouterAccuracy { get; init; }
 
     /// <exception cref="BtxException">It cannot be read.</exception>
@@ -43,7 +44,8 @@ public sealed record MixReport
         var path = Path.Combine(directory, FileName);
         try
         {
-            return JsonSerializer.Deserialize<MixReport>(BoundedFile.Read(path), ManifestJson.Options) ?? throw new BtxException($"{path}: is null; mix again with --fresh");
+            return JsonSerializer.Deserialize<MixReport>(BoundedFile.Read(path), ManifestJson.Options)
+                ?? throw new BtxException($"{path}: is null; mix again with --fresh");
         }
         catch (JsonException e)
         {

@@ -27,7 +27,8 @@ public sealed record MixRequest
     /// <summary>Model that becomes the last expert; null: none.</summary>
     public string? Seed { get; init; }
 
-    /// <summary>See <see cref="Model.Mixtures.RouterInit"/>, or a file; null: ridge where there is text or statistics, random otherwise.</summary>
+    /// <summary>See <see cref="Model.Mixtures.RouterInit"/>, or a file; null: ridge where there is
+    /// text or statistics, random otherwise.</summary>
     public string? RouterInit { get; init; }
 
     public string? Corpus { get; init; }

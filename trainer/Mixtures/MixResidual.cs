@@ -15,6 +15,7 @@ public sealed record MixResidual(string Expert, string Ancestor, double Share)
         if (without.Count == 0) return [];
         var lineage = Lineage.Of(forest);
         var shares = without.Select(w => (Name: w, Of: lineage.Shares([w]))).ToList();
-        return [.. mixed.SelectMany(e => shares.Select(s => new MixResidual(e.Name, s.Name, s.Of.GetValueOrDefault(e.Name)))).Where(r => r.Share > 0)];
+        return [.. mixed.SelectMany(e => shares.Select(s => new MixResidual(e.Name, s.Name, s.Of.GetValueOrDefault(e.Name))))
+            .Where(r => r.Share > 0)];
     }
 }

@@ -21,7 +21,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
     public const string Phase = "mix";
 
     /// <returns>The mixture's report, and whether this call made it.</returns>
-    /// <exception cref="BtxException">Models, router or options that do not fit, no text, an output directory that holds something else, a full disk.</exception>
+    /// <exception cref="BtxException">Models, router or options that do not fit, no text, an output directory that
+    /// holds something else, a full disk.</exception>
     /// <exception cref="OperationCanceledException">Stopped; nothing was written.</exception>
     public (MixReport Report, bool Made) Execute(CancellationToken cancellation = default)
     {
@@ -68,14 +69,16 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         }
     }
 
-    private MixReport Write(MixPlan plan, IReadOnlyList<Checkpoint> members, BtxRouter router, string init, MixText? text, RunRecord record, CancellationToken cancellation)
+    private MixReport Write(MixPlan plan, IReadOnlyList<Checkpoint> members, BtxRouter router, string init, MixText? text, RunRecord record,
+        CancellationToken cancellation)
     {
         var weights = new MixtureWeights(members);
         var config = weights.Config(router.ExpertsPerToken);
         var statistics = text?.Statistics(plan, members, weights, display, cancellation);
         var fit = statistics is { Fitted: var fitted } ? RouterFit.Of(init, fitted, members.Count, request.RidgeLambda) : null;
         var gates = fit?.Weights
-            ?? (init == RouterInit.Random ? RandomRouter.Make(config.NumHiddenLayers, members.Count, config.HiddenSize, request.RandomSeed) : RouterFile.Read(init, config));
+            ?? (init == RouterInit.Random ? RandomRouter.Make(config.NumHiddenLayers, members.Count, config.HiddenSize, request.RandomSeed)
+            : RouterFile.Read(init, config));
         using var target = new AtomicDirectory(request.Output);
         var item = display.Start("mix", config.ParameterCount, "weights");
         weights.Write(target.Building, config, gates, done => item.Report(done), cancellation);
@@ -87,7 +90,11 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Tokenizer = plan.Tokenizer,
             Sha256 = CheckpointFiles.Hash(target.Building),
             Experts = [.. plan.Members.Select(m => m.Expert)],
-            Router = router with { Init = RouterInit.IsFile(init) ? RouterInit.File : init, RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null },
+            Router = router with
+            {
+                Init = RouterInit.IsFile(init) ? RouterInit.File : init,
+                RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null
+            },
             ForestSha256 = plan.ForestSha256,
             Without = plan.Without,
         }.Save(target.Building);
@@ -116,15 +123,24 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
     private static BranchParent[] Parents(MixPlan plan)
     {
         MixMember[] distinct = [.. plan.Members.DistinctBy(m => m.Directory)];
-        return [.. distinct.Select(m => new BranchParent(distinct.Length < plan.Members.Count ? m.Expert.Domain : m.Expert.Name, 1.0 / distinct.Length, Path.GetFullPath(m.Directory), m.Expert.Sha256!))];
+        return [.. distinct.Select(m => new BranchParent(distinct.Length < plan.Members.Count ? m.Expert.Domain : m.Expert.Name,
+            1.0 / distinct.Length, Path.GetFullPath(m.Directory), m.Expert.Sha256!))];
     }
 
     private BtxRouter Router(int experts)
     {
-        if (request.K is { } k && (k < 1 || k > experts)) throw new BtxException($"--k is {k}; the mixture has {experts} experts, so expected 1..{experts}");
+        if (request.K is { } k && (k < 1 || k > experts))
+            throw new BtxException($"--k is {k}; the mixture has {experts} experts, so expected 1..{experts}");
         var used = RouterKind.ExpertsPerToken(request.Router, request.K ?? Math.Min(2, experts), experts);
-        if (request.K is { } asked && asked != used) throw new BtxException($"--k is {asked}, but a {request.Router} router runs {used} of {experts} experts for each token; leave --k out or use --router {RouterKind.TopK}");
-        return new BtxRouter { Kind = request.Router, ExpertsPerToken = used, SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : [] };
+        if (request.K is { } asked && asked != used)
+            throw new BtxException($"--k is {asked}, but a {request.Router} router runs {used} of {experts} experts for each token; "
+                + $"leave --k out or use --router {RouterKind.TopK}");
+        return new BtxRouter
+        {
+            Kind = request.Router,
+            ExpertsPerToken = used,
+            SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : []
+        };
     }
 
     // What two mixtures must agree in to be the same one, by flag or subject.
@@ -134,7 +150,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var options = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
             ["phase"] = Phase,
-            ["experts (--experts, --without, --with-seed, --upcycle)"] = string.Join(",", plan.Members.Select(m => $"{m.Expert.Name}:{m.Expert.Sha256![..16]}")),
+            ["experts (--experts, --without, --with-seed, --upcycle)"] = string.Join(",",
+                plan.Members.Select(m => $"{m.Expert.Name}:{m.Expert.Sha256![..16]}")),
             ["--without"] = string.Join(",", plan.Without),
             ["--router"] = router.Kind,
             ["--k"] = Number(router.ExpertsPerToken),
@@ -154,7 +171,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return null;
         return RunRecord.Load(output) is { Phase: Phase } earlier
             ? earlier
-            : throw new BtxException($"--out {output} exists and holds something else than a mixture made by this command; choose another directory");
+            : throw new BtxException($"--out {output} exists and holds something else than a mixture made by "
+                + "this command; choose another directory");
     }
 
     private static string FileHash(string path)
@@ -166,7 +184,9 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BtxException($"--router-init {path}: cannot be read ({e.Message}); use {RouterInit.Random}, {RouterInit.Centroid}, {RouterInit.Ridge} or a safetensors file", e);
+            throw new BtxException($"--router-init {path}: cannot be read ({e.Message}); use {RouterInit.Random}, {RouterInit.Centroid}, "
+                + $"{RouterInit.Ridge} or a safetensors file",
+                e);
         }
     }
 }

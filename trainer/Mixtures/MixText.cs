@@ -13,7 +13,8 @@ using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Mixtures;
 
-/// <summary>What a fitted router learns from: the training text of the members' domains, or the statistics that an earlier mixture saved.</summary>
+/// <summary>What a fitted router learns from: the training text of the members' domains, or the
+/// statistics that an earlier mixture saved.</summary>
 internal sealed class MixText : IDisposable
 {
     private readonly MixRequest request;
@@ -30,8 +31,11 @@ internal sealed class MixText : IDisposable
     public static MixText Open(MixRequest request, MixPlan plan, CancellationToken cancellation)
     {
         var labelled = plan.Members.Where(m => m.Text is not null).ToArray();
-        if (labelled.Length == 0) throw new BtxException($"--router-init {request.RouterInit}: copies of one model stand for no domains; use {RouterInit.Random} or a file");
-        if (!(request.RidgeLambda > 0) || !double.IsFinite(request.RidgeLambda)) throw new BtxException($"--ridge-lambda is {request.RidgeLambda}; expected a number above 0");
+        if (labelled.Length == 0)
+            throw new BtxException($"--router-init {request.RouterInit}: copies of one model stand for no domains; use "
+                + $"{RouterInit.Random} or a file");
+        if (!(request.RidgeLambda > 0) || !double.IsFinite(request.RidgeLambda))
+            throw new BtxException($"--ridge-lambda is {request.RidgeLambda}; expected a number above 0");
         if (request.TokensPerDomain < 1) throw new BtxException($"--tokens-per-domain is {request.TokensPerDomain}; expected 1 or more");
         var text = new MixText(request, request.States ?? (request.Statistics is null ? HiddenStateForm.Mixed : HiddenStateForm.Own));
         try
@@ -39,19 +43,25 @@ internal sealed class MixText : IDisposable
             text.Options["--states"] = text.form;
             if (request.Statistics is { } earlier)
             {
-                if (text.form != HiddenStateForm.Own) throw new BtxException($"--statistics has states of the experts' own networks; --states {text.form} needs text: --corpus DIR");
+                if (text.form != HiddenStateForm.Own)
+                    throw new BtxException("--statistics has states of the experts' own networks; --states "
+                        + $"{text.form} needs text: --corpus DIR");
                 text.Options["--statistics"] = Hash(Path.Combine(earlier, RouterStatistics.FileName));
                 return text;
             }
 
-            if (request.Corpus is null) throw new BtxException($"--router-init {request.RouterInit} needs text of the experts' domains: --corpus DIR, or --statistics DIR with an earlier mixture");
+            if (request.Corpus is null)
+                throw new BtxException($"--router-init {request.RouterInit} needs text of the experts' domains: --corpus DIR, or "
+                    + "--statistics DIR with an earlier mixture");
             var corpus = CorpusDirectory.Open(request.Corpus);
             foreach (var member in labelled)
             {
                 if (member.Text!.Domains.FirstOrDefault(d => corpus.Domains.All(c => c.Name != d)) is not { } missing) continue;
                 throw new BtxException(
-                    $"--corpus {request.Corpus}: has no domain \"{missing}\", the text of expert \"{member.Expert.Name}\"; it has {string.Join(", ", corpus.Domains.Select(d => d.Name))}: "
-                    + $"add it with `btx corpus`, leave the expert out with --without {member.Expert.Name}, or take --router-init {RouterInit.Random}");
+                    $"--corpus {request.Corpus}: has no domain \"{missing}\", the text of expert \"{member.Expert.Name}\"; it has "
+                        + $"{string.Join(", ", corpus.Domains.Select(d => d.Name))}: "
+                    + $"add it with `btx corpus`, leave the expert out with --without {member.Expert.Name}, "
+                        + $"or take --router-init {RouterInit.Random}");
             }
 
             var cache = new TokenShardCache(corpus, TextTokenizer.Load(plan.Members[0].Directory), request.Shards);
@@ -74,9 +84,11 @@ internal sealed class MixText : IDisposable
     }
 
     /// <summary>Of every member that stands for a domain, in the order of the members.</summary>
-    /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own states, from which one can be left out.</returns>
+    /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own
+    /// states, from which one can be left out.</returns>
     /// <exception cref="BtxException">Saved statistics that do not fit the members, or a state that is not finite.</exception>
-    public (RouterStatistics Fitted, RouterStatistics Kept) Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members, MixtureWeights weights, ProgressDisplay display, CancellationToken cancellation)
+    public (RouterStatistics Fitted, RouterStatistics Kept) Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members,
+        MixtureWeights weights, ProgressDisplay display, CancellationToken cancellation)
     {
         if (request.Statistics is { } earlier)
         {
@@ -98,7 +110,8 @@ internal sealed class MixText : IDisposable
             [
                 .. shards.Select((s, j) => new DomainStatistics(
                     s.Member.Expert.Name, s.Member.Expert.Sha256!, s.Shard.Key,
-                    states.Read(members[index[s.Member.Expert.Name]], f, windows[j], n => item.Report(read += n, s.Member.Expert.Domain), cancellation))),
+                    states.Read(members[index[s.Member.Expert.Name]], f, windows[j], n => item.Report(read += n, s.Member.Expert.Domain),
+                        cancellation))),
             ])),
         ];
         item.Finish($"hidden states of {shards.Count} domains: {Quantity.WithUnit(read, "tokens")}");
@@ -114,23 +127,31 @@ internal sealed class MixText : IDisposable
     {
         var saved = RouterStatistics.Load(path);
         if (saved.Form != HiddenStateForm.Own)
-            throw new BtxException($"{path}: holds {saved.Form} states, on which every expert left its mark; expected {HiddenStateForm.Own}: give text with --corpus");
-        if (saved.Domains[0].Layers.Count != plan.Architecture.NumHiddenLayers || saved.Domains[0].Layers[0].Sum.Length != plan.Architecture.HiddenSize)
-            throw new BtxException($"{path}: is of a model with {saved.Domains[0].Layers.Count} layers of hidden size {saved.Domains[0].Layers[0].Sum.Length}; the experts have {plan.Architecture.NumHiddenLayers} of {plan.Architecture.HiddenSize}");
+            throw new BtxException($"{path}: holds {saved.Form} states, on which every expert left its mark; expected "
+                + $"{HiddenStateForm.Own}: give text with --corpus");
+        if (saved.Domains[0].Layers.Count != plan.Architecture.NumHiddenLayers
+            || saved.Domains[0].Layers[0].Sum.Length != plan.Architecture.HiddenSize)
+            throw new BtxException($"{path}: is of a model with {saved.Domains[0].Layers.Count} layers of hidden size "
+                + $"{saved.Domains[0].Layers[0].Sum.Length}; the experts have {plan.Architecture.NumHiddenLayers} of "
+                    + $"{plan.Architecture.HiddenSize}");
         return saved with
         {
             Domains = [.. plan.Members.Where(m => m.Text is not null).Select(m =>
             {
                 var domain = saved.Domains.FirstOrDefault(d => d.Expert == m.Expert.Name)
-                    ?? throw new BtxException($"{path}: has no statistics of expert \"{m.Expert.Name}\"; it has {string.Join(", ", saved.Domains.Select(d => d.Expert))}: give text with --corpus");
-                return domain.Sha256 == m.Expert.Sha256 ? domain : throw new BtxException($"{path}: the statistics of expert \"{m.Expert.Name}\" are of other weights than the forest's; give text with --corpus");
+                    ?? throw new BtxException($"{path}: has no statistics of expert \"{m.Expert.Name}\"; it has "
+                        + $"{string.Join(", ", saved.Domains.Select(d => d.Expert))}: give text with --corpus");
+                return domain.Sha256 == m.Expert.Sha256 ? domain
+                    : throw new BtxException($"{path}: the statistics of expert \"{m.Expert.Name}\" are of other weights than the "
+                        + "forest's; give text with --corpus");
             })],
         };
     }
 
     private static string Hash(string path)
     {
-        if (!File.Exists(path)) throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
+        if (!File.Exists(path))
+            throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
         using var stream = File.OpenRead(path);
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }

@@ -19,19 +19,25 @@ public static class RouterFile
         for (var l = 0; l < router.Length; l++)
         {
             var name = Tensor(l);
-            if (!file.Tensors.TryGetValue(name, out var info)) throw new BtxException($"--router-init {path}: has no tensor \"{name}\"; the mixture has {router.Length} layers, each with a router [{experts}, {hidden}]");
+            if (!file.Tensors.TryGetValue(name, out var info))
+                throw new BtxException($"--router-init {path}: has no tensor \"{name}\"; the mixture has {router.Length} layers, each "
+                    + $"with a router [{experts}, {hidden}]");
             if (!info.Shape.SequenceEqual([experts, hidden]))
-                throw new BtxException($"--router-init {path}: tensor \"{name}\" has shape [{string.Join(", ", info.Shape)}]; {experts} experts of hidden size {hidden} need [{experts}, {hidden}]");
-            if (info.Dtype is not (TensorDtype.F32 or TensorDtype.F16 or TensorDtype.BF16)) throw new BtxException($"--router-init {path}: tensor \"{name}\" is {info.Dtype}; expected F32, F16 or BF16");
+                throw new BtxException($"--router-init {path}: tensor \"{name}\" has shape [{string.Join(", ", info.Shape)}]; {experts} "
+                    + $"experts of hidden size {hidden} need [{experts}, {hidden}]");
+            if (info.Dtype is not (TensorDtype.F32 or TensorDtype.F16 or TensorDtype.BF16))
+                throw new BtxException($"--router-init {path}: tensor \"{name}\" is {info.Dtype}; expected F32, F16 or BF16");
             file.CopyTo(info, router[l] = new float[experts * hidden]);
             foreach (var v in router[l])
             {
-                if (!float.IsFinite(v)) throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {v}; router weights must be finite");
+                if (!float.IsFinite(v))
+                    throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {v}; router weights must be finite");
             }
         }
 
         var more = file.Tensors.Keys.FirstOrDefault(n => n == Tensor(router.Length));
-        return more is null ? router : throw new BtxException($"--router-init {path}: has tensor \"{more}\", but the mixture has only {router.Length} layers");
+        return more is null ? router
+            : throw new BtxException($"--router-init {path}: has tensor \"{more}\", but the mixture has only {router.Length} layers");
     }
 
     public static string Tensor(int layer) => $"model.layers.{layer}.{MixtureConfig.RouterTensor}";

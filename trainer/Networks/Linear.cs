@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>y = x Wᵀ with its gradients, by <see cref="MatrixProduct"/> where that is faster than libtorch, otherwise by libtorch.</summary>
+/// <summary>y = x Wᵀ with its gradients, by <see cref="MatrixProduct"/> where that is faster
+/// than libtorch, otherwise by libtorch.</summary>
 internal sealed unsafe class Linear : autograd.SingleTensorFunction<Linear>
 {
     private const string WeightLearns = "weight learns";
@@ -21,7 +22,8 @@ internal sealed unsafe class Linear : autograd.SingleTensorFunction<Linear>
     /// <returns>[N, f].</returns>
     public static Tensor Of(Tensor x, Tensor weight)
     {
-        if (!MatrixProduct.IsFaster || x.device_type != DeviceType.CPU || x.dtype != float32 || weight.dtype != float32) return nn.functional.linear(x, weight);
+        if (!MatrixProduct.IsFaster || x.device_type != DeviceType.CPU || x.dtype != float32 || weight.dtype != float32)
+            return nn.functional.linear(x, weight);
         return is_grad_enabled() && (x.requires_grad || weight.requires_grad) ? apply(x, weight) : Product(x, weight);
     }
 
@@ -60,10 +62,12 @@ internal sealed unsafe class Linear : autograd.SingleTensorFunction<Linear>
     private static Tensor Product(Tensor x, Tensor weight)
     {
         if (x.shape is not [var n, var d] || weight.shape is not [var f, var width] || width != d)
-            throw new ArgumentException($"a product of [{string.Join(", ", x.shape)}] and the transpose of [{string.Join(", ", weight.shape)}]");
+            throw new ArgumentException($"a product of [{string.Join(", ", x.shape)}] and the transpose of "
+                + $"[{string.Join(", ", weight.shape)}]");
         var y = empty([n, f], float32);
         using Tensor rows = x.contiguous(), columns = weight.contiguous();
-        MatrixProduct.Multiply((int)n, (int)f, (int)d, Data(rows), (nint)d, 1, Data(columns), 1, (nint)d, Data(y), false, get_num_threads());
+        MatrixProduct.Multiply((int)n, (int)f, (int)d, Data(rows), (nint)d, 1, Data(columns), 1, (nint)d, Data(y), false,
+            get_num_threads());
         return y;
     }
 

@@ -12,12 +12,14 @@ namespace Btx.Trainer.Networks;
 /// <summary>Reads and writes a <see cref="LlamaModel"/> as a Hugging Face model directory: <c>config.json</c> and safetensors.</summary>
 public static class LlamaCheckpoint
 {
-    /// <summary>Builds the network without an initialisation and copies the weights out of the memory-mapped files. Stored fp16 or bf16 becomes fp32.</summary>
+    /// <summary>Builds the network without an initialisation and copies the weights out of the memory-mapped
+    /// files. Stored fp16 or bf16 becomes fp32.</summary>
     /// <param name="directory">Of a Llama or a Mixtral model; <c>btx.json</c> beside a Mixtral model names its soft layers.</param>
     /// <param name="device">Where the parameters live.</param>
     /// <param name="expertsPerToken">k of a Mixtral model, 1..E; null: as its config says.</param>
     /// <param name="config">The network's configuration, of the same shapes; null: the directory's.</param>
-    /// <exception cref="BtxException">The directory is no valid checkpoint, a router's weights are not finite, or k is out of range.</exception>
+    /// <exception cref="BtxException">The directory is no valid checkpoint, a router's weights
+    /// are not finite, or k is out of range.</exception>
     public static LlamaModel Load(string directory, Device device, int? expertsPerToken = null, LlamaConfig? config = null)
     {
         using var checkpoint = Checkpoint.Open(directory);
@@ -26,7 +28,8 @@ public static class LlamaCheckpoint
         {
             foreach (var (name, parameter) in model.NamedParameters) Read(checkpoint, name, parameter);
             if (model.Mixtures.Count > 0) Route(model, checkpoint, expertsPerToken);
-            else if (expertsPerToken is not null) throw new BtxException($"{directory}: is a dense model; experts per token are an option of mixtures");
+            else if (expertsPerToken is not null)
+                throw new BtxException($"{directory}: is a dense model; experts per token are an option of mixtures");
             return model;
         }
         catch
@@ -54,17 +57,21 @@ public static class LlamaCheckpoint
     private static void Route(LlamaModel model, Checkpoint checkpoint, int? expertsPerToken)
     {
         var directory = checkpoint.DirectoryPath;
-        foreach (var (name, parameter) in model.NamedParameters.Where(p => p.Name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)))
+        foreach (var (name,
+            parameter) in model.NamedParameters.Where(p => p.Name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)))
         {
             using var scope = NewDisposeScope();
             if (!parameter.detach().isfinite().all().item<bool>())
-                throw new BtxException($"{directory}: tensor \"{name}\" holds NaN or an infinity; a router's weights must be finite: mix again, or restore the file");
+                throw new BtxException($"{directory}: tensor \"{name}\" holds NaN or an infinity; a router's weights must be finite: mix "
+                    + "again, or restore the file");
         }
 
         var soft = BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : [];
         foreach (var l in soft)
         {
-            if (l >= model.Mixtures.Count) throw new BtxException($"{Path.Combine(directory, BtxManifest.FileName)}: router: soft layer {l} is beyond the {model.Mixtures.Count} layers");
+            if (l >= model.Mixtures.Count)
+                throw new BtxException($"{Path.Combine(directory, BtxManifest.FileName)}: router: soft layer {l} is beyond the "
+                    + $"{model.Mixtures.Count} layers");
             model.Mixtures[l].Soft = true;
         }
 

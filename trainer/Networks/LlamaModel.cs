@@ -29,13 +29,15 @@ public sealed class LlamaModel : IDisposable
 
     /// <param name="config">The architecture.</param>
     /// <param name="device">Where parameters live and the network computes.</param>
-    /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>, or <see cref="MixtureFeedForward"/> where the configuration has a mixture.</param>
+    /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>, or
+    /// <see cref="MixtureFeedForward"/> where the configuration has a mixture.</param>
     public LlamaModel(LlamaConfig config, Device device, Func<int, IFeedForward>? feedForward = null)
     {
         Config = config;
         Device = device;
         feedForward ??= l => config.Mixture is null ? new SwiGlu(config, device) : new MixtureFeedForward(config, l, device);
-        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim, kv = (long)config.NumKeyValueHeads * config.HeadDim;
+        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim,
+            kv = (long)config.NumKeyValueHeads * config.HeadDim;
         embedding = NewParameter(device, config.VocabSize, d);
         layers = new Layer[config.NumHiddenLayers];
         for (var l = 0; l < layers.Length; l++)
@@ -73,7 +75,8 @@ public sealed class LlamaModel : IDisposable
     public IReadOnlyList<MixtureFeedForward> Mixtures { get; }
 
     /// <summary>The layers' <see cref="MixtureFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>
-    public Tensor? BalanceLoss => Mixtures.Select(m => m.BalanceLoss).Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : loss is null ? sum : sum.Plus(loss));
+    public Tensor? BalanceLoss => Mixtures.Select(m => m.BalanceLoss).Aggregate((Tensor?)null,
+        (sum, loss) => sum is null ? loss : loss is null ? sum : sum.Plus(loss));
 
     /// <summary>Logits of every position.</summary>
     /// <param name="ids">[B, T] int64, values in 0..V-1, T at most max_position_embeddings.</param>
@@ -85,7 +88,8 @@ public sealed class LlamaModel : IDisposable
         return Logits(Hidden(ids)).view(b, t, Config.VocabSize);
     }
 
-    /// <summary>Mean cross-entropy in nats over the targets that are not <see cref="IgnoredTarget"/>. A scalar to call backward on.</summary>
+    /// <summary>Mean cross-entropy in nats over the targets that are not
+    /// <see cref="IgnoredTarget"/>. A scalar to call backward on.</summary>
     /// <param name="ids">[B, T] int64.</param>
     /// <param name="targets">[B, T] int64: targets[b, t] follows ids[b, t].</param>
     public Tensor Loss(Tensor ids, Tensor targets)
@@ -98,7 +102,8 @@ public sealed class LlamaModel : IDisposable
     public Tensor TokenLosses(Tensor ids, Tensor targets)
     {
         CheckTargets(ids, targets);
-        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget, reduction: nn.Reduction.None).view(targets.shape);
+        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget, reduction: nn.Reduction.None)
+            .view(targets.shape);
     }
 
     /// <summary>The last hidden states, normalised: what the output layer reads.</summary>
@@ -137,7 +142,8 @@ public sealed class LlamaModel : IDisposable
                 continue;
             }
 
-            var residual = name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
+            var residual = name.EndsWith("o_proj.weight", StringComparison.Ordinal)
+                || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
                 || name.EndsWith("w2.weight", StringComparison.Ordinal);
             var deviation = residual ? width / Math.Sqrt(2.0 * Config.NumHiddenLayers) : width;
             parameter.copy_(empty(parameter.shape).normal_(0, deviation, generator));
@@ -175,7 +181,8 @@ public sealed class LlamaModel : IDisposable
             v = ShareHeads(v, heads / groups);                                                   // [B, T, H, D]
         }
 
-        var mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true); // [B, H, T, D]
+        // [B, H, T, D]
+        var mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true);
         mixed = mixed.transpose(1, 2).reshape(b * t, heads * size);                              // [N, H·D]
         // On a CPU libtorch's softmax here makes finite numbers of NaN. Without gradients, which would show it, a model whose
         // scores overflow gets its NaN back: |q·k| is at most (q² + k²) / 2.
@@ -186,7 +193,8 @@ public sealed class LlamaModel : IDisposable
     // x [..., d] → x / rms(x) · weight
     private Tensor RmsNorm(Tensor x, Tensor weight)
     {
-        var scale = x.pow(KeptScalar.Of(2)).mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps), KeptScalar.Of(1)).rsqrt(); // [N, 1]
+        // [N, 1]
+        var scale = x.pow(KeptScalar.Of(2)).mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps), KeptScalar.Of(1)).rsqrt();
         return x * scale * weight;
     }
 
@@ -236,7 +244,8 @@ public sealed class LlamaModel : IDisposable
     private (long B, long T) CheckIds(Tensor ids)
     {
         var s = ids.shape;
-        if (s.Length != 2 || s[0] < 1 || s[1] < 1) throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
+        if (s.Length != 2 || s[0] < 1 || s[1] < 1)
+            throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
         if (ids.dtype != int64) throw new BtxException($"token ids are {ids.dtype}; the network takes Int64");
         if (s[1] > Config.MaxPositionEmbeddings)
             throw new BtxException($"a sequence has {s[1]} tokens; the model's max_position_embeddings is {Config.MaxPositionEmbeddings}");
@@ -247,7 +256,8 @@ public sealed class LlamaModel : IDisposable
     {
         CheckIds(ids);
         if (!targets.shape.SequenceEqual(ids.shape) || targets.dtype != int64)
-            throw new BtxException($"targets are {targets.dtype} of shape [{string.Join(", ", targets.shape)}]; expected Int64 of shape [{string.Join(", ", ids.shape)}], as the token ids");
+            throw new BtxException($"targets are {targets.dtype} of shape [{string.Join(", ", targets.shape)}]; expected Int64 of shape "
+                + $"[{string.Join(", ", ids.shape)}], as the token ids");
     }
 
     private IEnumerable<(string, Parameter)> Enumerate()

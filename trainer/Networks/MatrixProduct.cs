@@ -15,7 +15,8 @@ internal static unsafe class MatrixProduct
     private const long ThreadWork = 1 << 20;               // multiplications below which another thread costs more than it brings
 
     /// <summary>Whether this is such a processor.</summary>
-    public static bool IsFaster { get; } = Avx512F.IsSupported && X86Base.CpuId(0, 0) is not (_, 0x756e6547, 0x6c65746e, 0x49656e69); // "GenuineIntel"
+    // "GenuineIntel"
+    public static bool IsFaster { get; } = Avx512F.IsSupported && X86Base.CpuId(0, 0) is not (_, 0x756e6547, 0x6c65746e, 0x49656e69);
 
     /// <param name="m">Rows of A and C.</param>
     /// <param name="n">Columns of B and C.</param>
@@ -24,7 +25,8 @@ internal static unsafe class MatrixProduct
     /// <param name="b">Likewise.</param>
     /// <param name="c">[m, n], row by row.</param>
     /// <param name="accumulate">Adds to C instead of replacing it.</param>
-    public static void Multiply(int m, int n, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, nint bColumn, float* c, bool accumulate, int threads)
+    public static void Multiply(int m, int n, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, nint bColumn, float* c,
+        bool accumulate, int threads)
     {
         threads = (int)Math.Clamp((long)m * n * k / ThreadWork, 1, threads);
         if (threads == 1)
@@ -35,10 +37,12 @@ internal static unsafe class MatrixProduct
 
         var share = ((m / threads) + Rows) / Rows * Rows;
         Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, t =>
-            Part(Math.Min(m, t * share), t == threads - 1 ? m : Math.Min(m, (t + 1) * share), n, k, a, aRow, aColumn, b, bRow, bColumn, c, accumulate));
+            Part(Math.Min(m, t * share), t == threads - 1 ? m : Math.Min(m, (t + 1) * share), n, k, a, aRow, aColumn, b, bRow, bColumn, c,
+            accumulate));
     }
 
-    private static void Part(int from, int to, int n, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, nint bColumn, float* c, bool accumulate)
+    private static void Part(int from, int to, int n, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, nint bColumn, float* c,
+        bool accumulate)
     {
         var panel = (float*)NativeMemory.AlignedAlloc((Depth + Rows) * Columns * sizeof(float), 64);
         var edge = panel + (Depth * Columns);
@@ -86,7 +90,8 @@ internal static unsafe class MatrixProduct
         if (width < Columns) new Span<float>(panel, depth * Columns).Clear();
         if (column == 1)
         {
-            for (var p = 0; p < depth; p++) new ReadOnlySpan<float>(b + (p * row), width).CopyTo(new Span<float>(panel + (p * Columns), width));
+            for (var p = 0; p < depth; p++)
+                new ReadOnlySpan<float>(b + (p * row), width).CopyTo(new Span<float>(panel + (p * Columns), width));
             return;
         }
 
@@ -100,8 +105,10 @@ internal static unsafe class MatrixProduct
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile(int depth, float* a, nint aRow, nint aColumn, float* panel, float* c, nint cRow, bool add)
     {
-        Vector512<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
-        Vector512<float> c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
+        Vector512<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default,
+            c31 = default;
+        Vector512<float> c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default,
+            c71 = default;
         float* a3 = a + (3 * aRow), a6 = a + (6 * aRow);
         for (var p = 0; p < depth; p++)
         {

@@ -40,7 +40,8 @@ public sealed class MixtureFeedForward : IFeedForward
         experts = new Expert[mixture.Experts];
         for (var e = 0; e < experts.Length; e++)
         {
-            experts[e] = new Expert(LlamaModel.NewParameter(device, f, d), LlamaModel.NewParameter(device, d, f), LlamaModel.NewParameter(device, f, d));
+            experts[e] = new Expert(LlamaModel.NewParameter(device, f, d), LlamaModel.NewParameter(device, d, f),
+                LlamaModel.NewParameter(device, f, d));
         }
     }
 
@@ -52,19 +53,22 @@ public sealed class MixtureFeedForward : IFeedForward
     public int ExpertsPerToken
     {
         get => expertsPerToken;
-        set => expertsPerToken = value >= 1 && value <= Experts ? value : throw new BtxException($"{value} experts per token; the model has {Experts}, choose 1..{Experts}");
+        set => expertsPerToken = value >= 1 && value <= Experts ? value
+            : throw new BtxException($"{value} experts per token; the model has {Experts}, choose 1..{Experts}");
     }
 
     /// <summary>Every expert runs on every token, whatever k is.</summary>
     public bool Soft { get; set; }
 
-    /// <summary>Runs every expert on every token and multiplies by the gate, mostly 0: the form that the gathered one is measured against.</summary>
+    /// <summary>Runs every expert on every token and multiplies by the gate, mostly 0: the form that
+    /// the gathered one is measured against.</summary>
     public bool DenseForm { get; set; }
 
     /// <summary>Routes by <see cref="Settings"/> and computes <see cref="BalanceLoss"/>.</summary>
     public bool Training { get; set; }
 
-    /// <summary>How it routes in training; also sets <see cref="ExpertsPerToken"/> and <see cref="Soft"/> to what the kind of router uses at inference.</summary>
+    /// <summary>How it routes in training; also sets <see cref="ExpertsPerToken"/> and <see cref="Soft"/> to what
+    /// the kind of router uses at inference.</summary>
     /// <exception cref="BtxException">A setting does not fit.</exception>
     public MixtureTraining? Settings
     {
@@ -79,13 +83,15 @@ public sealed class MixtureFeedForward : IFeedForward
         }
     }
 
-    /// <summary>Training step from 0, and which of its accumulated batches: temperature and random numbers follow from them alone.</summary>
+    /// <summary>Training step from 0, and which of its accumulated batches: temperature and
+    /// random numbers follow from them alone.</summary>
     public (long Step, int Part) At { get; set; }
 
     /// <summary>Every token goes to this expert with gate 1 and the router is not asked; null: the router decides.</summary>
     public int? ForcedExpert { get; set; }
 
-    /// <summary>Receives the input x [N, d] of every forward before it is routed. The tensor lives as long as the caller's dispose scope.</summary>
+    /// <summary>Receives the input x [N, d] of every forward before it is routed. The tensor lives
+    /// as long as the caller's dispose scope.</summary>
     public Action<Tensor>? InputSeen { get; set; }
 
     /// <summary>
@@ -146,14 +152,16 @@ public sealed class MixtureFeedForward : IFeedForward
         for (var i = 0; i < p; i++) place[dispatch.Order[i]] = i;
         var pairs = k == 1 ? x : x.unsqueeze(1).expand(n, k, d).reshape(p, d);                   // [P, d], token after token
         var sorted = empty([p, d], x.dtype, x.device).index_copy(0, tensor(place, int64, x.device), pairs); // [P, d], expert after expert
-        var parts = sorted.split([.. dispatch.Counts, p - dispatch.Taken]);                       // by expert; its backward, unlike narrow's, writes each row once
+        // by expert; its backward, unlike narrow's, writes each row once
+        var parts = sorted.split([.. dispatch.Counts, p - dispatch.Taken]);
         if (dispatch.Taken < p) parts[Experts] = zeros([p - dispatch.Taken, d], x.dtype, x.device);
         for (var e = 0; e < Experts; e++)
         {
             if (dispatch.Counts[e] > 0) parts[e] = experts[e].Forward(parts[e]);
         }
 
-        var results = empty([p, d], x.dtype, x.device).index_copy(0, tensor(dispatch.Order, int64, x.device), cat(parts)); // [P, d], token after token
+        // [P, d], token after token
+        var results = empty([p, d], x.dtype, x.device).index_copy(0, tensor(dispatch.Order, int64, x.device), cat(parts));
         return k == 1 ? results * choice.Gates : (results.view(n, k, d) * choice.Gates.unsqueeze(2)).sum(1);
     }
 
@@ -198,7 +206,8 @@ public sealed class MixtureFeedForward : IFeedForward
     {
         if (choice.PerToken == Experts) return pairs;
         var n = pairs.shape[0];
-        return zeros([n, Experts], pairs.dtype, pairs.device).scatter(1, tensor(choice.Experts, [n, choice.PerToken], int64, pairs.device), pairs);
+        return zeros([n, Experts], pairs.dtype, pairs.device).scatter(1,
+            tensor(choice.Experts, [n, choice.PerToken], int64, pairs.device), pairs);
     }
 
     private sealed record Expert(

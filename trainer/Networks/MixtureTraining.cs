@@ -28,10 +28,14 @@ public sealed record MixtureTraining
     /// <exception cref="BtxException">A setting does not fit.</exception>
     public MixtureTraining Validate(int experts)
     {
-        if (!RouterKind.Names.Contains(Router)) throw new BtxException($"--router {BtxException.OneLine(Router)}: unknown; choose one of {string.Join(", ", RouterKind.Names)}");
-        if (ExpertsPerToken < 1 || ExpertsPerToken > experts) throw new BtxException($"--k {ExpertsPerToken}: the model has {experts} experts; choose 1..{experts}");
-        if (!(LoadBalancing >= 0) || !double.IsFinite(LoadBalancing)) throw new BtxException($"--load-balancing {LoadBalancing}: expected a number of at least 0");
-        if (!(CapacityFactor > 0) || !double.IsFinite(CapacityFactor)) throw new BtxException($"a capacity factor of {CapacityFactor}; expected a positive number");
+        if (!RouterKind.Names.Contains(Router))
+            throw new BtxException($"--router {BtxException.OneLine(Router)}: unknown; choose one of {string.Join(", ", RouterKind.Names)}");
+        if (ExpertsPerToken < 1 || ExpertsPerToken > experts)
+            throw new BtxException($"--k {ExpertsPerToken}: the model has {experts} experts; choose 1..{experts}");
+        if (!(LoadBalancing >= 0) || !double.IsFinite(LoadBalancing))
+            throw new BtxException($"--load-balancing {LoadBalancing}: expected a number of at least 0");
+        if (!(CapacityFactor > 0) || !double.IsFinite(CapacityFactor))
+            throw new BtxException($"a capacity factor of {CapacityFactor}; expected a positive number");
         return this;
     }
 

@@ -33,7 +33,8 @@ public sealed class SwiGlu : IFeedForward
     /// <param name="gate">[f, d].</param>
     /// <param name="up">[f, d].</param>
     /// <param name="down">[d, f].</param>
-    internal static Tensor Apply(Tensor x, Tensor gate, Tensor up, Tensor down) => Linear.Of(F.silu(Linear.Of(x, gate)) * Linear.Of(x, up), down);
+    internal static Tensor Apply(Tensor x, Tensor gate, Tensor up, Tensor down) =>
+        Linear.Of(F.silu(Linear.Of(x, gate)) * Linear.Of(x, up), down);
 
     public void Dispose()
     {

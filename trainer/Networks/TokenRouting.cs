@@ -1,6 +1,7 @@
 namespace Btx.Trainer.Networks;
 
-/// <summary>Which experts the tokens of one forward were given to in one layer, and with what weight. Immutable; holds no tensors.</summary>
+/// <summary>Which experts the tokens of one forward were given to in one layer, and with what
+/// weight. Immutable; holds no tensors.</summary>
 public sealed class TokenRouting
 {
     private readonly long[] chosen;   // [N·k]

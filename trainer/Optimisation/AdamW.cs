@@ -7,8 +7,10 @@ using static TorchSharp.torch;
 namespace Btx.Trainer.Optimisation;
 
 /// <summary>
-/// AdamW whose step on a CPU is one pass over each parameter, its gradient and its moments, clipping included. Its state, and so its file, is
-/// that of TorchSharp's AdamW (which names its class in the file), and on other devices so is the step. Every parameter has a gradient from the start, zero where nothing
+/// AdamW whose step on a CPU is one pass over each parameter, its gradient and its moments,
+/// clipping included. Its state, and so its file, is
+/// that of TorchSharp's AdamW (which names its class in the file), and on other devices so is the step. Every parameter
+/// has a gradient from the start, zero where nothing
 /// was learned: a resumed run then decays what an uninterrupted one decays.
 /// </summary>
 public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
@@ -75,10 +77,12 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
                 var factors = new Factors(
                     (float)(1 - (rate * o.weight_decay!.Value)), (float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
                     (float)(1 / Math.Sqrt(1 - Math.Pow(beta2, step))), (float)o.eps!.Value, (float)(rate / (1 - Math.Pow(beta1, step))));
-                float* weights = NativeTensor.Data(parameter), gradient = NativeTensor.Data(parameter.grad!), mean = NativeTensor.Data(state.exp_avg), square = NativeTensor.Data(state.exp_avg_sq);
+                float* weights = NativeTensor.Data(parameter), gradient = NativeTensor.Data(parameter.grad!),
+                    mean = NativeTensor.Data(state.exp_avg), square = NativeTensor.Data(state.exp_avg_sq);
                 var elements = parameter.numel();
                 for (long at = 0; at < elements; at += ChunkElements)
-                    chunks.Add(new(weights + at, gradient + at, mean + at, square + at, (int)Math.Min(ChunkElements, elements - at), factors));
+                    chunks.Add(new(weights + at, gradient + at, mean + at, square + at,
+                        (int)Math.Min(ChunkElements, elements - at), factors));
             }
         }
 
@@ -137,7 +141,8 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
         orderby kind.Key descending
         select new ParamGroup(kind, rate, s.Beta1, s.Beta2, s.Epsilon, kind.Key ? s.WeightDecay : 0, false, false);
 
-    private sealed record Factors(float Decay, float Beta1, float Rest1, float Beta2, float Rest2, float Correction, float Epsilon, float Rate);
+    private sealed record Factors(float Decay, float Beta1, float Rest1, float Beta2, float Rest2, float Correction, float Epsilon,
+        float Rate);
 
     private readonly struct Chunk(float* weights, float* gradient, float* mean, float* square, int length, Factors factors)
     {

@@ -1,6 +1,7 @@
 namespace Btx.Trainer.Optimisation;
 
-/// <summary>The learning rate of each step: a linear warm-up to the peak, then <see cref="ScheduleKind"/>. A pure function of the step, so nothing has to be saved.</summary>
+/// <summary>The learning rate of each step: a linear warm-up to the peak, then <see cref="ScheduleKind"/>. A pure function of
+/// the step, so nothing has to be saved.</summary>
 /// <param name="Peak">Largest rate.</param>
 /// <param name="Minimum">Rate after the last step of a decaying schedule.</param>
 /// <param name="WarmUpSteps">Steps until the peak.</param>

@@ -20,7 +20,8 @@ public static class BranchWeights
             case BranchRule.Posterior:
                 return Restrict(posterior, [.. Enumerable.Repeat(true, count)]);
             default:
-                if (rule == BranchRule.TopK && (k < 1 || k > count)) throw new BtxException($"--k is {k}; the forest has {count} experts to branch from: expected 1 to {count}");
+                if (rule == BranchRule.TopK && (k < 1 || k > count))
+                    throw new BtxException($"--k is {k}; the forest has {count} experts to branch from: expected 1 to {count}");
                 var active = new bool[count];
                 ActiveSet.TopK(posterior, rule == BranchRule.Argmax ? 1 : k, active);
                 return Restrict(posterior, active);

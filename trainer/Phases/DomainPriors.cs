@@ -14,11 +14,13 @@ public static class DomainPriors
     /// <param name="scored">Called after each model with the number of models done.</param>
     /// <returns>[sources][models]; each row sums to 1.</returns>
     public static double[][] Estimate(
-        IReadOnlyList<string> models, IReadOnlyList<ValidationWindows> sources, torch.Device device, int parallel = 1, Action<int>? scored = null, CancellationToken cancellation = default)
+        IReadOnlyList<string> models, IReadOnlyList<ValidationWindows> sources, torch.Device device, int parallel = 1,
+        Action<int>? scored = null, CancellationToken cancellation = default)
     {
         var scores = new double[models.Count][][]; // [model][source][window]
         var done = 0;
-        Parallel.For(0, models.Count, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, parallel), CancellationToken = cancellation }, j =>
+        Parallel.For(0, models.Count,
+            new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, parallel), CancellationToken = cancellation }, j =>
         {
             using var model = LlamaCheckpoint.Load(models[j], device);
             scores[j] = [.. sources.Select(s => SequenceScorer.Score(model, s, cancellation))];

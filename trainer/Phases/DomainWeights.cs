@@ -18,15 +18,20 @@ public static class DomainWeights
         {
             var at = entry.LastIndexOf('=');
             var name = at < 0 ? entry : entry[..at];
-            if (at < 0 || !double.TryParse(entry[(at + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) || !double.IsFinite(weight) || weight < 0)
+            if (at < 0 || !double.TryParse(entry[(at + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out var weight)
+                || !double.IsFinite(weight) || weight < 0)
                 throw new BtxException($"--weights: \"{BtxException.OneLine(entry)}\" is not NAME=NUMBER with a number of at least 0");
-            if (!weights.TryGetValue(name, out var earlier)) throw new BtxException($"--weights: \"{BtxException.OneLine(name)}\" is no domain of this run; it has {string.Join(", ", domains)}");
+            if (!weights.TryGetValue(name, out var earlier))
+                throw new BtxException($"--weights: \"{BtxException.OneLine(name)}\" is no domain of this run; it has "
+                    + $"{string.Join(", ", domains)}");
             if (earlier is not null) throw new BtxException($"--weights: {name} is named twice");
             weights[name] = weight;
         }
 
         var sum = domains.Sum(d => weights[d] ?? 1);
-        if (!(sum > 0) || !double.IsFinite(sum)) throw new BtxException($"--weights: the weights of {string.Join(", ", domains)} sum to {sum.ToString(CultureInfo.InvariantCulture)}; at least one must be above 0");
+        if (!(sum > 0) || !double.IsFinite(sum))
+            throw new BtxException($"--weights: the weights of {string.Join(", ", domains)} sum to "
+                + $"{sum.ToString(CultureInfo.InvariantCulture)}; at least one must be above 0");
         return [.. domains.Select(d => (weights[d] ?? 1) / sum)];
     }
 }

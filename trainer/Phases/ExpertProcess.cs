@@ -5,7 +5,8 @@ using System.Text.Json.Serialization;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>Trains one expert of a plan in a process of its own: this program with the verb <c>train worker</c>. It outlives its parent and needs nothing from it.</summary>
+/// <summary>Trains one expert of a plan in a process of its own: this program with the verb <c>train worker</c>. It outlives
+/// its parent and needs nothing from it.</summary>
 internal static partial class ExpertProcess
 {
     private const int SigTerm = 15;
@@ -23,8 +24,10 @@ internal static partial class ExpertProcess
         cancellation.ThrowIfCancellationRequested();
         var start = Command();
         foreach (var argument in (string[])
-            ["train", "worker", "--plan", planDirectory, "--expert", name, "--checkpoint-steps", $"{settings.CheckpointSteps}", "--checkpoint-seconds", $"{settings.CheckpointSeconds}",
-             "--validate-steps", $"{settings.ValidateSteps}", "--validation-windows", $"{settings.ValidationWindows}"]) start.ArgumentList.Add(argument);
+            ["train", "worker", "--plan", planDirectory, "--expert", name, "--checkpoint-steps", $"{settings.CheckpointSteps}",
+            "--checkpoint-seconds", $"{settings.CheckpointSeconds}",
+             "--validate-steps", $"{settings.ValidateSteps}", "--validation-windows", $"{settings.ValidationWindows}"])
+            start.ArgumentList.Add(argument);
         start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
@@ -52,7 +55,9 @@ internal static partial class ExpertProcess
     {
         var assembly = typeof(ExpertProcess).Assembly;
         var self = Environment.ProcessPath;
-        if (self is not null && Path.GetFileNameWithoutExtension(self) == Path.GetFileNameWithoutExtension(assembly.Location) && !self.EndsWith(".dll", StringComparison.Ordinal)) return new ProcessStartInfo(self);
+        if (self is not null && Path.GetFileNameWithoutExtension(self) == Path.GetFileNameWithoutExtension(assembly.Location)
+            && !self.EndsWith(".dll", StringComparison.Ordinal))
+            return new ProcessStartInfo(self);
         var root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         var start = new ProcessStartInfo(Path.Combine(root, OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
         start.ArgumentList.Add(assembly.Location);

@@ -42,10 +42,13 @@ public static class ForestMerge
     {
         var architecture = Btx.Model.Configuration.LlamaConfig.Load(model).RequireDense(model).Fingerprint();
         var tokenizer = TextTokenizer.Load(model).Hash;
-        if (!File.Exists(Path.Combine(forest, ForestManifest.FileName))) return new ForestManifest { Architecture = architecture, Tokenizer = tokenizer };
+        if (!File.Exists(Path.Combine(forest, ForestManifest.FileName)))
+            return new ForestManifest { Architecture = architecture, Tokenizer = tokenizer };
         var manifest = ForestManifest.Load(forest);
-        if (manifest.Architecture != architecture) throw new BtxException($"{model}: its architecture differs from that of the forest {forest}; a forest holds one architecture");
-        if (manifest.Tokenizer != tokenizer) throw new BtxException($"{model}: its tokenizer differs from that of the forest {forest}; a forest holds one tokenizer");
+        if (manifest.Architecture != architecture)
+            throw new BtxException($"{model}: its architecture differs from that of the forest {forest}; a forest holds one architecture");
+        if (manifest.Tokenizer != tokenizer)
+            throw new BtxException($"{model}: its tokenizer differs from that of the forest {forest}; a forest holds one tokenizer");
         return manifest;
     }
 

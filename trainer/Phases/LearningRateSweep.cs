@@ -6,7 +6,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>Trains the same job for a short while at several learning rates and keeps the one with the lowest validation bits per byte. Resumable: each rate is a run of its own under <c>sweep/</c>.</summary>
+/// <summary>Trains the same job for a short while at several learning rates and keeps the one with the lowest validation bits per byte.
+/// Resumable: each rate is a run of its own under <c>sweep/</c>.</summary>
 internal static class LearningRateSweep
 {
     public const string FileName = "lr_sweep.json";
@@ -15,7 +16,8 @@ internal static class LearningRateSweep
     /// <param name="rates">As text.</param>
     /// <param name="tokens">Training tokens at each rate; null: an eighth of the job's.</param>
     /// <exception cref="BtxException">One is no rate.</exception>
-    public static TrainingJob Choose(TrainingJob job, string directory, IReadOnlyList<string> rates, long? tokens, RunSettings settings, CancellationToken cancellation)
+    public static TrainingJob Choose(TrainingJob job, string directory, IReadOnlyList<string> rates, long? tokens, RunSettings settings,
+        CancellationToken cancellation)
     {
         if (rates.Count == 0) return job;
         var (best, _) = Run(job, directory, [.. rates.Select(Rate)], tokens ?? Math.Max(1, job.Options.Tokens / 8), settings, cancellation);
@@ -41,7 +43,8 @@ internal static class LearningRateSweep
 
         AtomicFile.WriteText(
             Path.Combine(directory, FileName),
-            JsonSerializer.Serialize(new { tokens_per_rate = tokens, validation_bits_per_byte = bits, best = best.Rate }, ManifestJson.Options) + "\n");
+            JsonSerializer.Serialize(new { tokens_per_rate = tokens, validation_bits_per_byte = bits, best = best.Rate },
+                ManifestJson.Options) + "\n");
         return (best.Rate, bits);
     }
 

@@ -32,7 +32,8 @@ public sealed class LossCurve(string directory)
         if (!File.Exists(path)) return;
         foreach (var line in File.ReadLines(path).Skip(1))
         {
-            if (Parse(line.Split(',')) is not { } point) throw new BtxException($"{path}: \"{line}\" is not a row of a loss curve; delete the file to go on without it");
+            if (Parse(line.Split(',')) is not { } point)
+                throw new BtxException($"{path}: \"{line}\" is not a row of a loss curve; delete the file to go on without it");
             if (point.Step <= step) points.Add(point);
         }
     }
@@ -41,13 +42,15 @@ public sealed class LossCurve(string directory)
     {
         var text = new StringBuilder(Header).Append('\n');
         foreach (var p in points)
-            text.Append(CultureInfo.InvariantCulture, $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
+            text.Append(
+                CultureInfo.InvariantCulture, $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
     }
 
     private static LossPoint? Parse(string[] cells)
     {
-        static bool Number(string cell, out double value) => double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+        static bool Number(string cell, out double value) =>
+            double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
         static bool Optional(string cell, out double? value)
         {
             value = Number(cell, out var number) ? number : null;
@@ -56,6 +59,7 @@ public sealed class LossCurve(string directory)
 
         if (cells.Length is not (6 or 7) || !long.TryParse(cells[0], out var step) || !long.TryParse(cells[1], out var tokens)) return null;
         if (!Number(cells[2], out var loss) || !Number(cells[3], out var rate) || !Number(cells[4], out var seconds)) return null;
-        return Optional(cells[5], out var bits) & Optional(cells.ElementAtOrDefault(6) ?? "", out var balance) ? new(step, tokens, loss, rate, seconds, bits, balance) : null;
+        return Optional(cells[5], out var bits) & Optional(cells.ElementAtOrDefault(6) ?? "", out var balance)
+            ? new(step, tokens, loss, rate, seconds, bits, balance) : null;
     }
 }

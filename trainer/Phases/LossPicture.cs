@@ -9,9 +9,11 @@ internal static class LossPicture
 
     public static void Write(string path, string name, IReadOnlyList<LossPoint> points)
     {
-        var smooth = points.Select((p, i) => ((double)p.Tokens, points.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average(q => q.Loss))).ToArray();
+        var smooth = points.Select((p, i) => ((double)p.Tokens,
+            points.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average(q => q.Loss))).ToArray();
         ChartSeries[] series = [new("training loss, nats per token", smooth)];
-        (double, double)[] validation = [.. points.Where(p => p.BitsPerByte is not null).Select(p => ((double)p.Tokens, p.BitsPerByte!.Value))];
+        (double, double)[] validation = [.. points.Where(p => p.BitsPerByte is not null)
+            .Select(p => ((double)p.Tokens, p.BitsPerByte!.Value))];
         if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
         new LineChart($"Loss of {name}", "tokens", "loss", series).Save(path);
     }

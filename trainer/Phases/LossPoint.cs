@@ -7,5 +7,7 @@ namespace Btx.Trainer.Phases;
 /// <param name="LearningRate">Of the last step.</param>
 /// <param name="Seconds">Training time so far.</param>
 /// <param name="BitsPerByte">Validation, where it was measured at this step.</param>
-/// <param name="Balance">Mean over the layers of a mixture of E · Σ u p, 1 when even (what α weighs in the objective, which the loss leaves out); null without load balancing.</param>
-public sealed record LossPoint(long Step, long Tokens, double Loss, double LearningRate, double Seconds, double? BitsPerByte, double? Balance = null);
+/// <param name="Balance">Mean over the layers of a mixture of E · Σ u p, 1 when even (what α weighs in the objective, which the loss
+/// leaves out); null without load balancing.</param>
+public sealed record LossPoint(long Step, long Tokens, double Loss, double LearningRate, double Seconds, double? BitsPerByte,
+    double? Balance = null);

@@ -43,7 +43,8 @@ internal sealed class MixtureTuner
 
     public IReadOnlyList<RoutingAlarm> Alarms => alarms;
 
-    /// <summary>Mean over the layers of E · Σ u p in the last step: 1 when even, E when one expert carries all; null without load balancing.</summary>
+    /// <summary>Mean over the layers of E · Σ u p in the last step: 1 when even, E when one expert
+    /// carries all; null without load balancing.</summary>
     public double? Balance => tuning.Routing.LoadBalancing > 0 ? balance : null;
 
     /// <summary>Of the statistic that is being collected.</summary>
@@ -112,13 +113,15 @@ internal sealed class MixtureTuner
         for (var l = 0; l < model.Mixtures.Count; l++) map.Of(domain).Add(l, model.Mixtures[l].Routing!);
     }
 
-    /// <summary>Leaves statistics, picture and <c>btx.json</c> beside the finished weights, and the mixture's own router statistics: they are of its experts before they were mixed.</summary>
+    /// <summary>Leaves statistics, picture and <c>btx.json</c> beside the finished weights, and the mixture's own router statistics: they
+    /// are of its experts before they were mixed.</summary>
     /// <param name="steps">Of the run.</param>
     public void Finish(TrainingJob job, TokenShardCache cache, long steps)
     {
         curve.SaveCsv();
         map.Save(directory, job.Name, tuning.ExpertsPerToken, alarms);
-        AtomicFile.CopyIfThere(Path.Combine(job.Parents[0].Model, RouterStatistics.FileName), Path.Combine(directory, RouterStatistics.FileName));
+        AtomicFile.CopyIfThere(Path.Combine(job.Parents[0].Model, RouterStatistics.FileName),
+            Path.Combine(directory, RouterStatistics.FileName));
         TunedManifest.Of(job, cache, steps, CheckpointFiles.Hash(directory)).Save(directory);
     }
 

@@ -41,9 +41,17 @@ public sealed record MixtureTuning
     {
         var experts = source.Experts.Count;
         var router = kind ?? source.Router.Kind;
-        if (k is not null && router != RouterKind.TopK && RouterKind.Names.Contains(router) && k != RouterKind.ExpertsPerToken(router, k.Value, experts))
-            throw new BtxException($"--k {k}: --router {router} always runs {RouterKind.ExpertsPerToken(router, k.Value, experts)} of {experts} experts; leave --k out or choose --router {RouterKind.TopK}");
+        if (k is not null && router != RouterKind.TopK && RouterKind.Names.Contains(router)
+            && k != RouterKind.ExpertsPerToken(router, k.Value, experts))
+            throw new BtxException($"--k {k}: --router {router} always runs {RouterKind.ExpertsPerToken(router, k.Value, experts)} of "
+                + $"{experts} experts; leave --k out or choose --router {RouterKind.TopK}");
         var kept = router == source.Router.Kind ? source.Router.ExpertsPerToken : Math.Min(2, experts);
-        return new MixtureTraining { Router = router, ExpertsPerToken = k ?? kept, LoadBalancing = loadBalancing, Seed = seed }.Validate(experts);
+        return new MixtureTraining
+        {
+            Router = router,
+            ExpertsPerToken = k ?? kept,
+            LoadBalancing = loadBalancing,
+            Seed = seed
+        }.Validate(experts);
     }
 }

@@ -26,7 +26,8 @@ public static class ModelAverage
                 checkpoints.Add(Checkpoint.Open(model));
                 checkpoints[^1].Config.RequireDense(model);
                 if (checkpoints[^1].Config.Fingerprint() != checkpoints[0].Config.Fingerprint())
-                    throw new BtxException($"{model} and {models[0]} have different architectures (config.json); only equal ones can be averaged");
+                    throw new BtxException($"{model} and {models[0]} have different architectures "
+                        + "(config.json); only equal ones can be averaged");
             }
 
             var config = checkpoints[0].Config with { TorchDtype = "float32" };

@@ -5,7 +5,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary><c>FOREST/runs/NAME/round.json</c>: what a round decided before it began to train, so that it can be resumed and its experts trained by other processes.</summary>
+/// <summary><c>FOREST/runs/NAME/round.json</c>: what a round decided before it began to train, so that it can be resumed and
+/// its experts trained by other processes.</summary>
 public sealed record RoundPlan
 {
     public const string FileName = "round.json";

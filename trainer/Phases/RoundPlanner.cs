@@ -14,7 +14,8 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>Decides a round: which experts, from which parents with which weights, on which text. Touches nothing but the shard cache.</summary>
+/// <summary>Decides a round: which experts, from which parents with which weights, on which text.
+/// Touches nothing but the shard cache.</summary>
 internal sealed class RoundPlanner
 {
     private readonly RoundRequest request;
@@ -29,24 +30,31 @@ internal sealed class RoundPlanner
         this.request = request;
         Round = round;
         forest = File.Exists(Path.Combine(request.Forest, ForestManifest.FileName)) ? ForestManifest.Load(request.Forest) : null;
-        Candidates = request.FromSeed || forest is null ? [] : [.. forest.Experts.Where(e => e.Status == ExpertStatus.Ready && e.Round < round)];
+        Candidates = request.FromSeed || forest is null ? []
+            : [.. forest.Experts.Where(e => e.Status == ExpertStatus.Ready && e.Round < round)];
         if (Candidates.Count == 0 && request.Seed is null)
             throw new BtxException(forest is { Experts.Count: > 0 }
-                ? $"round {round} of {request.Forest} did not branch from the forest; to go on with it name its seed model with --seed DIR, for the next round add --round {round + 1}"
+                ? $"round {round} of {request.Forest} did not branch from the forest; to go on with it name its seed model with --seed "
+                    + $"DIR, for the next round add --round {round + 1}"
                 : $"{request.Forest} has no expert to branch from; name the seed model with --seed DIR");
         tokenizerDirectory = Path.GetFullPath(Candidates.Count > 0 ? ModelOf(Candidates[0]) : request.Seed!);
         Architecture = LlamaConfig.Load(tokenizerDirectory).RequireDense(tokenizerDirectory) with { TorchDtype = "float32" };
         tokenizer = TextTokenizer.Load(tokenizerDirectory);
         if (forest is not null && forest.Architecture != Architecture.Fingerprint())
-            throw new BtxException($"{tokenizerDirectory}: its architecture (config.json) differs from that of the forest {request.Forest}; a forest holds one architecture");
+            throw new BtxException($"{tokenizerDirectory}: its architecture (config.json) differs from that of the forest "
+                + $"{request.Forest}; a forest holds one architecture");
         if (forest is not null && forest.Tokenizer != tokenizer.Hash)
-            throw new BtxException($"{tokenizerDirectory}: its tokenizer differs from that of the forest {request.Forest}; a forest holds one tokenizer");
+            throw new BtxException($"{tokenizerDirectory}: its tokenizer differs from that of the forest "
+                + $"{request.Forest}; a forest holds one tokenizer");
         corpus = CorpusDirectory.Open(request.Corpus);
         Sources = TextSources();
         var defaults = Candidates.Count > 0 ? PhaseDefaults.ExpertIn(request.Forest, round) : null;
-        Options = request.Configure(defaults ?? PhaseDefaults.ExpertOf(tokenizerDirectory, Architecture.ParameterCount, Architecture.MaxPositionEmbeddings))
+        Options = request.Configure(defaults
+            ?? PhaseDefaults.ExpertOf(tokenizerDirectory, Architecture.ParameterCount, Architecture.MaxPositionEmbeddings))
             .Validate(Architecture.MaxPositionEmbeddings);
-        if (Options.FreezeShared && request.RandomInit) throw new BtxException("--freeze shared with --random-init: random embeddings and attention would never learn; leave one of the two out");
+        if (Options.FreezeShared && request.RandomInit)
+            throw new BtxException(
+                "--freeze shared with --random-init: random embeddings and attention would never learn; leave one of the two out");
         if (request.Parallel < 1) throw new BtxException($"--parallel is {request.Parallel}; expected 1 or more");
     }
 
@@ -68,12 +76,18 @@ internal sealed class RoundPlanner
         var flags = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
             ["--domains"] = string.Join(",", Sources.SelectMany(s => s.Domains).Distinct()),
-            ["--branch"] = request.Branch switch { BranchRule.TopK => $"top_k with --k {request.K}", var b => b.ToString().ToLowerInvariant() },
+            ["--branch"] = request.Branch switch
+            {
+                BranchRule.TopK => $"top_k with --k {request.K}",
+                var b => b.ToString()
+                .ToLowerInvariant()
+            },
             ["--random-split"] = request.RandomSplit ? "on" : "off",
             ["--random-init"] = request.RandomInit ? "on" : "off",
             ["--corpus"] = corpus.DirectoryPath,
             ["weights of the parents (--seed, --from or the forest)"] =
-                Candidates.Count > 0 ? string.Join(",", Candidates.Select(c => $"{c.Name}:{c.Sha256[..16]}")) : CheckpointFiles.Hash(request.Seed!)[..16],
+                Candidates.Count > 0 ? string.Join(",", Candidates.Select(c => $"{c.Name}:{c.Sha256[..16]}"))
+                : CheckpointFiles.Hash(request.Seed!)[..16],
         };
         foreach (var (flag, value) in Options.Flags()) flags[flag] = value;
         return flags;
@@ -122,7 +136,8 @@ internal sealed class RoundPlanner
         {
             var device = TorchDevice.Open(DeviceSpec.Parse(Options.Device), Options.Threads);
             var posteriors = DomainPriors.Estimate(
-                [.. Candidates.Select(ModelOf)], [.. shards.Select(s => new ValidationWindows(s, Options.Sequence, CachedPrior.Sequences))], device, request.Parallel, null, cancellation);
+                [.. Candidates.Select(ModelOf)], [.. shards.Select(s => new ValidationWindows(s, Options.Sequence, CachedPrior.Sequences))],
+                    device, request.Parallel, null, cancellation);
             var weights = posteriors.Select(p => BranchWeights.Of(request.Branch, p, request.K)).ToArray();
             for (var i = 0; i < weights.Length; i++) say?.Invoke($"branch {NameOf(Sources[i])}: {Describe(weights[i])}");
             return weights;
@@ -135,12 +150,14 @@ internal sealed class RoundPlanner
 
     private BranchParent[] Parents(double[] weights)
     {
-        if (Candidates.Count == 0) return [new BranchParent(ForestState.Seed, 1, Path.GetFullPath(request.Seed!), CheckpointFiles.Hash(request.Seed!))];
+        if (Candidates.Count == 0)
+            return [new BranchParent(ForestState.Seed, 1, Path.GetFullPath(request.Seed!), CheckpointFiles.Hash(request.Seed!))];
         return [.. Candidates.Select((c, j) => new BranchParent(c.Name, weights[j], ModelOf(c), c.Sha256)).Where(p => p.Weight > 0)];
     }
 
     private string Describe(double[] weights) =>
-        string.Join(" + ", weights.Select((w, j) => (w, Candidates[j].Name)).Where(p => p.w >= 0.0005).OrderByDescending(p => p.w).Take(5).Select(p => p.w.ToString("F3", CultureInfo.InvariantCulture) + " " + p.Name));
+        string.Join(" + ", weights.Select((w, j) => (w, Candidates[j].Name)).Where(p => p.w >= 0.0005).OrderByDescending(p => p.w).Take(5)
+        .Select(p => p.w.ToString("F3", CultureInfo.InvariantCulture) + " " + p.Name));
 
     private TextSource[] TextSources()
     {
@@ -156,5 +173,6 @@ internal sealed class RoundPlanner
         return taken ? $"{name}-r{Round}" : name;
     }
 
-    private string ModelOf(ExpertEntry expert) => Btx.Model.Files.ContainedPath.Resolve(request.Forest, expert.Path, Path.Combine(request.Forest, ForestManifest.FileName));
+    private string ModelOf(ExpertEntry expert) =>
+        Btx.Model.Files.ContainedPath.Resolve(request.Forest, expert.Path, Path.Combine(request.Forest, ForestManifest.FileName));
 }

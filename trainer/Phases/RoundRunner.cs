@@ -129,7 +129,8 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
         WithPriors(manifest, corpus, cache, trained[0].Options, cancellation).Save(forest);
     }
 
-    private ForestManifest WithPriors(ForestManifest manifest, CorpusDirectory corpus, TokenShardCache cache, TrainingOptions options, CancellationToken cancellation)
+    private ForestManifest WithPriors(ForestManifest manifest, CorpusDirectory corpus, TokenShardCache cache, TrainingOptions options,
+        CancellationToken cancellation)
     {
         ExpertEntry[] ready = [.. manifest.Experts.Where(e => e.Status == ExpertStatus.Ready)];
         var jobs = RoundPlan.All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name).ToDictionary(g => g.Key, g => g.Last().Sources[0]);
@@ -139,7 +140,8 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
             foreach (var expert in ready)
             {
                 var source = jobs.GetValueOrDefault(expert.Name) ?? TextSource.Of(expert.Domain);
-                if (source.Domains.All(d => corpus.Domains.Any(c => c.Name == d))) domains.Add((expert.Name, cache.Open(source, CorpusSplit.Validation, cancellation)));
+                if (source.Domains.All(d => corpus.Domains.Any(c => c.Name == d)))
+                    domains.Add((expert.Name, cache.Open(source, CorpusSplit.Validation, cancellation)));
             }
 
             var item = display.Start("cached priors", ready.Length, "experts");
@@ -151,7 +153,10 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
             for (var i = 0; i < domains.Count; i++)
             {
                 var prior = ready.Select((e, j) => (e.Name, Weight: priors[i][j])).ToDictionary(p => p.Name, p => p.Weight);
-                manifest = manifest with { Experts = [.. manifest.Experts.Select(e => e.Name == domains[i].Expert ? e with { Prior = prior } : e)] };
+                manifest = manifest with
+                {
+                    Experts = [.. manifest.Experts.Select(e => e.Name == domains[i].Expert ? e with { Prior = prior } : e)]
+                };
             }
 
             item.Finish($"cached priors of {domains.Count} domains over {ready.Length} experts");

@@ -16,14 +16,17 @@ internal static class RunIdentity
             ["architecture (--preset, --hidden, --layers, …)"] = Describe(job),
             ["text sources (--domains)"] = string.Join(",", job.Sources.Select(s => s.Name)),
             ["tokenizer (--tokenizer)"] = tokenizer.Hash,
-            ["initial weights"] = job.Parents.Count == 0 ? "random" : string.Join(" + ", job.Parents.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Weight:R} {p.Name} {p.Sha256}"))),
+            ["initial weights"] = job.Parents.Count == 0 ? "random" : string.Join(" + ",
+                job.Parents.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Weight:R} {p.Name} {p.Sha256}"))),
         };
         foreach (var source in job.Sources) options[$"text of {source.Name} (--corpus)"] = cache.Key(source, CorpusSplit.Train);
         // Where validation decides when to stop, its text is part of what makes the weights.
         foreach (var source in job.Options.Patience > 0 ? job.Sources : [])
             options[$"validation text of {source.Name} (--corpus)"] = cache.Key(source, CorpusSplit.Validation);
         foreach (var (flag, value) in job.Options.Flags()) options[flag] = value;
-        if (job.Weights is { } weights) options["--weights"] = string.Join(",", job.Sources.Select((s, i) => string.Create(CultureInfo.InvariantCulture, $"{s.Name}={weights[i]:R}")));
+        if (job.Weights is { } weights)
+            options["--weights"] = string.Join(",",
+                job.Sources.Select((s, i) => string.Create(CultureInfo.InvariantCulture, $"{s.Name}={weights[i]:R}")));
         foreach (var (flag, value) in job.Mixture?.Flags() ?? []) options[flag] = value;
         return options;
     }
@@ -31,6 +34,8 @@ internal static class RunIdentity
     private static string Describe(TrainingJob job)
     {
         var a = job.Architecture;
-        return $"hidden {a.HiddenSize}, intermediate {a.IntermediateSize}, layers {a.NumHiddenLayers}, heads {a.NumAttentionHeads}, kv heads {a.NumKeyValueHeads}, context {a.MaxPositionEmbeddings}, vocabulary {a.VocabSize}, tied {a.TieWordEmbeddings} ({a.Fingerprint()[..16]})";
+        return $"hidden {a.HiddenSize}, intermediate {a.IntermediateSize}, layers {a.NumHiddenLayers}, heads {a.NumAttentionHeads}, kv "
+            + $"heads {a.NumKeyValueHeads}, context {a.MaxPositionEmbeddings}, vocabulary {a.VocabSize}, tied "
+                + $"{a.TieWordEmbeddings} ({a.Fingerprint()[..16]})";
     }
 }

@@ -21,7 +21,8 @@ public static class SequenceScorer
     /// <summary>Bits per byte of the predicted tokens; special tokens count with no bytes.</summary>
     /// <param name="tokenBytes">Bytes of each token id.</param>
     /// <param name="scored">Called after each pass through the network.</param>
-    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored = null, CancellationToken cancellation = default)
+    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored = null,
+        CancellationToken cancellation = default)
     {
         double nats = 0;
         long bytes = 0;
@@ -29,7 +30,8 @@ public static class SequenceScorer
         return nats / Math.Log(2) / Math.Max(1, bytes);
     }
 
-    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take, CancellationToken cancellation, Action? scored = null)
+    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take,
+        CancellationToken cancellation, Action? scored = null)
     {
         int context = windows.Context, rows = (int)Math.Max(1, BatchTokens / context);
         var window = new long[context + 1];

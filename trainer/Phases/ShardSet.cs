@@ -41,12 +41,14 @@ internal sealed class ShardSet : IDisposable
 
     /// <summary>Bits per byte by source.</summary>
     /// <param name="scored">Called with the source's name after each pass through the network.</param>
-    public SortedDictionary<string, double> Validate(LlamaModel model, int[] tokenBytes, int windows, CancellationToken cancellation, Action<string>? scored = null)
+    public SortedDictionary<string, double> Validate(LlamaModel model, int[] tokenBytes, int windows, CancellationToken cancellation,
+        Action<string>? scored = null)
     {
         var bits = new SortedDictionary<string, double>(StringComparer.Ordinal);
         if (windows < 1) return bits;
         foreach (var shard in validation)
-            bits[shard.Name] = SequenceScorer.BitsPerByte(model, new ValidationWindows(shard, context, windows), tokenBytes, scored is null ? null : () => scored(shard.Name), cancellation);
+            bits[shard.Name] = SequenceScorer.BitsPerByte(model, new ValidationWindows(shard, context, windows), tokenBytes,
+                scored is null ? null : () => scored(shard.Name), cancellation);
         return bits;
     }
 

@@ -40,7 +40,8 @@ internal static class SingleRun
             item ??= display.Start(job.Name, p.TotalTokens, "tokens", p.Resumed);
             item.Report(p.Tokens, p.Note);
         }, display.WriteLine).Execute(cancellation);
-        var line = trained ? RunSummary.Of(record) : $"{RunSummary.Of(record)}: finished earlier, nothing to do ({directory}; --fresh trains it again)";
+        var line = trained ? RunSummary.Of(record)
+            : $"{RunSummary.Of(record)}: finished earlier, nothing to do ({directory}; --fresh trains it again)";
         if (item is null) display.WriteLine(line);
         else item.Finish(line);
         return record;

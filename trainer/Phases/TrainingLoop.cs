@@ -10,7 +10,8 @@ namespace Btx.Trainer.Phases;
 
 /// <summary>The steps of a run: draw, forward, backward, clip, update; now and then log, validate and save.</summary>
 internal sealed class TrainingLoop(
-    LlamaModel model, AdamW optimizer, WindowSampler sampler, TrainingOptions options, RunSettings settings, LossCurve curve, ResumeState start, MixtureTuner? mixture, Action<TrainingProgress>? report)
+    LlamaModel model, AdamW optimizer, WindowSampler sampler, TrainingOptions options, RunSettings settings, LossCurve curve,
+    ResumeState start, MixtureTuner? mixture, Action<TrainingProgress>? report)
 {
     private const double ReportSeconds = 0.2;
     private readonly long steps = options.Steps;
@@ -42,7 +43,8 @@ internal sealed class TrainingLoop(
     public required TextPasses Passes { get; init; }
 
     /// <summary>Mean of the last rows of the curve, a twentieth of the run.</summary>
-    public double? MeanLoss => curve.Points.Count == 0 ? null : Math.Round(curve.Points.TakeLast(Math.Max(1, LossCurve.Rows / 20)).Average(p => p.Loss), 5);
+    public double? MeanLoss => curve.Points.Count == 0 ? null
+        : Math.Round(curve.Points.TakeLast(Math.Max(1, LossCurve.Rows / 20)).Average(p => p.Loss), 5);
 
     /// <exception cref="BtxException">The loss or the gradient is not finite.</exception>
     public ResumeState Run(CancellationToken cancellation)
@@ -102,7 +104,8 @@ internal sealed class TrainingLoop(
 
     private void Report() => report?.Invoke(
         new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent,
-            bits) { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
+            bits)
+        { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
 
     private ResumeState State() =>
         new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums, Best = Watch.Best };
@@ -139,10 +142,12 @@ internal sealed class TrainingLoop(
 
     private void Log(double rate, double? bitsPerByte)
     {
-        curve.Add(new LossPoint(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds, bitsPerByte, mixture?.Balance is null ? null : balanceSum / lossCount));
+        curve.Add(new LossPoint(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
+            bitsPerByte, mixture?.Balance is null ? null : balanceSum / lossCount));
         (lossSum, balanceSum, lossCount) = (0, 0, 0);
     }
 
     private BtxException Diverged(string what, double value, double rate) =>
-        new($"the {what} became {value} at step {step + 1} of {steps} (learning rate {rate:G3}); start over with --fresh and a lower --lr, a longer --warmup or a smaller --clip");
+        new($"the {what} became {value} at step {step + 1} of {steps} (learning rate {rate:G3}); start over with --fresh and a lower "
+            + "--lr, a longer --warmup or a smaller --clip");
 }

@@ -52,7 +52,8 @@ public sealed record TrainingOptions
     /// <summary>By flag, as text.</summary>
     public IEnumerable<KeyValuePair<string, string>> Flags()
     {
-        static KeyValuePair<string, string> Flag(string name, IFormattable value) => new(name, value.ToString(null, CultureInfo.InvariantCulture));
+        static KeyValuePair<string, string> Flag(string name, IFormattable value) =>
+            new(name, value.ToString(null, CultureInfo.InvariantCulture));
         yield return Flag("--tokens", Tokens);
         yield return Flag("--batch", Batch);
         yield return Flag("--sequence", Sequence);
@@ -79,7 +80,9 @@ public sealed record TrainingOptions
     {
         void Range(string flag, double value, double low, double high, bool open = false)
         {
-            if (!(value >= low && value <= high) || (open && value == low)) throw new BtxException($"{flag} is {value}; expected a number {(open ? "above" : "from")} {low} {(double.IsInfinity(high) ? "on" : $"to {high}")}");
+            if (!(value >= low && value <= high) || (open && value == low))
+                throw new BtxException($"{flag} is {value}; expected a number {(open ? "above" : "from")} {low} "
+                    + $"{(double.IsInfinity(high) ? "on" : $"to {high}")}");
         }
 
         Range("--tokens", Tokens, 1, 1e15);
@@ -96,7 +99,8 @@ public sealed record TrainingOptions
         Range("--weight-decay", Optimizer.WeightDecay, 0, 1e3);
         Range("--patience", Patience ?? 0, 0, 1 << 20);
         Range("--clip", Optimizer.ClipNorm, 0, double.PositiveInfinity);
-        if (Sequence < 1 || Sequence > maxPositions) throw new BtxException($"--sequence is {Sequence}; the model's context allows 1 to {maxPositions}");
+        if (Sequence < 1 || Sequence > maxPositions)
+            throw new BtxException($"--sequence is {Sequence}; the model's context allows 1 to {maxPositions}");
         return this;
     }
 }

@@ -23,19 +23,22 @@ namespace Btx.Trainer.Phases;
 /// </summary>
 /// <param name="report">Receives the progress.</param>
 /// <param name="warn">Receives what the user should know before the end, as lines.</param>
-public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null, Action<string>? warn = null)
+public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null,
+    Action<string>? warn = null)
 {
     private const string BranchDirectory = "branch";
     private readonly string directory = Path.GetFullPath(directory);
 
     /// <summary>Trains, or finds that it was done already.</summary>
     /// <returns>The finished record, and whether this call trained it.</returns>
-    /// <exception cref="BtxException">Options that differ from the run's there, unusable text or model, a loss that is not finite, a full disk.</exception>
+    /// <exception cref="BtxException">Options that differ from the run's there, unusable text or model, a
+    /// loss that is not finite, a full disk.</exception>
     /// <exception cref="OperationCanceledException">Stopped; a resume point was written.</exception>
     public (RunRecord Record, bool Trained) Execute(CancellationToken cancellation = default)
     {
         job.Options.Validate(job.Architecture.MaxPositionEmbeddings);
-        if (job.Parents.FirstOrDefault(p => Path.TrimEndingDirectorySeparator(Path.GetFullPath(p.Model)) == Path.TrimEndingDirectorySeparator(directory)) is { } parent)
+        if (job.Parents.FirstOrDefault(p =>
+            Path.TrimEndingDirectorySeparator(Path.GetFullPath(p.Model)) == Path.TrimEndingDirectorySeparator(directory)) is { } parent)
             throw new BtxException($"{directory} is the model that the run starts from ({parent.Name}); choose another directory");
         using var held = RunLock.Acquire(directory, settings.Wait, cancellation);
         var resume = new ResumeStore(directory);
@@ -55,7 +58,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Settings = job.Options,
             Parents = job.Parents,
             Parameters = job.Architecture.ParameterCount,
-            Weights = job.Weights is { } weights ? job.Sources.Select((s, i) => (s.Name, Weight: weights[i])).ToDictionary(w => w.Name, w => w.Weight) : null,
+            Weights = job.Weights is { } weights
+                ? job.Sources.Select((s, i) => (s.Name, Weight: weights[i])).ToDictionary(w => w.Name, w => w.Weight) : null,
             LearningRateSweep = earlier?.LearningRateSweep,
         };
         if (earlier is not null)
@@ -68,7 +72,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         var device = TorchDevice.Open(DeviceSpec.Parse(job.Options.Device), job.Options.Threads);
         using var shards = new ShardSet(cache, job.Sources, job.Options.Sequence, cancellation);
         record.Save(directory);
-        return (Train(record, resume, shards, cache, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize), cancellation), true);
+        return (Train(record, resume, shards, cache, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize),
+            cancellation), true);
     }
 
     /// <exception cref="BtxException">There is none, or it has more tokens than the model.</exception>
@@ -80,13 +85,15 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             + $"{architecture.VocabSize}; use the model's own tokenizer");
     }
 
-    private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, TokenShardCache cache, torch.Device device, int[] tokenBytes, CancellationToken cancellation)
+    private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, TokenShardCache cache, torch.Device device,
+        int[] tokenBytes, CancellationToken cancellation)
     {
         var options = job.Options;
         var sampler = shards.Sampler(options, job.Weights);
         var found = resume.Latest();
         using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);
-        var mixture = job.Mixture is null ? null : new MixtureTuner(model, job.Mixture, directory, settings.StatisticsSteps > 0 ? settings.StatisticsSteps : Math.Max(1, options.Steps / RoutingCurve.Statistics), warn);
+        var mixture = job.Mixture is null ? null : new MixtureTuner(model, job.Mixture, directory,
+            settings.StatisticsSteps > 0 ? settings.StatisticsSteps : Math.Max(1, options.Steps / RoutingCurve.Statistics), warn);
         if (options.FreezeShared)
         {
             foreach (var (name, parameter) in model.NamedParameters) parameter.requires_grad_(MixtureWeights.IsFeedForward(name));
@@ -102,7 +109,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         if (found is { } latest)
         {
             state = latest.State;
-            if (state.Options != hash) throw new BtxException($"{latest.Point} belongs to a run with other options; start over with --fresh");
+            if (state.Options != hash)
+                throw new BtxException($"{latest.Point} belongs to a run with other options; start over with --fresh");
             ResumeStore.Restore(latest.Point, model, optimizer);
             sampler.State = state.Sampler;
             curve.Load(state.Step);
@@ -136,7 +144,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         }
 
         if (watch.Outcome(state.Step, options.Steps) is { } outcome) warn?.Invoke($"{job.Name}: {outcome}");
-        var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation, mixture is null ? null : mixture.Note);
+        var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation,
+            mixture is null ? null : mixture.Note);
         Directory.CreateDirectory(directory);
         TokenizerFiles.Copy(job.Tokenizer, directory);
         LlamaCheckpoint.Save(model, directory);
@@ -171,7 +180,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         foreach (var parent in job.Parents)
         {
             if (CheckpointFiles.Hash(parent.Model) != parent.Sha256)
-                throw new BtxException($"{parent.Model}: the weights of parent {parent.Name} have changed since the branch was decided; start over with --fresh");
+                throw new BtxException($"{parent.Model}: the weights of parent {parent.Name} have changed since the "
+                    + "branch was decided; start over with --fresh");
         }
 
         BranchParent[] used = [.. job.Parents.Where(p => p.Weight > 0)];
@@ -185,7 +195,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
     {
         resume.Clear();
         DeleteBranch();
-        foreach (var name in (string[])[RunRecord.FileName, LossCurve.CsvFile, LossCurve.PictureFile, CheckpointFiles.SingleFile, RoutingCurve.CsvFile, RoutingMap.JsonFile, RoutingMap.PictureFile, BtxManifest.FileName])
+        foreach (var name in (string[])[RunRecord.FileName, LossCurve.CsvFile, LossCurve.PictureFile, CheckpointFiles.SingleFile,
+            RoutingCurve.CsvFile, RoutingMap.JsonFile, RoutingMap.PictureFile, BtxManifest.FileName])
             File.Delete(Path.Combine(directory, name));
     }
 

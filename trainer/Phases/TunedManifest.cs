@@ -4,7 +4,8 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>What <c>btx.json</c> says of a mixture after a fine-tune: experts and lineage as before, how the router works now, and on what it was tuned in all.</summary>
+/// <summary>What <c>btx.json</c> says of a mixture after a fine-tune: experts and lineage as before, how the router works
+/// now, and on what it was tuned in all.</summary>
 internal static class TunedManifest
 {
     /// <param name="job">A mixture's.</param>
@@ -18,7 +19,8 @@ internal static class TunedManifest
         var all = tokens + (earlier?.Tokens ?? 0);
         SortedDictionary<string, string> corpora = new(earlier?.Corpora.ToDictionary() ?? [], StringComparer.Ordinal);
         SortedDictionary<string, double> weights = new(StringComparer.Ordinal);
-        foreach (var (domain, weight) in earlier?.Weights ?? new Dictionary<string, double>()) weights[domain] = weight * earlier!.Tokens / all;
+        foreach (var (domain, weight) in earlier?.Weights ?? new Dictionary<string, double>())
+            weights[domain] = weight * earlier!.Tokens / all;
         for (var i = 0; i < job.Sources.Count; i++)
         {
             var source = job.Sources[i];
@@ -30,7 +32,12 @@ internal static class TunedManifest
         {
             Architecture = job.Architecture.Fingerprint(),
             Sha256 = sha256,
-            Router = tuning.Source.Router with { Kind = tuning.Routing.Router, ExpertsPerToken = tuning.ExpertsPerToken, SoftLayers = tuning.Routing.SoftLayers },
+            Router = tuning.Source.Router with
+            {
+                Kind = tuning.Routing.Router,
+                ExpertsPerToken = tuning.ExpertsPerToken,
+                SoftLayers = tuning.Routing.SoftLayers
+            },
             FineTune = new()
             {
                 Tokens = all,

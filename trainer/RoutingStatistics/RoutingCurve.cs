@@ -31,7 +31,9 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
         if (!File.Exists(path)) return;
         foreach (var line in File.ReadLines(path).Skip(1))
         {
-            if (Parse(line.Split(',')) is not { } row) throw new BtxException($"{path}: \"{BtxException.OneLine(line)}\" is not a row of routing statistics; delete the file to go on without it");
+            if (Parse(line.Split(',')) is not { } row)
+                throw new BtxException($"{path}: \"{BtxException.OneLine(line)}\" is not a row of routing "
+                    + "statistics; delete the file to go on without it");
             if (row.Step <= step) rows.Add(row);
         }
     }
@@ -40,15 +42,19 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
     {
         var text = new StringBuilder(Header).Append('\n');
         foreach (var r in rows)
-            text.Append(CultureInfo.InvariantCulture, $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}\n");
+            text.Append(
+                CultureInfo.InvariantCulture, $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
     }
 
     private RoutingRow? Parse(string[] cells)
     {
-        static bool Number(string cell, out double value) => double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+        static bool Number(string cell, out double value) =>
+            double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
         if (cells.Length != 8 || !long.TryParse(cells[0], out var step) || !long.TryParse(cells[1], out var tokens)) return null;
-        if (!int.TryParse(cells[2], out var layer) || !int.TryParse(cells[3], out var expert) || expert < 0 || expert >= experts.Count) return null;
-        return Number(cells[5], out var top) && Number(cells[6], out var gate) && Number(cells[7], out var entropy) ? new(step, tokens, layer, expert, top, gate, entropy) : null;
+        if (!int.TryParse(cells[2], out var layer) || !int.TryParse(cells[3], out var expert) || expert < 0 || expert >= experts.Count)
+            return null;
+        return Number(cells[5], out var top) && Number(cells[6], out var gate) && Number(cells[7], out var entropy)
+            ? new(step, tokens, layer, expert, top, gate, entropy) : null;
     }
 }

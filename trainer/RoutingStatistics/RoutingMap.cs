@@ -4,7 +4,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Trainer.RoutingStatistics;
 
-/// <summary>Where a mixture sends each domain's validation text, by layer and expert: <c>routing.json</c>, and <c>routing.svg</c> as a picture of it.</summary>
+/// <summary>Where a mixture sends each domain's validation text, by layer and expert: <c>routing.json</c>, and
+/// <c>routing.svg</c> as a picture of it.</summary>
 /// <param name="experts">Names by index.</param>
 /// <param name="layers">L.</param>
 public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)

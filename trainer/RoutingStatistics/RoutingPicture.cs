@@ -19,10 +19,13 @@ internal static class RoutingPicture
         }
 
         var panels = Enumerable.Range(0, map.Layers).Select(l => ($"layer {l}", Panel((tally, e) => tally.GateShare(l, e))));
-        if (map.Layers > 1) panels = panels.Prepend(("mean of the layers", Panel((tally, e) => Enumerable.Range(0, map.Layers).Average(l => tally.GateShare(l, e)))));
+        if (map.Layers > 1)
+            panels = panels.Prepend(("mean of the layers",
+                Panel((tally, e) => Enumerable.Range(0, map.Layers).Average(l => tally.GateShare(l, e)))));
         new HeatMapGrid(title, map.Domains, map.Experts, [.. panels])
         {
-            Caption = "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, the largest of each in bold",
+            Caption =
+                "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, the largest of each in bold",
             Most = 100,
         }.Save(path);
     }

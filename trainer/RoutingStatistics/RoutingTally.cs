@@ -78,7 +78,8 @@ public sealed class RoutingTally(int layers, int experts)
     public IReadOnlyList<RoutingRow> Rows(long step, long tokens)
     {
         static double Six(double value) => Math.Round(value, 6);
-        return [.. Enumerable.Range(0, layers).SelectMany(l => Enumerable.Range(0, experts).Select(e => new RoutingRow(step, tokens, l, e, Six(TopShare(l, e)), Six(GateShare(l, e)), Six(Entropy(l)))))];
+        return [.. Enumerable.Range(0, layers).SelectMany(l => Enumerable.Range(0, experts)
+            .Select(e => new RoutingRow(step, tokens, l, e, Six(TopShare(l, e)), Six(GateShare(l, e)), Six(Entropy(l)))))];
     }
 
     private Span<double> Row(int layer) => sums.AsSpan(layer * ((2 * experts) + 1), (2 * experts) + 1);

@@ -34,6 +34,7 @@ public sealed class RoutingWatch(IReadOnlyList<string> experts)
     public string Line(RoutingAlarm alarm, double loadBalancing)
     {
         var remedy = loadBalancing > 0 ? $"a larger --load-balancing than {loadBalancing:G3}" : "--load-balancing 0.01";
-        return $"ALARM: layer {alarm.Layer}: expert {alarm.Expert} ({alarm.Name}) gets {100 * alarm.Share:F2} % of the gates at step {alarm.Step}, under {100 * Bound:F1} % for {Patience} statistics in a row; start over with --fresh and {remedy}";
+        return $"ALARM: layer {alarm.Layer}: expert {alarm.Expert} ({alarm.Name}) gets {100 * alarm.Share:F2} % of the gates at step "
+            + $"{alarm.Step}, under {100 * Bound:F1} % for {Patience} statistics in a row; start over with --fresh and {remedy}";
     }
 }

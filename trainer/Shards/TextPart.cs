@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Btx.Trainer.Shards;
 
-/// <summary>One of <paramref name="Count"/> disjoint random parts of a corpus: a document belongs to exactly one, chosen by a hash of its id (Branch-Train-Merge's random-split control).</summary>
+/// <summary>One of <paramref name="Count"/> disjoint random parts of a corpus: a document belongs to exactly one, chosen by a hash of its
+/// id (Branch-Train-Merge's random-split control).</summary>
 /// <param name="Index">From 0.</param>
 /// <param name="Count">Number of parts.</param>
 /// <param name="Seed">Another seed splits otherwise.</param>

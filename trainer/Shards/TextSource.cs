@@ -1,6 +1,7 @@
 namespace Btx.Trainer.Shards;
 
-/// <summary>The text that a model is trained on or a prior is estimated on: some corpus domains, whole or a random part of their documents.</summary>
+/// <summary>The text that a model is trained on or a prior is estimated on: some corpus domains, whole
+/// or a random part of their documents.</summary>
 /// <param name="Name">Name of the domain, or of the random part.</param>
 /// <param name="Domains">Corpus domains, in order.</param>
 /// <param name="Part">Null: every document.</param>

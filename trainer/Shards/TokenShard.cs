@@ -42,7 +42,8 @@ public sealed unsafe class TokenShard : IDisposable
     /// <summary>Name of the text source.</summary>
     public string Name { get; }
 
-    /// <summary>SHA-256 (hex) over the text's hash, the choice of documents and the tokenizer's hash: equal keys mean equal tokens.</summary>
+    /// <summary>SHA-256 (hex) over the text's hash, the choice of documents and the
+    /// tokenizer's hash: equal keys mean equal tokens.</summary>
     public string Key { get; }
 
     /// <summary>Token ids in the shard, separators included.</summary>
@@ -56,7 +57,8 @@ public sealed unsafe class TokenShard : IDisposable
     /// <summary>Copies <c>destination.Length</c> ids from <paramref name="start"/> on.</summary>
     public void CopyTo(long start, Span<long> destination)
     {
-        if (start < 0 || start + destination.Length > Count) throw new ArgumentOutOfRangeException(nameof(start), $"{start}+{destination.Length} of {Count} tokens");
+        if (start < 0 || start + destination.Length > Count)
+            throw new ArgumentOutOfRangeException(nameof(start), $"{start}+{destination.Length} of {Count} tokens");
         if (width == 2)
         {
             var source = (ushort*)data + start;

@@ -20,7 +20,8 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
     public string DirectoryPath { get; } = Path.GetFullPath(directory ?? Path.Combine(corpus.DirectoryPath, ".shards"));
 
     /// <summary>Opens the shard of a source, tokenising the text first if it is not there yet.</summary>
-    /// <exception cref="BtxException">Missing domain, no text in the split, no end-of-text token, or the shard cannot be written.</exception>
+    /// <exception cref="BtxException">Missing domain, no text in the split, no end-of-text
+    /// token, or the shard cannot be written.</exception>
     public TokenShard Open(TextSource source, CorpusSplit split, CancellationToken cancellation = default)
     {
         var key = Key(source, split);
@@ -60,7 +61,8 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
     private void Write(TextSource source, CorpusSplit split, string path, CancellationToken cancellation)
     {
         if (tokenizer.EosId is not { } separator)
-            throw new BtxException("the tokenizer has no end-of-text token to set between documents; name it eos_token in tokenizer_config.json");
+            throw new BtxException(
+                "the tokenizer has no end-of-text token to set between documents; name it eos_token in tokenizer_config.json");
         var width = tokenizer.VocabSize <= 1 << 16 ? 2 : 4;
         AtomicFile.Write(path, stream =>
         {
@@ -82,7 +84,8 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
             }
 
             if (documents == 0)
-                throw new BtxException($"the corpus {corpus.DirectoryPath} has no {split.ToString().ToLowerInvariant()} document for {source.Name}; add text to {string.Join(", ", source.Domains)} or choose another domain");
+                throw new BtxException($"the corpus {corpus.DirectoryPath} has no {split.ToString().ToLowerInvariant()} document for "
+                    + $"{source.Name}; add text to {string.Join(", ", source.Domains)} or choose another domain");
             var last = new byte[width];
             Put(last, 0, separator, width);
             stream.Write(last);

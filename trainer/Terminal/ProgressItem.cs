@@ -66,7 +66,8 @@ public sealed class ProgressItem
         {
             Measure();
             var filled = total > 0 ? (int)(Math.Min(1, done / total) * BarWidth) : 0;
-            var line = $"{Name,-14} {new string('█', filled)}{new string('░', BarWidth - filled)} {Percent(),5}  {Quantity.WithUnit(done, Unit)}{RateAndTimeLeft("  ")}";
+            var line = $"{Name,-14} {new string('█', filled)}{new string('░', BarWidth - filled)} {Percent(),5}  "
+                + $"{Quantity.WithUnit(done, Unit)}{RateAndTimeLeft("  ")}";
             if (note.Length > 0) line += $"  {note}";
             return line.Length <= width ? line : line[..width];
         }
@@ -78,7 +79,8 @@ public sealed class ProgressItem
     {
         if (rate is not > 0) return "";
         var text = $"{separator}{Quantity.WithUnit(rate.Value, Unit)}/s";
-        return total > done ? $"{text}{separator}{Quantity.Duration(TimeSpan.FromSeconds(Math.Min((total - done) / rate.Value, 1e8)))} left" : text;
+        return total > done
+            ? $"{text}{separator}{Quantity.Duration(TimeSpan.FromSeconds(Math.Min((total - done) / rate.Value, 1e8)))} left" : text;
     }
 
     /// <summary>Moves the rate, an exponential mean over about ten seconds, on to now.</summary>

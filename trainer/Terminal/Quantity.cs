@@ -13,7 +13,8 @@ public static class Quantity
             >= 999.5 => (value / 1e3, " k"),
             _ => (value, ""),
         };
-        var digits = suffix.Length == 0 && scaled == Math.Floor(scaled) ? 0 : Math.Abs(scaled) switch { >= 99.95 => 0, >= 9.995 => 1, _ => 2 };
+        var digits = suffix.Length == 0 && scaled == Math.Floor(scaled) ? 0
+            : Math.Abs(scaled) switch { >= 99.95 => 0, >= 9.995 => 1, _ => 2 };
         return scaled.ToString($"F{digits}", System.Globalization.CultureInfo.InvariantCulture) + suffix;
     }
 
@@ -22,7 +23,8 @@ public static class Quantity
     {
         var number = Short(value);
         if (unit != "bytes") return $"{number} {unit}";
-        return number.Contains(' ', StringComparison.Ordinal) ? number.Replace(" k", " kB", StringComparison.Ordinal).Replace(" M", " MB", StringComparison.Ordinal).Replace(" G", " GB", StringComparison.Ordinal) : $"{number} B";
+        return number.Contains(' ', StringComparison.Ordinal) ? number.Replace(" k", " kB", StringComparison.Ordinal).Replace(" M", " MB",
+            StringComparison.Ordinal).Replace(" G", " GB", StringComparison.Ordinal) : $"{number} B";
     }
 
     /// <summary><c>0:07</c>, <c>12:34</c>, <c>1:02:03</c>, <c>2 d 03:04</c>.</summary>

@@ -29,9 +29,15 @@ internal static class BenchTrainVerb
         var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu" };
         var from = new Option<string?>("--from") { Description = "model directory to start from" };
         var write = new Option<string?>("--write") { Description = "write the initial weights to this directory and stop" };
-        var mixture = new Option<int?>("--mixture") { Description = "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs" };
+        var mixture = new Option<int?>("--mixture")
+        {
+            Description =
+            "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs"
+        };
         var k = new Option<int>("--k") { Description = "experts a token, with --mixture", DefaultValueFactory = _ => 2 };
-        var command = new Command("bench-train", "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads 1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
+        var command = new Command("bench-train",
+            "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads "
+                + "1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
         {
             preset, steps, warmUp, batch, context, threads, device, from, write, mixture, k,
         };
@@ -41,9 +47,13 @@ internal static class BenchTrainVerb
             var length = parse.GetRequiredValue(context);
             if (parse.GetValue(mixture) is { } experts)
             {
-                if (experts < 2) throw new BtxException($"--mixture {experts}: expected 2 or more experts; without the flag a dense model is timed");
-                var config = Config(parse.GetRequiredValue(preset), length) with { Mixture = new MixtureConfig(experts, parse.GetRequiredValue(k)) };
-                Console.WriteLine(MixtureStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
+                if (experts < 2)
+                    throw new BtxException($"--mixture {experts}: expected 2 or more experts; without the flag a dense model is timed");
+                var config = Config(parse.GetRequiredValue(preset),
+                    length) with
+                { Mixture = new MixtureConfig(experts, parse.GetRequiredValue(k)) };
+                Console.WriteLine(MixtureStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp),
+                    parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
                 return 0;
             }
 
@@ -56,7 +66,8 @@ internal static class BenchTrainVerb
                 return 0;
             }
 
-            Console.WriteLine(Run(model, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps), parse.GetRequiredValue(batch), length));
+            Console.WriteLine(Run(model, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps),
+                parse.GetRequiredValue(batch), length));
             return 0;
         });
         return command;
@@ -64,12 +75,23 @@ internal static class BenchTrainVerb
 
     // d256: the size whose figures the benchmark notes quote, 4.2 M parameters.
     private static LlamaConfig Config(string preset, int context) => preset == "d256"
-        ? new LlamaConfig { VocabSize = 2048, HiddenSize = 256, IntermediateSize = 688, NumHiddenLayers = 4, NumAttentionHeads = 4, NumKeyValueHeads = 4, MaxPositionEmbeddings = context, TieWordEmbeddings = false }
+        ? new LlamaConfig
+        {
+            VocabSize = 2048,
+            HiddenSize = 256,
+            IntermediateSize = 688,
+            NumHiddenLayers = 4,
+            NumAttentionHeads = 4,
+            NumKeyValueHeads = 4,
+            MaxPositionEmbeddings = context,
+            TieWordEmbeddings = false
+        }
         : Presets.Get(preset, 2048, context);
 
     private static string Run(LlamaModel model, int warmUp, int steps, int batch, int context)
     {
-        if (steps < 1 || warmUp < 0 || batch < 1 || context < 1) throw new BtxException("bench-train: --steps, --batch and --context must be at least 1, --warm-up at least 0");
+        if (steps < 1 || warmUp < 0 || batch < 1 || context < 1)
+            throw new BtxException("bench-train: --steps, --batch and --context must be at least 1, --warm-up at least 0");
         using var optimizer = new AdamW(model.Parameters, new AdamWSettings(), LearningRate);
         var losses = new List<double>();
         var memory = new List<long>();
@@ -89,7 +111,8 @@ internal static class BenchTrainVerb
             Batch(step % Batches, model.Config.VocabSize, context, ids, targets);
             using (NewDisposeScope())
             {
-                var loss = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
+                var loss = model.Loss(tensor(ids, [batch, context], int64, model.Device),
+                    tensor(targets, [batch, context], int64, model.Device));
                 loss.backward();
                 optimizer.Step(LearningRate);
                 losses.Add(loss.item<float>());

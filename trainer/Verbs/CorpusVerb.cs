@@ -29,30 +29,49 @@ internal static class CorpusVerb
     {
         var set = new Option<string?>("--set") { Description = "demo or full", HelpName = "demo|full" };
         set.AcceptOnlyFromAmong("demo", "full");
-        var domains = new Option<string[]>("--domains") { Description = "only these domains of the set, separated by commas", HelpName = "a,b", DefaultValueFactory = _ => [] };
-        var own = new Option<string[]>("--domain") { Description = "a folder of text as a domain; may be repeated",
-            HelpName = "NAME=FOLDER", DefaultValueFactory = _ => [] };
+        var domains = new Option<string[]>("--domains")
+        {
+            Description = "only these domains of the set, separated by commas",
+            HelpName = "a,b",
+            DefaultValueFactory = _ => []
+        };
+        var own = new Option<string[]>("--domain")
+        {
+            Description = "a folder of text as a domain; may be repeated",
+            HelpName = "NAME=FOLDER",
+            DefaultValueFactory = _ => []
+        };
         var role = new Option<string>("--role") { Description = "role of the --domain folders", DefaultValueFactory = _ => "train" };
         role.AcceptOnlyFromAmong("train", "eval");
-        var strict = new Option<bool>("--strict") { Description = "fail where a file or line of a --domain folder is no text, "
-            + "instead of leaving it out" };
+        var strict = new Option<bool>("--strict")
+        {
+            Description = "fail where a file or line of a --domain folder is no text, "
+            + "instead of leaving it out"
+        };
         var limit = new Option<double?>("--limit-mb") { Description = "cap on the text of each domain, in MB (demo: 1.5)" };
         limit.Validators.Add(result =>
         {
             if (result.Tokens is [{ Value: var given }] && double.TryParse(given, out var megabytes) && megabytes is not (> 0 and < 1e6))
                 result.AddError($"--limit-mb {given} is not above 0.");
         });
-        var output = new Option<string>("--out") { Description = "corpus directory; domains already there stay", HelpName = "DIR", Required = true };
+        var output = new Option<string>("--out")
+        {
+            Description = "corpus directory; domains already there stay",
+            HelpName = "DIR",
+            Required = true
+        };
         var json = new Option<string?>("--json")
         {
-            Description = "write what was built to this file, or - for standard output", HelpName = "FILE",
+            Description = "write what was built to this file, or - for standard output",
+            HelpName = "FILE",
         };
         var command = new Command("corpus", Text) { set, domains, own, role, strict, limit, output, json };
         command.Validators.Add(result =>
         {
             bool Given(Option option) => result.GetResult(option) is { Implicit: false };
             if (!Given(set) && !Given(own)) result.AddError("Say what to build: --set demo, --set full or --domain NAME=FOLDER.");
-            if (!Given(set) && Given(domains)) result.AddError("--domains chooses among the domains of --set: give --set demo or --set full too.");
+            if (!Given(set) && Given(domains))
+                result.AddError("--domains chooses among the domains of --set: give --set demo or --set full too.");
         });
         command.SetAction((parsed, cancellation) =>
         {
@@ -60,8 +79,10 @@ internal static class CorpusVerb
             List<DomainRequest> requests = [];
             if (parsed.GetValue(set) is { } name)
             {
-                var recipes = RecipeCatalogue.Select(name == "demo" ? RecipeCatalogue.Demo : RecipeCatalogue.Full, Names(parsed.GetValue(domains)!));
-                requests.AddRange(recipes.Select(r => DomainRequest.Of(r, cap ?? (name == "demo" ? RecipeCatalogue.DemoLimitBytes : null))));
+                var recipes = RecipeCatalogue.Select(name == "demo" ? RecipeCatalogue.Demo : RecipeCatalogue.Full,
+                    Names(parsed.GetValue(domains)!));
+                requests.AddRange(
+                    recipes.Select(r => DomainRequest.Of(r, cap ?? (name == "demo" ? RecipeCatalogue.DemoLimitBytes : null))));
             }
 
             var ownRole = parsed.GetValue(role) == "eval" ? CorpusRole.Eval : CorpusRole.Train;
@@ -79,15 +100,20 @@ internal static class CorpusVerb
         using (var cache = new PackageCache(PackageCache.DefaultDirectory))
         using (var display = ProgressDisplay.Create())
         {
-            outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests, cancellation).ConfigureAwait(false);
+            outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests,
+                cancellation).ConfigureAwait(false);
         }
 
         var advice = TextAdvice.Of(outcomes.All(o => o.Domain is null) ? [] : CorpusDirectory.Open(directory).Domains);
         if (json is not null) AtomicFile.WriteText(json, Report(outcomes, advice));
         DomainOutcome[] failed = [.. outcomes.Where(o => o.Error is not null)];
         if (failed.Length > 0)
-            throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: {string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); {(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
-        Console.WriteLine($"corpus: {outcomes.Count} domains, {Quantity.WithUnit(outcomes.Sum(o => o.Domain!.Bytes), "bytes")} of text in {directory}");
+            throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: "
+                + $"{string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); "
+                    + $"{(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
+        Console
+            .WriteLine($"corpus: {outcomes.Count} domains, "
+                + $"{Quantity.WithUnit(outcomes.Sum(o => o.Domain!.Bytes), "bytes")} of text in {directory}");
         foreach (var line in advice?.Lines(directory) ?? []) Console.WriteLine(line);
         return 0;
     }
@@ -119,7 +145,12 @@ internal static class CorpusVerb
             error = o.Error,
         }),
         suggested = advice is null ? null
-            : new { vocabulary_size = advice.VocabularySize, text_tokens = advice.Tokens, preset = advice.Preset,
-            training_tokens = advice.Budget },
+            : new
+            {
+                vocabulary_size = advice.VocabularySize,
+                text_tokens = advice.Tokens,
+                preset = advice.Preset,
+                training_tokens = advice.Budget
+            },
     }) + "\n";
 }

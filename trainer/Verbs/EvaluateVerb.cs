@@ -39,24 +39,46 @@ internal static class EvaluateVerb
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var seed = new Option<string?>("--seed-model") { Description = "the seed's model directory", HelpName = "DIR" };
         var dense = new Option<string?>("--dense") { Description = "model directory of the dense baseline", HelpName = "DIR" };
-        var model = new Option<string[]>("--model") { Description = "another model to measure, Llama or Mixtral, and the name of its row; repeatable", HelpName = "NAME=DIR", DefaultValueFactory = _ => [] };
+        var model = new Option<string[]>("--model")
+        {
+            Description = "another model to measure, Llama or Mixtral, and the name of its row; repeatable",
+            HelpName = "NAME=DIR",
+            DefaultValueFactory = _ => []
+        };
         var btx = new Option<string?>("--btx") { Description = "directory of the BTX model", HelpName = "DIR" };
         var domains = Names("--domains", "only these domains, separated by commas (all, also those only for evaluation)", "a,b");
         var modes = Names("--modes", "only these modes, separated by commas (all)", "a,b");
         var split = new Option<string>("--split") { Description = "split to measure on", DefaultValueFactory = _ => "test" };
         split.AcceptOnlyFromAmong("train", "validation", "test");
-        var tokens = new Option<long>("--max-tokens-per-domain") { Description = "predicted tokens of each domain, evenly spread over the split; 0: all", HelpName = "N", DefaultValueFactory = _ => new EvaluationOptions { Forest = "", Corpus = "" }.MaxTokensPerDomain };
-        var select = new Option<string>("--select") { Description = "when top_k and top_p choose: anew for each token, or once after 32 tokens", DefaultValueFactory = _ => "per_token" };
+        var tokens = new Option<long>("--max-tokens-per-domain")
+        {
+            Description = "predicted tokens of each domain, evenly spread over the split; 0: all",
+            HelpName = "N",
+            DefaultValueFactory = _ => new EvaluationOptions { Forest = "", Corpus = "" }.MaxTokensPerDomain
+        };
+        var select = new Option<string>("--select")
+        {
+            Description =
+            "when top_k and top_p choose: anew for each token, or once after 32 tokens",
+            DefaultValueFactory = _ => "per_token"
+        };
         select.AcceptOnlyFromAmong("per_token", "prompt");
         var context = new Option<int?>("--context") { Description = "tokens of a sequence (the models' context)", HelpName = "N" };
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:n", DefaultValueFactory = _ => "cpu" };
-        var threads = new Option<int>("--threads") { Description = "models scored at once on the CPU, a thread each (all cores)", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = new Option<int>("--threads")
+        {
+            Description = "models scored at once on the CPU, a thread each (all cores)",
+            HelpName = "N",
+            DefaultValueFactory = _ => Environment.ProcessorCount
+        };
         var json = new Option<string?>("--json")
         {
-            Description = "write every figure to this file, or - for standard output", HelpName = "FILE",
+            Description = "write every figure to this file, or - for standard output",
+            HelpName = "FILE",
         };
         var picture = new Option<string?>("--picture") { Description = "write a heat map to this file", HelpName = "FILE.svg" };
-        var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select, context, device, threads, json, picture };
+        var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select,
+            context, device, threads, json, picture };
         command.SetAction((parsed, cancellation) => Task.Run(() => Run(
             new EvaluationOptions
             {
@@ -74,7 +96,8 @@ internal static class EvaluateVerb
                 Context = parsed.GetValue(context),
                 Parallel = parsed.GetValue(threads),
             },
-            DeviceSpec.Parse(parsed.GetRequiredValue(device)), parsed.GetValue(json), parsed.GetValue(picture), cancellation), cancellation));
+            DeviceSpec.Parse(parsed.GetRequiredValue(device)), parsed.GetValue(json), parsed.GetValue(picture), cancellation),
+                cancellation));
         return command;
     }
 
@@ -99,7 +122,12 @@ internal static class EvaluateVerb
     }
 
     private static IAnsiConsole Plain() =>
-        AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(Console.Out) });
+        AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Out = new AnsiConsoleOutput(Console.Out)
+        });
 
     // On standard error, so that standard output holds the tables alone.
     private static ProgressDisplay Progress() => new(
@@ -111,5 +139,6 @@ internal static class EvaluateVerb
     private static Option<string[]> Names(string name, string description, string help) =>
         new(name) { Description = description, HelpName = help, AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
 
-    private static string[] Split(string[] lists) => [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+    private static string[] Split(string[] lists) =>
+        [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 }

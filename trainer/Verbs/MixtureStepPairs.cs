@@ -18,7 +18,8 @@ internal static class MixtureStepPairs
     /// <returns>JSON: medians in milliseconds, the median and range of the pairs' ratios.</returns>
     public static string Run(LlamaConfig config, Device device, int warmUp, int pairs, int batch)
     {
-        if (pairs < 1 || warmUp < 0 || batch < 1) throw new BtxException("bench-train: --steps and --batch must be at least 1, --warm-up at least 0");
+        if (pairs < 1 || warmUp < 0 || batch < 1)
+            throw new BtxException("bench-train: --steps and --batch must be at least 1, --warm-up at least 0");
         using LlamaModel sparse = Model(config, device, dense: false), dense = Model(config, device, dense: true);
         using AdamW sparseOptimizer = Optimizer(sparse), denseOptimizer = Optimizer(dense);
         double[] sparseTimes = new double[pairs], denseTimes = new double[pairs];
@@ -31,7 +32,8 @@ internal static class MixtureStepPairs
             apart = Math.Max(apart, Math.Abs(first.Loss - second.Loss));
             last = first.Loss;
             if (step < warmUp) continue;
-            (sparseTimes[step - warmUp], denseTimes[step - warmUp]) = sparseFirst ? (first.Milliseconds, second.Milliseconds) : (second.Milliseconds, first.Milliseconds);
+            (sparseTimes[step - warmUp], denseTimes[step - warmUp]) = sparseFirst ? (first.Milliseconds, second.Milliseconds)
+                : (second.Milliseconds, first.Milliseconds);
         }
 
         var ratios = sparseTimes.Zip(denseTimes, (s, d) => s / d).Order().ToArray();
@@ -47,7 +49,8 @@ internal static class MixtureStepPairs
             tokens_per_step = batch * config.MaxPositionEmbeddings,
             parameters = config.ParameterCount,
             threads = get_num_threads(),
-            smallest_share = Math.Round(sparse.Mixtures.Min(m => m.Routing!.TokensPerExpert().Min() / (double)(m.Routing.Tokens * m.Routing.PerToken)), 3),
+            smallest_share = Math.Round(
+            sparse.Mixtures.Min(m => m.Routing!.TokensPerExpert().Min() / (double)(m.Routing.Tokens * m.Routing.PerToken)), 3),
             last_loss = Math.Round(last, 4),
             losses_differ_by_at_most = apart,
         });
@@ -78,7 +81,8 @@ internal static class MixtureStepPairs
         double loss;
         using (NewDisposeScope())
         {
-            var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
+            var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device),
+                tensor(targets, [batch, context], int64, model.Device));
             crossEntropy.Plus(model.BalanceLoss!).backward();
             optimizer.Step(BenchTrainVerb.LearningRate);
             loss = crossEntropy.item<float>();

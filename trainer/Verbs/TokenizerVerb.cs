@@ -31,20 +31,36 @@ internal static class TokenizerVerb
               btx tokenizer train --corpus corpus --domains novels,python --vocab-size 2048 --out tokenizer
             """;
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var domains = new Option<string[]>("--domains") { Description = "only these domains, separated by commas (default: every train domain)", HelpName = "a,b", DefaultValueFactory = _ => [] };
-        var size = new Option<int?>("--vocab-size") { Description = "tokens in all, special ones included (what suits the size of "
-            + "the text, as btx corpus says)", HelpName = "N" };
-        var sample = new Option<long>("--sample-mb") { Description = "most text to read, in MB", DefaultValueFactory = _ => DefaultSampleMegabytes };
+        var domains = new Option<string[]>("--domains")
+        {
+            Description =
+            "only these domains, separated by commas (default: every train domain)",
+            HelpName = "a,b",
+            DefaultValueFactory = _ => []
+        };
+        var size = new Option<int?>("--vocab-size")
+        {
+            Description = "tokens in all, special ones included (what suits the size of "
+            + "the text, as btx corpus says)",
+            HelpName = "N"
+        };
+        var sample = new Option<long>("--sample-mb")
+        {
+            Description = "most text to read, in MB",
+            DefaultValueFactory = _ => DefaultSampleMegabytes
+        };
         var output = new Option<string>("--out") { Description = "directory for the tokenizer", HelpName = "DIR", Required = true };
         var json = new Option<string?>("--json")
         {
-            Description = "write the figures to this file, or - for standard output", HelpName = "FILE",
+            Description = "write the figures to this file, or - for standard output",
+            HelpName = "FILE",
         };
         size.Validators.Add(result => CheckRange(result, 257, int.MaxValue, $"the 256 bytes and {EndOfText} need 257"));
         sample.Validators.Add(result => CheckRange(result, 1, 1_000_000, "it is in MB"));
         var command = new Command("train", text) { corpus, domains, size, sample, output, json };
         command.SetAction((parsed, cancellation) => Task.Run(
-            () => Train(parsed.GetValue(corpus)!, Names(parsed.GetValue(domains)!), parsed.GetValue(size), parsed.GetValue(sample) * 1_000_000, parsed.GetValue(output)!, parsed.GetValue(json), cancellation),
+            () => Train(parsed.GetValue(corpus)!, Names(parsed.GetValue(domains)!), parsed.GetValue(size),
+                parsed.GetValue(sample) * 1_000_000, parsed.GetValue(output)!, parsed.GetValue(json), cancellation),
             cancellation));
         return command;
     }
@@ -79,7 +95,8 @@ internal static class TokenizerVerb
         }
 
         tokenizer.Save(output);
-        if (tokenizer.VocabSize < size) Console.WriteLine($"note: the text gave {tokenizer.VocabSize} tokens, fewer than the {size} asked for");
+        if (tokenizer.VocabSize < size)
+            Console.WriteLine($"note: the text gave {tokenizer.VocabSize} tokens, fewer than the {size} asked for");
         Console.WriteLine($"tokenizer: {tokenizer.VocabSize} tokens in {output}");
         var tokens = Measure(tokenizer, corpus, domains, json, cancellation);
         Console.WriteLine($"about {Quantity.WithUnit(tokens, "tokens")} to train on; next:\n  "
@@ -103,7 +120,8 @@ internal static class TokenizerVerb
         var corpus = new Option<string?>("--corpus") { Description = "measure on this corpus", HelpName = "DIR" };
         var json = new Option<string?>("--json")
         {
-            Description = "write the figures to this file, or - for standard output (with --corpus)", HelpName = "FILE",
+            Description = "write the figures to this file, or - for standard output (with --corpus)",
+            HelpName = "FILE",
         };
         var command = new Command("show", text) { directory, sentence, corpus, json };
         command.SetAction((parsed, cancellation) => Task.Run(
@@ -111,10 +129,13 @@ internal static class TokenizerVerb
             {
                 var tokenizer = TextTokenizer.Load(parsed.GetValue(directory)!);
                 Console.WriteLine($"{tokenizer.VocabSize} tokens, SHA-256 {tokenizer.Hash}");
-                Console.WriteLine($"begin {Name(tokenizer, tokenizer.BosId)}{(tokenizer.AddBos ? ", added to every text" : "")}; end {Name(tokenizer, tokenizer.EosId)}");
+                Console
+                    .WriteLine($"begin {Name(tokenizer, tokenizer.BosId)}{(tokenizer.AddBos ? ", added to every text" : "")}; end "
+                        + $"{Name(tokenizer, tokenizer.EosId)}");
                 if (parsed.GetValue(sentence) is { } shown)
                 {
-                    foreach (var id in tokenizer.Encode(shown)) Console.WriteLine($"{id,8}  {JsonSerializer.Serialize(tokenizer.Decode([id], skipSpecial: false))}");
+                    foreach (var id in tokenizer.Encode(shown))
+                        Console.WriteLine($"{id,8}  {JsonSerializer.Serialize(tokenizer.Decode([id], skipSpecial: false))}");
                 }
 
                 if (parsed.GetValue(corpus) is { } path)
@@ -151,7 +172,13 @@ internal static class TokenizerVerb
         }
 
         Console.WriteLine($"bytes per token: {string.Join(", ", figures.Select(f => $"{f.Key} {f.Value:F2}"))}");
-        if (json is not null) AtomicFile.WriteText(json, JsonSerializer.Serialize(new { vocab_size = tokenizer.VocabSize, hash = tokenizer.Hash, bytes_per_token = figures }) + "\n");
+        if (json is not null)
+            AtomicFile.WriteText(json, JsonSerializer.Serialize(new
+            {
+                vocab_size = tokenizer.VocabSize,
+                hash = tokenizer.Hash,
+                bytes_per_token = figures
+            }) + "\n");
         return Math.Max(1, (long)training);
     }
 

@@ -22,22 +22,33 @@ internal static class TrainAverageVerb
     public static Command Create()
     {
         var forest = new Option<string>("--forest") { Description = "forest directory", HelpName = "DIR", Required = true };
-        var weights = new Option<string>("--weights") { Description = "how the experts are weighted", HelpName = "uniform|argmax|posterior", Required = true };
+        var weights = new Option<string>("--weights")
+        {
+            Description = "how the experts are weighted",
+            HelpName = "uniform|argmax|posterior",
+            Required = true
+        };
         weights.AcceptOnlyFromAmong("uniform", "argmax", "posterior");
         var domain = new Option<string?>("--domain") { Description = "target domain of argmax and posterior", HelpName = "NAME" };
-        var corpus = new Option<string?>("--corpus") { Description = "estimate the prior of a domain that no expert has", HelpName = "DIR" };
+        var corpus = new Option<string?>("--corpus")
+        {
+            Description = "estimate the prior of a domain that no expert has",
+            HelpName = "DIR"
+        };
         var output = new Option<string>("--out") { Description = "model directory to make", HelpName = "DIR", Required = true };
         var fresh = new Option<bool>("--fresh") { Description = "replace an average made earlier" };
         var command = new Command("average", Text) { forest, weights, domain, corpus, output, fresh };
         command.Validators.Add(result =>
         {
-            if (result.GetResult(weights)?.Tokens is [{ Value: "argmax" or "posterior" }] && result.GetValue(domain) is null) result.AddError("--weights argmax and posterior need the target domain: --domain NAME.");
+            if (result.GetResult(weights)?.Tokens is [{ Value: "argmax" or "posterior" }] && result.GetValue(domain) is null)
+                result.AddError("--weights argmax and posterior need the target domain: --domain NAME.");
         });
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
             {
                 var line = ForestAverage.Write(
-                    parsed.GetValue(forest)!, Enum.Parse<AverageWeights>(parsed.GetValue(weights)!, ignoreCase: true), parsed.GetValue(domain), parsed.GetValue(corpus),
+                    parsed.GetValue(forest)!, Enum.Parse<AverageWeights>(parsed.GetValue(weights)!, ignoreCase: true),
+                        parsed.GetValue(domain), parsed.GetValue(corpus),
                     parsed.GetValue(output)!, parsed.GetValue(fresh), cancellation);
                 Console.WriteLine(line);
                 return 0;

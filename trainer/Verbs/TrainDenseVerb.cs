@@ -24,7 +24,11 @@ internal static class TrainDenseVerb
     {
         var (model, flags) = (new TrainModelFlags(), new TrainFlags());
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var tokenizer = new Option<string?>("--tokenizer") { Description = "directory with tokenizer.json (that of --from)", HelpName = "DIR" };
+        var tokenizer = new Option<string?>("--tokenizer")
+        {
+            Description = "directory with tokenizer.json (that of --from)",
+            HelpName = "DIR"
+        };
         var from = new Option<string?>("--from") { Description = "start from this model instead of random weights", HelpName = "DIR" };
         var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
         var sweep = TrainFlags.Names("--lr-sweep", "learning rates to try first; the best is used");
@@ -34,19 +38,24 @@ internal static class TrainDenseVerb
         foreach (var option in model.All.Concat(flags.All)) command.Options.Add(option);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(tokenizer) is null && result.GetValue(from) is null) result.AddError("Name the tokenizer: --tokenizer DIR, or --from DIR with a model.");
+            if (result.GetValue(tokenizer) is null && result.GetValue(from) is null)
+                result.AddError("Name the tokenizer: --tokenizer DIR, or --from DIR with a model.");
         });
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
             {
                 var (start, directory, settings) = (parsed.GetValue(from), parsed.GetValue(output)!, flags.Settings(parsed));
                 var tokens = parsed.GetValue(tokenizer) ?? start!;
-                var config = start is null ? model.Config(parsed, TextTokenizer.Load(tokens)) : LlamaConfig.Load(start).RequireDense(start) with { TorchDtype = "float32" };
-                var options = flags.Apply(parsed, PhaseDefaults.Dense(PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
+                var config = start is null ? model.Config(parsed, TextTokenizer.Load(tokens))
+                    : LlamaConfig.Load(start).RequireDense(start) with { TorchDtype = "float32" };
+                var options = flags.Apply(parsed,
+                    PhaseDefaults.Dense(PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
                 var job = SingleRun.Job("dense", parsed.GetValue(corpus)!, flags.Shards(parsed), tokens, parsed.GetValue(domains)!, config,
                     text => flags.Settle(parsed, options, text), cancellation);
-                if (start is not null) job = job with { Parents = [new BranchParent("seed", 1, Path.GetFullPath(start), CheckpointFiles.Hash(start))] };
-                SingleRun.Execute(LearningRateSweep.Choose(job, directory, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings, cancellation), directory, settings, cancellation);
+                if (start is not null)
+                    job = job with { Parents = [new BranchParent("seed", 1, Path.GetFullPath(start), CheckpointFiles.Hash(start))] };
+                SingleRun.Execute(LearningRateSweep.Choose(job, directory, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings,
+                    cancellation), directory, settings, cancellation);
                 return 0;
             },
             CancellationToken.None));

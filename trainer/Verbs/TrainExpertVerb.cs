@@ -24,7 +24,12 @@ internal static class TrainExpertVerb
     public static Command Create()
     {
         var flags = new TrainFlags();
-        var forest = new Option<string>("--forest") { Description = "forest directory; made if it is not there", HelpName = "DIR", Required = true };
+        var forest = new Option<string>("--forest")
+        {
+            Description = "forest directory; made if it is not there",
+            HelpName = "DIR",
+            Required = true
+        };
         var from = new Option<string?>("--from") { Description = "model to start from, instead of the forest's experts", HelpName = "DIR" };
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var domain = new Option<string>("--domain") { Description = "domain to train on", HelpName = "NAME", Required = true };
@@ -33,7 +38,8 @@ internal static class TrainExpertVerb
         var freeze = TrainFlags.Freeze();
         var json = new Option<string?>("--json")
         {
-            Description = "write plan and figures to this file, or - for standard output", HelpName = "FILE",
+            Description = "write plan and figures to this file, or - for standard output",
+            HelpName = "FILE",
         };
         var command = new Command("expert", Text) { forest, from, corpus, domain, name, branch, k, freeze, json };
         foreach (var option in flags.All) command.Options.Add(option);

@@ -27,19 +27,41 @@ internal static class TrainFinetuneVerb
     public static Command Create()
     {
         var flags = new TrainFlags();
-        var model = new Option<string>("--model") { Description = "Mixtral or Llama directory to start from", HelpName = "DIR", Required = true };
+        var model = new Option<string>("--model")
+        {
+            Description = "Mixtral or Llama directory to start from",
+            HelpName = "DIR",
+            Required = true
+        };
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
         var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
         var weights = TrainFlags.Names("--weights", "shares of the domains, such as novels=2,bible=1 (1 each)");
-        var router = new Option<string?>("--router") { Description = "how tokens choose experts (as the model was made)", HelpName = "top2|switch|sample_top1|soft" };
-        var k = new Option<int?>("--k") { Description = "experts per token of --router top2 (as the model was made, or 2)", HelpName = "K" };
-        var balancing = new Option<double?>("--load-balancing") { Description = "weight of the balance loss; 0: none (0.01)", HelpName = "ALPHA" };
+        var router = new Option<string?>("--router")
+        {
+            Description = "how tokens choose experts (as the model was made)",
+            HelpName = "top2|switch|sample_top1|soft"
+        };
+        var k = new Option<int?>("--k")
+        {
+            Description = "experts per token of --router top2 (as the model was made, or 2)",
+            HelpName = "K"
+        };
+        var balancing = new Option<double?>("--load-balancing")
+        {
+            Description = "weight of the balance loss; 0: none (0.01)",
+            HelpName = "ALPHA"
+        };
         var freeze = new Option<string?>("--freeze") { Description = "leave the experts' weights as they are", HelpName = "experts" };
-        var statistics = new Option<long?>("--statistics-every") { Description = "steps between rows of routing.csv (about 20 rows in all)", HelpName = "N" };
+        var statistics = new Option<long?>("--statistics-every")
+        {
+            Description = "steps between rows of routing.csv (about 20 rows in all)",
+            HelpName = "N"
+        };
         var sweep = TrainFlags.Names("--lr-sweep", "learning rates to try first; the best is used");
         var sweepTokens = TrainFlags.Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)", "N");
-        var command = new Command("finetune", Text) { model, corpus, domains, output, weights, router, k, balancing, freeze, statistics, sweep, sweepTokens };
+        var command = new Command("finetune", Text) { model, corpus, domains, output, weights, router, k, balancing, freeze, statistics,
+            sweep, sweepTokens };
         foreach (var option in flags.All) command.Options.Add(option);
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
@@ -52,8 +74,10 @@ internal static class TrainFinetuneVerb
                 MixtureTuning? tuning = null;
                 if (config.Mixture is { } mixture)
                 {
-                    if (parsed.GetValue(freeze) is { } frozen && frozen != "experts") throw new BtxException($"--freeze {BtxException.OneLine(frozen)}: unknown; only experts can be frozen");
-                    if (parsed.GetValue(statistics) < 1) throw new BtxException($"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
+                    if (parsed.GetValue(freeze) is { } frozen && frozen != "experts")
+                        throw new BtxException($"--freeze {BtxException.OneLine(frozen)}: unknown; only experts can be frozen");
+                    if (parsed.GetValue(statistics) < 1)
+                        throw new BtxException($"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
                     var source = BtxManifest.Of(directory, config, TextTokenizer.Load(directory).Hash, sha256);
                     var alpha = parsed.GetValue(balancing) ?? MixtureTuning.DefaultLoadBalancing;
                     tuning = new()
@@ -62,11 +86,20 @@ internal static class TrainFinetuneVerb
                         Routing = MixtureTuning.Route(source, parsed.GetValue(router), parsed.GetValue(k), alpha, options.RandomSeed),
                         FreezeExperts = parsed.GetValue(freeze) is not null,
                     };
-                    config = config with { Mixture = mixture with { ExpertsPerToken = tuning.ExpertsPerToken, AuxLossCoefficient = alpha } };
+                    config = config with
+                    {
+                        Mixture = mixture with
+                        {
+                            ExpertsPerToken = tuning.ExpertsPerToken,
+                            AuxLossCoefficient = alpha
+                        }
+                    };
                 }
-                else if (((Option[])[router, k, balancing, freeze, statistics]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } flag)
+                else if (((Option[])[router, k, balancing, freeze,
+                    statistics]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } flag)
                 {
-                    throw new BtxException($"{flag.Name}: {directory} is a dense model; leave the flag out, or make a mixture with `btx train mix`");
+                    throw new BtxException($"{flag.Name}: {directory} is a dense model; leave the flag out, or "
+                        + "make a mixture with `btx train mix`");
                 }
 
                 var job = SingleRun.Job("finetune", parsed.GetValue(corpus)!, flags.Shards(parsed), directory, parsed.GetValue(domains)!,
@@ -78,8 +111,10 @@ internal static class TrainFinetuneVerb
                     Weights = DomainWeights.Parse(parsed.GetValue(weights)!, [.. job.Sources.Select(s => s.Name)]),
                     Mixture = tuning,
                 };
-                var (target, settings) = (parsed.GetValue(output)!, flags.Settings(parsed) with { StatisticsSteps = parsed.GetValue(statistics) ?? 0 });
-                SingleRun.Execute(LearningRateSweep.Choose(job, target, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings, cancellation), target, settings, cancellation);
+                var (target, settings) = (parsed.GetValue(output)!,
+                    flags.Settings(parsed) with { StatisticsSteps = parsed.GetValue(statistics) ?? 0 });
+                SingleRun.Execute(LearningRateSweep.Choose(job, target, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings,
+                    cancellation), target, settings, cancellation);
                 return 0;
             },
             CancellationToken.None));

@@ -13,32 +13,82 @@ internal sealed class TrainFlags
     private readonly Option<long?> tokens = Count("--tokens",
         "training tokens, such as 600000, 600k or 1.2M (what suits the network, at most 8 passes over the text)", "N");
     private readonly Option<int?> batch = new("--batch") { Description = "windows in a micro-batch", HelpName = "N" };
-    private readonly Option<int?> sequence = new("--sequence") { Description = "predicted tokens in a window; at most the model's context", HelpName = "N" };
+    private readonly Option<int?> sequence = new("--sequence")
+    {
+        Description = "predicted tokens in a window; at most the model's context",
+        HelpName = "N"
+    };
     private readonly Option<int?> accumulate = new("--accumulate") { Description = "micro-batches in a step", HelpName = "N" };
     private readonly Option<double?> rate = new("--lr") { Description = "largest learning rate", HelpName = "RATE" };
-    private readonly Option<double?> minimum = new("--min-lr") { Description = "learning rate at the end of a decaying schedule (0)", HelpName = "RATE" };
-    private readonly Option<string?> schedule = new("--schedule") { Description = "after the warm-up", HelpName = "constant|cosine|linear|polynomial" };
+    private readonly Option<double?> minimum = new("--min-lr")
+    {
+        Description = "learning rate at the end of a decaying schedule (0)",
+        HelpName = "RATE"
+    };
+    private readonly Option<string?> schedule = new("--schedule")
+    {
+        Description = "after the warm-up",
+        HelpName = "constant|cosine|linear|polynomial"
+    };
     private readonly Option<double?> warmUp = new("--warmup") { Description = "share of the steps (0.04)", HelpName = "0..1" };
     private readonly Option<double?> power = new("--power") { Description = "of the polynomial schedule (1)", HelpName = "P" };
     private readonly Option<double?> beta1 = new("--beta1") { Description = "AdamW (0.9)", HelpName = "B" };
     private readonly Option<double?> beta2 = new("--beta2") { Description = "AdamW (0.98; 0.95 for small and base)", HelpName = "B" };
     private readonly Option<double?> epsilon = new("--epsilon") { Description = "AdamW (1e-8)", HelpName = "E" };
-    private readonly Option<double?> decay = new("--weight-decay") { Description = "AdamW, matrices only (0.05; 0.1 for small and base)", HelpName = "W" };
+    private readonly Option<double?> decay = new("--weight-decay")
+    {
+        Description = "AdamW, matrices only (0.05; 0.1 for small and base)",
+        HelpName = "W"
+    };
     private readonly Option<double?> clip = new("--clip") { Description = "largest norm of the gradient; 0: none (1)", HelpName = "NORM" };
-    private readonly Option<long?> randomSeed = new("--random-seed") { Description = "equal seeds give equal weights on one machine (1)", HelpName = "N" };
-    private readonly Option<int?> patience = new("--patience") { Description = "where text comes twice: stop after so many "
-        + "validations, half a pass apart, without a new best; the best weights are kept (4)", HelpName = "N" };
-    private readonly Option<bool> noEarlyStop = new("--no-early-stop") { Description = "train on exactly --tokens and keep the last "
-        + "weights" };
+    private readonly Option<long?> randomSeed = new("--random-seed")
+    {
+        Description = "equal seeds give equal weights on one machine (1)",
+        HelpName = "N"
+    };
+    private readonly Option<int?> patience = new("--patience")
+    {
+        Description = "where text comes twice: stop after so many "
+        + "validations, half a pass apart, without a new best; the best weights are kept (4)",
+        HelpName = "N"
+    };
+    private readonly Option<bool> noEarlyStop = new("--no-early-stop")
+    {
+        Description = "train on exactly --tokens and keep the last "
+        + "weights"
+    };
     private readonly Option<int?> threads = new("--threads") { Description = "CPU threads of one process (1)", HelpName = "N" };
     private readonly Option<string?> device = new("--device") { Description = "where to compute (cpu)", HelpName = "cpu|cuda[:n]" };
-    private readonly Option<string?> shards = new("--shards") { Description = "where token shards are kept (.shards in the corpus)", HelpName = "DIR" };
+    private readonly Option<string?> shards = new("--shards")
+    {
+        Description = "where token shards are kept (.shards in the corpus)",
+        HelpName = "DIR"
+    };
     private readonly Option<bool> fresh = new("--fresh") { Description = "start over instead of resuming" };
-    private readonly Option<long> checkpointSteps = new("--checkpoint-steps") { Description = "steps between resume points; 0: by time", HelpName = "N" };
-    private readonly Option<double> checkpointSeconds = new("--checkpoint-seconds") { Description = "seconds between resume points", HelpName = "S", DefaultValueFactory = _ => new RunSettings().CheckpointSeconds };
-    private readonly Option<long> validateSteps = new("--validate-steps") { Description = "steps between validations that only "
-        + "inform; 0: at each quarter", HelpName = "N" };
-    private readonly Option<int> validationWindows = new("--validation-windows") { Description = "validation windows per domain at the end; 0: no validation", HelpName = "N", DefaultValueFactory = _ => new RunSettings().ValidationWindows };
+    private readonly Option<long> checkpointSteps = new("--checkpoint-steps")
+    {
+        Description = "steps between resume points; 0: by time",
+        HelpName = "N"
+    };
+    private readonly Option<double> checkpointSeconds = new("--checkpoint-seconds")
+    {
+        Description = "seconds between resume points",
+        HelpName = "S",
+        DefaultValueFactory = _ => new RunSettings().CheckpointSeconds
+    };
+    private readonly Option<long> validateSteps = new("--validate-steps")
+    {
+        Description = "steps between validations that only "
+        + "inform; 0: at each quarter",
+        HelpName = "N"
+    };
+    private readonly Option<int> validationWindows =
+        new("--validation-windows")
+        {
+            Description = "validation windows per domain at the end; 0: no validation",
+            HelpName = "N",
+            DefaultValueFactory = _ => new RunSettings().ValidationWindows
+        };
 
     public TrainFlags() => schedule.AcceptOnlyFromAmong("constant", "cosine", "linear", "polynomial");
 
@@ -96,7 +146,9 @@ internal sealed class TrainFlags
     /// <summary><c>--freeze</c> of an expert.</summary>
     public static Option<string?> Freeze() => new("--freeze")
     {
-        Description = "what does not learn: shared = all but the feed-forwards, so that mixing averages nothing away (as in the round before, or nothing)",
+        Description =
+            "what does not learn: shared = all but the feed-forwards, so that mixing averages "
+            + "nothing away (as in the round before, or nothing)",
         HelpName = "shared|nothing",
     };
 
@@ -112,16 +164,26 @@ internal sealed class TrainFlags
 
     /// <summary>A comma-separated list of names.</summary>
     public static Option<string[]> Names(string name, string description) =>
-        new(name) { Description = description, HelpName = "a,b", DefaultValueFactory = _ => [], CustomParser = r => [.. r.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))] };
+        new(name)
+        {
+            Description = description,
+            HelpName = "a,b",
+            DefaultValueFactory = _ => [],
+            CustomParser = r =>
+        [.. r.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))]
+        };
 
     /// <summary>A count that may end in k, M or G.</summary>
-    public static Option<long?> Count(string name, string description, string help) => new(name) { Description = description, HelpName = help, CustomParser = ParseCount };
+    public static Option<long?> Count(string name, string description, string help) =>
+        new(name) { Description = description, HelpName = help, CustomParser = ParseCount };
 
     private static long? ParseCount(ArgumentResult result)
     {
         var text = result.Tokens[0].Value;
         var scale = text[^1] switch { 'k' => 1e3, 'M' => 1e6, 'G' => 1e9, _ => 1 };
-        if (double.TryParse(scale == 1 ? text : text[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && Math.Abs(value * scale) < 1e15) return (long)Math.Round(value * scale);
+        if (double.TryParse(scale == 1 ? text : text[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            && Math.Abs(value * scale) < 1e15)
+            return (long)Math.Round(value * scale);
         result.AddError($"{result.Argument.Name} \"{text}\": expected a number such as 600000, 600k or 1.2M");
         return null;
     }

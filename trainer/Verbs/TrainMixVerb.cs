@@ -33,36 +33,84 @@ internal static class TrainMixVerb
         var output = new Option<string>("--out") { Description = "model directory to make", HelpName = "DIR", Required = true };
         var experts = TrainFlags.Names("--experts", "experts to mix, in the order of their indices (all that are ready)");
         var without = TrainFlags.Names("--without", "experts to leave out");
-        var seed = new Option<string?>("--with-seed") { Description = "this model becomes one more expert, and counts in the average", HelpName = "DIR" };
-        var init = new Option<string?>("--router-init") { Description = "where the router begins (ridge with --corpus or --statistics, else random)", HelpName = "random|centroid|ridge|FILE" };
+        var seed = new Option<string?>("--with-seed")
+        {
+            Description = "this model becomes one more expert, and counts in the average",
+            HelpName = "DIR"
+        };
+        var init = new Option<string?>("--router-init")
+        {
+            Description =
+            "where the router begins (ridge with --corpus or --statistics, else random)",
+            HelpName = "random|centroid|ridge|FILE"
+        };
         var corpus = new Option<string?>("--corpus") { Description = "text of the experts' domains", HelpName = "DIR" };
-        var shards = new Option<string?>("--shards") { Description = "where token shards are kept (.shards in the corpus)", HelpName = "DIR" };
-        var statistics = new Option<string?>("--statistics") { Description = "take the domains' hidden states from this earlier mixture instead of text", HelpName = "DIR" };
-        var states = new Option<string?>("--states") { Description = "network that the hidden states are read in (mixed)", HelpName = "mixed|own" };
+        var shards = new Option<string?>("--shards")
+        {
+            Description = "where token shards are kept (.shards in the corpus)",
+            HelpName = "DIR"
+        };
+        var statistics = new Option<string?>("--statistics")
+        {
+            Description = "take the domains' hidden states from this earlier mixture instead of text",
+            HelpName = "DIR"
+        };
+        var states = new Option<string?>("--states")
+        {
+            Description = "network that the hidden states are read in (mixed)",
+            HelpName = "mixed|own"
+        };
         states.AcceptOnlyFromAmong(HiddenStateForm.Mixed, HiddenStateForm.Own);
-        var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})", "N");
-        var lambda = new Option<double>("--ridge-lambda") { Description = "regularisation of ridge, in mean eigenvalues of the states' second moments", HelpName = "L", DefaultValueFactory = _ => RidgeRouter.DefaultLambda };
+        var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})",
+            "N");
+        var lambda = new Option<double>("--ridge-lambda")
+        {
+            Description = "regularisation of ridge, in mean eigenvalues of the states' second moments",
+            HelpName = "L",
+            DefaultValueFactory = _ => RidgeRouter.DefaultLambda
+        };
         var k = new Option<int?>("--k") { Description = "experts per token (2)", HelpName = "K" };
-        var router = new Option<string>("--router") { Description = "how tokens are routed", HelpName = string.Join('|', RouterKind.Names), DefaultValueFactory = _ => RouterKind.TopK };
+        var router = new Option<string>("--router")
+        {
+            Description = "how tokens are routed",
+            HelpName = string.Join('|', RouterKind.Names),
+            DefaultValueFactory = _ => RouterKind.TopK
+        };
         router.AcceptOnlyFromAmong([.. RouterKind.Names]);
         var upcycle = new Option<string?>("--upcycle") { Description = "mix copies of this model instead of a forest", HelpName = "DIR" };
         var copies = new Option<int?>("--copies") { Description = "how many copies", HelpName = "N" };
-        var randomSeed = new Option<long>("--random-seed") { Description = "of random routers", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var randomSeed = new Option<long>("--random-seed")
+        {
+            Description = "of random routers",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1
+        };
         var threads = new Option<int>("--threads") { Description = "CPU threads", HelpName = "N", DefaultValueFactory = _ => 1 };
-        var device = new Option<string>("--device") { Description = "where hidden states are computed", HelpName = "cpu|cuda[:n]", DefaultValueFactory = _ => "cpu" };
+        var device = new Option<string>("--device")
+        {
+            Description = "where hidden states are computed",
+            HelpName = "cpu|cuda[:n]",
+            DefaultValueFactory = _ => "cpu"
+        };
         var fresh = new Option<bool>("--fresh") { Description = "replace a mixture made earlier" };
         var json = new Option<string?>("--json")
         {
-            Description = "write figures to this file, or - for standard output", HelpName = "FILE",
+            Description = "write figures to this file, or - for standard output",
+            HelpName = "FILE",
         };
-        var command = new Command("mix", Text) { forest, output, experts, without, seed, init, corpus, shards, statistics, states, tokens, lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
+        var command = new Command("mix", Text) { forest, output, experts, without, seed, init, corpus, shards, statistics, states, tokens,
+            lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(forest) is null == result.GetValue(upcycle) is null) result.AddError("Name what to mix: --forest DIR, or --upcycle DIR with --copies N.");
-            else if (result.GetValue(upcycle) is null != result.GetValue(copies) is null) result.AddError("--upcycle DIR and --copies N belong together.");
-            else if (result.GetValue(upcycle) is not null && (result.GetValue(experts)!.Length > 0 || result.GetValue(without)!.Length > 0 || result.GetValue(seed) is not null))
+            if (result.GetValue(forest) is null == result.GetValue(upcycle) is null)
+                result.AddError("Name what to mix: --forest DIR, or --upcycle DIR with --copies N.");
+            else if (result.GetValue(upcycle) is null != result.GetValue(copies) is null)
+                result.AddError("--upcycle DIR and --copies N belong together.");
+            else if (result.GetValue(upcycle) is not null
+                && (result.GetValue(experts)!.Length > 0 || result.GetValue(without)!.Length > 0 || result.GetValue(seed) is not null))
                 result.AddError("--experts, --without and --with-seed choose from a forest; --upcycle has none.");
-            else if (result.GetValue(corpus) is not null && result.GetValue(statistics) is not null) result.AddError("--corpus and --statistics are two sources of hidden states; name one.");
+            else if (result.GetValue(corpus) is not null && result.GetValue(statistics) is not null)
+                result.AddError("--corpus and --statistics are two sources of hidden states; name one.");
         });
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
@@ -102,10 +150,16 @@ internal static class TrainMixVerb
 
     private static IEnumerable<string> Lines(MixReport r, string output, bool made)
     {
-        var fitted = r.RouterAccuracy is { } accuracy ? $"; routers find the domain of {string.Join(", ", accuracy.Select(a => (100 * a).ToString("F0", CultureInfo.InvariantCulture)))} % of tokens by layer" : "";
-        yield return $"{output}: {string.Join(", ", r.Experts.Select((e, i) => $"{i} {e}"))}; {Quantity.WithUnit(r.Parameters, "parameters")}, {Quantity.WithUnit(r.ActiveParameters, "active")} with k = {r.ExpertsPerToken} of {r.Experts.Count}; "
+        var fitted = r.RouterAccuracy is { } accuracy
+            ? "; routers find the domain of "
+                + $"{string.Join(", ", accuracy.Select(a => (100 * a).ToString("F0", CultureInfo.InvariantCulture)))} % of tokens by layer"
+            : "";
+        yield return $"{output}: {string.Join(", ", r.Experts.Select((e, i) => $"{i} {e}"))}; "
+            + $"{Quantity.WithUnit(r.Parameters, "parameters")}, {Quantity.WithUnit(r.ActiveParameters, "active")} with k = "
+                + $"{r.ExpertsPerToken} of {r.Experts.Count}; "
             + $"router {r.Router}, init {r.RouterInit}{fitted}{(made ? "" : " (mixed earlier, nothing to do; --fresh mixes again)")}";
         foreach (var residual in r.Residuals)
-            yield return string.Create(CultureInfo.InvariantCulture, $"note: {residual.Expert} was branched from {residual.Ancestor} and still carries it: {100 * residual.Share:F1} % of its ancestry");
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"note: {residual.Expert} was branched from {residual.Ancestor} and still carries it: {100 * residual.Share:F1} % of its ancestry");
     }
 }

@@ -26,19 +26,30 @@ internal static class TrainRoundVerb
     public static Command Create()
     {
         var flags = new TrainFlags();
-        var forest = new Option<string>("--forest") { Description = "forest directory; made if it is not there", HelpName = "DIR", Required = true };
+        var forest = new Option<string>("--forest")
+        {
+            Description = "forest directory; made if it is not there",
+            HelpName = "DIR",
+            Required = true
+        };
         var seed = new Option<string?>("--seed") { Description = "model that the first round branches from", HelpName = "DIR" };
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
         var domains = TrainFlags.Names("--domains", "one expert each (all with the role train)");
         var (branch, k) = BranchFlags();
         var freeze = TrainFlags.Freeze();
         var round = new Option<int?>("--round") { Description = "train this round (the unfinished one, or the next)", HelpName = "N" };
-        var parallel = new Option<int>("--parallel") { Description = "experts trained at once", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var parallel = new Option<int>("--parallel")
+        {
+            Description = "experts trained at once",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1
+        };
         var split = new Option<bool>("--random-split") { Description = "control: random parts of the text instead of domains" };
         var init = new Option<bool>("--random-init") { Description = "control: random weights instead of branches" };
         var json = new Option<string?>("--json")
         {
-            Description = "write plan and figures to this file, or - for standard output", HelpName = "FILE",
+            Description = "write plan and figures to this file, or - for standard output",
+            HelpName = "FILE",
         };
         var command = new Command("round", Text) { forest, seed, corpus, domains, branch, k, freeze, round, parallel, split, init, json };
         foreach (var option in flags.All) command.Options.Add(option);
@@ -68,7 +79,12 @@ internal static class TrainRoundVerb
     /// <summary><c>--branch</c> and <c>--k</c>.</summary>
     internal static (Option<string> Branch, Option<int> K) BranchFlags()
     {
-        var branch = new Option<string>("--branch") { Description = "weights of the forest's experts in a branch", HelpName = "posterior|uniform|argmax|top_k", DefaultValueFactory = _ => "posterior" };
+        var branch = new Option<string>("--branch")
+        {
+            Description = "weights of the forest's experts in a branch",
+            HelpName = "posterior|uniform|argmax|top_k",
+            DefaultValueFactory = _ => "posterior"
+        };
         branch.AcceptOnlyFromAmong("posterior", "uniform", "argmax", "top_k");
         return (branch, new Option<int>("--k") { Description = "of --branch top_k", HelpName = "K", DefaultValueFactory = _ => 2 });
     }
@@ -86,10 +102,13 @@ internal static class TrainRoundVerb
 
         if (json is not null) RoundReport.Write(json, result);
         if (result.Failures.Count > 0)
-            throw new BtxException($"{result.Failures.Count} of {result.Plan.Experts.Count} experts failed: {string.Join("; ", result.Failures.Select(f => $"{f.Key} ({f.Value})"))}; the others are in {request.Forest}, the same command tries again");
+            throw new BtxException($"{result.Failures.Count} of {result.Plan.Experts.Count} experts failed: "
+                + $"{string.Join("; ", result.Failures.Select(f => $"{f.Key} ({f.Value})"))}; the others are in "
+                    + $"{request.Forest}, the same command tries again");
         var names = string.Join(", ", result.Plan.Experts.Select(e => e.Name));
         Console.WriteLine(result.AlreadyFinished
-            ? $"round {result.Plan.Round} ({names}): finished earlier, nothing to do; name other --domains or --round {result.Plan.Round + 1} for the next round"
+            ? $"round {result.Plan.Round} ({names}): finished earlier, nothing to do; name other --domains or --round "
+                + $"{result.Plan.Round + 1} for the next round"
             : $"round {result.Plan.Round}: {names} are in {request.Forest}; loss curves in {result.Directory}");
         return 0;
     }

@@ -22,7 +22,12 @@ internal static class TrainSeedVerb
     {
         var (model, flags) = (new TrainModelFlags(), new TrainFlags());
         var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var tokenizer = new Option<string>("--tokenizer") { Description = "directory with tokenizer.json", HelpName = "DIR", Required = true };
+        var tokenizer = new Option<string>("--tokenizer")
+        {
+            Description = "directory with tokenizer.json",
+            HelpName = "DIR",
+            Required = true
+        };
         var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
         var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
         var command = new Command("seed", Text) { corpus, tokenizer, domains, output };

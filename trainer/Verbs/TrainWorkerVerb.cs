@@ -5,7 +5,8 @@ using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary><c>btx train worker</c>, not shown in the help: trains one expert of a planned round; progress goes to standard output as JSON lines.</summary>
+/// <summary><c>btx train worker</c>, not shown in the help: trains one expert of a planned round; progress
+/// goes to standard output as JSON lines.</summary>
 internal static class TrainWorkerVerb
 {
     public static Command Create()
@@ -22,7 +23,8 @@ internal static class TrainWorkerVerb
                 var directory = parsed.GetValue(plan)!;
                 var round = RoundPlan.Load(directory) ?? throw new BtxException($"{directory} has no {RoundPlan.FileName}");
                 var name = parsed.GetValue(expert)!;
-                var job = round.Experts.FirstOrDefault(e => e.Name == name) ?? throw new BtxException($"{directory}: the round has no expert \"{name}\"");
+                var job = round.Experts.FirstOrDefault(e => e.Name == name)
+                    ?? throw new BtxException($"{directory}: the round has no expert \"{name}\"");
                 new TrainingRun(job, Path.Combine(directory, name), flags.Settings(parsed) with { Wait = true }, Report,
                     Console.Out.WriteLine).Execute(cancellation);
                 return 0;

@@ -5,7 +5,8 @@ public static class FailuresSection
 {
     public static Section Of(ReportModel model)
     {
-        var statuses = model.Points.SelectMany(p => p.Summary.Statuses).GroupBy(s => s.Key, s => s.Value).ToDictionary(g => g.Key, g => g.Sum(), StringComparer.Ordinal);
+        var statuses = model.Points.SelectMany(p => p.Summary.Statuses).GroupBy(s => s.Key, s => s.Value).ToDictionary(g => g.Key,
+            g => g.Sum(), StringComparer.Ordinal);
         var failed = model.Measurements.Where(m => m.Failed > 0).ToArray();
         var requests = model.Points.Sum(p => p.Summary.Requests);
         string[] kinds = [.. statuses.Keys.Where(k => k != "ok" && statuses[k] > 0).Order(StringComparer.Ordinal)];
@@ -14,11 +15,15 @@ public static class FailuresSection
             Findings = requests == 0 ? [] :
             [
                 failed.Length == 0 ? $"None of {Amount.Count(requests, "request")} failed."
-                : $"{Amount.Count(failed.Sum(m => m.Failed))} of {Amount.Count(requests, "request")} failed: {string.Join(", ", kinds.Select(k => $"{k} {Amount.Count(statuses[k])}"))}. Failed requests are in no latency and in no throughput.",
+                : $"{Amount.Count(failed.Sum(m => m.Failed))} of {Amount.Count(requests, "request")} failed: "
+                    + $"{string.Join(", ", kinds.Select(k => $"{k} {Amount.Count(statuses[k])}"))}. Failed "
+                        + "requests are in no latency and in no throughput.",
             ],
             Tables = failed.Length == 0 ? [] :
             [
-                new ReportTable(["", "requests", "failed", .. kinds], [.. failed.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Count(m.Requests), Amount.Percent((double)m.Failed / m.Requests), .. kinds.Select(k => Amount.Count(m.Repeats.Sum(p => p.Summary.Statuses.GetValueOrDefault(k))))])]),
+                new ReportTable(["", "requests", "failed", .. kinds], [.. failed.Select(m =>
+                    (string[])[model.Labels.Full(m.Settings), Amount.Count(m.Requests), Amount.Percent((double)m.Failed / m.Requests),
+                    .. kinds.Select(k => Amount.Count(m.Repeats.Sum(p => p.Summary.Statuses.GetValueOrDefault(k))))])]),
             ],
             Missing = model.Points.Count == 0 ? [Absent.Points(model)] : [],
         };

@@ -28,27 +28,38 @@ public static class RoutingSection
         var lines = groups.Where(g => g.Select(m => m.Settings.K).Distinct().Count() > 1).ToArray();
         return new("routing", "Throughput and latency against k")
         {
-            Findings = lines.Length == 0 ? [] : ["k is the number of experts that a token runs on: `ensemble` stands at all of them, `average` and `expert` at 1. `top_p` has no fixed k and peers have none; they are in the table of all points."],
-            Figures = [.. lines.SelectMany((g, i) => (Figure[])[Draw(model, [.. g], $"throughput-k-{i + 1}", "Throughput and latency against k", g.Key.Server, Middles), Draw(model, [.. g], $"tails-k-{i + 1}", "The slowest of a hundred, against k", g.Key.Server, Tails)])],
-            Missing = model.Points.Count == 0 ? [Absent.Points(model)] : lines.Length > 0 ? [] : all.Length > drawn.Length && drawn.Length == 0 ? [Absent.Failures] : ["Fewer than two k were measured at one load: `btx loadtest sweep --modes top_k,moe --k 1,2,4 …` measures some."],
+            Findings = lines.Length == 0 ? [] : [
+                "k is the number of experts that a token runs on: `ensemble` stands at all of them, `average` and `expert` at 1. `top_p` "
+                    + "has no fixed k and peers have none; they are in the table of all points."],
+            Figures = [.. lines.SelectMany((
+                g, i) => (Figure[])[Draw(model, [.. g], $"throughput-k-{i + 1}", "Throughput and latency against k", g.Key.Server, Middles),
+                Draw(model, [.. g], $"tails-k-{i + 1}", "The slowest of a hundred, against k", g.Key.Server, Tails)])],
+            Missing = model.Points.Count == 0 ? [Absent.Points(model)]
+                : lines.Length > 0 ? [] : all.Length > drawn.Length && drawn.Length == 0 ? [Absent.Failures]
+                : ["Fewer than two k were measured at one load: `btx loadtest sweep --modes top_k,moe --k 1,2,4 …` measures some."],
         };
     }
 
-    private static Figure Draw(ReportModel model, Measurement[] points, string name, string title, string server, (string Title, double Scale, Func<LoadSummary, Estimate?> Of)[] quantities)
+    private static Figure Draw(ReportModel model, Measurement[] points, string name, string title, string server,
+        (string Title, double Scale, Func<LoadSummary, Estimate?> Of)[] quantities)
     {
         var loads = points.Select(m => PointLabels.Load(m.Settings)).Distinct().ToArray();
         var series = points.GroupBy(m => (m.Settings.Mode, Load: PointLabels.Load(m.Settings))).ToArray();
         Series Line(IGrouping<(string Mode, string Load), Measurement> g, double scale, Func<LoadSummary, Estimate?> of) => new(
             loads.Length > 1 ? $"{g.Key.Mode}, {g.Key.Load}" : g.Key.Mode,
-            [.. g.Select(m => (m.Settings.K, Value: m.Of(of))).Where(p => p.Value is not null).Select(p => new Datum(p.K!.Value, p.Value!.Value * scale, p.Value.Low * scale, p.Value.High * scale))],
+            [.. g.Select(m => (m.Settings.K, Value: m.Of(of))).Where(p => p.Value is not null)
+                .Select(p => new Datum(p.K!.Value, p.Value!.Value * scale, p.Value.Low * scale, p.Value.High * scale))],
             Modes.Style(g.Key.Mode, Array.IndexOf(loads, g.Key.Load)));
         var chart = new Chart(name, server.Length > 0 ? $"{title}: {server}" : title, new Axis("experts a token, k") { Whole = true },
-            [.. quantities.Select(q => new Panel(new Axis(q.Title) { FromZero = true }, [.. series.Select(g => Line(g, q.Scale, q.Of))]) { Height = 180 })])
+            [.. quantities.Select(q =>
+                new Panel(new Axis(q.Title) { FromZero = true }, [.. series.Select(g => Line(g, q.Scale, q.Of))]) { Height = 180 })])
         {
-            Caption = $"{(loads.Length == 1 ? $"{loads[0]}. " : "")}Markers: median of the repeats; bands and bars: the least and the most of them; of a point that was measured once, its 95 % interval.",
+            Caption = $"{(loads.Length == 1 ? $"{loads[0]}. " : "")}Markers: median of the repeats; bands and bars: the least and the "
+                + "most of them; of a point that was measured once, its 95 % interval.",
         };
         return Figure.Of(chart, new ReportTable(["", "k", .. quantities.Select(q => q.Title)],
-            [.. points.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Of(m.Settings.K), .. quantities.Select(q => Amount.Of(m.Of(q.Of), q.Scale))])]));
+            [.. points.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Of(m.Settings.K),
+                .. quantities.Select(q => Amount.Of(m.Of(q.Of), q.Scale))])]));
     }
 
     private static Estimate? Throughput(LoadSummary summary) => new(summary.TokensPerSecond, null, null, 1);

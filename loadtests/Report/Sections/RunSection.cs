@@ -21,7 +21,8 @@ public static class RunSection
             objective.InterToken is { } gap ? $"mean time between tokens within {Amount.Of(gap * 1e3)} ms" : null,
             objective.EndToEnd is { } end ? $"end to end within {Amount.Of(end)} s" : null,
         ];
-        return limits.Any(l => l is not null) ? $"{string.Join(", ", limits.OfType<string>())}, for {Amount.Percent(objective.Share)} of the requests" : null;
+        return limits.Any(l => l is not null)
+            ? $"{string.Join(", ", limits.OfType<string>())}, for {Amount.Percent(objective.Share)} of the requests" : null;
     }
 
     private static IReadOnlyList<string>[] Rows(ReportModel model, RunDescription d)
@@ -33,9 +34,12 @@ public static class RunSection
         [
             ["started", Amount.Time(d.Started)],
             ["command", d.Command],
-            ["machine", $"{d.Machine.Processor}, {Amount.Count(d.Machine.Cores, "core")}, {Amount.Bytes(d.Machine.MemoryBytes)}, {d.Machine.OperatingSystem}; load average before {Amount.Of(d.Machine.LoadAverage)}"],
+            ["machine", $"{d.Machine.Processor}, {Amount.Count(d.Machine.Cores, "core")}, {Amount.Bytes(d.Machine.MemoryBytes)}, "
+                + $"{d.Machine.OperatingSystem}; load average before {Amount.Of(d.Machine.LoadAverage)}"],
             ["program", $"btx loadtest {d.Version}"],
-            ["server", experts.Length + mixture.Length + precisions.Length == 0 ? null : string.Join("; ", new[] { experts.Length > 0 ? $"{string.Join(", ", experts)} experts" : null, mixture.Length > 0 ? $"BTX model of {string.Join(", ", mixture)} experts" : null, precisions.Length > 0 ? string.Join(", ", precisions) : null }.OfType<string>())],
+            ["server", experts.Length + mixture.Length + precisions.Length == 0 ? null : string.Join("; ", new[] { experts.Length > 0
+                ? $"{string.Join(", ", experts)} experts" : null, mixture.Length > 0 ? $"BTX model of {string.Join(", ", mixture)} experts"
+                : null, precisions.Length > 0 ? string.Join(", ", precisions) : null }.OfType<string>())],
             ["server options", Options(model)],
             ["door", d.Load.Door],
             ["prompts", d.Load.Prompts],
@@ -45,11 +49,14 @@ public static class RunSection
             ["a point ends after", d.Load.Bound],
             ["objective", Words(d.Objective) ?? "none was named"],
             ["seed", $"{d.Seed}"],
-            ["points", model.Points.Count == 0 ? null : $"{Amount.Count(model.Points.Count)} measurements of {Amount.Count(model.Measurements.Count)} settings, {Amount.Count(model.Points.Sum(p => p.Summary.Requests), "request")}"],
+            ["points", model.Points.Count == 0 ? null
+                : $"{Amount.Count(model.Points.Count)} measurements of {Amount.Count(model.Measurements.Count)} settings, "
+                    + $"{Amount.Count(model.Points.Sum(p => p.Summary.Requests), "request")}"],
         ];
         return [.. rows.Where(r => r[1] is { Length: > 0 }).Select(r => (string[])[r[0]!, r[1]!])];
     }
 
     private static string Options(ReportModel model) =>
-        string.Join("; ", model.Points.SelectMany(p => p.Settings.Options).GroupBy(o => o.Key, o => o.Value).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => $"{g.Key} {string.Join(" | ", g.Distinct().Order(StringComparer.Ordinal))}"));
+        string.Join("; ", model.Points.SelectMany(p => p.Settings.Options).GroupBy(o => o.Key, o => o.Value).OrderBy(g => g.Key,
+        StringComparer.Ordinal).Select(g => $"{g.Key} {string.Join(" | ", g.Distinct().Order(StringComparer.Ordinal))}"));
 }

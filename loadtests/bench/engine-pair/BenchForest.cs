@@ -19,10 +19,23 @@ internal sealed class BenchForest : IDisposable
     {
         Config = size switch
         {
-            "tiny" => TinyForest.DefaultConfig with { VocabSize = 2048, HiddenSize = 128, IntermediateSize = 352, NumHiddenLayers = 4, MaxPositionEmbeddings = 512 },
+            "tiny" => TinyForest.DefaultConfig with
+            {
+                VocabSize = 2048,
+                HiddenSize = 128,
+                IntermediateSize = 352,
+                NumHiddenLayers = 4,
+                MaxPositionEmbeddings = 512
+            },
             "30m" => TinyForest.DefaultConfig with
             {
-                VocabSize = 4096, HiddenSize = 512, IntermediateSize = 1376, NumHiddenLayers = 8, NumAttentionHeads = 8, NumKeyValueHeads = 4, MaxPositionEmbeddings = 512,
+                VocabSize = 4096,
+                HiddenSize = 512,
+                IntermediateSize = 1376,
+                NumHiddenLayers = 8,
+                NumAttentionHeads = 8,
+                NumKeyValueHeads = 4,
+                MaxPositionEmbeddings = 512,
             },
             _ => throw new BtxException($"--size {size}: unknown size; use tiny or 30m"),
         };
@@ -31,7 +44,8 @@ internal sealed class BenchForest : IDisposable
         new TinyForest { Config = Config, Experts = 4 }.Write(source);
         ForestExporter.Export(new ExportOptions { Forest = source, Out = Served, GenAI = true });
         mixture = new TinyServedMixture(tiny: new TinyForest { Config = Config });
-        GenAI = Model.Serving.ServedForestManifest.Load(Served) is { } manifest ? manifest.WeightsDirectory(Served, manifest.Experts[0]) : "";
+        GenAI = Model.Serving.ServedForestManifest.Load(Served) is { } manifest
+            ? manifest.WeightsDirectory(Served, manifest.Experts[0]) : "";
     }
 
     public LlamaConfig Config { get; }

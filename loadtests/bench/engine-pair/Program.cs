@@ -26,11 +26,22 @@ for (var i = 0; i < args.Length; i += 2)
 try
 {
     using var forest = new BenchForest(size);
-    Console.WriteLine($"{size}: {forest.Config.ParameterCount / 1e6:F1} M parameters an expert, 4 experts, fp32, {threads} threads, {Runs.PromptTokens} prompt + {tokens} new tokens, median of {pairs}");
+    Console
+        .WriteLine($"{size}: {forest.Config.ParameterCount / 1e6:F1} M parameters an expert, 4 experts, fp32, {threads} threads, "
+            + $"{Runs.PromptTokens} prompt + {tokens} new tokens, median of {pairs}");
     using var generator = new Microsoft.ML.OnnxRuntimeGenAI.Model(forest.GenAI);
-    foreach (var (workers, intra, spinning) in new[] { (threads, 1, false), (threads, threads, false), (1, threads, false), (threads, 1, true) })
+    foreach (var (workers, intra, spinning) in new[] { (threads, 1, false), (threads, threads, false), (1, threads, false),
+        (threads, 1, true) })
     {
-        await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Mixture = forest.Mixture, Threads = workers, IntraOpThreads = intra, AllowSpinning = spinning, Slots = 8 });
+        await using var engine = ForestEngine.Start(new EngineOptions
+        {
+            Directory = forest.Served,
+            Mixture = forest.Mixture,
+            Threads = workers,
+            IntraOpThreads = intra,
+            AllowSpinning = spinning,
+            Slots = 8
+        });
         Console.WriteLine($"workers {workers}, threads a session {intra}{(spinning ? ", spinning" : "")}");
         foreach (var batch in new[] { 1, 8 })
         {
@@ -47,14 +58,17 @@ try
                 ratios.Add(a.TokensPerSecond / b.TokensPerSecond);
             }
 
-            Console.WriteLine($"  batch {batch}: expert {Speed.Median(ours)}; generator {Speed.Median(theirs)}; ratio {ratios.Order().ElementAt(pairs / 2):F2}");
+            Console
+                .WriteLine($"  batch {batch}: expert {Speed.Median(ours)}; generator {Speed.Median(theirs)}; ratio "
+                    + $"{ratios.Order().ElementAt(pairs / 2):F2}");
             foreach (var mode in new[] { RoutingMode.TopK, RoutingMode.Moe })
             {
                 var cost = new List<string>();
                 for (var k = 1; k <= 4; k++)
                 {
                     var runs = new List<Speed>();
-                    for (var run = 0; run <= pairs; run++) runs.Add(await Runs.Engine(engine, new Routing { Mode = mode, K = k }, batch, tokens));
+                    for (var run = 0; run <= pairs; run++)
+                        runs.Add(await Runs.Engine(engine, new Routing { Mode = mode, K = k }, batch, tokens));
                     cost.Add($"k={k} {Speed.Median(runs[1..])}");
                 }
 

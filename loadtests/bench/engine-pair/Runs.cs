@@ -43,11 +43,16 @@ internal static class Runs
     {
         var request = new GenerationRequest
         {
-            Prompt = Prompt(row), Routing = routing, MaxTokens = tokens, IgnoreEndOfSequence = true, Sampling = new SamplingOptions { Temperature = 0 },
+            Prompt = Prompt(row),
+            Routing = routing,
+            MaxTokens = tokens,
+            IgnoreEndOfSequence = true,
+            Sampling = new SamplingOptions { Temperature = 0 },
         };
         await foreach (var e in engine.Generate(request, CancellationToken.None).ReadAllAsync())
         {
-            if (e.Finish is FinishReason.Failed or FinishReason.Cancelled) throw new InvalidOperationException($"a stream ended with {e.Finish}");
+            if (e.Finish is FinishReason.Failed or FinishReason.Cancelled)
+                throw new InvalidOperationException($"a stream ended with {e.Finish}");
         }
     }
 }

@@ -5,18 +5,37 @@ using Btx.Model.Configuration;
 
 namespace Btx.Bench.Change;
 
-/// <summary>A forest of random experts, exported, and one expert more that is not in it; deleted on disposal. Speed does not ask what weights say.</summary>
+/// <summary>A forest of random experts, exported, and one expert more that is not in it; deleted on disposal.
+/// Speed does not ask what weights say.</summary>
 internal sealed class BenchForest : IDisposable
 {
     private readonly DirectoryInfo root = System.IO.Directory.CreateTempSubdirectory("btx-bench-");
 
     public BenchForest(string size, int experts)
     {
-        var config = TinyForest.DefaultConfig with { MaxPositionEmbeddings = 2048 }; // a stream that begins before a change still runs after it
+        // a stream that begins before a change still runs after it
+        var config = TinyForest.DefaultConfig with { MaxPositionEmbeddings = 2048 };
         Config = size switch
         {
-            "27m" => config with { VocabSize = 4096, HiddenSize = 512, IntermediateSize = 1376, NumHiddenLayers = 8, NumAttentionHeads = 8, NumKeyValueHeads = 4 },
-            "demo" => config with { VocabSize = 2048, HiddenSize = 64, IntermediateSize = 172, NumHiddenLayers = 3, NumAttentionHeads = 2, NumKeyValueHeads = 2, MaxPositionEmbeddings = 128 },
+            "27m" => config with
+            {
+                VocabSize = 4096,
+                HiddenSize = 512,
+                IntermediateSize = 1376,
+                NumHiddenLayers = 8,
+                NumAttentionHeads = 8,
+                NumKeyValueHeads = 4
+            },
+            "demo" => config with
+            {
+                VocabSize = 2048,
+                HiddenSize = 64,
+                IntermediateSize = 172,
+                NumHiddenLayers = 3,
+                NumAttentionHeads = 2,
+                NumKeyValueHeads = 2,
+                MaxPositionEmbeddings = 128
+            },
             _ => config with { MaxPositionEmbeddings = 256 },
         };
         var forest = new TinyForest { Config = Config, Experts = experts };

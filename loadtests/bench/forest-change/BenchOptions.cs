@@ -43,7 +43,8 @@ internal sealed record BenchOptions
 
     /// <summary>The first line of output: after the warm-up, so that whoever stops other work for a measurement can wait for it.</summary>
     public string Title(BenchForest forest) =>
-        $"{forest.Config.ParameterCount / 1e6:F2} M parameters an expert, {Experts} experts, fp32; {Streams} streams of mode {Mode}, {(Requests || Cycling ? "request after request" : "one request each")}";
+        $"{forest.Config.ParameterCount / 1e6:F2} M parameters an expert, {Experts} experts, fp32; {Streams} streams of mode {Mode}, "
+        + $"{(Requests || Cycling ? "request after request" : "one request each")}";
 
     /// <exception cref="BtxException">Wrong usage.</exception>
     public static BenchOptions Parse(string[] args)
@@ -53,7 +54,8 @@ internal sealed record BenchOptions
         for (var i = 1; i < args.Length; i += args[i] == "--split" ? 1 : 2)
         {
             string Value() => i + 1 < args.Length ? args[i + 1] : throw new BtxException($"{args[i]} needs a value");
-            int Number(int least) => int.TryParse(Value(), out var n) && n >= least ? n : throw new BtxException($"{args[i]} {Value()}: expected a whole number of at least {least}");
+            int Number(int least) => int.TryParse(Value(), out var n) && n >= least ? n
+                : throw new BtxException($"{args[i]} {Value()}: expected a whole number of at least {least}");
             options = args[i] switch
             {
                 "--size" => options with { Size = One(Value(), args[i], "demo", "27m") },

@@ -15,14 +15,23 @@ internal static class Cycles
     /// <returns>Whether nothing grew.</returns>
     public static async Task<bool> Measure(BenchForest forest, BenchOptions o)
     {
-        await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Threads = o.Threads, Slots = Math.Max(8, o.Streams), PrepareAverages = true, VerifyHashes = false });
+        await using var engine = ForestEngine.Start(new EngineOptions
+        {
+            Directory = forest.Served,
+            Threads = o.Threads,
+            Slots = Math.Max(8, o.Streams),
+            PrepareAverages = true,
+            VerifyHashes = false
+        });
         var load = await Load.Start(engine, o with { Requests = true });
         var snapshots = new List<WeakReference>();
         var figures = new List<ProcessFigures>();
         var every = Math.Max(1, o.Cycles / 10);
         var clock = Stopwatch.StartNew();
         Console.WriteLine(o.Title(forest));
-        Console.WriteLine($"  {"cycle",5} {"RSS, MiB",9} {"private",9} {"heap",7} {"mappings",9} {"forest",7} {"files",6} {"forest",7} {"threads",8} {"snapshots",10}");
+        Console
+            .WriteLine($"  {"cycle",5} {"RSS, MiB",9} {"private",9} {"heap",7} {"mappings",9} {"forest",7} {"files",6} {"forest",7} "
+                + $"{"threads",8} {"snapshots",10}");
         for (var cycle = 1; cycle <= o.Cycles; cycle++)
         {
             await Change(engine, new ForestChange { Add = [forest.Guest] }, snapshots);
@@ -39,10 +48,13 @@ internal static class Cycles
         if (o.Json is not null) await File.WriteAllTextAsync(o.Json, JsonSerializer.Serialize(figures, Indented));
         var (first, last) = (figures[figures.Count > 2 ? 1 : 0], figures[^1]); // the first is warm-up
         var growth = Growth([.. figures.Skip(figures.Count > 2 ? 1 : 0)]);
-        var good = growth <= MostGrowth && last.ForestMappings == first.ForestMappings && last.ForestFiles == first.ForestFiles && last.Snapshots <= first.Snapshots;
+        var good = growth <= MostGrowth && last.ForestMappings == first.ForestMappings && last.ForestFiles == first.ForestFiles
+            && last.Snapshots <= first.Snapshots;
         Console.WriteLine(
-            $"  {o.Cycles} additions and removals in {clock.Elapsed.TotalSeconds:F0} s, {load.Tokens} tokens beside them, no request failed; from cycle {first.Cycle} on private memory grew by {100 * growth:F1} % (line fitted; "
-            + $"{(growth <= MostGrowth ? "at most" : "MORE than")} {100 * MostGrowth:F0} %), mappings of the forest's files {first.ForestMappings} → {last.ForestMappings}, open ones {first.ForestFiles} → {last.ForestFiles}");
+            $"  {o.Cycles} additions and removals in {clock.Elapsed.TotalSeconds:F0} s, {load.Tokens} tokens beside them, no request "
+                + $"failed; from cycle {first.Cycle} on private memory grew by {100 * growth:F1} % (line fitted; "
+            + $"{(growth <= MostGrowth ? "at most" : "MORE than")} {100 * MostGrowth:F0} %), mappings of the forest's files "
+                + $"{first.ForestMappings} → {last.ForestMappings}, open ones {first.ForestFiles} → {last.ForestFiles}");
         return good;
     }
 

@@ -63,15 +63,24 @@ internal sealed class Load : IAsyncDisposable
         var first = true;
         for (var request = 0; !stop.IsCancellationRequested; request++)
         {
-            var max = !requests ? int.MaxValue : first ? WarmTokens + ((n + 1) * RequestTokens / gaps.Length) : RequestTokens; // so that they do not all begin at once
+            // so that they do not all begin at once
+            var max = !requests ? int.MaxValue : first ? WarmTokens + ((n + 1) * RequestTokens / gaps.Length) : RequestTokens;
             int[] prompt = [.. Enumerable.Range(0, PromptTokens).Select(i => 33 + ((n + request + (7 * i)) % 90))];
             var events = engine.Generate(
-                new GenerationRequest { Prompt = prompt, Routing = routing, MaxTokens = max, IgnoreEndOfSequence = true, Sampling = new SamplingOptions { Temperature = 0 } }, stop.Token);
+                new GenerationRequest
+                {
+                    Prompt = prompt,
+                    Routing = routing,
+                    MaxTokens = max,
+                    IgnoreEndOfSequence = true,
+                    Sampling = new SamplingOptions { Temperature = 0 }
+                }, stop.Token);
             long last = 0;
             var given = 0;
             await foreach (var e in events.ReadAllAsync())
             {
-                if (e.Finish is not (FinishReason.None or FinishReason.Length or FinishReason.Cancelled)) throw new InvalidOperationException($"a stream ended with {e.Finish}: {e.Message}");
+                if (e.Finish is not (FinishReason.None or FinishReason.Length or FinishReason.Cancelled))
+                    throw new InvalidOperationException($"a stream ended with {e.Finish}: {e.Message}");
                 if (e.Token is null) break;
                 var now = Stopwatch.GetTimestamp();
                 if (last != 0 && records) gaps[n].Add(new Gap(now, Stopwatch.GetElapsedTime(last, now).TotalMilliseconds));

@@ -11,10 +11,13 @@ internal readonly record struct ProcessorTime(long At, double Machine, double Ow
     public static ProcessorTime Now()
     {
         // cpu user nice system idle iowait irq softirq steal
-        var fields = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..9].Select(double.Parse).ToArray();
-        return new ProcessorTime(Stopwatch.GetTimestamp(), (fields.Sum() - fields[3] - fields[4]) / TicksPerSecond, Environment.CpuUsage.TotalTime.TotalSeconds, fields[7] / TicksPerSecond);
+        var fields = File.ReadLines("/proc/stat").First().Split(' ',
+            StringSplitOptions.RemoveEmptyEntries)[1..9].Select(double.Parse).ToArray();
+        return new ProcessorTime(Stopwatch.GetTimestamp(), (fields.Sum() - fields[3] - fields[4]) / TicksPerSecond,
+            Environment.CpuUsage.TotalTime.TotalSeconds, fields[7] / TicksPerSecond);
     }
 
     /// <summary>What others took, in cores.</summary>
-    public double OthersSince(ProcessorTime then) => Math.Max(0, Machine - then.Machine - (Own - then.Own)) / Stopwatch.GetElapsedTime(then.At, At).TotalSeconds;
+    public double OthersSince(ProcessorTime then) =>
+        Math.Max(0, Machine - then.Machine - (Own - then.Own)) / Stopwatch.GetElapsedTime(then.At, At).TotalSeconds;
 }

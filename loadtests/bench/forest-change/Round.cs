@@ -12,14 +12,16 @@ namespace Btx.Bench.Change;
 /// <param name="Pause">Between two steps, for the swap.</param>
 /// <param name="Others">Processor time of other processes during the round, in cores.</param>
 /// <param name="Splits">Of the step of median length before the change, and of the worst in each window; none unless asked for.</param>
-internal sealed record Round(string Kind, Windows Client, Windows Engine, double BuildTime, double SwapTime, double BackgroundTime, double Pause, double Others, IReadOnlyList<(string Window, StepSplit Worst)> Splits)
+internal sealed record Round(string Kind, Windows Client, Windows Engine, double BuildTime, double SwapTime, double BackgroundTime,
+    double Pause, double Others, IReadOnlyList<(string Window, StepSplit Worst)> Splits)
 {
     private const int WindowMilliseconds = 600;
 
     public double Duration => BuildTime + SwapTime + BackgroundTime;
 
     /// <param name="change">Null: nothing, for <paramref name="length"/> milliseconds.</param>
-    public static async Task<Round> Run(ForestEngine engine, BenchOptions o, Steps steps, string kind, ForestChange? change, double length = 0)
+    public static async Task<Round> Run(ForestEngine engine, BenchOptions o, Steps steps, string kind, ForestChange? change,
+        double length = 0)
     {
         var load = await Load.Start(engine, o);
         var machine = ProcessorTime.Now();
@@ -56,7 +58,8 @@ internal sealed record Round(string Kind, Windows Client, Windows Engine, double
         var others = ProcessorTime.Now().OthersSince(machine);
         double Time(int w) => Stopwatch.GetElapsedTime(marks[w], marks[w + 1]).TotalMilliseconds;
         var (gaps, splits) = steps.Take();
-        return new Round(kind, Windows.Of([.. load.Gaps], marks), Windows.Of(gaps, marks), Time(1), Time(2), Time(3), pause, others, [.. Worst(splits, marks)]);
+        return new Round(kind, Windows.Of([.. load.Gaps], marks), Windows.Of(gaps, marks), Time(1), Time(2), Time(3), pause, others,
+            [.. Worst(splits, marks)]);
     }
 
     private static IEnumerable<(string, StepSplit)> Worst(IReadOnlyList<StepSplit> splits, long[] marks)

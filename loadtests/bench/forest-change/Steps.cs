@@ -51,11 +51,13 @@ internal sealed class Steps(bool split) : IStepObserver, IDisposable
         ThreadTimes[] times = [.. probes.Select(p => p.Read())];
         var then = around;
         var processors = ProcessorTime.Now();
-        around = (1000 * processors.Own, 1000 * processors.Stolen, GC.GetTotalPauseDuration().TotalMilliseconds, JitInfo.GetCompilationTime().TotalMilliseconds);
+        around = (1000 * processors.Own, 1000 * processors.Stolen, GC.GetTotalPauseDuration().TotalMilliseconds,
+            JitInfo.GetCompilationTime().TotalMilliseconds);
         if (counts && before.Length > 0)
         {
             ThreadTimes[] spent = [.. times.Zip(before, (now, then) => now - then)];
-            splits.Add(new StepSplit(gap, spent, Math.Max(0, around.Process - then.Process - spent.Sum(t => t.Processor)), around.Stolen - then.Stolen, around.Collecting - then.Collecting, around.Compiling - then.Compiling));
+            splits.Add(new StepSplit(gap, spent, Math.Max(0, around.Process - then.Process - spent.Sum(t => t.Processor)),
+                around.Stolen - then.Stolen, around.Collecting - then.Collecting, around.Compiling - then.Compiling));
         }
 
         before = times;

@@ -7,7 +7,8 @@ namespace Btx.Bench.Change;
 /// <summary>Reads a thread's times from Linux; some microseconds a reading.</summary>
 internal sealed class ThreadProbe : IDisposable
 {
-    private const int First = 4, MinorFaults = 10, MajorFaults = 12; // fields of stat: the first behind name and state; see proc_pid_stat(5)
+    // fields of stat: the first behind name and state; see proc_pid_stat(5)
+    private const int First = 4, MinorFaults = 10, MajorFaults = 12;
 
     private readonly SafeFileHandle schedule, status;
     private readonly byte[] buffer = new byte[1024];
@@ -17,7 +18,8 @@ internal sealed class ThreadProbe : IDisposable
     /// <summary>Threads of this process whose name begins with something; by name.</summary>
     public static IReadOnlyList<ThreadProbe> Of(params string[] names) =>
     [
-        .. Directory.EnumerateDirectories("/proc/self/task").Select(t => (Task: t, Name: File.ReadAllText($"{t}/comm").Trim())).Where(t => names.Any(n => t.Name.StartsWith(n, StringComparison.Ordinal)))
+        .. Directory.EnumerateDirectories("/proc/self/task").Select(t => (Task: t, Name: File.ReadAllText($"{t}/comm").Trim()))
+            .Where(t => names.Any(n => t.Name.StartsWith(n, StringComparison.Ordinal)))
             .OrderBy(t => t.Name, StringComparer.Ordinal).Select(t => new ThreadProbe(t.Task)),
     ];
 
@@ -41,7 +43,8 @@ internal sealed class ThreadProbe : IDisposable
     {
         for (var i = 0; i < fields.Length; i++)
         {
-            if (!Utf8Parser.TryParse(line, out fields[i], out var used)) throw new InvalidDataException($"/proc: not the numbers that were expected: {Encoding.UTF8.GetString(line)}");
+            if (!Utf8Parser.TryParse(line, out fields[i], out var used))
+                throw new InvalidDataException($"/proc: not the numbers that were expected: {Encoding.UTF8.GetString(line)}");
             line = line[Math.Min(line.Length, used + 1)..];
         }
     }

@@ -7,5 +7,6 @@ namespace Btx.Bench.Change;
 /// <param name="Major">Page faults that read a file.</param>
 internal readonly record struct ThreadTimes(double Processor, double Queue, long Minor, long Major)
 {
-    public static ThreadTimes operator -(ThreadTimes a, ThreadTimes b) => new(a.Processor - b.Processor, a.Queue - b.Queue, a.Minor - b.Minor, a.Major - b.Major);
+    public static ThreadTimes operator -(ThreadTimes a, ThreadTimes b) =>
+        new(a.Processor - b.Processor, a.Queue - b.Queue, a.Minor - b.Minor, a.Major - b.Major);
 }

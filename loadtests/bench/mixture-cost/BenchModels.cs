@@ -21,9 +21,16 @@ internal sealed class BenchModels : IDisposable
         }
 
         new TinyForest { Config = wide, Experts = 1 }.Write(At("dense"));
-        var report = ForestExporter.Export(new ExportOptions { Forest = At("dense"), Out = At("dense-served"), Precision = o.Precision, Device = o.Device });
+        var report = ForestExporter.Export(new ExportOptions
+        {
+            Forest = At("dense"),
+            Out = At("dense-served"),
+            Precision = o.Precision,
+            Device = o.Device
+        });
         var expert = report.Manifest.Experts[0];
-        Dense = new ServedModel(wide, At("dense-served"), report.Manifest.Graphs, Btx.Model.Tensors.CheckpointFiles.Weights(report.Manifest.WeightsDirectory(At("dense-served"), expert)));
+        Dense = new ServedModel(wide, At("dense-served"), report.Manifest.Graphs,
+            Btx.Model.Tensors.CheckpointFiles.Weights(report.Manifest.WeightsDirectory(At("dense-served"), expert)));
     }
 
     public ServedModel Mixture { get; }
@@ -36,8 +43,16 @@ internal sealed class BenchModels : IDisposable
     {
         new TinyMixture { Config = config }.Write(At(name));
         var target = At(name + "-served");
-        var report = MixtureExporter.Export(new MixtureExportOptions { Model = At(name), Out = target, Precision = o.Precision, Device = o.Device, ExpertsPerToken = counts });
-        return new ServedModel(config, target, report.Manifest.Graphs, [.. report.Manifest.Weights.Select(w => report.Manifest.WeightsFile(target, w))]);
+        var report = MixtureExporter.Export(new MixtureExportOptions
+        {
+            Model = At(name),
+            Out = target,
+            Precision = o.Precision,
+            Device = o.Device,
+            ExpertsPerToken = counts
+        });
+        return new ServedModel(config, target, report.Manifest.Graphs,
+            [.. report.Manifest.Weights.Select(w => report.Manifest.WeightsFile(target, w))]);
     }
 
     private string At(string name) => Path.Combine(root.FullName, name);

@@ -49,8 +49,13 @@ internal sealed record BenchOptions
     /// <summary>A dense model around the same attention.</summary>
     public LlamaConfig Dense(int intermediate) => Fixtures.TinyForest.DefaultConfig with
     {
-        VocabSize = 4096, HiddenSize = Hidden, IntermediateSize = intermediate, NumHiddenLayers = Layers,
-        NumAttentionHeads = Hidden / 64, NumKeyValueHeads = Hidden / 64 % 4 == 0 ? Hidden / 256 : 1, MaxPositionEmbeddings = 256,
+        VocabSize = 4096,
+        HiddenSize = Hidden,
+        IntermediateSize = intermediate,
+        NumHiddenLayers = Layers,
+        NumAttentionHeads = Hidden / 64,
+        NumKeyValueHeads = Hidden / 64 % 4 == 0 ? Hidden / 256 : 1,
+        MaxPositionEmbeddings = 256,
     };
 
     /// <exception cref="BtxException">Wrong usage.</exception>
@@ -60,12 +65,21 @@ internal sealed record BenchOptions
         for (var i = 0; i < args.Length; i += 2)
         {
             string Value() => i + 1 < args.Length ? args[i + 1] : throw new BtxException($"{args[i]} needs a value");
-            int Number(string text) => int.TryParse(text, out var n) && n > 0 ? n : throw new BtxException($"{args[i]} {Value()}: expected a whole number above 0");
+            int Number(string text) => int.TryParse(text, out var n) && n > 0 ? n
+                : throw new BtxException($"{args[i]} {Value()}: expected a whole number above 0");
             options = args[i] switch
             {
                 "--precision" => options with { Precision = Value() == "bf16" ? GraphPrecision.Bf16 : GraphPrecisions.Parse(Value()) },
                 "--device" => options with { Device = DeviceSpec.Parse(Value()) },
-                "--through" => options with { ThroughEngine = Value() switch { "engine" => true, "graph" => false, _ => throw new BtxException($"--through {Value()}: use graph or engine") } },
+                "--through" => options with
+                {
+                    ThroughEngine = Value() switch
+                    {
+                        "engine" => true,
+                        "graph" => false,
+                        _ => throw new BtxException($"--through {Value()}: use graph or engine")
+                    }
+                },
                 "--threads" => options with { Threads = [.. Value().Split(',').Select(Number)] },
                 "--rounds" => options with { Rounds = Number(Value()) },
                 "--steps" => options with { Steps = Number(Value()) },
@@ -77,10 +91,12 @@ internal sealed record BenchOptions
             };
         }
 
-        if (options.ThroughEngine && options.Precision == GraphPrecision.Bf16) throw new BtxException("--through engine: no server reads bf16; use --precision fp16");
+        if (options.ThroughEngine && options.Precision == GraphPrecision.Bf16)
+            throw new BtxException("--through engine: no server reads bf16; use --precision fp16");
         if (options.Experts < 3) throw new BtxException("--experts: a line needs three points or more");
         if (options.Hidden % 64 != 0) throw new BtxException($"--hidden {options.Hidden}: must be a multiple of 64, the width of a head");
-        if (options.Device.IsCuda != (options.Precision is GraphPrecision.Fp16 or GraphPrecision.Bf16)) throw new BtxException("--precision fp16 and bf16 go with --device cuda, the others with cpu");
+        if (options.Device.IsCuda != (options.Precision is GraphPrecision.Fp16 or GraphPrecision.Bf16))
+            throw new BtxException("--precision fp16 and bf16 go with --device cuda, the others with cpu");
         return options;
     }
 }

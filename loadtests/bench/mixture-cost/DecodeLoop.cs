@@ -8,7 +8,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Bench.Mixture;
 
-/// <summary>Decodes one sequence with the served decode graph: the server's session settings, everything bound once, KV on the session's device.</summary>
+/// <summary>Decodes one sequence with the served decode graph: the server's session settings, everything
+/// bound once, KV on the session's device.</summary>
 internal sealed unsafe class DecodeLoop : IDecodeLoop
 {
     private const int FirstPosition = 64;
@@ -28,7 +29,10 @@ internal sealed unsafe class DecodeLoop : IDecodeLoop
         (context, vocabulary, rebind) = (model.Config.MaxPositionEmbeddings, model.Config.VocabSize, o.Device.IsCuda);
         using var options = new SessionOptions
         {
-            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL, IntraOpNumThreads = threads, InterOpNumThreads = 1, EnableMemoryPattern = false,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            IntraOpNumThreads = threads,
+            InterOpNumThreads = 1,
+            EnableMemoryPattern = false,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
@@ -37,7 +41,8 @@ internal sealed unsafe class DecodeLoop : IDecodeLoop
         {
             var file = Own(SafetensorsFile.Open(path));
             foreach (var info in file.Tensors.Values)
-                options.AddInitializer(info.Name, Own(OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, Type(info.Dtype), [.. info.Shape], (nint)file.Pointer(info), info.Length)));
+                options.AddInitializer(info.Name, Own(OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, Type(info.Dtype),
+                    [.. info.Shape], (nint)file.Pointer(info), info.Length)));
         }
 
         if (o.Device.IsCuda) options.AppendExecutionProvider_CUDA(o.Device.Index);
@@ -50,7 +55,8 @@ internal sealed unsafe class DecodeLoop : IDecodeLoop
         BindCache(model, o);
         io.BindOutput("logits", Own(OrtValue.CreateTensorValueFromMemory(new float[vocabulary], [1, vocabulary])));
         if (model.Config.Mixture is { } mixture)
-            io.BindOutput("router_gates", Own(OrtValue.CreateTensorValueFromMemory(new float[model.Config.NumHiddenLayers * mixture.Experts], [1, model.Config.NumHiddenLayers, mixture.Experts])));
+            io.BindOutput("router_gates", Own(OrtValue.CreateTensorValueFromMemory(
+                new float[model.Config.NumHiddenLayers * mixture.Experts], [1, model.Config.NumHiddenLayers, mixture.Experts])));
         foreach (var (name, value) in inputs) io.BindInput(name, value);
     }
 
@@ -87,7 +93,9 @@ internal sealed unsafe class DecodeLoop : IDecodeLoop
         var c = model.Config;
         var dtype = o.Precision.Dtype();
         var bytes = (long)c.NumKeyValueHeads * context * c.HeadDim * dtype.Size();
-        var memory = o.Device.IsCuda ? Own(new OrtMemoryInfo(OrtMemoryInfo.allocatorCUDA, OrtAllocatorType.DeviceAllocator, o.Device.Index, OrtMemType.Default)) : OrtMemoryInfo.DefaultInstance;
+        var memory = o.Device.IsCuda
+            ? Own(new OrtMemoryInfo(OrtMemoryInfo.allocatorCUDA, OrtAllocatorType.DeviceAllocator, o.Device.Index, OrtMemType.Default))
+            : OrtMemoryInfo.DefaultInstance;
         var allocator = o.Device.IsCuda ? Own(new OrtAllocator(session, memory)) : null;
         for (var i = 0; i < 2 * c.NumHiddenLayers; i++)
         {
@@ -102,7 +110,8 @@ internal sealed unsafe class DecodeLoop : IDecodeLoop
                 buffer = Own(allocator.Allocate(checked((uint)bytes))).DangerousGetHandle();
             }
 
-            var value = Own(OrtValue.CreateTensorValueWithData(memory, Type(dtype), [1, c.NumKeyValueHeads, context, c.HeadDim], buffer, bytes));
+            var value = Own(OrtValue.CreateTensorValueWithData(memory, Type(dtype), [1, c.NumKeyValueHeads, context, c.HeadDim],
+                buffer, bytes));
             var part = i % 2 == 0 ? "key" : "value";
             io.BindInput($"past_key_values.{i / 2}.{part}", value);
             io.BindOutput($"present.{i / 2}.{part}", value);

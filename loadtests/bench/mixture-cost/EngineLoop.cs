@@ -15,7 +15,12 @@ internal sealed class EngineLoop(ServedModel model, BenchOptions o, int threads)
     {
         Directory = model.Config.Mixture is null ? model.Directory : null,
         Mixture = model.Config.Mixture is null ? null : model.Directory,
-        Device = o.Device, Threads = threads, IntraOpThreads = threads, Slots = 1, MaxBatchTokens = 64, VerifyHashes = false,
+        Device = o.Device,
+        Threads = threads,
+        IntraOpThreads = threads,
+        Slots = 1,
+        MaxBatchTokens = 64,
+        VerifyHashes = false,
     });
 
     public double Run(int expertsPerToken, int steps, Random random) => RunAsync(expertsPerToken, steps, random).GetAwaiter().GetResult();
@@ -36,7 +41,8 @@ internal sealed class EngineLoop(ServedModel model, BenchOptions o, int threads)
         long first = 0, last = 0;
         await foreach (var e in engine.Generate(request, CancellationToken.None).ReadAllAsync().ConfigureAwait(false))
         {
-            if (e.Finish is FinishReason.Failed or FinishReason.Cancelled) throw new InvalidOperationException($"a stream ended with {e.Finish}");
+            if (e.Finish is FinishReason.Failed or FinishReason.Cancelled)
+                throw new InvalidOperationException($"a stream ended with {e.Finish}");
             if (e.Token is null) continue;
             last = Stopwatch.GetTimestamp();
             if (first == 0) first = last;

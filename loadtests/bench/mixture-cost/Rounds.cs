@@ -8,11 +8,13 @@ internal static class Rounds
     public static bool Measure(BenchModels models, BenchOptions o, int threads)
     {
         var loops = new List<IDecodeLoop>();
-        IDecodeLoop Open(ServedModel model, int k) => o.ThroughEngine ? new EngineLoop(model, o, threads) : new DecodeLoop(model, k, o, threads);
+        IDecodeLoop Open(ServedModel model, int k) => o.ThroughEngine ? new EngineLoop(model, o, threads)
+            : new DecodeLoop(model, k, o, threads);
         try
         {
             // One session serves every k where k is an input; otherwise each k has its own.
-            for (var k = 1; k <= o.Experts; k++) loops.Add(k > 1 && (models.Mixture.TakesK || o.ThroughEngine) ? loops[0] : Open(models.Mixture, k));
+            for (var k = 1; k <= o.Experts; k++)
+                loops.Add(k > 1 && (models.Mixture.TakesK || o.ThroughEngine) ? loops[0] : Open(models.Mixture, k));
             loops.Add(Open(models.Dense, 1));
             var times = loops.Select(_ => new List<double>()).ToArray();
             var random = new Random(1);
@@ -30,11 +32,17 @@ internal static class Rounds
             double[] medians = [.. times.Select(Median)];
             var fit = LineFit.Of(medians[..o.Experts]);
             var ratio = Median([.. times[1].Zip(times[^1], (mixture, dense) => mixture / dense)]);
-            Console.WriteLine($"threads {threads}: ms a step, k = 1 … {o.Experts}: {string.Join("  ", medians[..o.Experts].Select(m => $"{m:F2}"))}; dense {medians[^1]:F2}");
-            Console.WriteLine($"  A = {fit.A:F2} ms, F = {fit.F:F2} ms, R² = {fit.R2:F4} ({(fit.R2 > LeastR2 ? "above" : "NOT above")} {LeastR2}); k = 2 / dense = {ratio:F3} ({(ratio <= MostRatio ? "at most" : "MORE than")} {MostRatio})");
+            Console
+                .WriteLine($"threads {threads}: ms a step, k = 1 … {o.Experts}: "
+                    + $"{string.Join("  ", medians[..o.Experts].Select(m => $"{m:F2}"))}; dense {medians[^1]:F2}");
+            Console
+                .WriteLine($"  A = {fit.A:F2} ms, F = {fit.F:F2} ms, R² = {fit.R2:F4} ({(fit.R2 > LeastR2 ? "above" : "NOT above")} "
+                    + $"{LeastR2}); k = 2 / dense = {ratio:F3} ({(ratio <= MostRatio ? "at most" : "MORE than")} {MostRatio})");
             double[] fastest = [.. times.Select(t => t.Min())];
             var floor = LineFit.Of(fastest[..o.Experts]);
-            Console.WriteLine($"  fastest rounds alone, which other processes disturb least: A = {floor.A:F2} ms, F = {floor.F:F2} ms, R² = {floor.R2:F4}; k = 2 / dense = {fastest[1] / fastest[^1]:F3}");
+            Console
+                .WriteLine($"  fastest rounds alone, which other processes disturb least: A = {floor.A:F2} ms, F = {floor.F:F2} ms, R² = "
+                    + $"{floor.R2:F4}; k = 2 / dense = {fastest[1] / fastest[^1]:F3}");
             return fit.R2 > LeastR2 && ratio <= MostRatio;
         }
         finally

@@ -8,7 +8,8 @@ namespace Btx.Bench.Mixture;
 internal sealed record ServedModel(LlamaConfig Config, string Directory, IReadOnlyList<ServedGraph> Graphs, IReadOnlyList<string> Weights)
 {
     /// <summary>Absolute path of the decode graph for k.</summary>
-    public string Decode(int k) => Path.Combine(Directory, Graphs.First(g => g.Form == ServedGraph.Decode && (g.ExpertsPerToken ?? k) == k).File);
+    public string Decode(int k) =>
+        Path.Combine(Directory, Graphs.First(g => g.Form == ServedGraph.Decode && (g.ExpertsPerToken ?? k) == k).File);
 
     /// <summary>Whether one graph serves every k.</summary>
     public bool TakesK => Graphs.All(g => g.ExpertsPerToken is null);

@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Btx.Bench.Tokenizer;
 
-/// <summary>The smallest model that GenAI opens, for its tokenizer comes only with a model: a graph of one Cast and a configuration.</summary>
+/// <summary>The smallest model that GenAI opens, for its tokenizer comes only with a model: a
+/// graph of one Cast and a configuration.</summary>
 internal static class StubModel
 {
     public static void Write(string directory, int vocabSize)

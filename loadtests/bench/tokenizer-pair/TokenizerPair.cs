@@ -6,7 +6,8 @@ using Microsoft.ML.OnnxRuntimeGenAI;
 
 namespace Btx.Bench.Tokenizer;
 
-/// <summary>Encodes a text with both tokenizers, compares the ids, prints MB/s: first pass, then the median of alternating passes.</summary>
+/// <summary>Encodes a text with both tokenizers, compares the ids, prints MB/s: first pass,
+/// then the median of alternating passes.</summary>
 internal static class TokenizerPair
 {
     /// <summary>The text goes in pieces of about this many characters, cut at line ends, as documents would.</summary>
@@ -32,7 +33,8 @@ internal static class TokenizerPair
             Ours(ours, warm);
             Theirs(theirs, warm);
             ours = TextTokenizer.Load(tokenizerDirectory);
-            Console.WriteLine($"first pass  btx {megabytes / Ours(ours, pieces):F1} MB/s  genai {megabytes / Theirs(theirs, pieces):F1} MB/s");
+            Console
+                .WriteLine($"first pass  btx {megabytes / Ours(ours, pieces):F1} MB/s  genai {megabytes / Theirs(theirs, pieces):F1} MB/s");
 
             var (btx, genai) = (new List<double>(), new List<double>());
             for (var i = 0; i < pairs; i++)
@@ -41,7 +43,9 @@ internal static class TokenizerPair
                 genai.Add(megabytes / Theirs(theirs, pieces));
             }
 
-            Console.WriteLine($"median of {pairs}  btx {Median(btx):F1} MB/s  genai {Median(genai):F1} MB/s  ratio {Median(btx) / Median(genai):F1}");
+            Console
+                .WriteLine($"median of {pairs}  btx {Median(btx):F1} MB/s  genai {Median(genai):F1} MB/s  ratio "
+                    + $"{Median(btx) / Median(genai):F1}");
             return Compare(ours, theirs, pieces) ? 0 : 1;
         }
         finally
@@ -81,8 +85,11 @@ internal static class TokenizerPair
             count += our.Length;
             var same = their.CommonPrefixLength(our);
             if (same == our.Length && same == their.Length) continue;
-            Console.WriteLine($"ids differ in piece {i} at token {same}: \"{ours.Decode(our.AsSpan(Math.Max(0, same - 3), Math.Min(8, our.Length - Math.Max(0, same - 3))))}\"");
-            Console.WriteLine($"  btx {string.Join(' ', our.Skip(same).Take(6))}   genai {string.Join(' ', their[same..].ToArray().Take(6))}");
+            Console
+                .WriteLine($"ids differ in piece {i} at token {same}: "
+                    + $"\"{ours.Decode(our.AsSpan(Math.Max(0, same - 3), Math.Min(8, our.Length - Math.Max(0, same - 3))))}\"");
+            Console
+                .WriteLine($"  btx {string.Join(' ', our.Skip(same).Take(6))}   genai {string.Join(' ', their[same..].ToArray().Take(6))}");
             return false;
         }
 

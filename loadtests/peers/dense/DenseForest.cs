@@ -13,7 +13,8 @@ internal static class DenseForest
     private const string Expert = "dense";
 
     /// <summary>
-    /// The dense counterpart of a BTX model at k experts a token: the same network, its feed-forward k times as wide, so as many parameters are
+    /// The dense counterpart of a BTX model at k experts a token: the same network, its
+    /// feed-forward k times as wide, so as many parameters are
     /// active. Random weights: speed does not ask what they say.
     /// </summary>
     /// <param name="mixture">Directory of a BTX model, or of a served one.</param>
@@ -22,7 +23,9 @@ internal static class DenseForest
     public static LlamaConfig Like(string mixture, int k, string forest)
     {
         var config = LlamaConfig.Load(mixture);
-        if (config.Mixture is not { } m) throw new BtxException($"{Path.Combine(mixture, LlamaConfig.FileName)}: no BTX model; --btx takes the directory of one (train mix, train finetune) or of a served one");
+        if (config.Mixture is not { } m)
+            throw new BtxException($"{Path.Combine(mixture, LlamaConfig.FileName)}: no BTX model; --btx takes the directory of one "
+                + "(train mix, train finetune) or of a served one");
         if (k < 1 || k > m.Experts) throw new BtxException($"--k {k}: {mixture} has {m.Experts} experts; use 1..{m.Experts}");
         var dense = config with { Mixture = null, IntermediateSize = k * config.IntermediateSize, TorchDtype = "float32" };
         Write(forest, directory =>
@@ -31,7 +34,8 @@ internal static class DenseForest
             TokenizerFiles.Copy(mixture, directory);
             var random = new Random(1);
             var shapes = dense.TensorShapes().ToDictionary(t => t.Name, t => t.Shape);
-            SafetensorsWriter.Write(Path.Combine(directory, CheckpointFiles.SingleFile), [.. shapes.Select(t => (t.Key, TensorDtype.F32, t.Value))], (name, to) => Fill(shapes[name], to, random));
+            SafetensorsWriter.Write(Path.Combine(directory, CheckpointFiles.SingleFile),
+                [.. shapes.Select(t => (t.Key, TensorDtype.F32, t.Value))], (name, to) => Fill(shapes[name], to, random));
         });
         return dense;
     }
@@ -47,14 +51,16 @@ internal static class DenseForest
         {
             config.Save(directory);
             TokenizerFiles.Copy(model, directory);
-            foreach (var file in Directory.GetFiles(model, "model*.safetensors*")) AtomicFile.CopyIfThere(file, Path.Combine(directory, Path.GetFileName(file)));
+            foreach (var file in Directory.GetFiles(model, "model*.safetensors*"))
+                AtomicFile.CopyIfThere(file, Path.Combine(directory, Path.GetFileName(file)));
         });
         return config;
     }
 
     private static void Write(string forest, Action<string> write)
     {
-        if (Directory.Exists(forest) && Directory.EnumerateFileSystemEntries(forest).Any()) throw new BtxException($"--out {forest}: is not empty; name a new directory");
+        if (Directory.Exists(forest) && Directory.EnumerateFileSystemEntries(forest).Any())
+            throw new BtxException($"--out {forest}: is not empty; name a new directory");
         var directory = Path.Combine(forest, "experts", Expert);
         Directory.CreateDirectory(directory);
         write(directory);

@@ -45,8 +45,11 @@ if (values.TryGetValue("--k", out var text) && !int.TryParse(text, out k)) retur
 
 try
 {
-    var config = values.TryGetValue("--btx", out var mixture) ? DenseForest.Like(mixture, k, forest) : DenseForest.Of(values["--model"], forest);
-    Console.WriteLine($"{config.ParameterCount / 1e6:F2} M parameters, feed-forward {config.IntermediateSize}; next: ./btx export --forest {forest} --out {forest}-served");
+    var config = values.TryGetValue("--btx", out var mixture) ? DenseForest.Like(mixture, k, forest)
+        : DenseForest.Of(values["--model"], forest);
+    Console
+        .WriteLine($"{config.ParameterCount / 1e6:F2} M parameters, feed-forward {config.IntermediateSize}; next: ./btx export --forest "
+            + $"{forest} --out {forest}-served");
     return 0;
 }
 catch (BtxException e)

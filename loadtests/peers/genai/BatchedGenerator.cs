@@ -23,7 +23,8 @@ internal sealed class BatchedGenerator : IPeerModel
     public BatchedGenerator(PeerOptions options)
     {
         var path = Path.Combine(options.Model, "genai_config.json");
-        if (!File.Exists(path)) throw new PeerException($"{path}: not found; make it with `btx export --forest F --out S --genai` and name S/weights/EXPERT");
+        if (!File.Exists(path))
+            throw new PeerException($"{path}: not found; make it with `btx export --forest F --out S --genai` and name S/weights/EXPERT");
         using var document = JsonDocument.Parse(File.ReadAllBytes(path));
         var described = document.RootElement.GetProperty("model");
         var vocabulary = described.GetProperty("vocab_size").GetInt32();
@@ -31,10 +32,18 @@ internal sealed class BatchedGenerator : IPeerModel
         padding = vocabulary - 1;
         config = new Config(options.Model);
         var session = new JsonObject { ["intra_op_num_threads"] = options.Threads };
-        var overlay = new JsonObject { ["model"] = new JsonObject { ["pad_token_id"] = padding, ["decoder"] = new JsonObject { ["session_options"] = session } } };
+        var overlay = new JsonObject
+        {
+            ["model"] = new JsonObject
+            {
+                ["pad_token_id"] = padding,
+                ["decoder"] = new JsonObject { ["session_options"] = session }
+            }
+        };
         config.Overlay(overlay.ToJsonString());
         model = new GenAIModel(config);
-        Description = new PeerDescription($"ONNX Runtime GenAI {Version}", options.Threads, options.Slots, Math.Min(options.Context ?? context, context), vocabulary,
+        Description = new PeerDescription($"ONNX Runtime GenAI {Version}", options.Threads, options.Slots,
+            Math.Min(options.Context ?? context, context), vocabulary,
             Precision(options.Model), "one Generator of a batch; a batch ends before the next begins");
     }
 
@@ -120,10 +129,12 @@ internal sealed class BatchedGenerator : IPeerModel
         rows.Clear();
     }
 
-    private static string? Version => typeof(BatchedGenerator).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == "GenAI")?.Value;
+    private static string? Version =>
+        typeof(BatchedGenerator).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == "GenAI")?.Value;
 
     private static string Precision(string directory) =>
-        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory, "config.json"))).RootElement.GetProperty("torch_dtype").GetString() == "float16" ? "fp16" : "fp32";
+        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory, "config.json"))).RootElement.GetProperty("torch_dtype")
+        .GetString() == "float16" ? "fp16" : "fp32";
 
     private sealed class Row(PeerRequest request)
     {

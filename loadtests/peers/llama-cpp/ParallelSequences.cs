@@ -4,7 +4,8 @@ using Btx.Peers.LlamaCpp.Native;
 namespace Btx.Peers.LlamaCpp;
 
 /// <summary>
-/// Parallel sequences in one context, as llama.cpp's own server runs them: each step decodes one token of every running sequence and, in the
+/// Parallel sequences in one context, as llama.cpp's own server runs them: each step decodes
+/// one token of every running sequence and, in the
 /// same batch, the prompts of those that just came. Greedy.
 /// </summary>
 internal sealed unsafe class ParallelSequences : IPeerModel
@@ -17,7 +18,8 @@ internal sealed unsafe class ParallelSequences : IPeerModel
 
     /// <param name="path">A GGUF file.</param>
     /// <param name="precision">Of the weights, for the description.</param>
-    /// <param name="halfCache">The cache in fp16 and flash attention, llama.cpp's own default and the fastest; else fp32 and plain attention: flash attention on an fp32 cache takes twice the time.</param>
+    /// <param name="halfCache">The cache in fp16 and flash attention, llama.cpp's own default and the fastest; else fp32 and plain
+    /// attention: flash attention on an fp32 cache takes twice the time.</param>
     /// <exception cref="PeerException">llama.cpp cannot load it.</exception>
     public ParallelSequences(string path, PeerOptions options, string precision, bool halfCache)
     {
@@ -39,7 +41,8 @@ internal sealed unsafe class ParallelSequences : IPeerModel
         memory = Llama.Memory(context);
         Llama.AttachThreadPool(context, Llama.NewThreadPool(options.Threads), 0);
         batch = Llama.NewBatch(BatchTokens, 0, 1);
-        Description = new PeerDescription($"llama.cpp {Llama.Release}", options.Threads, slots.Length, length, Llama.VocabularySize(Llama.Vocabulary(model)), precision,
+        Description = new PeerDescription($"llama.cpp {Llama.Release}", options.Threads, slots.Length, length,
+            Llama.VocabularySize(Llama.Vocabulary(model)), precision,
             $"cache in {(halfCache ? "fp16" : "fp32")}, parallel sequences of one context that join and leave at any step");
     }
 

@@ -42,7 +42,8 @@ try
         "fp16" => GgufType.F16,
         var other => throw new PeerException($"--precision {other}: use fp32 or fp16"),
     };
-    if (options.Rest.GetValueOrDefault("--cache", "fp16") is not ("fp16" or "fp32") and var cache) throw new PeerException($"--cache {cache}: use fp16 or fp32");
+    if (options.Rest.GetValueOrDefault("--cache", "fp16") is not ("fp16" or "fp32") and var cache)
+        throw new PeerException($"--cache {cache}: use fp16 or fp32");
     if (convert && !options.Rest.ContainsKey("--gguf")) throw new PeerException("--gguf is missing");
 }
 catch (PeerException e)
@@ -62,7 +63,8 @@ try
 
     Llama.Load(options.Rest.GetValueOrDefault("--library", LibraryDirectory()));
     LlamaGguf.Write(options.Model, temporary, type);
-    using var model = new ParallelSequences(temporary, options, type == GgufType.F16 ? "fp16" : "fp32", options.Rest.GetValueOrDefault("--cache", "fp16") == "fp16");
+    using var model = new ParallelSequences(temporary, options, type == GgufType.F16 ? "fp16" : "fp32",
+        options.Rest.GetValueOrDefault("--cache", "fp16") == "fp16");
     File.Delete(temporary); // mapped
     new PeerLoop(model, TextTokenizer.Load(options.Model), Console.In, new PeerAnswers(Console.OpenStandardOutput())).Run();
     return 0;

@@ -8,7 +8,8 @@ internal interface IPeerModel : IDisposable
     /// <summary>Requests that are being generated.</summary>
     int Running { get; }
 
-    /// <summary>How long to wait for more requests before the first step of a batch that nobody can join later; zero where requests join at any step.</summary>
+    /// <summary>How long to wait for more requests before the first step of a batch that nobody can join later;
+    /// zero where requests join at any step.</summary>
     TimeSpan Gather { get; }
 
     /// <summary>Takes a request in, to be run from the next <see cref="Step"/> on; false: there is no room now.</summary>

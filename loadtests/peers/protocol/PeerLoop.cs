@@ -7,7 +7,8 @@ namespace Btx.Peers;
 
 /// <summary>
 /// Serves a model over two streams of JSON lines until the input ends. In: <c>{"id":1,"text":"It is","max_tokens":8}</c>, or token ids as
-/// <c>"prompt":[5,6]</c>; <c>{"cancel":1}</c>. Out: an event a line, see <see cref="PeerAnswers"/>; the first is <c>ready</c>. Text becomes the
+/// <c>"prompt":[5,6]</c>; <c>{"cancel":1}</c>. Out: an event a line, see
+/// <see cref="PeerAnswers"/>; the first is <c>ready</c>. Text becomes the
 /// tokens that the server makes of it, by the same tokenizer.
 /// </summary>
 internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextReader input, PeerAnswers answers)
@@ -71,9 +72,11 @@ internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextRe
     {
         var d = model.Description;
         if (r.Prompt.Length == 0) return "the prompt is empty";
-        if (r.Prompt.Length >= d.Context) return $"the prompt has {r.Prompt.Length} tokens; the context holds {d.Context}, one of them to be generated";
+        if (r.Prompt.Length >= d.Context)
+            return $"the prompt has {r.Prompt.Length} tokens; the context holds {d.Context}, one of them to be generated";
         if (r.MaxTokens < 1) return $"max_tokens is {r.MaxTokens}; expected 1 or more";
-        return Array.FindIndex(r.Prompt, t => t < 0 || t >= d.Vocabulary) is >= 0 and var at ? $"prompt[{at}] is {r.Prompt[at]}; expected 0..{d.Vocabulary - 1}" : null;
+        return Array.FindIndex(r.Prompt, t => t < 0 || t >= d.Vocabulary) is >= 0 and var at
+            ? $"prompt[{at}] is {r.Prompt[at]}; expected 0..{d.Vocabulary - 1}" : null;
     }
 
     private void Read()
@@ -96,12 +99,14 @@ internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextRe
             using var document = JsonDocument.Parse(line);
             var root = document.RootElement;
             if (root.TryGetProperty("cancel", out var cancel)) return new Command(null, cancel.GetInt64());
-            int[] ids = root.TryGetProperty("text", out var text) ? Encode(text.GetString() ?? "") : [.. root.GetProperty("prompt").EnumerateArray().Select(t => t.GetInt32())];
+            int[] ids = root.TryGetProperty("text", out var text) ? Encode(text.GetString() ?? "")
+                : [.. root.GetProperty("prompt").EnumerateArray().Select(t => t.GetInt32())];
             return new Command(new PeerRequest(root.GetProperty("id").GetInt64(), ids, root.GetProperty("max_tokens").GetInt32()), null);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new PeerException($"standard input: cannot read \"{(line.Length > 120 ? line[..120] + "…" : line)}\"; expected {{\"id\":1,\"text\":\"It is\",\"max_tokens\":8}} or {{\"cancel\":1}}");
+            throw new PeerException($"standard input: cannot read \"{(line.Length > 120 ? line[..120] + "…" : line)}\"; expected "
+                + "{\"id\":1,\"text\":\"It is\",\"max_tokens\":8} or {\"cancel\":1}");
         }
     }
 

@@ -26,7 +26,8 @@ internal sealed record PeerOptions
         var values = new Dictionary<string, string>();
         for (var i = 0; i < args.Length; i += 2)
         {
-            if (args[i] is not ("--model" or "--threads" or "--slots" or "--context") && !own.Contains(args[i])) throw new PeerException($"{args[i]}: unknown option");
+            if (args[i] is not ("--model" or "--threads" or "--slots" or "--context") && !own.Contains(args[i]))
+                throw new PeerException($"{args[i]}: unknown option");
             if (i + 1 == args.Length) throw new PeerException($"{args[i]} needs a value");
             values[args[i]] = args[i + 1];
         }

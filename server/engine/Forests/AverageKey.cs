@@ -17,5 +17,6 @@ internal sealed record AverageKey(string? Domain, string? Named = null)
         _ => new AverageKey(routing.AverageDomain),
     };
 
-    public override string ToString() => Named is not null ? $"average:named:{Named}" : Domain is null ? "average:uniform" : $"average:posterior:{Domain}";
+    public override string ToString() => Named is not null ? $"average:named:{Named}"
+        : Domain is null ? "average:uniform" : $"average:posterior:{Domain}";
 }

@@ -21,8 +21,10 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
         {
             var weights = ParameterAverage.Normalise([.. recipe.Terms.Select(t => t.Weight)]);
             Checkpoint[] experts = [.. recipe.Terms.Select(t => t.Model.Checkpoint!)];
-            var (parameters, sum) = (new float[Block], new double[Block]); // once: what is larger than 85 kB and lives briefly calls for full collections
-            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype, (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, parameters, sum, cancellation)));
+            // once: what is larger than 85 kB and lives briefly calls for full collections
+            var (parameters, sum) = (new float[Block], new double[Block]);
+            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype,
+                (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, parameters, sum, cancellation)));
         }
         catch (OutOfMemoryException e)
         {
@@ -30,7 +32,8 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
         }
     }
 
-    private unsafe void Fill(Checkpoint[] experts, double[] weights, string tensor, nint destination, long count, float[] parameters, double[] sum, CancellationToken cancellation)
+    private unsafe void Fill(Checkpoint[] experts, double[] weights, string tensor, nint destination, long count, float[] parameters,
+        double[] sum, CancellationToken cancellation)
     {
         for (long at = 0; at < count; at += Block)
         {

@@ -9,7 +9,8 @@ namespace Btx.Engine.Forests;
 /// </summary>
 internal static partial class BuildThread
 {
-    // A tenth of a processor that a thread of the engine keeps busy: little for those who are served, enough that a change ends on a crowded machine.
+    // A tenth of a processor that a thread of the engine keeps busy: little for those who are served,
+    // enough that a change ends on a crowded machine.
     private const int Nicer = 10;
 
     /// <summary>Waits for the work; throws what it threw.</summary>
@@ -29,7 +30,8 @@ internal static partial class BuildThread
             {
                 fault = ExceptionDispatchInfo.Capture(e);
             }
-        }) { IsBackground = true, Name = "btx-build" };
+        })
+        { IsBackground = true, Name = "btx-build" };
         thread.Start();
         thread.Join();
         fault?.Throw();
@@ -64,7 +66,8 @@ internal static partial class BuildThread
             {
                 done.SetException(e);
             }
-        }) { IsBackground = true, Name = "btx-build-wait" };
+        })
+        { IsBackground = true, Name = "btx-build-wait" };
         thread.Start();
         return done.Task;
     }

@@ -10,7 +10,8 @@ namespace Btx.Engine.Forests;
 /// <param name="Base">Revision 0.</param>
 public sealed record CommittedState(ForestState State, ForestState Base)
 {
-    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export; or the journal lacks a removal that was certified.</exception>
+    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export; or the journal
+    /// lacks a removal that was certified.</exception>
     public static CommittedState Read(string servedDirectory)
     {
         var contents = JournalContents.Read(servedDirectory);
@@ -33,9 +34,12 @@ public sealed record CommittedState(ForestState State, ForestState Base)
         if (State.MixtureDropped) return (null, $"{named}: is not served: a removal dropped the BTX model");
         var held = Base.Ready.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var gone = State.Absent.Where(a => a.RemovedIn is not null).Select(a => (a.Name, Weights: a.Sha256))
-            .Concat(State.Experts.Where(e => e.Status == ExpertStatus.Quarantined && held.Contains(e.Name)).Select(e => (e.Name, Weights: (string?)e.Sha256)));
+            .Concat(State.Experts.Where(e => e.Status == ExpertStatus.Quarantined && held.Contains(e.Name))
+            .Select(e => (e.Name, Weights: (string?)e.Sha256)));
         var expert = gone.FirstOrDefault(e => MemberOf(named, e.Name, e.Weights) is not null).Name;
-        return expert is null ? (Path.GetFullPath(named), null) : (null, $"{named}: is not served: it holds expert \"{expert}\", which was taken out of the forest; mix and export one without it");
+        return expert is null ? (Path.GetFullPath(named), null)
+            : (null, $"{named}: is not served: it holds expert \"{expert}\", which was taken out of "
+                + "the forest; mix and export one without it");
     }
 
     /// <summary>The name under which a served BTX model holds an expert: its own, or that of a member with the same weights.</summary>
@@ -45,7 +49,8 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     public static string? MemberOf(string mixture, string name, string? sha256)
     {
         if (ServedMixtureManifest.Load(mixture).Experts.Any(e => e.Name == name)) return name;
-        return sha256 is null || !BtxManifest.Exists(mixture) ? null : BtxManifest.Load(mixture).Experts.FirstOrDefault(e => e.Sha256 == sha256)?.Name;
+        return sha256 is null || !BtxManifest.Exists(mixture) ? null
+            : BtxManifest.Load(mixture).Experts.FirstOrDefault(e => e.Sha256 == sha256)?.Name;
     }
 
     // A journal that was emptied or replaced must not bring back what a certificate says is gone.
@@ -53,10 +58,15 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     {
         var directory = Path.Combine(servedDirectory, RemovalCertificate.DirectoryName);
         if (!Directory.Exists(directory)) return;
-        var removals = contents.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }).Select(c => $"{c.Id}.json").ToHashSet(StringComparer.Ordinal);
-        if (Directory.EnumerateFiles(directory, "c*.json").Select(Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault(f => !removals.Contains(f!)) is not { } unknown) return;
+        var removals = contents.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed })
+            .Select(c => $"{c.Id}.json").ToHashSet(StringComparer.Ordinal);
+        if (Directory.EnumerateFiles(directory, "c*.json").Select(Path.GetFileName).Order(StringComparer.Ordinal)
+            .FirstOrDefault(f => !removals.Contains(f!)) is not { } unknown)
+            return;
         throw new BtxException(
-            $"{Path.Combine(directory, unknown)}: certifies a removal that {ChangeJournal.FileName} does not have; without it the removed experts would be served again: bring the journal back from a copy, or move the certificates away too to serve {ServedForestManifest.FileName} as it is");
+            $"{Path.Combine(directory, unknown)}: certifies a removal that {ChangeJournal.FileName} does not have; without it the "
+                + "removed experts would be served again: bring the journal back from a copy, or move the certificates away too to "
+                    + $"serve {ServedForestManifest.FileName} as it is");
     }
 
     // The journal's own copy, so that a source forest that has grown since does not matter. An export in the same place does.
@@ -64,8 +74,10 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     {
         if (contents.Base is not { } recorded) return ForestState.Load(servedDirectory);
         var served = ServedForestManifest.Load(servedDirectory);
-        var same = recorded.SourceSha256 == served.SourceSha256 && recorded.Precision == served.Precision && recorded.Architecture == served.Architecture && recorded.Tokenizer == served.Tokenizer
-            && recorded.Experts.Select(e => (e.Name, e.Path, e.Sha256)).SequenceEqual(served.Experts.Select(e => (e.Name, e.Path, e.Sha256)));
+        var same = recorded.SourceSha256 == served.SourceSha256 && recorded.Precision == served.Precision
+            && recorded.Architecture == served.Architecture && recorded.Tokenizer == served.Tokenizer
+            && recorded.Experts.Select(e => (e.Name, e.Path, e.Sha256))
+            .SequenceEqual(served.Experts.Select(e => (e.Name, e.Path, e.Sha256)));
         return same ? recorded : ForestState.Load(servedDirectory);
     }
 }

@@ -11,11 +11,13 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes the sessions.</summary>
+/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers,
+/// weights and graphs, and makes the sessions.</summary>
 /// <param name="directory">Of the served forest.</param>
 /// <param name="mixture">The BTX model to serve beside it; null: none.</param>
 /// <param name="prepack">False: the sessions share the mapped weights.</param>
-internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MixtureLoader? mixture, int threads, bool prepack)
+internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MixtureLoader? mixture, int threads,
+    bool prepack)
 {
     private ServedForestManifest served = null!;
     private IReadOnlyList<(RegisteredExpert Entry, string Directory)> experts = [];
@@ -24,7 +26,9 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     public ForestSnapshot Load()
     {
         served = ServedForestManifest.Load(directory);
-        if ((ProviderLibraries.Of(options.Device).Fault(options.Device) ?? DevicePrecision.Fault(options.Device, served.Precision)) is { } fault) throw new BtxException(fault);
+        if ((ProviderLibraries.Of(options.Device).Fault(options.Device)
+            ?? DevicePrecision.Fault(options.Device, served.Precision)) is { } fault)
+            throw new BtxException(fault);
         if (!state.Ready.Any()) throw new BtxException($"{directory}: no expert is ready; all are quarantined");
         experts = [.. state.Ready.Select(e => (e, e.Directory(directory, served)))];
         foreach (var (entry, weights) in experts.Where(e => e.Entry.Root == ExpertRoot.External)) RequireInPlace(entry, weights);
@@ -37,14 +41,16 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
         var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
         var ground = new ServingGround(
-            tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
+            tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time,
+                new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
         var models = new ServedModel?[experts.Count];
         ServedMixture? loaded = null;
         try
         {
             ForEach(threads, opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
             loaded = mixture?.Create(context);
-            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))], StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
+            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
+                StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
         }
         catch (AggregateException e) when (e.InnerException is BtxException inner)
         {
@@ -59,7 +65,8 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
 
     private static void RequireInPlace(RegisteredExpert entry, string weights)
     {
-        if (!Directory.Exists(weights)) throw new BtxException($"{weights}: not found; expert \"{entry.Name}\" was added from there, put it back");
+        if (!Directory.Exists(weights))
+            throw new BtxException($"{weights}: not found; expert \"{entry.Name}\" was added from there, put it back");
         FolderTree.Check(weights, $"expert \"{entry.Name}\"");
     }
 
@@ -67,9 +74,11 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     {
         // Weights that the exporter converted have their tokenizer in the source.
         var source = experts.Any(e => e.Entry.Root == ExpertRoot.Served) ? ForestManifest.Load(served.SourceDirectory(directory)) : null;
-        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served ? Path.Combine(served.SourceDirectory(directory), source!.Expert(e.Entry.Name).Path) : e.Directory).ToList();
+        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served
+            ? Path.Combine(served.SourceDirectory(directory), source!.Expert(e.Entry.Name).Path) : e.Directory).ToList();
         var tokenizer = TextTokenizer.Load(directories[0]);
-        if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");
+        if (tokenizer.Hash != served.Tokenizer)
+            throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");
         var first = BoundedFile.Read(Path.Combine(directories[0], "tokenizer.json"));
         foreach (var other in directories.Skip(1))
         {
@@ -109,6 +118,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         if (!options.VerifyHashes || PrivateWeights.Hash(checkpoint, CancellationToken.None) == expert.Entry.Sha256) return checkpoint;
         checkpoint.Dispose();
         var (was, remedy) = expert.Entry.Root == ExpertRoot.External ? ("added", "restore them from a copy") : ("exported", "export again");
-        throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Entry.Name}\" are not those that were {was} (SHA-256 differs); {remedy}");
+        throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Entry.Name}\" are not those that were {was} "
+            + $"(SHA-256 differs); {remedy}");
     }
 }

@@ -40,7 +40,8 @@ public sealed class ForestSnapshot
         EndTokens = [.. experts.SelectMany(e => e.Model.Checkpoint?.Config.EosTokenIds ?? []).Concat(mixture?.EndTokens ?? []).Distinct()];
         if (EndTokens.Length == 0 && ground.Tokenizer.EosId is { } end) EndTokens = [end];
         this.priors = PriorsByDomain(experts, priors);
-        NamedAverages = named.Select(a => (a.Key, Value: Over(experts, a.Value))).Where(a => a.Value is not null).ToDictionary(a => a.Key, a => named[a.Key], StringComparer.Ordinal);
+        NamedAverages = named.Select(a => (a.Key, Value: Over(experts, a.Value))).Where(a => a.Value is not null).ToDictionary(a => a.Key,
+            a => named[a.Key], StringComparer.Ordinal);
         this.named = NamedAverages.ToDictionary(a => a.Key, a => Over(experts, a.Value)!, StringComparer.Ordinal);
         Description = new ForestDescription
         {
@@ -76,7 +77,8 @@ public sealed class ForestSnapshot
     internal TextTokenizer Tokenizer => Ground.Tokenizer;
 
     /// <summary>
-    /// The tokens that end a text: those of every model that is served, for any of them may have put most of the probability on one; the tokenizer's
+    /// The tokens that end a text: those of every model that is served, for any of them may have put
+    /// most of the probability on one; the tokenizer's
     /// where no model names any.
     /// </summary>
     internal int[] EndTokens { get; }
@@ -93,13 +95,15 @@ public sealed class ForestSnapshot
     internal ServedMixture? Mixture { get; }
 
     /// <summary>The experts', then the BTX model's.</summary>
-    internal IEnumerable<ServedModel> Models => Mixture is null ? Experts.Select(e => e.Model) : Experts.Select(e => e.Model).Append(Mixture.Model);
+    internal IEnumerable<ServedModel> Models => Mixture is null ? Experts.Select(e => e.Model)
+        : Experts.Select(e => e.Model).Append(Mixture.Model);
 
     internal int Leases => Volatile.Read(ref holds) - 1 + Volatile.Read(ref retired);
 
     /// <summary>Every average that a request can ask for.</summary>
     internal IEnumerable<AverageKey> AverageKeys =>
-        Experts.Count == 0 ? [] : priors.Keys.Select(d => new AverageKey(d)).Concat(named.Keys.Select(n => new AverageKey(null, n))).Prepend(new AverageKey((string?)null));
+        Experts.Count == 0 ? [] : priors.Keys.Select(d => new AverageKey(d)).Concat(named.Keys.Select(n => new AverageKey(null, n)))
+        .Prepend(new AverageKey((string?)null));
 
     /// <summary>Lets go of the models of a snapshot that was never swapped in; one that was, the engine retires.</summary>
     public void Discard() => Retire();
@@ -112,7 +116,8 @@ public sealed class ForestSnapshot
     /// <summary>Null where there is no such average.</summary>
     internal AverageRecipe? Recipe(AverageKey key)
     {
-        var weights = key.Named is { } name ? named.GetValueOrDefault(name) : key.Domain is null || HasPrior(key.Domain) ? Prior(key.Domain) : null;
+        var weights = key.Named is { } name ? named.GetValueOrDefault(name)
+            : key.Domain is null || HasPrior(key.Domain) ? Prior(key.Domain) : null;
         return weights is null ? null : new AverageRecipe([.. Experts.Select((e, j) => (e.Model, weights[j])).Where(t => t.Item2 > 0)]);
     }
 

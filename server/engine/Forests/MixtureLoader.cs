@@ -18,8 +18,10 @@ internal sealed class MixtureLoader : IDisposable
     private IReadOnlyList<GraphFile> graphs = [];
     private SafetensorsFile?[] weights = []; // null: not opened
 
-    private MixtureLoader(EngineOptions options, string directory, int threads, ServedMixtureManifest served, LlamaConfig config, TextTokenizer tokenizer) =>
-        (this.options, this.directory, this.threads, this.served, Config, Tokenizer) = (options, directory, threads, served, config, tokenizer);
+    private MixtureLoader(EngineOptions options, string directory, int threads, ServedMixtureManifest served, LlamaConfig config,
+        TextTokenizer tokenizer) =>
+        (this.options, this.directory, this.threads, this.served, Config, Tokenizer) = (options, directory, threads, served,
+        config, tokenizer);
 
     public LlamaConfig Config { get; }
 
@@ -31,13 +33,19 @@ internal sealed class MixtureLoader : IDisposable
     public static MixtureLoader Open(EngineOptions options, string directory, int threads, int? hashThreads = null)
     {
         var served = ServedMixtureManifest.Load(directory);
-        if ((ProviderLibraries.Of(options.Device).Fault(options.Device) ?? DevicePrecision.Fault(options.Device, served.Precision, "BTX model")) is { } fault) throw new BtxException(fault);
+        if ((ProviderLibraries.Of(options.Device).Fault(options.Device)
+            ?? DevicePrecision.Fault(options.Device, served.Precision, "BTX model")) is { } fault)
+            throw new BtxException(fault);
         var config = LlamaConfig.Load(directory);
         if (config.Mixture is null || config.Mixture.Experts != served.Experts.Count || config.Fingerprint() != served.Architecture)
-            throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: is not of the BTX model that was exported there; export again");
-        if (served.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)) throw new BtxException($"{Path.Combine(directory, ServedMixtureManifest.FileName)}: router: a soft layer is beyond the {config.NumHiddenLayers} layers; export again");
+            throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: is not of the BTX model "
+                + "that was exported there; export again");
+        if (served.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers))
+            throw new BtxException($"{Path.Combine(directory, ServedMixtureManifest.FileName)}: router: a soft layer is beyond the "
+                + $"{config.NumHiddenLayers} layers; export again");
         var tokenizer = TextTokenizer.Load(directory);
-        if (tokenizer.Hash != served.Tokenizer) throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with; export again");
+        if (tokenizer.Hash != served.Tokenizer)
+            throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with; export again");
         config.RequireTokens(tokenizer.VocabSize, directory);
         var loader = new MixtureLoader(options, directory, threads, served, config, tokenizer);
         try
@@ -56,8 +64,11 @@ internal sealed class MixtureLoader : IDisposable
     /// <exception cref="BtxException">The forest has another tokenizer or vocabulary.</exception>
     public void RequireFit(string forest, TextTokenizer tokenizer, LlamaConfig config)
     {
-        if (tokenizer.Hash != Tokenizer.Hash) throw new BtxException($"{directory}: the BTX model has another tokenizer than the forest {forest}; serve them apart");
-        if (config.VocabSize != Config.VocabSize) throw new BtxException($"{directory}: the BTX model has {Config.VocabSize} logits, the forest {forest} {config.VocabSize}; serve them apart");
+        if (tokenizer.Hash != Tokenizer.Hash)
+            throw new BtxException($"{directory}: the BTX model has another tokenizer than the forest {forest}; serve them apart");
+        if (config.VocabSize != Config.VocabSize)
+            throw new BtxException($"{directory}: the BTX model has {Config.VocabSize} logits, the forest "
+                + $"{forest} {config.VocabSize}; serve them apart");
     }
 
     public MixtureDescription Describe() => new()
@@ -82,9 +93,12 @@ internal sealed class MixtureLoader : IDisposable
     {
         var files = weights.Select(f => f!).ToList();
         weights = [];
-        var settings = new SessionSettings(options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : threads, options.AllowSpinning, served.Precision);
-        var runner = new OnnxModelRunner(Config, graphs, WeightSet.Map(files), settings, served.Precision == "fp16", options.Slots, context, options.MaxBatchTokens);
-        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner, null, [.. files.Select(f => f.Copy!)]), Config.EosTokenIds);
+        var settings = new SessionSettings(options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : threads,
+            options.AllowSpinning, served.Precision);
+        var runner = new OnnxModelRunner(Config, graphs, WeightSet.Map(files), settings, served.Precision == "fp16", options.Slots, context,
+            options.MaxBatchTokens);
+        return new ServedMixture(Describe(), new ServedModel("the BTX model", runner, null, [.. files.Select(f => f.Copy!)]),
+            Config.EosTokenIds);
     }
 
     /// <summary>Lets go of the weights, if no sessions were made of them.</summary>

@@ -10,12 +10,14 @@ namespace Btx.Engine.Forests;
 /// <summary>Opens models that must fit a served forest: same architecture, tokenizer and precision.</summary>
 /// <param name="directory">Of the served forest.</param>
 internal sealed class ModelOpener(
-    EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, TextTokenizer tokenizer, RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
+    EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, TextTokenizer tokenizer,
+    RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
 {
     /// <summary>Makes the sessions of weights that were checked already.</summary>
     /// <param name="checkpoint">Taken over, also if this throws.</param>
     /// <exception cref="BtxException">ONNX Runtime refuses them, or they are stored in another precision.</exception>
-    public ServedModel Open(string name, Checkpoint checkpoint, bool prepack) => new(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
+    public ServedModel Open(string name, Checkpoint checkpoint, bool prepack) =>
+        new(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
 
     /// <inheritdoc/>
     public Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null)
@@ -23,7 +25,8 @@ internal sealed class ModelOpener(
         var checkpoint = weights.Open(directory, cancellation, mustBe);
         if (checkpoint.Config.Fingerprint() == served.Architecture) return checkpoint;
         checkpoint.Dispose();
-        throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one architecture answer together");
+        throw new BtxException($"{directory}: expert \"{name}\" has another architecture than the served forest; only experts of one "
+            + "architecture answer together");
     }
 
     public ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default)
@@ -31,9 +34,11 @@ internal sealed class ModelOpener(
         var checkpoint = expert.Weights ?? OpenWeights(expert.Name, expert.Directory, cancellation);
         try
         {
-            if (TextTokenizer.Load(expert.Directory).Hash != tokenizer.Hash) throw new BtxException($"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
+            if (TextTokenizer.Load(expert.Directory).Hash != tokenizer.Hash)
+                throw new BtxException($"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
             if (expert.Sha256 is { } sha256 && PrivateWeights.Hash(checkpoint, cancellation) != sha256)
-                throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Name}\" are not those that were named (SHA-256 differs)");
+                throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Name}\" are not "
+                    + "those that were named (SHA-256 differs)");
             checkpoint.CheckFinite(cancellation);
         }
         catch
@@ -59,7 +64,9 @@ internal sealed class ModelOpener(
     {
         using var loader = BuildThread.Run(() => MixtureLoader.Open(options, mixtureDirectory, threads, hashThreads: 1));
         loader.RequireFit(directory, tokenizer, config);
-        if (loader.Config.MaxPositionEmbeddings < context) throw new BtxException($"{mixtureDirectory}: the BTX model was built for at most {loader.Config.MaxPositionEmbeddings} tokens; the server's context is {context}");
+        if (loader.Config.MaxPositionEmbeddings < context)
+            throw new BtxException($"{mixtureDirectory}: the BTX model was built for at most {loader.Config.MaxPositionEmbeddings} "
+                + $"tokens; the server's context is {context}");
         return loader.Create(context);
     }
 
@@ -69,7 +76,9 @@ internal sealed class ModelOpener(
         model.Runner.Run([new RunRow(0, 0, 1, 1)], [0]);
         foreach (var logit in model.Runner.Logits(0, 0))
         {
-            if (!float.IsFinite(logit)) throw new BtxException($"{expert.Directory}: expert \"{expert.Name}\" gives logits that are not finite; its weights are damaged");
+            if (!float.IsFinite(logit))
+                throw new BtxException($"{expert.Directory}: expert \"{expert.Name}\" gives logits that are "
+                    + "not finite; its weights are damaged");
         }
     }
 }

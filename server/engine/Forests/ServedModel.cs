@@ -11,7 +11,8 @@ namespace Btx.Engine.Forests;
 /// <param name="name">As errors, lanes and metrics call it.</param>
 /// <param name="checkpoint">The weights that averages are made from; owned by the runner. Null where there is none.</param>
 /// <param name="copies">Null: those of the checkpoint.</param>
-internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? checkpoint = null, IReadOnlyList<PrivateCopy>? copies = null)
+internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? checkpoint = null,
+    IReadOnlyList<PrivateCopy>? copies = null)
 {
     private readonly TaskCompletionSource freed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int holders = 1;

@@ -6,7 +6,8 @@ namespace Btx.Engine.Forests;
 /// <summary>What stays the same however a server's forest changes. Immutable, but for what it counts.</summary>
 /// <param name="ContextLength">Longest sequence in tokens.</param>
 /// <param name="ForestSha256">Of the manifest that was served first.</param>
-/// <param name="BuildAverage">Makes the model of an average; slow, any thread. Throws <see cref="OperationCanceledException"/> when told to stop.</param>
+/// <param name="BuildAverage">Makes the model of an average; slow, any thread. Throws
+/// <see cref="OperationCanceledException"/> when told to stop.</param>
 /// <param name="QuietBuilds">Models can be made on a thread of low priority: their sessions start no threads.</param>
 /// <param name="Opener">Opens what a change adds; null where only a BTX model is served.</param>
 internal sealed record ServingGround(

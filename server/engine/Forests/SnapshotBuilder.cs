@@ -6,19 +6,23 @@ namespace Btx.Engine.Forests;
 internal static class SnapshotBuilder
 {
     /// <summary>Slow where something is added; any thread, beside the running engine. A change that throws leaves nothing behind.</summary>
-    /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at fault.</exception>
+    /// <exception cref="BtxException">The change names what is not there or is there already, would
+    /// leave no expert, or a file is at fault.</exception>
     public static ForestSnapshot Next(ForestSnapshot present, ForestChange change, CancellationToken cancellation = default)
     {
         Check(present, change);
         var opened = new List<ServedModel>();
-        var lease = present.TryLease() ?? throw new BtxException("the forest has changed since; begin the change anew") { Kind = FaultKind.Conflict };
+        var lease = present.TryLease()
+            ?? throw new BtxException("the forest has changed since; begin the change anew") { Kind = FaultKind.Conflict };
         try
         {
-            List<SnapshotExpert> experts = [.. present.Experts.Where(e => !change.Remove.Contains(e.Name) && !change.Quarantine.Contains(e.Name) && !change.Damage.Experts.ContainsKey(e.Name))];
+            List<SnapshotExpert> experts = [.. present.Experts.Where(e =>
+                !change.Remove.Contains(e.Name) && !change.Quarantine.Contains(e.Name) && !change.Damage.Experts.ContainsKey(e.Name))];
             foreach (var source in change.Add)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var model = change.Opened.TryGetValue(source.Name, out var ready) ? ready.Hold() : present.Ground.Opener!.OpenExpert(source, cancellation);
+                var model = change.Opened.TryGetValue(source.Name, out var ready) ? ready.Hold()
+                    : present.Ground.Opener!.OpenExpert(source, cancellation);
                 opened.Add(model);
                 experts.Add(new SnapshotExpert(source.Name, source.Domain, model));
             }
@@ -37,8 +41,10 @@ internal static class SnapshotBuilder
                 if (source.Prior is { } prior) priors.Add(new RecordedPrior(source.Domain, source.Name, prior));
             }
 
-            var quarantined = change.Quarantined ?? [.. present.Description.Quarantined.Union(change.Quarantine).Except(change.Add.Select(e => e.Name))];
-            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture, quarantined, present, Damage(present.Description.Damage, change));
+            var quarantined = change.Quarantined
+                ?? [.. present.Description.Quarantined.Union(change.Quarantine).Except(change.Add.Select(e => e.Name))];
+            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture,
+                quarantined, present, Damage(present.Description.Damage, change));
         }
         finally
         {
@@ -63,24 +69,33 @@ internal static class SnapshotBuilder
         List<string> leaving = [.. change.Remove, .. change.Quarantine];
         foreach (var name in leaving)
         {
-            if (!names.Contains(name) && !damaged.ContainsKey(name)) throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {string.Join(", ", names)}");
+            if (!names.Contains(name) && !damaged.ContainsKey(name))
+                throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {string.Join(", ", names)}");
         }
 
         if (leaving.Distinct().Count() != leaving.Count) throw new BtxException("an expert is named twice among those that leave");
         var added = change.Add.Select(e => e.Name).ToList();
         foreach (var name in added)
         {
-            if ((names.Contains(name) && !leaving.Contains(name)) || added.Count(a => a == name) > 1) throw new BtxException($"an expert \"{BtxException.OneLine(name)}\" is in the forest already; choose another name");
+            if ((names.Contains(name) && !leaving.Contains(name)) || added.Count(a => a == name) > 1)
+                throw new BtxException($"an expert \"{BtxException.OneLine(name)}\" is in the forest already; choose another name");
         }
 
-        if (names.Count > 0 && names.All(leaving.Contains) && added.Count == 0) throw new BtxException($"{string.Join(", ", leaving)}: the last expert cannot be removed; add another first");
-        if (change is { DropMixture: true, Mixture: not null }) throw new BtxException("a BTX model is both dropped and named; do one of the two");
-        if ((added.Count > 0 || change.Mixture is not null) && present.Ground.Opener is null) throw new BtxException("only a BTX model is served, no forest; nothing can be added to it");
+        if (names.Count > 0 && names.All(leaving.Contains) && added.Count == 0)
+            throw new BtxException($"{string.Join(", ", leaving)}: the last expert cannot be removed; add another first");
+        if (change is { DropMixture: true, Mixture: not null })
+            throw new BtxException("a BTX model is both dropped and named; do one of the two");
+        if ((added.Count > 0 || change.Mixture is not null) && present.Ground.Opener is null)
+            throw new BtxException("only a BTX model is served, no forest; nothing can be added to it");
         foreach (var (name, weights) in change.Averages ?? new Dictionary<string, IReadOnlyDictionary<string, double>>())
         {
-            var unknown = weights.Keys.FirstOrDefault(e => ((!names.Contains(e) && !damaged.ContainsKey(e)) || leaving.Contains(e)) && !added.Contains(e));
-            if (unknown is not null) throw new BtxException($"average \"{BtxException.OneLine(name)}\": no expert \"{BtxException.OneLine(unknown)}\" in the forest");
-            if (weights.Values.Any(w => !double.IsFinite(w) || w < 0) || !(weights.Values.Sum() > 0)) throw new BtxException($"average \"{BtxException.OneLine(name)}\": weights must be finite, not negative, and one above 0");
+            var unknown = weights.Keys.FirstOrDefault(e =>
+                ((!names.Contains(e) && !damaged.ContainsKey(e)) || leaving.Contains(e)) && !added.Contains(e));
+            if (unknown is not null)
+                throw new BtxException($"average \"{BtxException.OneLine(name)}\": no expert "
+                    + $"\"{BtxException.OneLine(unknown)}\" in the forest");
+            if (weights.Values.Any(w => !double.IsFinite(w) || w < 0) || !(weights.Values.Sum() > 0))
+                throw new BtxException($"average \"{BtxException.OneLine(name)}\": weights must be finite, not negative, and one above 0");
         }
     }
 }

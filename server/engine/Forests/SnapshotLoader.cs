@@ -35,7 +35,9 @@ internal static class SnapshotLoader
     public static int Context(EngineOptions options, LlamaConfig config, MixtureLoader? mixture)
     {
         var most = Math.Min(config.MaxPositionEmbeddings, mixture?.Config.MaxPositionEmbeddings ?? int.MaxValue);
-        return options.ContextLength > most ? throw new BtxException($"--context is {options.ContextLength}; the models were built for at most {most}") : options.ContextLength ?? most;
+        return options.ContextLength > most
+            ? throw new BtxException($"--context is {options.ContextLength}; the models were built for at most {most}")
+            : options.ContextLength ?? most;
     }
 
     private static ForestSnapshot Alone(EngineOptions options, int threads)

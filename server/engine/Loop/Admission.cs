@@ -5,7 +5,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Gives waiting requests their slots, first come first served. A request for an average that is still being built lets others pass.</summary>
+/// <summary>Gives waiting requests their slots, first come first served. A request for an average that
+/// is still being built lets others pass.</summary>
 internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate gate)
 {
     public List<Sequence> Waiting { get; } = [];
@@ -16,7 +17,8 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
     /// <summary>Takes out the requests that wait for an average.</summary>
     public IReadOnlyList<Sequence> RemoveWaitingFor(AverageRecipe recipe)
     {
-        var failed = Waiting.Concat(Resuming).Where(s => s.Members.Length == 0 && AverageKey.Of(s.Routing) is { } key && recipe.Equals(s.Lease.Snapshot.Recipe(key))).ToList();
+        var failed = Waiting.Concat(Resuming).Where(s =>
+            s.Members.Length == 0 && AverageKey.Of(s.Routing) is { } key && recipe.Equals(s.Lease.Snapshot.Recipe(key))).ToList();
         Waiting.RemoveAll(failed.Contains);
         Resuming.RemoveAll(failed.Contains);
         return failed;
@@ -49,7 +51,8 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
             s.AverageShares = new double[s.Forest.Experts.Count];
             foreach (var expert in snapshot.Experts)
             {
-                if (IndexOf(s.Forest.Experts, expert.Name) is >= 0 and var j) s.AverageShares[j] = recipe.Terms.FirstOrDefault(t => t.Model == expert.Model).Weight;
+                if (IndexOf(s.Forest.Experts, expert.Name) is >= 0 and var j)
+                    s.AverageShares[j] = recipe.Terms.FirstOrDefault(t => t.Model == expert.Model).Weight;
             }
         }
 
@@ -131,7 +134,8 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
 
     private Lane? SingleExpert(Routing routing, ForestSnapshot snapshot)
     {
-        if (routing.Mode == RoutingMode.Expert) return lanes.Of(snapshot.Experts[IndexOf(snapshot.Description.Experts, routing.Expert!)].Model);
+        if (routing.Mode == RoutingMode.Expert)
+            return lanes.Of(snapshot.Experts[IndexOf(snapshot.Description.Experts, routing.Expert!)].Model);
         if (routing is not { Mode: RoutingMode.Average, AverageName: null, Average: AverageWeights.Argmax }) return null;
         return lanes.Of(snapshot.Experts[ActiveSet.Largest(snapshot.Prior(routing.AverageDomain))].Model);
     }

@@ -5,7 +5,8 @@ using Btx.Engine.Sessions;
 namespace Btx.Engine.Loop;
 
 /// <summary>Makes averaged models; each comes back as a command.</summary>
-internal sealed class AverageBuilds(Func<AverageRecipe, string, CancellationToken, IModelRunner> make, BuildQueue queue, ChannelWriter<EngineCommand> commands)
+internal sealed class AverageBuilds(Func<AverageRecipe, string, CancellationToken, IModelRunner> make, BuildQueue queue,
+    ChannelWriter<EngineCommand> commands)
 {
     /// <summary>Holds the experts while it reads their weights: whoever asked may be gone, and the engine too, before it is done.</summary>
     /// <param name="build">Comes back with the result.</param>

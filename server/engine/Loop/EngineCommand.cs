@@ -22,7 +22,8 @@ internal abstract record EngineCommand
     /// <summary>Serve another forest from the next step on.</summary>
     /// <param name="Asked">Timestamp.</param>
     /// <param name="Done">Completes when what left the forest is freed.</param>
-    public sealed record Swap(ForestSnapshot Next, InFlightPolicy Policy, long Asked, TaskCompletionSource<SwapReport> Done) : EngineCommand;
+    public sealed record Swap(ForestSnapshot Next, InFlightPolicy Policy, long Asked, TaskCompletionSource<SwapReport> Done)
+        : EngineCommand;
 
     /// <summary>Completes when nothing runs or waits any more.</summary>
     public sealed record Drain(TaskCompletionSource Empty) : EngineCommand;

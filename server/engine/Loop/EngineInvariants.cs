@@ -2,7 +2,8 @@ using Btx.Engine.Scheduling;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>What must hold between steps: slots, lengths, leases. A pure function; run in every engine test and when the loop falls idle.</summary>
+/// <summary>What must hold between steps: slots, lengths, leases. A pure function; run in every
+/// engine test and when the loop falls idle.</summary>
 internal static class EngineInvariants
 {
     /// <returns>Each broken rule in a sentence; empty if all hold.</returns>
@@ -15,24 +16,28 @@ internal static class EngineInvariants
             SequenceFaults(s, view.ContextLength, faults);
             foreach (var m in s.Members.Where(m => m.Slot >= 0))
             {
-                if (!owners.TryAdd((m.Lane, m.Slot), s.Id)) faults.Add($"slot {m.Slot} of {m.Lane} belongs to sequences {owners[(m.Lane, m.Slot)]} and {s.Id}");
+                if (!owners.TryAdd((m.Lane, m.Slot), s.Id))
+                    faults.Add($"slot {m.Slot} of {m.Lane} belongs to sequences {owners[(m.Lane, m.Slot)]} and {s.Id}");
             }
         }
 
         foreach (var lane in view.Lanes)
         {
             var used = lane.Used.Count(u => u);
-            if (used + lane.Free != lane.Used.Count) faults.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
+            if (used + lane.Free != lane.Used.Count)
+                faults.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
             if (used > lane.Users) faults.Add($"{lane.Name}: {used} slots used by {lane.Users} sequences");
             for (var slot = 0; slot < lane.Used.Count; slot++)
             {
-                if (lane.Used[slot] != owners.ContainsKey((lane.Name, slot))) faults.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
+                if (lane.Used[slot] != owners.ContainsKey((lane.Name, slot)))
+                    faults.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
             }
         }
 
         if (view.Waiting > view.QueueCapacity) faults.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
         if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
-            faults.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
+            faults
+                .Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
         return faults;
     }
 
@@ -47,7 +52,8 @@ internal static class EngineInvariants
             if (m.Lane.EndsWith("(dropped)", StringComparison.Ordinal)) faults.Add($"sequence {s.Id} is a member of {m.Lane}");
             if (m.Active && m.Slot < 0) faults.Add($"sequence {s.Id} is active on {m.Lane} without a slot");
             if (m.Cached < 0 || m.Cached >= s.Length) faults.Add($"sequence {s.Id} has {m.Cached} of {s.Length} tokens cached on {m.Lane}");
-            if (s.Phase == SequencePhase.Decode && m.Active && m.Cached != s.Length - 1) faults.Add($"sequence {s.Id} decodes with {m.Cached} of {s.Length - 1} tokens cached on {m.Lane}");
+            if (s.Phase == SequencePhase.Decode && m.Active && m.Cached != s.Length - 1)
+                faults.Add($"sequence {s.Id} decodes with {m.Cached} of {s.Length - 1} tokens cached on {m.Lane}");
         }
     }
 }

@@ -7,7 +7,8 @@ using Btx.Model;
 namespace Btx.Engine.Loop;
 
 /// <summary>
-/// The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step. Others send commands and read channels.
+/// The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then
+/// a step. Others send commands and read channels.
 /// </summary>
 internal sealed class EngineLoop : IDisposable
 {
@@ -140,7 +141,8 @@ internal sealed class EngineLoop : IDisposable
                 break;
             case EngineCommand.AverageReady ready:
                 if (!averages.Complete(ready)) break;
-                foreach (var s in admission.RemoveWaitingFor(ready.Recipe)) ending.End(s, FinishReason.Failed, ready.Fault, null, waited: s.Admitted == 0);
+                foreach (var s in admission.RemoveWaitingFor(ready.Recipe))
+                    ending.End(s, FinishReason.Failed, ready.Fault, null, waited: s.Admitted == 0);
                 break;
             case EngineCommand.SessionsReady ready:
                 if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();
@@ -181,7 +183,8 @@ internal sealed class EngineLoop : IDisposable
         if (next.PreviousId != present.Id)
         {
             next.Retire();
-            command.Done.TrySetException(new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = FaultKind.Conflict });
+            command.Done.TrySetException(
+                new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = FaultKind.Conflict });
             return;
         }
 

@@ -5,7 +5,8 @@ using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and draws fork to workers and join again.</summary>
+/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and
+/// draws fork to workers and join again.</summary>
 internal sealed class EngineStep : IDisposable
 {
     // Below this many exponentials a fork costs more than it saves.
@@ -27,7 +28,8 @@ internal sealed class EngineStep : IDisposable
 
     /// <param name="mixers">One per thread, the loop's own first.</param>
     public EngineStep(
-        EngineOptions options, ForestSnapshot snapshot, LaneSet lanes, QueueGate gate, Mixer[] mixers, SequenceReporter reporter, SequenceEnding ending, PhaseTransition transition)
+        EngineOptions options, ForestSnapshot snapshot, LaneSet lanes, QueueGate gate, Mixer[] mixers, SequenceReporter reporter,
+        SequenceEnding ending, PhaseTransition transition)
     {
         (this.options, this.lanes, this.gate) = (options, lanes, gate);
         (this.reporter, this.ending, this.transition) = (reporter, ending, transition);
@@ -46,7 +48,8 @@ internal sealed class EngineStep : IDisposable
         };
     }
 
-    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the tokens those steps gave: what tests bound.</summary>
+    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the
+    /// tokens those steps gave: what tests bound.</summary>
     public (long Bytes, long Tokens) DecodeAllocation { get; private set; }
 
     public void Dispose() => workers.Dispose();
@@ -116,7 +119,8 @@ internal sealed class EngineStep : IDisposable
         foreach (var lane in plan.Lanes)
         {
             if (lane.Fault is { } fault && !lane.Fails)
-                options.Report?.Invoke(fault is BtxException ? fault.Message : $"{lane.Title}: its run failed: {BtxException.OneLine(fault.Message)}");
+                options.Report?.Invoke(fault is BtxException ? fault.Message
+                    : $"{lane.Title}: its run failed: {BtxException.OneLine(fault.Message)}");
             lane.Fails = lane.Fault is not null;
             if (lane.Expert >= 0) expertRows[lane.Expert] = lane.Rows.Count;
             foreach (var row in lane.Rows)

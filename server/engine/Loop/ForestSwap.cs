@@ -7,7 +7,8 @@ namespace Btx.Engine.Loop;
 
 /// <summary>Carries what runs and what waits from one snapshot to the next, between two steps. Made for one swap.</summary>
 /// <param name="gone">Models that the next snapshot does not have.</param>
-internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IReadOnlySet<ServedModel> gone, LaneSet lanes, AverageLanes averages, Admission admission, SequenceEnding ending)
+internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IReadOnlySet<ServedModel> gone, LaneSet lanes,
+    AverageLanes averages, Admission admission, SequenceEnding ending)
 {
     private readonly HashSet<Lane> leaving = [];
     private int renormalised, refilled, moved, drained, ended, aborted, sessions, slots;
@@ -66,7 +67,8 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
     }
 
     /// <summary>Reports when all that left is freed.</summary>
-    public void Complete(EngineCommand.Swap command, IEnumerable<ServedModel> leaving, TimeSpan pause, TimeProvider time) => _ = Task.WhenAll(leaving.Select(m => m.Freed)).ContinueWith(
+    public void Complete(EngineCommand.Swap command, IEnumerable<ServedModel> leaving, TimeSpan pause, TimeProvider time) =>
+        _ = Task.WhenAll(leaving.Select(m => m.Freed)).ContinueWith(
         freed =>
         {
             if (freed.Exception is { } e) command.Done.TrySetException(e.InnerExceptions);
@@ -87,8 +89,19 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
     private SwapReport Report(TimeSpan pause, TimeSpan total) => new()
     {
-        Renormalised = renormalised, Refilled = refilled, Moved = moved, Drained = drained, Ended = ended, Aborted = aborted, Pause = pause, Total = total, BytesReturned = bytes,
-        Sessions = sessions, Averages = Averages.Count, KvSlots = slots, KvBytes = kvBytes,
+        Renormalised = renormalised,
+        Refilled = refilled,
+        Moved = moved,
+        Drained = drained,
+        Ended = ended,
+        Aborted = aborted,
+        Pause = pause,
+        Total = total,
+        BytesReturned = bytes,
+        Sessions = sessions,
+        Averages = Averages.Count,
+        KvSlots = slots,
+        KvBytes = kvBytes,
     };
 
     private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) =>
@@ -99,7 +112,8 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         var fault = RequestRules.RoutingFault(s.Routing, snapshot.Description);
         var reason = fault?.Reason == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
         var why = fault?.Message ?? "what the request asks for is gone";
-        ending.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"), null, waited);
+        ending.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"),
+            null, waited);
     }
 
     private static void Lease(Sequence s, ForestSnapshot snapshot)
@@ -152,13 +166,16 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
         if (policy == InFlightPolicy.Abort && s.Members.Any(m => m.Slot >= 0 && leaving.Contains(m.Lane)))
         {
-            ending.End(s, FinishReason.Aborted, null, null, message: $"{string.Join(", ", names)} left the forest while the request ran on it, and the change ended such requests; send it again");
+            ending.End(s, FinishReason.Aborted, null, null,
+                message: $"{string.Join(", ", names)} left the forest while the request ran on it, and the "
+                    + "change ended such requests; send it again");
             aborted++;
             return;
         }
 
         if (s.Posterior is null) TreatSingle(s);
-        else if (names.Count == s.Members.Length) End(s, $"{string.Join(", ", names)} left the forest, and the request had no other expert");
+        else if (names.Count == s.Members.Length)
+            End(s, $"{string.Join(", ", names)} left the forest, and the request had no other expert");
         else Renormalise(s, names);
     }
 
@@ -186,10 +203,12 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
     private string Missing(Sequence s) => s.Routing switch
     {
-        { Mode: RoutingMode.Expert, Expert: { } name } when next.Description.Quarantined.Contains(name) => $"expert \"{name}\" was quarantined while the request ran on it",
+        { Mode: RoutingMode.Expert, Expert: { } name }
+            when next.Description.Quarantined.Contains(name) => $"expert \"{name}\" was quarantined while the request ran on it",
         { Mode: RoutingMode.Expert } => $"expert \"{s.Routing.Expert}\" was removed from the forest while the request ran on it",
         { Mode: RoutingMode.Moe } =>
-            $"the BTX model was removed or changed while the request ran on it: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
+            "the BTX model was removed or changed while the request ran on it: "
+            + $"{RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
         _ => $"the average that the request ran on was removed: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
     };
 

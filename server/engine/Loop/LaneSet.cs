@@ -3,7 +3,8 @@ using Btx.Engine.Scheduling;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what left the forest but still has users.</summary>
+/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what
+/// left the forest but still has users.</summary>
 internal sealed class LaneSet(int slots)
 {
     private readonly Dictionary<ServedModel, Lane> byModel = [];
@@ -79,7 +80,8 @@ internal sealed class LaneSet(int slots)
     }
 
     private static MixtureLoad? Load(ServedModel model, ForestSnapshot snapshot) =>
-        ReferenceEquals(model, snapshot.Mixture?.Model) ? new MixtureLoad(snapshot.Mixture.Description.Layers, snapshot.Mixture.Description.Experts.Count) : null;
+        ReferenceEquals(model, snapshot.Mixture?.Model)
+        ? new MixtureLoad(snapshot.Mixture.Description.Layers, snapshot.Mixture.Description.Experts.Count) : null;
 
     private void Add(Lane lane)
     {

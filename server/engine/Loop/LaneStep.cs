@@ -53,7 +53,8 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
         load.Add(gates, p.Sequence.RoutedTokens);
         if (p.Sequence.ScoredGates.Length == 0) return;
         var size = load.Layers * load.Experts;
-        for (var i = 0; i < p.Count; i++) p.Sequence.ScoredGates[p.Start + i] = new RouterGates(load.Experts, gates.Slice(i * size, size).ToArray());
+        for (var i = 0; i < p.Count; i++)
+            p.Sequence.ScoredGates[p.Start + i] = new RouterGates(load.Experts, gates.Slice(i * size, size).ToArray());
     }
 
     private static void Read(Lane lane, PlannedRow p, int row)
@@ -64,7 +65,9 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
         {
             var logits = lane.Runner.Logits(row, i);
             var normaliser = LogitRow.LogNormaliser(logits);
-            if (!double.IsFinite(normaliser)) throw new BtxException($"{lane.Title} gives logits that are not finite: its weights are damaged, or too large for their precision");
+            if (!double.IsFinite(normaliser))
+                throw new BtxException($"{lane.Title} gives logits that are not finite: its weights are "
+                    + "damaged, or too large for their precision");
             var predicted = p.Start + p.Count - p.Wanted + i + 1;
             if (predicted < p.Sequence.Length)
             {

@@ -5,7 +5,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was worth. One per worker: owns scratch.</summary>
+/// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was
+/// worth. One per worker: owns scratch.</summary>
 internal sealed class Mixer(int vocabSize, int experts)
 {
     // An expert below this weight cannot move an fp32 mixture, and its products would be denormal numbers, a hundred times slower.
@@ -38,7 +39,8 @@ internal sealed class Mixer(int vocabSize, int experts)
     /// <summary>Takes all known tokens into the posterior and sets the weights of the next one.</summary>
     public void CatchUp(Sequence s)
     {
-        if (terms.Length < s.Members.Length) (observed, terms) = (new double[s.Members.Length], new double[s.Members.Length]); // the forest has grown
+        // the forest has grown
+        if (terms.Length < s.Members.Length) (observed, terms) = (new double[s.Members.Length], new double[s.Members.Length]);
         if (s.Posterior is null) return;
         while (s.Observed < s.Length - 1)
         {
@@ -63,7 +65,8 @@ internal sealed class Mixer(int vocabSize, int experts)
         for (var m = 0; m < s.Members.Length; m++)
         {
             var member = s.Members[m];
-            if (s.Active[m] && s.Weights[m] >= Negligible) LogitRow.AddSoftmax(member.NextLogits, member.LogNormaliser, s.Weights[m], mixture);
+            if (s.Active[m] && s.Weights[m] >= Negligible)
+                LogitRow.AddSoftmax(member.NextLogits, member.LogNormaliser, s.Weights[m], mixture);
         }
     }
 
@@ -88,7 +91,8 @@ internal sealed class Mixer(int vocabSize, int experts)
         }
 
         s.Contribution = new double[count];
-        for (var m = 0; m < count; m++) s.Contribution[m] = double.IsNegativeInfinity(s.DrawnLogProb) ? s.Weights[m] : Math.Exp(terms[m] - s.DrawnLogProb);
+        for (var m = 0; m < count; m++)
+            s.Contribution[m] = double.IsNegativeInfinity(s.DrawnLogProb) ? s.Weights[m] : Math.Exp(terms[m] - s.DrawnLogProb);
     }
 
     private double LogProb(Sequence s, int token)

@@ -4,7 +4,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Moves a sequence on when its text is cached: from the prompt or from catching up to decoding, from a scored text to its result.</summary>
+/// <summary>Moves a sequence on when its text is cached: from the prompt or from catching up to
+/// decoding, from a scored text to its result.</summary>
 /// <param name="mixer">The one of the loop's own thread.</param>
 internal sealed class PhaseTransition(Mixer mixer, SequenceEnding ending)
 {

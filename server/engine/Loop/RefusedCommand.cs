@@ -22,7 +22,8 @@ internal static class RefusedCommand
                 break;
             case EngineCommand.Swap swap:
                 swap.Next.Retire();
-                swap.Done.TrySetException(fault ?? new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down; the forest was not changed"));
+                swap.Done.TrySetException(fault ?? new RequestRejectedException(RejectionReason.ShuttingDown,
+                    "the server is shutting down; the forest was not changed"));
                 break;
             case EngineCommand.Drain drain:
                 drain.Empty.TrySetResult();

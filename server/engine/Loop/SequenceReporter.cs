@@ -46,7 +46,9 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
     {
         if (s.Events is { } events)
         {
-            if (fault is null) events.Writer.TryWrite(last ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
+            if (fault is null)
+                events.Writer.TryWrite(last
+                    ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
             events.Writer.TryComplete(fault);
         }
         else if (fault is not null)
@@ -55,7 +57,8 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         }
         else if (reason is FinishReason.Removed or FinishReason.Aborted)
         {
-            s.Score!.TrySetException(new RequestRejectedException(reason == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted, message!));
+            s.Score!.TrySetException(new RequestRejectedException(reason == FinishReason.Removed ? RejectionReason.NotFound
+                : RejectionReason.Aborted, message!));
         }
         else if (reason == FinishReason.Cancelled)
         {
@@ -77,7 +80,11 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         var said = new double[s.Members.Length][];
         for (var m = 0; m < said.Length; m++) said[m] = s.Members[m].LogProbs.AsSpan(1, n).ToArray();
         if (s.IsRouted)
-            return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
+            return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null)
+            {
+                Forest = s.Forest,
+                Top = s.ScoredTop
+            };
         var experts = s.Forest.Experts.Count;
         var expertLogProbs = new double[]?[experts];
         if (s.Posterior is null)

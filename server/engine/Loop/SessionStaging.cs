@@ -22,7 +22,9 @@ internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineComma
             },
             fault =>
             {
-                if (fault is not null) report?.Invoke($"{model.Name}: no prepacked weights could be made ({Model.BtxException.OneLine(fault.Message)}); it answers without them, more slowly");
+                if (fault is not null)
+                    report?.Invoke($"{model.Name}: no prepacked weights could be made ({Model.BtxException.OneLine(fault.Message)}); it "
+                        + "answers without them, more slowly");
                 if (sessions is null)
                 {
                     model.ReleaseBeside();
@@ -35,5 +37,6 @@ internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineComma
     }
 
     /// <summary>Frees the sessions that do not run and gives the command's hold back, both off this thread.</summary>
-    public static void Finish(EngineCommand.SessionsReady ready) => BuildQueue.Releases.Start(ready.Sessions.Dispose, _ => ready.Model.ReleaseBeside());
+    public static void Finish(EngineCommand.SessionsReady ready) =>
+        BuildQueue.Releases.Start(ready.Sessions.Dispose, _ => ready.Model.ReleaseBeside());
 }

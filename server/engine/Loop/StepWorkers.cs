@@ -27,7 +27,8 @@ internal sealed class StepWorkers : IDisposable
         }
     }
 
-    /// <summary>Runs <paramref name="item"/>(index, worker) for every index below <paramref name="items"/>; it must not throw. Worker is 0 … threads − 1.</summary>
+    /// <summary>Runs <paramref name="item"/>(index, worker) for every index below <paramref name="items"/>; it must
+    /// not throw. Worker is 0 … threads − 1.</summary>
     public void Run(int items, Action<int, int> item)
     {
         if (items == 0) return;

@@ -30,7 +30,8 @@ internal sealed class AdditionChange(RegistryGround ground)
                 throw new BtxException(
                     $"{expert.Path}: the weights have SHA-256 {sha256}, expected {expert.Sha256} "
                     + $"({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); "
-                    + "copy them again") { Kind = FaultKind.Precondition };
+                    + "copy them again")
+                { Kind = FaultKind.Precondition };
             expert = expert with { Sha256 = sha256 };
             before = before with { Absent = [.. before.Absent, .. ancestors] };
             var after = before.WithExpert(expert);
@@ -93,23 +94,27 @@ internal sealed class AdditionChange(RegistryGround ground)
                     $"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has that domain; "
                     + "it would be "
                     + $"{string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}")
-                    { Kind = FaultKind.Precondition };
+                { Kind = FaultKind.Precondition };
         }
     }
 
-    private async Task<IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>> PriorsAsync(ExpertAddition addition, RegisteredExpert expert, ServedModel model, ChangeSession session)
+    private async Task<IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>> PriorsAsync(ExpertAddition addition,
+        RegisteredExpert expert, ServedModel model, ChangeSession session)
     {
         var priors = new Dictionary<string, IReadOnlyDictionary<string, double>>(StringComparer.Ordinal);
         var estimate = new PriorEstimate(ground.Engine, ground.Serving);
         foreach (var (domain, text) in addition.Samples)
         {
             session.Enter(ChangePhase.Prior, $"posterior over the text of {domain}");
-            var (prior, sequences, tokens) = await estimate.OverAsync(text, $"domain \"{domain}\"", model, f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation).ConfigureAwait(false);
+            var (prior, sequences, tokens) = await estimate.OverAsync(text, $"domain \"{domain}\"", model,
+                f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation).ConfigureAwait(false);
             foreach (var listed in ground.State.Experts.Append(expert).Where(e => e.Domain == domain)) priors[listed.Name] = prior;
             session.Note($"cached prior of {domain}: over {sequences} sequences of {tokens} tokens");
         }
 
-        if (addition.Samples.Count == 0) session.Note(expert.Prior is null ? $"no sample text: domain {expert.Domain} has no cached prior of {expert.Name}" : $"no sample text: the cached prior of {expert.Name} is as its own forest recorded it");
+        if (addition.Samples.Count == 0)
+            session.Note(expert.Prior is null ? $"no sample text: domain {expert.Domain} has no cached prior of {expert.Name}"
+                : $"no sample text: the cached prior of {expert.Name} is as its own forest recorded it");
         return priors;
     }
 
@@ -117,7 +122,9 @@ internal sealed class AdditionChange(RegistryGround ground)
     private static string? Twins(RegisteredExpert expert, ForestState before)
     {
         string[] twins = [.. before.Experts.Where(e => e.Sha256 == expert.Sha256).Select(e => e.Name)];
-        return twins.Length == 0 ? null : $"{expert.Name} has the same weights as {string.Join(", ", twins)}: it counts double in every mixture, and they can be removed only together";
+        return twins.Length == 0 ? null
+            : $"{expert.Name} has the same weights as {string.Join(", ", twins)}: it counts double in every "
+                + "mixture, and they can be removed only together";
     }
 
     // Statistics that were named must be of use; what lies beside the weights need not.
@@ -130,7 +137,8 @@ internal sealed class AdditionChange(RegistryGround ground)
             throw new BtxException(obstacle) { Kind = FaultKind.Precondition };
     }
 
-    private string? Obstacle(ExpertAddition addition, ForestState after, string present) => ground.Options.Remix is { } remix ? remix.Obstacle(after, present, addition) : "this server mixes none anew";
+    private string? Obstacle(ExpertAddition addition, ForestState after, string present) => ground.Options.Remix is { } remix
+        ? remix.Obstacle(after, present, addition) : "this server mixes none anew";
 
     private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
     {
@@ -147,7 +155,8 @@ internal sealed class AdditionChange(RegistryGround ground)
         foreach (var note in ground.Options.Remix!.Notes(present)) session.Note(note);
         session.Enter(ChangePhase.Mix, "mixing the BTX model anew");
         made = made with { Mixture = MixtureFolders.Of(session.Record!.Id), MixtureDropped = false };
-        await ground.Options.Remix.MixAsync(made, present, ground.Mixtures.Make(made.Mixture), addition, session.Progress, session.Cancellation).ConfigureAwait(false);
+        await ground.Options.Remix.MixAsync(made, present, ground.Mixtures.Make(made.Mixture), addition, session.Progress,
+            session.Cancellation).ConfigureAwait(false);
         return made;
     }
 }

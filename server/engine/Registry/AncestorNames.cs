@@ -47,12 +47,19 @@ internal sealed class AncestorNames(
         if (here is null && Taken(name, sha256) is { } why)
             throw new BtxException(
                 $"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be wrong; "
-                + "name the parents") { Kind = FaultKind.Precondition };
+                + "name the parents")
+            { Kind = FaultKind.Precondition };
         if (here is null && known.All(k => k.Name != name))
         {
             var absent = new AbsentExpert { Name = name, Sha256 = sha256 };
             if (entry is not null)
-                absent = absent with { Domain = entry.Domain, CorpusSha256 = entry.CorpusSha256, Tokens = entry.Tokens, Steps = entry.Steps };
+                absent = absent with
+                {
+                    Domain = entry.Domain,
+                    CorpusSha256 = entry.CorpusSha256,
+                    Tokens = entry.Tokens,
+                    Steps = entry.Steps
+                };
             found.Add((absent, entry?.Parents ?? []));
         }
 

@@ -15,16 +15,27 @@ internal sealed class AverageChange(RegistryGround ground)
         if (!ForestManifestRules.IsName(creation.Name))
             throw new BtxException(
                 $"\"{BtxException.OneLine(creation.Name)}\" is no name for an average: use lower-case letters, digits, \".\", \"_\" and "
-                + "\"-\", at most 64") { Kind = FaultKind.Precondition };
+                + "\"-\", at most 64")
+            { Kind = FaultKind.Precondition };
         if (new object?[] { creation.Weights, creation.Domain, creation.Sample }.Count(o => o is not null) != 1)
             throw new BtxException(
-                $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three") { Kind = FaultKind.Precondition };
+                $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three")
+            { Kind = FaultKind.Precondition };
         var before = ground.State;
-        if (before.Averages.Any(a => a.Name == creation.Name)) throw new BtxException($"average \"{creation.Name}\" exists already; drop it first, or choose another name") { Kind = FaultKind.Conflict };
+        if (before.Averages.Any(a => a.Name == creation.Name))
+            throw new BtxException($"average \"{creation.Name}\" exists already; drop it first, or choose another name")
+            {
+                Kind = FaultKind.Conflict
+            };
         foreach (var name in creation.Weights?.Keys ?? []) before.Expert(name);
         if (creation.Domain is { } domain && before.ToManifest().Prior(domain, [.. before.Ready.Select(e => e.Name)]) is null)
-            throw new BtxException($"average \"{creation.Name}\": no cached prior of domain \"{BtxException.OneLine(domain)}\" is known; give sample text, or one of {Domains(before)}") { Kind = FaultKind.Missing };
-        return await ToAsync(before.WithAverage(await NamedAsync(creation, session).ConfigureAwait(false)), creation.Name, session).ConfigureAwait(false);
+            throw new BtxException($"average \"{creation.Name}\": no cached prior of domain \"{BtxException.OneLine(domain)}\" is known; "
+                + $"give sample text, or one of {Domains(before)}")
+            {
+                Kind = FaultKind.Missing
+            };
+        return await ToAsync(before.WithAverage(await NamedAsync(creation, session).ConfigureAwait(false)), creation.Name, session)
+            .ConfigureAwait(false);
     }
 
     public Task<ChangeResult> DropAsync(string name, ChangeSession session)
@@ -46,7 +57,8 @@ internal sealed class AverageChange(RegistryGround ground)
         if (creation.Domain is { } domain) return new NamedAverage { Name = creation.Name, Domain = domain };
         var text = creation.Sample!;
         var (prior, sequences, tokens) = await new PriorEstimate(ground.Engine, ground.Serving)
-            .OverAsync(text, $"average \"{creation.Name}\"", null, f => session.Enter(ChangePhase.Prior, "posterior over the sample text", f), session.Cancellation).ConfigureAwait(false);
+            .OverAsync(text, $"average \"{creation.Name}\"", null,
+            f => session.Enter(ChangePhase.Prior, "posterior over the sample text", f), session.Cancellation).ConfigureAwait(false);
         session.Note($"weights: the posterior over {sequences} sequences of {tokens} tokens");
         return NamedAverage.Of(creation.Name, prior, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))));
     }

@@ -4,8 +4,10 @@ using Btx.Model.Registry;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives it up; after it every step is tried.</summary>
-internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation, CancellationToken closing)
+/// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives
+/// it up; after it every step is tried.</summary>
+internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+    CancellationToken cancellation, CancellationToken closing)
 {
     private readonly List<string> notes = [], left = [];
     private FaultKind? worst;
@@ -53,7 +55,15 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     {
         At("change:validated");
         cancellation.ThrowIfCancellationRequested();
-        Record = ground.Journal.Begin(new ChangeRequest { Kind = kind, Author = by.Author, Reason = by.Reason, Subjects = subjects, Purge = purge ?? [], Policy = policy }, after);
+        Record = ground.Journal.Begin(new ChangeRequest
+        {
+            Kind = kind,
+            Author = by.Author,
+            Reason = by.Reason,
+            Subjects = subjects,
+            Purge = purge ?? [],
+            Policy = policy
+        }, after);
         Enter(ChangePhase.Begin, $"{Record.Id}: {kind} {string.Join(", ", subjects)}");
     }
 
@@ -113,7 +123,10 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
         }
         catch (RequestRejectedException e)
         {
-            throw new BtxException($"change {Record.Id} is committed, but the server is shutting down: it is in force from the next start on", e) { Kind = FaultKind.Unavailable };
+            throw new BtxException($"change {Record.Id} is committed, but the server is shutting down: it "
+                + "is in force from the next start on",
+                e)
+            { Kind = FaultKind.Unavailable };
         }
 
         Try(() => At("change:swapped"), "");
@@ -144,7 +157,8 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     {
         Record = ground.Journal.History.First(c => c.Id == Record!.Id); // a purge is in it by now
         Try(() => At("change:finished"), "");
-        ground.Events.Publish(Record, null, left.Count == 0 ? $"{Record.Id} is done" : $"{Record.Id} is in force, but {string.Join("; ", left)}", ground.State);
+        ground.Events.Publish(Record, null,
+            left.Count == 0 ? $"{Record.Id} is done" : $"{Record.Id} is in force, but {string.Join("; ", left)}", ground.State);
         if (left.Count == 0) return new ChangeResult(Record, swap, certificate, notes);
         foreach (var line in left) ground.Options.Report?.Invoke($"change {Record.Id}: {line}");
         throw new BtxException($"change {Record.Id} is in force, but {string.Join("; ", left)}") { Kind = worst!.Value };

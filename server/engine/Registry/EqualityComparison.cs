@@ -9,7 +9,8 @@ namespace Btx.Engine.Registry;
 /// <summary>Compares the running forest with one built from scratch, from the files of a state, on one thread of low priority.</summary>
 internal sealed class EqualityComparison(RegistryGround ground)
 {
-    /// <exception cref="BtxException">The forest cannot be built once more, or answers something else than the running one offers.</exception>
+    /// <exception cref="BtxException">The forest cannot be built once more, or answers
+    /// something else than the running one offers.</exception>
     /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task<EqualityCheck> RunAsync(ForestState state, EqualityProbe probe, CancellationToken cancellation)
     {
@@ -35,14 +36,29 @@ internal sealed class EqualityComparison(RegistryGround ground)
     // Its threads inherit the priority. Nothing here may wait for the pool, whose threads would inherit it too.
     private List<double[]> Rebuilt(ForestState state, EqualityProbe probe, ForestDescription running, CancellationToken cancellation)
     {
-        var options = ground.Serving with { Threads = 1, IntraOpThreads = 1, AllowSpinning = false, Slots = 1, PrepareAverages = false, Observer = null, Report = null, ContextLength = running.ContextLength };
+        var options = ground.Serving with
+        {
+            Threads = 1,
+            IntraOpThreads = 1,
+            AllowSpinning = false,
+            Slots = 1,
+            PrepareAverages = false,
+            Observer = null,
+            Report = null,
+            ContextLength = running.ContextLength
+        };
         if (running.Damage.Mixture is not null) (options, state) = (options with { Mixture = null }, state with { Mixture = null });
-        state = state with { Experts = [.. state.Experts.Select(e => running.Damage.Experts.ContainsKey(e.Name) ? e with { Status = ExpertStatus.Quarantined } : e)] };
+        state = state with
+        {
+            Experts = [
+            .. state.Experts.Select(e => running.Damage.Experts.ContainsKey(e.Name) ? e with { Status = ExpertStatus.Quarantined } : e)]
+        };
         var engine = SnapshotLoader.Start(options, state, prepack: false);
         try
         {
             var built = engine.Describe();
-            if (!built.Experts.SequenceEqual(running.Experts) || !built.PriorDomains.SequenceEqual(running.PriorDomains) || !built.Averages.SequenceEqual(running.Averages) || built.Mixture?.Sha256 != running.Mixture?.Sha256)
+            if (!built.Experts.SequenceEqual(running.Experts) || !built.PriorDomains.SequenceEqual(running.PriorDomains)
+                || !built.Averages.SequenceEqual(running.Averages) || built.Mixture?.Sha256 != running.Mixture?.Sha256)
                 throw new BtxException("the forest that was built from scratch has other experts, averages or priors than the running one");
             var scores = new List<double[]>();
             foreach (var request in probe.Requests(built))

@@ -7,7 +7,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>What two forests are asked to see whether they are the same: a text, and every way in which a request can be answered.</summary>
+/// <summary>What two forests are asked to see whether they are the same: a text, and every
+/// way in which a request can be answered.</summary>
 internal sealed class EqualityProbe
 {
     /// <summary>Tokens that are looked at, of a text that is longer.</summary>
@@ -40,7 +41,8 @@ internal sealed class EqualityProbe
     public long Tokens => windows.Sum(w => w.Length - 1L);
 
     /// <summary>
-    /// Largest |difference| in nats that counts as equal. A matrix product rounds otherwise for prepacked weights and for other numbers of rows, and what
+    /// Largest |difference| in nats that counts as equal. A matrix product rounds otherwise for prepacked
+    /// weights and for other numbers of rows, and what
     /// is rounded are logits, which are as large as the log-probabilities of improbable tokens: so the tolerance is relative to these.
     /// </summary>
     /// <param name="largest">Of the |log-probabilities|, nats.</param>
@@ -53,15 +55,18 @@ internal sealed class EqualityProbe
         var tokens = tokenizer.Encode(text ?? BuiltIn);
         if (tokens.Length < 2)
             throw new BtxException(
-                $"the probe text has {tokens.Length} tokens; give at least 2") { Kind = FaultKind.Precondition };
+                $"the probe text has {tokens.Length} tokens; give at least 2")
+            { Kind = FaultKind.Precondition };
         var length = Math.Min(Window, context);
         var windows = new List<int[]>();
-        for (var at = 0; at + 1 < Math.Min(tokens.Length, MostTokens); at += length - 1) windows.Add(tokens[at..Math.Min(at + length, tokens.Length)]);
+        for (var at = 0; at + 1 < Math.Min(tokens.Length, MostTokens); at += length - 1)
+            windows.Add(tokens[at..Math.Min(at + length, tokens.Length)]);
         return new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text ?? BuiltIn))), windows);
     }
 
     /// <summary>In the same order for forests of the same description.</summary>
-    public IEnumerable<ScoreRequest> Requests(ForestDescription forest) => Routings(forest).SelectMany(r => windows.Select(w => new ScoreRequest(w, r)));
+    public IEnumerable<ScoreRequest> Requests(ForestDescription forest) =>
+        Routings(forest).SelectMany(r => windows.Select(w => new ScoreRequest(w, r)));
 
     private static IEnumerable<Routing> Routings(ForestDescription forest)
     {
@@ -75,7 +80,8 @@ internal sealed class EqualityProbe
         }
 
         yield return new() { Mode = RoutingMode.Average };
-        foreach (var domain in forest.PriorDomains) yield return new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = domain };
+        foreach (var domain in forest.PriorDomains)
+            yield return new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = domain };
         foreach (var average in forest.Averages) yield return new() { Mode = RoutingMode.Average, AverageName = average };
         if (forest.Mixture is { } mixture) yield return new() { Mode = RoutingMode.Moe, K = mixture.ExpertsPerToken };
     }

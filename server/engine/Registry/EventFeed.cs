@@ -17,7 +17,8 @@ internal sealed class EventFeed(TimeProvider time)
     {
         lock (gate)
         {
-            var e = new ForestEvent(++number, time.GetUtcNow(), change, phase, message, [.. served.Ready.Select(x => x.Name)], served.Revision);
+            var e = new ForestEvent(++number, time.GetUtcNow(), change, phase, message, [.. served.Ready.Select(x => x.Name)],
+                served.Revision);
             foreach (var watcher in watchers) watcher.Writer.TryWrite(e);
         }
     }
@@ -25,7 +26,11 @@ internal sealed class EventFeed(TimeProvider time)
     /// <summary>Watches from the call on, not from the first read.</summary>
     public IAsyncEnumerable<ForestEvent> Watch(CancellationToken cancellation)
     {
-        var channel = Channel.CreateBounded<ForestEvent>(new BoundedChannelOptions(Kept) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+        var channel = Channel.CreateBounded<ForestEvent>(new BoundedChannelOptions(Kept)
+        {
+            FullMode = BoundedChannelFullMode.DropOldest,
+            SingleReader = true
+        });
         lock (gate)
         {
             if (closed) channel.Writer.Complete();
@@ -45,7 +50,8 @@ internal sealed class EventFeed(TimeProvider time)
         }
     }
 
-    private async IAsyncEnumerable<ForestEvent> Read(Channel<ForestEvent> channel, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<ForestEvent> Read(Channel<ForestEvent> channel,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         using var registration = cancellation.UnsafeRegister(static c => ((Channel<ForestEvent>)c!).Writer.TryComplete(), channel);
         try

@@ -26,7 +26,8 @@ internal sealed class ExpertFiles
             if (FileStat.Of(path) != stat)
                 throw new BtxException(
                     $"{path}: changed while the expert was being added; "
-                    + "add it again when nothing writes there") { Kind = FaultKind.Precondition };
+                    + "add it again when nothing writes there")
+                { Kind = FaultKind.Precondition };
         }
     }
 }

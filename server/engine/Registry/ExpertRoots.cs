@@ -48,13 +48,15 @@ internal sealed class ExpertRoots
             {
                 if (!path.StartsWith(prefix + "/", StringComparison.Ordinal)) continue;
                 var inside = Contained(real, path[prefix.Length..].Trim('/'));
-                return Directory.Exists(inside) ? inside : throw new BtxException($"{BtxException.OneLine(path)}: no such directory") { Kind = FaultKind.Missing };
+                return Directory.Exists(inside) ? inside
+                    : throw new BtxException($"{BtxException.OneLine(path)}: no such directory") { Kind = FaultKind.Missing };
             }
         }
 
         throw new BtxException(
             $"{BtxException.OneLine(path)}: lies outside the directories that experts may be added from ({Listed}); "
-            + "copy it there, or start the server with --expert-root") { Kind = FaultKind.Precondition };
+            + "copy it there, or start the server with --expert-root")
+        { Kind = FaultKind.Precondition };
     }
 
     private string Relative(string path)
@@ -68,5 +70,6 @@ internal sealed class ExpertRoots
         throw new BtxException($"{BtxException.OneLine(path)}: no such directory in {Listed}") { Kind = FaultKind.Missing };
     }
 
-    private static string Contained(string root, string relative) => ContainedPath.Resolve(root, relative, root, "an expert must lie inside the directories that experts may be added from, without links");
+    private static string Contained(string root, string relative) => ContainedPath.Resolve(root, relative, root,
+        "an expert must lie inside the directories that experts may be added from, without links");
 }

@@ -27,10 +27,12 @@ internal sealed partial class ExporterProgram
     public static ExporterProgram Find(string? path)
     {
         path ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : null;
-        string[] places = path is not null ? [path] : [Path.Combine(AppContext.BaseDirectory, Assembly), Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../Btx.Exporter/release", Assembly))];
+        string[] places = path is not null ? [path] : [Path.Combine(AppContext.BaseDirectory, Assembly),
+            Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../Btx.Exporter/release", Assembly))];
         return places.FirstOrDefault(File.Exists) is { } found
             ? new ExporterProgram(found)
-            : throw new BtxException($"{places[0]}: not found; mixing a BTX model anew needs the exporter: build it, or name {Assembly} in {Variable}");
+            : throw new BtxException($"{places[0]}: not found; mixing a BTX model anew needs the exporter: build "
+                + $"it, or name {Assembly} in {Variable}");
     }
 
     /// <summary>Runs to the end.</summary>
@@ -47,13 +49,20 @@ internal sealed partial class ExporterProgram
         ];
         using var process = new Process
         {
-            StartInfo = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false },
+            StartInfo = new ProcessStartInfo(command[0], command[1..])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false
+            },
         };
         process.StartInfo.Environment[ParentVariable] = "1";
         string? fault = null;
         process.OutputDataReceived += (_, e) =>
         {
-            if (e.Data is { } line && Step().Match(line) is { Success: true } m) report(double.Parse(m.Groups[1].ValueSpan) / Math.Max(1, double.Parse(m.Groups[2].ValueSpan)), m.Groups[3].Value);
+            if (e.Data is { } line && Step().Match(line) is { Success: true } m)
+                report(double.Parse(m.Groups[1].ValueSpan) / Math.Max(1, double.Parse(m.Groups[2].ValueSpan)), m.Groups[3].Value);
         };
         process.ErrorDataReceived += (_, e) => fault = string.IsNullOrWhiteSpace(e.Data) ? fault : e.Data;
         cancellation.ThrowIfCancellationRequested();
@@ -75,7 +84,8 @@ internal sealed partial class ExporterProgram
 
         cancellation.ThrowIfCancellationRequested();
         if (process.ExitCode == 0) return;
-        var why = fault is null ? $"it ended with code {process.ExitCode}" : BtxException.OneLine(fault.StartsWith("error: ", StringComparison.Ordinal) ? fault["error: ".Length..] : fault);
+        var why = fault is null ? $"it ended with code {process.ExitCode}"
+            : BtxException.OneLine(fault.StartsWith("error: ", StringComparison.Ordinal) ? fault["error: ".Length..] : fault);
         throw new BtxException($"the mixture made anew could not be exported: {why}");
     }
 
@@ -92,7 +102,8 @@ internal sealed partial class ExporterProgram
     }
 
     // The host that runs this program, where that is one.
-    private static string Host() => Environment.ProcessPath is { } self && Path.GetFileNameWithoutExtension(self) == "dotnet" ? self : "dotnet";
+    private static string Host() => Environment.ProcessPath is { } self && Path.GetFileNameWithoutExtension(self) == "dotnet"
+        ? self : "dotnet";
 
     [GeneratedRegex(@"^export (\d+)/(\d+): (.*)$")]
     private static partial Regex Step();

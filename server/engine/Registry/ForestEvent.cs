@@ -10,4 +10,5 @@ namespace Btx.Engine.Registry;
 /// <param name="Message">One line.</param>
 /// <param name="Experts">Those that get traffic now.</param>
 /// <param name="Revision">Of the forest served now.</param>
-public sealed record ForestEvent(long Number, DateTimeOffset Time, ChangeRecord Change, string? Phase, string Message, IReadOnlyList<string> Experts, long Revision);
+public sealed record ForestEvent(long Number, DateTimeOffset Time, ChangeRecord Change, string? Phase, string Message,
+    IReadOnlyList<string> Experts, long Revision);

@@ -27,10 +27,12 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         watching = Task.Run(WatchFilesAsync);
     }
 
-    /// <summary>The names that <see cref="RegistryOptions.Fault"/> is called with, the journal's first; then in order of a removal with a purge.</summary>
+    /// <summary>The names that <see cref="RegistryOptions.Fault"/> is called with, the journal's first;
+    /// then in order of a removal with a purge.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
     [
-        .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging", "change:purged", "change:checked", "change:certified", "change:finished",
+        .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging",
+            "change:purged", "change:checked", "change:certified", "change:finished",
     ];
 
     /// <summary>Serves the last committed state.</summary>
@@ -51,16 +53,21 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     /// <inheritdoc/>
     public IReadOnlyList<string> ExpertRoots => ground.Roots.Names;
 
-    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts the engine on the last committed state.</summary>
+    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts
+    /// the engine on the last committed state.</summary>
     /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
-    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault; one clear line.</exception>
+    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the
+    /// device is at fault; one clear line.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {
         options = options.Validate() with { Report = options.Report ?? registry.Report };
-        var directory = Path.GetFullPath(options.Directory ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
+        var directory = Path.GetFullPath(options.Directory
+            ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
         var served = ServedForestManifest.Load(directory);
         var source = served.SourceDirectory(directory);
-        if (!Directory.Exists(source)) throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not at {source}; bring it back there, or export again");
+        if (!Directory.Exists(source))
+            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is "
+                + $"not at {source}; bring it back there, or export again");
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
         var first = CommittedState.Read(directory).Base;
         var journal = ChangeJournal.Open(directory, first, options.Time, registry.Fault);
@@ -73,7 +80,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
             mixtures.Sweep(journal);
             engine = SnapshotLoader.Start(options, journal.State);
-            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures, new EventFeed(options.Time));
+            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures,
+                new EventFeed(options.Time));
             Task.Run(() => new RemovalCompletion(ground).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
             return new ForestRegistry(ground);
         }
@@ -96,10 +104,20 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     {
         // Of experts that are gone: as it was before the removal that took the last of them.
         var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
-            ? History.LastOrDefault(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
+            ? History.LastOrDefault(c =>
+            c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
         var state = removal is null ? State : ground.Journal.StatesOf(removal.Id).Before;
         var source = ground.Served.SourceDirectory(ground.Directory);
-        var sources = new ReplaySources { Forest = source, Manifest = ForestManifest.Load(source), Clean = Path.Combine(source, $"replay-{state.Revision}"), Corpus = corpus, Seed = seedModel, Recorded = RecordedTraining.All(source) };
+        var sources = new ReplaySources
+        {
+            Forest = source,
+            Manifest = ForestManifest.Load(source),
+            Clean =
+            Path.Combine(source, $"replay-{state.Revision}"),
+            Corpus = corpus,
+            Seed = seedModel,
+            Recorded = RecordedTraining.All(source)
+        };
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
     }
 
@@ -119,11 +137,13 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         RunAsync(ChangeKind.Rollback, by, progress, AverageChange.RollBackAsync, cancellation);
 
     /// <inheritdoc/>
-    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
+        CancellationToken cancellation) =>
         RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(ground).CreateAsync(creation, s), cancellation);
 
     /// <inheritdoc/>
-    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+        CancellationToken cancellation) =>
         RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(ground).DropAsync(name, s), cancellation);
 
     /// <inheritdoc/>
@@ -132,10 +152,22 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     /// <inheritdoc/>
     public byte[] Certificate(string changeId)
     {
-        if (History.FirstOrDefault(c => c.Id == changeId) is not { } change) throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = FaultKind.Missing };
-        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed) throw new BtxException($"change {change.Id} is {(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal has a certificate") { Kind = FaultKind.Precondition };
+        if (History.FirstOrDefault(c => c.Id == changeId) is not { } change)
+            throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = FaultKind.Missing };
+        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed)
+            throw new BtxException($"change {change.Id} is "
+                + $"{(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal "
+                    + "has a certificate")
+            {
+                Kind = FaultKind.Precondition
+            };
         var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
-        return File.Exists(path) ? BoundedFile.Read(path) : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at the next start if nothing changed since") { Kind = FaultKind.Missing };
+        return File.Exists(path) ? BoundedFile.Read(path)
+            : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at "
+                + "the next start if nothing changed since")
+            {
+                Kind = FaultKind.Missing
+            };
     }
 
     /// <summary>Stops the engine; a change under way is given up, or if it is committed found by the next start.</summary>
@@ -174,7 +206,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
         catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
         {
-            if (!closing.IsCancellationRequested) ground.Options.Report?.Invoke($"the files of the experts could not be compared: {BtxException.OneLine(e.Message)}; it is tried again");
+            if (!closing.IsCancellationRequested)
+                ground.Options.Report?.Invoke("the files of the experts could not be compared: "
+                    + $"{BtxException.OneLine(e.Message)}; it is tried again");
         }
         finally
         {
@@ -210,7 +244,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     private RegisteredExpert[] Adding() => current?.Adding is { } expert ? [expert] : [];
 
-    private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress, Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
+    private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+        Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
@@ -219,7 +254,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         lock (gate)
         {
             if (closed) throw new BtxException("the server is shutting down") { Kind = FaultKind.Unavailable };
-            if (current is { } other) throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = FaultKind.Conflict };
+            if (current is { } other)
+                throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = FaultKind.Conflict };
             (current, idle, look) = (session, ended.Task, looking);
         }
 
@@ -231,9 +267,14 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
         catch (Exception e)
         {
-            var ends = closing.IsCancellationRequested && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
+            var ends = closing.IsCancellationRequested
+                && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
             session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
-            if (ends) throw new BtxException(session.Committed ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest" : "the server is shutting down; the forest was not changed", e) { Kind = FaultKind.Unavailable };
+            if (ends)
+                throw new BtxException(session.Committed
+                    ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest"
+                    : "the server is shutting down; the forest was not changed", e)
+                { Kind = FaultKind.Unavailable };
             if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
             throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
         }

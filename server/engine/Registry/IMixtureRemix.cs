@@ -8,13 +8,16 @@ namespace Btx.Engine.Registry;
 /// </summary>
 public interface IMixtureRemix
 {
-    /// <summary>Why <see cref="MixAsync"/> could not do this, as one line with a remedy; null: it can. Reads manifests, mixes nothing.</summary>
-    /// <param name="after">The state to mix for: the new model holds those experts of the present one that are ready in it, and the added one.</param>
+    /// <summary>Why <see cref="MixAsync"/> could not do this, as one line with a remedy; null: it
+    /// can. Reads manifests, mixes nothing.</summary>
+    /// <param name="after">The state to mix for: the new model holds those experts of the present one
+    /// that are ready in it, and the added one.</param>
     /// <param name="presentMixture">Directory of the BTX model that is served now (<c>served-btx.json</c>).</param>
     /// <param name="added">With absolute directories that were checked; null: experts only leave.</param>
     string? Obstacle(ForestState after, string presentMixture, ExpertAddition? added);
 
-    /// <summary>What the model loses by being mixed anew, one line each, for <see cref="ChangeResult.Notes"/>: a removal may not keep a fine-tuned router.</summary>
+    /// <summary>What the model loses by being mixed anew, one line each, for <see cref="ChangeResult.Notes"/>: a
+    /// removal may not keep a fine-tuned router.</summary>
     /// <exception cref="Model.BtxException">Its <c>btx.json</c> is damaged.</exception>
     IReadOnlyList<string> Notes(string presentMixture) => [];
 
@@ -25,5 +28,6 @@ public interface IMixtureRemix
     /// <param name="progress">Receives phase <see cref="ChangePhase.Mix"/>.</param>
     /// <returns>The new served directory: <paramref name="output"/>, durable, complete with the statistics for the next change.</returns>
     /// <exception cref="Model.BtxException">One line, with a remedy.</exception>
-    Task<string> MixAsync(ForestState after, string presentMixture, string output, ExpertAddition? added, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
+    Task<string> MixAsync(ForestState after, string presentMixture, string output, ExpertAddition? added,
+        IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 }

@@ -42,7 +42,8 @@ internal sealed class MixtureFolders(string servedDirectory, Action<string>? rep
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                report?.Invoke($"{folder}: is not served any more and cannot be deleted ({BtxException.OneLine(e.Message)}); it is tried again at the next change or start");
+                report?.Invoke($"{folder}: is not served any more and cannot be deleted ({BtxException.OneLine(e.Message)}); it is tried "
+                    + "again at the next change or start");
             }
         }
     }

@@ -7,7 +7,8 @@ using Btx.Model.Serving;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>Other served forests that use the files of an expert here: of the same source, or of the forest that the files lie in.</summary>
+/// <summary>Other served forests that use the files of an expert here: of the same source, or
+/// of the forest that the files lie in.</summary>
 internal static class OtherExports
 {
     /// <summary>Refuses to delete files that another one would miss at its next start.</summary>
@@ -28,7 +29,8 @@ internal static class OtherExports
         var named = string.Join(", ", users.Take(5)) + (users.Length > 5 ? $" and {users.Length - 5} more" : "");
         throw new BtxException(
             $"--purge would delete the files of expert \"{expert}\" under other served forests: {named}; "
-            + "remove it from each of them first, or delete those exports, or remove without --purge") { Kind = FaultKind.Precondition };
+            + "remove it from each of them first, or delete those exports, or remove without --purge")
+        { Kind = FaultKind.Precondition };
     }
 
     /// <summary>Weights of the expert that another export of the same source holds for itself: a purge does not delete them.</summary>
@@ -53,7 +55,8 @@ internal static class OtherExports
         try
         {
             var served = ServedForestManifest.Load(servedDirectory);
-            var used = CommittedState.Read(servedDirectory).State.Experts.Select(e => RealPath.Of(e.Directory(servedDirectory, served)) + "/");
+            var used = CommittedState.Read(servedDirectory).State.Experts.Select(e =>
+                RealPath.Of(e.Directory(servedDirectory, served)) + "/");
             return used.Any(d => d.StartsWith(place + "/", StringComparison.Ordinal));
         }
         catch (BtxException)

@@ -6,7 +6,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>The cached prior of sample text over the served experts and one that is being added: DEMix's moving average of the sequence-end posterior.</summary>
+/// <summary>The cached prior of sample text over the served experts and one that is being added: DEMix's moving
+/// average of the sequence-end posterior.</summary>
 internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
 {
     /// <summary>Tokens that scoring adds to a step while requests run.</summary>
@@ -19,7 +20,8 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
     /// <param name="done">Receives the fraction.</param>
     /// <returns>π by expert, and how many sequences of how many tokens there were.</returns>
     /// <exception cref="BtxException">The text is too short.</exception>
-    public async Task<(IReadOnlyDictionary<string, double> Prior, int Sequences, int Tokens)> OverAsync(string text, string what, ServedModel? added, Action<double>? done, CancellationToken cancellation)
+    public async Task<(IReadOnlyDictionary<string, double> Prior, int Sequences, int Tokens)> OverAsync(string text, string what,
+        ServedModel? added, Action<double>? done, CancellationToken cancellation)
     {
         var forest = engine.Describe();
         var sequences = SampleText.Sequences(text, what, engine.Tokenizer, forest.ContextLength);
@@ -29,7 +31,8 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
             var totals = new double[sequences.Count];
             for (var i = 0; i < totals.Length; i++)
             {
-                var score = await ScoreAsync(engine, new ScoreRequest(sequences[i], new Routing { Mode = RoutingMode.Expert, Expert = name }), cancellation).ConfigureAwait(false);
+                var score = await ScoreAsync(engine, new ScoreRequest(sequences[i],
+                    new Routing { Mode = RoutingMode.Expert, Expert = name }), cancellation).ConfigureAwait(false);
                 totals[i] = score.LogProbs.Sum();
                 done?.Invoke((scores.Count + ((i + 1.0) / totals.Length)) / (forest.Experts.Count + 1));
             }
@@ -37,10 +40,12 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
             scores.Add(totals);
         }
 
-        if (added is not null) scores.Add(await BuildThread.RunAsync(() => Score(added.Runner, sequences, cancellation)).ConfigureAwait(false));
+        if (added is not null)
+            scores.Add(await BuildThread.RunAsync(() => Score(added.Runner, sequences, cancellation)).ConfigureAwait(false));
         var prior = CachedPrior.Estimate(scores);
         string[] names = added is null ? [.. forest.Experts] : [.. forest.Experts, added.Name];
-        return (Enumerable.Range(0, names.Length).ToDictionary(j => names[j], j => prior[j], StringComparer.Ordinal), sequences.Count, sequences[0].Length - 1);
+        return (Enumerable.Range(0, names.Length).ToDictionary(j => names[j], j => prior[j], StringComparer.Ordinal), sequences.Count,
+            sequences[0].Length - 1);
     }
 
     /// <summary>Scores on the running forest a little at a time; waits while its queue is full.</summary>

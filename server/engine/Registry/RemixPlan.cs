@@ -11,7 +11,8 @@ namespace Btx.Engine.Registry;
 /// <param name="Statistics">The present model's.</param>
 /// <param name="Without">Names that <c>btx.json</c> will list as left out.</param>
 internal sealed record RemixPlan(
-    ServedMixtureManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members, BtxRouter Router, IReadOnlyList<string> Without, bool Adds)
+    ServedMixtureManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members, BtxRouter Router,
+    IReadOnlyList<string> Without, bool Adds)
 {
     /// <param name="forest">Directory of the served forest.</param>
     /// <param name="after"><inheritdoc cref="IMixtureRemix.Obstacle" path="/param[@name='after']"/></param>
@@ -23,13 +24,17 @@ internal sealed record RemixPlan(
         var (served, lineage) = Read(present);
         var sources = new MemberSources(forest, after, present, served);
         var statistics = Path.Combine(present, RouterStatistics.FileName);
-        List<RemixMember> members = [.. lineage.Experts.Where(e => e.Source is null && Stays(e)).Select(e => new RemixMember(e, sources.Of(e), statistics))];
+        List<RemixMember> members = [.. lineage.Experts.Where(e => e.Source is null && Stays(e))
+            .Select(e => new RemixMember(e, sources.Of(e), statistics))];
         sources.RequireStatistics(statistics, members);
         if (added is not null && members.All(m => m.Expert.Name != added.Name)) members.Add(sources.Of(added));
         if (members.Count == 0) throw new BtxException($"{present}: no expert of the BTX model is left");
-        members.AddRange(lineage.Experts.Select((e, i) => (Expert: e, i)).Where(e => e.Expert.Source is not null).Select(e => new RemixMember(e.Expert, sources.OfSeed(e.Expert, served.Experts[e.i]), null)));
-        if (members.GroupBy(m => m.Expert.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new BtxException($"{present}: the BTX model has an expert named \"{twice.Key}\" already; choose another --name");
-        if (members.Count > MixtureConfig.MaxExperts) throw new BtxException($"{present}: {members.Count} experts; a BTX model has at most {MixtureConfig.MaxExperts}");
+        members.AddRange(lineage.Experts.Select((e, i) => (Expert: e, i)).Where(e => e.Expert.Source is not null)
+            .Select(e => new RemixMember(e.Expert, sources.OfSeed(e.Expert, served.Experts[e.i]), null)));
+        if (members.GroupBy(m => m.Expert.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new BtxException($"{present}: the BTX model has an expert named \"{twice.Key}\" already; choose another --name");
+        if (members.Count > MixtureConfig.MaxExperts)
+            throw new BtxException($"{present}: {members.Count} experts; a BTX model has at most {MixtureConfig.MaxExperts}");
         var names = members.Select(m => m.Expert.Name).ToHashSet(StringComparer.Ordinal);
         return new(
             served, lineage, statistics, members, Route(lineage, members.Count),
@@ -40,24 +45,29 @@ internal sealed record RemixPlan(
             if (after.Experts.FirstOrDefault(e => e.Name == expert.Name) is { } registered) return after.Ready.Contains(registered);
             return after.Absent.Any(a => a.Name == expert.Name && a.RemovedIn is not null)
                 ? false
-                : throw new BtxException($"{present}: expert \"{expert.Name}\" of the BTX model is none of the served forest's, so the model cannot be mixed anew; mix that forest's experts with `btx train mix` and export them");
+                : throw new BtxException($"{present}: expert \"{expert.Name}\" of the BTX model is none of the served forest's, so the "
+                    + "model cannot be mixed anew; mix that forest's experts with `btx train mix` and export them");
         }
     }
 
     /// <summary>The k for which graphs are made; null: k is an input of the graphs.</summary>
     public IReadOnlyList<int>? Counts => Present.Graphs.All(g => g.ExpertsPerToken is null)
         ? null
-        : [.. Present.Graphs.Select(g => g.ExpertsPerToken!.Value).Where(k => k <= Members.Count && Router.Kind != RouterKind.Soft).Append(Router.ExpertsPerToken).Distinct().Order()];
+        : [.. Present.Graphs.Select(g => g.ExpertsPerToken!.Value).Where(k => k <= Members.Count && Router.Kind != RouterKind.Soft)
+        .Append(Router.ExpertsPerToken).Distinct().Order()];
 
     private static (ServedMixtureManifest Served, BtxManifest Lineage) Read(string present)
     {
         var served = ServedMixtureManifest.Load(present);
         if (served.RouterStatisticsSha256 is null || !BtxManifest.Exists(present))
-            throw new BtxException($"{present}: the BTX model was exported without router statistics, so it cannot be mixed anew; mix it with --corpus if that was not done, and export it again");
+            throw new BtxException($"{present}: the BTX model was exported without router statistics, so it cannot be mixed anew; mix it "
+                + "with --corpus if that was not done, and export it again");
         var lineage = BtxManifest.Load(present);
-        return lineage.Sha256 == served.SourceSha256 && lineage.Experts.Select(e => e.Name).SequenceEqual(served.Experts.Select(e => e.Name))
+        return lineage.Sha256 == served.SourceSha256
+            && lineage.Experts.Select(e => e.Name).SequenceEqual(served.Experts.Select(e => e.Name))
             ? (served, lineage)
-            : throw new BtxException($"{Path.Combine(present, BtxManifest.FileName)}: describes another model than {ServedMixtureManifest.FileName} beside it; export again");
+            : throw new BtxException($"{Path.Combine(present, BtxManifest.FileName)}: describes another model than "
+                + $"{ServedMixtureManifest.FileName} beside it; export again");
     }
 
     // As the model was made: k is cut to the number of experts, as `btx train mix` does.

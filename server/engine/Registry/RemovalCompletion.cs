@@ -3,7 +3,8 @@ using Btx.Model.Registry;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A start does what a server that died left.</summary>
+/// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A
+/// start does what a server that died left.</summary>
 internal sealed class RemovalCompletion(RegistryGround ground)
 {
     /// <summary>Files of the removed as they lie there, by expert.</summary>
@@ -54,7 +55,8 @@ internal sealed class RemovalCompletion(RegistryGround ground)
 
     /// <summary>Before anything is served: deletes what removals committed but did not come to delete.</summary>
     /// <returns>The files that were found, by change and expert.</returns>
-    public static Dictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> RedoPurges(ChangeJournal journal, string directory, Btx.Model.Serving.ServedForestManifest served, Action<string>? report)
+    public static Dictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> RedoPurges(ChangeJournal journal, string directory,
+        Btx.Model.Serving.ServedForestManifest served, Action<string>? report)
     {
         var found = new Dictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>>();
         foreach (var change in journal.OpenPurges)
@@ -78,7 +80,8 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         return found;
     }
 
-    /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to date whose files are deleted only now.</summary>
+    /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to
+    /// date whose files are deleted only now.</summary>
     /// <returns>Why the last one that could not be written was not; null: there was none.</returns>
     public async Task<string?> FinishAsync(
         IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)
@@ -96,18 +99,21 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                     var (before, after) = ground.Journal.StatesOf(change.Id);
                     var found = old.Findings();
                     var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
-                    Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change, found with { Files = files });
+                    Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change,
+                        found with { Files = files });
                     continue;
                 }
 
                 if (change.RevisionAfter != ground.State.Revision)
                 {
-                    ground.Options.Report?.Invoke($"removal {change.Id}: has no certificate, and the forest has changed since, so that none can be made; every later certificate lists the experts there are");
+                    ground.Options.Report?.Invoke($"removal {change.Id}: has no certificate, and the forest has changed since, so that "
+                        + "none can be made; every later certificate lists the experts there are");
                     continue;
                 }
 
                 var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation).ConfigureAwait(false);
-                ground.Options.Report?.Invoke($"removal {change.Id}: its certificate was still to be written; it is written now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
+                ground.Options.Report?.Invoke($"removal {change.Id}: its certificate was still to be written; it is written "
+                    + $"now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
             }
             catch (Exception e) when (e is BtxException or RequestRejectedException { Reason: not RejectionReason.ShuttingDown }
                 or IOException or UnauthorizedAccessException)
@@ -134,21 +140,29 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         var purged = RedoPurges(ground.Journal, ground.Directory, ground.Served, ground.Options.Report);
         var why = await FinishAsync(purged, cancellation).ConfigureAwait(false);
         if (IsProved()) return;
-        throw new BtxException($"removal {last!.Id} has no certificate yet, and after another change none could be made for it ({why}); the forest "
-            + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server") { Kind = FaultKind.Precondition };
+        throw new BtxException($"removal {last!.Id} has no certificate yet, and after another change none "
+            + $"could be made for it ({why}); the forest "
+            + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server")
+        {
+            Kind = FaultKind.Precondition
+        };
     }
 
-    private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged, CancellationToken cancellation)
+    private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged,
+        CancellationToken cancellation)
     {
         var (before, after) = ground.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
         var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
-        var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength), cancellation).ConfigureAwait(false);
-        return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check)); // what was in memory went with the process
+        var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength),
+            cancellation).ConfigureAwait(false);
+        // what was in memory went with the process
+        return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check));
     }
 
     // Of an expert with weights in two places the first are those that it was served from: the outcome is theirs.
-    private static void Delete(ChangeRecord change, ForestState state, string directory, Btx.Model.Serving.ServedForestManifest served, Dictionary<string, PurgeOutcome> outcomes)
+    private static void Delete(ChangeRecord change, ForestState state, string directory, Btx.Model.Serving.ServedForestManifest served,
+        Dictionary<string, PurgeOutcome> outcomes)
     {
         foreach (var target in change.Purge)
         {

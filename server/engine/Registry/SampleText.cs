@@ -4,7 +4,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Registry;
 
-/// <summary>Text of a domain as sequences for a cached prior: windows of equal length, spread evenly, each starting on a token that is not predicted.</summary>
+/// <summary>Text of a domain as sequences for a cached prior: windows of equal length, spread evenly, each
+/// starting on a token that is not predicted.</summary>
 internal static class SampleText
 {
     /// <summary>Predicted tokens of a sequence, where there is enough text.</summary>
@@ -25,10 +26,12 @@ internal static class SampleText
         if (tokens.Length <= least)
             throw new BtxException(
                 $"{what}: the sample text has {tokens.Length} tokens; "
-                + $"give more than {least}, better {CachedPrior.Sequences * Longest}") { Kind = FaultKind.Precondition };
+                + $"give more than {least}, better {CachedPrior.Sequences * Longest}")
+            { Kind = FaultKind.Precondition };
         var length = Math.Clamp((tokens.Length - 1) / CachedPrior.Sequences, least, longest);
         var available = (tokens.Length - 1) / length;
         var count = Math.Min(CachedPrior.Sequences, available);
-        return [.. Enumerable.Range(0, count).Select(i => (int)((long)i * available / count) * length).Select(at => tokens[at..(at + length + 1)])];
+        return [.. Enumerable.Range(0, count).Select(i => (int)((long)i * available / count) * length)
+            .Select(at => tokens[at..(at + length + 1)])];
     }
 }

@@ -7,7 +7,8 @@ public sealed record RouterGates(int Experts, float[] Values)
 {
     public int Layers => Values.Length / Experts;
 
-    /// <summary>Mean gate over layers, summed over the experts of each domain; in the order of <see cref="MixtureDescription.DomainNames"/>, sums to 1.</summary>
+    /// <summary>Mean gate over layers, summed over the experts of each domain; in the order of
+    /// <see cref="MixtureDescription.DomainNames"/>, sums to 1.</summary>
     public double[] ByDomain(MixtureDescription mixture)
     {
         var shares = new double[mixture.DomainNames.Count];

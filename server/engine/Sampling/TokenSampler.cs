@@ -27,7 +27,8 @@ internal sealed class TokenSampler(int vocabSize)
     public int Sample(ReadOnlySpan<float> probabilities, SamplingOptions options, ReadOnlySpan<bool> seen, ref RandomStream random)
     {
         var max = LogitRow.Max(probabilities);
-        if (!(max > 0 && float.IsFinite(max))) throw new BtxException($"the largest probability of the mixture is {max}: the weights of an expert are damaged");
+        if (!(max > 0 && float.IsFinite(max)))
+            throw new BtxException($"the largest probability of the mixture is {max}: the weights of an expert are damaged");
         var greedy = options.Temperature < Coldest;
         var q = probabilities;
         if (options.RepetitionPenalty != 1 || (options.Temperature != 1 && !greedy))
@@ -50,7 +51,8 @@ internal sealed class TokenSampler(int vocabSize)
         return at < 0 ? 0 : at;
     }
 
-    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to <paramref name="top"/>; returns their ids.</summary>
+    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to
+    /// <paramref name="top"/>; returns their ids.</summary>
     public static void Largest(ReadOnlySpan<float> probabilities, Span<int> top)
     {
         var count = 0;
@@ -68,7 +70,8 @@ internal sealed class TokenSampler(int vocabSize)
     private void Score(ReadOnlySpan<float> probabilities, double penalty, ReadOnlySpan<bool> seen)
     {
         var i = 0;
-        for (; i <= probabilities.Length - Vector<float>.Count; i += Vector<float>.Count) Vector.Log(new Vector<float>(probabilities[i..])).CopyTo(weights.AsSpan(i));
+        for (; i <= probabilities.Length - Vector<float>.Count; i += Vector<float>.Count)
+            Vector.Log(new Vector<float>(probabilities[i..])).CopyTo(weights.AsSpan(i));
         for (; i < probabilities.Length; i++) weights[i] = MathF.Log(probabilities[i]);
         if (penalty == 1) return;
         var factor = Math.Max((float)penalty, float.Epsilon); // 0 would make NaN of probability 0
@@ -84,7 +87,8 @@ internal sealed class TokenSampler(int vocabSize)
         var largest = LogitRow.Max(weights);
         var (shift, p) = (new Vector<float>(largest), new Vector<float>(power));
         var i = 0;
-        for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count) Vector.Exp((new Vector<float>(weights, i) - shift) * p).CopyTo(weights, i);
+        for (; i <= weights.Length - Vector<float>.Count; i += Vector<float>.Count)
+            Vector.Exp((new Vector<float>(weights, i) - shift) * p).CopyTo(weights, i);
         for (; i < weights.Length; i++) weights[i] = MathF.Exp((weights[i] - largest) * power);
     }
 

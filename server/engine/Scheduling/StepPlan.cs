@@ -1,6 +1,7 @@
 namespace Btx.Engine.Scheduling;
 
-/// <summary>What one step runs. Made whole by <see cref="StepPlanner"/> before anything runs, then only read; its buffers serve the next step again.</summary>
+/// <summary>What one step runs. Made whole by <see cref="StepPlanner"/> before anything runs, then only read;
+/// its buffers serve the next step again.</summary>
 internal sealed class StepPlan
 {
     /// <summary>Models with at least one row; the rows are <see cref="Lane.Rows"/>.</summary>

@@ -27,7 +27,8 @@ internal sealed unsafe class GraphSet : IDisposable
     /// <param name="graphs">Of one k if it is built in; at least one ragged graph.</param>
     /// <param name="slots">Sequences at a time.</param>
     /// <param name="maxTokens">Most tokens of a run.</param>
-    public GraphSet(LlamaConfig config, IReadOnlyList<(ServedGraph Graph, InferenceSession Session)> graphs, KvCache kv, int slots, int maxTokens, bool rebind)
+    public GraphSet(LlamaConfig config, IReadOnlyList<(ServedGraph Graph, InferenceSession Session)> graphs, KvCache kv, int slots,
+        int maxTokens, bool rebind)
     {
         (this.config, this.kv, this.rebind) = (config, kv, rebind);
         takesK = config.Mixture is not null && graphs[0].Graph.ExpertsPerToken is null;
@@ -51,12 +52,14 @@ internal sealed unsafe class GraphSet : IDisposable
     /// <param name="filled">Per slot, the tokens it holds; updated.</param>
     public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, Span<int> filled)
     {
-        if (decodeSession is not null && BatchShape.IsDecode(rows, filled, kv.Context, out var first, out var span)) RunDecode(options, rows, tokens, filled, first, span);
+        if (decodeSession is not null && BatchShape.IsDecode(rows, filled, kv.Context, out var first, out var span))
+            RunDecode(options, rows, tokens, filled, first, span);
         else RunRagged(options, rows, tokens);
         foreach (var row in rows) filled[row.Slot] = row.Past + row.Count;
     }
 
-    public ReadOnlySpan<float> Logits(int row, int position) => logits.Span<float>((long)(logitsStart[row] + position) * config.VocabSize, config.VocabSize);
+    public ReadOnlySpan<float> Logits(int row, int position) =>
+        logits.Span<float>((long)(logitsStart[row] + position) * config.VocabSize, config.VocabSize);
 
     public ReadOnlySpan<float> Gates(int row) => gates.Span<float>((long)gatesStart[row] * gatesPerToken, counts[row] * gatesPerToken);
 
@@ -69,7 +72,8 @@ internal sealed unsafe class GraphSet : IDisposable
     }
 
     // Slots between the rows run along on token 0 and write behind what they hold: the next real token overwrites it.
-    private void RunDecode(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, ReadOnlySpan<int> filled, int first, int span)
+    private void RunDecode(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, ReadOnlySpan<int> filled,
+        int first, int span)
     {
         var ids = decodeIds.Span<long>(0, span);
         var pasts = decodePasts.Span<int>(0, span);
@@ -103,7 +107,8 @@ internal sealed unsafe class GraphSet : IDisposable
         }
 
         binding = new DecodeBinding(
-            decodeSession!, kv, config, first, span, takesK, (long*)decodeIds.Pointer, (int*)decodePasts.Pointer, (int*)decodeTotal.Pointer, (float*)logits.Pointer, (float*)gates.Pointer, rebind);
+            decodeSession!, kv, config, first, span, takesK, (long*)decodeIds.Pointer, (int*)decodePasts.Pointer, (int*)decodeTotal.Pointer,
+                (float*)logits.Pointer, (float*)gates.Pointer, rebind);
         decodeBindings.Add((first, span), binding);
         return binding;
     }
@@ -125,7 +130,8 @@ internal sealed unsafe class GraphSet : IDisposable
                 count += part[r].Count;
             }
 
-            graph.Run(options, part, tokens.Slice(token, count), kv.Slots - 1, (float*)logits.Pointer + ((long)start * config.VocabSize), (float*)gates.Pointer + ((long)token * gatesPerToken));
+            graph.Run(options, part, tokens.Slice(token, count), kv.Slots - 1, (float*)logits.Pointer + ((long)start * config.VocabSize),
+                (float*)gates.Pointer + ((long)token * gatesPerToken));
             if (at == start) at++;
             token += count;
             from += part.Length;

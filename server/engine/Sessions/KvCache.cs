@@ -58,15 +58,18 @@ internal sealed unsafe class KvCache : IDisposable
 
     private long SlotBytes => checked((long)config.NumKeyValueHeads * Context * config.HeadDim * TensorViews.Size(type));
 
-    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context, head_dim]. Made once and owned by the cache.</summary>
+    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context,
+    /// head_dim]. Made once and owned by the cache.</summary>
     public OrtValue[] View(int slot) => views[slot] ??= View(slot, 1);
 
-    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made anew, for the caller to free. There are too many ranges to keep.</summary>
+    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made anew, for the caller to
+    /// free. There are too many ranges to keep.</summary>
     public OrtValue[] View(int slot, int count)
     {
         var view = new OrtValue[buffers.Length];
         for (var i = 0; i < view.Length; i++)
-            view[i] = TensorViews.Over(memory, (byte*)buffers[i] + (slot * SlotBytes), type, count, config.NumKeyValueHeads, Context, config.HeadDim);
+            view[i] = TensorViews.Over(memory, (byte*)buffers[i] + (slot * SlotBytes), type, count, config.NumKeyValueHeads, Context,
+                config.HeadDim);
         return view;
     }
 

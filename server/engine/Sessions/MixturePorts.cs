@@ -3,7 +3,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>What a mixture's graph has besides a dense one's: the output <c>router_gates</c> and, where k is not built in, the input <c>experts_per_token</c>. One per binding.</summary>
+/// <summary>What a mixture's graph has besides a dense one's: the output <c>router_gates</c> and, where k is not built in, the input
+/// <c>experts_per_token</c>. One per binding.</summary>
 /// <param name="io">The binding's; not owned.</param>
 /// <param name="takesK">k is an input.</param>
 /// <param name="maxTokens">Most tokens of a run, padding included.</param>
@@ -15,7 +16,8 @@ internal sealed unsafe class MixturePorts(OrtIoBinding io, int layers, int exper
     private int boundTokens = -1;
     private float* boundGates;
 
-    /// <summary>k of each token, to be filled before a run; of tokens that nobody reads, anything in 1..N. Empty where k is built in.</summary>
+    /// <summary>k of each token, to be filled before a run; of tokens that nobody reads,
+    /// anything in 1..N. Empty where k is built in.</summary>
     public Span<long> ExpertsPerToken => choices.Span<long>(0, takesK ? maxTokens : 0);
 
     /// <summary>Before a run.</summary>

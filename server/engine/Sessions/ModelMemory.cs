@@ -10,5 +10,6 @@ public readonly record struct ModelMemory(long Weights, long KvCache, long Sessi
     public long Total => Weights + KvCache + Sessions;
 
     /// <summary>Of two models.</summary>
-    public static ModelMemory operator +(ModelMemory a, ModelMemory b) => new(a.Weights + b.Weights, a.KvCache + b.KvCache, a.Sessions + b.Sessions);
+    public static ModelMemory operator +(ModelMemory a, ModelMemory b) =>
+        new(a.Weights + b.Weights, a.KvCache + b.KvCache, a.Sessions + b.Sessions);
 }

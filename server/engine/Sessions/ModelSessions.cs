@@ -23,7 +23,8 @@ internal sealed class ModelSessions : IDisposable
     /// <param name="kv">The model's cache; null: made here, for the caller to own.</param>
     /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
     public ModelSessions(
-        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens, KvCache? kv)
+        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots,
+        int context, int maxTokens, KvCache? kv)
     {
         places = new (int, int)[slots];
         groupRows = new RunRow[slots];
@@ -31,13 +32,15 @@ internal sealed class ModelSessions : IDisposable
         var made = kv;
         try
         {
-            var groups = graphFiles.GroupBy(g => g.Graph.ExpertsPerToken).Where(g => g.Any(f => f.Graph.Form == ServedGraph.Ragged)).OrderBy(g => g.Key).ToList();
+            var groups = graphFiles.GroupBy(g => g.Graph.ExpertsPerToken).Where(g => g.Any(f => f.Graph.Form == ServedGraph.Ragged))
+                .OrderBy(g => g.Key).ToList();
             if (groups[0].Key is null) groups = [groups[0]];
             else setOf = new int[groups[^1].Key!.Value + 1];
             foreach (var group in groups)
             {
                 List<(ServedGraph Graph, InferenceSession Session)> opened = [.. group.Select(g => (g.Graph, Open(g, settings, weights)))];
-                made ??= new KvCache(config, opened[0].Session, settings.Device, halfPrecision ? TensorElementType.Float16 : TensorElementType.Float, slots + 1, context);
+                made ??= new KvCache(config, opened[0].Session, settings.Device,
+                    halfPrecision ? TensorElementType.Float16 : TensorElementType.Float, slots + 1, context);
                 if (group.Key is { } k) setOf[k] = sets.Count;
                 sets.Add(new GraphSet(config, opened, made, slots, maxTokens, settings.Device.IsCuda));
             }

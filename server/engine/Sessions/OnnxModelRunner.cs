@@ -21,18 +21,21 @@ internal sealed class OnnxModelRunner : IModelRunner
     private bool staged;
 
     /// <param name="weights">Taken over.</param>
-    /// <param name="settings">Without prepacking the sessions have no threads of their own, and <see cref="Stage"/> makes the prepacked ones that do.</param>
+    /// <param name="settings">Without prepacking the sessions have no threads of their own, and
+    /// <see cref="Stage"/> makes the prepacked ones that do.</param>
     /// <param name="slots">Sequences at a time.</param>
     /// <param name="context">Longest sequence in tokens.</param>
     /// <param name="maxTokens">Most tokens of a run.</param>
     /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device, or the memory does not suffice.</exception>
     public OnnxModelRunner(
-        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots, int context, int maxTokens)
+        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots,
+        int context, int maxTokens)
     {
         this.weights = weights;
         filled = new int[slots + 1];
         stages = !settings.Prepack && !settings.Device.IsCuda;
-        open = (cache, prepack) => new ModelSessions(config, graphFiles, weights, prepack ? settings with { Prepack = true } : settings with { Prepack = false, IntraOpThreads = 1 }, halfPrecision, slots, context, maxTokens, cache);
+        open = (cache, prepack) => new ModelSessions(config, graphFiles, weights, prepack ? settings with { Prepack = true }
+            : settings with { Prepack = false, IntraOpThreads = 1 }, halfPrecision, slots, context, maxTokens, cache);
         var memory = new SequenceMemory(config, slots, context, maxTokens, halfPrecision ? 2 : 4);
         try
         {

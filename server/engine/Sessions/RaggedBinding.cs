@@ -4,7 +4,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A ragged graph of R rows. Binds anew only what changed since its last run: slots, number of tokens, number of wanted logits.</summary>
+/// <summary>A ragged graph of R rows. Binds anew only what changed since its last run: slots,
+/// number of tokens, number of wanted logits.</summary>
 internal sealed unsafe class RaggedBinding : IDisposable
 {
     private readonly InferenceSession session;
@@ -41,7 +42,8 @@ internal sealed unsafe class RaggedBinding : IDisposable
         fixedInputs.Add(("lens", TensorViews.Cpu(lens.Pointer, TensorElementType.Int64, rows)));
         for (var r = 0; r < rows; r++)
         {
-            pastNames[r] = [.. Enumerable.Range(0, layers * 2).Select(i => $"past_key_values.{i / 2}.{(i % 2 == 0 ? "key" : "value")}.{r}")];
+            pastNames[r] = [.. Enumerable.Range(0, layers * 2)
+                .Select(i => $"past_key_values.{i / 2}.{(i % 2 == 0 ? "key" : "value")}.{r}")];
             presentNames[r] = [.. Enumerable.Range(0, layers * 2).Select(i => $"present.{i / 2}.{(i % 2 == 0 ? "key" : "value")}.{r}")];
             fixedInputs.Add(($"seqlens_k.{r}", TensorViews.Cpu(seqLens.Pointer + (4 * r), TensorElementType.Int32, 1)));
             fixedInputs.Add(($"total_sequence_length.{r}", TensorViews.Cpu(totals.Pointer + (4 * r), TensorElementType.Int32)));
@@ -119,7 +121,8 @@ internal sealed unsafe class RaggedBinding : IDisposable
             var row = r < rows.Length ? rows[r] : new RunRow(scratchSlot, 0, 1, 0);
             if (r >= rows.Length) id[at] = 0;
             for (var i = row.Count - row.Wanted; i < row.Count; i++) want[wanted++] = at + i;
-            if (mixture is { ExpertsPerToken.IsEmpty: false }) mixture.ExpertsPerToken.Slice(at, row.Count).Fill(Math.Max(1, row.ExpertsPerToken));
+            if (mixture is { ExpertsPerToken.IsEmpty: false })
+                mixture.ExpertsPerToken.Slice(at, row.Count).Fill(Math.Max(1, row.ExpertsPerToken));
             at += row.Count;
             lens.Span<long>(r, 1)[0] = row.Count;
             seqLens.Span<int>(r, 1)[0] = row.Past + row.Count - 1;

@@ -4,7 +4,8 @@ using Btx.Model.Devices;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options, known before any of it is asked for.</summary>
+/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options,
+/// known before any of it is asked for.</summary>
 /// <param name="bytes">Of an element of the KV cache.</param>
 internal sealed class SequenceMemory(LlamaConfig config, int slots, int context, int maxTokens, int bytes)
 {
@@ -25,13 +26,17 @@ internal sealed class SequenceMemory(LlamaConfig config, int slots, int context,
     {
         if (KvCache + Step > Addressable) throw Refusal("no process can address that much");
         if (device.IsCuda && Buffer > uint.MaxValue) throw Refusal($"{device} gives at most 4 GB at a time, and one layer's keys are more");
-        if ((long)gatesPerToken * maxTokens > Array.MaxLength) throw Refusal($"the gates of {config.NumHiddenLayers} layers and {config.Mixture!.Experts} experts are too many for one step");
+        if ((long)gatesPerToken * maxTokens > Array.MaxLength)
+            throw Refusal($"the gates of {config.NumHiddenLayers} layers and {config.Mixture!.Experts} experts are too many for one step");
     }
 
     /// <param name="why">What stands against it.</param>
     public BtxException Refusal(string why, Exception? cause = null) => new(
-        $"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots {slots}, context {context}) and a step's logits {Gigabytes(Step)} GB (--max-batch-tokens {maxTokens}): "
-        + $"{why}; lower --slots, --context or --max-batch-tokens", cause!) { Kind = FaultKind.Exhausted };
+        $"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots {slots}, context {context}) and a step's logits {Gigabytes(Step)} GB "
+            + $"(--max-batch-tokens {maxTokens}): "
+        + $"{why}; lower --slots, --context or --max-batch-tokens", cause!)
+    { Kind = FaultKind.Exhausted };
 
-    private static string Gigabytes(Int128 bytes) => ((double)bytes / 1e9).ToString("0.#", System.Globalization.CultureInfo.InvariantCulture);
+    private static string Gigabytes(Int128 bytes) =>
+        ((double)bytes / 1e9).ToString("0.#", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -7,10 +7,12 @@ namespace Btx.Engine.Sessions;
 
 /// <summary>How sessions are made: device, threads, weights.</summary>
 /// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
-/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; without it, runs read the mapped file.</param>
+/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start;
+/// without it, runs read the mapped file.</param>
 internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
 {
-    private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation", "failed to allocate"];
+    private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation",
+        "failed to allocate"];
 
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
     /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
@@ -45,6 +47,8 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
     public static BtxException Failure(OnnxRuntimeException e, string what)
     {
         var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
-        return new BtxException($"{what}: {BtxException.OneLine(e.Message)}", e) { Kind = memory ? FaultKind.Exhausted : FaultKind.Internal };
+        return new BtxException($"{what}: {BtxException.OneLine(e.Message)}",
+            e)
+        { Kind = memory ? FaultKind.Exhausted : FaultKind.Internal };
     }
 }

@@ -13,7 +13,8 @@ internal static unsafe class TensorViews
         return OrtValue.CreateTensorValueWithData(memory, type, shape, (nint)pointer, bytes);
     }
 
-    public static OrtValue Cpu(void* pointer, TensorElementType type, params long[] shape) => Over(OrtMemoryInfo.DefaultInstance, pointer, type, shape);
+    public static OrtValue Cpu(void* pointer, TensorElementType type, params long[] shape) =>
+        Over(OrtMemoryInfo.DefaultInstance, pointer, type, shape);
 
     public static int Size(TensorElementType type) => type switch
     {

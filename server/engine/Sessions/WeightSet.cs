@@ -6,7 +6,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average. Must outlive the sessions that use them.</summary>
+/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average.
+/// Must outlive the sessions that use them.</summary>
 internal sealed unsafe class WeightSet : IDisposable
 {
     private readonly IDisposable owner;
@@ -30,7 +31,8 @@ internal sealed unsafe class WeightSet : IDisposable
             if (info.Dtype != dtype)
             {
                 set.Dispose();
-                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" is {info.Dtype}, the served forest needs {dtype}; export again");
+                throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" is {info.Dtype}, the "
+                    + $"served forest needs {dtype}; export again");
             }
 
             set.tensors.Add((name, TensorViews.Cpu(checkpoint.Pointer(name), ElementType(dtype), shape)));
@@ -113,5 +115,6 @@ internal sealed unsafe class WeightSet : IDisposable
         }
     }
 
-    private static TensorElementType ElementType(TensorDtype dtype) => dtype == TensorDtype.F16 ? TensorElementType.Float16 : TensorElementType.Float;
+    private static TensorElementType ElementType(TensorDtype dtype) => dtype == TensorDtype.F16 ? TensorElementType.Float16
+        : TensorElementType.Float;
 }

@@ -21,11 +21,13 @@ internal sealed record Access
     public (AdminAccess Admin, AllowedHosts Hosts) Open(ListenAddress http, ListenAddress grpc)
     {
         const string Flag = "--allow-unauthenticated-admin";
-        if (UnauthenticatedAdmin && AdminKeyHash is not null) throw new BtxException($"{Flag} and --admin-key-file are both given; choose one");
+        if (UnauthenticatedAdmin && AdminKeyHash is not null)
+            throw new BtxException($"{Flag} and --admin-key-file are both given; choose one");
         if (UnauthenticatedAdmin && !IPAddress.IsLoopback(grpc.EndPoint.Address))
         {
             throw new BtxException(
-                $"{Flag} and --grpc {grpc}: whoever reaches that address could change the forest; use --admin-key-file FILE, or listen on loopback");
+                $"{Flag} and --grpc {grpc}: whoever reaches that address could change the forest; use "
+                    + "--admin-key-file FILE, or listen on loopback");
         }
 
         var hosts = new AllowedHosts(HostNames, http, grpc);

@@ -19,7 +19,12 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
 
     /// <summary>What is served and what was changed.</summary>
     /// <exception cref="BtxException">No forest is served.</exception>
-    public IForestRegistry Registry => registry ?? throw new BtxException("no forest is served here that can be changed: the server runs with --read-only, or has only a BTX model; start it with --forest S and without --read-only (list, history and show read a served forest without a server: --forest S)") { Kind = FaultKind.Precondition };
+    public IForestRegistry Registry => registry ?? throw new BtxException(
+        "no forest is served here that can be changed: the server runs with --read-only, or has only a BTX model; start it with --forest "
+            + "S and without --read-only (list, history and show read a served forest without a server: --forest S)")
+    {
+        Kind = FaultKind.Precondition
+    };
 
     /// <summary>Null: no forest is served.</summary>
     public IForestRegistry? RegistryIfServed => registry;
@@ -31,7 +36,8 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
     /// <param name="kind">One of <see cref="ChangeKind.Names"/>, for the metrics.</param>
     /// <exception cref="BtxException">It was not made, or not to its end: one clear line.</exception>
     public async Task<ChangeResult> RunAsync(
-        string kind, Func<IForestRegistry, IProgress<ChangeProgress>, CancellationToken, Task<ChangeResult>> change, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+        string kind, Func<IForestRegistry, IProgress<ChangeProgress>, CancellationToken, Task<ChangeResult>> change,
+        IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
         var served = Registry;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _stopping.Token);
@@ -41,7 +47,8 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
         try
         {
             if (_stopping.IsCancellationRequested) throw ShuttingDown("not begun", null);
-            var result = await Task.Run(() => change(served, clock, either.Token), CancellationToken.None).ConfigureAwait(false); // its first part may compute
+            // its first part may compute
+            var result = await Task.Run(() => change(served, clock, either.Token), CancellationToken.None).ConfigureAwait(false);
             metrics.OnChange(kind, result.Change.Outcome, result.Swap);
             return result;
         }

@@ -4,7 +4,8 @@ namespace Btx.Server.Changes;
 
 /// <summary>Times the phases of one change, and passes its progress on.</summary>
 /// <param name="observe">Receives each phase that has ended and how long it took.</param>
-internal sealed class PhaseClock(IProgress<ChangeProgress>? next, TimeProvider time, Action<string, TimeSpan> observe) : IProgress<ChangeProgress>
+internal sealed class PhaseClock(IProgress<ChangeProgress>? next, TimeProvider time, Action<string, TimeSpan> observe)
+    : IProgress<ChangeProgress>
 {
     private readonly Lock _gate = new();
     private string? _phase;

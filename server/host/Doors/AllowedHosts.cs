@@ -29,7 +29,8 @@ internal sealed class AllowedHosts
             if (plain != "*" && Uri.CheckHostName(plain) == UriHostNameType.Unknown)
             {
                 throw new BtxException(
-                    $"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example api.example.com or *.example.com, without scheme and port");
+                    $"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example api.example.com or "
+                        + "*.example.com, without scheme and port");
             }
 
             _names.Add(name);
@@ -41,7 +42,8 @@ internal sealed class AllowedHosts
     {
         if (host.Length == 0 || HostString.MatchesAny(host, _names)) return true;
         return IPAddress.TryParse(host, out var address) && _listening.Any(door =>
-            door.Equals(address) || door.Equals(IPAddress.Any) || door.Equals(IPAddress.IPv6Any) || (IPAddress.IsLoopback(door) && IPAddress.IsLoopback(address)));
+            door.Equals(address) || door.Equals(IPAddress.Any) || door.Equals(IPAddress.IPv6Any)
+            || (IPAddress.IsLoopback(door) && IPAddress.IsLoopback(address)));
     }
 
     /// <summary>Refuses requests by another name.</summary>

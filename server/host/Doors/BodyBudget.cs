@@ -12,7 +12,8 @@ internal sealed class BodyBudget(long bytes)
 
     /// <summary>A part of the memory that this process may use, and two of the largest bodies at least.</summary>
     /// <param name="largest">Bytes of the largest body that is taken.</param>
-    public static BodyBudget Of(int largest) => new(Math.Max(2L * largest, Math.Min(Most, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 64)));
+    public static BodyBudget Of(int largest) =>
+        new(Math.Max(2L * largest, Math.Min(Most, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 64)));
 
     public bool TryTake(long count)
     {

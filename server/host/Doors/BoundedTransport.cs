@@ -30,7 +30,8 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
     /// </summary>
     private const int Later = 64;
 
-    private static readonly byte[] s_full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
+    private static readonly byte[] s_full =
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
 
     /// <summary>Known once the forest is loaded, before the doors open.</summary>
     /// <exception cref="BtxException">There are too few files for any.</exception>
@@ -44,7 +45,8 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         return left / 2 >= Fewest
             ? (int)Math.Min(Most, left / 2)
             : throw new BtxException(
-                $"this process may open {limit} files and has {open} open: too few are left for connections; raise the limit (`ulimit -n 4096`)");
+                $"this process may open {limit} files and has {open} open: too few are left for "
+                    + "connections; raise the limit (`ulimit -n 4096`)");
     }
 
     /// <summary>Middleware: a connection with a request in progress is not idle.</summary>

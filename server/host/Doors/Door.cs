@@ -33,6 +33,7 @@ internal static class Door
         }
 
         return RpcStatus.WriteAsync(
-            http, StatusCode.Unimplemented, "there is no such service or method here; reflection lists them, and the HTTP door is another port");
+            http, StatusCode.Unimplemented,
+                "there is no such service or method here; reflection lists them, and the HTTP door is another port");
     });
 }

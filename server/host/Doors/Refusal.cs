@@ -20,7 +20,8 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
         StatusCodes.Status405MethodNotAllowed or StatusCodes.Status415UnsupportedMediaType => "unsupported",
         StatusCodes.Status408RequestTimeout => "timeout",
         StatusCodes.Status409Conflict => "conflict",
-        StatusCodes.Status413PayloadTooLarge or StatusCodes.Status414UriTooLong or StatusCodes.Status431RequestHeaderFieldsTooLarge => "too_large",
+        StatusCodes.Status413PayloadTooLarge or StatusCodes.Status414UriTooLong
+            or StatusCodes.Status431RequestHeaderFieldsTooLarge => "too_large",
         StatusCodes.Status429TooManyRequests => "busy",
         StatusCodes.Status503ServiceUnavailable => "unavailable",
         < 500 => InvalidRequest,

@@ -16,7 +16,8 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
     private const string KestrelsBadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(10);
     private readonly Counter _count = Prometheus.Metrics.WithCustomRegistry(registry)
-        .CreateCounter("btx_refusals_total", "Requests and connections that were refused, or failed, by door and reason.", ["door", "reason"]);
+        .CreateCounter("btx_refusals_total", "Requests and connections that were refused, or failed, by door and reason.",
+        ["door", "reason"]);
 
     private readonly ConcurrentDictionary<(string Door, string Reason), Line> _lines = new();
 
@@ -28,14 +29,17 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
         var status = http.Response.StatusCode;
         if (refusal is null && status < 500 && Refusal.ReasonOf(status) is { } reason) refusal = new(reason, $"status {status}");
         if (refusal is null) return;
-        Add(Door.Of(http), refusal, $"{http.Request.Method} {http.Request.Path}", http.TraceIdentifier, http.Connection.RemoteIpAddress?.ToString());
+        Add(Door.Of(http), refusal, $"{http.Request.Method} {http.Request.Path}", http.TraceIdentifier,
+            http.Connection.RemoteIpAddress?.ToString());
     }
 
     /// <summary>What the HTTP parser itself refuses never reaches the pipeline.</summary>
     public IDisposable Watch(DiagnosticListener listener) => listener.Subscribe(
         new Observer(features =>
         {
-            if (features.Get<Refusal>() is not null || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException bad) return;
+            if (features.Get<Refusal>() is not null
+                || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException bad)
+                return;
             var client = features.Get<IHttpConnectionFeature>()?.RemoteIpAddress?.ToString();
             Add(Door.Http, new(Refusal.ReasonOf(bad.StatusCode) ?? Refusal.InvalidRequest, bad.Message), "not a request", null, client);
         }),
@@ -48,14 +52,19 @@ internal sealed partial class Refusals(CollectorRegistry registry, ILogger<Refus
         if (_lines.GetOrAdd((door, refusal.Reason), _ => new()).Next(time) is not { } unsaid) return;
         var more = unsaid == 0 ? "" : $" (and {unsaid} more since the last such line)";
         if (refusal.Unexpected is { } failure) LogFailure(log, failure, door, BtxException.OneLine(what), client, requestId, more);
-        else LogRefusal(log, door, refusal.Reason, BtxException.OneLine(what), BtxException.OneLine(refusal.Message), client, requestId, more);
+        else
+            LogRefusal(log, door, refusal.Reason, BtxException.OneLine(what), BtxException.OneLine(refusal.Message), client,
+                requestId, more);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Door} door, refused ({Reason}): {What}: {Message} [client {Client}, request {RequestId}]{More}")]
-    private static partial void LogRefusal(ILogger logger, string door, string reason, string what, string message, string? client, string? requestId, string more);
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Door} door, refused ({Reason}): {What}: {Message} [client {Client}, request {RequestId}]{More}")]
+    private static partial void LogRefusal(ILogger logger, string door, string reason, string what, string message, string? client,
+    string? requestId, string more);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Door} door, failed: {What} [client {Client}, request {RequestId}]{More}")]
-    private static partial void LogFailure(ILogger logger, Exception failure, string door, string what, string? client, string? requestId, string more);
+    private static partial void LogFailure(ILogger logger, Exception failure, string door, string what, string? client, string? requestId,
+    string more);
 
     private sealed class Line
     {

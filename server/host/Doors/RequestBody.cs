@@ -57,7 +57,8 @@ internal sealed class RequestBody : Stream
             var late = $"the body did not arrive within {_time.TotalSeconds:0.#} s";
             throw Fault(late, StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
         }
-        catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException or Microsoft.AspNetCore.Connections.ConnectionResetException))
+        catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException
+            or Microsoft.AspNetCore.Connections.ConnectionResetException))
         {
             const string Unreadable = "the body cannot be read: it is damaged, or not encoded as its headers say";
             throw Fault(Unreadable, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);

@@ -9,7 +9,8 @@ internal static class RequestId
     public static void UseRequestIds(this IApplicationBuilder app) => app.Use((http, next) =>
     {
         var sent = http.Request.Headers[Header];
-        http.TraceIdentifier = sent is [{ Length: > 0 and <= Longest } id] && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+        http.TraceIdentifier = sent is [{ Length: > 0 and <= Longest } id]
+            && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
             ? id
             : Guid.NewGuid().ToString("N");
         http.Response.Headers[Header] = http.TraceIdentifier;

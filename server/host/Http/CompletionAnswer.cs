@@ -54,7 +54,8 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
                 var piece = enumerator.Current;
                 usage ??= piece.Usage;
                 if (piece is { Text.Length: 0, LogProbs: null, Experts: null, FinishReason: null }) continue;
-                await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([new(piece.Text, piece.LogProbs, piece.FinishReason) { Experts = piece.Experts, FinishMessage = piece.FinishMessage }], null), s_json)).ConfigureAwait(false);
+                await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([new(piece.Text, piece.LogProbs, piece.FinishReason) {
+                    Experts = piece.Experts, FinishMessage = piece.FinishMessage }], null), s_json)).ConfigureAwait(false);
             }
 
             if (request.IncludeUsage) await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([], usage), s_json)).ConfigureAwait(false);
@@ -74,10 +75,12 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
     }
 
     /// <param name="usage">Null: left out, or an explicit null in the chunks of a stream that ends with the usage.</param>
-    private CompletionBody Body(Choice[] choices, CompletionUsage? usage) => new(_id, "text_completion", created.ToUnixTimeSeconds(), request.Model, choices)
-    {
-        Usage = usage is not null || request is { Stream: true, IncludeUsage: true } ? JsonSerializer.SerializeToElement(usage, s_json) : null,
-    };
+    private CompletionBody Body(Choice[] choices, CompletionUsage? usage) =>
+        new(_id, "text_completion", created.ToUnixTimeSeconds(), request.Model, choices)
+        {
+            Usage = usage is not null || request is { Stream: true, IncludeUsage: true }
+            ? JsonSerializer.SerializeToElement(usage, s_json) : null,
+        };
 
     private sealed record Choice(string Text, CompletionLogProbs? Logprobs, string? FinishReason, int Index = 0)
     {

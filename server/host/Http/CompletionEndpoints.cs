@@ -13,7 +13,8 @@ internal static class CompletionEndpoints
     {
         if (!http.Request.HasJsonContentType())
         {
-            await new OpenAiError(StatusCodes.Status415UnsupportedMediaType, "the body's content type is not application/json", "invalid_request_error", null, null).WriteAsync(http).ConfigureAwait(false);
+            await new OpenAiError(StatusCodes.Status415UnsupportedMediaType, "the body's content type is not application/json",
+                "invalid_request_error", null, null).WriteAsync(http).ConfigureAwait(false);
             return Results.Empty;
         }
 

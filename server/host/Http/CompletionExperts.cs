@@ -5,8 +5,10 @@ using Btx.Engine.Requests;
 namespace Btx.Server.Http;
 
 /// <summary>
-/// What <c>include_experts</c> adds, besides OpenAI's form: parallel lists, one entry per generated token. In a forest's modes the weight and
-/// the contribution of each expert; in mode moe the router's gates of each layer, and their mean over layers summed by domain. Whoever has 0 is left out.
+/// What <c>include_experts</c> adds, besides OpenAI's form: parallel lists, one entry per
+/// generated token. In a forest's modes the weight and
+/// the contribution of each expert; in mode moe the router's gates of each layer, and their mean over
+/// layers summed by domain. Whoever has 0 is left out.
 /// </summary>
 internal sealed record CompletionExperts
 {
@@ -26,12 +28,14 @@ internal sealed record CompletionExperts
     /// <returns>Null for an event that reports no experts.</returns>
     public static CompletionExperts? Of(TokenEvent e, ForestDescription served)
     {
-        if (e.Posterior is { } posterior) return new() { Posterior = [Named(served.Experts, posterior)], Contribution = [Named(served.Experts, e.Contribution!)] };
+        if (e.Posterior is { } posterior)
+            return new() { Posterior = [Named(served.Experts, posterior)], Contribution = [Named(served.Experts, e.Contribution!)] };
         if (e.Gates is not { } gates) return null;
         var mixture = served.Mixture!;
         return new()
         {
-            Gates = [[.. gates.Values.Chunk(gates.Experts).Select(layer => Named(mixture.Experts, [.. layer.Select(gate => (double)gate)]))]],
+            Gates = [
+                [.. gates.Values.Chunk(gates.Experts).Select(layer => Named(mixture.Experts, [.. layer.Select(gate => (double)gate)]))]],
             Domains = [Named(mixture.DomainNames, gates.ByDomain(mixture))],
         };
     }

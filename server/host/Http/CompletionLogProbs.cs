@@ -1,6 +1,7 @@
 namespace Btx.Server.Http;
 
-/// <summary>Log-probabilities in the form of OpenAI's completions: parallel lists, one entry per token. Null: the first token of an echoed prompt, which nothing predicts.</summary>
+/// <summary>Log-probabilities in the form of OpenAI's completions: parallel lists, one entry per token. Null: the first token of an
+/// echoed prompt, which nothing predicts.</summary>
 internal sealed record CompletionLogProbs
 {
     public List<string> Tokens { get; init; } = [];

@@ -10,7 +10,8 @@ internal sealed record CompletionPiece
     /// <summary>Null unless asked for.</summary>
     public CompletionExperts? Experts { get; init; }
 
-    /// <summary>With the last piece: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> where a change of the forest ended the request after its first tokens.</summary>
+    /// <summary>With the last piece: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> where a change of the forest
+    /// ended the request after its first tokens.</summary>
     public string? FinishReason { get; init; }
 
     /// <summary>Why, where <see cref="FinishReason"/> alone does not say it.</summary>

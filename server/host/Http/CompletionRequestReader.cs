@@ -19,8 +19,10 @@ internal static class CompletionRequestReader
 
     private static readonly HashSet<string> s_known = new(StringComparer.Ordinal)
     {
-        "model", "prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "logprobs", "echo", "stream",
-        "stream_options", "include_experts", "ignore_eos", "user", "suffix", "logit_bias", "n", "best_of", "presence_penalty", "frequency_penalty",
+        "model", "prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "logprobs",
+            "echo", "stream",
+        "stream_options", "include_experts", "ignore_eos", "user", "suffix", "logit_bias", "n", "best_of", "presence_penalty",
+            "frequency_penalty",
     };
 
     private static readonly HashSet<string> s_streamOptions = new(StringComparer.Ordinal) { "include_usage" };
@@ -102,8 +104,10 @@ internal static class CompletionRequestReader
         if (prompt.ValueKind == JsonValueKind.String) return Prompt.FromText(Fields.Text(prompt, "prompt"));
         if (prompt.ValueKind != JsonValueKind.Array) throw Invalid("prompt", "prompt is neither a string nor an array");
         if (prompt.GetArrayLength() == 0) return Prompt.FromText("");
-        if (prompt[0].ValueKind == JsonValueKind.Number) return Prompt.FromTokens([.. prompt.EnumerateArray().Select(id => Fields.Whole(id, "prompt"))]);
-        if (prompt.GetArrayLength() > 1) throw Invalid("prompt", $"prompt holds {prompt.GetArrayLength()} prompts; send one request for each");
+        if (prompt[0].ValueKind == JsonValueKind.Number)
+            return Prompt.FromTokens([.. prompt.EnumerateArray().Select(id => Fields.Whole(id, "prompt"))]);
+        if (prompt.GetArrayLength() > 1)
+            throw Invalid("prompt", $"prompt holds {prompt.GetArrayLength()} prompts; send one request for each");
         var only = prompt[0];
         return only.ValueKind == JsonValueKind.Array
             ? Prompt.FromTokens([.. only.EnumerateArray().Select(id => Fields.Whole(id, "prompt"))])

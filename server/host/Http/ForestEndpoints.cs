@@ -7,7 +7,8 @@ using Btx.Server.Rpc;
 
 namespace Btx.Server.Http;
 
-/// <summary><c>GET /v1/forest</c>: the state that is served, its averages and the last changes. Reading only: changes are the gRPC door's.</summary>
+/// <summary><c>GET /v1/forest</c>: the state that is served, its averages and the last changes.
+/// Reading only: changes are the gRPC door's.</summary>
 internal static class ForestEndpoints
 {
     private const int ShownChanges = 100;
@@ -15,7 +16,9 @@ internal static class ForestEndpoints
 
     public static void MapForest(this IEndpointRouteBuilder endpoints) => endpoints.MapGet("/forest", (ForestChanges changes) =>
     {
-        if (changes.RegistryIfServed is not { } registry) throw new InvalidRequestException(new("forest", "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", RejectionReason.NotFound));
+        if (changes.RegistryIfServed is not { } registry)
+            throw new InvalidRequestException(new("forest",
+                "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", RejectionReason.NotFound));
         var state = registry.State;
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, s_json))

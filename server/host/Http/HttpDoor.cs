@@ -19,7 +19,9 @@ internal static class HttpDoor
         app.UseRequestDecompression(); // takes the header away with the encoding, and leaves what it does not know as it is
         app.Use((http, next) => http.Request.Headers.ContentEncoding is [] or ["identity"]
             ? next(http)
-            : new OpenAiError(StatusCodes.Status415UnsupportedMediaType, "the body's content-encoding is not taken; send it plain, or as gzip, br or deflate", "invalid_request_error", null, null).WriteAsync(http));
+            : new OpenAiError(StatusCodes.Status415UnsupportedMediaType,
+            "the body's content-encoding is not taken; send it plain, or as gzip, br or deflate", "invalid_request_error", null,
+            null).WriteAsync(http));
     }
 
     public static void MapHttpDoor(this IEndpointRouteBuilder endpoints, RequestLimits limits)

@@ -3,7 +3,8 @@ using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
 
-/// <summary><c>GET /v1/models</c>: the routings by name. Any id that the completions endpoint takes can be asked for by itself. <c>max_model_len</c>: tokens of prompt and answer together, as vLLM names it.</summary>
+/// <summary><c>GET /v1/models</c>: the routings by name. Any id that the completions endpoint takes can be asked for by itself.
+/// <c>max_model_len</c>: tokens of prompt and answer together, as vLLM names it.</summary>
 internal static class ModelEndpoints
 {
     public static void MapModels(this IEndpointRouteBuilder endpoints)
@@ -23,5 +24,12 @@ internal static class ModelEndpoints
     }
 
     private static object Describe(string id, ForestDescription forest) =>
-        new { id, @object = "model", created = forest.LoadedAt.ToUnixTimeSeconds(), owned_by = "btx", max_model_len = forest.ContextLength };
+        new
+        {
+            id,
+            @object = "model",
+            created = forest.LoadedAt.ToUnixTimeSeconds(),
+            owned_by = "btx",
+            max_model_len = forest.ContextLength
+        };
 }

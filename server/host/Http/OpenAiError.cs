@@ -11,7 +11,8 @@ namespace Btx.Server.Http;
 internal sealed record OpenAiError(int Status, string Message, string Type, string? Parameter, string? Code)
 {
     // The quotes of a message stay quotes, readable in a terminal.
-    private static readonly JsonSerializerOptions s_json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions s_json =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static OpenAiError Of(Rejection rejection)
     {
@@ -26,7 +27,8 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
             RejectionReason.Failed => ("server_error", (string?)null),
             _ => ("invalid_request_error", rejection.Code),
         };
-        var parameter = rejection.Reason == RejectionReason.NotFound ? rejection.Parameter ?? "model" : type == "invalid_request_error" ? rejection.Parameter : null;
+        var parameter = rejection.Reason == RejectionReason.NotFound ? rejection.Parameter ?? "model"
+            : type == "invalid_request_error" ? rejection.Parameter : null;
         return new(rejection.Status.Http, rejection.Message, type, parameter, code);
     }
 
@@ -38,23 +40,30 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     {
         _ when Rejection.Of(exception) is { } rejection => Of(rejection),
         JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
-        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge, "the body is too large", "invalid_request_error", null, null),
-        BadHttpRequestException { StatusCode: StatusCodes.Status429TooManyRequests } busy => new(busy.StatusCode, busy.Message, "rate_limit_error", null, "server_busy"),
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge,
+            "the body is too large", "invalid_request_error", null, null),
+        BadHttpRequestException { StatusCode: StatusCodes.Status429TooManyRequests } busy => new(busy.StatusCode, busy.Message,
+            "rate_limit_error", null, "server_busy"),
         BadHttpRequestException bad => new(bad.StatusCode, BtxException.OneLine(bad.Message), "invalid_request_error", null, null),
         _ when clientLeft.IsCancellationRequested => null,
-        _ => new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null) { Unexpected = exception },
+        _ => new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null,
+            null)
+        { Unexpected = exception },
     };
 
-    public static OpenAiError Invalid(string message, string? parameter = null) => new(StatusCodes.Status400BadRequest, message, "invalid_request_error", parameter, null);
+    public static OpenAiError Invalid(string message, string? parameter = null) =>
+        new(StatusCodes.Status400BadRequest, message, "invalid_request_error", parameter, null);
 
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = Message, type = Type, param = Parameter, code = Code } }, s_json);
+    public byte[] ToJson() =>
+        JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = Message, type = Type, param = Parameter, code = Code } }, s_json);
 
     public async Task WriteAsync(HttpContext context)
     {
         Record(context);
         context.Response.StatusCode = Status;
         context.Response.ContentType = "application/json";
-        if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable) context.Response.Headers.RetryAfter = "1";
+        if (Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
+            context.Response.Headers.RetryAfter = "1";
         await context.Response.Body.WriteAsync(ToJson(), context.RequestAborted).ConfigureAwait(false);
     }
 

@@ -7,7 +7,8 @@ namespace Btx.Server.Lifetime;
 /// Graceful shutdown, before the doors close: health turns to not serving; a change of the forest is given up, or brought to its end if it
 /// is committed; the engine admits nothing more, running requests get <paramref name="limit"/> in all to finish, the rest is cancelled.
 /// </summary>
-internal sealed class DrainService(IForestEngine engine, ForestChanges changes, ServingState state, IHostApplicationLifetime lifetime, TimeSpan limit, TimeProvider time) : IHostedLifecycleService
+internal sealed class DrainService(IForestEngine engine, ForestChanges changes, ServingState state, IHostApplicationLifetime lifetime,
+    TimeSpan limit, TimeProvider time) : IHostedLifecycleService
 {
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {

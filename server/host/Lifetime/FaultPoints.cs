@@ -5,8 +5,10 @@ using Btx.Model;
 namespace Btx.Server.Lifetime;
 
 /// <summary>
-/// What <c>--fault-point NAME=ACTION</c> does to a change of the forest or to the engine, for tests of crashes, hangs and full disks: <c>exit</c> kills this process,
-/// <c>throw</c> and <c>full</c> are failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits until the file is there. Each happens once, the
+/// What <c>--fault-point NAME=ACTION</c> does to a change of the forest or to the engine, for tests of crashes, hangs
+/// and full disks: <c>exit</c> kills this process,
+/// <c>throw</c> and <c>full</c> are failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits
+/// until the file is there. Each happens once, the
 /// first time its point is reached; several on one point, one after the other. Thread-safe.
 /// </summary>
 internal sealed class FaultPoints
@@ -27,13 +29,17 @@ internal sealed class FaultPoints
     private static (string Point, string Action) Parse(string flag, IReadOnlyList<string> known)
     {
         var parts = flag.Split('=', 2);
-        if (!known.Contains(parts[0])) throw new BtxException($"--fault-point {flag}: there is no point \"{parts[0]}\"; there are {string.Join(", ", known)}");
+        if (!known.Contains(parts[0]))
+            throw new BtxException($"--fault-point {flag}: there is no point \"{parts[0]}\"; there are {string.Join(", ", known)}");
         var action = parts.Length == 2 ? parts[1] : "";
-        if (action is "exit" or "throw" or "full" || (action.StartsWith(Hold, StringComparison.Ordinal) && action.Length > Hold.Length) || Milliseconds(action) is >= 0) return (parts[0], action);
+        if (action is "exit" or "throw" or "full" || (action.StartsWith(Hold, StringComparison.Ordinal) && action.Length > Hold.Length)
+            || Milliseconds(action) is >= 0)
+            return (parts[0], action);
         throw new BtxException($"--fault-point {flag}: expected {parts[0]}=exit, throw, full, sleep:MILLISECONDS or hold:FILE");
     }
 
-    private static int? Milliseconds(string action) => action.StartsWith(Sleep, StringComparison.Ordinal) && int.TryParse(action[Sleep.Length..], CultureInfo.InvariantCulture, out var ms) ? ms : null;
+    private static int? Milliseconds(string action) => action.StartsWith(Sleep, StringComparison.Ordinal)
+        && int.TryParse(action[Sleep.Length..], CultureInfo.InvariantCulture, out var ms) ? ms : null;
 
     private void Reach(string point)
     {
@@ -61,7 +67,9 @@ internal sealed class FaultPoints
                 Thread.Sleep(ms);
                 break;
             default:
-                for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));) Thread.Sleep(5); // who waits for us has not gone away
+                // who waits for us has not gone away
+                for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));)
+                    Thread.Sleep(5);
                 break;
         }
     }

@@ -31,7 +31,11 @@ internal sealed partial class HardEnd : IDisposable
         _begun.Wait();
         if (_ended.Wait(time)) return;
         var say = new Thread(() => Console.Error.WriteLine(
-            $"error: the shutdown has not ended after {time.TotalSeconds:0.#} s, --shutdown-limit and {Grace.TotalSeconds:0} s; ending the process (the forest's journal is whole; the next start goes on from it)")) { IsBackground = true };
+            $"error: the shutdown has not ended after {time.TotalSeconds:0.#} s, --shutdown-limit and {Grace.TotalSeconds:0} s; ending "
+                + "the process (the forest's journal is whole; the next start goes on from it)"))
+        {
+            IsBackground = true
+        };
         say.Start();
         say.Join(TimeSpan.FromSeconds(1)); // nobody may read it
         Exit(1);

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Btx.Server.Lifetime;
 
 /// <summary>
-/// Health for supervisors, 200 or 503 with the reason: <c>/health/live</c> fails when the engine is broken or hangs, so that a restart helps;
+/// Health for supervisors, 200 or 503 with the reason: <c>/health/live</c> fails when the
+/// engine is broken or hangs, so that a restart helps;
 /// <c>/health/ready</c>, and <c>/health</c> as well, also while the server shuts down.
 /// </summary>
 internal static class HealthEndpoints
@@ -18,7 +19,8 @@ internal static class HealthEndpoints
     {
         services.AddHealthChecks()
             .Add(new(Engine, provider => new StateCheck(State(provider), state => state.Fault), null, [Live, Ready]))
-            .Add(new(Doors, provider => new StateCheck(State(provider), state => state.IsStopping ? "shutting down" : null), null, [Ready]));
+            .Add(new(Doors, provider => new StateCheck(State(provider), state => state.IsStopping ? "shutting down" : null),
+            null, [Ready]));
         return services;
     }
 

@@ -13,7 +13,8 @@ internal sealed record ListenAddress(string Option, IPEndPoint EndPoint)
         fault = null;
         var literal = text.StartsWith("localhost:", StringComparison.OrdinalIgnoreCase) ? $"127.0.0.1:{text["localhost:".Length..]}" : text;
         var colon = literal.LastIndexOf(':');
-        if (colon > 0 && ushort.TryParse(literal.AsSpan(colon + 1), out _) && IPEndPoint.TryParse(literal, out var endPoint) && !(endPoint.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 && literal[0] != '['))
+        if (colon > 0 && ushort.TryParse(literal.AsSpan(colon + 1), out _) && IPEndPoint.TryParse(literal, out var endPoint)
+            && !(endPoint.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 && literal[0] != '['))
             return new(option, endPoint);
         fault = $"{option} is \"{text}\"; expected ADDRESS:PORT, for example 127.0.0.1:8080";
         return null;

@@ -5,7 +5,8 @@ using Btx.Model.Tokens;
 namespace Btx.Server.Lifetime;
 
 /// <summary>A running engine and the tokenizer of what it serves.</summary>
-/// <param name="Registry">What changes the forest, and owns the engine; null: no forest is served, or it is not to be changed from here.</param>
+/// <param name="Registry">What changes the forest, and owns the engine; null: no forest is
+/// served, or it is not to be changed from here.</param>
 internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenizer, IForestRegistry? Registry = null) : IAsyncDisposable
 {
     /// <summary>Loads what the options name as it is now, to answer from it and not to change it.</summary>
@@ -21,7 +22,8 @@ internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenize
     /// <summary>Loads what the options name; takes the forest's journal, if a forest is among it.</summary>
     /// <param name="changes">Null: it is not to be changed.</param>
     /// <exception cref="Model.BtxException">As above, or another server owns the forest, or its journal is damaged.</exception>
-    public static Task<LoadedForest> OpenAsync(EngineOptions options, RegistryOptions? changes, CancellationToken cancellation) => options.Directory is null || changes is null
+    public static Task<LoadedForest> OpenAsync(EngineOptions options, RegistryOptions? changes, CancellationToken cancellation) =>
+        options.Directory is null || changes is null
         ? OpenAsync(options, cancellation)
         : Task.Run(
             () =>

@@ -24,9 +24,14 @@ internal static class PortCheck
 
     public static BtxException Refused(ListenAddress address, Exception cause)
     {
-        var inUse = cause is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } || cause.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException;
+        var inUse = cause is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }
+            || cause.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException;
         return inUse
-            ? new($"{address.Option} {address}: port {address.EndPoint.Port} is in use; stop the program that listens there or choose another port", cause)
-            : new($"{address.Option} {address}: cannot listen there ({cause.Message}); choose an address of this machine and a port that you may use", cause);
+            ? new($"{address.Option} {address}: port {address.EndPoint.Port} is in use; stop the program "
+                + "that listens there or choose another port",
+            cause)
+            : new($"{address.Option} {address}: cannot listen there ({cause.Message}); choose an address "
+                + "of this machine and a port that you may use",
+            cause);
     }
 }

@@ -21,7 +21,8 @@ namespace Btx.Server.Lifetime;
 internal static class ServerApplication
 {
     /// <param name="registry">What changes the forest; null: no forest is served.</param>
-    public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics, IForestRegistry? registry = null)
+    public static WebApplication Build(ServerOptions options, IForestEngine engine, TextTokenizer tokenizer, EngineMetrics metrics,
+        IForestRegistry? registry = null)
     {
         var changes = new ForestChanges(registry, new(metrics.Registry, registry, () => engine.LiveSnapshots), TimeProvider.System);
         MetricsFeature.AddProcess(metrics.Registry);
@@ -30,7 +31,9 @@ internal static class ServerApplication
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
             .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for every probe; ServingState says it once
-            .AddFilter("Grpc.AspNetCore.Server", LogLevel.None) // it logs a stack for every message that it cannot read; refusals have a log of their own
+                                                                                       // it logs a stack for every message that it
+                                                                                       // cannot read; refusals have a log of their own
+            .AddFilter("Grpc.AspNetCore.Server", LogLevel.None)
             .AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
@@ -44,13 +47,15 @@ internal static class ServerApplication
             .AddRequestDecompression()
             .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
             .AddSingleton(services => new BoundedTransport(
-                ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), options.Connections, options.Http.EndPoint,
+                    services.GetRequiredService<Refusals>()))
             .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<BoundedTransport>()))
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
             .AddHostedService(services => new DrainService(
-                engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
+                engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(),
+                    options.ShutdownLimit, TimeProvider.System))
             .AddRpcDoor(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 
@@ -97,7 +102,8 @@ internal static class ServerApplication
     /// <summary>Opens the doors.</summary>
     /// <returns>The addresses of the HTTP and of the gRPC door, ports as the system gave them.</returns>
     /// <exception cref="Model.BtxException">A port is in use or may not be used.</exception>
-    public static async Task<(string Http, string Grpc)> OpenAsync(this WebApplication app, ServerOptions options, CancellationToken cancellation)
+    public static async Task<(string Http, string Grpc)> OpenAsync(this WebApplication app, ServerOptions options,
+        CancellationToken cancellation)
     {
         try
         {

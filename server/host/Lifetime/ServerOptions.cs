@@ -31,7 +31,8 @@ internal sealed record ServerOptions
     public TimeSpan BodyTime { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <exception cref="BtxException">Some values are out of range; one line that lists them all.</exception>
-    public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters, Access access, IEnumerable<string> otherFaults)
+    public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters,
+        Access access, IEnumerable<string> otherFaults)
     {
         var faults = new List<string>();
         var httpAddress = ListenAddress.Parse("--http", http, out var httpFault);
@@ -40,7 +41,8 @@ internal sealed record ServerOptions
         if (grpcFault is not null) faults.Add(grpcFault);
         if (httpAddress is { EndPoint.Port: > 0 } && grpcAddress is not null && httpAddress.EndPoint.Port == grpcAddress.EndPoint.Port)
             faults.Add($"--http and --grpc both name port {httpAddress.EndPoint.Port}; each needs its own");
-        if (!(shutdownSeconds >= 0 && shutdownSeconds <= LongestShutdown.TotalSeconds)) faults.Add($"--shutdown-limit is {shutdownSeconds}; expected 0..{LongestShutdown.TotalSeconds} seconds");
+        if (!(shutdownSeconds >= 0 && shutdownSeconds <= LongestShutdown.TotalSeconds))
+            faults.Add($"--shutdown-limit is {shutdownSeconds}; expected 0..{LongestShutdown.TotalSeconds} seconds");
         if (!(bodyMegabytes is > 0 and <= 1024)) faults.Add($"--max-body-mb is {bodyMegabytes}; expected a number in (0, 1024]");
         if (promptCharacters < 1) faults.Add($"--max-prompt-chars is {promptCharacters}; expected 1 or more");
         faults.AddRange(otherFaults);

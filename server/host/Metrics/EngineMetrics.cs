@@ -10,7 +10,8 @@ namespace Btx.Server.Metrics;
 /// </summary>
 internal sealed class EngineMetrics : IStepObserver
 {
-    private readonly Counter _requests, _promptTokens, _completionTokens, _prefilled, _expertSteps, _posteriorMass, _routedTokens, _gateMass;
+    private readonly Counter _requests, _promptTokens, _completionTokens, _prefilled, _expertSteps, _posteriorMass,
+        _routedTokens, _gateMass;
     private readonly Counter _decodeSteps, _decodeSeconds, _decodeRows, _expertDecodeRuns, _routedDecodeRuns;
     private readonly Gauge _active, _queued;
     private readonly Histogram _queueTime, _firstToken, _interToken, _requestTime, _stepTime;
@@ -27,20 +28,28 @@ internal sealed class EngineMetrics : IStepObserver
         _completionTokens = metrics.CreateCounter("btx_completion_tokens_total", "Tokens generated.");
         _prefilled = metrics.CreateCounter("btx_prefill_tokens_total", "Prompt tokens computed, summed over experts.");
         _expertSteps = metrics.CreateCounter("btx_expert_steps_total", "Rows (sequences of a step) that ran on each expert.", ["expert"]);
-        _posteriorMass = metrics.CreateCounter("btx_expert_posterior_mass_total", "Posterior weight given to each expert, summed over generated tokens.", ["expert"]);
-        _routedTokens = metrics.CreateCounter("btx_moe_expert_tokens_total", "Tokens that each expert of the BTX model computed, by layer.", ["layer", "expert"]);
-        _gateMass = metrics.CreateCounter("btx_moe_gate_mass_total", "Gate given to each expert of the BTX model, summed over tokens, by layer.", ["layer", "expert"]);
+        _posteriorMass = metrics.CreateCounter("btx_expert_posterior_mass_total",
+            "Posterior weight given to each expert, summed over generated tokens.", ["expert"]);
+        _routedTokens = metrics.CreateCounter("btx_moe_expert_tokens_total", "Tokens that each expert of the BTX model computed, by layer.",
+            ["layer", "expert"]);
+        _gateMass = metrics.CreateCounter("btx_moe_gate_mass_total",
+            "Gate given to each expert of the BTX model, summed over tokens, by layer.", ["layer", "expert"]);
         _decodeSteps = metrics.CreateCounter("btx_decode_steps_total", "Steps that gave tokens and prefilled nothing.");
         _decodeSeconds = metrics.CreateCounter("btx_decode_seconds_total", "Length of decode steps, summed.");
         _decodeRows = metrics.CreateCounter("btx_decode_rows_total", "Tokens that decode steps gave.");
-        _expertDecodeRuns = metrics.CreateCounter("btx_expert_decode_runs_total", "Decode steps in which each expert ran at least one row.", ["expert"]);
-        _routedDecodeRuns = metrics.CreateCounter("btx_moe_expert_decode_runs_total", "Decode steps in which each expert of the BTX model computed at least one token, by layer.", ["layer", "expert"]);
+        _expertDecodeRuns = metrics.CreateCounter("btx_expert_decode_runs_total", "Decode steps in which each expert ran at least one row.",
+            ["expert"]);
+        _routedDecodeRuns = metrics.CreateCounter("btx_moe_expert_decode_runs_total",
+            "Decode steps in which each expert of the BTX model computed at least one token, by layer.", ["layer", "expert"]);
         _active = metrics.CreateGauge("btx_active_sequences", "Sequences that hold a slot.");
         _queued = metrics.CreateGauge("btx_queue_depth", "Requests that wait for a slot.");
         _queueTime = metrics.CreateHistogram("btx_queue_seconds", "Time from arrival to admission.", Seconds(0.001));
-        _firstToken = metrics.CreateHistogram("btx_time_to_first_token_seconds", "Time from arrival to the first token, by routing mode.", ["mode"], Seconds(0.001));
-        _interToken = metrics.CreateHistogram("btx_inter_token_seconds", "Time between two tokens of a sequence: the length of each step, once per token.", Seconds(0.0005));
-        _requestTime = metrics.CreateHistogram("btx_request_duration_seconds", "Time from arrival to the end, by routing mode.", ["mode"], Seconds(0.005));
+        _firstToken = metrics.CreateHistogram("btx_time_to_first_token_seconds", "Time from arrival to the first token, by routing mode.",
+            ["mode"], Seconds(0.001));
+        _interToken = metrics.CreateHistogram("btx_inter_token_seconds",
+            "Time between two tokens of a sequence: the length of each step, once per token.", Seconds(0.0005));
+        _requestTime = metrics.CreateHistogram("btx_request_duration_seconds", "Time from arrival to the end, by routing mode.", ["mode"],
+            Seconds(0.005));
         _stepTime = metrics.CreateHistogram("btx_step_duration_seconds", "Length of the engine's steps.", Seconds(0.0005));
     }
 
@@ -130,7 +139,9 @@ internal sealed class EngineMetrics : IStepObserver
         }
 
         var series = new ExpertSeries[names.Length];
-        for (var j = 0; j < names.Length; j++) series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]), _expertDecodeRuns.WithLabels(names[j]));
+        for (var j = 0; j < names.Length; j++)
+            series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]),
+                _expertDecodeRuns.WithLabels(names[j]));
         return _experts = series;
     }
 
@@ -141,7 +152,8 @@ internal sealed class EngineMetrics : IStepObserver
         for (var i = 0; i < _gates.Length; i++)
         {
             if (i / _routed.Length < layers && names.Contains(_routed[i % _routed.Length])) continue;
-            foreach (var family in (Counter[])[_routedTokens, _gateMass, _routedDecodeRuns]) family.RemoveLabelled(Layer(i, _routed), _routed[i % _routed.Length]);
+            foreach (var family in (Counter[])[_routedTokens, _gateMass, _routedDecodeRuns])
+                family.RemoveLabelled(Layer(i, _routed), _routed[i % _routed.Length]);
         }
 
         _routed = names.ToArray();

@@ -11,9 +11,11 @@ internal sealed class Generation(int[] prompt, ChannelReader<TokenEvent> events)
 {
     public IReadOnlyList<int> Prompt => prompt;
 
-    /// <summary>The events in order; the last has a finish reason and the usage. A model that leaves the forest after the first token is such a reason, too.</summary>
+    /// <summary>The events in order; the last has a finish reason and the usage. A model that leaves the forest after
+    /// the first token is such a reason, too.</summary>
     /// <exception cref="OperationCanceledException">The client left.</exception>
-    /// <exception cref="RequestRejectedException">The server shut down before the end, or a model that the request used left the forest before its first token.</exception>
+    /// <exception cref="RequestRejectedException">The server shut down before the end, or a model that the request used left
+    /// the forest before its first token.</exception>
     public async IAsyncEnumerable<TokenEvent> ReadAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         var begun = false;
@@ -22,11 +24,13 @@ internal sealed class Generation(int[] prompt, ChannelReader<TokenEvent> events)
             if (e.Finish == FinishReason.Cancelled)
             {
                 cancellation.ThrowIfCancellationRequested();
-                throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down; the request was ended before its last token");
+                throw new RequestRejectedException(RejectionReason.ShuttingDown,
+                    "the server is shutting down; the request was ended before its last token");
             }
 
             if (!begun && e.Finish is (FinishReason.Removed or FinishReason.Aborted))
-                throw new RequestRejectedException(e.Finish == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted, e.Message!);
+                throw new RequestRejectedException(e.Finish == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted,
+                    e.Message!);
             if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
             begun |= e.Token is not null;
             yield return e;

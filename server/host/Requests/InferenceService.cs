@@ -31,7 +31,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
     public Generation Generate(GenerationRequest request, CancellationToken cancellation) =>
         new(request.Prompt, engine.Generate(
-            request with { Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)] }, // a model writes normalised text only
+            // a model writes normalised text only
+            request with { Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)] },
             cancellation));
 
     /// <param name="request">Its own tokens do not count.</param>
@@ -61,7 +62,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation) => engine.ScoreAsync(request, cancellation);
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
-    public bool StartsWithBos(Prompt prompt, IReadOnlyList<int> tokens) => prompt.Tokens is null && tokenizer.AddBos && tokens.Count > 0 && tokens[0] == tokenizer.BosId;
+    public bool StartsWithBos(Prompt prompt, IReadOnlyList<int> tokens) =>
+        prompt.Tokens is null && tokenizer.AddBos && tokens.Count > 0 && tokens[0] == tokenizer.BosId;
 
     public ReadOnlySpan<byte> TokenBytes(int id) => tokenizer.TokenBytes(id).Span;
 
@@ -99,7 +101,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     {
         if (prompt.Tokens is { } tokens) return tokens;
         var ids = tokenizer.Encode(prompt.Text!);
-        if (ids.Length == 0) throw InvalidRequestException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
+        if (ids.Length == 0)
+            throw InvalidRequestException.For("prompt", "prompt is empty once its text is normalised; give at least one character");
         return tokenizer.AddBos && tokenizer.BosId is { } bos ? [bos, .. ids] : ids;
     }
 }

@@ -33,7 +33,10 @@ internal sealed record ModelId(string Name, Routing Routing)
             "expert" when rest.Length > 0 => (id, new() { Mode = V1.Mode.Expert, Expert = rest }),
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
             _ =>
-                throw new InvalidRequestException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
+                throw new InvalidRequestException(new(
+                "model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, "
+                    + "average:NAME, expert:NAME, btx or btx:k=K",
+                RejectionReason.NotFound)),
         };
         try
         {

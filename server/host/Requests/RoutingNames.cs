@@ -16,13 +16,14 @@ internal static class RoutingNames
         ["moe"] = RoutingMode.Moe,
     };
 
-    public static readonly IReadOnlyDictionary<string, PosteriorKind> Posteriors = new Dictionary<string, PosteriorKind>(StringComparer.Ordinal)
-    {
-        ["full_prefix"] = PosteriorKind.FullPrefix,
-        ["last_token"] = PosteriorKind.LastToken,
-        ["fixed"] = PosteriorKind.Fixed,
-        ["switching"] = PosteriorKind.Switching,
-    };
+    public static readonly IReadOnlyDictionary<string, PosteriorKind> Posteriors =
+        new Dictionary<string, PosteriorKind>(StringComparer.Ordinal)
+        {
+            ["full_prefix"] = PosteriorKind.FullPrefix,
+            ["last_token"] = PosteriorKind.LastToken,
+            ["fixed"] = PosteriorKind.Fixed,
+            ["switching"] = PosteriorKind.Switching,
+        };
 
     public static readonly IReadOnlyDictionary<string, SelectForm> Selections = new Dictionary<string, SelectForm>(StringComparer.Ordinal)
     {
@@ -30,12 +31,13 @@ internal static class RoutingNames
         ["per_token"] = SelectForm.PerToken,
     };
 
-    public static readonly IReadOnlyDictionary<string, AverageWeights> Averages = new Dictionary<string, AverageWeights>(StringComparer.Ordinal)
-    {
-        ["uniform"] = AverageWeights.Uniform,
-        ["argmax"] = AverageWeights.Argmax,
-        ["posterior"] = AverageWeights.Posterior,
-    };
+    public static readonly IReadOnlyDictionary<string, AverageWeights> Averages =
+        new Dictionary<string, AverageWeights>(StringComparer.Ordinal)
+        {
+            ["uniform"] = AverageWeights.Uniform,
+            ["argmax"] = AverageWeights.Argmax,
+            ["posterior"] = AverageWeights.Posterior,
+        };
 
     /// <summary>The name of a mode.</summary>
     public static string Of(RoutingMode mode) => Of(Modes, mode);
@@ -53,5 +55,6 @@ internal static class RoutingNames
     /// <exception cref="InvalidRequestException">There is none.</exception>
     public static T Named<T>(this IReadOnlyDictionary<string, T> names, string parameter, string what, string name) =>
         names.TryGetValue(name, out var value) ? value
-            : throw InvalidRequestException.For(parameter, $"unknown {what} \"{BtxException.OneLine(name, 100)}\"; use {string.Join(", ", names.Keys)}");
+            : throw InvalidRequestException.For(
+            parameter, $"unknown {what} \"{BtxException.OneLine(name, 100)}\"; use {string.Join(", ", names.Keys)}");
 }

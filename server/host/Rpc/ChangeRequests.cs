@@ -13,8 +13,10 @@ internal static class ChangeRequests
     /// <exception cref="InvalidRequestException">A value is missing or out of range; likewise below.</exception>
     public static ChangeAuthor Author(V1.ChangeAuthor? by)
     {
-        if (!IsText(by?.Author, 200)) throw Invalid("by.author", "the author of the change is missing, or not 1 to 200 printable characters; name who makes it");
-        if (!IsText(by!.Reason, 2000)) throw Invalid("by.reason", "the reason of the change is missing, or not 1 to 2000 printable characters; say why it is made");
+        if (!IsText(by?.Author, 200))
+            throw Invalid("by.author", "the author of the change is missing, or not 1 to 200 printable characters; name who makes it");
+        if (!IsText(by!.Reason, 2000))
+            throw Invalid("by.reason", "the reason of the change is missing, or not 1 to 2000 printable characters; say why it is made");
         return new(by.Author, by.Reason);
     }
 
@@ -51,10 +53,14 @@ internal static class ChangeRequests
     public static AverageCreation Average(V1.CreateAverageRequest request)
     {
         var given = (request.Weights.Count > 0 ? 1 : 0) + (request.Domain.Length > 0 ? 1 : 0) + (request.Sample.Length > 0 ? 1 : 0);
-        if (given != 1) throw Invalid("weights", $"{(given == 0 ? "none" : "more than one")} of weights, domain and sample is given; an average has exactly one of them");
+        if (given != 1)
+            throw Invalid(
+                "weights", $"{(given == 0 ? "none" : "more than one")} of weights, domain and sample is "
+                    + "given; an average has exactly one of them");
         foreach (var (expert, weight) in request.Weights)
         {
-            if (!(weight >= 0) || double.IsInfinity(weight)) throw Invalid("weights", $"the weight of {expert} is {weight}; expected 0 or more");
+            if (!(weight >= 0) || double.IsInfinity(weight))
+                throw Invalid("weights", $"the weight of {expert} is {weight}; expected 0 or more");
         }
 
         return new()
@@ -87,22 +93,29 @@ internal static class ChangeRequests
     private static ParentEntry[] Parents(IEnumerable<V1.Parent> parents)
     {
         ParentEntry[] entries = [.. parents.Select(p => new ParentEntry(Name("parents", p.Name), p.Weight))];
-        if (entries.FirstOrDefault(p => !(p.Weight >= 0) || double.IsInfinity(p.Weight)) is { } bad) throw Invalid("parents", $"the weight of parent {bad.Name} is {bad.Weight}; expected 0 or more");
-        if (entries.GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw Invalid("parents", $"parent {twice.Key} is named twice");
+        if (entries.FirstOrDefault(p => !(p.Weight >= 0) || double.IsInfinity(p.Weight)) is { } bad)
+            throw Invalid("parents", $"the weight of parent {bad.Name} is {bad.Weight}; expected 0 or more");
+        if (entries.GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw Invalid("parents", $"parent {twice.Key} is named twice");
         var sum = entries.Sum(p => p.Weight);
         if (Math.Abs(sum - 1) > 1e-6) throw Invalid("parents", $"the weights of the parents sum to {sum}; expected 1");
         return entries;
     }
 
-    private static string Needed(string parameter, string text) => text.Length > 0 ? text : throw Invalid(parameter, $"{parameter} is missing");
+    private static string Needed(string parameter, string text) => text.Length > 0 ? text
+        : throw Invalid(parameter, $"{parameter} is missing");
 
     private static string Name(string parameter, string text) =>
-        ForestManifestRules.IsName(Needed(parameter, text)) ? text : throw Invalid(parameter, $"{parameter} \"{Model.BtxException.OneLine(text)}\" is not a name; use 1 to 64 lower-case letters, digits, \".\", \"_\" and \"-\"");
+        ForestManifestRules.IsName(Needed(parameter, text)) ? text : throw Invalid(
+        parameter, $"{parameter} \"{Model.BtxException.OneLine(text)}\" is not a name; use 1 to 64 "
+            + "lower-case letters, digits, \".\", \"_\" and \"-\"");
 
     private static string? Hash(string text) =>
-        text.Length == 0 ? null : ForestManifestRules.IsHash(text) ? text : throw Invalid("sha256", "sha256 is not 64 lower-case hexadecimal digits");
+        text.Length == 0 ? null
+        : ForestManifestRules.IsHash(text) ? text : throw Invalid("sha256", "sha256 is not 64 lower-case hexadecimal digits");
 
-    private static bool IsText(string? text, int limit) => !string.IsNullOrWhiteSpace(text) && text.Length <= limit && !text.Any(char.IsControl) && !text.Contains('\uFFFD', StringComparison.Ordinal);
+    private static bool IsText(string? text, int limit) => !string.IsNullOrWhiteSpace(text) && text.Length <= limit
+        && !text.Any(char.IsControl) && !text.Contains('\uFFFD', StringComparison.Ordinal);
 
     private static InvalidRequestException Invalid(string parameter, string message) => InvalidRequestException.For(parameter, message);
 

@@ -7,11 +7,13 @@ using ChangeResult = Btx.Engine.Registry.ChangeResult;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>Streams a change's progress to a client. A client that is slow misses progress, never the result; one that left does not end a committed change.</summary>
+/// <summary>Streams a change's progress to a client. A client that is slow misses progress, never the result; one that
+/// left does not end a committed change.</summary>
 internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress>
 {
     private const int Waiting = 64;
-    private readonly Channel<ChangeUpdate> _progress = Channel.CreateBounded<ChangeUpdate>(new BoundedChannelOptions(Waiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+    private readonly Channel<ChangeUpdate> _progress = Channel.CreateBounded<ChangeUpdate>(
+        new BoundedChannelOptions(Waiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
     private readonly long _began = time.GetTimestamp();
 
     public void Report(ChangeProgress value) => _progress.Writer.TryWrite(StateMessages.Progress(value, time.GetElapsedTime(_began)));
@@ -19,7 +21,8 @@ internal sealed class ChangeStream(TimeProvider time) : IProgress<ChangeProgress
     /// <summary>Sends the progress of <paramref name="change"/>, which reports here, then its result; throws what it throws.</summary>
     public async Task SendAsync(Task<ChangeResult> change, IServerStreamWriter<ChangeUpdate> stream, CancellationToken cancellation)
     {
-        _ = change.ContinueWith(_ => _progress.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = change.ContinueWith(_ => _progress.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         try
         {
             await foreach (var progress in _progress.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))

@@ -10,7 +10,8 @@ namespace Btx.Server.Rpc;
 /// <summary>Answers the wire's messages with <see cref="InferenceService"/>.</summary>
 internal sealed class InferenceMessages(InferenceService service) : IInference
 {
-    public async IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request,
+        [EnumeratorCancellation] CancellationToken cancellation)
     {
         var forest = service.Forest;
         var asked = new GenerationRequest
@@ -36,7 +37,12 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         int? stride = request.HasStride ? request.Stride : null;
         var score = await service.ScoreAsync(ToPrompt(request.Text), asked, stride, cancellation).ConfigureAwait(false);
         forest = score.Result.Forest ?? forest;
-        var response = new V1.ScoreResponse { Tokens = { score.Tokens }, Logprobs = { score.Result.LogProbs }, PredictedBytes = service.PredictedBytes(score) };
+        var response = new V1.ScoreResponse
+        {
+            Tokens = { score.Tokens },
+            Logprobs = { score.Result.LogProbs },
+            PredictedBytes = service.PredictedBytes(score)
+        };
         foreach (var window in score.Windows)
             response.Windows.Add(new V1.ScoreWindow { Start = window.Start, End = window.End, First = window.First });
         for (var i = 0; i < score.Result.Top.Count; i++)
@@ -102,7 +108,12 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
         for (var j = 0; e.Posterior is not null && j < e.Posterior.Length; j++)
         {
             if (e.Posterior[j] == 0) continue;
-            message.Experts.Add(new V1.ExpertShare { Name = forest.Experts[j], Posterior = e.Posterior[j], Contribution = e.Contribution?[j] ?? 0 });
+            message.Experts.Add(new V1.ExpertShare
+            {
+                Name = forest.Experts[j],
+                Posterior = e.Posterior[j],
+                Contribution = e.Contribution?[j] ?? 0
+            });
         }
 
         if (e.Gates is not null) message.Routed = ToMessage(e.Gates, forest);
@@ -136,7 +147,8 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
     private static V1.TokenRouting ToMessage(RouterGates gates, ForestDescription forest) => new()
     {
         Gates = { gates.Values },
-        Domains = { gates.ByDomain(forest.Mixture!).Zip(forest.Mixture!.DomainNames, (share, domain) => new V1.DomainShare { Domain = domain, Share = share }) },
+        Domains = { gates.ByDomain(forest.Mixture!).Zip(forest.Mixture!.DomainNames, (
+            share, domain) => new V1.DomainShare { Domain = domain, Share = share }) },
     };
 
     private static V1.MixtureModel ToMessage(MixtureDescription mixture) => new()

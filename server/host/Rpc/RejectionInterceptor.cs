@@ -23,7 +23,8 @@ internal sealed class RejectionInterceptor : Interceptor
     }
 
     public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
-        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context,
+        ServerStreamingServerMethod<TRequest, TResponse> continuation)
     {
         RpcStatus.MarkReached(context);
         try
@@ -42,7 +43,8 @@ internal sealed class RejectionInterceptor : Interceptor
         if (context.CancellationToken.IsCancellationRequested)
         {
             var late = context.Deadline <= DateTime.UtcNow;
-            return new(new Status(late ? StatusCode.DeadlineExceeded : StatusCode.Cancelled, late ? "the deadline passed" : "the call was cancelled"));
+            return new(new Status(late ? StatusCode.DeadlineExceeded : StatusCode.Cancelled,
+                late ? "the deadline passed" : "the call was cancelled"));
         }
 
         const string Message = "internal error; the server's log says more";

@@ -5,7 +5,8 @@ using Grpc.Core;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>The forest of a running server: what is served, what was changed, and changes. Refusals are <see cref="BtxException"/>, as everywhere below.</summary>
+/// <summary>The forest of a running server: what is served, what was changed, and changes. Refusals are
+/// <see cref="BtxException"/>, as everywhere below.</summary>
 internal sealed class RemoteForest : IDisposable
 {
     private readonly RemoteServer _server;
@@ -28,43 +29,56 @@ internal sealed class RemoteForest : IDisposable
     /// <summary>Whether the server runs on this machine, so that both mean the same by a path.</summary>
     public bool IsLoopback => _server.IsLoopback;
 
-    public Task<ListExpertsResponse> ListExpertsAsync(CancellationToken cancellation) => Try(() => _client.ListExpertsAsync(new(), _headers, _server.Deadline, cancellation), cancellation);
+    public Task<ListExpertsResponse> ListExpertsAsync(CancellationToken cancellation) =>
+        Try(() => _client.ListExpertsAsync(new(), _headers, _server.Deadline, cancellation), cancellation);
 
     public Task<ShowExpertResponse> ShowExpertAsync(string name, CancellationToken cancellation) =>
         Try(() => _client.ShowExpertAsync(new() { Name = name }, _headers, _server.Deadline, cancellation), cancellation);
 
-    public Task<ListAveragesResponse> ListAveragesAsync(CancellationToken cancellation) => Try(() => _client.ListAveragesAsync(new(), _headers, _server.Deadline, cancellation), cancellation);
+    public Task<ListAveragesResponse> ListAveragesAsync(CancellationToken cancellation) =>
+        Try(() => _client.ListAveragesAsync(new(), _headers, _server.Deadline, cancellation), cancellation);
 
     public Task<HistoryResponse> HistoryAsync(int limit, CancellationToken cancellation) =>
         Try(() => _client.HistoryAsync(new() { Limit = limit }, _headers, _server.Deadline, cancellation), cancellation);
 
-    public Task<RemovalPlan> PlanRemovalAsync(PlanRemovalRequest request, CancellationToken cancellation) => Try(() => _client.PlanRemovalAsync(request, _headers, _server.Deadline, cancellation), cancellation);
+    public Task<RemovalPlan> PlanRemovalAsync(PlanRemovalRequest request, CancellationToken cancellation) =>
+        Try(() => _client.PlanRemovalAsync(request, _headers, _server.Deadline, cancellation), cancellation);
 
-    public Task<ReplayRecipeResponse> ReplayRecipeAsync(ReplayRecipeRequest request, CancellationToken cancellation) => Try(() => _client.ReplayRecipeAsync(request, _headers, _server.Deadline, cancellation), cancellation);
+    public Task<ReplayRecipeResponse> ReplayRecipeAsync(ReplayRecipeRequest request, CancellationToken cancellation) =>
+        Try(() => _client.ReplayRecipeAsync(request, _headers, _server.Deadline, cancellation), cancellation);
 
     public Task<GetCertificateResponse> GetCertificateAsync(string changeId, CancellationToken cancellation) =>
         Try(() => _client.GetCertificateAsync(new() { ChangeId = changeId }, _headers, _server.Deadline, cancellation), cancellation);
 
-    public IAsyncEnumerable<ChangeUpdate> AddExpertAsync(AddExpertRequest request, CancellationToken cancellation) => Stream(() => _client.AddExpert(request, _headers, cancellationToken: cancellation), cancellation);
+    public IAsyncEnumerable<ChangeUpdate> AddExpertAsync(AddExpertRequest request, CancellationToken cancellation) =>
+        Stream(() => _client.AddExpert(request, _headers, cancellationToken: cancellation), cancellation);
 
-    public IAsyncEnumerable<ChangeUpdate> RemoveExpertAsync(RemoveExpertRequest request, CancellationToken cancellation) => Stream(() => _client.RemoveExpert(request, _headers, cancellationToken: cancellation), cancellation);
+    public IAsyncEnumerable<ChangeUpdate> RemoveExpertAsync(RemoveExpertRequest request, CancellationToken cancellation) =>
+        Stream(() => _client.RemoveExpert(request, _headers, cancellationToken: cancellation), cancellation);
 
-    public IAsyncEnumerable<ChangeUpdate> RollbackAsync(RollbackRequest request, CancellationToken cancellation) => Stream(() => _client.Rollback(request, _headers, cancellationToken: cancellation), cancellation);
+    public IAsyncEnumerable<ChangeUpdate> RollbackAsync(RollbackRequest request, CancellationToken cancellation) =>
+        Stream(() => _client.Rollback(request, _headers, cancellationToken: cancellation), cancellation);
 
-    public IAsyncEnumerable<ChangeUpdate> CreateAverageAsync(CreateAverageRequest request, CancellationToken cancellation) => Stream(() => _client.CreateAverage(request, _headers, cancellationToken: cancellation), cancellation);
+    public IAsyncEnumerable<ChangeUpdate> CreateAverageAsync(CreateAverageRequest request, CancellationToken cancellation) =>
+        Stream(() => _client.CreateAverage(request, _headers, cancellationToken: cancellation), cancellation);
 
-    public IAsyncEnumerable<ChangeUpdate> DropAverageAsync(DropAverageRequest request, CancellationToken cancellation) => Stream(() => _client.DropAverage(request, _headers, cancellationToken: cancellation), cancellation);
+    public IAsyncEnumerable<ChangeUpdate> DropAverageAsync(DropAverageRequest request, CancellationToken cancellation) =>
+        Stream(() => _client.DropAverage(request, _headers, cancellationToken: cancellation), cancellation);
 
-    public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => Stream(() => _client.Watch(new(), _headers, cancellationToken: cancellation), cancellation, headersFirst: true);
+    public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) =>
+        Stream(() => _client.Watch(new(), _headers, cancellationToken: cancellation), cancellation, headersFirst: true);
 
     public void Dispose() => _server.Dispose();
 
-    private Task<T> Try<T>(Func<AsyncUnaryCall<T>> call, CancellationToken cancellation) => _server.Try(async () => await call().ConfigureAwait(false), cancellation);
+    private Task<T> Try<T>(Func<AsyncUnaryCall<T>> call, CancellationToken cancellation) =>
+        _server.Try(async () => await call().ConfigureAwait(false), cancellation);
 
-    private async IAsyncEnumerable<T> Stream<T>(Func<AsyncServerStreamingCall<T>> start, [EnumeratorCancellation] CancellationToken cancellation, bool headersFirst = false)
+    private async IAsyncEnumerable<T> Stream<T>(Func<AsyncServerStreamingCall<T>> start,
+        [EnumeratorCancellation] CancellationToken cancellation, bool headersFirst = false)
     {
         using var call = start();
         if (headersFirst) await _server.HeadersAsync(call.ResponseHeadersAsync, cancellation).ConfigureAwait(false);
-        while (await _server.Try(() => call.ResponseStream.MoveNext(cancellation), cancellation).ConfigureAwait(false)) yield return call.ResponseStream.Current;
+        while (await _server.Try(() => call.ResponseStream.MoveNext(cancellation), cancellation).ConfigureAwait(false))
+            yield return call.ResponseStream.Current;
     }
 }

@@ -23,7 +23,8 @@ internal sealed class RemoteInference : IInference, IDisposable
         GenerateRequest request, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         using var call = _client.Generate(request, cancellationToken: cancellation);
-        while (await _server.Try(() => call.ResponseStream.MoveNext(cancellation), cancellation).ConfigureAwait(false)) yield return call.ResponseStream.Current;
+        while (await _server.Try(() => call.ResponseStream.MoveNext(cancellation), cancellation).ConfigureAwait(false))
+            yield return call.ResponseStream.Current;
     }
 
     public Task<ScoreResponse> ScoreAsync(ScoreRequest request, CancellationToken cancellation) =>

@@ -22,7 +22,8 @@ internal sealed class RemoteServer : IDisposable
     {
         (_option, _remedy, Patience) = (option, remedy, patience ?? TimeSpan.FromSeconds(30));
         _address = Read(address) ?? throw new BtxException(
-            $"{option} {BtxException.OneLine(address, 100)}: not a server's address; expected ADDRESS:PORT, for example {Verbs.ServerFlag.Default}, or a URL");
+            $"{option} {BtxException.OneLine(address, 100)}: not a server's address; expected ADDRESS:PORT, for example "
+                + $"{Verbs.ServerFlag.Default}, or a URL");
         _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null });
     }
 
@@ -113,7 +114,9 @@ internal sealed class RemoteServer : IDisposable
     }
 
     private BtxException Silent(Exception e) =>
-        new($"the server at {Name} took the call and gave no answer within {Patience.TotalSeconds:0.#} s; is it one of btx, and does it run (not stopped, not out of memory)?", e);
+        new($"the server at {Name} took the call and gave no answer within {Patience.TotalSeconds:0.#} s; is it one of btx, and does it "
+            + "run (not stopped, not out of memory)?",
+        e);
 
     private static bool HasBrokenStream(Exception? e)
     {
@@ -129,7 +132,9 @@ internal sealed class RemoteServer : IDisposable
     {
         for (; e is not null; e = e.InnerException)
         {
-            if (e is SocketException or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }) return true;
+            if (e is SocketException
+                or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError })
+                return true;
         }
 
         return false;

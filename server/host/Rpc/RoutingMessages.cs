@@ -34,7 +34,8 @@ internal static class RoutingMessages
         return new()
         {
             Mode = mode,
-            K = message.HasK ? message.K : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
+            K = message.HasK ? message.K
+                : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
             P = message.HasP ? message.P : defaults.P,
             Posterior = message.Posterior switch
             {
@@ -87,5 +88,6 @@ internal static class RoutingMessages
 
     private static InvalidRequestException Unknown<T>(string parameter, T value)
         where T : struct, Enum =>
-        InvalidRequestException.For(parameter, $"unknown {parameter} {value}; this server knows {string.Join(", ", Enum.GetNames<T>().Skip(1))}");
+        InvalidRequestException.For(
+        parameter, $"unknown {parameter} {value}; this server knows {string.Join(", ", Enum.GetNames<T>().Skip(1))}");
 }

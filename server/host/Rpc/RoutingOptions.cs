@@ -42,7 +42,8 @@ internal static class RoutingOptions
             return Fault("switching_rate", "applies to posterior switching only; ask for that or leave it out");
         if (r.RerouteInterval != 0 && scores) return Fault("reroute_interval", "is for generation; leave it out of a score");
         if (r.RerouteInterval != 0 && r.Posterior == V1.PosteriorKind.Fixed)
-            return Fault("reroute_interval", "changes nothing with posterior fixed, which would always choose the same experts; leave one of them out");
+            return Fault("reroute_interval",
+                "changes nothing with posterior fixed, which would always choose the same experts; leave one of them out");
         if (r.HasSelectTokens && !(scores && r.Select == V1.Selection.Prompt))
             return Fault("select_tokens", "is for scoring with select prompt; leave it out");
         if (r.AverageName.Length > 0 && (r.Average != V1.AverageKind.Unspecified || r.AverageDomain.Length > 0))

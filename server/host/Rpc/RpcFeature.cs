@@ -17,7 +17,8 @@ internal static class RpcFeature
         services.AddGrpcReflection();
         services.AddGrpcHealthChecks(health =>
         {
-            foreach (var service in new[] { V1.Inference.Descriptor, V1.Forest.Descriptor }) health.Services.Map(service.FullName, _ => true);
+            foreach (var service in new[] { V1.Inference.Descriptor, V1.Forest.Descriptor })
+                health.Services.Map(service.FullName, _ => true);
         });
         return services;
     }

@@ -36,7 +36,8 @@ internal static class RpcStatus
         await next(http).ConfigureAwait(false);
         var (status, headers) = Read(http);
         if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Features.Get<Reached>() is not null) return;
-        Set(headers, StatusCode.InvalidArgument, "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
+        Set(headers, StatusCode.InvalidArgument,
+            "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
     }
 
     /// <summary>A handler has the call: what goes wrong from here on is said by it.</summary>

@@ -13,31 +13,35 @@ internal static class StateMessages
 {
     /// <param name="keyFingerprint">Null: no key has been made yet.</param>
     /// <param name="roots">Null: directories of the server are not shown.</param>
-    public static V1.ListExpertsResponse List(ForestState state, ForestDamage damage, string? keyFingerprint, IReadOnlyList<string>? roots) => new()
-    {
-        Revision = state.Revision,
-        Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
-        Absent = { state.Absent.Select(Absent) },
-        StateSha256 = state.Hash(),
-        KeyFingerprint = keyFingerprint ?? "",
-        ExpertRoots = { roots ?? [] },
-        Precision = state.Precision,
-        BtxFault = damage.Mixture ?? "",
-    };
+    public static V1.ListExpertsResponse List(ForestState state, ForestDamage damage, string? keyFingerprint,
+        IReadOnlyList<string>? roots) => new()
+        {
+            Revision = state.Revision,
+            Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
+            Absent = { state.Absent.Select(Absent) },
+            StateSha256 = state.Hash(),
+            KeyFingerprint = keyFingerprint ?? "",
+            ExpertRoots = { roots ?? [] },
+            Precision = state.Precision,
+            BtxFault = damage.Mixture ?? "",
+        };
 
     /// <exception cref="Model.BtxException">There is no expert of that name.</exception>
     public static V1.ShowExpertResponse Show(ForestState state, ForestDamage damage, string name, bool paths)
     {
         var expert = state.Expert(name);
         var lineage = Lineage.Of(state);
-        var known = state.Experts.Select(e => e.Name).Concat(state.Absent.Select(a => a.Name)).Append(ForestState.Seed).Distinct().Where(n => n != name);
+        var known = state.Experts.Select(e => e.Name).Concat(state.Absent.Select(a => a.Name)).Append(ForestState.Seed).Distinct()
+            .Where(n => n != name);
         string[] ready = [.. state.Ready.Select(e => e.Name)];
         var at = Array.IndexOf(ready, name);
         return new()
         {
             Expert = Expert(expert, damage, paths),
-            Ancestors = { known.Select(n => new V1.LineageShare { Name = n, Share = lineage.Share(name, n) }).Where(s => s.Share > 0).OrderByDescending(s => s.Share) },
-            Descendants = { lineage.Shares([name]).Where(s => s.Key != name).OrderByDescending(s => s.Value).Select(s => new V1.LineageShare { Name = s.Key, Share = s.Value }) },
+            Ancestors = { known.Select(n => new V1.LineageShare { Name = n, Share = lineage.Share(name, n) }).Where(s => s.Share > 0)
+                .OrderByDescending(s => s.Share) },
+            Descendants = { lineage.Shares([name]).Where(s => s.Key != name).OrderByDescending(s => s.Value)
+                .Select(s => new V1.LineageShare { Name = s.Key, Share = s.Value }) },
             Averages = { state.Averages.Where(a => at >= 0 && state.Weights(a, ready) is { } w && w[at] > 0).Select(a => a.Name) },
         };
     }
@@ -48,7 +52,12 @@ internal static class StateMessages
         var message = new V1.ListAveragesResponse { Revision = state.Revision };
         foreach (var average in state.Averages)
         {
-            var named = new V1.NamedAverage { Name = average.Name, Domain = average.Domain ?? "", SampleSha256 = average.SampleSha256 ?? "" };
+            var named = new V1.NamedAverage
+            {
+                Name = average.Name,
+                Domain = average.Domain ?? "",
+                SampleSha256 = average.SampleSha256 ?? ""
+            };
             var weights = state.Weights(average, ready) ?? [];
             for (var j = 0; j < weights.Length; j++)
             {
@@ -95,7 +104,8 @@ internal static class StateMessages
         Requested = { plan.Requested },
         Removed = { plan.Removed },
         Quarantined = { plan.Quarantined },
-        Residuals = { plan.Residuals.Select(r => new V1.Residual { Expert = r.Expert, Status = r.Status, Share = r.Share, ByAncestor = { r.ByAncestor.ToDictionary() } }) },
+        Residuals = { plan.Residuals.Select(r =>
+            new V1.Residual { Expert = r.Expert, Status = r.Status, Share = r.Share, ByAncestor = { r.ByAncestor.ToDictionary() } }) },
         DroppedAverages = { plan.DroppedAverages },
         ReweightedAverages = { plan.ReweightedAverages },
         ReweightedPriors = { plan.ReweightedPriors },
@@ -117,7 +127,16 @@ internal static class StateMessages
 
     /// <param name="since">From the request to this.</param>
     public static V1.ChangeUpdate Progress(ChangeProgress progress, TimeSpan since) =>
-        new() { Progress = new() { Phase = progress.Phase, Fraction = progress.Fraction, Message = progress.Message, Seconds = since.TotalSeconds } };
+        new()
+        {
+            Progress = new()
+            {
+                Phase = progress.Phase,
+                Fraction = progress.Fraction,
+                Message = progress.Message,
+                Seconds = since.TotalSeconds
+            }
+        };
 
     public static V1.ChangeUpdate Result(ChangeResult result) => new()
     {
@@ -165,7 +184,13 @@ internal static class StateMessages
 
     private static V1.AbsentExpert Absent(AbsentExpert expert)
     {
-        var message = new V1.AbsentExpert { Name = expert.Name, Domain = expert.Domain ?? "", Sha256 = expert.Sha256 ?? "", Parents = { expert.Parents.Select(Parent) } };
+        var message = new V1.AbsentExpert
+        {
+            Name = expert.Name,
+            Domain = expert.Domain ?? "",
+            Sha256 = expert.Sha256 ?? "",
+            Parents = { expert.Parents.Select(Parent) }
+        };
         if (expert.RemovedIn is { } revision) message.RemovedIn = revision;
         return message;
     }

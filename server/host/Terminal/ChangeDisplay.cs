@@ -2,7 +2,8 @@ using Btx.V1;
 
 namespace Btx.Server.Terminal;
 
-/// <summary>Shows how far a change is: one bar for the phase under way on a terminal, one line for each phase that has ended everywhere.</summary>
+/// <summary>Shows how far a change is: one bar for the phase under way on a terminal, one line for
+/// each phase that has ended everywhere.</summary>
 /// <param name="live">Whether <paramref name="output"/> is a terminal that understands cursor movement.</param>
 /// <param name="width">Columns of the terminal.</param>
 internal sealed class ChangeDisplay(TextWriter output, bool live, int width, TimeProvider time) : IDisposable
@@ -16,7 +17,8 @@ internal sealed class ChangeDisplay(TextWriter output, bool live, int width, Tim
     /// <summary>A display on standard error, live if that is a terminal; on another writer plain.</summary>
     public static ChangeDisplay On(TextWriter output)
     {
-        var live = ReferenceEquals(output, Console.Error) && !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
+        var live = ReferenceEquals(output, Console.Error) && !Console.IsErrorRedirected
+            && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
         return new(output, live, live ? Math.Max(40, Console.WindowWidth - 1) : 120, TimeProvider.System);
     }
 
@@ -62,7 +64,8 @@ internal sealed class ChangeDisplay(TextWriter output, bool live, int width, Tim
     {
         var part = Math.Clamp(progress.Fraction, 0, 1);
         var filled = (int)(part * BarWidth);
-        return Cut($"  {progress.Phase,-9} {new string('█', filled)}{new string('░', BarWidth - filled)} {Math.Floor(100 * part),3:F0} %  {progress.Message}");
+        return Cut($"  {progress.Phase,-9} {new string('█', filled)}{new string('░', BarWidth - filled)} "
+            + $"{Math.Floor(100 * part),3:F0} %  {progress.Message}");
     }
 
     private string Cut(string line) => line.Length <= width ? line : line[..width];

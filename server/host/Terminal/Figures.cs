@@ -20,7 +20,8 @@ internal static class Figures
         _ => $"{(long)seconds / 60} min {(long)seconds % 60} s",
     };
 
-    public static string Share(double share) => share is > 0 and < 0.00005 ? "<0.0001" : share.ToString("0.0000", CultureInfo.InvariantCulture);
+    public static string Share(double share) => share is > 0 and < 0.00005 ? "<0.0001"
+        : share.ToString("0.0000", CultureInfo.InvariantCulture);
 
     private static string Scaled(double value, string unit)
     {

@@ -7,6 +7,7 @@ internal static class TextTable
     {
         IReadOnlyList<string>[] all = [header, .. rows];
         int[] widths = [.. header.Select((_, c) => all.Max(row => row[c].Length))];
-        foreach (var row in all) yield return string.Join("  ", row.Select((cell, c) => c == row.Count - 1 ? cell : cell.PadRight(widths[c]))).TrimEnd();
+        foreach (var row in all)
+            yield return string.Join("  ", row.Select((cell, c) => c == row.Count - 1 ? cell : cell.PadRight(widths[c]))).TrimEnd();
     }
 }

@@ -16,7 +16,8 @@ internal sealed class TokenPrinter(TextWriter output, ExpertPalette? palette)
         (string Name, double Share)[] shares = response.Routed is { } routed
             ? [.. routed.Domains.Select(share => (share.Domain, share.Share))]
             : [.. response.Experts.Select(share => (share.Name, share.Contribution))];
-        output.Write(palette is null || shares.Length == 0 ? response.Text : palette.Paint(response.Text, palette.IndexOf(shares.MaxBy(share => share.Share).Name)));
+        output.Write(palette is null || shares.Length == 0 ? response.Text
+            : palette.Paint(response.Text, palette.IndexOf(shares.MaxBy(share => share.Share).Name)));
         output.Flush();
         if (!response.HasTokenId || shares.Length == 0) return;
         _tokens++;

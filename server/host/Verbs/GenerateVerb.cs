@@ -43,7 +43,10 @@ internal static class GenerateVerb
         var seed = new Option<long?>("--seed") { Description = "the same seed gives the same text (random)" };
         var stop = new Option<string[]>("--stop") { Description = "end before this text; may be repeated", DefaultValueFactory = _ => [] };
         var ignoreEos = new Option<bool>("--ignore-eos") { Description = "go on past the end-of-text token" };
-        var showExperts = new Option<bool>("--show-experts") { Description = "colour each token by the expert that contributed most; mode moe: by the domain routed to" };
+        var showExperts = new Option<bool>("--show-experts")
+        {
+            Description = "colour each token by the expert that contributed most; mode moe: by the domain routed to"
+        };
         var colour = new Option<string>("--color") { Description = "auto: on a terminal only", DefaultValueFactory = _ => "auto" };
         colour.AcceptOnlyFromAmong("auto", "always", "never");
         var command = new Command("generate", Text)
@@ -76,21 +79,26 @@ internal static class GenerateVerb
             if (parsed.GetValue(seed) is { } s) request.Sampling.Seed = s;
             var here = engine.Read(parsed, null);
             await using var target = await InferenceTarget.OpenAsync(parsed, server, here, cancellation).ConfigureAwait(false);
-            return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error, cancellation).ConfigureAwait(false);
+            return await RunAsync(target.Inference, request, ColourChoice.Enabled(parsed.GetValue(colour)!), Console.Out, Console.Error,
+                cancellation).ConfigureAwait(false);
         });
         return command;
     }
 
     public static async Task<int> RunAsync(
-        IInference inference, GenerateRequest request, bool colour, TextWriter output, TextWriter diagnostics, CancellationToken cancellation)
+        IInference inference, GenerateRequest request, bool colour, TextWriter output, TextWriter diagnostics,
+        CancellationToken cancellation)
     {
         ExpertPalette? palette = null;
         var routed = request.Routing?.Mode == Mode.Moe;
         if (request.IncludeExperts)
         {
             var served = await inference.DescribeAsync(cancellation).ConfigureAwait(false);
-            palette = new(routed ? [.. (served.Mixture?.Experts ?? []).Select(expert => expert.Domain).Distinct()] : [.. served.Experts.Select(expert => expert.Name)], colour);
-            if (colour) await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation).ConfigureAwait(false);
+            palette = new(routed ? [.. (served.Mixture?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
+                : [.. served.Experts.Select(expert => expert.Name)], colour);
+            if (colour)
+                await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation)
+                    .ConfigureAwait(false);
         }
 
         var printer = new TokenPrinter(output, palette);
@@ -104,7 +112,8 @@ internal static class GenerateVerb
         }
 
         await output.WriteLineAsync().ConfigureAwait(false);
-        if (request.IncludeExperts) await output.WriteLineAsync($"{(routed ? "routed to" : "contributions")}: {printer.Shares()}").ConfigureAwait(false);
+        if (request.IncludeExperts)
+            await output.WriteLineAsync($"{(routed ? "routed to" : "contributions")}: {printer.Shares()}").ConfigureAwait(false);
         if (usage is not null) await diagnostics.WriteLineAsync(Summary(usage)).ConfigureAwait(false);
         if (ended.Length == 0) return 0;
         await diagnostics.WriteLineAsync($"ended early: {ended}").ConfigureAwait(false);

@@ -25,7 +25,8 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
         if (server.IsGiven(parsed))
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, cancellation).ConfigureAwait(false);
-        return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue })), loaded);
+        return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer,
+            new RequestLimits { PromptCharacters = int.MaxValue })), loaded);
     }
 
     public async ValueTask DisposeAsync()

@@ -12,12 +12,15 @@ internal sealed class LivingFlags
 {
     private readonly Option<string[]> _roots = new("--expert-root")
     {
-        Description = "experts may be added from this directory; repeat it (the source forest's directory always)", HelpName = "DIR", DefaultValueFactory = _ => [],
+        Description = "experts may be added from this directory; repeat it (the source forest's directory always)",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => [],
     };
 
     private readonly Option<string?> _keyFile = new("--admin-key-file")
     {
-        Description = "changes of the forest need the key in this file; without one no changes are taken", HelpName = "FILE",
+        Description = "changes of the forest need the key in this file; without one no changes are taken",
+        HelpName = "FILE",
     };
 
     private readonly Option<bool> _unauthenticated = new("--allow-unauthenticated-admin")
@@ -27,11 +30,15 @@ internal sealed class LivingFlags
 
     private readonly Option<string> _hosts = new("--allowed-hosts")
     {
-        Description = "names that clients may call this server by, besides localhost and the addresses it listens on: api.example.com,*.internal; * for any", HelpName = "NAME,NAME",
+        Description =
+            "names that clients may call this server by, besides localhost and the addresses it "
+            + "listens on: api.example.com,*.internal; * for any",
+        HelpName = "NAME,NAME",
         DefaultValueFactory = _ => "",
     };
 
-    private readonly Option<bool> _readOnly = new("--read-only") { Description = "serve the forest as it is and take no changes; its directory need not be writable" };
+    private readonly Option<bool> _readOnly =
+        new("--read-only") { Description = "serve the forest as it is and take no changes; its directory need not be writable" };
 
     private readonly Option<string[]> _faults = new("--fault-point") { Hidden = true, DefaultValueFactory = _ => [] };
 
@@ -52,7 +59,8 @@ internal sealed class LivingFlags
     /// <exception cref="BtxException">A root is not there, or a fault point is not one.</exception>
     public RegistryOptions? Read(ParseResult parsed) => parsed.GetValue(_readOnly) ? null : new()
     {
-        ExpertRoots = [.. parsed.GetValue(_roots)!.Select(root => Directory.Exists(root) ? Path.GetFullPath(root) : throw new BtxException($"--expert-root {root}: is not a directory"))],
+        ExpertRoots = [.. parsed.GetValue(_roots)!.Select(root => Directory.Exists(root) ? Path.GetFullPath(root)
+            : throw new BtxException($"--expert-root {root}: is not a directory"))],
         Fault = new FaultPoints(parsed.GetValue(_faults)!, [.. ForestRegistry.FaultPoints, .. ForestEngine.FaultPoints]).Hook,
         Report = line => Console.Error.WriteLine(line),
     };

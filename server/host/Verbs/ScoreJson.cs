@@ -22,7 +22,8 @@ internal static class ScoreJson
             json.WriteEndArray();
             WriteNumbers(json, "logprobs", score.Logprobs);
             json.WriteStartObject("experts");
-            foreach (var expert in score.Experts.Where(expert => expert.Logprobs.Count > 0)) WriteNumbers(json, expert.Name, expert.Logprobs);
+            foreach (var expert in score.Experts.Where(expert => expert.Logprobs.Count > 0))
+                WriteNumbers(json, expert.Name, expert.Logprobs);
             json.WriteEndObject();
             json.WriteStartObject("posterior");
             foreach (var expert in score.Experts) WriteNumbers(json, expert.Name, expert.Posterior);
@@ -58,7 +59,8 @@ internal static class ScoreJson
 
         json.WriteEndArray();
         json.WriteStartObject("domains");
-        for (var d = 0; d < score.Routed[0].Domains.Count; d++) WriteNumbers(json, score.Routed[0].Domains[d].Domain, score.Routed.Select(position => position.Domains[d].Share));
+        for (var d = 0; d < score.Routed[0].Domains.Count; d++)
+            WriteNumbers(json, score.Routed[0].Domains[d].Domain, score.Routed.Select(position => position.Domains[d].Share));
         json.WriteEndObject();
         json.WriteEndObject();
     }

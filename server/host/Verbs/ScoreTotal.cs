@@ -27,7 +27,15 @@ internal sealed record ScoreTotal(int Documents, long Tokens, long Predicted, lo
 
     /// <summary>JSON has no infinity: it is written as the largest double.</summary>
     public string ToJson() => JsonSerializer.Serialize(
-        new { Documents, Tokens = Predicted, Bytes, NatsPerToken = Finite(NatsPerToken), Perplexity = Finite(Perplexity), BitsPerByte = Finite(BitsPerByte) }, Words) + "\n";
+        new
+        {
+            Documents,
+            Tokens = Predicted,
+            Bytes,
+            NatsPerToken = Finite(NatsPerToken),
+            Perplexity = Finite(Perplexity),
+            BitsPerByte = Finite(BitsPerByte)
+        }, Words) + "\n";
 
     private static double Finite(double value) => double.IsFinite(value) ? value : double.MaxValue;
 }

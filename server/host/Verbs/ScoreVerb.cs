@@ -9,15 +9,17 @@ internal static class ScoreVerb
 {
     private const string Text =
         """
-        Log-probabilities (natural logarithms) of a text under a routing and under each expert, from the server at 127.0.0.1:8081 unless
-        --server, BTX_SERVER, --forest or --btx says otherwise. A text longer than the context is scored in windows that hold a whole context
-        and end --stride tokens after one another: each token is scored once, behind at least context - stride of its window's tokens; the
-        posterior begins anew in each window. The documents of a .jsonl file, as a corpus has them, are scored one by one and added up.
-        The JSON holds {"tokens": [n ids], "logprobs": [n-1], "experts": {NAME: [n-1]}, "posterior": {NAME: [n-1]}}: entry i belongs to
-        predicting tokens[i+1] from tokens[0..i]; posterior is the weight used there. In mode moe both are empty; with --show-experts there
-        is "routing" instead: {"layers": L, "experts": [N names], "gates": [n-1][L][N], "domains": {DOMAIN: [n-1]}}. Of more windows than one
-        there is "windows": [{"start", "end", "first"}]: tokens start to end-1 were read, those from first on scored. Of several
-        documents it holds sums alone: {"documents", "tokens" (predicted), "bytes", "nats_per_token", "perplexity", "bits_per_byte"}.
+        Log-probabilities (natural logarithms) of a text under a routing and under each expert, from the server at
+        127.0.0.1:8081 unless --server, BTX_SERVER, --forest or --btx says otherwise. A text longer than the context is scored
+        in windows that hold a whole context and end --stride tokens after one another: each token is scored once, behind at
+        least context - stride of its window's tokens; the posterior begins anew in each window. The documents of a .jsonl file,
+        as a corpus has them, are scored one by one and added up. The JSON holds {"tokens": [n ids], "logprobs": [n-1],
+        "experts": {NAME: [n-1]}, "posterior": {NAME: [n-1]}}: entry i belongs to predicting tokens[i+1] from tokens[0..i];
+        posterior is the weight used there. In mode moe both are empty; with --show-experts there is "routing" instead:
+        {"layers": L, "experts": [N names], "gates": [n-1][L][N], "domains": {DOMAIN: [n-1]}}. Of more windows than one there is
+        "windows": [{"start", "end", "first"}]: tokens start to end-1 were read, those from first on scored. Of several
+        documents it holds sums alone: {"documents", "tokens" (predicted), "bytes", "nats_per_token", "perplexity",
+        "bits_per_byte"}.
 
         Examples:
           btx score --file text.txt
@@ -32,13 +34,23 @@ internal static class ScoreVerb
     {
         var routing = new RoutingFlags();
         var engine = new EngineFlags(required: false);
-        var file = new Option<string>("--file") { Description = "the text, UTF-8, or a .jsonl of documents; -: standard input", HelpName = "TEXT", Required = true };
+        var file = new Option<string>("--file")
+        {
+            Description = "the text, UTF-8, or a .jsonl of documents; -: standard input",
+            HelpName = "TEXT",
+            Required = true
+        };
         var json = new JsonFlag();
         var stride = new Option<int?>("--stride")
         {
-            Description = "tokens that each window of a long text scores (half the context)", HelpName = "N",
+            Description = "tokens that each window of a long text scores (half the context)",
+            HelpName = "N",
         };
-        var sample = new Option<int?>("--sample") { Description = "score about so many bytes of a .jsonl: an equal part of each document", HelpName = "BYTES" };
+        var sample = new Option<int?>("--sample")
+        {
+            Description = "score about so many bytes of a .jsonl: an equal part of each document",
+            HelpName = "BYTES"
+        };
         var showExperts = new Option<bool>("--show-experts") { Description = "mode moe: report the router's gates" };
         var server = new ServerFlag();
         var command = new Command("score", Text) { file, stride, sample, showExperts, server.Option };
@@ -77,7 +89,8 @@ internal static class ScoreVerb
 
     private static IEnumerable<string> Lines(ScoreTotal total, List<ScoreResponse> scores, MixtureModel? mixture)
     {
-        yield return $"{(total.Documents > 1 ? $"{total.Documents} documents, " : "")}{total.Tokens} tokens: {total.NatsPerToken:F4} nats per token, "
+        yield return $"{(total.Documents > 1 ? $"{total.Documents} documents, " : "")}{total.Tokens} "
+            + $"tokens: {total.NatsPerToken:F4} nats per token, "
             + $"perplexity {total.Perplexity:F3}, {total.BitsPerByte:F4} bits per byte";
         if (mixture is not null) yield return $"routed to: {Shares(scores)}";
     }
@@ -90,6 +103,8 @@ internal static class ScoreVerb
     }
 
     /// <summary>Mean share of each domain of a BTX model, the largest first.</summary>
-    private static string Shares(List<ScoreResponse> scores) => string.Join("  ", scores.SelectMany(score => score.Routed).SelectMany(routed => routed.Domains).GroupBy(share => share.Domain)
-        .Select(domain => (domain.Key, Share: domain.Average(share => share.Share))).OrderByDescending(domain => domain.Share).Select(domain => $"{domain.Key} {domain.Share:P0}"));
+    private static string Shares(List<ScoreResponse> scores) =>
+        string.Join("  ", scores.SelectMany(score => score.Routed).SelectMany(routed => routed.Domains).GroupBy(share => share.Domain)
+        .Select(domain => (domain.Key, Share: domain.Average(share => share.Share))).OrderByDescending(domain => domain.Share)
+        .Select(domain => $"{domain.Key} {domain.Share:P0}"));
 }

@@ -15,12 +15,14 @@ internal static class ServeVerb
 {
     private const string Text =
         """
-        Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form (/v1/models, /v1/completions), with /metrics for
-        Prometheus and /health (/health/live, /health/ready). Loopback by default. Ctrl-C, SIGTERM or SIGHUP: no new requests, running ones finish within
-        --shutdown-limit; 10 s later the process has ended, with exit code 1 if something hung.
-        The forest can be changed while it serves (`btx experts --help`; btx.v1.Forest) by whoever has the key of --admin-key-file; without one it takes no changes.
-        One server owns a served forest; its journal is beside served.json. Clients call the server by an address that it listens on or by localhost; other
-        names need --allowed-hosts. How many connections and bytes of bodies are taken follows from the system's limits, and is said at start.
+        Serve a forest, a BTX model (mode moe) or both: gRPC (btx.v1.Inference, grpc.health.v1) and HTTP in OpenAI's form
+        (/v1/models, /v1/completions), with /metrics for Prometheus and /health (/health/live, /health/ready). Loopback by
+        default. Ctrl-C, SIGTERM or SIGHUP: no new requests, running ones finish within --shutdown-limit; 10 s later the process
+        has ended, with exit code 1 if something hung. The forest can be changed while it serves (`btx experts --help`;
+        btx.v1.Forest) by whoever has the key of --admin-key-file; without one it takes no changes. One server owns a served
+        forest; its journal is beside served.json. Clients call the server by an address that it listens on or by localhost;
+        other names need --allowed-hosts. How many connections and bytes of bodies are taken follows from the system's limits,
+        and is said at start.
 
         Examples:
           btx serve --forest served
@@ -37,14 +39,33 @@ internal static class ServeVerb
     {
         var engine = new EngineFlags(required: true);
         var living = new LivingFlags();
-        var http = new Option<string>("--http") { Description = "where the HTTP door listens", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8080" };
-        var grpc = new Option<string>("--grpc") { Description = "where the gRPC door listens (HTTP/2 without TLS)", HelpName = "ADDRESS:PORT", DefaultValueFactory = _ => "127.0.0.1:8081" };
-        var shutdown = new Option<double>("--shutdown-limit") { Description = "seconds that running requests may go on after the shutdown begins", DefaultValueFactory = _ => 30 };
+        var http = new Option<string>("--http")
+        {
+            Description = "where the HTTP door listens",
+            HelpName = "ADDRESS:PORT",
+            DefaultValueFactory = _ => "127.0.0.1:8080"
+        };
+        var grpc = new Option<string>("--grpc")
+        {
+            Description = "where the gRPC door listens (HTTP/2 without TLS)",
+            HelpName = "ADDRESS:PORT",
+            DefaultValueFactory = _ => "127.0.0.1:8081"
+        };
+        var shutdown = new Option<double>("--shutdown-limit")
+        {
+            Description = "seconds that running requests may go on after the shutdown begins",
+            DefaultValueFactory = _ => 30
+        };
         var body = new Option<double>("--max-body-mb") { Description = "largest request", DefaultValueFactory = _ => 4 };
-        var prompt = new Option<int>("--max-prompt-chars") { Description = "longest prompt in characters", DefaultValueFactory = _ => 1_000_000 };
+        var prompt = new Option<int>("--max-prompt-chars")
+        {
+            Description = "longest prompt in characters",
+            DefaultValueFactory = _ => 1_000_000
+        };
         var averages = new Option<string>("--averages")
         {
-            Description = "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it",
+            Description =
+                "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it",
             DefaultValueFactory = _ => "load",
         };
         averages.AcceptOnlyFromAmong("load", "demand");
@@ -77,7 +98,8 @@ internal static class ServeVerb
             var changes = Checked(() => living.Read(parsed));
             var access = Checked(() => living.ReadAccess(parsed)) ?? new();
 
-            var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown), parsed.GetValue(body), parsed.GetValue(prompt), access, faults);
+            var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown),
+                parsed.GetValue(body), parsed.GetValue(prompt), access, faults);
             engineOptions = engineOptions! with { Fault = changes?.Fault };
             if (changes is not null) changes = changes with { Remix = new MixtureRemix(engineOptions) };
             return RunAsync(options, engineOptions, changes, metrics, cancellation);
@@ -85,7 +107,8 @@ internal static class ServeVerb
         return command;
     }
 
-    private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions? changes, EngineMetrics metrics, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ServerOptions options, EngineOptions engineOptions, RegistryOptions? changes,
+        EngineMetrics metrics, CancellationToken cancellation)
     {
         using var end = new HardEnd(options.ShutdownLimit);
         await using var begin = cancellation.UnsafeRegister(_ => end.Begin(), null);
@@ -97,21 +120,33 @@ internal static class ServeVerb
         app.Lifetime.ApplicationStopping.Register(end.Begin);
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
-        if (forest.Experts.Count > 0) Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, {forest.Precision}, context {forest.ContextLength}");
+        if (forest.Experts.Count > 0)
+            Console
+                .WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
+                    + $"{forest.Precision}, context {forest.ContextLength}");
         if (forest.Mixture is { } btx)
         {
             var alone = forest.Experts.Count == 0 ? "; mode moe only, no forest is loaded" : "";
-            Console.WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k {btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
+            Console
+                .WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k "
+                    + $"{btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
         }
 
         Console.WriteLine($"  memory   {MemoryStatement.Line(forest, engineOptions)}");
-        if (MemoryStatement.Warning(forest, engineOptions, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) is { } warning) Console.Error.WriteLine(warning);
+        if (MemoryStatement.Warning(forest, engineOptions, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) is { } warning)
+            Console.Error.WriteLine(warning);
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
-        if (loaded.Registry is { } registry) Console.WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; certificates by key {registry.KeyFingerprint}");
+        if (loaded.Registry is { } registry)
+            Console
+                .WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; "
+                    + $"certificates by key {registry.KeyFingerprint}");
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
-        var (connections, bodies) = (app.Services.GetRequiredService<BoundedTransport>().ConnectionsPerDoor, app.Services.GetRequiredService<BodyBudget>().Bytes >> 20);
-        Console.WriteLine($"  limits   {connections} connections at each door (this process may open {OpenFiles.Limit} files), {bodies} MiB of requests being read");
+        var (connections, bodies) = (app.Services.GetRequiredService<BoundedTransport>().ConnectionsPerDoor,
+            app.Services.GetRequiredService<BodyBudget>().Bytes >> 20);
+        Console
+            .WriteLine($"  limits   {connections} connections at each door (this process may open "
+                + $"{OpenFiles.Limit} files), {bodies} MiB of requests being read");
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true; // the terminal is gone; running requests are not to go with it

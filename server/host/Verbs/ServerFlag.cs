@@ -10,7 +10,8 @@ internal sealed class ServerFlag
 
     public Option<string?> Option { get; } = new("--server")
     {
-        Description = $"the running server: its gRPC door, as ADDRESS:PORT or a URL ({Variable}, or else {Default})", HelpName = "ADDRESS",
+        Description = $"the running server: its gRPC door, as ADDRESS:PORT or a URL ({Variable}, or else {Default})",
+        HelpName = "ADDRESS",
     };
 
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(Option) is not null;

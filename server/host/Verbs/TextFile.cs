@@ -54,7 +54,8 @@ internal static class TextFile
         try
         {
             using var json = JsonDocument.Parse(line);
-            if (json.RootElement is { ValueKind: JsonValueKind.Object } document && document.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String)
+            if (json.RootElement is { ValueKind: JsonValueKind.Object } document && document.TryGetProperty("text", out var text)
+                && text.ValueKind == JsonValueKind.String)
                 return text.GetString()!;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

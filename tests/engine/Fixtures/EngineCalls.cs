@@ -7,15 +7,16 @@ namespace Btx.Engine.Tests.Fixtures;
 /// <summary>What tests ask of an engine.</summary>
 internal static class EngineCalls
 {
-    public static GenerationRequest Request(Routing routing, int maxTokens = 12, int[]? prompt = null, SamplingOptions? sampling = null) => new()
-    {
-        Prompt = prompt ?? [256, 84, 104, 101, 32, 99, 97, 116],
-        Routing = routing,
-        MaxTokens = maxTokens,
-        Sampling = sampling ?? new SamplingOptions { Temperature = 0 },
-        IgnoreEndOfSequence = true,
-        ReportExperts = true,
-    };
+    public static GenerationRequest Request(Routing routing, int maxTokens = 12, int[]? prompt = null,
+        SamplingOptions? sampling = null) => new()
+        {
+            Prompt = prompt ?? [256, 84, 104, 101, 32, 99, 97, 116],
+            Routing = routing,
+            MaxTokens = maxTokens,
+            Sampling = sampling ?? new SamplingOptions { Temperature = 0 },
+            IgnoreEndOfSequence = true,
+            ReportExperts = true,
+        };
 
     public static Routing Expert(string name) => new() { Mode = RoutingMode.Expert, Expert = name };
 
@@ -34,7 +35,8 @@ internal static class EngineCalls
     public static Task<List<TokenEvent>> Run(this ForestEngine engine, GenerationRequest request) =>
         engine.Generate(request, TestContext.Current.CancellationToken).Read();
 
-    public static int[] Tokens(this IEnumerable<TokenEvent> events) => [.. events.Where(e => e.Token is not null).Select(e => e.Token!.Value)];
+    public static int[] Tokens(this IEnumerable<TokenEvent> events) =>
+        [.. events.Where(e => e.Token is not null).Select(e => e.Token!.Value)];
 
     /// <summary>The invariants hold; with nothing under way, no slot is taken.</summary>
     public static async Task AssertSound(this ForestEngine engine, bool idle = true)

@@ -4,7 +4,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Tests.Fixtures;
 
-/// <summary>An engine over <see cref="FakeModelRunner"/>s, a forest and a mixture of two layers and four experts beside it: for exact tests of the loop.</summary>
+/// <summary>An engine over <see cref="FakeModelRunner"/>s, a forest and a mixture of two layers and four experts
+/// beside it: for exact tests of the loop.</summary>
 internal sealed class FakeForest : IAsyncDisposable
 {
     public const int Vocab = 320;
@@ -12,14 +13,30 @@ internal sealed class FakeForest : IAsyncDisposable
 
     public static MixtureDescription MixtureDescription { get; } = new()
     {
-        Experts = ["a", "b", "c", "d"], Domains = ["prose", "code", "prose", "law"], ExpertsPerToken = 2, Choices = [1, 2, 3, 4], Layers = Layers, Router = "top2", Precision = "fp32", Sha256 = "",
+        Experts = ["a", "b", "c", "d"],
+        Domains = ["prose", "code", "prose", "law"],
+        ExpertsPerToken = 2,
+        Choices = [1, 2, 3, 4],
+        Layers = Layers,
+        Router = "top2",
+        Precision = "fp32",
+        Sha256 = "",
     };
 
     /// <param name="seeds">Of the experts, which are called expert-0, expert-1, …; null: 1, 2, …</param>
     /// <param name="names">Of the experts, if they are called otherwise.</param>
-    public FakeForest(int experts = 3, int context = 64, Func<EngineOptions, EngineOptions>? change = null, int[]? seeds = null, string[]? names = null, bool records = true)
+    public FakeForest(int experts = 3, int context = 64, Func<EngineOptions, EngineOptions>? change = null, int[]? seeds = null,
+        string[]? names = null, bool records = true)
     {
-        var options = new EngineOptions { Directory = "fake", Threads = 2, Slots = 4, MaxBatchTokens = 16, PrefillChunk = 4, QueueCapacity = 8 };
+        var options = new EngineOptions
+        {
+            Directory = "fake",
+            Threads = 2,
+            Slots = 4,
+            MaxBatchTokens = 16,
+            PrefillChunk = 4,
+            QueueCapacity = 8
+        };
         options = change?.Invoke(options) ?? options;
         seeds ??= [.. Enumerable.Range(1, experts)];
         names ??= [.. seeds.Select((_, j) => $"expert-{j}")];
@@ -32,12 +49,14 @@ internal sealed class FakeForest : IAsyncDisposable
         directory.Delete(recursive: true);
         var ground = new ServingGround(
             tokenizer, context, Vocab, "", "fp32", "cpu", options.Time,
-            (recipe, name, cancellation) => name.Contains("posterior", StringComparison.Ordinal) ? throw new InvalidOperationException("no memory") : Average(recipe, options.Slots, records, cancellation), Opener);
+            (recipe, name, cancellation) => name.Contains("posterior", StringComparison.Ordinal)
+                ? throw new InvalidOperationException("no memory") : Average(recipe, options.Slots, records, cancellation), Opener);
         var prior = new Dictionary<string, double>();
         for (var j = 0; j < seeds.Length; j++) prior[names[j]] = j == 0 ? 0.5 : 0.25;
         SnapshotExpert[] served = [.. seeds.Select((_, j) => new SnapshotExpert(names[j], names[j], Opener.Open(names[j], Experts[j])))];
         var mixture = new ServedMixture(MixtureDescription, Opener.Open("the BTX model", Mixture));
-        Snapshot = new ForestSnapshot(ground, served, seeds.Length > 0 ? [new RecordedPrior(names[0], names[0], prior)] : [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), mixture);
+        Snapshot = new ForestSnapshot(ground, served, seeds.Length > 0 ? [new RecordedPrior(names[0], names[0], prior)] : [],
+            new Dictionary<string, IReadOnlyDictionary<string, double>>(), mixture);
         foreach (var expert in served) expert.Model.Release();
         mixture.Model.Release();
         Engine = new ForestEngine(options, Snapshot, options.Threads);
@@ -65,13 +84,17 @@ internal sealed class FakeForest : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Engine.DisposeAsync();
 
-    public Task<SwapReport> Swap(ForestChange change, InFlightPolicy policy = InFlightPolicy.Renormalise) => Engine.SwapAsync(Engine.Prepare(change), policy);
+    public Task<SwapReport> Swap(ForestChange change, InFlightPolicy policy = InFlightPolicy.Renormalise) =>
+        Engine.SwapAsync(Engine.Prepare(change), policy);
 
-    public Task<SwapReport> Remove(string expert, InFlightPolicy policy = InFlightPolicy.Renormalise) => Swap(new ForestChange { Remove = [expert] }, policy);
+    public Task<SwapReport> Remove(string expert, InFlightPolicy policy = InFlightPolicy.Renormalise) =>
+        Swap(new ForestChange { Remove = [expert] }, policy);
 
-    /// <summary>Asks for a change inside the step in which a model has so many tokens in a row's slot: it is swapped in before the next step.</summary>
+    /// <summary>Asks for a change inside the step in which a model has so many tokens in a row's slot:
+    /// it is swapped in before the next step.</summary>
     /// <param name="sent">Waited for in its first step: all requests that the change shall find have been sent.</param>
-    public Task<SwapReport> SwapWhen(FakeModelRunner runner, int past, ForestChange change, InFlightPolicy policy = InFlightPolicy.Renormalise, ManualResetEventSlim? sent = null)
+    public Task<SwapReport> SwapWhen(FakeModelRunner runner, int past, ForestChange change,
+        InFlightPolicy policy = InFlightPolicy.Renormalise, ManualResetEventSlim? sent = null)
     {
         var asked = new TaskCompletionSource<Task<SwapReport>>();
         runner.Before = (rows, _) =>

@@ -25,16 +25,26 @@ internal sealed class FakeOpener(int slots, bool records) : IModelOpener
         }
     }
 
-    public static ExpertSource Source(string name, int seed, IReadOnlyDictionary<string, double>? prior = null) => new() { Name = name, Domain = name, Directory = seed.ToString(CultureInfo.InvariantCulture), Prior = prior };
+    public static ExpertSource Source(string name, int seed, IReadOnlyDictionary<string, double>? prior = null) =>
+        new() { Name = name, Domain = name, Directory = seed.ToString(CultureInfo.InvariantCulture), Prior = prior };
 
-    public ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default) => Open(expert.Name, new FakeModelRunner(int.Parse(expert.Directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots) { Quick = true, Records = records });
+    public ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default) => Open(expert.Name, new FakeModelRunner(
+        int.Parse(expert.Directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots)
+    { Quick = true, Records = records });
 
-    public Btx.Model.Tensors.Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null) => throw new NotSupportedException();
+    public Btx.Model.Tensors.Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null) =>
+        throw new NotSupportedException();
 
     public ServedMixture OpenMixture(string directory)
     {
-        var description = FakeForest.MixtureDescription with { Experts = ["a", "b", "c"], Domains = ["prose", "code", "prose"], Choices = [1, 2, 3] };
-        return new ServedMixture(description, Open("the BTX model", new FakeModelRunner(int.Parse(directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots, FakeForest.Layers, 3)));
+        var description = FakeForest.MixtureDescription with
+        {
+            Experts = ["a", "b", "c"],
+            Domains = ["prose", "code", "prose"],
+            Choices = [1, 2, 3]
+        };
+        return new ServedMixture(description, Open("the BTX model",
+            new FakeModelRunner(int.Parse(directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots, FakeForest.Layers, 3)));
     }
 
     public ServedModel Open(string name, FakeModelRunner runner)

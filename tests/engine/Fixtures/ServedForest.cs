@@ -44,7 +44,8 @@ public sealed class ServedForest : IDisposable
     public (string Source, string Served) Copy()
     {
         var target = Path.Combine(root.FullName, Guid.NewGuid().ToString("N"));
-        foreach (var file in root.EnumerateFiles("*", SearchOption.AllDirectories).Where(f => f.FullName.StartsWith(Source, StringComparison.Ordinal) || f.FullName.StartsWith(Served, StringComparison.Ordinal)))
+        foreach (var file in root.EnumerateFiles("*", SearchOption.AllDirectories)
+            .Where(f => f.FullName.StartsWith(Source, StringComparison.Ordinal) || f.FullName.StartsWith(Served, StringComparison.Ordinal)))
         {
             var to = Path.Combine(target, Path.GetRelativePath(root.FullName, file.FullName));
             Directory.CreateDirectory(Path.GetDirectoryName(to)!);

@@ -46,7 +46,8 @@ public sealed class ForestLoaderTests(ServedForest forest)
     [Fact]
     public void A_graph_that_was_tampered_with()
     {
-        var message = Refusal((_, served) => File.AppendAllText(Path.Combine(served, ServedForestManifest.Load(served).Graphs[0].File), "x"));
+        var message = Refusal((_, served) =>
+            File.AppendAllText(Path.Combine(served, ServedForestManifest.Load(served).Graphs[0].File), "x"));
         Assert.Contains("the graph is not the one that was exported", message, StringComparison.Ordinal);
     }
 
@@ -68,25 +69,29 @@ public sealed class ForestLoaderTests(ServedForest forest)
         var message = Refusal((source, _) =>
         {
             var path = Path.Combine(source, "experts/gamma/tokenizer.json");
-            File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"", "\"eh\"", StringComparison.Ordinal));
+            File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"",
+                "\"eh\"", StringComparison.Ordinal));
         });
         Assert.Contains("another tokenizer", message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void No_served_forest() => Assert.Contains("served.json", Assert.Throws<BtxException>(() => ForestEngine.Start(forest.Options with { Directory = forest.Source })).Message, StringComparison.Ordinal);
+    public void No_served_forest() => Assert.Contains("served.json", Assert.Throws<BtxException>(() =>
+    ForestEngine.Start(forest.Options with { Directory = forest.Source })).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_context_longer_than_the_models()
     {
-        Assert.Contains("at most 128", Assert.Throws<BtxException>(() => ForestEngine.Start(forest.Options with { ContextLength = 129 })).Message, StringComparison.Ordinal);
+        Assert.Contains("at most 128", Assert.Throws<BtxException>(() =>
+            ForestEngine.Start(forest.Options with { ContextLength = 129 })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Cuda_for_a_forest_of_fp32()
     {
         // With or without a GPU there is a reason: a library is missing, or the precision does not fit.
-        Assert.Contains("--device cuda", Assert.Throws<BtxException>(() => ForestEngine.Start(forest.Options with { Device = DeviceSpec.Parse("cuda") })).Message, StringComparison.Ordinal);
+        Assert.Contains("--device cuda", Assert.Throws<BtxException>(() =>
+            ForestEngine.Start(forest.Options with { Device = DeviceSpec.Parse("cuda") })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,13 +99,17 @@ public sealed class ForestLoaderTests(ServedForest forest)
     {
         var (source, served) = forest.Copy();
         var manifest = ForestManifest.Load(source);
-        manifest = manifest with { Experts = [.. manifest.Experts.Select(e => e.Name == "beta" ? e with { Status = ExpertStatus.Quarantined } : e)] };
+        manifest = manifest with
+        {
+            Experts = [.. manifest.Experts.Select(e => e.Name == "beta" ? e with { Status = ExpertStatus.Quarantined } : e)]
+        };
         manifest.Save(source);
         (ServedForestManifest.Load(served) with { SourceSha256 = manifest.Hash() }).Save(served);
         await using var engine = ForestEngine.Start(forest.Options with { Directory = served });
         Assert.Equal(["alpha", "gamma"], engine.Describe().Experts);
         var events = await engine.Run(EngineCalls.Request(new Btx.Model.Mixing.Routing { PriorDomain = "beta" }));
-        Assert.Equal(0.2 / 0.5, (await engine.ScoreAsync(new([1, 2], new() { PriorDomain = "beta" }), TestContext.Current.CancellationToken)).Posterior[0][0], 1e-12);
+        Assert.Equal(0.2 / 0.5, (await engine.ScoreAsync(new([1, 2], new() { PriorDomain = "beta" }),
+            TestContext.Current.CancellationToken)).Posterior[0][0], 1e-12);
         Assert.Equal(2, events[0].Posterior!.Length);
     }
 }

@@ -6,10 +6,12 @@ using Btx.Model.Serving;
 
 namespace Btx.Engine.Tests.Forests;
 
-/// <summary>A BTX model that is damaged, changed or does not fit the forest beside it does not start; the message says what and where.</summary>
+/// <summary>A BTX model that is damaged, changed or does not fit the forest beside it does not
+/// start; the message says what and where.</summary>
 public sealed class MixtureLoaderTests(ServedForest forest, ServedBtx btx)
 {
-    private static string Refusal(Action<TinyServedMixture> damage, Func<EngineOptions, EngineOptions>? change = null, TinyForest? tiny = null)
+    private static string Refusal(Action<TinyServedMixture> damage, Func<EngineOptions, EngineOptions>? change = null,
+        TinyForest? tiny = null)
     {
         using var mixture = new TinyServedMixture(tiny: tiny);
         damage(mixture);
@@ -32,7 +34,8 @@ public sealed class MixtureLoaderTests(ServedForest forest, ServedBtx btx)
 
     [Fact]
     public void Weights_that_are_gone() =>
-        Assert.Contains("model.safetensors: not found", Refusal(m => File.Delete(Path.Combine(m.Model, "model.safetensors"))), StringComparison.Ordinal);
+        Assert.Contains("model.safetensors: not found", Refusal(m => File.Delete(Path.Combine(m.Model, "model.safetensors"))),
+        StringComparison.Ordinal);
 
     [Fact]
     public void Weights_cut_short() => Assert.Contains(
@@ -49,14 +52,16 @@ public sealed class MixtureLoaderTests(ServedForest forest, ServedBtx btx)
     [Fact]
     public void A_graph_that_was_tampered_with() => Assert.Contains(
         "the graph is not the one that was exported",
-        Refusal(m => File.AppendAllText(Path.Combine(m.Served, ServedMixtureManifest.Load(m.Served).Graphs[0].File), "x")), StringComparison.Ordinal);
+        Refusal(m => File.AppendAllText(Path.Combine(m.Served, ServedMixtureManifest.Load(m.Served).Graphs[0].File), "x")),
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_config_of_another_model() => Assert.Contains(
         "config.json: is not of the BTX model", Refusal(m => TinyForest.DefaultConfig.Save(m.Served)), StringComparison.Ordinal);
 
     [Fact]
-    public void Another_tokenizer_than_at_export() => Assert.Contains("its tokenizer is not the one", Refusal(m => SwapMerge(m.Served)), StringComparison.Ordinal);
+    public void Another_tokenizer_than_at_export() =>
+    Assert.Contains("its tokenizer is not the one", Refusal(m => SwapMerge(m.Served)), StringComparison.Ordinal);
 
     [Fact]
     public void Another_tokenizer_than_the_forests()
@@ -72,18 +77,21 @@ public sealed class MixtureLoaderTests(ServedForest forest, ServedBtx btx)
     [Fact]
     public void Another_vocabulary_than_the_forests()
     {
-        var message = Refusal(_ => { }, o => o with { Directory = forest.Served }, new TinyForest { Config = TinyForest.DefaultConfig with { VocabSize = 352 } });
+        var message = Refusal(_ => { }, o => o with { Directory = forest.Served },
+            new TinyForest { Config = TinyForest.DefaultConfig with { VocabSize = 352 } });
         Assert.Contains("the BTX model has 352 logits, the forest", message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_directory_without_one() =>
-        Assert.Contains("served-btx.json", Assert.Throws<BtxException>(() => ForestEngine.Start(new EngineOptions { Mixture = btx.Model })).Message, StringComparison.Ordinal);
+        Assert.Contains("served-btx.json",
+        Assert.Throws<BtxException>(() => ForestEngine.Start(new EngineOptions { Mixture = btx.Model })).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task The_context_is_what_both_allow()
     {
-        using var shorter = new TinyServedMixture(tiny: new TinyForest { Config = TinyForest.DefaultConfig with { MaxPositionEmbeddings = 48 } });
+        using var shorter =
+            new TinyServedMixture(tiny: new TinyForest { Config = TinyForest.DefaultConfig with { MaxPositionEmbeddings = 48 } });
         await using var engine = ForestEngine.Start(forest.Options with { Mixture = shorter.Served });
         Assert.Equal(48, engine.Describe().ContextLength);
         var e = Assert.Throws<BtxException>(() => ForestEngine.Start(forest.Options with { Mixture = shorter.Served, ContextLength = 49 }));
@@ -92,11 +100,16 @@ public sealed class MixtureLoaderTests(ServedForest forest, ServedBtx btx)
 
     [Fact]
     public void Cuda_for_a_model_of_fp32() =>
-        Assert.Contains("--device cuda", Assert.Throws<BtxException>(() => ForestEngine.Start(new EngineOptions { Mixture = btx.Served, Device = DeviceSpec.Parse("cuda") })).Message, StringComparison.Ordinal);
+        Assert.Contains("--device cuda", Assert.Throws<BtxException>(() => ForestEngine.Start(new EngineOptions
+        {
+            Mixture = btx.Served,
+            Device = DeviceSpec.Parse("cuda")
+        })).Message, StringComparison.Ordinal);
 
     private static void SwapMerge(string directory)
     {
         var path = Path.Combine(directory, "tokenizer.json");
-        File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"", "\"eh\"", StringComparison.Ordinal));
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"", "\"eh\"",
+            StringComparison.Ordinal));
     }
 }

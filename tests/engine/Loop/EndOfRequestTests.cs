@@ -36,7 +36,8 @@ public sealed class EndOfRequestTests
         await cancel.CancelAsync();
         var events = await forest.Engine.Generate(Request(new Routing()), cancel.Token).Read();
         Assert.Equal(FinishReason.Cancelled, Assert.Single(events).Finish);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => forest.Engine.ScoreAsync(new ScoreRequest([1, 2, 3], new Routing()), cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            forest.Engine.ScoreAsync(new ScoreRequest([1, 2, 3], new Routing()), cancel.Token));
         await forest.Engine.AssertSound();
     }
 
@@ -67,7 +68,8 @@ public sealed class EndOfRequestTests
         var reports = new List<string>();
         await using var forest = new FakeForest(change: o => o with { Report = reports.Add });
         forest.Experts[1].Damaged = true;
-        const string Why = "expert \"expert-1\" gives logits that are not finite: its weights are damaged, or too large for their precision";
+        const string Why =
+            "expert \"expert-1\" gives logits that are not finite: its weights are damaged, or too large for their precision";
         for (var i = 0; i < 2; i++)
         {
             var failure = await Assert.ThrowsAsync<BtxException>(() => forest.Engine.Run(Request(new Routing())));

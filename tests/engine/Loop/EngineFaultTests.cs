@@ -18,7 +18,8 @@ public sealed class EngineFaultTests
         await forest.Engine.Run(Request(new Routing()));
         while (forest.Engine.Fault is null) await Task.Delay(1, TestContext.Current.CancellationToken);
         Assert.Equal("the engine has failed: 2 slots\\r\\nused by nobody", forest.Engine.Fault);
-        var refused = Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(new Routing()), TestContext.Current.CancellationToken));
+        var refused = Assert.Throws<RequestRejectedException>(() =>
+            forest.Engine.Generate(Request(new Routing()), TestContext.Current.CancellationToken));
         Assert.Contains("used by nobody", refused.Message, StringComparison.Ordinal);
     }
 
@@ -121,6 +122,7 @@ public sealed class EngineFaultTests
 
         public override long GetTimestamp() => Now;
 
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => System.CreateTimer(callback, state, TimeSpan.Zero, period);
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            System.CreateTimer(callback, state, TimeSpan.Zero, period);
     }
 }

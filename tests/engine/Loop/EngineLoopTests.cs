@@ -9,7 +9,8 @@ namespace Btx.Engine.Tests.Loop;
 /// <summary>The loop over exact fakes: batches, chunks, routing, ends.</summary>
 public sealed class EngineLoopTests
 {
-    private static readonly string[] Modes = ["ensemble", "last_token", "switching", "top_k", "top_1", "top_p", "uniform", "reroute", "fixed_top", "expert", "moe_1", "moe_2", "moe_4"];
+    private static readonly string[] Modes = ["ensemble", "last_token", "switching", "top_k", "top_1", "top_p", "uniform", "reroute",
+        "fixed_top", "expert", "moe_1", "moe_2", "moe_4"];
 
     private static Routing Mode(string name) => name switch
     {
@@ -97,7 +98,8 @@ public sealed class EngineLoopTests
         await using var forest = new FakeForest();
         var request = Request(new Routing { Mode = RoutingMode.TopP, P = 0.5, RerouteInterval = 4 }, 20);
         var events = await forest.Engine.Run(request);
-        var exact = await forest.Engine.ScoreAsync(new ScoreRequest([.. request.Prompt, .. events.Tokens()], new Routing()), TestContext.Current.CancellationToken);
+        var exact = await forest.Engine.ScoreAsync(new ScoreRequest([.. request.Prompt, .. events.Tokens()], new Routing()),
+            TestContext.Current.CancellationToken);
         foreach (var i in new[] { 0, 4, 8, 12, 16 })
         {
             var weights = exact.Posterior.Select(w => w[request.Prompt.Length - 1 + i]).ToArray();
@@ -124,7 +126,8 @@ public sealed class EngineLoopTests
     public async Task Ends_before_a_stop_string_and_gives_out_nothing_of_it()
     {
         await using var forest = new FakeForest();
-        foreach (var expert in forest.Experts) expert.Certain = n => n < 8 ? null : "abcdefghijklmnopqrst"[n - 8]; // a byte's token is the byte
+        // a byte's token is the byte
+        foreach (var expert in forest.Experts) expert.Certain = n => n < 8 ? null : "abcdefghijklmnopqrst"[n - 8];
         var events = await forest.Engine.Run(Request(new Routing(), 20) with { Stop = ["fgh", "zz"] });
         Assert.Equal("abcde", string.Concat(events.Select(e => e.Text)));
         Assert.Equal(FinishReason.Stop, events[^1].Finish);

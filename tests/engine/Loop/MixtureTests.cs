@@ -14,7 +14,8 @@ public sealed class MixtureTests
     public async Task Requests_of_different_k_and_mode_share_steps_and_each_gets_what_it_gets_alone()
     {
         await using var forest = new FakeForest();
-        var requests = new[] { Moe(1), Moe(2), Moe(3), Moe(4) }.Select((r, i) => Request(r, 20, [256, .. Enumerable.Range(40 + i, 3 + (5 * i))])).ToList();
+        var requests = new[] { Moe(1), Moe(2), Moe(3),
+            Moe(4) }.Select((r, i) => Request(r, 20, [256, .. Enumerable.Range(40 + i, 3 + (5 * i))])).ToList();
         var alone = new List<List<TokenEvent>>();
         foreach (var request in requests) alone.Add(await forest.Engine.Run(request));
         forest.Mixture.Runs.Clear();
@@ -74,7 +75,8 @@ public sealed class MixtureTests
         await using var forest = new FakeForest();
         var request = Request(Moe(2), 15);
         var events = await forest.Engine.Run(request);
-        var score = await forest.Engine.ScoreAsync(new ScoreRequest([.. request.Prompt, .. events.Tokens()], Moe(2), ReportExperts: true), None);
+        var score = await forest.Engine.ScoreAsync(new ScoreRequest([.. request.Prompt, .. events.Tokens()], Moe(2),
+            ReportExperts: true), None);
         Assert.Empty(score.Posterior);
         Assert.Equal(score.LogProbs.Length, score.Gates!.Length);
         for (var i = 0; i < events.Count; i++)
@@ -117,7 +119,8 @@ public sealed class MixtureTests
 
         forest.Mixture.Before = static (_, _) => { };
         forest.Mixture.Damaged = true;
-        Assert.Contains("the BTX model gives logits", (await Assert.ThrowsAsync<Btx.Model.BtxException>(() => forest.Engine.Run(Request(Moe(1))))).Message, StringComparison.Ordinal);
+        Assert.Contains("the BTX model gives logits",
+            (await Assert.ThrowsAsync<Btx.Model.BtxException>(() => forest.Engine.Run(Request(Moe(1))))).Message, StringComparison.Ordinal);
         await forest.Engine.AssertSound();
     }
 

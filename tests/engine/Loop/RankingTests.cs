@@ -12,8 +12,10 @@ public sealed class RankingTests
     private static readonly int[] s_text = [256, .. Enumerable.Range(40, 30)];
 
     public static TheoryData<Routing> Routings => new(
-        new Routing(), new Routing { Posterior = PosteriorKind.LastToken }, new Routing { Posterior = PosteriorKind.Fixed, PriorDomain = "expert-0" },
-        new Routing { Posterior = PosteriorKind.Switching, SwitchingRate = 0.1 }, Expert("expert-2"), Moe(2), new Routing { Mode = RoutingMode.Average });
+        new Routing(), new Routing { Posterior = PosteriorKind.LastToken },
+            new Routing { Posterior = PosteriorKind.Fixed, PriorDomain = "expert-0" },
+        new Routing { Posterior = PosteriorKind.Switching, SwitchingRate = 0.1 }, Expert("expert-2"), Moe(2),
+            new Routing { Mode = RoutingMode.Average });
 
     [Theory]
     [MemberData(nameof(Routings))]
@@ -29,7 +31,8 @@ public sealed class RankingTests
             Assert.Equal(drawn.Top.Select(a => a.LogProb), score.Top[t].Select(a => a.LogProb), (a, b) => Math.Abs(a - b) < 1e-9);
         }
 
-        Assert.Equal((await forest.Engine.ScoreAsync(new ScoreRequest(s_text, routing), TestContext.Current.CancellationToken)).LogProbs, score.LogProbs);
+        Assert.Equal((await forest.Engine.ScoreAsync(new ScoreRequest(s_text, routing), TestContext.Current.CancellationToken)).LogProbs,
+            score.LogProbs);
         await forest.Engine.AssertSound();
     }
 
@@ -53,7 +56,8 @@ public sealed class RankingTests
     {
         await using var forest = new FakeForest();
         var alone = await ScoreAsync(forest, s_text, new Routing(), 3);
-        var others = Enumerable.Range(0, 3).Select(i => forest.Engine.Run(Request(Expert($"expert-{i % 2}"), 20, [256, .. Enumerable.Range(60 + i, 12)]))).ToArray();
+        var others = Enumerable.Range(0, 3)
+            .Select(i => forest.Engine.Run(Request(Expert($"expert-{i % 2}"), 20, [256, .. Enumerable.Range(60 + i, 12)]))).ToArray();
         var together = await ScoreAsync(forest, s_text, new Routing(), 3);
         await Task.WhenAll(others);
         Assert.Equal(alone.Top.SelectMany(top => top), together.Top.SelectMany(top => top));

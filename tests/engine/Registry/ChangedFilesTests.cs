@@ -71,7 +71,8 @@ public sealed class ChangedFilesTests(ServedForest served)
         Assert.Equal(["alpha", "beta"], f.Registry.Engine.Describe().Experts);
         Assert.Contains(f.Reports, r => r.StartsWith($"{Weights(f, "beta")}: could not be looked at: ", StringComparison.Ordinal)
             && r.EndsWith("is tried again", StringComparison.Ordinal));
-        Assert.Throws<BtxException>(() => FolderTree.Delete(Path.Combine(directory, "inside"), (_, _) => { })); // a purge has not deleted what it cannot see
+        // a purge has not deleted what it cannot see
+        Assert.Throws<BtxException>(() => FolderTree.Delete(Path.Combine(directory, "inside"), (_, _) => { }));
         File.Delete(directory);
         await f.Registry.LookAtFilesAsync();
         Assert.Equal(["alpha"], f.Registry.Engine.Describe().Experts);
@@ -114,8 +115,14 @@ public sealed class ChangedFilesTests(ServedForest served)
         Assert.Contains(why, refused.Message, StringComparison.Ordinal);
         Assert.Equal(alpha, await Score(f, "alpha"), (a, b) => Math.Abs(a - b) < 1e-5);
         Assert.Equal(2, (await f.Registry.Engine.ScoreAsync(new ScoreRequest(Text, new()), None)).Posterior.Length);
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "all", Weights = new Dictionary<string,
-            double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
+        await f.Registry.CreateAverageAsync(new()
+        {
+            By = Author,
+            Name = "all",
+            Weights = new Dictionary<string,
+            double>
+            { ["alpha"] = 1, ["beta"] = 1 }
+        }, null, None);
         var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
         Assert.True(removal.Certificate!.Equality.Passed);
         Assert.DoesNotContain(removal.Certificate.Removed[0].Files, file => file.Deleted

@@ -11,17 +11,21 @@ namespace Btx.Engine.Tests.Registry;
 /// <summary>Whatever fails, and wherever the process dies: the forest is the one before or the one after.</summary>
 public sealed class FaultPointTests(ServedForest served)
 {
-    private static readonly string[] AfterCommit = ["change:committed", "change:swapped", "change:purging", "purged:writing", "purged:written", "purged:synced", "purged:signed", "change:purged", "change:checked",
+    private static readonly string[] AfterCommit = ["change:committed", "change:swapped", "change:purging", "purged:writing",
+        "purged:written", "purged:synced", "purged:signed", "change:purged", "change:checked",
         "certified:writing", "certified:written", "certified:synced", "certified:signed", "change:certified", "change:finished"];
 
     private static IEnumerable<string> Points(bool removal) =>
-        ForestRegistry.FaultPoints.Where(p => !p.StartsWith("open:", StringComparison.Ordinal) && !p.StartsWith("abort:", StringComparison.Ordinal))
-            .Where(p => removal || !(p.StartsWith("purged:", StringComparison.Ordinal) || p.StartsWith("certified:", StringComparison.Ordinal) || p is "change:purging" or "change:purged" or "change:checked" or "change:certified"));
+        ForestRegistry.FaultPoints.Where(p =>
+        !p.StartsWith("open:", StringComparison.Ordinal) && !p.StartsWith("abort:", StringComparison.Ordinal))
+            .Where(p => removal || !(p.StartsWith("purged:", StringComparison.Ordinal) || p.StartsWith("certified:",
+            StringComparison.Ordinal) || p is "change:purging" or "change:purged" or "change:checked" or "change:certified"));
 
     // As a dead process leaves it: files that are open are copied as they are; its lock goes with it.
     private static void CopyDirectory(string from, string to)
     {
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) != ChangeJournal.LockName))
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)
+            .Where(f => Path.GetFileName(f) != ChangeJournal.LockName))
         {
             var target = Path.Combine(to, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
@@ -52,8 +56,11 @@ public sealed class FaultPointTests(ServedForest served)
         Assert.DoesNotContain('\n', e.Message);
         var isAfter = f.Registry.State.Hash() != before;
         Assert.Equal(AfterCommit.Contains(point), isAfter);
-        if (isAfter) Assert.Equal((ChangeOutcome.Committed, f.Registry.History[^1].AfterSha256), (f.Registry.History[^1].Outcome, f.Registry.State.Hash()));
-        else if (point is not ("change:validated" or "begin:writing" or "begin:written" or "begin:synced" or "begin:signed")) Assert.Equal(ChangeOutcome.Aborted, f.Registry.History[^1].Outcome);
+        if (isAfter)
+            Assert.Equal((ChangeOutcome.Committed, f.Registry.History[^1].AfterSha256),
+                (f.Registry.History[^1].Outcome, f.Registry.State.Hash()));
+        else if (point is not ("change:validated" or "begin:writing" or "begin:written" or "begin:synced" or "begin:signed"))
+            Assert.Equal(ChangeOutcome.Aborted, f.Registry.History[^1].Outcome);
         Assert.Equal(f.Registry.State.Ready.Select(x => x.Name), f.Registry.Engine.Describe().Experts);
         Assert.Equal(FinishReason.Length, (await stream)[^1].Finish);
         await f.Registry.Engine.AssertSound();
@@ -169,7 +176,8 @@ public sealed class FaultPointTests(ServedForest served)
             Assert.Equal(again.State.Ready.Select(e => e.Name), again.Engine.Describe().Experts);
             var weights = Path.Combine(image, "forest", "experts", "beta");
             Assert.Equal(removal && isAfter, !Directory.Exists(weights));
-            if (removal && isAfter) Assert.Empty(CertificateVerifier.Verify(again.Certificate(change.Id), point, null, Path.Combine(image, "served")).Faults);
+            if (removal && isAfter)
+                Assert.Empty(CertificateVerifier.Verify(again.Certificate(change.Id), point, null, Path.Combine(image, "served")).Faults);
             else Assert.True(again.History.Count == 0 || isAfter || again.History[0].Outcome == ChangeOutcome.Interrupted, point);
         }
     }
@@ -214,7 +222,8 @@ public sealed class FaultPointTests(ServedForest served)
             if (p == "change:built") early.Cancel();
         };
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => f.Registry.AddAsync(f.Addition(), null, early.Token));
-        Assert.Equal((before, ChangeOutcome.Aborted, "cancelled"), (f.Registry.State.Hash(), f.Registry.History[0].Outcome, f.Registry.History[0].Message));
+        Assert.Equal((before, ChangeOutcome.Aborted, "cancelled"),
+            (f.Registry.State.Hash(), f.Registry.History[0].Outcome, f.Registry.History[0].Message));
         using var late = new CancellationTokenSource();
         f.Fault = p =>
         {

@@ -19,8 +19,10 @@ public sealed class ForestRegistryTests(ServedForest served)
         var phases = new List<string>();
         var addition = f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = Sample, ["beta"] = Sample } };
         var result = await f.Registry.AddAsync(addition, new Direct(p => phases.Add(p.Phase)), None);
-        Assert.Equal(("c000001", ChangeKind.Add, ChangeOutcome.Committed, 0L, 1L), (result.Change.Id, result.Change.Kind, result.Change.Outcome, result.Change.RevisionBefore, result.Change.RevisionAfter!.Value));
-        Assert.Equal([ChangePhase.Validate, ChangePhase.Begin, ChangePhase.Build, ChangePhase.Prior, ChangePhase.Commit, ChangePhase.Swap], phases.Distinct());
+        Assert.Equal(("c000001", ChangeKind.Add, ChangeOutcome.Committed, 0L, 1L), (result.Change.Id, result.Change.Kind,
+            result.Change.Outcome, result.Change.RevisionBefore, result.Change.RevisionAfter!.Value));
+        Assert.Equal([ChangePhase.Validate, ChangePhase.Begin, ChangePhase.Build, ChangePhase.Prior, ChangePhase.Commit, ChangePhase.Swap],
+            phases.Distinct());
         Assert.Equal(["alpha", "beta", "gamma", "epsilon"], f.Registry.Engine.Describe().Experts);
         var expert = f.Registry.State.Expert("epsilon");
         Assert.Equal((ExpertRoot.External, 1000L, 10L), (expert.Root, expert.Tokens, expert.Steps));
@@ -36,7 +38,12 @@ public sealed class ForestRegistryTests(ServedForest served)
     public async Task An_expert_is_removed_and_the_certificate_holds()
     {
         await using var f = new RegistryFixture(served);
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "blend", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
+        await f.Registry.CreateAverageAsync(new()
+        {
+            By = Author,
+            Name = "blend",
+            Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 }
+        }, null, None);
         await f.Scores(); // makes the averages
         var result = await f.Registry.RemoveAsync(Removal("beta") with { Probe = null }, null, None);
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
@@ -45,9 +52,11 @@ public sealed class ForestRegistryTests(ServedForest served)
         Assert.True(certificate.Equality.ProbeTokens > 300);
         Assert.True(certificate.Caches.Sessions > 2);
         Assert.True(certificate.Caches is { Averages: >= 2, KvSlots: 0, KvBytes: > 0, NativeBytes: > 0 }, $"{certificate.Caches}");
-        var report = CertificateVerifier.Verify(f.Registry.Certificate(result.Change.Id), "certificate", f.Registry.KeyFingerprint, f.Served);
+        var report = CertificateVerifier.Verify(f.Registry.Certificate(result.Change.Id), "certificate",
+            f.Registry.KeyFingerprint, f.Served);
         Assert.Empty(report.Faults);
-        Assert.Equal("expert \"beta\" was removed already, in revision 2", (await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"))).Message);
+        Assert.Equal("expert \"beta\" was removed already, in revision 2",
+            (await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"))).Message);
         await f.AssertSurvivesRestart();
         Assert.Empty(f.Reports);
     }
@@ -58,11 +67,14 @@ public sealed class ForestRegistryTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         await f.Add();
         var warnings = new List<string>();
-        var twin = await f.Registry.AddAsync(f.Addition("twin", Path.Combine(f.Others, "experts", "epsilon")), new Direct(p => warnings.Add(p.Message)), None);
-        const string Warning = "twin has the same weights as epsilon: it counts double in every mixture, and they can be removed only together";
+        var twin = await f.Registry.AddAsync(f.Addition("twin", Path.Combine(f.Others, "experts", "epsilon")),
+            new Direct(p => warnings.Add(p.Message)), None);
+        const string Warning =
+            "twin has the same weights as epsilon: it counts double in every mixture, and they can be removed only together";
         Assert.Contains(Warning, twin.Notes);
         Assert.Contains(Warning, warnings);
-        Assert.Contains("has the same weights as", (await Assert.ThrowsAsync<BtxException>(() => f.Remove("twin"))).Message, StringComparison.Ordinal);
+        Assert.Contains("has the same weights as", (await Assert.ThrowsAsync<BtxException>(() => f.Remove("twin"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,14 +82,22 @@ public sealed class ForestRegistryTests(ServedForest served)
     {
         await using var f = new RegistryFixture(served);
         Directory.Move(f.Source, f.Source + "-elsewhere");
-        Assert.Equal($"{Path.Combine(f.Served, "served.json")}: the forest that it was exported from is not at {f.Source}; bring it back there, or export again", Assert.Throws<BtxException>(() => f.Registry).Message);
+        Assert
+            .Equal($"{Path.Combine(f.Served, "served.json")}: the forest that it was exported from is not at "
+                + $"{f.Source}; bring it back there, or export again",
+            Assert.Throws<BtxException>(() => f.Registry).Message);
     }
 
     [Fact]
     public async Task Averages_are_made_followed_dropped_and_rolled_back()
     {
         await using var f = new RegistryFixture(served);
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "mine", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 3 } }, null, None);
+        await f.Registry.CreateAverageAsync(new()
+        {
+            By = Author,
+            Name = "mine",
+            Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 3 }
+        }, null, None);
         await f.Registry.CreateAverageAsync(new() { By = Author, Name = "of-beta", Domain = "beta" }, null, None);
         var sampled = await f.Registry.CreateAverageAsync(new() { By = Author, Name = "sampled", Sample = Sample }, null, None);
         Assert.Contains("weights: the posterior over", Assert.Single(sampled.Notes), StringComparison.Ordinal);

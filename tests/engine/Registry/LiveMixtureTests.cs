@@ -30,7 +30,11 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
     private static RegistryFixture Fixture(ServedForest served, ServedBtx btx, IMixtureRemix? remix)
     {
         var f = new RegistryFixture(served, registered: o => o with { Remix = remix });
-        f.Engine = f.Engine with { Mixture = Mixture(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "btx"), "alpha", "beta", "gamma", "seed") };
+        f.Engine = f.Engine with
+        {
+            Mixture = Mixture(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "btx"), "alpha", "beta",
+            "gamma", "seed")
+        };
         return f;
     }
 
@@ -62,11 +66,18 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
         await using var f = Fixture(served, btx, new FakeRemix((_, _) => Assert.Fail("it cannot be mixed anew")));
         var named = Mixture(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "renamed"), "alpha", "second", "gamma", "seed");
         var lineage = BtxManifest.Load(btx.Model);
-        (lineage with { Experts = [.. lineage.Experts.Select((e, i) => e with { Name = i == 1 ? "second" : e.Name, Sha256 = i == 1 ? f.Registry.State.Expert("beta").Sha256 : e.Sha256 })] }).Save(named);
+        (lineage with
+        {
+            Experts = [.. lineage.Experts.Select((e, i) => e with { Name = i == 1 ? "second" : e.Name,
+            Sha256 = i == 1 ? f.Registry.State.Expert("beta").Sha256 : e.Sha256 })]
+        }).Save(named);
         f.Engine = f.Engine with { Mixture = named };
         await f.Restart();
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
-        Assert.Equal($"the BTX model {named} holds beta under the name second, and is mixed anew by names; remove with --drop-btx to stop serving it", e.Message);
+        Assert
+            .Equal($"the BTX model {named} holds beta under the name second, and is mixed anew by names; "
+                + "remove with --drop-btx to stop serving it",
+            e.Message);
         await AssertAnswers(f, true);
         f.Engine = f.Engine with { Mixture = null };
         await f.Restart();
@@ -93,7 +104,8 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
         var remix = new FakeRemix((to, names) => Mixture(btx, to, names));
         await using var f = Fixture(served, btx, remix);
         var first = await f.Remove("beta");
-        Assert.Equal(("mixtures/c000001", true), (f.Registry.State.Mixture, Directory.Exists(Path.Combine(f.Served, "mixtures", "c000001"))));
+        Assert.Equal(("mixtures/c000001", true),
+            (f.Registry.State.Mixture, Directory.Exists(Path.Combine(f.Served, "mixtures", "c000001"))));
         Assert.NotNull(first.Certificate!.MixtureAfterSha256);
         Assert.True(first.Certificate.Equality.Passed);
         Assert.DoesNotContain("beta", f.Registry.Engine.Describe().Mixture!.Experts);
@@ -113,7 +125,8 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
         await f.AssertSurvivesRestart();
         Assert.Equal([Path.Combine(f.Served, "mixtures", "c000001")], Directory.GetDirectories(Path.Combine(f.Served, "mixtures")));
         var dropped = await f.Registry.RemoveAsync(Removal("gamma") with { DropMixture = true }, null, None);
-        Assert.EndsWith("mixtures/c000001 is served no more; its files are deleted", Assert.Single(dropped.Notes), StringComparison.Ordinal);
+        Assert.EndsWith("mixtures/c000001 is served no more; its files are deleted", Assert.Single(dropped.Notes),
+            StringComparison.Ordinal);
         Assert.Empty(Directory.GetDirectories(Path.Combine(f.Served, "mixtures")));
     }
 
@@ -145,9 +158,11 @@ public sealed class LiveMixtureTests(ServedForest served, ServedBtx btx)
     {
         public bool Statistics { get; set; }
 
-        public string? Obstacle(ForestState after, string presentMixture, ExpertAddition? added) => added is null || Statistics ? null : "no statistics";
+        public string? Obstacle(ForestState after, string presentMixture, ExpertAddition? added) => added is null || Statistics ? null
+            : "no statistics";
 
-        public Task<string> MixAsync(ForestState after, string presentMixture, string output, ExpertAddition? added, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+        public Task<string> MixAsync(ForestState after, string presentMixture, string output, ExpertAddition? added,
+            IProgress<ChangeProgress>? progress, CancellationToken cancellation)
         {
             Assert.True(Directory.Exists(Path.GetDirectoryName(output)));
             Assert.True(File.Exists(Path.Combine(presentMixture, ServedMixtureManifest.FileName)));

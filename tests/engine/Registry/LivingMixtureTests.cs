@@ -36,10 +36,18 @@ public sealed class LivingMixtureTests : IDisposable
             var removed = await registry.RemoveAsync(new ExpertRemoval { By = author, Experts = ["beta"] }, null, None);
             without = Path.Combine(world.At("served"), registry.State.Mixture!);
             Assert.Equal(["alpha", "gamma"], registry.Engine.Describe().Mixture!.Experts);
-            Assert.Equal((ServedMixtureManifest.Load(present).SourceSha256, ServedMixtureManifest.Load(without).SourceSha256), (removed.Certificate!.MixtureBeforeSha256, removed.Certificate.MixtureAfterSha256));
-            await using (var fresh = ForestEngine.Start(new EngineOptions { Mixture = scratch, Threads = 1, Slots = 2 })) Assert.Equal(await Score(fresh), await Score(registry.Engine));
+            Assert.Equal((ServedMixtureManifest.Load(present).SourceSha256, ServedMixtureManifest.Load(without).SourceSha256),
+                (removed.Certificate!.MixtureBeforeSha256, removed.Certificate.MixtureAfterSha256));
+            await using (var fresh = ForestEngine.Start(new EngineOptions { Mixture = scratch, Threads = 1, Slots = 2 }))
+                Assert.Equal(await Score(fresh), await Score(registry.Engine));
 
-            await registry.AddAsync(new ExpertAddition { By = author, Name = "beta", Directory = world.Expert("beta"), RouterStatistics = world.At("handed/beta") }, null, None);
+            await registry.AddAsync(new ExpertAddition
+            {
+                By = author,
+                Name = "beta",
+                Directory = world.Expert("beta"),
+                RouterStatistics = world.At("handed/beta")
+            }, null, None);
             again = Path.Combine(world.At("served"), registry.State.Mixture!);
             Assert.Equal(["alpha", "gamma", "beta"], registry.Engine.Describe().Mixture!.Experts);
             Assert.Equal(first, await Score(registry.Engine));

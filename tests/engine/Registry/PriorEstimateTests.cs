@@ -35,7 +35,8 @@ public sealed class PriorEstimateTests(ServedForest served)
         foreach (var name in engine.Describe().Experts)
         {
             var totals = new List<double>();
-            foreach (var sequence in SampleText.Sequences(text, "it", engine.Tokenizer, 128)) totals.Add((await engine.ScoreAsync(new ScoreRequest(sequence, EngineCalls.Expert(name)), None)).LogProbs.Sum());
+            foreach (var sequence in SampleText.Sequences(text, "it", engine.Tokenizer, 128))
+                totals.Add((await engine.ScoreAsync(new ScoreRequest(sequence, EngineCalls.Expert(name)), None)).LogProbs.Sum());
             expected.Add([.. totals]);
         }
 

@@ -86,7 +86,8 @@ public sealed class RefusedChangeTests(ServedForest served)
                 return addition;
             case "tokenizer":
                 var path = Path.Combine(directory, "tokenizer.json");
-                File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"", "\"eh\"", StringComparison.Ordinal));
+                File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"",
+                    "\"eh\"", StringComparison.Ordinal));
                 return addition;
             case "precision":
                 new TinyForest { Dtype = Btx.Model.Tensors.TensorDtype.F16 }.WriteExpert(directory, 5);
@@ -94,13 +95,21 @@ public sealed class RefusedChangeTests(ServedForest served)
             case "parent": return addition with { Parents = [new ParentEntry("nobody", 1)] };
             case "parents": return addition with { Parents = [new ParentEntry("alpha", 0.25)] };
             case "lineage": return Relist(m => m.With(m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }));
-            case "unlisted parent": return Relist(m => m with { Experts = [m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }] });
-            case "expert as seed": return Relist(m => m with { Experts = [m.Expert("beta") with { Name = "seed" }, m.Expert("epsilon") with { Parents = [new ParentEntry("seed", 1)] }] });
+            case "unlisted parent":
+                return Relist(m =>
+                m with { Experts = [m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }] });
+            case "expert as seed":
+                return Relist(m => m with
+                {
+                    Experts = [m.Expert("beta") with { Name = "seed" },
+                m.Expert("epsilon") with { Parents = [new ParentEntry("seed", 1)] }]
+                });
             case "sample domain": return addition with { Samples = new Dictionary<string, string> { ["law"] = "the text" } };
             case "sample": return addition with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } };
             case "author": return addition with { By = new ChangeAuthor(" ", "why") };
             case "changes":
-                f.Fault = p => File.SetLastWriteTimeUtc(weights, p == "begin:synced" ? DateTime.UtcNow.AddMinutes(-1) : File.GetLastWriteTimeUtc(weights));
+                f.Fault = p => File.SetLastWriteTimeUtc(weights,
+                    p == "begin:synced" ? DateTime.UtcNow.AddMinutes(-1) : File.GetLastWriteTimeUtc(weights));
                 return addition;
             default:
                 f.Fault = p =>
@@ -162,23 +171,38 @@ public sealed class RefusedChangeTests(ServedForest served)
             Assert.Equal(kind, e.Kind);
         }
 
-        await Refused("the last expert cannot be removed, add another first", FaultKind.Precondition, () => f.Remove("alpha", "beta", "gamma"));
+        await Refused("the last expert cannot be removed, add another first", FaultKind.Precondition,
+            () => f.Remove("alpha", "beta", "gamma"));
         await Refused("is named twice", FaultKind.Precondition, () => f.Remove("alpha", "alpha"));
         await Refused("no expert \"zeta\" in the forest", FaultKind.Missing, () => f.Remove("zeta"));
-        await Refused("lineage policy \"all\" is unknown", FaultKind.Precondition, () => f.Registry.RemoveAsync(Removal("beta") with { Lineage = "all" }, null, None));
-        await Refused("the forest is at revision 0, not 7", FaultKind.Conflict, () => f.Registry.RemoveAsync(Removal("beta") with { ExpectedRevision = 7 }, null, None));
-        await Refused("the probe text has 0 tokens", FaultKind.Precondition, () => f.Registry.RemoveAsync(Removal("beta") with { Probe = "" }, null, None));
+        await Refused("lineage policy \"all\" is unknown", FaultKind.Precondition,
+            () => f.Registry.RemoveAsync(Removal("beta") with { Lineage = "all" }, null, None));
+        await Refused("the forest is at revision 0, not 7", FaultKind.Conflict,
+            () => f.Registry.RemoveAsync(Removal("beta") with { ExpectedRevision = 7 }, null, None));
+        await Refused("the probe text has 0 tokens", FaultKind.Precondition,
+            () => f.Registry.RemoveAsync(Removal("beta") with { Probe = "" }, null, None));
         await Refused("there is no change to roll back", FaultKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
-        await Refused("no average \"none\"; there are none", FaultKind.Missing, () => f.Registry.DropAverageAsync("none", Author, null, None));
-        await Refused("one of the three", FaultKind.Precondition, () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a" }, null, None));
-        await Refused("no cached prior of domain \"gamma\" is known", FaultKind.Missing, () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Domain = "gamma" }, null, None));
-        await Refused("no expert \"zeta\"", FaultKind.Missing, () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Weights = new Dictionary<string, double> { ["zeta"] = 1 } }, null, None));
-        await Refused("the sample text has 2 tokens", FaultKind.Precondition, () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Sample = "ab" }, null, None));
+        await Refused("no average \"none\"; there are none", FaultKind.Missing,
+            () => f.Registry.DropAverageAsync("none", Author, null, None));
+        await Refused("one of the three", FaultKind.Precondition,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a" }, null, None));
+        await Refused("no cached prior of domain \"gamma\" is known", FaultKind.Missing,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Domain = "gamma" }, null, None));
+        await Refused("no expert \"zeta\"", FaultKind.Missing, () => f.Registry.CreateAverageAsync(new()
+        {
+            By = Author,
+            Name = "a",
+            Weights = new Dictionary<string, double> { ["zeta"] = 1 }
+        }, null, None));
+        await Refused("the sample text has 2 tokens", FaultKind.Precondition,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Sample = "ab" }, null, None));
         await Refused("no change \"c000009\"", FaultKind.Missing, () => Task.FromResult(f.Registry.Certificate("c000009")));
         await f.Remove("beta");
         await Refused("a removal is final", FaultKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
-        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Weights = new Dictionary<string, double> { ["alpha"] = 1 } }, null, None);
-        await Refused("average \"uni\" exists already", FaultKind.Conflict, () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Domain = "alpha" }, null, None));
+        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Weights = new Dictionary<string, double> { ["alpha"] = 1 } },
+            null, None);
+        await Refused("average \"uni\" exists already", FaultKind.Conflict,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Domain = "alpha" }, null, None));
         await Refused("only a removal has a certificate", FaultKind.Precondition, () => Task.FromResult(f.Registry.Certificate("c000002")));
     }
 
@@ -198,7 +222,8 @@ public sealed class RefusedChangeTests(ServedForest served)
         await reached.Task;
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("gamma"));
         Assert.Equal(("change c000001 (add by ada) is under way; wait until it has ended", FaultKind.Conflict), (e.Message, e.Kind));
-        e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None));
+        e = await Assert.ThrowsAsync<BtxException>(() =>
+            f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None));
         Assert.Contains("expert \"epsilon\", a descendant of \"beta\", is being added", e.Message, StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => f.Registry.Plan(["beta"], LineagePolicy.Cascade));
         Assert.Equal(["beta"], f.Registry.Plan(["beta"], LineagePolicy.Only).Removed);
@@ -214,7 +239,8 @@ public sealed class RefusedChangeTests(ServedForest served)
     {
         await using var f = new RegistryFixture(served);
         await f.Remove("beta");
-        Assert.Contains("is served by another process", Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, new())).Message, StringComparison.Ordinal);
+        Assert.Contains("is served by another process", Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, new())).Message,
+            StringComparison.Ordinal);
         var files = Directory.GetFiles(f.Served, "*", SearchOption.AllDirectories).ToDictionary(p => p, File.GetLastWriteTimeUtc);
         await using (var reader = ForestEngine.Start(f.Engine)) Assert.Equal(["alpha", "gamma"], reader.Describe().Experts);
         Assert.Equal(files, Directory.GetFiles(f.Served, "*", SearchOption.AllDirectories).ToDictionary(p => p, File.GetLastWriteTimeUtc));
@@ -233,7 +259,8 @@ public sealed class RefusedChangeTests(ServedForest served)
         bytes[^3] ^= 1;
         File.WriteAllBytes(weights + ".new", bytes); // what the server had open may be open still for a moment
         File.Move(weights + ".new", weights, overwrite: true);
-        Assert.Contains("the weights of expert \"epsilon\" are not those that were added (SHA-256 differs); restore them from a copy", Refusal(), StringComparison.Ordinal);
+        Assert.Contains("the weights of expert \"epsilon\" are not those that were added (SHA-256 differs); restore them from a copy",
+            Refusal(), StringComparison.Ordinal);
         Directory.Move(directory, directory + "-away");
         Assert.Equal($"{directory}: not found; expert \"epsilon\" was added from there, put it back", Refusal());
     }

@@ -12,7 +12,8 @@ internal sealed class RegistryFixture : IAsyncDisposable
 {
     private ForestRegistry? registry;
 
-    public RegistryFixture(ServedForest forest, Func<EngineOptions, EngineOptions>? change = null, Func<RegistryOptions, RegistryOptions>? registered = null)
+    public RegistryFixture(ServedForest forest, Func<EngineOptions, EngineOptions>? change = null,
+        Func<RegistryOptions, RegistryOptions>? registered = null)
     {
         (Source, Served) = forest.Copy();
         Others = Path.Combine(Path.GetDirectoryName(Source)!, "others");
@@ -57,12 +58,15 @@ internal sealed class RegistryFixture : IAsyncDisposable
         if (registry is not null) await registry.DisposeAsync();
     }
 
-    public ExpertAddition Addition(string name = "epsilon", string? directory = null) => new() { By = Author, Name = name, Directory = directory ?? Path.Combine(Others, "experts", name) };
+    public ExpertAddition Addition(string name = "epsilon", string? directory = null) =>
+        new() { By = Author, Name = name, Directory = directory ?? Path.Combine(Others, "experts", name) };
 
     /// <summary>With a short probe; null gives the built-in one.</summary>
-    public static ExpertRemoval Removal(params string[] experts) => new() { By = Author, Experts = experts, Probe = "the cat sat on the mat" };
+    public static ExpertRemoval Removal(params string[] experts) =>
+        new() { By = Author, Experts = experts, Probe = "the cat sat on the mat" };
 
-    public Task<ChangeResult> Add(string name = "epsilon", string? directory = null, IProgress<ChangeProgress>? progress = null) => Registry.AddAsync(Addition(name, directory), progress, None);
+    public Task<ChangeResult> Add(string name = "epsilon", string? directory = null, IProgress<ChangeProgress>? progress = null) =>
+        Registry.AddAsync(Addition(name, directory), progress, None);
 
     public Task<ChangeResult> Remove(params string[] experts) => Registry.RemoveAsync(Removal(experts), null, None);
 

@@ -21,7 +21,10 @@ public sealed class RemixRefusalTests : IDisposable
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
         (ServedMixtureManifest.Load(present) with { RouterStatisticsSha256 = null }).Save(present);
-        await Refused("was exported without router statistics, so it cannot be mixed anew; mix it with --corpus if that was not done, and export it again", present);
+        await Refused(
+            "was exported without router statistics, so it cannot be mixed anew; mix it with "
+                + "--corpus if that was not done, and export it again",
+            present);
         await using var engine = ForestEngine.Start(world.Options with { Mixture = present }); // it is served all the same
         Assert.Equal(3, engine.Describe().Mixture!.Experts.Count);
     }
@@ -66,7 +69,8 @@ public sealed class RemixRefusalTests : IDisposable
             file.WriteByte(1);
         }
 
-        await Refused("the weights of expert \"gamma\" are not those that the BTX model was made of (SHA-256 differs)", present, obstacle: false);
+        await Refused("the weights of expert \"gamma\" are not those that the BTX model was made of (SHA-256 differs)", present,
+            obstacle: false);
         Directory.Delete(world.Expert("gamma"), recursive: true);
         await Refused("gamma", present, obstacle: false);
     }
@@ -74,10 +78,12 @@ public sealed class RemixRefusalTests : IDisposable
     [Fact]
     public async Task A_model_of_other_experts_than_the_forests()
     {
-        await Refused("expert \"copy-0\" of the BTX model is none of the served forest's", world.Serve("copies", ["alpha", "beta"], change: m => m with { Experts = [m.Experts[0] with { Name = "copy-0" }, m.Experts[1]] }));
+        await Refused("expert \"copy-0\" of the BTX model is none of the served forest's", world.Serve("copies", ["alpha", "beta"],
+            change: m => m with { Experts = [m.Experts[0] with { Name = "copy-0" }, m.Experts[1]] }));
         await Refused(
             "expert \"alpha\" of the BTX model was mixed from other weights than the forest's (SHA-256 differs)",
-            world.Serve("other", ["alpha", "beta"], change: m => m with { Experts = [m.Experts[0] with { Sha256 = new string('0', 64) }, m.Experts[1]] }));
+            world.Serve("other", ["alpha", "beta"],
+                change: m => m with { Experts = [m.Experts[0] with { Sha256 = new string('0', 64) }, m.Experts[1]] }));
     }
 
     [Fact]
@@ -100,22 +106,30 @@ public sealed class RemixRefusalTests : IDisposable
             await Refused(message, present, change?.Invoke(after) ?? after, added, obstacle: obstacle);
         }
 
-        await Join("without router statistics expert \"beta\" cannot join the BTX model; `btx train mix --forest F --experts beta --corpus C --out DIR` makes them", null);
+        await Join(
+            "without router statistics expert \"beta\" cannot join the BTX model; `btx train mix --forest F "
+                + "--experts beta --corpus C --out DIR` makes them",
+            null);
         await Join("has statistics of alpha, none of the weights in", world.StatisticsDirectory("others", "alpha"));
         var shallow = world.Statistics("beta");
-        (shallow with { Domains = [shallow.Domains[0] with { Layers = [.. shallow.Domains[0].Layers.Take(1)] }] }).Save(Path.Combine(world.At("shallow"), RouterStatistics.FileName));
-        await Join("the statistics of \"beta\" are of a model with 1 layers of hidden size 32; the experts have 2 of 32", world.At("shallow"), obstacle: false);
+        (shallow with { Domains = [shallow.Domains[0] with { Layers = [.. shallow.Domains[0].Layers.Take(1)] }] }).Save(
+            Path.Combine(world.At("shallow"), RouterStatistics.FileName));
+        await Join("the statistics of \"beta\" are of a model with 1 layers of hidden size 32; the experts have 2 of 32",
+            world.At("shallow"), obstacle: false);
         var handed = world.StatisticsDirectory("handed", "beta");
         await Join("has another tokenizer than the forest", handed, s => s with { Tokenizer = new string('0', 64) }, obstacle: false);
-        await Join("has another architecture (config.json) than the forest", handed, s => s with { Architecture = new string('0', 64) }, obstacle: false);
+        await Join("has another architecture (config.json) than the forest", handed, s => s with { Architecture = new string('0', 64) },
+            obstacle: false);
     }
 
     [Fact]
     public async Task An_exporter_that_is_missing_cannot_start_or_fails()
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
-        await Refused("not found; mixing a BTX model anew needs the exporter: build it, or name Btx.Exporter.dll in BTX_EXPORTER", present, exporter: world.At("nowhere/Btx.Exporter.dll"));
-        await Refused("could not be exported: out of luck", present, exporter: Script("echo progress; echo first >&2; echo 'error: out of luck' >&2; exit 1"), obstacle: false);
+        await Refused("not found; mixing a BTX model anew needs the exporter: build it, or name Btx.Exporter.dll in BTX_EXPORTER", present,
+            exporter: world.At("nowhere/Btx.Exporter.dll"));
+        await Refused("could not be exported: out of luck", present,
+            exporter: Script("echo progress; echo first >&2; echo 'error: out of luck' >&2; exit 1"), obstacle: false);
         await Refused("could not be exported: it ended with code 3", present, exporter: Script("exit 3"), obstacle: false);
         await Refused("served-btx.json: not found", present, exporter: Script("mkdir -p \"$5\"; exit 0"), obstacle: false);
     }
@@ -125,7 +139,8 @@ public sealed class RemixRefusalTests : IDisposable
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(None);
-        var mixing = world.Remix(Script($"echo $$ > '{world.At("id.tmp")}'; mv '{world.At("id.tmp")}' '{world.At("id")}'; exec sleep 600")).MixAsync(world.State.Without(["beta"]), present, Output, null, null, stop.Token);
+        var mixing = world.Remix(Script($"echo $$ > '{world.At("id.tmp")}'; mv '{world.At("id.tmp")}' '{world.At("id")}'; exec sleep 600"))
+            .MixAsync(world.State.Without(["beta"]), present, Output, null, null, stop.Token);
         while (!File.Exists(world.At("id"))) await await Task.WhenAny(mixing, Task.Delay(20, None));
         var process = int.Parse(File.ReadAllText(world.At("id")));
         Assert.True(Directory.Exists($"/proc/{process}"));
@@ -133,7 +148,8 @@ public sealed class RemixRefusalTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mixing);
         Assert.False(Directory.Exists($"/proc/{process}"));
         NothingLeft();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => world.Remix().MixAsync(world.State.Without(["beta"]), present, Output, null, null, stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            world.Remix().MixAsync(world.State.Without(["beta"]), present, Output, null, null, stop.Token));
         NothingLeft();
     }
 
@@ -143,12 +159,14 @@ public sealed class RemixRefusalTests : IDisposable
     {
         var path = world.At("exporter.sh");
         File.WriteAllText(path, $"#!/bin/sh\n{body}\n");
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return path;
     }
 
     // A removal of beta unless something else is asked for.
-    private async Task Refused(string message, string present, ForestState? after = null, ExpertAddition? added = null, string? exporter = null, bool obstacle = true)
+    private async Task Refused(string message, string present, ForestState? after = null, ExpertAddition? added = null,
+        string? exporter = null, bool obstacle = true)
     {
         var remix = world.Remix(exporter);
         after ??= world.State.Without(["beta"]);
@@ -159,5 +177,6 @@ public sealed class RemixRefusalTests : IDisposable
         Assert.Equal(obstacle ? e.Message : null, remix.Obstacle(after, present, added));
     }
 
-    private void NothingLeft() => Assert.Empty(Directory.Exists(world.At("mixtures")) ? Directory.EnumerateFileSystemEntries(world.At("mixtures")) : []);
+    private void NothingLeft() =>
+        Assert.Empty(Directory.Exists(world.At("mixtures")) ? Directory.EnumerateFileSystemEntries(world.At("mixtures")) : []);
 }

@@ -20,7 +20,8 @@ public sealed class RemovalTests(ServedForest served)
         var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
         Assert.False(Directory.Exists(directory));
         Assert.NotNull(result.Change.PurgedAt);
-        Assert.Equal(sizes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new CertifiedFile(s.Key, s.Value, Deleted: true)), result.Certificate!.Removed[0].Files);
+        Assert.Equal(sizes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new CertifiedFile(s.Key, s.Value, Deleted: true)),
+            result.Certificate!.Removed[0].Files);
         Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served).Faults);
         await f.AssertSurvivesRestart();
     }
@@ -35,11 +36,14 @@ public sealed class RemovalTests(ServedForest served)
         var known = await File.ReadAllBytesAsync(journal, None);
         File.Delete(journal);
         var e = Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, f.Options));
-        Assert.StartsWith($"{journal}: ends with record 0, but forest.head is signed for 4: its end was cut off; ", e.Message, StringComparison.Ordinal);
-        string[] signed = [.. new[] { ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName }.Select(n => Path.Combine(f.Served, n))];
+        Assert.StartsWith($"{journal}: ends with record 0, but forest.head is signed for 4: its end was cut off; ", e.Message,
+            StringComparison.Ordinal);
+        string[] signed = [.. new[] { ChangeJournal.HeadName, CertificateSigner.KeyName,
+            CertificateSigner.PublicKeyName }.Select(n => Path.Combine(f.Served, n))];
         foreach (var file in signed) File.Move(file, file + ".away");
         e = Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, f.Options));
-        Assert.StartsWith($"{RemovalCertificate.FileOf(f.Served, "c000001")}: certifies a removal that forest.journal does not have;", e.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{RemovalCertificate.FileOf(f.Served, "c000001")}: certifies a removal that forest.journal does not have;",
+            e.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(journal));
         await File.WriteAllBytesAsync(journal, known, None);
         foreach (var file in signed) File.Move(file + ".away", file);
@@ -53,14 +57,19 @@ public sealed class RemovalTests(ServedForest served)
         var other = Path.Combine(Path.GetDirectoryName(f.Source)!, "other served");
         Exporter.ForestExporter.Export(new() { Forest = f.Source, Out = other, Threads = 1 });
         var before = f.Registry.State.Hash();
-        var refused = await Assert.ThrowsAsync<BtxException>(() => f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
-        Assert.Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them first, or delete those exports, or remove without --purge", refused.Message);
+        var refused = await Assert.ThrowsAsync<BtxException>(() =>
+            f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
+        Assert
+            .Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them "
+                + "first, or delete those exports, or remove without --purge",
+            refused.Message);
         Assert.Equal((before, 0), (f.Registry.State.Hash(), f.Registry.History.Count));
         var moved = other + " moved"; // found again when a server opens it
         Directory.Move(other, moved);
         await using (var second = ForestRegistry.Open(f.Engine with { Directory = moved }, new()))
         {
-            Assert.Contains(moved, (await Assert.ThrowsAsync<BtxException>(() => f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None))).Message, StringComparison.Ordinal);
+            Assert.Contains(moved, (await Assert.ThrowsAsync<BtxException>(() =>
+                f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None))).Message, StringComparison.Ordinal);
             await second.RemoveAsync(Removal("beta"), null, None);
         }
 
@@ -76,12 +85,14 @@ public sealed class RemovalTests(ServedForest served)
         foreach (var (name, expert) in new[] { ("round-1", "beta"), ("round-2", "alpha") }) // round-2 has other weights under the name
         {
             var run = Directory.CreateDirectory(Path.Combine(f.Source, "runs", name, "beta")).FullName;
-            foreach (var file in Directory.GetFiles(Path.Combine(f.Source, "experts", expert))) File.Copy(file, Path.Combine(run, Path.GetFileName(file)));
+            foreach (var file in Directory.GetFiles(Path.Combine(f.Source, "experts", expert)))
+                File.Copy(file, Path.Combine(run, Path.GetFileName(file)));
         }
 
         var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
         var copy = Path.Combine(f.Source, "runs", "round-1", "beta");
-        Assert.Equal([$"training left a copy of the weights of beta in {copy}; a purge does not delete it"], result.Notes.Where(n => n.Contains("copy", StringComparison.Ordinal)));
+        Assert.Equal([$"training left a copy of the weights of beta in {copy}; a purge does not delete it"],
+            result.Notes.Where(n => n.Contains("copy", StringComparison.Ordinal)));
         Assert.True(Directory.Exists(copy));
     }
 
@@ -95,7 +106,8 @@ public sealed class RemovalTests(ServedForest served)
         await f.Registry.AddAsync(f.Addition("beta", Path.Combine(f.Source, "experts", "beta")), null, None);
         Assert.Equal(["alpha", "gamma", "beta"], f.Registry.Engine.Describe().Experts);
         Assert.Equal(before[1], (await f.Scores())[2], (a, b) => Math.Abs(a - b) < 1e-5); // beta alone
-        Assert.Contains("added again by change c000002", Assert.Single(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served).Faults), StringComparison.Ordinal);
+        Assert.Contains("added again by change c000002", Assert.Single(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it",
+            null, f.Served).Faults), StringComparison.Ordinal);
         await f.AssertSurvivesRestart();
     }
 
@@ -103,7 +115,8 @@ public sealed class RemovalTests(ServedForest served)
     public async Task Descendants_are_quarantined_and_their_residuals_certified()
     {
         await using var f = new RegistryFixture(served);
-        await f.Registry.AddAsync(f.Addition() with { Parents = [new ParentEntry("beta", 0.75), new ParentEntry(ForestState.Seed, 0.25)] }, null, None);
+        await f.Registry.AddAsync(f.Addition() with { Parents = [new ParentEntry("beta", 0.75), new ParentEntry(ForestState.Seed, 0.25)] },
+            null, None);
         var replay = f.Registry.Replay(["beta"], "corpus", "seed-model");
         Assert.Equal(["epsilon"], replay.Retrained);
         var result = await f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Quarantine }, null, None);
@@ -112,7 +125,9 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
         Assert.Equal(ExpertStatus.Quarantined, f.Registry.State.Expert("epsilon").Status);
         AssertQuarantined(f.Registry.Engine);
-        Assert.Equal(Encoding.UTF8.GetString(replay.ToJson()), Encoding.UTF8.GetString(f.Registry.Replay(["beta"], "corpus", "seed-model").ToJson())); // after it too
+        // after it too
+        Assert.Equal(Encoding.UTF8.GetString(replay.ToJson()),
+            Encoding.UTF8.GetString(f.Registry.Replay(["beta"], "corpus", "seed-model").ToJson()));
         await f.AssertSurvivesRestart();
         AssertQuarantined(f.Registry.Engine);
         var second = await f.Remove("epsilon"); // no traffic, still removable
@@ -145,20 +160,24 @@ public sealed class RemovalTests(ServedForest served)
         using var stop = new CancellationTokenSource();
         var watch = f.Registry.WatchAsync(stop.Token);
         await f.Remove("beta");
-        await Assert.ThrowsAsync<Btx.Model.BtxException>(() => f.Registry.AddAsync(f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } }, null, None));
+        await Assert.ThrowsAsync<Btx.Model.BtxException>(() =>
+            f.Registry.AddAsync(f.Addition() with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } }, null, None));
         await f.Registry.DisposeAsync();
         var events = new List<ForestEvent>();
         await foreach (var e in watch) events.Add(e);
         Assert.Equal(Enumerable.Range(1, events.Count).Select(n => (long)n), events.Select(e => e.Number));
-        Assert.Equal([ChangePhase.Begin, ChangePhase.Build, ChangePhase.Commit, ChangePhase.Swap, ChangePhase.Check, ChangePhase.Certify, null], events.Where(e => e.Change.Id == "c000001").Select(e => e.Phase));
-        Assert.Equal((ChangeOutcome.Committed, 1L), (events.Last(e => e.Change.Id == "c000001").Change.Outcome, events.Last(e => e.Change.Id == "c000001").Revision));
+        Assert.Equal([ChangePhase.Begin, ChangePhase.Build, ChangePhase.Commit, ChangePhase.Swap, ChangePhase.Check, ChangePhase.Certify,
+            null], events.Where(e => e.Change.Id == "c000001").Select(e => e.Phase));
+        Assert.Equal((ChangeOutcome.Committed, 1L),
+            (events.Last(e => e.Change.Id == "c000001").Change.Outcome, events.Last(e => e.Change.Id == "c000001").Revision));
         Assert.Equal(ChangeOutcome.Aborted, events[^1].Change.Outcome);
         Assert.Equal(["alpha", "gamma"], events[^1].Experts);
     }
 
     private static void AssertQuarantined(ForestEngine engine)
     {
-        var refused = Assert.Throws<RequestRejectedException>(() => engine.Generate(EngineCalls.Request(EngineCalls.Expert("epsilon"), 4), None));
+        var refused = Assert.Throws<RequestRejectedException>(() =>
+            engine.Generate(EngineCalls.Request(EngineCalls.Expert("epsilon"), 4), None));
         Assert.Equal(RejectionReason.NotFound, refused.Reason);
         Assert.StartsWith("expert \"epsilon\" is quarantined: ", refused.Message, StringComparison.Ordinal);
     }

@@ -7,15 +7,18 @@ using static Btx.Engine.Tests.Fixtures.EngineCalls;
 
 namespace Btx.Engine.Tests.Registry;
 
-/// <summary>Whole changes again and again beside a stream, with journal, equality check and certificate: the process holds what it held, and the journal can be read.</summary>
+/// <summary>Whole changes again and again beside a stream, with journal, equality check and certificate: the process holds what
+/// it held, and the journal can be read.</summary>
 public sealed class RepeatedRegistryChangesTests(ServedForest served)
 {
     private const int Cycles = 25;
 
-    private static List<string> Mapped(string directory) => [.. File.ReadLines("/proc/self/maps").Where(l => l.Contains(directory, StringComparison.Ordinal)).Select(l => l[l.IndexOf(directory, StringComparison.Ordinal)..]).Order(StringComparer.Ordinal)];
+    private static List<string> Mapped(string directory) => [.. File.ReadLines("/proc/self/maps").Where(l => l.Contains(directory,
+        StringComparison.Ordinal)).Select(l => l[l.IndexOf(directory, StringComparison.Ordinal)..]).Order(StringComparer.Ordinal)];
 
     private static List<string> Open(string directory) =>
-        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget ?? "").Where(f => f.StartsWith(directory, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget ?? "")
+        .Where(f => f.StartsWith(directory, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
     [Fact]
     public async Task Additions_and_removals_leave_no_mapping_no_file_and_no_snapshot_and_a_journal_that_can_be_read()
@@ -60,7 +63,8 @@ public sealed class RepeatedRegistryChangesTests(ServedForest served)
         Assert.All(journal.History, change => Assert.Equal(ChangeOutcome.Committed, change.Outcome));
         Assert.Equal(f.Registry.State.Hash(), journal.State!.Hash());
         foreach (var change in journal.History.Where(c => c.Kind == ChangeKind.Remove))
-            Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate(change.Id), change.Id, f.Registry.KeyFingerprint, f.Served).Faults);
+            Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate(change.Id), change.Id, f.Registry.KeyFingerprint,
+                f.Served).Faults);
         await f.AssertSurvivesRestart();
     }
 }

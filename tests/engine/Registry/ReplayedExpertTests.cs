@@ -13,14 +13,22 @@ public sealed class ReplayedExpertTests(ServedForest forest)
     {
         await using var living = new RegistryFixture(forest);
         var others = ForestManifest.Load(living.Others);
-        (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("alpha", 0.75), new("seed", 0.25)], Prior = Prior } : e)] }).Save(living.Others);
+        (others with
+        {
+            Experts = [.. others.Experts.Select(e => e.Name == "epsilon"
+            ? e with { Parents = [new("alpha", 0.75), new("seed", 0.25)], Prior = Prior } : e)]
+        }).Save(living.Others);
         var refused = await Assert.ThrowsAsync<Model.BtxException>(() => living.Add());
         Assert.Contains("its \"alpha\" has other weights than \"alpha\" here", refused.Message, StringComparison.Ordinal);
 
-        await living.Registry.AddAsync(living.Addition("alpha-clean", Path.Combine(living.Others, "experts", "alpha")), null, RegistryFixture.None);
+        await living.Registry.AddAsync(living.Addition("alpha-clean", Path.Combine(living.Others, "experts", "alpha")), null,
+            RegistryFixture.None);
         await living.Add();
-        Assert.Equal([("alpha-clean", 0.75), ("seed", 0.25)], living.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Weight)));
-        Assert.Equal(new Dictionary<string, double> { ["alpha-clean"] = 0.25, ["epsilon"] = 0.75 }, living.Registry.State.Expert("epsilon").Prior!); // beta there is not beta here
+        Assert.Equal([("alpha-clean", 0.75), ("seed", 0.25)],
+            living.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Weight)));
+        // beta there is not beta here
+        Assert.Equal(new Dictionary<string, double> { ["alpha-clean"] = 0.25, ["epsilon"] = 0.75 },
+            living.Registry.State.Expert("epsilon").Prior!);
         Assert.Equal([("epsilon", 0.75)], living.Registry.Plan(["alpha-clean"], "only").Affected().Select(r => (r.Expert, r.Share)));
     }
 
@@ -29,12 +37,16 @@ public sealed class ReplayedExpertTests(ServedForest forest)
     {
         await using var living = new RegistryFixture(forest);
         var others = ForestManifest.Load(living.Others);
-        (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("beta", 1)] } : e)] }).Save(living.Others);
-        await living.Registry.AddAsync(living.Addition("guest", Path.Combine(living.Others, "experts", "beta")), null, RegistryFixture.None);
+        (others with { Experts = [.. others.Experts.Select(e => e.Name == "epsilon" ? e with { Parents = [new("beta", 1)] } : e)] }).Save(
+            living.Others);
+        await living.Registry.AddAsync(living.Addition("guest", Path.Combine(living.Others, "experts", "beta")), null,
+            RegistryFixture.None);
         await living.Remove("guest");
         await living.Add();
-        Assert.Equal([("guest", others.Expert("beta").Sha256)], living.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Sha256)));
-        await living.Registry.AddAsync(living.Addition("guest", Path.Combine(living.Others, "experts", "beta")), null, RegistryFixture.None);
+        Assert.Equal([("guest", others.Expert("beta").Sha256)],
+            living.Registry.State.Expert("epsilon").Parents.Select(p => (p.Name, p.Sha256)));
+        await living.Registry.AddAsync(living.Addition("guest", Path.Combine(living.Others, "experts", "beta")), null,
+            RegistryFixture.None);
         var residual = (await living.Remove("guest")).Certificate!.Residuals.Single(r => r.Expert == "epsilon");
         Assert.Equal(1, residual.Share);
     }
@@ -42,7 +54,8 @@ public sealed class ReplayedExpertTests(ServedForest forest)
     [Fact]
     public async Task A_root_may_be_an_expert_itself()
     {
-        await using var living = new RegistryFixture(forest, registered: options => options with { ExpertRoots = [.. options.ExpertRoots, Path.Combine(options.ExpertRoots[0], "experts", "epsilon")] });
+        await using var living = new RegistryFixture(forest, registered: options =>
+            options with { ExpertRoots = [.. options.ExpertRoots, Path.Combine(options.ExpertRoots[0], "experts", "epsilon")] });
         await living.Registry.AddAsync(living.Addition("epsilon", living.Options.ExpertRoots[^1]), null, RegistryFixture.None);
         Assert.Contains(living.Registry.State.Experts, e => e.Name == "epsilon");
     }

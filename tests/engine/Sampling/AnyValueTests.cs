@@ -7,14 +7,16 @@ using FsCheck.Fluent;
 
 namespace Btx.Engine.Tests.Sampling;
 
-/// <summary>Sampling holds for every accepted value and every distribution that logits can give, and goes to the greedy answer with the temperature.</summary>
+/// <summary>Sampling holds for every accepted value and every distribution that logits can give, and goes to
+/// the greedy answer with the temperature.</summary>
 public sealed class AnyValueTests
 {
     private const int Vocab = 37; // not a multiple of a vector
 
     private static readonly SamplingOptions[] Filters =
     [
-        new(), new() { TopK = 1 }, new() { TopK = 5 }, new() { TopK = int.MaxValue }, new() { TopP = 0.9 }, new() { TopP = double.Epsilon }, new() { MinP = 1 }, new() { MinP = 0.1 },
+        new(), new() { TopK = 1 }, new() { TopK = 5 }, new() { TopK = int.MaxValue }, new() { TopP = 0.9 }, new() { TopP = double.Epsilon },
+            new() { MinP = 1 }, new() { MinP = 0.1 },
         new() { TopK = 5, TopP = 0.5, MinP = 1e-300 },
     ];
 
@@ -74,7 +76,8 @@ public sealed class AnyValueTests
     public void As_the_temperature_goes_to_0_the_answer_is_the_greedy_one_with_every_filter()
     {
         var sampler = new TokenSampler(Vocab);
-        Prop.ForAll(AnyLogits.ToArbitrary(), Upto(1e-5).Where(t => t < 1e-5).ToArbitrary(), Upto(10).ToArbitrary(), (logits, temperature, penalty) =>
+        Prop.ForAll(AnyLogits.ToArbitrary(), Upto(1e-5).Where(t => t < 1e-5).ToArbitrary(), Upto(10).ToArbitrary(),
+            (logits, temperature, penalty) =>
         {
             var mixture = Mixture(logits);
             return Filters.All(filter => new[] { 1, penalty }.All(p =>
@@ -93,7 +96,8 @@ public sealed class AnyValueTests
     {
         var random = new RandomStream(5);
         var mixture = Mixture([.. Enumerable.Range(0, Vocab).Select(v => v == 30 ? 1.2f : 1.1f)]);
-        foreach (var filter in Filters) Assert.Equal(30, new TokenSampler(Vocab).Sample(mixture, filter with { Temperature = temperature }, [], ref random));
+        foreach (var filter in Filters)
+            Assert.Equal(30, new TokenSampler(Vocab).Sample(mixture, filter with { Temperature = temperature }, [], ref random));
     }
 
     [Theory]
@@ -119,6 +123,7 @@ public sealed class AnyValueTests
         mixture.AsSpan().Sort();
         for (var v = 0; v < Vocab; v++) mixture[v] *= 1e-6f; // as of a vocabulary a million times as large
         var random = new RandomStream(5);
-        Assert.Equal(Vocab - 1, new TokenSampler(Vocab).Sample(mixture, new() { Temperature = 0, RepetitionPenalty = 10 }, Seen(-1), ref random));
+        Assert.Equal(Vocab - 1,
+            new TokenSampler(Vocab).Sample(mixture, new() { Temperature = 0, RepetitionPenalty = 10 }, Seen(-1), ref random));
     }
 }

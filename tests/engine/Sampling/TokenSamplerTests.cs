@@ -33,7 +33,8 @@ public sealed class TokenSamplerTests
 
     public static TheoryData<double, double, int, double, double> Cases { get; } = new()
     {
-        { 1, 1, 0, 0, 1 }, { 0.7, 1, 0, 0, 1 }, { 1, 0.8, 0, 0, 1 }, { 1, 1, 5, 0, 1 }, { 1, 1, 0, 0.2, 1 }, { 1.5, 0.9, 30, 0.05, 1.3 }, { 1, 0.5, 3, 0, 1 }, { 2, 0.99999, 0, 0, 1 },
+        { 1, 1, 0, 0, 1 }, { 0.7, 1, 0, 0, 1 }, { 1, 0.8, 0, 0, 1 }, { 1, 1, 5, 0, 1 }, { 1, 1, 0, 0.2, 1 }, { 1.5, 0.9, 30, 0.05, 1.3 },
+            { 1, 0.5, 3, 0, 1 }, { 2, 0.99999, 0, 0, 1 },
         { 1, 1, 1000, 0, 0.8 },
     };
 
@@ -61,8 +62,10 @@ public sealed class TokenSamplerTests
     public void Greedy_takes_the_most_probable_and_of_equal_ones_the_lower_id()
     {
         var random = new RandomStream(1);
-        Assert.Equal(2, new TokenSampler(5).Sample([0.1f, 0.2f, 0.25f, 0.2f, 0.25f], new SamplingOptions { Temperature = 0 }, [], ref random));
-        Assert.Equal(4, new TokenSampler(5).Sample([0.1f, 0.2f, 0.25f, 0.2f, 0.25f], new SamplingOptions { Temperature = 0, RepetitionPenalty = 2 }, [false, false, true, false, false], ref random));
+        Assert.Equal(2,
+            new TokenSampler(5).Sample([0.1f, 0.2f, 0.25f, 0.2f, 0.25f], new SamplingOptions { Temperature = 0 }, [], ref random));
+        Assert.Equal(4, new TokenSampler(5).Sample([0.1f, 0.2f, 0.25f, 0.2f, 0.25f],
+            new SamplingOptions { Temperature = 0, RepetitionPenalty = 2 }, [false, false, true, false, false], ref random));
     }
 
     [Fact]
@@ -70,7 +73,8 @@ public sealed class TokenSamplerTests
     {
         var sampler = new TokenSampler(4);
         var random = new RandomStream(5);
-        for (var i = 0; i < 200; i++) Assert.InRange(sampler.Sample([0.25f, 0.25f, 0.25f, 0.25f], new SamplingOptions { TopK = 2 }, [], ref random), 0, 1);
+        for (var i = 0; i < 200; i++)
+            Assert.InRange(sampler.Sample([0.25f, 0.25f, 0.25f, 0.25f], new SamplingOptions { TopK = 2 }, [], ref random), 0, 1);
     }
 
     [Fact]

@@ -24,7 +24,8 @@ public sealed class StepPlannerTests
         Members = [.. lanes.Select((l, i) => new Member(l, length + 8, true) { Slot = i, Cached = cached[i] })],
     };
 
-    private static Lane[] Lanes(int count) => [.. Enumerable.Range(0, count).Select(j => new Lane(new ServedModel($"e{j}", new FakeModelRunner(j, 8, 4)), j, 4))];
+    private static Lane[] Lanes(int count) =>
+        [.. Enumerable.Range(0, count).Select(j => new Lane(new ServedModel($"e{j}", new FakeModelRunner(j, 8, 4)), j, 4))];
 
     private static (int Start, int Count, int Wanted)[] Rows(Lane lane) => [.. lane.Rows.Select(r => (r.Start, r.Count, r.Wanted))];
 
@@ -34,7 +35,8 @@ public sealed class StepPlannerTests
         var lanes = Lanes(1);
         var plan = new StepPlan();
         StepPlanner.Plan(
-            [Make(new Routing(), lanes, 20, SequencePhase.Prefill, 0), Make(new Routing(), lanes, 10, SequencePhase.Decode, 9)], lanes, 6, 100, plan);
+            [Make(new Routing(), lanes, 20, SequencePhase.Prefill, 0), Make(new Routing(), lanes, 10, SequencePhase.Decode, 9)], lanes,
+                6, 100, plan);
         Assert.Equal([(9, 1, 1), (0, 5, 0)], Rows(lanes[0]));
         Assert.Single(plan.Emitting);
         Assert.Equal(5, plan.PrefillTokens);
@@ -48,7 +50,8 @@ public sealed class StepPlannerTests
         StepPlanner.Plan([Make(new Routing(), lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
         Assert.Equal([(0, 8, 8)], Rows(lanes[0])); // every position: the posterior reads the prompt
         Assert.Single(plan.Emitting);
-        StepPlanner.Plan([Make(new Routing { Posterior = PosteriorKind.Fixed }, lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
+        StepPlanner.Plan([Make(new Routing { Posterior = PosteriorKind.Fixed }, lanes, 8, SequencePhase.Prefill, 0, 0)], lanes,
+            16, 8, plan);
         Assert.Equal([(0, 8, 1)], Rows(lanes[0]));
     }
 

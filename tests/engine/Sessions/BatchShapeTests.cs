@@ -38,5 +38,6 @@ public sealed class BatchShapeTests
     [InlineData(3, 2)]
     [InlineData(9, 4)]
     [InlineData(40, 4)]
-    public void The_smallest_bucket_that_holds_the_rows(int rows, int bucket) => Assert.Equal(bucket, BatchShape.Bucket(rows, [1, 2, 4, 8, 16]));
+    public void The_smallest_bucket_that_holds_the_rows(int rows, int bucket) =>
+    Assert.Equal(bucket, BatchShape.Bucket(rows, [1, 2, 4, 8, 16]));
 }

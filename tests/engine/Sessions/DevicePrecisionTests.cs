@@ -18,6 +18,7 @@ public sealed class DevicePrecisionTests
     public void Cuda_serves_half_precision_and_says_how_to_get_it()
     {
         Assert.Null(DevicePrecision.Fault(Cuda, "fp16"));
-        Assert.Equal("--device cuda:1: attention on CUDA needs fp16, the forest is fp32; export with --precision fp16", DevicePrecision.Fault(Cuda, "fp32"));
+        Assert.Equal("--device cuda:1: attention on CUDA needs fp16, the forest is fp32; export with --precision fp16",
+            DevicePrecision.Fault(Cuda, "fp32"));
     }
 }

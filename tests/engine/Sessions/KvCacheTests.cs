@@ -11,7 +11,16 @@ public sealed class KvCacheTests
     [Fact]
     public void Single_slots_are_kept_and_ranges_are_the_callers()
     {
-        var config = new LlamaConfig { VocabSize = 8, HiddenSize = 8, IntermediateSize = 8, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 4 };
+        var config = new LlamaConfig
+        {
+            VocabSize = 8,
+            HiddenSize = 8,
+            IntermediateSize = 8,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 2,
+            NumKeyValueHeads = 1,
+            MaxPositionEmbeddings = 4
+        };
         using var cache = new KvCache(config, null!, DeviceSpec.Cpu, TensorElementType.Float, 3, 4);
         Assert.Equal(4 * 3 * 4 * 4 * 4, cache.Bytes); // two buffers a layer of 3 slots, 4 positions, 4 values of 4 bytes
         Assert.Same(cache.View(1), cache.View(1));

@@ -5,12 +5,19 @@ using Btx.Model.Devices;
 
 namespace Btx.Engine.Tests.Sessions;
 
-/// <summary>Sizes beyond what a process or a device can have are refused with the options that set them, in numbers that do not overflow.</summary>
+/// <summary>Sizes beyond what a process or a device can have are refused with the options that set
+/// them, in numbers that do not overflow.</summary>
 public sealed class SequenceMemoryTests
 {
     private static readonly LlamaConfig Large = new()
     {
-        VocabSize = 152_064, HiddenSize = 8192, IntermediateSize = 28_672, NumHiddenLayers = 80, NumAttentionHeads = 64, NumKeyValueHeads = 8, MaxPositionEmbeddings = 131_072,
+        VocabSize = 152_064,
+        HiddenSize = 8192,
+        IntermediateSize = 28_672,
+        NumHiddenLayers = 80,
+        NumAttentionHeads = 64,
+        NumKeyValueHeads = 8,
+        MaxPositionEmbeddings = 131_072,
     };
 
     [Fact]
@@ -21,7 +28,14 @@ public sealed class SequenceMemoryTests
     [InlineData(1, 4096, 1 << 20)]
     public void What_no_process_can_address_is(int slots, int context, int maxTokens)
     {
-        var huge = Large with { NumKeyValueHeads = 4096, NumAttentionHeads = 4096, HeadDimOverride = 4096, NumHiddenLayers = 4096, VocabSize = 1 << 24 };
+        var huge = Large with
+        {
+            NumKeyValueHeads = 4096,
+            NumAttentionHeads = 4096,
+            HeadDimOverride = 4096,
+            NumHiddenLayers = 4096,
+            VocabSize = 1 << 24
+        };
         var failure = Assert.Throws<BtxException>(() => new SequenceMemory(huge, slots, context, maxTokens, 4).Require(DeviceSpec.Cpu));
         Assert.Equal(FaultKind.Exhausted, failure.Kind);
         Assert.Contains($"--slots {slots}, context {context}", failure.Message, StringComparison.Ordinal);
@@ -34,13 +48,15 @@ public sealed class SequenceMemoryTests
     {
         var cuda = DeviceSpec.Parse("cuda:0");
         new SequenceMemory(Large, 14, 131_072, 512, 2).Require(cuda); // and one slot of 256 MB is scratch
-        Assert.Contains("at most 4 GB", Assert.Throws<BtxException>(() => new SequenceMemory(Large, 15, 131_072, 512, 2).Require(cuda)).Message, StringComparison.Ordinal);
+        Assert.Contains("at most 4 GB", Assert.Throws<BtxException>(() =>
+            new SequenceMemory(Large, 15, 131_072, 512, 2).Require(cuda)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Gates_that_no_span_can_show_are_refused()
     {
         var mixture = Large with { Mixture = new MixtureConfig(64, 2) };
-        Assert.Contains("80 layers and 64 experts", Assert.Throws<BtxException>(() => new SequenceMemory(mixture, 16, 4096, 1 << 20, 2).Require(DeviceSpec.Cpu)).Message, StringComparison.Ordinal);
+        Assert.Contains("80 layers and 64 experts", Assert.Throws<BtxException>(() =>
+            new SequenceMemory(mixture, 16, 4096, 1 << 20, 2).Require(DeviceSpec.Cpu)).Message, StringComparison.Ordinal);
     }
 }

@@ -11,8 +11,10 @@ public sealed class ChangesUnderLoadTests
 {
     private static readonly Routing[] Routings =
     [
-        new(), new() { Posterior = PosteriorKind.Switching, SwitchingRate = 0.1 }, TopK(1), TopK(2), TopK(1) with { RerouteInterval = 3 }, new() { Mode = RoutingMode.TopP, P = 0.6 },
-        TopK(1) with { Posterior = PosteriorKind.Fixed, PriorDomain = "expert-0" }, Expert("expert-0"), new() { Mode = RoutingMode.Average }, Moe(2),
+        new(), new() { Posterior = PosteriorKind.Switching, SwitchingRate = 0.1 }, TopK(1), TopK(2), TopK(1) with { RerouteInterval = 3 },
+            new() { Mode = RoutingMode.TopP, P = 0.6 },
+        TopK(1) with { Posterior = PosteriorKind.Fixed, PriorDomain = "expert-0" }, Expert("expert-0"),
+            new() { Mode = RoutingMode.Average }, Moe(2),
     ];
 
     [Fact]
@@ -65,19 +67,23 @@ public sealed class ChangesUnderLoadTests
     public async Task Any_changes_beside_any_requests_keep_the_invariants(int seed)
     {
         var random = new Random(seed);
-        await using var forest = new FakeForest(change: o => o with { QueueCapacity = 64, Slots = 2, MaxBatchTokens = 8, PrepareAverages = seed % 2 == 0 });
+        await using var forest = new FakeForest(change: o =>
+            o with { QueueCapacity = 64, Slots = 2, MaxBatchTokens = 8, PrepareAverages = seed % 2 == 0 });
         var running = new List<Task<List<TokenEvent>>>();
         var swaps = new List<Task<SwapReport>>();
         for (var i = 0; i < 60; i++)
         {
             var name = $"guest-{random.Next(3)}";
-            if (random.Next(3) == 0) running.Add(Catch(forest.Engine, Request(random.Next(2) == 0 ? Routings[random.Next(Routings.Length)] : Expert(name), random.Next(1, 40), [256, .. Enumerable.Range(40, random.Next(1, 20))])));
+            if (random.Next(3) == 0)
+                running.Add(Catch(forest.Engine, Request(random.Next(2) == 0 ? Routings[random.Next(Routings.Length)] : Expert(name),
+                    random.Next(1, 40), [256, .. Enumerable.Range(40, random.Next(1, 20))])));
             if (random.Next(2) == 0) running.Add(Catch(forest.Engine, Request(Routings[random.Next(6)], random.Next(1, 40))));
             if (random.Next(3) == 0)
             {
                 var policy = (InFlightPolicy)random.Next(3);
                 var there = forest.Engine.Describe().Experts.Contains(name);
-                var change = random.Next(6) == 0 ? new ForestChange { Mixture = $"{70 + i}" } : there ? new ForestChange { Remove = [name] } : new ForestChange { Add = [FakeOpener.Source(name, 100 + i)] };
+                var change = random.Next(6) == 0 ? new ForestChange { Mixture = $"{70 + i}" }
+                    : there ? new ForestChange { Remove = [name] } : new ForestChange { Add = [FakeOpener.Source(name, 100 + i)] };
                 var before = forest.Engine.Current.Id;
                 swaps.Add(forest.Swap(change, policy));
                 while (forest.Engine.Current.Id == before) await forest.Engine.AssertSound(idle: false);

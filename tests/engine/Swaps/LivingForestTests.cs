@@ -8,13 +8,15 @@ using static Btx.Engine.Tests.Fixtures.EngineCalls;
 
 namespace Btx.Engine.Tests.Swaps;
 
-/// <summary>Over real graphs: what leaves is unmapped and closed, what comes is served, and answers are those of a forest made so from the start.</summary>
+/// <summary>Over real graphs: what leaves is unmapped and closed, what comes is served, and answers are
+/// those of a forest made so from the start.</summary>
 public sealed class LivingForestTests(ServedForest forest)
 {
     private static CancellationToken None => TestContext.Current.CancellationToken;
 
     // The private copies: files without a name in the served directory.
-    private static int Mapped(string directory) => File.ReadLines("/proc/self/maps").Count(l => l.Contains(directory + "/", StringComparison.Ordinal));
+    private static int Mapped(string directory) =>
+        File.ReadLines("/proc/self/maps").Count(l => l.Contains(directory + "/", StringComparison.Ordinal));
 
     private static bool IsOpen(string path) => new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Any(f => f.LinkTarget == path);
 
@@ -31,10 +33,12 @@ public sealed class LivingForestTests(ServedForest forest)
         Assert.Equal(3, Mapped(served));
         Assert.True(IsOpen(weights));
 
-        Routing[] routings = [new(), TopK(1), TopK(2) with { RerouteInterval = 4 }, new() { Mode = RoutingMode.Average }, Expert("alpha"), Expert("beta")];
+        Routing[] routings = [new(), TopK(1), TopK(2) with { RerouteInterval = 4 }, new() { Mode = RoutingMode.Average }, Expert("alpha"),
+            Expert("beta")];
         await engine.Run(Request(routings[3], 1)); // makes the average
         var next = engine.Prepare(new ForestChange { Remove = ["beta"] });
-        var swap = trigger.When(r => r.RunningSequences == routings.Length && r.PrefillTokens == 0, () => engine.SwapAsync(next, InFlightPolicy.Renormalise));
+        var swap = trigger.When(r => r.RunningSequences == routings.Length && r.PrefillTokens == 0,
+            () => engine.SwapAsync(next, InFlightPolicy.Renormalise));
         var streams = routings.Select(r => engine.Generate(Request(r, 100, [256, 84, 104, 101]), None)).ToList();
         trigger.Go();
         var report = await swap;
@@ -54,7 +58,10 @@ public sealed class LivingForestTests(ServedForest forest)
         Assert.Equal(["alpha", "gamma"], rest.Forest!.Experts);
         Assert.Equal(whole.ExpertLogProbs[0]!, rest.ExpertLogProbs[0]!, (a, b) => Math.Abs(a - b) < 1e-4);
 
-        await engine.SwapAsync(engine.Prepare(new ForestChange { Add = [new ExpertSource { Name = "beta", Domain = "beta", Directory = beta }] }), InFlightPolicy.Renormalise);
+        await engine.SwapAsync(engine.Prepare(new ForestChange
+        {
+            Add = [new ExpertSource { Name = "beta", Domain = "beta", Directory = beta }]
+        }), InFlightPolicy.Renormalise);
         Assert.Equal(3, Mapped(served));
         var long1 = engine.Run(Request(Expert("beta"), 100)); // its sessions are replaced meanwhile; what its slot holds stays
         var again = await engine.ScoreAsync(new ScoreRequest(text, new Routing()), None);
@@ -72,15 +79,18 @@ public sealed class LivingForestTests(ServedForest forest)
         var (source, served) = forest.Copy();
         await using var engine = ForestEngine.Start(forest.Options with { Directory = served });
         var guest = new ExpertSource { Name = "guest", Domain = "guest", Directory = Path.Combine(source, "experts/gamma") };
-        void Refused(ExpertSource expert, string expected) => Assert.Contains(expected, Assert.Throws<BtxException>(() => engine.Prepare(new ForestChange { Add = [expert] })).Message, StringComparison.Ordinal);
+        void Refused(ExpertSource expert, string expected) => Assert.Contains(expected,
+            Assert.Throws<BtxException>(() => engine.Prepare(new ForestChange { Add = [expert] })).Message, StringComparison.Ordinal);
         Refused(guest with { Sha256 = new string('0', 64) }, "SHA-256 differs");
         Refused(guest with { Directory = Path.Combine(source, "experts/none") }, "experts/none");
-        var other = new TinyForest { Config = TinyForest.DefaultConfig with { IntermediateSize = TinyForest.DefaultConfig.IntermediateSize * 2 } };
+        var other =
+            new TinyForest { Config = TinyForest.DefaultConfig with { IntermediateSize = TinyForest.DefaultConfig.IntermediateSize * 2 } };
         other.Write(Path.Combine(source, "other"));
         Refused(guest with { Directory = Path.Combine(source, "other/experts/alpha") }, "another architecture");
         guest = guest with { Directory = Path.Combine(source, "guest") };
         Directory.CreateDirectory(guest.Directory);
-        foreach (var file in Directory.GetFiles(Path.Combine(source, "experts/gamma"))) File.Copy(file, Path.Combine(guest.Directory, Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(Path.Combine(source, "experts/gamma")))
+            File.Copy(file, Path.Combine(guest.Directory, Path.GetFileName(file)));
         using (var file = File.OpenWrite(Path.Combine(guest.Directory, "model.safetensors")))
         {
             file.Seek(-4, SeekOrigin.End);

@@ -19,7 +19,8 @@ public sealed class PolicyTests
     {
         await using var undisturbed = new FakeForest();
         await using var forest = new FakeForest();
-        GenerationRequest[] requests = [Request(new Routing(), 40), Request(Expert("expert-1"), 40), Request(TopK(1) with { RerouteInterval = 3 }, 40), Request(new Routing { Mode = RoutingMode.Average }, 40)];
+        GenerationRequest[] requests = [Request(new Routing(), 40), Request(Expert("expert-1"), 40),
+            Request(TopK(1) with { RerouteInterval = 3 }, 40), Request(new Routing { Mode = RoutingMode.Average }, 40)];
         await forest.Engine.Run(requests[3] with { MaxTokens = 1 });
         var expected = new List<List<TokenEvent>>();
         foreach (var request in requests) expected.Add(await undisturbed.Engine.Run(request));
@@ -28,7 +29,8 @@ public sealed class PolicyTests
         var running = requests.Select(forest.Engine.Run).ToList();
         sent.Set();
         while (forest.Engine.Describe().Experts.Count == 3) await Task.Yield();
-        Assert.Equal(RejectionReason.NotFound, Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(Expert("expert-1")), None)).Reason);
+        Assert.Equal(RejectionReason.NotFound,
+            Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(Request(Expert("expert-1")), None)).Reason);
         Assert.Equal(2, (await forest.Engine.Run(Request(new Routing(), 2)))[0].Posterior!.Length); // new requests have the new forest
         var report = await swap;
         var events = await Task.WhenAll(running);
@@ -69,7 +71,8 @@ public sealed class PolicyTests
     {
         await using var forest = new FakeForest();
         await forest.Engine.Run(Request(new Routing { Mode = RoutingMode.Average }, 1));
-        var probe = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 }).First(p => forest.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![1] == 0);
+        var probe = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 })
+            .First(p => forest.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![1] == 0);
         using var sent = new ManualResetEventSlim();
         var swap = forest.SwapWhen(forest.Experts[1], 12, WithoutOne, InFlightPolicy.Abort, sent);
         var chosen = forest.Engine.Run(Request(TopK(1), 50, probe)); // after five tokens it has chosen, without expert-1
@@ -92,7 +95,8 @@ public sealed class PolicyTests
     {
         await using var forest = new FakeForest();
         var swap = forest.SwapWhen(forest.Experts[1], 8, WithoutOne, InFlightPolicy.Abort);
-        var e = await Assert.ThrowsAsync<RequestRejectedException>(() => forest.Engine.ScoreAsync(new ScoreRequest([256, .. Enumerable.Range(40, 30)], new Routing()), None));
+        var e = await Assert.ThrowsAsync<RequestRejectedException>(() =>
+            forest.Engine.ScoreAsync(new ScoreRequest([256, .. Enumerable.Range(40, 30)], new Routing()), None));
         Assert.Contains("expert-1 left the forest", e.Message, StringComparison.Ordinal);
         Assert.Equal(1, (await swap).Aborted);
     }
@@ -114,7 +118,8 @@ public sealed class PolicyTests
         var ensemble = forest.Engine.Run(Request(TopK(3), 30));
         sent.Set();
         var e = await Assert.ThrowsAsync<RequestRejectedException>(() => named);
-        Assert.Equal((RejectionReason.NotFound, "the forest changed while the request waited: no expert \"expert-1\"; there are expert-0, expert-2"), (e.Reason, e.Message));
+        Assert.Equal((RejectionReason.NotFound,
+            "the forest changed while the request waited: no expert \"expert-1\"; there are expert-0, expert-2"), (e.Reason, e.Message));
         Assert.Equal(30, (await first).Count);
         Assert.All(await ensemble, t => Assert.Equal((2, 2), (t.Posterior!.Length, t.Forest!.Experts.Count)));
         Assert.Equal((1, 1), ((await swap!).Renormalised, (await swap).Ended));
@@ -151,7 +156,8 @@ public sealed class PolicyTests
             if (swaps.Length > 0 || rows[0].Past < 12) return;
             var first = forest.Engine.Prepare(WithoutOne);
             stale = forest.Engine.Prepare(new ForestChange { Remove = ["expert-2"], Add = [FakeOpener.Source("never", 5)] });
-            swaps = [forest.Engine.SwapAsync(first, InFlightPolicy.Renormalise), forest.Engine.SwapAsync(SnapshotBuilder.Next(first, new ForestChange { Remove = ["expert-0"] }), InFlightPolicy.Renormalise)];
+            swaps = [forest.Engine.SwapAsync(first, InFlightPolicy.Renormalise), forest.Engine.SwapAsync(SnapshotBuilder.Next(first,
+                new ForestChange { Remove = ["expert-0"] }), InFlightPolicy.Renormalise)];
         };
         var events = await forest.Engine.Run(Request(new Routing(), 30));
         Assert.False(swaps[0].IsCompleted); // the other change still holds the expert
@@ -172,7 +178,8 @@ public sealed class PolicyTests
         await using var forest = new FakeForest();
         var running = forest.Engine.Run(Request(new Routing(), 40));
         var drain = forest.Engine.DrainAsync(CancellationToken.None);
-        var e = await Assert.ThrowsAsync<RequestRejectedException>(() => forest.Swap(new ForestChange { Add = [FakeOpener.Source("late", 9)] }));
+        var e = await Assert.ThrowsAsync<RequestRejectedException>(() =>
+            forest.Swap(new ForestChange { Add = [FakeOpener.Source("late", 9)] }));
         Assert.Equal(RejectionReason.ShuttingDown, e.Reason);
         Assert.True(forest.Opener["late"].Disposed);
         await drain;
@@ -221,7 +228,9 @@ public sealed class PolicyTests
         await using var forest = new FakeForest(change: o => o with { PrepareAverages = true });
         async Task Until(int seed)
         {
-            while (!(await forest.Engine.InspectAsync()).Lanes.Any(l => l is { Name: "average:uniform", Retired: false }) || forest.Averages[^1].Seed != seed) await Task.Yield();
+            while (!(await forest.Engine.InspectAsync()).Lanes.Any(l => l is { Name: "average:uniform", Retired: false })
+                || forest.Averages[^1].Seed != seed)
+                await Task.Yield();
         }
 
         await Until(99);

@@ -15,7 +15,8 @@ public sealed class RenormaliseTests
 
     public static TheoryData<string, int> Moments { get; } = new()
     {
-        { "ensemble", 0 }, { "ensemble", 4 }, { "ensemble", 8 }, { "ensemble", 20 }, { "last_token", 15 }, { "switching", 15 }, { "fixed", 15 }, { "prior", 15 }, { "prior", 4 }, { "top_3", 12 }, { "top_2", 4 },
+        { "ensemble", 0 }, { "ensemble", 4 }, { "ensemble", 8 }, { "ensemble", 20 }, { "last_token", 15 }, { "switching", 15 },
+            { "fixed", 15 }, { "prior", 15 }, { "prior", 4 }, { "top_3", 12 }, { "top_2", 4 },
         { "top_1", 4 }, { "top_p", 4 }, { "reroute", 4 },
     };
 
@@ -50,7 +51,8 @@ public sealed class RenormaliseTests
     private static bool Near(double a, double b) => Math.Abs(a - b) < 1e-9;
 
     /// <summary>How many tokens came while expert-1 was there.</summary>
-    private static int Before(FakeModelRunner removed, int prompt) => Math.Max(0, removed.Runs.Max(r => r.Max(row => row.Past + row.Count)) - prompt + 1);
+    private static int Before(FakeModelRunner removed, int prompt) =>
+        Math.Max(0, removed.Runs.Max(r => r.Max(row => row.Past + row.Count)) - prompt + 1);
 
     [Theory]
     [MemberData(nameof(Moments))]
@@ -84,7 +86,8 @@ public sealed class RenormaliseTests
     {
         var routing = TopK(k) with { Posterior = last ? PosteriorKind.LastToken : PosteriorKind.FullPrefix };
         await using var probe = new FakeForest();
-        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 }).First(p => probe.Engine.Run(Request(routing, 1, p)).Result[0].Posterior![1] > 0);
+        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 })
+            .First(p => probe.Engine.Run(Request(routing, 1, p)).Result[0].Posterior![1] > 0);
 
         await using var forest = new FakeForest();
         var swap = forest.SwapWhen(forest.Experts[1], 14, WithoutOne);
@@ -102,7 +105,8 @@ public sealed class RenormaliseTests
     public async Task A_member_that_was_not_active_is_not_missed()
     {
         await using var probe = new FakeForest();
-        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 }).First(p => probe.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![0] > 0);
+        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 })
+            .First(p => probe.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![0] > 0);
         var expected = await probe.Engine.Run(Request(TopK(1), Tokens, prompt));
         await using var forest = new FakeForest();
         var swap = forest.SwapWhen(forest.Experts[0], 14, WithoutOne);
@@ -118,7 +122,8 @@ public sealed class RenormaliseTests
     {
         await using var forest = new FakeForest(change: o => o with { Slots = 1, MaxBatchTokens = 4 });
         await using var probe = new FakeForest();
-        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 }).First(p => probe.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![1] > 0);
+        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 })
+            .First(p => probe.Engine.Run(Request(TopK(1), 1, p)).Result[0].Posterior![1] > 0);
         using var sent = new ManualResetEventSlim();
         var swap = forest.SwapWhen(forest.Experts[1], 14, WithoutOne, sent: sent);
         var first = forest.Engine.Generate(Request(TopK(1), Tokens, prompt), TestContext.Current.CancellationToken);
@@ -158,7 +163,11 @@ public sealed class RenormaliseTests
         await swap;
         var given = Before(forest.Experts[1], request.Prompt.Length);
         await using var one = new FakeForest(seeds: [3], names: ["expert-2"]);
-        var expected = await one.Engine.Run(request with { Prompt = [.. request.Prompt, .. events.Take(given).Tokens()], MaxTokens = Tokens - given });
+        var expected = await one.Engine.Run(request with
+        {
+            Prompt = [.. request.Prompt, .. events.Take(given).Tokens()],
+            MaxTokens = Tokens - given
+        });
         Assert.Equal(expected.Tokens(), events.Skip(given).Tokens());
         Assert.All(events.Skip(given), e => Assert.Equal([0.0, 0, 1], e.Posterior!));
     }
@@ -208,7 +217,8 @@ public sealed class RenormaliseTests
     {
         await using var forest = new FakeForest();
         var routing = TopK(1) with { RerouteInterval = 6 };
-        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 }).First(p => forest.Engine.Run(Request(routing, 1, p)).Result[0].Posterior![0] > 0);
+        var prompt = Enumerable.Range(0, 100).Select(i => new[] { 256, 80 + i, 101, 32, 99 })
+            .First(p => forest.Engine.Run(Request(routing, 1, p)).Result[0].Posterior![0] > 0);
         var swap = forest.SwapWhen(forest.Experts[1], 8, WithoutOne); // 5 tokens are the prompt's; more come with the first re-route
         var events = await forest.Engine.Run(Request(routing, Tokens, prompt));
         Assert.Equal(1, (await swap).Renormalised);
@@ -230,7 +240,11 @@ public sealed class RenormaliseTests
         Assert.Equal(Tokens, events.Count);
         Assert.All(events.Skip(given), e => Assert.Equal((3, 3), (e.Gates!.Experts, e.Forest!.Mixture!.Experts.Count)));
         Assert.All(events.Take(given), e => Assert.Equal((4, 4), (e.Gates!.Experts, e.Forest!.Mixture!.Experts.Count)));
-        var expected = await forest.Engine.Run(request with { Prompt = [.. request.Prompt, .. events.Take(given).Tokens()], MaxTokens = Tokens - given });
+        var expected = await forest.Engine.Run(request with
+        {
+            Prompt = [.. request.Prompt, .. events.Take(given).Tokens()],
+            MaxTokens = Tokens - given
+        });
         Assert.Equal(expected.Tokens(), events.Skip(given).Tokens());
         await forest.Engine.AssertSound();
     }

@@ -6,15 +6,18 @@ using static Btx.Engine.Tests.Fixtures.EngineCalls;
 
 namespace Btx.Engine.Tests.Swaps;
 
-/// <summary>Real sessions that come and go under load: what is counted is what the system counts. `Btx.Bench.Change cycles` does it 500 times and looks at memory.</summary>
+/// <summary>Real sessions that come and go under load: what is counted is what the system counts. `Btx.Bench.Change cycles`
+/// does it 500 times and looks at memory.</summary>
 public sealed class RepeatedChangesTests(ServedForest forest)
 {
     private const int Cycles = 25;
 
-    private static List<string> Mapped(string directory) => [.. File.ReadLines("/proc/self/maps").Where(l => l.Contains(directory, StringComparison.Ordinal)).Select(l => l[l.IndexOf(directory, StringComparison.Ordinal)..]).Order(StringComparer.Ordinal)];
+    private static List<string> Mapped(string directory) => [.. File.ReadLines("/proc/self/maps").Where(l => l.Contains(directory,
+        StringComparison.Ordinal)).Select(l => l[l.IndexOf(directory, StringComparison.Ordinal)..]).Order(StringComparer.Ordinal)];
 
     private static List<string> Open(string directory) =>
-        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget ?? "").Where(f => f.StartsWith(directory, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget ?? "")
+        .Where(f => f.StartsWith(directory, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
     [Fact]
     public async Task Additions_and_removals_under_load_leave_no_mapping_no_file_and_no_snapshot()
@@ -23,7 +26,8 @@ public sealed class RepeatedChangesTests(ServedForest forest)
         var root = Path.GetDirectoryName(source)!;
         var guest = new ExpertSource { Name = "guest", Domain = "guest", Directory = Path.Combine(root, "guest") };
         Directory.CreateDirectory(guest.Directory);
-        foreach (var file in Directory.GetFiles(Path.Combine(source, "experts/gamma"))) File.Copy(file, Path.Combine(guest.Directory, Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(Path.Combine(source, "experts/gamma")))
+            File.Copy(file, Path.Combine(guest.Directory, Path.GetFileName(file)));
         await using var engine = ForestEngine.Start(forest.Options with { Directory = served, PrepareAverages = true });
         async Task Settle()
         {
@@ -39,15 +43,18 @@ public sealed class RepeatedChangesTests(ServedForest forest)
         var load = routings.Select(routing => Task.Run(async () =>
         {
             var requests = 0;
-            for (; !stop.IsCancellationRequested; requests++) Assert.Equal(FinishReason.Length, (await engine.Run(Request(routing, 20)))[^1].Finish);
+            for (; !stop.IsCancellationRequested; requests++)
+                Assert.Equal(FinishReason.Length, (await engine.Run(Request(routing, 20)))[^1].Finish);
             return requests;
         })).ToList();
         for (var cycle = 0; cycle < Cycles; cycle++)
         {
-            await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Add = [guest] }, TestContext.Current.CancellationToken), InFlightPolicy.Renormalise);
+            await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Add = [guest] }, TestContext.Current.CancellationToken),
+                InFlightPolicy.Renormalise);
             Assert.NotEmpty(Open(guest.Directory)); // held, to see what becomes of it; mapped is its copy
             if (cycle % 2 == 0) await Settle(); // every other time the prepacked sessions come too late
-            await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Remove = ["guest"] }, TestContext.Current.CancellationToken), InFlightPolicy.Renormalise);
+            await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Remove = ["guest"] },
+                TestContext.Current.CancellationToken), InFlightPolicy.Renormalise);
             Assert.Empty(Open(guest.Directory));
         }
 

@@ -11,8 +11,10 @@ public sealed class SnapshotBuilderTests
 {
     public static TheoryData<string, string> Bad { get; } = new()
     {
-        { "unknown", "no expert \"zzz\" in the forest; it has expert-0, expert-1, expert-2" }, { "twice", "named twice" }, { "taken", "an expert \"expert-0\" is in the forest already" }, { "last", "the last expert cannot be removed" },
-        { "average", "average \"a\": no expert \"expert-1\" in the forest" }, { "weights", "average \"a\": weights must be finite" }, { "mixture", "both dropped and named" },
+        { "unknown", "no expert \"zzz\" in the forest; it has expert-0, expert-1, expert-2" }, { "twice", "named twice" },
+            { "taken", "an expert \"expert-0\" is in the forest already" }, { "last", "the last expert cannot be removed" },
+        { "average", "average \"a\": no expert \"expert-1\" in the forest" }, { "weights", "average \"a\": weights must be finite" },
+            { "mixture", "both dropped and named" },
     };
 
     private static ForestChange Make(string fault) => fault switch
@@ -26,7 +28,8 @@ public sealed class SnapshotBuilderTests
         _ => new() { DropMixture = true, Mixture = "78" },
     };
 
-    private static Dictionary<string, IReadOnlyDictionary<string, double>> Named(string name, params (string Expert, double Weight)[] weights) =>
+    private static Dictionary<string, IReadOnlyDictionary<string, double>> Named(string name,
+        params (string Expert, double Weight)[] weights) =>
         new() { [name] = weights.ToDictionary(w => w.Expert, w => w.Weight) };
 
     [Theory]
@@ -45,7 +48,11 @@ public sealed class SnapshotBuilderTests
     public async Task An_expert_that_cannot_be_opened_takes_what_was_opened_before_it_along()
     {
         await using var forest = new FakeForest();
-        Assert.Throws<FormatException>(() => forest.Engine.Prepare(new ForestChange { Add = [FakeOpener.Source("good", 9), FakeOpener.Source("bad", 9) with { Directory = "nothing" }] }));
+        Assert.Throws<FormatException>(() => forest.Engine.Prepare(new ForestChange
+        {
+            Add = [FakeOpener.Source("good", 9),
+            FakeOpener.Source("bad", 9) with { Directory = "nothing" }]
+        }));
         Assert.True(forest.Opener["good"].Disposed);
         Assert.Equal(0, forest.Snapshot.Leases);
     }
@@ -65,7 +72,11 @@ public sealed class SnapshotBuilderTests
     public async Task Priors_follow_the_experts()
     {
         await using var forest = new FakeForest();
-        await forest.Swap(new ForestChange { Add = [FakeOpener.Source("late", 9, new Dictionary<string, double> { ["late"] = 0.6, ["expert-1"] = 0.2, ["expert-2"] = 0.2 })] });
+        await forest.Swap(new ForestChange
+        {
+            Add = [FakeOpener.Source("late", 9,
+            new Dictionary<string, double> { ["late"] = 0.6, ["expert-1"] = 0.2, ["expert-2"] = 0.2 })]
+        });
         Assert.Equal(["expert-0", "late"], forest.Engine.Describe().PriorDomains);
         Assert.Equal([0.5, 0.25, 0.25, 0], forest.Engine.Current.Prior("expert-0"));
         await forest.Remove("expert-1");
@@ -92,8 +103,10 @@ public sealed class SnapshotBuilderTests
         var swap = forest.SwapWhen(forest.Averages[^1], 14, new ForestChange { Remove = ["expert-1"] });
         var ended = (await forest.Engine.Run(request))[^1];
         await swap;
-        Assert.Equal((FinishReason.Removed, "the average that the request ran on was removed: no average \"blend\"; there are none"), (ended.Finish, ended.Message));
+        Assert.Equal((FinishReason.Removed, "the average that the request ran on was removed: no average \"blend\"; there are none"),
+            (ended.Finish, ended.Message));
         Assert.Empty(forest.Engine.Describe().Averages);
-        Assert.Equal(RejectionReason.NotFound, Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(request, TestContext.Current.CancellationToken)).Reason);
+        Assert.Equal(RejectionReason.NotFound,
+            Assert.Throws<RequestRejectedException>(() => forest.Engine.Generate(request, TestContext.Current.CancellationToken)).Reason);
     }
 }

@@ -19,7 +19,8 @@ public sealed class GenAIModelTests
     public void Greedy_tokens_of_the_generator_equal_our_own_loop(bool tied, GraphPrecision precision)
     {
         var config = TinyForest.DefaultConfig with { TieWordEmbeddings = tied };
-        using var served = new TinyServedForest(new TinyForest { Config = config, Experts = 1 }, o => o with { GenAI = true, Precision = precision });
+        using var served = new TinyServedForest(new TinyForest { Config = config, Experts = 1 },
+            o => o with { GenAI = true, Precision = precision });
         var directory = Path.Combine(served.Served, "weights", "alpha");
         var ours = Greedy(Path.Combine(served.Served, "graphs"), directory, precision, 24);
         var theirs = Generator(directory, Prompt.Length + ours.Length);

@@ -21,7 +21,8 @@ public sealed partial class LlamaGraphTests
             var graph = LlamaGraph.Build(Config, form, GraphPrecision.Fp32, WeightPlacements.Placeholder).Graph;
             Assert.All(graph.Node, n => Assert.Matches(NodeName(), n.Name));
             Assert.Equal(graph.Node.Count, graph.Node.Select(n => n.Name).Distinct().Count());
-            var weights = graph.Initializer.Where(i => i.Name.Contains(".weight", StringComparison.Ordinal)).ToDictionary(i => i.Name, i => i.Dims.ToArray());
+            var weights = graph.Initializer.Where(i => i.Name.Contains(".weight", StringComparison.Ordinal)).ToDictionary(i => i.Name,
+                i => i.Dims.ToArray());
             Assert.Equal(Config.TensorShapes().Select(t => t.Name).Order(), weights.Keys.Order());
             Assert.All(Config.TensorShapes(), t => Assert.Equal(t.Shape, weights[t.Name]));
         }
@@ -34,10 +35,13 @@ public sealed partial class LlamaGraphTests
     [Fact]
     public void Inputs_and_outputs_are_those_of_the_contract()
     {
-        var decode = LlamaGraph.Build(Config with { NumHiddenLayers = 1 }, GraphForm.Decode, GraphPrecision.Fp32, WeightPlacements.Placeholder).Graph;
-        Assert.Equal(["input_ids", "seqlens_k", "total_sequence_length", "past_key_values.0.key", "past_key_values.0.value"], decode.Input.Select(i => i.Name));
+        var decode = LlamaGraph.Build(Config with { NumHiddenLayers = 1 }, GraphForm.Decode, GraphPrecision.Fp32,
+            WeightPlacements.Placeholder).Graph;
+        Assert.Equal(["input_ids", "seqlens_k", "total_sequence_length", "past_key_values.0.key", "past_key_values.0.value"],
+            decode.Input.Select(i => i.Name));
         Assert.Equal(["present.0.key", "present.0.value", "logits"], decode.Output.Select(o => o.Name));
-        var ragged = LlamaGraph.Build(Config with { NumHiddenLayers = 1 }, GraphForm.Ragged(2), GraphPrecision.Fp32, WeightPlacements.Placeholder).Graph;
+        var ragged = LlamaGraph.Build(Config with { NumHiddenLayers = 1 }, GraphForm.Ragged(2), GraphPrecision.Fp32,
+            WeightPlacements.Placeholder).Graph;
         Assert.Equal(
             ["input_ids", "lens", "logits_index", "seqlens_k.0", "total_sequence_length.0", "seqlens_k.1", "total_sequence_length.1",
              "past_key_values.0.key.0", "past_key_values.0.value.0", "past_key_values.0.key.1", "past_key_values.0.value.1"],
@@ -50,7 +54,8 @@ public sealed partial class LlamaGraphTests
         using var served = new TinyServedForest(new TinyForest { Experts = 1 });
         using var checkpoint = Checkpoint.Open(Path.Combine(served.Forest, "experts", "alpha"));
         var random = new Random(5);
-        var texts = Enumerable.Range(0, 4).Select(_ => Enumerable.Range(0, 30).Select(_ => random.Next(Config.VocabSize)).ToArray()).ToArray();
+        var texts = Enumerable.Range(0, 4)
+            .Select(_ => Enumerable.Range(0, 30).Select(_ => random.Next(Config.VocabSize)).ToArray()).ToArray();
         var reference = texts.Select(t => PlainLlama.Logits(checkpoint, t)).ToArray();
         using var weights = new CheckedWeights(checkpoint, GraphPrecision.Fp32, DeviceSpec.Cpu);
         using var slots = new KvSlots(Config, 6, 64, GraphPrecision.Fp32);
@@ -69,7 +74,8 @@ public sealed partial class LlamaGraphTests
         }
 
         // The middle three slots go on together in the decode form, each at its own length.
-        var step = new GraphRunner(decode, Config, slots).Decode(2, [texts[1][past[1]], texts[2][past[2]], texts[3][past[3]]], [past[1], past[2], past[3]]);
+        var step = new GraphRunner(decode, Config, slots).Decode(2, [texts[1][past[1]], texts[2][past[2]], texts[3][past[3]]],
+            [past[1], past[2], past[3]]);
         for (var r = 1; r < 4; r++) Near(reference[r][past[r]], step.AsSpan((r - 1) * Config.VocabSize, Config.VocabSize));
     }
 
@@ -82,7 +88,8 @@ public sealed partial class LlamaGraphTests
         using var files = weights.OpenOnFiles(GraphForm.Ragged(1), 1);
         var tokens = CheckPlan.Tokens(Config.VocabSize, Config.MaxPositionEmbeddings);
         using var slots = new KvSlots(Config, 1, 64, GraphPrecision.Fp32);
-        Near(PlainLlama.Logits(checkpoint, tokens)[^1], new GraphRunner(files, Config, slots).Ragged([new RaggedRow(0, 0, tokens)], [tokens.Length - 1]));
+        Near(PlainLlama.Logits(checkpoint, tokens)[^1],
+            new GraphRunner(files, Config, slots).Ragged([new RaggedRow(0, 0, tokens)], [tokens.Length - 1]));
     }
 
     [Fact]

@@ -22,10 +22,12 @@ public sealed partial class RoutedExpertsTests
         foreach (var form in GraphForm.Served)
         {
             var graph = Build(Config, form).Graph;
-            Onnx.NodeProto[] nodes = [.. graph.Node, .. graph.Node.SelectMany(n => n.Attribute).Where(a => a.G is not null).SelectMany(a => a.G.Node)];
+            Onnx.NodeProto[] nodes = [.. graph.Node,
+                .. graph.Node.SelectMany(n => n.Attribute).Where(a => a.G is not null).SelectMany(a => a.G.Node)];
             Assert.All(nodes, n => Assert.Matches(NodeName(), n.Name));
             Assert.Equal(nodes.Length, nodes.Select(n => n.Name).Distinct().Count());
-            var weights = graph.Initializer.Where(i => i.Name.Contains(".weight", StringComparison.Ordinal)).ToDictionary(i => i.Name, i => i.Dims.ToArray());
+            var weights = graph.Initializer.Where(i => i.Name.Contains(".weight", StringComparison.Ordinal)).ToDictionary(i => i.Name,
+                i => i.Dims.ToArray());
             Assert.Equal(Config.TensorShapes().Select(t => t.Name).Order(), weights.Keys.Order());
             Assert.All(Config.TensorShapes(), t => Assert.Equal(t.Shape, weights[t.Name]));
         }
@@ -37,7 +39,8 @@ public sealed partial class RoutedExpertsTests
         var graph = Build(Config, GraphForm.Decode).Graph;
         Assert.Contains("experts_per_token", graph.Input.Select(i => i.Name));
         Assert.Contains("router_gates", graph.Output.Select(o => o.Name));
-        var fused = LlamaGraph.Build(Config, GraphForm.Decode, GraphPrecision.Fp32, WeightPlacements.Placeholder, new FusedExperts(Config, GraphForm.Decode, 2, [1]).Add).Graph;
+        var fused = LlamaGraph.Build(Config, GraphForm.Decode, GraphPrecision.Fp32, WeightPlacements.Placeholder,
+            new FusedExperts(Config, GraphForm.Decode, 2, [1]).Add).Graph;
         Assert.DoesNotContain("experts_per_token", fused.Input.Select(i => i.Name));
         Assert.Contains("router_gates", fused.Output.Select(o => o.Name));
         Assert.Equal([2L, 4L], fused.Node.Where(n => n.OpType == "MoE").Select(n => n.Attribute.Single(a => a.Name == "k").I));
@@ -49,7 +52,8 @@ public sealed partial class RoutedExpertsTests
     [InlineData(MixtureForm.Fused)]
     public void Of_equal_router_logits_the_lower_index_comes_first(MixtureForm form)
     {
-        using var served = new ExportedMixture(options: o => o with { Form = form, ExpertsPerToken = form == MixtureForm.Fused ? [1, 2, 3, 4] : null });
+        using var served = new ExportedMixture(options: o =>
+            o with { Form = form, ExpertsPerToken = form == MixtureForm.Fused ? [1, 2, 3, 4] : null });
         using var model = new EqualRouters(served);
         for (var k = 1; k <= 4; k++)
         {
@@ -91,16 +95,19 @@ public sealed partial class RoutedExpertsTests
     {
         using var served = new ExportedMixture();
         using var files = new ServedFiles(CheckpointFiles.Weights(served.Model));
-        using var weights = new CheckedWeights(Config, files.Files, null, (form, _) => Build(Config, form), GraphPrecision.Fp32, DeviceSpec.Cpu);
+        using var weights = new CheckedWeights(Config, files.Files, null, (form, _) => Build(Config, form), GraphPrecision.Fp32,
+            DeviceSpec.Cpu);
         using var session = weights.Open(Path.Combine(served.Served, "graphs"), GraphForm.Ragged(16), 1);
         using var single = weights.Open(Path.Combine(served.Served, "graphs"), GraphForm.Ragged(1), 1);
         var random = new Random(3);
-        int[][] texts = [.. Enumerable.Range(0, 16).Select(_ => Enumerable.Range(0, 9).Select(_ => random.Next(Config.VocabSize)).ToArray())];
+        int[][] texts = [.. Enumerable.Range(0, 16)
+            .Select(_ => Enumerable.Range(0, 9).Select(_ => random.Next(Config.VocabSize)).ToArray())];
         using var slots = new KvSlots(Config, 16, 16, GraphPrecision.Fp32);
         // k depends on the position alone, so it is the same in both; positions differ in it.
         static int K(int position) => 1 + (position % 4);
         var crowd = new GraphRunner(session, Config, slots) { ExpertsPerToken = K };
-        var together = crowd.Ragged([.. texts.Select((t, r) => new RaggedRow(r, 0, t))], [.. Enumerable.Range(0, 16).Select(r => (long)((9 * r) + 8))]);
+        var together = crowd.Ragged([.. texts.Select((t, r) => new RaggedRow(r, 0, t))],
+            [.. Enumerable.Range(0, 16).Select(r => (long)((9 * r) + 8))]);
         for (var r = 0; r < 16; r++)
         {
             var one = new GraphRunner(single, Config, slots) { ExpertsPerToken = K };
@@ -110,13 +117,15 @@ public sealed partial class RoutedExpertsTests
     }
 
     private static Onnx.ModelProto Build(LlamaConfig config, GraphForm form) =>
-        LlamaGraph.Build(config, form, GraphPrecision.Fp32, WeightPlacements.Placeholder, new RoutedExperts(config, form, GraphPrecision.Fp32, []).Add);
+        LlamaGraph.Build(config, form, GraphPrecision.Fp32, WeightPlacements.Placeholder,
+        new RoutedExperts(config, form, GraphPrecision.Fp32, []).Add);
 
     private static float[] Run(InferenceSession session, RaggedRow[] rows)
     {
         using var slots = new KvSlots(Config, 2, 32, GraphPrecision.Fp32);
         var count = rows.Sum(r => r.Tokens.Length);
-        return new GraphRunner(session, Config, slots) { ExpertsPerToken = p => 1 + (p % 4) }.Ragged(rows, [.. Enumerable.Range(0, count).Select(i => (long)i)]);
+        return new GraphRunner(session, Config, slots) { ExpertsPerToken = p => 1 + (p % 4) }.Ragged(rows,
+            [.. Enumerable.Range(0, count).Select(i => (long)i)]);
     }
 
     private static void Near(float[] expected, ReadOnlySpan<float> actual)
@@ -143,13 +152,15 @@ public sealed partial class RoutedExpertsTests
                 SafetensorsWriter.Write(path, [.. source.Tensors.Values.Select(t => (t.Name, t.Dtype, t.Shape.ToArray()))], (name, to) =>
                 {
                     to.Clear();
-                    if (!name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)) source.CopyTo(source[name], System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(to));
+                    if (!name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal))
+                        source.CopyTo(source[name], System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(to));
                 });
             }
 
             using var files = new ServedFiles([path]);
             int? built = form == MixtureForm.Fused ? k : null;
-            using var weights = new CheckedWeights(Config, files.Files, null, (f, _) => Build(Config, f), GraphPrecision.Fp32, DeviceSpec.Cpu);
+            using var weights = new CheckedWeights(Config, files.Files, null, (f, _) => Build(Config, f), GraphPrecision.Fp32,
+                DeviceSpec.Cpu);
             using var session = weights.Open(Path.Combine(served.Served, "graphs"), GraphForm.Ragged(1), 1, built);
             using var slots = new KvSlots(Config, 1, 16, GraphPrecision.Fp32);
             var runner = new GraphRunner(session, Config, slots) { ExpertsPerToken = _ => k };

@@ -16,7 +16,8 @@ public sealed class ExecutionProvidersTests
 
     [Fact]
     public void A_runtime_built_without_cuda_is_named() =>
-        Assert.Contains("has no CUDAExecutionProvider (it has CPUExecutionProvider)", ExecutionProviders.Fault(Cuda, ["CPUExecutionProvider"], null));
+        Assert.Contains("has no CUDAExecutionProvider (it has CPUExecutionProvider)",
+        ExecutionProviders.Fault(Cuda, ["CPUExecutionProvider"], null));
 
     [Fact]
     public void What_the_loader_said_is_passed_on_in_one_line()

@@ -15,7 +15,8 @@ public sealed class ExportVerbTests : IDisposable
     public void A_forest_is_exported_and_the_largest_difference_printed()
     {
         new TinyForest { Experts = 2 }.Write(directory["forest"]);
-        var (code, output, error) = Run("export", "--forest", directory["forest"], "--out", directory["served"], "--json", directory["report.json"]);
+        var (code, output, error) = Run("export", "--forest", directory["forest"], "--out", directory["served"], "--json",
+            directory["report.json"]);
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("largest difference", output);
         Assert.DoesNotContain('\u001b', output);
@@ -28,7 +29,8 @@ public sealed class ExportVerbTests : IDisposable
     public void A_mixture_is_exported_and_the_cost_of_its_precision_printed()
     {
         new TinyMixture().Write(directory["model"]);
-        var (code, output, error) = Run("export", "--btx", directory["model"], "--out", directory["served"], "--precision", "int4", "--json", directory["report.json"]);
+        var (code, output, error) = Run("export", "--btx", directory["model"], "--out", directory["served"], "--precision", "int4",
+            "--json", directory["report.json"]);
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("experts: name-0, name-1, name-2, name-3; router top2, k = 2; weights weights/model.safetensors", output);
         Assert.Contains("cost of int4 on a passage of English:", output);
@@ -42,11 +44,13 @@ public sealed class ExportVerbTests : IDisposable
     [InlineData(2, "--form does not go with --forest", "export", "--forest", "x", "--out", "y", "--form", "moe-op")]
     [InlineData(2, "--genai does not go with --btx", "export", "--btx", "x", "--out", "y", "--genai")]
     [InlineData(1, "error: --form loop: unknown form; use gathered or moe-op", "export", "--btx", "x", "--out", "y", "--form", "loop")]
-    [InlineData(1, "error: --experts-per-token 1,two: expected whole numbers", "export", "--btx", "x", "--out", "y", "--experts-per-token", "1,two")]
+    [InlineData(1, "error: --experts-per-token 1,two: expected whole numbers", "export", "--btx", "x", "--out", "y",
+        "--experts-per-token", "1,two")]
     [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--out", "x")]
     [InlineData(2, "--threads must be 0..1024", "export", "--forest", "x", "--out", "y", "--threads", "-1")]
     [InlineData(2, "Unrecognized command or argument", "export", "--forest", "x", "--out", "y", "--quick")]
-    [InlineData(1, "error: --precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4", "export", "--forest", "x", "--out", "y", "--precision", "fp8")]
+    [InlineData(1, "error: --precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4", "export", "--forest",
+        "x", "--out", "y", "--precision", "fp8")]
     [InlineData(1, "error: --device tpu: unknown device", "export", "--forest", "x", "--out", "y", "--device", "tpu")]
     [InlineData(1, "forest.json: not found", "export", "--forest", "/nowhere", "--out", "y")]
     public void Wrong_usage_and_failure_have_their_exit_codes(int expected, string message, params string[] arguments)
@@ -66,8 +70,10 @@ public sealed class ExportVerbTests : IDisposable
         using var process = Start("export", "--forest", directory["forest"], "--out", directory["served"]);
         var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        while (Directory.GetDirectories(directory.Root, ".served.*").Length == 0 && !process.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
-        using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"])) await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+        while (Directory.GetDirectories(directory.Root, ".served.*").Length == 0 && !process.HasExited)
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]))
+            await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal("stopped; nothing was written", (await error).TrimEnd().Split('\n')[^1]);
         Assert.Equal(130, process.ExitCode);
@@ -96,8 +102,11 @@ public sealed class ExportVerbTests : IDisposable
 
     // A shell's background job ignores SIGINT, and its children inherit that.
     private Process Start(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "Btx.Exporter.dll"), .. arguments])
+        Process.Start(new ProcessStartInfo("env",
+        ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "Btx.Exporter.dll"), .. arguments])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = directory.Root,
         })!;
 }

@@ -5,7 +5,8 @@ namespace Btx.Exporter.Tests.Weights;
 
 public sealed class BlockQuantiserTests
 {
-    public static TheoryData<int, int, int> Shapes => new() { { 4, 3, 256 }, { 4, 5, 300 }, { 4, 2, 16 }, { 8, 3, 256 }, { 8, 5, 129 }, { 8, 1, 1 } };
+    public static TheoryData<int, int, int> Shapes =>
+        new() { { 4, 3, 256 }, { 4, 5, 300 }, { 4, 2, 16 }, { 8, 3, 256 }, { 8, 5, 129 }, { 8, 1, 1 } };
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -46,7 +47,8 @@ public sealed class BlockQuantiserTests
     public void Error_falls_with_the_bits()
     {
         var weight = Random(128 * 64);
-        double Error(int bits) => RoundTrip(new BlockLayout(64, 128, bits), weight).Back.Zip(weight, (a, b) => (a - b) * (double)(a - b)).Sum() / weight.Sum(w => (double)w * w);
+        double Error(int bits) => RoundTrip(new BlockLayout(64, 128, bits), weight).Back.Zip(weight, (a, b) => (a - b) * (double)(a - b))
+            .Sum() / weight.Sum(w => (double)w * w);
         Assert.InRange(Error(4), 1e-3, 1e-2);
         Assert.InRange(Error(8), 1e-6, 1e-4);
     }

@@ -53,7 +53,8 @@ internal sealed record Answer(int Status, string Text)
         var buffer = new byte[65536];
         try
         {
-            while (received.Length < Longest && await socket.ReceiveAsync(buffer, patience.Token) is > 0 and var count) received.Write(buffer, 0, count);
+            while (received.Length < Longest && await socket.ReceiveAsync(buffer, patience.Token) is > 0 and var count)
+                received.Write(buffer, 0, count);
         }
         catch (SocketException)
         {
@@ -69,22 +70,27 @@ internal sealed record Answer(int Status, string Text)
     /// A call of gRPC with one message, which need not be one; the answer's text is the status' message, decoded, and the length of what
     /// was streamed before it.
     /// </summary>
-    public static async Task<Answer> OfCallAsync(HttpClient http, Uri door, string method, ReadOnlyMemory<byte> message, params IReadOnlyList<(string Name, string Value)> headers)
+    public static async Task<Answer> OfCallAsync(HttpClient http, Uri door, string method, ReadOnlyMemory<byte> message,
+        params IReadOnlyList<(string Name, string Value)> headers)
     {
         var frame = new byte[5 + message.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
         message.CopyTo(frame.AsMemory(5));
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(door, method))
         {
-            Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new ByteArrayContent(frame) { Headers = { { "content-type", "application/grpc" } } },
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(frame) { Headers = { { "content-type", "application/grpc" } } },
         };
         request.Headers.Add("te", "trailers");
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         using var response = await http.SendAsync(request);
         var body = await response.Content.ReadAsByteArrayAsync();
         var status = Values("grpc-status") is { } text ? int.Parse(text) : None;
-        return new(status, $"{Uri.UnescapeDataString(Values("grpc-message") ?? "")} (HTTP {(int)response.StatusCode}, {body.Length} bytes)");
+        return new(
+            status, $"{Uri.UnescapeDataString(Values("grpc-message") ?? "")} (HTTP {(int)response.StatusCode}, {body.Length} bytes)");
 
-        string? Values(string name) => response.TrailingHeaders.TryGetValues(name, out var values) || response.Headers.TryGetValues(name, out values) ? string.Join(',', values) : null;
+        string? Values(string name) => response.TrailingHeaders.TryGetValues(name, out var values)
+            || response.Headers.TryGetValues(name, out values) ? string.Join(',', values) : null;
     }
 }

@@ -52,9 +52,11 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         var answer = await attack.Send(this).WaitAsync(Hang);
         Assert.True(attack.Status == answer.Status, $"expected {attack.Status}, got {answer.Status}: {Cut(answer.Text)}");
         Assert.Contains(attack.Says, answer.Text, StringComparison.Ordinal);
-        if (attack.Status is not (0 or 200)) Assert.True(answer.Text.Length <= LongestRefusal, $"{answer.Text.Length} characters: {Cut(answer.Text)}");
+        if (attack.Status is not (0 or 200))
+            Assert.True(answer.Text.Length <= LongestRefusal, $"{answer.Text.Length} characters: {Cut(answer.Text)}");
         await OthersAreAnsweredAsync();
-        Assert.DoesNotContain(_server.Errors.Skip(lines), line => line.Contains("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
+        Assert.DoesNotContain(_server.Errors.Skip(lines),
+            line => line.Contains("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
     }
 
     /// <summary>A request that begins after the call ends well on both doors, and none has failed so far.</summary>
@@ -62,7 +64,8 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     {
         var completions = Volatile.Read(ref _completions) + 2; // one of them began after the call
         await _rpcLoad.EndedAsync(2);
-        for (var until = DateTime.UtcNow + Hang; Volatile.Read(ref _completions) < completions && Faults.Count == 0; await Task.Delay(1)) Assert.True(DateTime.UtcNow < until, "no completion ends");
+        for (var until = DateTime.UtcNow + Hang; Volatile.Read(ref _completions) < completions && Faults.Count == 0; await Task.Delay(1))
+            Assert.True(DateTime.UtcNow < until, "no completion ends");
         Others();
     }
 
@@ -79,7 +82,8 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     }
 
     private void Others() =>
-        Assert.True(Faults.Count == 0 && _rpcLoad.Failures.Count == 0, string.Join('\n', [.. Faults, .. _rpcLoad.Failures, "the server said:", .. _server.Errors.TakeLast(20).Select(Cut)]));
+        Assert.True(Faults.Count == 0 && _rpcLoad.Failures.Count == 0,
+        string.Join('\n', [.. Faults, .. _rpcLoad.Failures, "the server said:", .. _server.Errors.TakeLast(20).Select(Cut)]));
 
     private List<string> Faults
     {
@@ -95,7 +99,8 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
         {
             try
             {
-                using var response = await _server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest:top_k=1", prompt = "the cat", max_tokens = 4, ignore_eos = true });
+                using var response = await _server.Http.PostAsJsonAsync("/v1/completions",
+                    new { model = "forest:top_k=1", prompt = "the cat", max_tokens = 4, ignore_eos = true });
                 response.EnsureSuccessStatusCode();
                 await response.Content.ReadAsStringAsync();
                 Interlocked.Increment(ref _completions);

@@ -11,11 +11,18 @@ public sealed class ConnectionAttacks(AttackedServer server)
 
     public static TheoryData<Attack> Inputs =>
     [
-        Attack.Http("a client that closes its side after the request", $"POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: {Completion.Length}\r\n\r\n{Completion}", default, 200, "\"length\"", halfClose: true),
-        Attack.Http("and before the whole of it", "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{", default, Answer.None, "", halfClose: true),
+        Attack.Http(
+            "a client that closes its side after the request", "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: "
+                + $"application/json\r\ncontent-length: {Completion.Length}\r\n\r\n{Completion}",
+            default, 200, "\"length\"", halfClose: true),
+        Attack.Http("and before the whole of it",
+            "POST /v1/completions HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{", default,
+            Answer.None, "", halfClose: true),
         Attack.Http("HEAD", "HEAD /v1/models HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
         Attack.Http("HEAD of health", "HEAD /health HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\r\n", default, 200, ""),
-        Attack.Http("a plain request id comes back", "GET /health HTTP/1.1\r\nhost: HOST\r\nx-request-id: abc-1.2_3\r\nconnection: close\r\n\r\n", default, 200, "x-request-id: abc-1.2_3\r\n"),
+        Attack.Http("a plain request id comes back",
+            "GET /health HTTP/1.1\r\nhost: HOST\r\nx-request-id: abc-1.2_3\r\nconnection: close\r\n\r\n", default, 200,
+            "x-request-id: abc-1.2_3\r\n"),
     ];
 
     [Theory]
@@ -27,7 +34,8 @@ public sealed class ConnectionAttacks(AttackedServer server)
     [InlineData("\"<script>")]
     public async Task A_request_id_that_is_not_plain_is_replaced(string id)
     {
-        var answer = await Answer.OfBytesAsync(server.HttpDoor, Encoding.ASCII.GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n"));
+        var answer = await Answer.OfBytesAsync(server.HttpDoor, Encoding.ASCII
+            .GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n"));
         Assert.Matches("x-request-id: [0-9a-f]{32}\r\n", answer.Text);
     }
 
@@ -50,7 +58,9 @@ public sealed class ConnectionAttacks(AttackedServer server)
 
             // Once the idle ones have been so for a while, whoever has a request gets the place of one.
             var health = Encoding.ASCII.GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\nconnection: close\r\n\r\n");
-            for (var until = DateTime.UtcNow.AddMinutes(2); (await Answer.OfBytesAsync(server.HttpDoor, health)).Status != 200; await Task.Delay(50)) Assert.True(DateTime.UtcNow < until);
+            for (var until = DateTime.UtcNow.AddMinutes(2); (await Answer.OfBytesAsync(server.HttpDoor, health)).Status != 200;
+                await Task.Delay(50))
+                Assert.True(DateTime.UtcNow < until);
             await server.OthersAreAnsweredAsync();
             Assert.True(server.Process.Errors.Count - lines <= 4, string.Join('\n', server.Process.Errors.Skip(lines)));
             Assert.True(Memory() - before < 100 << 20, $"from {before >> 20} to {Memory() >> 20} MiB");
@@ -68,7 +78,9 @@ public sealed class ConnectionAttacks(AttackedServer server)
     {
         const int Length = 4 << 20;
         var before = Memory();
-        var head = Encoding.ASCII.GetBytes($"POST /v1/completions HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\ncontent-type: application/json\r\ncontent-length: {Length}\r\n\r\n");
+        var head = Encoding.ASCII
+            .GetBytes($"POST /v1/completions HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\ncontent-type: "
+                + $"application/json\r\ncontent-length: {Length}\r\n\r\n");
         var half = new byte[Length - 1];
         Array.Fill(half, (byte)' ');
         var sockets = new List<Socket>();

@@ -52,8 +52,14 @@ public sealed class FileAttacks
         Assert.Contains("btx_forest_experts{status=\"quarantined\"} 1",
             await server.Http.GetStringAsync("/metrics", TestContext.Current.CancellationToken), StringComparison.Ordinal);
         await load.EndedAsync(6);
-        await new Verdict { Before = Whole, After = Rest, Change = (called, returned), Policy =
-            V1.InFlight.Drain }.AssertAsync(await load.StopAsync());
+        await new Verdict
+        {
+            Before = Whole,
+            After = Rest,
+            Change = (called, returned),
+            Policy =
+            V1.InFlight.Drain
+        }.AssertAsync(await load.StopAsync());
         await server.RemoveAsync("beta", purge: true);
         await StateCheck.ServesAsync(server, forest, Rest);
     }
@@ -68,7 +74,9 @@ public sealed class FileAttacks
         await Process.Start("mkfifo", [Path.Combine(directory, "sub", "inner",
             "pipe")]).WaitForExitAsync(TestContext.Current.CancellationToken);
         var status = await Chaos.Changes.RefusalAsync(server.AddAsync("delta", directory));
-        Assert.Contains($"{Path.Combine(directory, "sub/inner/pipe")} is a pipe, a socket or a device; replace it by a copy, or take it away", status.Detail, StringComparison.Ordinal);
+        Assert
+            .Contains($"{Path.Combine(directory, "sub/inner/pipe")} is a pipe, a socket or a device; replace it by a copy, or take it away",
+            status.Detail, StringComparison.Ordinal);
         await server.AddAsync("epsilon", forest.Guest("epsilon"));
         await StateCheck.ServesAsync(server, forest, "alpha", "beta", "epsilon");
         server.Terminate();

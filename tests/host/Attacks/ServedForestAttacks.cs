@@ -17,7 +17,8 @@ public sealed class ServedForestAttacks(AttackedServer server)
         var journal = await File.ReadAllBytesAsync(server.Forest.Journal, TestContext.Current.CancellationToken);
         foreach (var target in new[] { server.Forest.Served, server.Forest.Served + "/", link, $"/proc/self/root{server.Forest.Served}" })
         {
-            var refused = Assert.Throws<BtxException>(() => ForestExporter.Export(new() { Forest = server.Forest.Source, Out = target, Threads = 1 }));
+            var refused = Assert.Throws<BtxException>(() =>
+                ForestExporter.Export(new() { Forest = server.Forest.Source, Out = target, Threads = 1 }));
             Assert.Contains("was served and has forest.journal, the record of its changes", refused.Message, StringComparison.Ordinal);
         }
 

@@ -13,7 +13,12 @@ namespace Btx.Server.Tests.Changes;
 public sealed class AdminAccessTests
 {
     private const string Key = "0123456789abcdef0123456789abcdef";
-    private static readonly CreateAverageRequest s_change = new() { By = new() { Author = "ada", Reason = "a test" }, Name = "tales", Domain = "novels" };
+    private static readonly CreateAverageRequest s_change = new()
+    {
+        By = new() { Author = "ada", Reason = "a test" },
+        Name = "tales",
+        Domain = "novels"
+    };
 
     [Theory]
     [InlineData(null, AdminDecision.NoKey)]
@@ -25,7 +30,8 @@ public sealed class AdminAccessTests
     [InlineData(Key, AdminDecision.WrongKey)]
     public void With_a_key(string? authorization, object expected)
     {
-        var headers = new HeaderDictionary { ["x-forwarded-for"] = "10.0.0.7", ["origin"] = "https://elsewhere.example" }; // who has the key may come from anywhere
+        // who has the key may come from anywhere
+        var headers = new HeaderDictionary { ["x-forwarded-for"] = "10.0.0.7", ["origin"] = "https://elsewhere.example" };
         if (authorization is not null) headers["authorization"] = authorization;
         Assert.Equal(expected, Admin(new() { AdminKeyHash = AdminAccess.Hash(Key) }).Decide(headers));
     }
@@ -40,7 +46,8 @@ public sealed class AdminAccessTests
     [InlineData("Origin", "https://elsewhere.example", AdminDecision.ForeignOrigin)]
     [InlineData("Origin", "null", AdminDecision.ForeignOrigin)]
     [InlineData("Origin", "http://localhost:3000", AdminDecision.Allowed)]
-    public void Without_a_key_only_what_comes_from_this_machine_is_taken_and_only_where_the_operator_said_so(string header, string value, object expected)
+    public void Without_a_key_only_what_comes_from_this_machine_is_taken_and_only_where_the_operator_said_so(string header, string value,
+    object expected)
     {
         var headers = new HeaderDictionary();
         if (header.Length > 0) headers[header] = value;
@@ -51,8 +58,10 @@ public sealed class AdminAccessTests
     [Fact]
     public void The_way_without_a_key_is_for_loopback_alone()
     {
-        Assert.Contains("use --admin-key-file", Assert.Throws<BtxException>(() => Admin(new() { UnauthenticatedAdmin = true }, "0.0.0.0")).Message, StringComparison.Ordinal);
-        Assert.Contains("choose one", Assert.Throws<BtxException>(() => Admin(new() { UnauthenticatedAdmin = true, AdminKeyHash = AdminAccess.Hash(Key) })).Message, StringComparison.Ordinal);
+        Assert.Contains("use --admin-key-file",
+            Assert.Throws<BtxException>(() => Admin(new() { UnauthenticatedAdmin = true }, "0.0.0.0")).Message, StringComparison.Ordinal);
+        Assert.Contains("choose one", Assert.Throws<BtxException>(() =>
+            Admin(new() { UnauthenticatedAdmin = true, AdminKeyHash = AdminAccess.Hash(Key) })).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -72,8 +81,10 @@ public sealed class AdminAccessTests
     public void A_key_file_is_its_owners_alone()
     {
         Assert.Equal(Key, AdminAccess.ReadKey(Write(Key + "\n", UnixFileMode.UserRead | UnixFileMode.UserWrite)));
-        Assert.Contains("chmod 600", Assert.Throws<BtxException>(() => AdminAccess.ReadKey(Write(Key, UnixFileMode.UserRead | UnixFileMode.GroupRead))).Message, StringComparison.Ordinal);
-        Assert.Contains("cannot be read", Assert.Throws<BtxException>(() => AdminAccess.ReadKey("/nowhere/key")).Message, StringComparison.Ordinal);
+        Assert.Contains("chmod 600", Assert.Throws<BtxException>(() =>
+            AdminAccess.ReadKey(Write(Key, UnixFileMode.UserRead | UnixFileMode.GroupRead))).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Assert.Throws<BtxException>(() => AdminAccess.ReadKey("/nowhere/key")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,7 +104,8 @@ public sealed class AdminAccessTests
         var seen = await server.Forest.ListExpertsAsync(new(), Headers(Key));
         Assert.Equal([server.Disk.Forest], seen.ExpertRoots);
         Assert.Equal("experts/novels", seen.Experts[0].Path);
-        Assert.Equal(StatusCode.Unauthenticated, (await Assert.ThrowsAsync<RpcException>(async () => await server.Forest.ReplayRecipeAsync(new() { Experts = { "german" } }))).StatusCode);
+        Assert.Equal(StatusCode.Unauthenticated, (await Assert.ThrowsAsync<RpcException>(async () =>
+            await server.Forest.ReplayRecipeAsync(new() { Experts = { "german" } }))).StatusCode);
     }
 
     [Fact]
@@ -107,7 +119,8 @@ public sealed class AdminAccessTests
         Assert.Empty(list.ExpertRoots);
     }
 
-    private static AdminAccess Admin(Access access, string grpc = "127.0.0.1") => access.Open(new("--http", new(IPAddress.Loopback, 1)), new("--grpc", new(IPAddress.Parse(grpc), 2))).Admin;
+    private static AdminAccess Admin(Access access, string grpc = "127.0.0.1") =>
+        access.Open(new("--http", new(IPAddress.Loopback, 1)), new("--grpc", new(IPAddress.Parse(grpc), 2))).Admin;
 
     private static Metadata Headers(string? key) => key is null ? [] : new() { { "authorization", $"Bearer {key}" } };
 
@@ -116,7 +129,8 @@ public sealed class AdminAccessTests
         using var call = server.Forest.CreateAverage(s_change, Headers(key));
         try
         {
-            await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
+            await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken)
+                .ToListAsync(TestContext.Current.CancellationToken);
             return StatusCode.OK;
         }
         catch (RpcException e)

@@ -8,7 +8,12 @@ namespace Btx.Server.Tests.Changes;
 /// <summary>Changes that are cut short: by their client, and by the end of the server.</summary>
 public sealed class ForestChangesTests
 {
-    private static readonly AddExpertRequest s_addition = new() { By = new() { Author = "ada", Reason = "a test" }, Directory = "law", Name = "law" };
+    private static readonly AddExpertRequest s_addition = new()
+    {
+        By = new() { Author = "ada", Reason = "a test" },
+        Directory = "law",
+        Name = "law"
+    };
 
     [Fact]
     public async Task A_shutdown_gives_up_a_change_that_is_not_committed_and_takes_no_more()
@@ -16,11 +21,13 @@ public sealed class ForestChangesTests
         await using var server = await RunningServer.StartAsync();
         server.Registry.Hold = Task.Delay(Timeout.Infinite, TestContext.Current.CancellationToken);
         using var adding = server.Forest.AddExpert(s_addition);
-        var ended = adding.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
+        var ended = adding.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
         await server.Registry.Building;
         var stopping = server.StopAsync();
         var failure = await Assert.ThrowsAsync<RpcException>(async () => await ended);
-        Assert.Equal((StatusCode.Unavailable, "the server is shutting down; the change was given up; the forest is as it was"), (failure.StatusCode, failure.Status.Detail));
+        Assert.Equal((StatusCode.Unavailable, "the server is shutting down; the change was given up; the forest is as it was"),
+            (failure.StatusCode, failure.Status.Detail));
         await stopping;
         var change = Assert.Single(server.Registry.History);
         Assert.Equal((ChangeOutcome.Aborted, 0), (change.Outcome, server.Registry.State.Revision));

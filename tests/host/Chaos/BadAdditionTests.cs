@@ -21,7 +21,8 @@ public sealed class BadAdditionTests
         foreach (var (title, directory, expected) in Bad(forest))
         {
             var status = await Changes.RefusalAsync(server.AddAsync("delta", directory));
-            if (!status.Detail.Contains(expected, StringComparison.OrdinalIgnoreCase)) faults.Add($"{title}: \"{status.Detail}\" does not say \"{expected}\"");
+            if (!status.Detail.Contains(expected, StringComparison.OrdinalIgnoreCase))
+                faults.Add($"{title}: \"{status.Detail}\" does not say \"{expected}\"");
             Assert.Equal(before.StateSha256, (await server.ListAsync()).StateSha256);
         }
 
@@ -38,10 +39,12 @@ public sealed class BadAdditionTests
     public async Task Files_that_change_while_they_are_read(string point)
     {
         using var forest = new ChaosForest(Base);
-        await using var server = await ServerProcess.StartAsync(forest, Enumerable.Range(0, 2).Select(i => $"{point}=hold:{forest.At($"go-{i}")}"));
+        await using var server = await ServerProcess.StartAsync(forest,
+            Enumerable.Range(0, 2).Select(i => $"{point}=hold:{forest.At($"go-{i}")}"));
         var load = Load.EveryMode(server, null);
         var called = Stopwatch.GetTimestamp();
-        foreach (var (i, change) in new Action<string>[] { f => File.Copy(Path.Combine(forest.Guest("epsilon"), Weights), f, overwrite: true), f => Cut(f, 1000) }.Index())
+        foreach (var (i, change) in new Action<string>[] { f =>
+            File.Copy(Path.Combine(forest.Guest("epsilon"), Weights), f, overwrite: true), f => Cut(f, 1000) }.Index())
         {
             var file = Path.Combine(forest.Guest("delta"), Weights);
             var addition = server.AddAsync("delta", Path.GetDirectoryName(file)!);
@@ -65,7 +68,8 @@ public sealed class BadAdditionTests
         using var forest = new ChaosForest(Base);
         var validated = 0;
         void Go() => File.WriteAllText(forest.At($"go-{validated++}"), "");
-        await using (var server = await ServerProcess.StartAsync(forest, Enumerable.Range(0, 7).Select(i => $"change:validated=hold:{forest.At($"go-{i}")}")))
+        await using (var server = await ServerProcess.StartAsync(forest,
+            Enumerable.Range(0, 7).Select(i => $"change:validated=hold:{forest.At($"go-{i}")}")))
         {
             var from = new FileInfo(forest.Journal).Length;
             Go();
@@ -79,7 +83,8 @@ public sealed class BadAdditionTests
                 Assert.Contains("no private copy of its", status.Detail, StringComparison.Ordinal);
             }
 
-            foreach (var room in new[] { 0, 1, one / 2, one - 200, one - 10 }) // in the record that begins the change, then in the one that commits it
+            // in the record that begins the change, then in the one that commits it
+            foreach (var room in new[] { 0, 1, one / 2, one - 200, one - 10 })
             {
                 var change = server.AddAsync("epsilon", forest.Guest("epsilon"));
                 await server.ReachedAsync("change:validated", validated);
@@ -95,7 +100,12 @@ public sealed class BadAdditionTests
 
             await load.EndedAsync(3);
             string[] now = [.. Base, "delta"];
-            await new Verdict { Before = now, After = now, Change = (called, Stopwatch.GetTimestamp()) }.AssertAsync(await load.StopAsync());
+            await new Verdict
+            {
+                Before = now,
+                After = now,
+                Change = (called, Stopwatch.GetTimestamp())
+            }.AssertAsync(await load.StopAsync());
             Go();
             await server.AddAsync("epsilon", forest.Guest("epsilon"));
             await StateCheck.ServesAsync(server, forest, [.. now, "epsilon"]);
@@ -116,12 +126,14 @@ public sealed class BadAdditionTests
         }
 
         yield return Changed("cut", "model.safetensors", d => Cut(Path.Combine(d, Weights), 1000));
-        yield return Changed("header-cut", "model.safetensors", d => Cut(Path.Combine(d, Weights), (int)new FileInfo(Path.Combine(d, Weights)).Length - 100));
+        yield return Changed("header-cut", "model.safetensors",
+            d => Cut(Path.Combine(d, Weights), (int)new FileInfo(Path.Combine(d, Weights)).Length - 100));
         yield return Changed("empty", "model.safetensors", d => File.WriteAllBytes(Path.Combine(d, Weights), []));
         yield return Changed("no-weights", "model.safetensors", d => File.Delete(Path.Combine(d, Weights)));
         yield return Changed("nan", "finite", d => Overwrite(Path.Combine(d, Weights), float.NaN));
         yield return Changed("infinite", "finite", d => Overwrite(Path.Combine(d, Weights), float.NegativeInfinity));
-        yield return Changed("tokenizer", "tokenizer", d => Replace(Path.Combine(d, "tokenizer.json"), "\"t h\",\"h e\"", "\"h e\",\"t h\""));
+        yield return Changed("tokenizer", "tokenizer",
+            d => Replace(Path.Combine(d, "tokenizer.json"), "\"t h\",\"h e\"", "\"h e\",\"t h\""));
         yield return Changed("config", "config.json", d => File.WriteAllText(Path.Combine(d, "config.json"), "{"));
         yield return Changed("architecture", "architecture", d =>
         {
@@ -148,7 +160,8 @@ public sealed class BadAdditionTests
             Directory.CreateDirectory(forest.At("shards"));
             File.Move(Path.Combine(d, Weights), forest.At("shards/w.safetensors"));
             Directory.CreateSymbolicLink(Path.Combine(d, "sub"), forest.At("shards"));
-            File.WriteAllText(Path.Combine(d, "model.safetensors.index.json"), """{"weight_map":{"model.norm.weight":"sub/w.safetensors"}}""");
+            File.WriteAllText(Path.Combine(d, "model.safetensors.index.json"),
+                """{"weight_map":{"model.norm.weight":"sub/w.safetensors"}}""");
         });
         yield return Changed("huge-header", "header length 60000000 exceeds the limit of 33554432", d =>
         {
@@ -161,7 +174,8 @@ public sealed class BadAdditionTests
             File.Move(Path.Combine(d, Weights), forest.At("outside.safetensors"));
             File.CreateSymbolicLink(Path.Combine(d, Weights), forest.At("outside.safetensors"));
         });
-        yield return Changed("second-name", "hard link", d => Process.Start("ln", [Path.Combine(d, Weights), forest.At("second-name")]).WaitForExit());
+        yield return Changed("second-name", "hard link",
+            d => Process.Start("ln", [Path.Combine(d, Weights), forest.At("second-name")]).WaitForExit());
         ChaosForest.Write(forest.At("outside"), "delta");
         Directory.CreateSymbolicLink(Path.Combine(forest.Guests, "linked"), forest.At("outside"));
         yield return ("linked", Path.Combine(forest.Guests, "linked"), "link");

@@ -47,7 +47,13 @@ public sealed class ChangeAtShutdownTests
 
             var records = await load.StopAsync();
             Assert.True(records.Count(r => r.Finish == FinishReason.Length) >= 6);
-            await new Verdict { Before = Base, After = after, Change = (called, Stopwatch.GetTimestamp()), Stopping = true }.AssertAsync(records);
+            await new Verdict
+            {
+                Before = Base,
+                After = after,
+                Change = (called, Stopwatch.GetTimestamp()),
+                Stopping = true
+            }.AssertAsync(records);
         }
 
         await using var again = await ServerProcess.StartAsync(forest);

@@ -8,7 +8,8 @@ internal static class Changes
 {
     public static readonly ChangeAuthor By = new() { Author = "ada", Reason = "chaos" };
 
-    public static Task<ChangeResult> AddAsync(this ServerProcess server, string name, string directory, params IEnumerable<Parent> parents) =>
+    public static Task<ChangeResult> AddAsync(this ServerProcess server, string name, string directory,
+        params IEnumerable<Parent> parents) =>
         ResultAsync(server.Forest.AddExpert(new() { By = By, Name = name, Directory = directory, Parents = { parents } }));
 
     /// <summary>Adds a guest that is not there.</summary>
@@ -16,13 +17,22 @@ internal static class Changes
     public static async Task<ChangeResult> AddGuestAsync(this ServerProcess server, ChaosForest forest, bool again = true)
     {
         var list = await server.ListAsync();
-        var taken = list.Experts.Select(e => e.Name).Concat(list.Absent.Select(a => a.Name).Where(n => !again || !Directory.Exists(Path.Combine(forest.Guests, n)))).ToHashSet();
+        var taken = list.Experts.Select(e => e.Name)
+            .Concat(list.Absent.Select(a => a.Name).Where(n => !again || !Directory.Exists(Path.Combine(forest.Guests, n)))).ToHashSet();
         var name = Enumerable.Range(1, 999).Select(n => $"guest-{n}").First(n => !taken.Contains(n));
         return await server.AddAsync(name, forest.Guest(name));
     }
 
-    public static Task<ChangeResult> RemoveAsync(this ServerProcess server, string name, InFlight inFlight = InFlight.Renormalise, bool purge = false, LineagePolicy lineage = LineagePolicy.Only) =>
-        ResultAsync(server.Forest.RemoveExpert(new() { By = By, Experts = { name }, InFlight = inFlight, Purge = purge, Lineage = lineage }));
+    public static Task<ChangeResult> RemoveAsync(this ServerProcess server, string name, InFlight inFlight = InFlight.Renormalise,
+        bool purge = false, LineagePolicy lineage = LineagePolicy.Only) =>
+        ResultAsync(server.Forest.RemoveExpert(new()
+        {
+            By = By,
+            Experts = { name },
+            InFlight = inFlight,
+            Purge = purge,
+            Lineage = lineage
+        }));
 
     public static Task<ChangeResult> AverageAsync(this ServerProcess server, string name, params IReadOnlyList<string> experts)
     {
@@ -58,7 +68,8 @@ internal static class Changes
 
     public static async Task<ListExpertsResponse> ListAsync(this ServerProcess server) => await server.Forest.ListExpertsAsync(new());
 
-    public static async Task<IReadOnlyList<Change>> HistoryAsync(this ServerProcess server) => (await server.Forest.HistoryAsync(new())).Changes;
+    public static async Task<IReadOnlyList<Change>> HistoryAsync(this ServerProcess server) =>
+        (await server.Forest.HistoryAsync(new())).Changes;
 
     private static async Task<ChangeResult> ResultAsync(AsyncServerStreamingCall<ChangeUpdate> call)
     {

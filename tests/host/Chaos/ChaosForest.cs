@@ -31,7 +31,15 @@ internal sealed class ChaosForest : IDisposable
             var path = Path.Combine(Source, "experts", name);
             Write(path, name);
             manifest = manifest with { Tokenizer = TextTokenizer.Load(path).Hash };
-            manifest = manifest.With(new ExpertEntry { Name = name, Domain = name, Path = $"experts/{name}", Sha256 = CheckpointFiles.Hash(path), Tokens = 1000, Steps = 10 });
+            manifest = manifest.With(new ExpertEntry
+            {
+                Name = name,
+                Domain = name,
+                Path = $"experts/{name}",
+                Sha256 = CheckpointFiles.Hash(path),
+                Tokens = 1000,
+                Steps = 10
+            });
         }
 
         manifest.Save(Source);
@@ -62,10 +70,12 @@ internal sealed class ChaosForest : IDisposable
 
     /// <summary>What a change that did not end would leave behind.</summary>
     public IEnumerable<string> LeftOvers() =>
-        Directory.EnumerateFileSystemEntries(_root.FullName, "*", SearchOption.AllDirectories).Where(f => f.EndsWith(".tmp", StringComparison.Ordinal) || f.Contains(".tmp/", StringComparison.Ordinal) || f.Contains(".partial", StringComparison.Ordinal));
+        Directory.EnumerateFileSystemEntries(_root.FullName, "*", SearchOption.AllDirectories).Where(f => f.EndsWith(".tmp",
+        StringComparison.Ordinal) || f.Contains(".tmp/", StringComparison.Ordinal) || f.Contains(".partial", StringComparison.Ordinal));
 
     /// <summary>Writes the weights of that name.</summary>
-    public static void Write(string directory, string name) => Tiny.WriteExpert(directory, name.Aggregate(17, (hash, c) => ((hash * 31) + c) & 0xFFFFFF));
+    public static void Write(string directory, string name) =>
+        Tiny.WriteExpert(directory, name.Aggregate(17, (hash, c) => ((hash * 31) + c) & 0xFFFFFF));
 
     public void Dispose() => _root.Delete(recursive: true);
 }

@@ -21,7 +21,8 @@ public sealed class ConcurrentChangesTests
         var before = await server.ListAsync();
         foreach (var second in new[]
         {
-            server.RemoveAsync("beta"), server.RemoveAsync("beta", purge: true), server.AddAsync("epsilon", forest.Guest("epsilon")), server.AddAsync("delta", forest.Guest("delta")),
+            server.RemoveAsync("beta"), server.RemoveAsync("beta", purge: true), server.AddAsync("epsilon", forest.Guest("epsilon")),
+                server.AddAsync("delta", forest.Guest("delta")),
             server.AverageAsync("pair", "alpha", "beta"), server.RollbackAsync(),
         })
         {
@@ -45,7 +46,8 @@ public sealed class ConcurrentChangesTests
     public async Task A_parent_cannot_leave_with_its_descendants_while_a_child_is_added()
     {
         using var forest = new ChaosForest(Base);
-        await using var server = await ServerProcess.StartAsync(forest, $"change:built=hold:{forest.At("child")}", $"change:built=hold:{forest.At("parent")}");
+        await using var server =
+            await ServerProcess.StartAsync(forest, $"change:built=hold:{forest.At("child")}", $"change:built=hold:{forest.At("parent")}");
         var child = server.AddAsync("child", forest.Guest("child"), new Parent { Name = "alpha", Weight = 1 });
         await server.ReachedAsync("change:built");
         var refused = await Changes.RefusalAsync(server.RemoveAsync("alpha", lineage: LineagePolicy.Cascade));
@@ -55,7 +57,8 @@ public sealed class ConcurrentChangesTests
 
         var parent = server.RemoveAsync("alpha", lineage: LineagePolicy.Cascade);
         await server.ReachedAsync("change:built", before: 1);
-        refused = await Changes.RefusalAsync(server.AddAsync("grandchild", forest.Guest("grandchild"), new Parent { Name = "child", Weight = 1 }));
+        refused = await Changes.RefusalAsync(server.AddAsync("grandchild", forest.Guest("grandchild"),
+            new Parent { Name = "child", Weight = 1 }));
         Assert.Equal(StatusCode.Aborted, refused.StatusCode);
         await File.WriteAllTextAsync(forest.At("parent"), "", TestContext.Current.CancellationToken);
         await parent;

@@ -14,17 +14,24 @@ public sealed class FailedWriteTests
     {
         using var forest = new ChaosForest("alpha", "beta", "gamma");
         var points = FaultPointNames.All.Except(FaultPointNames.OfStart).ToList();
-        await using (var server = await ServerProcess.StartAsync(forest, points.Concat(points.Where(p => !FaultPointNames.IsOfRemovals(p))).Select(p => $"{p}={action}")))
+        await using (var server = await ServerProcess.StartAsync(forest,
+            points.Concat(points.Where(p => !FaultPointNames.IsOfRemovals(p))).Select(p => $"{p}={action}")))
         {
-            var load = new Load(server, 2, (client, number) => Load.Request(Load.Routings("alpha")[new[] { 1, 6 }[client]], client + (10 * number), 10, 20), pause: 20);
+            var load = new Load(server, 2, (client, number) =>
+                Load.Request(Load.Routings("alpha")[new[] { 1, 6 }[client]], client + (10 * number), 10, 20), pause: 20);
             for (var (round, clean) = (0, false); !clean; round++)
             {
                 Assert.True(round < 4 * points.Count, "the faults do not end");
                 clean = await IsCleanAsync(server, forest, one, round) & await IsCleanAsync(server, forest, other, round);
             }
 
-            Assert.All(await load.StopAsync(), r => Assert.True(r is { Failure: null, Finish: FinishReason.Length, Tokens.Count: 20 }, $"{r.Name}: {r.Failure} {r.Finish} {r.Message}"));
-            var due = points.Where(p => !FaultPointNames.IsOfRemovals(p) || other == "purge" || (other == "remove" && FaultPointNames.IsOfCertificates(p)));
+            Assert.All(await load.StopAsync(), r => Assert.True(r is
+            {
+                Failure: null, Finish: FinishReason.Length,
+                Tokens.Count: 20
+            }, $"{r.Name}: {r.Failure} {r.Finish} {r.Message}"));
+            var due = points.Where(p =>
+                !FaultPointNames.IsOfRemovals(p) || other == "purge" || (other == "remove" && FaultPointNames.IsOfCertificates(p)));
             Assert.Empty(due.Except(server.Errors.Where(IsFault).Select(e => e.Split(": ")[0]["fault point ".Length..])));
         }
 
@@ -39,7 +46,9 @@ public sealed class FailedWriteTests
     {
         var before = await server.ListAsync();
         if (kind is "remove" or "purge" && before.Experts.Count == 2) return false;
-        if (kind is "rollback" && (await server.HistoryAsync()).LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { Kind: ChangeKind.Average }) return false;
+        if (kind is "rollback"
+            && (await server.HistoryAsync()).LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { Kind: ChangeKind.Average })
+            return false;
         var met = server.Errors.Count(IsFault);
         var failed = "";
         try
@@ -65,8 +74,10 @@ public sealed class FailedWriteTests
 
         var after = await server.ListAsync();
         var last = (await server.HistoryAsync()).LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
-        if (failed.Length == 0 || after.StateSha256 != before.StateSha256) Assert.Equal((last!.StateBeforeSha256, last.StateAfterSha256), (before.StateSha256, after.StateSha256));
-        Assert.Equal(after.Experts.Select(e => e.Name).Order(), (await server.Inference.DescribeAsync(new())).Experts.Select(e => e.Name).Order());
+        if (failed.Length == 0 || after.StateSha256 != before.StateSha256)
+            Assert.Equal((last!.StateBeforeSha256, last.StateAfterSha256), (before.StateSha256, after.StateSha256));
+        Assert.Equal(after.Experts.Select(e => e.Name).Order(),
+            (await server.Inference.DescribeAsync(new())).Experts.Select(e => e.Name).Order());
         using var health = await server.Http.GetAsync("/health");
         Assert.True(health.IsSuccessStatusCode, failed);
         return failed.Length == 0 && server.Errors.Count(IsFault) == met;

@@ -12,10 +12,12 @@ internal static class FaultPointNames
     public static IReadOnlyList<string> OfStart { get; } = [.. All.Where(p => p.StartsWith("open:", StringComparison.Ordinal))];
 
     /// <summary>What fails here is done before the next change; that one may fail too, but not in the same place.</summary>
-    public static bool IsOfRemovals(string point) => point.StartsWith("purged:", StringComparison.Ordinal) || point is "change:purging" or "change:purged" || IsOfCertificates(point);
+    public static bool IsOfRemovals(string point) =>
+        point.StartsWith("purged:", StringComparison.Ordinal) || point is "change:purging" or "change:purged" || IsOfCertificates(point);
 
     /// <summary>Those of every removal.</summary>
-    public static bool IsOfCertificates(string point) => point.StartsWith("certified:", StringComparison.Ordinal) || point is "change:checked" or "change:certified";
+    public static bool IsOfCertificates(string point) =>
+        point.StartsWith("certified:", StringComparison.Ordinal) || point is "change:checked" or "change:certified";
 
     /// <summary>Those that only a change passes that fails.</summary>
     public static IReadOnlyList<string> OfFailure { get; } = [.. All.Where(p => p.StartsWith("abort:", StringComparison.Ordinal))];

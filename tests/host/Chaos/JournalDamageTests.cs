@@ -3,7 +3,8 @@ using Btx.Model.Registry;
 
 namespace Btx.Server.Tests.Chaos;
 
-/// <summary>Power loss and damage of a journal that a real server wrote: every prefix is a legal state, but one whose end was signed is refused.</summary>
+/// <summary>Power loss and damage of a journal that a real server wrote: every prefix is a legal state, but
+/// one whose end was signed is refused.</summary>
 public sealed class JournalDamageTests
 {
     [Fact]
@@ -36,11 +37,13 @@ public sealed class JournalDamageTests
 
         ChaosForest.Write(Path.Combine(forest.Guests, "delta"), "delta"); // deleted only after the commit
         int[] ends = [.. journal.Index().Where(b => b.Item == '\n').Select(b => b.Index + 1)];
-        int[] cuts = [0, ends[0] / 2, ends[2] - 1, ends[3] + 900, ends[^3] - 20]; // nothing, first line, no newline, a begin, the commit of the purge
+        // nothing, first line, no newline, a begin, the commit of the purge
+        int[] cuts = [0, ends[0] / 2, ends[2] - 1, ends[3] + 900, ends[^3] - 20];
         foreach (var cut in cuts)
         {
             DropKey(forest);
-            Directory.Delete(Path.Combine(forest.Served, RemovalCertificate.DirectoryName), recursive: true); // of removals that this journal does not have
+            // of removals that this journal does not have
+            Directory.Delete(Path.Combine(forest.Served, RemovalCertificate.DirectoryName), recursive: true);
             await File.WriteAllBytesAsync(forest.Journal, journal[..cut], TestContext.Current.CancellationToken);
             var expected = JournalContents.Read(forest.Served).State?.Hash() ?? legal[0];
             await using var server = await ServerProcess.StartAsync(forest);
@@ -64,7 +67,8 @@ public sealed class JournalDamageTests
     // The operator's way to go on with what a journal has.
     private static void DropKey(ChaosForest forest)
     {
-        foreach (var name in new[] { ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName }) File.Delete(Path.Combine(forest.Served, name));
+        foreach (var name in new[] { ChangeJournal.HeadName, CertificateSigner.KeyName, CertificateSigner.PublicKeyName })
+            File.Delete(Path.Combine(forest.Served, name));
     }
 
     private static async Task AssertCutIsRefusedAsync(ChaosForest forest, byte[] journal)
@@ -74,7 +78,9 @@ public sealed class JournalDamageTests
         await using var server = await ServerProcess.LaunchAsync(forest);
         Assert.False(server.Started);
         Assert.Equal(1, await server.EndAsync());
-        Assert.Matches("^error: .*forest.journal: ends with record [0-9]+, but forest.head is signed for [0-9]+: its end was cut off; restore", Assert.Single(server.Errors));
+        Assert.Matches(
+            "^error: .*forest.journal: ends with record [0-9]+, but forest.head is signed for [0-9]+: its end was cut off; restore",
+            Assert.Single(server.Errors));
         await File.WriteAllBytesAsync(forest.Journal, journal, TestContext.Current.CancellationToken);
     }
 
@@ -102,7 +108,8 @@ public sealed class JournalDamageTests
             var damaged = (byte[])journal.Clone();
             damaged[random.Next(journal.Length)] ^= (byte)(1 << random.Next(8));
             File.WriteAllBytes(forest.Journal, damaged);
-            Assert.Contains("is damaged", Assert.Throws<BtxException>(() => JournalContents.Read(forest.Served)).Message, StringComparison.Ordinal);
+            Assert.Contains("is damaged", Assert.Throws<BtxException>(() => JournalContents.Read(forest.Served)).Message,
+                StringComparison.Ordinal);
         }
 
         File.WriteAllBytes(forest.Journal, journal);

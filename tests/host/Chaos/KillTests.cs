@@ -5,7 +5,8 @@ using Grpc.Core;
 namespace Btx.Server.Tests.Chaos;
 
 /// <summary>
-/// Kill -9 at every point: the server starts with the forest before or after the change, whole. Kinds of change that pass a point take turns
+/// Kill -9 at every point: the server starts with the forest before or after the change,
+/// whole. Kinds of change that pass a point take turns
 /// at it; the engine's fault points see each kind die at each of them. Classes run side by side.
 /// </summary>
 internal static class Kills
@@ -13,8 +14,10 @@ internal static class Kills
     public static IEnumerable<string> OfChanges => FaultPointNames.All.Except(FaultPointNames.OfStart).Except(FaultPointNames.OfFailure);
 
     /// <summary>One kind for each point: of those that pass it the one whose turn it is.</summary>
-    public static (string Kind, string Point)[] InTurns(IReadOnlyDictionary<string, IReadOnlyList<string>> points, params IReadOnlyList<string> kinds) =>
-        [.. kinds.SelectMany(k => points[k]).Distinct().Select((p, i) => (kinds.Where(k => points[k].Contains(p)).ToArray() is var passing ? passing[i % passing.Length] : "", p))];
+    public static (string Kind, string Point)[] InTurns(IReadOnlyDictionary<string, IReadOnlyList<string>> points,
+        params IReadOnlyList<string> kinds) =>
+        [.. kinds.SelectMany(k => points[k]).Distinct()
+        .Select((p, i) => (kinds.Where(k => points[k].Contains(p)).ToArray() is var passing ? passing[i % passing.Length] : "", p))];
 }
 
 /// <inheritdoc cref="Kills"/>
@@ -47,7 +50,8 @@ public sealed class KilledAverageTests
         Assert.Equal(points["average"], points["rollback"]);
         var kills = Kills.InTurns(points, "average", "rollback");
         await using var chain = await KillChain.StartAsync(forest, kills[0].Point);
-        for (var i = 0; i < kills.Length; i++) await chain.KillAsync(kills[i].Kind, kills[i].Point, i + 1 < kills.Length ? kills[i + 1].Point : null);
+        for (var i = 0; i < kills.Length; i++)
+            await chain.KillAsync(kills[i].Kind, kills[i].Point, i + 1 < kills.Length ? kills[i + 1].Point : null);
     }
 }
 
@@ -63,7 +67,10 @@ public sealed class KilledStartTests
             File.Delete(forest.Journal);
             File.Delete(Path.Combine(forest.Served, ChangeJournal.HeadName));
             await AssertDiesAsync(forest, point);
-            if (point == "open:written") await File.WriteAllBytesAsync(forest.Journal, (await File.ReadAllBytesAsync(forest.Journal, TestContext.Current.CancellationToken))[..50], TestContext.Current.CancellationToken); // power loss
+            // power loss
+            if (point == "open:written")
+                await File.WriteAllBytesAsync(forest.Journal, (await File.ReadAllBytesAsync(forest.Journal,
+                    TestContext.Current.CancellationToken))[..50], TestContext.Current.CancellationToken);
             await using var server = await ServerProcess.StartAsync(forest);
             await StateCheck.ServesAsync(server, forest, "alpha", "beta");
         }
@@ -81,14 +88,16 @@ public sealed class KilledStartTests
 
         await using (var server = await ServerProcess.StartAsync(forest))
         {
-            Assert.Equal(FaultPointNames.OfFailure.Select(_ => ChangeOutcome.Interrupted), (await server.HistoryAsync()).Select(c => c.Outcome));
+            Assert.Equal(FaultPointNames.OfFailure.Select(_ => ChangeOutcome.Interrupted),
+                (await server.HistoryAsync()).Select(c => c.Outcome));
             await StateCheck.ServesAsync(server, forest, "alpha", "beta", "gamma", "delta");
         }
 
         await DieInAsync(forest, "change:committed", "delta");
         foreach (var point in Kills.OfChanges.Where(FaultPointNames.IsOfRemovals))
         {
-            await using var server = await ServerProcess.LaunchAsync(forest, $"{point}=exit"); // a point that was passed for good does not come again
+            // a point that was passed for good does not come again
+            await using var server = await ServerProcess.LaunchAsync(forest, $"{point}=exit");
             if (server.Started) await StateCheck.IsWellAsync(server, forest);
             else Assert.Contains($"fault point {point}: exit", server.Errors);
         }

@@ -30,10 +30,12 @@ internal sealed class Load
     /// <param name="first">Tokens of each client's first answer.</param>
     /// <param name="tokens">Tokens of the others.</param>
     /// <param name="seeds">Of the first requests, see <see cref="Request"/>.</param>
-    public static Load EveryMode(ServerProcess server, string? expert, int promptLength = 20, int first = 30, int tokens = 30, IReadOnlyList<int>? seeds = null)
+    public static Load EveryMode(ServerProcess server, string? expert, int promptLength = 20, int first = 30, int tokens = 30,
+        IReadOnlyList<int>? seeds = null)
     {
         var routings = Routings(expert);
-        return new(server, routings.Count, (client, number) => Request(routings[client], number == 0 && seeds is not null ? seeds[client % seeds.Count] : client + (100 * number), promptLength, number == 0 ? first : tokens));
+        return new(server, routings.Count, (client, number) => Request(routings[client], number == 0 && seeds is not null
+            ? seeds[client % seeds.Count] : client + (100 * number), promptLength, number == 0 ? first : tokens));
     }
 
     /// <summary>Prompts whose most probable expert is that one.</summary>
@@ -57,7 +59,8 @@ internal sealed class Load
     {
         List<Routing> routings =
         [
-            new() { Mode = Mode.Ensemble }, new() { Mode = Mode.Ensemble, Posterior = PosteriorKind.Fixed }, new() { Mode = Mode.TopK, K = 1 }, new() { Mode = Mode.TopK, K = 2 },
+            new() { Mode = Mode.Ensemble }, new() { Mode = Mode.Ensemble, Posterior = PosteriorKind.Fixed },
+                new() { Mode = Mode.TopK, K = 1 }, new() { Mode = Mode.TopK, K = 2 },
             new() { Mode = Mode.TopP, P = 0.7 }, new() { Mode = Mode.Average },
         ];
         if (expert is not null) routings.Add(new() { Mode = Mode.Expert, Expert = expert });
@@ -70,8 +73,16 @@ internal sealed class Load
         var random = new Random(number);
         return new()
         {
-            Prompt = new() { Tokens = new() { Ids = { Enumerable.Range(0, promptLength).Select(i => i == 0 ? 256 : random.Next(32, 127)) } } }, Routing = routing,
-            Sampling = number % 3 == 2 ? new() { Temperature = 1, Seed = number } : new() { Temperature = 0 }, MaxTokens = tokens, IgnoreEos = true, TopLogprobs = 1,
+            Prompt = new()
+            {
+                Tokens =
+                new() { Ids = { Enumerable.Range(0, promptLength).Select(i => i == 0 ? 256 : random.Next(32, 127)) } }
+            },
+            Routing = routing,
+            Sampling = number % 3 == 2 ? new() { Temperature = 1, Seed = number } : new() { Temperature = 0 },
+            MaxTokens = tokens,
+            IgnoreEos = true,
+            TopLogprobs = 1,
         };
     }
 
@@ -93,14 +104,17 @@ internal sealed class Load
     public async Task PromptingAsync()
     {
         await EndedAsync(1);
-        for (var since = Stopwatch.GetTimestamp(); _running.Count(r => r is { Received: 0, Ended: 0 }) < _running.Length - 1; await Task.Delay(1)) Assert.True(Stopwatch.GetElapsedTime(since) < Hang, "no request begins");
+        for (var since = Stopwatch.GetTimestamp(); _running.Count(r => r is { Received: 0, Ended: 0 }) < _running.Length - 1;
+            await Task.Delay(1))
+            Assert.True(Stopwatch.GetElapsedTime(since) < Hang, "no request begins");
     }
 
     /// <summary>Completes when so many requests ended after the call.</summary>
     public async Task EndedAsync(int more)
     {
         var from = Count;
-        for (var since = Stopwatch.GetTimestamp(); Count < from + more; await Task.Delay(1)) Assert.True(Stopwatch.GetElapsedTime(since) < Hang, "no request ends");
+        for (var since = Stopwatch.GetTimestamp(); Count < from + more; await Task.Delay(1))
+            Assert.True(Stopwatch.GetElapsedTime(since) < Hang, "no request ends");
     }
 
     /// <summary>Sends no more; completes when what runs has ended.</summary>

@@ -37,7 +37,8 @@ internal sealed class LoadRecord
     public bool IsGreedy => Request.Sampling.Temperature == 0;
 
     /// <summary>For messages.</summary>
-    public string Name => $"{Request.Routing.Mode} k {Request.Routing.K} p {Request.Routing.P} {Request.Routing.Posterior} \"{Request.Routing.Expert}{Request.Routing.AverageName}\" prompt {Prompt.Length} seed {Request.Sampling.Seed}";
+    public string Name => $"{Request.Routing.Mode} k {Request.Routing.K} p {Request.Routing.P} {Request.Routing.Posterior} "
+        + $"\"{Request.Routing.Expert}{Request.Routing.AverageName}\" prompt {Prompt.Length} seed {Request.Sampling.Seed}";
 
     public async Task RunAsync(Inference.InferenceClient client)
     {

@@ -4,7 +4,8 @@ using V1 = Btx.V1;
 namespace Btx.Server.Tests.Chaos;
 
 /// <summary>
-/// Says of a request whether each of its tokens came from a forest that was legal at the time: from the one before the change, from the one after it,
+/// Says of a request whether each of its tokens came from a forest that was legal at the time: from
+/// the one before the change, from the one after it,
 /// or from the first up to some token and from the second, given the whole text, from there on.
 /// </summary>
 internal sealed class Oracle
@@ -33,10 +34,12 @@ internal sealed class Oracle
 
         if (record.Tokens.Count == 0) return null;
         var oracle = new Oracle(record);
-        foreach (var name in legal.SelectMany(f => f).Distinct()) oracle._ofExperts.Add(name, await Reference.OfExpertAsync(name, oracle._text));
+        foreach (var name in legal.SelectMany(f => f).Distinct())
+            oracle._ofExperts.Add(name, await Reference.OfExpertAsync(name, oracle._text));
         if (record.Request.Routing.Mode == V1.Mode.Average)
         {
-            foreach (var forest in legal) oracle._ofAverages.TryAdd(string.Join(' ', forest), await Reference.OfAverageAsync(forest, oracle._text));
+            foreach (var forest in legal)
+                oracle._ofAverages.TryAdd(string.Join(' ', forest), await Reference.OfAverageAsync(forest, oracle._text));
         }
 
         var best = 0;
@@ -57,7 +60,8 @@ internal sealed class Oracle
             }
         }
 
-        return $"{record.Name}: token {best} of {record.Tokens.Count} is from none of the forests {string.Join(" or ", legal.Select(f => string.Join('+', f)))}: its log p is {record.LogProbs[best]:F4}, "
+        return $"{record.Name}: token {best} of {record.Tokens.Count} is from none of the forests "
+            + $"{string.Join(" or ", legal.Select(f => string.Join('+', f)))}: its log p is {record.LogProbs[best]:F4}, "
             + $"expected {string.Join(" or ", legal.Select(f => oracle.LogProb(f, 0, best).ToString("F4", System.Globalization.CultureInfo.InvariantCulture)))}";
     }
 

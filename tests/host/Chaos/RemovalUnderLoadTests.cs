@@ -12,7 +12,8 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
     private ServerProcess _server = null!;
     private int _gate;
 
-    public async ValueTask InitializeAsync() => _server = await ServerProcess.StartAsync(_forest, Enumerable.Range(0, Gates).Select(g => $"change:committed=hold:{_forest.At($"gate-{g}")}"));
+    public async ValueTask InitializeAsync() => _server = await ServerProcess.StartAsync(_forest,
+        Enumerable.Range(0, Gates).Select(g => $"change:committed=hold:{_forest.At($"gate-{g}")}"));
 
     public async ValueTask DisposeAsync()
     {
@@ -30,17 +31,20 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
             (InFlight.Drain, s => s is { Drained: >= 6, Renormalised: 0, Moved: 0, Aborted: 0 }),
             (InFlight.Abort, s => s is { Aborted: >= 6, Renormalised: 0, Moved: 0, Drained: 0 }),
         })
-            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 20, first: 500, tokens: 30, seeds), policy, load => load.DecodingAsync(), isMet);
+            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 20, first: 500, tokens: 30, seeds), policy,
+                load => load.DecodingAsync(), isMet);
     }
 
     [Fact]
     public async Task Requests_in_their_prompt()
     {
         foreach (var policy in new[] { InFlight.Renormalise, InFlight.Drain, InFlight.Abort })
-            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 800, first: 3, tokens: 3), policy, load => load.PromptingAsync(), s => s.Renormalised + s.Moved + s.Drained + s.Aborted > 0);
+            await RepeatAsync(() => Load.EveryMode(_server, "beta", promptLength: 800, first: 3, tokens: 3), policy,
+                load => load.PromptingAsync(), s => s.Renormalised + s.Moved + s.Drained + s.Aborted > 0);
     }
 
-    /// <summary>Removes and adds again until the removal met the requests where they were to be met: on a busy machine clients see late what the server did.</summary>
+    /// <summary>Removes and adds again until the removal met the requests where they were to be met: on a busy machine
+    /// clients see late what the server did.</summary>
     private async Task RepeatAsync(Func<Load> start, InFlight policy, Func<Load, Task> ready, Func<SwapReport, bool> isMet)
     {
         var reports = new List<SwapReport>();
@@ -65,7 +69,13 @@ public sealed class RemovalUnderLoadTests : IAsyncLifetime
         var result = await change;
         var returned = Stopwatch.GetTimestamp();
         await load.EndedAsync(8);
-        await new Verdict { Before = Whole, After = Rest, Change = (called, returned), Policy = policy }.AssertAsync(await load.StopAsync());
+        await new Verdict
+        {
+            Before = Whole,
+            After = Rest,
+            Change = (called, returned),
+            Policy = policy
+        }.AssertAsync(await load.StopAsync());
         Assert.Equal(result.Change.StateAfterSha256, await StateCheck.ServesAsync(_server, _forest, Rest));
         return result.Swap;
     }

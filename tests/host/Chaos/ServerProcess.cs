@@ -47,7 +47,8 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>Returns when the doors are open or the process has ended.</summary>
     /// <param name="faults">Values of <c>--fault-point</c>.</param>
-    public static Task<ServerProcess> LaunchAsync(ChaosForest forest, params IEnumerable<string> faults) => LaunchWithinAsync(":", forest, faults);
+    public static Task<ServerProcess> LaunchAsync(ChaosForest forest, params IEnumerable<string> faults) =>
+        LaunchWithinAsync(":", forest, faults);
 
     /// <param name="limits">A command of the shell that lowers the limits of the process, as <c>ulimit -n 300</c>.</param>
     /// <inheritdoc cref="LaunchAsync"/>
@@ -55,11 +56,15 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         string[] arguments =
         [
-            Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), "serve", "--forest", forest.Served, "--expert-root", forest.Guests, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0",
-            "--threads", "1", "--slots", "12", "--prefill-chunk", "16", "--averages", "demand", "--allow-unauthenticated-admin", .. faults.SelectMany(f => new[] { "--fault-point", f }),
+            Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), "serve", "--forest", forest.Served, "--expert-root", forest.Guests,
+                "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0",
+            "--threads", "1", "--slots", "12", "--prefill-chunk", "16", "--averages", "demand", "--allow-unauthenticated-admin",
+                .. faults.SelectMany(f => new[] { "--fault-point", f }),
         ];
         // A write beyond a file-size limit is to fail, not to end the process.
-        var start = new ProcessStartInfo("sh", ["-c", $"{limits}; trap '' XFSZ; exec dotnet \"$@\"", "sh", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("sh", ["-c", $"{limits}; trap '' XFSZ; exec dotnet \"$@\"", "sh",
+            .. arguments])
+        { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_TieredPGO"] = "0"; // it starts often, and lives for a second
         start.Environment["DOTNET_TC_CallCountingDelayMs"] = "2000";
         var server = new ServerProcess(Process.Start(start)!);
@@ -107,7 +112,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Asks it to stop, as an operator does.</summary>
-    public void Terminate() => Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]).WaitForExit();
+    public void Terminate() =>
+        Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]).WaitForExit();
 
     /// <summary>Its exit code.</summary>
     public async Task<int> EndAsync()
@@ -142,7 +148,9 @@ internal sealed class ServerProcess : IAsyncDisposable
 
         lock (_errors)
         {
-            foreach (var (part, _, reached) in _waiting) reached.TrySetException(new InvalidOperationException($"the server ended without saying \"{part}\":\n{string.Join('\n', _errors)}"));
+            foreach (var (part, _, reached) in _waiting)
+                reached.TrySetException(
+                    new InvalidOperationException($"the server ended without saying \"{part}\":\n{string.Join('\n', _errors)}"));
         }
     }
 }

@@ -22,7 +22,8 @@ internal static class StateCheck
         var history = await server.HistoryAsync();
         Assert.DoesNotContain(history, c => c.Outcome == ChangeOutcome.Open);
         Assert.Equal(list.Revision, history.Count(c => c.Outcome == ChangeOutcome.Committed));
-        if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is { } last) Assert.Equal(last.StateAfterSha256, list.StateSha256);
+        if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is { } last)
+            Assert.Equal(last.StateAfterSha256, list.StateSha256);
         Assert.Empty(forest.LeftOvers());
         AssertRemovalsAreProved(history, forest);
         string[] ready = [.. list.Experts.Where(e => e.Status == ExpertStatus.Ready).Select(e => e.Name)];
@@ -45,7 +46,8 @@ internal static class StateCheck
         return list.StateSha256;
     }
 
-    /// <summary>The same, and that exactly these experts are served, and in every mode say what they say in a forest from scratch.</summary>
+    /// <summary>The same, and that exactly these experts are served, and in every mode say
+    /// what they say in a forest from scratch.</summary>
     public static async Task<string> ServesAsync(ServerProcess server, ChaosForest forest, params IEnumerable<string> experts)
     {
         var hash = await IsWellAsync(server, forest);
@@ -67,19 +69,23 @@ internal static class StateCheck
         return hash;
     }
 
-    /// <summary>Every committed removal has its certificate; the last ones, which the present change may have touched, hold against the served forest on disk.</summary>
+    /// <summary>Every committed removal has its certificate; the last ones, which the present change may have touched,
+    /// hold against the served forest on disk.</summary>
     private static void AssertRemovalsAreProved(IReadOnlyList<V1.Change> history, ChaosForest forest)
     {
         var removals = history.Where(c => c.Kind == ChangeKind.Remove && c.Outcome == ChangeOutcome.Committed).ToList();
-        Assert.All(removals, r => Assert.True(File.Exists(RemovalCertificate.FileOf(forest.Served, r.Id)), $"removal {r.Id} has no certificate"));
+        Assert.All(removals,
+            r => Assert.True(File.Exists(RemovalCertificate.FileOf(forest.Served, r.Id)), $"removal {r.Id} has no certificate"));
         foreach (var change in removals.TakeLast(2))
         {
-            var again = history.Any(c => c.Kind == ChangeKind.Add && c.Outcome == ChangeOutcome.Committed && c.RevisionBefore >= change.RevisionAfter && c.Subjects.Any(change.Subjects.Contains));
+            var again = history.Any(c => c.Kind == ChangeKind.Add && c.Outcome == ChangeOutcome.Committed
+                && c.RevisionBefore >= change.RevisionAfter && c.Subjects.Any(change.Subjects.Contains));
             var path = RemovalCertificate.FileOf(forest.Served, change.Id);
             var report = CertificateVerifier.Verify(path, CertificateSigner.FingerprintOf(forest.Served), again ? null : forest.Served);
             Assert.True(report.Valid, $"{path}: {string.Join("; ", report.Faults)}");
             Assert.Equal(change.Purge.Count > 0, change.PurgedAt is not null);
-            foreach (var expert in report.Certificate!.Removed.Where(_ => change.Purge.Count > 0 && !again)) Assert.False(Directory.Exists(Path.Combine(forest.Guests, expert.Name)), $"{expert.Name} is purged but still there");
+            foreach (var expert in report.Certificate!.Removed.Where(_ => change.Purge.Count > 0 && !again))
+                Assert.False(Directory.Exists(Path.Combine(forest.Guests, expert.Name)), $"{expert.Name} is purged but still there");
         }
     }
 

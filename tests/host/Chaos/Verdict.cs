@@ -29,7 +29,9 @@ internal sealed class Verdict
         foreach (var record in records)
         {
             if (Fault(record) is { } fault) faults.Add(fault);
-            else if (await Oracle.FaultAsync(record, Legal(record), Policy == InFlight.Renormalise && Removed.Length > 0 && IsBeside(record)) is { } wrong) faults.Add(wrong);
+            else if (await Oracle.FaultAsync(record, Legal(record),
+                Policy == InFlight.Renormalise && Removed.Length > 0 && IsBeside(record)) is { } wrong)
+                faults.Add(wrong);
         }
 
         Assert.True(faults.Count == 0, $"{faults.Count} of {records.Count} requests:\n{string.Join('\n', faults.Take(8))}");
@@ -37,7 +39,8 @@ internal sealed class Verdict
 
     private bool IsBeside(LoadRecord record) => record.Ended >= Change.Called && record.Began <= Change.Returned;
 
-    private IReadOnlyList<IReadOnlyList<string>> Legal(LoadRecord record) => IsBeside(record) ? [Before, After] : [record.Ended < Change.Called ? Before : After];
+    private IReadOnlyList<IReadOnlyList<string>> Legal(LoadRecord record) => IsBeside(record) ? [Before, After]
+        : [record.Ended < Change.Called ? Before : After];
 
     private string? Fault(LoadRecord record)
     {
@@ -45,14 +48,18 @@ internal sealed class Verdict
         if (record is { Failure: null, Finish: FinishReason.Length })
         {
             if (names && record.Began > Change.Returned) return $"{record.Name}: answered by an expert that is gone";
-            return record.Tokens.Count == record.Request.MaxTokens ? null : $"{record.Name}: {record.Tokens.Count} of {record.Request.MaxTokens} tokens";
+            return record.Tokens.Count == record.Request.MaxTokens ? null
+                : $"{record.Name}: {record.Tokens.Count} of {record.Request.MaxTokens} tokens";
         }
 
         var told = record.Failure?.Detail ?? record.Message;
         var clear = told.Length > 0 && !told.Contains('\n', StringComparison.Ordinal);
-        var gone = names && record.Ended >= Change.Called && (record.Finish == FinishReason.Removed || record.Failure?.StatusCode == StatusCode.NotFound);
-        var aborted = Policy == InFlight.Abort && IsBeside(record) && (record.Finish == FinishReason.Aborted || record.Failure?.StatusCode == StatusCode.Aborted);
+        var gone = names && record.Ended >= Change.Called
+            && (record.Finish == FinishReason.Removed || record.Failure?.StatusCode == StatusCode.NotFound);
+        var aborted = Policy == InFlight.Abort && IsBeside(record)
+            && (record.Finish == FinishReason.Aborted || record.Failure?.StatusCode == StatusCode.Aborted);
         var refused = Stopping && record is { Failure.StatusCode: StatusCode.Unavailable, Tokens.Count: 0 };
-        return clear && (gone || aborted || refused) ? null : $"{record.Name}: ended with {record.Finish} {record.Failure?.StatusCode} \"{told}\" after {record.Tokens.Count} tokens";
+        return clear && (gone || aborted || refused) ? null
+            : $"{record.Name}: ended with {record.Finish} {record.Failure?.StatusCode} \"{told}\" after {record.Tokens.Count} tokens";
     }
 }

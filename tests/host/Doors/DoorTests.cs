@@ -15,10 +15,14 @@ public sealed class DoorTests
     {
         await using var server = await RunningServer.StartAsync();
         server.Engine.Failure = new InvalidOperationException("secret");
-        using var response = await server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = "the", stream = true }, TestContext.Current.CancellationToken);
-        var events = (await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        using var response = await server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = "the", stream = true },
+            TestContext.Current.CancellationToken);
+        var events = (await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Split("\n\n",
+            StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, events.Length);
-        Assert.Equal("""data: {"error":{"message":"internal error; the server's log says more","type":"server_error","param":null,"code":null}}""", events[1]);
+        Assert.Equal(
+            """data: {"error":{"message":"internal error; the server's log says more","type":"server_error","param":null,"code":null}}""",
+            events[1]);
         using var call = server.Inference.Generate(new() { Prompt = new() { Text = "the" } });
         Assert.True(await call.ResponseStream.MoveNext(default));
         Assert.Equal(StatusCode.Internal, (await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(default))).StatusCode);
@@ -60,15 +64,18 @@ public sealed class DoorTests
 
     [Fact]
     public void What_is_no_host_is_refused_at_start() =>
-        Assert.Contains("without scheme and port", Assert.Throws<BtxException>(() => new AllowedHosts(["https://a.example"])).Message, StringComparison.Ordinal);
+        Assert.Contains("without scheme and port", Assert.Throws<BtxException>(() => new AllowedHosts(["https://a.example"])).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void Connections_follow_from_the_limit_of_open_files()
     {
         Assert.Equal(1683, BoundedTransport.Of(4096, 214));
         Assert.Equal(8192, BoundedTransport.Of(ulong.MaxValue, 214));
-        Assert.Contains("has 250 open: too few", Assert.Throws<BtxException>(() => BoundedTransport.Of(300, 250)).Message, StringComparison.Ordinal);
+        Assert.Contains("has 250 open: too few", Assert.Throws<BtxException>(() => BoundedTransport.Of(300, 250)).Message,
+            StringComparison.Ordinal);
     }
 
-    private static AllowedHosts Hosts(string listen) => new(["api.example.com", "*.internal"], new Server.Lifetime.ListenAddress("--http", new(IPAddress.Parse(listen), 1)));
+    private static AllowedHosts Hosts(string listen) =>
+        new(["api.example.com", "*.internal"], new Server.Lifetime.ListenAddress("--http", new(IPAddress.Parse(listen), 1)));
 }

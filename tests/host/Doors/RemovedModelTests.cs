@@ -24,12 +24,14 @@ public sealed class RemovedModelTests : IAsyncLifetime
     {
         _server.Engine.Ending = ((EngineFinish)finish, "python left the forest");
         var messages = await Generate();
-        Assert.Equal((grpc, "python left the forest", 1), (messages[^1].FinishReason, messages[^1].FinishMessage, messages[^1].Usage.CompletionTokens));
+        Assert.Equal((grpc, "python left the forest", 1),
+            (messages[^1].FinishReason, messages[^1].FinishMessage, messages[^1].Usage.CompletionTokens));
         Assert.NotEmpty(messages[0].Text);
 
         var body = await (await Complete(stream: false)).Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
         var choice = body.GetProperty("choices")[0];
-        Assert.Equal((messages[0].Text, http, "python left the forest"), (choice.GetProperty("text").GetString(), choice.GetProperty("finish_reason").GetString(), choice.GetProperty("finish_message").GetString()));
+        Assert.Equal((messages[0].Text, http, "python left the forest"), (choice.GetProperty("text").GetString(),
+            choice.GetProperty("finish_reason").GetString(), choice.GetProperty("finish_message").GetString()));
         var stream = await (await Complete(stream: true)).Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.Contains($"\"finish_reason\":\"{http}\"", stream, StringComparison.Ordinal);
         Assert.EndsWith("data: [DONE]\n\n", stream, StringComparison.Ordinal);
@@ -47,27 +49,36 @@ public sealed class RemovedModelTests : IAsyncLifetime
         {
             using var response = await Complete(stream);
             Assert.Equal(http, response.StatusCode);
-            Assert.Contains($"\"code\":\"{code}\"", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            Assert.Contains($"\"code\":\"{code}\"", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+                StringComparison.Ordinal);
         }
     }
 
     [Fact]
     public async Task A_named_average_is_a_model()
     {
-        using var response = await _server.Http.PostAsJsonAsync("/v1/completions", new { model = "average:prose", prompt = "the", max_tokens = 1 }, TestContext.Current.CancellationToken);
+        using var response = await _server.Http.PostAsJsonAsync("/v1/completions",
+            new { model = "average:prose", prompt = "the", max_tokens = 1 }, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("prose", _server.Engine.LastGeneration!.Routing.AverageName);
-        using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.Average, AverageName = "prose" }, MaxTokens = 1 });
+        using var call = _server.Inference.Generate(new()
+        {
+            Prompt = new() { Text = "the" },
+            Routing = new() { Mode = Mode.Average, AverageName = "prose" },
+            MaxTokens = 1
+        });
         await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
         Assert.Equal("prose", _server.Engine.LastGeneration!.Routing.AverageName);
         Assert.Equal(["prose"], (await _server.Inference.DescribeAsync(new())).Averages);
     }
 
-    private Task<HttpResponseMessage> Complete(bool stream) => _server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = "the", max_tokens = 8, stream }, TestContext.Current.CancellationToken);
+    private Task<HttpResponseMessage> Complete(bool stream) => _server.Http.PostAsJsonAsync("/v1/completions",
+        new { model = "forest", prompt = "the", max_tokens = 8, stream }, TestContext.Current.CancellationToken);
 
     private async Task<List<GenerateResponse>> Generate()
     {
         using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 8 });
-        return await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
+        return await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
     }
 }

@@ -22,7 +22,14 @@ public sealed class SameAnswerTests : IAsyncLifetime
         using var call = _server.Inference.Generate(new()
         {
             Prompt = new() { Text = "the fox" },
-            Routing = new() { Mode = Mode.TopK, K = 1, Posterior = V1.PosteriorKind.LastToken, PriorDomain = "python", RerouteInterval = 8 },
+            Routing = new()
+            {
+                Mode = Mode.TopK,
+                K = 1,
+                Posterior = V1.PosteriorKind.LastToken,
+                PriorDomain = "python",
+                RerouteInterval = 8
+            },
             Sampling = new() { Temperature = 0.5, TopP = 0.9, TopK = 7, MinP = 0.1, RepetitionPenalty = 1.2, Seed = 42 },
             MaxTokens = 5,
             Stop = { "END", "x" },
@@ -54,9 +61,24 @@ public sealed class SameAnswerTests : IAsyncLifetime
         Assert.Equal(fromGrpc.Prompt, fromHttp.Prompt);
         Assert.Equal(_server.Tokenizer.Encode("the fox"), fromHttp.Prompt[^_server.Tokenizer.Encode("the fox").Length..]);
         Assert.Equal(fromGrpc.Stop, fromHttp.Stop);
-        Assert.Equal(new Model.Mixing.Routing { Mode = RoutingMode.TopK, K = 1, Posterior = Model.Mixing.PosteriorKind.LastToken, PriorDomain = "python", RerouteInterval = 8 }, fromHttp.Routing);
+        Assert.Equal(new Model.Mixing.Routing
+        {
+            Mode = RoutingMode.TopK,
+            K = 1,
+            Posterior = Model.Mixing.PosteriorKind.LastToken,
+            PriorDomain = "python",
+            RerouteInterval = 8
+        }, fromHttp.Routing);
         Assert.Equal(fromGrpc.Routing, fromHttp.Routing);
-        Assert.Equal(new Engine.Requests.SamplingOptions { Temperature = 0.5, TopP = 0.9, TopK = 7, MinP = 0.1, RepetitionPenalty = 1.2, Seed = 42 }, fromHttp.Sampling);
+        Assert.Equal(new Engine.Requests.SamplingOptions
+        {
+            Temperature = 0.5,
+            TopP = 0.9,
+            TopK = 7,
+            MinP = 0.1,
+            RepetitionPenalty = 1.2,
+            Seed = 42
+        }, fromHttp.Sampling);
         Assert.Equal(fromGrpc.Sampling, fromHttp.Sampling);
         Assert.Equal((5, 2, true), (fromHttp.MaxTokens, fromHttp.TopLogProbs, fromHttp.IgnoreEndOfSequence));
         Assert.Equal((5, 2, true), (fromGrpc.MaxTokens, fromGrpc.TopLogProbs, fromGrpc.IgnoreEndOfSequence));

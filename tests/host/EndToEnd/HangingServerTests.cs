@@ -13,7 +13,8 @@ public sealed class HangingServerTests(ServedForestFixture tiny) : IClassFixture
     public async Task A_step_and_a_change_that_hang_fail_liveness_and_do_not_stop_the_end()
     {
         var never = Path.Combine(Path.GetDirectoryName(tiny.Served)!, "never");
-        using var serve = await StartAsync("--step-limit", "1", "--shutdown-limit", "0", "--allow-unauthenticated-admin", "--fault-point", $"engine:step=hold:{never}", "--fault-point", $"change:validated=hold:{never}");
+        using var serve = await StartAsync("--step-limit", "1", "--shutdown-limit", "0", "--allow-unauthenticated-admin",
+            "--fault-point", $"engine:step=hold:{never}", "--fault-point", $"change:validated=hold:{never}");
         var running = serve.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = "The", max_tokens = 3 });
         using var channel = GrpcChannel.ForAddress(serve.Grpc);
         var forest = new Forest.ForestClient(channel);
@@ -21,14 +22,18 @@ public sealed class HangingServerTests(ServedForestFixture tiny) : IClassFixture
         using var change = forest.RemoveExpert(new() { Experts = { expert }, By = new() { Author = "ada", Reason = "a test" } });
         await serve.SaidAsync("fault point engine:step", "fault point change:validated");
         while (await serve.HealthAsync("live") is (HttpStatusCode.OK, _)) await Task.Delay(20, TestContext.Current.CancellationToken);
-        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"failed","reason":"the engine's thread is busy with one step for longer than --step-limit, 1 s"}"""), await serve.HealthAsync("live"));
+        Assert.Equal((HttpStatusCode.ServiceUnavailable,
+            """{"status":"failed","reason":"the engine's thread is busy with one step for longer than --step-limit, 1 s"}"""),
+            await serve.HealthAsync("live"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await serve.HealthAsync("ready")).Status);
 
         Assert.Equal(1, await serve.TerminateAsync());
-        Assert.Contains(serve.Errors, line => line.StartsWith("error: the shutdown has not ended after 10 s, --shutdown-limit and 10 s; ending the process", StringComparison.Ordinal));
+        Assert.Contains(serve.Errors, line => line.StartsWith(
+            "error: the shutdown has not ended after 10 s, --shutdown-limit and 10 s; ending the process", StringComparison.Ordinal));
         using var answer = await running; // the client was told before the end
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-        Assert.Contains("shutting_down", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("shutting_down", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<Exception>(async () => await change.ResponseStream.MoveNext(default));
     }
 
@@ -36,14 +41,16 @@ public sealed class HangingServerTests(ServedForestFixture tiny) : IClassFixture
     public async Task A_broken_engine_fails_liveness_with_the_reason_and_the_server_ends_as_usual()
     {
         using var serve = await StartAsync("--fault-point", "engine:turn=throw");
-        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"failed","reason":"the engine has failed: fault point engine:turn"}"""), await serve.HealthAsync("live"));
+        Assert.Equal((HttpStatusCode.ServiceUnavailable,
+            """{"status":"failed","reason":"the engine has failed: fault point engine:turn"}"""), await serve.HealthAsync("live"));
         using var answer = await serve.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = "The", max_tokens = 3 });
         Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
         Assert.Equal(0, await serve.TerminateAsync());
         Assert.Contains("the engine has failed: fault point engine:turn", serve.Errors);
     }
 
-    private Task<Served> StartAsync(params string[] arguments) => Served.StartAsync(["serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2", .. arguments]);
+    private Task<Served> StartAsync(params string[] arguments) => Served.StartAsync(["serve", "--forest", tiny.Served, "--http",
+        "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2", .. arguments]);
 
     private sealed class Served : IDisposable
     {
@@ -77,7 +84,9 @@ public sealed class HangingServerTests(ServedForestFixture tiny) : IClassFixture
 
         public static async Task<Served> StartAsync(string[] arguments)
         {
-            var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"),
+                .. arguments])
+            { RedirectStandardOutput = true, RedirectStandardError = true })!;
             var served = new Served(process);
             while (served.Grpc.Length == 0 && await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
             {

@@ -10,15 +10,18 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     [Fact]
     public async Task It_serves_generates_scores_and_stops_on_sigterm_with_exit_code_0()
     {
-        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1",
+            "--slots", "2");
         var grpc = "";
-        for (string? line; grpc.Length == 0 && (line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null;)
+        for (string? line; grpc.Length == 0
+            && (line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null;)
         {
             if (line.Contains("gRPC", StringComparison.Ordinal)) grpc = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1];
         }
 
         Assert.StartsWith("http://127.0.0.1:", grpc, StringComparison.Ordinal);
-        var remote = await Run("generate", "The cat", "--server", grpc, "--max-tokens", "5", "--seed", "1", "--ignore-eos", "--show-experts");
+        var remote = await Run("generate", "The cat", "--server", grpc, "--max-tokens", "5", "--seed", "1", "--ignore-eos",
+            "--show-experts");
         Assert.Equal(0, remote.Code);
         Assert.Contains("contributions: ", remote.Output, StringComparison.Ordinal);
         var refused = await Run("generate", "The cat", "--server", grpc, "--mode", "top_k", "--k", "0");
@@ -34,13 +37,15 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     [Fact]
     public async Task A_btx_model_runs_alone_and_says_that_it_has_no_forest()
     {
-        var generated = await Run("generate", "The cat", "--btx", tiny.ServedMixture, "--mode", "moe", "--k", "2", "--max-tokens", "5", "--seed", "1", "--ignore-eos", "--show-experts", "--threads", "1");
+        var generated = await Run("generate", "The cat", "--btx", tiny.ServedMixture, "--mode", "moe", "--k", "2", "--max-tokens", "5",
+            "--seed", "1", "--ignore-eos", "--show-experts", "--threads", "1");
         Assert.Equal((0, true), (generated.Code, generated.Output.Contains("routed to: ", StringComparison.Ordinal)));
         foreach (var (arguments, message) in new[]
         {
             (new[] { "--mode", "ensemble" }, "error: only a BTX model is loaded, no forest; use mode moe\n"),
             (["--mode", "moe", "--k", "5"], "error: k is 5; expected 1..4, the number of the mixture's experts\n"),
-            (["--mode", "moe", "--posterior", "fixed"], "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; leave it out or choose another mode\n"),
+            (["--mode", "moe", "--posterior", "fixed"],
+                "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; leave it out or choose another mode\n"),
         })
         {
             var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMixture, "--threads", "1", .. arguments]);
@@ -59,7 +64,9 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         var inUse = await Run("serve", "--forest", tiny.Served, "--http", $"127.0.0.1:{port}", "--grpc", "127.0.0.1:0");
-        Assert.Equal((1, $"error: --http 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port\n"), (inUse.Code, inUse.Errors));
+        Assert.Equal(
+            (1, $"error: --http 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port\n"),
+            (inUse.Code, inUse.Errors));
         var bad = await Run("serve", "--forest", tiny.Served, "--http", "nowhere", "--slots", "0");
         Assert.Equal(1, bad.Code);
         Assert.Contains("--http", bad.Errors, StringComparison.Ordinal);
@@ -71,19 +78,27 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     public async Task Too_few_files_are_one_line()
     {
         var dll = Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll");
-        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", $"ulimit -n 64; exec dotnet {dll} serve --forest {tiny.Served} --http 127.0.0.1:0 --grpc 127.0.0.1:0"]) { RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo("sh",
+            ["-c", $"ulimit -n 64; exec dotnet {dll} serve --forest {tiny.Served} --http 127.0.0.1:0 --grpc 127.0.0.1:0"])
+        {
+            RedirectStandardError = true
+        })!;
         var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(1, process.ExitCode);
-        Assert.Matches(@"^error: this process may open 64 files; a server needs \d+ and one for each connection: raise the limit \(`ulimit -n 4096`\)\n$", errors);
+        Assert.Matches(
+            @"^error: this process may open 64 files; a server needs \d+ and one for each connection: raise the limit \(`ulimit -n 4096`\)\n$",
+            errors);
     }
 
     [Fact]
     public async Task A_hang_up_lets_running_requests_finish()
     {
-        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "2");
+        using var serve = Start("serve", "--forest", tiny.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1",
+            "--slots", "2");
         string? line, http = null;
-        while ((line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null && !line.StartsWith("Ctrl-C", StringComparison.Ordinal))
+        while ((line = await serve.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken)) is not null
+            && !line.StartsWith("Ctrl-C", StringComparison.Ordinal))
         {
             if (line.Contains("HTTP", StringComparison.Ordinal)) http = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
         }
@@ -91,11 +106,20 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{http}/completions")
         {
-            Content = System.Net.Http.Json.JsonContent.Create(new { model = "forest", prompt = "The cat", max_tokens = 40, ignore_eos = true, stream = true }),
+            Content = System.Net.Http.Json.JsonContent.Create(new
+            {
+                model = "forest",
+                prompt = "The cat",
+                max_tokens = 40,
+                ignore_eos = true,
+                stream = true
+            }),
         };
-        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead,
+            TestContext.Current.CancellationToken);
         using var kill = Process.Start("kill", ["-HUP", serve.Id.ToString()]);
-        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
         await serve.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(0, serve.ExitCode);
     }
@@ -130,12 +154,13 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
         Assert.StartsWith("error: unknown option \"--max-token=5\"", unknown.Errors, StringComparison.Ordinal);
     }
 
-    private static Process Start(params string[] args) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
-    {
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-        RedirectStandardInput = true,
-    })!;
+    private static Process Start(params string[] args) =>
+        Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        })!;
 
     private static Task<(int Code, string Output, string Errors)> Run(params string[] args) => RunWith("", args);
 

@@ -24,8 +24,19 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     public async ValueTask InitializeAsync()
     {
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-        _loaded = await LoadedForest.OpenAsync(new EngineOptions { Directory = _tiny.Served, Mixture = _tiny.ServedMixture, Threads = 1, Slots = 4, Observer = metrics }, TestContext.Current.CancellationToken);
-        var options = new ServerOptions { Http = new("--http", new(IPAddress.Loopback, 0)), Grpc = new("--grpc", new(IPAddress.Loopback, 0)) };
+        _loaded = await LoadedForest.OpenAsync(new EngineOptions
+        {
+            Directory = _tiny.Served,
+            Mixture = _tiny.ServedMixture,
+            Threads = 1,
+            Slots = 4,
+            Observer = metrics
+        }, TestContext.Current.CancellationToken);
+        var options = new ServerOptions
+        {
+            Http = new("--http", new(IPAddress.Loopback, 0)),
+            Grpc = new("--grpc", new(IPAddress.Loopback, 0))
+        };
         _app = ServerApplication.Build(options, _loaded.Engine, _loaded.Tokenizer, metrics);
         var (http, grpc) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
         _http = new() { BaseAddress = new(http) };
@@ -45,7 +56,8 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     {
         foreach (var id in ModelId.All(_loaded.Engine.Describe()))
         {
-            using var response = await _http.PostAsJsonAsync("/v1/completions", new { model = id, prompt = "The cat", max_tokens = 6, ignore_eos = true, logprobs = 1 });
+            using var response = await _http.PostAsJsonAsync("/v1/completions",
+                new { model = id, prompt = "The cat", max_tokens = 6, ignore_eos = true, logprobs = 1 });
             var body = await response.Content.ReadFromJsonAsync<JsonElement>();
             Assert.True(response.IsSuccessStatusCode, $"{id}: {body}");
             Assert.Equal(6, body.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
@@ -63,14 +75,20 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     {
         var request = new GenerateRequest
         {
-            Prompt = new() { Tokens = new() { Ids = { 84, 104, 101 } } }, Routing = new() { Mode = Mode.Moe, K = 3 }, Sampling = new() { Temperature = 0 }, MaxTokens = 6, IncludeExperts = true, IgnoreEos = true,
+            Prompt = new() { Tokens = new() { Ids = { 84, 104, 101 } } },
+            Routing = new() { Mode = Mode.Moe, K = 3 },
+            Sampling = new() { Temperature = 0 },
+            MaxTokens = 6,
+            IncludeExperts = true,
+            IgnoreEos = true,
         };
         var tokens = await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).ToListAsync();
         Assert.All(tokens, token => Assert.Equal((8, 3 * 2), (token.Routed.Gates.Count, token.Routed.Gates.Count(gate => gate > 0))));
         Assert.All(tokens, token => Assert.Equal(1, token.Routed.Domains.Sum(share => share.Share), 5));
         Assert.Equal((3 + 6 - 1) * 3, tokens[^1].Usage.RoutedTokens.Values.Sum(), 6);
         var text = new V1.Prompt { Tokens = new() { Ids = { request.Prompt.Tokens.Ids.Concat(tokens.Select(token => token.TokenId)) } } };
-        var score = await _remote.ScoreAsync(new() { Text = text, Routing = request.Routing, IncludeExperts = true }, TestContext.Current.CancellationToken);
+        var score = await _remote.ScoreAsync(new() { Text = text, Routing = request.Routing, IncludeExperts = true },
+            TestContext.Current.CancellationToken);
         for (var i = 0; i < tokens.Count; i++)
         {
             Assert.Equal(tokens[i].Logprob, score.Logprobs[i + 2], 4);
@@ -89,10 +107,12 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     public async Task Shares_and_posteriors_sum_to_one()
     {
         var request = new GenerateRequest { Prompt = new() { Text = "The cat" }, MaxTokens = 8, IncludeExperts = true, IgnoreEos = true };
-        var tokens = await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).Where(response => response.HasTokenId).ToListAsync();
+        var tokens = await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).Where(response => response.HasTokenId)
+            .ToListAsync();
         Assert.Equal(8, tokens.Count);
         Assert.All(tokens, token => Assert.Equal(1, token.Experts.Sum(share => share.Contribution), 6));
-        var score = await _remote.ScoreAsync(new() { Text = new() { Text = "The cat sat on the mat." } }, TestContext.Current.CancellationToken);
+        var score = await _remote.ScoreAsync(new() { Text = new() { Text = "The cat sat on the mat." } },
+            TestContext.Current.CancellationToken);
         for (var i = 0; i < score.Logprobs.Count; i++)
         {
             Assert.Equal(1, score.Experts.Sum(expert => expert.Posterior[i]), 6);
@@ -104,9 +124,17 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     [Fact]
     public async Task Generated_tokens_have_the_log_probabilities_that_scoring_gives_them()
     {
-        var request = new GenerateRequest { Prompt = new() { Tokens = new() { Ids = { 84, 104, 101 } } }, Sampling = new() { Temperature = 0 }, MaxTokens = 6, IgnoreEos = true };
-        var generated = await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).Where(response => response.HasTokenId).ToListAsync();
-        var text = new V1.Prompt { Tokens = new() { Ids = { request.Prompt.Tokens.Ids.Concat(generated.Select(token => token.TokenId)) } } };
+        var request = new GenerateRequest
+        {
+            Prompt = new() { Tokens = new() { Ids = { 84, 104, 101 } } },
+            Sampling = new() { Temperature = 0 },
+            MaxTokens = 6,
+            IgnoreEos = true
+        };
+        var generated = await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).Where(response => response.HasTokenId)
+            .ToListAsync();
+        var text =
+            new V1.Prompt { Tokens = new() { Ids = { request.Prompt.Tokens.Ids.Concat(generated.Select(token => token.TokenId)) } } };
         var score = await _remote.ScoreAsync(new() { Text = text }, TestContext.Current.CancellationToken);
         for (var i = 0; i < generated.Count; i++) Assert.Equal(generated[i].Logprob, score.Logprobs[i + 2], 3);
     }
@@ -115,7 +143,13 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     public async Task The_same_answer_comes_without_a_server()
     {
         var here = new InferenceMessages(new InferenceService(_loaded.Engine, _loaded.Tokenizer, new()));
-        var request = new GenerateRequest { Prompt = new() { Text = "The cat" }, Sampling = new() { Seed = 3 }, MaxTokens = 8, IgnoreEos = true };
+        var request = new GenerateRequest
+        {
+            Prompt = new() { Text = "The cat" },
+            Sampling = new() { Seed = 3 },
+            MaxTokens = 8,
+            IgnoreEos = true
+        };
         Assert.Equal(
             await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).Select(response => response.Text).ToListAsync(),
             await here.GenerateAsync(request, TestContext.Current.CancellationToken).Select(response => response.Text).ToListAsync());
@@ -123,7 +157,15 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
 
     private async Task<string> Greedy(Routing routing)
     {
-        var request = new GenerateRequest { Prompt = new() { Text = "The cat" }, Routing = routing, Sampling = new() { Temperature = 0 }, MaxTokens = 10, IgnoreEos = true };
-        return string.Concat(await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).Select(response => response.Text).ToListAsync());
+        var request = new GenerateRequest
+        {
+            Prompt = new() { Text = "The cat" },
+            Routing = routing,
+            Sampling = new() { Temperature = 0 },
+            MaxTokens = 10,
+            IgnoreEos = true
+        };
+        return string.Concat(await _remote.GenerateAsync(request, TestContext.Current.CancellationToken).Select(response => response.Text)
+            .ToListAsync());
     }
 }

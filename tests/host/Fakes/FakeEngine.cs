@@ -101,9 +101,12 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         LastScore = request;
         var n = request.Tokens.Length - 1;
         double[] Row(double first) => [.. Enumerable.Range(0, n).Select(i => first - i)];
-        TokenAlternative[][] top = request.TopLogProbs == 0 ? [] : [.. request.Tokens[1..].Select((id, i) => Alternatives(id + 1, request.TopLogProbs, LogProb - i))];
+        TokenAlternative[][] top = request.TopLogProbs == 0 ? []
+            : [.. request.Tokens[1..].Select((id, i) => Alternatives(id + 1, request.TopLogProbs, LogProb - i))];
         if (request.Routing.Mode == RoutingMode.Moe)
-            return Task.FromResult(new ScoreResult(Row(2 * LogProb), [], [], request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null) { Top = top });
+            return Task.FromResult(new ScoreResult(Row(2 * LogProb), [], [],
+                request.ReportExperts ? [.. Enumerable.Range(0, n).Select(Gates)] : null)
+            { Top = top });
         var ran = request.Routing.Mode is RoutingMode.Average or RoutingMode.Expert ? null : Row(-2);
         return Task.FromResult(new ScoreResult(Row(2 * LogProb), [ran, ran, ran], [Row(0.5), Row(0.25), Row(0.25)]) { Top = top });
     }
@@ -135,7 +138,12 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         var finish = count < all.Length ? FinishReason.Length : FinishReason.Stop;
         if (Refused is { } refused)
         {
-            await events.WriteAsync(new TokenEvent { Finish = refused.Finish, Message = refused.Message, Usage = new(request.Prompt.Length, 0, [0, 0, 0], TimeSpan.Zero, TimeSpan.Zero, []) }, CancellationToken.None);
+            await events.WriteAsync(new TokenEvent
+            {
+                Finish = refused.Finish,
+                Message = refused.Message,
+                Usage = new(request.Prompt.Length, 0, [0, 0, 0], TimeSpan.Zero, TimeSpan.Zero, [])
+            }, CancellationToken.None);
             events.Complete();
             return;
         }
@@ -161,8 +169,16 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         }
 
         if (Ending is { } ending) (finish, count) = (ending.Finish, 1);
-        await events.WriteAsync(new TokenEvent { Finish = finish, Message = Ending?.Message, Usage = new(request.Prompt.Length, count, [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsRouted(request) ? [count, 0.5, 0] : []) }, CancellationToken.None);
-        observer?.OnRequestEnd(new(RoutingName(request.Routing.Mode), finish, request.Prompt.Length, count, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)));
+        await events.WriteAsync(new TokenEvent
+        {
+            Finish = finish,
+            Message = Ending?.Message,
+            Usage = new(request.Prompt.Length, count,
+            [count, count, 0], TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20), IsRouted(request) ? [count, 0.5, 0] : [])
+        },
+            CancellationToken.None);
+        observer?.OnRequestEnd(new(RoutingName(request.Routing.Mode), finish, request.Prompt.Length, count, TimeSpan.FromMilliseconds(1),
+            TimeSpan.FromMilliseconds(5), TimeSpan.FromMilliseconds(20)));
         events.Complete();
     }
 
@@ -179,7 +195,8 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
 
     /// <summary>So many different tokens, <paramref name="id"/> or the last one first, less probable from one to the next.</summary>
     private TokenAlternative[] Alternatives(int id, int count, double first) =>
-        [.. Enumerable.Range(0, count).Select(r => new TokenAlternative((id - r + tokenizer.VocabSize) % tokenizer.VocabSize, first - (0.5 * r)))];
+        [.. Enumerable.Range(0, count)
+        .Select(r => new TokenAlternative((id - r + tokenizer.VocabSize) % tokenizer.VocabSize, first - (0.5 * r)))];
 
     private static bool IsRouted(GenerationRequest request) => request.Routing.Mode == RoutingMode.Moe;
 

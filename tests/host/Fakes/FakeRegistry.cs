@@ -7,7 +7,8 @@ using Btx.Model.Registry;
 
 namespace Btx.Server.Tests.Fakes;
 
-/// <summary>A registry whose states, journal and certificates are real, on disk, and whose models are not: nothing is built, nothing is swapped.</summary>
+/// <summary>A registry whose states, journal and certificates are real, on disk, and whose models are not:
+/// nothing is built, nothing is swapped.</summary>
 internal sealed class FakeRegistry : IForestRegistry, IDisposable
 {
     private readonly ChangeJournal _journal;
@@ -64,7 +65,14 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     {
         LastReplay = (corpus, seedModel);
         var source = Btx.Model.Forests.ForestManifest.Load(ExpertRoots[0]);
-        return ReplayRecipe.Of(State, Plan(experts, LineagePolicy.Only), new() { Forest = ExpertRoots[0], Manifest = source, Clean = Path.Combine(ExpertRoots[0], "clean"), Corpus = corpus, Seed = seedModel });
+        return ReplayRecipe.Of(State, Plan(experts, LineagePolicy.Only), new()
+        {
+            Forest = ExpertRoots[0],
+            Manifest = source,
+            Clean = Path.Combine(ExpertRoots[0], "clean"),
+            Corpus = corpus,
+            Seed = seedModel
+        });
     }
 
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
@@ -72,7 +80,12 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         LastAddition = addition;
         var expert = new RegisteredExpert
         {
-            Name = addition.Name, Domain = addition.Domain ?? addition.Name, Path = Path.Combine(ExpertRoots[0], addition.Directory), Root = ExpertRoot.External, Sha256 = addition.Sha256 ?? SampleServed.Hash(addition.Name), Parents = addition.Parents ?? [],
+            Name = addition.Name,
+            Domain = addition.Domain ?? addition.Name,
+            Path = Path.Combine(ExpertRoots[0], addition.Directory),
+            Root = ExpertRoot.External,
+            Sha256 = addition.Sha256 ?? SampleServed.Hash(addition.Name),
+            Parents = addition.Parents ?? [],
         };
         return RunAsync(ChangeKind.Add, addition.By, [addition.Name], State.WithExpert(expert), null, progress, cancellation);
     }
@@ -81,18 +94,22 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     {
         LastRemoval = removal;
         var plan = Plan(removal.Experts, removal.Lineage);
-        if (removal.ExpectedRevision is { } revision && revision != State.Revision) throw new BtxException($"the forest is at revision {State.Revision}, not {revision}") { Kind = FaultKind.Conflict };
+        if (removal.ExpectedRevision is { } revision && revision != State.Revision)
+            throw new BtxException($"the forest is at revision {State.Revision}, not {revision}") { Kind = FaultKind.Conflict };
         return RunAsync(ChangeKind.Remove, removal.By, plan.Requested, State.Apply(plan), plan, progress, cancellation);
     }
 
-    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
+        CancellationToken cancellation)
     {
         LastAverage = creation;
-        var average = creation.Weights is { } weights ? NamedAverage.Of(creation.Name, weights) : new() { Name = creation.Name, Domain = creation.Domain ?? "novels" };
+        var average = creation.Weights is { } weights ? NamedAverage.Of(creation.Name, weights)
+            : new() { Name = creation.Name, Domain = creation.Domain ?? "novels" };
         return RunAsync(ChangeKind.Average, creation.By, [creation.Name], State.WithAverage(average), null, progress, cancellation);
     }
 
-    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+        CancellationToken cancellation) =>
         RunAsync(ChangeKind.DropAverage, by, [name], State.WithoutAverage(name), null, progress, cancellation);
 
     public Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
@@ -118,7 +135,8 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     public byte[] Certificate(string changeId)
     {
         var path = RemovalCertificate.FileOf(_served, changeId);
-        return File.Exists(path) ? File.ReadAllBytes(path) : throw new BtxException($"change \"{BtxException.OneLine(changeId)}\" has no certificate") { Kind = FaultKind.Missing };
+        return File.Exists(path) ? File.ReadAllBytes(path)
+            : throw new BtxException($"change \"{BtxException.OneLine(changeId)}\" has no certificate") { Kind = FaultKind.Missing };
     }
 
     public void Dispose()
@@ -126,15 +144,24 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         _journal.Dispose();
     }
 
-    private Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IReadOnlyList<string> subjects, ForestState after, RemovalPlan? plan, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    private Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IReadOnlyList<string> subjects, ForestState after, RemovalPlan? plan,
+        IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
         progress?.Report(new(ChangePhase.Validate, 1, "names and lineage"));
         var before = State;
-        var change = _journal.Begin(new() { Kind = kind, Author = by.Author, Reason = by.Reason, Subjects = subjects, Policy = plan?.Policy }, after);
+        var change = _journal.Begin(new()
+        {
+            Kind = kind,
+            Author = by.Author,
+            Reason = by.Reason,
+            Subjects = subjects,
+            Policy = plan?.Policy
+        }, after);
         return BuildAsync(change, plan, before, progress, cancellation);
     }
 
-    private async Task<ChangeResult> BuildAsync(ChangeRecord change, RemovalPlan? plan, ForestState before, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    private async Task<ChangeResult> BuildAsync(ChangeRecord change, RemovalPlan? plan, ForestState before,
+        IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
         try
         {
@@ -155,7 +182,15 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         Tell(change, null, "committed");
         var swap = new SwapReport
         {
-            Renormalised = 2, Refilled = 1, Moved = 0, Drained = 0, Ended = 1, Aborted = 0, Pause = TimeSpan.FromMilliseconds(2), Total = TimeSpan.FromMilliseconds(5), BytesReturned = plan is null ? 0 : 4096,
+            Renormalised = 2,
+            Refilled = 1,
+            Moved = 0,
+            Drained = 0,
+            Ended = 1,
+            Aborted = 0,
+            Pause = TimeSpan.FromMilliseconds(2),
+            Total = TimeSpan.FromMilliseconds(5),
+            BytesReturned = plan is null ? 0 : 4096,
         };
         return new(change, swap, plan is null ? null : Certify(plan, before, change), ["prepacked weights follow"]);
     }
@@ -163,7 +198,8 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     private RemovalCertificate Certify(RemovalPlan plan, ForestState before, ChangeRecord change)
     {
         var files = plan.Removed.ToDictionary(name => name, IReadOnlyList<CertifiedFile> (_) => [new("model.safetensors", 6, false)]);
-        var findings = new CertifiedFindings(files, new(1, 0, 4, 4096, 0, 0, 4096), EqualityCheck.Of(SampleServed.Hash("probe"), 100, 0, 1e-5));
+        var findings = new CertifiedFindings(files, new(1, 0, 4, 4096, 0, 0, 4096),
+            EqualityCheck.Of(SampleServed.Hash("probe"), 100, 0, 1e-5));
         _journal.Certified(change.Id, findings);
         var certificate = _journal.Signer.Sign(RemovalCertificate.Of(plan, before, State, change, findings));
         certificate.Save(RemovalCertificate.FileOf(_served, change.Id));
@@ -174,7 +210,8 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     {
         lock (_watchers)
         {
-            var e = new ForestEvent(++_events, DateTimeOffset.UnixEpoch, change, phase, message, [.. State.Ready.Select(x => x.Name)], State.Revision);
+            var e = new ForestEvent(++_events, DateTimeOffset.UnixEpoch, change, phase, message, [.. State.Ready.Select(x => x.Name)],
+                State.Revision);
             foreach (var watcher in _watchers) watcher.Writer.TryWrite(e);
         }
     }

@@ -14,7 +14,8 @@ internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private RunningServer(WebApplication app, FakeEngine engine, SampleServed disk, FakeRegistry registry, TextTokenizer tokenizer, string http, string grpc)
+    private RunningServer(WebApplication app, FakeEngine engine, SampleServed disk, FakeRegistry registry, TextTokenizer tokenizer,
+        string http, string grpc)
     {
         (_app, Engine, Disk, Registry, Tokenizer, HttpAddress, GrpcAddress) = (app, engine, disk, registry, tokenizer, http, grpc);
         Http = new HttpClient { BaseAddress = new Uri(http) };
@@ -23,7 +24,8 @@ internal sealed class RunningServer : IAsyncDisposable
         Forest = new(Channel);
     }
 
-    public static TextTokenizer SomeTokenizer { get; } = BpeTrainer.Train(["the fox jumps over the lazy dog, and the dog sleeps. the end."], 300, ["<|endoftext|>"]);
+    public static TextTokenizer SomeTokenizer { get; } = BpeTrainer.Train(["the fox jumps over the lazy dog, and the dog sleeps. the end."],
+        300, ["<|endoftext|>"]);
 
     public FakeEngine Engine { get; }
 
@@ -46,7 +48,8 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public Forest.ForestClient Forest { get; }
 
-    public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true, bool readOnly = false)
+    public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true,
+        bool readOnly = false)
     {
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
         var engine = new FakeEngine(SomeTokenizer, metrics);
@@ -56,7 +59,11 @@ internal sealed class RunningServer : IAsyncDisposable
         {
             Http = new("--http", new(IPAddress.Loopback, 0)),
             Grpc = new("--grpc", new(readOnly ? IPAddress.Any : IPAddress.Loopback, 0)),
-            Access = new() { AdminKeyHash = adminKey is null ? null : AdminAccess.Hash(adminKey), UnauthenticatedAdmin = adminKey is null && !readOnly },
+            Access = new()
+            {
+                AdminKeyHash = adminKey is null ? null : AdminAccess.Hash(adminKey),
+                UnauthenticatedAdmin = adminKey is null && !readOnly
+            },
             ShutdownLimit = shutdownLimit ?? TimeSpan.FromSeconds(20),
             Limits = new() { PromptCharacters = 1000, BodyBytes = 65536 },
         };

@@ -6,7 +6,8 @@ using Btx.Model.Serving;
 
 namespace Btx.Server.Tests.Fakes;
 
-/// <summary>A served forest on disk, its weights a few bytes: novels and python from the seed, german from both. Deleted on disposal.</summary>
+/// <summary>A served forest on disk, its weights a few bytes: novels and python from the seed,
+/// german from both. Deleted on disposal.</summary>
 internal sealed class SampleServed : IDisposable
 {
     private static readonly Dictionary<string, double> s_novelsPrior = new() { ["novels"] = 0.5, ["python"] = 0.25, ["german"] = 0.25 };
@@ -21,7 +22,8 @@ internal sealed class SampleServed : IDisposable
         {
             Architecture = Hash("architecture"),
             Tokenizer = Hash("tokenizer"),
-            Experts = [Entry("novels", 1, ("seed", 1)) with { Prior = s_novelsPrior }, Entry("python", 1, ("seed", 1)), Entry("german", 2, ("novels", 0.75), ("python", 0.25))],
+            Experts = [Entry("novels", 1, ("seed", 1)) with { Prior = s_novelsPrior }, Entry("python", 1, ("seed", 1)),
+                Entry("german", 2, ("novels", 0.75), ("python", 0.25))],
         };
         foreach (var e in manifest.Experts)
         {
@@ -32,9 +34,14 @@ internal sealed class SampleServed : IDisposable
         manifest.Save(Forest);
         new ServedForestManifest
         {
-            Source = "../forest", SourceSha256 = manifest.Hash(), Precision = "fp32", Architecture = manifest.Architecture, Tokenizer = manifest.Tokenizer,
+            Source = "../forest",
+            SourceSha256 = manifest.Hash(),
+            Precision = "fp32",
+            Architecture = manifest.Architecture,
+            Tokenizer = manifest.Tokenizer,
             Graphs = [new(ServedGraph.Ragged, 1, "ragged1.onnx", Hash("graph"))],
-            Experts = [.. manifest.Experts.Select(e => new ServedExpert { Name = e.Name, Domain = e.Domain, Path = e.Path, Sha256 = e.Sha256 })],
+            Experts = [
+                .. manifest.Experts.Select(e => new ServedExpert { Name = e.Name, Domain = e.Domain, Path = e.Path, Sha256 = e.Sha256 })],
         }.Save(Served);
         State = ForestState.Load(Served);
     }
@@ -57,6 +64,13 @@ internal sealed class SampleServed : IDisposable
 
     private static ExpertEntry Entry(string name, int round, params (string Name, double Weight)[] parents) => new()
     {
-        Name = name, Domain = name, Path = $"experts/{name}", Sha256 = Hash(name), Round = round, Parents = [.. parents.Select(p => new ParentEntry(p.Name, p.Weight))], Tokens = 150_000, Steps = 10,
+        Name = name,
+        Domain = name,
+        Path = $"experts/{name}",
+        Sha256 = Hash(name),
+        Round = round,
+        Parents = [.. parents.Select(p => new ParentEntry(p.Name, p.Weight))],
+        Tokens = 150_000,
+        Steps = 10,
     };
 }

@@ -19,7 +19,8 @@ public sealed class CompletionRequestReaderTests
     public async Task Damaged_bodies()
     {
         var random = new Random(3);
-        byte[][] parts = [.. new[] { "null", "-1", "1e999", "\"\\ud800\"", "[]", "{}", "{\"n\":1,", "\"model\":", "true", "99999999999999999999", "\"\\u0000\"", "\"prompt\":[1,", "\r\n" }.Select(Encoding.UTF8.GetBytes), [0xff], [0xc3], [0]];
+        byte[][] parts = [.. new[] { "null", "-1", "1e999", "\"\\ud800\"", "[]", "{}", "{\"n\":1,", "\"model\":", "true",
+            "99999999999999999999", "\"\\u0000\"", "\"prompt\":[1,", "\r\n" }.Select(Encoding.UTF8.GetBytes), [0xff], [0xc3], [0]];
         var read = 0;
         for (var round = 0; round < 20_000; round++)
         {
@@ -45,7 +46,8 @@ public sealed class CompletionRequestReaderTests
         using var valid = JsonDocument.Parse(Valid);
         foreach (var field in valid.RootElement.EnumerateObject())
         {
-            foreach (var value in new[] { "null", "true", "3", "-3", "0.5", "1e999", "\"x\"", "\"\\ud800\"", "[]", "[null]", "[[1],2]", "{}", "{\"a\":1}", $"\"{new string('x', 100_000)}\"", $"[{string.Join(',', Enumerable.Repeat("\"y\"", 50))}]" })
+            foreach (var value in new[] { "null", "true", "3", "-3", "0.5", "1e999", "\"x\"", "\"\\ud800\"", "[]", "[null]", "[[1],2]",
+                "{}", "{\"a\":1}", $"\"{new string('x', 100_000)}\"", $"[{string.Join(',', Enumerable.Repeat("\"y\"", 50))}]" })
             {
                 var body = $"{{{string.Join(',', valid.RootElement.EnumerateObject().Select(other => $"\"{other.Name}\":{(other.Name == field.Name ? value : other.Value.GetRawText())}"))}}}";
                 await ReadAsync(Encoding.UTF8.GetBytes(body));

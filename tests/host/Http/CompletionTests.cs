@@ -27,7 +27,8 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.Equal("stop", choice.GetProperty("finish_reason").GetString());
         Assert.Equal(JsonValueKind.Null, choice.GetProperty("logprobs").ValueKind);
         var usage = body.GetProperty("usage");
-        Assert.Equal(usage.GetProperty("total_tokens").GetInt32(), usage.GetProperty("prompt_tokens").GetInt32() + usage.GetProperty("completion_tokens").GetInt32());
+        Assert.Equal(usage.GetProperty("total_tokens").GetInt32(),
+            usage.GetProperty("prompt_tokens").GetInt32() + usage.GetProperty("completion_tokens").GetInt32());
     }
 
     [Fact]
@@ -39,7 +40,8 @@ public sealed class CompletionTests : IAsyncLifetime
         var tokens = Strings(logProbs.GetProperty("tokens"));
         Assert.Equal(choice.GetProperty("text").GetString(), string.Concat(tokens));
         Assert.Equal([-0.5, -1, -1.5], logProbs.GetProperty("token_logprobs").EnumerateArray().Select(value => value.GetDouble()));
-        Assert.Equal([0, tokens[0].Length, tokens[0].Length + tokens[1].Length], logProbs.GetProperty("text_offset").EnumerateArray().Select(value => value.GetInt32()));
+        Assert.Equal([0, tokens[0].Length, tokens[0].Length + tokens[1].Length],
+            logProbs.GetProperty("text_offset").EnumerateArray().Select(value => value.GetInt32()));
         Assert.Equal(2, logProbs.GetProperty("top_logprobs")[0].EnumerateObject().Count());
         Assert.Equal("length", choice.GetProperty("finish_reason").GetString());
     }
@@ -47,13 +49,18 @@ public sealed class CompletionTests : IAsyncLifetime
     [Fact]
     public async Task Experts_come_on_request_as_parallel_lists()
     {
-        var experts = (await Post(new { model = "forest", prompt = "the", max_tokens = 2, include_experts = true })).GetProperty("choices")[0].GetProperty("experts");
-        Assert.Equal("""{"posterior":[{"novels":0.75,"python":0.25},{"novels":0.75,"python":0.25}],"contribution":[{"novels":0.9,"python":0.1},{"novels":0.1,"python":0.9}]}""", experts.GetRawText());
-        experts = (await Post(new { model = "btx", prompt = "the", max_tokens = 2, include_experts = true })).GetProperty("choices")[0].GetProperty("experts");
+        var experts = (await Post(new { model = "forest", prompt = "the", max_tokens = 2, include_experts = true })).GetProperty(
+            "choices")[0].GetProperty("experts");
+        Assert.Equal(
+            """{"posterior":[{"novels":0.75,"python":0.25},{"novels":0.75,"python":0.25}],"contribution":[{"novels":0.9,"python":0.1},{"novels":0.1,"python":0.9}]}""",
+            experts.GetRawText());
+        experts = (await Post(new { model = "btx", prompt = "the", max_tokens = 2, include_experts = true })).GetProperty(
+            "choices")[0].GetProperty("experts");
         Assert.Equal(
             """{"gates":[[{"novels":0.75,"python":0.25},{"fables":1}],[{"novels":0.25,"python":0.75},{"python":1}]],"domains":[{"prose":0.875,"code":0.125},{"prose":0.125,"code":0.875}]}""",
             experts.GetRawText());
-        Assert.False((await Post(new { model = "btx", prompt = "the", max_tokens = 2 })).GetProperty("choices")[0].TryGetProperty("experts", out _));
+        Assert.False(
+            (await Post(new { model = "btx", prompt = "the", max_tokens = 2 })).GetProperty("choices")[0].TryGetProperty("experts", out _));
     }
 
     [Fact]
@@ -61,7 +68,8 @@ public sealed class CompletionTests : IAsyncLifetime
     {
         var events = await Stream(new { model = "btx:k=2", prompt = "the", max_tokens = 3, stream = true, include_experts = true });
         var domains = events[..^1].Select(text => JsonSerializer.Deserialize<JsonElement>(text).GetProperty("choices")[0])
-            .Where(choice => choice.TryGetProperty("experts", out _)).Select(choice => choice.GetProperty("experts").GetProperty("domains")[0].GetProperty("prose").GetDouble());
+            .Where(choice => choice.TryGetProperty("experts", out _))
+            .Select(choice => choice.GetProperty("experts").GetProperty("domains")[0].GetProperty("prose").GetDouble());
         Assert.Equal([0.875, 0.125, 0.875], domains);
     }
 
@@ -99,7 +107,8 @@ public sealed class CompletionTests : IAsyncLifetime
         {
             if (body.GetProperty("choices")[0].GetProperty("logprobs") is not { ValueKind: JsonValueKind.Object } lists) continue;
             double[] Numbers(string list) => [.. lists.GetProperty(list).EnumerateArray().Where(e => e.ValueKind != JsonValueKind.Null)
-                .SelectMany(e => e.ValueKind == JsonValueKind.Number ? [e] : e.EnumerateObject().Select(o => o.Value)).Select(e => e.GetDouble())];
+                .SelectMany(e => e.ValueKind == JsonValueKind.Number ? [e] : e.EnumerateObject().Select(o => o.Value))
+                .Select(e => e.GetDouble())];
             Assert.All([.. Numbers("token_logprobs"), .. Numbers("top_logprobs")], n => Assert.Equal(-9999, n));
             Assert.NotEmpty(Numbers("token_logprobs"));
         }
@@ -122,16 +131,25 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.Equal("[DONE]", events[^1]);
         var chunks = events[..^1].Select(text => JsonSerializer.Deserialize<JsonElement>(text)).ToArray();
         Assert.Single(chunks.Select(chunk => chunk.GetProperty("id").GetString()).Distinct());
-        Assert.Equal(FakeEngine.Completion, string.Concat(chunks.Select(chunk => chunk.GetProperty("choices")[0].GetProperty("text").GetString())));
+        Assert.Equal(FakeEngine.Completion,
+            string.Concat(chunks.Select(chunk => chunk.GetProperty("choices")[0].GetProperty("text").GetString())));
         Assert.Equal("stop", chunks[^1].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
-        Assert.All(chunks[..^1], chunk => Assert.Equal(JsonValueKind.Null, chunk.GetProperty("choices")[0].GetProperty("finish_reason").ValueKind));
+        Assert.All(chunks[..^1],
+            chunk => Assert.Equal(JsonValueKind.Null, chunk.GetProperty("choices")[0].GetProperty("finish_reason").ValueKind));
         Assert.All(chunks, chunk => Assert.False(chunk.TryGetProperty("usage", out _)));
     }
 
     [Fact]
     public async Task Stream_ends_with_the_usage_if_asked_for()
     {
-        var events = await Stream(new { model = "forest", prompt = "the", max_tokens = 3, stream = true, stream_options = new { include_usage = true } });
+        var events = await Stream(new
+        {
+            model = "forest",
+            prompt = "the",
+            max_tokens = 3,
+            stream = true,
+            stream_options = new { include_usage = true }
+        });
         var chunks = events[..^1].Select(text => JsonSerializer.Deserialize<JsonElement>(text)).ToArray();
         Assert.All(chunks[..^1], chunk => Assert.Equal(JsonValueKind.Null, chunk.GetProperty("usage").ValueKind));
         Assert.Empty(chunks[^1].GetProperty("choices").EnumerateArray());
@@ -165,11 +183,14 @@ public sealed class CompletionTests : IAsyncLifetime
     {
         var list = await _server.Http.GetFromJsonAsync<JsonElement>("/v1/models");
         var ids = list.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString()!).ToArray();
-        Assert.Equal(["forest", "forest:top_k=1", "forest:top_k=2", "forest:top_p=0.9", "average", "average:posterior@novels", "average:posterior@python", "average:prose", "expert:novels", "expert:python", "expert:german", "btx", "btx:k=1", "btx:k=2", "btx:k=3"], ids);
+        Assert.Equal(["forest", "forest:top_k=1", "forest:top_k=2", "forest:top_p=0.9", "average", "average:posterior@novels",
+            "average:posterior@python", "average:prose", "expert:novels", "expert:python", "expert:german", "btx", "btx:k=1", "btx:k=2",
+            "btx:k=3"], ids);
         foreach (var id in ids.Append("forest:top_k=3,posterior=fixed"))
         {
             var model = await _server.Http.GetFromJsonAsync<JsonElement>($"/v1/models/{Uri.EscapeDataString(id)}");
-            Assert.Equal((id, "model", _server.Engine.Describe().ContextLength), (model.GetProperty("id").GetString(), model.GetProperty("object").GetString(), model.GetProperty("max_model_len").GetInt32()));
+            Assert.Equal((id, "model", _server.Engine.Describe().ContextLength), (model.GetProperty("id").GetString(),
+                model.GetProperty("object").GetString(), model.GetProperty("max_model_len").GetInt32()));
         }
 
         using var absent = await _server.Http.GetAsync("/v1/models/expert:nobody");
@@ -199,6 +220,7 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
         var text = await response.Content.ReadAsStringAsync();
         Assert.EndsWith("\n\n", text, StringComparison.Ordinal);
-        return [.. text[..^2].Split("\n\n").Select(line => line.StartsWith("data: ", StringComparison.Ordinal) ? line[6..] : throw new InvalidDataException(line))];
+        return [.. text[..^2].Split("\n\n")
+            .Select(line => line.StartsWith("data: ", StringComparison.Ordinal) ? line[6..] : throw new InvalidDataException(line))];
     }
 }

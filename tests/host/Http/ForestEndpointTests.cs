@@ -12,7 +12,12 @@ public sealed class ForestEndpointTests
     public async Task State_averages_and_changes_are_shown_without_directories()
     {
         await using var server = await RunningServer.StartAsync();
-        using var call = server.Forest.CreateAverage(new() { By = new() { Author = "ada", Reason = "for \"tales\"" }, Name = "tales", Domain = "novels" });
+        using var call = server.Forest.CreateAverage(new()
+        {
+            By = new() { Author = "ada", Reason = "for \"tales\"" },
+            Name = "tales",
+            Domain = "novels"
+        });
         await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
         using var response = await server.Http.GetAsync("/v1/forest", TestContext.Current.CancellationToken);
         Assert.Equal("application/json", response.Content.Headers.ContentType?.MediaType);
@@ -30,7 +35,12 @@ public sealed class ForestEndpointTests
     public async Task The_list_of_models_follows_the_forest()
     {
         await using var server = await RunningServer.StartAsync();
-        server.Engine.Forest = server.Engine.Forest with { Experts = ["novels", "german"], Domains = ["novels", "german"], Averages = ["prose", "tales"] };
+        server.Engine.Forest = server.Engine.Forest with
+        {
+            Experts = ["novels", "german"],
+            Domains = ["novels", "german"],
+            Averages = ["prose", "tales"]
+        };
         var list = await server.Http.GetFromJsonAsync<JsonElement>("/v1/models", TestContext.Current.CancellationToken);
         string[] ids = [.. list.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString()!)];
         Assert.Contains("average:tales", ids);

@@ -42,7 +42,9 @@ public sealed class OpenAiClientTests
     private static async Task<string> Busy(RunningServer server, string script, string client)
     {
         server.Engine.Refusal = new Engine.RequestRejectedException(Engine.RejectionReason.Busy, "full");
-        using var node = Process.Start(new ProcessStartInfo("node", [script, Path.Combine(client, "index.mjs"), $"{server.HttpAddress}/v1", "busy"]) { RedirectStandardOutput = true })!;
+        using var node = Process.Start(new ProcessStartInfo("node",
+            [script, Path.Combine(client, "index.mjs"), $"{server.HttpAddress}/v1", "busy"])
+        { RedirectStandardOutput = true })!;
         return (await node.StandardOutput.ReadToEndAsync()).Trim();
     }
 }

@@ -24,7 +24,8 @@ public sealed class FaultPointsTests
     public async Task A_hold_waits_for_its_file()
     {
         var file = Path.Combine(Directory.CreateTempSubdirectory("btx-hold-").FullName, "go");
-        var held = Task.Run(() => new FaultPoints([$"change:built=hold:{file}"], Known).Hook!("change:built"), TestContext.Current.CancellationToken);
+        var held = Task.Run(() => new FaultPoints([$"change:built=hold:{file}"], Known).Hook!("change:built"),
+            TestContext.Current.CancellationToken);
         Assert.False(held.IsCompleted);
         await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
         await held;
@@ -36,7 +37,8 @@ public sealed class FaultPointsTests
     [InlineData("change:built", "expected change:built=exit, throw, full, sleep:MILLISECONDS or hold:FILE")]
     [InlineData("change:built=sleep:soon", "expected change:built=exit")]
     [InlineData("change:built=hold:", "expected change:built=exit")]
-    public void What_cannot_be_read_is_refused(string flag, string message) => Assert.Contains(message, Assert.Throws<BtxException>(() => new FaultPoints([flag], Known)).Message, StringComparison.Ordinal);
+    public void What_cannot_be_read_is_refused(string flag, string message) =>
+    Assert.Contains(message, Assert.Throws<BtxException>(() => new FaultPoints([flag], Known)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Without_a_flag_there_is_nothing_to_call() => Assert.Null(new FaultPoints([], Known).Hook);

@@ -21,7 +21,8 @@ public sealed class HealthTests
         await using var server = await RunningServer.StartAsync();
         server.Engine.Fault = "the engine has failed: a reason";
         foreach (var path in new[] { "/health", "/health/ready", "/health/live" })
-            Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"failed","reason":"the engine has failed: a reason"}"""), await Ask(server, path));
+            Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"failed","reason":"the engine has failed: a reason"}"""),
+                await Ask(server, path));
         var rpc = new global::Grpc.Health.V1.Health.HealthClient(server.Channel);
         Assert.Equal(global::Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.NotServing, (await rpc.CheckAsync(new())).Status);
         server.Engine.Fault = null; // a step that took long has ended

@@ -32,14 +32,17 @@ public sealed class ServerOptionsTests
     [Fact]
     public void Every_fault_is_reported_at_once()
     {
-        var failure = Assert.Throws<BtxException>(() => ServerOptions.Bind("nowhere", "127.0.0.1:99999", -1, double.NaN, 0, new(), ["--slots is 0"]));
-        Assert.All(["--http", "--grpc", "--shutdown-limit", "--max-body-mb", "--max-prompt-chars", "--slots"], option => Assert.Contains(option, failure.Message, StringComparison.Ordinal));
+        var failure = Assert.Throws<BtxException>(() =>
+            ServerOptions.Bind("nowhere", "127.0.0.1:99999", -1, double.NaN, 0, new(), ["--slots is 0"]));
+        Assert.All(["--http", "--grpc", "--shutdown-limit", "--max-body-mb", "--max-prompt-chars", "--slots"],
+            option => Assert.Contains(option, failure.Message, StringComparison.Ordinal));
         Assert.DoesNotContain('\n', failure.Message);
     }
 
     [Fact]
     public void The_doors_need_a_port_each() =>
-        Assert.Contains("8080", Assert.Throws<BtxException>(() => ServerOptions.Bind("127.0.0.1:8080", "127.0.0.1:8080", 1, 1, 1, new(), [])).Message, StringComparison.Ordinal);
+        Assert.Contains("8080", Assert.Throws<BtxException>(() =>
+        ServerOptions.Bind("127.0.0.1:8080", "127.0.0.1:8080", 1, 1, 1, new(), [])).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_port_in_use_is_named_with_the_remedy()
@@ -48,7 +51,8 @@ public sealed class ServerOptionsTests
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         var failure = Assert.Throws<BtxException>(() => PortCheck.Require(new("--grpc", new(IPAddress.Loopback, port))));
-        Assert.Equal($"--grpc 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port", failure.Message);
+        Assert.Equal($"--grpc 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port",
+            failure.Message);
     }
 
     [Fact]
@@ -58,8 +62,13 @@ public sealed class ServerOptionsTests
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         var tokenizer = Fakes.RunningServer.SomeTokenizer;
-        var options = new ServerOptions { Http = new("--http", new(IPAddress.Loopback, 0)), Grpc = new("--grpc", new(IPAddress.Loopback, port)) };
-        await using var app = ServerApplication.Build(options, new Fakes.FakeEngine(tokenizer), tokenizer, new(Prometheus.Metrics.NewCustomRegistry()));
+        var options = new ServerOptions
+        {
+            Http = new("--http", new(IPAddress.Loopback, 0)),
+            Grpc = new("--grpc", new(IPAddress.Loopback, port))
+        };
+        await using var app = ServerApplication.Build(options, new Fakes.FakeEngine(tokenizer), tokenizer,
+            new(Prometheus.Metrics.NewCustomRegistry()));
         var failure = await Assert.ThrowsAsync<BtxException>(() => app.OpenAsync(options, TestContext.Current.CancellationToken));
         Assert.Contains($"--grpc 127.0.0.1:{port}: port {port} is in use", failure.Message, StringComparison.Ordinal);
     }

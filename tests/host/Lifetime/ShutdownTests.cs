@@ -40,7 +40,9 @@ public sealed class ShutdownTests
         server.Engine.Hold = Task.Delay(Timeout.Infinite);
         using var grpc = server.Inference.Generate(new() { Prompt = new() { Text = "the" } });
         Assert.True(await grpc.ResponseStream.MoveNext(default));
-        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = JsonContent.Create(new { model = "forest", prompt = "the", stream = true }) };
+        using var message = new HttpRequestMessage(HttpMethod.Post,
+            "/v1/completions")
+        { Content = JsonContent.Create(new { model = "forest", prompt = "the", stream = true }) };
         using var http = await server.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
         var body = http.Content.ReadAsStringAsync();
 

@@ -16,7 +16,8 @@ public sealed class MetricsPageTests
     public async Task Page_counts_what_ran_and_promtool_finds_no_fault()
     {
         await using var server = await RunningServer.StartAsync();
-        using var response = await server.Http.PostAsJsonAsync("/v1/completions", new { model = "forest:top_k=2", prompt = "the", max_tokens = 4 });
+        using var response = await server.Http.PostAsJsonAsync("/v1/completions",
+            new { model = "forest:top_k=2", prompt = "the", max_tokens = 4 });
         response.EnsureSuccessStatusCode();
         using var routed = await server.Http.PostAsJsonAsync("/v1/completions", new { model = "btx:k=2", prompt = "the", max_tokens = 2 });
         routed.EnsureSuccessStatusCode();
@@ -49,7 +50,12 @@ public sealed class MetricsPageTests
 
         var promtool = Path.Combine(s_cache, "promtool", "promtool");
         Assert.True(File.Exists(promtool), $"{promtool} is missing; tests/fetch-promtool.sh fetches it (`./btx test` does)");
-        using var check = Process.Start(new ProcessStartInfo(promtool, ["check", "metrics"]) { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var check = Process.Start(new ProcessStartInfo(promtool, ["check", "metrics"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true
+        })!;
         var errors = check.StandardError.ReadToEndAsync();
         await check.StandardInput.WriteAsync(page);
         check.StandardInput.Close();

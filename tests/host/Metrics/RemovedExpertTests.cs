@@ -17,9 +17,17 @@ public sealed class RemovedExpertTests
         metrics.OnForest(forest);
         metrics.OnStep(new()
         {
-            Duration = TimeSpan.FromMilliseconds(1), RunningSequences = 1, QueuedRequests = 0, PrefillTokens = 0, GeneratedTokens = 1,
-            Experts = forest.Experts.ToArray(), ExpertRows = new[] { 1, 2, 3 }, PosteriorMass = new[] { 0.5, 0.25, 0.25 },
-            MixtureExperts = forest.Mixture!.Experts.ToArray(), RoutedTokens = new[] { 1, 1, 0, 0, 0, 1 }, GateMass = new[] { 0.75, 0.25, 0, 0, 0, 1 },
+            Duration = TimeSpan.FromMilliseconds(1),
+            RunningSequences = 1,
+            QueuedRequests = 0,
+            PrefillTokens = 0,
+            GeneratedTokens = 1,
+            Experts = forest.Experts.ToArray(),
+            ExpertRows = new[] { 1, 2, 3 },
+            PosteriorMass = new[] { 0.5, 0.25, 0.25 },
+            MixtureExperts = forest.Mixture!.Experts.ToArray(),
+            RoutedTokens = new[] { 1, 1, 0, 0, 0, 1 },
+            GateMass = new[] { 0.75, 0.25, 0, 0, 0, 1 },
         });
         Assert.Equal(3 + 3 + 3 + 6 + 6 + 6, (await Series(registry)).Length);
 
@@ -28,7 +36,8 @@ public sealed class RemovedExpertTests
         Assert.Equal(2 + 2 + 2 + 4 + 4 + 4, left.Length);
         Assert.Contains("btx_expert_steps_total{expert=\"german\"} 3", left);
         Assert.Contains("btx_moe_gate_mass_total{layer=\"1\",expert=\"fables\"} 1", left);
-        Assert.DoesNotContain(left, line => line.StartsWith("btx_expert", StringComparison.Ordinal) && line.Contains("python", StringComparison.Ordinal));
+        Assert.DoesNotContain(left,
+            line => line.StartsWith("btx_expert", StringComparison.Ordinal) && line.Contains("python", StringComparison.Ordinal));
 
         metrics.OnForest(forest with { Experts = ["novels", "german", "python"], Mixture = null });
         Assert.Equal(3 + 3 + 3, (await Series(registry)).Length);
@@ -39,6 +48,7 @@ public sealed class RemovedExpertTests
     {
         using var page = new MemoryStream();
         await registry.CollectAndExportAsTextAsync(page, TestContext.Current.CancellationToken);
-        return [.. System.Text.Encoding.UTF8.GetString(page.ToArray()).Split('\n').Where(line => line.Contains("expert=", StringComparison.Ordinal) && line[0] != '#')];
+        return [.. System.Text.Encoding.UTF8.GetString(page.ToArray()).Split('\n')
+            .Where(line => line.Contains("expert=", StringComparison.Ordinal) && line[0] != '#')];
     }
 }

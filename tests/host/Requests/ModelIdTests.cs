@@ -87,9 +87,11 @@ public sealed class ModelIdTests
     public void Ids_are_capped_and_quotes_of_them_cut()
     {
         Assert.Equal("forest:top_k=1", ModelId.Parse($"forest:top_k={new string('0', 400)}1", Forest).Name);
-        foreach (var id in new[] { $"forest:top_k={new string('0', 3_900_000)}1", new string('x', 500), $"forest:top_k=1,{new string('y', 400)}=\r\n", $"expert:{new string('\0', 400)}" })
+        foreach (var id in new[] { $"forest:top_k={new string('0', 3_900_000)}1",
+            new string('x', 500), $"forest:top_k=1,{new string('y', 400)}=\r\n", $"expert:{new string('\0', 400)}" })
         {
-            var message = Record.Exception(() => ModelId.Parse(id, Forest))?.Message ?? RequestRules.RoutingFault(ModelId.Parse(id, Forest).Routing, Forest)!.Message;
+            var message = Record.Exception(() => ModelId.Parse(id, Forest))?.Message
+                ?? RequestRules.RoutingFault(ModelId.Parse(id, Forest).Routing, Forest)!.Message;
             Assert.InRange(message.Length, 1, 1000);
             Assert.DoesNotContain(message, char.IsControl);
         }
@@ -99,11 +101,13 @@ public sealed class ModelIdTests
     public void Any_text_is_an_id_or_refused()
     {
         var random = new Random(11);
-        string[] parts = ["forest", "btx", "average", "expert", ":", ",", "=", "@", "top_k", "top_p", "k", "posterior", "prior", "select", "reroute", "switching", "fixed", "prompt", "python", "0.5", "1", "2", "-3", "NaN", "\0", "\ud800", "ß"];
+        string[] parts = ["forest", "btx", "average", "expert", ":", ",", "=", "@", "top_k", "top_p", "k", "posterior", "prior", "select",
+            "reroute", "switching", "fixed", "prompt", "python", "0.5", "1", "2", "-3", "NaN", "\0", "\ud800", "ß"];
         var named = 0;
         for (var i = 0; i < 20_000; i++)
         {
-            var id = (random.Next(4) == 0 ? "" : "forest:") + string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => parts[random.Next(parts.Length)]));
+            var id = (random.Next(4) == 0 ? "" : "forest:")
+                + string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => parts[random.Next(parts.Length)]));
             if (Record.Exception(() => ModelId.Parse(id, Forest)) is { } refused)
             {
                 Assert.IsType<InvalidRequestException>(refused);

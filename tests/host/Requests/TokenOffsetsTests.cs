@@ -18,12 +18,14 @@ public sealed class TokenOffsetsTests
         for (var round = 0; round < 3000; round++)
         {
             // Well-formed pieces, their parts and bytes that are no text.
-            byte[][] pieces = [.. new[] { "Grüße", "😀", " the", "日", "\ufffd" }.Select(Encoding.UTF8.GetBytes), [0xff], [0xf0, 0x9f], [0xe2], [0x80], [0xf0]];
+            byte[][] pieces = [.. new[] { "Grüße", "😀", " the", "日", "\ufffd" }.Select(Encoding.UTF8.GetBytes), [0xff], [0xf0, 0x9f],
+                [0xe2], [0x80], [0xf0]];
             byte[] bytes = [.. Enumerable.Range(0, random.Next(1, 6)).SelectMany(_ => pieces[random.Next(pieces.Length)])];
             int[] ids = [.. Tokenizer.Encode(bytes).SelectMany(id => random.Next(8) == 0 ? new[] { Tokenizer.EosId ?? 0, id } : [id])];
             var offsets = new TokenOffsets(Tokenizer);
             int[] begins = [.. ids.Select(offsets.Push)];
-            Assert.All(Expected(ids).Zip(begins, ids), one => Assert.True(Tokenizer.IsSpecial(one.Third) || one.First == one.Second, $"{string.Join(' ', begins)} of {Convert.ToHexString(bytes)}"));
+            Assert.All(Expected(ids).Zip(begins, ids), one => Assert.True(Tokenizer.IsSpecial(one.Third)
+                || one.First == one.Second, $"{string.Join(' ', begins)} of {Convert.ToHexString(bytes)}"));
         }
     }
 

@@ -22,9 +22,11 @@ public sealed class ForestRpcTests : IAsyncLifetime
         var list = await _server.Forest.ListExpertsAsync(new());
         Assert.Equal(["novels", "python", "german"], list.Experts.Select(e => e.Name));
         Assert.Equal([("novels", 0.75), ("python", 0.25)], list.Experts[2].Parents.Select(p => (p.Name, p.Weight)));
-        Assert.Equal(("ready", "source", "experts/german", 2, 150_000L), (list.Experts[2].Status, list.Experts[2].Root, list.Experts[2].Path, list.Experts[2].Round, list.Experts[2].Tokens));
+        Assert.Equal(("ready", "source", "experts/german", 2, 150_000L),
+            (list.Experts[2].Status, list.Experts[2].Root, list.Experts[2].Path, list.Experts[2].Round, list.Experts[2].Tokens));
         Assert.Equal(0.5, list.Experts[0].Prior["novels"]);
-        Assert.Equal((0, _server.Disk.State.Hash(), _server.Registry.KeyFingerprint), (list.Revision, list.StateSha256, list.KeyFingerprint));
+        Assert.Equal((0, _server.Disk.State.Hash(), _server.Registry.KeyFingerprint),
+            (list.Revision, list.StateSha256, list.KeyFingerprint));
         Assert.Equal([_server.Disk.Forest], list.ExpertRoots);
     }
 
@@ -46,20 +48,33 @@ public sealed class ForestRpcTests : IAsyncLifetime
         Assert.Equal([("novels", 0), ("german", 0.25)], plan.Residuals.Select(r => (r.Expert, r.Share)));
         var request = new RemoveExpertRequest
         {
-            By = s_by, Experts = { "python" }, Lineage = V1.LineagePolicy.Quarantine, InFlight = InFlight.Drain, Purge = true, DropMixture = true, Probe = "some text", ExpectedRevision = plan.Revision,
+            By = s_by,
+            Experts = { "python" },
+            Lineage = V1.LineagePolicy.Quarantine,
+            InFlight = InFlight.Drain,
+            Purge = true,
+            DropMixture = true,
+            Probe = "some text",
+            ExpectedRevision = plan.Revision,
         };
-        var updates = await _server.Forest.RemoveExpert(request).ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
-        Assert.Equal([("validate", 1), ("build", 0.5), ("swap", 1)], updates.SkipLast(1).Select(u => (u.Progress.Phase, u.Progress.Fraction)));
+        var updates = await _server.Forest.RemoveExpert(request).ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
+        Assert.Equal([("validate", 1), ("build", 0.5), ("swap", 1)],
+            updates.SkipLast(1).Select(u => (u.Progress.Phase, u.Progress.Fraction)));
         var result = updates[^1].Result;
-        Assert.Equal(("c000001", "remove", "committed", 0L, 1L), (result.Change.Id, result.Change.Kind, result.Change.Outcome, result.Change.RevisionBefore, result.Change.RevisionAfter));
-        Assert.Equal((2, 1, 1, 4096, 0.002), (result.Swap.Renormalised, result.Swap.Refilled, result.Swap.Ended, result.Swap.BytesReturned, result.Swap.PauseSeconds));
+        Assert.Equal(("c000001", "remove", "committed", 0L, 1L),
+            (result.Change.Id, result.Change.Kind, result.Change.Outcome, result.Change.RevisionBefore, result.Change.RevisionAfter));
+        Assert.Equal((2, 1, 1, 4096, 0.002),
+            (result.Swap.Renormalised, result.Swap.Refilled, result.Swap.Ended, result.Swap.BytesReturned, result.Swap.PauseSeconds));
         Assert.Equal(["prepacked weights follow"], result.Notes);
         var asked = _server.Registry.LastRemoval!;
-        Assert.Equal((Model.Registry.LineagePolicy.Quarantine, InFlightPolicy.Drain, true, true, "some text", 0L), (asked.Lineage, asked.InFlight, asked.Purge, asked.DropMixture, asked.Probe, asked.ExpectedRevision));
+        Assert.Equal((Model.Registry.LineagePolicy.Quarantine, InFlightPolicy.Drain, true, true, "some text", 0L),
+            (asked.Lineage, asked.InFlight, asked.Purge, asked.DropMixture, asked.Probe, asked.ExpectedRevision));
 
         var certificate = await _server.Forest.GetCertificateAsync(new() { ChangeId = "c000001" });
         Assert.Equal(result.Certificate, certificate.Certificate);
-        Assert.True(CertificateVerifier.Verify(certificate.Certificate.Span, "c000001", _server.Registry.KeyFingerprint, _server.Disk.Served).Valid);
+        Assert.True(CertificateVerifier.Verify(certificate.Certificate.Span, "c000001", _server.Registry.KeyFingerprint,
+            _server.Disk.Served).Valid);
         var history = await _server.Forest.HistoryAsync(new());
         Assert.Equal(("c000001", "ada", "a test"), (history.Changes[0].Id, history.Changes[0].Author, history.Changes[0].Reason));
         var list = await _server.Forest.ListExpertsAsync(new());
@@ -72,13 +87,22 @@ public sealed class ForestRpcTests : IAsyncLifetime
     {
         var request = new AddExpertRequest
         {
-            By = s_by, Directory = "law", Name = "law", Domain = "contracts", Sha256 = SampleServed.Hash("x"), Parents = { new Parent { Name = "novels", Weight = 1 } }, Samples = { ["contracts"] = "hereby" }, RouterStatistics = "law/statistics",
+            By = s_by,
+            Directory = "law",
+            Name = "law",
+            Domain = "contracts",
+            Sha256 = SampleServed.Hash("x"),
+            Parents =
+                { new Parent { Name = "novels", Weight = 1 } },
+            Samples = { ["contracts"] = "hereby" },
+            RouterStatistics = "law/statistics",
         };
         var added = await Result(_server.Forest.AddExpert(request));
         Assert.Equal(("add", 1L), (added.Change.Kind, added.Change.RevisionAfter));
         Assert.True(added.Certificate.IsEmpty);
         var asked = _server.Registry.LastAddition!;
-        Assert.Equal(("law", "law", "contracts", SampleServed.Hash("x"), "hereby", "law/statistics"), (asked.Directory, asked.Name, asked.Domain, asked.Sha256, asked.Samples["contracts"], asked.RouterStatistics));
+        Assert.Equal(("law", "law", "contracts", SampleServed.Hash("x"), "hereby", "law/statistics"),
+            (asked.Directory, asked.Name, asked.Domain, asked.Sha256, asked.Samples["contracts"], asked.RouterStatistics));
         Assert.Equal("novels", Assert.Single(asked.Parents!).Name);
         var undone = await Result(_server.Forest.Rollback(new() { By = s_by }));
         Assert.Equal(("rollback", "c000001", 2L), (undone.Change.Kind, undone.Change.Undoes, undone.Change.RevisionAfter));
@@ -140,5 +164,6 @@ public sealed class ForestRpcTests : IAsyncLifetime
     }
 
     private static async Task<ChangeResult> Result(AsyncServerStreamingCall<ChangeUpdate> call) =>
-        (await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken))[^1].Result;
+        (await call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken)
+        .ToListAsync(TestContext.Current.CancellationToken))[^1].Result;
 }

@@ -25,16 +25,20 @@ public sealed class ForestStatusTests : IAsyncLifetime
         { new() { By = s_by, Directory = "x", Name = "../law" }, StatusCode.InvalidArgument, "is not a name" },
         { new() { By = s_by, Directory = "x", Name = "law", Domain = "La w" }, StatusCode.InvalidArgument, "is not a name" },
         { new() { By = s_by, Directory = "x", Name = "law", Sha256 = "abc" }, StatusCode.InvalidArgument, "64 lower-case hexadecimal" },
-        { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "novels", Weight = 0.5 } } }, StatusCode.InvalidArgument, "sum to 0.5; expected 1" },
-        { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "novels", Weight = double.NaN } } }, StatusCode.InvalidArgument, "weight of parent novels" },
-        { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "nobody", Weight = 1 } } }, StatusCode.FailedPrecondition, "parent \"nobody\" is unknown" },
+        { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "novels", Weight = 0.5 } } },
+            StatusCode.InvalidArgument, "sum to 0.5; expected 1" },
+        { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "novels", Weight = double.NaN } } },
+            StatusCode.InvalidArgument, "weight of parent novels" },
+        { new() { By = s_by, Directory = "x", Name = "law", Parents = { new Parent { Name = "nobody", Weight = 1 } } },
+            StatusCode.FailedPrecondition, "parent \"nobody\" is unknown" },
         { new() { By = s_by, Directory = "x", Name = "law", Samples = { ["law"] = "" } }, StatusCode.InvalidArgument, "samples of law" },
         { new() { By = s_by, Directory = "x", Name = "german" }, StatusCode.FailedPrecondition, "is in the forest already" },
     };
 
     [Theory]
     [MemberData(nameof(Additions))]
-    public Task Bad_additions(AddExpertRequest request, StatusCode status, string message) => Refused(_server.Forest.AddExpert(request), status, message);
+    public Task Bad_additions(AddExpertRequest request, StatusCode status, string message) =>
+    Refused(_server.Forest.AddExpert(request), status, message);
 
     public static TheoryData<RemoveExpertRequest, StatusCode, string> Removals => new()
     {
@@ -42,7 +46,8 @@ public sealed class ForestStatusTests : IAsyncLifetime
         { new() { By = s_by }, StatusCode.InvalidArgument, "no expert is named" },
         { new() { By = s_by, Experts = { "python", "python" } }, StatusCode.InvalidArgument, "twice" },
         { new() { By = s_by, Experts = { "nobody" } }, StatusCode.NotFound, "no expert \"nobody\"" },
-        { new() { By = s_by, Experts = { "novels", "python", "german" } }, StatusCode.FailedPrecondition, "the last expert cannot be removed" },
+        { new() { By = s_by, Experts = { "novels", "python", "german" } }, StatusCode.FailedPrecondition,
+            "the last expert cannot be removed" },
         { new() { By = s_by, Experts = { "python" }, Lineage = (LineagePolicy)9 }, StatusCode.InvalidArgument, "unknown lineage" },
         { new() { By = s_by, Experts = { "python" }, InFlight = (InFlight)9 }, StatusCode.InvalidArgument, "unknown in_flight" },
         { new() { By = s_by, Experts = { "python" }, ExpectedRevision = 7 }, StatusCode.Aborted, "revision 0" },
@@ -50,7 +55,8 @@ public sealed class ForestStatusTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Removals))]
-    public Task Bad_removals(RemoveExpertRequest request, StatusCode status, string message) => Refused(_server.Forest.RemoveExpert(request), status, message);
+    public Task Bad_removals(RemoveExpertRequest request, StatusCode status, string message) =>
+    Refused(_server.Forest.RemoveExpert(request), status, message);
 
     public static TheoryData<CreateAverageRequest, StatusCode, string> Averages => new()
     {
@@ -64,7 +70,8 @@ public sealed class ForestStatusTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Averages))]
-    public Task Bad_averages(CreateAverageRequest request, StatusCode status, string message) => Refused(_server.Forest.CreateAverage(request), status, message);
+    public Task Bad_averages(CreateAverageRequest request, StatusCode status, string message) =>
+    Refused(_server.Forest.CreateAverage(request), status, message);
 
     [Fact]
     public async Task What_is_not_there_is_not_found()
@@ -83,16 +90,19 @@ public sealed class ForestStatusTests : IAsyncLifetime
         _server.Registry.Hold = release.Task;
         using var adding = _server.Forest.AddExpert(new() { By = s_by, Directory = "x", Name = "law" });
         await _server.Registry.Building;
-        await Refused(_server.Forest.RemoveExpert(new() { By = s_by, Experts = { "python" } }), StatusCode.Aborted, "c000001 (add by ada) is under way");
+        await Refused(_server.Forest.RemoveExpert(new() { By = s_by, Experts = { "python" } }), StatusCode.Aborted,
+            "c000001 (add by ada) is under way");
         release.SetResult();
-        Assert.Equal("committed", (await adding.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken)).Result.Change.Outcome);
+        Assert.Equal("committed", (await adding.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken)
+            .LastAsync(TestContext.Current.CancellationToken)).Result.Change.Outcome);
     }
 
     [Fact]
     public async Task A_failure_is_told_and_what_is_unexpected_is_not_shown()
     {
         _server.Registry.Failure = new BtxException("x/model.safetensors: tensor a holds NaN") { Kind = FaultKind.Precondition };
-        await Refused(_server.Forest.AddExpert(new() { By = s_by, Directory = "x", Name = "law" }), StatusCode.FailedPrecondition, "x/model.safetensors: tensor a holds NaN");
+        await Refused(_server.Forest.AddExpert(new() { By = s_by, Directory = "x", Name = "law" }), StatusCode.FailedPrecondition,
+            "x/model.safetensors: tensor a holds NaN");
         _server.Registry.Failure = new InvalidOperationException("secret");
         await Refused(_server.Forest.AddExpert(new() { By = s_by, Directory = "x", Name = "law" }), StatusCode.Internal, "internal error");
         Assert.Equal(0, _server.Registry.State.Revision);
@@ -105,7 +115,8 @@ public sealed class ForestStatusTests : IAsyncLifetime
         await Refused(server.Forest.ListExpertsAsync(new()), StatusCode.FailedPrecondition, "no forest is served here");
         await Refused(server.Forest.Rollback(new() { By = s_by }), StatusCode.FailedPrecondition, "no forest is served here");
         await Refused(server.Forest.Watch(new()), StatusCode.FailedPrecondition, "no forest is served here");
-        Assert.Equal(System.Net.HttpStatusCode.NotFound, (await server.Http.GetAsync("/v1/forest", TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(System.Net.HttpStatusCode.NotFound,
+            (await server.Http.GetAsync("/v1/forest", TestContext.Current.CancellationToken)).StatusCode);
     }
 
     [Fact]
@@ -114,13 +125,18 @@ public sealed class ForestStatusTests : IAsyncLifetime
         // Field 1 (name) of ShowExpertRequest: two bytes that are not UTF-8.
         var raw = new Marshaller<byte[]>(bytes => bytes, bytes => bytes);
         var method = new Method<byte[], byte[]>(MethodType.Unary, "btx.v1.Forest", "ShowExpert", raw, raw);
-        var failure = await Assert.ThrowsAsync<RpcException>(async () => await _server.Channel.CreateCallInvoker().AsyncUnaryCall(method, null, default, [0x0A, 2, 0xC3, 0x28]));
-        Assert.Equal((StatusCode.InvalidArgument, "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8"), (failure.StatusCode, failure.Status.Detail));
+        var failure = await Assert.ThrowsAsync<RpcException>(async () =>
+            await _server.Channel.CreateCallInvoker().AsyncUnaryCall(method, null, default, [0x0A, 2, 0xC3, 0x28]));
+        Assert.Equal((StatusCode.InvalidArgument,
+            "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8"),
+            (failure.StatusCode, failure.Status.Detail));
     }
 
     private static async Task Refused<T>(AsyncServerStreamingCall<T> call, StatusCode status, string message)
     {
-        using (call) Check(await Assert.ThrowsAsync<RpcException>(async () => await call.ResponseStream.ReadAllAsync().ToListAsync()), status, message);
+        using (call)
+            Check(await Assert.ThrowsAsync<RpcException>(async () => await call.ResponseStream.ReadAllAsync().ToListAsync()),
+                status, message);
     }
 
     private static async Task Refused<T>(AsyncUnaryCall<T> call, StatusCode status, string message)

@@ -24,7 +24,8 @@ public sealed class InferenceRpcTests : IAsyncLifetime
         Assert.Equal([-0.5, -1, -1.5], responses.Take(3).Select(response => response.Logprob));
         Assert.Equal(2, responses[0].Top.Count);
         Assert.Equal(responses[0].Text, responses[0].Top[0].Text);
-        Assert.Equal([("novels", 0.75, 0.9), ("python", 0.25, 0.1)], responses[0].Experts.Select(share => (share.Name, share.Posterior, share.Contribution)));
+        Assert.Equal([("novels", 0.75, 0.9), ("python", 0.25, 0.1)],
+            responses[0].Experts.Select(share => (share.Name, share.Posterior, share.Contribution)));
         Assert.False(responses[3].HasTokenId);
         Assert.Equal(FinishReason.Length, responses[3].FinishReason);
         Assert.Equal(3, responses[3].Usage.CompletionTokens);
@@ -56,7 +57,11 @@ public sealed class InferenceRpcTests : IAsyncLifetime
     [Fact]
     public async Task Score_of_an_average_has_no_expert_scores()
     {
-        var score = await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox" }, Routing = new() { Mode = Mode.Average } });
+        var score = await _server.Inference.ScoreAsync(new()
+        {
+            Text = new() { Text = "the fox" },
+            Routing = new() { Mode = Mode.Average }
+        });
         Assert.All(score.Experts, expert => Assert.Empty(expert.Logprobs));
     }
 
@@ -75,31 +80,44 @@ public sealed class InferenceRpcTests : IAsyncLifetime
     public async Task A_long_text_is_scored_in_windows_where_that_is_asked_for()
     {
         int[] ids = [.. Enumerable.Range(0, 150)];
-        var score = await _server.Inference.ScoreAsync(new() { Text = new() { Tokens = new() { Ids = { ids } } }, Stride = 20, TopLogprobs = 1 });
+        var score = await _server.Inference.ScoreAsync(new()
+        {
+            Text = new() { Tokens = new() { Ids = { ids } } },
+            Stride = 20,
+            TopLogprobs = 1
+        });
         Assert.Equal(ids, score.Tokens);
-        Assert.Equal([(0, 64, 1), (20, 84, 64), (40, 104, 84), (60, 124, 104), (80, 144, 124), (86, 150, 144)], score.Windows.Select(window => (window.Start, window.End, window.First)));
+        Assert.Equal([(0, 64, 1), (20, 84, 64), (40, 104, 84), (60, 124, 104), (80, 144, 124), (86, 150, 144)],
+            score.Windows.Select(window => (window.Start, window.End, window.First)));
         Assert.Equal(149, score.Logprobs.Count);
         Assert.Equal([-44.0, -45, -46], score.Logprobs.Skip(63).Take(3)); // the fake's entry i of a window is -1 - i
         Assert.All(score.Experts, expert => Assert.Equal((149, 149), (expert.Logprobs.Count, expert.Posterior.Count)));
         Assert.Equal(149, score.Top.Count);
         Assert.Equal(ids[86..150], _server.Engine.LastScore!.Tokens);
-        Assert.Equal(32, (await _server.Inference.ScoreAsync(new() { Text = new() { Tokens = new() { Ids = { ids } } }, Stride = 0 })).Windows[1].Start);
+        Assert.Equal(32,
+            (await _server.Inference.ScoreAsync(new() { Text = new() { Tokens = new() { Ids = { ids } } }, Stride = 0 })).Windows[1].Start);
         Assert.Single((await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox" }, Stride = 0 })).Windows);
         foreach (var stride in new[] { -1, 64 })
-            Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(async () => await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox" }, Stride = stride }))).StatusCode);
+            Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(async () =>
+                await _server.Inference.ScoreAsync(new() { Text = new() { Text = "the fox" }, Stride = stride }))).StatusCode);
     }
 
     [Fact]
     public async Task Alternatives_have_their_bytes_and_hold_the_token_that_came()
     {
-        var responses = (await Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 3, TopLogprobs = 2 })).Where(response => response.HasTokenId).ToArray();
-        Assert.All(responses, response => Assert.Contains(response.Top, top => (top.TokenId, top.Logprob) == (response.TokenId, response.Logprob)));
+        var responses = (await Generate(new() { Prompt = new() { Text = "the" }, MaxTokens = 3, TopLogprobs = 2 })).Where(response =>
+            response.HasTokenId).ToArray();
+        Assert.All(responses,
+            response => Assert.Contains(response.Top, top => (top.TokenId, top.Logprob) == (response.TokenId, response.Logprob)));
         Assert.All(responses, response => Assert.Equal(_server.Tokenizer.TokenBytes(response.TokenId).ToArray(), response.TokenBytes));
         int[] ids = [.. Enumerable.Range(0, 60)];
         var score = await _server.Inference.ScoreAsync(new() { Text = new() { Tokens = new() { Ids = { ids } } }, TopLogprobs = 2 });
-        Assert.All(score.Top.Zip(ids.Skip(1), score.Logprobs), one => Assert.Contains(one.First.Entries, top => (top.TokenId, top.Logprob) == (one.Second, one.Third)));
-        Assert.All(score.Top.SelectMany(top => top.Entries), top => Assert.Equal(_server.Tokenizer.TokenBytes(top.TokenId).ToArray(), top.Bytes));
-        Assert.Equal(score.Top.SelectMany(top => top.Entries).Select(top => top.TokenId).Distinct().Count(), score.Top.SelectMany(top => top.Entries).Select(top => top.Text).Distinct().Count());
+        Assert.All(score.Top.Zip(ids.Skip(1), score.Logprobs),
+            one => Assert.Contains(one.First.Entries, top => (top.TokenId, top.Logprob) == (one.Second, one.Third)));
+        Assert.All(score.Top.SelectMany(top => top.Entries),
+            top => Assert.Equal(_server.Tokenizer.TokenBytes(top.TokenId).ToArray(), top.Bytes));
+        Assert.Equal(score.Top.SelectMany(top => top.Entries).Select(top => top.TokenId).Distinct().Count(),
+            score.Top.SelectMany(top => top.Entries).Select(top => top.Text).Distinct().Count());
     }
 
     [Fact]
@@ -118,16 +136,25 @@ public sealed class InferenceRpcTests : IAsyncLifetime
         Assert.Equal(["novels", "python", "german"], forest.Experts.Select(expert => expert.Name));
         Assert.Equal(["novels", "python"], forest.PriorDomains);
         Assert.Equal(64, forest.ContextLength);
-        Assert.Equal([("novels", "prose"), ("python", "code"), ("fables", "prose")], forest.Mixture.Experts.Select(expert => (expert.Name, expert.Domain)));
-        Assert.Equal((1, 2, "top2", "int8", new string('b', 64)), (forest.Mixture.ExpertsPerToken, forest.Mixture.Layers, forest.Mixture.Router, forest.Mixture.Precision, forest.Mixture.Sha256));
+        Assert.Equal([("novels", "prose"), ("python", "code"), ("fables", "prose")],
+            forest.Mixture.Experts.Select(expert => (expert.Name, expert.Domain)));
+        Assert.Equal((1, 2, "top2", "int8", new string('b', 64)), (forest.Mixture.ExpertsPerToken, forest.Mixture.Layers,
+            forest.Mixture.Router, forest.Mixture.Precision, forest.Mixture.Sha256));
         Assert.Equal([1, 2, 3], forest.Mixture.Choices);
     }
 
     [Fact]
     public async Task Mode_moe_reports_the_routers_gates_by_layer_and_by_domain()
     {
-        var responses = await Generate(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.Moe }, MaxTokens = 2, IncludeExperts = true });
-        Assert.Equal((RoutingMode.Moe, 1), (_server.Engine.LastGeneration!.Routing.Mode, _server.Engine.LastGeneration.Routing.K)); // the model's own k
+        var responses = await Generate(new()
+        {
+            Prompt = new() { Text = "the" },
+            Routing = new() { Mode = Mode.Moe },
+            MaxTokens = 2,
+            IncludeExperts = true
+        });
+        // the model's own k
+        Assert.Equal((RoutingMode.Moe, 1), (_server.Engine.LastGeneration!.Routing.Mode, _server.Engine.LastGeneration.Routing.K));
         Assert.All(responses, response => Assert.Empty(response.Experts));
         Assert.Equal([0.75f, 0.25f, 0, 0, 0, 1], responses[0].Routed.Gates);
         Assert.Equal([("prose", 0.875), ("code", 0.125)], responses[0].Routed.Domains.Select(share => (share.Domain, share.Share)));
@@ -142,7 +169,12 @@ public sealed class InferenceRpcTests : IAsyncLifetime
     [Fact]
     public async Task Score_in_mode_moe_reports_gates_on_request()
     {
-        var request = new ScoreRequest { Text = new() { Text = "the fox jumps" }, Routing = new() { Mode = Mode.Moe }, IncludeExperts = true };
+        var request = new ScoreRequest
+        {
+            Text = new() { Text = "the fox jumps" },
+            Routing = new() { Mode = Mode.Moe },
+            IncludeExperts = true
+        };
         var score = await _server.Inference.ScoreAsync(request);
         Assert.Empty(score.Experts);
         Assert.Equal(score.Tokens.Count - 1, score.Routed.Count);
@@ -165,7 +197,8 @@ public sealed class InferenceRpcTests : IAsyncLifetime
     public async Task A_passed_deadline_frees_the_request()
     {
         _server.Engine.Hold = Task.Delay(Timeout.Infinite);
-        using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" } }, deadline: DateTime.UtcNow.AddMilliseconds(500));
+        using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" } },
+            deadline: DateTime.UtcNow.AddMilliseconds(500));
         var failure = await Assert.ThrowsAsync<RpcException>(async () =>
         {
             while (await call.ResponseStream.MoveNext(default)) { }

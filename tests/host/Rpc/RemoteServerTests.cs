@@ -14,8 +14,10 @@ public sealed class RemoteServerTests
     public async Task A_server_that_dies_before_its_answer_ended_is_one_line_with_a_remedy()
     {
         using var server = new RemoteServer("--server", "http://127.0.0.1:1", "look at the history");
-        var broken = new RpcException(new Status(StatusCode.Internal, "Error reading next message.", new HttpIOException(HttpRequestError.ResponseEnded, "The response ended prematurely.")));
-        var e = await Assert.ThrowsAsync<BtxException>(() => server.Try<int>(() => Task.FromException<int>(broken), TestContext.Current.CancellationToken));
+        var broken = new RpcException(new Status(StatusCode.Internal, "Error reading next message.",
+            new HttpIOException(HttpRequestError.ResponseEnded, "The response ended prematurely.")));
+        var e = await Assert.ThrowsAsync<BtxException>(() =>
+            server.Try<int>(() => Task.FromException<int>(broken), TestContext.Current.CancellationToken));
         Assert.Equal("the server at http://127.0.0.1:1 went away before its answer ended; look at the history", e.Message);
     }
 
@@ -35,7 +37,8 @@ public sealed class RemoteServerTests
     [InlineData("http://127.0.0.1:8080/v1")]
     [InlineData("http://user@127.0.0.1:8080")]
     public void What_is_no_address_is_refused(string address) =>
-        Assert.StartsWith($"BTX_SERVER {address}: not a server's address", Assert.Throws<BtxException>(() => new RemoteServer("BTX_SERVER", address, "")).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"BTX_SERVER {address}: not a server's address",
+        Assert.Throws<BtxException>(() => new RemoteServer("BTX_SERVER", address, "")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void The_flag_comes_before_the_variable_and_that_before_the_usual_address()
@@ -53,13 +56,16 @@ public sealed class RemoteServerTests
         using var forest = new RemoteForest(server.HttpAddress, null);
         Func<Task>[] calls =
         [
-            () => inference.DescribeAsync(TestContext.Current.CancellationToken), () => forest.ListExpertsAsync(TestContext.Current.CancellationToken),
-            () => inference.GenerateAsync(new(), TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync().AsTask(),
+            () => inference.DescribeAsync(TestContext.Current.CancellationToken),
+                () => forest.ListExpertsAsync(TestContext.Current.CancellationToken),
+            () => inference.GenerateAsync(new(), TestContext.Current.CancellationToken)
+                .GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync().AsTask(),
         ];
         foreach (var call in calls)
         {
             var message = (await Assert.ThrowsAsync<BtxException>(call)).Message;
-            var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with --server";
+            var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP door of a server and "
+                + "not its gRPC door; name that with --server";
             Assert.True(message.StartsWith(expected, StringComparison.Ordinal), message);
         }
     }
@@ -72,10 +78,15 @@ public sealed class RemoteServerTests
         using var forest = new RemoteForest($"{silent.LocalEndpoint}", null, TimeSpan.FromMilliseconds(200));
         Func<Task>[] calls =
         [
-            () => forest.ListExpertsAsync(TestContext.Current.CancellationToken), () => forest.PlanRemovalAsync(new(), TestContext.Current.CancellationToken),
-            () => forest.WatchAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync().AsTask(),
+            () => forest.ListExpertsAsync(TestContext.Current.CancellationToken),
+                () => forest.PlanRemovalAsync(new(), TestContext.Current.CancellationToken),
+            () => forest.WatchAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken)
+                .MoveNextAsync().AsTask(),
         ];
         foreach (var call in calls)
-            Assert.Equal($"the server at http://{silent.LocalEndpoint} took the call and gave no answer within 0.2 s; is it one of btx, and does it run (not stopped, not out of memory)?", (await Assert.ThrowsAsync<BtxException>(call)).Message);
+            Assert
+                .Equal($"the server at http://{silent.LocalEndpoint} took the call and gave no answer within 0.2 s; is it one of btx, "
+                    + "and does it run (not stopped, not out of memory)?",
+                (await Assert.ThrowsAsync<BtxException>(call)).Message);
     }
 }

@@ -40,7 +40,13 @@ public sealed class GenerateVerbTests
     [Fact]
     public async Task In_mode_moe_tokens_are_coloured_by_the_domain_they_were_routed_to()
     {
-        var request = new GenerateRequest { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.Moe }, MaxTokens = 2, IncludeExperts = true };
+        var request = new GenerateRequest
+        {
+            Prompt = new() { Text = "the" },
+            Routing = new() { Mode = Mode.Moe },
+            MaxTokens = 2,
+            IncludeExperts = true
+        };
         var (output, _) = await Run(request, colour: true);
         var tokens = RunningServer.SomeTokenizer.Encode(FakeEngine.Completion);
         var (first, second) = (RunningServer.SomeTokenizer.Decode([tokens[0]]), RunningServer.SomeTokenizer.Decode([tokens[1]]));
@@ -54,7 +60,8 @@ public sealed class GenerateVerbTests
     [Fact]
     public async Task A_refusal_is_one_clear_line()
     {
-        var failure = await Assert.ThrowsAsync<BtxException>(() => Run(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.TopK, K = 9 } }, colour: false));
+        var failure = await Assert.ThrowsAsync<BtxException>(() =>
+            Run(new() { Prompt = new() { Text = "the" }, Routing = new() { Mode = Mode.TopK, K = 9 } }, colour: false));
         Assert.Equal("k is 9; expected 1..3, the number of experts", failure.Message);
     }
 
@@ -63,7 +70,8 @@ public sealed class GenerateVerbTests
     {
         // What the runtime makes of the argument $'abc\xff'.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
-        var failure = await Assert.ThrowsAsync<BtxException>(() => GenerateVerb.Create().Parse(["abc\uFFFD"]).InvokeAsync(invocation, TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<BtxException>(() =>
+            GenerateVerb.Create().Parse(["abc\uFFFD"]).InvokeAsync(invocation, TestContext.Current.CancellationToken));
         Assert.Equal("the prompt is not valid UTF-8; give it in UTF-8", failure.Message);
     }
 

@@ -17,7 +17,8 @@ public sealed class ScoreVerbTests
         try
         {
             await File.WriteAllTextAsync(Path.Combine(path, "text.txt"), "the fox jumps");
-            string[] args = ["--file", Path.Combine(path, "text.txt"), "--mode", "top_k", "--k", "2", "--server", server.GrpcAddress, "--json", Path.Combine(path, "score.json")];
+            string[] args = ["--file", Path.Combine(path, "text.txt"), "--mode", "top_k", "--k", "2", "--server", server.GrpcAddress,
+                "--json", Path.Combine(path, "score.json")];
             Assert.Equal(0, await ScoreVerb.Create().Parse(args).InvokeAsync());
             var json = JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(Path.Combine(path, "score.json")));
             Assert.Equal(["tokens", "logprobs", "experts", "posterior"], json.EnumerateObject().Select(field => field.Name));
@@ -48,9 +49,11 @@ public sealed class ScoreVerbTests
             await File.WriteAllTextAsync(corpus, "{\"text\": \"the fox jumps\"}\n\n{\"text\": \"the fox\"}\n");
             Assert.Equal(0, await ScoreVerb.Create().Parse(["--file", corpus, "--server", server.GrpcAddress, "--json", to]).InvokeAsync());
             var json = JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(to));
-            Assert.Equal(["documents", "tokens", "bytes", "nats_per_token", "perplexity", "bits_per_byte"], json.EnumerateObject().Select(field => field.Name));
+            Assert.Equal(["documents", "tokens", "bytes", "nats_per_token", "perplexity", "bits_per_byte"],
+                json.EnumerateObject().Select(field => field.Name));
             Assert.Equal(2, json.GetProperty("documents").GetInt32());
-            var (nats, tokens, bytes) = (json.GetProperty("nats_per_token").GetDouble(), json.GetProperty("tokens").GetInt64(), json.GetProperty("bytes").GetInt64());
+            var (nats, tokens, bytes) = (json.GetProperty("nats_per_token").GetDouble(), json.GetProperty("tokens").GetInt64(),
+                json.GetProperty("bytes").GetInt64());
             Assert.Equal(nats * tokens / bytes / Math.Log(2), json.GetProperty("bits_per_byte").GetDouble(), 12);
         }
         finally
@@ -70,7 +73,8 @@ public sealed class ScoreVerbTests
             Assert.Equal([100], TextFile.Documents("--file", file, 10).Select(part => part.Length));
             Assert.Equal(3, TextFile.Documents("--file", file, null).Count(part => part.Length == 1000));
             File.WriteAllText(file, "{\"text\": \"a\"}\n{\"txt\": 1}\n");
-            Assert.Contains(":2: expected an object", Assert.Throws<BtxException>(() => TextFile.Documents("--file", file, null)).Message, StringComparison.Ordinal);
+            Assert.Contains(":2: expected an object", Assert.Throws<BtxException>(() => TextFile.Documents("--file", file, null)).Message,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -87,7 +91,8 @@ public sealed class ScoreVerbTests
         {
             await File.WriteAllTextAsync(Path.Combine(directory.FullName, "text.txt"), "the fox jumps");
             var to = Path.Combine(directory.FullName, "score.json");
-            string[] args = ["--file", Path.Combine(directory.FullName, "text.txt"), "--mode", "moe", "--k", "2", "--show-experts", "--server", server.GrpcAddress, "--json", to];
+            string[] args = ["--file", Path.Combine(directory.FullName, "text.txt"), "--mode", "moe", "--k", "2", "--show-experts",
+                "--server", server.GrpcAddress, "--json", to];
             Assert.Equal(0, await ScoreVerb.Create().Parse(args).InvokeAsync());
             var routing = JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(to)).GetProperty("routing");
             Assert.Equal(2, routing.GetProperty("layers").GetInt32());
@@ -108,7 +113,8 @@ public sealed class ScoreVerbTests
         try
         {
             File.WriteAllBytes(path, [(byte)'a', (byte)'b', 0xff]);
-            Assert.Contains($"{path}: byte 2 is not valid UTF-8", Assert.Throws<BtxException>(() => TextFile.Read("--file", path)).Message, StringComparison.Ordinal);
+            Assert.Contains($"{path}: byte 2 is not valid UTF-8", Assert.Throws<BtxException>(() => TextFile.Read("--file", path)).Message,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -117,7 +123,8 @@ public sealed class ScoreVerbTests
     }
 
     [Fact]
-    public void A_missing_file_is_named() => Assert.Contains("/nowhere/x", Assert.Throws<BtxException>(() => TextFile.Read("--file", "/nowhere/x")).Message, StringComparison.Ordinal);
+    public void A_missing_file_is_named() => Assert.Contains("/nowhere/x",
+    Assert.Throws<BtxException>(() => TextFile.Read("--file", "/nowhere/x")).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("--mode", "best", "--mode best: unknown mode; use ensemble, top_k, top_p, average, expert, moe")]

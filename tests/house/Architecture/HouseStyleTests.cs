@@ -48,9 +48,11 @@ public sealed partial class HouseStyleTests
         Assert.Empty(faults);
     }
 
-    private static IEnumerable<string> Sources() => Rooms.SelectMany(r => Repository.Files(r, "*.cs")).Where(f => !f.StartsWith("loadtests/bench/", StringComparison.Ordinal));
+    private static IEnumerable<string> Sources() =>
+        Rooms.SelectMany(r => Repository.Files(r, "*.cs")).Where(f => !f.StartsWith("loadtests/bench/", StringComparison.Ordinal));
 
-    [GeneratedRegex(@"^public\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|partial\s+|unsafe\s+|ref\s+)*(?:class|record\s+struct|record|struct|interface|enum|delegate\s+\S+)\s+(?<name>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^public\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|partial\s+|unsafe\s+|ref\s+)*(?:class|record\s+struct|record|struct|interface|enum|delegate\s+\S+)\s+(?<name>\w+)",
+        RegexOptions.Multiline)]
     private static partial Regex PublicType();
 
     [GeneratedRegex(@"^namespace [\w.]+\s*\{?\s*$", RegexOptions.Multiline)]

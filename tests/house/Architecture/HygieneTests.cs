@@ -3,7 +3,8 @@ namespace Btx.House.Tests.Architecture;
 /// <summary>What must not stand in a tracked file.</summary>
 public sealed class HygieneTests
 {
-    private static readonly string[] Text = [".cs", ".csproj", ".props", ".targets", ".sh", ".md", ".json", ".proto", ".py", ".js", ".mjs", ".html", ".yml"];
+    private static readonly string[] Text = [".cs", ".csproj", ".props", ".targets", ".sh", ".md", ".json", ".proto", ".py", ".js", ".mjs",
+        ".html", ".yml"];
 
     [Fact]
     public void No_file_names_a_package_registrys_host()
@@ -17,12 +18,15 @@ public sealed class HygieneTests
     [Fact]
     public void No_file_is_large()
     {
-        string[] faults = [.. Repository.Files(".", "*").Where(f => IsTracked(f) && new FileInfo(Path.Combine(Repository.Root, f)).Length > 1_000_000)];
+        string[] faults = [.. Repository.Files(".", "*")
+            .Where(f => IsTracked(f) && new FileInfo(Path.Combine(Repository.Root, f)).Length > 1_000_000)];
         Assert.Empty(faults);
     }
 
-    private static IEnumerable<string> Tracked() => Repository.Files(".", "*").Where(f => Text.Contains(Path.GetExtension(f)) && IsTracked(f));
+    private static IEnumerable<string> Tracked() =>
+        Repository.Files(".", "*").Where(f => Text.Contains(Path.GetExtension(f)) && IsTracked(f));
 
     // The demo and the corpora of a user who works in the tree are not the tree's.
-    private static bool IsTracked(string file) => !file.StartsWith("demo/", StringComparison.Ordinal) && !file.StartsWith("corpora/", StringComparison.Ordinal);
+    private static bool IsTracked(string file) =>
+        !file.StartsWith("demo/", StringComparison.Ordinal) && !file.StartsWith("corpora/", StringComparison.Ordinal);
 }

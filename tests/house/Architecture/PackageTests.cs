@@ -3,7 +3,8 @@ using Btx.House.Tests.Launcher;
 
 namespace Btx.House.Tests.Architecture;
 
-/// <summary>Which packages a device brings: asked of MSBuild itself, without restoring anything, for not every feed has those of CUDA.</summary>
+/// <summary>Which packages a device brings: asked of MSBuild itself, without restoring anything,
+/// for not every feed has those of CUDA.</summary>
 public sealed class PackageTests
 {
     [Theory]
@@ -16,11 +17,14 @@ public sealed class PackageTests
     public void A_device_brings_the_native_packages_that_it_needs_and_no_others(string project, string device, params string[] native)
     {
         string[] known = ["TorchSharp", "libtorch-", "Microsoft.ML.OnnxRuntime"];
-        var (exit, output, error) = Shell.Run("dotnet", "msbuild", Path.Combine(Repository.Root, project), "-getItem:PackageReference", $"-p:BtxDevice={device}");
+        var (exit, output, error) = Shell.Run("dotnet", "msbuild", Path.Combine(Repository.Root, project),
+            "-getItem:PackageReference", $"-p:BtxDevice={device}");
         Assert.True(exit == 0, error + output);
         using var json = JsonDocument.Parse(output);
-        var packages = json.RootElement.GetProperty("Items").GetProperty("PackageReference").EnumerateArray().Select(e => e.GetProperty("Identity").GetString()!);
-        Assert.Equal(native.Order(StringComparer.Ordinal), packages.Where(p => known.Any(k => p.StartsWith(k, StringComparison.Ordinal))).Order(StringComparer.Ordinal));
+        var packages = json.RootElement.GetProperty("Items").GetProperty("PackageReference").EnumerateArray()
+            .Select(e => e.GetProperty("Identity").GetString()!);
+        Assert.Equal(native.Order(StringComparer.Ordinal),
+            packages.Where(p => known.Any(k => p.StartsWith(k, StringComparison.Ordinal))).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -28,9 +32,11 @@ public sealed class PackageTests
     {
         var lines = Repository.Read("Dockerfile").Split('\n');
         Assert.Contains("ARG BtxDevice=cuda", lines);
-        var run = Array.FindIndex(lines, l => l.StartsWith("FROM nvidia/cuda:13.", StringComparison.Ordinal)); // what the CUDA provider of ONNX Runtime 1.31 is built for
+        // what the CUDA provider of ONNX Runtime 1.31 is built for
+        var run = Array.FindIndex(lines, l => l.StartsWith("FROM nvidia/cuda:13.", StringComparison.Ordinal));
         Assert.True(run > 0);
         Assert.Contains(lines[run..], l => l.StartsWith("USER ", StringComparison.Ordinal) && l is not ("USER root" or "USER 0"));
-        Assert.Contains(lines[run..], l => l.StartsWith("HEALTHCHECK ", StringComparison.Ordinal) && l.Contains("/health", StringComparison.Ordinal));
+        Assert.Contains(lines[run..],
+            l => l.StartsWith("HEALTHCHECK ", StringComparison.Ordinal) && l.Contains("/health", StringComparison.Ordinal));
     }
 }

@@ -11,9 +11,11 @@ public sealed class ReferenceMatrixTests
     {
         { Model, [], ["Microsoft.ML.Tokenizers"] },
         { "trainer/Btx.Trainer.csproj", [Model], ["Spectre.Console", "System.CommandLine", "TorchSharp"] },
-        { "exporter/Btx.Exporter.csproj", [Model], ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "Spectre.Console", "System.CommandLine"] },
+        { "exporter/Btx.Exporter.csproj", [Model],
+            ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "Spectre.Console", "System.CommandLine"] },
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
-        { "server/host/Btx.Server.csproj", [Model, Protos, Engine], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks", "Grpc.AspNetCore.Server.Reflection", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
+        { "server/host/Btx.Server.csproj", [Model, Protos, Engine], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
+            "Grpc.AspNetCore.Server.Reflection", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
         { "loadtests/Btx.LoadTests.csproj", [Protos], ["Spectre.Console", "System.CommandLine"] },
         { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
     };
@@ -31,7 +33,8 @@ public sealed class ReferenceMatrixTests
     public void Every_product_project_is_in_the_matrix()
     {
         string[] rooms = ["model", "trainer", "exporter", "server", "protos"];
-        var projects = rooms.SelectMany(r => Repository.Files(r, "*.csproj")).Append("loadtests/Btx.LoadTests.csproj"); // what else is there are benchmarks and peers
+        // what else is there are benchmarks and peers
+        var projects = rooms.SelectMany(r => Repository.Files(r, "*.csproj")).Append("loadtests/Btx.LoadTests.csproj");
         Assert.Equal(Matrix.Select(row => row.Data.Item1).Order(StringComparer.Ordinal), projects.Order(StringComparer.Ordinal));
     }
 
@@ -40,7 +43,8 @@ public sealed class ReferenceMatrixTests
     {
         foreach (var room in new[] { "model", "trainer", "exporter", "server", "loadtests" })
         {
-            foreach (var file in Repository.Files(room, "*.cs")) Assert.False(Repository.Read(file).Contains("\n#if", StringComparison.Ordinal), $"{file} has #if");
+            foreach (var file in Repository.Files(room, "*.cs"))
+                Assert.False(Repository.Read(file).Contains("\n#if", StringComparison.Ordinal), $"{file} has #if");
         }
     }
 

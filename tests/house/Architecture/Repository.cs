@@ -22,9 +22,11 @@ internal static class Repository
     public static (string[] Projects, string[] Packages) References(string csproj)
     {
         var xml = XDocument.Load(Path.Combine(Root, csproj));
-        string[] Of(string element) => [.. xml.Descendants(element).Select(e => (string)e.Attribute("Include")!).Order(StringComparer.Ordinal)];
+        string[] Of(string element) =>
+            [.. xml.Descendants(element).Select(e => (string)e.Attribute("Include")!).Order(StringComparer.Ordinal)];
         var folder = Path.GetDirectoryName(Path.Combine(Root, csproj))!;
-        return ([.. Of("ProjectReference").Select(p => Path.GetRelativePath(Root, Path.GetFullPath(Path.Combine(folder, p))))], Of("PackageReference"));
+        return ([.. Of("ProjectReference").Select(p => Path.GetRelativePath(Root, Path.GetFullPath(Path.Combine(folder, p))))],
+            Of("PackageReference"));
     }
 
     private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;

@@ -23,7 +23,8 @@ internal static class LogitParity
         var past = 0;
         foreach (var chunk in chunks)
         {
-            logits.AddRange(runner.Ragged([new RaggedRow(slot, past, tokens[past..(past + chunk)])], [.. Enumerable.Range(0, chunk).Select(i => (long)i)]));
+            logits.AddRange(runner.Ragged([new RaggedRow(slot, past, tokens[past..(past + chunk)])],
+                [.. Enumerable.Range(0, chunk).Select(i => (long)i)]));
             past += chunk;
         }
 

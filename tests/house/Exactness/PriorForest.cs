@@ -13,7 +13,8 @@ public sealed class PriorForest : IDisposable
     {
         var tiny = new TinyForest { Experts = 3, Seed = 11 };
         var manifest = tiny.Write(Forest);
-        Dictionary<string, double>?[] priors = [new() { ["alpha"] = 0.7, ["beta"] = 0.2, ["gamma"] = 0.1 }, new() { ["alpha"] = 0, ["beta"] = 1, ["gamma"] = 0 }, null];
+        Dictionary<string, double>?[] priors = [new() { ["alpha"] = 0.7, ["beta"] = 0.2, ["gamma"] = 0.1 },
+            new() { ["alpha"] = 0, ["beta"] = 1, ["gamma"] = 0 }, null];
         (manifest with { Experts = [.. manifest.Experts.Select((e, j) => e with { Prior = priors[j] })] }).Save(Forest);
         Export();
     }

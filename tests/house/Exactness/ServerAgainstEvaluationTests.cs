@@ -27,17 +27,21 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
             data.Add($"ensemble {posterior}, prior of a domain", kind with { PriorDomain = "alpha" });
             foreach (var select in Enum.GetValues<SelectForm>())
             {
-                for (var k = 1; k <= 3; k++) data.Add($"top_{k} {posterior} {select}", kind with { Mode = RoutingMode.TopK, K = k, Select = select });
+                for (var k = 1; k <= 3; k++)
+                    data.Add($"top_{k} {posterior} {select}", kind with { Mode = RoutingMode.TopK, K = k, Select = select });
                 data.Add($"top_p {posterior} {select}", kind with { Mode = RoutingMode.TopP, P = 0.8, Select = select });
             }
         }
 
         data.Add("fast switching", new Routing { Posterior = PosteriorKind.Switching, SwitchingRate = 0.3 });
         data.Add("average uniform", new Routing { Mode = RoutingMode.Average });
-        data.Add("average posterior", new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "alpha" });
-        data.Add("average posterior, one-hot", new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "beta" });
+        data.Add("average posterior",
+            new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "alpha" });
+        data.Add("average posterior, one-hot",
+            new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "beta" });
         data.Add("average argmax", new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Argmax, AverageDomain = "alpha" });
-        foreach (var expert in new[] { "alpha", "beta", "gamma" }) data.Add($"expert {expert}", new Routing { Mode = RoutingMode.Expert, Expert = expert });
+        foreach (var expert in new[] { "alpha", "beta", "gamma" })
+            data.Add($"expert {expert}", new Routing { Mode = RoutingMode.Expert, Expert = expert });
         return data;
     }
 
@@ -47,7 +51,14 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
         using var scope = NewDisposeScope();
         var scorer = ForestScorer.Open(forest.Forest, CPU);
         var experts = scorer.LogProbs([Tokens]).Select(e => e[0]).ToArray();
-        await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Threads = 2, Slots = 4, PrefillChunk = 24, MaxBatchTokens = 64 });
+        await using var engine = ForestEngine.Start(new EngineOptions
+        {
+            Directory = forest.Served,
+            Threads = 2,
+            Slots = 4,
+            PrefillChunk = 24,
+            MaxBatchTokens = 64
+        });
         foreach (var row in Routings())
         {
             var (name, routing) = row.Data;
@@ -71,8 +82,14 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
     {
         await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Threads = 1, Slots = 2 });
         var average = await engine.ScoreAsync(
-            new ScoreRequest(Tokens, new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "beta" }), TestContext.Current.CancellationToken);
-        var expert = await engine.ScoreAsync(new ScoreRequest(Tokens, new Routing { Mode = RoutingMode.Expert, Expert = "beta" }), TestContext.Current.CancellationToken);
+            new ScoreRequest(Tokens, new Routing
+            {
+                Mode = RoutingMode.Average,
+                Average = AverageWeights.Posterior,
+                AverageDomain = "beta"
+            }), TestContext.Current.CancellationToken);
+        var expert = await engine.ScoreAsync(new ScoreRequest(Tokens, new Routing { Mode = RoutingMode.Expert, Expert = "beta" }),
+            TestContext.Current.CancellationToken);
         Assert.Equal(expert.LogProbs, average.LogProbs);
     }
 
@@ -109,11 +126,20 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
     {
         using var scope = NewDisposeScope();
         using var mixture = new TinyServedMixture(soft: softLayers);
-        await using var engine = ForestEngine.Start(new EngineOptions { Directory = forest.Served, Mixture = mixture.Served, Threads = 2, Slots = 4, PrefillChunk = 24, MaxBatchTokens = 64 });
+        await using var engine = ForestEngine.Start(new EngineOptions
+        {
+            Directory = forest.Served,
+            Mixture = mixture.Served,
+            Threads = 2,
+            Slots = 4,
+            PrefillChunk = 24,
+            MaxBatchTokens = 64
+        });
         for (var k = 1; k <= 4; k++)
         {
             using var model = LlamaCheckpoint.Load(mixture.Model, CPU, k);
-            var actual = await engine.ScoreAsync(new ScoreRequest(Tokens, new Routing { Mode = RoutingMode.Moe, K = k }), TestContext.Current.CancellationToken);
+            var actual = await engine.ScoreAsync(new ScoreRequest(Tokens, new Routing { Mode = RoutingMode.Moe, K = k }),
+                TestContext.Current.CancellationToken);
             AssertClose(TextScorer.LogProbs(model, [Tokens])[0], actual.LogProbs, $"moe, k = {k}");
         }
     }
@@ -122,6 +148,7 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= Tolerance * Math.Max(1, Math.Abs(expected[i])), $"{what}: token {i + 1}: {expected[i]} against {actual[i]}");
+            Assert.True(Math.Abs(expected[i] - actual[i])
+                <= Tolerance * Math.Max(1, Math.Abs(expected[i])), $"{what}: token {i + 1}: {expected[i]} against {actual[i]}");
     }
 }

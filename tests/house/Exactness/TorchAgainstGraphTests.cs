@@ -36,7 +36,8 @@ public sealed class TorchAgainstGraphTests
 
         using var checkpoint = Checkpoint.Open(expert);
         using var weights = new CheckedWeights(checkpoint, GraphPrecision.Fp32, DeviceSpec.Cpu);
-        var graphs = Path.Combine(served.Served, Path.GetDirectoryName(served.Report.Manifest.Graphs.First(g => g.Form == ServedGraph.Decode).File)!);
+        var graphs = Path.Combine(served.Served,
+            Path.GetDirectoryName(served.Report.Manifest.Graphs.First(g => g.Form == ServedGraph.Decode).File)!);
         using var ragged = weights.Open(graphs, GraphForm.Ragged(1), 1);
         using var decode = weights.Open(graphs, GraphForm.Decode, 1);
         using var slots = new KvSlots(config, 3, config.MaxPositionEmbeddings, GraphPrecision.Fp32);
@@ -44,7 +45,8 @@ public sealed class TorchAgainstGraphTests
         var whole = Prefill(new GraphRunner(ragged, config, slots), slot: 0, tokens, [Length]);
         var chunks = Prefill(new GraphRunner(ragged, config, slots), slot: 1, tokens, [7, 1, 25, Length - 33]);
         var steps = Prefill(new GraphRunner(ragged, config, slots), slot: 2, tokens[..5], [5]);
-        for (var past = 5; past < Length; past++) steps = [.. steps, .. new GraphRunner(decode, config, slots).Decode(2, [tokens[past]], [past])];
+        for (var past = 5; past < Length; past++)
+            steps = [.. steps, .. new GraphRunner(decode, config, slots).Decode(2, [tokens[past]], [past])];
 
         AssertClose(reference, whole, "prefill");
         AssertClose(reference, chunks, "chunked prefill");

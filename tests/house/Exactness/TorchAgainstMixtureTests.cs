@@ -8,7 +8,8 @@ using static Btx.House.Tests.Exactness.LogitParity;
 
 namespace Btx.House.Tests.Exactness;
 
-/// <summary>A mixture that was trained is the one that is served: the trainer's network and the exported graph give the same logits for every k.</summary>
+/// <summary>A mixture that was trained is the one that is served: the trainer's network and the exported
+/// graph give the same logits for every k.</summary>
 public sealed class TorchAgainstMixtureTests
 {
     private const int Length = 40;
@@ -27,7 +28,8 @@ public sealed class TorchAgainstMixtureTests
         using var served = new ExportedMixture(new TinyMixture { Config = config, SoftLayers = soft });
         var tokens = Enumerable.Range(0, Length).Select(i => ((i * 37) + (i * i)) % config.VocabSize).ToArray();
         using var files = new ServedFiles(CheckpointFiles.Weights(served.Model));
-        GraphSource source = (form, weights) => LlamaGraph.Build(config, form, GraphPrecision.Fp32, weights, new RoutedExperts(config, form, GraphPrecision.Fp32, soft).Add);
+        GraphSource source = (form, weights) =>
+            LlamaGraph.Build(config, form, GraphPrecision.Fp32, weights, new RoutedExperts(config, form, GraphPrecision.Fp32, soft).Add);
         using var bound = new CheckedWeights(config, files.Files, null, source, GraphPrecision.Fp32, DeviceSpec.Cpu);
         var graphs = Path.Combine(served.Served, GraphFolder.Name);
         using var ragged = bound.Open(graphs, GraphForm.Ragged(1), 1);
@@ -38,7 +40,8 @@ public sealed class TorchAgainstMixtureTests
         for (var k = 1; k <= experts; k++)
         {
             var reference = TorchLogits(served.Model, tokens, k);
-            GraphRunner Runner(Microsoft.ML.OnnxRuntime.InferenceSession session) => new(session, config, slots) { ExpertsPerToken = _ => k };
+            GraphRunner Runner(Microsoft.ML.OnnxRuntime.InferenceSession session) =>
+                new(session, config, slots) { ExpertsPerToken = _ => k };
             var steps = Prefill(Runner(ragged), slot: 2, tokens[..5], [5]);
             for (var past = 5; past < Length; past++) steps = [.. steps, .. Runner(decode).Decode(2, [tokens[past]], [past])];
             AssertClose(reference, Prefill(Runner(ragged), slot: 0, tokens, [Length]), $"{name}, k = {k}, prefill");

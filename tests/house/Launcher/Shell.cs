@@ -7,9 +7,15 @@ internal static class Shell
 {
     public static (int Exit, string Output, string Error) Run(string file, params string[] arguments) => Run(file, arguments, null);
 
-    public static (int Exit, string Output, string Error) Run(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment)
+    public static (int Exit, string Output, string Error) Run(string file, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string?>? environment)
     {
-        var start = new ProcessStartInfo(file) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(file)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true
+        };
         foreach (var a in arguments) start.ArgumentList.Add(a);
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>()) start.Environment[name] = value;
         using var process = Process.Start(start)!;

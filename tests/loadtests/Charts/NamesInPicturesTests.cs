@@ -8,11 +8,13 @@ namespace Btx.LoadTests.Tests.Charts;
 public sealed class NamesInPicturesTests
 {
     private static readonly Gen<string> Names = Gen.OneOf(
-        Gen.Elements("<&>\"'", "]]>", "</svg>", "<script>alert(1)</script>", "&amp;", "日本語の専門家", new string('W', 400), "", " ", "\u0000\u0007\uFFFF", "\uD800", "a\nb", "🦊🦊"),
+        Gen.Elements("<&>\"'", "]]>", "</svg>", "<script>alert(1)</script>", "&amp;", "日本語の専門家", new string('W', 400), "", " ",
+            "\u0000\u0007\uFFFF", "\uD800", "a\nb", "🦊🦊"),
         ArbMap.Default.GeneratorFor<NonNull<string>>().Select(s => s.Get));
 
     private static readonly Gen<double> Numbers = Gen.OneOf(
-        Gen.Elements(0, -1, 1e-300, 1e300, double.NaN, double.PositiveInfinity, double.NegativeInfinity, double.Epsilon, double.MaxValue, 1),
+        Gen.Elements(0, -1, 1e-300, 1e300, double.NaN, double.PositiveInfinity, double.NegativeInfinity, double.Epsilon,
+            double.MaxValue, 1),
         Gen.Choose(-1000, 100000).Select(n => n / 100.0));
 
     [Fact]
@@ -27,14 +29,23 @@ public sealed class NamesInPicturesTests
         Prop.ForAll(drawn.ToArbitrary(), d =>
         {
             var n = d.Numbers;
-            Series Of(int i) => new(d.Names[i], [.. Enumerable.Range(0, 3).Select(p => new Datum(n[(i * 12) + (p * 4)], n[(i * 12) + (p * 4) + 1], n[(i * 12) + (p * 4) + 2], n[(i * 12) + (p * 4) + 3], d.Names[2]))], SeriesStyle.Of(i)) { Joined = d.Joined };
+            Series Of(int i) =>
+                new(d.Names[i], [.. Enumerable.Range(0, 3).Select(p => new Datum(n[(i * 12) + (p * 4)], n[(i * 12) + (p * 4) + 1],
+                n[(i * 12) + (p * 4) + 2], n[(i * 12) + (p * 4) + 3], d.Names[2]))], SeriesStyle.Of(i))
+                { Joined = d.Joined };
             var axis = new Axis(d.Names[3]) { Logarithmic = d.Logarithmic };
             Keeps(new Chart("c", d.Names[4], axis, [new Panel(axis, [Of(0), Of(1)]) { Levels = [new(n[0], d.Names[5])] }])
             {
-                Caption = d.Names[2], Marks = [new(n[1], d.Names[0])], Shades = [new(n[2], n[3], d.Names[1])],
+                Caption = d.Names[2],
+                Marks = [new(n[1], d.Names[0])],
+                Shades = [new(n[2], n[3], d.Names[1])],
             }.ToSvg());
             Series Row(int i) => Of(i) with { Points = [.. Of(i).Points.Select((p, at) => p with { Y = at })] };
-            Keeps(new DotChart("d", d.Names[4], axis, [.. d.Names.Take(3)], [Row(0), Row(1)]) { Caption = d.Names[2], Marks = [new(n[1], d.Names[0])] }.ToSvg());
+            Keeps(new DotChart("d", d.Names[4], axis, [.. d.Names.Take(3)], [Row(0), Row(1)])
+            {
+                Caption = d.Names[2],
+                Marks = [new(n[1], d.Names[0])]
+            }.ToSvg());
         }).QuickCheckThrowOnFailure();
     }
 
@@ -62,7 +73,8 @@ public sealed class NamesInPicturesTests
     {
         var read = new Picture(svg);
         var (_, _, width, height) = read.Bounds;
-        Assert.DoesNotContain("NaN", string.Concat(read.Xml.Descendants().SelectMany(e => e.Attributes()).Where(a => a.Name.LocalName is "x" or "y" or "x1" or "y1" or "points" or "transform").Select(a => a.Value)), StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", string.Concat(read.Xml.Descendants().SelectMany(e => e.Attributes()).Where(a =>
+            a.Name.LocalName is "x" or "y" or "x1" or "y1" or "points" or "transform").Select(a => a.Value)), StringComparison.Ordinal);
         Assert.All(read.Kind("point").Select(Picture.Place), p =>
         {
             Assert.InRange(p.X, 0, width);

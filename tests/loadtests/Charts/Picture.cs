@@ -25,13 +25,15 @@ internal sealed class Picture(string svg)
     /// <summary>Places of a series' markers.</summary>
     public IReadOnlyList<(double X, double Y)> Points(string series) => [.. Of(series, "point").Select(Place)];
 
-    public IEnumerable<XElement> Of(string series, string kind) => Kind(kind).Where(e => (string?)e.Parent!.Attribute("data-series") == series);
+    public IEnumerable<XElement> Of(string series, string kind) =>
+        Kind(kind).Where(e => (string?)e.Parent!.Attribute("data-series") == series);
 
     /// <summary>A marker's values, by the nearest two ticks of each axis.</summary>
     public IReadOnlyList<(double X, double Y)> Values(string series, bool logX = false, bool logY = false) =>
         [.. Points(series).Select(p => (Read(Ticks("tick-x", "x1", "x"), p.X, logX), Read(Ticks("tick-y", "y1", "y"), p.Y, logY)))];
 
-    public IReadOnlyList<(double Place, double Value)> TicksOf(char axis) => axis == 'x' ? Ticks("tick-x", "x1", "x") : Ticks("tick-y", "y1", "y");
+    public IReadOnlyList<(double Place, double Value)> TicksOf(char axis) => axis == 'x' ? Ticks("tick-x", "x1", "x")
+        : Ticks("tick-y", "y1", "y");
 
     public static double Read(IReadOnlyList<(double Place, double Value)> ticks, double place, bool logarithmic)
     {
@@ -59,7 +61,9 @@ internal sealed class Picture(string svg)
         foreach (var tick in Kind(kind, "line"))
         {
             var place = Number((string)tick.Attribute(line)!);
-            if (labels.FirstOrDefault(l => Math.Abs(Number((string)l.Attribute(text)!) - place) <= (text == "y" ? 4.01 : 0.01)) is { } label) ticks.Add((place, Amount(OwnText(label))));
+            if (labels.FirstOrDefault(l =>
+                Math.Abs(Number((string)l.Attribute(text)!) - place) <= (text == "y" ? 4.01 : 0.01)) is { } label)
+                ticks.Add((place, Amount(OwnText(label))));
         }
 
         return ticks;

@@ -33,7 +33,8 @@ public sealed class ScaleTests
     {
         Assert.Equal([1.0, 2, 3], Scale.Of(new Axis("k") { Whole = true }, [1, 3], 8, padded: true).Ticks);
         Assert.Equal([3.0, 4, 5], Scale.Of(new Axis("k") { Whole = true }, [4], 8).Ticks);
-        Assert.Equal(Enumerable.Range(1, 8).Select(k => (double)k), Scale.Of(new Axis("k") { Whole = true }, [1, 8], 8, padded: true).Ticks);
+        Assert.Equal(Enumerable.Range(1, 8).Select(k => (double)k),
+            Scale.Of(new Axis("k") { Whole = true }, [1, 8], 8, padded: true).Ticks);
     }
 
     [Fact]
@@ -94,7 +95,8 @@ public sealed class ScaleTests
         Prop.ForAll(amounts.ListOf().Two().Zip(ArbMap.Default.GeneratorFor<(bool, bool, bool)>()).ToArbitrary(), drawn =>
         {
             var ((values, more), (logarithmic, whole, padded)) = drawn;
-            var scale = Scale.Of(new Axis("y") { Logarithmic = logarithmic, Whole = whole && !logarithmic }, values.Concat(more), 6, padded);
+            var scale = Scale.Of(new Axis("y") { Logarithmic = logarithmic, Whole = whole && !logarithmic },
+                values.Concat(more), 6, padded);
             Assert.True(scale.Least < scale.Most);
             Assert.True(scale.Ticks.Count <= 15);
             Assert.Equal(scale.Ticks.Order(), scale.Ticks);

@@ -7,12 +7,15 @@ namespace Btx.LoadTests.Tests.Costs;
 public sealed class FrontierTests
 {
     private static readonly QualityTable Quality =
-        Planted.Quality(("top_k:k=1@fp32", 2.10), ("top_k:k=2@fp32", 2.01), ("top_k:k=3@fp32", 2.00), ("ensemble@fp32", 2.0), ("average@fp32", 2.6), ("moe:k=2@fp32", 2.2));
+        Planted.Quality(("top_k:k=1@fp32", 2.10), ("top_k:k=2@fp32", 2.01), ("top_k:k=3@fp32", 2.00), ("ensemble@fp32", 2.0),
+        ("average@fp32", 2.6), ("moe:k=2@fp32", 2.2));
 
     private static PointResult[] Points(double scatter, double k3 = 0.009) =>
     [
-        .. new[] { ("top_k", 1, 0.003), ("top_k", 2, 0.006), ("top_k", 3, k3), ("ensemble", 4, 0.012), ("average", 1, 0.0031), ("moe", 2, 0.002) }
-            .SelectMany(p => Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed(p.Item1, p.Item2), p.Item3 * (1 + (scatter * (r - 1))), r, share: p.Item3 < 0.007 ? 1 : 0.4))),
+        .. new[] { ("top_k", 1, 0.003), ("top_k", 2, 0.006), ("top_k", 3, k3), ("ensemble", 4, 0.012), ("average", 1, 0.0031),
+            ("moe", 2, 0.002) }
+            .SelectMany(p => Enumerable.Range(0, 3).Select(r =>
+            Planted.Point(Planted.Closed(p.Item1, p.Item2), p.Item3 * (1 + (scatter * (r - 1))), r, share: p.Item3 < 0.007 ? 1 : 0.4))),
     ];
 
     [Fact]
@@ -20,7 +23,8 @@ public sealed class FrontierTests
     {
         var frontier = Assert.Single(CostModel.Analyse(Points(0.01), Quality, new()).Frontiers);
         Assert.Equal("seconds_per_token", frontier.Cost);
-        Assert.Equal(["moe-k2-c1-fp32", "top_k-k1-c1-fp32", "top_k-k2-c1-fp32", "top_k-k3-c1-fp32"], frontier.Points.Where(p => p.OnFrontier).Select(p => p.Name));
+        Assert.Equal(["moe-k2-c1-fp32", "top_k-k1-c1-fp32", "top_k-k2-c1-fp32", "top_k-k3-c1-fp32"],
+            frontier.Points.Where(p => p.OnFrontier).Select(p => p.Name));
         Assert.Equal(["bible", "german"], frontier.Domains);
         Assert.All(frontier.Points, p => Assert.Equal(p.OnFrontier, p.OnFrontierOf.Count == 2));
         Assert.Equal(6, frontier.Points[0].Perplexity!.Value, 1e-9);
@@ -41,7 +45,8 @@ public sealed class FrontierTests
     public void A_mode_that_must_be_told_the_domain_is_named_not_recommended()
     {
         var quality = Planted.Quality(("top_k:k=2@fp32", 2.01), ("ensemble@fp32", 2.0), ("expert@fp32", 1.99));
-        PointResult[] points = [.. new[] { ("top_k", 2, 0.006), ("ensemble", 4, 0.012), ("expert", 1, 0.003) }.Select(p => Planted.Point(Planted.Closed(p.Item1, p.Item2), p.Item3, share: 1))];
+        PointResult[] points = [.. new[] { ("top_k", 2, 0.006), ("ensemble", 4, 0.012),
+            ("expert", 1, 0.003) }.Select(p => Planted.Point(Planted.Closed(p.Item1, p.Item2), p.Item3, share: 1))];
         var all = CostModel.Analyse(points, quality, new() { WithinPercent = [1], Objective = new(null, 0.5, null) }).Recommendations;
         var within = Assert.Single(all, r => r.Kind == Recommendation.WithinEnsemble);
         Assert.Equal("top_k", within.Mode);
@@ -74,7 +79,8 @@ public sealed class FrontierTests
         Assert.Empty(none.Frontiers);
         Assert.Contains("no quality: no frontier", none.Notes);
         var some = CostModel.Analyse(Points(0.01), Planted.Quality(("moe:k=2@fp32", 2.2)), new());
-        Assert.Contains(some.Notes, n => n.StartsWith("no quality is known for average@fp32, ensemble@fp32, top_k:k=1@fp32", StringComparison.Ordinal));
+        Assert.Contains(some.Notes,
+            n => n.StartsWith("no quality is known for average@fp32, ensemble@fp32, top_k:k=1@fp32", StringComparison.Ordinal));
         Assert.Contains(some.Notes, n => n.StartsWith("the quality of the full ensemble is not known", StringComparison.Ordinal));
     }
 
@@ -82,7 +88,8 @@ public sealed class FrontierTests
     public void The_objective_gets_the_best_quality_that_meets_it()
     {
         var objective = new ServiceObjective(null, 0.007, null);
-        var best = Assert.Single(CostModel.Analyse(Points(0.001), Quality, new() { Objective = objective, WithinPercent = [] }).Recommendations);
+        var best = Assert.Single(CostModel.Analyse(Points(0.001), Quality,
+            new() { Objective = objective, WithinPercent = [] }).Recommendations);
         Assert.Equal((Recommendation.ForObjective, "top_k-k2-c1-fp32", "top_k-k1-c1-fp32"), (best.Kind, best.Point, best.RunnerUp));
         Assert.Contains("time between tokens ≤ 7 ms for 99 % of requests", best.Sentence);
     }
@@ -91,9 +98,12 @@ public sealed class FrontierTests
     public void An_objective_that_nothing_meets_names_the_nearest_and_what_it_misses()
     {
         PointResult[] points = [.. Points(0.001).Where(p => p.Settings.Mode is "ensemble")];
-        var none = Assert.Single(CostModel.Analyse(points, Quality, new() { Objective = new ServiceObjective(null, 0.007, null), WithinPercent = [] }).Recommendations);
+        var none = Assert.Single(CostModel.Analyse(points, Quality,
+            new() { Objective = new ServiceObjective(null, 0.007, null), WithinPercent = [] }).Recommendations);
         Assert.Null(none.Point);
-        Assert.Equal("any load that was measured: nothing meets the objective (time between tokens ≤ 7 ms for 99 % of requests); the nearest is ensemble-c1-fp32 with 40 % of requests, "
+        Assert.Equal(
+            "any load that was measured: nothing meets the objective (time between tokens ≤ 7 ms for 99 % of requests); the nearest is "
+                + "ensemble-c1-fp32 with 40 % of requests, "
             + "59 points short: p99 of the time between tokens is 24 ms against 7 ms", none.Sentence);
     }
 
@@ -118,16 +128,28 @@ public sealed class FrontierTests
     public void Another_objective_than_the_runs_own_is_counted_from_the_request_records()
     {
         var objective = new ServiceObjective(0.81, null, null);
-        var request = new RequestRecord { Index = 0, Due = 1, Sent = 1.5, FirstToken = 1.8, End = 2.4, Gaps = [0.1f, 0.2f], Domain = "bible", Status = "ok" };
+        var request = new RequestRecord
+        {
+            Index = 0,
+            Due = 1,
+            Sent = 1.5,
+            FirstToken = 1.8,
+            End = 2.4,
+            Gaps = [0.1f, 0.2f],
+            Domain = "bible",
+            Status = "ok"
+        };
         using var run = new PlantedRun(Points(0.01));
         var settings = Planted.Closed("top_k", 2);
         Directory.CreateDirectory(run.At(RunDirectory.Requests));
         RunJson.WriteText(Path.Combine(run.At(RunDirectory.Requests), $"{settings.Name}-r0.jsonl"),
-            string.Concat(new[] { request, request with { FirstToken = 1.9 }, request with { Status = "timeout" }, request, request with { WarmUp = true, FirstToken = 9 } }
+            string.Concat(new[] { request, request with { FirstToken = 1.9 }, request with { Status = "timeout" }, request,
+                request with { WarmUp = true, FirstToken = 9 } }
                 .Select(r => System.Text.Json.JsonSerializer.Serialize(r, RunJson.Line) + "\n")));
         Assert.Equal(0.5, ObjectiveShare.FromRecords(run.Path, objective)(Planted.Point(settings, 1)));
         Assert.Null(ObjectiveShare.FromRecords(run.Path, objective)(Planted.Point(settings, 1, repeat: 1)));
-        var advice = MeasuredRun.Load(run.Path).Analyse(new() { Objective = objective }).Recommendations.First(r => r.Kind == Recommendation.ForObjective);
+        var advice = MeasuredRun.Load(run.Path)
+            .Analyse(new() { Objective = objective }).Recommendations.First(r => r.Kind == Recommendation.ForObjective);
         Assert.Contains("top_k-k2-c1-fp32 with 50 % of requests, 49 points short", advice.Sentence);
     }
 }

@@ -9,7 +9,8 @@ public sealed class LineFittingTests
     public void A_planted_line_is_found_within_its_interval()
     {
         var normal = Planted.Normal(1);
-        var points = Enumerable.Range(1, 8).SelectMany(k => Enumerable.Range(0, 4).Select(r => Planted.Point(Planted.Closed("top_k", k), (0.002 + (0.003 * k)) * (1 + (0.01 * normal())), r, batch: 1, experts: 8))).ToArray();
+        var points = Enumerable.Range(1, 8).SelectMany(k => Enumerable.Range(0, 4).Select(r =>
+            Planted.Point(Planted.Closed("top_k", k), (0.002 + (0.003 * k)) * (1 + (0.01 * normal())), r, batch: 1, experts: 8))).ToArray();
         var analysis = CostModel.Analyse(points, null, new());
         Assert.Equal(["decode_step", "inter_token"], analysis.Lines.Select(l => l.Quantity));
         var line = analysis.Lines[0];
@@ -29,13 +30,15 @@ public sealed class LineFittingTests
     public void A_break_beyond_some_k_is_found_and_the_rest_gives_the_line()
     {
         double[] seconds = [0.005, 0.008, 0.011, 0.018];
-        var points = seconds.SelectMany((s, i) => Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed("top_k", i + 1), s * (1 + (0.004 * (r - 1))), r))).ToArray();
+        var points = seconds.SelectMany((s, i) =>
+            Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed("top_k", i + 1), s * (1 + (0.004 * (r - 1))), r))).ToArray();
         var line = Assert.Single(CostModel.Analyse(points, null, new()).Lines);
         Assert.Equal([false, false, false, true], line.Points.Select(p => p.Breaks));
         Assert.Equal(0.003, line.Best().Slope.Value, 1e-5);
         Assert.Equal(3, line.Best().To);
         Assert.Equal(18 / 14.0, line.Points[3].Deviation + 1, 0.005);
-        Assert.Contains("k = 4 takes 28.6 % more than the line through k = 1, 2 and 3 says: 18 ms against 14 ms", Assert.Single(line.Breaks));
+        Assert.Contains("k = 4 takes 28.6 % more than the line through k = 1, 2 and 3 says: 18 ms against 14 ms",
+            Assert.Single(line.Breaks));
         Assert.True(line.Fit.MisfitP < 0.001);
     }
 
@@ -43,7 +46,8 @@ public sealed class LineFittingTests
     public void A_break_that_noise_explains_is_none()
     {
         double[] seconds = [0.005, 0.008, 0.011, 0.0155];
-        PointResult[] Points(double scatter) => [.. seconds.SelectMany((s, i) => Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed("top_k", i + 1), s * (1 + (scatter * (r - 1))), r)))];
+        PointResult[] Points(double scatter) => [.. seconds.SelectMany((
+            s, i) => Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed("top_k", i + 1), s * (1 + (scatter * (r - 1))), r)))];
         Assert.NotEmpty(CostModel.Analyse(Points(0.005), null, new()).Lines[0].Breaks);
         Assert.Empty(CostModel.Analyse(Points(0.15), null, new()).Lines[0].Breaks);
         Assert.Empty(CostModel.Analyse(Points(0.005), null, new() { Tolerance = 0.2 }).Lines[0].Breaks);
@@ -52,7 +56,8 @@ public sealed class LineFittingTests
     [Fact]
     public void Two_regimes_give_the_line_of_the_lower_one()
     {
-        var points = Enumerable.Range(1, 8).Select(k => Planted.Point(Planted.Closed("moe", k), k <= 4 ? 0.002 + (0.001 * k) : -0.005 + (0.004 * k), experts: 8)).ToArray();
+        var points = Enumerable.Range(1, 8).Select(k =>
+            Planted.Point(Planted.Closed("moe", k), k <= 4 ? 0.002 + (0.001 * k) : -0.005 + (0.004 * k), experts: 8)).ToArray();
         var line = Assert.Single(CostModel.Analyse(points, null, new()).Lines);
         Assert.Equal(CostLine.Mixture, line.Form);
         Assert.Equal([5.0, 6, 7, 8], line.Points.Where(p => p.Breaks).Select(p => p.K));
@@ -74,8 +79,10 @@ public sealed class LineFittingTests
         PointResult[] points =
         [
             .. new[] { 1, 2, 3 }.SelectMany(k => new[] { 1, 4 }.Select(c => Planted.Point(Planted.Closed("top_k", k, c), 0.001 * k * c))),
-            Planted.Point(Planted.Closed("ensemble", 4), 0.004), Planted.Point(Planted.Closed("expert", 1), 0.5), Planted.Point(Planted.Closed("average", 1), 0.5),
-            Planted.Point(Planted.Closed("top_k", 1, precision: "int4"), 0.001), Planted.Point(Planted.Closed("peer:llama.cpp", null), 0.001),
+            Planted.Point(Planted.Closed("ensemble", 4), 0.004), Planted.Point(Planted.Closed("expert", 1), 0.5),
+                Planted.Point(Planted.Closed("average", 1), 0.5),
+            Planted.Point(Planted.Closed("top_k", 1, precision: "int4"), 0.001),
+                Planted.Point(Planted.Closed("peer:llama.cpp", null), 0.001),
         ];
         var analysis = CostModel.Analyse(points, null, new());
         Assert.Equal(["concurrency 1, fp32", "concurrency 4, fp32"], analysis.Lines.Select(l => l.Where));
@@ -97,8 +104,10 @@ public sealed class LineFittingTests
     {
         PointResult[] points =
         [
-            .. Enumerable.Range(1, 3).SelectMany(k => Enumerable.Range(0, 2).Select(r => Planted.Point(Planted.Closed("top_k", k), 0.001 * k, r))),
-            .. Enumerable.Range(0, 5).Select(r => Planted.Point(Planted.Closed("top_k", 2), 0.002 * Math.Exp(0.1 * (r - 2)), r + 2, reference: true)),
+            .. Enumerable.Range(1, 3)
+                .SelectMany(k => Enumerable.Range(0, 2).Select(r => Planted.Point(Planted.Closed("top_k", k), 0.001 * k, r))),
+            .. Enumerable.Range(0, 5)
+                .Select(r => Planted.Point(Planted.Closed("top_k", 2), 0.002 * Math.Exp(0.1 * (r - 2)), r + 2, reference: true)),
         ];
         var analysis = CostModel.Analyse(points, null, new());
         Assert.Equal(0.1 * Math.Sqrt(2.5), analysis.Noise.Relative("inter_token"), 1e-9);

@@ -6,7 +6,8 @@ namespace Btx.LoadTests.Tests.Costs;
 public sealed class LoadCurveTests
 {
     private static LoadCurve Open(AnalysisOptions options, params (double Rate, double Achieved, double Share)[] rates) =>
-        Assert.Single(CostModel.Analyse([.. rates.Select(r => Planted.Point(Planted.Open("top_k", 2, r.Rate), 0.001, offered: r.Rate, achieved: r.Achieved, share: r.Share))], null, options).Curves);
+        Assert.Single(CostModel.Analyse([.. rates.Select(r => Planted.Point(Planted.Open("top_k", 2, r.Rate), 0.001, offered: r.Rate,
+        achieved: r.Achieved, share: r.Share))], null, options).Curves);
 
     [Fact]
     public void The_knee_lies_between_the_last_rate_that_is_served_and_the_first_that_is_not()
@@ -43,7 +44,8 @@ public sealed class LoadCurveTests
     [InlineData(null, new[] { 1, 2 }, new[] { 100.0, 100 })]
     public void In_the_closed_loop_the_knee_is_where_throughput_bends(int? knee, int[] concurrency, double[] tokens)
     {
-        var points = concurrency.Select((c, i) => Planted.Point(Planted.Closed("ensemble", 4, c), 0.01, tokensPerSecond: tokens[i])).ToArray();
+        var points = concurrency.Select((c, i) => Planted.Point(Planted.Closed("ensemble", 4, c), 0.01, tokensPerSecond: tokens[i]))
+            .ToArray();
         var curve = Assert.Single(CostModel.Analyse(points, null, new()).Curves);
         Assert.Equal(knee, (int?)curve.Knee?.Load);
         Assert.NotEmpty(curve.Finding);

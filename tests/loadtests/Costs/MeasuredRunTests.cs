@@ -9,7 +9,8 @@ public sealed class MeasuredRunTests
     [Fact]
     public void What_is_not_a_run_is_refused()
     {
-        Assert.Equal("nowhere: no such directory; name one that btx loadtest sweep or run wrote", Assert.Throws<LoadTestException>(() => MeasuredRun.Load("nowhere")).Message);
+        Assert.Equal("nowhere: no such directory; name one that btx loadtest sweep or run wrote",
+            Assert.Throws<LoadTestException>(() => MeasuredRun.Load("nowhere")).Message);
         using var run = new PlantedRun([]);
         Assert.Contains("holds no measured point", Assert.Throws<LoadTestException>(() => MeasuredRun.Load(run.Path)).Message);
         RunJson.Write(run.At(RunDirectory.Description), PlantedRun.Described with { Schema = 2 });
@@ -36,7 +37,9 @@ public sealed class MeasuredRunTests
             {
                 case 0: bytes = bytes[..random.Next(bytes.Length)]; break;
                 case 1: bytes[random.Next(bytes.Length)] = (byte)random.Next(256); break;
-                case 2: bytes = System.Text.Encoding.UTF8.GetBytes(ReplaceNumber(System.Text.Encoding.UTF8.GetString(bytes), random)); break;
+                case 2:
+                    bytes = System.Text.Encoding.UTF8.GetBytes(ReplaceNumber(System.Text.Encoding.UTF8.GetString(bytes),
+                    random)); break;
                 default: Array.Copy(bytes, random.Next(bytes.Length / 2), bytes, bytes.Length / 2, random.Next(bytes.Length / 2)); break;
             }
 

@@ -6,13 +6,15 @@ namespace Btx.LoadTests.Tests.Costs;
 /// <summary>A run whose noise is larger than what separates the settings that qualify.</summary>
 public sealed class UndecidedTests
 {
-    internal static readonly QualityTable Quality = Planted.Quality(("top_k:k=1@fp32", 2.01), ("top_k:k=2@fp32", 2.005), ("top_k:k=3@fp32", 2.0), ("ensemble@fp32", 2.0));
+    internal static readonly QualityTable Quality = Planted.Quality(("top_k:k=1@fp32", 2.01), ("top_k:k=2@fp32", 2.005),
+        ("top_k:k=3@fp32", 2.0), ("ensemble@fp32", 2.0));
 
     /// <summary>The ensemble's figure is the lowest.</summary>
     internal static PointResult[] Points(double scatter, double k2 = 0.0054, double k3 = 0.0052) =>
     [
         .. new[] { ("top_k", 1, 0.0056), ("top_k", 2, k2), ("top_k", 3, k3), ("ensemble", 4, 0.005) }
-            .SelectMany(p => Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed(p.Item1, p.Item2), p.Item3 * (1 + (scatter * (r - 1))), r))),
+            .SelectMany(p =>
+            Enumerable.Range(0, 3).Select(r => Planted.Point(Planted.Closed(p.Item1, p.Item2), p.Item3 * (1 + (scatter * (r - 1))), r))),
     ];
 
     private static Recommendation Only(PointResult[] points) => Assert.Single(CostModel.Analyse(points, Quality, new()).Recommendations);
@@ -21,10 +23,16 @@ public sealed class UndecidedTests
     public void Where_all_that_qualify_cost_alike_the_fewest_experts_are_chosen()
     {
         var choice = Only(Points(0.2));
-        Assert.Equal((true, true, "top_k-k1-c1-fp32", 1, "ensemble-c1-fp32", 4), (choice.Undecided, choice.WithinNoise, choice.Point, choice.K, choice.RunnerUp, choice.Qualifying));
+        Assert.Equal((true, true, "top_k-k1-c1-fp32", 1, "ensemble-c1-fp32", 4),
+            (choice.Undecided, choice.WithinNoise, choice.Point, choice.K, choice.RunnerUp, choice.Qualifying));
         Assert.Equal(["ensemble-c1-fp32", "top_k-k3-c1-fp32", "top_k-k2-c1-fp32", "top_k-k1-c1-fp32"], choice.CostsAlike);
-        Assert.Contains("this run cannot tell what costs least within 1 % of the full ensemble's quality: all 4 settings that qualify cost alike beside the noise, 6 ms (ensemble-c1-fp32) to 6.72 ms (top_k-k1-c1-fp32) a token", choice.Sentence);
-        Assert.EndsWith("; of these top_k-k1-c1-fp32 runs the fewest experts: 6.72 ms a token; its bits per byte are 0.5 % more (2.010 against 2.000)", choice.Sentence);
+        Assert.Contains(
+            "this run cannot tell what costs least within 1 % of the full ensemble's quality: all 4 settings that qualify cost alike "
+                + "beside the noise, 6 ms (ensemble-c1-fp32) to 6.72 ms (top_k-k1-c1-fp32) a token",
+            choice.Sentence);
+        Assert.EndsWith(
+            "; of these top_k-k1-c1-fp32 runs the fewest experts: 6.72 ms a token; its bits per byte are 0.5 % more (2.010 against 2.000)",
+            choice.Sentence);
     }
 
     [Fact]
@@ -48,7 +56,8 @@ public sealed class UndecidedTests
     [Fact]
     public void Two_measurements_of_the_reference_point_are_too_few_where_other_repeats_are_known()
     {
-        PointResult[] points = [.. Points(0.2), .. Enumerable.Range(0, 2).Select(r => Planted.Point(Planted.Closed("average", 1), 0.004, r, reference: true))];
+        PointResult[] points = [.. Points(0.2),
+            .. Enumerable.Range(0, 2).Select(r => Planted.Point(Planted.Closed("average", 1), 0.004, r, reference: true))];
         Assert.Equal("repeats", CostModel.Analyse(points, null, new()).Noise.Figure("inter_token")!.Source);
     }
 
@@ -57,7 +66,8 @@ public sealed class UndecidedTests
     [InlineData(2, ", with the highest throughput of 2 that do, of 2 (no quality is known); 100 % of requests")]
     public void Without_quality_the_objective_is_answered_by_throughput(int settings, string words)
     {
-        PointResult[] points = [.. Enumerable.Range(1, settings).Select(k => Planted.Point(Planted.Closed("top_k", k), 0.006 * k, share: 1))];
+        PointResult[] points = [.. Enumerable.Range(1, settings)
+            .Select(k => Planted.Point(Planted.Closed("top_k", k), 0.006 * k, share: 1))];
         var best = Assert.Single(CostModel.Analyse(points, null, new() { Objective = new(null, 0.5, null) }).Recommendations);
         Assert.Equal("top_k-k1-c1-fp32", best.Point);
         Assert.Contains(words, best.Sentence);

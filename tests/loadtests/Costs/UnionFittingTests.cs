@@ -9,7 +9,8 @@ public sealed class UnionFittingTests
     [InlineData(8, 2, 2, 3.5)]
     [InlineData(4, 4, 3, 4)]
     [InlineData(4, 1, 1000, 4)]
-    public void The_formula(int experts, int k, double batch, double distinct) => Assert.Equal(distinct, UnionFitting.Formula(experts, k, batch), 1e-9);
+    public void The_formula(int experts, int k, double batch, double distinct) =>
+    Assert.Equal(distinct, UnionFitting.Formula(experts, k, batch), 1e-9);
 
     [Fact]
     public void The_formula_is_the_mean_of_what_independent_tokens_touch()
@@ -35,7 +36,11 @@ public sealed class UnionFittingTests
     [Fact]
     public void Planted_costs_of_a_distinct_expert_and_of_a_row_are_told_apart()
     {
-        var points = (from c in new[] { 1, 2, 4, 8 } from k in new[] { 1, 2, 4 } let d = UnionFitting.Formula(8, k, c) select Planted.Point(Planted.Closed("moe", k, c), 0.001 + (0.002 * d) + (0.0001 * c * k), batch: c, distinct: d, experts: 8)).ToArray();
+        var points = (from c in new[] { 1, 2, 4, 8 }
+                      from k in new[] { 1, 2, 4 }
+                      let d = UnionFitting.Formula(8, k, c)
+                      select Planted.Point(
+            Planted.Closed("moe", k, c), 0.001 + (0.002 * d) + (0.0001 * c * k), batch: c, distinct: d, experts: 8)).ToArray();
         var union = Assert.Single(CostModel.Analyse(points, null, new()).Unions);
         Assert.Equal(CostLine.Mixture, union.Form);
         Assert.Equal(0.001, union.Step!.Value, 1e-9);
@@ -49,16 +54,22 @@ public sealed class UnionFittingTests
     [Fact]
     public void Where_the_formula_is_off_it_is_said()
     {
-        var points = (from c in new[] { 1, 2, 4 } from k in new[] { 1, 2 } let d = c == 1 ? k : 0.75 * UnionFitting.Formula(4, k, c) select Planted.Point(Planted.Closed("top_k", k, c), 0.001 + (0.002 * d), batch: c, distinct: d)).ToArray();
+        var points = (from c in new[] { 1, 2, 4 }
+                      from k in new[] { 1, 2 }
+                      let d = c == 1 ? k : 0.75 * UnionFitting.Formula(4, k,
+            c)
+                      select Planted.Point(Planted.Closed("top_k", k, c), 0.001 + (0.002 * d), batch: c, distinct: d)).ToArray();
         var union = Assert.Single(CostModel.Analyse(points, null, new()).Unions);
         Assert.Equal(4, union.Points.Count(p => !p.FormulaHolds));
-        Assert.Contains(union.Breaks, b => b.StartsWith("the formula of distinct experts is off at 4 of 6 points", StringComparison.Ordinal) && b.Contains("25 % less") && b.Contains("one domain choose the same"));
+        Assert.Contains(union.Breaks, b => b.StartsWith("the formula of distinct experts is off at 4 of 6 points", StringComparison.Ordinal)
+            && b.Contains("25 % less") && b.Contains("one domain choose the same"));
     }
 
     [Fact]
     public void One_request_at_a_time_cannot_tell_rows_from_experts()
     {
-        var points = Enumerable.Range(1, 6).Select(k => Planted.Point(Planted.Closed("top_k", k), 0.001 + (0.002 * k), batch: 1, distinct: k, experts: 6)).ToArray();
+        var points = Enumerable.Range(1, 6)
+            .Select(k => Planted.Point(Planted.Closed("top_k", k), 0.001 + (0.002 * k), batch: 1, distinct: k, experts: 6)).ToArray();
         var union = Assert.Single(CostModel.Analyse(points, null, new()).Unions);
         Assert.Equal(0.002, union.PerExpert!.Value, 1e-9);
         Assert.Null(union.PerRow);

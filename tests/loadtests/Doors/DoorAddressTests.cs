@@ -10,7 +10,8 @@ public sealed class DoorAddressTests
     [InlineData("[::1]:8081", "http://[::1]:8081/")]
     [InlineData("127.9.9.9:1", "http://127.9.9.9:1/")]
     [InlineData("https://127.0.0.1:8443", "https://127.0.0.1:8443/")]
-    public void This_machine_may_be_loaded(string address, string uri) => Assert.Equal(uri, DoorAddress.Parse("--server", address, allowRemote: false).AbsoluteUri);
+    public void This_machine_may_be_loaded(string address, string uri) =>
+    Assert.Equal(uri, DoorAddress.Parse("--server", address, allowRemote: false).AbsoluteUri);
 
     [Theory]
     [InlineData("10.0.0.1:8081")]
@@ -35,14 +36,17 @@ public sealed class DoorAddressTests
     [InlineData("127.0.0.1:8081/v1")]
     [InlineData("ftp://127.0.0.1:21")]
     [InlineData("127.0.0.1:99999")]
-    public void What_is_no_address_is_refused(string address) => Assert.Contains($"--server {address}: not a server's address", Assert.Throws<LoadTestException>(() => DoorAddress.Parse("--server", address, allowRemote: true)).Message);
+    public void What_is_no_address_is_refused(string address) => Assert.Contains($"--server {address}: not a server's address",
+    Assert.Throws<LoadTestException>(() => DoorAddress.Parse("--server", address, allowRemote: true)).Message);
 
     [Fact]
     public void A_server_is_one_door_or_both()
     {
         Assert.Equal((new Uri("http://127.0.0.1:1"), null), DoorAddress.ParseServer("--server", "127.0.0.1:1", allowRemote: false));
-        Assert.Equal((new Uri("http://127.0.0.1:1"), new Uri("http://127.0.0.1:2")), DoorAddress.ParseServer("--server", "127.0.0.1:1,http://127.0.0.1:2", allowRemote: false));
-        Assert.Contains("names 3 doors", Assert.Throws<LoadTestException>(() => DoorAddress.ParseServer("--server", "a:1,b:2,c:3", allowRemote: true)).Message);
+        Assert.Equal((new Uri("http://127.0.0.1:1"), new Uri("http://127.0.0.1:2")),
+            DoorAddress.ParseServer("--server", "127.0.0.1:1,http://127.0.0.1:2", allowRemote: false));
+        Assert.Contains("names 3 doors",
+            Assert.Throws<LoadTestException>(() => DoorAddress.ParseServer("--server", "a:1,b:2,c:3", allowRemote: true)).Message);
     }
 
     [Fact]
@@ -72,5 +76,6 @@ public sealed class DoorAddressTests
     [InlineData("top_k", null, "Give --k")]
     [InlineData("top_p", null, "Give --p")]
     [InlineData("ensemble", 2, "--k 2: is for --mode top_k or moe")]
-    public void A_routing_that_makes_no_sense_is_refused(string mode, int? k, string message) => Assert.Contains(message, Assert.Throws<LoadTestException>(() => new RoutingChoice(mode, k).Validate()).Message);
+    public void A_routing_that_makes_no_sense_is_refused(string mode, int? k, string message) =>
+    Assert.Contains(message, Assert.Throws<LoadTestException>(() => new RoutingChoice(mode, k).Validate()).Message);
 }

@@ -12,11 +12,20 @@ namespace Btx.LoadTests.Tests.Doors;
 
 public sealed class GrpcDoorTests
 {
-    private static readonly DoorRequest s_request = new() { Prompt = "a prompt", MaxTokens = 3, Routing = new("top_k", 2), Seed = 5, Temperature = 0 };
+    private static readonly DoorRequest s_request = new()
+    {
+        Prompt = "a prompt",
+        MaxTokens = 3,
+        Routing = new("top_k", 2),
+        Seed = 5,
+        Temperature = 0
+    };
     private static readonly GenerateResponse s_token = new() { Text = "a", TokenId = 1 };
     private static readonly GenerateResponse s_last = new()
     {
-        TokenId = 2, FinishReason = FinishReason.Length, Usage = new() { PromptTokens = 7, CompletionTokens = 3, ExpertSteps = { { "law", 3 }, { "art", 0 } } },
+        TokenId = 2,
+        FinishReason = FinishReason.Length,
+        Usage = new() { PromptTokens = 7, CompletionTokens = 3, ExpertSteps = { { "law", 3 }, { "art", 0 } } },
     };
 
     [Fact]
@@ -40,7 +49,14 @@ public sealed class GrpcDoorTests
         Assert.Equal(3, arrivals.Count);
         Assert.Equal("Bearer secret", key);
         Assert.Equal(
-            new GenerateRequest { Prompt = new() { Text = "a prompt" }, MaxTokens = 3, IgnoreEos = true, Sampling = new() { Temperature = 0, Seed = 5 }, Routing = new() { Mode = Mode.TopK, K = 2 } }, seen);
+            new GenerateRequest
+            {
+                Prompt = new() { Text = "a prompt" },
+                MaxTokens = 3,
+                IgnoreEos = true,
+                Sampling = new() { Temperature = 0, Seed = 5 },
+                Routing = new() { Mode = Mode.TopK, K = 2 }
+            }, seen);
     }
 
     [Theory]
@@ -76,19 +92,23 @@ public sealed class GrpcDoorTests
     {
         await using var door = new GrpcDoor(ScriptedServer.Nobody());
         Assert.Equal("unreachable", (await door.GenerateAsync(s_request, new(TimeProvider.System, 1), CancellationToken.None)).Status);
-        Assert.Contains("no server listens at http://127.0.0.1:", (await Assert.ThrowsAsync<LoadTestException>(() => door.DescribeAsync(CancellationToken.None))).Message);
+        Assert.Contains("no server listens at http://127.0.0.1:",
+            (await Assert.ThrowsAsync<LoadTestException>(() => door.DescribeAsync(CancellationToken.None))).Message);
         await using var server = await ServeAsync(context => AnswerAsync(context, 16, "no"));
         await using var refused = new GrpcDoor(server.Address, "wrong");
-        Assert.Contains("refused the key (unauthenticated); give the right one with --key-file FILE", (await Assert.ThrowsAsync<LoadTestException>(() => refused.DescribeAsync(CancellationToken.None))).Message);
+        Assert.Contains("refused the key (unauthenticated); give the right one with --key-file FILE",
+            (await Assert.ThrowsAsync<LoadTestException>(() => refused.DescribeAsync(CancellationToken.None))).Message);
         await using var http = new ScriptedServer(ScriptedServer.Answer("400 Bad Request", ""));
         await using var wrong = new GrpcDoor(http.Address);
-        Assert.Contains("gRPC door of --server", (await Assert.ThrowsAsync<LoadTestException>(() => wrong.DescribeAsync(CancellationToken.None))).Message);
+        Assert.Contains("gRPC door of --server",
+            (await Assert.ThrowsAsync<LoadTestException>(() => wrong.DescribeAsync(CancellationToken.None))).Message);
     }
 
     private static async Task<Server> ServeAsync(RequestDelegate answer)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Listen(System.Net.IPAddress.Loopback, 0, door => door.Protocols = HttpProtocols.Http2));
+        builder.WebHost.UseKestrelCore()
+            .ConfigureKestrel(k => k.Listen(System.Net.IPAddress.Loopback, 0, door => door.Protocols = HttpProtocols.Http2));
         var app = builder.Build();
         app.Run(answer);
         await app.StartAsync();

@@ -8,11 +8,18 @@ namespace Btx.LoadTests.Tests.Doors;
 
 public sealed class OpenAiDoorTests
 {
-    private const string Token = "data: {\"choices\":[{\"text\":\"a\",\"logprobs\":{\"tokens\":[\"a\"],\"token_logprobs\":[-1],\"top_logprobs\":[{}],\"text_offset\":[0]},\"finish_reason\":null}],\"usage\":null}\n\n";
+    private const string Token =
+        "data: {\"choices\":[{\"text\":\"a\",\"logprobs\":{\"tokens\":[\"a\"],\"token_logprobs\":[-1],\"top_logprobs\":[{}],\"text_offset\":[0]},\"finish_reason\":null}],\"usage\":null}\n\n";
     private const string Last = "data: {\"choices\":[{\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}]}\n\n";
     private const string Usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3,\"total_tokens\":10}}\n\n";
     private const string Done = "data: [DONE]\n\n";
-    private static readonly DoorRequest s_request = new() { Prompt = "a \"quoted\" prompt", MaxTokens = 3, Routing = new("top_k", 2), Seed = 5 };
+    private static readonly DoorRequest s_request = new()
+    {
+        Prompt = "a \"quoted\" prompt",
+        MaxTokens = 3,
+        Routing = new("top_k", 2),
+        Seed = 5
+    };
 
     [Fact]
     public async Task It_sends_what_is_asked_and_counts_what_arrives()
@@ -26,7 +33,10 @@ public sealed class OpenAiDoorTests
         var sent = Assert.Single(server.Requests);
         Assert.Contains("POST /v1/completions", sent);
         Assert.Contains("Authorization: Bearer secret", sent);
-        Assert.EndsWith("{\"model\":\"forest:top_k=2\",\"prompt\":\"a \\\"quoted\\\" prompt\",\"max_tokens\":3,\"temperature\":1,\"seed\":5,\"ignore_eos\":true,\"logprobs\":0,\"stream\":true,\"stream_options\":{\"include_usage\":true}}", sent);
+        Assert.EndsWith(
+            "{\"model\":\"forest:top_k=2\",\"prompt\":\"a \\\"quoted\\\" "
+                + "prompt\",\"max_tokens\":3,\"temperature\":1,\"seed\":5,\"ignore_eos\":true,\"logprobs\":0,\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
+            sent);
     }
 
     [Fact]
@@ -46,7 +56,9 @@ public sealed class OpenAiDoorTests
     [Fact]
     public async Task A_server_without_log_probabilities_or_usage_is_counted_by_its_pieces()
     {
-        await using var server = new ScriptedServer(ScriptedServer.Stream("data: {\"choices\": [{\"text\": \"one\"}]}\r\n\r\n", ": a comment\n\n", "data: {\"choices\": [{\"text\": \"\"}]}\n\n", "data: {\"choices\": [{\"text\": \"two\", \"finish_reason\": \"stop\"}]}\n\n", Done));
+        await using var server = new ScriptedServer(ScriptedServer.Stream("data: {\"choices\": [{\"text\": \"one\"}]}\r\n\r\n",
+            ": a comment\n\n", "data: {\"choices\": [{\"text\": \"\"}]}\n\n",
+            "data: {\"choices\": [{\"text\": \"two\", \"finish_reason\": \"stop\"}]}\n\n", Done));
         await using var door = new OpenAiDoor(server.Address);
         var arrivals = new TokenArrivals(TimeProvider.System, 1);
         Assert.Equal(new DoorAnswer("ok") { Finish = "stop" }, await door.GenerateAsync(s_request, arrivals, CancellationToken.None));
@@ -56,13 +68,15 @@ public sealed class OpenAiDoorTests
     public static TheoryData<string, string, string> Failures => new()
     {
         { ScriptedServer.Answer("401 Unauthorized", "{\"error\": {\"message\": \"who are you?\"}}"), "http_401", "who are you?" },
-        { ScriptedServer.Answer("429 Too Many Requests", "{\"error\": {\"message\": \"the queue is full\"}}"), "http_429", "the queue is full" },
+        { ScriptedServer.Answer("429 Too Many Requests", "{\"error\": {\"message\": \"the queue is full\"}}"), "http_429",
+            "the queue is full" },
         { ScriptedServer.Answer("500 Internal Server Error", "<html>\nbroken</html>"), "http_500", "<html> broken</html>" },
         { ScriptedServer.Answer("502 Bad Gateway", ""), "http_502", "no body" },
         { ScriptedServer.Stream(Token, Token), "cut_off", "the stream ended before its last event" },
         { ScriptedServer.Stream(Token, "data: {\"error\": {\"message\": \"shutting down\"}}\n\n"), "stream_error", "shutting down" },
         { ScriptedServer.Stream("data: {\"choices\"\n\n"), "not_json", "" },
-        { ScriptedServer.Stream(Token, Last.Replace("\"length\"", "\"removed\",\"finish_message\":\"expert law was removed\""), Usage, Done), "removed", "expert law was removed" },
+        { ScriptedServer.Stream(Token, Last.Replace("\"length\"", "\"removed\",\"finish_message\":\"expert law was removed\""), Usage,
+            Done), "removed", "expert law was removed" },
         { ScriptedServer.Stream(Token)[..^5], "cut_off", "" },
     };
 
@@ -82,7 +96,8 @@ public sealed class OpenAiDoorTests
     {
         await using var door = new OpenAiDoor(ScriptedServer.Nobody());
         Assert.Equal("unreachable", (await door.GenerateAsync(s_request, new(TimeProvider.System, 1), CancellationToken.None)).Status);
-        Assert.Contains("no server listens at http://127.0.0.1:", (await Assert.ThrowsAsync<LoadTestException>(() => door.DescribeAsync(CancellationToken.None))).Message);
+        Assert.Contains("no server listens at http://127.0.0.1:",
+            (await Assert.ThrowsAsync<LoadTestException>(() => door.DescribeAsync(CancellationToken.None))).Message);
     }
 
     [Theory]
@@ -103,7 +118,8 @@ public sealed class OpenAiDoorTests
         await using var server = new ScriptedServer(ScriptedServer.Stream(Token)[..^5], holdOpen: true);
         await using var door = new OpenAiDoor(server.Address);
         using var cancel = new CancellationTokenSource(100);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => door.GenerateAsync(s_request, new(TimeProvider.System, 1), cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            door.GenerateAsync(s_request, new(TimeProvider.System, 1), cancel.Token));
     }
 
     [Theory]

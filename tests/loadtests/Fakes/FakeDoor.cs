@@ -15,7 +15,8 @@ internal sealed class FakeDoor(Func<DoorRequest, TokenArrivals, CancellationToke
 
     public List<DoorRequest> Requests { get; } = [];
 
-    public static DoorAnswer Ok(DoorRequest request) => new(DoorAnswer.Ok) { Finish = "length", PromptTokens = request.Prompt!.Length, CompletionTokens = request.MaxTokens };
+    public static DoorAnswer Ok(DoorRequest request) =>
+        new(DoorAnswer.Ok) { Finish = "length", PromptTokens = request.Prompt!.Length, CompletionTokens = request.MaxTokens };
 
     public Task<ServedModel> DescribeAsync(CancellationToken cancellation) => Task.FromResult(Served);
 

@@ -26,9 +26,12 @@ internal sealed class ScriptedServer : IAsyncDisposable
 
     /// <summary>A stream of events, each piece a chunk of its own.</summary>
     public static string Stream(params IEnumerable<string> pieces) =>
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + string.Concat(pieces.Select(p => $"{Encoding.UTF8.GetByteCount(p):x}\r\n{p}\r\n")) + "0\r\n\r\n";
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + string.Concat(pieces.Select(p => $"{Encoding.UTF8.GetByteCount(p):x}\r\n{p}\r\n")) + "0\r\n\r\n";
 
-    public static string Answer(string status, string body) => $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}";
+    public static string Answer(string status,
+        string body) => $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: "
+            + $"{Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}";
 
     /// <summary>An address where nobody listens.</summary>
     public static Uri Nobody()
@@ -78,5 +81,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
         }
     }
 
-    private static int Length(string head) => head.Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) is { } line ? int.Parse(line.Split(':')[1]) : 0;
+    private static int Length(string head) =>
+        head.Split("\r\n").FirstOrDefault(l => l.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) is { } line
+        ? int.Parse(line.Split(':')[1]) : 0;
 }

@@ -15,8 +15,13 @@ public sealed class TinyServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), "serve", "--forest", _forest.Served, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "4"];
-        _process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), "serve", "--forest", _forest.Served, "--http",
+            "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--threads", "1", "--slots", "4"];
+        _process = Process.Start(new ProcessStartInfo("dotnet", arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var errors = _process.StandardError.ReadToEndAsync();
         while (Grpc is null && await _process.StandardOutput.ReadLineAsync() is { } line)
         {

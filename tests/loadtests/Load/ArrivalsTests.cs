@@ -35,7 +35,8 @@ public sealed class ArrivalsTests : IDisposable
 
     [Theory]
     [InlineData("arrival,prompt_tokens,output_tokens,domain\n3,10,20,python\n1,,,\n")]
-    [InlineData("{\"arrival\": 3, \"prompt_tokens\": 10, \"output_tokens\": 20, \"domain\": \"python\"}\n\n{\"arrival\": 1, \"domain\": null}\n")]
+    [InlineData("{\"arrival\": 3, \"prompt_tokens\": 10, \"output_tokens\": 20, \"domain\": "
+        + "\"python\"}\n\n{\"arrival\": 1, \"domain\": null}\n")]
     [InlineData("TIMESTAMP,ContextTokens,GeneratedTokens,domain\n1970-01-01 00:00:03.0000000,10,20,python\n1970-01-01 00:00:01,,,\n")]
     public void A_trace_is_read_in_its_forms(string text)
     {
@@ -76,12 +77,14 @@ public sealed class ArrivalsTests : IDisposable
     [InlineData("trace:")]
     [InlineData("trace:/nowhere")]
     [InlineData("uniform:3")]
-    public void Bad_arrivals_are_refused(string text) => Assert.Contains(text == "trace:/nowhere" ? "/nowhere" : $"--arrivals {text}: ", Assert.Throws<LoadTestException>(() => ArrivalsReader.Read("--arrivals", text)).Message);
+    public void Bad_arrivals_are_refused(string text) => Assert.Contains(text == "trace:/nowhere" ? "/nowhere" : $"--arrivals {text}: ",
+    Assert.Throws<LoadTestException>(() => ArrivalsReader.Read("--arrivals", text)).Message);
 
     [Fact]
     public void Arrivals_say_what_they_were_read_from()
     {
-        foreach (var text in new[] { "closed:8", "poisson:4.5", "bursts:0.5,16,10" }) Assert.Equal(text, ArrivalsReader.Read("--arrivals", text).Text);
+        foreach (var text in new[] { "closed:8", "poisson:4.5", "bursts:0.5,16,10" })
+            Assert.Equal(text, ArrivalsReader.Read("--arrivals", text).Text);
     }
 
     public void Dispose() => File.Delete(_file);

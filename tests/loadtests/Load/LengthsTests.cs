@@ -39,7 +39,8 @@ public sealed class LengthsTests : IDisposable
     [InlineData("lognormal:50,1,20")]
     [InlineData("empirical:/nowhere")]
     [InlineData("normal:3")]
-    public void Bad_lengths_are_refused(string text) => Assert.Contains(text.TrimStart('-').Split(':')[^1], Assert.Throws<LoadTestException>(() => LengthsReader.Read("--prompt-tokens", text)).Message);
+    public void Bad_lengths_are_refused(string text) => Assert.Contains(text.TrimStart('-').Split(':')[^1],
+    Assert.Throws<LoadTestException>(() => LengthsReader.Read("--prompt-tokens", text)).Message);
 
     [Theory]
     [InlineData("5\nmany\n", "line 2: \"many\"")]
@@ -47,7 +48,8 @@ public sealed class LengthsTests : IDisposable
     public void A_bad_file_is_named_with_its_line(string text, string message)
     {
         File.WriteAllText(_file, text);
-        Assert.Contains(message, Assert.Throws<LoadTestException>(() => LengthsReader.Read("--prompt-tokens", $"empirical:{_file}")).Message);
+        Assert.Contains(message,
+            Assert.Throws<LoadTestException>(() => LengthsReader.Read("--prompt-tokens", $"empirical:{_file}")).Message);
     }
 
     public void Dispose() => File.Delete(_file);

@@ -25,7 +25,8 @@ public sealed class LoadInputTests : IDisposable
     public async Task Bounds_out_of_range_are_refused_before_a_request_is_sent(LoadBounds bounds, string message)
     {
         var door = new FakeDoor();
-        Assert.Contains(message, (await Assert.ThrowsAsync<LoadTestException>(() => Plans.Run(door, Plans.Of("closed:1"), bounds).RunAsync(CancellationToken.None))).Message);
+        Assert.Contains(message, (await Assert.ThrowsAsync<LoadTestException>(() =>
+            Plans.Run(door, Plans.Of("closed:1"), bounds).RunAsync(CancellationToken.None))).Message);
         Assert.Empty(door.Requests);
     }
 
@@ -34,7 +35,8 @@ public sealed class LoadInputTests : IDisposable
     [InlineData("code=0", "the weight of code is \"0\"")]
     [InlineData("code=x", "the weight of code is \"x\"")]
     [InlineData("code=1,code=2", "named twice")]
-    public void A_bad_domain_mix_is_refused(string mix, string message) => Assert.Contains(message, Assert.Throws<LoadTestException>(() => DomainMix.Read("--domains", mix, Plans.Texts.Domains)).Message);
+    public void A_bad_domain_mix_is_refused(string mix, string message) =>
+    Assert.Contains(message, Assert.Throws<LoadTestException>(() => DomainMix.Read("--domains", mix, Plans.Texts.Domains)).Message);
 
     [Fact]
     public void Prompts_come_from_the_test_split_of_each_domain()
@@ -55,22 +57,27 @@ public sealed class LoadInputTests : IDisposable
         Assert.Contains("no such directory", Assert.Throws<LoadTestException>(() => PromptTexts.Read("/nowhere")).Message);
         Assert.Contains("no DOMAIN/test.jsonl", Assert.Throws<LoadTestException>(() => PromptTexts.Read(_corpus.FullName)).Message);
         Write("prose/test.jsonl", "{\"text\": \"fine\"}\n{\"body\": \"not\"}\n");
-        Assert.Contains("test.jsonl, line 2: expected {\"text\"", Assert.Throws<LoadTestException>(() => PromptTexts.Read(_corpus.FullName)).Message);
+        Assert.Contains("test.jsonl, line 2: expected {\"text\"",
+            Assert.Throws<LoadTestException>(() => PromptTexts.Read(_corpus.FullName)).Message);
     }
 
     [Fact]
     public async Task The_ruler_takes_lengths_from_the_servers_answers()
     {
-        var door = new FakeDoor((request, _, _) => Task.FromResult(FakeDoor.Ok(request) with { PromptTokens = request.Prompt!.Length / 2 }));
+        var door = new FakeDoor((request, _, _) =>
+            Task.FromResult(FakeDoor.Ok(request) with { PromptTokens = request.Prompt!.Length / 2 }));
         var mix = DomainMix.Read("--domains", null, Plans.Texts.Domains);
-        var ruler = await PromptRuler.MeasureAsync(door, Plans.Texts, mix, new("expert"), FakeDoor.Served, new FixedLength(16), 1, CancellationToken.None);
+        var ruler = await PromptRuler.MeasureAsync(door, Plans.Texts, mix, new("expert"), FakeDoor.Served, new FixedLength(16), 1,
+            CancellationToken.None);
         Assert.Equal(20, ruler.Characters("prose", 10));
         Assert.Contains(door.Requests, r => r.Routing.Expert == "code-1");
         var refusing = new FakeDoor((_, _, _) => Task.FromResult(new DoorAnswer("invalid_argument") { Error = "k is 9" }));
-        var refused = await Assert.ThrowsAsync<LoadTestException>(() => PromptRuler.MeasureAsync(refusing, Plans.Texts, mix, new("top_k", 9), FakeDoor.Served, new FixedLength(16), 1, CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<LoadTestException>(() => PromptRuler.MeasureAsync(refusing, Plans.Texts, mix,
+            new("top_k", 9), FakeDoor.Served, new FixedLength(16), 1, CancellationToken.None));
         Assert.Contains("k is 9", refused.Message);
         var silent = new FakeDoor((request, _, _) => Task.FromResult(FakeDoor.Ok(request) with { PromptTokens = 0 }));
-        Assert.Contains("no usage", (await Assert.ThrowsAsync<LoadTestException>(() => PromptRuler.MeasureAsync(silent, Plans.Texts, mix, new("ensemble"), FakeDoor.Served, new FixedLength(16), 1, CancellationToken.None))).Message);
+        Assert.Contains("no usage", (await Assert.ThrowsAsync<LoadTestException>(() => PromptRuler.MeasureAsync(silent, Plans.Texts, mix,
+            new("ensemble"), FakeDoor.Served, new FixedLength(16), 1, CancellationToken.None))).Message);
     }
 
     public void Dispose() => _corpus.Delete(recursive: true);

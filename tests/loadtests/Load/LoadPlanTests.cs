@@ -20,8 +20,10 @@ public sealed class LoadPlanTests
     {
         var plan = Plans.Of("poisson:5", "uniform:4..9", "lognormal:10,0.5,40", seed: 1).Requests().Take(3).ToArray();
         Assert.Equal(
-            "0 0.157471 code 8 9 1457459810012985562 [    retu]; 1 0.323974 prose 9 24 4207462769572308177 [Some year]; 2 0.510385 code 5 22 4128089421285378255 [    r]",
-            string.Join("; ", plan.Select(r => FormattableString.Invariant($"{r.Index} {r.Due:0.000000} {r.Domain} {r.PromptTokens} {r.OutputTokens} {r.Seed} [{r.Prompt}]"))));
+            "0 0.157471 code 8 9 1457459810012985562 [    retu]; 1 0.323974 prose 9 24 4207462769572308177 [Some year]; 2 0.510385 code "
+                + "5 22 4128089421285378255 [    r]",
+            string.Join("; ", plan.Select(r => FormattableString
+                .Invariant($"{r.Index} {r.Due:0.000000} {r.Domain} {r.PromptTokens} {r.OutputTokens} {r.Seed} [{r.Prompt}]"))));
     }
 
     [Fact]
@@ -79,9 +81,11 @@ public sealed class LoadPlanTests
     [Fact]
     public void Prompt_and_answer_stay_within_the_context()
     {
-        var texts = new PromptTexts(new Dictionary<string, string[]> { ["d"] = [new string('x', 50) + new string('7', 400)] }, "dense in the end");
+        var texts = new PromptTexts(new Dictionary<string, string[]> { ["d"] = [new string('x', 50) + new string('7', 400)] },
+            "dense in the end");
         var ruler = new PromptRuler(new Dictionary<string, (double, double)> { ["d"] = (4, 3) }, 64);
-        var plan = new LoadPlan(new ClosedArrivals(1), texts, ruler, DomainMix.Read("--domains", null, ["d"]), new UniformLength(1, 60), new FixedLength(20), 1);
+        var plan = new LoadPlan(new ClosedArrivals(1), texts, ruler, DomainMix.Read("--domains", null, ["d"]), new UniformLength(1, 60),
+            new FixedLength(20), 1);
         foreach (var request in plan.Requests().Take(200))
         {
             Assert.InRange(request.PromptTokens, 1, 44);
@@ -94,12 +98,15 @@ public sealed class LoadPlanTests
     public void A_trace_says_when_how_long_and_of_what()
     {
         var trace = new TraceArrivals("t", [new(10, 5, 6, "code"), new(11, null, null, null), new(14, 500, 700, "prose")], Scale: 2);
-        var plan = new LoadPlan(trace, Plans.Texts, new(Plans.Texts.Domains.ToDictionary(d => d, _ => (1.0, 1.0)), 64), DomainMix.Read("", null, Plans.Texts.Domains), new FixedLength(9), new FixedLength(3), 1).Requests().ToArray();
+        var plan = new LoadPlan(trace, Plans.Texts, new(Plans.Texts.Domains.ToDictionary(d => d, _ => (1.0, 1.0)), 64),
+            DomainMix.Read("", null, Plans.Texts.Domains), new FixedLength(9), new FixedLength(3), 1).Requests().ToArray();
         Assert.Equal([0.0, 0.5, 2.0], plan.Select(r => r.Due!.Value));
         Assert.Equal((5, 6, "code"), (plan[0].PromptTokens, plan[0].OutputTokens, plan[0].Domain));
         Assert.Equal((9, 3), (plan[1].PromptTokens, plan[1].OutputTokens));
         Assert.Equal((1, 63), (plan[2].PromptTokens, plan[2].OutputTokens));
-        var foreign = new LoadPlan(new TraceArrivals("t", [new(0, null, null, "law")]), Plans.Texts, new(new Dictionary<string, (double, double)>(), 64), DomainMix.Read("", null, Plans.Texts.Domains), new FixedLength(9), new FixedLength(3), 1);
+        var foreign = new LoadPlan(new TraceArrivals("t", [new(0, null, null, "law")]), Plans.Texts,
+            new(new Dictionary<string, (double, double)>(), 64), DomainMix.Read("", null, Plans.Texts.Domains), new FixedLength(9),
+            new FixedLength(3), 1);
         Assert.Contains("law", Assert.Throws<LoadTestException>(() => foreign.Requests().ToArray()).Message);
     }
 }

@@ -30,7 +30,8 @@ public sealed class LoadRunTests
         Assert.All(outcome.Records, r => Assert.Equal(r.CompletionTokens - 1, r.Gaps.Length));
     }
 
-    /// <summary>One connection, and a server that stalls on its first request: those due meanwhile could not be sent, and their latency says so.</summary>
+    /// <summary>One connection, and a server that stalls on its first request: those due meanwhile could
+    /// not be sent, and their latency says so.</summary>
     [Fact]
     public async Task A_stall_counts_for_the_requests_that_it_held_up()
     {
@@ -47,7 +48,8 @@ public sealed class LoadRunTests
         foreach (var held in outcome.Records.Where(r => r.Index > 0 && r.Due < stalled.End))
             Assert.True(held.Sent >= stalled.End && held.End - held.Due >= stalled.End - held.Due, $"request {held.Index}");
         var summary = outcome.Summarise();
-        // They were due every 10 ms, so half of them waited for the stall less 110 ms at least. What is counted from sent on hides just these waits.
+        // They were due every 10 ms, so half of them waited for the stall less 110 ms at least. What
+        // is counted from sent on hides just these waits.
         Assert.True(summary.EndToEnd!.P50.Value >= stalled.End - 0.11);
         Assert.Equal(outcome.Records.Select(r => r.End!.Value - r.Due).Average(), summary.EndToEnd.Mean, 1e-9);
         Assert.Equal(outcome.Records.Sum(r => r.Sent - r.Due), 20 * (summary.EndToEnd.Mean - summary.EndToEndFromSent!.Mean), 1e-9);
@@ -92,7 +94,8 @@ public sealed class LoadRunTests
             arrivals.Token(request.MaxTokens);
             return FakeDoor.Ok(request);
         });
-        var outcome = await Plans.Run(door, Plans.Of("poisson:20000"), new() { Seconds = 0.1, MaxInFlight = 1, LateSeconds = 0.1 }).RunAsync(s_never);
+        var outcome = await Plans.Run(door, Plans.Of("poisson:20000"), new() { Seconds = 0.1, MaxInFlight = 1, LateSeconds = 0.1 })
+            .RunAsync(s_never);
         Assert.Contains("0.1 s after the measured time, requests that were due in it had not been sent yet", outcome.GivenUp);
         Assert.Equal((0, 0.1), (outcome.From, outcome.To));
         Assert.InRange(outcome.Records.Count, 1, 1000); // of 2000; all of them take a minute
@@ -104,7 +107,15 @@ public sealed class LoadRunTests
         var file = new RecordFile("/dev/full");
         LoadOutcome outcome;
         await using (file)
-            outcome = await new LoadRun { Door = new FakeDoor(), Served = FakeDoor.Served, Plan = Plans.Of("closed:4"), Routing = new("ensemble"), Bounds = new() { Requests = 50 }, File = file }.RunAsync(s_never);
+            outcome = await new LoadRun
+            {
+                Door = new FakeDoor(),
+                Served = FakeDoor.Served,
+                Plan = Plans.Of("closed:4"),
+                Routing = new("ensemble"),
+                Bounds = new() { Requests = 50 },
+                File = file
+            }.RunAsync(s_never);
         Assert.Equal(50, outcome.Summarise().Requests);
         Assert.Contains("/dev/full cannot be written any further", file.Fault);
     }
@@ -137,7 +148,8 @@ public sealed class LoadRunTests
         var calls = 0;
         var door = new FakeDoor((request, arrivals, _) =>
         {
-            if (Interlocked.Increment(ref calls) > 10) return Task.FromResult(new DoorAnswer(DoorAnswer.Unreachable) { Error = "connection refused" });
+            if (Interlocked.Increment(ref calls) > 10)
+                return Task.FromResult(new DoorAnswer(DoorAnswer.Unreachable) { Error = "connection refused" });
             arrivals.Token(request.MaxTokens);
             return Task.FromResult(FakeDoor.Ok(request));
         });
@@ -168,7 +180,8 @@ public sealed class LoadRunTests
     public async Task A_fault_of_the_program_is_not_a_failed_request(string arrivals)
     {
         var door = new FakeDoor((_, _, _) => throw new InvalidOperationException("broken door"));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => Plans.Run(door, Plans.Of(arrivals), new() { Seconds = 3600 }).RunAsync(s_never));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            Plans.Run(door, Plans.Of(arrivals), new() { Seconds = 3600 }).RunAsync(s_never));
     }
 
     [Fact]
@@ -181,11 +194,20 @@ public sealed class LoadRunTests
             await using (var file = new RecordFile(path))
             {
                 var plan = Plans.Of("closed:4");
-                outcome = await new LoadRun { Door = new FakeDoor(), Served = FakeDoor.Served, Plan = plan, Routing = new("ensemble"), Bounds = new() { Requests = 50 }, File = file }.RunAsync(s_never);
+                outcome = await new LoadRun
+                {
+                    Door = new FakeDoor(),
+                    Served = FakeDoor.Served,
+                    Plan = plan,
+                    Routing = new("ensemble"),
+                    Bounds = new() { Requests = 50 },
+                    File = file
+                }.RunAsync(s_never);
             }
 
             var read = RunJson.ReadLines<RequestRecord>(path);
-            Assert.Equal(outcome.Records.Select(r => (r.Index, r.Due, r.End, r.Status)), read.Select(r => (r.Index, r.Due, r.End, r.Status)));
+            Assert.Equal(outcome.Records.Select(r => (r.Index, r.Due, r.End, r.Status)),
+                read.Select(r => (r.Index, r.Due, r.End, r.Status)));
         }
         finally
         {
@@ -197,9 +219,17 @@ public sealed class LoadRunTests
     public async Task Mode_expert_sends_each_prompt_to_its_domains_expert()
     {
         var door = new FakeDoor();
-        var run = new LoadRun { Door = door, Served = FakeDoor.Served, Plan = Plans.Of("closed:1", mix: "code=1"), Routing = new("expert"), Bounds = new() { Requests = 3 } };
+        var run = new LoadRun
+        {
+            Door = door,
+            Served = FakeDoor.Served,
+            Plan = Plans.Of("closed:1", mix: "code=1"),
+            Routing = new("expert"),
+            Bounds = new() { Requests = 3 }
+        };
         await run.RunAsync(s_never);
         Assert.All(door.Requests, r => Assert.Equal("code-1", r.Routing.Expert));
-        Assert.Contains("no expert of the domain law", Assert.Throws<LoadTestException>(() => new RoutingChoice("expert").For("law", FakeDoor.Served)).Message);
+        Assert.Contains("no expert of the domain law",
+            Assert.Throws<LoadTestException>(() => new RoutingChoice("expert").For("law", FakeDoor.Served)).Message);
     }
 }

@@ -16,8 +16,10 @@ public sealed class AgreementTests(TinyServer server) : IClassFixture<TinyServer
     };
 
     /// <summary>
-    /// More are in flight than the server has slots: most of the time to the first token is the wait for one, which the server counts too. What the client's figure has more is the way
-    /// there and back. A machine that was busy elsewhere lengthens that way, so the better of a few tries counts; the counts must be equal in each.
+    /// More are in flight than the server has slots: most of the time to the first token is the wait for one, which the server counts
+    /// too. What the client's figure has more is the way
+    /// there and back. A machine that was busy elsewhere lengthens that way, so the better of a few
+    /// tries counts; the counts must be equal in each.
     /// </summary>
     [Theory]
     [MemberData(nameof(Doors))]
@@ -27,7 +29,8 @@ public sealed class AgreementTests(TinyServer server) : IClassFixture<TinyServer
         using var metrics = new ServerMetrics(server.Http);
         var served = await door.DescribeAsync(CancellationToken.None);
         Assert.Equal((3, 128), (served.Experts.Count, served.ContextLength));
-        var texts = new PromptTexts(served.Experts.ToDictionary(e => e.Domain, _ => new[] { "The cat sat on the mat, and the dog lay by the door.\nNobody came." }), "a few lines");
+        var texts = new PromptTexts(served.Experts.ToDictionary(e => e.Domain,
+            _ => new[] { "The cat sat on the mat, and the dog lay by the door.\nNobody came." }), "a few lines");
         var mix = DomainMix.Read("--domains", null, texts.Domains);
         var routing = new RoutingChoice(mode, k);
         var (prompts, outputs) = (new UniformLength(8, 24), new FixedLength(Tokens));
@@ -36,15 +39,26 @@ public sealed class AgreementTests(TinyServer server) : IClassFixture<TinyServer
         for (var attempt = 0; attempt < 5; attempt++)
         {
             var plan = new LoadPlan(new ClosedArrivals(32), texts, ruler, mix, prompts, outputs, attempt);
-            var outcome = await new LoadRun { Door = door, Served = served, Plan = plan, Routing = routing, Bounds = new() { Requests = Count }, Metrics = metrics }.RunAsync(CancellationToken.None);
+            var outcome = await new LoadRun
+            {
+                Door = door,
+                Served = served,
+                Plan = plan,
+                Routing = routing,
+                Bounds = new() { Requests = Count },
+                Metrics = metrics
+            }.RunAsync(CancellationToken.None);
             var (client, counted) = (outcome.Summarise(), outcome.Server!);
             Assert.Equal((Count, 0), (client.Requests, client.Failed));
             Assert.Equal((Count, (double)Count * Tokens), (counted.Requests, counted.CompletionTokens));
             Assert.Equal(Count * Tokens, client.CompletionTokens);
             Assert.All(outcome.Records, r => Assert.Equal(Tokens - 1, r.Gaps.Length));
             if (mode == "ensemble") Assert.Equal(client.PromptTokens * 3, counted.PrefillTokens);
-            if (kind == "grpc") Assert.Equal(counted.ExpertSteps.Where(s => s.Value > 0), outcome.Records.SelectMany(r => r.ExpertTokens!).GroupBy(e => e.Key).ToDictionary(g => g.Key, g => g.Sum(e => e.Value)).OrderBy(e => e.Key));
-            apart = (Apart(client.TimeToFirstToken!.Mean, counted.MeanTimeToFirstToken), Apart(client.EndToEnd!.Mean, counted.MeanRequestSeconds), Apart(client.TokensPerSecond, counted.CompletionTokens / counted.Seconds));
+            if (kind == "grpc")
+                Assert.Equal(counted.ExpertSteps.Where(s => s.Value > 0), outcome.Records.SelectMany(r => r.ExpertTokens!)
+                    .GroupBy(e => e.Key).ToDictionary(g => g.Key, g => g.Sum(e => e.Value)).OrderBy(e => e.Key));
+            apart = (Apart(client.TimeToFirstToken!.Mean, counted.MeanTimeToFirstToken), Apart(client.EndToEnd!.Mean,
+                counted.MeanRequestSeconds), Apart(client.TokensPerSecond, counted.CompletionTokens / counted.Seconds));
             if (apart is { FirstToken: < 0.05, Request: < 0.05, Tokens: < 0.05 }) return;
         }
 

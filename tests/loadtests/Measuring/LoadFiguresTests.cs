@@ -5,10 +5,21 @@ namespace Btx.LoadTests.Tests.Measuring;
 
 public sealed class LoadFiguresTests
 {
-    private static RequestRecord Record(int index, double due, double sent, double first, double end, float[]? gaps = null, string status = "ok", bool warmUp = false) => new()
-    {
-        Index = index, Due = due, Sent = sent, FirstToken = first, End = end, Gaps = gaps ?? [], PromptTokens = 5, CompletionTokens = 1 + (gaps?.Length ?? 0), Domain = "d", Status = status, WarmUp = warmUp,
-    };
+    private static RequestRecord Record(int index, double due, double sent, double first, double end, float[]? gaps = null,
+        string status = "ok", bool warmUp = false) => new()
+        {
+            Index = index,
+            Due = due,
+            Sent = sent,
+            FirstToken = first,
+            End = end,
+            Gaps = gaps ?? [],
+            PromptTokens = 5,
+            CompletionTokens = 1 + (gaps?.Length ?? 0),
+            Domain = "d",
+            Status = status,
+            WarmUp = warmUp,
+        };
 
     [Fact]
     public void Latencies_count_from_due_and_rates_count_what_arrived_in_the_measured_time()
@@ -48,10 +59,13 @@ public sealed class LoadFiguresTests
     [Fact]
     public void An_objective_says_who_met_it_and_who_came_nearest()
     {
-        RequestRecord[] records = [Record(0, 0, 0, 0.2, 1, [0.1f, 0.3f]), Record(1, 0, 0, 0.4, 2, [0.1f]), Record(2, 0, 0, 0, 9, status: "timeout")];
-        Assert.Equal("1 of 3 requests (33.3 %) met the objective: less than the 99.0 % asked for", ObjectiveCheck.Verdict(new(0.3, 0.21, 1.5), records).Replace("33.3%", "33.3 %").Replace("99.0%", "99.0 %"));
+        RequestRecord[] records = [Record(0, 0, 0, 0.2, 1, [0.1f, 0.3f]), Record(1, 0, 0, 0.4, 2, [0.1f]),
+            Record(2, 0, 0, 0, 9, status: "timeout")];
+        Assert.Equal("1 of 3 requests (33.3 %) met the objective: less than the 99.0 % asked for",
+            ObjectiveCheck.Verdict(new(0.3, 0.21, 1.5), records).Replace("33.3%", "33.3 %").Replace("99.0%", "99.0 %"));
         Assert.Contains("at least the", ObjectiveCheck.Verdict(new(0.3, null, null, 0.3), records));
-        Assert.Equal("no request met the objective; the nearest had end-to-end latency 1 s, 2.0 times the limit of 0.5 s", ObjectiveCheck.Verdict(new(null, null, 0.5), records));
+        Assert.Equal("no request met the objective; the nearest had end-to-end latency 1 s, 2.0 times the limit of 0.5 s",
+            ObjectiveCheck.Verdict(new(null, null, 0.5), records));
         Assert.Equal("no request met the objective: none of 1 succeeded", ObjectiveCheck.Verdict(new(null, null, 0.5), records[2..]));
         Assert.Equal(new ServiceObjective(0.5, 0.05, 2, 0.9), ObjectiveCheck.Read("--objective", "ttft=0.5,itl=0.05,e2e=2,share=0.9"));
     }
@@ -63,12 +77,15 @@ public sealed class LoadFiguresTests
     [InlineData("ttft=1,ttft=2")]
     [InlineData("share=0.5")]
     [InlineData("ttft=1,share=1.5")]
-    public void A_bad_objective_is_refused(string text) => Assert.StartsWith($"--objective {text}: ", Assert.Throws<LoadTestException>(() => ObjectiveCheck.Read("--objective", text)).Message, StringComparison.Ordinal);
+    public void A_bad_objective_is_refused(string text) => Assert.StartsWith($"--objective {text}: ",
+    Assert.Throws<LoadTestException>(() => ObjectiveCheck.Read("--objective", text)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_page_of_metrics_is_read_and_its_differences_are_the_servers_figures()
     {
-        const string Before = "# HELP x y\nbtx_requests_total{mode=\"top_k\",outcome=\"length\"} 2\nbtx_decode_steps_total 10\nbtx_step_duration_seconds_count 4\nbtx_expert_steps_total{expert=\"a\"} 1\nbroken{\n";
+        const string Before =
+            "# HELP x y\nbtx_requests_total{mode=\"top_k\",outcome=\"length\"} 2\nbtx_decode_steps_total "
+            + "10\nbtx_step_duration_seconds_count 4\nbtx_expert_steps_total{expert=\"a\"} 1\nbroken{\n";
         const string After = """
             btx_requests_total{mode="top_k",outcome="length"} 5
             btx_requests_total{mode="moe",outcome="stop"} 1 1700000000

@@ -42,7 +42,8 @@ public sealed class PeerChoiceTests : IDisposable
     public void A_name_stands_once()
     {
         var dense = Model("dense", ("served.json", """{"precision":"fp32"}"""));
-        Assert.Contains("a name stands once", Assert.Throws<LoadTestException>(() => PeerChoice.ParseAll([$"dense={dense}", $"dense={dense}"])).Message, StringComparison.Ordinal);
+        Assert.Contains("a name stands once", Assert.Throws<LoadTestException>(() =>
+            PeerChoice.ParseAll([$"dense={dense}", $"dense={dense}"])).Message, StringComparison.Ordinal);
     }
 
     private static string Fault(string text) => Assert.Throws<LoadTestException>(() => PeerChoice.Parse(text)).Message;

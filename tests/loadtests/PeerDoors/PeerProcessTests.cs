@@ -20,7 +20,8 @@ public sealed class PeerProcessTests
             echo '{"event":"done","id":1,"finish":"length","prompt_tokens":7,"at":12}'
             read end
             """);
-        Assert.Equal(("script", 2, 64, "fp32"), (peer.Description.Name, peer.Description.Slots, peer.Description.Context, peer.Description.Precision));
+        Assert.Equal(("script", 2, 64, "fp32"),
+            (peer.Description.Name, peer.Description.Slots, peer.Description.Context, peer.Description.Precision));
         var arrivals = PeerScript.Arrivals();
         var answer = await peer.GenerateAsync(PeerScript.Request(), arrivals, Stop);
         Assert.Equal((DoorAnswer.Ok, "length", 7, (int?)3), (answer.Status, answer.Finish, answer.PromptTokens, answer.CompletionTokens));
@@ -131,22 +132,27 @@ public sealed class PeerProcessTests
         await using var peer = await PeerScript.StartAsync($"{PeerScript.Ready}\nsleep 600");
         peer.Farewell = TimeSpan.FromSeconds(0.2);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-        var more = Enumerable.Range(0, 3).Select(_ => peer.GenerateAsync(PeerScript.Request(new string('x', 1 << 17)), PeerScript.Arrivals(), limit.Token)).ToArray(); // more than a pipe holds
+        // more than a pipe holds
+        var more = Enumerable.Range(0, 3)
+            .Select(_ => peer.GenerateAsync(PeerScript.Request(new string('x', 1 << 17)), PeerScript.Arrivals(), limit.Token)).ToArray();
         limit.CancelAfter(50);
         foreach (var answer in more) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answer);
     }
 
     [Theory]
-    [InlineData("echo 'error: --model x: no such directory' >&2; exit 1", "--peer script: it ended with exit code 1: --model x: no such directory")]
+    [InlineData("echo 'error: --model x: no such directory' >&2; exit 1",
+        "--peer script: it ended with exit code 1: --model x: no such directory")]
     [InlineData("echo hello", "--peer script: it wrote \"hello\", which is no answer")]
-    [InlineData("echo '{\"event\":\"error\",\"id\":1,\"message\":\"x\"}'", "--peer script: its first line is not that it is ready, but \"{\"event\":\"error\",\"id\":1,\"message\":\"x\"}\"")]
+    [InlineData("echo '{\"event\":\"error\",\"id\":1,\"message\":\"x\"}'",
+        "--peer script: its first line is not that it is ready, but \"{\"event\":\"error\",\"id\":1,\"message\":\"x\"}\"")]
     public async Task A_peer_that_does_not_come_up_says_why(string script, string message) =>
         Assert.Equal(message, (await Assert.ThrowsAsync<LoadTestException>(() => PeerScript.StartAsync(script))).Message);
 
     [Fact]
     public async Task A_peer_that_is_not_ready_in_time_is_ended()
     {
-        var fault = await Assert.ThrowsAsync<LoadTestException>(() => PeerScript.StartAsync("echo loading >&2; read line; echo loaded", 0.3));
+        var fault = await Assert.ThrowsAsync<LoadTestException>(() =>
+            PeerScript.StartAsync("echo loading >&2; read line; echo loaded", 0.3));
         Assert.StartsWith("--peer script: not ready after 0 s", fault.Message, StringComparison.Ordinal);
     }
 }

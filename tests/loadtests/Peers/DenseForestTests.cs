@@ -45,10 +45,13 @@ public sealed class DenseForestTests : IDisposable
     {
         new TinyMixture().Write(At("btx"));
         new TinyForest().WriteExpert(At("model"), 4);
-        Assert.Contains("use 1..4", Assert.Throws<BtxException>(() => DenseForest.Like(At("btx"), 5, At("a"))).Message, StringComparison.Ordinal);
-        Assert.Contains("no BTX model", Assert.Throws<BtxException>(() => DenseForest.Like(At("model"), 2, At("b"))).Message, StringComparison.Ordinal);
+        Assert.Contains("use 1..4", Assert.Throws<BtxException>(() => DenseForest.Like(At("btx"), 5, At("a"))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("no BTX model", Assert.Throws<BtxException>(() => DenseForest.Like(At("model"), 2, At("b"))).Message,
+            StringComparison.Ordinal);
         Assert.Contains("mixtral", Assert.Throws<BtxException>(() => DenseForest.Of(At("btx"), At("c"))).Message, StringComparison.Ordinal);
-        Assert.Contains("is not empty", Assert.Throws<BtxException>(() => DenseForest.Like(At("btx"), 2, At("model"))).Message, StringComparison.Ordinal);
+        Assert.Contains("is not empty", Assert.Throws<BtxException>(() => DenseForest.Like(At("btx"), 2, At("model"))).Message,
+            StringComparison.Ordinal);
     }
 
     private string At(string name) => Path.Combine(_root.FullName, name);

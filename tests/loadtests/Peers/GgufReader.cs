@@ -42,7 +42,8 @@ internal sealed class GgufReader
         var (sizes, type, offset) = Tensors[name];
         var count = (int)sizes.Aggregate((a, b) => a * b);
         var from = (int)(_data + offset);
-        return [.. Enumerable.Range(0, count).Select(i => type == 1 ? (float)BitConverter.ToHalf(_bytes, from + (2 * i)) : BitConverter.ToSingle(_bytes, from + (4 * i)))];
+        return [.. Enumerable.Range(0, count)
+            .Select(i => type == 1 ? (float)BitConverter.ToHalf(_bytes, from + (2 * i)) : BitConverter.ToSingle(_bytes, from + (4 * i)))];
     }
 
     private static string Text(BinaryReader r) => Encoding.UTF8.GetString(r.ReadBytes((int)r.ReadUInt64()));

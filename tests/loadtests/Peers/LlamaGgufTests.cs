@@ -23,10 +23,12 @@ public sealed class LlamaGgufTests : IDisposable
         Assert.Equal("llama", Of("general.architecture"));
         Assert.Equal(
             [2u, 128u, 64u, 160u, 4u, 2u, 16u, 16u, 320u],
-            new[] { "block_count", "context_length", "embedding_length", "feed_forward_length", "attention.head_count", "attention.head_count_kv", "attention.key_length", "rope.dimension_count", "vocab_size" }
+            new[] { "block_count", "context_length", "embedding_length", "feed_forward_length", "attention.head_count",
+                "attention.head_count_kv", "attention.key_length", "rope.dimension_count", "vocab_size" }
                 .Select(key => (uint)Of("llama." + key)));
         Assert.Equal((500000f, 1e-6f), ((float)Of("llama.rope.freq_base"), (float)Of("llama.attention.layer_norm_rms_epsilon")));
-        Assert.Equal(("gpt2", "gpt-2", 256u, 256u), (Of("tokenizer.ggml.model"), Of("tokenizer.ggml.pre"), (uint)Of("tokenizer.ggml.bos_token_id"), (uint)Of("tokenizer.ggml.eos_token_id")));
+        Assert.Equal(("gpt2", "gpt-2", 256u, 256u), (Of("tokenizer.ggml.model"), Of("tokenizer.ggml.pre"),
+            (uint)Of("tokenizer.ggml.bos_token_id"), (uint)Of("tokenizer.ggml.eos_token_id")));
         var tokens = (object[])Of("tokenizer.ggml.tokens");
         Assert.Equal((320, "<|endoftext|>", "th"), (tokens.Length, tokens[256], tokens[257]));
         Assert.Equal((1, 3), (((object[])Of("tokenizer.ggml.token_type"))[0], ((object[])Of("tokenizer.ggml.token_type"))[256]));
@@ -38,7 +40,16 @@ public sealed class LlamaGgufTests : IDisposable
     [InlineData(3)]
     public void Tensors_lie_one_behind_the_other_on_multiples_of_32(int shards)
     {
-        var file = Convert(new TinyForest { Config = TinyForest.DefaultConfig with { TieWordEmbeddings = true, HiddenSize = 48, HeadDimOverride = 12 }, Shards = shards });
+        var file = Convert(new TinyForest
+        {
+            Config = TinyForest.DefaultConfig with
+            {
+                TieWordEmbeddings = true,
+                HiddenSize = 48,
+                HeadDimOverride = 12
+            },
+            Shards = shards
+        });
         Assert.DoesNotContain("output.weight", file.Tensors.Keys);
         Assert.Equal(1 + (9 * 2) + 1, file.Tensors.Count);
         var at = 0L;
@@ -118,7 +129,8 @@ public sealed class LlamaGgufTests : IDisposable
     public void Half_precision_is_of_matrices_alone()
     {
         var file = Convert(new TinyForest { Dtype = TensorDtype.BF16 }, GgufType.F16);
-        Assert.Equal((1u, 0u, 0u, 1u), (file.Tensors["token_embd.weight"].Type, file.Tensors["output_norm.weight"].Type, file.Tensors["blk.0.attn_norm.weight"].Type, (uint)file.Metadata["general.file_type"]));
+        Assert.Equal((1u, 0u, 0u, 1u), (file.Tensors["token_embd.weight"].Type, file.Tensors["output_norm.weight"].Type,
+            file.Tensors["blk.0.attn_norm.weight"].Type, (uint)file.Metadata["general.file_type"]));
         using var checkpoint = Checkpoint.Open(Expert);
         Assert.Equal(Values(checkpoint, "lm_head.weight").Select(v => (float)(Half)v), file.Read("output.weight"));
     }
@@ -134,7 +146,8 @@ public sealed class LlamaGgufTests : IDisposable
     public void A_mixture_is_refused()
     {
         new TinyMixture().Write(Expert);
-        Assert.Contains("mixtral", Assert.Throws<BtxException>(() => LlamaGguf.Write(Expert, Path.Combine(_root.FullName, "x.gguf"), GgufType.F32)).Message, StringComparison.Ordinal);
+        Assert.Contains("mixtral", Assert.Throws<BtxException>(() =>
+            LlamaGguf.Write(Expert, Path.Combine(_root.FullName, "x.gguf"), GgufType.F32)).Message, StringComparison.Ordinal);
     }
 
     private string Expert => Path.Combine(_root.FullName, "expert");

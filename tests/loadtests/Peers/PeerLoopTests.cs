@@ -42,9 +42,11 @@ public sealed class PeerLoopTests : IDisposable
     {
         var events = Run(
             new CountingModel(slots: 1),
-            """{"id":1,"prompt":[],"max_tokens":1}""", """{"id":2,"prompt":[5,400],"max_tokens":1}""", """{"id":3,"prompt":[1],"max_tokens":0}""", """{"id":4,"prompt":[1,1,1,1,1,1,1,1],"max_tokens":1}""", Asked(5, 1));
+            """{"id":1,"prompt":[],"max_tokens":1}""", """{"id":2,"prompt":[5,400],"max_tokens":1}""",
+                """{"id":3,"prompt":[1],"max_tokens":0}""", """{"id":4,"prompt":[1,1,1,1,1,1,1,1],"max_tokens":1}""", Asked(5, 1));
         Assert.Equal(
-            ["the prompt is empty", "prompt[1] is 400; expected 0..399", "max_tokens is 0; expected 1 or more", "the prompt has 8 tokens; the context holds 8, one of them to be generated"],
+            ["the prompt is empty", "prompt[1] is 400; expected 0..399", "max_tokens is 0; expected 1 or more",
+                "the prompt has 8 tokens; the context holds 8, one of them to be generated"],
             events.Where(e => e.Event == "error").Select(e => e.Message!));
         Assert.Equal([5], events.Where(e => e.Event == "done").Select(e => e.Id));
     }
@@ -73,14 +75,16 @@ public sealed class PeerLoopTests : IDisposable
 
     private static string Asked(int id, int tokens) => $$"""{"id":{{id}},"prompt":[1,2],"max_tokens":{{tokens}}}""";
 
-    private static IEnumerable<int> Tokens(IEnumerable<Answer> events, int id) => events.Where(e => e.Event == "token" && e.Id == id).Select(e => e.Token);
+    private static IEnumerable<int> Tokens(IEnumerable<Answer> events, int id) =>
+        events.Where(e => e.Event == "token" && e.Id == id).Select(e => e.Token);
 
     private Answer[] Run(CountingModel model, params string[] lines)
     {
         using var output = new MemoryStream();
         using var input = new WatchedReader(string.Join('\n', lines), model.AllRead);
         new PeerLoop(model, TextTokenizer.Load(_root.FullName), input, new PeerAnswers(output)).Run();
-        return [.. Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonSerializer.Deserialize<Answer>(l, s_json)!)];
+        return [.. Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => JsonSerializer.Deserialize<Answer>(l, s_json)!)];
     }
 
     private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };

@@ -9,17 +9,22 @@ public sealed class CapacityPlannerTests
     private static readonly ExpertSize Small = new(125e6, "fp16", 1000);
     private static readonly StepCosts Costs = new(0.001, 0.0005, 0, 0.00001, 0, []);
 
-    private static ForestPlan Plan(int experts, double load, string mix = "uniform", string mode = "top_k", int k = 2, string choice = PlannedRouting.ByDomain, StepCosts? costs = null, double? limit = null, ExpertSize? expert = null, MachineSpec? machine = null, int slots = 16) =>
-        Assert.Single(CapacityPlanner.Plan([experts], expert ?? Small, machine ?? Machine, new PlannedLoad(load, 100, 50, mix, limit), new PlannedRouting(mode, k, choice), costs ?? Costs, new ServiceRules(Slots: slots)).Forests);
+    private static ForestPlan Plan(int experts, double load, string mix = "uniform", string mode = "top_k", int k = 2,
+        string choice = PlannedRouting.ByDomain, StepCosts? costs = null, double? limit = null, ExpertSize? expert = null,
+        MachineSpec? machine = null, int slots = 16) =>
+        Assert.Single(CapacityPlanner.Plan([experts], expert ?? Small, machine ?? Machine, new PlannedLoad(load, 100, 50, mix, limit),
+        new PlannedRouting(mode, k, choice), costs ?? Costs, new ServiceRules(Slots: slots)).Forests);
 
     [Fact]
     public void Costs_of_a_data_sheet()
     {
-        var costs = StepCosts.Of(Machine with { Teraflops = 100 }, Small, new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt), 0.5, 0.001);
+        var costs = StepCosts.Of(Machine with { Teraflops = 100 }, Small, new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt),
+            0.5, 0.001);
         Assert.Equal(0.0005, costs.PerExpert, 1e-12); // 250 MB at 500 GB/s
         Assert.Equal(5e-6, costs.PerRow, 1e-12); // 250 Mflop at 50 teraflops
         Assert.Equal(5e-6, costs.PerPromptToken, 1e-12);
-        Assert.Equal(0.0005 / 256, StepCosts.Of(Machine, Small, new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt), 0.5, 0.001).PerPromptToken, 1e-12);
+        Assert.Equal(0.0005 / 256,
+            StepCosts.Of(Machine, Small, new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt), 0.5, 0.001).PerPromptToken, 1e-12);
         var moe = StepCosts.Of(Machine, Small, new PlannedRouting("moe", 2, PlannedRouting.ByPrompt), 0.5, 0.001);
         Assert.Equal(0.0015, moe.Step + moe.PerExpert, 1e-12);
         Assert.Equal(0.0005 * 2 / 3, moe.PerExpert, 1e-12);
@@ -47,7 +52,8 @@ public sealed class CapacityPlannerTests
         Assert.Equal(4, plan.Whole!.DevicesPerReplica);
         Assert.Contains(plan.Notes, n => n.StartsWith("whole: a server runs on one device", StringComparison.Ordinal));
         Assert.Null(Plan(512, 1, machine: Machine with { Devices = 3 }).Whole);
-        Assert.StartsWith("an expert takes", Assert.Throws<LoadTestException>(() => Plan(4, 1, expert: new ExpertSize(100e9, "fp16", 1000))).Message);
+        Assert.StartsWith("an expert takes",
+            Assert.Throws<LoadTestException>(() => Plan(4, 1, expert: new ExpertSize(100e9, "fp16", 1000))).Message);
 
         // A BTX model has its attention once, and one cache.
         Assert.True(Plan(512, 1, mode: "moe").ExpertsPerDevice > plan.ExpertsPerDevice * 1.4);
@@ -62,7 +68,8 @@ public sealed class CapacityPlannerTests
         {
             int experts = random.Next(1, 80), k = random.Next(1, Math.Min(4, experts) + 1);
             var machine = Machine with { Memory = 2 + (random.NextDouble() * 20) };
-            var plan = Plan(experts, Math.Exp(random.NextDouble() * 7), $"zipf:{random.Next(3)}", k: k, choice: trial % 2 == 0 ? PlannedRouting.ByDomain : PlannedRouting.ByPrompt, machine: machine);
+            var plan = Plan(experts, Math.Exp(random.NextDouble() * 7), $"zipf:{random.Next(3)}", k: k,
+                choice: trial % 2 == 0 ? PlannedRouting.ByDomain : PlannedRouting.ByPrompt, machine: machine);
             if (plan.Sharded is not { } sharded)
             {
                 Assert.Equal(1, plan.Whole!.DevicesPerReplica);
@@ -136,11 +143,13 @@ public sealed class CapacityPlannerTests
     [Fact]
     public void A_plan_in_text_has_its_assumptions()
     {
-        var plan = CapacityPlanner.Plan([8, 64], Small, Machine, new PlannedLoad(50, 100, 50, "zipf:1", null), new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt), Costs with { Assumptions = ["costs are planted"] }, new ServiceRules());
+        var plan = CapacityPlanner.Plan([8, 64], Small, Machine, new PlannedLoad(50, 100, 50, "zipf:1", null), new PlannedRouting("top_k",
+            2, PlannedRouting.ByPrompt), Costs with { Assumptions = ["costs are planted"] }, new ServiceRules());
         var lines = PlanReport.Lines(plan).ToArray();
         Assert.Contains("  - costs are planted", lines);
         Assert.Contains(lines, l => l.StartsWith("64 experts of 241 MiB", StringComparison.Ordinal));
-        Assert.Contains(lines, l => l.Contains("domains: zipf:1, an expert each; a request uses its domain's expert and 1 of the others, evenly"));
+        Assert.Contains(lines,
+            l => l.Contains("domains: zipf:1, an expert each; a request uses its domain's expert and 1 of the others, evenly"));
         Assert.Contains(lines, l => l.StartsWith("    device 1: ", StringComparison.Ordinal));
     }
 }

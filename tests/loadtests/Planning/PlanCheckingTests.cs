@@ -40,9 +40,11 @@ public sealed class PlanCheckingTests
     public void A_measured_knee_is_held_against_the_closed_loops_costs()
     {
         // With all 16 slots full a request takes 64 x 4 prompt rows and 32 steps of 16.
-        var seconds = (256 * PlannedRuns.Truth.PerPromptToken) + (32 * PlannedRuns.Truth.StepTime(UnionFitting.Formula(4, 2, 16), 32, 0) / 16);
+        var seconds = (256 * PlannedRuns.Truth.PerPromptToken)
+            + (32 * PlannedRuns.Truth.StepTime(UnionFitting.Formula(4, 2, 16), 32, 0) / 16);
         var capacity = 1 / seconds;
-        var check = Check(PlannedRuns.Points().Concat(new[] { 0.5, 0.9, 1.5 }.Select(f => Planted.Point(Planted.Open("top_k", 2, f * capacity), 0.001, offered: f * capacity, achieved: Math.Min(f, 1.02) * capacity))));
+        var check = Check(PlannedRuns.Points().Concat(new[] { 0.5, 0.9, 1.5 }.Select(f =>
+            Planted.Point(Planted.Open("top_k", 2, f * capacity), 0.001, offered: f * capacity, achieved: Math.Min(f, 1.02) * capacity))));
         var knee = Assert.Single(check.Knees);
         Assert.Equal(capacity, knee.Predicted, 1e-6 * capacity);
         Assert.Equal(1.02 * capacity, knee.Measured, 1e-6 * capacity);
@@ -70,7 +72,8 @@ public sealed class PlanCheckingTests
         Assert.Equal((2.0, "a processor", 1), (Math.Round(machine.Bandwidth, 6), machine.Name, machine.Devices)); // 4 MB in 2 ms
 
         // Ten times the parameters in half the bytes, on memory five times as fast of which a quarter is reached too.
-        var (other, _) = FittedCosts.Of(run, routing, 1e6, 8, new ExpertSize(10e6, "fp16", 100), new MachineSpec { Bandwidth = 40, Memory = 1 });
+        var (other, _) = FittedCosts.Of(run, routing, 1e6, 8, new ExpertSize(10e6, "fp16", 100),
+            new MachineSpec { Bandwidth = 40, Memory = 1 });
         Assert.Equal(PlannedRuns.Truth.PerExpert, other.PerExpert, 1e-9);
         Assert.Equal(PlannedRuns.Truth.PerRow * 2, other.PerRow, 1e-9);
         Assert.Equal(1 / (40e9 * 0.25), other.PerKvByte, 1e-15);
@@ -82,9 +85,13 @@ public sealed class PlanCheckingTests
     {
         using var directory = new PlantedRun(PlannedRuns.Points());
         var run = MeasuredRun.Load(directory.Path);
-        var (routing, expert, machine) = (new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt), new ExpertSize(1e6, "fp32", 100), new MachineSpec { Bandwidth = 40, Memory = 1 });
-        Assert.Contains("--fitted-bandwidth", Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing, 1e6, null, expert, machine)).Message);
-        Assert.Contains("lies in a cache", Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing, 1e6, 1, expert, machine)).Message);
-        Assert.Contains("do not tell what an expert costs", Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing with { Mode = "moe" }, 1e6, null, expert, null)).Message);
+        var (routing, expert, machine) = (new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt), new ExpertSize(1e6, "fp32", 100),
+            new MachineSpec { Bandwidth = 40, Memory = 1 });
+        Assert.Contains("--fitted-bandwidth",
+            Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing, 1e6, null, expert, machine)).Message);
+        Assert.Contains("lies in a cache",
+            Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing, 1e6, 1, expert, machine)).Message);
+        Assert.Contains("do not tell what an expert costs",
+            Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing with { Mode = "moe" }, 1e6, null, expert, null)).Message);
     }
 }

@@ -15,7 +15,8 @@ public sealed class PlanInputTests
     [InlineData("uniform", new[] { 0.25, 0.25, 0.25, 0.25 })]
     [InlineData("zipf:0", new[] { 0.25, 0.25, 0.25, 0.25 })]
     [InlineData("1,2,5,2", new[] { 0.5, 0.2, 0.2, 0.1 })]
-    public void A_mix(string text, double[] shares) => Assert.All(shares.Zip(DomainShares.Read("--mix", text, 4)), pair => Assert.Equal(pair.First, pair.Second, 1e-12));
+    public void A_mix(string text, double[] shares) =>
+    Assert.All(shares.Zip(DomainShares.Read("--mix", text, 4)), pair => Assert.Equal(pair.First, pair.Second, 1e-12));
 
     [Fact]
     public void Zipf_falls_as_it_should()
@@ -34,7 +35,8 @@ public sealed class PlanInputTests
     [InlineData("1,1,1,NaN")]
     [InlineData("1,1,1,-1")]
     [InlineData("")]
-    public void A_mix_that_is_none_is_refused(string text) => Assert.StartsWith($"--mix {text}:", Assert.Throws<LoadTestException>(() => DomainShares.Read("--mix", text, 4)).Message);
+    public void A_mix_that_is_none_is_refused(string text) =>
+    Assert.StartsWith($"--mix {text}:", Assert.Throws<LoadTestException>(() => DomainShares.Read("--mix", text, 4)).Message);
 
     [Fact]
     public void Whatever_is_typed_gives_a_value_or_a_message()
@@ -44,7 +46,8 @@ public sealed class PlanInputTests
         for (var trial = 0; trial < 3000; trial++)
         {
             var text = new string([.. Enumerable.Range(0, random.Next(9)).Select(_ => letters[random.Next(letters.Length)])]);
-            foreach (var read in new Action[] { () => ExpertSize.ReadParameters("--p", text), () => DomainShares.Read("--mix", text, 3), () => DomainShares.Read("--mix", "zipf:" + text, 3) })
+            foreach (var read in new Action[] { () => ExpertSize.ReadParameters("--p", text), () => DomainShares.Read("--mix", text, 3),
+                () => DomainShares.Read("--mix", "zipf:" + text, 3) })
                 try
                 {
                     read();

@@ -23,6 +23,15 @@ internal static class PlannedRuns
         var step = factor * Truth.StepTime(distinct, batch * k, 0);
         var seconds = (factor * 64 * (settings.Mode == "moe" ? k : experts) * Truth.PerPromptToken) + (32 * step / batch);
         var point = Planted.Point(settings, step, batch: batch, distinct: distinct, experts: experts, tokensPerSecond: 32 / seconds);
-        return point with { Summary = point.Summary with { Requests = 1000, Failed = 0, PromptTokens = 64_000, CompletionTokens = 32_000 } };
+        return point with
+        {
+            Summary = point.Summary with
+            {
+                Requests = 1000,
+                Failed = 0,
+                PromptTokens = 64_000,
+                CompletionTokens = 32_000
+            }
+        };
     }
 }

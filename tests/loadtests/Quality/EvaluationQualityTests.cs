@@ -17,7 +17,8 @@ public sealed class EvaluationQualityTests : IDisposable
     public void Each_kind_of_point_gets_the_evaluations_own_figures()
     {
         var table = Read(
-            Point("ensemble", 2), Point("ensemble", 2) with { Concurrency = 8 }, Point("top_k", 1), Point("top_k", 2), Point("moe", 1), Point("moe", 2), Point("average", 1), Point("expert:bob", 1), Point("expert", 1),
+            Point("ensemble", 2), Point("ensemble", 2) with { Concurrency = 8 }, Point("top_k", 1), Point("top_k", 2), Point("moe", 1),
+                Point("moe", 2), Point("average", 1), Point("expert:bob", 1), Point("expert", 1),
             Point("top_p:0.9", null), Point("peer:dense", null));
         Assert.Equal(1, table.BitsPerByte["ensemble@fp32"]["prose"]);
         Assert.Equal(2, table.BitsPerByte["top_k:k=1@fp32"]["prose"]);
@@ -56,7 +57,8 @@ public sealed class EvaluationQualityTests : IDisposable
     [Fact]
     public void An_evaluation_of_other_experts_is_refused()
     {
-        var fault = Assert.Throws<LoadTestException>(() => EvaluationQuality.Read(_file, [Point("ensemble", 1)], Served with { Experts = ["ada"], Domains = ["prose"] }, _notes));
+        var fault = Assert.Throws<LoadTestException>(() =>
+            EvaluationQuality.Read(_file, [Point("ensemble", 1)], Served with { Experts = ["ada"], Domains = ["prose"] }, _notes));
         Assert.Contains("is of the experts ada, bob; those served are ada", fault.Message, StringComparison.Ordinal);
     }
 
@@ -67,7 +69,8 @@ public sealed class EvaluationQualityTests : IDisposable
     public void What_is_no_evaluation_is_refused(string text)
     {
         File.WriteAllText(_file, text);
-        Assert.StartsWith($"--evaluation {_file}: ", Assert.Throws<LoadTestException>(() => Read(Point("ensemble", 2))).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"--evaluation {_file}: ", Assert.Throws<LoadTestException>(() => Read(Point("ensemble", 2))).Message,
+            StringComparison.Ordinal);
     }
 
     public void Dispose() => File.Delete(_file);

@@ -8,8 +8,17 @@ public sealed class RunJsonTests : IDisposable
 
     private static RequestRecord Record(int index) => new()
     {
-        Index = index, Due = 0.25 * index, Sent = 0.25 * index + 0.001, FirstToken = 1, End = 2, Gaps = [0.5f, 0.25f], PromptTokens = 7, CompletionTokens = 3,
-        Domain = "bible", Status = "ok", Finish = "length",
+        Index = index,
+        Due = 0.25 * index,
+        Sent = 0.25 * index + 0.001,
+        FirstToken = 1,
+        End = 2,
+        Gaps = [0.5f, 0.25f],
+        PromptTokens = 7,
+        CompletionTokens = 3,
+        Domain = "bible",
+        Status = "ok",
+        Finish = "length",
     };
 
     [Fact]
@@ -38,7 +47,8 @@ public sealed class RunJsonTests : IDisposable
     [InlineData("moe", 2, 1.5, "moe-k2-r1.5-fp32-intra-op-threads=2", "moe:k=2@fp32")]
     public void Settings_have_a_name_and_a_quality(string mode, int k, double? rate, string name, string quality)
     {
-        var settings = new PointSettings(mode, k, rate is null ? "closed" : "open", rate is null ? 4 : null, rate, "fp32", new Dictionary<string, string> { ["--intra-op-threads"] = "2" });
+        var settings = new PointSettings(mode, k, rate is null ? "closed" : "open", rate is null ? 4 : null, rate, "fp32",
+            new Dictionary<string, string> { ["--intra-op-threads"] = "2" });
         Assert.Equal(name, settings.Name);
         Assert.Equal(quality, QualityKey.Of(settings));
     }

@@ -10,12 +10,14 @@ public sealed class FirstScreenTests
     private static (string Html, string Markdown) First(ReportPage page)
     {
         var (html, markdown) = (HtmlPage.Of(page), MarkdownPage.Of(page));
-        return (html[..html.IndexOf("<section", StringComparison.Ordinal)], markdown[..markdown.IndexOf("\n## ", StringComparison.Ordinal)]);
+        return (html[..html.IndexOf("<section", StringComparison.Ordinal)],
+            markdown[..markdown.IndexOf("\n## ", StringComparison.Ordinal)]);
     }
 
     private static ReportPage Page(SyntheticRun run) => ReportPage.Of(ReportModel.Read(run.Directory).Analyse(run.Directory, null, [2]));
 
-    private static ReportPage Page(PointResult[] points) => ReportPage.Of(new ReportModel("planted") { Points = points, Quality = UndecidedTests.Quality }.Analyse("", null, [1]));
+    private static ReportPage Page(PointResult[] points) =>
+        ReportPage.Of(new ReportModel("planted") { Points = points, Quality = UndecidedTests.Quality }.Analyse("", null, [1]));
 
     [Theory]
     [InlineData("./btx loadtest sweep --quick --forest served --corpus corpus --out run", true)]
@@ -44,19 +46,27 @@ public sealed class FirstScreenTests
     public void Without_the_ensembles_quality_that_is_what_is_missing()
     {
         PointResult[] points = [.. UndecidedTests.Points(0.2).Where(p => p.Settings.Mode == "top_k")];
-        var quality = UndecidedTests.Quality with { BitsPerByte = UndecidedTests.Quality.BitsPerByte.Where(q => q.Key.StartsWith("top_k", StringComparison.Ordinal)).ToDictionary() };
+        var quality = UndecidedTests.Quality with
+        {
+            BitsPerByte = UndecidedTests.Quality.BitsPerByte.Where(q =>
+            q.Key.StartsWith("top_k", StringComparison.Ordinal)).ToDictionary()
+        };
         var page = ReportPage.Of(new ReportModel("planted") { Points = points, Quality = quality }.Analyse("", null, [1]));
-        Assert.StartsWith("No recommendation. The quality of the full ensemble, which others are held against, is not known", page.Headline.Answer, StringComparison.Ordinal);
+        Assert.StartsWith("No recommendation. The quality of the full ensemble, which others are held against, is not known",
+            page.Headline.Answer, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_run_that_cannot_tell_says_so_and_names_the_fewest_experts()
     {
         var headline = Page(UndecidedTests.Points(0.2)).Headline;
-        Assert.Equal("This run cannot tell what costs least within 1 % of the full ensemble's quality, with 1 in flight: all 4 settings that qualify cost alike beside its noise. "
+        Assert.Equal(
+            "This run cannot tell what costs least within 1 % of the full ensemble's quality, with 1 in flight: all 4 settings that "
+                + "qualify cost alike beside its noise. "
             + "The cheap, safe choice among them runs the fewest experts: top_k, k = 1.", headline.Answer);
         Assert.Contains(headline.Facts.Rows, r => r[0] == "top_k, k = 1, 1 in flight");
         Assert.Contains(headline.Loads.Rows, r => r[1] == "top_k, k = 1 *");
-        Assert.StartsWith("For the lowest cost within 1 % of the full ensemble's quality, run ensemble (all 4 experts), with", Page(UndecidedTests.Points(0.001)).Headline.Answer, StringComparison.Ordinal);
+        Assert.StartsWith("For the lowest cost within 1 % of the full ensemble's quality, run ensemble (all 4 experts), with",
+            Page(UndecidedTests.Points(0.001)).Headline.Answer, StringComparison.Ordinal);
     }
 }

@@ -50,7 +50,8 @@ public sealed class MissingPartsTests
     }
 
     [Theory]
-    [InlineData(RunDirectory.Description, """{"schema":1,"started":"2026-05-04T03:02:01+00:00","command":"x","machine":null,"version":"1","load":null,"seed":1}""")]
+    [InlineData(RunDirectory.Description,
+        """{"schema":1,"started":"2026-05-04T03:02:01+00:00","command":"x","machine":null,"version":"1","load":null,"seed":1}""")]
     [InlineData(RunDirectory.Quality, """{"source":"x","bits_per_byte":{"ensemble@fp32":null},"perplexity":null}""")]
     [InlineData(RunDirectory.Change, """{"expert":"x","changes":null,"windows":null,"requests":1,"failed":0}""")]
     [InlineData(RunDirectory.CeilingFile, "{}")]
@@ -98,8 +99,10 @@ public sealed class MissingPartsTests
         run.Write(RunDirectory.Quality, SyntheticRun.Quality());
         var page = Page(run.Directory);
         Assert.StartsWith("No", page.Headline.Answer, StringComparison.Ordinal);
-        Assert.Contains("21 of 21 requests failed: timeout 6, unreachable 15.", page.Sections.Single(s => s.Id == "failures").Findings[0], StringComparison.Ordinal);
-        Assert.Contains(page.Sections.Single(s => s.Id == "routing").Missing, m => m.StartsWith("No request succeeded", StringComparison.Ordinal));
+        Assert.Contains("21 of 21 requests failed: timeout 6, unreachable 15.", page.Sections.Single(s => s.Id == "failures").Findings[0],
+            StringComparison.Ordinal);
+        Assert.Contains(page.Sections.Single(s => s.Id == "routing").Missing,
+            m => m.StartsWith("No request succeeded", StringComparison.Ordinal));
         Parses(page);
     }
 
@@ -121,6 +124,7 @@ public sealed class MissingPartsTests
         var missing = Path.Combine(Path.GetTempPath(), $"btx-none-{Guid.NewGuid():N}");
         Assert.Contains(missing, Assert.Throws<LoadTestException>(() => ReportModel.Read(missing)).Message, StringComparison.Ordinal);
         using var run = new SyntheticRun();
-        Assert.Contains(RunDirectory.Points, Assert.Throws<LoadTestException>(() => ReportModel.Read(run.Directory)).Message, StringComparison.Ordinal);
+        Assert.Contains(RunDirectory.Points, Assert.Throws<LoadTestException>(() => ReportModel.Read(run.Directory)).Message,
+            StringComparison.Ordinal);
     }
 }

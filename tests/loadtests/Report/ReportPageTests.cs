@@ -9,7 +9,8 @@ namespace Btx.LoadTests.Tests.Report;
 
 public sealed partial class ReportPageTests
 {
-    private static ReportPage Page(SyntheticRun run, ServiceObjective? objective = null) => ReportPage.Of(ReportModel.Read(run.Directory).Analyse(run.Directory, objective, [2]));
+    private static ReportPage Page(SyntheticRun run, ServiceObjective? objective = null) =>
+        ReportPage.Of(ReportModel.Read(run.Directory).Analyse(run.Directory, objective, [2]));
 
     /// <summary>The page is written so that it is XML too, except for the document type.</summary>
     private static XDocument Parse(string html) => XDocument.Parse(html[html.IndexOf('\n', StringComparison.Ordinal)..]);
@@ -21,7 +22,8 @@ public sealed partial class ReportPageTests
         var page = Page(run);
         var within = page.Model.Analysis!.Recommendations.Single(r => r is { Kind: Recommendation.WithinEnsemble, Where: "concurrency 4" });
         Assert.Equal(("top_k", 3), (within.Mode, within.K));
-        Assert.Contains("For the lowest cost within 2 % of the full ensemble's quality, run top_k, k = 3", page.Headline.Answer, StringComparison.Ordinal);
+        Assert.Contains("For the lowest cost within 2 % of the full ensemble's quality, run top_k, k = 3", page.Headline.Answer,
+            StringComparison.Ordinal);
         Assert.Contains("within the objective, run ", page.Headline.Answer, StringComparison.Ordinal);
         Assert.Equal("Cost and quality at concurrency 4", page.Headline.Picture!.Title);
         Assert.All(page.Sections, s => Assert.Empty(s.Missing));
@@ -37,7 +39,9 @@ public sealed partial class ReportPageTests
         using var run = SyntheticRun.Whole();
         var page = Page(run);
         string[] names = [.. page.Figures.Select(f => f.Name)];
-        foreach (var name in new[] { "frontier-1", "throughput-k-1", "tails-k-1", "cost-1", "union-1", "union-cost-1", "loads-1", "load-1", "change", "change-1", "change-2", "quality", "peers", "noise" }) Assert.Contains(name, names);
+        foreach (var name in new[] { "frontier-1", "throughput-k-1", "tails-k-1", "cost-1", "union-1", "union-cost-1", "loads-1", "load-1",
+            "change", "change-1", "change-2", "quality", "peers", "noise" })
+            Assert.Contains(name, names);
         Assert.Equal(names.Length, names.Distinct().Count());
         foreach (var figure in page.Figures)
         {
@@ -62,7 +66,8 @@ public sealed partial class ReportPageTests
         var knee = page.Model.Analysis!.Curves.Single(c => c.Load == "open").Knee!;
         var load = new Picture(page.Figures.Single(f => f.Name == "load-1").Svg);
         Assert.StartsWith("knee: ", Assert.Single(load.Texts("mark")), StringComparison.Ordinal);
-        Assert.All(load.Kind("mark", "line"), l => Assert.Equal(knee.Load, Picture.Read(load.TicksOf('x'), Picture.Number((string)l.Attribute("x1")!), false), 0.05));
+        Assert.All(load.Kind("mark", "line"),
+            l => Assert.Equal(knee.Load, Picture.Read(load.TicksOf('x'), Picture.Number((string)l.Attribute("x1")!), false), 0.05));
         Assert.Equal(["remove german", "add german"], new Picture(page.Figures.Single(f => f.Name == "change").Svg).Texts("mark"));
         Assert.Equal(["validate", "build", "prime", "swap"], new Picture(page.Figures.Single(f => f.Name == "change-2").Svg).Texts("mark"));
     }
@@ -72,11 +77,13 @@ public sealed partial class ReportPageTests
     {
         using var run = SyntheticRun.Whole();
         var read = new Picture(Page(run).Figures.Single(f => f.Name == "throughput-k-1").Svg);
-        var measured = run.Points.Where(p => p.Settings is { Mode: "top_k", Concurrency: 4 }).GroupBy(p => p.Settings.K).OrderBy(g => g.Key).Select(g => g.Select(p => p.Summary.TokensPerSecond).Order().ToArray()).ToArray();
+        var measured = run.Points.Where(p => p.Settings is { Mode: "top_k", Concurrency: 4 }).GroupBy(p => p.Settings.K).OrderBy(g => g.Key)
+            .Select(g => g.Select(p => p.Summary.TokensPerSecond).Order().ToArray()).ToArray();
         var scale = read.TicksOf('y').TakeWhile((t, i) => i == 0 || t.Value > read.TicksOf('y')[i - 1].Value).ToArray();
         var drawn = read.Points("top_k, 4 in flight").Take(4).Select(p => Picture.Read(scale, p.Y, false));
         Assert.All(measured.Zip(drawn), p => Assert.Equal(1, p.Second / p.First[1], 0.01));
-        var band = ((string)read.Of("top_k, 4 in flight", "band").First().Attribute("points")!).Split(' ').Select(p => Picture.Read(scale, Picture.Number(p.Split(',')[1]), false)).ToArray();
+        var band = ((string)read.Of("top_k, 4 in flight", "band").First().Attribute("points")!).Split(' ')
+            .Select(p => Picture.Read(scale, Picture.Number(p.Split(',')[1]), false)).ToArray();
         Assert.All(measured.Zip(band), p => Assert.Equal(1, p.Second / p.First[2], 0.01));
         Assert.All(measured.Reverse().Zip(band.Skip(4)), p => Assert.Equal(1, p.Second / p.First[0], 0.01));
     }
@@ -86,14 +93,16 @@ public sealed partial class ReportPageTests
     {
         using var run = SyntheticRun.Whole();
         var written = Page(run).Write(run.Directory);
-        Assert.All([RunDirectory.Fits, RunDirectory.Page, RunDirectory.Markdown], f => Assert.Contains(Path.Combine(run.Directory, f), written));
+        Assert.All([RunDirectory.Fits, RunDirectory.Page, RunDirectory.Markdown],
+            f => Assert.Contains(Path.Combine(run.Directory, f), written));
         var first = written.ToDictionary(f => f, File.ReadAllText);
         var stray = Path.Combine(run.Directory, RunDirectory.Charts, "old.svg");
         File.WriteAllText(stray, "");
         Assert.Equal(written, Page(run).Write(run.Directory));
         Assert.All(first, f => Assert.Equal(f.Value, File.ReadAllText(f.Key)));
         Assert.False(File.Exists(stray));
-        Assert.Equal(Page(run).Model.Analysis!.Lines.Count, RunJson.Read<CostAnalysis>(Path.Combine(run.Directory, RunDirectory.Fits)).Lines.Count);
+        Assert.Equal(Page(run).Model.Analysis!.Lines.Count,
+            RunJson.Read<CostAnalysis>(Path.Combine(run.Directory, RunDirectory.Fits)).Lines.Count);
     }
 
     [Fact]
@@ -103,7 +112,8 @@ public sealed partial class ReportPageTests
         Page(run).Write(run.Directory);
         var html = Parse(run.Text(RunDirectory.Page));
         Assert.DoesNotContain(html.Descendants(), e => e.Name.LocalName is "script" or "link" or "img" or "iframe" or "object");
-        Assert.DoesNotContain(html.Descendants().Attributes(), a => a.Name.LocalName is "src" or "onload" || (a.Name.LocalName == "href" && !a.Value.StartsWith('#')));
+        Assert.DoesNotContain(html.Descendants().Attributes(),
+            a => a.Name.LocalName is "src" or "onload" || (a.Name.LocalName == "href" && !a.Value.StartsWith('#')));
         Assert.DoesNotContain("url(", run.Text(RunDirectory.Page), StringComparison.Ordinal);
         var anchors = html.Descendants().Attributes("id").Select(a => "#" + a.Value).ToHashSet();
         Assert.All(html.Descendants().Attributes("href"), a => Assert.Contains(a.Value, anchors));
@@ -118,7 +128,8 @@ public sealed partial class ReportPageTests
         using var run = SyntheticRun.Whole();
         var rows = Page(run).Figures.Single(f => f.Name == "peers").Table.Rows;
         Assert.Equal(6, rows.Count);
-        double Middle(string mode, int? k, int concurrency) => run.Points.Where(p => p.Settings.Mode == mode && p.Settings.K == k && p.Settings.Concurrency == concurrency).Select(p => p.Summary.TokensPerSecond).Order().ElementAt(1);
+        double Middle(string mode, int? k, int concurrency) => run.Points.Where(p => p.Settings.Mode == mode && p.Settings.K == k
+            && p.Settings.Concurrency == concurrency).Select(p => p.Summary.TokensPerSecond).Order().ElementAt(1);
         var dense = rows.Single(r => r[0] == "moe, k = 2 / dense, 4 in flight");
         Assert.Equal(Middle("moe", 2, 4) / Middle("peer:dense", null, 4), Picture.Number(dense[1].Split(' ')[0]), 0.03);
         var genai = rows.Single(r => r[0] == "expert / genai, 1 in flight");
@@ -145,7 +156,8 @@ public sealed partial class ReportPageTests
         using var run = SyntheticRun.Whole();
         run.WriteRequests(firstToken: 0.03);
         var answer = Page(run, new ServiceObjective(limit, null, null)).Headline.Answer;
-        Assert.StartsWith(met ? "For the best quality within the objective, run ensemble" : "Nothing that was measured meets the objective.", answer, StringComparison.Ordinal);
+        Assert.StartsWith(met ? "For the best quality within the objective, run ensemble"
+            : "Nothing that was measured meets the objective.", answer, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -32,7 +32,8 @@ public sealed class ReportTextTests
     [Fact]
     public void Names_of_domains_experts_and_options_cannot_break_out_of_the_page_nor_of_the_tables()
     {
-        var names = Gen.OneOf(Gen.Elements("<script>alert(1)</script>", "a|b", "`x", "</td></table>", "\"'&amp;", "]](x)", "\u0001\uFFFF", "日本"), ArbMap.Default.GeneratorFor<NonNull<string>>().Select(s => s.Get));
+        var names = Gen.OneOf(Gen.Elements("<script>alert(1)</script>", "a|b", "`x", "</td></table>", "\"'&amp;", "]](x)", "\u0001\uFFFF",
+            "日本"), ArbMap.Default.GeneratorFor<NonNull<string>>().Select(s => s.Get));
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(30), Prop.ForAll(names.ToArbitrary(), name =>
         {
             using var run = new SyntheticRun();
@@ -44,8 +45,15 @@ public sealed class ReportTextTests
 
             var model = new ReportModel(name)
             {
-                Points = run.Points, Quality = new(name, new Dictionary<string, IReadOnlyDictionary<string, double>> { [$"{name}@fp32"] = new Dictionary<string, double> { [name] = 2 } }, new Dictionary<string, IReadOnlyDictionary<string, double>>()),
-                Change = SyntheticRun.Change() with { Expert = name }, Description = SyntheticRun.Description() with { Command = name }, Faults = [name],
+                Points = run.Points,
+                Quality = new(name, new Dictionary<string, IReadOnlyDictionary<string, double>>
+                {
+                    [$"{name}@fp32"] =
+                    new Dictionary<string, double> { [name] = 2 }
+                }, new Dictionary<string, IReadOnlyDictionary<string, double>>()),
+                Change = SyntheticRun.Change() with { Expert = name },
+                Description = SyntheticRun.Description() with { Command = name },
+                Faults = [name],
             };
             var page = ReportPage.Of(model.Analyse(run.Directory, null, [2]));
             var html = HtmlPage.Of(page);
@@ -56,11 +64,13 @@ public sealed class ReportTextTests
             var markdown = MarkdownPage.Of(page).Split('\n');
             for (var i = 1; i < markdown.Length; i++)
             {
-                if (markdown[i].StartsWith("| ", StringComparison.Ordinal) && markdown[i - 1].StartsWith('|')) Assert.Equal(Bars(markdown[i - 1]), Bars(markdown[i]));
+                if (markdown[i].StartsWith("| ", StringComparison.Ordinal) && markdown[i - 1].StartsWith('|'))
+                    Assert.Equal(Bars(markdown[i - 1]), Bars(markdown[i]));
             }
         }));
 
-        static int Bars(string line) => line.Replace("\\\\", "", StringComparison.Ordinal).Replace("\\|", "", StringComparison.Ordinal).Count(c => c == '|');
+        static int Bars(string line) =>
+            line.Replace("\\\\", "", StringComparison.Ordinal).Replace("\\|", "", StringComparison.Ordinal).Count(c => c == '|');
     }
 
     [Theory]
@@ -68,13 +78,15 @@ public sealed class ReportTextTests
     [InlineData("top_k <x> & [y]", "top\\_k &lt;x&gt; &amp; \\[y\\]")]
     [InlineData("run `btx a_b --c`", "run `btx a_b --c`")]
     [InlineData("one ` quote_", "one \\` quote\\_")]
-    public void Markdown_shows_text_as_it_is_and_keeps_code(string text, string escaped) => Assert.Equal(escaped, MarkdownPage.Escape(text));
+    public void Markdown_shows_text_as_it_is_and_keeps_code(string text, string escaped) =>
+    Assert.Equal(escaped, MarkdownPage.Escape(text));
 
     [Fact]
     public void Points_are_named_by_what_differs()
     {
         var options = new Dictionary<string, string>();
-        PointSettings plain = new("top_k", 2, "closed", 4, null, "fp32", options), half = plain with { Precision = "fp16" }, open = new("ensemble", 4, "open", null, 2.5, "fp32", options);
+        PointSettings plain = new("top_k", 2, "closed", 4, null, "fp32", options), half = plain with { Precision = "fp16" },
+            open = new("ensemble", 4, "open", null, 2.5, "fp32", options);
         Assert.Equal("top_k, k = 2, 4 in flight", new PointLabels([plain, open]).Full(plain));
         Assert.Equal("ensemble, 2.5 requests/s", new PointLabels([plain, open]).Full(open));
         Assert.Equal("top_k, k = 2, fp16", new PointLabels([plain, half]).Model(half));

@@ -11,7 +11,8 @@ public sealed class ComparisonsTests
         for (var trial = 0; trial < 60; trial++)
         {
             int m = random.Next(1, 7), n = random.Next(1, 7);
-            double[] first = [.. Enumerable.Range(0, m).Select(_ => (double)random.Next(6))], second = [.. Enumerable.Range(0, n).Select(_ => (double)random.Next(6))];
+            double[] first = [.. Enumerable.Range(0, m).Select(_ => (double)random.Next(6))],
+                second = [.. Enumerable.Range(0, n).Select(_ => (double)random.Next(6))];
             var test = MannWhitney.Test(first, second);
             Assert.Equal(U(first, second), test.U);
             double[] pooled = [.. first, .. second];
@@ -35,7 +36,8 @@ public sealed class ComparisonsTests
     [InlineData(4, 2 / 70.0)]
     [InlineData(5, 2 / 252.0)]
     public void Groups_that_lie_apart_have_the_smallest_p_there_is(int n, double p) =>
-        Assert.Equal(p, MannWhitney.Test([.. Enumerable.Range(0, n).Select(i => (double)i)], [.. Enumerable.Range(10, n).Select(i => (double)i)]).P, 1e-12);
+        Assert.Equal(p,
+        MannWhitney.Test([.. Enumerable.Range(0, n).Select(i => (double)i)], [.. Enumerable.Range(10, n).Select(i => (double)i)]).P, 1e-12);
 
     [Fact]
     public void The_normal_approximation_meets_the_exact_test_where_one_gives_way_to_the_other()

@@ -5,7 +5,8 @@ namespace Btx.LoadTests.Tests.Statistics;
 public sealed class LeastSquaresTests
 {
     // Anscombe's first set, whose fit is in many books.
-    private static readonly double[] X = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5], Y = [8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68];
+    private static readonly double[] X = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5], Y = [8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84,
+        4.82, 5.68];
 
     [Fact]
     public void A_line_of_the_books()
@@ -55,7 +56,8 @@ public sealed class LeastSquaresTests
         var held = 0;
         for (var trial = 0; trial < 1000; trial++)
         {
-            double[] x = [1, 2, 3, 4], y = [.. x.Select(v => 5 + (2 * v) + (0.1 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+            double[] x = [1, 2, 3, 4], y = [.. x.Select(v =>
+                5 + (2 * v) + (0.1 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
             var slope = LeastSquares.Line(x, y).Coefficient(1);
             if (slope.Low <= 2 && 2 <= slope.High) held++;
         }
@@ -76,7 +78,8 @@ public sealed class LeastSquaresTests
     [Fact]
     public void A_bend_is_told_from_scatter()
     {
-        double[] x = [1, 1, 2, 2, 3, 3, 4, 4], bent = [1.0, 1.1, 2.0, 2.1, 3.0, 3.1, 8.0, 8.1], straight = [1.0, 1.2, 2.1, 1.9, 2.9, 3.1, 4.2, 3.9];
+        double[] x = [1, 1, 2, 2, 3, 3, 4, 4], bent = [1.0, 1.1, 2.0, 2.1, 3.0, 3.1, 8.0, 8.1], straight = [1.0, 1.2, 2.1, 1.9, 2.9,
+            3.1, 4.2, 3.9];
         Assert.True(LackOfFit.Test(LeastSquares.Line(x, bent), x, bent)!.Value.P < 0.001);
         Assert.True(LackOfFit.Test(LeastSquares.Line(x, straight), x, straight)!.Value.P > 0.1);
         double[] once = [1, 2, 3], line = [1, 2, 4];

@@ -9,7 +9,8 @@ public sealed class QuantileTests
     [InlineData(0.5, 25)]
     [InlineData(0.9, 37)]
     [InlineData(1, 40)]
-    public void Between_two_values_it_is_interpolated(double p, double value) => Assert.Equal(value, Quantile.Value([10, 20, 30, 40], p), 1e-12);
+    public void Between_two_values_it_is_interpolated(double p, double value) =>
+    Assert.Equal(value, Quantile.Value([10, 20, 30, 40], p), 1e-12);
 
     // Tables of the sign test's interval; the last from sums of exact fractions.
     [Theory]

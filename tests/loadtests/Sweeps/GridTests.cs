@@ -14,7 +14,9 @@ public sealed class GridTests
     {
         var points = Points(Loads, ("fp32", Both));
         Assert.Equal(
-            ["ensemble-c1-fp32", "ensemble-c4-fp32", "top_k-k1-c1-fp32", "top_k-k1-c4-fp32", "top_k-k2-c1-fp32", "top_k-k2-c4-fp32", "top_k-k3-c1-fp32", "top_k-k3-c4-fp32", "average-c1-fp32", "average-c4-fp32", "moe-k1-c1-fp32", "moe-k1-c4-fp32", "moe-k2-c1-fp32", "moe-k2-c4-fp32"],
+            ["ensemble-c1-fp32", "ensemble-c4-fp32", "top_k-k1-c1-fp32", "top_k-k1-c4-fp32", "top_k-k2-c1-fp32", "top_k-k2-c4-fp32",
+                "top_k-k3-c1-fp32", "top_k-k3-c4-fp32", "average-c1-fp32", "average-c4-fp32", "moe-k1-c1-fp32", "moe-k1-c4-fp32",
+                "moe-k2-c1-fp32", "moe-k2-c4-fp32"],
             points.Select(p => p.Name));
         Assert.Equal(3, points[0].K);
         Assert.Equal(1, points.First(p => p.Mode == "average").K);
@@ -25,11 +27,17 @@ public sealed class GridTests
     {
         var grid = new Grid
         {
-            Modes = ["ensemble", "top_k"], K = [2], Concurrency = [1], Rates = [0.5], RateModes = ["top_k=2"],
+            Modes = ["ensemble", "top_k"],
+            K = [2],
+            Concurrency = [1],
+            Rates = [0.5],
+            RateModes = ["top_k=2"],
             Options = new Dictionary<string, IReadOnlyList<string>> { ["--spin"] = ["false"], ["--threads"] = ["1", "2"] },
         };
         Assert.Equal(
-            ["ensemble-c1-fp32-spin=false-threads=1", "ensemble-c1-fp32-spin=false-threads=2", "top_k-k2-c1-fp32-spin=false-threads=1", "top_k-k2-c1-fp32-spin=false-threads=2", "top_k-k2-r0.5-fp32-spin=false-threads=1", "top_k-k2-r0.5-fp32-spin=false-threads=2"],
+            ["ensemble-c1-fp32-spin=false-threads=1", "ensemble-c1-fp32-spin=false-threads=2", "top_k-k2-c1-fp32-spin=false-threads=1",
+                "top_k-k2-c1-fp32-spin=false-threads=2", "top_k-k2-r0.5-fp32-spin=false-threads=1",
+                "top_k-k2-r0.5-fp32-spin=false-threads=2"],
             Points(grid, ("fp32", Forest)).Select(p => p.Name));
     }
 
@@ -37,7 +45,8 @@ public sealed class GridTests
     public void A_precision_has_the_modes_of_what_is_served_in_it_and_a_peer_is_measured_once()
     {
         var mixture = Both with { Experts = [], Domains = [] };
-        var points = Points(Loads with { Modes = ["ensemble", "moe"], Peers = [("peer:genai", "fp16")], K = [2], Concurrency = [1] }, ("fp32", Forest), ("int4", mixture));
+        var points = Points(Loads with { Modes = ["ensemble", "moe"], Peers = [("peer:genai", "fp16")], K = [2], Concurrency = [1] },
+            ("fp32", Forest), ("int4", mixture));
         Assert.Equal(["ensemble-c1-fp32", "moe-k2-c1-int4", "peer_genai-c1-fp16"], points.Select(p => p.Name));
     }
 
@@ -45,7 +54,12 @@ public sealed class GridTests
     public void A_k_that_one_mode_cannot_take_is_left_out_of_it_and_said()
     {
         var notes = new List<string>();
-        var points = (Loads with { Modes = ["top_k", "moe"], K = [2, 3], Concurrency = [1] }).Points(new Dictionary<string, ServedFacts> { ["fp32"] = Both }, notes);
+        var points = (Loads with
+        {
+            Modes = ["top_k", "moe"],
+            K = [2, 3],
+            Concurrency = [1]
+        }).Points(new Dictionary<string, ServedFacts> { ["fp32"] = Both }, notes);
         Assert.Equal(["top_k-k2-c1-fp32", "top_k-k3-c1-fp32", "moe-k2-c1-fp32"], points.Select(p => p.Name));
         Assert.Equal(["moe in fp32: k 3 is left out; it takes 1, 2"], notes);
     }
@@ -56,7 +70,8 @@ public sealed class GridTests
     [InlineData("top_k", 4, "--modes top_k: takes k 1..3, and --k names none of these")]
     [InlineData("ensemble", 4, "--k 4: no mode takes it; the forest has 3 experts, the BTX model 0")]
     public void What_nothing_serves_is_refused(string mode, int k, string message) =>
-        Assert.StartsWith(message, Assert.Throws<LoadTestException>(() => Points(Loads with { Modes = [mode], K = [k] }, ("fp32", Forest))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(message, Assert.Throws<LoadTestException>(() =>
+        Points(Loads with { Modes = [mode], K = [k] }, ("fp32", Forest))).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("ensembel")]
@@ -64,7 +79,9 @@ public sealed class GridTests
     [InlineData("top_p")]
     [InlineData("top_p:1.5")]
     [InlineData("moe:2")]
-    public void An_unknown_mode_is_refused(string mode) => Assert.StartsWith($"--modes {mode}: ", Assert.Throws<LoadTestException>(() => Grid.RequireModes("--modes", [mode])).Message, StringComparison.Ordinal);
+    public void An_unknown_mode_is_refused(string mode) => Assert.StartsWith($"--modes {mode}: ",
+    Assert.Throws<LoadTestException>(() => Grid.RequireModes("--modes", [mode])).Message, StringComparison.Ordinal);
 
-    private static IReadOnlyList<PointSettings> Points(Grid grid, params (string Precision, ServedFacts Facts)[] served) => grid.Points(served.ToDictionary(s => s.Precision, s => s.Facts), []);
+    private static IReadOnlyList<PointSettings> Points(Grid grid, params (string Precision, ServedFacts Facts)[] served) =>
+        grid.Points(served.ToDictionary(s => s.Precision, s => s.Facts), []);
 }

@@ -13,8 +13,10 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         var run = program.At("run");
         string[] command =
         [
-            "sweep", "--quick", "--forest", program.Forest, "--btx", program.Mixture, "--corpus", program.At("corpus"), "--out", run, "--k", "1,2", "--concurrency", "1,3", "--requests", "80", "--duration", "20", "--warm-up", "0.1",
-            "--server-warm-up", "0.2", "--rate", "50%,150%", "--rate-modes", "ensemble", "--option=--prefill-chunk=64", "--modes", "ensemble,top_k,moe", "--quality-tokens", "150", "--reference-every", "6",
+            "sweep", "--quick", "--forest", program.Forest, "--btx", program.Mixture, "--corpus", program.At("corpus"), "--out", run, "--k",
+                "1,2", "--concurrency", "1,3", "--requests", "80", "--duration", "20", "--warm-up", "0.1",
+            "--server-warm-up", "0.2", "--rate", "50%,150%", "--rate-modes", "ensemble", "--option=--prefill-chunk=64", "--modes",
+                "ensemble,top_k,moe", "--quality-tokens", "150", "--reference-every", "6",
         ];
         string[] before = [.. SweepProgram.Listing(program.Forest), .. SweepProgram.Listing(program.Mixture)];
         await KillAfterAsync(3, command, run);
@@ -42,14 +44,17 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         Counted(2, 4, points.First(p => p.Settings is { Mode: "moe", K: 2 }).Server!, f => f.DistinctMixtureExperts);
         foreach (var point in points)
         {
-            var records = RunJson.ReadLines<RequestRecord>(Path.Combine(run, RunDirectory.Requests, $"{point.Settings.Name}{(point.Reference ? "-ref" : "")}-r{point.Repeat}.jsonl"));
+            var records = RunJson.ReadLines<RequestRecord>(Path.Combine(run,
+                RunDirectory.Requests, $"{point.Settings.Name}{(point.Reference ? "-ref" : "")}-r{point.Repeat}.jsonl"));
             Assert.Equal(point.Summary.Requests, records.Count(r => !r.WarmUp));
         }
 
         var quality = RunJson.Read<QualityTable>(Path.Combine(run, RunDirectory.Quality));
-        Assert.Equal(["ensemble@fp32", "moe:k=1@fp32", "moe:k=2@fp32", "top_k:k=1@fp32", "top_k:k=2@fp32"], quality.BitsPerByte.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["ensemble@fp32", "moe:k=1@fp32", "moe:k=2@fp32", "top_k:k=1@fp32", "top_k:k=2@fp32"],
+            quality.BitsPerByte.Keys.Order(StringComparer.Ordinal));
         Assert.All(quality.BitsPerByte.Values, b => Assert.Equal(["alpha", "beta"], b.Keys.Order(StringComparer.Ordinal)));
-        Assert.Equal(quality.BitsPerByte["ensemble@fp32"]["beta"], quality.BitsPerByte["top_k:k=2@fp32"]["beta"], 1e-3); // two of two are all
+        // two of two are all
+        Assert.Equal(quality.BitsPerByte["ensemble@fp32"]["beta"], quality.BitsPerByte["top_k:k=2@fp32"]["beta"], 1e-3);
         Assert.Contains("(prompt)", quality.Source, StringComparison.Ordinal);
 
         var change = RunJson.Read<ChangeTimeline>(Path.Combine(run, RunDirectory.Change));
@@ -67,8 +72,10 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         (exit, output, errors) = await SweepProgram.RunAsync("report", run);
         Assert.True(exit == 0 && errors.Length == 0, errors + output);
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(run, RunDirectory.Charts), "*.svg"));
-        Assert.Contains("<svg", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Page), TestContext.Current.CancellationToken), StringComparison.Ordinal);
-        Assert.Contains("# How many experts?", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Markdown), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("<svg", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Page), TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
+        Assert.Contains("# How many experts?", await File.ReadAllTextAsync(Path.Combine(run, RunDirectory.Markdown),
+            TestContext.Current.CancellationToken), StringComparison.Ordinal);
         var fits = RunJson.Read<CostAnalysis>(Path.Combine(run, RunDirectory.Fits));
         Assert.NotEmpty(fits.Frontiers);
         Assert.NotEmpty(fits.Recommendations);
@@ -83,22 +90,26 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
     {
         var run = program.At("options");
         var (exit, output, errors) = await SweepProgram.RunAsync(
-            "sweep", "--quick", "--forest", program.Forest, "--corpus", program.At("corpus"), "--out", run, "--modes", "ensemble", "--concurrency", "1", "--repeats", "1", "--rate", "20", "--requests", "6", "--duration", "20",
+            "sweep", "--quick", "--forest", program.Forest, "--corpus", program.At("corpus"), "--out", run, "--modes", "ensemble",
+                "--concurrency", "1", "--repeats", "1", "--rate", "20", "--requests", "6", "--duration", "20",
             "--server-warm-up", "0.2", "--option=--slots=2,3", "--change", "none", "--json", "-");
         Assert.True(exit == 0, errors + output);
-        Assert.Equal(["--slots=2", "--slots=3"], Directory.GetFiles(run, "server-*.log").Select(f => File.ReadLines(f).First().Split(' ').Single(w => w.StartsWith("--slots", StringComparison.Ordinal))).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["--slots=2", "--slots=3"], Directory.GetFiles(run, "server-*.log").Select(f => File.ReadLines(f).First().Split(' ')
+            .Single(w => w.StartsWith("--slots", StringComparison.Ordinal))).Distinct().Order(StringComparer.Ordinal));
         using var json = System.Text.Json.JsonDocument.Parse(output);
         Assert.Equal(4, json.RootElement.GetProperty("points").GetInt32());
         Assert.False(File.Exists(Path.Combine(run, RunDirectory.Change)));
         Assert.Equal(
             ["ensemble-c1-fp32-slots=2", "ensemble-c1-fp32-slots=3", "ensemble-r20-fp32-slots=2", "ensemble-r20-fp32-slots=3"],
-            RunJson.ReadLines<PointResult>(Path.Combine(run, RunDirectory.Points)).Where(p => !p.Reference).Select(p => p.Settings.Name).Order(StringComparer.Ordinal));
+            RunJson.ReadLines<PointResult>(Path.Combine(run, RunDirectory.Points)).Where(p => !p.Reference).Select(p => p.Settings.Name)
+                .Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public async Task A_server_that_cannot_start_is_reported_with_its_own_line()
     {
-        var (exit, _, errors) = await SweepProgram.RunAsync("sweep", "--quick", "--forest", program.Forest, "--corpus", program.At("corpus"), "--out", program.At("bad"), "--option=--slots=0");
+        var (exit, _, errors) = await SweepProgram.RunAsync("sweep", "--quick", "--forest", program.Forest, "--corpus",
+            program.At("corpus"), "--out", program.At("bad"), "--option=--slots=0");
         Assert.Equal(1, exit);
         Assert.StartsWith("error: the server ended at once: ", errors, StringComparison.Ordinal);
         Assert.Contains("slots", errors, StringComparison.OrdinalIgnoreCase);
@@ -115,12 +126,14 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
     {
         var (exit, _, errors) = await SweepProgram.RunAsync(command);
         Assert.InRange(exit, 1, 2);
-        Assert.Contains(message, errors.Replace("Option '--out' is required", "--out is required", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(message, errors.Replace("Option '--out' is required", "--out is required", StringComparison.Ordinal),
+            StringComparison.Ordinal);
     }
 
     /// <summary>From <paramref name="least"/> to <paramref name="most"/> experts in every decode step but those at the two edges.</summary>
     private static void Counted(int least, int most, ServerFigures figures, Func<ServerFigures, double?> distinct) =>
-        Assert.InRange(distinct(figures)!.Value * figures.DecodeSteps, (least * (figures.DecodeSteps - 2)) - 1e-6, (most * (figures.DecodeSteps + 2)) + 1e-6);
+        Assert.InRange(distinct(figures)!.Value * figures.DecodeSteps, (least * (figures.DecodeSteps - 2)) - 1e-6,
+        (most * (figures.DecodeSteps + 2)) + 1e-6);
 
     private static async Task KillAfterAsync(int measurements, string[] command, string run)
     {
@@ -133,7 +146,8 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
         process.Kill();
         await process.WaitForExitAsync();
         // Its server ends with it.
-        var server = File.ReadLines(Path.Combine(run, "server-1.log")).First(l => l.Contains("gRPC", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        var server = File.ReadLines(Path.Combine(run, "server-1.log")).First(l => l.Contains("gRPC", StringComparison.Ordinal)).Split(' ',
+            StringSplitOptions.RemoveEmptyEntries)[1];
         using var http = new HttpClient();
         var gone = Stopwatch.StartNew();
         while (await AnswersAsync(http, server) && gone.Elapsed < TimeSpan.FromMinutes(1)) await Task.Delay(20);

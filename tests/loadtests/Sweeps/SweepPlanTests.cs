@@ -29,7 +29,8 @@ public sealed class SweepPlanTests
         Assert.Equal(Names(1), Names(1));
         Assert.NotEqual(Names(1), Names(2));
         var first = SweepPlan.Of(Points, Points[0], 2, 4, 1);
-        Assert.NotEqual(first.Where(p => p is { Repeat: 0, Reference: false }).Select(p => p.Settings.Name), first.Where(p => p is { Repeat: 1, Reference: false }).Select(p => p.Settings.Name));
+        Assert.NotEqual(first.Where(p => p is { Repeat: 0, Reference: false }).Select(p => p.Settings.Name),
+            first.Where(p => p is { Repeat: 1, Reference: false }).Select(p => p.Settings.Name));
     }
 
     [Fact]
@@ -65,7 +66,8 @@ public sealed class SweepPlanTests
         var plan = SweepPlan.Of(Points[..3], Points[0], 1, 8, 1);
         var more = SweepPlan.Following(plan, [Points[0] with { Load = "open", Concurrency = null, Rate = 2 }], Points[0], 2, 8, 1);
         Assert.Equal(plan.Count, more[0].Order);
-        Assert.Equal(["top_k-k1-c1-fp32-threads=1-ref-r2", "top_k-k1-r2-fp32-threads=1-r0", "top_k-k1-r2-fp32-threads=1-r1", "top_k-k1-c1-fp32-threads=1-ref-r3"], more.Select(p => p.Name));
+        Assert.Equal(["top_k-k1-c1-fp32-threads=1-ref-r2", "top_k-k1-r2-fp32-threads=1-r0", "top_k-k1-r2-fp32-threads=1-r1",
+            "top_k-k1-c1-fp32-threads=1-ref-r3"], more.Select(p => p.Name));
     }
 
     [Fact]
@@ -73,12 +75,28 @@ public sealed class SweepPlanTests
     {
         PointResult Measured(PointSettings settings, int repeat, double rate) => new()
         {
-            Settings = settings, Repeat = repeat, Order = 0, Started = default,
-            Summary = new() { Seconds = 1, Requests = 1, Failed = 0, Statuses = new Dictionary<string, int>(), PromptTokens = 1, CompletionTokens = 1, TokensPerSecond = 1, RequestsPerSecond = rate, OfferedPerSecond = rate },
+            Settings = settings,
+            Repeat = repeat,
+            Order = 0,
+            Started = default,
+            Summary = new()
+            {
+                Seconds = 1,
+                Requests = 1,
+                Failed = 0,
+                Statuses = new Dictionary<string, int>(),
+                PromptTokens = 1,
+                CompletionTokens = 1,
+                TokensPerSecond = 1,
+                RequestsPerSecond = rate,
+                OfferedPerSecond = rate
+            },
         };
         var wide = Points[0] with { Concurrency = 8 };
-        PointResult[] measured = [Measured(Points[0], 0, 1), Measured(wide, 0, 3), Measured(wide, 1, 4.3219), Measured(wide, 2, 90), Measured(Points[1], 0, 7)];
+        PointResult[] measured = [Measured(Points[0], 0, 1), Measured(wide, 0, 3), Measured(wide, 1, 4.3219), Measured(wide, 2, 90),
+            Measured(Points[1], 0, 7)];
         var grid = new Grid { Concurrency = [1, 8], Rates = [], RateShares = [0.5, 1], RateModes = ["top_k=1"] };
-        Assert.Equal(["top_k-k1-r2.16-fp32-threads=1", "top_k-k1-r4.32-fp32-threads=1"], CurveRates.Points(measured, grid).Select(p => p.Name));
+        Assert.Equal(["top_k-k1-r2.16-fp32-threads=1", "top_k-k1-r4.32-fp32-threads=1"],
+            CurveRates.Points(measured, grid).Select(p => p.Name));
     }
 }

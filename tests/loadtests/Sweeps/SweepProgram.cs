@@ -13,10 +13,13 @@ public sealed class SweepProgram : IDisposable
 
     public SweepProgram()
     {
-        foreach (var (domain, text) in new[] { ("alpha", "In the beginning there was a sentence, and it went on and on.\\nThen came another one."), ("beta", "def f(x):\\n    return x + 1\\n\\nprint(f(41))") })
+        foreach (var (domain,
+            text) in new[] { ("alpha", "In the beginning there was a sentence, and it went on and on.\\nThen came another one."),
+            ("beta", "def f(x):\\n    return x + 1\\n\\nprint(f(41))") })
         {
             Directory.CreateDirectory(At("corpus", domain));
-            File.WriteAllText(At("corpus", domain, "test.jsonl"), string.Concat(Enumerable.Range(0, 8).Select(i => $"{{\"id\":\"{i}\",\"text\":\"{i}. {text} {text} {text}\"}}\n")));
+            File.WriteAllText(At("corpus", domain, "test.jsonl"),
+                string.Concat(Enumerable.Range(0, 8).Select(i => $"{{\"id\":\"{i}\",\"text\":\"{i}. {text} {text} {text}\"}}\n")));
         }
     }
 
@@ -28,7 +31,12 @@ public sealed class SweepProgram : IDisposable
 
     public static Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Built("Btx.LoadTests"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo("dotnet", [Built("Btx.LoadTests"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true
+        };
         start.Environment["BTX_SERVER_PROGRAM"] = Built("Btx.Server");
         return Process.Start(start)!;
     }
@@ -42,11 +50,13 @@ public sealed class SweepProgram : IDisposable
     }
 
     // Where the build puts a program for its users: beside the tests lie only those of its files that the tests need.
-    private static string Built(string program) => Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", program, "release", $"{program}.dll"));
+    private static string Built(string program) =>
+        Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", program, "release", $"{program}.dll"));
 
     /// <summary>Every file, with when it was written.</summary>
     public static string[] Listing(string directory) =>
-        [.. Directory.GetFiles(directory, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(f => string.Create(CultureInfo.InvariantCulture, $"{f} {File.GetLastWriteTimeUtc(f):O} {new FileInfo(f).Length}"))];
+        [.. Directory.GetFiles(directory, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+        .Select(f => string.Create(CultureInfo.InvariantCulture, $"{f} {File.GetLastWriteTimeUtc(f):O} {new FileInfo(f).Length}"))];
 
     public void Dispose()
     {

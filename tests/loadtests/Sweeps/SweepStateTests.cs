@@ -43,7 +43,8 @@ public sealed class SweepStateTests : IDisposable
     {
         Open(Asked).Dispose();
         using var state = SweepState.Open(_directory, Asked);
-        var message = Assert.Throws<LoadTestException>(() => state.RequireServed(new Dictionary<string, string> { ["fp32"] = "forest of ada" })).Message;
+        var message = Assert.Throws<LoadTestException>(() =>
+            state.RequireServed(new Dictionary<string, string> { ["fp32"] = "forest of ada" })).Message;
         Assert.Contains("served fp32 was \"forest of ada bob\", is \"forest of ada\"", message, StringComparison.Ordinal);
     }
 
@@ -67,7 +68,8 @@ public sealed class SweepStateTests : IDisposable
     {
         using (var state = Open(Asked)) state.Add(Result(0));
         var whole = File.ReadAllText(PointsFile);
-        foreach (var damaged in new[] { "{\"settings\":{\"mode\":\"ens\n", whole.Replace("\"concurrency\":1", "\"concurrency\":0", StringComparison.Ordinal) })
+        foreach (var damaged in new[] { "{\"settings\":{\"mode\":\"ens\n",
+            whole.Replace("\"concurrency\":1", "\"concurrency\":0", StringComparison.Ordinal) })
         {
             File.WriteAllText(PointsFile, whole + damaged + whole);
             var message = Assert.Throws<LoadTestException>(() => Open(Asked)).Message;
@@ -80,7 +82,8 @@ public sealed class SweepStateTests : IDisposable
     public void One_program_at_a_time()
     {
         using var state = Open(Asked);
-        Assert.Contains("another sweep is at work", Assert.Throws<LoadTestException>(() => SweepState.Open(_directory, Asked)).Message, StringComparison.Ordinal);
+        Assert.Contains("another sweep is at work", Assert.Throws<LoadTestException>(() => SweepState.Open(_directory, Asked)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,7 +91,8 @@ public sealed class SweepStateTests : IDisposable
     {
         Directory.CreateDirectory(_directory);
         File.WriteAllText(PointsFile, "");
-        Assert.Contains("was no sweep", Assert.Throws<LoadTestException>(() => SweepState.Open(_directory, Asked)).Message, StringComparison.Ordinal);
+        Assert.Contains("was no sweep", Assert.Throws<LoadTestException>(() => SweepState.Open(_directory, Asked)).Message,
+            StringComparison.Ordinal);
     }
 
     public void Dispose()
@@ -98,8 +102,22 @@ public sealed class SweepStateTests : IDisposable
 
     private static PointResult Result(int repeat) => new()
     {
-        Settings = Settings, Repeat = repeat, Order = repeat, Started = DateTimeOffset.UnixEpoch,
-        Summary = new() { Seconds = 1, Requests = 1, Failed = 0, Statuses = new Dictionary<string, int> { ["ok"] = 1 }, PromptTokens = 1, CompletionTokens = 1, TokensPerSecond = 1, RequestsPerSecond = 1, OfferedPerSecond = 1 },
+        Settings = Settings,
+        Repeat = repeat,
+        Order = repeat,
+        Started = DateTimeOffset.UnixEpoch,
+        Summary = new()
+        {
+            Seconds = 1,
+            Requests = 1,
+            Failed = 0,
+            Statuses = new Dictionary<string, int> { ["ok"] = 1 },
+            PromptTokens = 1,
+            CompletionTokens = 1,
+            TokensPerSecond = 1,
+            RequestsPerSecond = 1,
+            OfferedPerSecond = 1
+        },
     };
 
     private SweepState Open(IReadOnlyDictionary<string, string> asked)

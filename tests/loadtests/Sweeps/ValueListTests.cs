@@ -19,7 +19,8 @@ public sealed class ValueListTests
     [InlineData("-1")]
     [InlineData("two")]
     public void What_is_no_such_list_is_refused_by_name_and_value(string text) =>
-        Assert.StartsWith($"--k {text}: expected ", Assert.Throws<LoadTestException>(() => ValueList.Integers("--k", text)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"--k {text}: expected ", Assert.Throws<LoadTestException>(() => ValueList.Integers("--k", text)).Message,
+        StringComparison.Ordinal);
 
     [Theory]
     [InlineData("0")]

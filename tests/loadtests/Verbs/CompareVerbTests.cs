@@ -15,7 +15,8 @@ public sealed class CompareVerbTests : IDisposable
     private static (int Exit, string Output) Run(params string[] arguments)
     {
         var output = new StringWriter();
-        var exit = CompareVerb.Create().Parse(arguments).Invoke(new InvocationConfiguration { Output = output, Error = output, EnableDefaultExceptionHandler = false });
+        var exit = CompareVerb.Create().Parse(arguments)
+            .Invoke(new InvocationConfiguration { Output = output, Error = output, EnableDefaultExceptionHandler = false });
         return (exit, output.ToString());
     }
 
@@ -39,7 +40,8 @@ public sealed class CompareVerbTests : IDisposable
         Assert.Equal(RunComparer.Compare(MeasuredRun.Load(_first.Path), MeasuredRun.Load(_second.Path)).Changes.Count, read.Changes.Count);
         Run(_first.Path, _second.Path, "--json", _first.At("changes.json"));
         Assert.Equivalent(read, RunJson.Read<RunComparison>(_first.At("changes.json")), strict: true);
-        Assert.StartsWith($"--json {_first.At("no/where.json")} cannot be written", Assert.Throws<LoadTestException>(() => Run(_first.Path, _second.Path, "--json", _first.At("no/where.json"))).Message);
+        Assert.StartsWith($"--json {_first.At("no/where.json")} cannot be written",
+            Assert.Throws<LoadTestException>(() => Run(_first.Path, _second.Path, "--json", _first.At("no/where.json"))).Message);
     }
 
     [Fact]

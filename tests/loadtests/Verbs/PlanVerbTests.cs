@@ -17,7 +17,8 @@ public sealed class PlanVerbTests
         var output = new StringWriter();
         var parsed = PlanVerb.Create().Parse(arguments);
         Assert.Empty(parsed.Errors);
-        Assert.Equal(0, parsed.Invoke(new InvocationConfiguration { Output = output, Error = output, EnableDefaultExceptionHandler = false }));
+        Assert.Equal(0,
+            parsed.Invoke(new InvocationConfiguration { Output = output, Error = output, EnableDefaultExceptionHandler = false }));
         return output.ToString();
     }
 
@@ -69,7 +70,8 @@ public sealed class PlanVerbTests
     [InlineData("--check nowhere", "", "nowhere: no such directory")]
     public void Nonsense_gets_one_line(string first, string second, string message)
     {
-        var error = Assert.Throws<LoadTestException>(() => Run($"{first} {second}".Split(' ', StringSplitOptions.RemoveEmptyEntries))).Message;
+        var error = Assert.Throws<LoadTestException>(() =>
+            Run($"{first} {second}".Split(' ', StringSplitOptions.RemoveEmptyEntries))).Message;
         Assert.StartsWith(message, error);
         Assert.DoesNotContain("\n", error);
     }

@@ -11,7 +11,8 @@ public sealed class ReportVerbTests
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var exit = ReportVerb.Create().Parse(arguments).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error });
+        var exit = ReportVerb.Create().Parse(arguments)
+            .Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error });
         return (exit, output.ToString(), error.ToString());
     }
 
@@ -42,7 +43,8 @@ public sealed class ReportVerbTests
     public void A_wider_margin_recommends_what_is_cheaper()
     {
         using var run = SyntheticRun.Whole();
-        Assert.Contains("within 20 % of the full ensemble's quality, run moe, k = 1", Invoke(run.Directory, "--within", "20").Output, StringComparison.Ordinal);
+        Assert.Contains("within 20 % of the full ensemble's quality, run moe, k = 1", Invoke(run.Directory, "--within", "20").Output,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -52,7 +54,8 @@ public sealed class ReportVerbTests
     public void A_bad_value_is_named(string option, string value, string words)
     {
         using var run = SyntheticRun.Whole();
-        Assert.Contains(words, Assert.Throws<LoadTestException>(() => Invoke(run.Directory, option, value)).Message, StringComparison.Ordinal);
+        Assert.Contains(words, Assert.Throws<LoadTestException>(() => Invoke(run.Directory, option, value)).Message,
+            StringComparison.Ordinal);
         Assert.False(File.Exists(Path.Combine(run.Directory, RunDirectory.Page)));
     }
 
@@ -65,7 +68,8 @@ public sealed class ReportVerbTests
         File.WriteAllText(Path.Combine(run.Directory, RunDirectory.Points), string.Join('\n', lines) + "\n");
         var (exit, output, error) = Invoke(run.Directory);
         Assert.Equal(0, exit);
-        Assert.StartsWith($"left out: {Path.Combine(run.Directory, RunDirectory.Points)}, line 4 cannot be read", Assert.Single(error.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.StartsWith($"left out: {Path.Combine(run.Directory, RunDirectory.Points)}, line 4 cannot be read",
+            Assert.Single(error.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
         Assert.DoesNotContain("No recommendation", output, StringComparison.Ordinal);
     }
 
@@ -76,7 +80,8 @@ public sealed class ReportVerbTests
         run.Write(RunDirectory.Description, SyntheticRun.Description());
         Directory.CreateDirectory(Path.Combine(run.Directory, RunDirectory.Requests));
         File.WriteAllText(Path.Combine(run.Directory, RunDirectory.Requests, "ensemble-c4-fp32-r0.jsonl"), "{}\n{}\n{\"ind");
-        Assert.Contains("ensemble-c4-fp32-r0.jsonl holds 2 requests of a load that ended before its figures were written", Invoke(run.Directory).Error, StringComparison.Ordinal);
+        Assert.Contains("ensemble-c4-fp32-r0.jsonl holds 2 requests of a load that ended before its figures were written",
+            Invoke(run.Directory).Error, StringComparison.Ordinal);
     }
 
     [Fact]

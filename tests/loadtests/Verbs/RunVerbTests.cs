@@ -17,7 +17,8 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         foreach (var domain in new[] { "alpha", "beta" })
         {
             Directory.CreateDirectory(Path.Combine(_folder.FullName, "corpus", domain));
-            File.WriteAllText(Path.Combine(_folder.FullName, "corpus", domain, "test.jsonl"), "{\"id\": \"1\", \"text\": \"The cat sat on the mat, and the dog lay by the door of the house.\"}\n");
+            File.WriteAllText(Path.Combine(_folder.FullName, "corpus", domain, "test.jsonl"),
+                "{\"id\": \"1\", \"text\": \"The cat sat on the mat, and the dog lay by the door of the house.\"}\n");
         }
     }
 
@@ -32,17 +33,21 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
     {
         var (run, json) = (Path.Combine(_folder.FullName, "run"), Path.Combine(_folder.FullName, "run.json"));
         var (code, output, errors) = await Run([
-            "run", "--corpus", Corpus, .. Doors, "--door", door, "--arrivals", arrivals, "--prompt-tokens", "uniform:4..9", "--output-tokens", "fixed:6", "--warm-up-requests", "2", "--requests", "12",
+            "run", "--corpus", Corpus, .. Doors, "--door", door, "--arrivals", arrivals, "--prompt-tokens", "uniform:4..9",
+                "--output-tokens", "fixed:6", "--warm-up-requests", "2", "--requests", "12",
             "--objective", "e2e=1e-9", "--out", run, "--json", json]);
         Assert.True(code == 0, errors);
-        foreach (var part in new[] { "time to first token", "inter-token", "end to end", "throughput", "status      ok 12", "no request met the objective; the nearest had end-to-end latency", "server", "of what it can do" })
+        foreach (var part in new[] { "time to first token", "inter-token", "end to end", "throughput", "status      ok 12",
+            "no request met the objective; the nearest had end-to-end latency", "server", "of what it can do" })
             Assert.Contains(part, output);
         var point = Assert.Single(RunJson.ReadLines<PointResult>(Path.Combine(run, RunDirectory.Points)));
         Assert.Equal((12, 0, 0.0), (point.Summary.Requests, point.Summary.Failed, point.Summary.GoodputPerSecond!.Value));
         Assert.Equal((3, "ensemble", "fp32"), (point.Experts!.Value, point.Settings.Mode, point.Settings.Precision));
-        Assert.Equal(14, RunJson.ReadLines<RequestRecord>(Path.Combine(run, RunDirectory.Requests, $"{point.Settings.Name}-r0.jsonl")).Count);
+        Assert.Equal(14,
+            RunJson.ReadLines<RequestRecord>(Path.Combine(run, RunDirectory.Requests, $"{point.Settings.Name}-r0.jsonl")).Count);
         var description = RunJson.Read<RunDescription>(Path.Combine(run, RunDirectory.Description));
-        Assert.Equal((door, "fixed:6", "2 requests", "12 requests"), (description.Load.Door, description.Load.OutputTokens, description.Load.WarmUp, description.Load.Bound));
+        Assert.Equal((door, "fixed:6", "2 requests", "12 requests"),
+            (description.Load.Door, description.Load.OutputTokens, description.Load.WarmUp, description.Load.Bound));
         Assert.True(RunJson.Read<Ceiling>(Path.Combine(run, RunDirectory.CeilingFile)).TokensPerSecond > 0);
         using var written = JsonDocument.Parse(File.ReadAllText(json));
         Assert.Equal(12, written.RootElement.GetProperty("point").GetProperty("summary").GetProperty("requests").GetInt32());
@@ -56,11 +61,19 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         var nobody = ScriptedServer.Nobody().Authority;
         foreach (var (arguments, message) in new (string[], string)[]
         {
-            (["run", "--corpus", Corpus, "--server", nobody], $"error: no server listens at http://{nobody}; start one with `btx serve --forest S`, or name its address with --server"),
-            (["run", "--corpus", Corpus, "--door", "http", "--server", $"{nobody},{nobody}"], $"error: no server listens at http://{nobody}"),
-            (["run", "--corpus", Corpus, "--door", "http", "--server", nobody], "error: --door http: the server's HTTP door is not named; give both with --server GRPC,HTTP"),
-            (["run", "--corpus", Corpus, "--server", _server.Http.Authority], $"error: http://{_server.Http.Authority} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door"),
-            (["run", "--corpus", Corpus, "--door", "http", "--server", $"{nobody},{_server.Grpc}"], $"error: http://{_server.Grpc.Authority} is the gRPC door of a server, not its HTTP door"),
+            (["run", "--corpus", Corpus, "--server",
+                nobody], $"error: no server listens at http://{nobody}; start one with `btx serve "
+                    + "--forest S`, or name its address with --server"),
+            (["run", "--corpus", Corpus, "--door", "http",
+                "--server", $"{nobody},{nobody}"], $"error: no server listens at http://{nobody}"),
+            (["run", "--corpus", Corpus, "--door", "http", "--server", nobody],
+                "error: --door http: the server's HTTP door is not named; give both with --server GRPC,HTTP"),
+            (["run", "--corpus", Corpus, "--server",
+                _server.Http.Authority], $"error: http://{_server.Http.Authority} speaks HTTP/1.1, so it is the HTTP "
+                    + "door of a server and not its gRPC door"),
+            (["run", "--corpus", Corpus, "--door", "http",
+                "--server", $"{nobody},{_server.Grpc}"], $"error: http://{_server.Grpc.Authority} is the gRPC door "
+                    + "of a server, not its HTTP door"),
             (["run", "--corpus", Corpus, .. Doors, "--duration", "0"], "error: --duration 0: expected more than 0 seconds"),
             (["run", "--corpus", Corpus, "--server", "10.1.2.3:8081"], "error: --server 10.1.2.3:8081: not on this machine"),
             (["run", "--corpus", Corpus, .. Doors, "--mode", "top_k", "--k", "9"], "answered invalid_argument: k is 9"),
@@ -91,7 +104,8 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
     {
         var trace = Path.Combine(_folder.FullName, "trace.csv");
         File.WriteAllText(trace, "arrival,prompt_tokens\n0,3\n0.01,5000\n");
-        var (code, output, errors) = await Run(["run", "--corpus", Corpus, .. Doors, "--arrivals", $"trace:{trace}", "--output-tokens", "fixed:6", "--warm-up", "0", "--no-ceiling"]);
+        var (code, output, errors) = await Run(["run", "--corpus", Corpus, .. Doors, "--arrivals", $"trace:{trace}", "--output-tokens",
+            "fixed:6", "--warm-up", "0", "--no-ceiling"]);
         Assert.True(code == 0, errors);
         Assert.Contains($"prompts trace:{trace} tokens of", output);
         Assert.Contains("answers fixed:6", output);
@@ -106,7 +120,8 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         await using (dying)
         {
             var run = Path.Combine(_folder.FullName, "dead");
-            using var process = Start(["run", "--corpus", Corpus, "--server", $"{dying.Grpc.Authority},{dying.Http.Authority}", "--output-tokens", "6", "--warm-up", "0", "--duration", "600", "--no-ceiling", "--out", run]);
+            using var process = Start(["run", "--corpus", Corpus, "--server", $"{dying.Grpc.Authority},{dying.Http.Authority}",
+                "--output-tokens", "6", "--warm-up", "0", "--duration", "600", "--no-ceiling", "--out", run]);
             var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             await LinesAsync(run, 20);
             dying.Kill();
@@ -122,7 +137,8 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
     public async Task Ctrl_c_ends_a_load_early_and_keeps_what_was_measured()
     {
         var run = Path.Combine(_folder.FullName, "stopped");
-        using var process = Start(["run", "--corpus", Corpus, .. Doors, "--output-tokens", "6", "--warm-up", "0", "--duration", "600", "--no-ceiling", "--out", run]);
+        using var process = Start(["run", "--corpus", Corpus, .. Doors, "--output-tokens", "6", "--warm-up", "0", "--duration", "600",
+            "--no-ceiling", "--out", run]);
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await LinesAsync(run, 20);
         Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
@@ -155,14 +171,19 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         var requests = Path.Combine(run, RunDirectory.Requests);
         for (var i = 0; ; i++)
         {
-            if (Directory.Exists(requests) && Directory.GetFiles(requests).FirstOrDefault() is { } file && RunJson.ReadLines<RequestRecord>(file).Count >= count) return;
+            if (Directory.Exists(requests) && Directory.GetFiles(requests).FirstOrDefault() is { } file
+                && RunJson.ReadLines<RequestRecord>(file).Count >= count)
+                return;
             Assert.True(i < 6000, "no records come");
             await Task.Delay(20);
         }
     }
 
     // A shell's background job ignores SIGINT, and its children inherit that.
-    private static Process Start(string[] arguments) => Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "Btx.LoadTests.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+    private static Process Start(string[] arguments) =>
+        Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory,
+        "Btx.LoadTests.dll"), .. arguments])
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
 
     private static async Task<(int Code, string Output, string Errors)> Run(string[] arguments)
     {

@@ -43,7 +43,8 @@ public sealed class ParameterAverageTests
     {
         var random = new Random(4);
         double[] weights = [0.25, 0.6, 0.15];
-        var models = Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, 37).Select(_ => (float)((random.NextDouble() * 2) - 1)).ToArray()).ToArray();
+        var models = Enumerable.Range(0, 3)
+            .Select(_ => Enumerable.Range(0, 37).Select(_ => (float)((random.NextDouble() * 2) - 1)).ToArray()).ToArray();
         var average = Average(models, weights);
         for (var i = 0; i < 37; i++)
         {

@@ -8,11 +8,22 @@ public sealed class LlamaConfigTests
 {
     private static readonly LlamaConfig Small = new()
     {
-        VocabSize = 100, HiddenSize = 64, IntermediateSize = 96, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = 2, MaxPositionEmbeddings = 128,
-        BosTokenId = 3, EosTokenIds = [4, 7], TieWordEmbeddings = true, RmsNormEps = 1e-6, RopeTheta = 500000,
+        VocabSize = 100,
+        HiddenSize = 64,
+        IntermediateSize = 96,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = 2,
+        MaxPositionEmbeddings = 128,
+        BosTokenId = 3,
+        EosTokenIds = [4, 7],
+        TieWordEmbeddings = true,
+        RmsNormEps = 1e-6,
+        RopeTheta = 500000,
     };
 
-    private const string Llama = "{\"model_type\":\"llama\",\"vocab_size\":100,\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":2,\"num_attention_heads\":4";
+    private const string Llama =
+        "{\"model_type\":\"llama\",\"vocab_size\":100,\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":2,\"num_attention_heads\":4";
 
     private static LlamaConfig Parse(string json) => LlamaConfig.Parse(Encoding.UTF8.GetBytes(json), "config.json");
 
@@ -34,7 +45,8 @@ public sealed class LlamaConfigTests
     public void Defaults_are_those_of_Hugging_Face()
     {
         var c = Parse(Llama + "}");
-        Assert.Equal((4, 2048, 1e-6, 10000.0, false, 16), (c.NumKeyValueHeads, c.MaxPositionEmbeddings, c.RmsNormEps, c.RopeTheta, c.TieWordEmbeddings, c.HeadDim));
+        Assert.Equal((4, 2048, 1e-6, 10000.0, false, 16),
+            (c.NumKeyValueHeads, c.MaxPositionEmbeddings, c.RmsNormEps, c.RopeTheta, c.TieWordEmbeddings, c.HeadDim));
         Assert.Null(c.BosTokenId);
         Assert.Null(c.RopeScaling);
     }
@@ -51,15 +63,19 @@ public sealed class LlamaConfigTests
         Assert.Equal(7, Parse(Llama + ",\"rope_theta\":9,\"rope_scaling\":{\"rope_theta\":7,\"rope_type\":\"default\"}}").RopeTheta);
         // What llama3 was trained on before stands beside it, inside it, or is the context.
         const string Llama3 = "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4";
-        Assert.Equal(64, Parse(Llama + ",\"rope_scaling\":" + Llama3 + ",\"original_max_position_embeddings\":64}}").RopeScaling!.OriginalMaxPositionEmbeddings);
-        Assert.Equal(64, Parse(Llama + ",\"original_max_position_embeddings\":64,\"rope_parameters\":" + Llama3 + "}}").RopeScaling!.OriginalMaxPositionEmbeddings);
-        Assert.Equal(512, Parse(Llama + ",\"max_position_embeddings\":512,\"rope_parameters\":" + Llama3 + "}}").RopeScaling!.OriginalMaxPositionEmbeddings);
+        Assert.Equal(64, Parse(Llama + ",\"rope_scaling\":" + Llama3
+            + ",\"original_max_position_embeddings\":64}}").RopeScaling!.OriginalMaxPositionEmbeddings);
+        Assert.Equal(64, Parse(Llama + ",\"original_max_position_embeddings\":64,\"rope_parameters\":" + Llama3
+            + "}}").RopeScaling!.OriginalMaxPositionEmbeddings);
+        Assert.Equal(512, Parse(Llama + ",\"max_position_embeddings\":512,\"rope_parameters\":" + Llama3
+            + "}}").RopeScaling!.OriginalMaxPositionEmbeddings);
     }
 
     [Fact]
     public void All_of_several_end_tokens_count_and_the_first_of_several_that_begin()
     {
-        foreach (var ids in new TokenIds[] { [], [9], [9, 8] }) Assert.Equal(ids, System.Text.Json.JsonSerializer.Deserialize<TokenIds>(System.Text.Json.JsonSerializer.Serialize(ids)));
+        foreach (var ids in new TokenIds[] { [], [9], [9, 8] })
+            Assert.Equal(ids, System.Text.Json.JsonSerializer.Deserialize<TokenIds>(System.Text.Json.JsonSerializer.Serialize(ids)));
         Assert.Equal("[9,8]", System.Text.Json.JsonSerializer.Serialize<TokenIds>([9, 8]));
         Assert.Equal([9, 8], Parse(Llama + ",\"eos_token_id\":[9,8,9]}").EosTokenIds);
         Assert.Equal([9], Parse(Llama + ",\"eos_token_id\":9}").EosTokenIds);
@@ -99,7 +115,8 @@ public sealed class LlamaConfigTests
     public void Null_is_as_good_as_unwritten_and_names_of_other_versions_are_read()
     {
         var plain = Parse(Llama + "}");
-        Assert.Equal(plain, Parse(Llama + ",\"head_dim\":null,\"num_key_value_heads\":null,\"rope_scaling\":null,\"rope_parameters\":null,\"torch_dtype\":null,\"bos_token_id\":null}"));
+        Assert.Equal(plain, Parse(Llama
+            + ",\"head_dim\":null,\"num_key_value_heads\":null,\"rope_scaling\":null,\"rope_parameters\":null,\"torch_dtype\":null,\"bos_token_id\":null}"));
         Assert.Equal("bfloat16", Parse(Llama + ",\"dtype\":\"bfloat16\"}").TorchDtype);
         Assert.Equal("bfloat16", Parse(Llama + ",\"torch_dtype\":\"torch.bfloat16\"}").TorchDtype);
         Assert.Equal(plain, Parse(Llama + ",\"hidden_activation\":\"silu\",\"partial_rotary_factor\":1.0}"));
@@ -121,7 +138,8 @@ public sealed class LlamaConfigTests
     [InlineData("\"rope_scaling\":{\"factor\":2}", "rope_scaling type")]
     [InlineData("\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":0}", "factor")]
     [InlineData("\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":1e999}", "factor")]
-    [InlineData("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":1}", "high_freq_factor")]
+    [InlineData("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":1}",
+        "high_freq_factor")]
     [InlineData("\"torch_dtype\":\"float64\"", "float64")]
     [InlineData("\"model_type\":\"mamba\"", "mamba")]
     [InlineData("\"attention_bias\":true", "bias")]
@@ -152,7 +170,8 @@ public sealed class LlamaConfigTests
     {
         using var directory = new TemporaryDirectory();
         Assert.Contains("not found", Assert.Throws<BtxException>(() => LlamaConfig.Load(directory.Path)).Message, StringComparison.Ordinal);
-        Assert.Contains("vocab_size is missing", Assert.Throws<BtxException>(() => Parse("{\"model_type\":\"llama\",\"num_attention_heads\":1}")).Message, StringComparison.Ordinal);
+        Assert.Contains("vocab_size is missing", Assert.Throws<BtxException>(() =>
+            Parse("{\"model_type\":\"llama\",\"num_attention_heads\":1}")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -171,9 +190,12 @@ public sealed class LlamaConfigTests
         Assert.Equal(fingerprint, (Small with { TorchDtype = "bfloat16", BosTokenId = 9, HeadDimOverride = 16 }).Fingerprint());
         LlamaConfig[] others =
         [
-            Small with { VocabSize = 101 }, Small with { HiddenSize = 128 }, Small with { IntermediateSize = 97 }, Small with { NumHiddenLayers = 3 },
-            Small with { NumKeyValueHeads = 4 }, Small with { RmsNormEps = 1e-5 }, Small with { RopeTheta = 10000 }, Small with { TieWordEmbeddings = false },
-            Small with { RopeScaling = new("linear", 2) }, Small with { RopeScaling = new("linear", 3) }, Small with { RopeScaling = new("llama3", 2) }, Small with { MaxPositionEmbeddings = 64 },
+            Small with { VocabSize = 101 }, Small with { HiddenSize = 128 }, Small with { IntermediateSize = 97 },
+                Small with { NumHiddenLayers = 3 },
+            Small with { NumKeyValueHeads = 4 }, Small with { RmsNormEps = 1e-5 }, Small with { RopeTheta = 10000 },
+                Small with { TieWordEmbeddings = false },
+            Small with { RopeScaling = new("linear", 2) }, Small with { RopeScaling = new("linear", 3) },
+                Small with { RopeScaling = new("llama3", 2) }, Small with { MaxPositionEmbeddings = 64 },
         ];
         Assert.Equal(others.Length + 1, others.Select(o => o.Fingerprint()).Append(fingerprint).Distinct().Count());
     }

@@ -6,11 +6,18 @@ namespace Btx.Model.Tests.Configuration;
 
 public sealed class MixtralConfigTests
 {
-    private const string Least = "{\"model_type\":\"mixtral\",\"vocab_size\":100,\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":2,\"num_attention_heads\":8";
+    private const string Least =
+        "{\"model_type\":\"mixtral\",\"vocab_size\":100,\"hidden_size\":64,\"intermediate_size\":96,\"num_hidden_layers\":2,\"num_attention_heads\":8";
 
     private static readonly LlamaConfig Small = new()
     {
-        VocabSize = 100, HiddenSize = 64, IntermediateSize = 96, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = 2, MaxPositionEmbeddings = 128,
+        VocabSize = 100,
+        HiddenSize = 64,
+        IntermediateSize = 96,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = 2,
+        MaxPositionEmbeddings = 128,
         Mixture = new(4, 2, 0.02),
     };
 
@@ -50,7 +57,8 @@ public sealed class MixtralConfigTests
         Assert.Equal((8, 2, 0.001), (c.Mixture!.Experts, c.Mixture.ExpertsPerToken, c.Mixture.AuxLossCoefficient));
         Assert.Equal(8, Parse(Least + ",\"num_key_value_heads\":null,\"num_attention_heads\":8}").NumKeyValueHeads);
         Assert.Equal(16, Parse(Least + ",\"num_key_value_heads\":null,\"num_attention_heads\":16,\"head_dim\":4}").NumKeyValueHeads);
-        Assert.Equal((8, 131072, 1e-5, 1e6, false), (c.NumKeyValueHeads, c.MaxPositionEmbeddings, c.RmsNormEps, c.RopeTheta, c.TieWordEmbeddings));
+        Assert.Equal((8, 131072, 1e-5, 1e6, false),
+            (c.NumKeyValueHeads, c.MaxPositionEmbeddings, c.RmsNormEps, c.RopeTheta, c.TieWordEmbeddings));
     }
 
     [Theory]
@@ -62,12 +70,14 @@ public sealed class MixtralConfigTests
     public void Faults_name_the_field(string fields, string part) => Assert.Contains(part, Fault(fields), StringComparison.Ordinal);
 
     [Fact]
-    public void A_window_as_long_as_the_context_is_none() => Assert.Equal(64, Parse(Least + ",\"max_position_embeddings\":64,\"sliding_window\":64}").MaxPositionEmbeddings);
+    public void A_window_as_long_as_the_context_is_none() =>
+    Assert.Equal(64, Parse(Least + ",\"max_position_embeddings\":64,\"sliding_window\":64}").MaxPositionEmbeddings);
 
     [Fact]
     public void A_mixture_is_no_expert()
     {
-        Assert.Contains("mixture of 4 experts", Assert.Throws<BtxException>(() => Small.RequireDense("m/config.json")).Message, StringComparison.Ordinal);
+        Assert.Contains("mixture of 4 experts", Assert.Throws<BtxException>(() => Small.RequireDense("m/config.json")).Message,
+            StringComparison.Ordinal);
         var dense = Small with { Mixture = null };
         Assert.Same(dense, dense.RequireDense("m/config.json"));
     }

@@ -10,17 +10,26 @@ public sealed class RotaryFrequencyTests
 {
     private static LlamaConfig Config(int headDim, double theta, RopeScaling? scaling) => new()
     {
-        VocabSize = 8, HiddenSize = headDim, IntermediateSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1, MaxPositionEmbeddings = 64,
-        RopeTheta = theta, RopeScaling = scaling,
+        VocabSize = 8,
+        HiddenSize = headDim,
+        IntermediateSize = 8,
+        NumHiddenLayers = 1,
+        NumAttentionHeads = 1,
+        NumKeyValueHeads = 1,
+        MaxPositionEmbeddings = 64,
+        RopeTheta = theta,
+        RopeScaling = scaling,
     };
 
     private static void Near(double expected, double actual) => Assert.InRange(actual / expected, 1 - 1e-13, 1 + 1e-13);
 
     [Fact]
-    public void Unscaled() => Check(Config(16, 10000, null), [1.0, 0.31622776601683794, 0.1, 0.03162277660168379, 0.01, 0.0031622776601683794, 0.001, 0.00031622776601683794]);
+    public void Unscaled() => Check(Config(16, 10000, null),
+    [1.0, 0.31622776601683794, 0.1, 0.03162277660168379, 0.01, 0.0031622776601683794, 0.001, 0.00031622776601683794]);
 
     [Fact]
-    public void Linear_divides_every_frequency() => Check(Config(16, 10000, new("linear", 2.5)), [0.4, 0.12649110640673517, 0.04, 0.012649110640673518, 0.004, 0.0012649110640673518, 0.0004, 0.00012649110640673518]);
+    public void Linear_divides_every_frequency() => Check(Config(16, 10000, new("linear", 2.5)),
+    [0.4, 0.12649110640673517, 0.04, 0.012649110640673518, 0.004, 0.0012649110640673518, 0.0004, 0.00012649110640673518]);
 
     [Theory]
     [InlineData(0, 1.0)] // kept
@@ -45,7 +54,8 @@ public sealed class RotaryFrequencyTests
         Near(expected, Config(128, 500000, new("llama3", 8, 1, 4, 8192)).RotaryInverseFrequencies()[index]);
 
     [Fact]
-    public void Llama3_at_a_small_scale() => Check(Config(16, 10000, new("llama3", 4, 1, 4, 256)), [1.0, 0.31622776601683794, 0.1, 0.0101859163578813, 0.0025, 0.0007905694150420948, 0.00025, 7.905694150420948e-05]);
+    public void Llama3_at_a_small_scale() => Check(Config(16, 10000, new("llama3", 4, 1, 4, 256)),
+    [1.0, 0.31622776601683794, 0.1, 0.0101859163578813, 0.0025, 0.0007905694150420948, 0.00025, 7.905694150420948e-05]);
 
     private static void Check(LlamaConfig config, double[] expected)
     {

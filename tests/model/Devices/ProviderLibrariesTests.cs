@@ -27,6 +27,7 @@ public sealed class ProviderLibrariesTests
     [Fact]
     public void The_provider_and_the_driver_are_looked_for_in_the_order_they_load()
     {
-        Assert.Equal(["libonnxruntime_providers_cuda.so", "libcuda.so.1", "libcudart.so.13", "libcublasLt.so.13", "libcudnn.so.9"], ProviderLibraries.Of(Cuda).Libraries.Select(l => l.Name));
+        Assert.Equal(["libonnxruntime_providers_cuda.so", "libcuda.so.1", "libcudart.so.13", "libcublasLt.so.13", "libcudnn.so.9"],
+            ProviderLibraries.Of(Cuda).Libraries.Select(l => l.Name));
     }
 }

@@ -57,7 +57,8 @@ public sealed class AtomicDirectoryTests
         Directory.CreateDirectory(root[$".d.{Environment.ProcessId}.{id}.tmp/sub"]); // its process may even have had this one's number
         File.WriteAllText(root[$".d.{Environment.ProcessId}.{id}.tmp/sub/half"], "x");
         Directory.CreateDirectory(root[$".d.4194305.{id}.tmp"]);
-        string[] others = [$".e.12.{id}.tmp", $".d.e.12.{id}.tmp", $".d.1.12.{id}.tmp", $".d.12.{id}.tmp.old", $".d.12.{id}", ".d.tmp", ".d.12.abc.tmp", $".d..{id}.tmp", $"d.12.{id}.tmp"];
+        string[] others = [$".e.12.{id}.tmp", $".d.e.12.{id}.tmp", $".d.1.12.{id}.tmp", $".d.12.{id}.tmp.old", $".d.12.{id}", ".d.tmp",
+            ".d.12.abc.tmp", $".d..{id}.tmp", $"d.12.{id}.tmp"];
         foreach (var other in others) Directory.CreateDirectory(root[other]);
         Directory.CreateSymbolicLink(root[$".d.13.{id}.tmp"], root["d"]);
         File.WriteAllText(root[$".d.14.{id}.tmp"], "a file");

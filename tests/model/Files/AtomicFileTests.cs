@@ -13,10 +13,12 @@ public sealed class AtomicFileTests
         var directory = Directory.CreateTempSubdirectory("btx-atomic-").FullName;
         string At(string name) => Path.Combine(directory, name);
         var dead = $".a.json.{int.MaxValue}.{Guid.NewGuid():N}.tmp"; // beyond any system's process numbers
-        string[] kept = [$".a.json.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp", ".a.json.notes.tmp", $".b.json.{int.MaxValue}.{Guid.NewGuid():N}.tmp", $".a.json.{int.MaxValue}.short.tmp"];
+        string[] kept = [$".a.json.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp",
+            ".a.json.notes.tmp", $".b.json.{int.MaxValue}.{Guid.NewGuid():N}.tmp", $".a.json.{int.MaxValue}.short.tmp"];
         foreach (var name in kept.Append(dead)) File.WriteAllText(At(name), "half");
         AtomicFile.WriteText(At("a.json"), "whole");
-        Assert.Equal(kept.Append("a.json").Order(StringComparer.Ordinal), Directory.GetFiles(directory).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(kept.Append("a.json").Order(StringComparer.Ordinal),
+            Directory.GetFiles(directory).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
         Directory.Delete(directory, recursive: true);
     }
 
@@ -87,7 +89,8 @@ public sealed class AtomicFileTests
         {
             using (new FileSizeLimit(limit))
             {
-                var fault = Assert.Throws<BtxException>(() => SafetensorsWriter.Write(path, [("w", TensorDtype.F32, [1000, 1000])], (_, d) => d.Fill(1)));
+                var fault = Assert.Throws<BtxException>(() => SafetensorsWriter.Write(path, [("w", TensorDtype.F32, [1000, 1000])], (
+                    _, d) => d.Fill(1)));
                 Assert.Contains(path, fault.Message, StringComparison.Ordinal);
             }
 
@@ -102,8 +105,10 @@ public sealed class AtomicFileTests
         using var directory = new TemporaryDirectory();
         File.WriteAllText(directory["file"], "");
         Directory.CreateDirectory(directory["d/e"]);
-        Assert.Contains(directory["file/x"], Assert.Throws<BtxException>(() => AtomicFile.WriteText(directory["file/x"], "")).Message, StringComparison.Ordinal);
-        Assert.Contains(directory["d"], Assert.Throws<BtxException>(() => AtomicFile.WriteText(directory["d"], "")).Message, StringComparison.Ordinal);
+        Assert.Contains(directory["file/x"], Assert.Throws<BtxException>(() => AtomicFile.WriteText(directory["file/x"], "")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(directory["d"], Assert.Throws<BtxException>(() => AtomicFile.WriteText(directory["d"], "")).Message,
+            StringComparison.Ordinal);
         Assert.Equal(2, Directory.GetFileSystemEntries(directory.Path).Length);
     }
 
@@ -124,7 +129,8 @@ public sealed class AtomicFileTests
         using var directory = new TemporaryDirectory();
         File.WriteAllBytes(directory["f"], new byte[100]);
         Assert.Equal(100, BoundedFile.Read(directory["f"], 100).Length);
-        Assert.Contains("100 bytes", Assert.Throws<BtxException>(() => BoundedFile.Read(directory["f"], 99)).Message, StringComparison.Ordinal);
+        Assert.Contains("100 bytes", Assert.Throws<BtxException>(() => BoundedFile.Read(directory["f"], 99)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => BoundedFile.Read(directory["none"]));
     }
 }

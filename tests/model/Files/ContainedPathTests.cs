@@ -5,7 +5,8 @@ namespace Btx.Model.Tests.Files;
 
 public sealed class ContainedPathTests
 {
-    private static string Fault(string root, string relative) => Assert.Throws<BtxException>(() => ContainedPath.Resolve(root, relative, "forest.json")).Message;
+    private static string Fault(string root, string relative) =>
+        Assert.Throws<BtxException>(() => ContainedPath.Resolve(root, relative, "forest.json")).Message;
 
     private static void HardLink(string existing, string name)
     {
@@ -73,7 +74,8 @@ public sealed class ContainedPathTests
         Directory.CreateSymbolicLink(root["out"], outside.Path);
         Directory.CreateSymbolicLink(root["in"], root["real"]);
         File.CreateSymbolicLink(root["dangling"], root["nowhere"]);
-        foreach (var path in new[] { "out", "out/e", "in", "dangling", "dangling/x" }) Assert.Contains("symbolic link", Fault(root.Path, path), StringComparison.Ordinal);
+        foreach (var path in new[] { "out", "out/e", "in", "dangling", "dangling/x" })
+            Assert.Contains("symbolic link", Fault(root.Path, path), StringComparison.Ordinal);
         Assert.Equal(root["in"], ContainedPath.ResolveNames(root.Path, "in", "m"));
     }
 

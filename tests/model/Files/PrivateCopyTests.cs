@@ -17,7 +17,9 @@ public sealed class PrivateCopyTests
     private static byte[] Read(PrivateCopy copy) => BoundedFile.Read(copy.Content, copy.Path);
 
     public static TheoryData<string, bool> Deeds { get; } = new(
-        from deed in (string[])["cut", "overwrite", "replace", "delete", "grow"] from memory in (bool[])[false, true] select (deed,
+        from deed in (string[])["cut", "overwrite", "replace", "delete", "grow"]
+        from memory in (bool[])[false, true]
+        select (deed,
             memory));
 
     [Theory]

@@ -9,11 +9,24 @@ public sealed class ForestManifestTests
 
     private static ExpertEntry Expert(string name) => new()
     {
-        Name = name, Domain = name, Path = $"experts/{name}", Sha256 = Hash, Parents = [new("seed", 0.25), new("other", 0.75)], Round = 2, CorpusSha256 = new('b', 64),
-        Tokens = 5_000_000_000, Steps = 12, Prior = new Dictionary<string, double> { ["novels"] = 0.75, ["bible"] = 0.25 },
+        Name = name,
+        Domain = name,
+        Path = $"experts/{name}",
+        Sha256 = Hash,
+        Parents = [new("seed", 0.25), new("other", 0.75)],
+        Round = 2,
+        CorpusSha256 = new('b', 64),
+        Tokens = 5_000_000_000,
+        Steps = 12,
+        Prior = new Dictionary<string, double> { ["novels"] = 0.75, ["bible"] = 0.25 },
     };
 
-    private static readonly ForestManifest Forest = new() { Architecture = Hash, Tokenizer = Hash, Experts = [Expert("novels"), Expert("bible") with { Status = ExpertStatus.Quarantined, Prior = null }] };
+    private static readonly ForestManifest Forest = new()
+    {
+        Architecture = Hash,
+        Tokenizer = Hash,
+        Experts = [Expert("novels"), Expert("bible") with { Status = ExpertStatus.Quarantined, Prior = null }]
+    };
 
     private static string Fault(ForestManifest manifest, string? root = null) =>
         Assert.Throws<BtxException>(() => ForestManifest.Parse(manifest.ToJson(), "forest.json", root)).Message;
@@ -38,7 +51,8 @@ public sealed class ForestManifestTests
     public void The_fields_have_their_published_names()
     {
         var json = Encoding.UTF8.GetString(Forest.ToJson());
-        foreach (var field in new[] { "schema", "architecture", "tokenizer", "experts", "name", "domain", "path", "sha256", "parents", "weight", "round", "corpus_sha256", "tokens", "steps", "prior", "status" })
+        foreach (var field in new[] { "schema", "architecture", "tokenizer", "experts", "name", "domain", "path", "sha256", "parents",
+            "weight", "round", "corpus_sha256", "tokens", "steps", "prior", "status" })
             Assert.Contains($"\"{field}\":", json, StringComparison.Ordinal);
     }
 
@@ -75,8 +89,10 @@ public sealed class ForestManifestTests
         Assert.Contains("sum to 0.5", Fault(Expert("a") with { Parents = [new("seed", 0.5)] }), StringComparison.Ordinal);
         Assert.Contains("weight -1", Fault(Expert("a") with { Parents = [new("seed", -1), new("b", 2)] }), StringComparison.Ordinal);
         Assert.Contains("parent has no valid name", Fault(Expert("a") with { Parents = [new("../x", 1)] }), StringComparison.Ordinal);
-        Assert.Contains("prior sums to 0.5", Fault(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 0.5 } }), StringComparison.Ordinal);
-        Assert.Contains("prior of \"a\" is 2", Fault(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 2 } }), StringComparison.Ordinal);
+        Assert.Contains("prior sums to 0.5", Fault(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 0.5 } }),
+            StringComparison.Ordinal);
+        Assert.Contains("prior of \"a\" is 2", Fault(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 2 } }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -92,7 +108,8 @@ public sealed class ForestManifestTests
     public void All_faults_are_in_the_one_message()
     {
         var message = Fault(Forest with { Schema = 2, Architecture = "x", Experts = [Expert("a") with { Round = -1, Steps = -2 }] });
-        foreach (var part in new[] { "schema is 2", "architecture", "round is -1", "negative" }) Assert.Contains(part, message, StringComparison.Ordinal);
+        foreach (var part in new[] { "schema is 2", "architecture", "round is -1", "negative" })
+            Assert.Contains(part, message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
     }
 
@@ -114,12 +131,15 @@ public sealed class ForestManifestTests
         Directory.CreateDirectory(directory["experts/linked-weights"]);
         File.CreateSymbolicLink(directory["experts/linked-weights/model.safetensors"], outside["model.safetensors"]);
         Directory.CreateDirectory(directory["experts/hard-linked-weights"]);
-        using (var ln = System.Diagnostics.Process.Start("ln", [outside["model.safetensors"], directory["experts/hard-linked-weights/model.safetensors"]])) ln.WaitForExit();
+        using (var ln = System.Diagnostics.Process.Start("ln",
+            [outside["model.safetensors"], directory["experts/hard-linked-weights/model.safetensors"]]))
+            ln.WaitForExit();
         var manifest = Forest with { Experts = [Expert("a") with { Path = path }] };
         File.WriteAllBytes(directory[ForestManifest.FileName], manifest.ToJson());
         var message = Assert.Throws<BtxException>(() => ForestManifest.Load(directory.Path)).Message;
         Assert.StartsWith($"{directory[ForestManifest.FileName]}: ", message, StringComparison.Ordinal);
-        Assert.DoesNotContain($"{ForestManifest.FileName}: {directory.Path}/{ForestManifest.FileName}", message, StringComparison.Ordinal); // once is enough
+        // once is enough
+        Assert.DoesNotContain($"{ForestManifest.FileName}: {directory.Path}/{ForestManifest.FileName}", message, StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => manifest.Save(directory.Path));
     }
 
@@ -142,13 +162,15 @@ public sealed class ForestManifestTests
     [InlineData("{\"schema\":1,\"architecture\":\"\",\"tokenizer\":\"\",\"experts\":[null]}")]
     [InlineData("{\"schema\":1e99,\"architecture\":\"\",\"tokenizer\":\"\",\"experts\":[]}")]
     public void Other_json_is_refused(string json) =>
-        Assert.StartsWith("forest.json: ", Assert.Throws<BtxException>(() => ForestManifest.Parse(Encoding.UTF8.GetBytes(json), "forest.json")).Message, StringComparison.Ordinal);
+        Assert.StartsWith("forest.json: ", Assert.Throws<BtxException>(() =>
+        ForestManifest.Parse(Encoding.UTF8.GetBytes(json), "forest.json")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_missing_manifest_names_the_command_that_makes_one()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains("btx train round", Assert.Throws<BtxException>(() => ForestManifest.Load(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("btx train round", Assert.Throws<BtxException>(() => ForestManifest.Load(directory.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

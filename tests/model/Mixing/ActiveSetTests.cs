@@ -50,7 +50,8 @@ public sealed class ActiveSetTests
             var p = random.NextDouble();
             var chosen = Members(TopP(p, w));
             Assert.True(chosen.Sum(j => w[j]) >= p - 1e-12, "the set does not reach p");
-            var smallest = Enumerable.Range(1, 63).Where(m => Enumerable.Range(0, 6).Where(j => (m >> j & 1) == 1).Sum(j => w[j]) >= p).Min(m => System.Numerics.BitOperations.PopCount((uint)m));
+            var smallest = Enumerable.Range(1, 63).Where(m => Enumerable.Range(0, 6).Where(j => (m >> j & 1) == 1).Sum(j => w[j]) >= p)
+                .Min(m => System.Numerics.BitOperations.PopCount((uint)m));
             Assert.Equal(smallest, chosen.Length);
         }
     }

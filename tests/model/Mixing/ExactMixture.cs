@@ -5,7 +5,8 @@ namespace Btx.Model.Tests.Mixing;
 /// <summary>The formulas of the posterior and the mixture written out over exact fractions, straight from their definitions.</summary>
 internal static class ExactMixture
 {
-    /// <summary>The weights for the token after <paramref name="text"/>. <paramref name="text"/>[s][j] is expert j's probability of token s.</summary>
+    /// <summary>The weights for the token after <paramref name="text"/>. <paramref name="text"/>[s][j]
+    /// is expert j's probability of token s.</summary>
     public static Rational[] Weights(Rational[] prior, IReadOnlyList<Rational[]> text, PosteriorKind kind, Rational rate)
     {
         var w = (Rational[])prior.Clone();
@@ -20,7 +21,8 @@ internal static class ExactMixture
                 return w;
             default:
                 var keep = new Rational(rate.Denominator - rate.Numerator, rate.Denominator);
-                foreach (var p in text) w = [.. Normalise([.. w.Zip(p, (a, b) => a * b)], w).Zip(prior, (bayes, pi) => (keep * bayes) + (rate * pi))];
+                foreach (var p in text)
+                    w = [.. Normalise([.. w.Zip(p, (a, b) => a * b)], w).Zip(prior, (bayes, pi) => (keep * bayes) + (rate * pi))];
                 return w;
         }
     }
@@ -34,7 +36,8 @@ internal static class ExactMixture
     /// <summary>The k largest, ties to the lower index.</summary>
     public static bool[] TopK(Rational[] weights, int k)
     {
-        var order = Enumerable.Range(0, weights.Length).OrderByDescending(j => weights[j], Comparer<Rational>.Create((a, b) => (a.Numerator * b.Denominator).CompareTo(b.Numerator * a.Denominator))).ThenBy(j => j).Take(k).ToArray();
+        var order = Enumerable.Range(0, weights.Length).OrderByDescending(j => weights[j], Comparer<Rational>.Create((
+            a, b) => (a.Numerator * b.Denominator).CompareTo(b.Numerator * a.Denominator))).ThenBy(j => j).Take(k).ToArray();
         return [.. Enumerable.Range(0, weights.Length).Select(j => order.Contains(j))];
     }
 

@@ -78,7 +78,8 @@ public sealed class LogitRowTests
         var before = (float[])mixed.Clone();
         LogitRow.AddSoftmax(b, double.NaN, 0, mixed);
         Assert.Equal(before, mixed);
-        for (var v = 0; v < 100; v++) Assert.Equal((0.75 * Math.Exp(a[v] - Reference(a))) + (0.25 * Math.Exp(b[v] - Reference(b))), mixed[v], 1e-6);
+        for (var v = 0; v < 100; v++)
+            Assert.Equal((0.75 * Math.Exp(a[v] - Reference(a))) + (0.25 * Math.Exp(b[v] - Reference(b))), mixed[v], 1e-6);
     }
 
     [Fact]

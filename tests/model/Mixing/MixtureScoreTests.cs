@@ -6,9 +6,11 @@ public sealed class MixtureScoreTests
 {
     private static readonly Rational Rate = new(1, 100);
 
-    private static (double[] LogProbs, double[][] Weights, double[] Final) Score(RandomText text, Routing routing, int expert = 0) => Score(text.ByExpert, text.PriorDouble, routing, expert);
+    private static (double[] LogProbs, double[][] Weights, double[] Final) Score(RandomText text, Routing routing, int expert = 0) =>
+        Score(text.ByExpert, text.PriorDouble, routing, expert);
 
-    private static (double[] LogProbs, double[][] Weights, double[] Final) Score(double[][] experts, double[] prior, Routing routing, int expert = 0)
+    private static (double[] LogProbs, double[][] Weights, double[] Final) Score(double[][] experts, double[] prior, Routing routing,
+        int expert = 0)
     {
         var n = experts[0].Length;
         var logProbs = new double[n];
@@ -79,7 +81,8 @@ public sealed class MixtureScoreTests
     public void Top_p_of_one_is_the_ensemble_while_every_expert_has_mass()
     {
         var text = new RandomText(8, experts: 3, tokens: 10);
-        Assert.Equal(Score(text, new Routing()).LogProbs, Score(text, new Routing { Mode = RoutingMode.TopP, P = 1, Select = SelectForm.PerToken }).LogProbs);
+        Assert.Equal(Score(text, new Routing()).LogProbs,
+            Score(text, new Routing { Mode = RoutingMode.TopP, P = 1, Select = SelectForm.PerToken }).LogProbs);
     }
 
     [Fact]
@@ -121,7 +124,8 @@ public sealed class MixtureScoreTests
             Assert.Equal(Math.Exp(logProbs[t]), weights.Select((w, j) => w[t] * text.Tokens[t][j].ToDouble()).Sum(), 1e-12);
         }
 
-        Assert.Equal(ExactMixture.Weights(text.Prior, text.Tokens, PosteriorKind.FullPrefix, Rate).Select(r => r.ToDouble()), final, (a, b) => Math.Abs(a - b) < 1e-12);
+        Assert.Equal(ExactMixture.Weights(text.Prior, text.Tokens, PosteriorKind.FullPrefix, Rate).Select(r => r.ToDouble()), final,
+            (a, b) => Math.Abs(a - b) < 1e-12);
     }
 
     [Fact]

@@ -9,11 +9,14 @@ internal readonly record struct Rational(BigInteger Numerator, BigInteger Denomi
 
     public bool IsZero => Numerator.IsZero;
 
-    public static Rational operator +(Rational a, Rational b) => new Rational((a.Numerator * b.Denominator) + (b.Numerator * a.Denominator), a.Denominator * b.Denominator).Reduced();
+    public static Rational operator +(Rational a, Rational b) =>
+        new Rational((a.Numerator * b.Denominator) + (b.Numerator * a.Denominator), a.Denominator * b.Denominator).Reduced();
 
-    public static Rational operator *(Rational a, Rational b) => new Rational(a.Numerator * b.Numerator, a.Denominator * b.Denominator).Reduced();
+    public static Rational operator *(Rational a, Rational b) =>
+        new Rational(a.Numerator * b.Numerator, a.Denominator * b.Denominator).Reduced();
 
-    public static Rational operator /(Rational a, Rational b) => new Rational(a.Numerator * b.Denominator, a.Denominator * b.Numerator).Reduced();
+    public static Rational operator /(Rational a, Rational b) =>
+        new Rational(a.Numerator * b.Denominator, a.Denominator * b.Numerator).Reduced();
 
     public double ToDouble() => IsZero ? 0 : Math.Exp(BigInteger.Log(Numerator) - BigInteger.Log(Denominator));
 

@@ -14,7 +14,8 @@ public sealed class RoutingRulesTests
     {
         Routing[] valid =
         [
-            new(), new() { Mode = RoutingMode.TopK, K = 1 }, new() { Mode = RoutingMode.TopK, K = 3 }, new() { Mode = RoutingMode.TopP, P = 1 },
+            new(), new() { Mode = RoutingMode.TopK, K = 1 }, new() { Mode = RoutingMode.TopK, K = 3 },
+                new() { Mode = RoutingMode.TopP, P = 1 },
             new() { Mode = RoutingMode.Expert, Expert = "bible" }, new() { Mode = RoutingMode.Average }, new() { PriorDomain = "novels" },
             new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "novels" },
             new() { Posterior = PosteriorKind.Switching, SwitchingRate = 1 }, new() { K = 99 },
@@ -34,7 +35,8 @@ public sealed class RoutingRulesTests
         Expect(new() { Mode = RoutingMode.TopK, K = 0 }, "k is 0", "1..3");
         Expect(new() { Mode = RoutingMode.TopK, K = 4 }, "k is 4", "1..3");
         Expect(new() { Mode = RoutingMode.TopK, K = int.MinValue }, "1..3");
-        foreach (var p in new[] { 0, -1, 1.0001, double.NaN, double.PositiveInfinity }) Expect(new() { Mode = RoutingMode.TopP, P = p }, "p is ");
+        foreach (var p in new[] { 0, -1, 1.0001, double.NaN, double.PositiveInfinity })
+            Expect(new() { Mode = RoutingMode.TopP, P = p }, "p is ");
         foreach (var rate in new[] { -0.1, 1.1, double.NaN }) Expect(new() { SwitchingRate = rate }, "switching rate");
         Expect(new() { SelectTokens = 0 }, "select tokens is 0");
         Expect(new() { RerouteInterval = -1 }, "re-route");

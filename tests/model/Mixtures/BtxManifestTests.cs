@@ -12,24 +12,45 @@ public sealed class BtxManifestTests
 
     private static readonly LlamaConfig Config = new()
     {
-        VocabSize = 11, HiddenSize = 8, IntermediateSize = 12, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 16, Mixture = new(2, 1),
+        VocabSize = 11,
+        HiddenSize = 8,
+        IntermediateSize = 12,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 2,
+        NumKeyValueHeads = 1,
+        MaxPositionEmbeddings = 16,
+        Mixture = new(2, 1),
     };
 
     private static readonly BtxManifest Manifest = new()
     {
-        Architecture = Config.Fingerprint(), Tokenizer = Hash, Sha256 = Weights, ForestSha256 = Hash, Without = ["python"],
+        Architecture = Config.Fingerprint(),
+        Tokenizer = Hash,
+        Sha256 = Weights,
+        ForestSha256 = Hash,
+        Without = ["python"],
         Experts =
         [
-            new() { Name = "novels", Domain = "novels", Sha256 = Hash, Parents = [new("seed", 1)], CorpusSha256 = Hash, Tokens = 5, Steps = 1 },
+            new() { Name = "novels", Domain = "novels", Sha256 = Hash, Parents = [new("seed", 1)], CorpusSha256 = Hash, Tokens = 5,
+                Steps = 1 },
             new() { Name = "seed", Domain = "seed", Sha256 = Hash, Source = "/models/seed" },
         ],
         Router = new() { Kind = RouterKind.SampleTop1, ExpertsPerToken = 1, Init = "ridge", RidgeLambda = 0.01, SoftLayers = [0] },
-        FineTune = new() { Tokens = 7, Steps = 2, Corpora = new Dictionary<string, string> { ["novels"] = Hash }, Weights = new Dictionary<string, double> { ["novels"] = 1 }, LoadBalancing = 0.01, FrozenExperts = true },
+        FineTune = new()
+        {
+            Tokens = 7,
+            Steps = 2,
+            Corpora = new Dictionary<string, string> { ["novels"] = Hash },
+            Weights = new Dictionary<string, double> { ["novels"] = 1 },
+            LoadBalancing = 0.01,
+            FrozenExperts = true
+        },
     };
 
     private static byte[] Json(BtxManifest manifest) => JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Options);
 
-    private static string Fault(BtxManifest manifest) => Assert.Throws<BtxException>(() => BtxManifest.Parse(Json(manifest), "btx.json")).Message;
+    private static string Fault(BtxManifest manifest) =>
+        Assert.Throws<BtxException>(() => BtxManifest.Parse(Json(manifest), "btx.json")).Message;
 
     private static string Misfit(string directory, LlamaConfig config, string tokenizer, string sha256) =>
         Assert.Throws<BtxException>(() => BtxManifest.Of(directory, config, tokenizer, sha256)).Message;
@@ -59,11 +80,14 @@ public sealed class BtxManifestTests
     {
         using var directory = new TemporaryDirectory();
         Manifest.Save(directory.Path);
-        Assert.Contains("another architecture", Misfit(directory.Path, Config with { VocabSize = 12 }, Hash, Weights), StringComparison.Ordinal);
+        Assert.Contains("another architecture", Misfit(directory.Path, Config with { VocabSize = 12 }, Hash, Weights),
+            StringComparison.Ordinal);
         Assert.Contains("another tokenizer", Misfit(directory.Path, Config, Weights, Weights), StringComparison.Ordinal);
         Assert.Contains("other weights", Misfit(directory.Path, Config, Hash, Hash), StringComparison.Ordinal);
-        Assert.EndsWith("; mix again, or remove the file to use the directory as a plain Mixtral model", Misfit(directory.Path, Config with { VocabSize = 12 }, Hash, Weights), StringComparison.Ordinal);
-        Assert.Contains("expected mixtral", Misfit(directory.Path, Config with { Mixture = null }, Hash, Weights), StringComparison.Ordinal);
+        Assert.EndsWith("; mix again, or remove the file to use the directory as a plain Mixtral model",
+            Misfit(directory.Path, Config with { VocabSize = 12 }, Hash, Weights), StringComparison.Ordinal);
+        Assert.Contains("expected mixtral", Misfit(directory.Path, Config with { Mixture = null }, Hash, Weights),
+            StringComparison.Ordinal);
         var shallow = Config with { NumHiddenLayers = 1 };
         (Manifest with { Architecture = shallow.Fingerprint(), Router = Manifest.Router with { SoftLayers = [1] } }).Save(directory.Path);
         Assert.Contains("soft layer", Misfit(directory.Path, shallow, Hash, Weights), StringComparison.Ordinal);
@@ -78,12 +102,18 @@ public sealed class BtxManifestTests
         Assert.Contains("is not a SHA-256", Fault(Manifest with { Sha256 = "x" }), StringComparison.Ordinal);
         Assert.Contains("forest_sha256", Fault(Manifest with { ForestSha256 = "x" }), StringComparison.Ordinal);
         Assert.Contains("0 experts", Fault(Manifest with { Experts = [] }), StringComparison.Ordinal);
-        Assert.Contains("listed twice", Fault(Manifest with { Experts = [Manifest.Experts[0], Manifest.Experts[0]] }), StringComparison.Ordinal);
-        Assert.Contains("name or domain", Fault(Manifest with { Experts = [Manifest.Experts[0] with { Name = "A b" }] }), StringComparison.Ordinal);
-        Assert.Contains("\"hash\" is unknown", Fault(Manifest with { Router = Manifest.Router with { Kind = "hash" } }), StringComparison.Ordinal);
-        Assert.Contains("experts_per_token is 3; expected 1..2", Fault(Manifest with { Router = Manifest.Router with { ExpertsPerToken = 3 } }), StringComparison.Ordinal);
-        Assert.Contains("expert \"novels\": source is no path", Fault(Manifest with { Experts = [Manifest.Experts[0] with { Source = "" }] }), StringComparison.Ordinal);
-        Assert.Contains("ridge_lambda is -1; expected a number above 0", Fault(Manifest with { Router = Manifest.Router with { RidgeLambda = -1 } }), StringComparison.Ordinal);
+        Assert.Contains("listed twice", Fault(Manifest with { Experts = [Manifest.Experts[0], Manifest.Experts[0]] }),
+            StringComparison.Ordinal);
+        Assert.Contains("name or domain", Fault(Manifest with { Experts = [Manifest.Experts[0] with { Name = "A b" }] }),
+            StringComparison.Ordinal);
+        Assert.Contains("\"hash\" is unknown", Fault(Manifest with { Router = Manifest.Router with { Kind = "hash" } }),
+            StringComparison.Ordinal);
+        Assert.Contains("experts_per_token is 3; expected 1..2",
+            Fault(Manifest with { Router = Manifest.Router with { ExpertsPerToken = 3 } }), StringComparison.Ordinal);
+        Assert.Contains("expert \"novels\": source is no path",
+            Fault(Manifest with { Experts = [Manifest.Experts[0] with { Source = "" }] }), StringComparison.Ordinal);
+        Assert.Contains("ridge_lambda is -1; expected a number above 0",
+            Fault(Manifest with { Router = Manifest.Router with { RidgeLambda = -1 } }), StringComparison.Ordinal);
         Assert.Contains("negative", Fault(Manifest with { Router = Manifest.Router with { SoftLayers = [-1] } }), StringComparison.Ordinal);
         Assert.Contains("without", Fault(Manifest with { Without = ["/"] }), StringComparison.Ordinal);
     }
@@ -100,15 +130,18 @@ public sealed class BtxManifestTests
     public void A_missing_manifest_names_the_command_that_makes_one()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains("btx train mix", Assert.Throws<BtxException>(() => BtxManifest.Load(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("btx train mix", Assert.Throws<BtxException>(() => BtxManifest.Load(directory.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("null")]
     [InlineData("[]")]
     [InlineData("{\"schema\":1}")]
-    public void Other_json_is_refused(string json) => Assert.Throws<BtxException>(() => BtxManifest.Parse(Encoding.UTF8.GetBytes(json), "btx.json"));
+    public void Other_json_is_refused(string json) =>
+    Assert.Throws<BtxException>(() => BtxManifest.Parse(Encoding.UTF8.GetBytes(json), "btx.json"));
 
     [Fact]
-    public void Damaged_manifests_give_one_clear_line() => Mutations.Fuzz(Json(Manifest), 4000, bytes => BtxManifest.Parse(bytes, "btx.json"));
+    public void Damaged_manifests_give_one_clear_line() =>
+    Mutations.Fuzz(Json(Manifest), 4000, bytes => BtxManifest.Parse(bytes, "btx.json"));
 }

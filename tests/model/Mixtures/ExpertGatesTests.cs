@@ -43,7 +43,8 @@ public sealed class ExpertGatesTests
             var all = Gates(logits, 8);
             var kept = all.Index().OrderByDescending(p => p.Item).Take(k).ToDictionary(p => p.Index, p => p.Item);
             var mass = kept.Values.Sum();
-            Assert.Equal([.. Enumerable.Range(0, 8).Select(i => kept.GetValueOrDefault(i) / mass)], Gates(logits, k), (a, b) => Math.Abs(a - b) < 1e-12);
+            Assert.Equal([.. Enumerable.Range(0, 8).Select(i => kept.GetValueOrDefault(i) / mass)], Gates(logits, k),
+                (a, b) => Math.Abs(a - b) < 1e-12);
         }
     }
 

@@ -11,7 +11,8 @@ public sealed class RouterFitTests
         const double lambda = 0.01;
         var random = new Random(1);
         int[] counts = [40, 25, 90]; // each domain weighs alike all the same
-        var states = counts.Select((c, j) => Enumerable.Range(0, c).Select(_ => Enumerable.Range(0, d).Select(i => (random.NextDouble() * 2) - 1 + (i == j ? 0.7 : 0.2)).ToArray()).ToArray()).ToArray();
+        var states = counts.Select((c, j) => Enumerable.Range(0, c).Select(_ =>
+            Enumerable.Range(0, d).Select(i => (random.NextDouble() * 2) - 1 + (i == j ? 0.7 : 0.2)).ToArray()).ToArray()).ToArray();
         var rows = RidgeRouter.Fit([.. states.Select(s => Sums(s, []))], lambda);
 
         // The same from the states themselves: minimise over W by Gauss-Jordan elimination of the weighted normal equations.
@@ -58,7 +59,8 @@ public sealed class RouterFitTests
         double[] x = [1, -2, 3], b = [(4 * 1) - 4 + 6, 2 - 10 + 9, 2 - 6 + 18];
         new CholeskyFactor([.. matrix], 3).Solve(b);
         for (var i = 0; i < 3; i++) Assert.Equal(x[i], b[i], 1e-12);
-        Assert.Contains("second moments are singular", Assert.Throws<Btx.Model.BtxException>(() => new CholeskyFactor([1, 1, 1, 1], 2)).Message);
+        Assert.Contains("second moments are singular",
+            Assert.Throws<Btx.Model.BtxException>(() => new CholeskyFactor([1, 1, 1, 1], 2)).Message);
     }
 
     [Fact]
@@ -74,7 +76,8 @@ public sealed class RouterFitTests
     public void The_scale_minimises_the_cross_entropy()
     {
         var random = new Random(2);
-        double[][] logits = [.. Enumerable.Range(0, 3).Select(j => Enumerable.Range(0, 300).SelectMany(_ => Enumerable.Range(0, 3).Select(i => (i == j ? 0.3 : 0) + (0.4 * (random.NextDouble() - 0.5)))).ToArray())];
+        double[][] logits = [.. Enumerable.Range(0, 3).Select(j => Enumerable.Range(0, 300)
+            .SelectMany(_ => Enumerable.Range(0, 3).Select(i => (i == j ? 0.3 : 0) + (0.4 * (random.NextDouble() - 0.5)))).ToArray())];
         var scale = RouterScale.Fit(logits);
         Assert.InRange(scale, 1, 100);
         Assert.True(CrossEntropy(logits, scale) < CrossEntropy(logits, scale * 1.001));

@@ -32,7 +32,8 @@ public sealed class RouterStatisticsTests
     {
         using var directory = new TemporaryDirectory();
         Made(float.NaN).Save(directory["s"]);
-        Assert.Contains("tensor \"python.layers.0.sum\" holds a value that is not finite", Assert.Throws<BtxException>(() => RouterStatistics.Load(directory["s"])).Message, StringComparison.Ordinal);
+        Assert.Contains("tensor \"python.layers.0.sum\" holds a value that is not finite",
+            Assert.Throws<BtxException>(() => RouterStatistics.Load(directory["s"])).Message, StringComparison.Ordinal);
         var rest = RouterStatistics.Load(directory["s"], d => d.Expert != "python");
         Assert.Equal("novels", Assert.Single(rest.Domains).Expert);
         rest.Save(directory["rest"]);

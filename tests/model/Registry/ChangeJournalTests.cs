@@ -17,10 +17,13 @@ public sealed class ChangeJournalTests
         using (var journal = ChangeJournal.Open(directory.Path, Base))
         {
             var change = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), journal.State.WithExpert(SampleForest.Expert("e")));
-            Assert.Equal(("c000001", ChangeOutcome.Open, 0L, null), (change.Id, change.Outcome, change.RevisionBefore, change.RevisionAfter));
+            Assert.Equal(("c000001", ChangeOutcome.Open, 0L, null),
+                (change.Id, change.Outcome, change.RevisionBefore, change.RevisionAfter));
             Assert.Equal(0, journal.State.Revision);
             journal.Commit(change.Id);
-            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] }, journal.State.Without(["a"]));
+            change = journal.Begin(SampleForest.Request(ChangeKind.Remove,
+                "a") with
+            { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] }, journal.State.Without(["a"]));
             journal.Commit(change.Id);
             after = journal.State;
         }
@@ -33,10 +36,13 @@ public sealed class ChangeJournalTests
         Assert.NotNull(again.Purged(removal.Id).PurgedAt);
         Assert.Empty(again.OpenPurges);
         Assert.Contains("no files", Fault(() => again.Purged(removal.Id)), StringComparison.Ordinal);
-        Assert.Equal([("ada", "a test", 0L, 1L), ("ada", "a test", 1L, 2L)], again.History.Select(h => (h.Author, h.Reason, h.RevisionBefore, h.RevisionAfter!.Value)));
+        Assert.Equal([("ada", "a test", 0L, 1L), ("ada", "a test", 1L, 2L)],
+            again.History.Select(h => (h.Author, h.Reason, h.RevisionBefore, h.RevisionAfter!.Value)));
         Assert.Equal(again.History[0].AfterSha256, again.History[1].BeforeSha256);
         Assert.Equal(again.State.Hash(), again.History[1].AfterSha256);
-        Assert.Equal(again.History.Select(h => h with { PurgedAt = null, Purge = [], Subjects = [] }), JournalContents.Read(directory.Path).History.Select(h => h with { PurgedAt = null, Purge = [], Subjects = [] })); // readable while it is owned
+        // readable while it is owned
+        Assert.Equal(again.History.Select(h => h with { PurgedAt = null, Purge = [], Subjects = [] }),
+            JournalContents.Read(directory.Path).History.Select(h => h with { PurgedAt = null, Purge = [], Subjects = [] }));
     }
 
     [Fact]
@@ -48,13 +54,16 @@ public sealed class ChangeJournalTests
         {
             var begun = Base.WithExpert(SampleForest.Expert("e"));
             var change = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), begun);
-            Assert.Contains("made for revision 2", Fault(() => journal.Commit(change.Id, begun with { Revision = 2 })), StringComparison.Ordinal);
-            Assert.Contains("would not be valid", Fault(() => journal.Commit(change.Id, begun with { Mixture = "" })), StringComparison.Ordinal);
+            Assert.Contains("made for revision 2", Fault(() => journal.Commit(change.Id, begun with { Revision = 2 })),
+                StringComparison.Ordinal);
+            Assert.Contains("would not be valid", Fault(() => journal.Commit(change.Id, begun with { Mixture = "" })),
+                StringComparison.Ordinal);
             change = journal.Commit(change.Id, begun with { Mixture = "mixtures/c000001" });
             made = journal.State.Hash();
             Assert.Equal(("mixtures/c000001", made), (journal.State.Mixture, change.AfterSha256));
             Assert.Equal(Base.Hash(), journal.Previous.Hash());
-            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Policy = LineagePolicy.Only }, journal.State.Without(["a"]));
+            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Policy = LineagePolicy.Only },
+                journal.State.Without(["a"]));
             journal.Commit(change.Id, journal.State.Without(["a"]));
         }
 
@@ -62,7 +71,8 @@ public sealed class ChangeJournalTests
         Assert.Equal((made, LineagePolicy.Only), (again.History[1].BeforeSha256, again.History[1].Policy));
         Assert.Equal((Base.Hash(), made), (again.StatesOf("c000001").Before.Hash(), again.StatesOf("c000002").Before.Hash()));
         Assert.Equal(Base.Hash(), JournalContents.Read(directory.Path).Base!.Hash());
-        Assert.Single(File.ReadLines(directory[ChangeJournal.FileName]), l => l.Contains("\"commit\"", StringComparison.Ordinal) && l.Contains("mixtures/c000001", StringComparison.Ordinal));
+        Assert.Single(File.ReadLines(directory[ChangeJournal.FileName]),
+            l => l.Contains("\"commit\"", StringComparison.Ordinal) && l.Contains("mixtures/c000001", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -72,9 +82,11 @@ public sealed class ChangeJournalTests
         using (var journal = ChangeJournal.Open(directory.Path, Base))
         {
             var first = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
-            Assert.Contains("c000001 (add by ada) is under way", Fault(() => journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]))), StringComparison.Ordinal);
+            Assert.Contains("c000001 (add by ada) is under way",
+                Fault(() => journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]))), StringComparison.Ordinal);
             Assert.Contains("not under way", Fault(() => journal.Commit("c000002")), StringComparison.Ordinal);
-            Assert.Equal((ChangeOutcome.Aborted, "wrong tokenizer\\nsecond line"), (journal.Abort(first.Id, "wrong tokenizer\nsecond line").Outcome, journal.History[0].Message));
+            Assert.Equal((ChangeOutcome.Aborted, "wrong tokenizer\\nsecond line"),
+                (journal.Abort(first.Id, "wrong tokenizer\nsecond line").Outcome, journal.History[0].Message));
             Assert.Contains("not under way", Fault(() => journal.Commit(first.Id)), StringComparison.Ordinal);
             journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
         }
@@ -95,7 +107,8 @@ public sealed class ChangeJournalTests
         using (var journal = ChangeJournal.Open(directory.Path, Base))
         {
             Assert.Contains("no change", Fault(() => journal.BeginRollback("ada", "r", out _)), StringComparison.Ordinal);
-            journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Average, "x"), Base.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))).Id);
+            journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Average, "x"),
+                Base.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))).Id);
             journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), journal.State.WithExpert(SampleForest.Expert("e"))).Id);
         }
 
@@ -124,9 +137,12 @@ public sealed class ChangeJournalTests
         Assert.Contains("author", Fault(() => journal.Begin(request with { Author = " " }, after)), StringComparison.Ordinal);
         Assert.Contains("reason", Fault(() => journal.Begin(request with { Reason = "a\nb" }, after)), StringComparison.Ordinal);
         Assert.Contains("kind \"paint\"", Fault(() => journal.Begin(request with { Kind = "paint" }, after)), StringComparison.Ordinal);
-        Assert.Contains("unknown", Fault(() => journal.Begin(request with { Kind = ChangeKind.Rollback }, after)), StringComparison.Ordinal);
-        Assert.Contains("revision 1, but the forest is at revision 0", Fault(() => journal.Begin(request, after.Without(["b"]))), StringComparison.Ordinal);
-        Assert.Contains("sha256", Fault(() => journal.Begin(request, after with { Experts = [after.Experts[0] with { Sha256 = "" }] })), StringComparison.Ordinal);
+        Assert.Contains("unknown", Fault(() => journal.Begin(request with { Kind = ChangeKind.Rollback }, after)),
+            StringComparison.Ordinal);
+        Assert.Contains("revision 1, but the forest is at revision 0", Fault(() => journal.Begin(request, after.Without(["b"]))),
+            StringComparison.Ordinal);
+        Assert.Contains("sha256", Fault(() => journal.Begin(request, after with { Experts = [after.Experts[0] with { Sha256 = "" }] })),
+            StringComparison.Ordinal);
         Assert.Empty(journal.History);
     }
 
@@ -157,12 +173,15 @@ public sealed class ChangeJournalTests
             var link = directory.Path + "-link";
             File.CreateSymbolicLink(link, directory.Path);
             File.Delete(directory[ChangeJournal.LockName]);
-            foreach (var spelling in new[] { directory.Path, directory.Path + "/", directory.Path + "/.", link, $"/proc/self/root{directory.Path}" })
+            foreach (var spelling in new[] { directory.Path, directory.Path + "/", directory.Path + "/.",
+                link, $"/proc/self/root{directory.Path}" })
                 Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(spelling, Base)), StringComparison.Ordinal);
             File.Delete(link);
         }
 
-        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ChangeJournal.LockName], "sh", "-c", "echo held; read end"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ChangeJournal.LockName], "sh", "-c",
+            "echo held; read end"])
+        { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());
         Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
         holder.StandardInput.Close();

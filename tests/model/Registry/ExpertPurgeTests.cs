@@ -8,7 +8,8 @@ public sealed class ExpertPurgeTests
     public void A_purge_that_could_not_be_done_is_refused_before_it_is_begun()
     {
         const string Kernel = "/proc/self/fdinfo"; // not even root makes files there
-        Assert.Equal($"--purge could not delete {Kernel}: {Kernel} cannot be written by the server; let it, or remove without --purge", Assert.Throws<BtxException>(() => ExpertPurge.RequireDeletable(Kernel)).Message);
+        Assert.Equal($"--purge could not delete {Kernel}: {Kernel} cannot be written by the server; let it, or remove without --purge",
+            Assert.Throws<BtxException>(() => ExpertPurge.RequireDeletable(Kernel)).Message);
     }
 
     [Fact]
@@ -19,6 +20,7 @@ public sealed class ExpertPurgeTests
         File.WriteAllText(directory["a/weights"], "w");
         ExpertPurge.RequireDeletable(directory["a"]);
         ExpertPurge.RequireDeletable(directory["gone"]);
-        Assert.Equal([directory["a"], directory["a/weights"]], Directory.EnumerateFileSystemEntries(directory.Path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+        Assert.Equal([directory["a"], directory["a/weights"]],
+            Directory.EnumerateFileSystemEntries(directory.Path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
     }
 }

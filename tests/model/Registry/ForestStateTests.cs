@@ -40,10 +40,11 @@ public sealed class ForestStateTests
     public void Ancestors_that_are_not_served_are_still_known()
     {
         var served = SampleForest.Served(SampleForest.Manifest);
-        var state = ForestState.Base(served with { Experts = [.. served.Experts.Where(e => e.Name is "c" or "d")] }, SampleForest.Manifest with
-        {
-            Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "b")],
-        });
+        var state = ForestState.Base(served with { Experts = [.. served.Experts.Where(e => e.Name is "c" or "d")] },
+            SampleForest.Manifest with
+            {
+                Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "b")],
+            });
         Assert.Equal(["a", "b"], state.Absent.Select(a => a.Name));
         Assert.Equal(0.625, Lineage.Of(state).Share("d", "a"), 1e-15);
         Assert.Equal(0.375, Lineage.Of(state).Share("d", "b"), 1e-15);
@@ -80,7 +81,8 @@ public sealed class ForestStateTests
         Assert.Equal(["b", "c", "d"], after.Ready.Select(e => e.Name));
         Assert.Equal(1, after.Averages[0].Weights!["b"]);
         Assert.Contains("quarantined already", Fault(() => after.Quarantine(["a"])), StringComparison.Ordinal);
-        Assert.Contains("no expert \"a\" serves", Fault(() => after.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
+        Assert.Contains("no expert \"a\" serves",
+            Fault(() => after.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
         Assert.Contains("last expert", Fault(() => after.Without(["b", "c", "d"])), StringComparison.Ordinal);
     }
 
@@ -88,7 +90,8 @@ public sealed class ForestStateTests
     public void An_expert_is_added_with_new_priors()
     {
         var prior = new Dictionary<string, double> { ["a"] = 0.5, ["e"] = 0.5 };
-        var after = State.WithExpert(SampleForest.Expert("e", ("d", 1)), new Dictionary<string, IReadOnlyDictionary<string, double>> { ["e"] = prior, ["b"] = prior });
+        var after = State.WithExpert(SampleForest.Expert("e", ("d", 1)),
+            new Dictionary<string, IReadOnlyDictionary<string, double>> { ["e"] = prior, ["b"] = prior });
         Assert.Equal(1, after.Revision);
         Assert.Equal(prior, after.Expert("e").Prior);
         Assert.Equal(prior, after.Expert("b").Prior);
@@ -104,17 +107,26 @@ public sealed class ForestStateTests
         Assert.Contains("last expert", Fault(() => State.Without(["a", "b", "c", "d"])), StringComparison.Ordinal);
         Assert.Contains("no expert is named", Fault(() => State.Without([])), StringComparison.Ordinal);
         Assert.Contains("in the forest already", Fault(() => State.WithExpert(SampleForest.Expert("a"))), StringComparison.Ordinal);
-        Assert.Contains("was removed in revision 1", Fault(() => State.Without(["a"]).WithExpert(SampleForest.Expert("a") with { Sha256 = SampleForest.Hash("other") })), StringComparison.Ordinal);
-        Assert.Contains("parent \"x\" is unknown", Fault(() => State.WithExpert(SampleForest.Expert("e", ("x", 1)))), StringComparison.Ordinal);
-        Assert.Contains("must be absolute", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "models/e" })), StringComparison.Ordinal);
-        Assert.Contains("..", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "/models/../e" })), StringComparison.Ordinal);
-        Assert.Contains("root \"home\"", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Root = "home" })), StringComparison.Ordinal);
+        Assert.Contains("was removed in revision 1",
+            Fault(() => State.Without(["a"]).WithExpert(SampleForest.Expert("a") with { Sha256 = SampleForest.Hash("other") })),
+            StringComparison.Ordinal);
+        Assert.Contains("parent \"x\" is unknown", Fault(() => State.WithExpert(SampleForest.Expert("e", ("x", 1)))),
+            StringComparison.Ordinal);
+        Assert.Contains("must be absolute", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "models/e" })),
+            StringComparison.Ordinal);
+        Assert.Contains("..", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "/models/../e" })),
+            StringComparison.Ordinal);
+        Assert.Contains("root \"home\"", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Root = "home" })),
+            StringComparison.Ordinal);
         Assert.Contains("sha256", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Sha256 = "x" })), StringComparison.Ordinal);
-        Assert.Contains("reserved", Fault(() => State.WithAverage(NamedAverage.Of("posterior", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
+        Assert.Contains("reserved", Fault(() =>
+            State.WithAverage(NamedAverage.Of("posterior", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
         Assert.Contains("known are a, b", Fault(() => State.WithAverage(new() { Name = "x", Domain = "c" })), StringComparison.Ordinal);
         Assert.Contains("either weights or a domain", Fault(() => State.WithAverage(new() { Name = "x" })), StringComparison.Ordinal);
-        Assert.Contains("sum to 0", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 0 })), StringComparison.Ordinal);
-        Assert.Contains("is NaN", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = double.NaN })), StringComparison.Ordinal);
+        Assert.Contains("sum to 0", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 0 })),
+            StringComparison.Ordinal);
+        Assert.Contains("is NaN", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = double.NaN })),
+            StringComparison.Ordinal);
         Assert.Contains("there are none", Fault(() => State.WithoutAverage("x")), StringComparison.Ordinal);
     }
 

@@ -8,24 +8,29 @@ namespace Btx.Model.Tests.Registry;
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class ForgedCertificateTests
 {
-    private static readonly BigInteger Order = BigInteger.Parse("00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", NumberStyles.HexNumber);
+    private static readonly BigInteger Order = BigInteger.Parse("00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+        NumberStyles.HexNumber);
 
     public static TheoryData<string, Func<RemovalCertificate, RemovalCertificate>> Forgeries => new()
     {
-        { "residuals", c => c with { Residuals = [.. c.Residuals.Select(r => r with { Share = 0, ByAncestor = new Dictionary<string, double>() })] } },
+        { "residuals",
+            c => c with { Residuals = [.. c.Residuals.Select(r => r with { Share = 0, ByAncestor = new Dictionary<string, double>() })] } },
         { "residuals", c => c with { Residuals = [.. c.Residuals.Skip(1)] } },
         { "removed", c => c with { Removed = [c.Removed[0] with { Sha256 = SampleForest.Hash("another") }] } },
         { "removed", c => c with { Removed = [c.Removed[0] with { Parents = [] }] } },
         { "removed", c => c with { Removed = [c.Removed[0] with { Files = [c.Removed[0].Files[0] with { Bytes = 7 }] }] } },
-        { "removed", c => c with { Policy = LineagePolicy.Cascade, Removed = [.. c.Removed, c.Removed[0] with { Name = "z" }], Residuals = [.. c.Residuals.Select(r => r with { Share = 0, ByAncestor = new Dictionary<string, double>() })] } },
-        { "policy", c => c with { Policy = LineagePolicy.Quarantine, Residuals = [.. c.Residuals.Select(r => r with { Share = 0, ByAncestor = new Dictionary<string, double>() })] } },
+        { "removed", c => c with { Policy = LineagePolicy.Cascade, Removed = [.. c.Removed, c.Removed[0] with { Name = "z" }],
+            Residuals = [.. c.Residuals.Select(r => r with { Share = 0, ByAncestor = new Dictionary<string, double>() })] } },
+        { "policy", c => c with { Policy = LineagePolicy.Quarantine,
+            Residuals = [.. c.Residuals.Select(r => r with { Share = 0, ByAncestor = new Dictionary<string, double>() })] } },
         { "equality", c => c with { Equality = c.Equality with { Tolerance = 1.5 } } },
         { "equality", c => c with { Equality = c.Equality with { ProbeTokens = 9 } } },
         { "caches", c => c with { Caches = c.Caches with { Sessions = 99 } } },
         { "author", c => c with { Author = "eve" } },
         { "reason", c => c with { Reason = "none" } },
         { "time", c => c with { Time = c.Time.AddSeconds(1) } },
-        { "requested", c => c with { Requested = ["z"], Removed = [c.Removed[0] with { Name = "z" }], Residuals = [.. c.Residuals.Select(r => r with { ByAncestor = new Dictionary<string, double>() })] } },
+        { "requested", c => c with { Requested = ["z"], Removed = [c.Removed[0] with { Name = "z" }],
+            Residuals = [.. c.Residuals.Select(r => r with { ByAncestor = new Dictionary<string, double>() })] } },
         { "state_before_sha256", c => c with { StateBeforeSha256 = SampleForest.Hash("before") } },
         { "state_after_sha256", c => c with { StateAfterSha256 = SampleForest.Hash("after") } },
         { "revision_before", c => c with { RevisionBefore = 4, RevisionAfter = 5 } },
@@ -34,7 +39,8 @@ public sealed class ForgedCertificateTests
         { "dropped_averages", c => c with { DroppedAverages = ["y"] } },
         { "reweighted_averages", c => c with { ReweightedAverages = ["y"] } },
         { "reweighted_priors", c => c with { ReweightedPriors = ["b"] } },
-        { "mixture_before_sha256", c => c with { MixtureBeforeSha256 = SampleForest.Hash("m"), MixtureAfterSha256 = SampleForest.Hash("n") } },
+        { "mixture_before_sha256",
+            c => c with { MixtureBeforeSha256 = SampleForest.Hash("m"), MixtureAfterSha256 = SampleForest.Hash("n") } },
         { "caches", c => c with { Schema = 1, JournalRecords = null, JournalSha256 = null, Caches = c.Caches with { Sessions = 99 } } },
     };
 
@@ -42,12 +48,14 @@ public sealed class ForgedCertificateTests
     {
         var signer = CertificateSigner.Open(served);
         using var journal = ChangeJournal.Open(served, state);
-        var change = journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Policy = LineagePolicy.Only }, state.Without(["a"])).Id);
+        var change = journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Policy = LineagePolicy.Only },
+            state.Without(["a"])).Id);
         journal.Certified(change.Id, RemovalCertificateTests.Findings(deleted: false));
         return (signer.Sign(RemovalCertificateTests.Unsigned(LineagePolicy.Only, change, state, deleted: false)), signer);
     }
 
-    private static IReadOnlyList<string> Faults(RemovalCertificate certificate, string? served = null) => CertificateVerifier.Verify(certificate.ToJson(), "c.json", null, served).Faults;
+    private static IReadOnlyList<string> Faults(RemovalCertificate certificate, string? served = null) =>
+        CertificateVerifier.Verify(certificate.ToJson(), "c.json", null, served).Faults;
 
     [Theory]
     [MemberData(nameof(Forgeries), DisableDiscoveryEnumeration = true)]
@@ -70,7 +78,8 @@ public sealed class ForgedCertificateTests
     {
         using var directory = new TemporaryDirectory();
         using var signer = CertificateSigner.Open(directory.Path);
-        var fault = Assert.Throws<BtxException>(() => signer.Sign(RemovalCertificateTests.Unsigned() with { Equality = EqualityCheck.Of(SampleForest.Hash("probe"), 100, 1000, 2000) })).Message;
+        var fault = Assert.Throws<BtxException>(() => signer.Sign(
+            RemovalCertificateTests.Unsigned() with { Equality = EqualityCheck.Of(SampleForest.Hash("probe"), 100, 1000, 2000) })).Message;
         Assert.Contains("a tolerance of 2000 nats", fault, StringComparison.Ordinal);
     }
 
@@ -86,7 +95,8 @@ public sealed class ForgedCertificateTests
             var s = BigInteger.Parse("00" + certificate.Signature[64..], NumberStyles.HexNumber);
             Assert.True(s <= Order / 2);
             string Other(string signature) => signature[..64] + (Order - s).ToString("x64", CultureInfo.InvariantCulture)[^64..];
-            Assert.Contains("the signature was changed", Assert.Single(Faults(certificate with { Signature = Other(certificate.Signature) })), StringComparison.Ordinal);
+            Assert.Contains("the signature was changed",
+                Assert.Single(Faults(certificate with { Signature = Other(certificate.Signature) })), StringComparison.Ordinal);
             var old = signer.Sign(RemovalCertificateTests.Unsigned() with { Schema = 1, JournalRecords = null, JournalSha256 = null });
             s = BigInteger.Parse("00" + old.Signature[64..], NumberStyles.HexNumber);
             Assert.Empty(Faults(old with { Signature = Other(old.Signature) }));
@@ -103,6 +113,7 @@ public sealed class ForgedCertificateTests
         var path = Path.Combine(served, ChangeJournal.FileName);
         var lines = File.ReadAllLines(path);
         File.WriteAllLines(path, lines[..^1]);
-        Assert.Contains($"{path}: ends with record {lines.Length - 1}, but forest.head is signed for {lines.Length}: its end was cut off", Assert.Single(Faults(certificate, served)), StringComparison.Ordinal);
+        Assert.Contains($"{path}: ends with record {lines.Length - 1}, but forest.head is signed for {lines.Length}: its end was cut off",
+            Assert.Single(Faults(certificate, served)), StringComparison.Ordinal);
     }
 }

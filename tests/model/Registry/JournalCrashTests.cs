@@ -25,7 +25,8 @@ public sealed class JournalCrashTests
         Note();
         journal.Abort(change.Id, "NaN in a weight");
         Note();
-        change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] }, journal.State.Without(["a"]));
+        change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] },
+            journal.State.Without(["a"]));
         Note();
         journal.Commit(change.Id);
         Note();
@@ -34,7 +35,8 @@ public sealed class JournalCrashTests
         return (File.ReadAllBytes(path), legal);
     }
 
-    private static JournalContents Read(byte[] bytes, int length) => JournalContents.Read(new MemoryStream(bytes, 0, length), "forest.journal");
+    private static JournalContents Read(byte[] bytes, int length) =>
+        JournalContents.Read(new MemoryStream(bytes, 0, length), "forest.journal");
 
     private static string HashOf(JournalContents contents) => (contents.State ?? Base).Hash();
 
@@ -57,7 +59,8 @@ public sealed class JournalCrashTests
     {
         using var directory = new TemporaryDirectory();
         var (bytes, legal) = Recorded(directory);
-        int[] cuts = [0, .. legal.SelectMany(l => new[] { -40, -1, 0, 1, 30 }.Select(d => (int)l.Length + d)).Where(l => l > 0 && l <= bytes.Length)];
+        int[] cuts = [0,
+            .. legal.SelectMany(l => new[] { -40, -1, 0, 1, 30 }.Select(d => (int)l.Length + d)).Where(l => l > 0 && l <= bytes.Length)];
         foreach (var cut in cuts.Distinct())
         {
             using var other = new TemporaryDirectory();
@@ -100,7 +103,8 @@ public sealed class JournalCrashTests
         var lines = System.Text.Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         for (var i = 0; i < lines.Length - 1; i++)
         {
-            foreach (var changed in new[] { lines.Where((_, j) => j != i), [.. lines[..(i + 1)], .. lines[i..]], [.. lines[..i], lines[i + 1], lines[i], .. lines[(i + 2)..]] })
+            foreach (var changed in new[] { lines.Where((_, j) => j != i), [.. lines[..(i + 1)], .. lines[i..]],
+                [.. lines[..i], lines[i + 1], lines[i], .. lines[(i + 2)..]] })
             {
                 var text = System.Text.Encoding.UTF8.GetBytes(string.Join('\n', changed) + "\n");
                 Assert.Throws<BtxException>(() => Read(text, text.Length));
@@ -139,7 +143,8 @@ public sealed class JournalCrashTests
                     states.Add(after.Hash());
                     journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Add, "c"), after).Id);
                     acknowledged = 1;
-                    journal.Abort(journal.Begin(SampleForest.Request(ChangeKind.Add, "d"), after.WithExpert(SampleForest.Expert("d"))).Id, "no");
+                    journal.Abort(journal.Begin(SampleForest.Request(ChangeKind.Add, "d"),
+                        after.WithExpert(SampleForest.Expert("d"))).Id, "no");
                     var removal = SampleForest.Request(ChangeKind.Remove, "a") with { Purge = [PurgeTarget.Of(after.Expert("a"))] };
                     after = after.Without(["a"]);
                     states.Add(after.Hash());
@@ -148,7 +153,8 @@ public sealed class JournalCrashTests
                     acknowledged = 2;
                     journal.Purged(id);
                     purged = true;
-                    journal.Certified(id, new(new Dictionary<string, IReadOnlyList<CertifiedFile>>(), new(0, 0, 0, 0, 0, 0, 0), EqualityCheck.Of(SampleForest.Hash("probe"), 1, 0, 0)));
+                    journal.Certified(id, new(new Dictionary<string, IReadOnlyList<CertifiedFile>>(), new(0, 0, 0, 0, 0, 0, 0),
+                        EqualityCheck.Of(SampleForest.Hash("probe"), 1, 0, 0)));
                 }
                 catch (KilledException)
                 {
@@ -181,7 +187,8 @@ public sealed class JournalCrashTests
             {
                 using (new FileSizeLimit(before.Length + room))
                 {
-                    var message = Assert.Throws<BtxException>(() => journal.Begin(SampleForest.Request(ChangeKind.Add, "c"), after)).Message;
+                    var message = Assert.Throws<BtxException>(() =>
+                        journal.Begin(SampleForest.Request(ChangeKind.Add, "c"), after)).Message;
                     Assert.Contains("nothing has changed", message, StringComparison.Ordinal);
                 }
 
@@ -219,7 +226,8 @@ public sealed class JournalCrashTests
         });
         var change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]));
         fail = true;
-        Assert.Contains("the device is gone", Assert.Throws<BtxException>(() => journal.Commit(change.Id)).Message, StringComparison.Ordinal);
+        Assert.Contains("the device is gone", Assert.Throws<BtxException>(() => journal.Commit(change.Id)).Message,
+            StringComparison.Ordinal);
         fail = false;
         Assert.Null(JournalContents.Read(directory.Path).State); // what is signed was taken back too
         journal.Commit(change.Id); // it was taken back, so it can be tried again

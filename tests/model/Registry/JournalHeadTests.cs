@@ -24,7 +24,8 @@ public sealed class JournalHeadTests
             if (p.EndsWith(":signed", StringComparison.Ordinal)) heads.Add(File.ReadAllBytes(directory[ChangeJournal.HeadName]));
         });
         journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Add, "c"), Base.WithExpert(SampleForest.Expert("c"))).Id);
-        journal.Abort(journal.Begin(SampleForest.Request(ChangeKind.Add, "d"), journal.State.WithExpert(SampleForest.Expert("d"))).Id, "no");
+        journal.Abort(journal.Begin(SampleForest.Request(ChangeKind.Add, "d"),
+            journal.State.WithExpert(SampleForest.Expert("d"))).Id, "no");
         return heads;
     }
 
@@ -39,7 +40,10 @@ public sealed class JournalHeadTests
         for (var kept = 0; kept < lines.Length; kept++)
         {
             File.WriteAllText(path, string.Concat(lines.Take(kept).Select(l => l + "\n")));
-            Assert.StartsWith($"{path}: ends with record {kept}, but forest.head is signed for 5: its end was cut off; restore forest.journal and forest.head from one copy", Fault(directory), StringComparison.Ordinal);
+            Assert
+                .StartsWith($"{path}: ends with record {kept}, but forest.head is signed for 5: its end was cut off; restore "
+                    + "forest.journal and forest.head from one copy",
+                Fault(directory), StringComparison.Ordinal);
             File.WriteAllText(path, string.Concat(lines.Take(kept).Select(l => l + "\n")) + lines[kept][..40]); // a torn line is no excuse
             Assert.Contains("its end was cut off", Fault(directory), StringComparison.Ordinal);
         }
@@ -49,7 +53,8 @@ public sealed class JournalHeadTests
         File.WriteAllLines(path, lines);
         File.WriteAllBytes(directory[ChangeJournal.HeadName], heads[2]); // of an older copy
         Assert.Equal(2, JournalContents.Read(directory.Path).History.Count); // a server may be writing
-        Assert.Contains("has 5 records, but forest.head is signed for 3: no server wrote the rest", Assert.Throws<BtxException>(() => ChangeJournal.Open(directory.Path, Base)).Message, StringComparison.Ordinal);
+        Assert.Contains("has 5 records, but forest.head is signed for 3: no server wrote the rest",
+            Assert.Throws<BtxException>(() => ChangeJournal.Open(directory.Path, Base)).Message, StringComparison.Ordinal);
         File.WriteAllBytes(directory[ChangeJournal.HeadName], heads[3]); // as a server leaves it that dies between the two
         ChangeJournal.Open(directory.Path, Base).Dispose();
         Assert.Equal(heads[4][..60], File.ReadAllBytes(directory[ChangeJournal.HeadName])[..60]);
@@ -80,7 +85,8 @@ public sealed class JournalHeadTests
             var damaged = (byte[])head.Clone();
             damaged[at] ^= (byte)(1 << (at % 8));
             File.WriteAllBytes(path, damaged);
-            Assert.StartsWith(path, Assert.Throws<BtxException>(() => JournalContents.Read(directory.Path)).Message, StringComparison.Ordinal);
+            Assert.StartsWith(path, Assert.Throws<BtxException>(() => JournalContents.Read(directory.Path)).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -93,7 +99,9 @@ public sealed class JournalHeadTests
         Assert.Contains("forest.head, which says how far it goes, is gone", Fault(directory), StringComparison.Ordinal);
         File.Delete(directory[CertificateSigner.KeyName]);
         File.Delete(directory[CertificateSigner.PublicKeyName]);
-        using (var journal = ChangeJournal.Open(directory.Path, Base)) Assert.Contains($"is signed by {journal.Signer.Fingerprint} from here on, 5 records", Assert.Single(journal.Messages), StringComparison.Ordinal);
+        using (var journal = ChangeJournal.Open(directory.Path, Base))
+            Assert.Contains($"is signed by {journal.Signer.Fingerprint} from here on, 5 records", Assert.Single(journal.Messages),
+                StringComparison.Ordinal);
         using (var journal = ChangeJournal.Open(directory.Path, Base)) Assert.Empty(journal.Messages);
     }
 
@@ -104,7 +112,9 @@ public sealed class JournalHeadTests
         Written(directory);
         var old = CertificateSigner.FingerprintOf(directory.Path)!;
         File.Delete(directory[CertificateSigner.KeyName]);
-        using (var journal = ChangeJournal.Open(directory.Path, Base)) Assert.Contains($"its end was signed by a key {old}; it is signed by {journal.Signer.Fingerprint} from here on", Assert.Single(journal.Messages), StringComparison.Ordinal);
+        using (var journal = ChangeJournal.Open(directory.Path, Base))
+            Assert.Contains($"its end was signed by a key {old}; it is signed by {journal.Signer.Fingerprint} from here on",
+                Assert.Single(journal.Messages), StringComparison.Ordinal);
         using (var journal = ChangeJournal.Open(directory.Path, Base)) Assert.Empty(journal.Messages);
     }
 
@@ -112,12 +122,20 @@ public sealed class JournalHeadTests
     public void A_journal_of_the_first_schema_is_read_and_gets_one()
     {
         using var directory = new TemporaryDirectory();
-        var (line, _) = JournalLine.Make(new() { Type = JournalRecord.Opened, Time = DateTimeOffset.UnixEpoch, Schema = 1, BeforeSha256 = Base.Hash(), State = Base }, "");
+        var (line, _) = JournalLine.Make(new()
+        {
+            Type = JournalRecord.Opened,
+            Time = DateTimeOffset.UnixEpoch,
+            Schema = 1,
+            BeforeSha256 = Base.Hash(),
+            State = Base
+        }, "");
         File.WriteAllBytes(directory[ChangeJournal.FileName], line);
         CertificateSigner.Open(directory.Path).Dispose();
         Assert.Equal(Base.Hash(), JournalContents.Read(directory.Path).Base!.Hash());
         Assert.False(File.Exists(directory[ChangeJournal.HeadName]));
-        using (var journal = ChangeJournal.Open(directory.Path, Base)) journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]));
+        using (var journal = ChangeJournal.Open(directory.Path, Base))
+            journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]));
         File.WriteAllBytes(directory[ChangeJournal.FileName], line);
         Assert.Contains("its end was cut off", Fault(directory), StringComparison.Ordinal);
     }

@@ -19,7 +19,9 @@ public sealed class LineageTests
     {
         Assert.Equal(share, Lineage.Of(State).Share(expert, ancestor), 1e-15);
         Assert.Equal(share, Lineage.Of(SampleForest.Manifest).Share(expert, ancestor), 1e-15);
-        if (ancestor != "seed" && expert != ancestor) Assert.Equal(share, Lineage.Of(State.Without([ancestor])).Share(expert, ancestor), 1e-15); // known after its removal
+        // known after its removal
+        if (ancestor != "seed" && expert != ancestor)
+            Assert.Equal(share, Lineage.Of(State.Without([ancestor])).Share(expert, ancestor), 1e-15);
     }
 
     [Fact]
@@ -43,12 +45,17 @@ public sealed class LineageTests
     [Fact]
     public void A_cycle_and_an_unknown_parent_are_refused()
     {
-        var cycle = SampleForest.Manifest with { Experts = [SampleForest.Entry("x", 1, ("z", 1)), SampleForest.Entry("y", 1, ("x", 0.5), ("seed", 0.5)), SampleForest.Entry("z", 1, ("y", 1)), SampleForest.Entry("w", 1, ("z", 1))] };
+        var cycle = SampleForest.Manifest with
+        {
+            Experts = [SampleForest.Entry("x", 1, ("z", 1)), SampleForest.Entry("y", 1, ("x", 0.5),
+            ("seed", 0.5)), SampleForest.Entry("z", 1, ("y", 1)), SampleForest.Entry("w", 1, ("z", 1))]
+        };
         var message = Assert.Throws<BtxException>(() => SampleForest.Base(cycle)).Message;
         Assert.Contains("x ← z ← y ← x", message, StringComparison.Ordinal);
         Assert.Contains("x ← z ← y ← x", Assert.Throws<BtxException>(() => Lineage.Of(cycle)).Message, StringComparison.Ordinal);
         var unknown = State with { Experts = [.. State.Experts, SampleForest.Expert("e", ("nobody", 1))] };
-        Assert.Contains("parent \"nobody\" is unknown", Assert.Throws<BtxException>(() => Lineage.Of(unknown)).Message, StringComparison.Ordinal);
+        Assert.Contains("parent \"nobody\" is unknown", Assert.Throws<BtxException>(() => Lineage.Of(unknown)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -83,7 +90,8 @@ public sealed class LineageTests
     {
         var state = State.WithExpert(SampleForest.Expert("e", ("a", 0.5), ("seed", 0.5)));
         Assert.Equal([new ParentEntry("a", 0.5, SampleForest.Hash("a")), new ParentEntry("seed", 0.5)], state.Expert("e").Parents);
-        var moved = state with { Experts = [.. state.Experts.Select(e => e.Name == "a" ? e with { Sha256 = SampleForest.Hash("other") } : e)] };
+        var moved =
+            state with { Experts = [.. state.Experts.Select(e => e.Name == "a" ? e with { Sha256 = SampleForest.Hash("other") } : e)] };
         Assert.Contains("parent \"a\" has not the weights of the one that is recorded", ForestStateRules.Faults(moved));
         // A forest whose "a" was replaced after "b" was branched from it; converted weights; a parent that is listed under another name.
         var manifest = SampleForest.Manifest with
@@ -91,11 +99,16 @@ public sealed class LineageTests
             Experts =
             [
                 SampleForest.Entry("a", 1), SampleForest.Entry("b", 1) with { Parents = [new("a", 1, SampleForest.Hash("old a"))] },
-                SampleForest.Entry("c", 2) with { Parents = [new("a", 0.5, SampleForest.Hash("a")), new("z", 0.5, SampleForest.Hash("b"))] },
+                SampleForest.Entry("c",
+                    2) with { Parents = [new("a", 0.5, SampleForest.Hash("a")), new("z", 0.5, SampleForest.Hash("b"))] },
             ],
         };
         var served = SampleForest.Served(manifest);
-        var based = ForestState.Base(served with { Experts = [.. served.Experts.Select(e => e.Name == "a" ? e with { InSource = false, Sha256 = SampleForest.Hash("converted a") } : e)] }, manifest);
+        var based = ForestState.Base(served with
+        {
+            Experts = [.. served.Experts.Select(e => e.Name == "a"
+            ? e with { InSource = false, Sha256 = SampleForest.Hash("converted a") } : e)]
+        }, manifest);
         Assert.Equal(0, Lineage.Of(based).Share("b", "a"));
         Assert.Equal(0.5, Lineage.Of(based).Share("c", "a"), 1e-15);
         Assert.Equal(0.5, Lineage.Of(based).Share("c", "b"), 1e-15);
@@ -119,13 +132,15 @@ public sealed class LineageTests
             var entries = new List<ExpertEntry>();
             for (var i = 0; i < 10; i++)
             {
-                var parents = entries.Where(_ => random.Next(3) == 0).Select(e => (e.Name, Weight: random.NextDouble())).Append(("seed", 0.1)).ToList();
+                var parents = entries.Where(_ => random.Next(3) == 0).Select(e => (e.Name, Weight: random.NextDouble()))
+                    .Append(("seed", 0.1)).ToList();
                 var sum = parents.Sum(p => p.Item2);
                 entries.Add(SampleForest.Entry($"e{i}", 1, [.. parents.Select(p => (p.Item1, p.Item2 / sum))]));
             }
 
             var lineage = Lineage.Of(SampleForest.Base(SampleForest.Manifest with { Experts = entries }));
-            double Paths(string from, string to) => from == to ? 1 : entries.FirstOrDefault(e => e.Name == from)?.Parents.Sum(p => p.Weight * Paths(p.Name, to)) ?? 0;
+            double Paths(string from, string to) => from == to ? 1
+                : entries.FirstOrDefault(e => e.Name == from)?.Parents.Sum(p => p.Weight * Paths(p.Name, to)) ?? 0;
             foreach (var a in entries)
             {
                 foreach (var b in entries)
@@ -140,7 +155,8 @@ public sealed class LineageTests
     [Fact]
     public void A_chain_of_the_most_experts_is_followed_to_its_end()
     {
-        var entries = Enumerable.Range(0, ForestManifestRules.MaxExperts).Select(i => i == 0 ? SampleForest.Entry("e0", 1, ("seed", 1)) : SampleForest.Entry($"e{i}", 1, ($"e{i - 1}", 0.5), ("seed", 0.5))).ToList();
+        var entries = Enumerable.Range(0, ForestManifestRules.MaxExperts).Select(i => i == 0 ? SampleForest.Entry("e0", 1, ("seed", 1))
+            : SampleForest.Entry($"e{i}", 1, ($"e{i - 1}", 0.5), ("seed", 0.5))).ToList();
         var state = SampleForest.Base(SampleForest.Manifest with { Experts = entries });
         var lineage = Lineage.Of(state);
         Assert.Equal(Math.Pow(0.5, 1000), lineage.Share("e1000", "e0"));
@@ -148,6 +164,7 @@ public sealed class LineageTests
         Assert.Equal("e4095", lineage.Descendants(["e0"])[^1]);
         Assert.Equal(4095, RemovalPlan.Of(state, ["e1"], LineagePolicy.Cascade).Removed.Count);
         Assert.Equal(4094, RemovalPlan.Of(state, ["e1"], LineagePolicy.Quarantine).Quarantined.Count);
-        Assert.Contains("last expert", Assert.Throws<BtxException>(() => RemovalPlan.Of(state, ["e0"], LineagePolicy.Cascade)).Message, StringComparison.Ordinal);
+        Assert.Contains("last expert", Assert.Throws<BtxException>(() => RemovalPlan.Of(state, ["e0"], LineagePolicy.Cascade)).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -7,24 +7,37 @@ namespace Btx.Model.Tests.Registry;
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class RemovalCertificateTests
 {
-    private static readonly ForestState State = SampleForest.State.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }));
+    private static readonly ForestState State = SampleForest.State.WithAverage(NamedAverage.Of("x",
+        new Dictionary<string, double> { ["a"] = 1 }));
 
-    internal static RemovalCertificate Unsigned(string policy = LineagePolicy.Only, ChangeRecord? change = null, ForestState? before = null, bool deleted = true)
+    internal static RemovalCertificate Unsigned(string policy = LineagePolicy.Only, ChangeRecord? change = null, ForestState? before = null,
+        bool deleted = true)
     {
         before ??= State;
         var plan = RemovalPlan.Of(before, ["a"], policy);
         change ??= new()
         {
-            Id = "c000001", Kind = ChangeKind.Remove, Author = "ada", Time = DateTimeOffset.UnixEpoch, Reason = "unwanted", Outcome = ChangeOutcome.Committed,
-            RevisionBefore = before.Revision, BeforeSha256 = before.Hash(), AfterSha256 = before.Apply(plan).Hash(), JournalRecords = 3, JournalSha256 = SampleForest.Hash("line"),
+            Id = "c000001",
+            Kind = ChangeKind.Remove,
+            Author = "ada",
+            Time = DateTimeOffset.UnixEpoch,
+            Reason = "unwanted",
+            Outcome = ChangeOutcome.Committed,
+            RevisionBefore = before.Revision,
+            BeforeSha256 = before.Hash(),
+            AfterSha256 = before.Apply(plan).Hash(),
+            JournalRecords = 3,
+            JournalSha256 = SampleForest.Hash("line"),
         };
         return RemovalCertificate.Of(plan, before, before.Apply(plan), change, Findings(deleted));
     }
 
     internal static CertifiedFindings Findings(bool deleted = true) => new(
-        new Dictionary<string, IReadOnlyList<CertifiedFile>> { ["a"] = [new("model.safetensors", 1, deleted)] }, new(1, 2, 3, 4, 5, 6, 7), EqualityCheck.Of(SampleForest.Hash("probe"), 100, 1e-7, 1e-6));
+        new Dictionary<string, IReadOnlyList<CertifiedFile>> { ["a"] = [new("model.safetensors", 1, deleted)] }, new(1, 2, 3, 4, 5, 6, 7),
+            EqualityCheck.Of(SampleForest.Hash("probe"), 100, 1e-7, 1e-6));
 
-    private static CertificateReport Verify(RemovalCertificate certificate, string? fingerprint = null) => CertificateVerifier.Verify(certificate.ToJson(), "c.json", fingerprint);
+    private static CertificateReport Verify(RemovalCertificate certificate, string? fingerprint = null) =>
+        CertificateVerifier.Verify(certificate.ToJson(), "c.json", fingerprint);
 
     [Theory]
     [InlineData(LineagePolicy.Only)]
@@ -42,7 +55,8 @@ public sealed class RemovalCertificateTests
         Assert.Equal(4, report.Checks.Count);
         var certificate = report.Certificate!;
         Assert.Contains("structural, not statistical, unlearning", certificate.Statement, StringComparison.Ordinal);
-        Assert.Equal(("a", SampleForest.Hash("a"), true), (certificate.Removed[0].Name, certificate.Removed[0].Sha256, certificate.Removed[0].PriorDropped));
+        Assert.Equal(("a", SampleForest.Hash("a"), true),
+            (certificate.Removed[0].Name, certificate.Removed[0].Sha256, certificate.Removed[0].PriorDropped));
         Assert.Equal(["x"], certificate.DroppedAverages);
         Assert.Equal(policy == LineagePolicy.Cascade ? 3 : 1, certificate.Removed.Count);
         Assert.Equal(policy == LineagePolicy.Cascade ? 0 : 0.25, certificate.Residuals.FirstOrDefault(r => r.Expert == "c")?.Share ?? 0);
@@ -55,12 +69,17 @@ public sealed class RemovalCertificateTests
         using var signer = CertificateSigner.Open(directory.Path);
         var json = signer.Sign(Unsigned(LineagePolicy.Quarantine) with
         {
-            MixtureBeforeSha256 = SampleForest.Hash("before"), MixtureAfterSha256 = SampleForest.Hash("after"), ReweightedAverages = ["y"], ReweightedPriors = ["b"],
+            MixtureBeforeSha256 = SampleForest.Hash("before"),
+            MixtureAfterSha256 = SampleForest.Hash("after"),
+            ReweightedAverages = ["y"],
+            ReweightedPriors = ["b"],
         }).ToJson();
         Assert.True(CertificateVerifier.Verify(json, "c.json").Valid);
         var leaves = Leaves(JsonNode.Parse(json)!).Select(l => l.GetPath()).ToList();
         var fields = leaves.Count;
-        Assert.Equal(typeof(RemovalCertificate).GetProperties().Count(p => p.CanWrite), leaves.Select(l => l[2..].Split('.', '[')[0]).Distinct().Count()); // every property has a value to change
+        // every property has a value to change
+        Assert.Equal(typeof(RemovalCertificate).GetProperties().Count(p => p.CanWrite),
+            leaves.Select(l => l[2..].Split('.', '[')[0]).Distinct().Count());
         for (var i = 0; i < fields; i++)
         {
             var node = JsonNode.Parse(json)!;
@@ -79,7 +98,8 @@ public sealed class RemovalCertificateTests
 
             var report = Verify(changed); // written as a certificate is, so that only its content can tell
             Assert.False(report.Valid, name);
-            if (name != "$.key_fingerprint" && name != "$.public_key") Assert.True(report.Faults.Any(f => f.Contains("signature", StringComparison.Ordinal)), name);
+            if (name != "$.key_fingerprint" && name != "$.public_key")
+                Assert.True(report.Faults.Any(f => f.Contains("signature", StringComparison.Ordinal)), name);
         }
     }
 
@@ -98,7 +118,9 @@ public sealed class RemovalCertificateTests
                 Assert.False(CertificateVerifier.Verify(damaged, "c.json").Valid, $"byte {at}, bit {bit}");
             }
 
-            foreach (var put in " \n\t,0"u8) Assert.False(CertificateVerifier.Verify([.. json[..at], put, .. json[at..]], "c.json").Valid, $"byte {at}, {put} put before it");
+            foreach (var put in " \n\t,0"u8)
+                Assert.False(CertificateVerifier.Verify([.. json[..at], put, .. json[at..]],
+                    "c.json").Valid, $"byte {at}, {put} put before it");
             Assert.False(CertificateVerifier.Verify([.. json[..at], .. json[(at + 1)..]], "c.json").Valid, $"byte {at} left out");
         }
 
@@ -136,10 +158,12 @@ public sealed class RemovalCertificateTests
         using (var signer = CertificateSigner.Open(directory.Path)) Assert.Equal(first, signer.Fingerprint);
         Assert.Equal(2, Directory.GetFiles(directory.Path).Length);
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
-        Assert.Contains("chmod 600", Assert.Throws<BtxException>(() => CertificateSigner.Open(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("chmod 600", Assert.Throws<BtxException>(() => CertificateSigner.Open(directory.Path)).Message,
+            StringComparison.Ordinal);
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         File.WriteAllText(path, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
-        Assert.Contains("not a P-256 private key", Assert.Throws<BtxException>(() => CertificateSigner.Open(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("not a P-256 private key", Assert.Throws<BtxException>(() => CertificateSigner.Open(directory.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -147,16 +171,21 @@ public sealed class RemovalCertificateTests
     {
         using var directory = new TemporaryDirectory();
         using var signer = CertificateSigner.Open(directory.Path);
-        string Fault(Func<RemovalCertificate, RemovalCertificate> change, string policy = LineagePolicy.Only) => Assert.Throws<BtxException>(() => signer.Sign(change(Unsigned(policy)))).Message;
+        string Fault(Func<RemovalCertificate, RemovalCertificate> change, string policy = LineagePolicy.Only) =>
+            Assert.Throws<BtxException>(() => signer.Sign(change(Unsigned(policy)))).Message;
         Assert.Contains("revisions", Fault(c => c with { RevisionAfter = 7 }), StringComparison.Ordinal);
         Assert.Contains("statement", Fault(c => c with { Statement = "all is forgotten" }), StringComparison.Ordinal);
-        Assert.Contains("residual ancestry under policy cascade", Fault(c => c with { Policy = LineagePolicy.Cascade }), StringComparison.Ordinal);
+        Assert.Contains("residual ancestry under policy cascade", Fault(c => c with { Policy = LineagePolicy.Cascade }),
+            StringComparison.Ordinal);
         Assert.Contains("still serves", Fault(c => c with { Policy = LineagePolicy.Quarantine }), StringComparison.Ordinal);
-        Assert.Contains("more was removed", Fault(c => c with { Policy = LineagePolicy.Only }, LineagePolicy.Cascade), StringComparison.Ordinal);
-        Assert.Contains("removed expert", Fault(c => c with { Residuals = [.. c.Residuals, c.Residuals[0] with { Expert = "a" }] }), StringComparison.Ordinal);
+        Assert.Contains("more was removed", Fault(c => c with { Policy = LineagePolicy.Only }, LineagePolicy.Cascade),
+            StringComparison.Ordinal);
+        Assert.Contains("removed expert", Fault(c => c with { Residuals = [.. c.Residuals, c.Residuals[0] with { Expert = "a" }] }),
+            StringComparison.Ordinal);
         Assert.Contains("requested", Fault(c => c with { Requested = ["b"] }), StringComparison.Ordinal);
         Assert.Contains("says passed", Fault(c => c with { Equality = c.Equality with { Passed = false } }), StringComparison.Ordinal);
-        Assert.Contains("leaves its directory", Fault(c => c with { Removed = [c.Removed[0] with { Files = [new("../x", 1, true)] }] }), StringComparison.Ordinal);
+        Assert.Contains("leaves its directory", Fault(c => c with { Removed = [c.Removed[0] with { Files = [new("../x", 1, true)] }] }),
+            StringComparison.Ordinal);
         var failed = signer.Sign(Unsigned() with { Equality = EqualityCheck.Of(SampleForest.Hash("probe"), 100, 0.5, 1e-6) });
         Assert.Contains("equality check failed", Assert.Single(Verify(failed).Faults), StringComparison.Ordinal);
     }

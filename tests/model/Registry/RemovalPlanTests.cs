@@ -70,10 +70,13 @@ public sealed class RemovalPlanTests
         Assert.Contains("only, cascade, quarantine", Fault(() => RemovalPlan.Of(State, ["a"], "all")), StringComparison.Ordinal);
         Assert.Contains("named twice", Fault(() => RemovalPlan.Of(State, ["a", "a"], LineagePolicy.Only)), StringComparison.Ordinal);
         Assert.Contains("no expert is named", Fault(() => RemovalPlan.Of(State, [], LineagePolicy.Only)), StringComparison.Ordinal);
-        Assert.Contains("removed already", Fault(() => RemovalPlan.Of(State.Without(["a"]), ["a"], LineagePolicy.Only)), StringComparison.Ordinal);
-        Assert.Contains("last expert", Fault(() => RemovalPlan.Of(State.Without(["b"]), ["a"], LineagePolicy.Quarantine)), StringComparison.Ordinal);
+        Assert.Contains("removed already", Fault(() => RemovalPlan.Of(State.Without(["a"]), ["a"], LineagePolicy.Only)),
+            StringComparison.Ordinal);
+        Assert.Contains("last expert", Fault(() => RemovalPlan.Of(State.Without(["b"]), ["a"], LineagePolicy.Quarantine)),
+            StringComparison.Ordinal);
         var child = SampleForest.Expert("e", ("c", 1));
-        Assert.Contains("\"e\", a descendant of \"c\", is being added", Fault(() => RemovalPlan.Of(State, ["a"], LineagePolicy.Cascade, [child])), StringComparison.Ordinal);
+        Assert.Contains("\"e\", a descendant of \"c\", is being added",
+            Fault(() => RemovalPlan.Of(State, ["a"], LineagePolicy.Cascade, [child])), StringComparison.Ordinal);
         Assert.Equal(["a"], RemovalPlan.Of(State, ["a"], LineagePolicy.Only, [child]).Removed);
     }
 
@@ -88,7 +91,8 @@ public sealed class RemovalPlanTests
             Assert.Contains("name \"twin\" too", message, StringComparison.Ordinal);
         }
 
-        Assert.Contains("name \"b\" too", Fault(() => RemovalPlan.Of(state.Quarantine(["b"]), ["twin"], LineagePolicy.Only)), StringComparison.Ordinal);
+        Assert.Contains("name \"b\" too", Fault(() => RemovalPlan.Of(state.Quarantine(["b"]), ["twin"], LineagePolicy.Only)),
+            StringComparison.Ordinal);
         Assert.Equal(["b", "twin"], RemovalPlan.Of(state, ["b", "twin"], LineagePolicy.Only).Removed);
     }
 }

@@ -19,10 +19,14 @@ public sealed class ReplayRecipeTests
 
     private static ReplaySources Sources(TemporaryDirectory directory) => new()
     {
-        Forest = directory["forest"], Manifest = SampleForest.Manifest, Clean = directory["clean forest"], Recorded = RecordedTraining.All(directory["forest"]),
+        Forest = directory["forest"],
+        Manifest = SampleForest.Manifest,
+        Clean = directory["clean forest"],
+        Recorded = RecordedTraining.All(directory["forest"]),
     };
 
-    private static ReplayRecipe Of(ReplaySources sources, params string[] removed) => ReplayRecipe.Of(State, RemovalPlan.Of(State, removed, LineagePolicy.Only), sources);
+    private static ReplayRecipe Of(ReplaySources sources, params string[] removed) =>
+        ReplayRecipe.Of(State, RemovalPlan.Of(State, removed, LineagePolicy.Only), sources);
 
     [Fact]
     public void The_trainers_record_is_read()
@@ -34,7 +38,8 @@ public sealed class ReplayRecipeTests
         Assert.Equal([new("--branch", "top_k"), new("--k", "2"), new("--tokens", "3000"), new("--lr", "0.004")], c.Flags);
         Assert.Equal(("/my corpus", "/seed"), (c.Corpus, c.SeedModel));
         File.WriteAllText(directory["forest/runs/round-2/round.json"], "{}");
-        Assert.Contains("round.json", Assert.Throws<BtxException>(() => RecordedTraining.All(directory["forest"])).Message, StringComparison.Ordinal);
+        Assert.Contains("round.json", Assert.Throws<BtxException>(() => RecordedTraining.All(directory["forest"])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -54,7 +59,9 @@ public sealed class ReplayRecipeTests
         File.WriteAllText(directory["recipe.sh"], recipe.ToScript());
         void Run()
         {
-            using var bash = Process.Start(new ProcessStartInfo("bash", [directory["recipe.sh"], "--server", "host:1"]) { WorkingDirectory = directory.Path })!;
+            using var bash = Process.Start(new ProcessStartInfo("bash",
+                [directory["recipe.sh"], "--server", "host:1"])
+            { WorkingDirectory = directory.Path })!;
             bash.WaitForExit();
             Assert.Equal(0, bash.ExitCode);
         }
@@ -64,15 +71,19 @@ public sealed class ReplayRecipeTests
         File.AppendAllText(Path.Combine(clean, ForestManifest.FileName), "\n"); // as the trainer, which adds to it
         Run(); // the same again goes on
         Assert.EndsWith("\n\n", File.ReadAllText(Path.Combine(clean, ForestManifest.FileName)), StringComparison.Ordinal);
-        Assert.Equal([Path.Combine(clean, "experts/b/model.safetensors")], Directory.GetFileSystemEntries(Path.Combine(clean, "experts/b")));
+        Assert.Equal([Path.Combine(clean, "experts/b/model.safetensors")],
+            Directory.GetFileSystemEntries(Path.Combine(clean, "experts/b")));
         Assert.Equal(["b"], ForestManifest.Load(clean).Experts.Select(e => e.Name));
         Assert.Equal("b", File.ReadAllText(Path.Combine(clean, "experts/b/model.safetensors")));
         Assert.Equal(
             [
-                $"[train][round][--forest][{clean}][--corpus][/it's a corpus][--round][2][--domains][c][--branch][top_k][--k][2][--tokens][3000][--lr][0.004]",
+                $"[train][round][--forest][{clean}][--corpus][/it's a "
+                    + "corpus][--round][2][--domains][c][--branch][top_k][--k][2][--tokens][3000][--lr][0.004]",
                 $"[train][round][--forest][{clean}][--corpus][/it's a corpus][--round][3][--domains][d][--tokens][1000]",
-                $"[experts][add][{clean}/experts/c][--name][c-clean][--unless-served][--reason][c trained again without a][--server][host:1]",
-                $"[experts][add][{clean}/experts/d][--name][d-clean][--unless-served][--reason][d trained again without a][--server][host:1]",
+                $"[experts][add][{clean}/experts/c][--name][c-clean][--unless-served][--reason][c "
+                    + "trained again without a][--server][host:1]",
+                $"[experts][add][{clean}/experts/d][--name][d-clean][--unless-served][--reason][d "
+                    + "trained again without a][--server][host:1]",
             ],
             File.ReadAllLines(directory["log"])[..4]);
         Assert.Contains("\"retrained\"", System.Text.Encoding.UTF8.GetString(recipe.ToJson()), StringComparison.Ordinal);
@@ -85,15 +96,20 @@ public sealed class ReplayRecipeTests
         var sources = Sources(directory) with { Corpus = "corpus" };
         Assert.Contains("--seed", Assert.Throws<BtxException>(() => Of(sources, "a", "b")).Message, StringComparison.Ordinal);
         var step = Of(sources with { Seed = "the-seed" }, "a", "b").Steps[0];
-        Assert.Equal(["./btx", "train", "round", "--forest", directory["clean forest"], "--corpus", "corpus", "--round", "2", "--domains", "c", "--seed", "the-seed", "--tokens", "1000"], step.Command);
+        Assert.Equal(["./btx", "train", "round", "--forest", directory["clean forest"], "--corpus", "corpus", "--round", "2", "--domains",
+            "c", "--seed", "the-seed", "--tokens", "1000"], step.Command);
     }
 
     [Fact]
     public void An_expert_of_another_name_than_its_round_gives_is_trained_alone()
     {
         using var directory = new TemporaryDirectory();
-        var state = SampleForest.Base(SampleForest.Manifest with { Experts = [.. SampleForest.Manifest.Experts.Select(e => e.Name == "c" ? e with { Domain = "other" } : e)] });
-        var steps = ReplayRecipe.Of(state, RemovalPlan.Of(state, ["a"], LineagePolicy.Cascade), Sources(directory) with { Corpus = "corpus" }).Steps;
+        var state = SampleForest.Base(SampleForest.Manifest with
+        {
+            Experts = [.. SampleForest.Manifest.Experts.Select(e => e.Name == "c" ? e with { Domain = "other" } : e)]
+        });
+        var steps = ReplayRecipe.Of(state, RemovalPlan.Of(state, ["a"], LineagePolicy.Cascade),
+            Sources(directory) with { Corpus = "corpus" }).Steps;
         Assert.Equal(["c", "d"], steps.Where(s => s.Command is [_, "train", "expert", ..]).Select(s => s.Command[10]));
     }
 
@@ -102,7 +118,8 @@ public sealed class ReplayRecipeTests
     {
         using var directory = new TemporaryDirectory();
         var state = State.Without(["a"]); // c and d stay, with a in them
-        Assert.Equal([], ReplayRecipe.Of(state, RemovalPlan.Of(state, ["b"], LineagePolicy.Only), Sources(directory) with { Corpus = "corpus", Seed = "seed" }).Clean);
+        Assert.Equal([], ReplayRecipe.Of(state, RemovalPlan.Of(state, ["b"], LineagePolicy.Only),
+            Sources(directory) with { Corpus = "corpus", Seed = "seed" }).Clean);
         Assert.Empty(Of(Sources(directory), "d").Steps);
     }
 

@@ -25,25 +25,44 @@ internal static class SampleForest
     /// <summary>Two experts of few fields, for tests that read many journals.</summary>
     public static readonly ForestState Small = Base(Manifest with { Experts = [Entry("a", 1), Entry("b", 1)] });
 
-    public static string Hash(string text) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
+    public static string Hash(string text) =>
+        Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
 
     public static ServedForestManifest Served(ForestManifest manifest) => new()
     {
-        Source = "../forest", SourceSha256 = manifest.Hash(), Precision = "fp32", Architecture = manifest.Architecture, Tokenizer = manifest.Tokenizer,
+        Source = "../forest",
+        SourceSha256 = manifest.Hash(),
+        Precision = "fp32",
+        Architecture = manifest.Architecture,
+        Tokenizer = manifest.Tokenizer,
         Graphs = [new(ServedGraph.Ragged, 1, "ragged1.onnx", Hash("graph"))],
-        Experts = [.. manifest.Experts.Select(e => new ServedExpert { Name = e.Name, Domain = e.Domain, Path = e.Path, Sha256 = e.Sha256 })],
+        Experts = [
+            .. manifest.Experts.Select(e => new ServedExpert { Name = e.Name, Domain = e.Domain, Path = e.Path, Sha256 = e.Sha256 })],
     };
 
     public static ForestState Base(ForestManifest manifest) => ForestState.Base(Served(manifest), manifest);
 
     public static ExpertEntry Entry(string name, int round, params (string Name, double Weight)[] parents) => new()
     {
-        Name = name, Domain = name, Path = $"experts/{name}", Sha256 = Hash(name), Round = round, Parents = [.. parents.Select(p => new ParentEntry(p.Name, p.Weight))], Tokens = 1000, Steps = 10,
+        Name = name,
+        Domain = name,
+        Path = $"experts/{name}",
+        Sha256 = Hash(name),
+        Round = round,
+        Parents = [.. parents.Select(p => new ParentEntry(p.Name, p.Weight))],
+        Tokens = 1000,
+        Steps = 10,
     };
 
     public static RegisteredExpert Expert(string name, params (string Name, double Weight)[] parents) => new()
     {
-        Name = name, Domain = name, Path = $"/models/{name}", Root = ExpertRoot.External, Sha256 = Hash(name), Parents = [.. parents.Select(p => new ParentEntry(p.Name, p.Weight))], Tokens = 1000,
+        Name = name,
+        Domain = name,
+        Path = $"/models/{name}",
+        Root = ExpertRoot.External,
+        Sha256 = Hash(name),
+        Parents = [.. parents.Select(p => new ParentEntry(p.Name, p.Weight))],
+        Tokens = 1000,
     };
 
     /// <summary>A served forest with its source on disk: every expert is one file.</summary>
@@ -62,5 +81,6 @@ internal static class SampleForest
         return (directory["served"], State);
     }
 
-    public static ChangeRequest Request(string kind, params string[] subjects) => new() { Kind = kind, Author = "ada", Reason = "a test", Subjects = subjects };
+    public static ChangeRequest Request(string kind, params string[] subjects) =>
+        new() { Kind = kind, Author = "ada", Reason = "a test", Subjects = subjects };
 }

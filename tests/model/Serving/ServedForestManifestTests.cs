@@ -11,14 +11,20 @@ public sealed class ServedForestManifestTests
 
     private static readonly ServedForestManifest Served = new()
     {
-        Source = "../forest", SourceSha256 = Hash, Precision = "fp32", Architecture = Hash, Tokenizer = Hash,
+        Source = "../forest",
+        SourceSha256 = Hash,
+        Precision = "fp32",
+        Architecture = Hash,
+        Tokenizer = Hash,
         Graphs = [new(ServedGraph.Decode, 0, "decode.onnx", Hash), new(ServedGraph.Ragged, 1, "ragged1.onnx", Hash)],
-        Experts = [new() { Name = "a", Domain = "a", Path = "experts/a", Sha256 = Hash }, new() { Name = "b", Domain = "b", Path = "weights/b", Sha256 = Hash, InSource = false }],
+        Experts = [new() { Name = "a", Domain = "a", Path = "experts/a", Sha256 = Hash },
+            new() { Name = "b", Domain = "b", Path = "weights/b", Sha256 = Hash, InSource = false }],
     };
 
     private static byte[] Json(ServedForestManifest manifest) => JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Options);
 
-    private static string Fault(ServedForestManifest manifest) => Assert.Throws<BtxException>(() => ServedForestManifest.Parse(Json(manifest), "served.json", "/tmp/served")).Message;
+    private static string Fault(ServedForestManifest manifest) =>
+        Assert.Throws<BtxException>(() => ServedForestManifest.Parse(Json(manifest), "served.json", "/tmp/served")).Message;
 
     [Fact]
     public void What_is_saved_is_loaded_and_paths_lead_to_the_source_or_inside()
@@ -53,26 +59,30 @@ public sealed class ServedForestManifestTests
         Assert.Contains("SHA-256", Fault(Served with { SourceSha256 = "x" }), StringComparison.Ordinal);
         Assert.Contains("0 experts", Fault(Served with { Experts = [] }), StringComparison.Ordinal);
         Assert.Contains("listed twice", Fault(Served with { Experts = [Served.Experts[0], Served.Experts[0]] }), StringComparison.Ordinal);
-        Assert.Contains("name or domain", Fault(Served with { Experts = [Served.Experts[0] with { Name = "A" }] }), StringComparison.Ordinal);
+        Assert.Contains("name or domain", Fault(Served with { Experts = [Served.Experts[0] with { Name = "A" }] }),
+            StringComparison.Ordinal);
         Assert.Contains("unknown form", Fault(Served with { Graphs = [new("prefill", 1, "p.onnx", Hash)] }), StringComparison.Ordinal);
         Assert.Contains("no ragged graph", Fault(Served with { Graphs = [Served.Graphs[0]] }), StringComparison.Ordinal);
         Assert.Contains("\"../x\"", Fault(Served with { Graphs = [new(ServedGraph.Ragged, 1, "../x", Hash)] }), StringComparison.Ordinal);
         Assert.Contains("\"/x\"", Fault(Served with { Experts = [Served.Experts[0] with { Path = "/x" }] }), StringComparison.Ordinal);
-        Assert.Contains("\"a/../../x\"", Fault(Served with { Experts = [Served.Experts[1] with { Path = "a/../../x" }] }), StringComparison.Ordinal);
+        Assert.Contains("\"a/../../x\"", Fault(Served with { Experts = [Served.Experts[1] with { Path = "a/../../x" }] }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_missing_manifest_names_the_command_that_makes_one()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains("btx export", Assert.Throws<BtxException>(() => ServedForestManifest.Load(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("btx export", Assert.Throws<BtxException>(() => ServedForestManifest.Load(directory.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("null")]
     [InlineData("7")]
     [InlineData("{\"source\":\"x\"}")]
-    public void Other_json_is_refused(string json) => Assert.Throws<BtxException>(() => ServedForestManifest.Parse(Encoding.UTF8.GetBytes(json), "served.json"));
+    public void Other_json_is_refused(string json) =>
+    Assert.Throws<BtxException>(() => ServedForestManifest.Parse(Encoding.UTF8.GetBytes(json), "served.json"));
 
     [Fact]
     public void Damaged_manifests_give_one_clear_line() =>

@@ -11,9 +11,14 @@ public sealed class ServedMixtureManifestTests
 
     private static readonly ServedMixtureManifest Served = new()
     {
-        Source = "../btx", SourceSha256 = Hash, Precision = "int4", Architecture = Hash, Tokenizer = Hash,
+        Source = "../btx",
+        SourceSha256 = Hash,
+        Precision = "int4",
+        Architecture = Hash,
+        Tokenizer = Hash,
         Graphs = [new(ServedGraph.Decode, 0, "decode.onnx", Hash), new(ServedGraph.Ragged, 1, "ragged1.onnx", Hash, 2)],
-        Weights = [new() { Path = "model.safetensors", Sha256 = Hash }, new() { Path = "experts.safetensors", Sha256 = Hash, InSource = false }],
+        Weights = [new() { Path = "model.safetensors", Sha256 = Hash },
+            new() { Path = "experts.safetensors", Sha256 = Hash, InSource = false }],
         Experts = [new("a", "a"), new("b", "b", "../../seed")],
         Router = new() { ExpertsPerToken = 2 },
         RouterStatisticsSha256 = Hash,
@@ -21,7 +26,8 @@ public sealed class ServedMixtureManifestTests
 
     private static byte[] Json(ServedMixtureManifest manifest) => JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Options);
 
-    private static string Fault(ServedMixtureManifest manifest) => Assert.Throws<BtxException>(() => ServedMixtureManifest.Parse(Json(manifest), "served-btx.json", "/tmp/served")).Message;
+    private static string Fault(ServedMixtureManifest manifest) =>
+        Assert.Throws<BtxException>(() => ServedMixtureManifest.Parse(Json(manifest), "served-btx.json", "/tmp/served")).Message;
 
     [Fact]
     public void What_is_saved_is_loaded_and_paths_lead_to_the_source_or_inside()
@@ -40,7 +46,16 @@ public sealed class ServedMixtureManifestTests
     {
         using var directory = new TemporaryDirectory();
         string Refusal() => Assert.Throws<BtxException>(() => ServedMixtureManifest.Load(directory.Path)).Message;
-        var dense = new LlamaConfig { VocabSize = 320, HiddenSize = 32, IntermediateSize = 64, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 2, MaxPositionEmbeddings = 32 };
+        var dense = new LlamaConfig
+        {
+            VocabSize = 320,
+            HiddenSize = 32,
+            IntermediateSize = 64,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 2,
+            NumKeyValueHeads = 2,
+            MaxPositionEmbeddings = 32
+        };
         Assert.EndsWith($"`btx export --btx MODEL --out {directory.Path}` makes one", Refusal(), StringComparison.Ordinal);
         (dense with { Mixture = new(4, 2) }).Save(directory.Path);
         Assert.EndsWith($"was not exported; run: btx export --btx {directory.Path} --out SERVED", Refusal(), StringComparison.Ordinal);
@@ -60,10 +75,14 @@ public sealed class ServedMixtureManifestTests
         Assert.Contains("0 experts", Fault(Served with { Experts = [] }), StringComparison.Ordinal);
         Assert.Contains("listed twice", Fault(Served with { Experts = [new("a", "a"), new("a", "b")] }), StringComparison.Ordinal);
         Assert.Contains("name or domain", Fault(Served with { Experts = [new("A", "a")] }), StringComparison.Ordinal);
-        Assert.Contains("experts_per_token is 3; expected 1..2", Fault(Served with { Router = new() { ExpertsPerToken = 3 } }), StringComparison.Ordinal);
-        Assert.Contains("outside 1..2", Fault(Served with { Graphs = [new(ServedGraph.Ragged, 1, "r", Hash, 3)] }), StringComparison.Ordinal);
-        Assert.Contains("source of an expert is no path", Fault(Served with { Experts = [new("a", "a", "x\ny"), new("b", "b")] }), StringComparison.Ordinal);
-        Assert.Contains("router_statistics_sha256 is not a SHA-256", Fault(Served with { RouterStatisticsSha256 = "x" }), StringComparison.Ordinal);
+        Assert.Contains("experts_per_token is 3; expected 1..2", Fault(Served with { Router = new() { ExpertsPerToken = 3 } }),
+            StringComparison.Ordinal);
+        Assert.Contains("outside 1..2", Fault(Served with { Graphs = [new(ServedGraph.Ragged, 1, "r", Hash, 3)] }),
+            StringComparison.Ordinal);
+        Assert.Contains("source of an expert is no path", Fault(Served with { Experts = [new("a", "a", "x\ny"), new("b", "b")] }),
+            StringComparison.Ordinal);
+        Assert.Contains("router_statistics_sha256 is not a SHA-256", Fault(Served with { RouterStatisticsSha256 = "x" }),
+            StringComparison.Ordinal);
         Assert.Contains("weights is empty", Fault(Served with { Weights = [] }), StringComparison.Ordinal);
         Assert.Contains("unknown form", Fault(Served with { Graphs = [new("prefill", 1, "p.onnx", Hash)] }), StringComparison.Ordinal);
         Assert.Contains("no ragged graph", Fault(Served with { Graphs = [Served.Graphs[0]] }), StringComparison.Ordinal);
@@ -75,7 +94,8 @@ public sealed class ServedMixtureManifestTests
     public void A_missing_manifest_names_the_command_that_makes_one()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains("btx export", Assert.Throws<BtxException>(() => ServedMixtureManifest.Load(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("btx export", Assert.Throws<BtxException>(() => ServedMixtureManifest.Load(directory.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -8,12 +8,20 @@ public sealed class CheckpointTests
 {
     private static readonly LlamaConfig Config = new()
     {
-        VocabSize = 11, HiddenSize = 8, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 16,
+        VocabSize = 11,
+        HiddenSize = 8,
+        IntermediateSize = 12,
+        NumHiddenLayers = 1,
+        NumAttentionHeads = 2,
+        NumKeyValueHeads = 1,
+        MaxPositionEmbeddings = 16,
     };
 
-    private static (string Name, TensorDtype Dtype, long[] Shape)[] Tensors(LlamaConfig config) => [.. config.TensorShapes().Select(t => (t.Name, TensorDtype.F32, t.Shape))];
+    private static (string Name, TensorDtype Dtype, long[] Shape)[] Tensors(LlamaConfig config) =>
+        [.. config.TensorShapes().Select(t => (t.Name, TensorDtype.F32, t.Shape))];
 
-    private static void WriteShard(string path, IReadOnlyList<(string Name, TensorDtype Dtype, long[] Shape)> tensors, float value = 0.5f) =>
+    private static void WriteShard(string path, IReadOnlyList<(string Name, TensorDtype Dtype, long[] Shape)> tensors,
+        float value = 0.5f) =>
         SafetensorsWriter.Write(path, tensors, (_, d) => MemoryMarshal.Cast<byte, float>(d).Fill(value));
 
     private static string OpenFault(string directory) => Assert.Throws<BtxException>(() => Checkpoint.Open(directory)).Message;
@@ -54,7 +62,8 @@ public sealed class CheckpointTests
         Assert.Contains("\"extra\" is not part", OpenFault(directory.Path), StringComparison.Ordinal);
         WriteShard(directory[CheckpointFiles.SingleFile], [(all[0].Name, TensorDtype.F32, [8, 11]), .. all[1..]]);
         Assert.Contains("has shape [8, 11]", OpenFault(directory.Path), StringComparison.Ordinal);
-        SafetensorsWriter.Write(directory[CheckpointFiles.SingleFile], [.. all.Select(t => (t.Name, TensorDtype.U8, t.Shape))], (_, d) => d.Clear());
+        SafetensorsWriter.Write(directory[CheckpointFiles.SingleFile], [.. all.Select(t => (t.Name, TensorDtype.U8, t.Shape))],
+            (_, d) => d.Clear());
         Assert.Contains("is U8", OpenFault(directory.Path), StringComparison.Ordinal);
     }
 
@@ -73,9 +82,13 @@ public sealed class CheckpointTests
     {
         using var directory = new TemporaryDirectory();
         (Config with { TieWordEmbeddings = true }).Save(directory.Path);
-        SafetensorsWriter.Write(directory[CheckpointFiles.SingleFile], Tensors(Config), (name, d) => MemoryMarshal.Cast<byte, float>(d).Fill(name == "lm_head.weight" ? 0.25f : 0.5f));
-        Assert.Contains("tensor \"lm_head.weight\" is not equal to \"model.embed_tokens.weight\", though config.json has tie_word_embeddings: true", OpenFault(directory.Path), StringComparison.Ordinal);
-        WriteShard(directory[CheckpointFiles.SingleFile], [.. Tensors(Config).Select(t => t.Name == "lm_head.weight" ? (t.Name, t.Dtype, new long[] { 1 }) : t)]);
+        SafetensorsWriter.Write(directory[CheckpointFiles.SingleFile], Tensors(Config),
+            (name, d) => MemoryMarshal.Cast<byte, float>(d).Fill(name == "lm_head.weight" ? 0.25f : 0.5f));
+        Assert.Contains(
+            "tensor \"lm_head.weight\" is not equal to \"model.embed_tokens.weight\", though config.json has tie_word_embeddings: true",
+            OpenFault(directory.Path), StringComparison.Ordinal);
+        WriteShard(directory[CheckpointFiles.SingleFile],
+            [.. Tensors(Config).Select(t => t.Name == "lm_head.weight" ? (t.Name, t.Dtype, new long[] { 1 }) : t)]);
         Assert.Contains("\"lm_head.weight\"", OpenFault(directory.Path), StringComparison.Ordinal);
     }
 
@@ -90,7 +103,8 @@ public sealed class CheckpointTests
             if (name == "model.norm.weight") MemoryMarshal.Cast<byte, float>(d)[3] = float.NaN;
         });
         using var checkpoint = Checkpoint.Open(directory.Path);
-        Assert.Contains("\"model.norm.weight\" holds NaN", Assert.Throws<BtxException>(() => checkpoint.CheckFinite(CancellationToken.None)).Message, StringComparison.Ordinal);
+        Assert.Contains("\"model.norm.weight\" holds NaN",
+            Assert.Throws<BtxException>(() => checkpoint.CheckFinite(CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -107,14 +121,17 @@ public sealed class CheckpointTests
     {
         using var directory = new TemporaryDirectory();
         File.WriteAllText(directory[CheckpointFiles.IndexFile], json);
-        Assert.Contains(named, Assert.Throws<BtxException>(() => CheckpointFiles.Weights(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(named, Assert.Throws<BtxException>(() => CheckpointFiles.Weights(directory.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Damaged_indexes_give_one_clear_line()
     {
         using var directory = new TemporaryDirectory();
-        var valid = "{\"metadata\":{\"total_size\":8},\"weight_map\":{\"x\":\"model-00001-of-00002.safetensors\",\"y\":\"model-00002-of-00002.safetensors\"}}"u8.ToArray();
+        var valid =
+            "{\"metadata\":{\"total_size\":8},\"weight_map\":{\"x\":\"model-00001-of-00002.safetensors\",\"y\":\"model-00002-of-00002.safetensors\"}}"u8
+            .ToArray();
         Mutations.Fuzz(valid, 2000, bytes =>
         {
             File.WriteAllBytes(directory[CheckpointFiles.IndexFile], bytes);
@@ -128,7 +145,9 @@ public sealed class CheckpointTests
         using var directory = new TemporaryDirectory();
         File.WriteAllText(directory["b.safetensors"], "second");
         File.WriteAllText(directory["a.safetensors"], "first");
-        File.WriteAllText(directory[CheckpointFiles.IndexFile], "{\"weight_map\":{\"y\":\"b.safetensors\",\"x\":\"a.safetensors\",\"z\":\"a.safetensors\"}}");
-        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("firstsecond"u8)), CheckpointFiles.Hash(directory.Path));
+        File.WriteAllText(directory[CheckpointFiles.IndexFile],
+            "{\"weight_map\":{\"y\":\"b.safetensors\",\"x\":\"a.safetensors\",\"z\":\"a.safetensors\"}}");
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("firstsecond"u8)),
+            CheckpointFiles.Hash(directory.Path));
     }
 }

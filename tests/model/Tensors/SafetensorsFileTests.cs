@@ -11,7 +11,8 @@ public sealed class SafetensorsFileTests
         using var directory = new TemporaryDirectory();
         var path = directory["m.safetensors"];
         var random = new Random(1);
-        (string Name, TensorDtype Dtype, long[] Shape)[] tensors = [("x.weight", TensorDtype.F32, [3, 5]), ("ü", TensorDtype.BF16, [7]), ("h", TensorDtype.F16, [2, 0]), ("q", TensorDtype.U8, [5])];
+        (string Name, TensorDtype Dtype, long[] Shape)[] tensors = [("x.weight", TensorDtype.F32, [3, 5]), ("ü", TensorDtype.BF16, [7]),
+            ("h", TensorDtype.F16, [2, 0]), ("q", TensorDtype.U8, [5])];
         var data = new Dictionary<string, byte[]>();
         SafetensorsWriter.Write(path, tensors, (name, destination) =>
         {
@@ -38,8 +39,10 @@ public sealed class SafetensorsFileTests
     public void A_missing_file_a_directory_and_a_missing_tensor_are_named()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains("not found", Assert.Throws<BtxException>(() => SafetensorsFile.Open(directory["none"])).Message, StringComparison.Ordinal);
-        Assert.Contains(directory.Path, Assert.Throws<BtxException>(() => SafetensorsFile.Open(directory.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("not found", Assert.Throws<BtxException>(() => SafetensorsFile.Open(directory["none"])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(directory.Path, Assert.Throws<BtxException>(() => SafetensorsFile.Open(directory.Path)).Message,
+            StringComparison.Ordinal);
         File.WriteAllBytes(directory["e"], SafetensorsBytes.File("{}", 0));
         using var file = SafetensorsFile.Open(directory["e"]);
         Assert.Contains("\"w\"", Assert.Throws<BtxException>(() => file["w"]).Message, StringComparison.Ordinal);
@@ -83,5 +86,6 @@ public sealed class SafetensorsFileTests
         Assert.Equal([2, 2], values);
     }
 
-    private static unsafe byte[] Bytes(SafetensorsFile file, TensorInfo info) => new ReadOnlySpan<byte>(file.Pointer(info), (int)info.Length).ToArray();
+    private static unsafe byte[] Bytes(SafetensorsFile file, TensorInfo info) =>
+        new ReadOnlySpan<byte>(file.Pointer(info), (int)info.Length).ToArray();
 }

@@ -5,12 +5,14 @@ namespace Btx.Model.Tests.Tensors;
 
 public sealed class SafetensorsHeaderTests
 {
-    private static readonly string Good = "{" + SafetensorsBytes.Tensor("a", "F32", "2,3", "0,24") + "," + SafetensorsBytes.Tensor("b", "BF16", "4", "24,32") + "}";
+    private static readonly string Good = "{" + SafetensorsBytes.Tensor("a", "F32", "2,3", "0,24") + ","
+        + SafetensorsBytes.Tensor("b", "BF16", "4", "24,32") + "}";
 
     private static (Dictionary<string, TensorInfo> Tensors, Dictionary<string, string> Metadata) Parse(byte[] file) =>
         SafetensorsHeader.Parse(file, file.Length, "m.safetensors");
 
-    private static string Fault(string header, int data) => Assert.Throws<BtxException>(() => Parse(SafetensorsBytes.File(header, data))).Message;
+    private static string Fault(string header, int data) =>
+        Assert.Throws<BtxException>(() => Parse(SafetensorsBytes.File(header, data))).Message;
 
     [Fact]
     public void Reads_where_each_tensor_lies()
@@ -26,7 +28,8 @@ public sealed class SafetensorsHeaderTests
     [Fact]
     public void Reads_metadata_scalars_and_empty_tensors()
     {
-        var header = "{\"__metadata__\":{\"format\":\"pt\"}," + SafetensorsBytes.Tensor("s", "F32", "", "0,4") + "," + SafetensorsBytes.Tensor("e", "F16", "0,7", "4,4") + "}  ";
+        var header = "{\"__metadata__\":{\"format\":\"pt\"}," + SafetensorsBytes.Tensor("s", "F32", "", "0,4") + ","
+            + SafetensorsBytes.Tensor("e", "F16", "0,7", "4,4") + "}  ";
         var (tensors, metadata) = Parse(SafetensorsBytes.File(header, 4));
         Assert.Equal("pt", metadata["format"]);
         Assert.Equal(1, tensors["s"].ElementCount);
@@ -60,15 +63,21 @@ public sealed class SafetensorsHeaderTests
 
     [Fact]
     public void Refuses_overlap() =>
-        Assert.Contains("overlap", Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "4,12") + "}", 12), StringComparison.Ordinal);
+        Assert.Contains("overlap",
+        Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "4,12") + "}", 12),
+        StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_two_tensors_on_the_same_bytes() =>
-        Assert.Contains("overlap", Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "0,8") + "}", 8), StringComparison.Ordinal);
+        Assert.Contains("overlap",
+        Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "0,8") + "}", 8),
+        StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_a_hole() =>
-        Assert.Contains("4 bytes before tensor \"b\"", Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "1", "12,16") + "}", 16), StringComparison.Ordinal);
+        Assert.Contains("4 bytes before tensor \"b\"",
+        Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "1", "12,16") + "}", 16),
+        StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_bytes_after_the_last_tensor() => Assert.Contains("1 bytes at the end", Fault(Good, 33), StringComparison.Ordinal);
@@ -76,9 +85,13 @@ public sealed class SafetensorsHeaderTests
     [Fact]
     public void Refuses_a_name_listed_twice_however_it_is_spelt()
     {
-        Assert.Contains("uplicate", Fault("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + "," + SafetensorsBytes.Tensor("a", "F32", "1", "4,8") + "}", 8), StringComparison.Ordinal);
-        Assert.Contains("uplicate", Fault("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + "," + SafetensorsBytes.Tensor("\\u0061", "F32", "1", "4,8") + "}", 8), StringComparison.Ordinal);
-        Assert.Contains("uplicate", Fault("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4), StringComparison.Ordinal);
+        Assert.Contains("uplicate",
+            Fault("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + "," + SafetensorsBytes.Tensor("a", "F32", "1", "4,8") + "}", 8),
+            StringComparison.Ordinal);
+        Assert.Contains("uplicate", Fault("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + ","
+            + SafetensorsBytes.Tensor("\\u0061", "F32", "1", "4,8") + "}", 8), StringComparison.Ordinal);
+        Assert.Contains("uplicate", Fault("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -120,12 +133,15 @@ public sealed class SafetensorsHeaderTests
     [Fact]
     public void The_largest_header_takes_a_small_multiple_of_its_bytes_and_one_tensor_more_is_refused()
     {
-        static string Many(int count) => "{" + string.Join(',', Enumerable.Range(0, count).Select(i => SafetensorsBytes.Tensor($"model.layers.{i}.block_sparse_moe.experts.7.w1.weight{new string('x', 100)}", "F32", "0", "0,0"))) + "}";
+        static string Many(int count) => "{" + string.Join(',', Enumerable.Range(0, count).Select(i =>
+            SafetensorsBytes.Tensor($"model.layers.{i}.block_sparse_moe.experts.7.w1.weight{new string('x', 100)}", "F32", "0", "0,0")))
+            + "}";
         var file = SafetensorsBytes.File(Many(SafetensorsHeader.MaxTensors), 0);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Equal(SafetensorsHeader.MaxTensors, Parse(file).Tensors.Count);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 6L * file.Length);
-        Assert.Contains($"more than {SafetensorsHeader.MaxTensors} tensors", Fault(Many(SafetensorsHeader.MaxTensors + 1), 0), StringComparison.Ordinal);
+        Assert.Contains($"more than {SafetensorsHeader.MaxTensors} tensors", Fault(Many(SafetensorsHeader.MaxTensors + 1), 0),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -137,11 +153,13 @@ public sealed class SafetensorsHeaderTests
     [InlineData("{\"w\":{\"dtype\":\"F32\",\"shape\":[[1],{}],\"data_offsets\":[0,4]}}", "not a whole number")]
     [InlineData("{\"w\":{\"dtype\":[\"F32\"],\"shape\":[1],\"data_offsets\":[0,4]}}", "no supported dtype")]
     [InlineData("{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":{\"0\":4}}}", "no data_offsets")]
-    public void Refuses_what_two_readers_could_read_in_two_ways(string header, string named) => Assert.Contains(named, Fault(header, 4), StringComparison.Ordinal);
+    public void Refuses_what_two_readers_could_read_in_two_ways(string header, string named) =>
+    Assert.Contains(named, Fault(header, 4), StringComparison.Ordinal);
 
     [Fact]
     public void A_nesting_bomb_is_refused() =>
-        Assert.Contains("not valid JSON", Fault("{\"a\":{\"x\":" + new string('[', 1_000_000) + new string(']', 1_000_000) + "}}", 0), StringComparison.Ordinal);
+        Assert.Contains("not valid JSON", Fault("{\"a\":{\"x\":" + new string('[', 1_000_000) + new string(']', 1_000_000) + "}}", 0),
+        StringComparison.Ordinal);
 
     [Fact]
     public void A_long_name_is_cut_and_its_control_characters_hidden()
@@ -174,5 +192,6 @@ public sealed class SafetensorsHeaderTests
     });
 
     [Fact]
-    public void Text_alone_is_no_header() => Assert.Throws<BtxException>(() => Parse(Encoding.ASCII.GetBytes("version https://git-lfs.github.com/spec/v1\n")));
+    public void Text_alone_is_no_header() =>
+    Assert.Throws<BtxException>(() => Parse(Encoding.ASCII.GetBytes("version https://git-lfs.github.com/spec/v1\n")));
 }

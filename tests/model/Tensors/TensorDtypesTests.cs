@@ -99,5 +99,6 @@ public sealed unsafe class TensorDtypesTests
     public void Hugging_face_names_are_known(string name, TensorDtype dtype) => Assert.Equal(dtype, TensorDtypes.FromTorch(name));
 
     [Fact]
-    public void Another_torch_dtype_is_named() => Assert.Contains("\"float8\"", Assert.Throws<BtxException>(() => TensorDtypes.FromTorch("float8")).Message, StringComparison.Ordinal);
+    public void Another_torch_dtype_is_named() =>
+    Assert.Contains("\"float8\"", Assert.Throws<BtxException>(() => TensorDtypes.FromTorch("float8")).Message, StringComparison.Ordinal);
 }

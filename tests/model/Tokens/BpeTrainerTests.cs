@@ -116,7 +116,8 @@ public sealed class BpeTrainerTests
         return [.. Enumerable.Range(0, 60).Select(_ => string.Join(' ', Enumerable.Range(0, 30).Select(_ => Word())))];
 
         // A skewed choice of letters, with runs such as "aaa".
-        string Word() => string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => (char)('a' + Math.Min(random.Next(5), random.Next(5)))));
+        string Word() =>
+            string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => (char)('a' + Math.Min(random.Next(5), random.Next(5)))));
     }
 
     internal static List<(string Left, string Right)> Merges(TextTokenizer tokenizer)
@@ -124,7 +125,8 @@ public sealed class BpeTrainerTests
         using var directory = new TemporaryDirectory();
         tokenizer.Save(directory.Path);
         using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory.Path, "tokenizer.json")));
-        return [.. json.RootElement.GetProperty("model").GetProperty("merges").EnumerateArray().Select(m => m.GetString()!.Split(' ')).Select(p => (p[0], p[1]))];
+        return [.. json.RootElement.GetProperty("model").GetProperty("merges").EnumerateArray().Select(m => m.GetString()!.Split(' '))
+            .Select(p => (p[0], p[1]))];
     }
 
     private static IEnumerable<string> Tokens(TextTokenizer tokenizer) =>

@@ -11,7 +11,8 @@ internal static class NaiveBpe
         return word;
     }
 
-    /// <summary>Learns rules: each time the most frequent pair over all words; ties go to the pair whose symbols have the smaller ids.</summary>
+    /// <summary>Learns rules: each time the most frequent pair over all words; ties go to the
+    /// pair whose symbols have the smaller ids.</summary>
     public static List<(string Left, string Right)> Train(IReadOnlyDictionary<string, int> wordCounts, List<string> symbols, int merges)
     {
         var words = wordCounts.Select(w => (Symbols: w.Key.Select(c => c.ToString()).ToList(), Count: w.Value)).ToList();

@@ -9,8 +9,10 @@ public sealed class PreTokenScannerTests
 {
     private static readonly string[] Pieces =
     [
-        " ", " ", "  ", "\n", "\r", "\r\n", "\t", "\u00a0", "\u3000", "\u0085", "\u2028", "'", "'s", "'T", "'re", "'VE", "'ll", "'lL", "'d", "'x",
-        "a", "B", "word", "Ä", "ß", "日本", "한", "ا", "1", "23", "4567", "½", "Ⅷ", "٣", ".", "!?", "(", "_", "-", "\u0301", "\u200d", "☃", "€",
+        " ", " ", "  ", "\n", "\r", "\r\n", "\t", "\u00a0", "\u3000", "\u0085", "\u2028", "'", "'s", "'T", "'re", "'VE", "'ll",
+            "'lL", "'d", "'x",
+        "a", "B", "word", "Ä", "ß", "日本", "한", "ا", "1", "23", "4567", "½", "Ⅷ", "٣", ".", "!?", "(", "_", "-", "\u0301",
+            "\u200d", "☃", "€",
     ];
 
     [Theory]
@@ -24,7 +26,8 @@ public sealed class PreTokenScannerTests
         for (var round = 0; round < 5000; round++)
         {
             var text = string.Concat(Enumerable.Range(0, random.Next(1, 20)).Select(_ => Pieces[random.Next(Pieces.Length)]));
-            Assert.Equal(regex.Matches(text).Select(m => m.Value), Cut(Encoding.UTF8.GetBytes(text), pattern).Select(Encoding.UTF8.GetString));
+            Assert.Equal(regex.Matches(text).Select(m => m.Value),
+                Cut(Encoding.UTF8.GetBytes(text), pattern).Select(Encoding.UTF8.GetString));
         }
     }
 
@@ -61,7 +64,8 @@ public sealed class PreTokenScannerTests
     [Fact]
     public void Letters_and_digits_beyond_the_basic_plane_count_as_such()
     {
-        Assert.Equal(["𝔘𝔫x", "𝟙𝟚𝟛", "𝟜"], Cut(Encoding.UTF8.GetBytes("𝔘𝔫x𝟙𝟚𝟛𝟜"), SplitPattern.Llama3).Select(Encoding.UTF8.GetString));
+        Assert.Equal(["𝔘𝔫x", "𝟙𝟚𝟛", "𝟜"],
+            Cut(Encoding.UTF8.GetBytes("𝔘𝔫x𝟙𝟚𝟛𝟜"), SplitPattern.Llama3).Select(Encoding.UTF8.GetString));
     }
 
     private static List<byte[]> Cut(byte[] text, SplitPattern pattern)

@@ -65,14 +65,19 @@ public sealed class ReferenceTests
     {
         string[] normalizers =
         [
-            "null", """{"type": "NFC"}""", """{"type": "NFD"}""", """{"type": "NFKC"}""", """{"type": "NFKD"}""", """{"type": "Sequence", "normalizers": []}""",
-            """{"type": "Replace", "pattern": {"String": "\r\n"}, "content": "\n"}""", """{"type": "Replace", "pattern": {"String": "aa"}, "content": ""}""",
-            """{"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "."}, "content": "\u0301"}, {"type": "NFC"}]}""", Own(),
+            "null", """{"type": "NFC"}""", """{"type": "NFD"}""", """{"type": "NFKC"}""", """{"type": "NFKD"}""",
+                """{"type": "Sequence", "normalizers": []}""",
+            """{"type": "Replace", "pattern": {"String": "\r\n"}, "content": "\n"}""",
+                """{"type": "Replace", "pattern": {"String": "aa"}, "content": ""}""",
+            """{"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "."}, "content": "\u0301"}, {"type": "NFC"}]}""",
+                Own(),
         ];
-        string[] contents = ["<s>", "</s>", "a", "ab", "abc", "bc", "ca", " a", "a ", "  ", "\n", "e\u0301", "\ufeff", "a\r\nb", "ﬁ", "日本", "aa", "x_", "é日", "<mask>", "\u00a0日"];
+        string[] contents = ["<s>", "</s>", "a", "ab", "abc", "bc", "ca", " a", "a ", "  ", "\n", "e\u0301", "\ufeff", "a\r\nb", "ﬁ", "日本",
+            "aa", "x_", "é日", "<mask>", "\u00a0日"];
         string[] pieces =
         [
-            .. contents, "b", "c", " ", "\r\n", "\r", "\t", "\u3000", "\u0085", "\u2028", "_", "1", "é", "Å", "\u0323", "\u200d", "Ⓐ", "ⅷ", "-", ".", "日", "😀", "𝔘", "\0", "\ufffe",
+            .. contents, "b", "c", " ", "\r\n", "\r", "\t", "\u3000", "\u0085", "\u2028", "_", "1", "é", "Å", "\u0323", "\u200d", "Ⓐ", "ⅷ",
+                "-", ".", "日", "😀", "𝔘", "\0", "\ufffe",
         ];
         var random = new Random(seed);
         using var directory = new TemporaryDirectory();
@@ -81,7 +86,8 @@ public sealed class ReferenceTests
             var json = SmallTokenizer.Json();
             json["normalizer"] = JsonNode.Parse(normalizers[random.Next(normalizers.Length)]);
             var first = random.Next(3) == 0 ? 259 : 259 + random.Next(9);
-            json["added_tokens"] = new JsonArray([.. contents.OrderBy(_ => random.Next()).Take(random.Next(1, 9)).Select((content, i) => (JsonNode)Added(random, json, first + i, content))]);
+            json["added_tokens"] = new JsonArray([.. contents.OrderBy(_ => random.Next()).Take(random.Next(1, 9)).Select((
+                content, i) => (JsonNode)Added(random, json, first + i, content))]);
             var tokenizer = SmallTokenizer.Read(json);
             tokenizer.Save(directory.Path);
             var again = TextTokenizer.Load(directory.Path);
@@ -113,7 +119,9 @@ public sealed class ReferenceTests
     {
         var tokenizer = RoundTripTests.Tokenizer("trained");
         var plain = tokenizer.Encode("é a\nb c");
-        foreach (var text in new[] { "\ufeffé a\nb c", "e\u0301 a\r\nb c", "é a\rb c", "é a\fb c", "é\u00a0a\nb c", "é a\n\0b\u0085 c\uffff", "é a\n\ufeffb c" }) Assert.Equal(plain, tokenizer.Encode(text));
+        foreach (var text in new[] { "\ufeffé a\nb c", "e\u0301 a\r\nb c", "é a\rb c", "é a\fb c", "é\u00a0a\nb c",
+            "é a\n\0b\u0085 c\uffff", "é a\n\ufeffb c" })
+            Assert.Equal(plain, tokenizer.Encode(text));
         Assert.Equal("é a\nb c", tokenizer.Normalize("\ufeffe\u0301 a\r\nb\u00a0c"));
     }
 
@@ -121,11 +129,13 @@ public sealed class ReferenceTests
     public void A_hostile_megabyte_of_combining_marks_is_ordered_as_the_reference_does()
     {
         var random = new Random(3);
-        string[] marks = ["\u0301", "\u0323", "\u0344", "\u0327", "\u0345", "\u05b0", "\u034f", "\u093c", "\u0bca", "\U0001d165", "\u3099", "\u20dd", "\u0340"];
+        string[] marks = ["\u0301", "\u0323", "\u0344", "\u0327", "\u0345", "\u05b0", "\u034f", "\u093c", "\u0bca", "\U0001d165", "\u3099",
+            "\u20dd", "\u0340"];
         var qwen3 = Vocabularies.Qwen3;
         using var reference = new ReferenceTokenizer(Vocabularies.Directory("qwen3"));
         for (var round = 0; round < 60; round++)
-            reference.RequireSame(qwen3, "a" + string.Concat(Enumerable.Range(0, random.Next(60, 300)).Select(_ => marks[random.Next(marks.Length)])) + "b");
+            reference.RequireSame(qwen3,
+                "a" + string.Concat(Enumerable.Range(0, random.Next(60, 300)).Select(_ => marks[random.Next(marks.Length)])) + "b");
         // In quadratic time this would take ten minutes.
         var megabyte = "a" + string.Concat(Enumerable.Repeat("\u0301\u0323", 500_000));
         Assert.Equal("\u1ea1" + new string('\u0323', 499_999) + new string('\u0301', 500_000), qwen3.Normalize(megabyte));

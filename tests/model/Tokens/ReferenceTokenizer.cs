@@ -26,7 +26,8 @@ internal sealed class ReferenceTokenizer(string directory) : IDisposable
     {
         var expected = Encode(text);
         var actual = ours.Encode(text, allowSpecial: true);
-        Assert.True(expected.AsSpan().SequenceEqual(actual), $"{Shown(text)}: {string.Join(',', expected)} expected, {string.Join(',', actual)} found");
+        Assert.True(expected.AsSpan()
+            .SequenceEqual(actual), $"{Shown(text)}: {string.Join(',', expected)} expected, {string.Join(',', actual)} found");
         Assert.Equal(Decode(expected), ours.Decode(expected));
     }
 

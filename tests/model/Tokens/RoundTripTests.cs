@@ -8,7 +8,8 @@ namespace Btx.Model.Tests.Tokens;
 /// <summary>Decoding gives back exactly the bytes that were encoded; with a normalizer, the normalised bytes.</summary>
 public sealed class RoundTripTests
 {
-    private static readonly Lazy<TextTokenizer> Trained = new(() => BpeTrainer.Train(BpeTrainerTests.RandomDocuments(6), 500, ["<|endoftext|>"]));
+    private static readonly Lazy<TextTokenizer> Trained = new(() =>
+        BpeTrainer.Train(BpeTrainerTests.RandomDocuments(6), 500, ["<|endoftext|>"]));
 
     public static TextTokenizer Tokenizer(string name) => name == "trained" ? Trained.Value : Vocabularies.Named(name);
 
@@ -19,7 +20,8 @@ public sealed class RoundTripTests
     public void Any_bytes_come_back(string name)
     {
         var tokenizer = Tokenizer(name);
-        Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes => tokenizer.DecodeBytes(tokenizer.Encode(bytes)).AsSpan().SequenceEqual(Expected(name, bytes)))
+        Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(),
+            bytes => tokenizer.DecodeBytes(tokenizer.Encode(bytes)).AsSpan().SequenceEqual(Expected(name, bytes)))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(2000).WithReplay(1, 3));
         var random = new Random(9);
         for (var round = 0; round < 50; round++)
@@ -37,7 +39,8 @@ public sealed class RoundTripTests
     public void Any_text_comes_back(string name)
     {
         var tokenizer = Tokenizer(name);
-        Prop.ForAll(ArbMap.Default.ArbFor<UnicodeString>(), text => tokenizer.Decode(tokenizer.Encode(text.Item ?? "")) == Replaced(tokenizer.Normalize(text.Item ?? "")))
+        Prop.ForAll(ArbMap.Default.ArbFor<UnicodeString>(),
+            text => tokenizer.Decode(tokenizer.Encode(text.Item ?? "")) == Replaced(tokenizer.Normalize(text.Item ?? "")))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(2000).WithReplay(2, 5));
     }
 
@@ -101,11 +104,13 @@ public sealed class RoundTripTests
     private static IEnumerable<(string Path, byte[] Bytes)> TextFiles()
     {
         var cache = Path.GetDirectoryName(Path.GetDirectoryName(Vocabularies.Directory("gpt2")))!;
-        foreach (var root in Directory.GetDirectories(cache, "corpora*").Append(AppContext.BaseDirectory).Append("/usr/share/common-licenses"))
+        foreach (var root in Directory.GetDirectories(cache, "corpora*").Append(AppContext.BaseDirectory)
+            .Append("/usr/share/common-licenses"))
         {
             if (!Directory.Exists(root)) continue;
             long taken = 0;
-            foreach (var path in Directory.EnumerateFiles(root, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true }).Order(StringComparer.Ordinal))
+            foreach (var path in Directory.EnumerateFiles(root, "*",
+                new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true }).Order(StringComparer.Ordinal))
             {
                 if (taken > 2_000_000) break;
                 if (new FileInfo(path) is not { LinkTarget: null, Length: > 0 }) continue;
@@ -118,7 +123,8 @@ public sealed class RoundTripTests
         }
 
         var random = new Random(12);
-        string[] parts = ["if (x == 1)\n    ", "Überraschung ", "naïve ", "日本語 ", "😀", "\r\n", "\t\t", "don't ", "1234567 ", "“quoted” ", "e\u0301", "x"];
+        string[] parts = ["if (x == 1)\n    ", "Überraschung ", "naïve ", "日本語 ", "😀", "\r\n", "\t\t", "don't ", "1234567 ", "“quoted” ",
+            "e\u0301", "x"];
         var made = string.Concat(Enumerable.Range(0, 20_000).Select(_ => parts[random.Next(parts.Length)]));
         yield return ("(made up)", Encoding.UTF8.GetBytes(made));
     }

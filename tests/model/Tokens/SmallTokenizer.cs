@@ -20,7 +20,8 @@ internal static class SmallTokenizer
             ["version"] = "1.0",
             ["added_tokens"] = new JsonArray(Added(300, "<s>"), Added(301, "</s>")),
             ["normalizer"] = null,
-            ["pre_tokenizer"] = JsonNode.Parse("""{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}"""),
+            ["pre_tokenizer"] =
+                JsonNode.Parse("""{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}"""),
             ["post_processor"] = null,
             ["decoder"] = JsonNode.Parse("""{"type": "ByteLevel"}"""),
             ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray("a b", "Ġ c", "ab Ġc") },

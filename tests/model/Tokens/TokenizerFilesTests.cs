@@ -20,10 +20,13 @@ public sealed class TokenizerFilesTests
         tokenizer.Save(directory.Path);
         var again = TextTokenizer.Load(directory.Path);
         Assert.Equal(tokenizer.Hash, again.Hash);
-        Assert.Equal((tokenizer.VocabSize, tokenizer.BosId, tokenizer.EosId, tokenizer.AddBos), (again.VocabSize, again.BosId, again.EosId, again.AddBos));
+        Assert.Equal((tokenizer.VocabSize, tokenizer.BosId, tokenizer.EosId, tokenizer.AddBos),
+            (again.VocabSize, again.BosId, again.EosId, again.AddBos));
         const string Text = "It's 12345 e\u0301 <|im_end|> 日本語\n\n\tx";
         Assert.Equal(tokenizer.Encode(Text, allowSpecial: true), again.Encode(Text, allowSpecial: true));
-        if (name != "gpt2") Assert.Equal(File.ReadAllText(Path.Combine(Vocabularies.Directory(name), "tokenizer_config.json")), File.ReadAllText(Path.Combine(directory.Path, "tokenizer_config.json")));
+        if (name != "gpt2")
+            Assert.Equal(File.ReadAllText(Path.Combine(Vocabularies.Directory(name), "tokenizer_config.json")),
+                File.ReadAllText(Path.Combine(directory.Path, "tokenizer_config.json")));
     }
 
     [Fact]
@@ -31,7 +34,8 @@ public sealed class TokenizerFilesTests
     {
         var json = SmallTokenizer.Json();
         var arrays = SmallTokenizer.Json();
-        arrays["model"]!["merges"] = new JsonArray([.. json["model"]!["merges"]!.AsArray().Select(m => (JsonNode)new JsonArray([.. m!.GetValue<string>().Split(' ').Select(s => (JsonNode)s)]))]);
+        arrays["model"]!["merges"] = new JsonArray([.. json["model"]!["merges"]!.AsArray()
+            .Select(m => (JsonNode)new JsonArray([.. m!.GetValue<string>().Split(' ').Select(s => (JsonNode)s)]))]);
         var hash = SmallTokenizer.Read(json).Hash;
         Assert.Equal(64, hash.Length);
         Assert.Equal(hash, SmallTokenizer.Read(arrays).Hash);
@@ -47,8 +51,10 @@ public sealed class TokenizerFilesTests
         BpeTrainer.Train(["a a a"], 258, ["<|endoftext|>"]).Save(directory.Path);
         var json = JsonNode.Parse(File.ReadAllText(Path.Combine(directory.Path, "tokenizer.json")))!;
         Assert.Equal("1.0", (string?)json["version"]);
-        Assert.Equal(["Replace", "Replace", "Replace", "NFC"], json["normalizer"]!["normalizers"]!.AsArray().Select(n => (string?)n!["type"]));
-        Assert.Equal("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""", json["pre_tokenizer"]!.ToJsonString());
+        Assert.Equal(["Replace", "Replace", "Replace", "NFC"],
+            json["normalizer"]!["normalizers"]!.AsArray().Select(n => (string?)n!["type"]));
+        Assert.Equal("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""",
+            json["pre_tokenizer"]!.ToJsonString());
         Assert.Equal("ByteLevel", (string?)json["decoder"]!["type"]);
         Assert.Equal("BPE", (string?)json["model"]!["type"]);
         Assert.Equal(0, (int)json["model"]!["vocab"]!["<|endoftext|>"]!);
@@ -60,7 +66,8 @@ public sealed class TokenizerFilesTests
         Assert.Equal(0, (int)json["post_processor"]!["special_tokens"]!["<|endoftext|>"]!["ids"]![0]!);
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(directory.Path, "tokenizer_config.json")))!;
         Assert.True((bool)config["add_bos_token"]!);
-        Assert.Equal(("<|endoftext|>", "<|endoftext|>", "PreTrainedTokenizerFast"), ((string?)config["bos_token"], (string?)config["eos_token"], (string?)config["tokenizer_class"]));
+        Assert.Equal(("<|endoftext|>", "<|endoftext|>", "PreTrainedTokenizerFast"),
+            ((string?)config["bos_token"], (string?)config["eos_token"], (string?)config["tokenizer_class"]));
     }
 
     [Fact]
@@ -68,7 +75,8 @@ public sealed class TokenizerFilesTests
     {
         // It listed special tokens in added_tokens alone, and had no normalizer.
         using var directory = new TemporaryDirectory();
-        BpeTrainer.Train(["the fox jumps over the lazy dog, and the dog sleeps. the end. the end"], 300, ["<|endoftext|>"]).Save(directory.Path);
+        BpeTrainer.Train(["the fox jumps over the lazy dog, and the dog sleeps. the end. the end"], 300, ["<|endoftext|>"])
+            .Save(directory.Path);
         var json = JsonNode.Parse(File.ReadAllText(Path.Combine(directory.Path, "tokenizer.json")))!;
         json["model"]!["vocab"]!.AsObject().Remove("<|endoftext|>");
         json["normalizer"] = null;
@@ -86,7 +94,8 @@ public sealed class TokenizerFilesTests
     [Fact]
     public void Added_tokens_of_the_configuration_are_added_and_their_flags_count()
     {
-        const string Config = """{"added_tokens_decoder": {"301": {"content": "</s>", "special": false}, "302": {"content": "<pad>", "special": true, "lstrip": true}}}""";
+        const string Config =
+            """{"added_tokens_decoder": {"301": {"content": "</s>", "special": false}, "302": {"content": "<pad>", "special": true, "lstrip": true}}}""";
         var tokenizer = SmallTokenizer.Read(SmallTokenizer.Json(), Config);
         Assert.Equal([97, 302, 301, 98], tokenizer.Encode("a <pad></s>b", allowSpecial: true));
         Assert.True(tokenizer.IsSpecial(300) && tokenizer.IsSpecial(302) && !tokenizer.IsSpecial(301));
@@ -105,7 +114,8 @@ public sealed class TokenizerFilesTests
         var tokenizer = SmallTokenizer.Read(json);
         Assert.Equal((300, true), (tokenizer.BosId, tokenizer.AddBos));
         Assert.False(SmallTokenizer.Read(json, """{"add_bos_token": false}""").AddBos);
-        var described = SmallTokenizer.Read(SmallTokenizer.Json(), """{"add_bos_token": true, "bos_token": {"__type": "AddedToken", "content": "<s>"}, "eos_token": "</s>"}""");
+        var described = SmallTokenizer.Read(SmallTokenizer.Json(),
+            """{"add_bos_token": true, "bos_token": {"__type": "AddedToken", "content": "<s>"}, "eos_token": "</s>"}""");
         Assert.Equal((300, 301, true), (described.BosId, described.EosId, described.AddBos));
     }
 
@@ -127,6 +137,7 @@ public sealed class TokenizerFilesTests
         var tokenizer = SmallTokenizer.Read(SmallTokenizer.Json());
         tokenizer.Save(directory.Path);
         tokenizer.Save(directory.Path);
-        Assert.Equal(["tokenizer.json", "tokenizer_config.json"], Directory.GetFiles(directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["tokenizer.json", "tokenizer_config.json"],
+            Directory.GetFiles(directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 }

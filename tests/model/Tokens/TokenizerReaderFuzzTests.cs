@@ -5,20 +5,23 @@ using Btx.Model.Tokens;
 
 namespace Btx.Model.Tests.Tokens;
 
-/// <summary>Whatever is done to a tokenizer.json, reading it succeeds or throws <see cref="BtxException"/>, without large allocations.</summary>
+/// <summary>Whatever is done to a tokenizer.json, reading it succeeds or throws
+/// <see cref="BtxException"/>, without large allocations.</summary>
 public sealed class TokenizerReaderFuzzTests
 {
     private const long MostAllocated = 64 << 20;
 
     private static readonly string[] Values =
     [
-        "null", "true", "false", "0", "-1", "3", "255", "300", "1e300", "2147483647", "-2147483648", "0.5", "\"\"", "\"a b\"", "\"ByteLevel\"", "\"Sequence\"", "\"<s>\"",
+        "null", "true", "false", "0", "-1", "3", "255", "300", "1e300", "2147483647", "-2147483648", "0.5", "\"\"", "\"a b\"",
+            "\"ByteLevel\"", "\"Sequence\"", "\"<s>\"",
         "{}", "[]", "[null]", "[[]]", "{\"type\": \"ByteLevel\"}", "{\"type\": null}", "[\"a\", \"b\"]", "{\"id\": \"<s>\"}", "{\"\": 0}",
     ];
 
     private static readonly string[] Fragments =
     [
-        "null", "true", "-1", "1e999", "99999999999999999999", "2147483647", "\"\"", "\"\\ud800\"", "\"\\u0000\"", "{}", "[]", "[[[[[[[[", "{\"a\":", ",", ":", "\"", "\\", "}", "]",
+        "null", "true", "-1", "1e999", "99999999999999999999", "2147483647", "\"\"", "\"\\ud800\"", "\"\\u0000\"", "{}", "[]", "[[[[[[[[",
+            "{\"a\":", ",", ":", "\"", "\\", "}", "]",
         "\"type\"", "\"Sequence\"", "\"Split\"", "\"TemplateProcessing\"", "\"SpecialToken\"", "\"NFC\"", "0.5", "\u00ff",
     ];
 
@@ -61,7 +64,9 @@ public sealed class TokenizerReaderFuzzTests
     {
         var random = new Random(seed);
         var tokenizer = JsonSerializer.SerializeToUtf8Bytes(SmallTokenizer.Json());
-        var config = """{"add_bos_token": true, "bos_token": {"content": "<s>", "special": true}, "eos_token": "</s>", "add_eos_token": false}"""u8.ToArray();
+        var config =
+            """{"add_bos_token": true, "bos_token": {"content": "<s>", "special": true}, "eos_token": "</s>", "add_eos_token": false}"""u8
+            .ToArray();
         for (var round = 0; round < 500; round++)
         {
             var bytes = Mutate(config, random);

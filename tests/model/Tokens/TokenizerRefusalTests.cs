@@ -31,7 +31,9 @@ public sealed class TokenizerRefusalTests
     [InlineData("model.ignore_merges", "\"yes\"", "ignore_merges is")]
     [InlineData("model", "null", "model is missing")]
     [InlineData("normalizer", "{\"type\": \"Lowercase\"}", "normalizer \"Lowercase\" is not supported")]
-    [InlineData("normalizer", "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Prepend\", \"prepend\": \"_\"}]}", "normalizer \"Prepend\"")]
+    [InlineData("normalizer",
+        "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Prepend\", \"prepend\": \"_\"}]}",
+        "normalizer \"Prepend\"")]
     [InlineData("normalizer", "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \" +\"}, \"content\": \" \"}", "normalizer Replace")]
     [InlineData("normalizer", "{\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \" \"}", "normalizer Replace")]
     [InlineData("normalizer", "{\"type\": \"Replace\", \"pattern\": {\"String\": \"x\"}}", "normalizer Replace has no content")]
@@ -41,15 +43,18 @@ public sealed class TokenizerRefusalTests
     [InlineData("pre_tokenizer", "{\"type\": \"Metaspace\"}", "pre_tokenizer \"Metaspace\"")]
     [InlineData("pre_tokenizer.add_prefix_space", "true", "pre_tokenizer.add_prefix_space \"true\"")]
     [InlineData("pre_tokenizer.use_regex", "false", "pre_tokenizer.use_regex")]
-    [InlineData("pre_tokenizer", "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\"}, {\"type\": \"ByteLevel\"}]}", "pre_tokenizer \"Digits\"")]
+    [InlineData("pre_tokenizer", "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\"}, {\"type\": \"ByteLevel\"}]}",
+        "pre_tokenizer \"Digits\"")]
     [InlineData("pre_tokenizer", "{\"type\": \"Sequence\", \"pretokenizers\": []}", "a sequence of 0")]
     [InlineData(
         "pre_tokenizer",
-        "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a-z]+\"}, \"behavior\": \"Isolated\"}, {\"type\": \"ByteLevel\", \"use_regex\": false}]}",
+        "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a-z]+\"}, \"behavior\": "
+        + "\"Isolated\"}, {\"type\": \"ByteLevel\", \"use_regex\": false}]}",
         "pre_tokenizer.pattern \"[a-z]+\"")]
     [InlineData(
         "pre_tokenizer",
-        "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"String\": \" \"}, \"behavior\": \"Removed\"}, {\"type\": \"ByteLevel\", \"use_regex\": false}]}",
+        "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"String\": \" \"}, \"behavior\": "
+        + "\"Removed\"}, {\"type\": \"ByteLevel\", \"use_regex\": false}]}",
         "pre_tokenizer.behavior \"Removed\"")]
     [InlineData("post_processor", "{\"type\": \"BertProcessing\"}", "post_processor \"BertProcessing\"")]
     [InlineData(
@@ -63,7 +68,8 @@ public sealed class TokenizerRefusalTests
     [InlineData("added_tokens", "[{\"id\": 300, \"content\": \"\"}]", "added token 300 is empty")]
     [InlineData("added_tokens", "[{\"content\": \"<s>\"}]", "added token 0 lacks an id or content")]
     [InlineData("added_tokens", "[{\"id\": 1, \"content\": \"<s>\"}]", "share id 1")]
-    [InlineData("added_tokens", "[{\"id\": 300, \"content\": \"<s>\"}, {\"id\": 301, \"content\": \"<s>\"}]", "added token \"<s>\" is listed twice")]
+    [InlineData("added_tokens", "[{\"id\": 300, \"content\": \"<s>\"}, {\"id\": 301, \"content\": \"<s>\"}]",
+        "added token \"<s>\" is listed twice")]
     [InlineData("added_tokens", "[{\"id\": 1000000000, \"content\": \"<s>\"}]", "has id 1000000000")]
     [InlineData("added_tokens", "{}", "added_tokens is \"{}\"; expected an array")]
     public void A_feature_that_is_not_supported_is_named(string path, string value, string complaint)
@@ -115,6 +121,7 @@ public sealed class TokenizerRefusalTests
     public void A_missing_file_is_named()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains(Path.Combine(directory.Path, "tokenizer.json"), Assert.Throws<BtxException>(() => TextTokenizer.Load(directory.Path)).Message);
+        Assert.Contains(Path.Combine(directory.Path, "tokenizer.json"),
+            Assert.Throws<BtxException>(() => TextTokenizer.Load(directory.Path)).Message);
     }
 }

@@ -29,9 +29,11 @@ internal static class Vocabularies
     public static string Directory(string name)
     {
         var cache = Environment.GetEnvironmentVariable("BTX_CACHE");
-        if (string.IsNullOrEmpty(cache)) cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
+        if (string.IsNullOrEmpty(cache))
+            cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
         var directory = Path.Combine(cache, "vocabularies", name);
-        Assert.True(System.IO.Directory.Exists(directory), $"{directory} is missing: run tests/fetch-vocabularies.sh, or ./btx test, which does");
+        Assert.True(
+            System.IO.Directory.Exists(directory), $"{directory} is missing: run tests/fetch-vocabularies.sh, or ./btx test, which does");
         return directory;
     }
 
@@ -43,7 +45,13 @@ internal static class Vocabularies
         var json = new JsonObject
         {
             ["version"] = "1.0",
-            ["added_tokens"] = new JsonArray(new JsonObject { ["id"] = 50256, ["content"] = "<|endoftext|>", ["normalized"] = true, ["special"] = true }),
+            ["added_tokens"] = new JsonArray(new JsonObject
+            {
+                ["id"] = 50256,
+                ["content"] = "<|endoftext|>",
+                ["normalized"] = true,
+                ["special"] = true
+            }),
             ["normalizer"] = null,
             ["pre_tokenizer"] = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = true },
             ["post_processor"] = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = true, ["trim_offsets"] = false },
@@ -59,7 +67,8 @@ internal static class Vocabularies
                 ["merges"] = new JsonArray([.. merges.Select(m => (JsonNode)m)]),
             },
         };
-        var config = """{"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "tokenizer_class": "GPT2Tokenizer"}""";
+        var config =
+            """{"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "tokenizer_class": "GPT2Tokenizer"}""";
         using var directory = new TemporaryDirectory();
         var options = new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         File.WriteAllText(Path.Combine(directory.Path, "tokenizer.json"), json.ToJsonString(options));

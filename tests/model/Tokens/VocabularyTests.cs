@@ -7,7 +7,8 @@ public sealed class VocabularyTests
     [InlineData("gpt2", 15496, 995)]
     [InlineData("llama3", 9906, 1917)]
     [InlineData("qwen3", 9707, 1879)]
-    public void Hello_world(string model, int hello, int world) => Assert.Equal([hello, world], Vocabularies.Named(model).Encode("Hello world"));
+    public void Hello_world(string model, int hello, int world) =>
+    Assert.Equal([hello, world], Vocabularies.Named(model).Encode("Hello world"));
 
     [Fact]
     public void Special_tokens_are_text_unless_allowed()
@@ -30,7 +31,9 @@ public sealed class VocabularyTests
     public void Sizes_and_document_tokens_are_those_published()
     {
         Assert.Equal((50257, (int?)50256, (int?)50256), (Vocabularies.Gpt2.VocabSize, Vocabularies.Gpt2.BosId, Vocabularies.Gpt2.EosId));
-        Assert.Equal((128256, (int?)128000, (int?)128001), (Vocabularies.Llama3.VocabSize, Vocabularies.Llama3.BosId, Vocabularies.Llama3.EosId));
-        Assert.Equal((151669, (int?)null, (int?)151645), (Vocabularies.Qwen3.VocabSize, Vocabularies.Qwen3.BosId, Vocabularies.Qwen3.EosId));
+        Assert.Equal((128256, (int?)128000, (int?)128001),
+            (Vocabularies.Llama3.VocabSize, Vocabularies.Llama3.BosId, Vocabularies.Llama3.EosId));
+        Assert.Equal((151669, (int?)null, (int?)151645),
+            (Vocabularies.Qwen3.VocabSize, Vocabularies.Qwen3.BosId, Vocabularies.Qwen3.EosId));
     }
 }

@@ -48,10 +48,13 @@ public sealed class ChartTests
     [Fact]
     public void A_heat_map_prints_every_value_and_marks_the_best_of_each_row()
     {
-        var map = new HeatMap("Bits per byte", ["novels", "bible"], ["seed", "dense", "ensemble"], new[,] { { 2.31, 2.094, 2.001 }, { 2.082, double.NaN, 1.843 } }) { Unit = "bits per byte" };
+        var map = new HeatMap("Bits per byte", ["novels", "bible"], ["seed", "dense", "ensemble"],
+            new[,] { { 2.31, 2.094, 2.001 }, { 2.082, double.NaN, 1.843 } })
+        { Unit = "bits per byte" };
         var svg = XDocument.Parse(map.ToSvg());
         var texts = svg.Descendants(Svg + "text").ToList();
-        Assert.All(["2.31", "2.09", "2.00", "2.08", "1.84", "novels", "bible", "seed", "ensemble"], v => Assert.Contains(texts, t => t.Value == v));
+        Assert.All(["2.31", "2.09", "2.00", "2.08", "1.84", "novels", "bible", "seed", "ensemble"],
+            v => Assert.Contains(texts, t => t.Value == v));
         string[] bold = [.. texts.Where(t => t.Attribute("font-weight") is not null).Select(t => t.Value)];
         Assert.Equal(["Bits per byte", "2.00", "1.84"], bold);
         Assert.DoesNotContain("NaN", svg.ToString(), StringComparison.Ordinal);
@@ -73,18 +76,22 @@ public sealed class ChartTests
     public void A_grid_draws_every_panel_inside_the_picture_and_breaks_lines_that_would_be_too_wide()
     {
         var values = new[,] { { 70.4, 29.6 }, { double.NaN, 100 } };
-        HeatMapGrid Grid(int panels) => new("Routing", ["novels", "bible"], ["novels", "bible & more"], [.. Enumerable.Range(0, panels).Select(l => ($"layer {l}", values))]) { Most = 100 };
+        HeatMapGrid Grid(int panels) => new("Routing", ["novels", "bible"], ["novels", "bible & more"],
+            [.. Enumerable.Range(0, panels).Select(l => ($"layer {l}", values))])
+        { Most = 100 };
         var svg = XDocument.Parse(Grid(12).ToSvg());
         string[] texts = [.. svg.Descendants(Svg + "text").Select(t => t.Value)];
         Assert.All(["layer 0", "layer 11", "bible & more", "70"], text => Assert.Contains(text, texts));
         Assert.Equal(12 + 1, texts.Count(t => t == "100")); // a cell in each panel and the end of the scale
         Assert.All(svg.Descendants(Svg + "rect"), r => Assert.InRange(Number(r, "x") + Number(r, "width"), 0, Number(svg.Root!, "width")));
-        Assert.All(svg.Descendants(Svg + "rect"), r => Assert.InRange(Number(r, "y") + Number(r, "height"), 0, Number(svg.Root!, "height")));
+        Assert.All(svg.Descendants(Svg + "rect"),
+            r => Assert.InRange(Number(r, "y") + Number(r, "height"), 0, Number(svg.Root!, "height")));
         Assert.True(Number(svg.Root!, "width") <= 1240);
         Assert.True(Number(svg.Root!, "height") > Number(XDocument.Parse(Grid(2).ToSvg()).Root!, "height"));
         Assert.DoesNotContain("NaN", svg.ToString(), StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new HeatMapGrid("t", ["a"], ["b"], [("p", values)]).ToSvg());
     }
 
-    private static double Number(XElement element, string attribute) => double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
+    private static double Number(XElement element, string attribute) =>
+        double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
 }

@@ -45,7 +45,8 @@ public sealed class ResumeStoreTests : IDisposable
         for (var step = 1; step <= 4; step++) store.Save(new ResumeState(step, default, 0, ""), model, optimizer);
         Directory.CreateDirectory(Path.Combine(store.DirectoryPath, ".step-0000000005.tmp"));
         Assert.Equal(4, store.Latest()!.Value.State.Step);
-        Assert.Equal(["step-0000000003", "step-0000000004"], Directory.GetDirectories(store.DirectoryPath).Select(Path.GetFileName).Order());
+        Assert.Equal(["step-0000000003", "step-0000000004"],
+            Directory.GetDirectories(store.DirectoryPath).Select(Path.GetFileName).Order());
         File.WriteAllText(Path.Combine(store.DirectoryPath, "step-0000000004", "state.json"), "{");
         Assert.Equal(3, store.Latest()!.Value.State.Step);
     }
@@ -59,7 +60,8 @@ public sealed class ResumeStoreTests : IDisposable
         store.Save(new ResumeState(1, default, 0, ""), model, optimizer);
         using var wide = new LlamaModel(world.Config(32), torch.CPU).Init(1);
         using var other = torch.optim.AdamW(wide.Parameters, lr: 0.01);
-        Assert.Contains("does not fit the model", Assert.Throws<BtxException>(() => ResumeStore.Restore(store.Latest()!.Value.Point, wide, other)).Message);
+        Assert.Contains("does not fit the model",
+            Assert.Throws<BtxException>(() => ResumeStore.Restore(store.Latest()!.Value.Point, wide, other)).Message);
     }
 
     private static void Step(LlamaModel model, AdamW optimizer, int steps)

@@ -61,8 +61,10 @@ public sealed class CleaningTests
         var lines = Enumerable.Range(0, 20).Select(i => $"line {i} is long enough to count as a line of its own").ToArray();
         var filter = new DocumentFilter(new CleaningRules());
         Assert.NotNull(filter.Clean(string.Join('\n', lines)));
-        Assert.Null(filter.Clean(string.Join('\n', lines.Take(14)) + "\n" + string.Join('\n', Enumerable.Range(0, 6).Select(i => $"another {i} is long enough to count as a line here"))));
-        Assert.NotNull(filter.Clean(string.Join('\n', lines.Take(8)) + "\n" + string.Join('\n', Enumerable.Range(0, 12).Select(i => $"further {i} is long enough to count as a line here"))));
+        Assert.Null(filter.Clean(string.Join('\n', lines.Take(14)) + "\n"
+            + string.Join('\n', Enumerable.Range(0, 6).Select(i => $"another {i} is long enough to count as a line here"))));
+        Assert.NotNull(filter.Clean(string.Join('\n', lines.Take(8)) + "\n"
+            + string.Join('\n', Enumerable.Range(0, 12).Select(i => $"further {i} is long enough to count as a line here"))));
     }
 
     [Fact]
@@ -77,7 +79,8 @@ public sealed class CleaningTests
     public void English_pages_of_a_translation_are_dropped()
     {
         var rules = new CleaningRules { DropEnglish = true };
-        var english = string.Concat(Enumerable.Range(0, 20).Select(i => $"This is the page {i} that you open for the settings of the file. "));
+        var english = string.Concat(Enumerable.Range(0, 20)
+            .Select(i => $"This is the page {i} that you open for the settings of the file. "));
         var german = string.Concat(Enumerable.Range(0, 20).Select(i => $"Das ist die Seite {i}, auf der Sie die Datei einstellen. "));
         Assert.Null(new DocumentFilter(rules).Clean(english));
         Assert.NotNull(new DocumentFilter(rules).Clean(german));

@@ -64,7 +64,8 @@ public sealed class CorpusBuilderTests : IDisposable
 
         var shard = Path.Combine(Out, "alpha", "test.jsonl");
         var text = await File.ReadAllTextAsync(shard, TestContext.Current.CancellationToken);
-        await File.WriteAllTextAsync(shard, text.Replace("alpha", "aleph", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(shard, text.Replace("alpha", "aleph", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
         Assert.Throws<BtxException>(() => CorpusDirectory.Open(Out) is var c ? Verified(c) : null);
         outcomes = await BuildAsync(second, Request("alpha"), Request("beta"));
         Assert.Equal([false, true], outcomes.Select(o => o.Reused));
@@ -101,15 +102,20 @@ public sealed class CorpusBuilderTests : IDisposable
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         var fetcher = new FakeFetcher(Packages("alpha", "beta")) { BeforeFetch = name => { if (name == "beta") stop.Cancel(); } };
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => BuildAsync(fetcher, 1, stop.Token, Request("alpha"), Request("beta")));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            BuildAsync(fetcher, 1, stop.Token, Request("alpha"), Request("beta")));
         Assert.Equal(["alpha"], CorpusDirectory.Open(Out).Domains.Select(d => d.Name));
-        Assert.Equal([".lock", "alpha", "corpus.json"], Directory.EnumerateFileSystemEntries(Out).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal([".lock", "alpha", "corpus.json"],
+            Directory.EnumerateFileSystemEntries(Out).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public async Task A_package_laid_out_in_another_way_fails_with_one_line()
     {
-        var fetcher = new FakeFetcher(new Dictionary<string, IReadOnlyDictionary<string, string>> { ["alpha"] = new Dictionary<string, string> { ["elsewhere/x.md"] = "x" } });
+        var fetcher = new FakeFetcher(new Dictionary<string, IReadOnlyDictionary<string, string>>
+        {
+            ["alpha"] = new Dictionary<string, string> { ["elsewhere/x.md"] = "x" }
+        });
         var outcome = Assert.Single(await BuildAsync(fetcher, Request("alpha")));
         Assert.Contains("laid out in another way", outcome.Error, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', outcome.Error!);
@@ -169,7 +175,8 @@ public sealed class CorpusBuilderTests : IDisposable
     {
         folder.Write("mine/0.txt", "a");
         folder.Write("mine/1.txt", "b");
-        var outcome = (await BuildAsync(Fetcher(), DomainRequest.OwnFolder("mine", Path.Combine(folder.Path, "mine"), CorpusRole.Train, null)))[0];
+        var outcome = (await BuildAsync(Fetcher(),
+            DomainRequest.OwnFolder("mine", Path.Combine(folder.Path, "mine"), CorpusRole.Train, null)))[0];
         Assert.Contains("2 usable documents", outcome.Error, StringComparison.Ordinal);
     }
 
@@ -178,7 +185,9 @@ public sealed class CorpusBuilderTests : IDisposable
     {
         Directory.CreateDirectory(Out);
         await using var other = new FileStream(Path.Combine(Out, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        Assert.Contains("another btx corpus", (await Assert.ThrowsAsync<BtxException>(() => BuildAsync(Fetcher("alpha"), Request("alpha")))).Message, StringComparison.Ordinal);
+        Assert.Contains("another btx corpus",
+            (await Assert.ThrowsAsync<BtxException>(() => BuildAsync(Fetcher("alpha"), Request("alpha")))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -189,7 +198,8 @@ public sealed class CorpusBuilderTests : IDisposable
         Assert.Equal(16, RecipeCatalogue.Full.Select(r => r.Name).Distinct().Count());
         Assert.All(RecipeCatalogue.Full, r => CorpusManifest.CheckName(r.Name, "recipe"));
         Assert.All(RecipeCatalogue.Demo, r => Assert.Contains(r, RecipeCatalogue.Full));
-        Assert.Contains("novels", Assert.Throws<BtxException>(() => RecipeCatalogue.Select(RecipeCatalogue.Demo, ["klingon"])).Message, StringComparison.Ordinal);
+        Assert.Contains("novels", Assert.Throws<BtxException>(() => RecipeCatalogue.Select(RecipeCatalogue.Demo, ["klingon"])).Message,
+            StringComparison.Ordinal);
     }
 
     private static object? Verified(CorpusDirectory corpus)
@@ -204,7 +214,8 @@ public sealed class CorpusBuilderTests : IDisposable
         name => name,
         name => (IReadOnlyDictionary<string, string>)Enumerable.Range(0, 40).ToDictionary(
             i => $"text/{i}.md",
-            i => $"{name} document {i} with Öl \"quoted\" \U0001F33E\n" + string.Concat(Enumerable.Range(0, 60).Select(w => $"w{i * w} "))));
+            i => $"{name} document {i} with Öl \"quoted\" \U0001F33E\n"
+                + string.Concat(Enumerable.Range(0, 60).Select(w => $"w{i * w} "))));
 
     private static DomainRequest Request(string name, CorpusRole role = CorpusRole.Train) => DomainRequest.Of(
         new DomainRecipe
@@ -223,7 +234,8 @@ public sealed class CorpusBuilderTests : IDisposable
     private Task<IReadOnlyList<DomainOutcome>> BuildAsync(FakeFetcher fetcher, params DomainRequest[] requests) =>
         BuildAsync(fetcher, 3, TestContext.Current.CancellationToken, requests);
 
-    private async Task<IReadOnlyList<DomainOutcome>> BuildAsync(FakeFetcher fetcher, int parallel, CancellationToken cancellation, params DomainRequest[] requests)
+    private async Task<IReadOnlyList<DomainOutcome>> BuildAsync(FakeFetcher fetcher, int parallel, CancellationToken cancellation,
+        params DomainRequest[] requests)
     {
         using var display = new ProgressDisplay(output, live: false, TimeProvider.System);
         return await new CorpusBuilder(fetcher, display, parallel).BuildAsync(Out, requests, cancellation);

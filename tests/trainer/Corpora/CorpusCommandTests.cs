@@ -28,13 +28,16 @@ public sealed class CorpusCommandTests : IDisposable
     [Fact]
     public async Task A_folder_becomes_a_corpus_and_a_tokenizer()
     {
-        for (var i = 0; i < 30; i++) folder.Write($"mine/{i}.txt", string.Concat(Enumerable.Range(0, 50).Select(w => $"the word {w % (i + 2)} again and again ")));
+        for (var i = 0; i < 30; i++)
+            folder.Write($"mine/{i}.txt", string.Concat(Enumerable.Range(0, 50).Select(w => $"the word {w % (i + 2)} again and again ")));
         string corpus = Path.Combine(folder.Path, "corpus"), json = Path.Combine(folder.Path, "figures.json");
         var built = await RunAsync("corpus", "--domain", $"mine={Path.Combine(folder.Path, "mine")}", "--out", corpus, "--json", json);
         Assert.Equal(0, built.ExitCode);
         Assert.Equal(30, CorpusDirectory.Open(corpus).Domain("mine").Documents);
-        Assert.Equal(30, JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("domains").GetProperty("mine").GetProperty("documents").GetInt32());
-        var trained = await RunAsync("tokenizer", "train", "--corpus", corpus, "--vocab-size", "280", "--out", Path.Combine(folder.Path, "tokenizer"));
+        Assert.Equal(30, JsonDocument.Parse(File.ReadAllText(json)).RootElement.GetProperty("domains").GetProperty("mine")
+            .GetProperty("documents").GetInt32());
+        var trained = await RunAsync("tokenizer", "train", "--corpus", corpus, "--vocab-size", "280", "--out",
+            Path.Combine(folder.Path, "tokenizer"));
         Assert.Equal(0, trained.ExitCode);
         Assert.DoesNotContain((byte)0x1b, trained.Output);
         Assert.Equal(0, (await RunAsync("tokenizer", "show", Path.Combine(folder.Path, "tokenizer"), "--text", "again")).ExitCode);
@@ -43,7 +46,8 @@ public sealed class CorpusCommandTests : IDisposable
     [Fact]
     public async Task A_failure_exits_with_1_and_one_line()
     {
-        var output = await RunAsync("corpus", "--domain", $"none={Path.Combine(folder.Path, "none")}", "--out", Path.Combine(folder.Path, "corpus"));
+        var output = await RunAsync("corpus", "--domain", $"none={Path.Combine(folder.Path, "none")}", "--out",
+            Path.Combine(folder.Path, "corpus"));
         Assert.Equal(1, output.ExitCode);
         Assert.StartsWith("error: 1 of 1 domains could not be built: none", output.Errors, StringComparison.Ordinal);
         Assert.Single(output.Errors.TrimEnd('\n').Split('\n'));

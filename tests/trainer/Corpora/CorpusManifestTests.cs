@@ -76,20 +76,27 @@ public sealed class CorpusManifestTests : IDisposable
     [Fact]
     public void Missing_pieces_are_named()
     {
-        Assert.Contains("btx corpus", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("btx corpus", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message,
+            StringComparison.Ordinal);
         CorpusManifest.Empty.Write(folder.Path);
-        Assert.Contains("no domain", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("no domain", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message,
+            StringComparison.Ordinal);
         new CorpusManifest(CorpusManifest.CurrentSchema, [Domain("alpha")]).Write(folder.Path);
-        Assert.Contains("train.jsonl is missing", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message, StringComparison.Ordinal);
-        foreach (var split in new[] { "train", "validation", "test" }) folder.Write($"alpha/{split}.jsonl", new string('x', split == "test" ? 9 : 10));
-        Assert.Contains("has 9 bytes", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("train.jsonl is missing", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message,
+            StringComparison.Ordinal);
+        foreach (var split in new[] { "train", "validation", "test" })
+            folder.Write($"alpha/{split}.jsonl", new string('x', split == "test" ? 9 : 10));
+        Assert.Contains("has 9 bytes", Assert.Throws<BtxException>(() => CorpusDirectory.Open(folder.Path)).Message,
+            StringComparison.Ordinal);
         folder.Write("alpha/test.jsonl", new string('x', 10));
         var corpus = CorpusDirectory.Open(folder.Path);
         Assert.Contains("train.jsonl:1: ", Assert.Throws<BtxException>(() => corpus.Read("alpha", CorpusSplit.Train).Count()).Message,
             StringComparison.Ordinal);
-        Assert.Contains("SHA-256 differs", Assert.Throws<BtxException>(() => corpus.Verify(corpus.Domains[0])).Message, StringComparison.Ordinal);
+        Assert.Contains("SHA-256 differs", Assert.Throws<BtxException>(() => corpus.Verify(corpus.Domains[0])).Message,
+            StringComparison.Ordinal);
         Assert.Contains("it has alpha", Assert.Throws<BtxException>(() => corpus.Select(["beta"])).Message, StringComparison.Ordinal);
-        Assert.Contains("no eval domain", Assert.Throws<BtxException>(() => corpus.Select(null, CorpusRole.Eval)).Message, StringComparison.Ordinal);
+        Assert.Contains("no eval domain", Assert.Throws<BtxException>(() => corpus.Select(null, CorpusRole.Eval)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,11 +108,13 @@ public sealed class CorpusManifestTests : IDisposable
         {
             var bytes = good.ToArray();
             if (round % 4 == 0) bytes = bytes[..random.Next(bytes.Length)];
-            for (var change = random.Next(1, 6); change > 0 && bytes.Length > 0; change--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            for (var change = random.Next(1, 6); change > 0 && bytes.Length > 0; change--)
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
             try
             {
                 var manifest = CorpusManifest.Parse(bytes, "corpus.json", folder.Path);
-                Assert.All(manifest.Domains, d => Assert.StartsWith(folder.Path, Path.GetFullPath(Path.Combine(folder.Path, d.Train.Path)), StringComparison.Ordinal));
+                Assert.All(manifest.Domains, d =>
+                    Assert.StartsWith(folder.Path, Path.GetFullPath(Path.Combine(folder.Path, d.Train.Path)), StringComparison.Ordinal));
             }
             catch (BtxException e)
             {
@@ -122,7 +131,8 @@ public sealed class CorpusManifestTests : IDisposable
         var huge = WriteDomain("huge", 2000);
         new CorpusManifest(CorpusManifest.CurrentSchema, [small, large, huge]).Write(folder.Path);
         var corpus = CorpusDirectory.Open(folder.Path);
-        var sample = BalancedSample.Read(corpus, corpus.Domains, 100_000).GroupBy(d => d.Id.Split('/')[0]).ToDictionary(g => g.Key, g => g.Sum(d => d.Text.Length));
+        var sample = BalancedSample.Read(corpus, corpus.Domains, 100_000).GroupBy(d => d.Id.Split('/')[0]).ToDictionary(g => g.Key,
+            g => g.Sum(d => d.Text.Length));
         Assert.Equal(3000, sample["small"]);
         Assert.InRange(sample["large"], 43_000, 54_000);
         Assert.InRange(sample["huge"], 43_000, 54_000);
@@ -132,7 +142,8 @@ public sealed class CorpusManifestTests : IDisposable
     private static CorpusDomain Domain(string name)
     {
         CorpusShard Shard(string split) => new($"{name}/{split}.jsonl", 1, 1, 10, Hash);
-        return new CorpusDomain(name, CorpusRole.Train, [new CorpusSource("apt", "pack", "1.0", Hash)], "free", 1, null, 3, 3, Shard("train"), Shard("validation"), Shard("test"));
+        return new CorpusDomain(name, CorpusRole.Train, [new CorpusSource("apt", "pack", "1.0", Hash)], "free", 1, null, 3, 3,
+            Shard("train"), Shard("validation"), Shard("test"));
     }
 
     private static JsonNode Json()
@@ -146,7 +157,8 @@ public sealed class CorpusManifestTests : IDisposable
 
     private CorpusDomain WriteDomain(string name, int documents)
     {
-        var lines = string.Concat(Enumerable.Range(0, documents).Select(i => $"{{\"id\":\"{name}/{i}\",\"text\":\"{new string('x', 100)}\"}}\n"));
+        var lines = string.Concat(Enumerable.Range(0, documents)
+            .Select(i => $"{{\"id\":\"{name}/{i}\",\"text\":\"{new string('x', 100)}\"}}\n"));
         folder.Write($"{name}/train.jsonl", lines);
         folder.Write($"{name}/validation.jsonl", "");
         folder.Write($"{name}/test.jsonl", "");

@@ -15,9 +15,11 @@ public sealed class DocumentSplitTests
     public void The_split_of_an_id_never_changes()
     {
         // Fixed by the SHA-256 of the id: another split here would let trained-on documents into a test set.
-        string[] test = [.. Enumerable.Range(0, 60).Select(i => $"doc/{i}").Where(id => DocumentSplit.Of(id, CorpusRole.Train) == CorpusSplit.Test)];
+        string[] test = [.. Enumerable.Range(0, 60).Select(i => $"doc/{i}")
+            .Where(id => DocumentSplit.Of(id, CorpusRole.Train) == CorpusSplit.Test)];
         string[] expected = [.. Enumerable.Range(0, 60).Select(i => $"doc/{i}").Where(id =>
-            Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(id)), 0, 2) is var hex && Convert.ToInt32(hex, 16) < 65536 * 0.05)];
+            Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(id)), 0, 2) is var hex
+            && Convert.ToInt32(hex, 16) < 65536 * 0.05)];
         Assert.Equal(expected, test);
     }
 

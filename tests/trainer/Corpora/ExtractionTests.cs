@@ -40,7 +40,8 @@ public sealed class ExtractionTests
     [Fact]
     public void Verses_lose_their_prefix_and_become_chapters()
     {
-        var chapters = BibleChapters.Parse("Ge1:1 In the beginning\nGod created.\nGe1:2 And the earth\nGe2:1 Thus\n1Sa1:1 Now there\n").ToList();
+        var chapters = BibleChapters.Parse("Ge1:1 In the beginning\nGod created.\nGe1:2 And the earth\nGe2:1 Thus\n1Sa1:1 Now there\n")
+            .ToList();
         Assert.Equal(["kjv/Ge1", "kjv/Ge2", "kjv/1Sa1"], chapters.Select(c => c.Id));
         Assert.Equal("1 In the beginning\nGod created.\n2 And the earth", chapters[0].Text);
     }
@@ -57,21 +58,27 @@ public sealed class ExtractionTests
     [InlineData("</div></nav>text", "\ntext")]
     [InlineData("<tr><td>1</td><td>2</td></tr>", "\n1 2\n")]
     [InlineData("open <p", "open\n")]
-    public void Html_becomes_running_text(string html, string expected) => Assert.Equal(expected, HtmlText.Convert(html).Replace('\u00A0', ' '));
+    public void Html_becomes_running_text(string html, string expected) =>
+    Assert.Equal(expected, HtmlText.Convert(html).Replace('\u00A0', ' '));
 
     [Fact]
     public void Only_the_display_area_of_a_help_page_is_read() =>
-        Assert.Equal("Inhalt", HelpPages.Text("<html><div>Menü</div><div id=\"DisplayArea\" itemtype=\"x\"><p>Inhalt</p></div><div id=\"SearchFrame\">Suche</div>").Trim());
+        Assert.Equal("Inhalt", HelpPages.Text(
+        "<html><div>Menü</div><div id=\"DisplayArea\" itemtype=\"x\"><p>Inhalt</p></div><div id=\"SearchFrame\">Suche</div>").Trim());
 
     [Fact]
     public void Navigation_of_the_database_manual_is_left_out() =>
-        Assert.Equal("SELECT reads rows", DatabaseManual.Text("<body><p>SELECT reads rows</p><p>Next: INSERT</p><p>Home page</p></body>").Trim());
+        Assert.Equal("SELECT reads rows",
+        DatabaseManual.Text("<body><p>SELECT reads rows</p><p>Next: INSERT</p><p>Home page</p></body>").Trim());
 
     [Fact]
     public void Metamath_sections_lose_compressed_proofs_and_credits()
     {
         const string banner = "\n$(\n#*#*#*#*#*#*#*#\n  Title\n#*#*#*#*#*#*#*#\n$)\n";
-        var documents = MetamathSections.Split($"head{banner}  a1i $p |- x $= ( wi ax-1 ax-mp ) ABCDE\n FGH $.\n $( Doc.  (Contributed by NM,\n 5-Aug-1993.) $)\n{banner}  tail").ToList();
+        var documents = MetamathSections
+            .Split($"head{banner}  a1i $p |- x $= ( wi ax-1 ax-mp ) ABCDE\n FGH $.\n $( Doc.  "
+                + $"(Contributed by NM,\n 5-Aug-1993.) $)\n{banner}  tail")
+            .ToList();
         Assert.Equal(["set.mm/0.0", "set.mm/1.0", "set.mm/2.0"], documents.Select(d => d.Id));
         Assert.Contains("( wi ax-1 ax-mp ) $.", documents[1].Text, StringComparison.Ordinal);
         Assert.DoesNotContain("FGH", documents[1].Text, StringComparison.Ordinal);
@@ -92,7 +99,8 @@ public sealed class ExtractionTests
         Assert.Equal(
             "barely, just now: only a very short time before",
             WordNetGlosses.Entry("00002621 02 r 02 barely 0 just_now 0 000 | only a very short time before  ", "data.adv"));
-        Assert.Contains("data.adv: line 3", Assert.Throws<BtxException>(() => WordNetGlosses.Entry("nonsense", "data.adv: line 3")).Message, StringComparison.Ordinal);
+        Assert.Contains("data.adv: line 3", Assert.Throws<BtxException>(() => WordNetGlosses.Entry("nonsense", "data.adv: line 3")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -107,7 +115,9 @@ public sealed class ExtractionTests
     [Fact]
     public void Manual_pages_lose_header_footer_and_colophon()
     {
-        const string printed = "ls(1)    User Commands    ls(1)\n\n\n\nNAME\n       ls \u2010 list\nCOLOPHON\n       part of a release\n\n\n\nGNU    2022-10-30    ls(1)\n";
+        const string printed =
+            "ls(1)    User Commands    ls(1)\n\n\n\nNAME\n       ls \u2010 list\nCOLOPHON\n       part of "
+            + "a release\n\n\n\nGNU    2022-10-30    ls(1)\n";
         Assert.Equal("NAME\n       ls - list", ManualPages.Body(printed).Trim());
     }
 

@@ -17,7 +17,8 @@ public sealed class OwnFolderTests : IDisposable
     {
         folder.Write("notes.txt", "hello");
         folder.Write("LOUD.TXT", "loud");
-        folder.Write("deep/mail.jsonl", "{\"text\": \"one\"}\n\n{\"id\": \"x\", \"text\": \"two\", \"other\": 1}\n{\"id\": 7, \"text\": \"three\"}");
+        folder.Write("deep/mail.jsonl",
+            "{\"text\": \"one\"}\n\n{\"id\": \"x\", \"text\": \"two\", \"other\": 1}\n{\"id\": 7, \"text\": \"three\"}");
         folder.Write("GPL-2.0", "read me");
         folder.Write("guide.md", "# Guide");
         folder.Write("guide.rst", "Guide\n=====");
@@ -161,7 +162,8 @@ public sealed class OwnFolderTests : IDisposable
             "jsonl" => "{\"id\": \"a\", \"text\": \"eins \\u00e4\"}\n{\"text\": \"zwei\"}\n\n{\"id\": 3, \"text\": \"drei\"}"u8.ToArray(),
             "jsonl.gz" => Packed("{\"id\": \"a\", \"text\": \"eins\"}\n{\"text\": \"zwei\"}\n"u8),
             "txt.gz" => Packed("some text, some text, some text"u8),
-            _ => "<html><body><!-- c --><div class=\"a>b\"><pre>x\n y</pre><script>a < b</script>&amp;&#x41;&bogus; <b>t</b></div></body>"u8.ToArray(),
+            _ => "<html><body><!-- c --><div class=\"a>b\"><pre>x\n y</pre><script>a < b</script>&amp;&#x41;&bogus; <b>t</b></div></body>"u8
+                .ToArray(),
         };
         var random = new Random(1);
         for (var round = 0; round < 300; round++)

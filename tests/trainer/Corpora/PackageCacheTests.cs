@@ -17,12 +17,14 @@ public sealed class PackageCacheTests : IDisposable
         folder.Write("npm/scope-texts-1.2.3.tgz", Tarball("package/data/a.txt", "hello"));
         using var cache = new PackageCache(folder.Path);
         long arrived = 0;
-        var package = await cache.FetchAsync(SourcePackage.Npm("@scope/texts", "1.2.3"), bytes => arrived = bytes, TestContext.Current.CancellationToken);
+        var package = await cache.FetchAsync(SourcePackage.Npm("@scope/texts", "1.2.3"), bytes => arrived = bytes,
+            TestContext.Current.CancellationToken);
         Assert.Equal("1.2.3", package.Version);
         Assert.Equal(new FileInfo(package.Archive).Length, arrived);
         Assert.Equal(64, package.Sha256.Length);
         await cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken);
-        Assert.Equal("hello", await File.ReadAllTextAsync(Path.Combine(folder.Path, "out", "package/data/a.txt"), TestContext.Current.CancellationToken));
+        Assert.Equal("hello",
+            await File.ReadAllTextAsync(Path.Combine(folder.Path, "out", "package/data/a.txt"), TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -30,7 +32,8 @@ public sealed class PackageCacheTests : IDisposable
     {
         folder.Write("apt/help_4%3a7.4-1+deb12u14_all.deb", "x");
         using var cache = new PackageCache(folder.Path);
-        Assert.Equal("4:7.4-1+deb12u14", (await cache.FetchAsync(SourcePackage.Apt("help"), _ => { }, TestContext.Current.CancellationToken)).Version);
+        Assert.Equal("4:7.4-1+deb12u14",
+            (await cache.FetchAsync(SourcePackage.Apt("help"), _ => { }, TestContext.Current.CancellationToken)).Version);
     }
 
     [Fact]
@@ -39,7 +42,8 @@ public sealed class PackageCacheTests : IDisposable
         var archive = folder.Write("npm/texts-1.0.0.tgz", [1, 2, 3]);
         using var cache = new PackageCache(folder.Path);
         var package = await cache.FetchAsync(SourcePackage.Npm("texts", "1.0.0"), _ => { }, TestContext.Current.CancellationToken);
-        var error = await Assert.ThrowsAsync<BtxException>(() => cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<BtxException>(() =>
+            cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));
         Assert.StartsWith(archive, error.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(archive));
     }
@@ -50,7 +54,8 @@ public sealed class PackageCacheTests : IDisposable
         folder.Write("npm/texts-1.0.0.tgz", Tarball("../escaped.txt", "x"));
         using var cache = new PackageCache(folder.Path);
         var package = await cache.FetchAsync(SourcePackage.Npm("texts", "1.0.0"), _ => { }, TestContext.Current.CancellationToken);
-        await Assert.ThrowsAsync<BtxException>(() => cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<BtxException>(() =>
+            cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));
         Assert.False(File.Exists(Path.Combine(folder.Path, "escaped.txt")));
     }
 
@@ -65,7 +70,8 @@ public sealed class PackageCacheTests : IDisposable
     [Fact]
     public async Task A_program_gets_its_input_and_gives_output_errors_and_exit_code()
     {
-        var output = await new ExternalTool("sh", "dash").RunAsync(["-c", "cat; echo E: wrong >&2; exit 3"], "in"u8.ToArray(), cancellation: TestContext.Current.CancellationToken);
+        var output = await new ExternalTool("sh", "dash").RunAsync(["-c", "cat; echo E: wrong >&2; exit 3"], "in"u8.ToArray(),
+            cancellation: TestContext.Current.CancellationToken);
         Assert.Equal("in"u8.ToArray(), output.Output);
         Assert.Equal(3, output.ExitCode);
         Assert.Equal("E: wrong", output.Cause);
@@ -86,7 +92,9 @@ public sealed class PackageCacheTests : IDisposable
         using (var gzip = new GZipStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
         using (var tar = new TarWriter(gzip))
         {
-            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(content)) });
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile,
+                name)
+            { DataStream = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(content)) });
         }
 
         return bytes.ToArray();

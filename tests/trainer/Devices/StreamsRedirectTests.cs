@@ -27,7 +27,8 @@ public sealed class StreamsRedirectTests
     {
         Refused("not an ELF file", []);
         Refused("not an ELF file", new byte[4096]);
-        Refused("not an ELF file", "MZ is what a library for Windows begins with, and it is longer than the head of one for Linux"u8.ToArray());
+        Refused("not an ELF file",
+            "MZ is what a library for Windows begins with, and it is longer than the head of one for Linux"u8.ToArray());
         Refused("not for x86-64", Changed(18, [183])); // AArch64
         Refused("not for x86-64", Changed(4, [1]));    // 32 bits
         Refused("no GLIBCXX_3.4 of", Replaced("GLIBCXX_3.4\0"u8, "GLIBCXX_9.9\0"u8));
@@ -36,7 +37,8 @@ public sealed class StreamsRedirectTests
         Refused("beyond its end", Changed(40, [255, 255, 255, 255, 255, 255, 255, 255])); // where the sections lie
         Refused("missing", Changed(60, [0, 0]));                                           // how many there are
 
-        static void Refused(string reason, byte[] bytes) => Assert.Contains(reason, Assert.Throws<BtxException>(() => StreamsRedirect.Apply(bytes)).Message, StringComparison.Ordinal);
+        static void Refused(string reason, byte[] bytes) =>
+            Assert.Contains(reason, Assert.Throws<BtxException>(() => StreamsRedirect.Apply(bytes)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -44,7 +46,8 @@ public sealed class StreamsRedirectTests
     {
         var library = s_library.Value;
         var random = new Random(7);
-        foreach (var length in Enumerable.Range(0, 200).Concat(Enumerable.Range(0, 100).Select(_ => random.Next(library.Length)))) Try(library.AsSpan(0, length));
+        foreach (var length in Enumerable.Range(0, 200).Concat(Enumerable.Range(0, 100).Select(_ => random.Next(library.Length))))
+            Try(library.AsSpan(0, length));
 
         // Bytes flipped where a reader looks: the head, the sections, the tables that they name.
         var sections = (int)BinaryPrimitives.ReadUInt64LittleEndian(library.AsSpan(40));
@@ -52,14 +55,16 @@ public sealed class StreamsRedirectTests
         for (var at = sections; at + 64 <= library.Length; at += 64)
         {
             if (BinaryPrimitives.ReadUInt32LittleEndian(library.AsSpan(at + 4)) is 11 or 0x6ffffffe or 0x6fffffff)
-                places.Add(((int)BinaryPrimitives.ReadUInt64LittleEndian(library.AsSpan(at + 24)), (int)BinaryPrimitives.ReadUInt64LittleEndian(library.AsSpan(at + 32))));
+                places.Add(((int)BinaryPrimitives.ReadUInt64LittleEndian(library.AsSpan(at + 24)),
+                    (int)BinaryPrimitives.ReadUInt64LittleEndian(library.AsSpan(at + 32))));
         }
 
         var damaged = library.ToArray();
         for (var round = 0; round < 1500; round++)
         {
             var (from, extent) = places[round % places.Count];
-            var touched = Enumerable.Range(0, random.Next(1, 5)).Select(_ => from + random.Next(Math.Min(extent, library.Length - from))).ToArray();
+            var touched = Enumerable.Range(0, random.Next(1, 5))
+                .Select(_ => from + random.Next(Math.Min(extent, library.Length - from))).ToArray();
             foreach (var at in touched) damaged[at] = random.Next(4) == 0 ? (byte)255 : (byte)random.Next(256);
             Try(damaged);
             foreach (var at in touched) damaged[at] = library[at];
@@ -101,7 +106,8 @@ public sealed class StreamsRedirectTests
             var needs = (int)BinaryPrimitives.ReadUInt64LittleEndian(library.AsSpan(at + 24));
             BinaryPrimitives.WriteUInt16LittleEndian(library.AsSpan(needs + 2), ushort.MaxValue);
             BinaryPrimitives.WriteUInt32LittleEndian(library.AsSpan(needs + 12), 1);
-            BinaryPrimitives.WriteUInt32LittleEndian(library.AsSpan(needs + (int)BinaryPrimitives.ReadUInt32LittleEndian(library.AsSpan(needs + 8)) + 12), 0);
+            BinaryPrimitives.WriteUInt32LittleEndian(
+                library.AsSpan(needs + (int)BinaryPrimitives.ReadUInt32LittleEndian(library.AsSpan(needs + 8)) + 12), 0);
         }
 
         Assert.Contains("damaged", Assert.Throws<BtxException>(() => StreamsRedirect.Apply(library)).Message, StringComparison.Ordinal);

@@ -13,7 +13,8 @@ public sealed class TorchDeviceTests
     public void The_cpu_needs_libtorch_alone()
     {
         Assert.Null(TorchDevice.Refusal(DeviceSpec.Cpu, Nothing));
-        Assert.Contains("libtorch cannot be loaded: no such file", TorchDevice.Refusal(DeviceSpec.Cpu, Nothing with { LoadError = "no such file" }), StringComparison.Ordinal);
+        Assert.Contains("libtorch cannot be loaded: no such file",
+            TorchDevice.Refusal(DeviceSpec.Cpu, Nothing with { LoadError = "no such file" }), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -31,7 +32,8 @@ public sealed class TorchDeviceTests
     }
 
     [Fact]
-    public void A_present_gpu_is_accepted() => Assert.Null(TorchDevice.Refusal(DeviceSpec.Parse("cuda:1"), new TorchFacts(null, true, true, 2)));
+    public void A_present_gpu_is_accepted() =>
+    Assert.Null(TorchDevice.Refusal(DeviceSpec.Parse("cuda:1"), new TorchFacts(null, true, true, 2)));
 
     [Fact]
     public void Opening_sets_the_threads_and_never_falls_back()

@@ -7,7 +7,8 @@ public sealed class ComparedModelTests
 {
     [Fact]
     public void A_name_and_a_directory_that_may_hold_an_equals_sign() =>
-        Assert.Equal([new ComparedModel("continued", "runs/lr=1e-3"), new("up.cycled-2", "u")], ComparedModel.Parse(["continued=runs/lr=1e-3", "up.cycled-2=u"]));
+        Assert.Equal([new ComparedModel("continued", "runs/lr=1e-3"), new("up.cycled-2", "u")],
+        ComparedModel.Parse(["continued=runs/lr=1e-3", "up.cycled-2=u"]));
 
     [Theory]
     [InlineData("continued", "NAME=DIR")]
@@ -28,5 +29,6 @@ public sealed class ComparedModelTests
 
     [Fact]
     public void Two_models_of_one_name_are_refused() =>
-        Assert.Contains("given twice", Assert.Throws<BtxException>(() => ComparedModel.Parse(["a=x", "b=x", "a=y"])).Message, StringComparison.Ordinal);
+        Assert.Contains("given twice", Assert.Throws<BtxException>(() => ComparedModel.Parse(["a=x", "b=x", "a=y"])).Message,
+        StringComparison.Ordinal);
 }

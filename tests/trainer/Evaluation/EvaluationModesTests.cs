@@ -8,17 +8,20 @@ public sealed class EvaluationModesTests
 {
     private static readonly string[] Experts = ["a", "b", "c"];
 
-    private static IReadOnlyList<EvaluationMode> Parse(params string[] texts) => EvaluationModes.Parse(texts, Experts, seed: true, dense: true, SelectForm.PerToken);
+    private static IReadOnlyList<EvaluationMode> Parse(params string[] texts) =>
+        EvaluationModes.Parse(texts, Experts, seed: true, dense: true, SelectForm.PerToken);
 
     [Fact]
     public void All_there_is_by_default()
     {
         Assert.Equal(
-            ["seed", "dense", "expert:a", "expert:b", "expert:c", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching", "top_1", "top_2", "top_3", "top_p=0.9",
+            ["seed", "dense", "expert:a", "expert:b", "expert:c", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching",
+                "top_1", "top_2", "top_3", "top_p=0.9",
                 "average:uniform", "average:posterior", "average:argmax"],
             Parse([.. EvaluationModes.Default(3, seed: true, dense: true)]).Select(m => m.Key));
         Assert.DoesNotContain("seed", EvaluationModes.Default(3, seed: false, dense: false));
-        Assert.Equal(["top_1", "top_2", "top_4", "top_8", "top_16", "top_20"], EvaluationModes.Default(20, false, false).Where(m => m.StartsWith("top_", StringComparison.Ordinal) && !m.Contains('=', StringComparison.Ordinal)));
+        Assert.Equal(["top_1", "top_2", "top_4", "top_8", "top_16", "top_20"], EvaluationModes.Default(20, false, false)
+            .Where(m => m.StartsWith("top_", StringComparison.Ordinal) && !m.Contains('=', StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -38,7 +41,8 @@ public sealed class EvaluationModesTests
     public void Compared_models_and_the_mixture_follow_the_baselines()
     {
         string[] models = ["continued", "upcycled"];
-        IReadOnlyList<EvaluationMode> Mixed(params string[] texts) => EvaluationModes.Parse(texts, Experts, true, true, SelectForm.PerToken, models, (4, 2));
+        IReadOnlyList<EvaluationMode> Mixed(params string[] texts) =>
+            EvaluationModes.Parse(texts, Experts, true, true, SelectForm.PerToken, models, (4, 2));
         var all = EvaluationModes.Default(3, seed: true, dense: true, models, 4);
         Assert.Equal(["seed", "dense", "continued", "upcycled", "moe", "experts"], all.Take(6));
         Assert.Equal(["continued", "upcycled"], Mixed("continued", "models").Select(m => m.Key));
@@ -73,8 +77,10 @@ public sealed class EvaluationModesTests
     [Fact]
     public void A_model_that_was_not_given_is_asked_for()
     {
-        Assert.Contains("--seed-model", Assert.Throws<BtxException>(() => EvaluationModes.Parse(["seed"], Experts, false, false, SelectForm.Prompt)).Message, StringComparison.Ordinal);
-        Assert.Contains("--dense", Assert.Throws<BtxException>(() => EvaluationModes.Parse(["dense"], Experts, false, false, SelectForm.Prompt)).Message, StringComparison.Ordinal);
+        Assert.Contains("--seed-model", Assert.Throws<BtxException>(() =>
+            EvaluationModes.Parse(["seed"], Experts, false, false, SelectForm.Prompt)).Message, StringComparison.Ordinal);
+        Assert.Contains("--dense", Assert.Throws<BtxException>(() =>
+            EvaluationModes.Parse(["dense"], Experts, false, false, SelectForm.Prompt)).Message, StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => Parse());
     }
 }

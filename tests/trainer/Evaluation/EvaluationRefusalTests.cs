@@ -32,13 +32,17 @@ public sealed class EvaluationRefusalTests
         Assert.Contains("forest.json", Fault(options with { Forest = world.Corpus }), StringComparison.Ordinal);
         Assert.Contains("corpus.json", Fault(options with { Corpus = world.Forest }), StringComparison.Ordinal);
         Assert.Contains("config.json", Fault(options with { SeedModel = world.Corpus }), StringComparison.Ordinal);
-        Assert.Contains("no such directory", Fault(options with { Models = [new("lost", Path.Combine(world.Root, "lost"))] }), StringComparison.Ordinal);
+        Assert.Contains("no such directory", Fault(options with { Models = [new("lost", Path.Combine(world.Root, "lost"))] }),
+            StringComparison.Ordinal);
         Assert.Contains("expected mixtral", Fault(options with { Btx = world.Expert("alpha") }), StringComparison.Ordinal);
         Assert.Contains("--btx", Fault(options with { Modes = ["moe"] }), StringComparison.Ordinal);
         var mixture = world.Upcycled("alpha", 2, 1);
-        Assert.StartsWith($"--seed-model {mixture}: model_type is mixtral", Fault(options with { SeedModel = mixture }), StringComparison.Ordinal);
-        Assert.StartsWith($"--dense {mixture}: model_type is mixtral", Fault(options with { Dense = mixture, Btx = mixture }), StringComparison.Ordinal);
-        BtxManifest.Of(mixture, LlamaConfig.Load(mixture), Model.Tokens.TextTokenizer.Load(mixture).Hash, CheckpointFiles.Hash(mixture)).Save(mixture);
+        Assert.StartsWith($"--seed-model {mixture}: model_type is mixtral", Fault(options with { SeedModel = mixture }),
+            StringComparison.Ordinal);
+        Assert.StartsWith($"--dense {mixture}: model_type is mixtral", Fault(options with { Dense = mixture, Btx = mixture }),
+            StringComparison.Ordinal);
+        BtxManifest.Of(mixture, LlamaConfig.Load(mixture), Model.Tokens.TextTokenizer.Load(mixture).Hash, CheckpointFiles.Hash(mixture))
+            .Save(mixture);
         using (var file = File.OpenWrite(Path.Combine(mixture, CheckpointFiles.SingleFile))) file.SetLength(file.Length - 4);
         Assert.Contains("the file is truncated", Fault(options with { Btx = mixture }), StringComparison.Ordinal);
         Assert.Contains("the file is truncated", Fault(options with { Models = [new("mixtral", mixture)] }), StringComparison.Ordinal);
@@ -53,10 +57,13 @@ public sealed class EvaluationRefusalTests
         var options = Options(world);
         var other = Path.Combine(world.Root, "other");
         new TinyForest { Config = TinyForest.DefaultConfig with { NumHiddenLayers = 1 } }.WriteExpert(other, 1);
-        Assert.Equal(3, ForestEvaluator.Open(options with { SeedModel = other }).Run(torch.CPU, _ => { }).Domains.Count); // a baseline may have its own shape
+        // a baseline may have its own shape
+        Assert.Equal(3, ForestEvaluator.Open(options with { SeedModel = other }).Run(torch.CPU, _ => { }).Domains.Count);
 
         var file = Path.Combine(other, "tokenizer.json");
-        File.WriteAllText(file, File.ReadAllText(file).Replace("\"t h\"", "\"t i\"", StringComparison.Ordinal).Replace("\"th\"", "\"ti2\"", StringComparison.Ordinal).Replace("\"ti\"", "\"th\"", StringComparison.Ordinal).Replace("\"ti2\"", "\"ti\"", StringComparison.Ordinal));
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"t h\"", "\"t i\"", StringComparison.Ordinal).Replace("\"th\"", "\"ti2\"",
+            StringComparison.Ordinal).Replace("\"ti\"", "\"th\"", StringComparison.Ordinal).Replace("\"ti2\"", "\"ti\"",
+            StringComparison.Ordinal));
         var message = Fault(options with { SeedModel = other });
         Assert.Contains(other, message, StringComparison.Ordinal);
         Assert.Contains("tokenizer", message, StringComparison.Ordinal);

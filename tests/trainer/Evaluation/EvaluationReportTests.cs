@@ -21,9 +21,11 @@ public sealed class EvaluationReportTests
         var root = json.RootElement;
         foreach (var domain in new[] { "alpha", "beta", "other" })
         {
-            foreach (var mode in new[] { "seed", "dense", "expert:alpha", "ensemble", "ensemble:last_token", "top_1", "top_2", "average:uniform", "average:posterior" })
+            foreach (var mode in new[] { "seed", "dense", "expert:alpha", "ensemble", "ensemble:last_token", "top_1", "top_2",
+                "average:uniform", "average:posterior" })
             {
-                Assert.Equal(report.Domains.Single(d => d.Name == domain).BitsPerByte(mode), root.GetProperty("bits_per_byte").GetProperty(domain).GetProperty(mode).GetDouble());
+                Assert.Equal(report.Domains.Single(d => d.Name == domain).BitsPerByte(mode),
+                    root.GetProperty("bits_per_byte").GetProperty(domain).GetProperty(mode).GetDouble());
                 Assert.True(root.GetProperty("perplexity").GetProperty(domain).GetProperty(mode).GetDouble() > 1);
             }
 
@@ -43,14 +45,18 @@ public sealed class EvaluationReportTests
         using var world = new EvaluationWorld();
         var report = Run(Options(world));
         using var text = new StringWriter();
-        EvaluationTable.Write(report, AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(text) }));
+        EvaluationTable.Write(report,
+            AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(text) }));
         var lines = text.ToString().Split('\n');
         Assert.All(lines, l => Assert.InRange(l.Length, 0, l.StartsWith(' ') ? 120 : 1000)); // notes may be longer
-        foreach (var mode in report.Modes) Assert.InRange(lines.Count(l => l.Trim().StartsWith(mode + " ", StringComparison.Ordinal)), 2, 3);
-        Assert.Contains(lines, l => l.Contains("alpha", StringComparison.Ordinal) && l.Contains("other", StringComparison.Ordinal) && l.Contains("mean", StringComparison.Ordinal));
+        foreach (var mode in report.Modes)
+            Assert.InRange(lines.Count(l => l.Trim().StartsWith(mode + " ", StringComparison.Ordinal)), 2, 3);
+        Assert.Contains(lines, l => l.Contains("alpha", StringComparison.Ordinal) && l.Contains("other", StringComparison.Ordinal)
+            && l.Contains("mean", StringComparison.Ordinal));
         var best = report.Domains[0].LogProb.Max(p => p.Value);
         var winner = report.Domains[0].LogProb.First(p => p.Value == best).Key;
-        Assert.Contains(lines, l => l.Trim().StartsWith(winner + " ", StringComparison.Ordinal) && l.Contains('*', StringComparison.Ordinal));
+        Assert.Contains(lines,
+            l => l.Trim().StartsWith(winner + " ", StringComparison.Ordinal) && l.Contains('*', StringComparison.Ordinal));
         Assert.Contains(lines, l => l.Contains("per_token", StringComparison.Ordinal));
         Assert.DoesNotContain('\u001b', text.ToString());
     }
@@ -61,7 +67,8 @@ public sealed class EvaluationReportTests
         using var world = new EvaluationWorld(experts: 2);
         var svg = EvaluationPicture.Svg(Run(Options(world)));
         Assert.StartsWith("<svg", svg, StringComparison.Ordinal);
-        foreach (var name in new[] { "alpha", "other", "expert:beta", "average:posterior" }) Assert.Contains(name, svg, StringComparison.Ordinal);
+        foreach (var name in new[] { "alpha", "other", "expert:beta", "average:posterior" })
+            Assert.Contains(name, svg, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,12 +77,14 @@ public sealed class EvaluationReportTests
         using var world = new EvaluationWorld(experts: 1);
         var dense = world.UniformModel();
         File.WriteAllText(Path.Combine(dense, "run.json"), "{\"tokens\":1200000,\"settings\":{\"learning_rate\":0.008}}");
-        File.WriteAllText(Path.Combine(dense, "lr_sweep.json"), "{\"validation_bits_per_byte\":{\"0.004\":2.25,\"0.008\":2.2},\"best\":0.008}");
+        File.WriteAllText(Path.Combine(dense, "lr_sweep.json"),
+            "{\"validation_bits_per_byte\":{\"0.004\":2.25,\"0.008\":2.2},\"best\":0.008}");
         var budget = TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense));
         Assert.Equal((1_200_000, 0.008, 2.2), (budget.DenseTokens, budget.DenseLearningRate, budget.DenseSweep["0.008"]));
         Assert.Contains("0.004 → 2.250", string.Join('\n', budget.Lines()), StringComparison.Ordinal);
         File.Delete(Path.Combine(dense, "lr_sweep.json"));
-        Assert.Contains("not swept", string.Join('\n', TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense)).Lines()), StringComparison.Ordinal);
+        Assert.Contains("not swept", string.Join('\n', TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense)).Lines()),
+            StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(dense, "run.json"), "[");
         Assert.Throws<BtxException>(() => TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense)));
     }

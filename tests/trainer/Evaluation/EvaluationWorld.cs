@@ -11,10 +11,12 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Evaluation;
 
-/// <summary>A tiny forest of random experts and a small corpus on disk: domains <c>alpha</c> and <c>beta</c> to train on, <c>other</c> only to evaluate.</summary>
+/// <summary>A tiny forest of random experts and a small corpus on disk: domains <c>alpha</c> and <c>beta</c> to
+/// train on, <c>other</c> only to evaluate.</summary>
 internal sealed class EvaluationWorld : IDisposable
 {
-    private static readonly string[] Words = "the cat and a dog saw one another in this old house of stone where nobody ever came größer naïve 数".Split(' ');
+    private static readonly string[] Words =
+        "the cat and a dog saw one another in this old house of stone where nobody ever came größer naïve 数".Split(' ');
 
     public EvaluationWorld(int experts = 3, bool emptyTest = false)
     {
@@ -39,7 +41,8 @@ internal sealed class EvaluationWorld : IDisposable
     {
         var directory = Path.Combine(Root, "uniform");
         Fixture.WriteExpert(directory, 0);
-        SafetensorsWriter.Write(Path.Combine(directory, CheckpointFiles.SingleFile), [.. Fixture.Config.TensorShapes().Select(t => (t.Name, TensorDtype.F32, t.Shape))], (_, d) => d.Clear());
+        SafetensorsWriter.Write(Path.Combine(directory, CheckpointFiles.SingleFile),
+            [.. Fixture.Config.TensorShapes().Select(t => (t.Name, TensorDtype.F32, t.Shape))], (_, d) => d.Clear());
         return directory;
     }
 
@@ -92,9 +95,11 @@ internal sealed class EvaluationWorld : IDisposable
             CorpusShard Shard(string split, int documents)
             {
                 var texts = Enumerable.Range(0, documents).Select(i => Text(seed++, 5 + (i * 13 % 140))).ToArray();
-                var json = Encoding.UTF8.GetBytes(string.Concat(texts.Select((t, i) => JsonSerializer.Serialize(new { id = $"{split}-{i}", text = t }) + "\n")));
+                var json = Encoding.UTF8.GetBytes(string.Concat(texts.Select((
+                    t, i) => JsonSerializer.Serialize(new { id = $"{split}-{i}", text = t }) + "\n")));
                 File.WriteAllBytes(Path.Combine(Corpus, name, $"{split}.jsonl"), json);
-                return new($"{name}/{split}.jsonl", documents, texts.Sum(Encoding.UTF8.GetByteCount), json.Length, Convert.ToHexStringLower(SHA256.HashData(json)));
+                return new($"{name}/{split}.jsonl", documents, texts.Sum(Encoding.UTF8.GetByteCount), json.Length,
+                    Convert.ToHexStringLower(SHA256.HashData(json)));
             }
 
             CorpusShard train = Shard("train", 3), validation = Shard("validation", 4), test = Shard("test", emptyTest ? 0 : 6);

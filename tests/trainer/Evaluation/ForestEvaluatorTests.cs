@@ -47,14 +47,16 @@ public sealed class ForestEvaluatorTests
         var options = Options(world) with { SeedModel = world.Expert("alpha"), Dense = world.Expert("beta") };
         var report = Run(options);
         var scorer = ForestScorer.Open(world.Forest, torch.CPU);
-        Assert.Equal(EvaluationModes.Default(3, true, true).SelectMany(m => m == "experts" ? scorer.Experts.Select(e => $"expert:{e}") : [m]), report.Modes);
+        Assert.Equal(EvaluationModes.Default(3, true, true)
+            .SelectMany(m => m == "experts" ? scorer.Experts.Select(e => $"expert:{e}") : [m]), report.Modes);
         var tokenizer = Model.Tokens.TextTokenizer.Load(world.Expert("alpha"));
         var corpus = CorpusDirectory.Open(world.Corpus);
         foreach (var domain in report.Domains)
         {
             var sequences = SequencePacker.Pack(corpus.Read(domain.Name, CorpusSplit.Test).Select(d => d.Text), tokenizer, 128);
             var experts = scorer.LogProbs(sequences);
-            double Total(Routing routing) => sequences.Select((s, i) => scorer.Score(s, [.. experts.Select(e => e[i])], routing).Sum()).Sum();
+            double Total(Routing routing) =>
+                sequences.Select((s, i) => scorer.Score(s, [.. experts.Select(e => e[i])], routing).Sum()).Sum();
             void Equal(string mode, double expected) => Assert.InRange(domain.LogProb[mode] / expected, 1 - 1e-6, 1 + 1e-6);
 
             Equal("expert:gamma", experts[2].Sum(s => s.Sum()));
@@ -67,7 +69,8 @@ public sealed class ForestEvaluatorTests
             Equal("top_p=0.9", Total(new() { Mode = RoutingMode.TopP, P = 0.9, Select = SelectForm.PerToken }));
             Equal("average:uniform", Total(new() { Mode = RoutingMode.Average }));
             Assert.Equal(domain.LogProb["ensemble"], domain.LogProb["top_3"]);
-            Assert.Equal(domain.LogProb[$"expert:{report.Experts[Array.IndexOf(domain.Prior.Weights, domain.Prior.Weights.Max())]}"], domain.LogProb["average:argmax"]);
+            Assert.Equal(domain.LogProb[$"expert:{report.Experts[Array.IndexOf(domain.Prior.Weights, domain.Prior.Weights.Max())]}"],
+                domain.LogProb["average:argmax"]);
             Assert.Equal(1, domain.Prior.Weights.Sum(), 1e-9);
             Assert.False(domain.Prior.Recorded);
         }
@@ -87,7 +90,12 @@ public sealed class ForestEvaluatorTests
     public void Compared_models_are_rows_of_their_own()
     {
         using var world = new EvaluationWorld();
-        var report = Run(Options(world) with { Models = [new("knows-nothing", world.UniformModel()), new("same-as-beta", world.Expert("beta"))], Modes = ["models", "expert:beta"] });
+        var report = Run(Options(world) with
+        {
+            Models = [new("knows-nothing", world.UniformModel()),
+            new("same-as-beta", world.Expert("beta"))],
+            Modes = ["models", "expert:beta"]
+        });
         Assert.Equal(["knows-nothing", "same-as-beta", "expert:beta"], report.Modes);
         Assert.All(report.Domains, d => Assert.Equal(d.LogProb["expert:beta"], d.LogProb["same-as-beta"]));
         Assert.All(report.Domains, d => Assert.Equal(320, d.Perplexity("knows-nothing"), 1e-2));
@@ -98,14 +106,20 @@ public sealed class ForestEvaluatorTests
     {
         using var world = new EvaluationWorld();
         var mixture = world.Upcycled("beta", 3, 2);
-        var report = Run(Options(world) with { Btx = mixture, Models = [new("mixtral", mixture)], Modes = ["moe", "moe:k=1", "moe:k=3", "mixtral", "expert:beta"] });
+        var report = Run(Options(world) with
+        {
+            Btx = mixture,
+            Models = [new("mixtral", mixture)],
+            Modes = ["moe", "moe:k=1", "moe:k=3", "mixtral", "expert:beta"]
+        });
         foreach (var domain in report.Domains)
         {
             foreach (var (mode, logProb) in domain.LogProb) Assert.InRange(logProb / domain.LogProb["expert:beta"], 1 - 1e-5, 1 + 1e-5);
         }
 
         var (feedForward, layers) = (3L * 64 * 160, 2);
-        Assert.Equal(report.Compute["expert:beta"].ActiveParameters + (layers * (feedForward + (3 * 64))), report.Compute["moe"].ActiveParameters);
+        Assert.Equal(report.Compute["expert:beta"].ActiveParameters + (layers * (feedForward + (3 * 64))),
+            report.Compute["moe"].ActiveParameters);
         Assert.Equal(layers * feedForward, report.Compute["moe:k=3"].ActiveParameters - report.Compute["mixtral"].ActiveParameters);
         Assert.Contains("1..3", Fault(Options(world) with { Btx = mixture, Modes = ["moe:k=4"] }), StringComparison.Ordinal);
     }
@@ -117,13 +131,15 @@ public sealed class ForestEvaluatorTests
         var directory = Path.Combine(world.Root, "mixture");
         Directory.CreateDirectory(directory);
         TinyForest.WriteTokenizer(directory);
-        using (var model = new LlamaModel(TinyForest.DefaultConfig with { Mixture = new(4, 2) }, torch.CPU).Init(3)) LlamaCheckpoint.Save(model, directory);
+        using (var model = new LlamaModel(TinyForest.DefaultConfig with { Mixture = new(4, 2) }, torch.CPU).Init(3))
+            LlamaCheckpoint.Save(model, directory);
         var report = Run(Options(world) with { Btx = directory, Modes = ["moe", "moe:k=1", "moe:k=2", "moe:k=4"], Domains = ["alpha"] });
         var logProb = report.Domains[0].LogProb;
         Assert.Equal(logProb["moe"], logProb["moe:k=2"]);
         Assert.Equal(3, logProb.Values.Distinct().Count());
         using var one = LlamaCheckpoint.Load(directory, torch.CPU, 1);
-        var sequences = SequencePacker.Pack(CorpusDirectory.Open(world.Corpus).Read("alpha", CorpusSplit.Test).Select(d => d.Text), Model.Tokens.TextTokenizer.Load(directory), 128);
+        var sequences = SequencePacker.Pack(CorpusDirectory.Open(world.Corpus).Read("alpha", CorpusSplit.Test).Select(d => d.Text),
+            Model.Tokens.TextTokenizer.Load(directory), 128);
         Assert.InRange(TextScorer.LogProbs(one, sequences).Sum(s => s.Sum()) / logProb["moe:k=1"], 1 - 1e-9, 1 + 1e-9);
     }
 
@@ -134,7 +150,11 @@ public sealed class ForestEvaluatorTests
         var manifest = ForestManifest.Load(world.Forest);
         var prior = new Dictionary<string, double> { ["alpha"] = 0, ["beta"] = 0, ["gamma"] = 1 };
         (manifest with { Experts = [.. manifest.Experts.Select(e => e.Name == "beta" ? e with { Prior = prior } : e)] }).Save(world.Forest);
-        var report = Run(Options(world) with { Domains = ["beta", "other"], Modes = ["experts", "ensemble:fixed", "average:posterior", "average:argmax"] });
+        var report = Run(Options(world) with
+        {
+            Domains = ["beta", "other"],
+            Modes = ["experts", "ensemble:fixed", "average:posterior", "average:argmax"]
+        });
         Assert.Equal([true, false], report.Domains.Select(d => d.Prior.Recorded));
         Assert.Equal([0, 0, 1], report.Domains[0].Prior.Weights);
         var gamma = report.Domains[0].LogProb["expert:gamma"];
@@ -158,7 +178,11 @@ public sealed class ForestEvaluatorTests
     {
         using var world = new EvaluationWorld();
         var manifest = ForestManifest.Load(world.Forest);
-        (manifest with { Experts = [.. manifest.Experts.Select(e => e.Name == "alpha" ? e with { Status = ExpertStatus.Quarantined } : e)] }).Save(world.Forest);
+        (manifest with
+        {
+            Experts = [
+            .. manifest.Experts.Select(e => e.Name == "alpha" ? e with { Status = ExpertStatus.Quarantined } : e)]
+        }).Save(world.Forest);
         Assert.Equal(["beta", "gamma"], Run(Options(world) with { Modes = ["ensemble"], Domains = ["alpha"] }).Experts);
     }
 

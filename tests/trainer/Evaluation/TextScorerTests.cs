@@ -27,7 +27,8 @@ public sealed class TextScorerTests
         using var scope = NewDisposeScope();
         using var mode = no_grad();
         var loss = model.Loss(
-            tensor(sequence[..^1].Select(i => (long)i).ToArray(), [1, 64], int64), tensor(sequence[1..].Select(i => (long)i).ToArray(), [1, 64], int64)).item<float>();
+            tensor(sequence[..^1].Select(i => (long)i).ToArray(), [1, 64], int64),
+                tensor(sequence[1..].Select(i => (long)i).ToArray(), [1, 64], int64)).item<float>();
         Assert.Equal(loss, -logProbs.Average(), 1e-5);
     }
 
@@ -72,7 +73,8 @@ public sealed class TextScorerTests
     {
         using var model = Model();
         using (no_grad()) model.Parameters[0].fill_(float.NaN);
-        Assert.Contains("diverged", Assert.Throws<BtxException>(() => TextScorer.LogProbs(model, [[1, 2]])).Message, StringComparison.Ordinal);
+        Assert.Contains("diverged", Assert.Throws<BtxException>(() => TextScorer.LogProbs(model, [[1, 2]])).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -93,6 +95,7 @@ public sealed class TextScorerTests
         Assert.StartsWith($"{directory}: its loss at a token is NaN; ", line, StringComparison.Ordinal);
         Assert.EndsWith("train it again at a lower rate, restore its files, or leave it out", line, StringComparison.Ordinal);
         using var average = AveragedModel.Build([world.Expert("alpha"), directory], [0.5, 0.5], CPU);
-        Assert.StartsWith($"the average of {world.Expert("alpha")}, {directory}: ", Assert.Throws<BtxException>(() => TextScorer.LogProbs(average, [[1, 2]])).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"the average of {world.Expert("alpha")}, {directory}: ",
+            Assert.Throws<BtxException>(() => TextScorer.LogProbs(average, [[1, 2]])).Message, StringComparison.Ordinal);
     }
 }

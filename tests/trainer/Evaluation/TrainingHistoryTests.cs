@@ -12,11 +12,13 @@ namespace Btx.Trainer.Tests.Evaluation;
 
 public sealed class TrainingHistoryTests
 {
-    private static IReadOnlyDictionary<string, TrainingCompute> Read(EvaluationWorld world, string? seed = null, params ComparedModel[] models)
+    private static IReadOnlyDictionary<string, TrainingCompute> Read(EvaluationWorld world, string? seed = null,
+        params ComparedModel[] models)
     {
         var opened = EvaluatedModels.Open(world.Forest, seed, null, models);
         string[] names = [.. models.Select(m => m.Name)];
-        return new TrainingHistory(opened).Of(EvaluationModes.Parse(EvaluationModes.Default(3, seed is not null, false, names), opened.ExpertNames, seed is not null, false, SelectForm.PerToken, names));
+        return new TrainingHistory(opened).Of(EvaluationModes.Parse(EvaluationModes.Default(3, seed is not null, false, names),
+            opened.ExpertNames, seed is not null, false, SelectForm.PerToken, names));
     }
 
     private static string Model(EvaluationWorld world, string name, int seed, object? run = null)
@@ -29,7 +31,9 @@ public sealed class TrainingHistoryTests
 
     private static object Run(string phase, long tokens, params string[] parents) => new
     {
-        phase, tokens, parents = parents.Select(p => new { name = "parent", weight = 1.0 / parents.Length, model = p, sha256 = CheckpointFiles.Hash(p) }),
+        phase,
+        tokens,
+        parents = parents.Select(p => new { name = "parent", weight = 1.0 / parents.Length, model = p, sha256 = CheckpointFiles.Hash(p) }),
         options = new Dictionary<string, string> { ["initial weights"] = parents.Length == 0 ? "random" : "1 parent" },
     };
 
@@ -48,9 +52,11 @@ public sealed class TrainingHistoryTests
         Assert.Equal((5000, true), (compute["seed"].Tokens, compute["seed"].Complete));
         Assert.Equal(6000, compute["expert:beta"].Tokens);
         Assert.Equal("5.00 k seed + 3.00 k expert (3)", compute["ensemble"].Phases);
-        var active = TinyForest.DefaultConfig.ParameterCount - ((long)TinyForest.DefaultConfig.VocabSize * TinyForest.DefaultConfig.HiddenSize);
+        var active = TinyForest.DefaultConfig.ParameterCount
+            - ((long)TinyForest.DefaultConfig.VocabSize * TinyForest.DefaultConfig.HiddenSize);
         Assert.Equal(6.0 * active * 8000, compute["top_2"].Flops);
-        Assert.Equal([3 * active, 2 * active, active, active], new[] { "ensemble", "top_2", "average:uniform", "expert:alpha" }.Select(m => compute[m].ActiveParameters!.Value));
+        Assert.Equal([3 * active, 2 * active, active, active],
+            new[] { "ensemble", "top_2", "average:uniform", "expert:alpha" }.Select(m => compute[m].ActiveParameters!.Value));
         Assert.Null(compute["top_p=0.9"].ActiveParameters);
         Assert.False(Read(world)["ensemble"].Complete); // the seed is not given
     }
@@ -69,7 +75,8 @@ public sealed class TrainingHistoryTests
         Assert.True(compute["tuned"].Complete);
         Assert.Equal("5.00 k seed + 1.00 k expert + 9 finetune", compute["of-expert"].Phases);
         Directory.Delete(continued, recursive: true);
-        Assert.Equal((30, false), (Read(world, seed, new ComparedModel("tuned", tuned))["tuned"] is var c ? (c.Tokens, c.Complete) : default));
+        Assert.Equal((30, false),
+            (Read(world, seed, new ComparedModel("tuned", tuned))["tuned"] is var c ? (c.Tokens, c.Complete) : default));
     }
 
     [Fact]
@@ -83,8 +90,12 @@ public sealed class TrainingHistoryTests
         var config = LlamaConfig.Load(mix);
         new BtxManifest
         {
-            Architecture = config.Fingerprint(), Tokenizer = TextTokenizer.Load(mix).Hash, Sha256 = CheckpointFiles.Hash(mix), Router = new() { ExpertsPerToken = 2, SoftLayers = [0] },
-            Experts = [.. ForestManifest.Load(world.Forest).Experts.Select(e => new BtxExpert { Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Tokens = e.Tokens })],
+            Architecture = config.Fingerprint(),
+            Tokenizer = TextTokenizer.Load(mix).Hash,
+            Sha256 = CheckpointFiles.Hash(mix),
+            Router = new() { ExpertsPerToken = 2, SoftLayers = [0] },
+            Experts = [.. ForestManifest.Load(world.Forest).Experts.Select(e =>
+                new BtxExpert { Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Tokens = e.Tokens })],
         }.Save(mix);
         var tuned = Path.Combine(world.Root, "tuned");
         Directory.CreateDirectory(tuned);
@@ -93,7 +104,8 @@ public sealed class TrainingHistoryTests
         var compute = Read(world, seed, new("mix", mix), new("tuned", tuned));
         Assert.Equal("5.00 k seed + 3.00 k expert (3)", compute["mix"].Phases);
         Assert.Equal("5.00 k seed + 3.00 k expert (3) + 250 finetune", compute["tuned"].Phases);
-        Assert.Equal(compute["expert:beta"].ActiveParameters + (3L * 2 * 64) + (3L * 64 * 160 * 3), compute["mix"].ActiveParameters); // the first layer runs all three, the second two
+        // the first layer runs all three, the second two
+        Assert.Equal(compute["expert:beta"].ActiveParameters + (3L * 2 * 64) + (3L * 64 * 160 * 3), compute["mix"].ActiveParameters);
     }
 
     [Fact]
@@ -103,7 +115,12 @@ public sealed class TrainingHistoryTests
         BranchFromSeed(world);
         var seed = Model(world, "seed", 77, Run("seed", 5000));
         var average = Model(world, "average", 81);
-        File.WriteAllText(Path.Combine(average, "average.json"), JsonSerializer.Serialize(new { forest = ForestManifest.Load(world.Forest).Hash(), experts = new { alpha = 0.5, beta = 0.5, gamma = 0 } }));
+        File.WriteAllText(Path.Combine(average, "average.json"), JsonSerializer.Serialize(new
+        {
+            forest = ForestManifest.Load(world.Forest)
+            .Hash(),
+            experts = new { alpha = 0.5, beta = 0.5, gamma = 0 }
+        }));
         var tuned = Model(world, "tuned", 82, Run("finetune", 30, average));
         var compute = Read(world, seed, new("tuned", tuned), new("stray", Model(world, "stray", 83)));
         Assert.Equal("5.00 k seed + 2.00 k expert (2) + 30 finetune", compute["tuned"].Phases);

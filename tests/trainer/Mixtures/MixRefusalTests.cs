@@ -36,7 +36,8 @@ public sealed class MixRefusalTests : IDisposable
     [InlineData(0, "top2", "--k is 0; the mixture has 3 experts")]
     [InlineData(2, "switch", "--k is 2, but a switch router runs 1 of 3 experts")]
     [InlineData(2, "soft", "--k is 2, but a soft router runs 3 of 3 experts")]
-    public void A_k_that_does_not_fit(int k, string router, string message) => Refused(message, world.Request with { K = k, Router = router });
+    public void A_k_that_does_not_fit(int k, string router, string message) =>
+    Refused(message, world.Request with { K = k, Router = router });
 
     [Fact]
     public void Models_that_do_not_belong_together()
@@ -75,7 +76,8 @@ public sealed class MixRefusalTests : IDisposable
     public async Task A_round_cannot_start_from_a_mixture()
     {
         MixWorld.Mix(world.Request);
-        var (code, _, errors) = await TinyWorld.RunAsync("train", "round", "--forest", world.At("new"), "--seed", world.At("mix"), "--corpus", world.Corpus);
+        var (code, _, errors) = await TinyWorld.RunAsync("train", "round", "--forest", world.At("new"), "--seed", world.At("mix"),
+            "--corpus", world.Corpus);
         Assert.Equal(1, code);
         Assert.Contains("model_type is mixtral", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
         (code, _, errors) = await TinyWorld.RunAsync("train", "mix", "--forest", world.At("mix"), "--out", world.At("out"));
@@ -97,16 +99,20 @@ public sealed class MixRefusalTests : IDisposable
         MixWorld.Mix(world.Request with { Output = world.At("three") });
         MixWorld.Mix(world.Request with { Output = world.At("two"), Experts = ["ants", "bees"] });
         var three = world.At("three/model.safetensors");
-        Refused("has shape [2, 16]; 3 experts of hidden size 16 need [3, 16]", world.Request with { RouterInit = world.At("two/model.safetensors") });
-        Refused("has no tensor \"model.layers.0.block_sparse_moe.gate.weight\"; the mixture has 2 layers", world.Request with { RouterInit = world.At("seed/model.safetensors") });
+        Refused("has shape [2, 16]; 3 experts of hidden size 16 need [3, 16]",
+            world.Request with { RouterInit = world.At("two/model.safetensors") });
+        Refused("has no tensor \"model.layers.0.block_sparse_moe.gate.weight\"; the mixture has 2 layers",
+            world.Request with { RouterInit = world.At("seed/model.safetensors") });
         Refused("cannot be read", world.Request with { RouterInit = world.At("no-such-file") });
         Refused("expected a safetensors", world.Request with { RouterInit = world.At("three/config.json") }, anyMessage: true);
         Gates("one-layer", 1);
         Refused("has no tensor \"model.layers.1.block_sparse_moe.gate.weight\"", world.Request with { RouterInit = world.At("one-layer") });
         Gates("three-layers", 3);
-        Refused("has tensor \"model.layers.2.block_sparse_moe.gate.weight\", but the mixture has only 2 layers", world.Request with { RouterInit = world.At("three-layers") });
+        Refused("has tensor \"model.layers.2.block_sparse_moe.gate.weight\", but the mixture has only 2 layers",
+            world.Request with { RouterInit = world.At("three-layers") });
         Spoil("three/model.safetensors", "model.layers.1.block_sparse_moe.gate.weight");
-        Refused("tensor \"model.layers.1.block_sparse_moe.gate.weight\" holds NaN; router weights must be finite", world.Request with { RouterInit = three });
+        Refused("tensor \"model.layers.1.block_sparse_moe.gate.weight\" holds NaN; router weights must be finite",
+            world.Request with { RouterInit = three });
     }
 
     [Fact]
@@ -115,12 +121,20 @@ public sealed class MixRefusalTests : IDisposable
         Refused("needs text of the experts' domains: --corpus DIR", world.Fitted with { Corpus = null });
         world.Forest("forest", ["ants", "bees", "cows"], e => e.Name == "bees" ? e with { Domain = "dogs" } : e);
         Refused(
-            $"--corpus {world.Corpus}: has no domain \"dogs\", the text of expert \"bees\"; it has ants, bees, cows: add it with `btx corpus`, leave the expert out with --without bees, or take --router-init random",
+            $"--corpus {world.Corpus}: has no domain \"dogs\", the text of expert \"bees\"; it has ants, bees, cows: add it with `btx "
+                + "corpus`, leave the expert out with --without bees, or take --router-init random",
             world.Fitted);
         MixWorld.Mix(world.Fitted with { Without = ["bees"] }); // the remedy holds
         Refused("--ridge-lambda is 0", world.Fitted with { RidgeLambda = 0 });
         Refused("--tokens-per-domain is 0", world.Fitted with { TokensPerDomain = 0 });
-        Refused("copies of one model stand for no domains", new MixRequest { Upcycle = world.At("seed"), Copies = 2, RouterInit = RouterInit.Ridge, Corpus = world.Corpus, Output = world.At("out") });
+        Refused("copies of one model stand for no domains", new MixRequest
+        {
+            Upcycle = world.At("seed"),
+            Copies = 2,
+            RouterInit = RouterInit.Ridge,
+            Corpus = world.Corpus,
+            Output = world.At("out")
+        });
         Refused("--copies is 0", new MixRequest { Upcycle = world.At("seed"), Copies = 0, Output = world.At("out") });
     }
 
@@ -130,7 +144,12 @@ public sealed class MixRefusalTests : IDisposable
         var corpus = Path.Combine(world.Corpus, "corpus.json");
         File.WriteAllText(Path.Combine(world.Corpus, "bees/train.jsonl"), "");
         var manifest = Btx.Trainer.Corpora.CorpusManifest.Read(world.Corpus);
-        (manifest with { Domains = [.. manifest.Domains.Select(d => d.Name == "bees" ? d with { Train = d.Train with { Documents = 0, Bytes = 0, FileBytes = 0, Sha256 = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData([])) } } : d)] }).Write(world.Corpus);
+        (manifest with
+        {
+            Domains = [
+            .. manifest.Domains.Select(d => d.Name == "bees" ? d with { Train = d.Train with { Documents = 0, Bytes = 0, FileBytes = 0,
+            Sha256 = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData([])) } } : d)]
+        }).Write(world.Corpus);
         Assert.True(File.Exists(corpus));
         Refused("has no train document for bees", world.Fitted);
     }
@@ -168,7 +187,8 @@ public sealed class MixRefusalTests : IDisposable
     }
 
     private void Gates(string path, int layers) =>
-        SafetensorsWriter.Write(world.At(path), [.. Enumerable.Range(0, layers).Select(l => (RouterFile.Tensor(l), TensorDtype.F32, new long[] { 3, 16 }))], (_, bytes) => bytes.Clear());
+        SafetensorsWriter.Write(world.At(path), [.. Enumerable.Range(0, layers)
+        .Select(l => (RouterFile.Tensor(l), TensorDtype.F32, new long[] { 3, 16 }))], (_, bytes) => bytes.Clear());
 
     private void Spoil(string path, string tensor)
     {

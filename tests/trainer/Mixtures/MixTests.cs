@@ -34,7 +34,8 @@ public sealed class MixTests : IDisposable
                 foreach (var (mixture, dense) in FeedForward)
                 {
                     names.Remove($"model.layers.{l}.block_sparse_moe.experts.{e}.{mixture}.weight");
-                    Assert.Equal(members[e][$"model.layers.{l}.mlp.{dense}.weight"], mix[$"model.layers.{l}.block_sparse_moe.experts.{e}.{mixture}.weight"]);
+                    Assert.Equal(members[e][$"model.layers.{l}.mlp.{dense}.weight"],
+                        mix[$"model.layers.{l}.block_sparse_moe.experts.{e}.{mixture}.weight"]);
                 }
             }
         }
@@ -45,17 +46,20 @@ public sealed class MixTests : IDisposable
     [Fact]
     public void The_result_is_a_Mixtral_directory_that_says_where_it_comes_from()
     {
-        var forest = world.Forest("forest", ["ants", "bees", "cows"], e => e with { Parents = [new("seed", 1)], Tokens = 7, Steps = 2, Round = 3 });
+        var forest = world.Forest("forest", ["ants", "bees", "cows"],
+            e => e with { Parents = [new("seed", 1)], Tokens = 7, Steps = 2, Round = 3 });
         var (report, made) = MixWorld.Mix(world.Request with { Seed = world.At("seed"), K = 3 });
         Assert.True(made);
         var config = LlamaConfig.Load(world.At("mix"));
         Assert.Equal(new MixtureConfig(4, 3), config.Mixture);
         var manifest = world.Manifest("mix");
         Assert.Equal(["ants", "bees", "cows", "seed"], manifest.Experts.Select(e => e.Name));
-        Assert.Equal([.. forest.Experts.Select(e => e.Sha256), CheckpointFiles.Hash(world.At("seed"))], manifest.Experts.Select(e => e.Sha256!));
+        Assert.Equal([.. forest.Experts.Select(e => e.Sha256), CheckpointFiles.Hash(world.At("seed"))],
+            manifest.Experts.Select(e => e.Sha256!));
         Assert.Equal(new ParentEntry("seed", 1), Assert.Single(manifest.Experts[1].Parents));
         Assert.Equal((7, 2), (manifest.Experts[0].Tokens, manifest.Experts[0].Steps));
-        Assert.Equal((forest.Hash(), RouterKind.TopK, 3, "random"), (manifest.ForestSha256, manifest.Router.Kind, manifest.Router.ExpertsPerToken, manifest.Router.Init));
+        Assert.Equal((forest.Hash(), RouterKind.TopK, 3, "random"),
+            (manifest.ForestSha256, manifest.Router.Kind, manifest.Router.ExpertsPerToken, manifest.Router.Init));
         Assert.Equal(config.ParameterCount, report.Parameters);
         Assert.Equal(config.ParameterCount - (2 * 3 * 16 * 24), report.ActiveParameters);
         Assert.Equal(["ants", "bees", "cows", "seed"], RunRecord.Load(world.At("mix"))!.Parents.Select(p => p.Name));
@@ -73,7 +77,8 @@ public sealed class MixTests : IDisposable
     {
         MixWorld.Mix(world.Request with { Router = kind });
         Assert.Equal(k, LlamaConfig.Load(world.At("mix")).Mixture!.ExpertsPerToken);
-        Assert.Equal((kind, k, softLayers), (world.Manifest("mix").Router.Kind, world.Manifest("mix").Router.ExpertsPerToken, world.Manifest("mix").Router.SoftLayers.Count));
+        Assert.Equal((kind, k, softLayers), (world.Manifest("mix").Router.Kind, world.Manifest("mix").Router.ExpertsPerToken,
+            world.Manifest("mix").Router.SoftLayers.Count));
     }
 
     [Fact]
@@ -81,8 +86,10 @@ public sealed class MixTests : IDisposable
     {
         MixWorld.Mix(new MixRequest { Upcycle = world.At("seed"), Copies = 3, Output = world.At("mix") });
         var (mix, seed) = (world.Tensors("mix"), world.Tensors("seed"));
-        foreach (var (name, values) in mix.Where(t => !t.Key.Contains("block_sparse_moe", StringComparison.Ordinal))) Assert.Equal(seed[name], values);
-        for (var e = 0; e < 3; e++) Assert.Equal(seed["model.layers.1.mlp.down_proj.weight"], mix[$"model.layers.1.block_sparse_moe.experts.{e}.w2.weight"]);
+        foreach (var (name, values) in mix.Where(t => !t.Key.Contains("block_sparse_moe", StringComparison.Ordinal)))
+            Assert.Equal(seed[name], values);
+        for (var e = 0; e < 3; e++)
+            Assert.Equal(seed["model.layers.1.mlp.down_proj.weight"], mix[$"model.layers.1.block_sparse_moe.experts.{e}.w2.weight"]);
         Assert.Equal(["copy-0", "copy-1", "copy-2"], world.Manifest("mix").Experts.Select(e => e.Name));
         Assert.Null(world.Manifest("mix").ForestSha256);
     }
@@ -93,7 +100,8 @@ public sealed class MixTests : IDisposable
         world.Forest("forest", ["ants", "bees", "cows"], e => e.Name == "bees" ? e with { Status = ExpertStatus.Quarantined } : e);
         Assert.Equal(["ants", "cows"], MixWorld.Mix(world.Request).Report.Experts);
         Assert.Equal(["cows", "ants"], MixWorld.Mix(world.Request with { Experts = ["cows", "ants"], Fresh = true }).Report.Experts);
-        Assert.Equal(world.Tensors("forest/experts/cows")["model.layers.0.mlp.up_proj.weight"], world.Tensors("mix")["model.layers.0.block_sparse_moe.experts.0.w3.weight"]);
+        Assert.Equal(world.Tensors("forest/experts/cows")["model.layers.0.mlp.up_proj.weight"],
+            world.Tensors("mix")["model.layers.0.block_sparse_moe.experts.0.w3.weight"]);
     }
 
     [Fact]
@@ -122,7 +130,8 @@ public sealed class MixTests : IDisposable
         using Checkpoint a = Checkpoint.Open(world.At("forest/experts/ants")), b = Checkpoint.Open(world.At("forest/experts/bees"));
         var weights = new MixtureWeights([a, b]);
         Directory.CreateDirectory(world.At("sharded"));
-        weights.Write(world.At("sharded"), weights.Config(1), RandomRouter.Make(2, 2, 16, 1), _ => { }, CancellationToken.None, shardBytes: 20_000);
+        weights.Write(world.At("sharded"), weights.Config(1), RandomRouter.Make(2, 2, 16, 1), _ => { }, CancellationToken.None,
+            shardBytes: 20_000);
         Assert.True(CheckpointFiles.Weights(world.At("sharded")).Count > 1);
         MixWorld.Mix(world.Request with { Experts = ["ants", "bees"] });
         Assert.Equal(world.Tensors("mix"), world.Tensors("sharded"));
@@ -131,7 +140,8 @@ public sealed class MixTests : IDisposable
     [Fact]
     public void Experts_stored_as_bfloat16_give_a_mixture_stored_so()
     {
-        foreach (var (name, seed) in new[] { ("ants", 11), ("bees", 12) }) world.Model($"forest/experts/{name}", seed, world.Config with { TorchDtype = "bfloat16" });
+        foreach (var (name, seed) in new[] { ("ants", 11), ("bees", 12) })
+            world.Model($"forest/experts/{name}", seed, world.Config with { TorchDtype = "bfloat16" });
         world.Forest("forest", ["ants", "bees"]);
         MixWorld.Mix(world.Request);
         using (var mix = Checkpoint.Open(world.At("mix")))
@@ -143,7 +153,8 @@ public sealed class MixTests : IDisposable
         var (all, ants, bees) = (world.Tensors("mix"), world.Tensors("forest/experts/ants"), world.Tensors("forest/experts/bees"));
         Assert.Equal(bees["model.layers.1.mlp.up_proj.weight"], all["model.layers.1.block_sparse_moe.experts.1.w3.weight"]);
         const string embedding = "model.embed_tokens.weight";
-        for (var i = 0; i < 64; i++) Assert.Equal((ants[embedding][i] + bees[embedding][i]) / 2, all[embedding][i], Math.Abs(all[embedding][i] / 256) + 1e-9);
+        for (var i = 0; i < 64; i++)
+            Assert.Equal((ants[embedding][i] + bees[embedding][i]) / 2, all[embedding][i], Math.Abs(all[embedding][i] / 256) + 1e-9);
     }
 
     [Fact]

@@ -57,12 +57,14 @@ public sealed class MixWorld : IDisposable
     public ForestManifest Forest(string directory, string[] names, Func<ExpertEntry, ExpertEntry>? change = null)
     {
         change ??= e => e;
-        foreach (var name in names.Where(n => !Directory.Exists(At($"{directory}/experts/{n}")))) Copy(At($"forest/experts/{name}"), At($"{directory}/experts/{name}"));
+        foreach (var name in names.Where(n => !Directory.Exists(At($"{directory}/experts/{n}"))))
+            Copy(At($"forest/experts/{name}"), At($"{directory}/experts/{name}"));
         var manifest = new ForestManifest
         {
             Architecture = Config.Fingerprint(),
             Tokenizer = TextTokenizer.Load(world.Tokenizer).Hash,
-            Experts = [.. names.Select(n => change(new ExpertEntry { Name = n, Domain = n, Path = $"experts/{n}", Sha256 = CheckpointFiles.Hash(At($"{directory}/experts/{n}")) }))],
+            Experts = [.. names.Select(n => change(new ExpertEntry { Name = n, Domain = n, Path = $"experts/{n}",
+                Sha256 = CheckpointFiles.Hash(At($"{directory}/experts/{n}")) }))],
         };
         manifest.Save(At(directory));
         return manifest;

@@ -41,7 +41,8 @@ public sealed class RouterTextTests : IDisposable
         MixWorld.Mix(fitted with { Forest = world.At("never"), Output = world.At("scratch") });
         foreach (var file in new[] { "model.safetensors", "config.json", "router/statistics.safetensors" })
             Assert.Equal(File.ReadAllBytes(world.At($"scratch/{file}")), File.ReadAllBytes(world.At($"without/{file}")));
-        Assert.Equal(world.Manifest("scratch") with { ForestSha256 = null }, world.Manifest("without") with { ForestSha256 = null, Without = [] }, Same);
+        Assert.Equal(world.Manifest("scratch") with { ForestSha256 = null },
+            world.Manifest("without") with { ForestSha256 = null, Without = [] }, Same);
         Assert.Equal(["bees"], world.Manifest("without").Without);
     }
 
@@ -52,20 +53,30 @@ public sealed class RouterTextTests : IDisposable
     {
         var own = world.Fitted with { RouterInit = init, States = HiddenStateForm.Own };
         MixWorld.Mix(own with { States = states }); // whatever its routers were fitted to, it keeps the experts' own states
-        MixWorld.Mix(own with { Corpus = null, States = null, Statistics = world.At("mix"), Without = ["bees"], Output = world.At("refit") });
+        MixWorld.Mix(own with
+        {
+            Corpus = null,
+            States = null,
+            Statistics = world.At("mix"),
+            Without = ["bees"],
+            Output = world.At("refit")
+        });
         world.Forest("never", ["ants", "cows"]);
         MixWorld.Mix(own with { Forest = world.At("never"), Output = world.At("scratch") });
         foreach (var file in new[] { "model.safetensors", "router/statistics.safetensors" })
             Assert.Equal(File.ReadAllBytes(world.At($"scratch/{file}")), File.ReadAllBytes(world.At($"refit/{file}")));
-        Assert.DoesNotContain("bees", System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(world.At("refit/router/statistics.safetensors"))));
+        Assert.DoesNotContain("bees",
+            System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(world.At("refit/router/statistics.safetensors"))));
     }
 
     [Fact]
     public void Statistics_that_do_not_fit_are_refused()
     {
-        new RouterStatistics(HiddenStateForm.Mixed, 1, [new("ants", "", "", [new(1, [1], [1], [1])])]).Save(world.At("mixed/router/statistics.safetensors"));
+        new RouterStatistics(HiddenStateForm.Mixed, 1,
+            [new("ants", "", "", [new(1, [1], [1], [1])])]).Save(world.At("mixed/router/statistics.safetensors"));
         Refused("holds mixed states, on which every expert left its mark", "mixed");
-        new RouterStatistics(HiddenStateForm.Own, 1, [new("ants", "", "", [new(1, [1], [1], [1])])]).Save(world.At("small/router/statistics.safetensors"));
+        new RouterStatistics(HiddenStateForm.Own, 1,
+            [new("ants", "", "", [new(1, [1], [1], [1])])]).Save(world.At("small/router/statistics.safetensors"));
         Refused("is of a model with 1 layers of hidden size 1; the experts have 2 of 16", "small");
         MixWorld.Mix(world.Request with { Output = world.At("random") });
         Refused("statistics.safetensors not found", "random");
@@ -92,18 +103,21 @@ public sealed class RouterTextTests : IDisposable
     {
         using var checkpoint = Checkpoint.Open(world.At("forest/experts/bees"));
         using var states = new HiddenStates(new MixtureWeights([checkpoint]), checkpoint.Config, torch.CPU);
-        using var shard = new TokenShardCache(CorpusDirectory.Open(world.Corpus), TextTokenizer.Load(world.At("seed"))).Open(TextSource.Of("bees"), CorpusSplit.Train);
+        using var shard = new TokenShardCache(CorpusDirectory.Open(world.Corpus),
+            TextTokenizer.Load(world.At("seed"))).Open(TextSource.Of("bees"), CorpusSplit.Train);
         var windows = HiddenStates.Windows(shard, 32, 64);
         Assert.Equal((2, 32), (windows.Count, windows.Context));
         var statistics = states.Read(checkpoint, HiddenStateForm.Own, windows, null, CancellationToken.None);
 
-        // The first window is summed, the last is sampled. By hand: the feed-forward of the second layer sees what the plain network gives it.
+        // The first window is summed, the last is sampled. By hand: the feed-forward of the
+        // second layer sees what the plain network gives it.
         var window = new long[33];
         windows.CopyTo(0, window);
         var seen = new List<float[]>();
         using var mode = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        using var model = new LlamaModel(checkpoint.Config, torch.CPU, _ => new SpyFeedForward(new SwiGlu(checkpoint.Config, torch.CPU), seen));
+        using var model = new LlamaModel(checkpoint.Config, torch.CPU,
+            _ => new SpyFeedForward(new SwiGlu(checkpoint.Config, torch.CPU), seen));
         foreach (var (name, parameter) in model.NamedParameters)
         {
             var values = new float[parameter.numel()];
@@ -120,7 +134,8 @@ public sealed class RouterTextTests : IDisposable
             {
                 Assert.Equal(Enumerable.Range(0, 32).Sum(t => (double)seen[l][(t * 16) + a]), statistics[l].Sum[a], 1e-4);
                 for (var b = 0; b < 16; b++)
-                    Assert.Equal(Enumerable.Range(0, 32).Sum(t => (double)seen[l][(t * 16) + a] * seen[l][(t * 16) + b]), statistics[l].Gram[(a * 16) + b], 1e-4);
+                    Assert.Equal(Enumerable.Range(0, 32).Sum(t => (double)seen[l][(t * 16) + a] * seen[l][(t * 16) + b]),
+                        statistics[l].Gram[(a * 16) + b], 1e-4);
             }
         }
     }
@@ -129,7 +144,8 @@ public sealed class RouterTextTests : IDisposable
     public void In_the_mixed_form_only_the_feed_forwards_are_the_expert_s()
     {
         using Checkpoint ants = Checkpoint.Open(world.At("forest/experts/ants")), bees = Checkpoint.Open(world.At("forest/experts/bees"));
-        using var shard = new TokenShardCache(CorpusDirectory.Open(world.Corpus), TextTokenizer.Load(world.At("seed"))).Open(TextSource.Of("bees"), CorpusSplit.Train);
+        using var shard = new TokenShardCache(CorpusDirectory.Open(world.Corpus),
+            TextTokenizer.Load(world.At("seed"))).Open(TextSource.Of("bees"), CorpusSplit.Train);
         var windows = HiddenStates.Windows(shard, 32, 64);
 
         // A dense model with the average of both and the feed-forwards of one gives its own states.
@@ -144,14 +160,16 @@ public sealed class RouterTextTests : IDisposable
         using var transplant = Checkpoint.Open(world.At("transplant"));
         using HiddenStates mixed = new(weights, bees.Config, torch.CPU), own = new(weights, bees.Config, torch.CPU);
         _ = mixed.Read(ants, HiddenStateForm.Mixed, windows, null, CancellationToken.None); // what was there before leaves nothing
-        var (a, b) = (mixed.Read(bees, HiddenStateForm.Mixed, windows, null, CancellationToken.None), own.Read(transplant, HiddenStateForm.Own, windows, null, CancellationToken.None));
+        var (a, b) = (mixed.Read(bees, HiddenStateForm.Mixed, windows, null, CancellationToken.None),
+            own.Read(transplant, HiddenStateForm.Own, windows, null, CancellationToken.None));
         for (var l = 0; l < 2; l++) Assert.Equal(b[l].Gram, a[l].Gram);
     }
 
     [Fact]
     public void What_an_expert_left_in_another_is_said()
     {
-        world.Forest("forest", [.. TinyWorld.Domains], e => e.Name == "cows" ? e with { Parents = [new("bees", 0.25), new("ants", 0.75)], Round = 2 } : e);
+        world.Forest("forest", [.. TinyWorld.Domains],
+            e => e.Name == "cows" ? e with { Parents = [new("bees", 0.25), new("ants", 0.75)], Round = 2 } : e);
         var (report, _) = MixWorld.Mix(world.Request with { Without = ["bees"] });
         Assert.Equal(new MixResidual("cows", "bees", 0.25), Assert.Single(report.Residuals));
     }
@@ -160,7 +178,8 @@ public sealed class RouterTextTests : IDisposable
     public async Task The_program_mixes_and_reports()
     {
         var (code, output, errors) = await TinyWorld.RunAsync(
-            "train", "mix", "--forest", world.At("forest"), "--corpus", world.Corpus, "--tokens-per-domain", "1k", "--without", "ants", "--out", world.At("mix"), "--json", world.At("report.json"));
+            "train", "mix", "--forest", world.At("forest"), "--corpus", world.Corpus, "--tokens-per-domain", "1k", "--without", "ants",
+                "--out", world.At("mix"), "--json", world.At("report.json"));
         Assert.Equal("", errors);
         Assert.Equal(0, code);
         Assert.Contains("0 bees, 1 cows", output);
@@ -170,13 +189,15 @@ public sealed class RouterTextTests : IDisposable
 
     private void Refused(string message, string statistics)
     {
-        var refusal = Assert.Throws<BtxException>(() => MixWorld.Mix(world.Fitted with { Corpus = null, Statistics = world.At(statistics) }));
+        var refusal = Assert.Throws<BtxException>(() =>
+            MixWorld.Mix(world.Fitted with { Corpus = null, Statistics = world.At(statistics) }));
         Assert.Contains(message, refusal.Message);
         Assert.DoesNotContain('\n', refusal.Message);
     }
 
     private static bool Same(Btx.Model.Mixtures.BtxManifest a, Btx.Model.Mixtures.BtxManifest b) =>
-        System.Text.Json.JsonSerializer.Serialize(a, ManifestJson.Options) == System.Text.Json.JsonSerializer.Serialize(b, ManifestJson.Options);
+        System.Text.Json.JsonSerializer.Serialize(a, ManifestJson.Options) == System.Text.Json.JsonSerializer.Serialize(b,
+        ManifestJson.Options);
 
     private sealed class SpyFeedForward(IFeedForward inner, List<float[]> seen) : IFeedForward
     {

@@ -10,7 +10,8 @@ public sealed unsafe class LinearTests
     // Tiles are 8 by 32, panels 256 deep: sizes below, at and beyond the edges of both.
     public static TheoryData<int, int, int> Sizes => new()
     {
-        { 1, 1, 1 }, { 3, 5, 7 }, { 8, 32, 256 }, { 9, 33, 257 }, { 7, 64, 40 }, { 8, 31, 12 }, { 29, 172, 64 }, { 130, 95, 530 }, { 256, 48, 80 },
+        { 1, 1, 1 }, { 3, 5, 7 }, { 8, 32, 256 }, { 9, 33, 257 }, { 7, 64, 40 }, { 8, 31, 12 }, { 29, 172, 64 }, { 130, 95, 530 },
+            { 256, 48, 80 },
     };
 
     [Theory]
@@ -41,7 +42,8 @@ public sealed unsafe class LinearTests
                         {
                             var sum = accumulate ? (double)start[(i * n) + j] : 0;
                             for (var p = 0; p < k; p++) sum += (double)a[(i * aRow) + (p * aColumn)] * b[(p * bRow) + (j * bColumn)];
-                            Assert.True(Math.Abs(sum - one[(i * n) + j]) <= 1e-6 * (k + 10), $"element {i}, {j}: {one[(i * n) + j]}, expected {sum}");
+                            Assert.True(Math.Abs(sum - one[(i * n) + j])
+                                <= 1e-6 * (k + 10), $"element {i}, {j}: {one[(i * n) + j]}, expected {sum}");
                         }
                     }
                 }

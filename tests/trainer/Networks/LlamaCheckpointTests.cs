@@ -11,7 +11,13 @@ public sealed class LlamaCheckpointTests : IDisposable
 {
     private static readonly LlamaConfig Config = new()
     {
-        VocabSize = 40, HiddenSize = 16, IntermediateSize = 24, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 32,
+        VocabSize = 40,
+        HiddenSize = 16,
+        IntermediateSize = 24,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 2,
+        NumKeyValueHeads = 1,
+        MaxPositionEmbeddings = 32,
     };
 
     private readonly string directory = Directory.CreateTempSubdirectory("btx-checkpoint-").FullName;
@@ -50,7 +56,8 @@ public sealed class LlamaCheckpointTests : IDisposable
         GC.Collect();
         GC.WaitForPendingFinalizers();
         var before = Tensor.TotalCount;
-        Assert.Contains("lm_head.weight", Assert.Throws<BtxException>(() => LlamaCheckpoint.Load(directory, CPU)).Message, StringComparison.Ordinal);
+        Assert.Contains("lm_head.weight", Assert.Throws<BtxException>(() => LlamaCheckpoint.Load(directory, CPU)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(before, Tensor.TotalCount);
     }
 

@@ -11,7 +11,13 @@ public sealed class LlamaModelTests
 {
     private static readonly LlamaConfig Config = new()
     {
-        VocabSize = 31, HiddenSize = 16, IntermediateSize = 20, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = 2, MaxPositionEmbeddings = 16,
+        VocabSize = 31,
+        HiddenSize = 16,
+        IntermediateSize = 20,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = 2,
+        MaxPositionEmbeddings = 16,
     };
 
     public static TheoryData<string> Variants => ["plain", "tied", "linear", "llama3", "many heads", "wide heads"];
@@ -35,7 +41,8 @@ public sealed class LlamaModelTests
         long[] ids = [3, 30, 0, 7, 7, 21, 12, 9, 1, 2];
         var logits = model.Forward(tensor(ids.Concat(ids.Reverse()).ToArray(), [2, 10]));
         Assert.Equal([2L, 10L, 31L], logits.shape);
-        var reference = new LlamaReference(config, model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter.detach().data<float>().ToArray()));
+        var reference = new LlamaReference(config,
+            model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter.detach().data<float>().ToArray()));
         AssertClose(reference.Logits(ids), logits.select(0, 0));
         AssertClose(reference.Logits([.. ids.Reverse()]), logits.select(0, 1));
     }
@@ -77,7 +84,8 @@ public sealed class LlamaModelTests
 
             var slope = (Loss(value + step) - Loss(value - step)) / (2 * step);
             flat.data<float>()[at] = value;
-            Assert.True(Math.Abs(slope - gradient[at]) <= (0.02 * Math.Abs(gradient[at])) + 1e-3, $"{name}[{at}]: gradient {gradient[at]}, slope {slope}");
+            Assert.True(Math.Abs(slope - gradient[at]) <= (0.02 * Math.Abs(gradient[at]))
+                + 1e-3, $"{name}[{at}]: gradient {gradient[at]}, slope {slope}");
         }
     }
 
@@ -98,11 +106,13 @@ public sealed class LlamaModelTests
     [Fact]
     public void The_same_seed_gives_the_same_weights_and_another_does_not()
     {
-        using LlamaModel a = new LlamaModel(Config, CPU).Init(7), b = new LlamaModel(Config, CPU).Init(7), c = new LlamaModel(Config, CPU).Init(8);
+        using LlamaModel a = new LlamaModel(Config, CPU).Init(7), b = new LlamaModel(Config, CPU).Init(7), c = new LlamaModel(Config,
+            CPU).Init(8);
         for (var i = 0; i < a.Parameters.Count; i++)
         {
             Assert.Equal(a.Parameters[i].detach().data<float>().ToArray(), b.Parameters[i].detach().data<float>().ToArray());
-            if (a.Parameters[i].ndim == 2) Assert.NotEqual(a.Parameters[i].detach().data<float>().ToArray(), c.Parameters[i].detach().data<float>().ToArray());
+            if (a.Parameters[i].ndim == 2)
+                Assert.NotEqual(a.Parameters[i].detach().data<float>().ToArray(), c.Parameters[i].detach().data<float>().ToArray());
         }
     }
 
@@ -111,9 +121,12 @@ public sealed class LlamaModelTests
     {
         using var scope = NewDisposeScope();
         using var model = new LlamaModel(Config, CPU).Init(1);
-        Assert.Contains("[sequences, tokens]", Assert.Throws<BtxException>(() => model.Forward(zeros([4], int64))).Message, StringComparison.Ordinal);
-        Assert.Contains("Int64", Assert.Throws<BtxException>(() => model.Forward(zeros([1, 4], float32))).Message, StringComparison.Ordinal);
-        Assert.Contains("max_position_embeddings is 16", Assert.Throws<BtxException>(() => model.Forward(zeros([1, 17], int64))).Message, StringComparison.Ordinal);
+        Assert.Contains("[sequences, tokens]", Assert.Throws<BtxException>(() => model.Forward(zeros([4], int64))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("Int64", Assert.Throws<BtxException>(() => model.Forward(zeros([1, 4], float32))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("max_position_embeddings is 16", Assert.Throws<BtxException>(() => model.Forward(zeros([1, 17], int64))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => model.Forward(zeros([0, 4], int64)));
         Assert.Throws<BtxException>(() => model.Loss(zeros([1, 4], int64), zeros([1, 5], int64)));
     }
@@ -145,7 +158,8 @@ public sealed class LlamaModelTests
         var got = logits.detach().contiguous().data<float>().ToArray();
         var flat = expected.SelectMany(r => r).ToArray();
         var scale = flat.Max(Math.Abs);
-        for (var i = 0; i < flat.Length; i++) Assert.True(Math.Abs(flat[i] - got[i]) <= 1e-5 * scale, $"logit {i}: {got[i]}, expected {flat[i]}");
+        for (var i = 0; i < flat.Length; i++)
+            Assert.True(Math.Abs(flat[i] - got[i]) <= 1e-5 * scale, $"logit {i}: {got[i]}, expected {flat[i]}");
     }
 
     private sealed class Nothing : IFeedForward

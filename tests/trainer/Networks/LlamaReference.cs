@@ -2,7 +2,8 @@ using Btx.Model.Configuration;
 
 namespace Btx.Trainer.Tests.Networks;
 
-/// <summary>Llama's and Mixtral's forward pass written out in double precision with plain loops, as modeling_llama.py and modeling_mixtral.py define them.</summary>
+/// <summary>Llama's and Mixtral's forward pass written out in double precision with plain loops, as modeling_llama.py
+/// and modeling_mixtral.py define them.</summary>
 internal sealed class LlamaReference(LlamaConfig c, IReadOnlyDictionary<string, float[]> weights)
 {
     /// <summary>Logits [T][V] of one sequence.</summary>

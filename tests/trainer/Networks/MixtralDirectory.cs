@@ -21,12 +21,14 @@ internal static class MixtralDirectory
         for (var l = 0; l < Layers; l++)
         {
             var p = $"model.layers.{l}.";
-            list.AddRange([(p + "self_attn.q_proj.weight", [Hidden, Hidden]), (p + "self_attn.k_proj.weight", [kv, Hidden]), (p + "self_attn.v_proj.weight", [kv, Hidden]), (p + "self_attn.o_proj.weight", [Hidden, Hidden])]);
+            list.AddRange([(p + "self_attn.q_proj.weight", [Hidden, Hidden]), (p + "self_attn.k_proj.weight", [kv, Hidden]),
+                (p + "self_attn.v_proj.weight", [kv, Hidden]), (p + "self_attn.o_proj.weight", [Hidden, Hidden])]);
             list.Add((p + "block_sparse_moe.gate.weight", [Experts, Hidden]));
             for (var e = 0; e < Experts; e++)
             {
                 var x = $"{p}block_sparse_moe.experts.{e}.";
-                list.AddRange([(x + "w1.weight", [Intermediate, Hidden]), (x + "w2.weight", [Hidden, Intermediate]), (x + "w3.weight", [Intermediate, Hidden])]);
+                list.AddRange([(x + "w1.weight", [Intermediate, Hidden]), (x + "w2.weight", [Hidden, Intermediate]),
+                    (x + "w3.weight", [Intermediate, Hidden])]);
             }
 
             list.AddRange([(p + "input_layernorm.weight", [Hidden]), (p + "post_attention_layernorm.weight", [Hidden])]);
@@ -69,7 +71,8 @@ internal static class MixtralDirectory
     /// <summary>Writes the directory; the weights are random, rounded to <paramref name="dtype"/>.</summary>
     /// <param name="leaveOut">A tensor that is not written.</param>
     /// <returns>The weights as they were stored.</returns>
-    public static Dictionary<string, float[]> Write(string directory, string dtype = "float32", bool tied = false, string? leaveOut = null, Action<string, float[]>? change = null)
+    public static Dictionary<string, float[]> Write(string directory, string dtype = "float32", bool tied = false, string? leaveOut = null,
+        Action<string, float[]>? change = null)
     {
         var random = new Random(11);
         var stored = new Dictionary<string, float[]>();
@@ -77,7 +80,8 @@ internal static class MixtralDirectory
         foreach (var (name, shape) in tensors)
         {
             var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
-            for (var i = 0; i < values.Length; i++) values[i] = Narrow(shape.Length == 1 ? 0.5f + random.NextSingle() : 0.8f * (random.NextSingle() - 0.5f), dtype);
+            for (var i = 0; i < values.Length; i++)
+                values[i] = Narrow(shape.Length == 1 ? 0.5f + random.NextSingle() : 0.8f * (random.NextSingle() - 0.5f), dtype);
             change?.Invoke(name, values);
             stored[name] = values;
         }
@@ -93,7 +97,8 @@ internal static class MixtralDirectory
         }
 
         var total = tensors.Sum(t => t.Shape.Aggregate(dtype == "float32" ? 4L : 2L, (a, b) => a * b));
-        File.WriteAllText(Path.Combine(directory, "model.safetensors.index.json"), new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = total }, ["weight_map"] = map }.ToJsonString());
+        File.WriteAllText(Path.Combine(directory, "model.safetensors.index.json"),
+            new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = total }, ["weight_map"] = map }.ToJsonString());
         File.WriteAllText(Path.Combine(directory, "config.json"), Config(dtype, tied).ToJsonString());
         return stored;
     }

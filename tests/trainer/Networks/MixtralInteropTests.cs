@@ -35,7 +35,8 @@ public sealed class MixtralInteropTests : IDisposable
             using var mode = no_grad();
             var got = model.Forward(tensor(Ids, [1, Ids.Length])).data<float>().ToArray();
             var scale = Math.Max(1, expected.Max(Math.Abs));
-            for (var i = 0; i < got.Length; i++) Assert.True(Math.Abs(expected[i] - got[i]) <= 1e-5 * scale, $"k {k}, logit {i}: {got[i]}, expected {expected[i]}");
+            for (var i = 0; i < got.Length; i++)
+                Assert.True(Math.Abs(expected[i] - got[i]) <= 1e-5 * scale, $"k {k}, logit {i}: {got[i]}, expected {expected[i]}");
         }
     }
 
@@ -59,7 +60,8 @@ public sealed class MixtralInteropTests : IDisposable
 
         var index = Path.Combine(written, "model.safetensors.index.json");
         Assert.Equal(shardBytes != long.MaxValue, File.Exists(index));
-        if (File.Exists(index)) Assert.Equal(after.Keys.Order(), JsonNode.Parse(File.ReadAllText(index))!["weight_map"]!.AsObject().Select(e => e.Key).Order());
+        if (File.Exists(index))
+            Assert.Equal(after.Keys.Order(), JsonNode.Parse(File.ReadAllText(index))!["weight_map"]!.AsObject().Select(e => e.Key).Order());
 
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(written, "config.json")))!.AsObject();
         foreach (var (field, value) in MixtralDirectory.Config(dtype, tied))
@@ -77,7 +79,8 @@ public sealed class MixtralInteropTests : IDisposable
         using var mode = no_grad();
         MixtralDirectory.Write(directory);
         using var model = LlamaCheckpoint.Load(directory, CPU);
-        var together = model.Forward(tensor(Ids.Concat(Ids.Reverse()).Concat(Enumerable.Repeat(5L, Ids.Length)).ToArray(), [3, Ids.Length]));
+        var together = model.Forward(tensor(Ids.Concat(Ids.Reverse()).Concat(Enumerable.Repeat(5L, Ids.Length)).ToArray(),
+            [3, Ids.Length]));
         Assert.All(model.Mixtures, m => Assert.Equal(3 * Ids.Length * 2, m.Routing!.TokensPerExpert().Sum()));
         var alone = model.Forward(tensor(Ids, [1, Ids.Length]));
         Assert.True(alone.select(0, 0).allclose(together.select(0, 0), 1e-5, 1e-5));
@@ -89,12 +92,14 @@ public sealed class MixtralInteropTests : IDisposable
         MixtralDirectory.Write(directory);
         var config = Btx.Model.Configuration.LlamaConfig.Load(directory);
         using var model = new LlamaModel(config, CPU).Init(3);
-        Assert.Equal(config.TensorShapes().Select(t => $"{t.Name} {string.Join(',', t.Shape)}"), model.NamedParameters.Select(p => $"{p.Name} {string.Join(',', p.Parameter.shape)}"));
+        Assert.Equal(config.TensorShapes().Select(t => $"{t.Name} {string.Join(',', t.Shape)}"),
+            model.NamedParameters.Select(p => $"{p.Name} {string.Join(',', p.Parameter.shape)}"));
         Assert.Equal(config.ParameterCount, model.Parameters.Sum(p => p.numel()));
         foreach (var (name, p) in model.NamedParameters.Where(p => p.Parameter.ndim == 2))
         {
             var values = p.detach().data<float>().ToArray();
-            var width = Math.Sqrt(2.0 / (5 * config.HiddenSize)) / (name.EndsWith("w2.weight", StringComparison.Ordinal) || name.EndsWith("o_proj.weight", StringComparison.Ordinal) ? 2 : 1);
+            var width = Math.Sqrt(2.0 / (5 * config.HiddenSize)) / (name.EndsWith("w2.weight", StringComparison.Ordinal)
+                || name.EndsWith("o_proj.weight", StringComparison.Ordinal) ? 2 : 1);
             Assert.InRange(Math.Sqrt(values.Average(v => v * v)), 0.75 * width, 1.25 * width);
         }
     }
@@ -106,7 +111,9 @@ public sealed class MixtralInteropTests : IDisposable
         MixtralDirectory.Write(directory);
         var config = Btx.Model.Configuration.LlamaConfig.Load(directory);
         var hash = new string('a', 64);
-        BtxManifest Manifest(int soft) => BtxManifest.Of(directory, config, hash, hash) with { Router = new() { Kind = RouterKind.SampleTop1, ExpertsPerToken = 1, SoftLayers = [soft] } };
+        BtxManifest Manifest(int soft) => BtxManifest.Of(directory, config, hash,
+            hash) with
+        { Router = new() { Kind = RouterKind.SampleTop1, ExpertsPerToken = 1, SoftLayers = [soft] } };
         Manifest(0).Save(directory);
         using (var model = LlamaCheckpoint.Load(directory, CPU, expertsPerToken: 1))
         {
@@ -122,7 +129,8 @@ public sealed class MixtralInteropTests : IDisposable
     [Fact]
     public void A_faulty_directory_is_one_clear_line()
     {
-        MixtralDirectory.Write(directory, change: (name, values) => values[5] = name == "model.layers.1.block_sparse_moe.gate.weight" ? float.NaN : values[5]);
+        MixtralDirectory.Write(directory,
+            change: (name, values) => values[5] = name == "model.layers.1.block_sparse_moe.gate.weight" ? float.NaN : values[5]);
         Refused("model.layers.1.block_sparse_moe.gate.weight", "finite");
 
         MixtralDirectory.Write(directory, leaveOut: "model.layers.1.block_sparse_moe.experts.4.w2.weight");
@@ -138,7 +146,9 @@ public sealed class MixtralInteropTests : IDisposable
         }
 
         MixtralDirectory.Write(directory);
-        foreach (var k in new[] { 0, 7 }) Assert.Contains("choose 1..6", Assert.Throws<BtxException>(() => LlamaCheckpoint.Load(directory, CPU, k)).Message, StringComparison.Ordinal);
+        foreach (var k in new[] { 0, 7 })
+            Assert.Contains("choose 1..6", Assert.Throws<BtxException>(() => LlamaCheckpoint.Load(directory, CPU, k)).Message,
+                StringComparison.Ordinal);
     }
 
     private void Refused(params string[] words)
@@ -150,5 +160,6 @@ public sealed class MixtralInteropTests : IDisposable
     }
 
     // 1e6, 1000000 and 1000000.0 are one number.
-    private static JsonNode? Number(JsonNode? node) => node is JsonValue v && v.GetValueKind() == System.Text.Json.JsonValueKind.Number ? JsonValue.Create(double.Parse(v.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture)) : node;
+    private static JsonNode? Number(JsonNode? node) => node is JsonValue v && v.GetValueKind() == System.Text.Json.JsonValueKind.Number
+        ? JsonValue.Create(double.Parse(v.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture)) : node;
 }

@@ -55,7 +55,8 @@ public sealed class MixtureFeedForwardTests
         second.Forward(Input());
         Assert.Equal(Experts, first.Routing!.PerToken);
         Assert.Equal(1, second.Routing!.PerToken);
-        Assert.Equal(MixtureReference.Mask(new MixtureReference(second).Logits(Input()), 1).data<float>().ToArray(), second.Routing.Gates());
+        Assert.Equal(MixtureReference.Mask(new MixtureReference(second).Logits(Input()), 1).data<float>().ToArray(),
+            second.Routing.Gates());
     }
 
     [Fact]
@@ -100,8 +101,11 @@ public sealed class MixtureFeedForwardTests
     {
         using var mixture = Mixture();
         Assert.Contains("choose 1..5", Assert.Throws<BtxException>(() => mixture.ExpertsPerToken = 6).Message, StringComparison.Ordinal);
-        Assert.Contains("--k 0", Assert.Throws<BtxException>(() => mixture.Settings = new() { ExpertsPerToken = 0 }).Message, StringComparison.Ordinal);
-        Assert.Contains("top2, switch", Assert.Throws<BtxException>(() => mixture.Settings = new() { Router = "hash" }).Message, StringComparison.Ordinal);
-        Assert.Contains("--load-balancing", Assert.Throws<BtxException>(() => mixture.Settings = new() { LoadBalancing = double.NaN }).Message, StringComparison.Ordinal);
+        Assert.Contains("--k 0", Assert.Throws<BtxException>(() => mixture.Settings = new() { ExpertsPerToken = 0 }).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("top2, switch", Assert.Throws<BtxException>(() => mixture.Settings = new() { Router = "hash" }).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("--load-balancing",
+            Assert.Throws<BtxException>(() => mixture.Settings = new() { LoadBalancing = double.NaN }).Message, StringComparison.Ordinal);
     }
 }

@@ -7,7 +7,8 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Btx.Trainer.Tests.Networks;
 
-/// <summary>A mixture with every expert on every token, weighted by a gate matrix that is mostly zero: what sparse dispatch must equal.</summary>
+/// <summary>A mixture with every expert on every token, weighted by a gate matrix that is mostly
+/// zero: what sparse dispatch must equal.</summary>
 internal sealed class MixtureReference(MixtureFeedForward mixture)
 {
     private readonly Dictionary<string, Parameter> weights = mixture.Parameters.ToDictionary(p => p.Name, p => p.Parameter);
@@ -36,7 +37,8 @@ internal sealed class MixtureReference(MixtureFeedForward mixture)
         var mask = new float[v.Length];
         for (var t = 0; t < n; t++)
         {
-            foreach (var e in Enumerable.Range(0, experts).OrderByDescending(e => v[(t * experts) + e]).Take(k)) mask[(t * experts) + e] = 1;
+            foreach (var e in Enumerable.Range(0, experts).OrderByDescending(e => v[(t * experts) + e]).Take(k))
+                mask[(t * experts) + e] = 1;
         }
 
         return tensor(mask, [n, experts]);

@@ -83,7 +83,8 @@ public sealed class MixtureTrainingTests
         mixture.Training = true;
         // Logits (ln 2, 0, 0) and (0, ln 4, 0): p = (1/2, 1/4, 1/4) and (1/6, 4/6, 1/6); g over two = (2/3, 1/3, 0) and (1/5, 4/5, 0).
         mixture.Forward(tensor([MathF.Log(2), 0f, 0f, MathF.Log(4)], [2, 2]));
-        double[] u = [((2.0 / 3) + 0.2) / 2, ((1.0 / 3) + 0.8) / 2, 0], p = [(0.5 + (1.0 / 6)) / 2, (0.25 + (4.0 / 6)) / 2, (0.25 + (1.0 / 6)) / 2];
+        double[] u = [((2.0 / 3) + 0.2) / 2, ((1.0 / 3) + 0.8) / 2, 0], p = [(0.5 + (1.0 / 6)) / 2, (0.25 + (4.0 / 6)) / 2,
+            (0.25 + (1.0 / 6)) / 2];
         Assert.Equal(0.5 * 3 * u.Zip(p, (a, b) => a * b).Sum(), mixture.BalanceLoss!.item<float>(), 6);
         mixture.Settings = mixture.Settings with { Router = RouterKind.Switch };
         mixture.Forward(tensor([MathF.Log(2), 0f, 0f, MathF.Log(4)], [2, 2]));
@@ -126,7 +127,8 @@ public sealed class MixtureTrainingTests
         }
 
         var first = Draw(a, 1, 7, 0);
-        foreach (var another in new[] { Draw(a, 2, 7, 0), Draw(a, 1, 8, 0), Draw(a, 1, 7, 1), Draw(other, 1, 7, 0) }) Assert.NotEqual(first, another);
+        foreach (var another in new[] { Draw(a, 2, 7, 0), Draw(a, 1, 8, 0), Draw(a, 1, 7, 1), Draw(other, 1, 7, 0) })
+            Assert.NotEqual(first, another);
         manual_seed(123);
         Assert.Equal(first, Draw(b, 1, 7, 0));
 

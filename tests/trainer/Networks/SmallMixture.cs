@@ -15,7 +15,13 @@ internal static class SmallMixture
 
     public static readonly LlamaConfig Config = new()
     {
-        VocabSize = 31, HiddenSize = Width, IntermediateSize = 20, NumHiddenLayers = 2, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 16,
+        VocabSize = 31,
+        HiddenSize = Width,
+        IntermediateSize = 20,
+        NumHiddenLayers = 2,
+        NumAttentionHeads = 2,
+        NumKeyValueHeads = 1,
+        MaxPositionEmbeddings = 16,
         Mixture = new MixtureConfig(Experts, 2),
     };
 

@@ -12,7 +12,16 @@ public sealed class TrainingMemoryTests
     [Fact]
     public void A_thousand_steps_learn_and_leave_native_memory_flat()
     {
-        var config = new LlamaConfig { VocabSize = 64, HiddenSize = 16, IntermediateSize = 32, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 32 };
+        var config = new LlamaConfig
+        {
+            VocabSize = 64,
+            HiddenSize = 16,
+            IntermediateSize = 32,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 2,
+            NumKeyValueHeads = 1,
+            MaxPositionEmbeddings = 32
+        };
         using var model = new LlamaModel(config, CPU).Init(1);
         using var optimizer = new AdamW(model.Parameters, new AdamWSettings { WeightDecay = 0.01 }, 3e-3);
         var sequence = Enumerable.Range(0, 33).Select(i => (long)(i * i % 64)).ToArray();
@@ -41,7 +50,8 @@ public sealed class TrainingMemoryTests
         Assert.Equal(live, Tensor.TotalCount);
 
         // A step's activations are about 1 MB: 800 leaked steps would be hundreds.
-        Assert.True(Environment.WorkingSet - resident < 64 << 20, $"resident memory grew by {(Environment.WorkingSet - resident) >> 20} MiB");
+        Assert.True(
+            Environment.WorkingSet - resident < 64 << 20, $"resident memory grew by {(Environment.WorkingSet - resident) >> 20} MiB");
     }
 
     private static void Settle()

@@ -112,9 +112,11 @@ public sealed class AdamWTests
     }
 
     private static Original Reference(Parameter[] weights) => optim.AdamW(
-        [Group(weights.Where(w => w.ndim > 1), s_settings.WeightDecay), Group(weights.Where(w => w.ndim == 1), 0)], 1e-2, s_settings.Beta1, s_settings.Beta2, s_settings.Epsilon);
+        [Group(weights.Where(w => w.ndim > 1), s_settings.WeightDecay), Group(weights.Where(w => w.ndim == 1), 0)], 1e-2, s_settings.Beta1,
+            s_settings.Beta2, s_settings.Epsilon);
 
-    private static Original.ParamGroup Group(IEnumerable<Parameter> weights, double decay) => new(weights, 1e-2, s_settings.Beta1, s_settings.Beta2, s_settings.Epsilon, decay);
+    private static Original.ParamGroup Group(IEnumerable<Parameter> weights, double decay) =>
+        new(weights, 1e-2, s_settings.Beta1, s_settings.Beta2, s_settings.Epsilon, decay);
 
     private static byte[] Saved(Original optimizer)
     {

@@ -20,7 +20,8 @@ public sealed class AverageTests : IDisposable
         Forest();
         File.WriteAllText(world.At("forest/experts/ants/generation_config.json"), """{"eos_token_id": [0, 7]}""");
         ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false);
-        using Checkpoint a = Checkpoint.Open(world.At("forest/experts/ants")), b = Checkpoint.Open(world.At("forest/experts/bees")), mean = Checkpoint.Open(world.At("out"));
+        using Checkpoint a = Checkpoint.Open(world.At("forest/experts/ants")), b = Checkpoint.Open(world.At("forest/experts/bees")),
+            mean = Checkpoint.Open(world.At("out"));
         Assert.Equal([0, 7], mean.Config.EosTokenIds);
         foreach (var (name, shape) in mean.Config.TensorShapes())
         {
@@ -55,12 +56,15 @@ public sealed class AverageTests : IDisposable
     public void What_cannot_be_averaged_gets_one_line()
     {
         Forest();
-        var unknown = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Posterior, "cows", null, world.At("out"), fresh: false));
+        var unknown = Assert.Throws<BtxException>(() =>
+            ForestAverage.Write(world.At("forest"), AverageWeights.Posterior, "cows", null, world.At("out"), fresh: false));
         Assert.Contains("no cached prior of domain \"cows\" over its ready experts; it has bees", unknown.Message);
-        var taken = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.Corpus, fresh: true));
+        var taken = Assert.Throws<BtxException>(() =>
+            ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.Corpus, fresh: true));
         Assert.Contains("is not empty", taken.Message);
         world.Model("wide", 3, hidden: 32);
-        var differ = Assert.Throws<BtxException>(() => ModelAverage.Write([world.At("forest/experts/ants"), world.At("wide")], [0.5, 0.5], world.At("out")));
+        var differ = Assert.Throws<BtxException>(() =>
+            ModelAverage.Write([world.At("forest/experts/ants"), world.At("wide")], [0.5, 0.5], world.At("out")));
         Assert.Contains("different architectures", differ.Message);
         Assert.False(Directory.Exists(world.At("out")));
     }
@@ -78,10 +82,12 @@ public sealed class AverageTests : IDisposable
     {
         Forest();
         world.Model("forest/experts/bees", 9);
-        var weights = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false));
+        var weights = Assert.Throws<BtxException>(() =>
+            ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false));
         Assert.Contains("the weights of expert \"bees\" are not those", weights.Message);
         BpeTrainer.Train(["abab abab"], 258, ["<|endoftext|>"]).Save(world.At("forest/experts/bees"));
-        var tokenizer = Assert.Throws<BtxException>(() => ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false));
+        var tokenizer = Assert.Throws<BtxException>(() =>
+            ForestAverage.Write(world.At("forest"), AverageWeights.Uniform, null, null, world.At("out"), fresh: false));
         Assert.Contains("its tokenizer is not the one", tokenizer.Message);
         Assert.False(Directory.Exists(world.At("out")));
     }
@@ -89,7 +95,8 @@ public sealed class AverageTests : IDisposable
     [Fact]
     public async Task Unknown_weights_are_wrong_usage()
     {
-        var (code, _, errors) = await TinyWorld.RunAsync("train", "average", "--forest", world.At("forest"), "--weights", "median", "--out", world.At("out"));
+        var (code, _, errors) = await TinyWorld.RunAsync("train", "average", "--forest", world.At("forest"), "--weights", "median", "--out",
+            world.At("out"));
         Assert.Equal(2, code);
         Assert.Equal(
             ["error: Argument 'median' not recognized. Must be one of: 'uniform' 'argmax' 'posterior'", "see: btx train average --help"],
@@ -99,7 +106,13 @@ public sealed class AverageTests : IDisposable
     private void Forest()
     {
         foreach (var (name, seed) in new[] { ("ants", 1), ("bees", 2) }) world.Model($"forest/experts/{name}", seed);
-        ExpertEntry Entry(string name) => new() { Name = name, Domain = name, Path = $"experts/{name}", Sha256 = CheckpointFiles.Hash(world.At($"forest/experts/{name}")) };
+        ExpertEntry Entry(string name) => new()
+        {
+            Name = name,
+            Domain = name,
+            Path = $"experts/{name}",
+            Sha256 = CheckpointFiles.Hash(world.At($"forest/experts/{name}"))
+        };
         new ForestManifest
         {
             Architecture = world.Config().Fingerprint(),

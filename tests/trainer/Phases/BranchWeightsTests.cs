@@ -36,7 +36,8 @@ public sealed class BranchWeightsTests
     {
         using var world = new TinyWorld();
         string[] models = [world.Model("a", 1), world.Model("b", 2)];
-        using var shard = new TokenShardCache(CorpusDirectory.Open(world.Corpus), TextTokenizer.Load(world.Tokenizer)).Open(TextSource.Of("ants"), CorpusSplit.Validation);
+        using var shard = new TokenShardCache(CorpusDirectory.Open(world.Corpus),
+            TextTokenizer.Load(world.Tokenizer)).Open(TextSource.Of("ants"), CorpusSplit.Validation);
         var windows = new ValidationWindows(shard, 16, 5);
         var device = TorchDevice.Open(DeviceSpec.Cpu, 1);
         var scores = models.Select(m =>

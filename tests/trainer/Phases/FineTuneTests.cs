@@ -36,7 +36,8 @@ public sealed class FineTuneTests : IDisposable
         Assert.Equal((kind, k), (manifest.Router.Kind, manifest.Router.ExpertsPerToken));
         Assert.Equal(kind == RouterKind.SampleTop1 ? [0] : [], manifest.Router.SoftLayers);
         Assert.Equal(["expert-0", "expert-1", "expert-2", "expert-3"], manifest.Experts.Select(e => e.Name));
-        Assert.Equal((6_400, 200, 0.01, false), (manifest.FineTune!.Tokens, manifest.FineTune.Steps, manifest.FineTune.LoadBalancing, manifest.FineTune.FrozenExperts));
+        Assert.Equal((6_400, 200, 0.01, false),
+            (manifest.FineTune!.Tokens, manifest.FineTune.Steps, manifest.FineTune.LoadBalancing, manifest.FineTune.FrozenExperts));
         Assert.Equal(TinyWorld.Domains, manifest.FineTune.Corpora.Keys);
         Assert.Equal(1, manifest.FineTune.Weights.Values.Sum(), 12);
 
@@ -70,7 +71,8 @@ public sealed class FineTuneTests : IDisposable
         for (var stops = 0; stops < 3; stops++)
         {
             using var stop = new CancellationTokenSource();
-            var run = new TrainingRun(job, world.At("stopped"), new() { StatisticsSteps = 4, CheckpointSteps = 5, ValidationWindows = 4 }, _ => stop.Cancel());
+            var run = new TrainingRun(job, world.At("stopped"), new() { StatisticsSteps = 4, CheckpointSteps = 5, ValidationWindows = 4 },
+                _ => stop.Cancel());
             Assert.Throws<OperationCanceledException>(() => run.Execute(stop.Token));
         }
 
@@ -85,7 +87,8 @@ public sealed class FineTuneTests : IDisposable
     public void Another_random_seed_samples_other_experts()
     {
         var mixture = world.Mixture("mixture");
-        var runs = new[] { 1L, 1, 2 }.Select((seed, i) => Run(world.FineTune(mixture, new() { Router = RouterKind.SampleTop1, Seed = seed }, Short), $"run-{i}")).ToArray();
+        var runs = new[] { 1L, 1, 2 }.Select((seed, i) =>
+            Run(world.FineTune(mixture, new() { Router = RouterKind.SampleTop1, Seed = seed }, Short), $"run-{i}")).ToArray();
         Assert.Equal(Bytes(runs[0], "model.safetensors"), Bytes(runs[1], "model.safetensors"));
         Assert.NotEqual(Bytes(runs[0], "routing.csv"), Bytes(runs[2], "routing.csv"));
     }
@@ -98,7 +101,8 @@ public sealed class FineTuneTests : IDisposable
         long State(TrainingJob of, string name)
         {
             using var stop = new CancellationTokenSource();
-            Assert.Throws<OperationCanceledException>(() => new TrainingRun(of, world.At(name), new() { CheckpointSteps = 1 }, _ => stop.Cancel()).Execute(stop.Token));
+            Assert.Throws<OperationCanceledException>(() =>
+                new TrainingRun(of, world.At(name), new() { CheckpointSteps = 1 }, _ => stop.Cancel()).Execute(stop.Token));
             return Directory.GetFiles(world.At(name), "optimizer.bin", SearchOption.AllDirectories).Max(f => new FileInfo(f).Length);
         }
 
@@ -117,7 +121,8 @@ public sealed class FineTuneTests : IDisposable
 
         Assert.True(BtxManifest.Load(tuned).FineTune!.FrozenExperts);
         // Two fp32 moments for each weight that learns.
-        Assert.InRange(State(job with { Mixture = job.Mixture! with { FreezeExperts = false } }, "free") - State(job, "frozen"), 8 * expertElements, (8 * expertElements) + 4096);
+        Assert.InRange(State(job with { Mixture = job.Mixture! with { FreezeExperts = false } }, "free") - State(job, "frozen"),
+            8 * expertElements, (8 * expertElements) + 4096);
     }
 
     [Theory]
@@ -137,13 +142,15 @@ public sealed class FineTuneTests : IDisposable
         });
         var options = TinyWorld.Options with { Tokens = 5_120, LearningRate = 3e-3, Optimizer = new() { WeightDecay = 0 } };
         var lines = new List<string>();
-        new TrainingRun(world.FineTune(mixture, new() { LoadBalancing = alpha }, options), world.At("tuned"), new() { ValidationWindows = 4, StatisticsSteps = 40 }, warn: lines.Add).Execute(TestContext.Current.CancellationToken);
+        new TrainingRun(world.FineTune(mixture, new() { LoadBalancing = alpha }, options), world.At("tuned"),
+            new() { ValidationWindows = 4, StatisticsSteps = 40 }, warn: lines.Add).Execute(TestContext.Current.CancellationToken);
         var last = Rows(world.At("tuned"), "routing.csv").Last(r => r[2] == "1" && r[3] == "2");
         var alarms = RunRecord.Load(world.At("tuned"))!.RoutingAlarms!;
         if (dies)
         {
             Assert.True(double.Parse(last[6]) < 0.01, last[6]);
-            var line = Assert.Single(lines, l => l.StartsWith("ALARM: layer 1: expert 2 (expert-2) gets 0.00 % of the gates at step 120", StringComparison.Ordinal));
+            var line = Assert.Single(lines,
+                l => l.StartsWith("ALARM: layer 1: expert 2 (expert-2) gets 0.00 % of the gates at step 120", StringComparison.Ordinal));
             Assert.EndsWith("start over with --fresh and --load-balancing 0.01", line);
             Assert.Contains(alarms, a => (a.Step, a.Layer, a.Expert) == (120, 1, 2));
             Assert.Contains("\"alarms\": [\n", File.ReadAllText(Path.Combine(world.At("tuned"), "routing.json")));
@@ -173,7 +180,9 @@ public sealed class FineTuneTests : IDisposable
     public void Tuned_again_a_mixture_says_what_it_was_tuned_on_in_all()
     {
         var first = Run(world.FineTune(world.Mixture("mixture"), new(), Short) with { Weights = [1, 0, 0] }, "first");
-        var second = Run(world.FineTune(first, new() { Router = RouterKind.Switch }, Short with { Tokens = 2_880 }, freeze: true) with { Weights = [0, 0, 1] }, "second");
+        var second = Run(world.FineTune(first, new() { Router = RouterKind.Switch }, Short with { Tokens = 2_880 },
+            freeze: true) with
+        { Weights = [0, 0, 1] }, "second");
         var tuned = BtxManifest.Load(second).FineTune!;
         Assert.Equal((3_840, 120, false), (tuned.Tokens, tuned.Steps, tuned.FrozenExperts));
         Assert.Equal([0.25, 0, 0.75], tuned.Weights.Values);
@@ -185,11 +194,18 @@ public sealed class FineTuneTests : IDisposable
         var mixture = world.Mixture("mixture", rig: model =>
         {
             using var mode = torch.no_grad();
-            model.NamedParameters.First(p => p.Name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)).Parameter.fill_(double.NaN);
+            model.NamedParameters.First(p =>
+                p.Name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)).Parameter.fill_(double.NaN);
         });
         var e = Assert.Throws<BtxException>(() => Run(world.FineTune(mixture, new(), Short), "tuned"));
         Assert.Contains("block_sparse_moe.gate.weight", e.Message);
-        var fast = TinyWorld.Options with { LearningRate = 1e3, WarmUp = 0, Tokens = 12_800, Optimizer = new() { ClipNorm = 0, WeightDecay = 1000 } };
+        var fast = TinyWorld.Options with
+        {
+            LearningRate = 1e3,
+            WarmUp = 0,
+            Tokens = 12_800,
+            Optimizer = new() { ClipNorm = 0, WeightDecay = 1000 }
+        };
         e = Assert.Throws<BtxException>(() => Run(world.FineTune(world.Mixture("sound"), new(), fast), "diverged"));
         Assert.Contains("lower --lr", e.Message);
         Assert.DoesNotContain('\n', e.Message);
@@ -197,11 +213,13 @@ public sealed class FineTuneTests : IDisposable
 
     private string Run(TrainingJob job, string name, RunSettings? settings = null)
     {
-        new TrainingRun(job, world.At(name), (settings ?? new()) with { ValidationWindows = 4 }).Execute(TestContext.Current.CancellationToken);
+        new TrainingRun(job, world.At(name),
+            (settings ?? new()) with { ValidationWindows = 4 }).Execute(TestContext.Current.CancellationToken);
         return world.At(name);
     }
 
     private static byte[] Bytes(string directory, string file) => File.ReadAllBytes(Path.Combine(directory, file));
 
-    private static string[][] Rows(string directory, string file) => [.. File.ReadLines(Path.Combine(directory, file)).Skip(1).Select(l => l.Split(','))];
+    private static string[][] Rows(string directory, string file) =>
+        [.. File.ReadLines(Path.Combine(directory, file)).Skip(1).Select(l => l.Split(','))];
 }

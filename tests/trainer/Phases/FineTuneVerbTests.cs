@@ -19,7 +19,8 @@ public sealed class FineTuneVerbTests : IDisposable
     public async Task Killed_at_any_step_a_sampled_run_ends_with_the_weights_of_an_uninterrupted_one()
     {
         var mixture = world.Mixture("mixture", layers: 1);
-        string[] flags = ["--router", "sample_top1", "--tokens", "9600", "--accumulate", "2", "--checkpoint-steps", "3", "--statistics-every", "7", "--weights", "ants=2", "--freeze", "experts"];
+        string[] flags = ["--router", "sample_top1", "--tokens", "9600", "--accumulate", "2", "--checkpoint-steps", "3",
+            "--statistics-every", "7", "--weights", "ants=2", "--freeze", "experts"];
         var whole = TinyWorld.RunAsync(Arguments(mixture, "whole", flags));
         var random = new Random(Environment.ProcessId);
         foreach (var earliest in (int[])[random.Next(3, 60), random.Next(60, 120)])
@@ -28,7 +29,8 @@ public sealed class FineTuneVerbTests : IDisposable
             while (NewestPoint("killed") < earliest && !process.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
             process.Kill();
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-            Assert.False(File.Exists(world.At("killed/model.safetensors")), $"the run was over before it could be killed after step {earliest}");
+            Assert.False(
+                File.Exists(world.At("killed/model.safetensors")), $"the run was over before it could be killed after step {earliest}");
         }
 
         var end = await TinyWorld.RunAsync(Arguments(mixture, "killed", flags));
@@ -45,7 +47,8 @@ public sealed class FineTuneVerbTests : IDisposable
     public async Task A_dense_model_is_trained_on_and_a_rate_can_be_swept_for()
     {
         var continued = TinyWorld.RunAsync(Arguments(world.Model("seed", 1), "continued", ["--tokens", "640"]));
-        var swept = TinyWorld.RunAsync(Arguments(world.Mixture("mixture", layers: 1), "swept", ["--tokens", "640", "--lr-sweep", "1e-4,1e-2", "--sweep-tokens", "1280"]));
+        var swept = TinyWorld.RunAsync(Arguments(world.Mixture("mixture", layers: 1), "swept",
+            ["--tokens", "640", "--lr-sweep", "1e-4,1e-2", "--sweep-tokens", "1280"]));
         Assert.Equal((0, ""), ((await continued).Code, (await continued).Errors));
         Assert.False(BtxManifest.Exists(world.At("continued")));
         var record = RunRecord.Load(world.At("continued"))!;
@@ -57,8 +60,10 @@ public sealed class FineTuneVerbTests : IDisposable
     [Fact]
     public async Task Bad_input_is_one_line_each()
     {
-        string seed = world.Model("seed", 1), mixture = world.Mixture("mixture", layers: 1), truncated = world.Mixture("truncated", layers: 1);
-        BtxManifest.Of(truncated, LlamaConfig.Load(truncated), TextTokenizer.Load(truncated).Hash, CheckpointFiles.Hash(truncated)).Save(truncated);
+        string seed = world.Model("seed", 1), mixture = world.Mixture("mixture", layers: 1),
+            truncated = world.Mixture("truncated", layers: 1);
+        BtxManifest.Of(truncated, LlamaConfig.Load(truncated), TextTokenizer.Load(truncated).Hash, CheckpointFiles.Hash(truncated))
+            .Save(truncated);
         using (var file = File.OpenWrite(Path.Combine(truncated, "model.safetensors"))) file.SetLength(file.Length - 4);
         (string Model, string[] Flags, string Message)[] cases =
         [
@@ -67,7 +72,8 @@ public sealed class FineTuneVerbTests : IDisposable
             (mixture, ["--freeze", "attention"], "--freeze attention: unknown; only experts can be frozen"),
             (mixture, ["--k", "9"], "--k 9: the model has 4 experts; choose 1..4"),
             (mixture, ["--weights", "dogs=2"], "--weights: \"dogs\" is no domain of this run"),
-            (mixture, ["--domains", "dogs"], "has no domain \"dogs\"; it has ants, bees, cows: choose of these, or add it with `btx corpus --out "),
+            (mixture, ["--domains", "dogs"],
+                "has no domain \"dogs\"; it has ants, bees, cows: choose of these, or add it with `btx corpus --out "),
             (mixture, ["--statistics-every", "0"], "--statistics-every is 0"),
             (world.At("nothing"), [], "not found"),
             (truncated, [], "the file is truncated"),
@@ -91,7 +97,8 @@ public sealed class FineTuneVerbTests : IDisposable
     {
         var mixture = world.Mixture("mixture", layers: 1);
         var small = world.Mixture("small", layers: 1);
-        BpeTrainer.Train(CorpusDirectory.Open(world.Corpus).Read("ants", CorpusSplit.Train).Select(d => d.Text), 320, ["<|endoftext|>"]).Save(small);
+        BpeTrainer.Train(CorpusDirectory.Open(world.Corpus).Read("ants", CorpusSplit.Train).Select(d => d.Text), 320, ["<|endoftext|>"])
+            .Save(small);
         File.WriteAllText(Path.Combine(world.Corpus, "bees/train.jsonl"), "");
         var manifest = CorpusManifest.Read(world.Corpus);
         var none = new CorpusShard("bees/train.jsonl", 0, 0, 0, Convert.ToHexStringLower(SHA256.HashData([])));
@@ -103,11 +110,13 @@ public sealed class FineTuneVerbTests : IDisposable
     }
 
     private string[] Arguments(string model, string output, string[] more) =>
-        ["train", "finetune", "--model", model, "--corpus", world.Corpus, .. more.Contains("--out") ? (string[])[] : ["--out", world.At(output)], "--batch", "2", "--sequence", "16", "--validation-windows", "4", .. more];
+        ["train", "finetune", "--model", model, "--corpus", world.Corpus, .. more.Contains("--out") ? (string[])[]
+        : ["--out", world.At(output)], "--batch", "2", "--sequence", "16", "--validation-windows", "4", .. more];
 
     private int NewestPoint(string run)
     {
         var resume = Path.Combine(world.At(run), "resume");
-        return Directory.Exists(resume) ? Directory.GetDirectories(resume, "step-*").Select(p => int.Parse(Path.GetFileName(p)[5..])).DefaultIfEmpty(0).Max() : 0;
+        return Directory.Exists(resume)
+            ? Directory.GetDirectories(resume, "step-*").Select(p => int.Parse(Path.GetFileName(p)[5..])).DefaultIfEmpty(0).Max() : 0;
     }
 }

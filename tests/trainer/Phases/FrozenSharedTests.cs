@@ -10,7 +10,11 @@ namespace Btx.Trainer.Tests.Phases;
 /// <summary><c>--freeze shared</c>: only the feed-forwards of an expert learn.</summary>
 public sealed class FrozenSharedTests : IDisposable
 {
-    private static readonly TrainingOptions Frozen = TinyWorld.Options with { FreezeShared = true, Optimizer = new() { WeightDecay = 0.5 } };
+    private static readonly TrainingOptions Frozen = TinyWorld.Options with
+    {
+        FreezeShared = true,
+        Optimizer = new() { WeightDecay = 0.5 }
+    };
     private readonly TinyWorld world = new();
 
     public void Dispose() => world.Dispose();
@@ -56,10 +60,12 @@ public sealed class FrozenSharedTests : IDisposable
     public void Stopped_and_resumed_it_ends_with_the_same_weights_and_the_optimizer_keeps_nothing_for_what_is_frozen()
     {
         world.Model("seed", 1);
-        var job = world.Job(Frozen) with { Parents = [new BranchParent("seed", 1, world.At("seed"), CheckpointFiles.Hash(world.At("seed")))] };
+        var job =
+            world.Job(Frozen) with { Parents = [new BranchParent("seed", 1, world.At("seed"), CheckpointFiles.Hash(world.At("seed")))] };
         new TrainingRun(job, world.At("whole"), new() { ValidationWindows = 4 }).Execute(TestContext.Current.CancellationToken);
         for (var stops = 0; stops < 3; stops++) Stop(job, "stopped");
-        var moments = Directory.GetFiles(world.At("stopped"), "optimizer.bin", SearchOption.AllDirectories).Max(f => new FileInfo(f).Length);
+        var moments = Directory.GetFiles(world.At("stopped"), "optimizer.bin", SearchOption.AllDirectories)
+            .Max(f => new FileInfo(f).Length);
         new TrainingRun(job, world.At("stopped"), new() { ValidationWindows = 4 }).Execute(TestContext.Current.CancellationToken);
         Assert.Equal(File.ReadAllBytes(world.At("whole/model.safetensors")), File.ReadAllBytes(world.At("stopped/model.safetensors")));
         AssertOnlyFeedForwardsMoved(world.At("seed"), world.At("stopped"));
@@ -77,7 +83,8 @@ public sealed class FrozenSharedTests : IDisposable
 
     [Theory]
     [InlineData("--freeze attention: unknown; choose shared or nothing", "--freeze", "attention")]
-    [InlineData("--freeze shared with --random-init: random embeddings and attention would never learn", "--freeze", "shared", "--random-init")]
+    [InlineData("--freeze shared with --random-init: random embeddings and attention would never learn", "--freeze", "shared",
+        "--random-init")]
     public async Task A_bad_value_is_one_line_and_writes_nothing(string message, params string[] more)
     {
         world.Model("seed", 1);
@@ -95,7 +102,8 @@ public sealed class FrozenSharedTests : IDisposable
             Assert.True(MixtureWeights.IsFeedForward(name) != Values(before, name).AsSpan().SequenceEqual(Values(after, name)), name);
     }
 
-    private static IEnumerable<string> Shared(Checkpoint model) => model.Config.TensorShapes().Select(t => t.Name).Where(n => !MixtureWeights.IsFeedForward(n));
+    private static IEnumerable<string> Shared(Checkpoint model) =>
+        model.Config.TensorShapes().Select(t => t.Name).Where(n => !MixtureWeights.IsFeedForward(n));
 
     private static float[] Values(Checkpoint model, string name)
     {
@@ -107,7 +115,8 @@ public sealed class FrozenSharedTests : IDisposable
     private void Stop(TrainingJob job, string name)
     {
         using var stop = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => new TrainingRun(job, world.At(name), new() { CheckpointSteps = 5, ValidationWindows = 4 }, _ => stop.Cancel()).Execute(stop.Token));
+        Assert.Throws<OperationCanceledException>(() => new TrainingRun(job, world.At(name),
+            new() { CheckpointSteps = 5, ValidationWindows = 4 }, _ => stop.Cancel()).Execute(stop.Token));
     }
 
     private async Task Run(string[] verb)
@@ -120,6 +129,7 @@ public sealed class FrozenSharedTests : IDisposable
     {
         "mix" => ["train", .. verb],
         "finetune" => ["train", .. verb, "--corpus", world.Corpus, "--tokens", "320", "--sequence", "16", "--validation-windows", "4"],
-        _ => ["train", .. verb, "--forest", world.At("forest"), "--corpus", world.Corpus, "--tokens", "320", "--sequence", "16", "--validation-windows", "4"],
+        _ => ["train", .. verb, "--forest", world.At("forest"), "--corpus", world.Corpus, "--tokens", "320", "--sequence", "16",
+            "--validation-windows", "4"],
     };
 }

@@ -21,13 +21,15 @@ public sealed class KillTests : IDisposable
             while (NewestPoint("killed") < earliest && !process.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
             process.Kill();
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-            Assert.False(File.Exists(Path.Combine(world.At("killed"), "model.safetensors")), $"the run was over before it could be killed after step {earliest}");
+            Assert.False(File.Exists(Path.Combine(world.At("killed"),
+                "model.safetensors")), $"the run was over before it could be killed after step {earliest}");
         }
 
         var end = await TinyWorld.RunAsync(world.SeedArguments("killed", flags));
         Assert.Equal((0, ""), (end.Code, end.Errors));
         Assert.Equal(0, (await whole).Code);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(world.At("whole"), "model.safetensors")), File.ReadAllBytes(Path.Combine(world.At("killed"), "model.safetensors")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(world.At("whole"), "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(world.At("killed"), "model.safetensors")));
         Assert.Contains("finished earlier, nothing to do", (await TinyWorld.RunAsync(world.SeedArguments("killed", flags))).Output);
     }
 
@@ -44,7 +46,8 @@ public sealed class KillTests : IDisposable
 
         // A limit on the size of files stands for the full disk: a write beyond it fails in the middle.
         var before = NewestPoint("run");
-        var full = await TinyWorld.EndAsync(TinyWorld.Start("export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 8;", world.SeedArguments("run", flags)));
+        var full = await TinyWorld.EndAsync(TinyWorld.Start("export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 8;",
+            world.SeedArguments("run", flags)));
         Assert.Equal(1, full.Code);
         Assert.StartsWith("error: cannot write", full.Errors);
         Assert.Single(full.Errors.TrimEnd().Split('\n'));
@@ -59,14 +62,16 @@ public sealed class KillTests : IDisposable
     {
         await TinyWorld.RunAsync(world.SeedArguments("seed", "--tokens", "640"));
         string[] Round(string forest) =>
-            ["train", "round", "--forest", world.At(forest), "--seed", world.At("seed"), "--corpus", world.Corpus, "--domains", "ants,bees", "--tokens", "6400", "--sequence", "16", "--parallel", "2", "--checkpoint-steps", "4", "--validation-windows", "4"];
+            ["train", "round", "--forest", world.At(forest), "--seed", world.At("seed"), "--corpus", world.Corpus, "--domains", "ants,bees",
+            "--tokens", "6400", "--sequence", "16", "--parallel", "2", "--checkpoint-steps", "4", "--validation-windows", "4"];
         var whole = await TinyWorld.RunAsync(Round("whole"));
         Assert.Equal((0, ""), (whole.Code, whole.Errors));
 
         using (var round = TinyWorld.Start(Round("forest")))
         {
             var output = round.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-            while (NewestPoint("forest/runs/round-1/bees") < 4 && !round.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
+            while (NewestPoint("forest/runs/round-1/bees") < 4 && !round.HasExited)
+                await Task.Delay(1, TestContext.Current.CancellationToken);
             using (var worker = Worker(world.At("forest"), "bees")) worker.Kill();
             var errors = await round.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             await round.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -80,7 +85,8 @@ public sealed class KillTests : IDisposable
         // The whole round is killed too: its workers go on by themselves, and the next call waits for them or resumes them.
         using (var round = TinyWorld.Start(Round("forest")))
         {
-            while (Directory.GetDirectories(world.At("forest/runs/round-1/bees"), "resume").Length == 0 && !round.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
+            while (Directory.GetDirectories(world.At("forest/runs/round-1/bees"), "resume").Length == 0 && !round.HasExited)
+                await Task.Delay(1, TestContext.Current.CancellationToken);
             round.Kill();
             await round.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
@@ -89,7 +95,8 @@ public sealed class KillTests : IDisposable
         Assert.Equal((0, ""), (end.Code, end.Errors));
         Assert.Equal(["ants", "bees"], Names("forest"));
         foreach (var name in (string[])["ants", "bees"])
-            Assert.Equal(File.ReadAllBytes(world.At($"whole/experts/{name}/model.safetensors")), File.ReadAllBytes(world.At($"forest/experts/{name}/model.safetensors")));
+            Assert.Equal(File.ReadAllBytes(world.At($"whole/experts/{name}/model.safetensors")),
+                File.ReadAllBytes(world.At($"forest/experts/{name}/model.safetensors")));
         Assert.Contains("finished earlier, nothing to do", (await TinyWorld.RunAsync(Round("forest"))).Output);
     }
 
@@ -98,7 +105,8 @@ public sealed class KillTests : IDisposable
     private int NewestPoint(string run)
     {
         var resume = Path.Combine(world.At(run), "resume");
-        return Directory.Exists(resume) ? Directory.GetDirectories(resume, "step-*").Select(p => int.Parse(Path.GetFileName(p)[5..])).DefaultIfEmpty(0).Max() : 0;
+        return Directory.Exists(resume)
+            ? Directory.GetDirectories(resume, "step-*").Select(p => int.Parse(Path.GetFileName(p)[5..])).DefaultIfEmpty(0).Max() : 0;
     }
 
     private static Process Worker(string forest, string expert) =>
@@ -107,7 +115,8 @@ public sealed class KillTests : IDisposable
             try
             {
                 var line = File.ReadAllText($"/proc/{p.Id}/cmdline");
-                return line.Contains("\0worker\0", StringComparison.Ordinal) && line.Contains(forest, StringComparison.Ordinal) && line.Contains($"\0{expert}\0", StringComparison.Ordinal);
+                return line.Contains("\0worker\0", StringComparison.Ordinal) && line.Contains(forest, StringComparison.Ordinal)
+                    && line.Contains($"\0{expert}\0", StringComparison.Ordinal);
             }
             catch (IOException)
             {

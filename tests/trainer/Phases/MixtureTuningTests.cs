@@ -13,7 +13,8 @@ public sealed class MixtureTuningTests
     [InlineData(RouterKind.TopK, 3, RouterKind.Soft, 4, RouterKind.Soft, 4)]
     [InlineData(RouterKind.Switch, 1, null, null, RouterKind.Switch, 1)]
     [InlineData(RouterKind.Switch, 1, RouterKind.TopK, null, RouterKind.TopK, 2)]
-    public void A_mixture_routes_as_it_was_made_unless_told_otherwise(string made, int madeK, string? kind, int? k, string router, int expertsPerToken)
+    public void A_mixture_routes_as_it_was_made_unless_told_otherwise(string made, int madeK, string? kind, int? k, string router,
+    int expertsPerToken)
     {
         var source = Source(made, madeK);
         var tuning = new MixtureTuning { Source = source, Routing = MixtureTuning.Route(source, kind, k, 0.01, 1) };
@@ -28,14 +29,18 @@ public sealed class MixtureTuningTests
     [InlineData(null, null, -1, "--load-balancing -1: expected a number of at least 0")]
     [InlineData(null, null, double.NaN, "--load-balancing NaN: expected a number of at least 0")]
     public void What_does_not_fit_is_one_line(string? kind, int? k, double loadBalancing, string message) =>
-        Assert.Equal(message, Assert.Throws<BtxException>(() => MixtureTuning.Route(Source(RouterKind.TopK, 2), kind, k, loadBalancing, 1)).Message);
+        Assert.Equal(message,
+        Assert.Throws<BtxException>(() => MixtureTuning.Route(Source(RouterKind.TopK, 2), kind, k, loadBalancing, 1)).Message);
 
     private static BtxManifest Source(string kind, int k)
     {
         var hash = new string('a', 64);
         return new()
         {
-            Architecture = hash, Tokenizer = hash, Sha256 = hash, Router = new() { Kind = kind, ExpertsPerToken = k },
+            Architecture = hash,
+            Tokenizer = hash,
+            Sha256 = hash,
+            Router = new() { Kind = kind, ExpertsPerToken = k },
             Experts = [.. Enumerable.Range(0, 4).Select(i => new BtxExpert { Name = $"expert-{i}", Domain = $"expert-{i}" })],
         };
     }

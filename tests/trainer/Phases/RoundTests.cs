@@ -41,14 +41,16 @@ public sealed class RoundTests : IDisposable
         Assert.Equal(3, third.Expert("ants-r3").Round);
         Assert.All(third.Experts, e => Assert.Equal(4, e.Prior!.Count));
 
-        var again = await TinyWorld.RunAsync(Arguments("forest", "--domains", "cows", "--round", "2", "--branch", "uniform", "--tokens", "640"));
+        var again = await TinyWorld.RunAsync(Arguments("forest", "--domains", "cows", "--round", "2", "--branch", "uniform",
+            "--tokens", "640"));
         Assert.Equal((0, ""), (again.Code, again.Errors));
         Assert.Contains("finished earlier, nothing to do", again.Output);
         var seedless = await TinyWorld.RunAsync(Arguments("forest", "--domains", "ants", "--round", "1"));
         Assert.Equal(1, seedless.Code);
         Assert.Contains("name its seed model with --seed DIR, for the next round add --round 2", seedless.Errors);
 
-        var finished = await TinyWorld.RunAsync(Arguments("forest", "--domains", "cows", "--round", "2", "--branch", "argmax", "--tokens", "640"));
+        var finished = await TinyWorld.RunAsync(Arguments("forest", "--domains", "cows", "--round", "2", "--branch", "argmax",
+            "--tokens", "640"));
         Assert.Equal(1, finished.Code);
         Assert.Contains("--branch is argmax, but the run in", finished.Errors);
     }
@@ -76,7 +78,8 @@ public sealed class RoundTests : IDisposable
     {
         world.Model("seed", 1);
         var result = await TinyWorld.RunAsync(
-            "train", "expert", "--forest", world.At("forest"), "--from", world.At("seed"), "--corpus", world.Corpus, "--domain", "cows", "--name", "cattle", "--tokens", "320", "--sequence", "16", "--validation-windows", "4");
+            "train", "expert", "--forest", world.At("forest"), "--from", world.At("seed"), "--corpus", world.Corpus, "--domain", "cows",
+                "--name", "cattle", "--tokens", "320", "--sequence", "16", "--validation-windows", "4");
         Assert.Equal((0, ""), (result.Code, result.Errors));
         var expert = Assert.Single(ForestManifest.Load(world.At("forest")).Experts);
         Assert.Equal(("cattle", "cows", 1), (expert.Name, expert.Domain, expert.Round));
@@ -106,7 +109,8 @@ public sealed class RoundTests : IDisposable
         world.Model("wide", 1, hidden: 32);
         await Train("forest", "--seed", world.At("seed"), "--domains", "ants", "--tokens", "320");
         var before = File.ReadAllBytes(world.At("forest/forest.json"));
-        var result = await TinyWorld.RunAsync("train", "expert", "--forest", world.At("forest"), "--from", world.At("wide"), "--corpus", world.Corpus, "--domain", "bees");
+        var result = await TinyWorld.RunAsync("train", "expert", "--forest", world.At("forest"), "--from", world.At("wide"), "--corpus",
+            world.Corpus, "--domain", "bees");
         Assert.Equal(1, result.Code);
         Assert.Contains("its architecture (config.json) differs from that of the forest", result.Errors);
         Assert.Equal(before, File.ReadAllBytes(world.At("forest/forest.json")));
@@ -120,7 +124,8 @@ public sealed class RoundTests : IDisposable
     }
 
     private string[] Arguments(string forest, params string[] more) =>
-        ["train", "round", "--forest", world.At(forest), "--corpus", world.Corpus, "--sequence", "16", "--validation-windows", "4", .. more];
+        ["train", "round", "--forest", world.At(forest), "--corpus", world.Corpus, "--sequence", "16", "--validation-windows",
+        "4", .. more];
 
     private float[] Embedding(string model)
     {

@@ -15,7 +15,8 @@ using TorchSharp;
 
 namespace Btx.Trainer.Tests.Phases;
 
-/// <summary>A corpus of three made-up languages, a tokenizer for it, and a network of a few thousand weights, in a directory of its own.</summary>
+/// <summary>A corpus of three made-up languages, a tokenizer for it, and a network of a few
+/// thousand weights, in a directory of its own.</summary>
 public sealed class TinyWorld : IDisposable
 {
     public static readonly string[] Domains = ["ants", "bees", "cows"];
@@ -45,14 +46,28 @@ public sealed class TinyWorld : IDisposable
         var tokenizer = TextTokenizer.Load(Tokenizer);
         return new LlamaConfig
         {
-            VocabSize = tokenizer.VocabSize, HiddenSize = hidden, IntermediateSize = 24, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1,
-            MaxPositionEmbeddings = 32, TieWordEmbeddings = true, BosTokenId = tokenizer.BosId, EosTokenIds = tokenizer.EosId is { } end ? [end] : [],
+            VocabSize = tokenizer.VocabSize,
+            HiddenSize = hidden,
+            IntermediateSize = 24,
+            NumHiddenLayers = 1,
+            NumAttentionHeads = 1,
+            NumKeyValueHeads = 1,
+            MaxPositionEmbeddings = 32,
+            TieWordEmbeddings = true,
+            BosTokenId = tokenizer.BosId,
+            EosTokenIds = tokenizer.EosId is { } end ? [end] : [],
         };
     }
 
     public TrainingJob Job(TrainingOptions? options = null) => new()
     {
-        Phase = "seed", Name = "seed", Corpus = Corpus, Tokenizer = Tokenizer, Sources = [.. Domains.Select(TextSource.Of)], Architecture = Config(), Options = options ?? Options,
+        Phase = "seed",
+        Name = "seed",
+        Corpus = Corpus,
+        Tokenizer = Tokenizer,
+        Sources = [.. Domains.Select(TextSource.Of)],
+        Architecture = Config(),
+        Options = options ?? Options,
     };
 
     /// <summary>A model directory with random weights.</summary>
@@ -71,7 +86,8 @@ public sealed class TinyWorld : IDisposable
     {
         var directory = At(name);
         Directory.CreateDirectory(directory);
-        using var model = new LlamaModel(Config() with { NumHiddenLayers = layers, Mixture = new(experts, Math.Min(2, experts)) }, torch.CPU).Init(1);
+        using var model = new LlamaModel(Config() with { NumHiddenLayers = layers, Mixture = new(experts, Math.Min(2, experts)) },
+            torch.CPU).Init(1);
         rig?.Invoke(model);
         LlamaCheckpoint.Save(model, directory);
         TokenizerFiles.Copy(Tokenizer, directory);
@@ -83,10 +99,18 @@ public sealed class TinyWorld : IDisposable
     {
         var hash = CheckpointFiles.Hash(model);
         var config = LlamaConfig.Load(model);
-        var tuning = new MixtureTuning { Source = BtxManifest.Of(model, config, TextTokenizer.Load(model).Hash, hash), Routing = routing, FreezeExperts = freeze };
+        var tuning = new MixtureTuning
+        {
+            Source = BtxManifest.Of(model, config, TextTokenizer.Load(model).Hash, hash),
+            Routing = routing,
+            FreezeExperts = freeze
+        };
         return Job(options) with
         {
-            Phase = "finetune", Name = "tuned", Parents = [new BranchParent("mixture", 1, model, hash)], Mixture = tuning,
+            Phase = "finetune",
+            Name = "tuned",
+            Parents = [new BranchParent("mixture", 1, model, hash)],
+            Mixture = tuning,
             Architecture = config with { Mixture = config.Mixture! with { ExpertsPerToken = tuning.ExpertsPerToken } },
         };
     }
@@ -94,7 +118,8 @@ public sealed class TinyWorld : IDisposable
     /// <summary>Flags of the small network and the short run, for the program.</summary>
     public string[] SeedArguments(string output, params string[] more) =>
     [
-        "train", "seed", "--corpus", Corpus, "--tokenizer", Tokenizer, "--out", At(output), "--hidden", "16", "--intermediate", "24", "--layers", "1", "--heads", "1", "--context", "32",
+        "train", "seed", "--corpus", Corpus, "--tokenizer", Tokenizer, "--out", At(output), "--hidden", "16", "--intermediate", "24",
+            "--layers", "1", "--heads", "1", "--context", "32",
         "--sequence", "16", "--validation-windows", "4", .. more,
     ];
 
@@ -106,13 +131,19 @@ public sealed class TinyWorld : IDisposable
     {
         var dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
         string[] command = [dotnet, typeof(TrainingRun).Assembly.Location, .. arguments];
-        var start = new ProcessStartInfo(shell is null ? command[0] : "/bin/bash") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in shell is null ? command[1..] : ["-c", shell + " exec \"$@\"", "trainer", .. command]) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo(shell is null ? command[0] : "/bin/bash")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
+        foreach (var argument in shell is null ? command[1..] : ["-c", shell + " exec \"$@\"", "trainer", .. command])
+            start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
 
     /// <summary>Runs the trainer to its end.</summary>
-    public static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments) => await EndAsync(Start(arguments));
+    public static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments) =>
+        await EndAsync(Start(arguments));
 
     public static async Task<(int Code, string Output, string Errors)> EndAsync(Process process)
     {
@@ -130,18 +161,25 @@ public sealed class TinyWorld : IDisposable
     private CorpusDomain Domain(string name, int index, int documents)
     {
         var random = new Random(index);
-        var words = Enumerable.Range(0, 30).Select(_ => new string([.. Enumerable.Range(0, random.Next(2, 7)).Select(_ => (char)('a' + (index * 8) + random.Next(8)))])).ToArray();
+        var words = Enumerable.Range(0, 30).Select(_ =>
+            new string([.. Enumerable.Range(0, random.Next(2, 7)).Select(_ => (char)('a' + (index * 8) + random.Next(8)))])).ToArray();
         Directory.CreateDirectory(Path.Combine(Corpus, name));
         CorpusShard Shard(CorpusSplit split, int count)
         {
-            var lines = Enumerable.Range(0, count).Select(i => new { id = $"{split}-{i}", text = string.Join(' ', Enumerable.Range(0, 60).Select(_ => words[random.Next(words.Length)])) }).ToArray();
+            var lines = Enumerable.Range(0, count).Select(i => new
+            {
+                id = $"{split}-{i}",
+                text = string.Join(' ', Enumerable.Range(0, 60).Select(_ => words[random.Next(words.Length)]))
+            }).ToArray();
             var path = $"{name}/{split.ToString().ToLowerInvariant()}.jsonl";
             var bytes = Encoding.UTF8.GetBytes(string.Concat(lines.Select(l => JsonSerializer.Serialize(l) + "\n")));
             File.WriteAllBytes(Path.Combine(Corpus, path), bytes);
-            return new CorpusShard(path, count, lines.Sum(l => Encoding.UTF8.GetByteCount(l.text)), bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)));
+            return new CorpusShard(path, count, lines.Sum(l => Encoding.UTF8.GetByteCount(l.text)), bytes.Length,
+                Convert.ToHexStringLower(SHA256.HashData(bytes)));
         }
 
         var (train, validation, test) = (Shard(CorpusSplit.Train, documents), Shard(CorpusSplit.Validation, 8), Shard(CorpusSplit.Test, 4));
-        return new CorpusDomain(name, CorpusRole.Train, [new CorpusSource("folder", name, "", "")], "none", 1, null, documents + 12, train.Bytes + validation.Bytes + test.Bytes, train, validation, test);
+        return new CorpusDomain(name, CorpusRole.Train, [new CorpusSource("folder", name, "", "")], "none", 1, null, documents + 12,
+            train.Bytes + validation.Bytes + test.Bytes, train, validation, test);
     }
 }

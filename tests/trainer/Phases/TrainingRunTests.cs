@@ -15,7 +15,8 @@ public sealed class TrainingRunTests : IDisposable
     [Fact]
     public void The_same_random_seed_gives_the_same_weights_and_another_gives_others()
     {
-        var weights = new[] { 1L, 1, 2 }.Select((seed, i) => Weights(Train($"run-{i}", TinyWorld.Options with { RandomSeed = seed }))).ToArray();
+        var weights = new[] { 1L, 1,
+            2 }.Select((seed, i) => Weights(Train($"run-{i}", TinyWorld.Options with { RandomSeed = seed }))).ToArray();
         Assert.Equal(weights[0], weights[1]);
         Assert.NotEqual(weights[0], weights[2]);
     }
@@ -48,14 +49,16 @@ public sealed class TrainingRunTests : IDisposable
         using var stop = new CancellationTokenSource();
         // A resume point is written at every step; the callback stops the run when the point of the chosen step is there.
         var resume = Path.Combine(world.At("stopped"), "resume");
-        var run = new TrainingRun(world.Job(), world.At("stopped"), new RunSettings { CheckpointSteps = 1, ValidateSteps = stopAfter }, _ => stop.Cancel());
+        var run = new TrainingRun(world.Job(), world.At("stopped"), new RunSettings { CheckpointSteps = 1, ValidateSteps = stopAfter },
+            _ => stop.Cancel());
         Assert.Throws<OperationCanceledException>(() => run.Execute(stop.Token));
         var points = Directory.GetDirectories(resume).Select(Path.GetFileName).Order().ToArray();
         Assert.InRange(points.Length, 1, ResumeStore.Generations);
         Assert.False(File.Exists(Path.Combine(world.At("stopped"), "model.safetensors")));
         using var again = new CancellationTokenSource();
         var seen = 0;
-        var second = new TrainingRun(world.Job(), world.At("stopped"), new RunSettings { CheckpointSteps = stopAfter, CheckpointSeconds = 0 }, p =>
+        var second = new TrainingRun(world.Job(), world.At("stopped"),
+            new RunSettings { CheckpointSteps = stopAfter, CheckpointSeconds = 0 }, p =>
         {
             if (p.Resumed > 0 && ++seen == 1) again.Cancel();
         });
@@ -72,7 +75,12 @@ public sealed class TrainingRunTests : IDisposable
     {
         var whole = Train("whole", TinyWorld.Options);
         using var stop = new CancellationTokenSource();
-        var run = new TrainingRun(world.Job(), world.At("run"), new RunSettings { CheckpointSteps = 1 }, p => { if (p.Tokens < p.TotalTokens) stop.CancelAfter(1); });
+        var run = new TrainingRun(world.Job(), world.At("run"), new RunSettings { CheckpointSteps = 1 },
+            p =>
+            {
+                if (p.Tokens < p.TotalTokens)
+                    stop.CancelAfter(1);
+            });
         Assert.Throws<OperationCanceledException>(() => run.Execute(stop.Token));
         var points = Directory.GetDirectories(Path.Combine(world.At("run"), "resume")).Order().ToArray();
         if (points.Length == 2) File.WriteAllBytes(Path.Combine(points[1], "weights.safetensors"), [1, 2, 3]);
@@ -109,7 +117,8 @@ public sealed class TrainingRunTests : IDisposable
         var started = new Dictionary<string, string> { ["--router-init"] = "ridge", ["--states"] = "own" };
         var options = new Dictionary<string, string> { ["--random-seed"] = "1", ["--router-init"] = "random" };
         var e = Assert.Throws<BtxException>(() => RunRecord.RequireSame(started, options, "mix"));
-        Assert.StartsWith("--router-init is random, but the run in mix was started with ridge (--random-seed, --states changed too); ", e.Message);
+        Assert.StartsWith("--router-init is random, but the run in mix was started with ridge (--random-seed, --states changed too); ",
+            e.Message);
         RunRecord.RequireSame(started, started, "mix");
     }
 
@@ -139,7 +148,13 @@ public sealed class TrainingRunTests : IDisposable
     [Fact]
     public void A_loss_that_is_not_finite_ends_the_run_with_advice()
     {
-        var e = Assert.Throws<BtxException>(() => Train("run", TinyWorld.Options with { LearningRate = 1e3, WarmUp = 0, Tokens = 12_800, Optimizer = new() { ClipNorm = 0, WeightDecay = 1000 } }));
+        var e = Assert.Throws<BtxException>(() => Train("run", TinyWorld.Options with
+        {
+            LearningRate = 1e3,
+            WarmUp = 0,
+            Tokens = 12_800,
+            Optimizer = new() { ClipNorm = 0, WeightDecay = 1000 }
+        }));
         Assert.Contains("became", e.Message);
         Assert.Contains("lower --lr", e.Message);
         Assert.False(File.Exists(Path.Combine(world.At("run"), "model.safetensors")));
@@ -174,11 +189,13 @@ public sealed class TrainingRunTests : IDisposable
 
     private string Train(string name, TrainingOptions options)
     {
-        new TrainingRun(world.Job(options), world.At(name), new RunSettings { ValidationWindows = 4 }).Execute(TestContext.Current.CancellationToken);
+        new TrainingRun(world.Job(options), world.At(name),
+            new RunSettings { ValidationWindows = 4 }).Execute(TestContext.Current.CancellationToken);
         return world.At(name);
     }
 
     private static byte[] Weights(string directory) => File.ReadAllBytes(Path.Combine(directory, "model.safetensors"));
 
-    private static string[] Column(string directory, int column) => [.. File.ReadLines(Path.Combine(directory, "loss.csv")).Select(l => l.Split(',')[column])];
+    private static string[] Column(string directory, int column) =>
+        [.. File.ReadLines(Path.Combine(directory, "loss.csv")).Select(l => l.Split(',')[column])];
 }

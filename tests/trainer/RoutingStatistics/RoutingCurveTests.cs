@@ -17,7 +17,8 @@ public sealed class RoutingCurveTests
         curve.Add([new(20, 640, 0, 0, 1, 1, 0), new(20, 640, 0, 1, 0, 0, 0)]);
         curve.SaveCsv();
         var lines = File.ReadAllLines(Path.Combine(folder.Path, "routing.csv"));
-        Assert.Equal(["step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits", "10,320,0,0,ants,0.750000,0.600000,0.970951"], lines[..2]);
+        Assert.Equal(["step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits",
+            "10,320,0,0,ants,0.750000,0.600000,0.970951"], lines[..2]);
         var read = new RoutingCurve(folder.Path, Experts);
         read.Load(20);
         Assert.Equal(curve.Rows, read.Rows);
@@ -33,6 +34,7 @@ public sealed class RoutingCurveTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllLines(Path.Combine(folder.Path, "routing.csv"), ["header", line]);
-        Assert.Contains("is not a row of routing statistics", Assert.Throws<BtxException>(() => new RoutingCurve(folder.Path, Experts).Load(99)).Message);
+        Assert.Contains("is not a row of routing statistics",
+            Assert.Throws<BtxException>(() => new RoutingCurve(folder.Path, Experts).Load(99)).Message);
     }
 }

@@ -21,13 +21,18 @@ public sealed class RoutingWatchTests
     {
         var watch = new RoutingWatch(Experts);
         var alarm = new RoutingAlarm(500, 1, 2, "cows", 0.0042);
-        Assert.Equal("ALARM: layer 1: expert 2 (cows) gets 0.42 % of the gates at step 500, under 1.0 % for 3 statistics in a row; start over with --fresh and --load-balancing 0.01", watch.Line(alarm, 0));
+        Assert.Equal(
+            "ALARM: layer 1: expert 2 (cows) gets 0.42 % of the gates at step 500, under 1.0 % for 3 statistics in a row; start over "
+                + "with --fresh and --load-balancing 0.01",
+            watch.Line(alarm, 0));
         Assert.EndsWith("a larger --load-balancing than 0.01", watch.Line(alarm, 0.01));
     }
 
     [Fact]
-    public void Of_many_experts_the_even_share_is_no_alarm() => Assert.Equal(0.25 / 128, new RoutingWatch([.. Enumerable.Range(0, 128).Select(i => $"e{i}")]).Bound);
+    public void Of_many_experts_the_even_share_is_no_alarm() =>
+    Assert.Equal(0.25 / 128, new RoutingWatch([.. Enumerable.Range(0, 128).Select(i => $"e{i}")]).Bound);
 
     private static RoutingRow[] Statistic(int step, double share) =>
-        [.. Enumerable.Range(0, 2).SelectMany(l => Enumerable.Range(0, 3).Select(e => new RoutingRow(step, 0, l, e, 0.3, (l, e) == (1, 2) ? share : 0.3, 1)))];
+        [.. Enumerable.Range(0, 2)
+        .SelectMany(l => Enumerable.Range(0, 3).Select(e => new RoutingRow(step, 0, l, e, 0.3, (l, e) == (1, 2) ? share : 0.3, 1)))];
 }

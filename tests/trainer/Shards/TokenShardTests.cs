@@ -26,7 +26,8 @@ public sealed class TokenShardTests : IDisposable
     public void A_shard_holds_every_document_between_separators()
     {
         using var shard = cache.Open(TextSource.Of("ants"), CorpusSplit.Train);
-        long[] expected = [.. corpus.Read("ants", CorpusSplit.Train).SelectMany(d => (int[])[tokenizer.EosId!.Value, .. tokenizer.Encode(d.Text)]).Append(tokenizer.EosId!.Value).Select(i => (long)i)];
+        long[] expected = [.. corpus.Read("ants", CorpusSplit.Train).SelectMany(d =>
+            (int[])[tokenizer.EosId!.Value, .. tokenizer.Encode(d.Text)]).Append(tokenizer.EosId!.Value).Select(i => (long)i)];
         var ids = new long[shard.Count];
         shard.CopyTo(0, ids);
         Assert.Equal(expected, ids);
@@ -71,8 +72,10 @@ public sealed class TokenShardTests : IDisposable
         var source = TextSource.Of("ants");
         string[] keys =
         [
-            cache.Key(source, CorpusSplit.Train), cache.Key(source, CorpusSplit.Validation), cache.Key(TextSource.Of("bees"), CorpusSplit.Train),
-            cache.Key(source with { Part = new TextPart(0, 2, 1) }, CorpusSplit.Train), cache.Key(source with { Part = new TextPart(1, 2, 1) }, CorpusSplit.Train),
+            cache.Key(source, CorpusSplit.Train), cache.Key(source, CorpusSplit.Validation),
+                cache.Key(TextSource.Of("bees"), CorpusSplit.Train),
+            cache.Key(source with { Part = new TextPart(0, 2, 1) }, CorpusSplit.Train),
+                cache.Key(source with { Part = new TextPart(1, 2, 1) }, CorpusSplit.Train),
             new TokenShardCache(corpus, BpeTrainer.Train(["another text"], 258, ["<|endoftext|>"])).Key(source, CorpusSplit.Train),
         ];
         Assert.Equal(keys.Length, keys.Distinct().Count());

@@ -30,7 +30,9 @@ public sealed class WindowSamplerTests : IDisposable
         Assert.Equal(first.Inputs, second.Inputs);
         Assert.Equal(first.Targets, second.Targets);
         Assert.NotEqual(first.Inputs, other.Inputs);
-        for (var row = 0; row < 40; row++) Assert.Equal(first.Inputs[((row * Context) + 1)..((row + 1) * Context)], first.Targets[(row * Context)..((row * Context) + Context - 1)]);
+        for (var row = 0; row < 40; row++)
+            Assert.Equal(first.Inputs[((row * Context) + 1)..((row + 1) * Context)],
+                first.Targets[(row * Context)..((row * Context) + Context - 1)]);
     }
 
     [Fact]

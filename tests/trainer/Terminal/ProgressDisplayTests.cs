@@ -92,7 +92,8 @@ public sealed class ProgressDisplayTests
     [InlineData(754, "12:34")]
     [InlineData(3723, "1:02:03")]
     [InlineData(183_840, "2 d 03:04")]
-    public void Durations_are_clear(double seconds, string expected) => Assert.Equal(expected, Quantity.Duration(TimeSpan.FromSeconds(seconds)));
+    public void Durations_are_clear(double seconds, string expected) =>
+    Assert.Equal(expected, Quantity.Duration(TimeSpan.FromSeconds(seconds)));
 
     [Theory]
     [InlineData(512, "512 B")]

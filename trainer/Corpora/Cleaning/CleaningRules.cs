@@ -6,7 +6,8 @@ public sealed record CleaningRules
     /// <summary>Documents shorter than this many UTF-16 units are dropped.</summary>
     public int MinimumCharacters { get; init; } = 200;
 
-    /// <summary>Lines longer than this many UTF-16 units are dropped; null in prose that has a paragraph or a document on one line.</summary>
+    /// <summary>Lines longer than this many UTF-16 units are dropped; null in prose that has a
+    /// paragraph or a document on one line.</summary>
     public int? MaximumLineCharacters { get; init; } = 5000;
 
     /// <summary>Whether a document is dropped when most of it has been seen in the domain already; it is counted in any case.</summary>
@@ -27,6 +28,11 @@ public sealed record CleaningRules
     public static CleaningRules Prose { get; } = new() { MaximumLineCharacters = null };
 
     /// <summary>Rules for a user's own folder: only empty documents and exact duplicates are dropped.</summary>
-    public static CleaningRules OwnText { get; } = new() { MinimumCharacters = 1, MaximumLineCharacters = null, DropRepeats = false,
-        PieceEnds = "\n\u2028\u2029.!?;:," };
+    public static CleaningRules OwnText { get; } = new()
+    {
+        MinimumCharacters = 1,
+        MaximumLineCharacters = null,
+        DropRepeats = false,
+        PieceEnds = "\n\u2028\u2029.!?;:,"
+    };
 }

@@ -5,7 +5,8 @@ namespace Btx.Trainer.Corpora.Cleaning;
 /// <summary>Removes the comment block at the head of a source file if it is a licence: thousands of equal copies teach nothing.</summary>
 public static partial class LicenceHeader
 {
-    /// <summary>The text without its leading comment block if that block speaks of copyright or a licence, else the text as it is.</summary>
+    /// <summary>The text without its leading comment block if that block speaks of copyright
+    /// or a licence, else the text as it is.</summary>
     public static string Strip(string text, CommentStyle style)
     {
         var end = style switch
@@ -41,7 +42,8 @@ public static partial class LicenceHeader
         return at < 0 ? 0 : at + close.Length;
     }
 
-    [GeneratedRegex("copyright|licen[sc]e|all rights reserved|redistribut|warrant", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex("copyright|licen[sc]e|all rights reserved|redistribut|warrant",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex LicenceWords();
 
     private delegate bool LinePredicate(ReadOnlySpan<char> line);

@@ -4,7 +4,8 @@ using Btx.Model.Tokens;
 namespace Btx.Trainer.Corpora.Cleaning;
 
 /// <summary>
-/// Brings text from any source into one form: that of <see cref="TextNormalizer.Own"/>, which tokenizers apply to whatever they are given, and a plain
+/// Brings text from any source into one form: that of <see cref="TextNormalizer.Own"/>, which
+/// tokenizers apply to whatever they are given, and a plain
 /// layout, which is a matter of documents: no trailing blanks, no runs of empty lines.
 /// </summary>
 public static class TextCleaner
@@ -25,7 +26,8 @@ public static class TextCleaner
     }
 
     /// <summary>
-    /// The normalised text; blanks before a line end go; more than one empty line becomes one; the ends are trimmed. Unpaired surrogates become U+FFFD.
+    /// The normalised text; blanks before a line end go; more than one empty line becomes one; the ends
+    /// are trimmed. Unpaired surrogates become U+FFFD.
     /// </summary>
     public static string Clean(string text)
     {

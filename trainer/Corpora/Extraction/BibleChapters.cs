@@ -21,7 +21,8 @@ public static partial class BibleChapters
         return Parse(Encoding.UTF8.GetString(output.Output));
     }
 
-    /// <summary>Splits printed verses (<c>Ge1:1 In the beginning …</c>, continued on further lines) into chapters without the book's prefix.</summary>
+    /// <summary>Splits printed verses (<c>Ge1:1 In the beginning …</c>, continued on further lines)
+    /// into chapters without the book's prefix.</summary>
     public static IEnumerable<CorpusDocument> Parse(string printed)
     {
         string? chapter = null;

@@ -20,7 +20,8 @@ public static partial class DictionaryEntries
 
     /// <summary>Entries begin in the first column after an empty line; what belongs to them is indented.</summary>
     public static IEnumerable<CorpusDocument> Split(string text, string name) =>
-        Passages.Join(EntryStart().Split(TextCleaner.Clean(text)), PassageCharacters).Select((passage, i) => new CorpusDocument($"{name}/{i}", passage));
+        Passages.Join(EntryStart().Split(TextCleaner.Clean(text)), PassageCharacters)
+        .Select((passage, i) => new CorpusDocument($"{name}/{i}", passage));
 
     [GeneratedRegex(@"\n\n(?=\S)", RegexOptions.CultureInvariant)]
     private static partial Regex EntryStart();

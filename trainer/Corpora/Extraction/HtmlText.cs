@@ -36,7 +36,8 @@ public static class HtmlText
         return text.ToString();
     }
 
-    /// <summary>The part of a page after the tag that holds <paramref name="start"/> and before <paramref name="end"/>; the page if it has no such tag.</summary>
+    /// <summary>The part of a page after the tag that holds <paramref name="start"/> and before
+    /// <paramref name="end"/>; the page if it has no such tag.</summary>
     public static string Between(string html, string start, string end)
     {
         var from = html.IndexOf(start, StringComparison.Ordinal);

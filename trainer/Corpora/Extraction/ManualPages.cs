@@ -32,7 +32,8 @@ public static partial class ManualPages
 
     private static CorpusDocument? Page(string id, byte[] source, CancellationToken cancellation)
     {
-        if (Encoding.Latin1.GetString(source, 0, Math.Min(source.Length, 400)).TrimStart().StartsWith(".so ", StringComparison.Ordinal)) return null;
+        if (Encoding.Latin1.GetString(source, 0, Math.Min(source.Length, 400)).TrimStart().StartsWith(".so ", StringComparison.Ordinal))
+            return null;
         var output = Groff.RunAsync(Arguments, source, cancellation: cancellation).GetAwaiter().GetResult();
         return new CorpusDocument(id, Body(Encoding.UTF8.GetString(output.Output)));
     }

@@ -30,7 +30,8 @@ public static partial class MetamathSections
     [GeneratedRegex(@"\) [A-Z\s]+ \$\.", RegexOptions.CultureInvariant)]
     private static partial Regex CompressedProof();
 
-    [GeneratedRegex(@"\s*\((?:Contributed|Revised|Proof shortened|Proof modification|New usage|Proposed)[^()]*\)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\s*\((?:Contributed|Revised|Proof shortened|Proof modification|New usage|Proposed)[^()]*\)",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Credit();
 
     [GeneratedRegex(@"\n\s*\n", RegexOptions.CultureInvariant)]

@@ -3,7 +3,8 @@ namespace Btx.Trainer.Corpora.Extraction;
 /// <summary>Groups short pieces (dictionary entries, paragraphs) into documents of a useful length.</summary>
 public static class Passages
 {
-    /// <summary>Joins consecutive pieces with <paramref name="separator"/> until each passage has more than <paramref name="characters"/>.</summary>
+    /// <summary>Joins consecutive pieces with <paramref name="separator"/> until each passage has
+    /// more than <paramref name="characters"/>.</summary>
     public static IEnumerable<string> Join(IEnumerable<string> pieces, int characters, string separator = "\n\n")
     {
         var passage = new List<string>();

@@ -32,7 +32,8 @@ public static class RdbStrings
                 if (Vector(block) is { } vector) vectors.Add(vector);
             }
         }
-        catch (Exception e) when (e is InvalidDataException or ArgumentOutOfRangeException or EndOfStreamException or DecoderFallbackException)
+        catch (Exception e) when (e is InvalidDataException or ArgumentOutOfRangeException or EndOfStreamException
+            or DecoderFallbackException)
         {
             throw new BtxException($"{source}: not an R lazy-load database (at byte {at}: {e.Message.ReplaceLineEndings(" ")})", e);
         }
@@ -40,7 +41,8 @@ public static class RdbStrings
         return vectors;
     }
 
-    /// <summary>Inflates one zlib stream and finds its length: the stream ends with the Adler-32 of the data, which is searched for after it.</summary>
+    /// <summary>Inflates one zlib stream and finds its length: the stream ends with the Adler-32 of the
+    /// data, which is searched for after it.</summary>
     private static byte[] Inflate(ReadOnlyMemory<byte> compressed, int length, out int consumed)
     {
         var data = new byte[length];

@@ -16,7 +16,8 @@ public static class SourceFiles
         MatchCasing = MatchCasing.CaseSensitive,
     };
 
-    /// <summary>Documents of every file whose name ends in <paramref name="extension"/>; ids are paths relative to <paramref name="root"/>.</summary>
+    /// <summary>Documents of every file whose name ends in <paramref name="extension"/>; ids are paths
+    /// relative to <paramref name="root"/>.</summary>
     /// <param name="root">Folder to walk; links are not followed.</param>
     /// <param name="extension">With its dot, such as <c>.py</c>.</param>
     /// <param name="skip">Matches the ids ('/' between parts) to leave out.</param>

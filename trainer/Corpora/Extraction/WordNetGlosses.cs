@@ -16,7 +16,8 @@ public static class WordNetGlosses
         {
             var entries = File.ReadLines(path, Encoding.Latin1).Select((line, i) => Entry(line, $"{path}: line {i + 1}")).OfType<string>();
             var number = 0;
-            foreach (var passage in Passages.Join(entries, PassageCharacters, "\n")) yield return new CorpusDocument($"{name}/{number++}", passage);
+            foreach (var passage in Passages.Join(entries, PassageCharacters, "\n"))
+                yield return new CorpusDocument($"{name}/{number++}", passage);
         }
     }
 
@@ -26,8 +27,10 @@ public static class WordNetGlosses
         if (line.StartsWith("  ", StringComparison.Ordinal)) return null;
         var gloss = line.IndexOf("| ", StringComparison.Ordinal);
         var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (gloss < 0 || fields.Length < 4 || !int.TryParse(fields[3], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var words) || fields.Length < 4 + (2 * words))
+        if (gloss < 0 || fields.Length < 4 || !int.TryParse(fields[3], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var words)
+            || fields.Length < 4 + (2 * words))
             throw new BtxException($"{source}: not a synonym set of WordNet");
-        return $"{string.Join(", ", Enumerable.Range(0, words).Select(i => fields[4 + (2 * i)].Replace('_', ' ')))}: {line[(gloss + 2)..].Trim()}";
+        return $"{string.Join(", ", Enumerable.Range(0, words).Select(i => fields[4 + (2 * i)].Replace('_', ' ')))}: "
+            + $"{line[(gloss + 2)..].Trim()}";
     }
 }

@@ -62,7 +62,8 @@ internal sealed class AptClient(string cache) : IDisposable
     {
         List<string> arguments = ["-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=2"];
         if (withPrivateLists)
-            arguments.AddRange(["-o", $"Dir::State::lists={Path.Combine(state, "lists")}", "-o", $"Dir::Cache={Path.Combine(state, "cache")}"]);
+            arguments.AddRange(["-o", $"Dir::State::lists={Path.Combine(state, "lists")}",
+                "-o", $"Dir::Cache={Path.Combine(state, "cache")}"]);
         arguments.AddRange(command);
         return Apt.RunAsync(arguments, workingDirectory: directory, cancellation: cancellation);
     }

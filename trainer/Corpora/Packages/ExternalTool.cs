@@ -16,7 +16,8 @@ public sealed record ExternalTool(string Command, string DebianPackage)
     /// </summary>
     /// <exception cref="BtxException">The program is not installed; names the Debian package.</exception>
     public async Task<ToolOutput> RunAsync(
-        IEnumerable<string> arguments, ReadOnlyMemory<byte> input = default, string? workingDirectory = null, CancellationToken cancellation = default)
+        IEnumerable<string> arguments, ReadOnlyMemory<byte> input = default, string? workingDirectory = null,
+        CancellationToken cancellation = default)
     {
         var start = new ProcessStartInfo(Command, arguments)
         {

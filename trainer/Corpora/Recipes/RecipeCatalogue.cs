@@ -8,7 +8,8 @@ public static class RecipeCatalogue
     /// <summary>UTF-8 bytes of text of each domain of the demo set.</summary>
     public const long DemoLimitBytes = 1_500_000;
 
-    public static IReadOnlyList<DomainRecipe> Demo { get; } = [TrainingRecipes.Novels, TrainingRecipes.Bible, TrainingRecipes.Python, TrainingRecipes.German];
+    public static IReadOnlyList<DomainRecipe> Demo { get; } = [TrainingRecipes.Novels, TrainingRecipes.Bible, TrainingRecipes.Python,
+        TrainingRecipes.German];
 
     public static IReadOnlyList<DomainRecipe> Full { get; } =
     [
@@ -23,7 +24,9 @@ public static class RecipeCatalogue
     public static IReadOnlyList<DomainRecipe> Select(IReadOnlyList<DomainRecipe> set, IReadOnlyCollection<string> names)
     {
         var unknown = names.FirstOrDefault(n => set.All(r => r.Name != n));
-        if (unknown is not null) throw new BtxException($"--domains: \"{unknown}\" is not a domain of this set; it has {string.Join(", ", set.Select(r => r.Name))}");
+        if (unknown is not null)
+            throw new BtxException($"--domains: \"{unknown}\" is not a domain of this set; it has "
+                + $"{string.Join(", ", set.Select(r => r.Name))}");
         return names.Count == 0 ? set : [.. set.Where(r => names.Contains(r.Name))];
     }
 }

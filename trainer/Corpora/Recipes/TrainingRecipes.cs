@@ -17,7 +17,8 @@ internal static partial class TrainingRecipes
         Packages = [SourcePackage.Apt("r-cran-janeaustenr")],
         DownloadBytes = 1_600_000,
         TextBytes = 4_000_000,
-        Extract = (unpacked, _) => NovelChapters.Read(unpacked.Path("r-cran-janeaustenr", "usr/lib/R/site-library/janeaustenr/data/Rdata.rdb")),
+        Extract = (unpacked, _) =>
+            NovelChapters.Read(unpacked.Path("r-cran-janeaustenr", "usr/lib/R/site-library/janeaustenr/data/Rdata.rdb")),
     };
 
     public static DomainRecipe Bible { get; } = new()

@@ -13,7 +13,8 @@ internal static class GgufVocabulary
     public static void Add(GgufWriter file, string directory, LlamaConfig c)
     {
         var path = Path.Combine(directory, "tokenizer.json");
-        if (!File.Exists(path)) throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
+        if (!File.Exists(path))
+            throw new BtxException($"{path}: not found; a model directory holds config.json, model.safetensors and tokenizer.json");
         var tokens = Enumerable.Range(0, c.VocabSize).Select(i => $"[PAD{i}]").ToArray();
         var types = Enumerable.Repeat(Unused, c.VocabSize).ToArray();
         var merges = new List<string>();
@@ -25,7 +26,9 @@ internal static class GgufVocabulary
             var model = root.GetProperty("model");
             void Put(int id, string token, int type)
             {
-                if (id < 0 || id >= tokens.Length) throw new BtxException($"{path}: token \"{BtxException.OneLine(token)}\" has id {id}; config.json has a vocab_size of {tokens.Length}");
+                if (id < 0 || id >= tokens.Length)
+                    throw new BtxException($"{path}: token \"{BtxException.OneLine(token)}\" has id {id}; config.json "
+                        + $"has a vocab_size of {tokens.Length}");
                 (tokens[id], types[id]) = (token, type);
             }
 
@@ -33,7 +36,8 @@ internal static class GgufVocabulary
             foreach (var merge in model.GetProperty("merges").EnumerateArray())
                 merges.Add(merge.ValueKind == JsonValueKind.Array ? $"{merge[0].GetString()} {merge[1].GetString()}" : merge.GetString()!);
             foreach (var added in root.GetProperty("added_tokens").EnumerateArray())
-                Put(added.GetProperty("id").GetInt32(), added.GetProperty("content").GetString()!, added.GetProperty("special").GetBoolean() ? Control : UserDefined);
+                Put(added.GetProperty("id").GetInt32(), added.GetProperty("content").GetString()!,
+                    added.GetProperty("special").GetBoolean() ? Control : UserDefined);
             split = SplitOf(root);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)

@@ -27,7 +27,8 @@ internal static class LlamaGguf
             file.Add(NameOf(name), stored, shape, to => Copy(checkpoint, name, heads, stored, to));
         }
 
-        if (c.RopeScaling is not null) file.Add("rope_freqs.weight", GgufType.F32, [c.HeadDim / 2], to => Divisors(c).CopyTo(MemoryMarshal.Cast<byte, float>(to)));
+        if (c.RopeScaling is not null)
+            file.Add("rope_freqs.weight", GgufType.F32, [c.HeadDim / 2], to => Divisors(c).CopyTo(MemoryMarshal.Cast<byte, float>(to)));
         file.Write(path);
     }
 

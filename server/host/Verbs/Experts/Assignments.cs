@@ -21,9 +21,11 @@ internal static class Assignments
     }
 
     /// <inheritdoc cref="Texts"/>
-    public static IReadOnlyDictionary<string, double> Weights(string option, IEnumerable<string> values) => Texts(option, values).ToDictionary(
+    public static IReadOnlyDictionary<string, double> Weights(string option, IEnumerable<string> values) =>
+        Texts(option, values).ToDictionary(
         pair => pair.Key,
-        pair => double.TryParse(pair.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) && weight >= 0 && double.IsFinite(weight)
+        pair => double.TryParse(pair.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) && weight >= 0
+            && double.IsFinite(weight)
             ? weight
             : throw new BtxException($"{option} {pair.Key}={pair.Value}: expected a weight of 0 or more"));
 }

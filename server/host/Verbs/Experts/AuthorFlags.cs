@@ -8,8 +8,14 @@ namespace Btx.Server.Verbs.Experts;
 /// <param name="ask">Asks the person at the terminal; null where there is none.</param>
 internal sealed class AuthorFlags(Func<string, string?> ask)
 {
-    private readonly Option<string?> _reason = new("--reason") { Description = "why: goes into the journal and the certificate; asked for if it is not given", HelpName = "TEXT" };
-    private readonly Option<string> _author = new("--author") { Description = "who makes the change", HelpName = "NAME", DefaultValueFactory = _ => $"{Environment.UserName}@{Environment.MachineName}" };
+    private readonly Option<string?> _reason =
+        new("--reason") { Description = "why: goes into the journal and the certificate; asked for if it is not given", HelpName = "TEXT" };
+    private readonly Option<string> _author = new("--author")
+    {
+        Description = "who makes the change",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => $"{Environment.UserName}@{Environment.MachineName}"
+    };
 
     public void AddTo(Command command)
     {
@@ -21,7 +27,9 @@ internal sealed class AuthorFlags(Func<string, string?> ask)
     public ChangeAuthor Read(ParseResult parsed)
     {
         var reason = parsed.GetValue(_reason) ?? ask("reason for the change: ");
-        if (string.IsNullOrWhiteSpace(reason)) throw new BtxException("--reason is missing; say why the change is made, for example --reason \"the licence of its text ended\"");
+        if (string.IsNullOrWhiteSpace(reason))
+            throw new BtxException(
+                "--reason is missing; say why the change is made, for example --reason \"the licence of its text ended\"");
         return new() { Author = parsed.GetValue(_author), Reason = reason };
     }
 }

@@ -9,8 +9,8 @@ internal static class AveragesVerb
 {
     private const string Text =
         """
-        Parameter averages of experts that are served under a name: model average:NAME of the HTTP door, --mode average --average-name NAME. An average follows every
-        change of the forest: what a removed expert had goes to the others.
+        Parameter averages of experts that are served under a name: model average:NAME of the HTTP door, --mode average
+        --average-name NAME. An average follows every change of the forest: what a removed expert had goes to the others.
 
         Examples:
           btx experts averages list
@@ -20,8 +20,8 @@ internal static class AveragesVerb
 
     private const string CreateText =
         """
-        Make an average and serve it under a name. Its weights are chosen (--weights), follow the cached prior of a domain (--domain), or are the posterior over
-        a text of the target domain (--sample) and fixed from then on.
+        Make an average and serve it under a name. Its weights are chosen (--weights), follow the cached prior of a domain
+        (--domain), or are the posterior over a text of the target domain (--sample) and fixed from then on.
 
         Examples:
           btx experts averages create prose --weights novels=0.7,bible=0.3 --reason "a model for prose"
@@ -64,11 +64,14 @@ internal static class AveragesVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             Option[] given = [.. new Option[] { weights, domain, sample }.Where(o => parsed.GetResult(o) is not null)];
-            if (given.Length != 1) throw new BtxException($"{(given.Length == 0 ? "none" : string.Join(" and ", given.Select(o => o.Name)))} of --weights, --domain and --sample is given; choose exactly one");
+            if (given.Length != 1)
+                throw new BtxException($"{(given.Length == 0 ? "none" : string.Join(" and ", given.Select(o => o.Name)))} of --weights, "
+                    + "--domain and --sample is given; choose exactly one");
             var request = new CreateAverageRequest
             {
                 Name = parsed.GetValue(name),
-                Weights = { Assignments.Weights("--weights", parsed.GetValue(weights)?.Split(',', StringSplitOptions.TrimEntries) ?? []).ToDictionary() },
+                Weights = { Assignments.Weights("--weights", parsed.GetValue(weights)?.Split(',', StringSplitOptions.TrimEntries) ?? [])
+                    .ToDictionary() },
                 Domain = parsed.GetValue(domain) ?? "",
                 Sample = parsed.GetValue(sample) is { } file ? TextFile.Read("--sample", file) : "",
             };

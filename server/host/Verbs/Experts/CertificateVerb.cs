@@ -27,7 +27,8 @@ internal static class CertificateVerb
             var answer = await remote.GetCertificateAsync(parsed.GetValue(change)!, cancellation).ConfigureAwait(false);
             var path = parsed.GetValue(file)!;
             AtomicFile.Write(path, stream => answer.Certificate.WriteTo(stream));
-            await parsed.InvocationConfiguration.Output.WriteLineAsync($"the certificate is in {path}; check it with: btx experts verify {path}").ConfigureAwait(false);
+            await parsed.InvocationConfiguration.Output
+                .WriteLineAsync($"the certificate is in {path}; check it with: btx experts verify {path}").ConfigureAwait(false);
             return 0;
         });
         return command;

@@ -10,7 +10,8 @@ internal static class ChangeReport
     public static IEnumerable<string> Of(ChangeResult result)
     {
         var change = result.Change;
-        yield return $"{change.Id} {change.Outcome}: {change.Kind} {string.Join(", ", change.Subjects)}, revision {change.RevisionBefore} -> {change.RevisionAfter}, by {change.Author}";
+        yield return $"{change.Id} {change.Outcome}: {change.Kind} {string.Join(", ", change.Subjects)}, revision "
+            + $"{change.RevisionBefore} -> {change.RevisionAfter}, by {change.Author}";
         if (result.Swap is { } swap)
         {
             yield return $"  requests     {Requests(swap)}; the engine paused {Figures.Duration(swap.PauseSeconds)}";
@@ -35,23 +36,29 @@ internal static class ChangeReport
         var deleted = files.Where(f => f.Deleted).ToList();
         yield return $"  removed      {string.Join(", ", certificate.Removed.Select(e => $"{e.Name} ({e.Sha256[..12]}…)"))}";
         if (deleted.Count > 0) yield return $"  deleted      {deleted.Count} files, {Figures.Bytes(deleted.Sum(f => f.Bytes))}";
-        if (files.Count > deleted.Count) yield return $"  files kept   {files.Count - deleted.Count} where they lie; nothing serves them (remove --purge would have deleted them)";
+        if (files.Count > deleted.Count)
+            yield return $"  files kept   {files.Count - deleted.Count} where they lie; nothing serves them "
+                + "(remove --purge would have deleted them)";
         if (certificate.Quarantined.Count > 0) yield return $"  quarantined  {string.Join(", ", certificate.Quarantined)}";
         var affected = certificate.Residuals.Where(r => r.Share > 0).ToList();
         yield return affected.Count == 0
             ? "  residual     none: no survivor was branched from what was removed"
             : $"  residual     {string.Join(", ", affected.Select(r => $"{r.Expert} {Figures.Share(r.Share)}"))}";
         var check = certificate.Equality;
-        yield return $"  equality     {(check.Passed ? "passed" : "FAILED")}: largest difference {check.LargestDifference:0.##E+0} nats over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}";
-        yield return $"  certificate  certificates/{certificate.ChangeId}.json beside the served forest, signed by {certificate.KeyFingerprint[..Math.Min(16, certificate.KeyFingerprint.Length)]}…";
+        yield return $"  equality     {(check.Passed ? "passed" : "FAILED")}: largest difference {check.LargestDifference:0.##E+0} nats "
+            + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}";
+        yield return $"  certificate  certificates/{certificate.ChangeId}.json beside the served forest, signed by "
+            + $"{certificate.KeyFingerprint[..Math.Min(16, certificate.KeyFingerprint.Length)]}…";
     }
 
     private static string Requests(SwapReport swap)
     {
         (int Count, string What)[] all =
         [
-            (swap.Renormalised, swap.Refilled > 0 ? $"went on without it ({swap.Refilled} caught up on other experts)" : "went on without it"),
-            (swap.Moved, "moved to the new model"), (swap.Drained, "finished as they began"), (swap.Ended, "ended: they asked for it"), (swap.Aborted, "aborted"),
+            (swap.Renormalised,
+                swap.Refilled > 0 ? $"went on without it ({swap.Refilled} caught up on other experts)" : "went on without it"),
+            (swap.Moved, "moved to the new model"), (swap.Drained, "finished as they began"), (swap.Ended, "ended: they asked for it"),
+                (swap.Aborted, "aborted"),
         ];
         string[] some = [.. all.Where(a => a.Count > 0).Select(a => $"{a.Count} {a.What}")];
         return some.Length == 0 ? "none was affected" : string.Join(", ", some);

@@ -12,7 +12,8 @@ internal static class ChangeRun
 
     /// <summary>Shows the progress on the error stream.</summary>
     /// <exception cref="BtxException">It was not made: the server's line.</exception>
-    public static Task<ChangeResult> FollowAsync(ParseResult parsed, IAsyncEnumerable<ChangeUpdate> updates) => FollowAsync(parsed.InvocationConfiguration.Error, updates, s_silence);
+    public static Task<ChangeResult> FollowAsync(ParseResult parsed, IAsyncEnumerable<ChangeUpdate> updates) =>
+        FollowAsync(parsed.InvocationConfiguration.Error, updates, s_silence);
 
     /// <inheritdoc cref="FollowAsync(ParseResult, IAsyncEnumerable{ChangeUpdate})"/>
     /// <param name="silence">After so long without news it says that it waits. A change takes what it takes: it has no deadline.</param>
@@ -34,12 +35,14 @@ internal static class ChangeRun
             catch (OperationCanceledException)
             {
                 display.Dispose();
-                await error.WriteLineAsync("the change is given up unless it was committed already: `btx experts history` says").ConfigureAwait(false);
+                await error.WriteLineAsync("the change is given up unless it was committed already: `btx experts history` says")
+                    .ConfigureAwait(false);
                 throw;
             }
         }
 
-        return result ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
+        return result
+            ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
     }
 
     private static async Task<bool> NextAsync(IAsyncEnumerator<ChangeUpdate> coming, TimeSpan silence, ChangeDisplay display)

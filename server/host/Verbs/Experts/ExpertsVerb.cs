@@ -8,8 +8,9 @@ internal static class ExpertsVerb
 {
     private const string Text =
         """
-        Look at the forest of a running server and change it while it serves, at 127.0.0.1:8081 unless --server or BTX_SERVER says otherwise. Every change has an
-        id, an author, a time and a reason; a removal leaves a signed certificate. Changes need the server's admin key: --admin-key-file.
+        Look at the forest of a running server and change it while it serves, at 127.0.0.1:8081 unless --server or BTX_SERVER
+        says otherwise. Every change has an id, an author, a time and a reason; a removal leaves a signed certificate. Changes
+        need the server's admin key: --admin-key-file.
 
         Examples:
           btx experts list

@@ -8,8 +8,16 @@ namespace Btx.Server.Verbs.Experts;
 internal sealed class ForestFlags
 {
     private readonly ServerFlag _server = new();
-    private readonly Option<string?> _keyFile = new("--admin-key-file") { Description = "the server's admin key, which changes need", HelpName = "FILE" };
-    private readonly Option<string?> _forest = new("--forest") { Description = "read this served forest, without a server", HelpName = "DIR" };
+    private readonly Option<string?> _keyFile = new("--admin-key-file")
+    {
+        Description = "the server's admin key, which changes need",
+        HelpName = "FILE"
+    };
+    private readonly Option<string?> _forest = new("--forest")
+    {
+        Description = "read this served forest, without a server",
+        HelpName = "DIR"
+    };
 
     public void AddTo(Command command, bool withDisk = false)
     {
@@ -33,7 +41,8 @@ internal sealed class ForestFlags
 
     /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>
     public string Given(ParseResult parsed) =>
-        string.Concat(new[] { _server.Option, _keyFile }.Where(option => parsed.GetValue(option) is not null).Select(option => $" {option.Name} {parsed.GetValue(option)}"));
+        string.Concat(new[] { _server.Option, _keyFile }.Where(option => parsed.GetValue(option) is not null)
+        .Select(option => $" {option.Name} {parsed.GetValue(option)}"));
 
     /// <summary>The served forest on disk; null: the server is asked.</summary>
     /// <exception cref="Model.BtxException">A manifest or the journal is at fault.</exception>

@@ -13,7 +13,8 @@ internal sealed class ForestOnDisk
     private readonly JournalContents _journal;
     private readonly string? _fingerprint;
 
-    private ForestOnDisk(ForestState state, JournalContents journal, string? fingerprint) => (_state, _journal, _fingerprint) = (state, journal, fingerprint);
+    private ForestOnDisk(ForestState state, JournalContents journal, string? fingerprint) =>
+        (_state, _journal, _fingerprint) = (state, journal, fingerprint);
 
     /// <exception cref="Model.BtxException">A manifest or the journal is missing or damaged.</exception>
     public static ForestOnDisk Read(string directory)

@@ -8,7 +8,8 @@ namespace Btx.Server.Verbs.Experts;
 /// <summary><c>--json FILE</c>: the report as JSON; <c>-</c> writes it to standard output in the place of the text.</summary>
 internal sealed class JsonFlag
 {
-    private readonly Option<string?> _json = new("--json") { Description = "write it as JSON to this file; -: to standard output, instead of the text", HelpName = "FILE" };
+    private readonly Option<string?> _json =
+        new("--json") { Description = "write it as JSON to this file; -: to standard output, instead of the text", HelpName = "FILE" };
 
     public void AddTo(Command command) => command.Options.Add(_json);
 

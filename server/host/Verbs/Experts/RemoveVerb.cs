@@ -11,9 +11,10 @@ internal static class RemoveVerb
 {
     private const string Text =
         """
-        Take experts out of the forest of a running server, under load. First shown: what goes, and the residual ancestry of every survivor, which is how much of what goes
-        it was branched from. Then it asks, or needs --yes. When the command returns no token uses the experts; their sessions, caches, averages and
-        priors are gone, the memory is returned, and a signed certificate says what was removed and what was not. A removal is final: there is no rollback.
+        Take experts out of the forest of a running server, under load. First shown: what goes, and the residual ancestry of
+        every survivor, which is how much of what goes it was branched from. Then it asks, or needs --yes. When the command
+        returns no token uses the experts; their sessions, caches, averages and priors are gone, the memory is returned, and a
+        signed certificate says what was removed and what was not. A removal is final: there is no rollback.
 
         Lineage, what is done with experts that were branched from them:
           only        they stay; their residual ancestry is reported
@@ -37,11 +38,28 @@ internal static class RemoveVerb
     public static Command Create(Func<string, string?> ask, bool attended)
     {
         var names = new Argument<string[]>("name") { Description = "the experts", Arity = ArgumentArity.OneOrMore };
-        var lineage = new Option<string>("--lineage") { Description = "only, cascade or quarantine", HelpName = "POLICY", DefaultValueFactory = _ => "only" }.AcceptOnlyFromAmong(s_lineages);
-        var inFlight = new Option<string>("--in-flight") { Description = "renormalise, drain or abort", HelpName = "POLICY", DefaultValueFactory = _ => "renormalise" }.AcceptOnlyFromAmong(s_inFlight);
+        var lineage = new Option<string>("--lineage")
+        {
+            Description = "only, cascade or quarantine",
+            HelpName = "POLICY",
+            DefaultValueFactory = _ => "only"
+        }.AcceptOnlyFromAmong(s_lineages);
+        var inFlight = new Option<string>("--in-flight")
+        {
+            Description = "renormalise, drain or abort",
+            HelpName = "POLICY",
+            DefaultValueFactory = _ => "renormalise"
+        }.AcceptOnlyFromAmong(s_inFlight);
         var purge = new Option<bool>("--purge") { Description = "delete the experts' files, too" };
-        var dropBtx = new Option<bool>("--drop-btx") { Description = "a served BTX model that holds them leaves, instead of being mixed anew without them" };
-        var probe = new Option<string?>("--probe") { Description = "text on which the forest is compared with one built without them (built in)", HelpName = "FILE" };
+        var dropBtx = new Option<bool>("--drop-btx")
+        {
+            Description = "a served BTX model that holds them leaves, instead of being mixed anew without them"
+        };
+        var probe = new Option<string?>("--probe")
+        {
+            Description = "text on which the forest is compared with one built without them (built in)",
+            HelpName = "FILE"
+        };
         var expect = new Option<long?>("--expect-revision") { Description = "only if the forest is at this revision", HelpName = "N" };
         var certificate = new Option<string?>("--certificate") { Description = "save the certificate here, too", HelpName = "FILE" };
         var dryRun = new Option<bool>("--dry-run") { Description = "show what would happen, and change nothing" };
@@ -61,9 +79,13 @@ internal static class RemoveVerb
             var probeText = parsed.GetValue(probe) is { } file ? TextFile.Read("--probe", file) : "";
             var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
             using var remote = forest.Open(parsed);
-            var plan = await remote.PlanRemovalAsync(new() { Experts = { parsed.GetValue(names)! }, Lineage = policy }, cancellation).ConfigureAwait(false);
-            if (parsed.GetValue(expect) is { } revision && plan.Revision != revision) throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it again (`btx experts history`)");
-            var lines = StateMessages.Plan(plan).Lines().Concat(await FilesAsync(remote, plan, parsed.GetValue(purge), cancellation).ConfigureAwait(false));
+            var plan = await remote.PlanRemovalAsync(new() { Experts = { parsed.GetValue(names)! }, Lineage = policy }, cancellation)
+                .ConfigureAwait(false);
+            if (parsed.GetValue(expect) is { } revision && plan.Revision != revision)
+                throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it "
+                    + "again (`btx experts history`)");
+            var lines = StateMessages.Plan(plan).Lines()
+                .Concat(await FilesAsync(remote, plan, parsed.GetValue(purge), cancellation).ConfigureAwait(false));
             if (parsed.GetValue(dryRun))
             {
                 json.Write(parsed, plan, lines.Append($"nothing was changed; the forest is at revision {plan.Revision}"));
@@ -104,15 +126,19 @@ internal static class RemoveVerb
     private static void RequireAnswers(AuthorFlags author, ParseResult parsed, bool yes)
     {
         author.Read(parsed);
-        if (!yes) throw new BtxException("a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
+        if (!yes)
+            throw new BtxException("a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
     }
 
-    private static bool Agreed(Func<string, string?> ask, RemovalPlan plan) => ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ") is "yes" or "y";
+    private static bool Agreed(Func<string, string?> ask, RemovalPlan plan) =>
+        ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ") is "yes" or "y";
 
     /// <summary>What becomes of the files of what is removed.</summary>
-    private static async Task<IEnumerable<string>> FilesAsync(RemoteForest remote, RemovalPlan plan, bool purge, CancellationToken cancellation)
+    private static async Task<IEnumerable<string>> FilesAsync(RemoteForest remote, RemovalPlan plan, bool purge,
+        CancellationToken cancellation)
     {
         var listed = (await remote.ListExpertsAsync(cancellation).ConfigureAwait(false)).Experts.Where(e => plan.Removed.Contains(e.Name));
-        return listed.Where(e => e.Path.Length > 0).Select(e => $"files of {e.Name}: {(purge ? "deleted" : "kept")} ({ForestReport.Place(e)})");
+        return listed.Where(e => e.Path.Length > 0)
+            .Select(e => $"files of {e.Name}: {(purge ? "deleted" : "kept")} ({ForestReport.Place(e)})");
     }
 }

@@ -7,9 +7,18 @@ namespace Btx.Server.Verbs.Experts;
 /// <summary>The replay recipe of a removal: the commands that retrain its descendants from clean ancestors.</summary>
 internal sealed class ReplayFlags
 {
-    private readonly Option<string?> _replay = new("--replay") { Description = "write the commands that retrain descendants from clean ancestors, for bash", HelpName = "FILE" };
-    private readonly Option<string?> _corpus = new("--corpus") { Description = "replay: directory of the text (as recorded)", HelpName = "DIR" };
-    private readonly Option<string?> _seed = new("--seed") { Description = "replay: directory of the seed model (as recorded)", HelpName = "DIR" };
+    private readonly Option<string?> _replay =
+        new("--replay") { Description = "write the commands that retrain descendants from clean ancestors, for bash", HelpName = "FILE" };
+    private readonly Option<string?> _corpus = new("--corpus")
+    {
+        Description = "replay: directory of the text (as recorded)",
+        HelpName = "DIR"
+    };
+    private readonly Option<string?> _seed = new("--seed")
+    {
+        Description = "replay: directory of the seed model (as recorded)",
+        HelpName = "DIR"
+    };
 
     public void AddTo(Command command)
     {
@@ -18,10 +27,16 @@ internal sealed class ReplayFlags
 
     /// <summary>Writes the recipe, if it is asked for, and says so.</summary>
     /// <exception cref="Model.BtxException">A corpus or a seed is neither recorded nor given, or the file cannot be written.</exception>
-    public async Task WriteAsync(ParseResult parsed, ForestFlags server, RemoteForest remote, IEnumerable<string> experts, CancellationToken cancellation)
+    public async Task WriteAsync(ParseResult parsed, ForestFlags server, RemoteForest remote, IEnumerable<string> experts,
+        CancellationToken cancellation)
     {
         if (parsed.GetValue(_replay) is not { } path) return;
-        var recipe = await remote.ReplayRecipeAsync(new() { Experts = { experts }, Corpus = parsed.GetValue(_corpus) ?? "", SeedModel = parsed.GetValue(_seed) ?? "" }, cancellation).ConfigureAwait(false);
+        var recipe = await remote.ReplayRecipeAsync(new()
+        {
+            Experts = { experts },
+            Corpus = parsed.GetValue(_corpus) ?? "",
+            SeedModel = parsed.GetValue(_seed) ?? ""
+        }, cancellation).ConfigureAwait(false);
         var error = parsed.InvocationConfiguration.Error;
         if (recipe.Retrained.Count == 0)
         {
@@ -31,6 +46,9 @@ internal sealed class ReplayFlags
 
         AtomicFile.WriteText(path, recipe.Script);
         if (path != "-" && !OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
-        await error.WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from {(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}").ConfigureAwait(false);
+        await error
+            .WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from "
+                + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}")
+            .ConfigureAwait(false);
     }
 }

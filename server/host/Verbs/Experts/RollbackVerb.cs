@@ -8,8 +8,8 @@ internal static class RollbackVerb
 {
     private const string Text =
         """
-        Undo the last committed change, if it was an addition, an average or a BTX model mixed anew. A removal is final, and a rollback is not undone.
-        The rollback is a change of its own, in the history.
+        Undo the last committed change, if it was an addition, an average or a BTX model mixed anew. A removal is final, and a
+        rollback is not undone. The rollback is a change of its own, in the history.
 
         Examples:
           btx experts rollback --reason "worse on the test set"
@@ -27,7 +27,8 @@ internal static class RollbackVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);
-            var result = await ChangeRun.FollowAsync(parsed, remote.RollbackAsync(new RollbackRequest { By = author.Read(parsed) }, cancellation)).ConfigureAwait(false);
+            var result = await ChangeRun.FollowAsync(parsed,
+                remote.RollbackAsync(new RollbackRequest { By = author.Read(parsed) }, cancellation)).ConfigureAwait(false);
             json.Write(parsed, result, ChangeReport.Of(result));
             return 0;
         });

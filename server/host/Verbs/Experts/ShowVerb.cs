@@ -7,8 +7,8 @@ internal static class ShowVerb
 {
     private const string Text =
         """
-        Show one expert: its weights, its lineage, its prior, the averages that hold it. "has in it" is the residual ancestry: how much of each
-        ancestor it was branched from, over all paths; "is in" is how much of it is in others.
+        Show one expert: its weights, its lineage, its prior, the averages that hold it. "has in it" is the residual ancestry:
+        how much of each ancestor it was branched from, over all paths; "is in" is how much of it is in others.
 
         Examples:
           btx experts show python
@@ -27,7 +27,8 @@ internal static class ShowVerb
         {
             var disk = forest.Disk(parsed);
             using var remote = disk is null ? forest.Open(parsed) : null;
-            var shown = disk?.Show(parsed.GetValue(name)!) ?? await remote!.ShowExpertAsync(parsed.GetValue(name)!, cancellation).ConfigureAwait(false);
+            var shown = disk?.Show(parsed.GetValue(name)!)
+                ?? await remote!.ShowExpertAsync(parsed.GetValue(name)!, cancellation).ConfigureAwait(false);
             json.Write(parsed, shown, ForestReport.Of(shown));
             return 0;
         });

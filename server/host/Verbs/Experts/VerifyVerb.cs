@@ -12,9 +12,9 @@ internal static class VerifyVerb
 {
     private const string Text =
         """
-        Check a removal certificate, offline: its form, its signature, that its fields agree and that the equality check had passed. With --fingerprint, that this
-        key signed it; with --forest, that the served forest's journal has the change, that the removed are not served now, and that deleted files
-        are gone. Exit code 0: valid, 1: not.
+        Check a removal certificate, offline: its form, its signature, that its fields agree and that the equality check had
+        passed. With --fingerprint, that this key signed it; with --forest, that the served forest's journal has the change,
+        that the removed are not served now, and that deleted files are gone. Exit code 0: valid, 1: not.
 
         Examples:
           btx experts verify certificates/c000007.json
@@ -25,13 +25,18 @@ internal static class VerifyVerb
     {
         var certificate = new Argument<string>("certificate") { Description = "the certificate's file" };
         var served = new Option<string?>("--forest") { Description = "the served forest that it speaks of", HelpName = "DIR" };
-        var fingerprint = new Option<string?>("--fingerprint") { Description = "SHA-256 of the key that must have signed it (the served forest's, or else any)", HelpName = "HEX" };
+        var fingerprint = new Option<string?>("--fingerprint")
+        {
+            Description = "SHA-256 of the key that must have signed it (the served forest's, or else any)",
+            HelpName = "HEX"
+        };
         var json = new JsonFlag();
         var command = new Command("verify", Text) { certificate, served, fingerprint };
         json.AddTo(command);
         command.SetAction(parsed =>
         {
-            var report = CertificateVerifier.Verify(parsed.GetValue(certificate)!, parsed.GetValue(fingerprint)?.ToLowerInvariant(), parsed.GetValue(served));
+            var report = CertificateVerifier.Verify(parsed.GetValue(certificate)!, parsed.GetValue(fingerprint)?.ToLowerInvariant(),
+                parsed.GetValue(served));
             var anyKey = parsed.GetValue(served) is null && parsed.GetValue(fingerprint) is null;
             json.Write(parsed, Json(report), Lines(report, anyKey));
             return report.Valid ? 0 : 1;
@@ -43,13 +48,18 @@ internal static class VerifyVerb
     {
         if (report.Certificate is { } c)
         {
-            yield return $"certificate of removal {c.ChangeId}: {string.Join(", ", c.Removed.Select(e => e.Name))}, by {c.Author} on {c.Time:yyyy-MM-dd HH:mm:ss} UTC, \"{c.Reason}\"";
-            foreach (var r in c.Residuals.Where(r => r.Share > 0)) yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: {Terminal.Figures.Share(r.Share)}";
+            yield return $"certificate of removal {c.ChangeId}: {string.Join(", ", c.Removed.Select(e => e.Name))}, by {c.Author} on "
+                + $"{c.Time:yyyy-MM-dd HH:mm:ss} UTC, \"{c.Reason}\"";
+            foreach (var r in c.Residuals.Where(r => r.Share > 0))
+                yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: "
+                    + $"{Terminal.Figures.Share(r.Share)}";
         }
 
         foreach (var check in report.Checks) yield return $"  ok     {check}";
         foreach (var fault in report.Faults) yield return $"  FAULT  {fault}";
-        if (report.Valid && anyKey) yield return "  note   any key is accepted: compare it with the fingerprint noted when the server was set up (--fingerprint, or --forest)";
+        if (report.Valid && anyKey)
+            yield return "  note   any key is accepted: compare it with the fingerprint noted when the "
+                + "server was set up (--fingerprint, or --forest)";
         yield return report.Valid ? "valid" : "NOT VALID";
         if (report is { Valid: true, Certificate: { } valid }) yield return valid.Statement;
     }
@@ -57,7 +67,8 @@ internal static class VerifyVerb
     private static string Json(CertificateReport report)
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(stream,
+            new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             json.WriteBoolean("valid", report.Valid);

@@ -9,7 +9,8 @@ internal static class WatchVerb
 {
     private const string Text =
         """
-        Print every event of the server's forest as it happens, until Ctrl-C or the end of the server: the phases of changes and how they end.
+        Print every event of the server's forest as it happens, until Ctrl-C or the end of the server: the phases of changes and
+        how they end.
 
         Examples:
           btx experts watch
@@ -24,12 +25,14 @@ internal static class WatchVerb
         forest.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            if (parsed.GetValue(lines) is not (null or "-")) throw new BtxException($"--json {parsed.GetValue(lines)}: events go to standard output; use --json -");
+            if (parsed.GetValue(lines) is not (null or "-"))
+                throw new BtxException($"--json {parsed.GetValue(lines)}: events go to standard output; use --json -");
             using var remote = forest.Open(parsed);
             var output = parsed.InvocationConfiguration.Output;
             await foreach (var e in remote.WatchAsync(cancellation).ConfigureAwait(false))
             {
-                await output.WriteAsync(parsed.GetValue(lines) is null ? ForestReport.Of(e) + "\n" : MessageJson.Text(e, indented: false)).ConfigureAwait(false);
+                await output.WriteAsync(parsed.GetValue(lines) is null ? ForestReport.Of(e) + "\n" : MessageJson.Text(e, indented: false))
+                    .ConfigureAwait(false);
                 await output.FlushAsync(cancellation).ConfigureAwait(false);
             }
 

@@ -14,7 +14,8 @@ public sealed class ChangeRunTests
         Assert.Equal("c000001", result.Change.Id);
         var lines = said.ToString().Split('\n');
         Assert.Matches("^  still waiting, .+ m?s: the server has not answered yet$", lines[0]);
-        Assert.Contains(lines, line => line.StartsWith("  check     still waiting, ", StringComparison.Ordinal) && line.EndsWith(": comparing", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("  check     still waiting, ", StringComparison.Ordinal)
+            && line.EndsWith(": comparing", StringComparison.Ordinal));
     }
 
     private static async IAsyncEnumerable<ChangeUpdate> Updates(WaitingWriter said, [EnumeratorCancellation] CancellationToken cancellation)
@@ -30,7 +31,8 @@ public sealed class ChangeRunTests
     {
         private TaskCompletionSource _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public Task WaitsAsync(CancellationToken cancellation) => (_told = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancellation);
+        public Task WaitsAsync(CancellationToken cancellation) =>
+            (_told = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancellation);
 
         public override void WriteLine(string? value)
         {

@@ -20,16 +20,20 @@ public sealed class ChangingVerbsTests : IAsyncLifetime
         var sample = _server.Disk["law.txt"];
         await File.WriteAllTextAsync(sample, "hereby", TestContext.Current.CancellationToken);
         var (code, output, errors) = await ExpertsRun.On(
-            _server, null, "add", _server.Disk.Forest, "--name", "law", "--domain", "contracts", "--parent", "novels=0.5", "--parent", "python=0.5", "--sha256", SampleServed.Hash("law").ToUpperInvariant(),
+            _server, null, "add", _server.Disk.Forest, "--name", "law", "--domain", "contracts", "--parent", "novels=0.5", "--parent",
+                "python=0.5", "--sha256", SampleServed.Hash("law").ToUpperInvariant(),
             "--sample", $"contracts={sample}", "--router-statistics", "statistics", "--reason", "in demand", "--author", "ada");
         Assert.Equal(0, code);
         var asked = _server.Registry.LastAddition!;
-        Assert.Equal((_server.Disk.Forest, "law", "contracts", SampleServed.Hash("law"), "hereby", "statistics"), (asked.Directory, asked.Name, asked.Domain, asked.Sha256, asked.Samples["contracts"], asked.RouterStatistics));
+        Assert.Equal((_server.Disk.Forest, "law", "contracts", SampleServed.Hash("law"), "hereby", "statistics"),
+            (asked.Directory, asked.Name, asked.Domain, asked.Sha256, asked.Samples["contracts"], asked.RouterStatistics));
         Assert.Equal([("novels", 0.5), ("python", 0.5)], asked.Parents!.Select(p => (p.Name, p.Weight)));
         Assert.Equal(("ada", "in demand"), (asked.By.Author, asked.By.Reason));
         Assert.Equal(["validate", "build", "swap"], errors.Trim().Split('\n').Select(line => line.Trim().Split(' ')[0]));
         Assert.StartsWith("c000001 committed: add law, revision 0 -> 1, by ada\n", output, StringComparison.Ordinal);
-        Assert.Contains("requests     2 went on without it (1 caught up on other experts), 1 ended: they asked for it; the engine paused 2 ms\n", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "requests     2 went on without it (1 caught up on other experts), 1 ended: they asked for it; the engine paused 2 ms\n",
+            output, StringComparison.Ordinal);
         Assert.Contains("note         prepacked weights follow\n", output, StringComparison.Ordinal);
     }
 
@@ -56,7 +60,9 @@ public sealed class ChangingVerbsTests : IAsyncLifetime
     [Fact]
     public async Task A_reason_is_asked_for_and_needed()
     {
-        Assert.Equal((1, "error: --reason is missing; say why the change is made, for example --reason \"the licence of its text ended\"\n"), Ending(await ExpertsRun.On(_server, null, "add", "x", "--name", "law")));
+        Assert.Equal((1,
+            "error: --reason is missing; say why the change is made, for example --reason \"the licence of its text ended\"\n"),
+            Ending(await ExpertsRun.On(_server, null, "add", "x", "--name", "law")));
         Assert.Equal(1, (await ExpertsRun.On(_server, "  ", "add", "x", "--name", "law")).Code);
         Assert.Equal(0, (await ExpertsRun.On(_server, "typed", "add", "x", "--name", "law")).Code);
         Assert.Equal("typed", _server.Registry.LastAddition!.By.Reason);
@@ -67,7 +73,8 @@ public sealed class ChangingVerbsTests : IAsyncLifetime
     {
         var sample = _server.Disk["letters.txt"];
         await File.WriteAllTextAsync(sample, "Dear Sir", TestContext.Current.CancellationToken);
-        Assert.Equal(0, (await ExpertsRun.On(_server, null, "averages", "create", "prose", "--weights", "novels=3, german=1", "--reason", "r")).Code);
+        Assert.Equal(0,
+            (await ExpertsRun.On(_server, null, "averages", "create", "prose", "--weights", "novels=3, german=1", "--reason", "r")).Code);
         Assert.Equal([("novels", 3), ("german", 1)], _server.Registry.LastAverage!.Weights!.Select(w => (w.Key, w.Value)));
         Assert.Equal(0, (await ExpertsRun.On(_server, null, "averages", "create", "tales", "--domain", "novels", "--reason", "r")).Code);
         Assert.Equal("novels", _server.Registry.LastAverage.Domain);
@@ -78,7 +85,8 @@ public sealed class ChangingVerbsTests : IAsyncLifetime
         Assert.Equal("prose    novels 0.7500 german 0.2500                chosen weights", list[1]);
         Assert.Equal("tales    novels 0.5000 python 0.2500 german 0.2500  the prior of novels", list[2]);
         Assert.Equal(0, (await ExpertsRun.On(_server, null, "averages", "drop", "tales", "--reason", "r")).Code);
-        Assert.Equal((1, "error: no average \"tales\"; there is prose, letters\n"), Ending(await ExpertsRun.On(_server, null, "averages", "drop", "tales", "--reason", "r")));
+        Assert.Equal((1, "error: no average \"tales\"; there is prose, letters\n"),
+            Ending(await ExpertsRun.On(_server, null, "averages", "drop", "tales", "--reason", "r")));
     }
 
     [Fact]
@@ -101,12 +109,15 @@ public sealed class ChangingVerbsTests : IAsyncLifetime
 
     [Theory]
     [InlineData("--parent novels: expected NAME=VALUE", "add", "x", "--name", "law", "--parent", "novels", "--reason", "r")]
-    [InlineData("--parent novels=-1: expected a weight of 0 or more", "add", "x", "--name", "law", "--parent", "novels=-1", "--reason", "r")]
-    [InlineData("--parent names novels twice", "add", "x", "--name", "law", "--parent", "novels=1", "--parent", "novels=1", "--reason", "r")]
+    [InlineData("--parent novels=-1: expected a weight of 0 or more", "add", "x", "--name", "law", "--parent", "novels=-1",
+        "--reason", "r")]
+    [InlineData("--parent names novels twice", "add", "x", "--name", "law", "--parent", "novels=1", "--parent", "novels=1",
+        "--reason", "r")]
     [InlineData("--sample /nowhere/x: cannot be read", "add", "x", "--name", "law", "--sample", "law=/nowhere/x", "--reason", "r")]
     [InlineData("name \"L A W\" is not a name", "add", "x", "--name", "L A W", "--reason", "r")]
     [InlineData("none of --weights, --domain and --sample is given", "averages", "create", "a", "--reason", "r")]
-    [InlineData("--weights and --domain of --weights, --domain and --sample is given; choose exactly one", "averages", "create", "a", "--weights", "novels=1", "--domain", "novels", "--reason", "r")]
+    [InlineData("--weights and --domain of --weights, --domain and --sample is given; choose exactly one", "averages", "create", "a",
+        "--weights", "novels=1", "--domain", "novels", "--reason", "r")]
     [InlineData("--weights novels=x: expected a weight", "averages", "create", "a", "--weights", "novels=x", "--reason", "r")]
     [InlineData("there is no change to roll back", "rollback", "--reason", "r")]
     public async Task Bad_input_is_one_line(string message, params string[] arguments)
@@ -120,7 +131,8 @@ public sealed class ChangingVerbsTests : IAsyncLifetime
     [Fact]
     public async Task Missing_arguments_are_wrong_usage()
     {
-        foreach (var arguments in new string[][] { ["add", "x"], ["add"], ["remove"], ["averages"], ["verify"], ["show"] }) Assert.Equal(2, (await ExpertsRun.On(_server, null, arguments)).Code);
+        foreach (var arguments in new string[][] { ["add", "x"], ["add"], ["remove"], ["averages"], ["verify"], ["show"] })
+            Assert.Equal(2, (await ExpertsRun.On(_server, null, arguments)).Code);
     }
 
     private static (int Code, string Errors) Ending((int Code, string Output, string Errors) run) => (run.Code, run.Errors);

@@ -18,7 +18,8 @@ internal static class ExpertsRun
         if (parsed.Errors.Count > 0) return (2, "", string.Join('\n', parsed.Errors.Select(e => UsageError.Plain(e.Message))));
         try
         {
-            var code = await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = output, Error = errors }, TestContext.Current.CancellationToken);
+            var code = await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = output, Error = errors },
+                TestContext.Current.CancellationToken);
             return (code, output.ToString(), errors.ToString());
         }
         catch (BtxException e)

@@ -15,25 +15,30 @@ public sealed class ReadingVerbsTests : IAsyncLifetime
     [Fact]
     public async Task List_is_a_table_and_the_directory_says_the_same()
     {
-        Assert.Equal(0, (await ExpertsRun.On(_server, null, "remove", "python", "--lineage", "quarantine", "--yes", "--reason", "a test")).Code);
+        Assert.Equal(0,
+            (await ExpertsRun.On(_server, null, "remove", "python", "--lineage", "quarantine", "--yes", "--reason", "a test")).Code);
         var (code, output, errors) = await ExpertsRun.On(_server, null, "list");
         Assert.Equal((0, ""), (code, errors));
         var lines = output.Split('\n');
         Assert.Equal("forest at revision 1: 2 experts, 1 of them quarantined, fp32", lines[0]);
         Assert.Equal("NAME    DOMAIN  STATUS       ROUND  TOKENS   BRANCHED FROM            SHA-256", lines[1]);
-        Assert.Equal($"german  german  quarantined  2      150.0 k  novels 0.75 python 0.25  {SampleServed.Hash("german")[..12]}…", lines[3]);
+        Assert.Equal($"german  german  quarantined  2      150.0 k  novels 0.75 python 0.25  {SampleServed.Hash("german")[..12]}…",
+            lines[3]);
         Assert.Equal("removed: python (revision 1)", lines[4]);
         Assert.Equal($"experts may be added from: {_server.Disk.Forest}", lines[5]);
         var disk = await ExpertsRun.On(null, null, "list", "--forest", _server.Disk.Served);
-        Assert.Equal((0, string.Join('\n', lines.Where(line => !line.StartsWith("experts may", StringComparison.Ordinal)))), (disk.Code, disk.Output));
+        Assert.Equal((0, string.Join('\n', lines.Where(line => !line.StartsWith("experts may", StringComparison.Ordinal)))),
+            (disk.Code, disk.Output));
     }
 
     [Fact]
     public async Task List_warns_of_weights_that_are_served_twice()
     {
         Assert.DoesNotContain("the same weights", (await ExpertsRun.On(_server, null, "list")).Output, StringComparison.Ordinal);
-        Assert.Equal(0, (await ExpertsRun.On(_server, null, "add", "experts/tales", "--name", "tales", "--sha256", SampleServed.Hash("novels"), "--reason", "a test")).Code);
-        Assert.Contains("\nthe same weights: novels, tales; they count double in every mixture, and can be removed only together\n", (await ExpertsRun.On(_server, null, "list")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await ExpertsRun.On(_server, null, "add", "experts/tales", "--name", "tales", "--sha256",
+            SampleServed.Hash("novels"), "--reason", "a test")).Code);
+        Assert.Contains("\nthe same weights: novels, tales; they count double in every mixture, and can be removed only together\n",
+            (await ExpertsRun.On(_server, null, "list")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -57,7 +62,8 @@ public sealed class ReadingVerbsTests : IAsyncLifetime
         Assert.Contains("has in it      seed 1.0000, novels 0.7500, python 0.2500\n", output, StringComparison.Ordinal);
         Assert.Contains("experts/german of the source forest", output, StringComparison.Ordinal);
         Assert.Equal(output, (await ExpertsRun.On(null, null, "show", "german", "--forest", _server.Disk.Served)).Output);
-        Assert.Equal((1, "error: no expert \"nobody\" in the forest; it has novels, python, german\n"), Ending(await ExpertsRun.On(_server, null, "show", "nobody")));
+        Assert.Equal((1, "error: no expert \"nobody\" in the forest; it has novels, python, german\n"),
+            Ending(await ExpertsRun.On(_server, null, "show", "nobody")));
     }
 
     [Fact]
@@ -79,13 +85,20 @@ public sealed class ReadingVerbsTests : IAsyncLifetime
     [Fact]
     public async Task Bad_input_is_one_line()
     {
-        Assert.Equal((1, "error: --limit is -1; expected 0 (all) or more\n"), Ending(await ExpertsRun.On(_server, null, "history", "--limit", "-1")));
-        Assert.Equal((2, "'--server' and '--forest' are both given; name the server or the directory."), Ending(await ExpertsRun.On(_server, null, "list", "--forest", "x")));
+        Assert.Equal((1, "error: --limit is -1; expected 0 (all) or more\n"),
+            Ending(await ExpertsRun.On(_server, null, "history", "--limit", "-1")));
+        Assert.Equal((2, "'--server' and '--forest' are both given; name the server or the directory."),
+            Ending(await ExpertsRun.On(_server, null, "list", "--forest", "x")));
         var none = await ExpertsRun.On(null, null, "list", "--server", "127.0.0.1:1");
-        Assert.Equal((1, "error: no server listens at http://127.0.0.1:1; start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S\n"), Ending(none));
-        Assert.Contains("not a server's address", (await ExpertsRun.On(null, null, "list", "--server", "ftp://x")).Errors, StringComparison.Ordinal);
+        Assert.Equal((1,
+            "error: no server listens at http://127.0.0.1:1; start one with `btx serve --forest S`; list, history and show read a served "
+            + "forest without one: --forest S\n"),
+            Ending(none));
+        Assert.Contains("not a server's address", (await ExpertsRun.On(null, null, "list", "--server", "ftp://x")).Errors,
+            StringComparison.Ordinal);
         Assert.Contains("/nowhere", (await ExpertsRun.On(null, null, "list", "--forest", "/nowhere")).Errors, StringComparison.Ordinal);
-        Assert.Contains("--admin-key-file /nowhere", (await ExpertsRun.On(_server, null, "list", "--admin-key-file", "/nowhere")).Errors, StringComparison.Ordinal);
+        Assert.Contains("--admin-key-file /nowhere", (await ExpertsRun.On(_server, null, "list", "--admin-key-file", "/nowhere")).Errors,
+            StringComparison.Ordinal);
         Assert.Equal(2, (await ExpertsRun.On(null, null, "lst")).Code);
     }
 

@@ -19,7 +19,8 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     public async Task A_dry_run_shows_the_residual_of_every_survivor_and_changes_nothing()
     {
         var replay = _server.Disk["replay.sh"];
-        var (code, output, errors) = await ExpertsRun.On(_server, null, "remove", "python", "--dry-run", "--purge", "--replay", replay, "--corpus", "/corpus", "--seed", "/seed");
+        var (code, output, errors) = await ExpertsRun.On(_server, null, "remove", "python", "--dry-run", "--purge", "--replay", replay,
+            "--corpus", "/corpus", "--seed", "/seed");
         Assert.Equal(0, code);
         Assert.Equal(
             """
@@ -33,9 +34,11 @@ public sealed class RemoveVerbTests : IAsyncLifetime
             """, output);
         Assert.Equal($"replay of german from novels: bash {replay} --server {new Uri(_server.GrpcAddress).Authority}\n", errors);
         Assert.True(File.GetUnixFileMode(replay).HasFlag(UnixFileMode.UserExecute));
-        Assert.Contains("--corpus /corpus", await File.ReadAllTextAsync(replay, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("--corpus /corpus", await File.ReadAllTextAsync(replay, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
         Assert.Equal((0, null), (_server.Registry.State.Revision, _server.Registry.LastRemoval));
-        Assert.Equal("no replay is needed: nothing was branched from what goes\n", (await ExpertsRun.On(_server, null, "remove", "german", "--dry-run", "--replay", replay)).Errors);
+        Assert.Equal("no replay is needed: nothing was branched from what goes\n",
+            (await ExpertsRun.On(_server, null, "remove", "german", "--dry-run", "--replay", replay)).Errors);
         using var plan = JsonDocument.Parse((await ExpertsRun.On(_server, null, "remove", "python", "--dry-run", "--json", "-")).Output);
         Assert.Equal(0.25, plan.RootElement.GetProperty("residuals")[1].GetProperty("share").GetDouble());
     }
@@ -55,7 +58,9 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     [Fact]
     public async Task Where_nobody_can_be_asked_what_is_missing_is_said_before_anything_is_done()
     {
-        Assert.Equal((1, "", "error: a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes\n"), await ExpertsRun.On(null, null, "remove", "python", "--reason", "r", "--server", "127.0.0.1:1"));
+        Assert.Equal((1, "",
+            "error: a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes\n"),
+            await ExpertsRun.On(null, null, "remove", "python", "--reason", "r", "--server", "127.0.0.1:1"));
         var (code, output, errors) = await ExpertsRun.On(null, null, "remove", "python", "--yes", "--server", "127.0.0.1:1");
         Assert.Equal((1, ""), (code, output));
         Assert.StartsWith("error: --reason is missing; ", errors, StringComparison.Ordinal);
@@ -67,16 +72,20 @@ public sealed class RemoveVerbTests : IAsyncLifetime
         var (path, probe) = (_server.Disk["python.json"], _server.Disk["probe.txt"]);
         await File.WriteAllTextAsync(probe, "compare on this", TestContext.Current.CancellationToken);
         var (code, output, _) = await ExpertsRun.On(
-            _server, null, "remove", "python", "--lineage", "quarantine", "--in-flight", "abort", "--purge", "--drop-btx", "--probe", probe, "--expect-revision", "0", "--certificate", path, "--yes", "--reason", "the licence ended", "--author", "ada");
+            _server, null, "remove", "python", "--lineage", "quarantine", "--in-flight", "abort", "--purge", "--drop-btx", "--probe", probe,
+                "--expect-revision", "0", "--certificate", path, "--yes", "--reason", "the licence ended", "--author", "ada");
         Assert.Equal(0, code);
         var asked = _server.Registry.LastRemoval!;
-        Assert.Equal((LineagePolicy.Quarantine, InFlightPolicy.Abort, true, true, "compare on this", 0L), (asked.Lineage, asked.InFlight, asked.Purge, asked.DropMixture, asked.Probe, asked.ExpectedRevision));
+        Assert.Equal((LineagePolicy.Quarantine, InFlightPolicy.Abort, true, true, "compare on this", 0L),
+            (asked.Lineage, asked.InFlight, asked.Purge, asked.DropMixture, asked.Probe, asked.ExpectedRevision));
         Assert.Contains("memory       4.1 kB returned\n", output, StringComparison.Ordinal);
         Assert.Contains("residual     german 0.2500\n", output, StringComparison.Ordinal);
-        Assert.Contains("equality     passed: largest difference 0E+0 nats over 100 tokens, tolerance 1E-5\n", output, StringComparison.Ordinal);
+        Assert.Contains("equality     passed: largest difference 0E+0 nats over 100 tokens, tolerance 1E-5\n", output,
+            StringComparison.Ordinal);
         Assert.Contains("certificate  certificates/c000001.json beside the served forest", output, StringComparison.Ordinal);
 
-        var verified = await ExpertsRun.On(null, null, "verify", path, "--forest", _server.Disk.Served, "--fingerprint", _server.Registry.KeyFingerprint);
+        var verified = await ExpertsRun.On(null, null, "verify", path, "--forest", _server.Disk.Served, "--fingerprint",
+            _server.Registry.KeyFingerprint);
         Assert.Equal((0, ""), (verified.Code, verified.Errors));
         Assert.StartsWith("certificate of removal c000001: python, by ada on ", verified.Output, StringComparison.Ordinal);
         Assert.Contains("\nvalid\nThis certifies structural, not statistical, unlearning", verified.Output, StringComparison.Ordinal);
@@ -84,7 +93,8 @@ public sealed class RemoveVerbTests : IAsyncLifetime
 
         var fetched = _server.Disk["fetched.json"];
         Assert.Equal(0, (await ExpertsRun.On(_server, null, "certificate", "c000001", "--out", fetched)).Code);
-        Assert.Equal(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken), await File.ReadAllBytesAsync(fetched, TestContext.Current.CancellationToken));
+        Assert.Equal(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken),
+            await File.ReadAllBytesAsync(fetched, TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -97,7 +107,8 @@ public sealed class RemoveVerbTests : IAsyncLifetime
         using var json = JsonDocument.Parse(other.Output);
         Assert.False(json.RootElement.GetProperty("valid").GetBoolean());
         Assert.Equal("c000001", json.RootElement.GetProperty("certificate").GetProperty("change_id").GetString());
-        await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken)).Replace("0.25", "0.05", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken)).Replace("0.25",
+            "0.05", StringComparison.Ordinal), TestContext.Current.CancellationToken);
         var changed = await ExpertsRun.On(null, null, "verify", path);
         Assert.Equal(1, changed.Code);
         Assert.Contains("FAULT  the signature does not fit", changed.Output, StringComparison.Ordinal);
@@ -108,7 +119,8 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     [Theory]
     [InlineData(1, "no expert \"nobody\" in the forest", "remove", "nobody", "--yes", "--reason", "r")]
     [InlineData(1, "without novels, python, german no expert is left", "remove", "novels", "python", "german", "--yes", "--reason", "r")]
-    [InlineData(1, "--expect-revision is 3, but the forest is at revision 0", "remove", "python", "--expect-revision", "3", "--yes", "--reason", "r")]
+    [InlineData(1, "--expect-revision is 3, but the forest is at revision 0", "remove", "python", "--expect-revision", "3", "--yes",
+        "--reason", "r")]
     [InlineData(1, "--probe /nowhere/x: cannot be read", "remove", "python", "--probe", "/nowhere/x", "--yes", "--reason", "r")]
     [InlineData(1, "named twice", "remove", "python", "python", "--yes", "--reason", "r")]
     [InlineData(1, "--reason is missing", "remove", "python", "--yes")]

@@ -16,8 +16,10 @@ public sealed class WatchVerbTests
         await using var server = await RunningServer.StartAsync();
         await using var output = new FlushedWriter();
         await using var errors = new StringWriter();
-        var watching = ExpertsVerb.Create().Parse(["watch", "--server", new Uri(server.GrpcAddress).Authority, .. json ? ["--json", "-"] : Array.Empty<string>()])
-            .InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = output, Error = errors }, TestContext.Current.CancellationToken);
+        var watching = ExpertsVerb.Create()
+            .Parse(["watch", "--server", new Uri(server.GrpcAddress).Authority, .. json ? ["--json", "-"] : Array.Empty<string>()])
+            .InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = output, Error = errors },
+            TestContext.Current.CancellationToken);
         while (server.Registry.Watchers == 0) await Task.Delay(1, TestContext.Current.CancellationToken);
         Assert.Equal(0, (await ExpertsRun.On(server, null, "averages", "create", "tales", "--domain", "novels", "--reason", "r")).Code);
         await output.TwoFlushes;
@@ -29,7 +31,8 @@ public sealed class WatchVerbTests
         if (json)
         {
             using var last = JsonDocument.Parse(lines[1]);
-            Assert.Equal((2, "committed"), (last.RootElement.GetProperty("number").GetInt64(), last.RootElement.GetProperty("change").GetProperty("outcome").GetString()));
+            Assert.Equal((2, "committed"), (last.RootElement.GetProperty("number").GetInt64(),
+                last.RootElement.GetProperty("change").GetProperty("outcome").GetString()));
         }
         else
         {
@@ -40,7 +43,8 @@ public sealed class WatchVerbTests
 
     [Fact]
     public async Task Json_goes_to_standard_output_alone() =>
-        Assert.Equal("error: --json x.json: events go to standard output; use --json -\n", (await ExpertsRun.On(null, null, "watch", "--json", "x.json")).Errors);
+        Assert.Equal("error: --json x.json: events go to standard output; use --json -\n",
+        (await ExpertsRun.On(null, null, "watch", "--json", "x.json")).Errors);
 
     /// <summary>Tells when it was flushed twice.</summary>
     private sealed class FlushedWriter : StringWriter
