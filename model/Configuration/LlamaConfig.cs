@@ -61,7 +61,9 @@ public sealed record LlamaConfig
     public string Fingerprint()
     {
         var text = string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
+            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};")
+            + string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
             + string.Create(System.Globalization.CultureInfo.InvariantCulture,
             $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
             + (Mixture is { } m ? $";experts={m.Experts}" : "");

@@ -54,7 +54,8 @@ public static class CertificateVerifier
                     + "with; name the key by its fingerprint"));
             if (expected is not null && expected != certificate.KeyFingerprint)
                 faults
-                    .Add($"signed by the key {BtxException.OneLine(certificate.KeyFingerprint)}, expected {BtxException.OneLine(expected)}");
+                    .Add(
+                    $"signed by the key {BtxException.OneLine(certificate.KeyFingerprint)}, expected {BtxException.OneLine(expected)}");
             else if (expected is not null) checks.Add("the key is the expected one");
             if (servedDirectory is not null && inner.Count == 0) Served(certificate, servedDirectory, checks, faults);
         }

@@ -145,7 +145,8 @@ public sealed class ChangeJournal : IDisposable
                 throw new BtxException("there is no change to roll back") { Kind = FaultKind.Precondition };
             if (!ChangeKind.IsReversible(last.Kind))
                 throw new BtxException($"the last change, {last.Id}, is a {last.Kind}; "
-                    + $"{(last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead" : "a rollback is not undone, make the change again instead")}")
+                    + (last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead"
+                        : "a rollback is not undone, make the change again instead"))
                 {
                     Kind = FaultKind.Precondition
                 };

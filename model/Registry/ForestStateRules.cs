@@ -78,7 +78,8 @@ public static class ForestStateRules
                 || (a.CorpusSha256 is not null && !ForestManifestRules.IsHash(a.CorpusSha256)))
                 yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": sha256 or corpus_sha256 is not a SHA-256";
             if (a.Parents.Any(p => !ForestManifestRules.IsName(p.Name) || !(p.Weight is >= 0 and <= 1)))
-                yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": a parent has no valid name, or a weight outside 0..1";
+                yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": "
+                    + "a parent has no valid name, or a weight outside 0..1";
             if (a.RemovedIn is < 1 || a.RemovedIn > state.Revision)
                 yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": removed_in is "
                     + $"{a.RemovedIn}; expected 1..{state.Revision}";

@@ -98,7 +98,8 @@ internal static class TorchLibrary
         }
         catch (BtxException e)
         {
-            throw new BtxException($"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place",
+            throw new BtxException(
+                $"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place",
                 e);
         }
     }

@@ -78,7 +78,8 @@ internal sealed record MixPlan(
         }
 
         if (members.Count > MixtureConfig.MaxExperts)
-            throw new BtxException($"{members.Count} experts; a mixture has at most {MixtureConfig.MaxExperts}: choose some with --experts");
+            throw new BtxException(
+                $"{members.Count} experts; a mixture has at most {MixtureConfig.MaxExperts}: choose some with --experts");
         return new(
             members, architecture, manifest.Tokenizer, manifest.Hash(), request.Without, MixResidual.Of(manifest, chosen, request.Without),
             PhaseDefaults.ExpertIn(forest, int.MaxValue)
@@ -95,7 +96,8 @@ internal sealed record MixPlan(
             : [.. manifest.Experts.Where(e => e.Status == ExpertStatus.Ready)];
         var held = wanted.FirstOrDefault(e => e.Status != ExpertStatus.Ready && !request.Without.Contains(e.Name));
         if (held is not null)
-            throw new BtxException($"--experts: expert \"{held.Name}\" of {forest} is {held.Status}; only experts that are ready are mixed");
+            throw new BtxException(
+                $"--experts: expert \"{held.Name}\" of {forest} is {held.Status}; only experts that are ready are mixed");
         ExpertEntry[] chosen = [.. wanted.Where(e => !request.Without.Contains(e.Name))];
         if (chosen.Length > 0) return chosen;
         throw new BtxException(request.Without.Count > 0

@@ -245,7 +245,8 @@ public sealed class LlamaModel : IDisposable
     {
         var s = ids.shape;
         if (s.Length != 2 || s[0] < 1 || s[1] < 1)
-            throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
+            throw new BtxException(
+                $"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
         if (ids.dtype != int64) throw new BtxException($"token ids are {ids.dtype}; the network takes Int64");
         if (s[1] > Config.MaxPositionEmbeddings)
             throw new BtxException($"a sequence has {s[1]} tokens; the model's max_position_embeddings is {Config.MaxPositionEmbeddings}");

@@ -43,7 +43,8 @@ public sealed class LossCurve(string directory)
         var text = new StringBuilder(Header).Append('\n');
         foreach (var p in points)
             text.Append(
-                CultureInfo.InvariantCulture, $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
+                CultureInfo.InvariantCulture,
+                    $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
     }
 

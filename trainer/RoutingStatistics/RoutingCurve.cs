@@ -43,7 +43,8 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
         var text = new StringBuilder(Header).Append('\n');
         foreach (var r in rows)
             text.Append(
-                CultureInfo.InvariantCulture, $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}\n");
+                CultureInfo.InvariantCulture,
+                    $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
     }
 

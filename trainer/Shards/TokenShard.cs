@@ -76,7 +76,8 @@ public sealed unsafe class TokenShard : IDisposable
     public TokenShard Require(int context)
     {
         if (Count <= context)
-            throw new BtxException($"text of {Name} has {Count} tokens; a training window needs {context + 1}: add text or lower --sequence");
+            throw new BtxException(
+                $"text of {Name} has {Count} tokens; a training window needs {context + 1}: add text or lower --sequence");
         return this;
     }
 

@@ -15,7 +15,7 @@ internal static class TrainDenseVerb
         rate falling to 0. --lr-sweep tries several rates on a small budget and takes the best; lr_sweep.json records them.
 
         Examples:
-          btx train dense --corpus corpus --tokenizer tokenizer --out dense                 up to 1.2 M tokens, at most 8 passes over the text
+          btx train dense --corpus corpus --tokenizer tokenizer --out dense                       up to 1.2 M tokens, at most 8 passes
           btx train dense --corpus corpus --tokenizer tokenizer --out dense --lr-sweep 2e-3,4e-3,8e-3,16e-3
           btx train dense --corpus corpus --from seed --out continued --tokens 600k               go on from a seed
         """;

@@ -77,7 +77,8 @@ internal static class TrainFinetuneVerb
                     if (parsed.GetValue(freeze) is { } frozen && frozen != "experts")
                         throw new BtxException($"--freeze {BtxException.OneLine(frozen)}: unknown; only experts can be frozen");
                     if (parsed.GetValue(statistics) < 1)
-                        throw new BtxException($"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
+                        throw new BtxException(
+                            $"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
                     var source = BtxManifest.Of(directory, config, TextTokenizer.Load(directory).Hash, sha256);
                     var alpha = parsed.GetValue(balancing) ?? MixtureTuning.DefaultLoadBalancing;
                     tuning = new()

@@ -159,7 +159,9 @@ internal static class TrainMixVerb
                 + $"{r.ExpertsPerToken} of {r.Experts.Count}; "
             + $"router {r.Router}, init {r.RouterInit}{fitted}{(made ? "" : " (mixed earlier, nothing to do; --fresh mixes again)")}";
         foreach (var residual in r.Residuals)
-            yield return string.Create(
-                CultureInfo.InvariantCulture, $"note: {residual.Expert} was branched from {residual.Ancestor} and still carries it: {100 * residual.Share:F1} % of its ancestry");
+        {
+            yield return $"note: {residual.Expert} was branched from {residual.Ancestor} and still carries it: "
+                + string.Create(CultureInfo.InvariantCulture, $"{100 * residual.Share:F1} % of its ancestry");
+        }
     }
 }

@@ -35,7 +35,8 @@ internal sealed class ModelOpener(
         try
         {
             if (TextTokenizer.Load(expert.Directory).Hash != tokenizer.Hash)
-                throw new BtxException($"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
+                throw new BtxException(
+                    $"{expert.Directory}: another tokenizer than the served forest's; the experts of a forest share one");
             if (expert.Sha256 is { } sha256 && PrivateWeights.Hash(checkpoint, cancellation) != sha256)
                 throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Name}\" are not "
                     + "those that were named (SHA-256 differs)");

@@ -37,7 +37,8 @@ internal static class EngineInvariants
         if (view.Waiting > view.QueueCapacity) faults.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
         if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
             faults
-                .Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
+                .Add(
+                $"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
         return faults;
     }
 

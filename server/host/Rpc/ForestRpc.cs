@@ -106,7 +106,8 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
             AdminDecision.ReadOnly => (StatusCode.PermissionDenied,
                 "this server takes no changes: it was started without --admin-key-file FILE"),
             AdminDecision.Forwarded => (StatusCode.PermissionDenied,
-                "this call came through a proxy, and the server has no admin key to know its sender by; start it with --admin-key-file FILE"),
+                "this call came through a proxy, and the server has no admin key to know its sender by; "
+                + "start it with --admin-key-file FILE"),
             AdminDecision.ForeignOrigin => (StatusCode.PermissionDenied,
                 "this call came from a page of another site, and the server has no admin key; start it with --admin-key-file FILE"),
             _ => (StatusCode.OK, ""),

@@ -29,7 +29,8 @@ internal static class ServeVerb
           btx serve --forest served --http 127.0.0.1:9000 --grpc 127.0.0.1:9001 --slots 32 --threads 8
           btx serve --forest served --btx served-btx
           btx serve --forest served --device cuda:0
-          btx serve --forest served --expert-root /data/experts --admin-key-file admin.key    # openssl rand -hex 32 > admin.key && chmod 600 admin.key
+          openssl rand -hex 32 > admin.key && chmod 600 admin.key
+          btx serve --forest served --expert-root /data/experts --admin-key-file admin.key
           btx serve --forest served --http 0.0.0.0:8080 --grpc 0.0.0.0:8081 --allowed-hosts models.example.com --admin-key-file admin.key
           curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'

@@ -8,13 +8,12 @@ public sealed partial class HouseStyleTests
     private static readonly string[] Rooms = ["model", "trainer", "exporter", "server", "loadtests"];
 
     [Fact]
-    public void One_public_type_per_file_named_after_it()
+    public void A_file_of_one_public_type_is_named_after_it()
     {
         var faults = new List<string>();
         foreach (var file in Sources())
         {
             var types = PublicType().Matches(Repository.Read(file)).Select(m => m.Groups["name"].Value).Distinct().ToArray();
-            if (types.Length > 1) faults.Add($"{file}: {string.Join(", ", types)}");
             if (types.Length == 1 && types[0] != Path.GetFileName(file).Split('.')[0]) faults.Add($"{file} holds {types[0]}");
         }
 
@@ -35,6 +34,18 @@ public sealed partial class HouseStyleTests
         Assert.Empty(faults);
     }
 
+    // The text that forests are compared on is one line a sentence, and certificates name its hash.
+    [Fact]
+    public void No_line_is_longer_than_140_characters()
+    {
+        var faults = Sources()
+            .Where(f => !f.StartsWith("loadtests/", StringComparison.Ordinal) && Path.GetFileName(f) != "EqualityProbe.cs")
+            .SelectMany(f => Repository.Read(f).Split('\n').Select((l, i) => (l.Length, At: $"{f}:{i + 1}")))
+            .Where(l => l.Length > 140)
+            .Select(l => l.At);
+        Assert.Empty(faults);
+    }
+
     // Networks and graphs stay in one file however long.
     [Fact]
     public void Files_are_short_enough_to_read()
@@ -43,7 +54,7 @@ public sealed partial class HouseStyleTests
         var faults = Sources()
             .Where(f => !networks.Contains(Path.GetFileName(f)))
             .Select(f => (File: f, Lines: Repository.Read(f).AsSpan().Count('\n')))
-            .Where(f => f.Lines > 250)
+            .Where(f => f.Lines > 320)
             .Select(f => $"{f.File}: {f.Lines} lines");
         Assert.Empty(faults);
     }

@@ -34,12 +34,14 @@ internal static class ForestReport
         var e = shown.Expert;
         yield return $"{e.Name}: domain {e.Domain}, {e.Status}{(e.Fault.Length > 0 ? $": {e.Fault}" : "")}";
         yield return $"  weights        SHA-256 {e.Sha256}{(e.Path.Length > 0 ? $", {Place(e)}" : "")}";
-        yield return $"  trained        {(e.Round > 0 ? $"in round {e.Round}, {Figures.Count(e.Tokens)} tokens, "
-            + $"{e.Steps} steps after branching" : "elsewhere: imported")}{(e.CorpusSha256.Length > 0 ? $", text SHA-256 {e.CorpusSha256[..12]}…" : "")}";
+        var trained = e.Round > 0 ? $"in round {e.Round}, {Figures.Count(e.Tokens)} tokens, {e.Steps} steps after branching"
+            : "elsewhere: imported";
+        yield return $"  trained        {trained}{(e.CorpusSha256.Length > 0 ? $", text SHA-256 {e.CorpusSha256[..12]}…" : "")}";
         yield return $"  branched from  {Parents(e.Parents)}";
         yield return $"  has in it      {Shares(shown.Ancestors)}";
         yield return $"  is in          {Shares(shown.Descendants)}";
-        yield return $"  cached prior   {(e.Prior.Count == 0 ? "none" : string.Join(", ", e.Prior.OrderByDescending(p => p.Value).Select(p => $"{p.Key} {Figures.Share(p.Value)}")))}";
+        var prior = e.Prior.OrderByDescending(p => p.Value).Select(p => $"{p.Key} {Figures.Share(p.Value)}");
+        yield return $"  cached prior   {(e.Prior.Count == 0 ? "none" : string.Join(", ", prior))}";
         yield return $"  averages       {(shown.Averages.Count == 0 ? "none by name" : string.Join(", ", shown.Averages))}";
     }
 
@@ -80,7 +82,10 @@ internal static class ForestReport
     private static string Subjects(Change c) => c.Subjects.Count == 0 ? "-" : string.Join(", ", c.Subjects);
 
     private static string Reason(Change c) =>
-        $"{c.Reason}{(c.Undoes.Length > 0 ? $" (undoes {c.Undoes})" : "")}{(c.Purge.Count > 0 ? c.PurgedAt is null ? " (files still to be deleted)" : " (files deleted)" : "")}{(c.Message.Length > 0 ? $": {c.Message}" : "")}";
+        c.Reason
+        + (c.Undoes.Length > 0 ? $" (undoes {c.Undoes})" : "")
+        + (c.Purge.Count == 0 ? "" : c.PurgedAt is null ? " (files still to be deleted)" : " (files deleted)")
+        + (c.Message.Length > 0 ? $": {c.Message}" : "");
 
     private static string Parents(RepeatedField<Parent> parents) => parents.Count == 0 ? "-"
         : string.Join(" ", parents.Select(p => $"{p.Name} {p.Weight:0.##}"));
