@@ -11,12 +11,14 @@ RUN apt-get update && apt-get install -y --no-install-recommends dotnet-sdk-10.0
 WORKDIR /src
 COPY Directory.Build.props Directory.Build.targets Directory.Packages.props global.json .editorconfig ./
 COPY model/Btx.Model.csproj model/
+COPY cli/Btx.Cli.csproj cli/
 COPY protos/Btx.Protos.csproj protos/
 COPY server/engine/Btx.Engine.csproj server/engine/
 COPY server/host/Btx.Server.csproj server/host/
 COPY exporter/Btx.Exporter.csproj exporter/
 RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do dotnet restore $p.csproj -p:BtxDevice=${BtxDevice} -r linux-x64 || exit 1; done
 COPY model model
+COPY cli cli
 COPY protos protos
 COPY server server
 COPY exporter exporter

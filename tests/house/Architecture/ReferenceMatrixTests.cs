@@ -4,19 +4,21 @@ namespace Btx.House.Tests.Architecture;
 public sealed class ReferenceMatrixTests
 {
     private const string Model = "model/Btx.Model.csproj";
+    private const string Cli = "cli/Btx.Cli.csproj";
     private const string Engine = "server/engine/Btx.Engine.csproj";
     private const string Protos = "protos/Btx.Protos.csproj";
 
     public static TheoryData<string, string[], string[]> Matrix => new()
     {
         { Model, [], ["Microsoft.ML.Tokenizers"] },
-        { "trainer/Btx.Trainer.csproj", [Model], ["Spectre.Console", "System.CommandLine", "TorchSharp"] },
-        { "exporter/Btx.Exporter.csproj", [Model],
+        { Cli, [], ["System.CommandLine"] },
+        { "trainer/Btx.Trainer.csproj", [Model, Cli], ["Spectre.Console", "System.CommandLine", "TorchSharp"] },
+        { "exporter/Btx.Exporter.csproj", [Model, Cli],
             ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "Spectre.Console", "System.CommandLine"] },
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
-        { "server/host/Btx.Server.csproj", [Model, Protos, Engine], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
+        { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Engine], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
             "Grpc.AspNetCore.Server.Reflection", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
-        { "loadtests/Btx.LoadTests.csproj", [Protos], ["Spectre.Console", "System.CommandLine"] },
+        { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["Spectre.Console", "System.CommandLine"] },
         { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
     };
 
@@ -32,7 +34,7 @@ public sealed class ReferenceMatrixTests
     [Fact]
     public void Every_product_project_is_in_the_matrix()
     {
-        string[] rooms = ["model", "trainer", "exporter", "server", "protos"];
+        string[] rooms = ["model", "cli", "trainer", "exporter", "server", "protos"];
         // what else is there are benchmarks and peers
         var projects = rooms.SelectMany(r => Repository.Files(r, "*.csproj")).Append("loadtests/Btx.LoadTests.csproj");
         Assert.Equal(Matrix.Select(row => row.Data.Item1).Order(StringComparer.Ordinal), projects.Order(StringComparer.Ordinal));
@@ -41,7 +43,7 @@ public sealed class ReferenceMatrixTests
     [Fact]
     public void Product_code_has_no_conditional_compilation()
     {
-        foreach (var room in new[] { "model", "trainer", "exporter", "server", "loadtests" })
+        foreach (var room in new[] { "model", "cli", "trainer", "exporter", "server", "loadtests" })
         {
             foreach (var file in Repository.Files(room, "*.cs"))
                 Assert.False(Repository.Read(file).Contains("\n#if", StringComparison.Ordinal), $"{file} has #if");

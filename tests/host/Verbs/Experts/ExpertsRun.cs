@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Server.Tests.Fakes;
 using Btx.Server.Verbs.Experts;

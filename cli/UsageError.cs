@@ -1,6 +1,7 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace Btx.Model;
+namespace Btx.Cli;
 
 /// <summary>A command line's parse error in a user's words: the parser names .NET types, which
 /// say nothing to who typed the option.</summary>
@@ -26,9 +27,13 @@ public static partial class UsageError
     {
         static bool IsOption(string a) => a.Length > 1 && a[0] == '-' && (a[1] == '-' || char.IsAsciiLetter(a[1]));
         return args.TakeWhile(a => a != "--").Intersect(values).FirstOrDefault(IsOption) is { } unknown
-            ? $"unknown option \"{BtxException.OneLine(unknown, 100)}\"; a text that begins with - goes behind --"
+            ? $"unknown option \"{Shown(unknown)}\"; a text that begins with - goes behind --"
             : null;
     }
+
+    // What a terminal would obey instead of show is replaced.
+    private static string Shown(string text) => string.Concat(text.Take(100).Select(c => char.GetUnicodeCategory(c)
+        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate ? '?' : c)) + (text.Length > 100 ? "…" : "");
 
     private static string Expected(string type) =>
         type.Contains("System.Int", StringComparison.Ordinal) ? "a whole number"

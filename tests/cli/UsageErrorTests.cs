@@ -1,6 +1,4 @@
-using Btx.Model;
-
-namespace Btx.Model.Tests;
+namespace Btx.Cli.Tests;
 
 public sealed class UsageErrorTests
 {

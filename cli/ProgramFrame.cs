@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Btx.Cli;
+
+/// <summary>
+/// The frame of every program: reads the command line, runs the verb, and turns whatever is thrown into one line and an exit code:
+/// 0 done, 1 failed, 2 the command line cannot be read, 130 stopped.
+/// </summary>
+public sealed record ProgramFrame
+{
+    /// <summary>How a user calls the program: <c>btx</c>, <c>btx loadtest</c>.</summary>
+    public required string Name { get; init; }
+
+    public required string Description { get; init; }
+
+    public required IReadOnlyList<Command> Verbs { get; init; }
+
+    /// <summary>Whether a failure's message is written for the user: one line that says what to do.</summary>
+    public required Func<Exception, bool> IsForTheUser { get; init; }
+
+    /// <summary>Said when a verb was stopped.</summary>
+    public string Stopped { get; init; } = "stopped";
+
+    /// <summary>With <c>--json -</c> whatever is written to the console goes to standard error: the verb writes its report past it.</summary>
+    public bool JsonStandsAlone { get; init; }
+
+    /// <summary>A verb ends by itself when it is told to stop; this is for one that does not.</summary>
+    public TimeSpan TerminationTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <param name="stop">Stops the verb like Ctrl-C.</param>
+    /// <returns>The exit code.</returns>
+    public async Task<int> RunAsync(string[] args, CancellationToken stop = default)
+    {
+        CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+        var root = new Command("btx", Description) { new HelpOption(), new VersionOption() };
+        foreach (var verb in Verbs) root.Subcommands.Add(verb);
+        var parsed = root.Parse(args);
+        if (JsonStandsAlone && parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
+            Console.SetOut(Console.Error);
+        // The list of verbs shows the first line of each; the verb's own help shows the rest.
+        if (parsed.CommandResult.Command == root) foreach (var verb in Verbs) verb.Description = verb.Description?.Split('\n')[0];
+        if (Faults(parsed, args) is { Count: > 0 } faults)
+        {
+            foreach (var fault in faults) Console.Error.WriteLine($"error: {fault}");
+            Console.Error.WriteLine($"see: {string.Join(' ', [Name, .. Path(parsed.CommandResult), "--help"])}");
+            return 2;
+        }
+
+        try
+        {
+            var invocation = new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = TerminationTimeout,
+            };
+            return await parsed.InvokeAsync(invocation, stop).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsForTheUser(e))
+        {
+            Console.Error.WriteLine($"error: {e.Message}");
+            return 1;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine(Stopped);
+            return 130;
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine($"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
+            if (Environment.GetEnvironmentVariable("BTX_STACK") == "1") Console.Error.WriteLine(e);
+            return 1;
+        }
+    }
+
+    private static List<string> Faults(ParseResult parsed, string[] args)
+    {
+        List<string> faults = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
+        var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value);
+        if (faults.Count == 0 && UsageError.UnknownOption(args, values) is { } unknown) faults.Add(unknown);
+        return faults;
+    }
+
+    // Names of the verbs that led here, without the root's.
+    private static IEnumerable<string> Path(CommandResult result) =>
+        result.Parent is CommandResult above ? Path(above).Append(result.Command.Name) : [];
+}

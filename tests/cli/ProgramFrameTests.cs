@@ -1,0 +1,64 @@
+using System.CommandLine;
+
+namespace Btx.Cli.Tests;
+
+/// <summary>Exit codes, and what is said on standard error.</summary>
+public sealed class ProgramFrameTests
+{
+    private static readonly Lock Console = new();
+
+    private static (int Code, string Errors) Run(Action deed, params string[] args)
+    {
+        var inner = new Command("inner", "does it") { new Option<int?>("--k"), new Argument<string?>("text") { Arity = ArgumentArity.ZeroOrOne } };
+        inner.SetAction(_ =>
+        {
+            deed();
+            return 0;
+        });
+        var frame = new ProgramFrame
+        {
+            Name = "btx outer",
+            Description = "a program",
+            Verbs = [new Command("verb", "first line\nsecond line") { inner }],
+            IsForTheUser = e => e is FormatException,
+            Stopped = "stopped; again goes on",
+        };
+        lock (Console)
+        {
+            var (output, error) = (System.Console.Out, System.Console.Error);
+            using var errors = new StringWriter();
+            System.Console.SetError(errors);
+            System.Console.SetOut(TextWriter.Null);
+            try
+            {
+                return (frame.RunAsync(args, TestContext.Current.CancellationToken).GetAwaiter().GetResult(), errors.ToString());
+            }
+            finally
+            {
+                System.Console.SetOut(output);
+                System.Console.SetError(error);
+            }
+        }
+    }
+
+    [Fact]
+    public void A_verb_that_returns_is_done() => Assert.Equal((0, ""), Run(() => { }, "verb", "inner", "--k", "3"));
+
+    [Fact]
+    public void A_command_line_that_cannot_be_read_names_the_verb_whose_help_helps()
+    {
+        Assert.Equal((2, "error: --k \"x\": expected a whole number\nsee: btx outer verb inner --help\n"), Run(() => { }, "verb", "inner", "--k", "x"));
+        var (code, errors) = Run(() => { }, "verb", "inner", "--kk");
+        Assert.Equal(2, code);
+        Assert.StartsWith("error: unknown option \"--kk\"; a text that begins with - goes behind --\n", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_for_the_user_is_one_line_and_a_stop_says_how_to_go_on()
+    {
+        Assert.Equal((1, "error: name the file\n"), Run(() => throw new FormatException("name the file"), "verb", "inner"));
+        Assert.Equal((130, "stopped; again goes on\n"), Run(() => throw new OperationCanceledException(), "verb", "inner"));
+        Assert.Equal((1, "error: two lines (InvalidOperationException; BTX_STACK=1 shows where)\n"),
+            Run(() => throw new InvalidOperationException("two\nlines"), "verb", "inner"));
+    }
+}
