@@ -1,3 +1,5 @@
+using Btx.Model.Tensors;
+
 namespace Btx.Exporter.Graphs;
 
 /// <summary>The usual placements.</summary>
@@ -13,4 +15,20 @@ public static class WeightPlacements
     /// <summary>No data: whoever opens the session binds each weight by its Hugging Face name
     /// (<c>SessionOptions.AddInitializer</c>).</summary>
     public static ExternalTensor Placeholder(string name, long bytes) => new(PlaceholderFile, 0, bytes);
+}
+
+/// <summary>Says where the data of weight <paramref name="name"/> lies, <paramref name="bytes"/> long.</summary>
+public delegate ExternalTensor WeightPlacement(string name, long bytes);
+
+/// <summary>Points ONNX external data at the tensors' places in safetensors files of one directory.</summary>
+internal static class CheckpointPlacement
+{
+    public static WeightPlacement In(IReadOnlyList<SafetensorsFile> files) => (name, bytes) =>
+    {
+        var file = files.First(f => f.Tensors.ContainsKey(name));
+        var info = file[name];
+        if (info.Length != bytes)
+            throw new ArgumentException($"{file.Path}: tensor {name} has {info.Length} bytes, the graph expects {bytes}", nameof(bytes));
+        return new ExternalTensor(Path.GetFileName(file.Path), info.Offset, bytes);
+    };
 }

@@ -23,3 +23,10 @@ public sealed record DeviceSpec(DeviceKind Kind, int Index)
 
     public override string ToString() => IsCuda ? $"cuda:{Index}" : "cpu";
 }
+
+/// <summary>What <c>--device</c> can name.</summary>
+public enum DeviceKind
+{
+    Cpu,
+    Cuda,
+}

@@ -105,3 +105,69 @@ public sealed record BtxManifest
         ManifestJson.Save(this, Path.Combine(directory, FileName));
     }
 }
+
+/// <summary>Where the feed-forwards of one index come from.</summary>
+public sealed record BtxExpert
+{
+    /// <summary>Unique in the model; the expert's name in the forest, or <c>seed</c>.</summary>
+    public required string Name { get; init; }
+
+    public required string Domain { get; init; }
+
+    /// <summary>SHA-256 (hex) of the source's weight files; null for a model made elsewhere.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>What the source was branched from.</summary>
+    public IReadOnlyList<ParentEntry> Parents { get; init; } = [];
+
+    /// <summary>SHA-256 (hex) of the source's training shard.</summary>
+    public string? CorpusSha256 { get; init; }
+
+    /// <summary>Training tokens of the source after branching.</summary>
+    public long Tokens { get; init; }
+
+    public long Steps { get; init; }
+
+    /// <summary>Absolute path of its own model directory when it was mixed, for one that is in no forest (the
+    /// seed): what a mixture anew reads it from.</summary>
+    public string? Source { get; init; }
+}
+
+/// <summary>What a mixture was fine-tuned on after mixing.</summary>
+public sealed record BtxFineTune
+{
+    public required long Tokens { get; init; }
+
+    public required long Steps { get; init; }
+
+    /// <summary>SHA-256 (hex) of the training shard, by domain.</summary>
+    public required IReadOnlyDictionary<string, string> Corpora { get; init; }
+
+    /// <summary>Share of the tokens, by domain; sums to 1.</summary>
+    public required IReadOnlyDictionary<string, double> Weights { get; init; }
+
+    /// <summary>α; 0: no load balancing.</summary>
+    public double LoadBalancing { get; init; }
+
+    /// <summary>Whether the experts' own weights stayed as they were.</summary>
+    public bool FrozenExperts { get; init; }
+}
+
+/// <summary>How a mixture routes.</summary>
+public sealed record BtxRouter
+{
+    /// <summary>One of <see cref="RouterKind.Names"/>: how it was trained.</summary>
+    public string Kind { get; init; } = RouterKind.TopK;
+
+    /// <summary>k at inference unless a request asks otherwise: <c>num_experts_per_tok</c> of the config.</summary>
+    public required int ExpertsPerToken { get; init; }
+
+    /// <summary>Where the weights began: <c>random</c>, <c>centroid</c>, <c>ridge</c> or <c>file</c>.</summary>
+    public string? Init { get; init; }
+
+    /// <summary>λ of <see cref="RouterInit.Ridge"/>; null: not fitted so, or <see cref="RidgeRouter.DefaultLambda"/>.</summary>
+    public double? RidgeLambda { get; init; }
+
+    /// <summary>Layers in which every expert always runs, whatever k is (the first, for <see cref="RouterKind.SampleTop1"/>).</summary>
+    public IReadOnlyList<int> SoftLayers { get; init; } = [];
+}

@@ -112,3 +112,17 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
     private static ReadOnlySpan<byte> Bytes(Array values) =>
         values is long[] longs ? MemoryMarshal.AsBytes(longs.AsSpan()) : MemoryMarshal.AsBytes(((float[])values).AsSpan());
 }
+
+/// <summary>The hidden states of one expert's domain in every layer, and what they were computed from.</summary>
+/// <param name="Expert">Name in the forest.</param>
+/// <param name="Sha256">Of the expert's weights.</param>
+/// <param name="Text">Key of the token shard: equal keys mean equal text under the same tokenizer.</param>
+public sealed record DomainStatistics(string Expert, string Sha256, string Text, IReadOnlyList<LayerStatistics> Layers);
+
+/// <summary>What a router is fitted to: the hidden states x that one layer's router would read on the text of one domain.</summary>
+/// <param name="Count">n, number of states in the sums.</param>
+/// <param name="Sum">Σ x, [d]; summed in fp64.</param>
+/// <param name="Gram">Σ x xᵀ, [d, d]; summed in fp64.</param>
+/// <param name="Sample">Other states, [S, d], which the sums do not hold (unless the text has a single
+/// window): for the scale and the accuracy.</param>
+public sealed record LayerStatistics(long Count, float[] Sum, float[] Gram, float[] Sample);

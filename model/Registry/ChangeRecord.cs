@@ -55,3 +55,57 @@ public sealed record ChangeRecord
     /// files are deleted only at a later start.</summary>
     public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
 }
+
+/// <summary>Names of <see cref="ChangeRecord.Kind"/>.</summary>
+public static class ChangeKind
+{
+    public const string Add = "add";
+    public const string Remove = "remove";
+    public const string Average = "average";
+    public const string DropAverage = "drop_average";
+
+    /// <summary>The BTX model alone was mixed anew.</summary>
+    public const string Mixture = "mixture";
+    public const string Rollback = "rollback";
+
+    public static IReadOnlyList<string> Names { get; } = [Add, Remove, Average, DropAverage, Mixture, Rollback];
+
+    /// <summary>True for what a rollback can undo: a removal is final.</summary>
+    public static bool IsReversible(string kind) => kind is Add or Average or DropAverage or Mixture;
+}
+
+/// <summary>Names of <see cref="ChangeRecord.Outcome"/>.</summary>
+public static class ChangeOutcome
+{
+    /// <summary>Begun; neither committed nor given up yet.</summary>
+    public const string Open = "open";
+    public const string Committed = "committed";
+
+    /// <summary>Given up; the message says why.</summary>
+    public const string Aborted = "aborted";
+
+    /// <summary>The server ended before the commit.</summary>
+    public const string Interrupted = "interrupted";
+}
+
+/// <summary>Who wants which change, and why.</summary>
+public sealed record ChangeRequest
+{
+    /// <summary>One of <see cref="ChangeKind.Names"/>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>1 to 200 printable characters.</summary>
+    public required string Author { get; init; }
+
+    /// <summary>1 to 2000 printable characters.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>Names of the experts or of the average.</summary>
+    public IReadOnlyList<string> Subjects { get; init; } = [];
+
+    /// <summary>Of a removal: one of <see cref="LineagePolicy.Names"/>.</summary>
+    public string? Policy { get; init; }
+
+    /// <summary>Of a removal: whose files are deleted after the commit.</summary>
+    public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
+}

@@ -147,3 +147,77 @@ public sealed record RemovalCertificate
     /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string path) => AtomicFile.Write(path, stream => stream.Write(ToJson()));
 }
+
+/// <summary>A file of a removed expert.</summary>
+/// <param name="Path">Relative to the expert's directory.</param>
+/// <param name="Deleted">True only if the file was seen to be gone: its last name was taken away. False: it was kept where it lies, and is
+/// not served, or <paramref name="Remains"/> says what is left.</param>
+/// <param name="Remains">Null: nothing is left, or no deletion was asked for.</param>
+public sealed record CertifiedFile(string Path, long Bytes, bool Deleted, string? Remains = null);
+
+/// <summary>A removed expert as its certificate names it.</summary>
+public sealed record CertifiedExpert
+{
+    public required string Name { get; init; }
+
+    public required string Domain { get; init; }
+
+    /// <summary>SHA-256 (hex) of the weight files.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>What <see cref="Path"/> is relative to, see <see cref="ExpertRoot"/>.</summary>
+    public required string Root { get; init; }
+
+    public required string Path { get; init; }
+
+    public IReadOnlyList<ParentEntry> Parents { get; init; } = [];
+
+    /// <summary>SHA-256 (hex) of the training shard, if it is known.</summary>
+    public string? CorpusSha256 { get; init; }
+
+    /// <summary>True if a cached prior of its own was dropped with it.</summary>
+    public bool PriorDropped { get; init; }
+
+    public IReadOnlyList<CertifiedFile> Files { get; init; } = [];
+}
+
+/// <summary>What of the removed experts was in the server's memory and was freed; counts as measured at the removal.</summary>
+/// <param name="Sessions">Runtime sessions.</param>
+/// <param name="Averages">Averaged models that held their weights.</param>
+/// <param name="KvSlots">Slots of the KV cache.</param>
+/// <param name="KvBytes">Their bytes.</param>
+/// <param name="PrefixEntries">Entries of the prefix cache.</param>
+/// <param name="Centroids">Cluster centroids.</param>
+/// <param name="NativeBytes">All native memory that was returned.</param>
+public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots, long KvBytes, long PrefixEntries, long Centroids,
+    long NativeBytes);
+
+/// <summary>
+/// What was found at a removal, and does not follow from the states before and after it: recorded
+/// in the journal before the certificate that says
+/// the same is written.
+/// </summary>
+/// <param name="Files">Of each removed expert, by name, with what became of them.</param>
+/// <param name="MixtureBeforeSha256">See <see cref="RemovalCertificate.MixtureBeforeSha256"/>.</param>
+public sealed record CertifiedFindings(
+    IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files, CertifiedCaches Caches, EqualityCheck Equality,
+    string? MixtureBeforeSha256 = null, string? MixtureAfterSha256 = null);
+
+/// <summary>The check that the forest after a removal equals one built from scratch without the experts.</summary>
+/// <param name="ProbeSha256">SHA-256 (hex) of the probe set.</param>
+/// <param name="ProbeTokens">Tokens that were compared.</param>
+/// <param name="LargestDifference">Largest |difference| of a log-probability, nats.</param>
+/// <param name="Tolerance">Largest that passes, nats.</param>
+/// <param name="Passed">Whether it did.</param>
+public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double LargestDifference, double Tolerance, bool Passed)
+{
+    public static EqualityCheck Of(string probeSha256, long probeTokens, double largestDifference, double tolerance) =>
+        new(probeSha256, probeTokens, largestDifference, tolerance, largestDifference <= tolerance);
+}
+
+/// <summary>How much of what a removal names is left in an expert that stays.</summary>
+/// <param name="Expert">The survivor.</param>
+/// <param name="Status">Its status after the removal.</param>
+/// <param name="Share">Residual ancestry in all that is named, 0..1: lineage paths are counted up to the first that they meet.</param>
+/// <param name="ByAncestor">Residual ancestry in each that is named; those of 0 are left out.</param>
+public sealed record SurvivorResidual(string Expert, string Status, double Share, IReadOnlyDictionary<string, double> ByAncestor);

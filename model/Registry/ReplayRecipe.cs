@@ -185,3 +185,37 @@ public sealed record ReplayRecipe
         argument.Length > 0 && argument.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=+@%".Contains(c, StringComparison.Ordinal))
         ? argument : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }
+
+/// <summary>One command of a <see cref="ReplayRecipe"/>.</summary>
+/// <param name="Title">What it does, one line.</param>
+/// <param name="Command">Program and arguments, unquoted.</param>
+/// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there, instead of
+/// running a command; null: run the command.</param>
+/// <param name="Output">File that <paramref name="Input"/> is written to.</param>
+public sealed record ReplayStep(string Title, IReadOnlyList<string> Command, string? Input = null, string? Output = null)
+{
+    /// <summary>Whether what the script is called with goes to this command too.</summary>
+    public bool TakesArguments { get; init; }
+}
+
+/// <summary>Where a <see cref="ReplayRecipe"/> finds models and text.</summary>
+public sealed record ReplaySources
+{
+    /// <summary>Directory of the source forest.</summary>
+    public required string Forest { get; init; }
+
+    /// <summary>Its manifest.</summary>
+    public required ForestManifest Manifest { get; init; }
+
+    /// <summary>New forest directory that the recipe makes.</summary>
+    public required string Clean { get; init; }
+
+    /// <summary>Corpus directory; null: the recorded one of each expert.</summary>
+    public string? Corpus { get; init; }
+
+    /// <summary>Directory of the seed model; null: the recorded one.</summary>
+    public string? Seed { get; init; }
+
+    /// <summary>See <see cref="RecordedTraining.All"/>.</summary>
+    public IReadOnlyDictionary<string, RecordedTraining> Recorded { get; init; } = new Dictionary<string, RecordedTraining>();
+}

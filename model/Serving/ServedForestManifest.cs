@@ -96,3 +96,47 @@ public sealed record ServedForestManifest
     public void Save(string directory) =>
         ManifestJson.Save(this, Path.Combine(directory, FileName));
 }
+
+/// <summary>An expert as the server loads it.</summary>
+public sealed record ServedExpert
+{
+    public required string Name { get; init; }
+
+    public required string Domain { get; init; }
+
+    /// <summary>
+    /// Directory with the weights (a Hugging Face model directory). With <see cref="InSource"/> it is relative to the source
+    /// forest and is the expert's own checkpoint, bound without a copy; otherwise relative to the served manifest (converted weights).
+    /// </summary>
+    public required string Path { get; init; }
+
+    public bool InSource { get; init; } = true;
+
+    /// <summary>SHA-256 (hex) of the weight files in <see cref="Path"/>.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt.</summary>
+    public double MaxRelativeDifference { get; init; }
+}
+
+/// <summary>An ONNX graph of a served forest. <c>decode</c>: one new token on each of B contiguous slots. <c>ragged</c>: <see cref="Rows"/>
+/// sequences with any number of new tokens each.</summary>
+/// <param name="ExpertsPerToken">For a mixture whose k is built into the graph: that k. Null: k is an input, or the model is dense.</param>
+public sealed record ServedGraph(string Form, int Rows, string File, string Sha256, int? ExpertsPerToken = null)
+{
+    public const string Decode = "decode";
+    public const string Ragged = "ragged";
+}
+
+/// <summary>A safetensors file whose tensors are bound, each by its name, to the initializers of the served graphs.</summary>
+public sealed record ServedWeights
+{
+    /// <summary>With <see cref="InSource"/> relative to the source model's directory; otherwise relative to the
+    /// served manifest (converted weights).</summary>
+    public required string Path { get; init; }
+
+    public bool InSource { get; init; } = true;
+
+    /// <summary>SHA-256 (hex) of the file.</summary>
+    public required string Sha256 { get; init; }
+}

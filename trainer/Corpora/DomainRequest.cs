@@ -21,3 +21,20 @@ public sealed record DomainRequest(string Name, CorpusRole Role, long? LimitByte
     public static DomainRequest OwnFolder(string name, string folder, CorpusRole role, long? limitBytes, bool strict = false) =>
         new(name, role, limitBytes, null, folder) { Strict = strict };
 }
+
+/// <summary>What became of one requested domain.</summary>
+/// <param name="Request">What was asked for.</param>
+/// <param name="Domain">The domain, or null if it could not be built.</param>
+/// <param name="Reused">Whether it was there already, whole.</param>
+/// <param name="Error">Why it could not be built: one line.</param>
+public sealed record DomainOutcome(DomainRequest Request, CorpusDomain? Domain, bool Reused, string? Error);
+
+/// <summary>What the maker of a domain should know about their text: how often it happened, and to what for example.</summary>
+/// <param name="What">Reads well after the number: <c>links, which are not followed</c>.</param>
+/// <param name="Examples">The first few.</param>
+public sealed record CorpusNote(string What, long Count, IReadOnlyList<string> Examples)
+{
+    /// <summary>One line.</summary>
+    public override string ToString() =>
+        $"{Count} {What}{(Examples.Count > 0 ? $": {string.Join("; ", Examples)}{(Count > Examples.Count ? "; …" : "")}" : "")}";
+}

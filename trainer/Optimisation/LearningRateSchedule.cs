@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Btx.Trainer.Optimisation;
 
 /// <summary>The learning rate of each step: a linear warm-up to the peak, then <see cref="ScheduleKind"/>. A pure function of
@@ -23,4 +25,21 @@ public sealed record LearningRateSchedule(ScheduleKind Kind, double Peak, double
         };
         return Kind == ScheduleKind.Constant ? Peak : Minimum + ((Peak - Minimum) * share);
     }
+}
+
+/// <summary>How the learning rate goes on after the warm-up.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<ScheduleKind>))]
+public enum ScheduleKind
+{
+    /// <summary>Stays.</summary>
+    Constant,
+
+    /// <summary>Half a cosine down to the minimum.</summary>
+    Cosine,
+
+    /// <summary>A straight line down to the minimum.</summary>
+    Linear,
+
+    /// <summary>(1 − progress)^power down to the minimum.</summary>
+    Polynomial,
 }

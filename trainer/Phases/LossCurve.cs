@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Btx.Model;
 using Btx.Model.Files;
+using Btx.Trainer.Charts;
 
 namespace Btx.Trainer.Phases;
 
@@ -62,5 +63,34 @@ public sealed class LossCurve(string directory)
         if (!Number(cells[2], out var loss) || !Number(cells[3], out var rate) || !Number(cells[4], out var seconds)) return null;
         return Optional(cells[5], out var bits) & Optional(cells.ElementAtOrDefault(6) ?? "", out var balance)
             ? new(step, tokens, loss, rate, seconds, bits, balance) : null;
+    }
+}
+
+/// <summary>One row of <c>loss.csv</c>.</summary>
+/// <param name="Step">Finished steps.</param>
+/// <param name="Tokens">Tokens trained on.</param>
+/// <param name="Loss">Mean since the row before, nats per token.</param>
+/// <param name="LearningRate">Of the last step.</param>
+/// <param name="Seconds">Training time so far.</param>
+/// <param name="BitsPerByte">Validation, where it was measured at this step.</param>
+/// <param name="Balance">Mean over the layers of a mixture of E · Σ u p, 1 when even (what α weighs in the objective, which the loss
+/// leaves out); null without load balancing.</param>
+public sealed record LossPoint(long Step, long Tokens, double Loss, double LearningRate, double Seconds, double? BitsPerByte,
+    double? Balance = null);
+
+/// <summary>Draws a loss curve: training loss, smoothed, and validation where it was measured.</summary>
+internal static class LossPicture
+{
+    private const int Smoothing = 8;
+
+    public static void Write(string path, string name, IReadOnlyList<LossPoint> points)
+    {
+        var smooth = points.Select((p, i) => ((double)p.Tokens,
+            points.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average(q => q.Loss))).ToArray();
+        ChartSeries[] series = [new("training loss, nats per token", smooth)];
+        (double, double)[] validation = [.. points.Where(p => p.BitsPerByte is not null)
+            .Select(p => ((double)p.Tokens, p.BitsPerByte!.Value))];
+        if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
+        new LineChart($"Loss of {name}", "tokens", "loss", series).Save(path);
     }
 }

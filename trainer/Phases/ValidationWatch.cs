@@ -63,3 +63,19 @@ internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<s
 
     private static string Bits(double value) => value.ToString("F3", CultureInfo.InvariantCulture);
 }
+
+/// <summary>The lowest validation of a run so far.</summary>
+/// <param name="Step">Finished steps when it was measured.</param>
+/// <param name="BitsPerByte">Mean over the text sources.</param>
+/// <param name="Since">Validations since that were no lower.</param>
+public sealed record BestValidation(long Step, double BitsPerByte, int Since);
+
+/// <summary>
+/// How a run ended whose end validation decided: what it was given, how far it went, and what the weights that were kept had been trained
+/// on.
+/// </summary>
+/// <param name="Budget">Tokens that it was given.</param>
+/// <param name="Stopped">Tokens after which it ended.</param>
+/// <param name="Kept">Tokens behind its weights.</param>
+/// <param name="BitsPerByte">Of the weights that were kept, on the windows that decided.</param>
+public sealed record EarlyStop(long Budget, long Stopped, long Kept, double BitsPerByte);

@@ -59,3 +59,21 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
             ? new(step, tokens, layer, expert, top, gate, entropy) : null;
     }
 }
+
+/// <summary>One row of <c>routing.csv</c>: an expert of one layer over the training tokens since the statistic before.</summary>
+/// <param name="Step">Finished steps.</param>
+/// <param name="Tokens">Tokens trained on.</param>
+/// <param name="Layer">From 0.</param>
+/// <param name="Expert">Its index.</param>
+/// <param name="TopShare">Share of the tokens whose largest gate is the expert's.</param>
+/// <param name="GateShare">Mean gate; over a layer they sum to 1.</param>
+/// <param name="Entropy">Of the layer's gate shares, in bits; log2 E is even.</param>
+public sealed record RoutingRow(long Step, long Tokens, int Layer, int Expert, double TopShare, double GateShare, double Entropy);
+
+/// <summary>An expert that hardly any token reaches.</summary>
+/// <param name="Step">At which statistic it was raised.</param>
+/// <param name="Layer">From 0.</param>
+/// <param name="Expert">Its index.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Share">Its gate share at that statistic.</param>
+public sealed record RoutingAlarm(long Step, int Layer, int Expert, string Name, double Share);

@@ -9,3 +9,64 @@ internal interface IRouter
     /// <param name="draw">Which draw this is, for a rule that samples.</param>
     ExpertChoice Route(Tensor logits, RouterDraw draw);
 }
+
+/// <summary>
+/// Names one draw of random numbers, so that it can be repeated: a run that resumes at a step draws there what the
+/// uninterrupted run drew.
+/// </summary>
+/// <param name="Seed">Of the run.</param>
+/// <param name="Step">From 0.</param>
+/// <param name="Part">Which of the step's accumulated batches, from 0.</param>
+/// <param name="Layer">From 0.</param>
+public readonly record struct RouterDraw(long Seed, long Step, int Part, int Layer)
+{
+    /// <summary>Seeds a generator: SplitMix64 over the four numbers.</summary>
+    public ulong GeneratorSeed => Mix(Mix(Mix(Mix((ulong)Seed) ^ (ulong)Step) ^ (ulong)Part) ^ (ulong)Layer);
+
+    private static ulong Mix(ulong x)
+    {
+        x += 0x9E3779B97F4A7C15;
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+        return x ^ (x >> 31);
+    }
+}
+
+/// <summary>g = softmax over all logits: every expert runs on every token.</summary>
+internal sealed class SoftRouter : IRouter
+{
+    public ExpertChoice Route(Tensor logits, RouterDraw draw)
+    {
+        int tokens = (int)logits.shape[0], experts = (int)logits.shape[1];
+        var all = new long[tokens * experts];
+        for (var i = 0; i < all.Length; i++) all[i] = i % experts;
+        return new ExpertChoice(experts, all, logits.softmax(-1));
+    }
+}
+
+/// <summary>
+/// In training: the largest logit alone, and at most <c>capacityFactor</c> times its even share of the tokens for each expert
+/// (arXiv 2101.03961, section 2.2); the rest pass on the residual. The weight is 1, as at inference; its gradient is that of
+/// p / detach(p), p the softmax over all logits.
+/// </summary>
+internal sealed class SwitchRouter(double capacityFactor) : IRouter
+{
+    public ExpertChoice Route(Tensor logits, RouterDraw draw)
+    {
+        long tokens = logits.shape[0], experts = logits.shape[1];
+        var chosen = ExpertChoice.Largest(logits, 1);
+        var logP = logits.log_softmax(-1).gather(1, tensor(chosen, [tokens, 1], int64, logits.device));
+        return new ExpertChoice(1, chosen, (logP - logP.detach()).exp(), (int)Math.Ceiling(capacityFactor * tokens / experts));
+    }
+}
+
+/// <summary>g = softmax over the k largest logits (arXiv 2401.04088, section 2.1). Every kind routes so at inference.</summary>
+internal sealed class TopKRouter(int k) : IRouter
+{
+    public ExpertChoice Route(Tensor logits, RouterDraw draw)
+    {
+        var chosen = ExpertChoice.Largest(logits, k);
+        var index = tensor(chosen, [logits.shape[0], k], int64, logits.device);
+        return new ExpertChoice(k, chosen, logits.gather(1, index).softmax(-1));
+    }
+}
