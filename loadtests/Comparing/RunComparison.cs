@@ -1,3 +1,5 @@
+using Btx.LoadTests.Records;
+
 namespace Btx.LoadTests.Comparing;
 
 /// <summary>What changed from the first run to the second.</summary>
@@ -25,4 +27,23 @@ public sealed record RunComparison
     public required IReadOnlyList<Change> Changes { get; init; }
 
     public int Count(string verdict) => Changes.Count(c => c.Verdict == verdict);
+}
+
+/// <summary>Which run.</summary>
+/// <param name="Measurements">Points with their repeats.</param>
+public sealed record RunSide(string Directory, DateTimeOffset Started, string Version, MachineDescription Machine, LoadDescription Load,
+    int Measurements);
+
+/// <summary>What a comparison says of one figure.</summary>
+public static class Verdict
+{
+    public const string Better = "better";
+
+    public const string Worse = "worse";
+
+    /// <summary>The whole confidence interval lies within the tolerance.</summary>
+    public const string Same = "same";
+
+    /// <summary>Neither a change nor the lack of one is shown: the noise is too large for the repeats.</summary>
+    public const string CannotTell = "cannot tell";
 }

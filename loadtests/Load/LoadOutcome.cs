@@ -30,3 +30,16 @@ public sealed record LoadOutcome
 
     public LoadSummary Summarise(ServiceObjective? objective = null) => LoadFigures.Of(Records, From, To, objective);
 }
+
+/// <summary>How far a load is.</summary>
+/// <param name="Seconds">Since it began.</param>
+/// <param name="Measuring">The warm-up is over.</param>
+/// <param name="Tokens">Of requests that have ended, like <paramref name="Ended"/>.</param>
+public readonly record struct LoadProgress(double Seconds, bool Measuring, int Sent, int Ended, int Failed, long Tokens);
+
+/// <summary>A request before it is sent.</summary>
+/// <param name="Index">From 0, in the order of arrival.</param>
+/// <param name="Due">Seconds since the load began; null in a closed loop.</param>
+/// <param name="PromptTokens">Asked for; the answer's usage says how many there were.</param>
+/// <param name="Seed">Of its sampling.</param>
+public sealed record PlannedRequest(int Index, double? Due, string Domain, string Prompt, int PromptTokens, int OutputTokens, long Seed);

@@ -19,3 +19,11 @@ public sealed record PlanCheck
 
     public required IReadOnlyList<string> Notes { get; init; }
 }
+
+/// <param name="Measured">Requests a second, between <paramref name="Low"/> and <paramref name="High"/>.</param>
+/// <param name="Predicted">Requests a second.</param>
+public sealed record CheckedKnee(string Name, double Measured, double Low, double High, double Predicted);
+
+/// <param name="Measured">Tokens a second.</param>
+/// <param name="Predicted">Tokens a second.</param>
+public sealed record CheckedPoint(string Name, double Measured, double Predicted);

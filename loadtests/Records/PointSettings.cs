@@ -23,3 +23,28 @@ public sealed record PointSettings(string Mode, int? K, string Load, int? Concur
             .Concat(Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key.TrimStart('-')}={o.Value}"))
             .Where(p => p is not null));
 }
+
+/// <summary>Which quality belongs to a point: quality depends on mode, k and precision, not on load.</summary>
+public static class QualityKey
+{
+    public static string Of(PointSettings settings) => Of(settings.Mode, settings.K, settings.Precision);
+
+    /// <summary><c>top_k:k=2@fp32</c>, <c>ensemble@fp32</c>, <c>moe:k=2@int4</c>.</summary>
+    public static string Of(string mode, int? k, string precision) =>
+        (mode is "top_k" or "moe" && k is { } n ? $"{mode}:k={n}" : mode) + "@" + precision;
+}
+
+/// <summary>How good each point's model is on held-out text. Keys of the outer dictionaries are
+/// <see cref="QualityKey"/>s, of the inner ones domains.</summary>
+/// <param name="Source">Which files and what text.</param>
+public sealed record QualityTable(string Source, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> BitsPerByte,
+    IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> Perplexity);
+
+/// <summary>The load's shape, in the command line's own words.</summary>
+/// <param name="Door"><c>grpc</c> or <c>http</c>.</param>
+/// <param name="Prompts">Where prompts come from, and the domain mix.</param>
+/// <param name="PromptTokens">Distribution of prompt lengths.</param>
+/// <param name="OutputTokens">Distribution of output lengths.</param>
+/// <param name="WarmUp">What is left out: seconds or requests.</param>
+/// <param name="Bound">When a point ends: seconds or requests.</param>
+public sealed record LoadDescription(string Door, string Prompts, string PromptTokens, string OutputTokens, string WarmUp, string Bound);

@@ -26,3 +26,14 @@ public sealed record RunDescription
     /// <summary>Order of the points, prompts, lengths and arrivals follow from it.</summary>
     public required int Seed { get; init; }
 }
+
+/// <param name="MemoryBytes">Physical memory.</param>
+/// <param name="LoadAverage">Of the last minute, before the run.</param>
+public sealed record MachineDescription(string Processor, int Cores, long MemoryBytes, string OperatingSystem, double LoadAverage);
+
+/// <summary>What the generator itself can do, against a server in its own process that answers at
+/// once: above this it would measure itself.</summary>
+/// <param name="Door"><c>grpc</c> or <c>http</c>.</param>
+/// <param name="ProcessorSecondsPerToken">Of the generator and that server together.</param>
+public sealed record Ceiling(string Door, int Concurrency, double RequestsPerSecond, double TokensPerSecond,
+    double ProcessorSecondsPerToken);

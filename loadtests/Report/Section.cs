@@ -1,3 +1,5 @@
+using Btx.LoadTests.Charts;
+
 namespace Btx.LoadTests.Report;
 
 /// <summary>One part of the report.</summary>
@@ -15,3 +17,15 @@ public sealed record Section(string Id, string Title)
     /// <summary>What cannot be said, why, and which command would tell: a sentence each.</summary>
     public IReadOnlyList<string> Missing { get; init; } = [];
 }
+
+/// <summary>A picture and the figures that it is drawn from.</summary>
+/// <param name="Name">File name without its ending.</param>
+public sealed record Figure(string Name, string Title, string Svg, ReportTable Table)
+{
+    public static Figure Of(Chart chart, ReportTable table) => new(chart.Name, chart.Title, chart.ToSvg(), table);
+
+    public static Figure Of(DotChart chart, ReportTable table) => new(chart.Name, chart.Title, chart.ToSvg(), table);
+}
+
+/// <summary>Rows of text. The first column names the row, the others hold figures; with a last column without a name, words.</summary>
+public sealed record ReportTable(IReadOnlyList<string> Head, IReadOnlyList<IReadOnlyList<string>> Rows);

@@ -12,3 +12,27 @@ internal interface IPointSource : IAsyncDisposable
     /// <exception cref="OperationCanceledException">Cancelled: the point does not count.</exception>
     Task<PointResult> MeasureAsync(PlannedPoint point, string requestsFile, CancellationToken cancellation);
 }
+
+/// <summary>Where a sweep says what it does.</summary>
+internal interface ISweepReport
+{
+    /// <summary>A line that stays.</summary>
+    void Line(string line);
+
+    /// <summary>What is being measured, as the next of so many.</summary>
+    /// <param name="done">Of <paramref name="total"/>.</param>
+    void Measuring(string what, int done, int total);
+}
+
+/// <summary>One measurement of a sweep; see <see cref="PointResult"/>.</summary>
+internal sealed record PlannedPoint(PointSettings Settings, int Repeat, int Order, bool Reference)
+{
+    /// <summary>Equal for the same measurement of the same sweep.</summary>
+    public string Name => $"{Settings.Name}{(Reference ? "-ref" : "")}-r{Repeat}";
+
+    /// <summary>Of its request records.</summary>
+    public string FileName => $"{string.Concat(Name.Select(c => c is '/' or '\\' or ':' || char.IsControl(c) ? '_' : c))}.jsonl";
+
+    public static string NameOf(PointResult result) =>
+        new PlannedPoint(result.Settings, result.Repeat, result.Order, result.Reference).Name;
+}

@@ -21,3 +21,16 @@ internal interface IPeerModel : IDisposable
     /// <summary>Drops a request, if it runs.</summary>
     void Cancel(long id);
 }
+
+/// <summary>What answers, said once when it is ready.</summary>
+/// <param name="Name">The library and its version.</param>
+/// <param name="Slots">Requests that it runs at a time.</param>
+/// <param name="Context">Tokens of prompt and answer together.</param>
+/// <param name="Batching">How requests share a step, in words.</param>
+internal sealed record PeerDescription(string Name, int Threads, int Slots, int Context, int Vocabulary, string Precision, string Batching);
+
+/// <summary>What a user can mend: one line that names the option or file, the value and the remedy.</summary>
+internal sealed class PeerException(string message) : Exception(message);
+
+/// <summary>A prompt to continue greedily, to exactly <see cref="MaxTokens"/> unless the context ends before.</summary>
+internal sealed record PeerRequest(long Id, int[] Prompt, int MaxTokens);

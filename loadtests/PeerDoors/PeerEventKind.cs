@@ -1,9 +1,0 @@
-namespace Btx.LoadTests.PeerDoors;
-
-internal enum PeerEventKind
-{
-    Ready,
-    Token,
-    Done,
-    Error,
-}

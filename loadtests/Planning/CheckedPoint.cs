@@ -1,5 +1,0 @@
-namespace Btx.LoadTests.Planning;
-
-/// <param name="Measured">Tokens a second.</param>
-/// <param name="Predicted">Tokens a second.</param>
-public sealed record CheckedPoint(string Name, double Measured, double Predicted);
