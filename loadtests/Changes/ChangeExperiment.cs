@@ -167,7 +167,8 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
         if (result is null) throw new LoadTestException(server.Obituary($"the server ended the change ({kind} {name}) without a result"));
         _changes.Add(new(kind, result.Change.Id, begin, now(), null, phases));
         report
-            .Line($"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused {1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
+            .Line(
+            $"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused {1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
     }
 
     // The load must go on: its end is the end of the experiment.

@@ -60,7 +60,8 @@ public sealed record Chart(string Name, string Title, Axis X, IReadOnlyList<Pane
     /// <summary>What is said of values that had no place.</summary>
     internal static string Undrawn(int count) =>
         string.Create(
-        CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "value is" : "values are")} not drawn: none was measured, or not above zero on a logarithmic axis");
+        CultureInfo.InvariantCulture,
+            $"{count} {(count == 1 ? "value is" : "values are")} not drawn: none was measured, or not above zero on a logarithmic axis");
 
     /// <summary>Ticks of the horizontal axis; a label that would touch the one before it is left out.</summary>
     internal static void AcrossTicks(SvgCanvas canvas, Frame frame, bool named)

@@ -49,8 +49,8 @@ public static class ObjectiveCheck
             .MinBy(e => e.Excess);
         return nearest.Name is null
             ? $"no request met the objective: none of {measured.Length} succeeded"
-            : FormattableString
-            .Invariant($"no request met the objective; the nearest had {nearest.Name} {nearest.Seconds:0.####} s, {nearest.Excess:0.0#} times the limit of {nearest.Limit} s");
+            : $"no request met the objective; the nearest had {nearest.Name} {nearest.Seconds:0.####} s, {nearest.Excess:0.0#} times the "
+                + $"limit of {nearest.Limit} s";
     }
 
     private static IEnumerable<(string Name, double Seconds, double Limit, double Excess)> Excess(ServiceObjective objective,

@@ -36,7 +36,8 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
             PeerKind.LlamaCpp =>
                 Field(text, place, ["config.json"], "model_type", "name an expert's own directory, F/experts/EXPERT") == "llama"
                 ? name == "llama.cpp" ? "fp32" : "fp16"
-                : throw new LoadTestException($"--peer {text}: {place} is no Llama model; name an expert's own directory, F/experts/EXPERT"),
+                : throw new LoadTestException(
+                $"--peer {text}: {place} is no Llama model; name an expert's own directory, F/experts/EXPERT"),
             _ => Field(text, place, ["served.json"], "precision",
                 "name a served forest of one dense model; Btx.Peer.Dense makes one (loadtests/peers/dense)"),
         };

@@ -23,7 +23,9 @@ internal sealed class QualityRun(Servers servers, ScoredQuality quality, string 
             RunJson.Write(file, quality.Table);
             var bits = quality.Table.BitsPerByte[QualityKey.Of(settings)];
             report
-                .Line($"{i + 1,4}/{open.Length}  quality of {QualityKey.Of(settings),-30} {string.Join("  ", bits.Select(b => $"{b.Key} {b.Value:0.000}"))} bits per byte");
+                .Line(
+                $"{i + 1,4}/{open.Length}  quality of {QualityKey.Of(settings),-30} "
+                    + $"{string.Join("  ", bits.Select(b => $"{b.Key} {b.Value:0.000}"))} bits per byte");
         }
     }
 

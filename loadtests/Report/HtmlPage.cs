@@ -63,7 +63,8 @@ public static class HtmlPage
         html.Append("</div>\n");
         if (page.Headline.Picture is { } picture) Write(html, picture);
         html.Append("</div>\n");
-        html.Append($"<nav>{string.Join(" ", page.Sections.Select(s => $"<a href=\"#{s.Id}\">{XmlText.Escape(s.Title)}</a>"))}</nav>\n</header>\n");
+        html.Append(
+            $"<nav>{string.Join(" ", page.Sections.Select(s => $"<a href=\"#{s.Id}\">{XmlText.Escape(s.Title)}</a>"))}</nav>\n</header>\n");
         foreach (var section in page.Sections) Write(html, section, page.Headline.Picture);
         return html.Append("</main>\n</body>\n</html>\n").Replace("\r\n", "\n").ToString();
     }
@@ -106,7 +107,8 @@ public static class HtmlPage
         var words = table.Head.Count > 1 && table.Head[^1].Length == 0;
         html.Append($"<div class=\"table{(words ? " words" : "")}\" tabindex=\"0\"><table>\n");
         if (table.Head.Any(h => h.Length > 0))
-            html.Append($"<thead><tr>{string.Concat(table.Head.Select(h => $"<th scope=\"col\">{XmlText.Escape(h)}</th>"))}</tr></thead>\n");
+            html.Append(
+                $"<thead><tr>{string.Concat(table.Head.Select(h => $"<th scope=\"col\">{XmlText.Escape(h)}</th>"))}</tr></thead>\n");
         html.Append("<tbody>\n");
         foreach (var row in table.Rows) html.Append($"<tr>{string.Concat(row.Select(c => $"<td>{XmlText.Escape(c)}</td>"))}</tr>\n");
         html.Append("</tbody></table></div>\n");

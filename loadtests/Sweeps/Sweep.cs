@@ -43,7 +43,9 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         var run = new SweepRun(state, [forest, peers], report);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
         report
-            .Line($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} {plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
+            .Line(
+            $"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} "
+                + $"{plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
         await CeilingAsync(state.Directory, cancellation).ConfigureAwait(false);
         await run.MeasureAsync(plan, cancellation).ConfigureAwait(false);
         var curve = CurveRates.Points(state.Results, request.Grid);
@@ -51,7 +53,8 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         {
             var more = SweepPlan.Following(plan, curve, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
             report
-                .Line($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
+                .Line(
+                $"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
             await run.MeasureAsync(more, cancellation).ConfigureAwait(false);
         }
 
@@ -75,7 +78,9 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
                     request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation).ConfigureAwait(false);
                 RunJson.Write(file, ceiling);
                 report
-                    .Line($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at concurrency {ceiling.Concurrency}");
+                    .Line(
+                    $"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at "
+                        + $"concurrency {ceiling.Concurrency}");
             }
             catch (LoadTestException e)
             {

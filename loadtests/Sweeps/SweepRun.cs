@@ -29,7 +29,9 @@ internal sealed class SweepRun(SweepState state, IReadOnlyList<IPointSource> sou
             state.Add(result);
             var left = clock.Elapsed / (i + 1) * (open.Length - i - 1);
             report
-                .Line($"{plan.Count - open.Length + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{(i + 1 < open.Length ? $"  {Duration(left)} left" : "")}");
+                .Line(
+                $"{plan.Count - open.Length + i + 1,4}/{plan.Count}  {open[i].Name,-44} "
+                    + $"{Line(result.Summary)}{(i + 1 < open.Length ? $"  {Duration(left)} left" : "")}");
         }
     }
 

@@ -1,6 +1,5 @@
 using Btx.LoadTests.Load;
 using Spectre.Console;
-using static System.FormattableString;
 
 namespace Btx.LoadTests.Verbs;
 
@@ -30,7 +29,8 @@ internal sealed class RunProgress : IProgress<LoadProgress>, IAsyncDisposable
     public void Report(LoadProgress value)
     {
         var text =
-            Invariant($"{(value.Measuring ? "measuring" : "warm-up")}: {value.Seconds:0} s, {value.Sent} sent, {value.Ended} ended, {value.Failed} failed, {value.Tokens} tokens");
+            $"{(value.Measuring ? "measuring" : "warm-up")}: {value.Seconds:0} s, {value.Sent} sent, {value.Ended} ended, {value.Failed} "
+            + $"failed, {value.Tokens} tokens";
         if (_bar is { } bar)
         {
             bar.Description = Markup.Escape(text);

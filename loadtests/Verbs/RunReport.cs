@@ -1,6 +1,5 @@
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Records;
-using static System.FormattableString;
 
 namespace Btx.LoadTests.Verbs;
 
@@ -13,47 +12,53 @@ internal static class RunReport
         var summary = point.Summary;
         yield return $"load        {point.Settings.Name} through {load.Door}; prompts {load.PromptTokens} tokens of {load.Prompts}; "
             + $"answers {load.OutputTokens}; seed {result.Description.Seed}";
-        yield return Invariant($"measured    {summary.Seconds:0.0} s after a warm-up of {load.WarmUp}: {summary.Requests} requests, {summary.Failed} failed; prompts of {Mean(summary.PromptTokens, summary)} tokens on average");
+        yield return $"measured    {summary.Seconds:0.0} s after a warm-up of {load.WarmUp}: {summary.Requests} requests, "
+            + $"{summary.Failed} failed; prompts of {Mean(summary.PromptTokens, summary)} tokens on average";
         if (result.Shortened > 0)
             yield return "warning: requests longer than the model's context, which were cut to it: "
                 + $"{result.Shortened}; the lengths are not those asked for";
         yield return "";
         foreach (var line in Table(summary)) yield return line;
         yield return "";
-        yield return Invariant($"throughput  {summary.TokensPerSecond:0.0} tokens/s, {summary.RequestsPerSecond:0.00} requests/s; offered {summary.OfferedPerSecond:0.00} requests/s");
-        if (result.Verdict is not null) yield return Invariant($"goodput     {summary.GoodputPerSecond:0.00} requests/s: {result.Verdict}");
+        yield return $"throughput  {summary.TokensPerSecond:0.0} tokens/s, {summary.RequestsPerSecond:0.00} requests/s; offered "
+            + $"{summary.OfferedPerSecond:0.00} requests/s";
+        if (result.Verdict is not null) yield return $"goodput     {summary.GoodputPerSecond:0.00} requests/s: {result.Verdict}";
         yield return $"status      {string.Join(", ", summary.Statuses.Select(s => $"{s.Key} {s.Value}"))}";
         foreach (var (status, error) in result.Errors) yield return $"            {status}: {error}";
         if (point.Server is { } server) yield return Server(server, summary);
         if (result.Ceiling is { } ceiling)
         {
-            yield return Invariant($"generator   {result.ProcessorShare:P0} of a core; the load was {result.CeilingShare:P1} of what it can do ({ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s, {ceiling.Concurrency} in flight)");
+            yield return $"generator   {result.ProcessorShare:P0} of a core; the load was {result.CeilingShare:P1} of what it can do "
+                + $"({ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s, {ceiling.Concurrency} in flight)";
             if (result.CeilingShare > CeilingRun.SafeShare)
                 yield return "warning: that is more than half: the generator may have held the load back; spread it over several "
                     + "machines, or trust the server's figures";
         }
         else
         {
-            yield return Invariant($"generator   {result.ProcessorShare:P0} of a core; its ceiling was not measured");
+            yield return $"generator   {result.ProcessorShare:P0} of a core; its ceiling was not measured";
         }
     }
 
     public static IEnumerable<string> Lines(Ceiling ceiling)
     {
-        yield return Invariant($"{ceiling.Door}, {ceiling.Concurrency} in flight: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s");
-        yield return Invariant($"{ceiling.ProcessorSecondsPerToken * 1e6:0.0} µs of processor time a token, of the generator and its server together");
-        yield return Invariant($"a load of up to {ceiling.TokensPerSecond * CeilingRun.SafeShare:0} tokens/s is measured safely");
+        yield return $"{ceiling.Door}, {ceiling.Concurrency} in flight: {ceiling.TokensPerSecond:0} tokens/s, "
+            + $"{ceiling.RequestsPerSecond:0} requests/s";
+        yield return $"{ceiling.ProcessorSecondsPerToken * 1e6:0.0} µs of processor time a token, of the generator and its server together";
+        yield return $"a load of up to {ceiling.TokensPerSecond * CeilingRun.SafeShare:0} tokens/s is measured safely";
     }
 
     private static string Server(ServerFigures server, LoadSummary summary) =>
-        Invariant($"server      {server.CompletionTokens / Math.Max(1e-9, server.Seconds):0.0} tokens/s, {server.Requests:0} requests, first token after {server.MeanTimeToFirstToken * 1000:0.0} ms, requests of {server.MeanRequestSeconds * 1000:0.0} ms on average")
+        $"server      {server.CompletionTokens / Math.Max(1e-9, server.Seconds):0.0} tokens/s, {server.Requests:0} requests, first token "
+        + $"after {server.MeanTimeToFirstToken * 1000:0.0} ms, requests of {server.MeanRequestSeconds * 1000:0.0} ms on average"
         + (summary.EndToEndFromSent is { } seen && server.Requests > 0
-        ? Invariant($" ({(seen.Mean - server.MeanRequestSeconds) * 1000:0.0} ms less than the client saw from sent on)") : "")
+        ? $" ({(seen.Mean - server.MeanRequestSeconds) * 1000:0.0} ms less than the client saw from sent on)" : "")
         + (server.DecodeSteps > 0
-        ? Invariant($"; {server.DecodeSteps:0} decode steps of {server.DecodeSeconds / server.DecodeSteps * 1000:0.00} ms with {server.MeanBatch:0.0} sequences")
+        ? $"; {server.DecodeSteps:0} decode steps of {server.DecodeSeconds / server.DecodeSteps * 1000:0.00} ms with "
+            + $"{server.MeanBatch:0.0} sequences"
         : "")
-        + (server.DistinctExperts is { } experts ? Invariant($" on {experts:0.00} experts") : "")
-        + (server.DistinctMixtureExperts is { } routed ? Invariant($" on {routed:0.00} experts a layer") : "");
+        + (server.DistinctExperts is { } experts ? $" on {experts:0.00} experts" : "")
+        + (server.DistinctMixtureExperts is { } routed ? $" on {routed:0.00} experts a layer" : "");
 
     private static IEnumerable<string> Table(LoadSummary summary)
     {
@@ -77,11 +82,11 @@ internal static class RunReport
 
     private static string Milliseconds(double seconds) => (seconds * 1000) switch
     {
-        >= 1000 and var ms => Invariant($"{ms:0}"),
-        >= 10 and var ms => Invariant($"{ms:0.0}"),
-        var ms => Invariant($"{ms:0.00}")
+        >= 1000 and var ms => $"{ms:0}",
+        >= 10 and var ms => $"{ms:0.0}",
+        var ms => $"{ms:0.00}"
     };
 
     private static string Mean(long tokens, LoadSummary summary) => summary.Requests == summary.Failed ? "-"
-        : Invariant($"{tokens / (double)(summary.Requests - summary.Failed):0.0}");
+        : $"{tokens / (double)(summary.Requests - summary.Failed):0.0}";
 }

@@ -221,7 +221,8 @@ internal sealed class SweepFlags
         string[] given = [.. forests.Keys.Union(mixtures.Keys)];
         var wanted = Words("--precision", parsed.GetValue(_precision));
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
-            throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
+            throw new LoadTestException(
+                $"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
         var doors = running is null ? default : DoorAddress.ParseServer(DoorAddress.Option, running, parsed.GetValue(_remote));
         return new()
         {
