@@ -24,7 +24,8 @@ public sealed record ProgramFrame
     /// <summary>Said when a verb was stopped.</summary>
     public string Stopped { get; init; } = "stopped";
 
-    /// <summary>With <c>--json -</c> whatever is written to the console goes to standard error: the verb writes its report past it.</summary>
+    /// <summary>With <c>--json -</c> whatever is written to the console goes to standard
+    /// error: the verb writes its report past it.</summary>
     public bool JsonStandsAlone { get; init; }
 
     /// <summary>A verb ends by itself when it is told to stop; this is for one that does not.</summary>
@@ -38,7 +39,8 @@ public sealed record ProgramFrame
         var root = new Command("btx", Description) { new HelpOption(), new VersionOption() };
         foreach (var verb in Verbs) root.Subcommands.Add(verb);
         var parsed = root.Parse(args);
-        if (JsonStandsAlone && parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
+        if (JsonStandsAlone
+            && parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
             Console.SetOut(Console.Error);
         // The list of verbs shows the first line of each; the verb's own help shows the rest.
         if (parsed.CommandResult.Command == root) foreach (var verb in Verbs) verb.Description = verb.Description?.Split('\n')[0];

@@ -9,7 +9,8 @@ public sealed class ProgramFrameTests
 
     private static (int Code, string Errors) Run(Action deed, params string[] args)
     {
-        var inner = new Command("inner", "does it") { new Option<int?>("--k"), new Argument<string?>("text") { Arity = ArgumentArity.ZeroOrOne } };
+        var inner = new Command("inner", "does it") { new Option<int?>("--k"),
+            new Argument<string?>("text") { Arity = ArgumentArity.ZeroOrOne } };
         inner.SetAction(_ =>
         {
             deed();
@@ -47,7 +48,8 @@ public sealed class ProgramFrameTests
     [Fact]
     public void A_command_line_that_cannot_be_read_names_the_verb_whose_help_helps()
     {
-        Assert.Equal((2, "error: --k \"x\": expected a whole number\nsee: btx outer verb inner --help\n"), Run(() => { }, "verb", "inner", "--k", "x"));
+        Assert.Equal((2, "error: --k \"x\": expected a whole number\nsee: btx outer verb inner --help\n"),
+            Run(() => { }, "verb", "inner", "--k", "x"));
         var (code, errors) = Run(() => { }, "verb", "inner", "--kk");
         Assert.Equal(2, code);
         Assert.StartsWith("error: unknown option \"--kk\"; a text that begins with - goes behind --\n", errors, StringComparison.Ordinal);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Btx.Engine.Forests;
 using Btx.Engine.Sessions;
 using Btx.Model;
@@ -46,8 +45,8 @@ public sealed class MixtureRemix(EngineOptions options, string? exporter = null)
         if (!BtxManifest.Exists(presentMixture) || BtxManifest.Load(presentMixture).FineTune is not { } tuning) return [];
         return
         [
-            string.Create(
-                CultureInfo.InvariantCulture, $"the BTX model loses its fine-tuning on {tuning.Tokens} tokens: router and shared weights that were tuned carry the text of all experts; fine-tune the new one with `btx train finetune` and export it"),
+            $"the BTX model loses its fine-tuning on {tuning.Tokens} tokens: router and shared weights that were tuned carry the text of "
+                + "all experts; fine-tune the new one with `btx train finetune` and export it",
         ];
     }
 

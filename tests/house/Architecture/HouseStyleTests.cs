@@ -8,13 +8,14 @@ public sealed partial class HouseStyleTests
     private static readonly string[] Rooms = ["model", "cli", "trainer", "exporter", "server", "loadtests"];
 
     [Fact]
-    public void A_file_of_one_public_type_is_named_after_it()
+    public void A_file_is_named_after_the_type_that_the_others_in_it_belong_to()
     {
         var faults = new List<string>();
         foreach (var file in Sources())
         {
-            var types = PublicType().Matches(Repository.Read(file)).Select(m => m.Groups["name"].Value).Distinct().ToArray();
-            if (types.Length == 1 && types[0] != Path.GetFileName(file).Split('.')[0]) faults.Add($"{file} holds {types[0]}");
+            var types = DeclaredType().Matches(Repository.Read(file)).Select(m => m.Groups["name"].Value).ToHashSet();
+            if (types.Count > 0 && !types.Contains(Path.GetFileName(file).Split('.')[0]))
+                faults.Add($"{file} holds {string.Join(", ", types)}");
         }
 
         Assert.Empty(faults);
@@ -62,9 +63,9 @@ public sealed partial class HouseStyleTests
     private static IEnumerable<string> Sources() =>
         Rooms.SelectMany(r => Repository.Files(r, "*.cs")).Where(f => !f.StartsWith("loadtests/bench/", StringComparison.Ordinal));
 
-    [GeneratedRegex(@"^public\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|partial\s+|unsafe\s+|ref\s+)*(?:class|record\s+struct|record|struct|interface|enum|delegate\s+\S+)\s+(?<name>\w+)",
+    [GeneratedRegex(@"^(?:public|internal)\s+(?:static\s+|sealed\s+|abstract\s+|readonly\s+|partial\s+|unsafe\s+|ref\s+)*(?:class|record\s+struct|record|struct|interface|enum|delegate\s+\S+)\s+(?<name>\w+)",
         RegexOptions.Multiline)]
-    private static partial Regex PublicType();
+    private static partial Regex DeclaredType();
 
     [GeneratedRegex(@"^namespace [\w.]+\s*\{?\s*$", RegexOptions.Multiline)]
     private static partial Regex BlockNamespace();
