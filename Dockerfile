@@ -13,6 +13,7 @@ COPY Directory.Build.props Directory.Build.targets Directory.Packages.props glob
 COPY model/Btx.Model.csproj model/
 COPY protos/Btx.Protos.csproj protos/
 COPY server/engine/Btx.Engine.csproj server/engine/
+COPY server/forest/Btx.Forest.csproj server/forest/
 COPY server/host/Btx.Server.csproj server/host/
 COPY exporter/Btx.Exporter.csproj exporter/
 RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do dotnet restore $p.csproj -p:BtxDevice=${BtxDevice} -r linux-x64 || exit 1; done
