@@ -14,6 +14,7 @@ COPY model/Btx.Model.csproj model/
 COPY cli/Btx.Cli.csproj cli/
 COPY protos/Btx.Protos.csproj protos/
 COPY server/engine/Btx.Engine.csproj server/engine/
+COPY server/forest/Btx.Forest.csproj server/forest/
 COPY server/host/Btx.Server.csproj server/host/
 COPY exporter/Btx.Exporter.csproj exporter/
 RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do dotnet restore $p.csproj -p:BtxDevice=${BtxDevice} -r linux-x64 || exit 1; done

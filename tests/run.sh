@@ -1,7 +1,7 @@
 # Sourced by ./btx test [ROOM ...]: fetches what tests compare with, builds, runs every room, adds up.
 # The last line is always "N passed, N failed, N skipped": what ends before it could be counted is a failure.
 rooms=("$@")
-[ ${#rooms[@]} -gt 0 ] || rooms=(model cli trainer exporter engine loadtests host house)
+[ ${#rooms[@]} -gt 0 ] || rooms=(model cli trainer exporter engine forest loadtests host house)
 for room in "${rooms[@]}"; do [ -d "$root/tests/$room" ] || { say "error: no tests/$room; there are: $(cd "$root/tests" && echo */)"; exit 2; }; done
 
 passed=0 failed=0 skipped=0

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Btx.Engine;
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model;
 using Btx.Model.Registry;
 using Btx.Server.Metrics;

@@ -1,4 +1,4 @@
-using Btx.Engine.Registry;
+using Btx.Forest;
 
 namespace Btx.Server.Changes;
 

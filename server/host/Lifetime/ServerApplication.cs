@@ -1,5 +1,5 @@
 using Btx.Engine;
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model.Tokens;
 using Btx.Server.Changes;
 using Btx.Server.Doors;

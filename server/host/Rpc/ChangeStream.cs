@@ -1,9 +1,9 @@
 using System.Threading.Channels;
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.V1;
 using Grpc.Core;
-using ChangeProgress = Btx.Engine.Registry.ChangeProgress;
-using ChangeResult = Btx.Engine.Registry.ChangeResult;
+using ChangeProgress = Btx.Forest.ChangeProgress;
+using ChangeResult = Btx.Forest.ChangeResult;
 
 namespace Btx.Server.Rpc;
 

@@ -1,4 +1,4 @@
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model;
 using Btx.Model.Registry;
 using Btx.Server.Changes;

@@ -10,7 +10,7 @@ namespace Btx.Server.Rpc;
 internal sealed class RemoteForest : IDisposable
 {
     private readonly RemoteServer _server;
-    private readonly Forest.ForestClient _client;
+    private readonly V1.Forest.ForestClient _client;
     private readonly Metadata _headers = [];
 
     /// <param name="address">ADDRESS:PORT, or an http or https URL.</param>

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Btx.Engine;
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model;
 using Btx.Server.Changes;
 using Btx.Server.Lifetime;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Btx.Engine;
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model;
 using Btx.Server.Changes;
 using Btx.Server.Doors;

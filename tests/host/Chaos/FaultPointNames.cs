@@ -1,4 +1,4 @@
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model.Registry;
 
 namespace Btx.Server.Tests.Chaos;

@@ -22,7 +22,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public Inference.InferenceClient Inference { get; private set; } = null!;
 
-    public Forest.ForestClient Forest { get; private set; } = null!;
+    public V1.Forest.ForestClient Forest { get; private set; } = null!;
 
     public HttpClient Http { get; private set; } = null!;
 

@@ -17,7 +17,7 @@ public sealed class HangingServerTests(ServedForestFixture tiny) : IClassFixture
             "--fault-point", $"engine:step=hold:{never}", "--fault-point", $"change:validated=hold:{never}");
         var running = serve.Http.PostAsJsonAsync("/v1/completions", new { model = "forest", prompt = "The", max_tokens = 3 });
         using var channel = GrpcChannel.ForAddress(serve.Grpc);
-        var forest = new Forest.ForestClient(channel);
+        var forest = new V1.Forest.ForestClient(channel);
         var expert = (await forest.ListExpertsAsync(new())).Experts[0].Name;
         using var change = forest.RemoveExpert(new() { Experts = { expert }, By = new() { Author = "ada", Reason = "a test" } });
         await serve.SaidAsync("fault point engine:step", "fault point change:validated");

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Btx.Engine;
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model;
 using Btx.Model.Registry;
 

@@ -46,7 +46,7 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public Inference.InferenceClient Inference { get; }
 
-    public Forest.ForestClient Forest { get; }
+    public V1.Forest.ForestClient Forest { get; }
 
     public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true,
         bool readOnly = false)

@@ -1,4 +1,4 @@
-using Btx.Engine.Registry;
+using Btx.Forest;
 using Btx.Model;
 using Btx.Server.Tests.Fakes;
 using Btx.V1;

@@ -6,6 +6,7 @@ public sealed class ReferenceMatrixTests
     private const string Model = "model/Btx.Model.csproj";
     private const string Cli = "cli/Btx.Cli.csproj";
     private const string Engine = "server/engine/Btx.Engine.csproj";
+    private const string Forest = "server/forest/Btx.Forest.csproj";
     private const string Protos = "protos/Btx.Protos.csproj";
 
     public static TheoryData<string, string[], string[]> Matrix => new()
@@ -17,7 +18,8 @@ public sealed class ReferenceMatrixTests
         { "exporter/Btx.Exporter.csproj", [Model, Cli],
             ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "Spectre.Console", "System.CommandLine"] },
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
-        { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Engine], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
+        { Forest, [Model, Engine], [] },
+        { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Engine, Forest], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
             "Grpc.AspNetCore.Server.Reflection", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
         { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["Spectre.Console", "System.CommandLine"] },
         { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },

@@ -1,0 +1,176 @@
+using Btx.Engine;
+using Btx.Engine.Forests;
+using Btx.Model;
+using Btx.Model.Registry;
+
+namespace Btx.Forest;
+
+/// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives
+/// it up; after it every step is tried.</summary>
+internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+    CancellationToken cancellation, CancellationToken closing)
+{
+    private readonly List<string> notes = [], left = [];
+    private FaultKind? worst;
+
+    /// <summary>The expert that is on its way into the forest.</summary>
+    public RegisteredExpert? Adding { get; set; }
+
+    /// <summary>Null until it is begun.</summary>
+    public ChangeRecord? Record { get; private set; }
+
+    public bool Committed { get; private set; }
+
+    /// <summary>Of the caller and of the server; means nothing after the commit.</summary>
+    public CancellationToken Cancellation => cancellation;
+
+    /// <summary>The server's end.</summary>
+    public CancellationToken Closing => closing;
+
+    public IProgress<ChangeProgress>? Progress => progress;
+
+    /// <summary>As others are told of it.</summary>
+    public string Title => $"{(Record is { } r ? $"change {r.Id}" : "a change")} ({kind} by {BtxException.OneLine(by.Author)})";
+
+    public void Note(string line) => notes.Add(line);
+
+    /// <summary>A fault point.</summary>
+    public void At(string point) => ground.Options.Fault?.Invoke(point);
+
+    public void Enter(string phase, string message, double fraction = 0)
+    {
+        try
+        {
+            progress?.Report(new ChangeProgress(phase, fraction, message));
+        }
+        catch (Exception) when (Committed)
+        {
+            // Who asked is gone; the change is not.
+        }
+
+        if (Record is not null && fraction == 0) ground.Events.Publish(Record, phase, message, ground.State);
+    }
+
+    /// <exception cref="BtxException">As <see cref="ChangeJournal.Begin"/>.</exception>
+    public void Begin(ForestState after, IReadOnlyList<string> subjects, IReadOnlyList<PurgeTarget>? purge = null, string? policy = null)
+    {
+        At("change:validated");
+        cancellation.ThrowIfCancellationRequested();
+        Record = ground.Journal.Begin(new ChangeRequest
+        {
+            Kind = kind,
+            Author = by.Author,
+            Reason = by.Reason,
+            Subjects = subjects,
+            Purge = purge ?? [],
+            Policy = policy
+        }, after);
+        Enter(ChangePhase.Begin, $"{Record.Id}: {kind} {string.Join(", ", subjects)}");
+    }
+
+    /// <exception cref="BtxException">As <see cref="ChangeJournal.BeginRollback"/>.</exception>
+    public ForestState BeginRollback()
+    {
+        At("change:validated");
+        Record = ground.Journal.BeginRollback(by.Author, by.Reason, out var after);
+        Enter(ChangePhase.Begin, $"{Record.Id}: rollback of {Record.Undoes}");
+        return after;
+    }
+
+    /// <summary>Makes the snapshot of a state beside the running forest.</summary>
+    /// <param name="opened">Models of added experts, held by the caller.</param>
+    public async Task<ForestSnapshot> BuildAsync(ForestState after, IReadOnlyDictionary<string, ServedModel>? opened = null)
+    {
+        var before = ground.State;
+        var change = StateTerms.Between(before, after, ground.DirectoryOf, ground.MixtureOf(before), ground.MixtureOf(after));
+        if (opened is not null) change = change with { Opened = opened };
+        try
+        {
+            return await ground.Engine.PrepareAsync(change, cancellation).ConfigureAwait(false);
+        }
+        catch (BtxException e) when (e.Kind == FaultKind.Missing)
+        {
+            throw new BtxException(e.Message, e); // what is served is not the request's to name
+        }
+    }
+
+    /// <summary>Commits, then swaps; from the commit on nothing stops it.</summary>
+    /// <param name="next">Taken over.</param>
+    /// <param name="made">See <see cref="ChangeJournal.Commit"/>.</param>
+    /// <exception cref="BtxException">Nothing is committed; or it is, and the server ended before the swap.</exception>
+    public async Task<SwapReport> CommitAsync(ForestSnapshot next, ForestState? made, InFlightPolicy policy)
+    {
+        try
+        {
+            At("change:built");
+            cancellation.ThrowIfCancellationRequested();
+            progress?.Report(new ChangeProgress(ChangePhase.Commit, 0, $"{Record!.Id} goes to disk")); // not yet an event: it may fail
+            Record = ground.Journal.Commit(Record!.Id, made);
+            Committed = true;
+        }
+        catch
+        {
+            next.Discard();
+            throw;
+        }
+
+        Enter(ChangePhase.Commit, $"{Record.Id} is committed: revision {Record.RevisionAfter}");
+        Try(() => At("change:committed"), "");
+        Enter(ChangePhase.Swap, "requests go over to the new forest");
+        SwapReport report;
+        try
+        {
+            report = await ground.Engine.SwapAsync(next, policy).ConfigureAwait(false);
+        }
+        catch (RequestRejectedException e)
+        {
+            throw new BtxException($"change {Record.Id} is committed, but the server is shutting down: it "
+                + "is in force from the next start on",
+                e)
+            { Kind = FaultKind.Unavailable };
+        }
+
+        Try(() => At("change:swapped"), "");
+        Try(() => ground.Mixtures.Sweep(ground.Journal), "");
+        return report;
+    }
+
+    /// <summary>A step after the commit: the next ones follow whether it fails or not.</summary>
+    /// <param name="otherwise">What a failure leaves to do.</param>
+    public bool Try(Action step, string otherwise)
+    {
+        try
+        {
+            step();
+            return true;
+        }
+        catch (Exception e)
+        {
+            var kind = BtxException.KindOf(e);
+            worst = worst is null || kind == FaultKind.Internal ? kind : worst;
+            left.Add(otherwise.Length > 0 ? $"{BtxException.OneLine(e.Message)}; {otherwise}" : BtxException.OneLine(e.Message));
+            return false;
+        }
+    }
+
+    /// <exception cref="BtxException">The change is in force, but a step after the commit failed.</exception>
+    public ChangeResult Finish(SwapReport? swap, RemovalCertificate? certificate = null)
+    {
+        Record = ground.Journal.History.First(c => c.Id == Record!.Id); // a purge is in it by now
+        Try(() => At("change:finished"), "");
+        ground.Events.Publish(Record, null,
+            left.Count == 0 ? $"{Record.Id} is done" : $"{Record.Id} is in force, but {string.Join("; ", left)}", ground.State);
+        if (left.Count == 0) return new ChangeResult(Record, swap, certificate, notes);
+        foreach (var line in left) ground.Options.Report?.Invoke($"change {Record.Id}: {line}");
+        throw new BtxException($"change {Record.Id} is in force, but {string.Join("; ", left)}") { Kind = worst!.Value };
+    }
+
+    /// <summary>Before the commit: the forest stays as it is, and the journal says why.</summary>
+    public void GiveUp(string message)
+    {
+        if (Record is null || Committed) return;
+        Record = ground.Journal.Abort(Record.Id, message);
+        ground.Mixtures.Sweep(ground.Journal);
+        ground.Events.Publish(Record, null, $"{Record.Id} was given up: {Record.Message}", ground.State);
+    }
+}

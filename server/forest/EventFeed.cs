@@ -1,0 +1,66 @@
+using System.Threading.Channels;
+using Btx.Model.Registry;
+
+namespace Btx.Forest;
+
+/// <summary>Hands events to whoever watches; a slow watcher loses the oldest. Thread-safe.</summary>
+internal sealed class EventFeed(TimeProvider time)
+{
+    private const int Kept = 256;
+
+    private readonly Lock gate = new();
+    private readonly List<Channel<ForestEvent>> watchers = [];
+    private long number;
+    private bool closed;
+
+    public void Publish(ChangeRecord change, string? phase, string message, ForestState served)
+    {
+        lock (gate)
+        {
+            var e = new ForestEvent(++number, time.GetUtcNow(), change, phase, message, [.. served.Ready.Select(x => x.Name)],
+                served.Revision);
+            foreach (var watcher in watchers) watcher.Writer.TryWrite(e);
+        }
+    }
+
+    /// <summary>Watches from the call on, not from the first read.</summary>
+    public IAsyncEnumerable<ForestEvent> Watch(CancellationToken cancellation)
+    {
+        var channel = Channel.CreateBounded<ForestEvent>(new BoundedChannelOptions(Kept)
+        {
+            FullMode = BoundedChannelFullMode.DropOldest,
+            SingleReader = true
+        });
+        lock (gate)
+        {
+            if (closed) channel.Writer.Complete();
+            else watchers.Add(channel);
+        }
+
+        return Read(channel, cancellation);
+    }
+
+    public void Close()
+    {
+        lock (gate)
+        {
+            closed = true;
+            foreach (var watcher in watchers) watcher.Writer.TryComplete();
+            watchers.Clear();
+        }
+    }
+
+    private async IAsyncEnumerable<ForestEvent> Read(Channel<ForestEvent> channel,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using var registration = cancellation.UnsafeRegister(static c => ((Channel<ForestEvent>)c!).Writer.TryComplete(), channel);
+        try
+        {
+            await foreach (var e in channel.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false)) yield return e;
+        }
+        finally
+        {
+            lock (gate) watchers.Remove(channel);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+using Btx.Engine;
+using Btx.Engine.Forests;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+using Btx.Model.Serving;
+
+namespace Btx.Forest;
+
+/// <summary>The registry of a served forest on disk: owns its journal and its engine.</summary>
+public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
+{
+    private readonly RegistryGround ground;
+    private readonly CancellationTokenSource closing = new();
+    private readonly Lock gate = new();
+    private ChangeSession? current; // under gate
+    private Task idle = Task.CompletedTask; // under gate: ends with the current change
+    private Task looking = Task.CompletedTask; // under gate: ends when no look at the files is under way
+    private readonly FileWatch files;
+    private readonly Task watching;
+    private bool closed; // under gate
+
+    private ForestRegistry(RegistryGround ground)
+    {
+        this.ground = ground;
+        files = new FileWatch(ground);
+        watching = Task.Run(WatchFilesAsync);
+    }
+
+    /// <summary>The names that <see cref="RegistryOptions.Fault"/> is called with, the journal's first;
+    /// then in order of a removal with a purge.</summary>
+    public static IReadOnlyList<string> FaultPoints { get; } =
+    [
+        .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging",
+            "change:purged", "change:checked", "change:certified", "change:finished",
+    ];
+
+    /// <summary>Serves the last committed state.</summary>
+    public ForestEngine Engine => ground.Engine;
+
+    /// <inheritdoc/>
+    public ForestState State => ground.State;
+
+    /// <inheritdoc/>
+    public ForestDamage Damage => ground.Engine.Describe().Damage;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ChangeRecord> History => ground.Journal.History;
+
+    /// <inheritdoc/>
+    public string KeyFingerprint => ground.Signer.Fingerprint;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ExpertRoots => ground.Roots.Names;
+
+    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts
+    /// the engine on the last committed state.</summary>
+    /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
+    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the
+    /// device is at fault; one clear line.</exception>
+    public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
+    {
+        options = options.Validate() with { Report = options.Report ?? registry.Report };
+        var directory = Path.GetFullPath(options.Directory
+            ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
+        var served = ServedForestManifest.Load(directory);
+        var source = served.SourceDirectory(directory);
+        if (!Directory.Exists(source))
+            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is "
+                + $"not at {source}; bring it back there, or export again");
+        var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
+        var first = CommittedState.Read(directory).Base;
+        var journal = ChangeJournal.Open(directory, first, options.Time, registry.Fault);
+        ForestEngine? engine = null;
+        try
+        {
+            foreach (var message in journal.Messages) registry.Report?.Invoke(message);
+            Record(source, directory, registry.Report);
+            var mixtures = new MixtureFolders(directory, registry.Report);
+            var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
+            mixtures.Sweep(journal);
+            engine = SnapshotLoader.Start(options, journal.State);
+            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures,
+                new EventFeed(options.Time));
+            Task.Run(() => new RemovalCompletion(ground).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
+            return new ForestRegistry(ground);
+        }
+        catch
+        {
+            engine?.Stop();
+            journal.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy)
+    {
+        lock (gate) return RemovalPlan.Of(State, experts, lineagePolicy, Adding());
+    }
+
+    /// <inheritdoc/>
+    public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
+    {
+        // Of experts that are gone: as it was before the removal that took the last of them.
+        var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
+            ? History.LastOrDefault(c =>
+            c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
+        var state = removal is null ? State : ground.Journal.StatesOf(removal.Id).Before;
+        var source = ground.Served.SourceDirectory(ground.Directory);
+        var sources = new ReplaySources
+        {
+            Forest = source,
+            Manifest = ForestManifest.Load(source),
+            Clean =
+            Path.Combine(source, $"replay-{state.Revision}"),
+            Corpus = corpus,
+            Seed = seedModel,
+            Recorded = RecordedTraining.All(source)
+        };
+        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
+    }
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+        RunAsync(ChangeKind.Add, addition.By, progress, s => new AdditionChange(ground).RunAsync(addition, s), cancellation);
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    {
+        Plan(removal.Experts, removal.Lineage); // what cannot be removed is said first, also beside another change
+        return RunAsync(ChangeKind.Remove, removal.By, progress, s => new RemovalChange(ground).RunAsync(removal, s), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
+        RunAsync(ChangeKind.Rollback, by, progress, AverageChange.RollBackAsync, cancellation);
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
+        CancellationToken cancellation) =>
+        RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(ground).CreateAsync(creation, s), cancellation);
+
+    /// <inheritdoc/>
+    public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+        CancellationToken cancellation) =>
+        RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(ground).DropAsync(name, s), cancellation);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => ground.Events.Watch(cancellation);
+
+    /// <inheritdoc/>
+    public byte[] Certificate(string changeId)
+    {
+        if (History.FirstOrDefault(c => c.Id == changeId) is not { } change)
+            throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = FaultKind.Missing };
+        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed)
+            throw new BtxException($"change {change.Id} is "
+                + $"{(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal "
+                    + "has a certificate")
+            {
+                Kind = FaultKind.Precondition
+            };
+        var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
+        return File.Exists(path) ? BoundedFile.Read(path)
+            : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at "
+                + "the next start if nothing changed since")
+            {
+                Kind = FaultKind.Missing
+            };
+    }
+
+    /// <summary>Stops the engine; a change under way is given up, or if it is committed found by the next start.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task change;
+        lock (gate)
+        {
+            if (closed) return;
+            closed = true;
+            change = idle;
+        }
+
+        await closing.CancelAsync().ConfigureAwait(false);
+        await watching.ConfigureAwait(false);
+        await ground.Engine.DisposeAsync().ConfigureAwait(false);
+        await change.ConfigureAwait(false);
+        ground.Events.Close();
+        ground.Journal.Dispose();
+        closing.Dispose();
+    }
+
+    /// <summary>Looks at the files once, unless a change is under way.</summary>
+    internal async Task LookAtFilesAsync()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            if (closed || current is not null || !looking.IsCompleted) return;
+            looking = ended.Task;
+        }
+
+        try
+        {
+            await files.LookAsync(closing.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
+        {
+            if (!closing.IsCancellationRequested)
+                ground.Options.Report?.Invoke("the files of the experts could not be compared: "
+                    + $"{BtxException.OneLine(e.Message)}; it is tried again");
+        }
+        finally
+        {
+            ended.SetResult();
+        }
+    }
+
+    private async Task WatchFilesAsync()
+    {
+        using var timer = new PeriodicTimer(ground.Options.FileInterval, ground.Serving.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(closing.Token).ConfigureAwait(false)) await LookAtFilesAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server ends.
+        }
+    }
+
+    // A source that cannot be written cannot be purged either.
+    private static void Record(string source, string directory, Action<string>? report)
+    {
+        try
+        {
+            ServedExports.Record(source, directory);
+        }
+        catch (BtxException e)
+        {
+            report?.Invoke($"{e.Message}; a purge through another served forest of {source} will not know of this one");
+        }
+    }
+
+    private RegisteredExpert[] Adding() => current?.Adding is { } expert ? [expert] : [];
+
+    private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+        Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
+        Task look;
+        var session = new ChangeSession(ground, kind, by, progress, stop.Token, closing.Token);
+        lock (gate)
+        {
+            if (closed) throw new BtxException("the server is shutting down") { Kind = FaultKind.Unavailable };
+            if (current is { } other)
+                throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = FaultKind.Conflict };
+            (current, idle, look) = (session, ended.Task, looking);
+        }
+
+        try
+        {
+            await look.ConfigureAwait(false); // it may swap the forest
+            await new RemovalCompletion(ground).FinishLastAsync(stop.Token).ConfigureAwait(false);
+            return await change(session).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            var ends = closing.IsCancellationRequested
+                && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
+            session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
+            if (ends)
+                throw new BtxException(session.Committed
+                    ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest"
+                    : "the server is shutting down; the forest was not changed", e)
+                { Kind = FaultKind.Unavailable };
+            if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
+            throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
+        }
+        finally
+        {
+            lock (gate) current = null;
+            ended.SetResult();
+        }
+    }
+}

@@ -1,0 +1,167 @@
+using Btx.Engine;
+using Btx.Engine.Forests;
+using Btx.Model;
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+
+namespace Btx.Forest;
+
+/// <summary>Takes experts out of the forest, and with them whatever was computed from them; then proves it.</summary>
+internal sealed class RemovalChange(RegistryGround ground)
+{
+    public async Task<ChangeResult> RunAsync(ExpertRemoval removal, ChangeSession session)
+    {
+        session.Enter(ChangePhase.Validate, $"removal of {BtxException.OneLine(string.Join(", ", removal.Experts))}");
+        var before = ground.State;
+        if (removal.ExpectedRevision is { } seen && seen != before.Revision)
+            throw new BtxException($"the forest is at revision {before.Revision}, not {seen} as when it was "
+                + "looked at; look again and repeat the removal")
+            {
+                Kind = FaultKind.Conflict
+            };
+        var plan = RemovalPlan.Of(before, removal.Experts, removal.Lineage);
+        var probe = EqualityProbe.Of(removal.Probe, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength);
+        var after = before.Apply(plan);
+        var mixture = ground.Engine.Describe().Mixture;
+        string[] held = mixture is null ? []
+            : [.. plan.Removed.Concat(plan.Quarantined).Where(n => MemberOf(before.Expert(n)) is not null)];
+        if (held.Length > 0) after = Without(after, held, removal, session);
+        else if (removal.DropMixture)
+            session.Note(mixture is null ? "no BTX model is served"
+                : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
+        var purge = removal.Purge ? Targets(plan, before, after, session) : [];
+        var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert));
+        using var served = new HeldCopies(ground.Engine.Current, plan.Removed);
+        var damage = ground.Engine.Describe().Damage.Experts;
+        session.Begin(after, plan.Requested, purge, plan.Policy);
+
+        if (after.Mixture != before.Mixture && after.Mixture is { } made)
+        {
+            session.Enter(ChangePhase.Mix, "mixing the BTX model anew");
+            await ground.Options.Remix!.MixAsync(after, ground.MixtureOf(before)!, ground.Mixtures.Make(made), null, session.Progress,
+                session.Cancellation).ConfigureAwait(false);
+        }
+
+        session.Enter(ChangePhase.Build, "making the next forest");
+        var next = await session.BuildAsync(after).ConfigureAwait(false);
+        var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
+        var hashes = held.Length > 0 && ground.Engine.Describe().Mixture is { } anew ? (mixture!.Sha256, anew.Sha256)
+            : ((string, string)?)null;
+        return session.Finish(swap,
+            await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
+    }
+
+    private async Task<RemovalCertificate?> CompleteAsync(
+        RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe,
+        IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files,
+        HeldCopies served, IReadOnlyDictionary<string, string> damage, SwapReport swap, (string Before, string After)? mixture,
+        ChangeSession session)
+    {
+        var completion = new RemovalCompletion(ground);
+        if (session.Record!.Purge.Count > 0)
+        {
+            session.Enter(ChangePhase.Purge, $"deleting the files of {string.Join(", ", plan.Removed)}");
+            var outcomes = new Dictionary<string, PurgeOutcome>();
+            session.Try(() => completion.Purge(session.Record, outcomes),
+                "the purge is done again before the next change or at the next start");
+            files = files.ToDictionary(f => f.Key, f => (outcomes.GetValueOrDefault(f.Key)
+                ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
+        }
+
+        served.Dispose();
+        session.Enter(ChangePhase.Check, $"comparing with a forest built from scratch on {probe.Tokens} tokens");
+        EqualityCheck? check = null;
+        try
+        {
+            check = await completion.CheckAsync(after, probe, session.Closing).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown }
+                ? new BtxException("the server is shutting down", e) { Kind = FaultKind.Unavailable } : e;
+            session.Try(() => throw why, "the equality check and the certificate are made before the next change or at the next start");
+            return null;
+        }
+
+        // a server without prefix cache and clusters
+        var caches = new CertifiedCaches(swap.Sessions, swap.Averages, swap.KvSlots, swap.KvBytes, PrefixEntries: 0, Centroids: 0,
+            swap.BytesReturned);
+        session.Enter(ChangePhase.Certify, "signing the certificate");
+        RemovalCertificate? certificate = null;
+        var found = new CertifiedFindings(files, caches, check, mixture?.Before, mixture?.After);
+        session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, found),
+            "the certificate is made before the next change or at the next start");
+        if (!check.Passed)
+            session.Try(() =>
+                throw new BtxException($"the forest differs from one built without {string.Join(", ", plan.Removed)} by "
+                    + $"{check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"),
+                "");
+        return certificate;
+    }
+
+    private string? MemberOf(RegisteredExpert expert) =>
+        CommittedState.MemberOf(ground.MixtureOf(ground.State)!, expert.Name, expert.Sha256);
+
+    private ForestState Without(ForestState after, string[] held, ExpertRemoval removal, ChangeSession session)
+    {
+        var present = ground.MixtureOf(ground.State)!;
+        var made = present.StartsWith(ground.Directory + "/", StringComparison.Ordinal); // by a change before; deleted after the swap
+        if (removal.DropMixture)
+        {
+            session
+                .Note($"the BTX model {present} is served no more; its files "
+                    + $"{(made ? "are deleted" : $"stay and still hold {string.Join(", ", held)}")}");
+            return after with { Mixture = null, MixtureDropped = true };
+        }
+
+        foreach (var expert in held.Select(ground.State.Expert))
+        {
+            if (MemberOf(expert) is { } other && other != expert.Name)
+                throw new BtxException(
+                    $"the BTX model {present} holds {expert.Name} under the name {other}, and is mixed anew by names; "
+                    + "remove with --drop-btx to stop serving it")
+                { Kind = FaultKind.Precondition };
+        }
+
+        var obstacle = ground.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server mixes none anew";
+        if (obstacle is not null)
+            throw new BtxException(
+                $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; "
+                + "remove with --drop-btx to stop serving it")
+            { Kind = FaultKind.Precondition };
+        foreach (var note in ground.Options.Remix!.Notes(present)) session.Note(note);
+        if (!made) session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
+        return after with { Mixture = MixtureFolders.Of(ChangeJournal.IdOf(ground.Journal.History.Count + 1)), MixtureDropped = false };
+    }
+
+    private List<PurgeTarget> Targets(RemovalPlan plan, ForestState before, ForestState after, ChangeSession session)
+    {
+        var targets = new List<PurgeTarget>();
+        foreach (var expert in plan.Removed.Select(before.Expert))
+        {
+            targets.Add(PurgeTarget.Of(expert));
+            if (expert.Root != ExpertRoot.Served) continue;
+            // Converted weights have an original in the source.
+            var source = Blame.Served(() => ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory)).Expert(expert.Name));
+            targets.Add(new PurgeTarget(expert.Name, ExpertRoot.Source, source.Path, source.Sha256));
+            session
+                .Note($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in "
+                    + $"{ground.Served.SourceDirectory(ground.Directory)}");
+        }
+
+        var forest = ground.Served.SourceDirectory(ground.Directory);
+        foreach (var target in targets)
+        {
+            ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
+            OtherExports.RequireNone(target.Expert, target.Directory(ground.Directory, ground.Served), ground.Directory, forest);
+            ExpertPurge.RequireDeletable(target.Directory(ground.Directory, ground.Served));
+            if (target.Root != ExpertRoot.Source) continue;
+            foreach (var copy in OtherExports.Copies(target.Expert, ground.Directory, forest))
+                session.Note($"another served forest holds weights of {target.Expert} in {copy}; a purge does not delete them");
+            foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
+                session.Note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
+        }
+
+        return targets;
+    }
+}

@@ -1,0 +1,179 @@
+using Btx.Engine;
+using Btx.Model;
+using Btx.Model.Registry;
+
+namespace Btx.Forest;
+
+/// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A
+/// start does what a server that died left.</summary>
+internal sealed class RemovalCompletion(RegistryGround ground)
+{
+    /// <summary>Files of the removed as they lie there, by expert.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed) =>
+        removed.ToDictionary(e => e.Name, e => (IReadOnlyList<CertifiedFile>)ExpertPurge.Files(ground.DirectoryOf(e)));
+
+    /// <summary>Deletes the files of a committed removal and says so in the journal. Again it deletes the rest.</summary>
+    /// <param name="outcomes">Of each expert; filled as far as this comes.</param>
+    /// <exception cref="BtxException">Something could not be deleted, or the journal not be written.</exception>
+    public void Purge(ChangeRecord change, Dictionary<string, PurgeOutcome> outcomes)
+    {
+        ground.Options.Fault?.Invoke("change:purging");
+        Delete(change, ground.State, ground.Directory, ground.Served, outcomes);
+        ground.Journal.Purged(change.Id);
+        ground.Options.Fault?.Invoke("change:purged");
+    }
+
+    /// <inheritdoc cref="EqualityComparison.RunAsync"/>
+    public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
+    {
+        var check = await new EqualityComparison(ground).RunAsync(after, probe, cancellation).ConfigureAwait(false);
+        ground.Options.Fault?.Invoke("change:checked");
+        return check;
+    }
+
+    /// <summary>Signs the certificate and writes its file.</summary>
+    /// <param name="found">Its files with what became of them.</param>
+    /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
+    public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
+    {
+        var certificate = RemovalCertificate.Of(plan, before, after, change, found);
+        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
+        }
+
+        certificate = ground.Signer.Sign(certificate);
+        ground.Journal.Certified(change.Id, certificate.Findings());
+        certificate.Save(path);
+        ground.Options.Fault?.Invoke("change:certified");
+        return certificate;
+    }
+
+    /// <summary>Before anything is served: deletes what removals committed but did not come to delete.</summary>
+    /// <returns>The files that were found, by change and expert.</returns>
+    public static Dictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> RedoPurges(ChangeJournal journal, string directory,
+        Btx.Model.Serving.ServedForestManifest served, Action<string>? report)
+    {
+        var found = new Dictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>>();
+        foreach (var change in journal.OpenPurges)
+        {
+            try
+            {
+                var places = change.Purge.GroupBy(t => t.Expert).ToDictionary(g => g.Key, g => g.First().Directory(directory, served));
+                var files = places.ToDictionary(p => p.Key, p => ExpertPurge.Files(p.Value));
+                var outcomes = new Dictionary<string, PurgeOutcome>();
+                Delete(change, journal.State, directory, served, outcomes);
+                found[change.Id] = files.ToDictionary(f => f.Key, f => outcomes[f.Key].Certify(places[f.Key], f.Value, []));
+                journal.Purged(change.Id);
+                report?.Invoke($"removal {change.Id}: its files were still there; they are deleted now");
+            }
+            catch (BtxException e)
+            {
+                report?.Invoke($"removal {change.Id}: its files could not be deleted: {e.Message}");
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to
+    /// date whose files are deleted only now.</summary>
+    /// <returns>Why the last one that could not be written was not; null: there was none.</returns>
+    public async Task<string?> FinishAsync(
+        IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)
+    {
+        string? why = null;
+        foreach (var change in ground.Journal.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }))
+        {
+            var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
+            try
+            {
+                if (File.Exists(path))
+                {
+                    if (!purged.TryGetValue(change.Id, out var seen)) continue;
+                    var old = RemovalCertificate.Parse(Btx.Model.Files.BoundedFile.Read(path), path);
+                    var (before, after) = ground.Journal.StatesOf(change.Id);
+                    var found = old.Findings();
+                    var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
+                    Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change,
+                        found with { Files = files });
+                    continue;
+                }
+
+                if (change.RevisionAfter != ground.State.Revision)
+                {
+                    ground.Options.Report?.Invoke($"removal {change.Id}: has no certificate, and the forest has changed since, so that "
+                        + "none can be made; every later certificate lists the experts there are");
+                    continue;
+                }
+
+                var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation).ConfigureAwait(false);
+                ground.Options.Report?.Invoke($"removal {change.Id}: its certificate was still to be written; it is written "
+                    + $"now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
+            }
+            catch (Exception e) when (e is BtxException or RequestRejectedException { Reason: not RejectionReason.ShuttingDown }
+                or IOException or UnauthorizedAccessException)
+            {
+                why = BtxException.OneLine(e.Message);
+                ground.Options.Report?.Invoke(
+                    $"removal {change.Id}: its certificate could not be written: {why}; the next change or start tries again");
+            }
+        }
+
+        return why;
+    }
+
+    /// <summary>
+    /// What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any more, so
+    /// that it does not change before the last removal is certified.
+    /// </summary>
+    /// <exception cref="BtxException">The last removal still cannot be certified.</exception>
+    public async Task FinishLastAsync(CancellationToken cancellation)
+    {
+        var last = ground.Journal.History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
+        bool IsProved() => last is not { Kind: ChangeKind.Remove } || File.Exists(RemovalCertificate.FileOf(ground.Directory, last.Id));
+        if (IsProved() && ground.Journal.OpenPurges.Count == 0) return;
+        var purged = RedoPurges(ground.Journal, ground.Directory, ground.Served, ground.Options.Report);
+        var why = await FinishAsync(purged, cancellation).ConfigureAwait(false);
+        if (IsProved()) return;
+        throw new BtxException($"removal {last!.Id} has no certificate yet, and after another change none "
+            + $"could be made for it ({why}); the forest "
+            + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server")
+        {
+            Kind = FaultKind.Precondition
+        };
+    }
+
+    private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged,
+        CancellationToken cancellation)
+    {
+        var (before, after) = ground.Journal.StatesOf(change.Id);
+        var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
+        var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
+        var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength),
+            cancellation).ConfigureAwait(false);
+        // what was in memory went with the process
+        return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check));
+    }
+
+    // Of an expert with weights in two places the first are those that it was served from: the outcome is theirs.
+    private static void Delete(ChangeRecord change, ForestState state, string directory, Btx.Model.Serving.ServedForestManifest served,
+        Dictionary<string, PurgeOutcome> outcomes)
+    {
+        foreach (var target in change.Purge)
+        {
+            ExpertPurge.RequireUnshared(state, target, directory, served);
+            var outcome = new PurgeOutcome();
+            outcomes.TryAdd(target.Expert, outcome);
+            ExpertPurge.Delete(target.Directory(directory, served), outcome);
+        }
+    }
+
+    private static IReadOnlyList<CertifiedFile> Later(IReadOnlyList<CertifiedFile> before, IReadOnlyList<CertifiedFile> seen) =>
+        [.. before.Select(f => f.Deleted ? f : seen.FirstOrDefault(s => s.Path == f.Path) ?? f)];
+}

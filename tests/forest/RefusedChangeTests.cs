@@ -1,0 +1,277 @@
+using System.Diagnostics;
+using Btx.Engine;
+using Btx.Engine.Tests.Fixtures;
+using Btx.Fixtures;
+using Btx.Model;
+using Btx.Model.Forests;
+using Btx.Model.Registry;
+using static Btx.Forest.Tests.RegistryFixture;
+
+namespace Btx.Forest.Tests;
+
+/// <summary>What cannot be done is refused with one clear line, and the forest goes on as it was.</summary>
+public sealed class RefusedChangeTests(ServedForest served)
+{
+    public static TheoryData<string, string> Additions { get; } = new()
+    {
+        { "outside", "lies outside the directories that experts may be added from" },
+        { "dots", "has a \".\" or \"..\" part" },
+        { "link", "passes through a symbolic link" },
+        { "link in it", "passes through a symbolic link; replace it by a copy" },
+        { "hard link", "is a hard link" },
+        { "missing", "no such directory" },
+        { "no directory", "no directory is named" },
+        { "name", "is no name for an expert" },
+        { "taken", "expert \"alpha\" is in the forest already" },
+        { "seed", "\"seed\" is reserved: every lineage calls the seed model so" },
+        { "domain", "is no name for a domain" },
+        { "hash form", "is not a SHA-256" },
+        { "other hash", "as named); copy them again" },
+        { "hash of its forest", "as its forest lists it); copy them again" },
+        { "truncated", "model.safetensors" },
+        { "not finite", "weights must be finite" },
+        { "architecture", "has another architecture than the served forest" },
+        { "tokenizer", "another tokenizer than the served forest's" },
+        { "precision", "the served forest needs F32" },
+        { "parent", "parent \"nobody\" is unknown" },
+        { "parents", "sum to" },
+        { "lineage", "its \"alpha\" has other weights than \"alpha\" here" },
+        { "unlisted parent", "it does not say which weights its \"alpha\" has, and there is a \"alpha\" here" },
+        { "expert as seed", "its \"seed\" is an expert, and \"seed\" here is the seed model" },
+        { "sample domain", "no expert has that domain" },
+        { "sample", "the sample text has 3 tokens" },
+        { "author", "the author of a change is missing" },
+        { "changes", "changed while the expert was being added" },
+        { "replaced", "changed while the expert was being added" },
+    };
+
+    private static ExpertAddition Damage(string fault, RegistryFixture f)
+    {
+        var addition = f.Addition();
+        var directory = addition.Directory;
+        var weights = Path.Combine(directory, "model.safetensors");
+        switch (fault)
+        {
+            case "outside": return addition with { Directory = Path.GetTempPath() };
+            case "dots": return addition with { Directory = f.Others + "/experts/../experts/epsilon" };
+            case "link":
+                Directory.CreateSymbolicLink(Path.Combine(f.Others, "link"), directory);
+                return addition with { Directory = "link" };
+            case "link in it":
+                File.Move(weights, Path.Combine(f.Others, "real"));
+                File.CreateSymbolicLink(weights, Path.Combine(f.Others, "real"));
+                return addition;
+            case "hard link":
+                using (var ln = Process.Start("ln", [weights, Path.Combine(f.Others, "second")])) ln.WaitForExit();
+                return addition;
+            case "missing": return addition with { Directory = "experts/none" };
+            case "no directory": return addition with { Directory = " " };
+            case "name": return addition with { Name = "Not A Name" };
+            case "taken": return addition with { Name = "alpha" };
+            case "seed": return addition with { Name = "seed" };
+            case "domain": return addition with { Domain = "a/b" };
+            case "hash form": return addition with { Sha256 = "abc" };
+            case "other hash": return addition with { Sha256 = new string('0', 64) };
+            case "hash of its forest":
+                WriteLast(0.5f);
+                return addition;
+            case "truncated":
+                using (var file = File.OpenWrite(weights)) file.SetLength(file.Length - 100);
+                return addition;
+            case "not finite":
+                WriteLast(float.NaN);
+                return addition with { Directory = Unlisted(f) };
+            case "architecture":
+                new TinyForest { Config = TinyForest.DefaultConfig with { IntermediateSize = 320 } }.WriteExpert(directory, 5);
+                return addition;
+            case "tokenizer":
+                var path = Path.Combine(directory, "tokenizer.json");
+                File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"",
+                    "\"eh\"", StringComparison.Ordinal));
+                return addition;
+            case "precision":
+                new TinyForest { Dtype = Btx.Model.Tensors.TensorDtype.F16 }.WriteExpert(directory, 5);
+                return addition;
+            case "parent": return addition with { Parents = [new ParentEntry("nobody", 1)] };
+            case "parents": return addition with { Parents = [new ParentEntry("alpha", 0.25)] };
+            case "lineage": return Relist(m => m.With(m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }));
+            case "unlisted parent":
+                return Relist(m =>
+                m with { Experts = [m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }] });
+            case "expert as seed":
+                return Relist(m => m with
+                {
+                    Experts = [m.Expert("beta") with { Name = "seed" },
+                m.Expert("epsilon") with { Parents = [new ParentEntry("seed", 1)] }]
+                });
+            case "sample domain": return addition with { Samples = new Dictionary<string, string> { ["law"] = "the text" } };
+            case "sample": return addition with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } };
+            case "author": return addition with { By = new ChangeAuthor(" ", "why") };
+            case "changes":
+                f.Fault = p => File.SetLastWriteTimeUtc(weights,
+                    p == "begin:synced" ? DateTime.UtcNow.AddMinutes(-1) : File.GetLastWriteTimeUtc(weights));
+                return addition;
+            default:
+                f.Fault = p =>
+                {
+                    if (p != "begin:synced") return;
+                    File.Copy(weights, weights + ".new");
+                    File.Move(weights + ".new", weights, overwrite: true);
+                };
+                return addition;
+        }
+
+        void WriteLast(float value)
+        {
+            using var file = File.OpenWrite(weights);
+            file.Seek(-4, SeekOrigin.End);
+            file.Write(BitConverter.GetBytes(value));
+        }
+
+        ExpertAddition Relist(Func<ForestManifest, ForestManifest> change)
+        {
+            change(ForestManifest.Load(f.Others)).Save(f.Others);
+            return addition;
+        }
+    }
+
+    // Beside its forest's list, so that no hash is expected.
+    private static string Unlisted(RegistryFixture f)
+    {
+        Directory.Move(Path.Combine(f.Others, "experts", "epsilon"), Path.Combine(f.Others, "apart"));
+        return "apart";
+    }
+
+    [Theory]
+    [MemberData(nameof(Additions))]
+    public async Task An_addition(string fault, string expected)
+    {
+        await using var f = new RegistryFixture(served);
+        var before = f.Registry.State.Hash();
+        var addition = Damage(fault, f);
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.AddAsync(addition, null, None));
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+        Assert.Equal(fault == "missing" ? FaultKind.Missing : FaultKind.Precondition, e.Kind);
+        Assert.DoesNotContain('\n', e.Message);
+        f.Fault = null;
+        Assert.Equal(before, f.Registry.State.Hash());
+        Assert.Equal(3, f.Registry.Engine.Describe().Experts.Count);
+        Assert.DoesNotContain(f.Registry.History, c => c.Outcome is ChangeOutcome.Open or ChangeOutcome.Committed);
+        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "still", Domain = "beta" }, null, None);
+    }
+
+    [Fact]
+    public async Task Removals_and_averages()
+    {
+        await using var f = new RegistryFixture(served);
+        async Task Refused(string expected, FaultKind kind, Func<Task> change)
+        {
+            var e = await Assert.ThrowsAsync<BtxException>(change);
+            Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+            Assert.Equal(kind, e.Kind);
+        }
+
+        await Refused("the last expert cannot be removed, add another first", FaultKind.Precondition,
+            () => f.Remove("alpha", "beta", "gamma"));
+        await Refused("is named twice", FaultKind.Precondition, () => f.Remove("alpha", "alpha"));
+        await Refused("no expert \"zeta\" in the forest", FaultKind.Missing, () => f.Remove("zeta"));
+        await Refused("lineage policy \"all\" is unknown", FaultKind.Precondition,
+            () => f.Registry.RemoveAsync(Removal("beta") with { Lineage = "all" }, null, None));
+        await Refused("the forest is at revision 0, not 7", FaultKind.Conflict,
+            () => f.Registry.RemoveAsync(Removal("beta") with { ExpectedRevision = 7 }, null, None));
+        await Refused("the probe text has 0 tokens", FaultKind.Precondition,
+            () => f.Registry.RemoveAsync(Removal("beta") with { Probe = "" }, null, None));
+        await Refused("there is no change to roll back", FaultKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
+        await Refused("no average \"none\"; there are none", FaultKind.Missing,
+            () => f.Registry.DropAverageAsync("none", Author, null, None));
+        await Refused("one of the three", FaultKind.Precondition,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a" }, null, None));
+        await Refused("no cached prior of domain \"gamma\" is known", FaultKind.Missing,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Domain = "gamma" }, null, None));
+        await Refused("no expert \"zeta\"", FaultKind.Missing, () => f.Registry.CreateAverageAsync(new()
+        {
+            By = Author,
+            Name = "a",
+            Weights = new Dictionary<string, double> { ["zeta"] = 1 }
+        }, null, None));
+        await Refused("the sample text has 2 tokens", FaultKind.Precondition,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Sample = "ab" }, null, None));
+        await Refused("no change \"c000009\"", FaultKind.Missing, () => Task.FromResult(f.Registry.Certificate("c000009")));
+        await f.Remove("beta");
+        await Refused("a removal is final", FaultKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
+        await f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Weights = new Dictionary<string, double> { ["alpha"] = 1 } },
+            null, None);
+        await Refused("average \"uni\" exists already", FaultKind.Conflict,
+            () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Domain = "alpha" }, null, None));
+        await Refused("only a removal has a certificate", FaultKind.Precondition, () => Task.FromResult(f.Registry.Certificate("c000002")));
+    }
+
+    [Fact]
+    public async Task A_second_change_names_the_first_and_a_cascade_the_child_that_is_coming()
+    {
+        await using var f = new RegistryFixture(served);
+        var reached = new TaskCompletionSource();
+        using var go = new ManualResetEventSlim();
+        f.Fault = p =>
+        {
+            if (p != "change:built") return;
+            reached.SetResult();
+            go.Wait(None);
+        };
+        var addition = f.Registry.AddAsync(f.Addition() with { Parents = [new ParentEntry("beta", 1)] }, null, None);
+        await reached.Task;
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("gamma"));
+        Assert.Equal(("change c000001 (add by ada) is under way; wait until it has ended", FaultKind.Conflict), (e.Message, e.Kind));
+        e = await Assert.ThrowsAsync<BtxException>(() =>
+            f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None));
+        Assert.Contains("expert \"epsilon\", a descendant of \"beta\", is being added", e.Message, StringComparison.Ordinal);
+        Assert.Throws<BtxException>(() => f.Registry.Plan(["beta"], LineagePolicy.Cascade));
+        Assert.Equal(["beta"], f.Registry.Plan(["beta"], LineagePolicy.Only).Removed);
+        f.Fault = null;
+        go.Set();
+        await addition;
+        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None);
+        Assert.Equal(["beta", "epsilon"], removal.Certificate!.Removed.Select(r => r.Name));
+    }
+
+    [Fact]
+    public async Task A_forest_has_one_server_and_others_may_read_it()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Remove("beta");
+        Assert.Contains("is served by another process", Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, new())).Message,
+            StringComparison.Ordinal);
+        var files = Directory.GetFiles(f.Served, "*", SearchOption.AllDirectories).ToDictionary(p => p, File.GetLastWriteTimeUtc);
+        await using (var reader = ForestEngine.Start(f.Engine)) Assert.Equal(["alpha", "gamma"], reader.Describe().Experts);
+        Assert.Equal(files, Directory.GetFiles(f.Served, "*", SearchOption.AllDirectories).ToDictionary(p => p, File.GetLastWriteTimeUtc));
+    }
+
+    [Fact]
+    public async Task What_was_added_must_be_there_at_a_start()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Add();
+        await f.Registry.DisposeAsync();
+        var directory = Path.Combine(f.Others, "experts", "epsilon");
+        string Refusal() => Assert.Throws<BtxException>(() => ForestRegistry.Open(f.Engine, f.Options)).Message;
+        var weights = Path.Combine(directory, "model.safetensors");
+        var bytes = File.ReadAllBytes(weights);
+        bytes[^3] ^= 1;
+        File.WriteAllBytes(weights + ".new", bytes); // what the server had open may be open still for a moment
+        File.Move(weights + ".new", weights, overwrite: true);
+        Assert.Contains("the weights of expert \"epsilon\" are not those that were added (SHA-256 differs); restore them from a copy",
+            Refusal(), StringComparison.Ordinal);
+        Directory.Move(directory, directory + "-away");
+        Assert.Equal($"{directory}: not found; expert \"epsilon\" was added from there, put it back", Refusal());
+    }
+
+    [Fact]
+    public async Task A_source_forest_that_grows_is_served_on()
+    {
+        await using var f = new RegistryFixture(served);
+        await f.Add();
+        var manifest = ForestManifest.Load(f.Source);
+        manifest.With(manifest.Experts[0] with { Name = "later" }).Save(f.Source);
+        await f.AssertSurvivesRestart();
+    }
+}
