@@ -60,9 +60,9 @@ public sealed record ProgramFrame
             };
             return await parsed.InvokeAsync(invocation, stop).ConfigureAwait(false);
         }
-        catch (Exception e) when (IsForTheUser(e))
+        catch (Exception e) when (IsForTheUser(Cause(e)))
         {
-            Console.Error.WriteLine($"error: {e.Message}");
+            Console.Error.WriteLine($"error: {Cause(e).Message}");
             return 1;
         }
         catch (OperationCanceledException)
@@ -77,6 +77,9 @@ public sealed record ProgramFrame
             return 1;
         }
     }
+
+    // Work in parallel wraps what is thrown.
+    private static Exception Cause(Exception e) => e is AggregateException { InnerException: { } inner } ? Cause(inner) : e;
 
     private static List<string> Faults(ParseResult parsed, string[] args)
     {

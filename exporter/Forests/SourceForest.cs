@@ -61,7 +61,7 @@ internal sealed class SourceForest : IDisposable
     {
         var path = Path.Combine(forest.DirectoryPath, ForestManifest.FileName);
         var chosen = names is null
-            ? forest.Manifest.Experts.Where(e => e.Status != ExpertStatus.Quarantined).ToList()
+            ? forest.Manifest.Present(forest.DirectoryPath, Console.Error.WriteLine).ToList()
             : names.Distinct().Select(forest.Manifest.Expert).ToList();
         return chosen.Count > 0 ? chosen : throw new BtxException($"{path}: has no expert to export; `btx train round` makes some");
     }

@@ -25,6 +25,25 @@ public sealed record ForestManifest
         Experts.FirstOrDefault(e => e.Name == name)
         ?? throw new BtxException($"no expert \"{name}\" in the forest; it has {string.Join(", ", Experts.Select(e => e.Name))}");
 
+    /// <summary>The experts that are ready and have their files. An expert whose directory is
+    /// gone, as a purge leaves it, is omitted.</summary>
+    /// <param name="directory">Of the forest.</param>
+    /// <param name="note">Told of each expert that is omitted, in one line.</param>
+    public ExpertEntry[] Present(string directory, Action<string> note)
+    {
+        var present = new List<ExpertEntry>();
+        foreach (var expert in Experts.Where(e => e.Status == ExpertStatus.Ready))
+        {
+            if (Directory.Exists(ContainedPath.Resolve(directory, expert.Path, Path.Combine(directory, FileName)))) present.Add(expert);
+            else
+                note(
+                    $"note: expert \"{expert.Name}\" is left out: {Path.Combine(directory, expert.Path)} "
+                        + "is gone, as after a removal with --purge");
+        }
+
+        return [.. present];
+    }
+
     /// <summary>The recorded prior of a domain over some of the experts: entries for others are
     /// dropped, the rest rescaled to sum to 1.</summary>
     /// <param name="experts">Names.</param>

@@ -59,6 +59,8 @@ public sealed class ProgramFrameTests
     public void What_is_for_the_user_is_one_line_and_a_stop_says_how_to_go_on()
     {
         Assert.Equal((1, "error: name the file\n"), Run(() => throw new FormatException("name the file"), "verb", "inner"));
+        Assert.Equal((1, "error: name the file\n"),
+            Run(() => Parallel.Invoke(() => throw new FormatException("name the file"), () => { }), "verb", "inner"));
         Assert.Equal((130, "stopped; again goes on\n"), Run(() => throw new OperationCanceledException(), "verb", "inner"));
         Assert.Equal((1, "error: two lines (InvalidOperationException; BTX_STACK=1 shows where)\n"),
             Run(() => throw new InvalidOperationException("two\nlines"), "verb", "inner"));

@@ -45,7 +45,7 @@ public sealed record EvaluatedModels
     {
         compared ??= [];
         var manifest = ForestManifest.Load(forest);
-        var experts = manifest.Experts.Where(e => e.Status == ExpertStatus.Ready).ToArray();
+        var experts = manifest.Present(forest, Console.Error.WriteLine);
         var source = Path.Combine(forest, ForestManifest.FileName);
         if (experts.Length == 0) throw new BtxException($"{source}: lists no expert that is ready; add one with: btx train expert");
         var directories = experts.Select(e => ContainedPath.Resolve(forest, e.Path, source)).ToArray();

@@ -93,7 +93,7 @@ internal sealed record MixPlan(
         if (twice is not null) throw new BtxException($"--experts names \"{twice}\" twice");
         var wanted = request.Experts.Count > 0
             ? request.Experts.Select(n => Named(manifest, n, "--experts", forest)).ToArray()
-            : [.. manifest.Experts.Where(e => e.Status == ExpertStatus.Ready)];
+            : manifest.Present(forest, Console.Error.WriteLine);
         var held = wanted.FirstOrDefault(e => e.Status != ExpertStatus.Ready && !request.Without.Contains(e.Name));
         if (held is not null)
             throw new BtxException(

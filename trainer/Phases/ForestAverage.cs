@@ -30,7 +30,7 @@ public static class ForestAverage
         CancellationToken cancellation = default)
     {
         var manifest = ForestManifest.Load(forest);
-        ExpertEntry[] ready = [.. manifest.Experts.Where(e => e.Status == ExpertStatus.Ready)];
+        ExpertEntry[] ready = manifest.Present(forest, Console.Error.WriteLine);
         if (ready.Length == 0) throw new BtxException($"{forest} has no ready expert to average");
         string[] models = [.. ready.Select(e => ContainedPath.Resolve(forest, e.Path, Path.Combine(forest, ForestManifest.FileName)))];
         RequireRecorded(manifest, ready, models, Path.Combine(forest, ForestManifest.FileName));

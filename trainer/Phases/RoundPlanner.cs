@@ -31,7 +31,7 @@ internal sealed class RoundPlanner
         Round = round;
         forest = File.Exists(Path.Combine(request.Forest, ForestManifest.FileName)) ? ForestManifest.Load(request.Forest) : null;
         Candidates = request.FromSeed || forest is null ? []
-            : [.. forest.Experts.Where(e => e.Status == ExpertStatus.Ready && e.Round < round)];
+            : [.. forest.Present(request.Forest, Console.Error.WriteLine).Where(e => e.Round < round)];
         if (Candidates.Count == 0 && request.Seed is null)
             throw new BtxException(forest is { Experts.Count: > 0 }
                 ? $"round {round} of {request.Forest} did not branch from the forest; to go on with it name its seed model with --seed "

@@ -132,7 +132,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
     private ForestManifest WithPriors(ForestManifest manifest, CorpusDirectory corpus, TokenShardCache cache, TrainingOptions options,
         CancellationToken cancellation)
     {
-        ExpertEntry[] ready = [.. manifest.Experts.Where(e => e.Status == ExpertStatus.Ready)];
+        ExpertEntry[] ready = manifest.Present(forest, _ => { });
         var jobs = RoundPlan.All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name).ToDictionary(g => g.Key, g => g.Last().Sources[0]);
         var domains = new List<(string Expert, TokenShard Shard)>();
         try

@@ -66,6 +66,25 @@ public sealed class ForestManifestTests
     }
 
     [Fact]
+    public void An_expert_whose_files_are_gone_is_omitted_and_named()
+    {
+        var directory = Directory.CreateTempSubdirectory("btx-present-").FullName;
+        try
+        {
+            var forest = Forest.With(Expert("python"));
+            foreach (var expert in forest.Experts.Where(e => e.Name != "python"))
+                Directory.CreateDirectory(Path.Combine(directory, expert.Path));
+            var notes = new List<string>();
+            Assert.Equal(["novels"], forest.Present(directory, notes.Add).Select(e => e.Name));
+            Assert.StartsWith("note: expert \"python\" is left out: ", Assert.Single(notes), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_prior_is_rescaled_over_the_experts_that_are_asked_for()
     {
         Assert.Equal([0.25, 0.75], Forest.Prior("novels", ["bible", "novels"])!);

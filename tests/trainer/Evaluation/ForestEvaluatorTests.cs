@@ -174,7 +174,7 @@ public sealed class ForestEvaluatorTests
     }
 
     [Fact]
-    public void Quarantined_experts_are_left_out()
+    public void Experts_that_are_quarantined_or_gone_are_left_out()
     {
         using var world = new EvaluationWorld();
         var manifest = ForestManifest.Load(world.Forest);
@@ -184,6 +184,8 @@ public sealed class ForestEvaluatorTests
             .. manifest.Experts.Select(e => e.Name == "alpha" ? e with { Status = ExpertStatus.Quarantined } : e)]
         }).Save(world.Forest);
         Assert.Equal(["beta", "gamma"], Run(Options(world) with { Modes = ["ensemble"], Domains = ["alpha"] }).Experts);
+        Directory.Delete(Path.Combine(world.Forest, manifest.Expert("beta").Path), recursive: true); // as a purge leaves it
+        Assert.Equal(["gamma"], Run(Options(world) with { Modes = ["ensemble"], Domains = ["alpha"] }).Experts);
     }
 
     [Fact]

@@ -84,6 +84,11 @@ public sealed class RoundTests : IDisposable
         var expert = Assert.Single(ForestManifest.Load(world.At("forest")).Experts);
         Assert.Equal(("cattle", "cows", 1), (expert.Name, expert.Domain, expert.Round));
         Assert.Equal(1, expert.Prior!["cattle"], 1e-9);
+        Directory.Delete(world.At("forest/experts/cattle"), recursive: true); // as a purge leaves it: the next expert joins all the same
+        result = await TinyWorld.RunAsync("train", "expert", "--forest", world.At("forest"), "--from", world.At("seed"),
+            "--corpus", world.Corpus, "--domain", "ants", "--tokens", "320", "--sequence", "16", "--validation-windows", "4");
+        Assert.Equal(0, result.Code);
+        Assert.Equal(["ants"], ForestManifest.Load(world.At("forest")).Expert("ants").Prior!.Keys);
     }
 
     [Theory]
