@@ -9,7 +9,7 @@ public static class Presets
     /// <summary>In the order of size.</summary>
     public static IReadOnlyList<string> Names { get; } = ["demo", "tiny", "small", "base"];
 
-    /// <param name="name">demo (0.27 M parameters), tiny (1 M), small (10 M) or base (125 M).</param>
+    /// <param name="name">demo (0.28 M parameters), tiny (1.1 M), small (10.5 M) or base (134 M).</param>
     /// <param name="vocabSize">Tokens of the tokenizer.</param>
     /// <param name="context">Overrides the preset's longest sequence.</param>
     /// <exception cref="BtxException">Unknown name.</exception>

@@ -148,7 +148,7 @@ public sealed class ForestSnapshot
         Ground.Snapshots.Leave();
     }
 
-    /// <summary>Lets go of the models, now or with the last lease. Again does nothing.</summary>
+    /// <summary>Lets go of the models, now or with the last lease. Idempotent.</summary>
     /// <inheritdoc cref="ReturnLease"/>
     internal void Retire(bool beside = false)
     {

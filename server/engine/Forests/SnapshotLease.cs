@@ -1,6 +1,6 @@
 namespace Btx.Engine.Forests;
 
-/// <summary>Keeps a snapshot's models alive while a request uses them. Returned once; returning again does nothing.</summary>
+/// <summary>Keeps a snapshot's models alive while a request uses them. Returning is idempotent.</summary>
 internal sealed class SnapshotLease(ForestSnapshot snapshot)
 {
     private int returned;

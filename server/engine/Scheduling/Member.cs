@@ -44,7 +44,7 @@ internal sealed class Member(Lane lane, int capacity, bool scores)
         return this;
     }
 
-    /// <summary>Returns the slot and the lane. Again does nothing.</summary>
+    /// <summary>Returns the slot and the lane. Idempotent.</summary>
     public void Leave()
     {
         ReturnSlot();

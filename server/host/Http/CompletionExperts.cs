@@ -8,7 +8,7 @@ namespace Btx.Server.Http;
 /// What <c>include_experts</c> adds, besides OpenAI's form: parallel lists, one entry per
 /// generated token. In a forest's modes the weight and
 /// the contribution of each expert; in mode moe the router's gates of each layer, and their mean over
-/// layers summed by domain. Whoever has 0 is left out.
+/// layers summed by domain. Zero weights are omitted.
 /// </summary>
 internal sealed record CompletionExperts
 {
