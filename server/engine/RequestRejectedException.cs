@@ -25,3 +25,45 @@ public sealed class RequestRejectedException : Exception
     /// <summary>The rule that the request breaks; null: it is refused for another reason.</summary>
     public RequestFault? Fault { get; }
 }
+
+/// <summary>Why a request is not run, and the status the doors give it.</summary>
+public enum RejectionReason
+{
+    /// <summary>gRPC InvalidArgument, HTTP 400.</summary>
+    InvalidArgument,
+
+    /// <summary>An unknown expert or domain: gRPC NotFound, HTTP 404.</summary>
+    NotFound,
+
+    /// <summary>The queue is full: gRPC ResourceExhausted, HTTP 429.</summary>
+    Busy,
+
+    /// <summary>It needs an expert whose files were damaged under the server: gRPC Internal, HTTP 500.</summary>
+    Damaged,
+
+    /// <summary>Shutting down: gRPC Unavailable, HTTP 503.</summary>
+    ShuttingDown,
+
+    /// <summary>A change of the forest ended it; sent again it may run: gRPC Aborted, HTTP 409.</summary>
+    Aborted,
+
+    /// <summary>It cannot be done as things are: gRPC FailedPrecondition, HTTP 400.</summary>
+    Precondition,
+
+    /// <summary>The server's memory does not suffice: gRPC ResourceExhausted, HTTP 503.</summary>
+    Exhausted,
+
+    /// <summary>The server's own fault: gRPC Internal, HTTP 500.</summary>
+    Failed,
+}
+
+/// <summary>One thing that is wrong with a request.</summary>
+/// <param name="Parameter">The request's field, by its wire name.</param>
+/// <param name="Message">One line: the value found and what is expected.</param>
+/// <param name="Code">A machine's word for it, as OpenAI's errors have; null: none.</param>
+public sealed record RequestFault(
+    string Parameter, string Message, RejectionReason Reason = RejectionReason.InvalidArgument, string? Code = null)
+{
+    /// <summary>The code of a text that is longer than the context.</summary>
+    public const string ContextLengthExceeded = "context_length_exceeded";
+}

@@ -1,3 +1,5 @@
+using Btx.Model.Mixing;
+
 namespace Btx.Engine.Forests;
 
 /// <summary>What an average is made of. Two snapshots whose recipes are equal share the averaged model.</summary>
@@ -14,4 +16,23 @@ internal sealed record AverageRecipe(IReadOnlyList<(ServedModel Model, double We
     }
 
     public bool Contains(ServedModel model) => Terms.Any(t => ReferenceEquals(t.Model, model));
+}
+
+/// <summary>Names an averaged model: uniform, the cached prior of a domain, or weights that were given a name.</summary>
+/// <param name="Domain">Of a cached prior.</param>
+/// <param name="Named">Of chosen weights. Both null: uniform.</param>
+internal sealed record AverageKey(string? Domain, string? Named = null)
+{
+    /// <summary>The average that a routing asks for; by argmax it is one expert, so there is none.</summary>
+    public static AverageKey? Of(Routing routing) => routing switch
+    {
+        { Mode: not RoutingMode.Average } => null,
+        { AverageName: { } name } => new AverageKey(null, name),
+        { Average: AverageWeights.Argmax } => null,
+        { Average: AverageWeights.Uniform } => new AverageKey((string?)null),
+        _ => new AverageKey(routing.AverageDomain),
+    };
+
+    public override string ToString() => Named is not null ? $"average:named:{Named}"
+        : Domain is null ? "average:uniform" : $"average:posterior:{Domain}";
 }

@@ -174,3 +174,39 @@ public sealed class ForestSnapshot
         return sum > 0 ? [.. weights.Select(w => w / sum)] : null;
     }
 }
+
+/// <summary>One expert of a snapshot.</summary>
+internal sealed record SnapshotExpert(string Name, string Domain, ServedModel Model);
+
+/// <summary>Keeps a snapshot's models alive while a request uses them. Returning is idempotent.</summary>
+internal sealed class SnapshotLease(ForestSnapshot snapshot)
+{
+    private int returned;
+
+    public ForestSnapshot Snapshot { get; } = snapshot;
+
+    public void Return()
+    {
+        if (Interlocked.Exchange(ref returned, 1) == 0) Snapshot.ReturnLease(beside: true);
+    }
+}
+
+/// <summary>A loaded BTX model: the runner gives gates of the description's layers and experts.</summary>
+/// <param name="EndTokens">Those that end a text; null: none of its own.</param>
+internal sealed record ServedMixture(MixtureDescription Description, ServedModel Model, IReadOnlyList<int>? EndTokens = null);
+
+/// <summary>A cached prior as it was recorded. It leaves with the expert whose entry holds it.</summary>
+/// <param name="Weights">By expert; those that are not served are dropped and the rest rescaled.</param>
+internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDictionary<string, double> Weights);
+
+/// <summary>Counts an engine's snapshots that something still holds. Thread-safe.</summary>
+internal sealed class LiveSnapshots
+{
+    private int count;
+
+    public int Count => Volatile.Read(ref count);
+
+    public void Enter() => Interlocked.Increment(ref count);
+
+    public void Leave() => Interlocked.Decrement(ref count);
+}

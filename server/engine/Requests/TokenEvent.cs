@@ -38,3 +38,12 @@ public sealed record TokenEvent
     /// <summary>With the last event.</summary>
     public Usage? Usage { get; init; }
 }
+
+/// <param name="LogProb">Natural logarithm of the mixture's probability, before sampling changes it.</param>
+public readonly record struct TokenAlternative(int Token, double LogProb);
+
+/// <param name="ExpertSteps">Forward rows per expert, index as in the description: what the request cost.</param>
+/// <param name="RoutedTokens">Mode moe, [N]: tokens that each expert computed, prompt included,
+/// mean over layers; empty in other modes.</param>
+public sealed record Usage(int PromptTokens, int CompletionTokens, int[] ExpertSteps, TimeSpan TimeToFirstToken, TimeSpan Total,
+    double[] RoutedTokens);

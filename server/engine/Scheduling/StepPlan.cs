@@ -24,3 +24,13 @@ internal sealed class StepPlan
         PrefillTokens = 0;
     }
 }
+
+/// <summary>One row of a plan: positions Start … Start + Count − 1 of a sequence on one of its members.</summary>
+/// <param name="Member">Index into <see cref="Sequence.Members"/>.</param>
+/// <param name="Wanted">How many of the last positions need logits.</param>
+internal readonly record struct PlannedRow(Sequence Sequence, int Member, int Start, int Count, int Wanted);
+
+/// <summary>
+/// Positions Start … Start + Count − 1 of a scored text, which one step runs on every member, so that their mixture can be ranked.
+/// </summary>
+internal readonly record struct RankedRows(Sequence Sequence, int Start, int Count);

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace Btx.House.Tests.Architecture;
 
 /// <summary>What must not stand in a tracked file.</summary>
-public sealed class HygieneTests
+public sealed partial class HygieneTests
 {
     private static readonly string[] Text = [".cs", ".csproj", ".props", ".targets", ".sh", ".md", ".json", ".proto", ".py", ".js", ".mjs",
         ".html", ".yml"];
@@ -22,6 +24,27 @@ public sealed class HygieneTests
             .Where(f => IsTracked(f) && new FileInfo(Path.Combine(Repository.Root, f)).Length > 1_000_000)];
         Assert.Empty(faults);
     }
+
+    [Fact]
+    public void Every_link_and_source_path_of_a_document_leads_somewhere()
+    {
+        var faults = new List<string>();
+        foreach (var document in Tracked().Where(f => Path.GetExtension(f) == ".md"))
+        {
+            var text = Repository.Read(document);
+            var links = Link().Matches(text).Select(m => Path.Combine(Path.GetDirectoryName(document)!, m.Groups["to"].Value));
+            var paths = SourcePath().Matches(text).Select(m => m.Groups["path"].Value);
+            faults.AddRange(links.Concat(paths).Where(p => !Path.Exists(Path.Combine(Repository.Root, p))).Select(p => $"{document}: {p}"));
+        }
+
+        Assert.Empty(faults);
+    }
+
+    [GeneratedRegex(@"\]\((?!https?:|#)(?<to>[^)#\s]+)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"`(?<path>(?:model|cli|trainer|exporter|server|loadtests|tests|docs|protos)/[\w./-]+\.\w+)`")]
+    private static partial Regex SourcePath();
 
     private static IEnumerable<string> Tracked() =>
         Repository.Files(".", "*").Where(f => Text.Contains(Path.GetExtension(f)) && IsTracked(f));
