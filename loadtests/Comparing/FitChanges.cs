@@ -1,6 +1,7 @@
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
+using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Comparing;
 
@@ -31,11 +32,10 @@ internal static class FitChanges
         {
             var error = Math.Sqrt((ea * ea) + (eb * eb));
             p = first.Value == second.Value ? 1
-                : error == 0 ? 0 : 2 * Distributions.Student(-Math.Abs((second.Value - first.Value) / error), degrees);
+                : error == 0 ? 0 : 2 * StudentT.CDF(0, 1, degrees, -Math.Abs((second.Value - first.Value) / error));
             if (first.Value > 4 * ea && second.Value > 4 * eb)
             {
-                var half = Distributions.StudentQuantile(0.975,
-                    degrees) * Math.Sqrt(Math.Pow(ea / first.Value, 2) + Math.Pow(eb / second.Value, 2));
+                var half = StudentT.InvCDF(0, 1, degrees, 0.975) * Math.Sqrt(Math.Pow(ea / first.Value, 2) + Math.Pow(eb / second.Value, 2));
                 var value = second.Value / first.Value;
                 ratio = new Estimate(value, value * Math.Exp(-half), value * Math.Exp(half), first.Count + second.Count);
             }
@@ -57,5 +57,5 @@ internal static class FitChanges
 
     // The interval of a line's coefficient is Student's with two degrees less than values.
     private static double? Error(Estimate e) => e is { High: { } high, Count: > 2 }
-        ? (high - e.Value) / Distributions.StudentQuantile(0.975, e.Count - 2) : null;
+        ? (high - e.Value) / StudentT.InvCDF(0, 1, e.Count - 2, 0.975) : null;
 }

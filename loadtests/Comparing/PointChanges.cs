@@ -1,6 +1,7 @@
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
+using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Comparing;
 
@@ -43,8 +44,8 @@ internal static class PointChanges
         double? p = null, half = null;
         if (noise.DegreesOfFreedom > 0)
         {
-            p = difference == 0 ? 1 : error == 0 ? 0 : 2 * Distributions.Student(-Math.Abs(difference / error), noise.DegreesOfFreedom);
-            half = error * Distributions.StudentQuantile(0.975, noise.DegreesOfFreedom);
+            p = difference == 0 ? 1 : error == 0 ? 0 : 2 * StudentT.CDF(0, 1, noise.DegreesOfFreedom, -Math.Abs(difference / error));
+            half = error * StudentT.InvCDF(0, 1, noise.DegreesOfFreedom, 0.975);
         }
 
         return new Change

@@ -1,3 +1,5 @@
+using MathNet.Numerics;
+
 namespace Btx.LoadTests.Statistics;
 
 /// <summary>Is a model's misfit larger than the scatter of repeated measurements at the same place? (F test of
@@ -29,6 +31,6 @@ public readonly record struct LackOfFit(double F, double P)
         int above = distinct - fit.Coefficients.Count, below = n - distinct;
         if (above < 1 || below < 1 || repeats <= 0) return null;
         var f = misfit / above / (repeats / below);
-        return new(f, Distributions.FisherTail(f, above, below));
+        return new(f, SpecialFunctions.BetaRegularized(below / 2.0, above / 2.0, below / (below + (above * f))));
     }
 }

@@ -1,13 +1,16 @@
 using Btx.LoadTests.Records;
+using MathNet.Numerics.Distributions;
+using MathNet.Numerics.LinearAlgebra;
+using MathNet.Numerics.LinearAlgebra.Factorization;
 
 namespace Btx.LoadTests.Statistics;
 
-/// <summary>Weighted linear least squares, solved by orthogonal decomposition (Householder).</summary>
+/// <summary>Weighted linear least squares, solved by orthogonal decomposition.</summary>
 public sealed class LeastSquares
 {
-    private readonly double[,] inverse; // of R: the covariance is inverse · inverseᵀ · variance
+    private readonly Matrix<double> inverse; // of R: the covariance is inverse · inverseᵀ · variance
 
-    private LeastSquares(double[] coefficients, double[,] inverse, double[] fitted, double[] residuals, double variance, double r2)
+    private LeastSquares(double[] coefficients, Matrix<double> inverse, double[] fitted, double[] residuals, double variance, double r2)
     {
         (Coefficients, this.inverse, Fitted, Residuals, Variance, R2) = (coefficients, inverse, fitted, residuals, variance, r2);
     }
@@ -39,20 +42,16 @@ public sealed class LeastSquares
     {
         int n = rows.Count, p = n == 0 ? 0 : rows[0].Length;
         if (n < p || p == 0) throw new ArgumentException($"{n} values for {p} coefficients");
-        var a = new double[n, p + 1];
-        for (var i = 0; i < n; i++)
+        var roots = Vector<double>.Build.Dense(n, i => Math.Sqrt(weights?[i] ?? 1));
+        var a = Matrix<double>.Build.Dense(n, p, (i, j) => roots[i] * rows[i][j]);
+        var qr = a.QR(QRMethod.Thin);
+        for (var j = 0; j < p; j++)
         {
-            var root = Math.Sqrt(weights?[i] ?? 1);
-            for (var j = 0; j < p; j++) a[i, j] = root * rows[i][j];
-            a[i, p] = root * y[i];
+            if (!(Math.Abs(qr.R[j, j]) > 1e-10 * a.Column(j).L2Norm())) throw new ArgumentException("columns that depend on each other");
         }
 
-        for (var j = 0; j < p; j++) Reflect(a, n, p, j);
-        var inverse = Inverse(a, p);
-        var coefficients = new double[p];
-        for (var i = 0; i < p; i++)
-            for (var j = i; j < p; j++) coefficients[i] += inverse[i, j] * a[j, p];
-
+        var inverse = qr.R.Inverse();
+        var coefficients = qr.Solve(Vector<double>.Build.Dense(n, i => roots[i] * y[i])).ToArray();
         double[] fitted = [.. rows.Select(r => r.Zip(coefficients, (v, c) => v * c).Sum())],
             residuals = [.. y.Zip(fitted, (v, f) => v - f)];
         double total = 0, left = 0, sumWeights = 0, mean = 0;
@@ -80,58 +79,10 @@ public sealed class LeastSquares
     private Estimate Interval(double value, double factor)
     {
         if (DegreesOfFreedom < 1) return new Estimate(value, null, null, Residuals.Count);
-        var half = Distributions.StudentQuantile(0.975, DegreesOfFreedom) * Math.Sqrt(Variance) * factor;
+        var half = StudentT.InvCDF(0, 1, DegreesOfFreedom, 0.975) * Math.Sqrt(Variance) * factor;
         return new Estimate(value, value - half, value + half, Residuals.Count);
     }
 
     // Squared length of inverseᵀ · row: the variance of row · coefficients where the residual variance is 1.
-    private double Norm(double[] row)
-    {
-        var sum = 0.0;
-        for (var j = 0; j < row.Length; j++)
-        {
-            var entry = 0.0;
-            for (var i = 0; i <= j; i++) entry += inverse[i, j] * row[i];
-            sum += entry * entry;
-        }
-
-        return sum;
-    }
-
-    // Zeroes column j below the diagonal, in all columns from j on and in the right-hand side.
-    private static void Reflect(double[,] a, int n, int p, int j)
-    {
-        double norm = 0, all = 0;
-        for (var i = 0; i < n; i++) all += a[i, j] * a[i, j];
-        for (var i = j; i < n; i++) norm += a[i, j] * a[i, j];
-        if (!(norm > 1e-20 * all)) throw new ArgumentException("columns that depend on each other");
-        var alpha = a[j, j] > 0 ? -Math.Sqrt(norm) : Math.Sqrt(norm);
-        var v = new double[n];
-        for (var i = j; i < n; i++) v[i] = a[i, j];
-        v[j] -= alpha;
-        var square = v.Sum(x => x * x);
-        for (var column = j; column <= p; column++)
-        {
-            var dot = 0.0;
-            for (var i = j; i < n; i++) dot += v[i] * a[i, column];
-            for (var i = j; i < n; i++) a[i, column] -= 2 * dot / square * v[i];
-        }
-    }
-
-    private static double[,] Inverse(double[,] r, int p)
-    {
-        var inverse = new double[p, p];
-        for (var j = 0; j < p; j++)
-        {
-            inverse[j, j] = 1 / r[j, j];
-            for (var i = j - 1; i >= 0; i--)
-            {
-                var sum = 0.0;
-                for (var t = i + 1; t <= j; t++) sum += r[i, t] * inverse[t, j];
-                inverse[i, j] = -sum / r[i, i];
-            }
-        }
-
-        return inverse;
-    }
+    private double Norm(double[] row) => Math.Pow(inverse.TransposeThisAndMultiply(Vector<double>.Build.Dense(row)).L2Norm(), 2);
 }

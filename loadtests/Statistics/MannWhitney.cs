@@ -1,3 +1,5 @@
+using MathNet.Numerics.Distributions;
+
 namespace Btx.LoadTests.Statistics;
 
 /// <summary>
@@ -19,7 +21,7 @@ public readonly record struct MannWhitney(double U, double P)
         long sum = 0;
         for (var i = m; i < m + n; i++) sum += doubled[i];
         var u = (sum / 2.0) - (n * (n + 1) / 2.0);
-        return new(u, m + n <= LargestExact ? Exact(doubled, n, sum) : Normal(doubled, m, n, u));
+        return new(u, m + n <= LargestExact ? Exact(doubled, n, sum) : Approximate(doubled, m, n, u));
     }
 
     // Twice the midranks: whole numbers.
@@ -59,12 +61,12 @@ public readonly record struct MannWhitney(double U, double P)
         return Math.Min(1, extreme / all);
     }
 
-    private static double Normal(int[] doubled, int m, int n, double u)
+    private static double Approximate(int[] doubled, int m, int n, double u)
     {
         double all = m + n, ties = doubled.GroupBy(r => r).Sum(g => Math.Pow(g.Count(), 3) - g.Count());
         var variance = m * (double)n / 12 * (all + 1 - (ties / (all * (all - 1))));
         if (variance <= 0) return 1;
         var z = (Math.Abs(u - (m * (double)n / 2)) - 0.5) / Math.Sqrt(variance);
-        return z <= 0 ? 1 : 2 * Distributions.Normal(-z);
+        return z <= 0 ? 1 : 2 * Normal.CDF(0, 1, -z);
     }
 }

@@ -1,4 +1,5 @@
 using Btx.LoadTests.Records;
+using MathNet.Numerics.Distributions;
 
 namespace Btx.LoadTests.Statistics;
 
@@ -61,8 +62,8 @@ public static class Quantile
     public static (int Low, int High)? Ranks(int n, double p)
     {
         // Low: the largest l with P(B < l) <= 2.5 %. High: the smallest u with P(B >= u) <= 2.5 %.
-        var low = First(n, k => Distributions.Binomial(k, n, p) > Tail);
-        var high = First(n, k => 1 - Distributions.Binomial(k, n, p) <= Tail) + 1;
+        var low = First(n, k => Binomial.CDF(p, n, k) > Tail);
+        var high = First(n, k => 1 - Binomial.CDF(p, n, k) <= Tail) + 1;
         return low < 1 || high > n ? null : (low, high);
 
         static int First(int n, Predicate<int> holds)
