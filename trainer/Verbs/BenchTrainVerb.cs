@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary>Times training steps on generated token ids; loadtests/bench/pytorch-pair runs the same network in Python beside it.</summary>
+/// <summary>Times training steps on generated token ids; bench/pytorch-pair runs the same network in Python beside it.</summary>
 internal static class BenchTrainVerb
 {
     internal const double LearningRate = 1e-3;

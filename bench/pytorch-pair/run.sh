@@ -6,7 +6,7 @@
 #   needs Debian's python3-torch (apt-get install python3-torch libopenblas0-pthread) and a built trainer (dotnet build trainer -c Release)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../../.." && pwd)
+root=$(cd "$here/../.." && pwd)
 pairs=5 threads="1 2" sizes="demo d256"
 while [ $# -gt 0 ]; do
   case $1 in
