@@ -46,7 +46,7 @@ public sealed class DomainMix
         return new(weights);
     }
 
-    public string Draw(ref Draws draws)
+    public string Draw(ref RandomStream draws)
     {
         var at = draws.Uniform();
         for (var i = 0; i < _cumulative.Length; i++)

@@ -82,7 +82,7 @@ public sealed record PoissonArrivals(double Rate) : IArrivals
 
     public IEnumerable<Arrival> From(long seed)
     {
-        var draws = new Draws(seed, Draws.Arrivals);
+        var draws = new RandomStream(seed, RandomStream.Arrivals);
         for (var due = 0.0; ;) yield return new(due += draws.Exponential() / Rate);
     }
 }

@@ -12,7 +12,7 @@ public interface ILengths
     /// <summary>The middle of the distribution.</summary>
     double Median { get; }
 
-    int Draw(ref Draws draws);
+    int Draw(ref RandomStream draws);
 }
 
 /// <summary>Lengths that were seen, each as often as it was.</summary>
@@ -25,7 +25,7 @@ public sealed record EmpiricalLength(string File, IReadOnlyList<int> Seen) : ILe
 
     public double Median { get; } = Seen.Order().ElementAt(Seen.Count / 2);
 
-    public int Draw(ref Draws draws) => Seen[draws.Below(Seen.Count)];
+    public int Draw(ref RandomStream draws) => Seen[draws.Below(Seen.Count)];
 }
 
 public sealed record FixedLength(int Tokens) : ILengths
@@ -36,7 +36,7 @@ public sealed record FixedLength(int Tokens) : ILengths
 
     public double Median => Tokens;
 
-    public int Draw(ref Draws draws) => Tokens;
+    public int Draw(ref RandomStream draws) => Tokens;
 }
 
 /// <summary>A few long ones among many short ones, as lengths of prompts and answers are: exp of a normal. What is longer
@@ -46,7 +46,7 @@ public sealed record LognormalLength(double Median, double Sigma, int Max) : ILe
 {
     public string Text => FormattableString.Invariant($"lognormal:{Median},{Sigma},{Max}");
 
-    public int Draw(ref Draws draws)
+    public int Draw(ref RandomStream draws)
     {
         while (true)
         {
@@ -65,5 +65,5 @@ public sealed record UniformLength(int From, int To) : ILengths
 
     public double Median => (From + To) / 2.0;
 
-    public int Draw(ref Draws draws) => From + draws.Below(To - From + 1);
+    public int Draw(ref RandomStream draws) => From + draws.Below(To - From + 1);
 }

@@ -22,7 +22,7 @@ public sealed class LoadPlan(IArrivals arrivals, PromptTexts texts, PromptRuler 
 
     private PlannedRequest Request(int index, Arrival arrival)
     {
-        var draws = new Draws(seed, Draws.Prompts, index);
+        var draws = new RandomStream(seed, RandomStream.Prompts, index);
         var domain = mix.Draw(ref draws);
         var (prompt, output, own) = (prompts.Draw(ref draws), outputs.Draw(ref draws), draws.Seed());
         if (arrival.Domain is { } named)

@@ -14,7 +14,7 @@ public sealed class LoadRun
 {
     private readonly List<RequestRecord> _records = [];
     private readonly Lock _gate = new();
-    private Issue _issue = null!;
+    private RequestIssuer _issue = null!;
     private int _sent, _ended, _failed, _gone;
     private long _tokens, _begin;
     private volatile string? _givenUp;
@@ -152,7 +152,7 @@ public sealed class LoadRun
     }
 
     /// <returns>Null: it was cancelled, and nothing is recorded.</returns>
-    private async Task<RequestRecord?> SendAsync(Issue.Ticket ticket, CancellationTokenSource issuing, CancellationToken end)
+    private async Task<RequestRecord?> SendAsync(RequestIssuer.Ticket ticket, CancellationTokenSource issuing, CancellationToken end)
     {
         var planned = ticket.Request;
         var request = new DoorRequest

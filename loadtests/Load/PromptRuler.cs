@@ -32,7 +32,7 @@ public sealed class PromptRuler
             double length = 0, tokens = 0, densest = double.MaxValue;
             for (var s = 0; s < Samples; s++)
             {
-                var draws = new Draws(seed, Draws.Calibration, s);
+                var draws = new RandomStream(seed, RandomStream.Calibration, s);
                 var sample = texts.Cut(domain, characters, ref draws);
                 var request = new DoorRequest { Prompt = sample, MaxTokens = 1, Routing = routing.For(domain, served), Seed = 1 };
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

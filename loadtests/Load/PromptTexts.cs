@@ -39,7 +39,7 @@ public sealed class PromptTexts
     }
 
     /// <summary>So many characters from a random line of a random document on; where that ends, the next document follows.</summary>
-    public string Cut(string domain, int characters, ref Draws draws)
+    public string Cut(string domain, int characters, ref RandomStream draws)
     {
         var documents = _documents[domain];
         var at = draws.Below(documents.Length);

@@ -39,7 +39,7 @@ internal static class ServeVerb
     public static Command Create()
     {
         var engine = new EngineFlags(required: true);
-        var living = new LivingFlags();
+        var living = new ForestFlags();
         var http = new Option<string>("--http")
         {
             Description = "where the HTTP door listens",

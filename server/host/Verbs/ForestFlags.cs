@@ -8,7 +8,7 @@ using Btx.Server.Lifetime;
 namespace Btx.Server.Verbs;
 
 /// <summary>The flags of <c>serve</c> that say who may change the forest, and from where.</summary>
-internal sealed class LivingFlags
+internal sealed class ForestFlags
 {
     private readonly Option<string[]> _roots = new("--expert-root")
     {

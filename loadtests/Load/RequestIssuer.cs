@@ -1,7 +1,7 @@
 namespace Btx.LoadTests.Load;
 
 /// <summary>Hands out a plan's requests until a bound is met, and says which are measured. For many threads at once.</summary>
-internal sealed class Issue(IEnumerator<PlannedRequest> requests, LoadBounds bounds)
+internal sealed class RequestIssuer(IEnumerator<PlannedRequest> requests, LoadBounds bounds)
 {
     private readonly Lock _gate = new();
     private int _measured;

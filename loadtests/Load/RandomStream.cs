@@ -2,7 +2,7 @@ namespace Btx.LoadTests.Load;
 
 /// <summary>Random draws that are the same on every machine (SplitMix64: Steele, Lea, Flood 2014). Each stream and index has its own: what
 /// one request draws does not move the next.</summary>
-public struct Draws(long seed, int stream, long index = 0)
+public struct RandomStream(long seed, int stream, long index = 0)
 {
     /// <summary>What a stream is for: the same prompts come whatever the arrivals are.</summary>
     public const int Arrivals = 1, Prompts = 2, Calibration = 3;
