@@ -60,9 +60,11 @@ public sealed class DomainPosterior
                 }
 
                 return;
-            default:
+            case PosteriorKind.Switching:
                 Switch(logProbs, active);
                 return;
+            default:
+                throw new InvalidOperationException($"no formula for the posterior {Kind}");
         }
     }
 

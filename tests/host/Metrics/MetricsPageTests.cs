@@ -37,6 +37,7 @@ public sealed class MetricsPageTests
         Assert.Contains("btx_inter_token_seconds_count 6\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_time_to_first_token_seconds_count{mode=\"top_k\"} 1\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_queue_depth 0\n", page, StringComparison.Ordinal);
+        Assert.Contains("btx_queue_seconds_count 2\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_active_sequences 1\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_forest_revision 1\n", page, StringComparison.Ordinal);
         Assert.Contains("btx_forest_changes_total{kind=\"remove\",outcome=\"committed\"} 1\n", page, StringComparison.Ordinal);
