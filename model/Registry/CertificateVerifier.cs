@@ -44,7 +44,7 @@ public static class CertificateVerifier
             checks.Add("complete and consistent");
             checks
                 .Add($"equal to a forest built without: largest difference {check.LargestDifference} over {check.ProbeTokens} tokens, "
-                    + $"tolerance {check.Tolerance}");
+                    + $"tolerance {check.Tolerance}{(check.LeftOut is { } left ? $"; not compared: {string.Join(", ", left.Keys)}" : "")}");
         }
 
         try

@@ -209,8 +209,14 @@ public sealed record CertifiedFindings(
 /// <param name="LargestDifference">Largest |difference| of a log-probability, nats.</param>
 /// <param name="Tolerance">Largest that passes, nats.</param>
 /// <param name="Passed">Whether it did.</param>
-public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double LargestDifference, double Tolerance, bool Passed)
+/// <param name="LeftOut">Survivors that were quarantined because of their files, and why: they answered in neither forest. Null:
+/// none.</param>
+public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double LargestDifference, double Tolerance, bool Passed,
+    IReadOnlyDictionary<string, string>? LeftOut = null)
 {
+    /// <summary>The BTX model in <see cref="LeftOut"/>: no expert can have that name.</summary>
+    public const string Mixture = "the BTX model";
+
     public static EqualityCheck Of(string probeSha256, long probeTokens, double largestDifference, double tolerance) =>
         new(probeSha256, probeTokens, largestDifference, tolerance, largestDifference <= tolerance);
 }

@@ -24,6 +24,16 @@ internal sealed class FileWatch(RegistryGround ground)
         var present = ground.Engine.Current;
         var (experts, mixture) = await BuildThread.RunAsync(() => Faults(present, cancellation)).ConfigureAwait(false);
         if (experts.Count == 0 && mixture is null) return;
+        await QuarantineAsync(ground, experts, mixture, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes experts out of the running forest whose files are at fault, and the BTX model.</summary>
+    /// <param name="experts">Why, by name.</param>
+    /// <param name="mixture">Why; null: it stays.</param>
+    /// <exception cref="BtxException">The next forest cannot be made.</exception>
+    public static async Task QuarantineAsync(RegistryGround ground, IReadOnlyDictionary<string, string> experts, string? mixture,
+        CancellationToken cancellation)
+    {
         var next = await ground.Engine.PrepareAsync(new ForestChange { Damage = new(experts, mixture) },
             cancellation).ConfigureAwait(false);
         _ = ground.Engine.SwapAsync(next, InFlightPolicy.Drain);

@@ -64,7 +64,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         options = options.Validate() with { Report = options.Report ?? registry.Report };
         var directory = Path.GetFullPath(options.Directory
             ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
-        var served = ServedForestManifest.Load(directory);
+        var served = ServedForestManifest.Load(directory, trees: false);
         var source = served.SourceDirectory(directory);
         if (!Directory.Exists(source))
             throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is "

@@ -30,6 +30,7 @@ internal sealed class RemovalChange(RegistryGround ground)
             session.Note(mixture is null ? "no BTX model is served"
                 : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session) : [];
+        await new RebuildCheck(ground).RequireAsync(after, session.Cancellation).ConfigureAwait(false);
         var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert));
         using var served = new HeldCopies(ground.Engine.Current, plan.Removed);
         var damage = ground.Engine.Describe().Damage.Experts;
@@ -83,6 +84,8 @@ internal sealed class RemovalChange(RegistryGround ground)
             return null;
         }
 
+        foreach (var (name, why) in check.LeftOut ?? new Dictionary<string, string>())
+            session.Note($"not compared: {name} is quarantined, {why}");
         // a server without prefix cache and clusters
         var caches = new CertifiedCaches(swap.Sessions, swap.Averages, swap.KvSlots, swap.KvBytes, PrefixEntries: 0, Centroids: 0,
             swap.BytesReturned);

@@ -23,10 +23,16 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         ground.Options.Fault?.Invoke("change:purged");
     }
 
-    /// <inheritdoc cref="EqualityComparison.RunAsync"/>
+    /// <summary>Compares the running forest with one built from scratch. An expert that stays, and whose files cannot be opened any
+    /// more, is quarantined and left out of both: otherwise there would never be a certificate.</summary>
+    /// <inheritdoc cref="EqualityComparison.RunAsync" path="/exception"/>
     public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
     {
+        var files = new RebuildCheck(ground);
+        await files.QuarantineAsync(after, cancellation).ConfigureAwait(false);
+        var left = files.LeftOut(after);
         var check = await new EqualityComparison(ground).RunAsync(after, probe, cancellation).ConfigureAwait(false);
+        check = check with { LeftOut = left };
         ground.Options.Fault?.Invoke("change:checked");
         return check;
     }

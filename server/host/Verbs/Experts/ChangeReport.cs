@@ -46,7 +46,8 @@ internal static class ChangeReport
             : $"  residual     {string.Join(", ", affected.Select(r => $"{r.Expert} {Figures.Share(r.Share)}"))}";
         var check = certificate.Equality;
         yield return $"  equality     {(check.Passed ? "passed" : "FAILED")}: largest difference {check.LargestDifference:0.##E+0} nats "
-            + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}";
+            + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}"
+            + (check.LeftOut is { } left ? $"; not compared, for their files are at fault: {string.Join(", ", left.Keys)}" : "");
         yield return $"  certificate  certificates/{certificate.ChangeId}.json beside the served forest, signed by "
             + $"{certificate.KeyFingerprint[..Math.Min(16, certificate.KeyFingerprint.Length)]}…";
     }
