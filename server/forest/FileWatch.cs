@@ -21,6 +21,7 @@ internal sealed class FileWatch(RegistryGround ground)
     /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task LookAsync(CancellationToken cancellation)
     {
+        ground.Damaged.Sweep();
         var present = ground.Engine.Current;
         var (experts, mixture) = await BuildThread.RunAsync(() => Faults(present, cancellation)).ConfigureAwait(false);
         if (experts.Count == 0 && mixture is null) return;
@@ -34,6 +35,7 @@ internal sealed class FileWatch(RegistryGround ground)
     public static async Task QuarantineAsync(RegistryGround ground, IReadOnlyDictionary<string, string> experts, string? mixture,
         CancellationToken cancellation)
     {
+        ground.Damaged.Hold(ground.Engine.Current, experts.Keys);
         var next = await ground.Engine.PrepareAsync(new ForestChange { Damage = new(experts, mixture) },
             cancellation).ConfigureAwait(false);
         _ = ground.Engine.SwapAsync(next, InFlightPolicy.Drain);

@@ -188,6 +188,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         await change.ConfigureAwait(false);
         ground.Events.Close();
         ground.Journal.Dispose();
+        ground.Damaged.Dispose();
         closing.Dispose();
     }
 

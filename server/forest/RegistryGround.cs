@@ -20,6 +20,9 @@ internal sealed record RegistryGround(
     MixtureFolders Mixtures,
     EventFeed Events)
 {
+    /// <summary>Of experts that are quarantined because of their files.</summary>
+    public DamagedFiles Damaged { get; } = new();
+
     public ForestState State => Journal.State;
 
     public CertificateSigner Signer => Journal.Signer;

@@ -31,8 +31,8 @@ internal sealed class RemovalChange(RegistryGround ground)
                 : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session) : [];
         await new RebuildCheck(ground).RequireAsync(after, session.Cancellation).ConfigureAwait(false);
-        var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert));
-        using var served = new HeldCopies(ground.Engine.Current, plan.Removed);
+        using var served = new HeldCopies(ground, plan.Removed);
+        var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert), e => served[e]);
         var damage = ground.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
@@ -70,6 +70,7 @@ internal sealed class RemovalChange(RegistryGround ground)
         }
 
         served.Dispose();
+        ground.Damaged.Drop(plan.Removed);
         session.Enter(ChangePhase.Check, $"comparing with a forest built from scratch on {probe.Tokens} tokens");
         EqualityCheck? check = null;
         try

@@ -1,5 +1,6 @@
 using Btx.Engine;
 using Btx.Model;
+using Btx.Model.Files;
 using Btx.Model.Registry;
 
 namespace Btx.Forest;
@@ -8,9 +9,11 @@ namespace Btx.Forest;
 /// start does what a server that died left.</summary>
 internal sealed class RemovalCompletion(RegistryGround ground)
 {
-    /// <summary>Files of the removed as they lie there, by expert.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed) =>
-        removed.ToDictionary(e => e.Name, e => (IReadOnlyList<CertifiedFile>)ExpertPurge.Files(ground.DirectoryOf(e)));
+    /// <summary>Files of the removed as they lie there, by expert, and those that do not lie there any more.</summary>
+    /// <param name="served">The files that the server read, by expert.</param>
+    public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed,
+        Func<string, IReadOnlyList<FileTrace>> served) =>
+        removed.ToDictionary(e => e.Name, e => ExpertPurge.Files(ground.DirectoryOf(e), served(e.Name)));
 
     /// <summary>Deletes the files of a committed removal and says so in the journal. Again it deletes the rest.</summary>
     /// <param name="outcomes">Of each expert; filled as far as this comes.</param>
@@ -42,6 +45,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
     public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
+        found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value)) };
         var certificate = RemovalCertificate.Of(plan, before, after, change, found);
         var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
         try
@@ -102,7 +106,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                 if (File.Exists(path))
                 {
                     if (!purged.TryGetValue(change.Id, out var seen)) continue;
-                    var old = RemovalCertificate.Parse(Btx.Model.Files.BoundedFile.Read(path), path);
+                    var old = RemovalCertificate.Parse(BoundedFile.Read(path), path);
                     var (before, after) = ground.Journal.StatesOf(change.Id);
                     var found = old.Findings();
                     var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
@@ -160,7 +164,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     {
         var (before, after) = ground.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
-        var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
+        var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
         var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength),
             cancellation).ConfigureAwait(false);
         // what was in memory went with the process

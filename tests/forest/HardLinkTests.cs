@@ -99,6 +99,60 @@ public sealed partial class HardLinkTests(ServedForest served)
         Assert.Equal(["gamma"], RemovalCertificate.Parse(f.Registry.Certificate("c000001"), "it").Equality.LeftOut!.Keys);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_certificate_names_files_that_were_moved_away_and_where_they_lie(bool purge)
+    {
+        await using var f = Open();
+        _ = f.Registry;
+        var bytes = new FileInfo(Weights(f, "beta")).Length;
+        var moved = Path.Combine(f.Others, "moved");
+        Directory.Move(Path.GetDirectoryName(Weights(f, "beta"))!, moved);
+        await f.Registry.LookAtFilesAsync();
+        Assert.Contains("beta", f.Registry.Damage.Experts.Keys);
+        await f.Registry.LookAtFilesAsync();
+        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = purge }, null, None);
+        var file = Assert.Single(removal.Certificate!.Removed[0].Files);
+        Assert.Equal(("model.safetensors", bytes, false), (file.Path, file.Bytes, file.Deleted));
+        Assert.StartsWith("was not at its place", file.Remains, StringComparison.Ordinal);
+        Assert.EndsWith($"the file that was served lies at {moved}/model.safetensors", file.Remains, StringComparison.Ordinal);
+        var report = CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served);
+        Assert.Empty(report.Faults);
+        Assert.Contains("files of the removed: 0 deleted, 1 kept, 1 of them not as they lay there: see \"remains\" in the certificate",
+            report.Checks);
+    }
+
+    [Fact]
+    public async Task A_certificate_says_of_a_file_that_was_gone_before_that_the_purge_did_not_delete_it()
+    {
+        await using var f = Open();
+        _ = f.Registry;
+        Directory.Delete(Path.GetDirectoryName(Weights(f, "beta"))!, recursive: true);
+        await f.Registry.LookAtFilesAsync();
+        await f.Registry.LookAtFilesAsync();
+        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        var file = Assert.Single(removal.Certificate!.Removed[0].Files);
+        Assert.Equal(("model.safetensors", false), (file.Path, file.Deleted));
+        Assert.EndsWith("the file that was served has no name any more: it was deleted before", file.Remains, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, "it has another name, not in the expert's directory: a hard link remains elsewhere, with its contents")]
+    [InlineData(2, "it has 2 other names: hard links remain elsewhere, with its contents")]
+    public async Task A_certificate_says_that_a_deleted_name_was_not_the_last(int links, string why)
+    {
+        await using var f = Open();
+        _ = f.Registry;
+        for (var i = 0; i < links; i++) Link(Weights(f, "beta"), Path.Combine(f.Others, $"other {i}"));
+        await f.Registry.LookAtFilesAsync();
+        var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        Assert.False(File.Exists(Weights(f, "beta")));
+        var file = Assert.Single(removal.Certificate!.Removed[0].Files, x => !x.Deleted);
+        Assert.Equal(("model.safetensors", $"its name was deleted, but {why}"), (file.Path, file.Remains));
+        await f.AssertSurvivesRestart();
+    }
+
     private static void Link(string from, string to)
     {
         if (link(from, to) != 0) throw new IOException(Marshal.GetLastPInvokeErrorMessage());
