@@ -101,6 +101,15 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public string? PurgeObstacle(RemovalPlan plan)
+    {
+        ForestState state;
+        lock (gate) state = State;
+        return state.Revision == plan.Revision ? new RemovalChange(ground).PurgeObstacle(plan, state)
+            : $"the forest is at revision {state.Revision} by now, not {plan.Revision}; look again";
+    }
+
+    /// <inheritdoc/>
     public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
     {
         // Of experts that are gone: as it was before the removal that took the last of them.
