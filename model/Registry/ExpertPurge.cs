@@ -86,9 +86,11 @@ public static class ExpertPurge
     }
 
     /// <summary>Says so where no weight file is among them: a list that names none would read as if there had been none.</summary>
-    public static IReadOnlyList<CertifiedFile> Complete(IReadOnlyList<CertifiedFile> files) =>
+    /// <param name="purged">A purge has ended.</param>
+    public static IReadOnlyList<CertifiedFile> Complete(IReadOnlyList<CertifiedFile> files, bool purged) =>
         files.Any(f => f.Path is "." || f.Path.EndsWith(".safetensors", StringComparison.Ordinal)) ? files
-            : [new(".", 0, Deleted: false, "no weight file lay in the directory when it was looked at; what became of them is not known"),
+            : [new(".", 0, Deleted: false, "no weight file lay in the directory when it was looked at; "
+                + (purged ? "a purge had ended before, and what it deleted is not known any more" : "what became of them is not known")),
                 .. files];
 
     /// <summary>Deletes a directory and what is in it, durably. Done again after a crash it deletes the rest.</summary>
@@ -119,6 +121,9 @@ public sealed record PurgeTarget(string Expert, string Root, string Path, string
 /// <summary>What a purge saw: of every file below an expert's directory, what was left when its name had been taken away.</summary>
 public sealed class PurgeOutcome
 {
+    /// <summary>How <see cref="CertifiedFile.Remains"/> begins of what a later purge may delete.</summary>
+    public const string Undeleted = "could not be deleted";
+
     private readonly Dictionary<string, FileStat> left = new(StringComparer.Ordinal);
 
     /// <summary>Told of each deletion, see <see cref="FolderTree.Delete"/>.</summary>
@@ -194,7 +199,7 @@ public sealed class PurgeOutcome
         }
 
         return System.IO.Path.Exists(System.IO.Path.Combine(directory, file.Path))
-            ? file with { Remains = "could not be deleted; the purge is done again at the next start" }
+            ? file with { Remains = $"{Undeleted}; the purge is done again at the next start" }
             : file with { Remains = "was not at its place when it was to be deleted; what became of it is not known" };
     }
 }

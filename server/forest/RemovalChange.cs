@@ -69,6 +69,7 @@ internal sealed class RemovalChange(RegistryGround ground)
                 ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
         }
 
+        ground.Found[session.Record.Id] = files;
         served.Dispose();
         ground.Damaged.Drop(plan.Removed);
         session.Enter(ChangePhase.Check, $"comparing with a forest built from scratch on {probe.Tokens} tokens");
@@ -161,7 +162,8 @@ internal sealed class RemovalChange(RegistryGround ground)
             targets.Add(PurgeTarget.Of(expert));
             if (expert.Root != ExpertRoot.Served) continue;
             // Converted weights have an original in the source.
-            var source = Blame.Served(() => ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory)).Expert(expert.Name));
+            var source = Blame.Served(() =>
+                ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory), trees: false).Expert(expert.Name));
             targets.Add(new PurgeTarget(expert.Name, ExpertRoot.Source, source.Path, source.Sha256));
             note?.Invoke($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in "
                     + $"{ground.Served.SourceDirectory(ground.Directory)}");

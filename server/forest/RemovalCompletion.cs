@@ -45,7 +45,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
     public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
-        found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value)) };
+        found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value, change.PurgedAt is not null)) };
         var certificate = RemovalCertificate.Of(plan, before, after, change, found);
         var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
         try
@@ -60,6 +60,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         certificate = ground.Signer.Sign(certificate);
         ground.Journal.Certified(change.Id, certificate.Findings());
         certificate.Save(path);
+        ground.Found.Remove(change.Id);
         ground.Options.Fault?.Invoke("change:certified");
         return certificate;
     }
@@ -164,7 +165,9 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     {
         var (before, after) = ground.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
-        var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
+        var known = ground.Found.GetValueOrDefault(change.Id); // none after a restart
+        var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => known is null
+            ? purged?.GetValueOrDefault(f.Key) ?? f.Value : Later(known[f.Key], purged?.GetValueOrDefault(f.Key) ?? []));
         var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength),
             cancellation).ConfigureAwait(false);
         // what was in memory went with the process
@@ -184,6 +187,11 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         }
     }
 
-    private static IReadOnlyList<CertifiedFile> Later(IReadOnlyList<CertifiedFile> before, IReadOnlyList<CertifiedFile> seen) =>
-        [.. before.Select(f => f.Deleted ? f : seen.FirstOrDefault(s => s.Path == f.Path) ?? f)];
+    // What was seen of a file stays; a later purge speaks of what could not be deleted before, and of what was kept.
+    private static IReadOnlyList<CertifiedFile> Later(IReadOnlyList<CertifiedFile> before, IReadOnlyList<CertifiedFile> seen)
+    {
+        static bool IsSettled(CertifiedFile f) =>
+            f.Deleted || (f.Remains is { } why && !why.StartsWith(PurgeOutcome.Undeleted, StringComparison.Ordinal));
+        return [.. before.Select(f => IsSettled(f) ? f : seen.FirstOrDefault(s => s.Path == f.Path) ?? f)];
+    }
 }

@@ -38,7 +38,13 @@ public sealed partial class HardLinkTests(ServedForest served)
         Assert.EndsWith("nothing was changed", e.Message, StringComparison.Ordinal);
         Assert.Equal((before, 0), (f.Registry.State.Hash(), f.Registry.History.Count));
         Assert.True(File.Exists(Weights(f, "beta")));
-        if (deed == "cut") return;
+        if (deed == "cut")
+        {
+            await f.Registry.LookAtFilesAsync(); // as every two seconds: it is in quarantine, and in nobody's way
+            Assert.Equal(["gamma"], (await f.Remove("beta")).Certificate!.Equality.LeftOut!.Keys);
+            return;
+        }
+
         if (deed == "link") File.Delete(other);
         else File.Move(other, deed == "graph" ? graph : Path.Combine(directory, $"{deed}.json"));
         Assert.True((await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None)).Certificate!.Equality.Passed);
@@ -54,6 +60,24 @@ public sealed partial class HardLinkTests(ServedForest served)
         Assert.True((await f.Remove("gamma")).Certificate!.Equality.Passed);
         Assert.True((await f.Remove("beta")).Certificate!.Equality.Passed);
         await f.AssertSurvivesRestart(); // its files stay, with their second name, and are nobody's any more
+    }
+
+    [Fact]
+    public async Task Converted_weights_have_files_in_the_source_that_are_looked_at_too()
+    {
+        await using var f = Open();
+        var half = Path.Combine(f.Others, "half");
+        Exporter.ForestExporter.Export(new() { Forest = f.Source, Out = half, Threads = 1, Precision = Exporter.Graphs.GraphPrecision.Fp16 });
+        f.Engine = f.Engine with { Directory = half };
+        _ = f.Registry;
+        Link(Weights(f, "gamma"), Path.Combine(f.Others, "other"));
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
+        Assert.Contains($"expert \"gamma\", which stays, could not be opened again: gamma: {Weights(f, "gamma")} is a hard link",
+            e.Message, StringComparison.Ordinal);
+        Assert.True((await f.Remove("gamma")).Certificate!.Equality.Passed);
+        Assert.True((await f.Remove("beta")).Certificate!.Equality.Passed);
+        await f.Restart();
+        Assert.Equal(["alpha"], f.Registry.Engine.Describe().Experts);
     }
 
     [Theory]

@@ -80,9 +80,9 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     private TextTokenizer LoadTokenizer()
     {
         // Weights that the exporter converted have their tokenizer in the source.
-        var source = experts.Any(e => e.Entry.Root == ExpertRoot.Served) ? ForestManifest.Load(served.SourceDirectory(directory), trees: false) : null;
-        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served
-            ? InSource(source!, e.Entry.Name) : e.Directory).ToList();
+        var source = experts.Any(e => e.Entry.Root == ExpertRoot.Served)
+            ? ForestManifest.Load(served.SourceDirectory(directory), trees: false) : null;
+        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served ? InSource(source!, e.Entry.Name) : e.Directory).ToList();
         var tokenizer = TextTokenizer.Load(directories[0]);
         if (tokenizer.Hash != served.Tokenizer)
             throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");
