@@ -27,8 +27,8 @@ public sealed class PrivateCopy : IDisposable
 
     private SafeFileHandle Original { get; }
 
-    /// <summary>Holds on to the file that was copied, but not to the copy.</summary>
-    public FileTrace Trace() => new(Path, Stat, OpenFile.Read(OpenFile.Link(Original)));
+    /// <summary>Holds on to the file that was copied, but not to the copy; also to one that may not be read any more.</summary>
+    public FileTrace Trace() => new(Path, Stat, OpenFile.Named(null, OpenFile.Link(Original), follow: true, Path));
 
     /// <summary>True while the path leads to the same file, and nothing was done to it.</summary>
     public bool IsUntouched => FileStat.Of(Path) == Stat;

@@ -45,7 +45,8 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
     public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
-        found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value, change.PurgedAt is not null)) };
+        var purged = change.PurgedAt is not null;
+        found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value, purged)) };
         var certificate = RemovalCertificate.Of(plan, before, after, change, found);
         var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
         try
