@@ -27,11 +27,8 @@ public sealed class PrivateCopy : IDisposable
 
     private SafeFileHandle Original { get; }
 
-    /// <summary>What the file that was copied is by now, wherever it was moved: 0 names if it is gone.</summary>
-    public FileStat Now => FileStat.Of(Original);
-
-    /// <summary>Where that file lies by now; null if it is gone.</summary>
-    public string? RealPath => Now.Names == 0 ? null : File.ResolveLinkTarget(OpenFile.Link(Original), returnFinalTarget: false)?.FullName;
+    /// <summary>Holds on to the file that was copied, but not to the copy; also to one that may not be read any more.</summary>
+    public FileTrace Trace() => new(Path, Stat, OpenFile.Named(null, OpenFile.Link(Original), follow: true, Path));
 
     /// <summary>True while the path leads to the same file, and nothing was done to it.</summary>
     public bool IsUntouched => FileStat.Of(Path) == Stat;

@@ -77,11 +77,15 @@ public sealed record ForestManifest
 
     /// <summary>Reads and validates <c>forest.json</c> in <paramref name="directory"/>.</summary>
     /// <exception cref="BtxException">Missing or invalid; all faults of the manifest are in the one message.</exception>
-    public static ForestManifest Load(string directory)
+    public static ForestManifest Load(string directory) => Load(directory, trees: true);
+
+    /// <inheritdoc cref="Load(string)"/>
+    /// <param name="trees">False: no expert's path is resolved or looked at; who opens one does it then.</param>
+    public static ForestManifest Load(string directory, bool trees)
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a forest? `btx train round` makes one");
-        return Parse(BoundedFile.Read(path), path, directory);
+        return Parse(BoundedFile.Read(path), path, trees ? directory : null);
     }
 
     /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>

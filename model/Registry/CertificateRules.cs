@@ -45,6 +45,9 @@ public static class CertificateRules
         var check = c.Equality;
         if (!(check.LargestDifference >= 0) || !(check.Tolerance >= 0) || check.ProbeTokens < 1)
             yield return "the equality check has a negative figure, or no token";
+        if (check.LeftOut is { } left && !left.All(e => ForestStateRules.IsText(e.Value, 4096)
+            && (e.Key == EqualityCheck.Mixture || c.Residuals.Any(r => r.Expert == e.Key))))
+            yield return "the equality check leaves out what is no survivor, or does not say why";
         if (check.Tolerance > LargestTolerance)
             yield return $"the equality check has a tolerance of {check.Tolerance} nats; no rule gives more than {LargestTolerance}";
         if (check.Passed != check.LargestDifference <= check.Tolerance)

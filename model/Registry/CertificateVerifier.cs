@@ -44,7 +44,7 @@ public static class CertificateVerifier
             checks.Add("complete and consistent");
             checks
                 .Add($"equal to a forest built without: largest difference {check.LargestDifference} over {check.ProbeTokens} tokens, "
-                    + $"tolerance {check.Tolerance}");
+                    + $"tolerance {check.Tolerance}{(check.LeftOut is { } left ? $"; not compared: {string.Join(", ", left.Keys)}" : "")}");
         }
 
         try
@@ -136,12 +136,13 @@ public static class CertificateVerifier
             Path.Combine(directory, ServedForestManifest.FileName));
         if (change is { Purge.Count: > 0, PurgedAt: null })
             faults.Add($"{directory}: the purge of change {c.ChangeId} has not ended; start the server to complete it");
-        var (gone, kept) = (0, 0);
+        var (gone, kept, left) = (0, 0, 0);
         foreach (var expert in c.Removed)
         {
             var place = RegisteredExpert.Directory(expert.Root, expert.Path, directory, served);
             foreach (var file in expert.Files)
             {
+                if (file.Remains is not null) left++;
                 if (!file.Deleted) kept++;
                 else if (Path.Exists(Path.Combine(place, file.Path)))
                     faults.Add($"{Path.Combine(place, file.Path)}: is still there, though the certificate says it was deleted");
@@ -149,7 +150,8 @@ public static class CertificateVerifier
             }
         }
 
-        checks.Add($"files of the removed: {gone} deleted, {kept} kept");
+        checks.Add($"files of the removed: {gone} deleted, {kept} kept"
+            + (left == 0 ? "" : $", {left} of them not as they lay there: see \"remains\" in the certificate"));
     }
 }
 

@@ -70,6 +70,29 @@ public static class ExpertPurge
     public static IReadOnlyList<CertifiedFile> Files(string directory) =>
         [.. FolderTree.Files(directory).Select(f => new CertifiedFile(f.Path, f.Stat.Length, Deleted: false))];
 
+    /// <summary>As <see cref="Files(string)"/>, and those that the server read but that do not lie there any more.</summary>
+    /// <exception cref="BtxException">The directory cannot be listed.</exception>
+    public static IReadOnlyList<CertifiedFile> Files(string directory, IReadOnlyList<FileTrace> served)
+    {
+        var files = Files(directory).ToList();
+        foreach (var trace in served)
+        {
+            var path = Path.GetRelativePath(directory, trace.Path);
+            if (files.All(f => f.Path != path))
+                files.Add(new(path, trace.Stat.Length, Deleted: false, $"was not at its place; {PurgeOutcome.Place(trace)}"));
+        }
+
+        return [.. files.OrderBy(f => f.Path, StringComparer.Ordinal)];
+    }
+
+    /// <summary>Says so where no weight file is among them: a list that names none would read as if there had been none.</summary>
+    /// <param name="purged">A purge has ended.</param>
+    public static IReadOnlyList<CertifiedFile> Complete(IReadOnlyList<CertifiedFile> files, bool purged) =>
+        files.Any(f => f.Path is "." || f.Path.EndsWith(".safetensors", StringComparison.Ordinal)) ? files
+            : [new(".", 0, Deleted: false, "no weight file lay in the directory when it was looked at; "
+                + (purged ? "a purge had ended before, and what it deleted is not known any more" : "what became of them is not known")),
+                .. files];
+
     /// <summary>Deletes a directory and what is in it, durably. Done again after a crash it deletes the rest.</summary>
     /// <returns>What was seen to be gone.</returns>
     /// <exception cref="BtxException">Something could not be deleted; the same call goes on.</exception>
@@ -98,6 +121,9 @@ public sealed record PurgeTarget(string Expert, string Root, string Path, string
 /// <summary>What a purge saw: of every file below an expert's directory, what was left when its name had been taken away.</summary>
 public sealed class PurgeOutcome
 {
+    /// <summary>How <see cref="CertifiedFile.Remains"/> begins of what a later purge may delete.</summary>
+    public const string Undeleted = "could not be deleted";
+
     private readonly Dictionary<string, FileStat> left = new(StringComparer.Ordinal);
 
     /// <summary>Told of each deletion, see <see cref="FolderTree.Delete"/>.</summary>
@@ -108,19 +134,17 @@ public sealed class PurgeOutcome
     /// <param name="found">As they lay there before.</param>
     /// <param name="served">The files that the server read, which may have been moved or replaced since.</param>
     /// <param name="damage">How the weights had been changed before, if they had been; null otherwise.</param>
-    public IReadOnlyList<CertifiedFile> Certify(string directory, IReadOnlyList<CertifiedFile> found, IReadOnlyList<PrivateCopy> served,
+    public IReadOnlyList<CertifiedFile> Certify(string directory, IReadOnlyList<CertifiedFile> found, IReadOnlyList<FileTrace> served,
         string? damage = null)
     {
         var files = found.ToDictionary(f => f.Path, f => f.Deleted ? f : Certify(directory, f), StringComparer.Ordinal);
         foreach (var (path, after) in left) files.TryAdd(path, Certify(directory, new CertifiedFile(path, after.Length, Deleted: false)));
-        foreach (var copy in served)
+        foreach (var trace in served)
         {
-            var path = System.IO.Path.GetRelativePath(directory, copy.Path);
-            var file = files.GetValueOrDefault(path) ?? new CertifiedFile(path, copy.Stat.Length, Deleted: false);
-            var place = copy.Now.Names > 0 ? copy.RealPath ?? "a place that is not known" : null;
-            var remains = place is null ? null
-                : $"the file that was served is another than the one deleted; it lies at {BtxException.OneLine(place)}";
-            files[path] = file with { Deleted = place is null, Remains = remains };
+            var path = System.IO.Path.GetRelativePath(directory, trace.Path);
+            var file = files.GetValueOrDefault(path) ?? new CertifiedFile(path, trace.Stat.Length, Deleted: false);
+            var remains = Remains(directory, file, trace, damage);
+            files[path] = file with { Deleted = remains is null, Remains = remains };
         }
 
         if (damage is not null)
@@ -135,6 +159,33 @@ public sealed class PurgeOutcome
         return [.. files.Values.OrderBy(f => f.Path, StringComparer.Ordinal)];
     }
 
+    /// <summary>Where a file lies that is not where it was.</summary>
+    internal static string Place(FileTrace served) => served.Now.Names switch
+    {
+        0 => "the file that was served has no name any more: it was deleted before",
+        1 => $"the file that was served lies at {At(served)}",
+        var names => $"the file that was served lies at {At(served)}, and has {names} names in all",
+    };
+
+    private static string At(FileTrace served) => served.RealPath is { } place ? BtxException.OneLine(place) : "a place that is not known";
+
+    // Null: it is gone.
+    private string? Remains(string directory, CertifiedFile file, FileTrace served, string? damage)
+    {
+        var now = served.Now;
+        var seen = left.TryGetValue(file.Path, out var after);
+        if (now.Names == 0)
+            return seen || damage is null ? null : $"was not at its place when it was to be deleted; {Place(served)}";
+        if (seen && after.IsSameFile(now)) return OtherNames(now);
+        if (seen) return $"the file that was served is another than the one deleted; it lies at {At(served)}";
+        return System.IO.Path.Exists(System.IO.Path.Combine(directory, file.Path)) ? file.Remains ?? "lies at its place"
+            : $"was not at its place when it was to be deleted; {Place(served)}";
+    }
+
+    private static string OtherNames(FileStat left) => left.Names == 1
+        ? "its name was deleted, but it has another name, not in the expert's directory: a hard link remains elsewhere, with its contents"
+        : $"its name was deleted, but it has {left.Names} other names: hard links remain elsewhere, with its contents";
+
     private CertifiedFile Certify(string directory, CertifiedFile file)
     {
         if (left.TryGetValue(file.Path, out var after))
@@ -142,14 +193,13 @@ public sealed class PurgeOutcome
             return after.Kind switch
             {
                 FileKind.Link => file with { Remains = "was a symbolic link, which is deleted; what it led to was not touched" },
-                _ when after.Names > 0 =>
-                    file with { Remains = "has another name, not in the expert's directory: a hard link remains elsewhere" },
-                _ => file with { Deleted = true },
+                _ when after.Names > 0 => file with { Remains = OtherNames(after) },
+                _ => file with { Deleted = true, Remains = null },
             };
         }
 
         return System.IO.Path.Exists(System.IO.Path.Combine(directory, file.Path))
-            ? file with { Remains = "could not be deleted; the purge is done again at the next start" }
+            ? file with { Remains = $"{Undeleted}; the purge is done again at the next start" }
             : file with { Remains = "was not at its place when it was to be deleted; what became of it is not known" };
     }
 }

@@ -152,7 +152,7 @@ public sealed record RemovalCertificate
 /// <param name="Path">Relative to the expert's directory.</param>
 /// <param name="Deleted">True only if the file was seen to be gone: its last name was taken away. False: it was kept where it lies, and is
 /// not served, or <paramref name="Remains"/> says what is left.</param>
-/// <param name="Remains">Null: nothing is left, or no deletion was asked for.</param>
+/// <param name="Remains">Null: nothing is left, or it lies where it lay and no deletion was asked for.</param>
 public sealed record CertifiedFile(string Path, long Bytes, bool Deleted, string? Remains = null);
 
 /// <summary>A removed expert as its certificate names it.</summary>
@@ -209,8 +209,14 @@ public sealed record CertifiedFindings(
 /// <param name="LargestDifference">Largest |difference| of a log-probability, nats.</param>
 /// <param name="Tolerance">Largest that passes, nats.</param>
 /// <param name="Passed">Whether it did.</param>
-public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double LargestDifference, double Tolerance, bool Passed)
+/// <param name="LeftOut">Survivors that were quarantined because of their files, and why: they answered in neither forest. Null:
+/// none.</param>
+public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double LargestDifference, double Tolerance, bool Passed,
+    IReadOnlyDictionary<string, string>? LeftOut = null)
 {
+    /// <summary>The BTX model in <see cref="LeftOut"/>: no expert can have that name.</summary>
+    public const string Mixture = "the BTX model";
+
     public static EqualityCheck Of(string probeSha256, long probeTokens, double largestDifference, double tolerance) =>
         new(probeSha256, probeTokens, largestDifference, tolerance, largestDifference <= tolerance);
 }

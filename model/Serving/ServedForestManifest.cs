@@ -32,8 +32,10 @@ public sealed record ServedForestManifest
     public required IReadOnlyList<ServedExpert> Experts { get; init; }
 
     /// <summary>Reads and validates the manifest of a served forest.</summary>
+    /// <param name="trees">False: no expert's directory is looked at. One that was removed, or is quarantined, may hold anything; who
+    /// opens one looks at it then.</param>
     /// <exception cref="BtxException">Missing or invalid.</exception>
-    public static ServedForestManifest Load(string directory)
+    public static ServedForestManifest Load(string directory, bool trees = true)
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path))
@@ -43,13 +45,14 @@ public sealed record ServedForestManifest
                 : $"{path}: not found; is {directory} a served forest? `btx export --forest F --out {directory}` makes one");
         }
 
-        return Parse(BoundedFile.Read(path), path, directory);
+        return Parse(BoundedFile.Read(path), path, directory, trees);
     }
 
     /// <param name="source">Named in errors.</param>
     /// <param name="root">Directory that paths are resolved against and checked to stay inside; null leaves them unresolved.</param>
+    /// <param name="trees">See <see cref="Load"/>.</param>
     /// <exception cref="BtxException">Invalid; names the first fault.</exception>
-    public static ServedForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
+    public static ServedForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null, bool trees = true)
     {
         var manifest = ManifestJson.Read<ServedForestManifest>(json, source, "a valid served-forest manifest");
 
@@ -75,7 +78,7 @@ public sealed record ServedForestManifest
         if (root is not null)
         {
             foreach (var graph in manifest.Graphs) ContainedPath.Resolve(root, graph.File, source);
-            foreach (var expert in manifest.Experts)
+            foreach (var expert in trees ? manifest.Experts : [])
                 FolderTree.Check(ContainedPath.Resolve(expert.InSource ? manifest.SourceDirectory(root) : root, expert.Path,
                     source), source);
         }

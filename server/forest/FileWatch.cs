@@ -21,9 +21,21 @@ internal sealed class FileWatch(RegistryGround ground)
     /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task LookAsync(CancellationToken cancellation)
     {
+        ground.Damaged.Sweep();
         var present = ground.Engine.Current;
         var (experts, mixture) = await BuildThread.RunAsync(() => Faults(present, cancellation)).ConfigureAwait(false);
         if (experts.Count == 0 && mixture is null) return;
+        await QuarantineAsync(ground, experts, mixture, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes experts out of the running forest whose files are at fault, and the BTX model.</summary>
+    /// <param name="experts">Why, by name.</param>
+    /// <param name="mixture">Why; null: it stays.</param>
+    /// <exception cref="BtxException">The next forest cannot be made.</exception>
+    public static async Task QuarantineAsync(RegistryGround ground, IReadOnlyDictionary<string, string> experts, string? mixture,
+        CancellationToken cancellation)
+    {
+        ground.Damaged.Hold(ground.Engine.Current, experts.Keys);
         var next = await ground.Engine.PrepareAsync(new ForestChange { Damage = new(experts, mixture) },
             cancellation).ConfigureAwait(false);
         _ = ground.Engine.SwapAsync(next, InFlightPolicy.Drain);

@@ -64,7 +64,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         options = options.Validate() with { Report = options.Report ?? registry.Report };
         var directory = Path.GetFullPath(options.Directory
             ?? throw new BtxException("only a BTX model is served; changes need a forest, name one by --forest"));
-        var served = ServedForestManifest.Load(directory);
+        var served = ServedForestManifest.Load(directory, trees: false);
         var source = served.SourceDirectory(directory);
         if (!Directory.Exists(source))
             throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is "
@@ -98,6 +98,15 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     public RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy)
     {
         lock (gate) return RemovalPlan.Of(State, experts, lineagePolicy, Adding());
+    }
+
+    /// <inheritdoc/>
+    public string? PurgeObstacle(RemovalPlan plan)
+    {
+        ForestState state;
+        lock (gate) state = State;
+        return state.Revision == plan.Revision ? new RemovalChange(ground).PurgeObstacle(plan, state)
+            : $"the forest is at revision {state.Revision} by now, not {plan.Revision}; look again";
     }
 
     /// <inheritdoc/>
@@ -188,6 +197,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         await change.ConfigureAwait(false);
         ground.Events.Close();
         ground.Journal.Dispose();
+        ground.Damaged.Dispose();
         closing.Dispose();
     }
 

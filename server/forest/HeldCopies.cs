@@ -1,22 +1,22 @@
-using Btx.Engine.Forests;
 using Btx.Model.Files;
 
 namespace Btx.Forest;
 
 /// <summary>Holds on to the weight files of experts that are about to leave, to see afterwards what became of them.</summary>
-internal sealed class HeldCopies(ForestSnapshot snapshot, IReadOnlyList<string> experts) : IDisposable
+internal sealed class HeldCopies(RegistryGround ground, IReadOnlyList<string> experts) : IDisposable
 {
-    private readonly Dictionary<string, PrivateCopy[]> byExpert = snapshot.Experts
+    private readonly Dictionary<string, FileTrace[]> byExpert = ground.Engine.Current.Experts
         .Where(e => experts.Contains(e.Name))
-        .ToDictionary(e => e.Name, e => e.Model.Copies.Select(c => c.Hold()).ToArray());
+        .ToDictionary(e => e.Name, e => e.Model.Copies.Select(c => c.Trace()).ToArray());
 
-    /// <summary>None of an expert that was not served, or after <see cref="Dispose"/>.</summary>
-    public IReadOnlyList<PrivateCopy> this[string expert] => byExpert.GetValueOrDefault(expert) ?? [];
+    /// <summary>Of one that was quarantined because of its files they are those that it was served from. None of an expert that this
+    /// server did not open, or after <see cref="Dispose"/>.</summary>
+    public IReadOnlyList<FileTrace> this[string expert] => byExpert.GetValueOrDefault(expert) ?? ground.Damaged[expert];
 
     /// <summary>Idempotent.</summary>
     public void Dispose()
     {
-        foreach (var copy in byExpert.Values.SelectMany(c => c)) copy.Dispose();
+        foreach (var trace in byExpert.Values.SelectMany(c => c)) trace.Dispose();
         byExpert.Clear();
     }
 }

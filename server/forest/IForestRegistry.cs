@@ -29,6 +29,10 @@ public interface IForestRegistry
     /// <exception cref="Model.BtxException">As <see cref="RemovalPlan.Of"/>.</exception>
     RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy);
 
+    /// <summary>Why the files of what a plan removes would not be deleted, one line; null: they would, unless the directory cannot be
+    /// written.</summary>
+    string? PurgeObstacle(RemovalPlan plan);
+
     /// <summary>The commands that retrain the descendants of experts from clean ancestors.</summary>
     /// <param name="corpus">Directory of the text; null: as recorded.</param>
     /// <param name="seedModel">Null: as recorded.</param>

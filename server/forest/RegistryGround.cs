@@ -20,6 +20,12 @@ internal sealed record RegistryGround(
     MixtureFolders Mixtures,
     EventFeed Events)
 {
+    /// <summary>Of experts that are quarantined because of their files.</summary>
+    public DamagedFiles Damaged { get; } = new();
+
+    /// <summary>What became of the files of removals, by change and expert, until it is in the certificate.</summary>
+    public Dictionary<string, IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>>> Found { get; } = [];
+
     public ForestState State => Journal.State;
 
     public CertificateSigner Signer => Journal.Signer;

@@ -29,9 +29,10 @@ internal sealed class RemovalChange(RegistryGround ground)
         else if (removal.DropMixture)
             session.Note(mixture is null ? "no BTX model is served"
                 : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
-        var purge = removal.Purge ? Targets(plan, before, after, session) : [];
-        var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert));
-        using var served = new HeldCopies(ground.Engine.Current, plan.Removed);
+        var purge = removal.Purge ? Targets(plan, before, after, session.Note) : [];
+        await new RebuildCheck(ground).RequireAsync(after, session.Cancellation).ConfigureAwait(false);
+        using var served = new HeldCopies(ground, plan.Removed);
+        var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert), e => served[e]);
         var damage = ground.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
@@ -68,7 +69,9 @@ internal sealed class RemovalChange(RegistryGround ground)
                 ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
         }
 
+        ground.Found[session.Record.Id] = files;
         served.Dispose();
+        ground.Damaged.Drop(plan.Removed);
         session.Enter(ChangePhase.Check, $"comparing with a forest built from scratch on {probe.Tokens} tokens");
         EqualityCheck? check = null;
         try
@@ -83,6 +86,8 @@ internal sealed class RemovalChange(RegistryGround ground)
             return null;
         }
 
+        foreach (var (name, why) in check.LeftOut ?? new Dictionary<string, string>())
+            session.Note($"not compared: {name} is quarantined, {why}");
         // a server without prefix cache and clusters
         var caches = new CertifiedCaches(swap.Sessions, swap.Averages, swap.KvSlots, swap.KvBytes, PrefixEntries: 0, Centroids: 0,
             swap.BytesReturned);
@@ -134,7 +139,22 @@ internal sealed class RemovalChange(RegistryGround ground)
         return after with { Mixture = MixtureFolders.Of(ChangeJournal.IdOf(ground.Journal.History.Count + 1)), MixtureDropped = false };
     }
 
-    private List<PurgeTarget> Targets(RemovalPlan plan, ForestState before, ForestState after, ChangeSession session)
+    /// <summary>Why a purge would be refused, as far as that can be told without trying to write; null: it would not.</summary>
+    public string? PurgeObstacle(RemovalPlan plan, ForestState before)
+    {
+        try
+        {
+            Targets(plan, before, before.Apply(plan), null);
+            return null;
+        }
+        catch (BtxException e)
+        {
+            return e.Message;
+        }
+    }
+
+    // Without notes nothing is written or hashed.
+    private List<PurgeTarget> Targets(RemovalPlan plan, ForestState before, ForestState after, Action<string>? note)
     {
         var targets = new List<PurgeTarget>();
         foreach (var expert in plan.Removed.Select(before.Expert))
@@ -142,10 +162,10 @@ internal sealed class RemovalChange(RegistryGround ground)
             targets.Add(PurgeTarget.Of(expert));
             if (expert.Root != ExpertRoot.Served) continue;
             // Converted weights have an original in the source.
-            var source = Blame.Served(() => ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory)).Expert(expert.Name));
+            var source = Blame.Served(() =>
+                ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory), trees: false).Expert(expert.Name));
             targets.Add(new PurgeTarget(expert.Name, ExpertRoot.Source, source.Path, source.Sha256));
-            session
-                .Note($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in "
+            note?.Invoke($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in "
                     + $"{ground.Served.SourceDirectory(ground.Directory)}");
         }
 
@@ -154,12 +174,13 @@ internal sealed class RemovalChange(RegistryGround ground)
         {
             ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
             OtherExports.RequireNone(target.Expert, target.Directory(ground.Directory, ground.Served), ground.Directory, forest);
+            if (note is null) continue;
             ExpertPurge.RequireDeletable(target.Directory(ground.Directory, ground.Served));
             if (target.Root != ExpertRoot.Source) continue;
             foreach (var copy in OtherExports.Copies(target.Expert, ground.Directory, forest))
-                session.Note($"another served forest holds weights of {target.Expert} in {copy}; a purge does not delete them");
+                note($"another served forest holds weights of {target.Expert} in {copy}; a purge does not delete them");
             foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
-                session.Note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
+                note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
         }
 
         return targets;

@@ -1,5 +1,6 @@
 using Btx.Engine;
 using Btx.Model;
+using Btx.Model.Files;
 using Btx.Model.Registry;
 
 namespace Btx.Forest;
@@ -8,9 +9,11 @@ namespace Btx.Forest;
 /// start does what a server that died left.</summary>
 internal sealed class RemovalCompletion(RegistryGround ground)
 {
-    /// <summary>Files of the removed as they lie there, by expert.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed) =>
-        removed.ToDictionary(e => e.Name, e => (IReadOnlyList<CertifiedFile>)ExpertPurge.Files(ground.DirectoryOf(e)));
+    /// <summary>Files of the removed as they lie there, by expert, and those that do not lie there any more.</summary>
+    /// <param name="served">The files that the server read, by expert.</param>
+    public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed,
+        Func<string, IReadOnlyList<FileTrace>> served) =>
+        removed.ToDictionary(e => e.Name, e => ExpertPurge.Files(ground.DirectoryOf(e), served(e.Name)));
 
     /// <summary>Deletes the files of a committed removal and says so in the journal. Again it deletes the rest.</summary>
     /// <param name="outcomes">Of each expert; filled as far as this comes.</param>
@@ -23,10 +26,16 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         ground.Options.Fault?.Invoke("change:purged");
     }
 
-    /// <inheritdoc cref="EqualityComparison.RunAsync"/>
+    /// <summary>Compares the running forest with one built from scratch. An expert that stays, and whose files cannot be opened any
+    /// more, is quarantined and left out of both: otherwise there would never be a certificate.</summary>
+    /// <inheritdoc cref="EqualityComparison.RunAsync" path="/exception"/>
     public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
     {
+        var files = new RebuildCheck(ground);
+        await files.QuarantineAsync(after, cancellation).ConfigureAwait(false);
+        var left = files.LeftOut(after);
         var check = await new EqualityComparison(ground).RunAsync(after, probe, cancellation).ConfigureAwait(false);
+        check = check with { LeftOut = left };
         ground.Options.Fault?.Invoke("change:checked");
         return check;
     }
@@ -36,6 +45,8 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
     public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
+        var purged = change.PurgedAt is not null;
+        found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value, purged)) };
         var certificate = RemovalCertificate.Of(plan, before, after, change, found);
         var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
         try
@@ -50,6 +61,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         certificate = ground.Signer.Sign(certificate);
         ground.Journal.Certified(change.Id, certificate.Findings());
         certificate.Save(path);
+        ground.Found.Remove(change.Id);
         ground.Options.Fault?.Invoke("change:certified");
         return certificate;
     }
@@ -96,7 +108,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                 if (File.Exists(path))
                 {
                     if (!purged.TryGetValue(change.Id, out var seen)) continue;
-                    var old = RemovalCertificate.Parse(Btx.Model.Files.BoundedFile.Read(path), path);
+                    var old = RemovalCertificate.Parse(BoundedFile.Read(path), path);
                     var (before, after) = ground.Journal.StatesOf(change.Id);
                     var found = old.Findings();
                     var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
@@ -154,7 +166,9 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     {
         var (before, after) = ground.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
-        var files = Files(plan.Removed.Select(before.Expert)).ToDictionary(f => f.Key, f => purged?.GetValueOrDefault(f.Key) ?? f.Value);
+        var known = ground.Found.GetValueOrDefault(change.Id); // none after a restart
+        var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => known is null
+            ? purged?.GetValueOrDefault(f.Key) ?? f.Value : Later(known[f.Key], purged?.GetValueOrDefault(f.Key) ?? []));
         var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength),
             cancellation).ConfigureAwait(false);
         // what was in memory went with the process
@@ -174,6 +188,11 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         }
     }
 
-    private static IReadOnlyList<CertifiedFile> Later(IReadOnlyList<CertifiedFile> before, IReadOnlyList<CertifiedFile> seen) =>
-        [.. before.Select(f => f.Deleted ? f : seen.FirstOrDefault(s => s.Path == f.Path) ?? f)];
+    // What was seen of a file stays; a later purge speaks of what could not be deleted before, and of what was kept.
+    private static IReadOnlyList<CertifiedFile> Later(IReadOnlyList<CertifiedFile> before, IReadOnlyList<CertifiedFile> seen)
+    {
+        static bool IsSettled(CertifiedFile f) =>
+            f.Deleted || (f.Remains is { } why && !why.StartsWith(PurgeOutcome.Undeleted, StringComparison.Ordinal));
+        return [.. before.Select(f => IsSettled(f) ? f : seen.FirstOrDefault(s => s.Path == f.Path) ?? f)];
+    }
 }

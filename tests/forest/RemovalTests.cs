@@ -65,6 +65,7 @@ public sealed class RemovalTests(ServedForest served)
                 + "first, or delete those exports, or remove without --purge",
             refused.Message);
         Assert.Equal((before, 0), (f.Registry.State.Hash(), f.Registry.History.Count));
+        Assert.Equal(refused.Message, f.Registry.PurgeObstacle(f.Registry.Plan(["beta"], LineagePolicy.Only)));
         var moved = other + " moved"; // found again when a server opens it
         Directory.Move(other, moved);
         await using (var second = ForestRegistry.Open(f.Engine with { Directory = moved }, new()))
@@ -75,7 +76,9 @@ public sealed class RemovalTests(ServedForest served)
         }
 
         await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
+        Assert.NotNull(f.Registry.PurgeObstacle(f.Registry.Plan(["gamma"], LineagePolicy.Only)));
         Directory.Delete(moved, recursive: true); // what is gone needs nothing
+        Assert.Null(f.Registry.PurgeObstacle(f.Registry.Plan(["gamma"], LineagePolicy.Only)));
         Assert.NotNull((await f.Registry.RemoveAsync(Removal("gamma") with { Purge = true }, null, None)).Change.PurgedAt);
     }
 

@@ -73,7 +73,7 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     private static ForestState BaseOf(string servedDirectory, JournalContents contents)
     {
         if (contents.Base is not { } recorded) return ForestState.Load(servedDirectory);
-        var served = ServedForestManifest.Load(servedDirectory);
+        var served = ServedForestManifest.Load(servedDirectory, trees: false);
         var same = recorded.SourceSha256 == served.SourceSha256 && recorded.Precision == served.Precision
             && recorded.Architecture == served.Architecture && recorded.Tokenizer == served.Tokenizer
             && recorded.Experts.Select(e => (e.Name, e.Path, e.Sha256))

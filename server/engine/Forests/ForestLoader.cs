@@ -25,13 +25,13 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     public ForestSnapshot Load()
     {
-        served = ServedForestManifest.Load(directory);
+        served = ServedForestManifest.Load(directory, trees: false);
         if ((ProviderLibraries.Of(options.Device).Fault(options.Device)
             ?? DevicePrecision.Fault(options.Device, served.Precision)) is { } fault)
             throw new BtxException(fault);
         if (!state.Ready.Any()) throw new BtxException($"{directory}: no expert is ready; all are quarantined");
         experts = [.. state.Ready.Select(e => (e, e.Directory(directory, served)))];
-        foreach (var (entry, weights) in experts.Where(e => e.Entry.Root == ExpertRoot.External)) RequireInPlace(entry, weights);
+        foreach (var (entry, weights) in experts) RequireInPlace(entry, weights);
         var tokenizer = LoadTokenizer();
         var config = LlamaConfig.Load(experts[0].Directory);
         var graphs = GraphFile.Read(directory, served.Graphs, config, served.Precision, options.VerifyHashes);
@@ -65,17 +65,24 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
 
     private static void RequireInPlace(RegisteredExpert entry, string weights)
     {
-        if (!Directory.Exists(weights))
+        if (entry.Root == ExpertRoot.External && !Directory.Exists(weights))
             throw new BtxException($"{weights}: not found; expert \"{entry.Name}\" was added from there, put it back");
         FolderTree.Check(weights, $"expert \"{entry.Name}\"");
+    }
+
+    private string InSource(ForestManifest source, string expert)
+    {
+        var found = ContainedPath.Resolve(served.SourceDirectory(directory), source.Expert(expert).Path, ForestManifest.FileName);
+        FolderTree.Check(found, $"expert \"{expert}\"");
+        return found;
     }
 
     private TextTokenizer LoadTokenizer()
     {
         // Weights that the exporter converted have their tokenizer in the source.
-        var source = experts.Any(e => e.Entry.Root == ExpertRoot.Served) ? ForestManifest.Load(served.SourceDirectory(directory)) : null;
-        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served
-            ? Path.Combine(served.SourceDirectory(directory), source!.Expert(e.Entry.Name).Path) : e.Directory).ToList();
+        var source = experts.Any(e => e.Entry.Root == ExpertRoot.Served)
+            ? ForestManifest.Load(served.SourceDirectory(directory), trees: false) : null;
+        var directories = experts.Select(e => e.Entry.Root == ExpertRoot.Served ? InSource(source!, e.Entry.Name) : e.Directory).ToList();
         var tokenizer = TextTokenizer.Load(directories[0]);
         if (tokenizer.Hash != served.Tokenizer)
             throw new BtxException($"{directories[0]}: its tokenizer is not the one that the forest was exported with");

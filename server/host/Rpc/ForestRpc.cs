@@ -26,7 +26,12 @@ internal sealed class ForestRpc(ForestChanges changes, AdminAccess access) : V1.
 
     public override Task<V1.RemovalPlan> PlanRemoval(V1.PlanRemovalRequest request, ServerCallContext context) =>
         Read(registry =>
-        StateMessages.Plan(registry.Plan(ChangeRequests.Experts(request.Experts), ChangeRequests.Lineage(request.Lineage))));
+        {
+            var plan = registry.Plan(ChangeRequests.Experts(request.Experts), ChangeRequests.Lineage(request.Lineage));
+            var message = StateMessages.Plan(plan);
+            if (request.Purge && MayChange(context)) message.PurgeRefused = registry.PurgeObstacle(plan) ?? ""; // it names directories
+            return message;
+        });
 
     public override Task<V1.ReplayRecipeResponse> ReplayRecipe(V1.ReplayRecipeRequest request, ServerCallContext context)
     {

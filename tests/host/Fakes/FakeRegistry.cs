@@ -61,6 +61,14 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
 
     public RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy) => RemovalPlan.Of(State, experts, lineagePolicy);
 
+    /// <summary>What a purge is refused with; null: it is not.</summary>
+    public string? PurgeRefused { get; set; }
+
+    /// <summary>What becomes of the weight file of what is removed.</summary>
+    public CertifiedFile Became { get; set; } = new("model.safetensors", 6, false);
+
+    public string? PurgeObstacle(RemovalPlan plan) => PurgeRefused;
+
     public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
     {
         LastReplay = (corpus, seedModel);
@@ -197,7 +205,7 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
 
     private RemovalCertificate Certify(RemovalPlan plan, ForestState before, ChangeRecord change)
     {
-        var files = plan.Removed.ToDictionary(name => name, IReadOnlyList<CertifiedFile> (_) => [new("model.safetensors", 6, false)]);
+        var files = plan.Removed.ToDictionary(name => name, IReadOnlyList<CertifiedFile> (_) => [Became]);
         var findings = new CertifiedFindings(files, new(1, 0, 4, 4096, 0, 0, 4096),
             EqualityCheck.Of(SampleServed.Hash("probe"), 100, 0, 1e-5));
         _journal.Certified(change.Id, findings);

@@ -84,16 +84,17 @@ public sealed class FolderTreeTests
         File.WriteAllText(root["e/config.json"], "{}");
         using var folder = OpenFolder.At(root["e"]);
         using var copy = new PrivateCopies().Take(folder, weights, [root.Path], CancellationToken.None);
+        using var trace = copy.Trace();
         var found = ExpertPurge.Files(root["e"]);
         File.Move(weights, root["moved"]);
         File.Delete(root["e/config.json"]);
         File.WriteAllText(weights, "weights");
-        var files = ExpertPurge.Delete(root["e"]).Certify(root["e"], found, [copy]);
+        var files = ExpertPurge.Delete(root["e"]).Certify(root["e"], found, [trace]);
         Assert.Equal(["config.json", "model.safetensors"], files.Where(f => !f.Deleted).Select(f => f.Path));
         Assert.Contains("was not at its place", files[0].Remains, StringComparison.Ordinal);
         Assert.Contains($"it lies at {root["moved"]}", files[1].Remains, StringComparison.Ordinal);
         File.Delete(root["moved"]);
-        Assert.True(ExpertPurge.Delete(root["e"]).Certify(root["e"], found, [copy])[1].Deleted);
+        Assert.True(ExpertPurge.Delete(root["e"]).Certify(root["e"], found, [trace])[1].Deleted);
     }
 
     [Fact]

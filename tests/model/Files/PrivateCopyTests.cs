@@ -53,7 +53,7 @@ public sealed class PrivateCopyTests
 
         Assert.False(copy.IsUntouched);
         Assert.Equal(Before, Read(copy));
-        Assert.Equal(deed is "replace" or "delete" ? 0u : 1u, copy.Now.Names);
+        Assert.Equal(deed is "replace" or "delete" ? 0u : 1u, copy.Trace().Now.Names);
     }
 
     [Fact]

@@ -184,11 +184,28 @@ public sealed class RemovalCertificateTests
             StringComparison.Ordinal);
         Assert.Contains("requested", Fault(c => c with { Requested = ["b"] }), StringComparison.Ordinal);
         Assert.Contains("says passed", Fault(c => c with { Equality = c.Equality with { Passed = false } }), StringComparison.Ordinal);
+        Assert.Contains("leaves out", Fault(c => c with { Equality = c.Equality with { LeftOut = Reasons("nobody") } }),
+            StringComparison.Ordinal);
+        signer.Sign(Unsigned() with { Equality = Unsigned().Equality with { LeftOut = Reasons(Unsigned().Residuals[0].Expert) } });
         Assert.Contains("leaves its directory", Fault(c => c with { Removed = [c.Removed[0] with { Files = [new("../x", 1, true)] }] }),
             StringComparison.Ordinal);
         var failed = signer.Sign(Unsigned() with { Equality = EqualityCheck.Of(SampleForest.Hash("probe"), 100, 0.5, 1e-6) });
         Assert.Contains("equality check failed", Assert.Single(Verify(failed).Faults), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_list_without_a_weight_file_says_so()
+    {
+        CertifiedFile config = new("config.json", 2, true), shard = new("a/b.safetensors", 2, true);
+        Assert.Equal([config, shard], ExpertPurge.Complete([config, shard], purged: true));
+        var files = ExpertPurge.Complete(ExpertPurge.Complete([config], purged: false), purged: true);
+        Assert.Equal([".", "config.json"], files.Select(f => f.Path));
+        Assert.Equal((0L, false), (files[0].Bytes, files[0].Deleted));
+        Assert.StartsWith("no weight file lay in the directory", files[0].Remains, StringComparison.Ordinal);
+        Assert.Empty(CertificateRules.Faults(Unsigned() with { Removed = [Unsigned().Removed[0] with { Files = files }] }));
+    }
+
+    private static Dictionary<string, string> Reasons(string expert) => new() { [expert] = "its file is gone" };
 
     [Fact]
     public void It_is_compared_with_the_served_forest()

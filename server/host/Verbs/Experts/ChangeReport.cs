@@ -7,6 +7,8 @@ namespace Btx.Server.Verbs.Experts;
 /// <summary>What a change did, as lines for a terminal.</summary>
 internal static class ChangeReport
 {
+    private const int MostRemains = 8;
+
     public static IEnumerable<string> Of(ChangeResult result)
     {
         var change = result.Change;
@@ -36,8 +38,13 @@ internal static class ChangeReport
         var deleted = files.Where(f => f.Deleted).ToList();
         yield return $"  removed      {string.Join(", ", certificate.Removed.Select(e => $"{e.Name} ({e.Sha256[..12]}…)"))}";
         if (deleted.Count > 0) yield return $"  deleted      {deleted.Count} files, {Figures.Bytes(deleted.Sum(f => f.Bytes))}";
-        if (files.Count > deleted.Count)
-            yield return $"  files kept   {files.Count - deleted.Count} where they lie; nothing serves them "
+        foreach (var file in files.Where(f => f.Remains is not null).Take(MostRemains))
+            yield return $"  remains      {file.Path} ({Figures.Bytes(file.Bytes)}): {file.Remains}";
+        var more = files.Count(f => f.Remains is not null) - MostRemains;
+        if (more > 0) yield return $"  remains      {more} more files, see the certificate";
+        var kept = files.Count(f => f is { Deleted: false, Remains: null });
+        if (kept > 0)
+            yield return $"  files kept   {kept} where they lie; nothing serves them "
                 + "(remove --purge would have deleted them)";
         if (certificate.Quarantined.Count > 0) yield return $"  quarantined  {string.Join(", ", certificate.Quarantined)}";
         var affected = certificate.Residuals.Where(r => r.Share > 0).ToList();
@@ -46,7 +53,8 @@ internal static class ChangeReport
             : $"  residual     {string.Join(", ", affected.Select(r => $"{r.Expert} {Figures.Share(r.Share)}"))}";
         var check = certificate.Equality;
         yield return $"  equality     {(check.Passed ? "passed" : "FAILED")}: largest difference {check.LargestDifference:0.##E+0} nats "
-            + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}";
+            + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}"
+            + (check.LeftOut is { } left ? $"; not compared, for their files are at fault: {string.Join(", ", left.Keys)}" : "");
         yield return $"  certificate  certificates/{certificate.ChangeId}.json beside the served forest, signed by "
             + $"{certificate.KeyFingerprint[..Math.Min(16, certificate.KeyFingerprint.Length)]}…";
     }

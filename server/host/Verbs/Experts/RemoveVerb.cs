@@ -79,8 +79,13 @@ internal static class RemoveVerb
             var probeText = parsed.GetValue(probe) is { } file ? TextFile.Read("--probe", file) : "";
             var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
             using var remote = forest.Open(parsed);
-            var plan = await remote.PlanRemovalAsync(new() { Experts = { parsed.GetValue(names)! }, Lineage = policy }, cancellation)
-                .ConfigureAwait(false);
+            var asked = new PlanRemovalRequest
+            {
+                Experts = { parsed.GetValue(names)! },
+                Lineage = policy,
+                Purge = parsed.GetValue(purge)
+            };
+            var plan = await remote.PlanRemovalAsync(asked, cancellation).ConfigureAwait(false);
             if (parsed.GetValue(expect) is { } revision && plan.Revision != revision)
                 throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it "
                     + "again (`btx experts history`)");
@@ -138,7 +143,9 @@ internal static class RemoveVerb
         CancellationToken cancellation)
     {
         var listed = (await remote.ListExpertsAsync(cancellation).ConfigureAwait(false)).Experts.Where(e => plan.Removed.Contains(e.Name));
-        return listed.Where(e => e.Path.Length > 0)
-            .Select(e => $"files of {e.Name}: {(purge ? "deleted" : "kept")} ({ForestReport.Place(e)})");
+        var (deleted, refused) = (purge && plan.PurgeRefused.Length == 0, plan.PurgeRefused.Length > 0);
+        var lines = listed.Where(e => e.Path.Length > 0)
+            .Select(e => $"files of {e.Name}: {(deleted ? "deleted" : "kept")} ({ForestReport.Place(e)})");
+        return refused ? lines.Append($"the removal would be refused: {BtxException.OneLine(plan.PurgeRefused, 2000)}") : lines;
     }
 }

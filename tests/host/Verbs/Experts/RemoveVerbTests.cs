@@ -44,6 +44,37 @@ public sealed class RemoveVerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_dry_run_says_that_the_purge_would_be_refused()
+    {
+        _server.Registry.PurgeRefused = "--purge would delete the files of expert \"python\" under other served forests: /other";
+        var (code, output, _) = await ExpertsRun.On(_server, null, "remove", "python", "--dry-run", "--purge");
+        Assert.Equal(0, code);
+        Assert.EndsWith(
+            $"""
+            files of python: kept (experts/python of the source forest)
+            the removal would be refused: {_server.Registry.PurgeRefused}
+            nothing was changed; the forest is at revision 0
+
+            """, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("refused", (await ExpertsRun.On(_server, null, "remove", "python", "--dry-run")).Output,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_remains_of_a_file_is_said_and_no_purge_is_proposed_that_was_given()
+    {
+        _server.Registry.Became = new("model.safetensors", 6, false, "its name was deleted, but it has another");
+        var (code, output, _) = await ExpertsRun.On(_server, null, "remove", "python", "--purge", "--yes", "--reason", "r");
+        Assert.Equal(0, code);
+        Assert.Contains("  remains      model.safetensors (6 B): its name was deleted, but it has another\n", output,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("remove --purge would have", output, StringComparison.Ordinal);
+        _server.Registry.Became = new("model.safetensors", 6, false);
+        Assert.Contains("files kept   1 where they lie; nothing serves them (remove --purge would have deleted them)\n",
+            (await ExpertsRun.On(_server, null, "remove", "german", "--yes", "--reason", "r")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_removal_asks_first_and_shows_what_it_asks_about()
     {
         var refused = await ExpertsRun.On(_server, "no", "remove", "python", "--reason", "r");
