@@ -89,6 +89,7 @@ internal static class HalfClosed
 
         public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
         {
+            if (_isGivenUp) throw RefusedBefore();
             ReadResult result;
             try
             {
@@ -107,7 +108,7 @@ internal static class HalfClosed
 
             if (!_isGivenUp) return Shown(result);
             inner.AdvanceTo(result.Buffer.Start);
-            throw new ConnectionAbortedException("the request was refused before its body came");
+            throw RefusedBefore();
         }
 
         public override bool TryRead(out ReadResult result)
@@ -143,6 +144,8 @@ internal static class HalfClosed
         public override void OnWriterCompleted(Action<Exception?, object?> callback, object? state) =>
             left.Token.UnsafeRegister(s => callback(null, s), state);
 #pragma warning restore CS0618, CS0672
+
+        private static ConnectionAbortedException RefusedBefore() => new("the request was refused before its body came");
 
         private static bool IsBroken(Exception e) => e is IOException or ConnectionAbortedException;
 
