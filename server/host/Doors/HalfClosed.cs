@@ -49,7 +49,7 @@ internal static class HalfClosed
         }
     }
 
-    /// <summary>The request is refused before its body came: nobody waits for the rest, so that its connection ends with the answer.</summary>
+    /// <summary>The request is refused before its body came: its connection ends with the answer, without the rest.</summary>
     public static void GiveUp(HttpContext http)
     {
         if (http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Reader), out var reader) == true)
@@ -72,8 +72,8 @@ internal static class HalfClosed
     private sealed record Pipes(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
     /// <summary>
-    /// Tells the end of the input to a reader that has seen all there is and asks for more. Of a connection that broke it says so to whoever
-    /// watches the connection before the read fails: else Kestrel would take it for whole, and try to read the rest of the request.
+    /// Tells the end of the input to a reader that has seen all there is and asks for more. Of a connection that broke it says so to
+    /// whoever watches the connection before the read fails: else Kestrel would take it for whole, and try to read the rest of the request.
     /// </summary>
     private sealed class Reader(PipeReader inner, CancellationTokenSource left) : PipeReader
     {

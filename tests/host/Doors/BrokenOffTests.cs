@@ -94,7 +94,8 @@ public sealed class BrokenOffTests
         string page;
         for (var until = DateTime.UtcNow + s_hang; !(page = await MetricsAsync(server)).Contains(expected, StringComparison.Ordinal);
             await Task.Delay(20))
-            Assert.True(DateTime.UtcNow < until, string.Join('\n', page.Split('\n').Where(line => line.StartsWith("btx_refusals", StringComparison.Ordinal))));
+            Assert.True(DateTime.UtcNow < until, string.Join('\n', page.Split('\n')
+                .Where(line => line.StartsWith("btx_refusals", StringComparison.Ordinal))));
         Assert.DoesNotContain("reason=\"internal\"", page, StringComparison.Ordinal);
     }
 
