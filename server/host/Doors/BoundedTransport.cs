@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net;
+using System.Threading.Channels;
 using Btx.Model;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -11,7 +12,7 @@ namespace Btx.Server.Doors;
 /// <summary>
 /// Sockets of which each door has at most so many. One more takes the place of one that has long been idle; where there is none it is told
 /// so, if the protocol has words for it, and closed. No more are accepted than a few that are being told, so that a burst cannot use up the
-/// files that the process may open.
+/// files that the process may open. One that asks the HTTP door for health is answered all the same, from those few.
 /// </summary>
 /// <param name="connections">At each door; null: as many as the process may open files beyond its own.</param>
 /// <param name="http">Where the HTTP door listens; what else does is the gRPC door.</param>
@@ -21,8 +22,10 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
     private const int Most = 8192;
     private const int Fewest = 4;
 
-    /// <summary>Connections of a door that are open while they are refused.</summary>
-    private const int Spare = 2;
+    /// <summary>
+    /// Connections of a door that are open while they are refused. At the HTTP door that may take a moment: one asks perhaps for health.
+    /// </summary>
+    private const int HttpSpare = 3, RpcSpare = 1;
 
     /// <summary>
     /// Files for libraries that are loaded when they are first needed, and for what changes of the forest open; an eighth of all where that
@@ -41,7 +44,7 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
     /// <param name="open">How many it has.</param>
     public static int Of(ulong limit, int open)
     {
-        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + (2 * Spare));
+        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + HttpSpare + RpcSpare);
         return left / 2 >= Fewest
             ? (int)Math.Min(Most, left / 2)
             : throw new BtxException(
@@ -55,6 +58,7 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
             ? (Counted)item!
             : null;
+        if (connection is { IsReserve: true }) http.Response.Headers.Connection = "close";
         connection?.Begin();
         try
         {
@@ -74,31 +78,67 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
 
     private sealed class Listener(IConnectionListener inner, int limit, string door, Refusals refusals) : IConnectionListener
     {
-        private readonly SemaphoreSlim _room = new(limit + Spare);
+        private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
+        private readonly int _spare = door == Door.Http ? HttpSpare : RpcSpare;
+        private readonly SemaphoreSlim _room = new(limit + (door == Door.Http ? HttpSpare : RpcSpare));
         private readonly ConcurrentDictionary<Counted, byte> _open = new();
+        private readonly Channel<ConnectionContext> _taken = Channel.CreateUnbounded<ConnectionContext>();
+        private readonly CancellationTokenSource _unbound = new();
+        private readonly List<CancellationTokenSource> _looking = [];
+        private Task? _accepting;
 
         public EndPoint EndPoint => inner.EndPoint;
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
-            while (true)
+            _accepting ??= AcceptAllAsync();
+            while (await _taken.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
-                if (await inner.AcceptAsync(cancellationToken).ConfigureAwait(false) is not { } connection) return null;
-                var counted = new Counted(connection, Leave);
-                if (_open.Count < limit || MakesRoom())
-                {
-                    _open[counted] = 0;
-                    return counted;
-                }
-
-                _ = RefuseAsync(counted);
+                if (_taken.Reader.TryRead(out var connection)) return connection;
             }
+
+            return null;
         }
 
-        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => inner.UnbindAsync(cancellationToken);
+        public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        {
+            await _unbound.CancelAsync().ConfigureAwait(false);
+            await inner.UnbindAsync(cancellationToken).ConfigureAwait(false);
+        }
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
+
+        private async Task AcceptAllAsync()
+        {
+            Exception? failure = null;
+            try
+            {
+                while (true)
+                {
+                    await _room.WaitAsync(_unbound.Token).ConfigureAwait(false);
+                    if (await inner.AcceptAsync(CancellationToken.None).ConfigureAwait(false) is not { } connection) break;
+                    var counted = new Counted(connection, Leave);
+                    if (_open.Count < limit || MakesRoom())
+                    {
+                        _open[counted] = 0;
+                        _taken.Writer.TryWrite(counted);
+                    }
+                    else
+                    {
+                        _ = RefuseAsync(counted);
+                    }
+                }
+            }
+            catch (OperationCanceledException) when (_unbound.IsCancellationRequested)
+            {
+            }
+            catch (Exception e)
+            {
+                failure = e; // whoever accepts gets it
+            }
+
+            _taken.Writer.TryComplete(failure);
+        }
 
         private void Leave(Counted connection)
         {
@@ -116,12 +156,33 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
 
         private async Task RefuseAsync(Counted connection)
         {
+            if (door == Door.Http && await AsksForHealthAsync(connection).ConfigureAwait(false))
+            {
+                connection.IsReserve = true;
+                if (_taken.Writer.TryWrite(connection)) return;
+            }
+
             await using (connection.ConfigureAwait(false))
             {
                 Count("one more was refused", connection);
                 if (door == Door.Http) await connection.Transport.Output.WriteAsync(s_full).ConfigureAwait(false);
                 await connection.Transport.Output.CompleteAsync().ConfigureAwait(false);
             }
+        }
+
+        /// <summary>Waits a moment for what it asks, less where the next ones need its place.</summary>
+        private async Task<bool> AsksForHealthAsync(Counted connection)
+        {
+            using var patience = new CancellationTokenSource(s_patience);
+            lock (_looking)
+            {
+                _looking.Add(patience);
+                if (_looking.Count >= _spare) _looking[0].CancelAfter(TimeSpan.Zero);
+            }
+
+            var asks = await HealthReserve.IsAskedForAsync(connection.Transport.Input, patience.Token).ConfigureAwait(false);
+            lock (_looking) _looking.Remove(patience);
+            return asks;
         }
 
         private void Count(string what, ConnectionContext connection)
@@ -150,6 +211,9 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         public long Since { get; private set; }
 
         public bool HasServed { get; private set; }
+
+        /// <summary>It came when the door was full, and gets one answer.</summary>
+        public bool IsReserve { get; set; }
 
         /// <summary>Nothing came for a second, or since the last request for five.</summary>
         public bool IsLongIdle

@@ -24,7 +24,9 @@ internal static class HalfClosed
         using var left = new CancellationTokenSource();
         using var ended = new CancellationTokenSource();
         connection.ConnectionClosed = left.Token;
-        connection.Transport = new Pipes(new Reader(connection.Transport.Input, left.Token), connection.Transport.Output);
+        var reader = new Reader(connection.Transport.Input, left);
+        connection.Items[typeof(Reader)] = reader;
+        connection.Transport = new Pipes(reader, connection.Transport.Output);
         var watching = Task.CompletedTask;
         using (closed.UnsafeRegister(_ => watching = LeaveAsync(), null))
             await next(connection).ConfigureAwait(false);
@@ -47,6 +49,13 @@ internal static class HalfClosed
         }
     }
 
+    /// <summary>The request is refused before its body came: its connection ends with the answer, without the rest.</summary>
+    public static void GiveUp(HttpContext http)
+    {
+        if (http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Reader), out var reader) == true)
+            ((Reader)reader!).GiveUp();
+    }
+
     private static bool IsHalfClosed(Socket? socket)
     {
         try
@@ -62,18 +71,59 @@ internal static class HalfClosed
 
     private sealed record Pipes(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
-    /// <summary>Tells the end of the input to a reader that has seen all there is and asks for more.</summary>
-    private sealed class Reader(PipeReader inner, CancellationToken left) : PipeReader
+    /// <summary>
+    /// Tells the end of the input to a reader that has seen all there is and asks for more. Of a connection that broke it says so to
+    /// whoever watches the connection before the read fails: else Kestrel would take it for whole, and try to read the rest of the request.
+    /// </summary>
+    private sealed class Reader(PipeReader inner, CancellationTokenSource left) : PipeReader
     {
         private ReadResult _last;
         private bool _hasSeenAll = true;
+        private volatile bool _isGivenUp;
 
-        public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
-            Shown(await inner.ReadAsync(cancellationToken).ConfigureAwait(false));
+        public void GiveUp()
+        {
+            _isGivenUp = true;
+            inner.CancelPendingRead();
+        }
+
+        public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+        {
+            if (_isGivenUp) throw RefusedBefore();
+            ReadResult result;
+            try
+            {
+                result = await inner.ReadAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (IsBroken(e))
+            {
+                await left.CancelAsync().ConfigureAwait(false);
+                throw;
+            }
+            catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
+            {
+                // After any other exception Kestrel believes that the body is still being read, and cannot drain it.
+                throw new ConnectionAbortedException("the read was given up", e);
+            }
+
+            if (!_isGivenUp) return Shown(result);
+            inner.AdvanceTo(result.Buffer.Start);
+            throw RefusedBefore();
+        }
 
         public override bool TryRead(out ReadResult result)
         {
-            if (!inner.TryRead(out result)) return false;
+            try
+            {
+                result = default;
+                if (_isGivenUp || !inner.TryRead(out result)) return false;
+            }
+            catch (Exception e) when (IsBroken(e))
+            {
+                left.Cancel();
+                throw;
+            }
+
             result = Shown(result);
             return true;
         }
@@ -92,8 +142,12 @@ internal static class HalfClosed
 
 #pragma warning disable CS0618, CS0672 // Kestrel still learns by this that a client has left.
         public override void OnWriterCompleted(Action<Exception?, object?> callback, object? state) =>
-            left.UnsafeRegister(s => callback(null, s), state);
+            left.Token.UnsafeRegister(s => callback(null, s), state);
 #pragma warning restore CS0618, CS0672
+
+        private static ConnectionAbortedException RefusedBefore() => new("the request was refused before its body came");
+
+        private static bool IsBroken(Exception e) => e is IOException or ConnectionAbortedException;
 
         private ReadResult Shown(ReadResult result)
         {

@@ -24,7 +24,7 @@ internal sealed record Refusal(string Reason, string Message, Exception? Unexpec
             or StatusCodes.Status431RequestHeaderFieldsTooLarge => "too_large",
         StatusCodes.Status429TooManyRequests => "busy",
         StatusCodes.Status503ServiceUnavailable => "unavailable",
-        < 500 => InvalidRequest,
+        < 500 or StatusCodes.Status505HttpVersionNotsupported => InvalidRequest,
         _ => Internal,
     };
 

@@ -1,10 +1,13 @@
+using Btx.Engine;
 using Grpc.Core;
+using Microsoft.AspNetCore.Connections;
 
 namespace Btx.Server.Doors;
 
 /// <summary>
 /// Reads the body of a request within bounds: all bodies that are being read share a budget, of which each takes what it has beyond its
-/// first bytes, and each has a time to arrive in. What is wrong with a body is its client's fault, whichever layer finds it.
+/// first bytes, and each has a time to arrive in. What is wrong with a body is its client's fault, whichever layer finds it, and so is one
+/// that breaks off.
 /// </summary>
 internal sealed class RequestBody : Stream
 {
@@ -16,11 +19,20 @@ internal sealed class RequestBody : Stream
     private readonly CancellationTokenSource _late;
     private readonly TimeSpan _time;
     private readonly bool _isRpc;
+    private readonly HttpContext _http;
+    private readonly CancellationToken _aborted;
+    private readonly CancellationToken _stopping;
     private long _read;
     private long _taken;
 
-    private RequestBody(Stream inner, BodyBudget budget, TimeSpan time, bool isRpc) =>
-        (_inner, _budget, _late, _time, _isRpc) = (inner, budget, new(time), time, isRpc);
+    private RequestBody(HttpContext http, BodyBudget budget, TimeSpan time, CancellationToken stopping)
+    {
+        (_http, _inner, _budget, _time) = (http, http.Request.Body, budget, time);
+        (_isRpc, _aborted) = (Door.IsRpc(http), http.RequestAborted);
+        _stopping = _isRpc ? default : stopping; // the health of the gRPC door is asked with a body
+        _late = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
+        _late.CancelAfter(time);
+    }
 
     public override bool CanRead => true;
 
@@ -34,9 +46,11 @@ internal sealed class RequestBody : Stream
 
     /// <summary>Middleware; the budget is returned with the body's end, at the latest with the request's.</summary>
     /// <param name="time">In which a body must have arrived.</param>
-    public static async Task BoundAsync(HttpContext http, RequestDelegate next, BodyBudget budget, TimeSpan time)
+    /// <param name="stopping">The server shuts down: what asks for work at the HTTP door is refused, however much of it has come.</param>
+    public static async Task BoundAsync(HttpContext http, RequestDelegate next, BodyBudget budget, TimeSpan time,
+        CancellationToken stopping)
     {
-        var body = new RequestBody(http.Request.Body, budget, time, Door.IsRpc(http));
+        var body = new RequestBody(http, budget, time, stopping);
         await using (body.ConfigureAwait(false))
         {
             http.Request.Body = body;
@@ -52,13 +66,24 @@ internal sealed class RequestBody : Stream
         {
             count = await _inner.ReadAsync(buffer, either.Token).ConfigureAwait(false);
         }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            HalfClosed.GiveUp(_http);
+            throw new RequestRejectedException(RejectionReason.ShuttingDown, "the server is shutting down");
+        }
         catch (OperationCanceledException) when (_late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             var late = $"the body did not arrive within {_time.TotalSeconds:0.#} s";
+            HalfClosed.GiveUp(_http);
             throw Fault(late, StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
         }
+        catch (Exception e) when (!_isRpc && HasBrokenOff(e))
+        {
+            const string BrokenOff = "the connection ended before the whole body had come";
+            throw Fault(BrokenOff, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
+        }
         catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException
-            or Microsoft.AspNetCore.Connections.ConnectionResetException))
+            or ConnectionResetException))
         {
             const string Unreadable = "the body cannot be read: it is damaged, or not encoded as its headers say";
             throw Fault(Unreadable, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
@@ -95,6 +120,9 @@ internal sealed class RequestBody : Stream
 
         base.Dispose(disposing);
     }
+
+    private bool HasBrokenOff(Exception e) => e is ConnectionResetException or ConnectionAbortedException
+        || (e is OperationCanceledException && (_aborted.IsCancellationRequested || e.InnerException is ConnectionAbortedException));
 
     private void Take(long bytes)
     {

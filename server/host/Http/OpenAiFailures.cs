@@ -20,7 +20,14 @@ internal static class OpenAiFailures
                 return;
             }
 
-            await error.WriteAsync(http).ConfigureAwait(false);
+            try
+            {
+                await error.WriteAsync(http).ConfigureAwait(false);
+            }
+            catch (Exception) when (http.RequestAborted.IsCancellationRequested)
+            {
+                // It is counted; there is nobody to answer.
+            }
         }
         catch (Exception) when (http.RequestAborted.IsCancellationRequested)
         {

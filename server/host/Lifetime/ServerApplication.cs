@@ -77,7 +77,7 @@ internal static class ServerApplication
         app.UseDoorsOfTheirOwn();
         app.UseAtHttpDoor(http => http.UseEncodedBodies());
         app.Use(RpcStatus.BlameAsync);
-        app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime));
+        app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime, app.Lifetime.ApplicationStopping));
         app.MapRpcDoor();
         app.MapHttpDoor(options.Limits);
         app.MapHealth();

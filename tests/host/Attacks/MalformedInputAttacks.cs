@@ -37,6 +37,12 @@ public sealed class MalformedInputAttacks(AttackedServer server)
         Attack.Http("headers without end", $"{Post}x: {new string('x', 40_000)}\r\n\r\n", default, 431, ""),
         Attack.Completion("what is not gzip", s_completion, 400, "not encoded as its headers say", "content-encoding: gzip\r\n"),
         Attack.Completion("an encoding that is not taken", s_completion, 415, "gzip, br or deflate", "content-encoding: zstd\r\n"),
+        Attack.Completion("gzip without its end", Compressed(s_completion)[..^9], 400, "not encoded as its headers say",
+            "content-encoding: gzip\r\n"),
+        Attack.Completion("gzip without its last byte", Compressed(s_completion)[..^1], 400, "not encoded as its headers say",
+            "content-encoding: gzip\r\n"),
+        Attack.Completion("br without its end", Brotli(s_completion)[..^3], 400, "not encoded as its headers say",
+            "content-encoding: br\r\n"),
         Attack.Completion("8 MB in some kilobytes", s_bomb, 413, "too large", "content-encoding: gzip\r\n"),
         Attack.Completion("a gzip request is none", Compressed(s_completion), 200, "text_completion", "content-encoding: gzip\r\n"),
         Attack.Rpc("protobuf that ends early", Generate, [0x0a, 0x7f], StatusCode.InvalidArgument, "malformed"),
@@ -61,6 +67,13 @@ public sealed class MalformedInputAttacks(AttackedServer server)
     {
         using var packed = new MemoryStream();
         using (var gzip = new GZipStream(packed, CompressionLevel.SmallestSize, leaveOpen: true)) gzip.Write(plain);
+        return packed.ToArray();
+    }
+
+    private static byte[] Brotli(byte[] plain)
+    {
+        using var packed = new MemoryStream();
+        using (var brotli = new BrotliStream(packed, CompressionLevel.SmallestSize, leaveOpen: true)) brotli.Write(plain);
         return packed.ToArray();
     }
 }

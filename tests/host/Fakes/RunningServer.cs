@@ -6,6 +6,8 @@ using Btx.Server.Metrics;
 using Btx.V1;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Btx.Server.Tests.Fakes;
 
@@ -22,7 +24,11 @@ internal sealed class RunningServer : IAsyncDisposable
         Channel = GrpcChannel.ForAddress(grpc);
         Inference = new(Channel);
         Forest = new(Channel);
+        app.Services.GetRequiredService<ILoggerFactory>().AddProvider(Log);
     }
+
+    /// <summary>What the server logs, in any form.</summary>
+    public LogLines Log { get; } = new();
 
     public static TextTokenizer SomeTokenizer { get; } = BpeTrainer.Train(["the fox jumps over the lazy dog, and the dog sleeps. the end."],
         300, ["<|endoftext|>"]);
@@ -49,7 +55,7 @@ internal sealed class RunningServer : IAsyncDisposable
     public V1.Forest.ForestClient Forest { get; }
 
     public static async Task<RunningServer> StartAsync(TimeSpan? shutdownLimit = null, string? adminKey = null, bool withForest = true,
-        bool readOnly = false)
+        bool readOnly = false, int? connections = null, TimeSpan? bodyTime = null)
     {
         var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
         var engine = new FakeEngine(SomeTokenizer, metrics);
@@ -64,6 +70,8 @@ internal sealed class RunningServer : IAsyncDisposable
                 AdminKeyHash = adminKey is null ? null : AdminAccess.Hash(adminKey),
                 UnauthenticatedAdmin = adminKey is null && !readOnly
             },
+            Connections = connections,
+            BodyTime = bodyTime ?? TimeSpan.FromMinutes(1),
             ShutdownLimit = shutdownLimit ?? TimeSpan.FromSeconds(20),
             Limits = new() { PromptCharacters = 1000, BodyBytes = 65536 },
         };
