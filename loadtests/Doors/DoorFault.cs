@@ -29,12 +29,16 @@ internal static class DoorFault
                 "unimplemented" or "http_404" =>
                     $"{server} is not the {(http ? "HTTP" : "gRPC")} door of a server ({answer.Status}); name "
                     + $"the right address with {DoorAddress.Option}",
-                DoorAnswer.CutOff =>
+                _ when answer.Status == DoorAnswer.CutOff || IsNoRpc(inner) =>
                     $"what listens at {server} broke off its answer; is that the {(http ? "HTTP" : "gRPC")} door of {DoorAddress.Option}?",
                 _ => $"the server at {server} answered {answer.Status}: {answer.Error}",
             },
             inner);
     }
+
+    // The status is the client's own word for bytes that are no HTTP/2: which one it is depends on what it was doing when they came.
+    private static bool IsNoRpc(Exception? failure) =>
+        failure is Grpc.Core.RpcException { Status.DebugException: HttpRequestException or IOException };
 
     private static async Task<bool> SpeaksHttp1Async(Uri address)
     {

@@ -50,6 +50,7 @@ public sealed class MixtureTests
                 Assert.Equal(1, layer.Sum(), 1e-6);
             }
         });
+        await forest.Engine.AssertSound(); // the last step has been reported
         var computed = 8 + 10 - 1; // the last token is drawn, not run
         Assert.Equal(computed * 3, events[^1].Usage!.RoutedTokens.Sum());
         Assert.Equal([0, 0, 0], events[^1].Usage!.ExpertSteps);
