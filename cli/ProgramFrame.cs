@@ -60,26 +60,25 @@ public sealed record ProgramFrame
             };
             return await parsed.InvokeAsync(invocation, stop).ConfigureAwait(false);
         }
-        catch (Exception e) when (IsForTheUser(Cause(e)))
+        catch (Exception thrown)
         {
-            Console.Error.WriteLine($"error: {Cause(e).Message}");
-            return 1;
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine(Stopped);
-            return 130;
-        }
-        catch (Exception e)
-        {
-            Console.Error.WriteLine($"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
-            if (Environment.GetEnvironmentVariable("BTX_STACK") == "1") Console.Error.WriteLine(e);
-            return 1;
+            return Tell(Cause(thrown));
         }
     }
 
     // Work in parallel wraps what is thrown.
     private static Exception Cause(Exception e) => e is AggregateException { InnerException: { } inner } ? Cause(inner) : e;
+
+    private int Tell(Exception e)
+    {
+        var expected = IsForTheUser(e);
+        Console.Error.WriteLine(expected ? $"error: {e.Message}" : e is OperationCanceledException ? Stopped
+            : $"error: {e.Message.ReplaceLineEndings(" ")} ({e.GetType().Name}; BTX_STACK=1 shows where)");
+        if (expected) return 1;
+        if (e is OperationCanceledException) return 130;
+        if (Environment.GetEnvironmentVariable("BTX_STACK") == "1") Console.Error.WriteLine(e);
+        return 1;
+    }
 
     private static List<string> Faults(ParseResult parsed, string[] args)
     {

@@ -62,6 +62,8 @@ public sealed class ProgramFrameTests
         Assert.Equal((1, "error: name the file\n"),
             Run(() => Parallel.Invoke(() => throw new FormatException("name the file"), () => { }), "verb", "inner"));
         Assert.Equal((130, "stopped; again goes on\n"), Run(() => throw new OperationCanceledException(), "verb", "inner"));
+        Assert.Equal((130, "stopped; again goes on\n"),
+            Run(() => Parallel.Invoke(() => throw new OperationCanceledException(), () => { }), "verb", "inner"));
         Assert.Equal((1, "error: two lines (InvalidOperationException; BTX_STACK=1 shows where)\n"),
             Run(() => throw new InvalidOperationException("two\nlines"), "verb", "inner"));
     }
