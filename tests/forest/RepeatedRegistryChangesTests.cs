@@ -13,13 +13,6 @@ public sealed class RepeatedRegistryChangesTests(ServedForest served)
 {
     private const int Cycles = 25;
 
-    private static List<string> Mapped(string directory) => [.. File.ReadLines("/proc/self/maps").Where(l => l.Contains(directory,
-        StringComparison.Ordinal)).Select(l => l[l.IndexOf(directory, StringComparison.Ordinal)..]).Order(StringComparer.Ordinal)];
-
-    private static List<string> Open(string directory) =>
-        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget ?? "")
-        .Where(f => f.StartsWith(directory, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
-
     [Fact]
     public async Task Additions_and_removals_leave_no_mapping_no_file_and_no_snapshot_and_a_journal_that_can_be_read()
     {
@@ -35,26 +28,26 @@ public sealed class RepeatedRegistryChangesTests(ServedForest served)
         await f.Add();
         await f.Remove("epsilon"); // the check has made the averages
         await Settle();
-        var (mapped, open, before) = (Mapped(root), Open(root), f.Registry.State);
+        var (mapped, open, before) = (HeldFiles.Mapped(root), HeldFiles.Open(root), f.Registry.State);
         Assert.Contains(open, file => file.EndsWith("forest.lock", StringComparison.Ordinal));
         for (var cycle = 1; cycle < Cycles; cycle++)
         {
             var stream = engine.Run(Request(new Routing(), 20));
             await f.Add();
-            Assert.NotEmpty(Open(f.Others)); // held, to see what becomes of it; mapped is its copy, in the served directory
-            Assert.True(Mapped(f.Served).Count > mapped.Count);
+            Assert.NotEmpty(HeldFiles.Open(f.Others)); // held, to see what becomes of it; mapped is its copy, in the served directory
+            Assert.True(HeldFiles.Mapped(f.Served).Count > mapped.Count);
             Assert.Equal(FinishReason.Length, (await stream)[^1].Finish);
             stream = engine.Run(Request(new Routing(), 20));
             var removal = await f.Remove("epsilon");
             Assert.Equal(FinishReason.Length, (await stream)[^1].Finish);
             Assert.True(removal.Certificate!.Equality.Passed, $"{removal.Certificate.Equality}");
             Assert.True(removal.Certificate.Caches is { Sessions: > 0, NativeBytes: > 0 });
-            Assert.Empty(Open(f.Others));
+            Assert.Empty(HeldFiles.Open(f.Others));
         }
 
         await Settle();
-        Assert.Equal(mapped, Mapped(root));
-        Assert.Equal(open, Open(root));
+        Assert.Equal(mapped, HeldFiles.Mapped(root));
+        Assert.Equal(open, HeldFiles.Open(root));
         Assert.Equal(1, engine.LiveSnapshots);
         Assert.Equal(before.Experts, f.Registry.State.Experts, (a, b) => (a.Name, a.Sha256, a.Status) == (b.Name, b.Sha256, b.Status));
         Assert.Equal(["beta", "gamma", "epsilon"], f.Registry.State.Absent.Where(a => a.RemovedIn is not null).Select(a => a.Name));

@@ -12,13 +12,6 @@ public sealed class RepeatedChangesTests(ServedForest forest)
 {
     private const int Cycles = 25;
 
-    private static List<string> Mapped(string directory) => [.. File.ReadLines("/proc/self/maps").Where(l => l.Contains(directory,
-        StringComparison.Ordinal)).Select(l => l[l.IndexOf(directory, StringComparison.Ordinal)..]).Order(StringComparer.Ordinal)];
-
-    private static List<string> Open(string directory) =>
-        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget ?? "")
-        .Where(f => f.StartsWith(directory, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
-
     [Fact]
     public async Task Additions_and_removals_under_load_leave_no_mapping_no_file_and_no_snapshot()
     {
@@ -36,7 +29,7 @@ public sealed class RepeatedChangesTests(ServedForest forest)
 
         await engine.Run(Request(new Routing())); // the loop has begun the averages
         await Settle();
-        var (mapped, open) = (Mapped(root), Open(root));
+        var (mapped, open) = (HeldFiles.Mapped(root), HeldFiles.Open(root));
         Assert.NotEmpty(mapped);
         using var stop = new CancellationTokenSource();
         Routing[] routings = [new(), TopK(2), new() { Mode = RoutingMode.Average }];
@@ -51,11 +44,11 @@ public sealed class RepeatedChangesTests(ServedForest forest)
         {
             await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Add = [guest] }, TestContext.Current.CancellationToken),
                 InFlightPolicy.Renormalise);
-            Assert.NotEmpty(Open(guest.Directory)); // held, to see what becomes of it; mapped is its copy
+            Assert.NotEmpty(HeldFiles.Open(guest.Directory)); // held, to see what becomes of it; mapped is its copy
             if (cycle % 2 == 0) await Settle(); // every other time the prepacked sessions come too late
             await engine.SwapAsync(await engine.PrepareAsync(new ForestChange { Remove = ["guest"] },
                 TestContext.Current.CancellationToken), InFlightPolicy.Renormalise);
-            Assert.Empty(Open(guest.Directory));
+            Assert.Empty(HeldFiles.Open(guest.Directory));
         }
 
         await stop.CancelAsync();
@@ -63,8 +56,8 @@ public sealed class RepeatedChangesTests(ServedForest forest)
         await Settle();
         await engine.Run(Request(new Routing())); // the loop has seen what came last, and lets go of it
         while (BuildQueue.Releases.Count > 0) await Task.Delay(1, TestContext.Current.CancellationToken);
-        Assert.Equal(mapped, Mapped(root));
-        Assert.Equal(open, Open(root));
+        Assert.Equal(mapped, HeldFiles.Mapped(root));
+        Assert.Equal(open, HeldFiles.Open(root));
         Assert.Equal(1, engine.LiveSnapshots);
         await engine.AssertSound();
     }
