@@ -39,7 +39,7 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
                 : throw new LoadTestException(
                 $"--peer {text}: {place} is no Llama model; name an expert's own directory, F/experts/EXPERT"),
             _ => Field(text, place, ["served.json"], "precision",
-                "name a served forest of one dense model; Btx.Peer.Dense makes one (loadtests/peers/dense)"),
+                "name a served forest of one dense model; `Btx.Peer dense` makes one (loadtests/peers)"),
         };
         return new(name, kind, place, precision);
     }

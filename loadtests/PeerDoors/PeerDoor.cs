@@ -31,13 +31,12 @@ internal sealed record PeerCommand(string Peer, string File, IReadOnlyList<strin
     /// <exception cref="LoadTestException">Its program is not built.</exception>
     public static PeerCommand Of(PeerChoice choice, int threads, int slots, int? context)
     {
-        var (project, folder) = choice.Kind == PeerKind.GenAI ? ("Btx.Peer.GenAI", "genai") : ("Btx.Peer.LlamaCpp", "llama-cpp");
-        // The programs lie beside this one's own folder.
-        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", project, "release", project));
+        // The program lies beside this one's own folder.
+        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Btx.Peer", "release", "Btx.Peer"));
         if (!System.IO.File.Exists(program))
-            throw new LoadTestException($"--peer {choice}: {program} is not there; run ./btx loadtest, or build it with `dotnet build "
-                + $"loadtests/peers/{folder} -c Release`");
-        List<string> arguments = ["--model", choice.Place, "--threads", $"{threads}", "--slots", $"{slots}"];
+            throw new LoadTestException($"--peer {choice}: {program} is not there; run ./btx loadtest, or build it with "
+                + "`dotnet build loadtests/peers -c Release`");
+        List<string> arguments = [choice.Kind == PeerKind.GenAI ? "genai" : "llama.cpp", "--model", choice.Place, "--threads", $"{threads}", "--slots", $"{slots}"];
         if (context is { } tokens) arguments.AddRange(["--context", $"{tokens}"]);
         if (choice.Kind == PeerKind.LlamaCpp) arguments.AddRange(["--precision", choice.Precision]);
         return new(choice.Name, program, arguments);

@@ -33,7 +33,7 @@ public sealed class PeerChoiceTests : IDisposable
         Assert.Contains("--genai", Fault($"genai={empty}"), StringComparison.Ordinal);
         Assert.Contains("F/experts/EXPERT", Fault($"llama.cpp={empty}"), StringComparison.Ordinal);
         Assert.Contains("no Llama model", Fault($"llama.cpp={mixtral}"), StringComparison.Ordinal);
-        Assert.Contains("Btx.Peer.Dense", Fault($"dense={empty}"), StringComparison.Ordinal);
+        Assert.Contains("Btx.Peer dense", Fault($"dense={empty}"), StringComparison.Ordinal);
         Assert.Contains("cannot be read", Fault($"dense={broken}"), StringComparison.Ordinal);
         Assert.All(new[] { Fault($"dense={broken}"), Fault($"genai={empty}") }, f => Assert.DoesNotContain('\n', f));
     }

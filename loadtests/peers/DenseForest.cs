@@ -5,18 +5,15 @@ using Btx.Model.Forests;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
-namespace Btx.Peers.Dense;
+namespace Btx.Peers;
 
 /// <summary>Writes a forest of one dense model, so that it is exported and served as any other.</summary>
 internal static class DenseForest
 {
     private const string Expert = "dense";
 
-    /// <summary>
-    /// The dense counterpart of a BTX model at k experts a token: the same network, its
-    /// feed-forward k times as wide, so as many parameters are
-    /// active. Random weights: speed does not ask what they say.
-    /// </summary>
+    /// <summary>The dense counterpart of a BTX model at k experts a token: the same network, its feed-forward k times as wide, so as many
+    /// parameters are active. Random weights: speed does not ask what they say.</summary>
     /// <param name="mixture">Directory of a BTX model, or of a served one.</param>
     /// <returns>Its configuration.</returns>
     /// <exception cref="BtxException">No BTX model, k out of range, or the forest cannot be written.</exception>
