@@ -21,30 +21,24 @@ internal static class CeilingVerb
 
     public static Command Create()
     {
-        var door = new Option<string>("--door") { Description = "grpc or http", DefaultValueFactory = _ => "grpc" };
-        door.AcceptOnlyFromAmong("grpc", "http");
-        var concurrency = new Option<int>("--concurrency") { Description = "requests in flight", DefaultValueFactory = _ => 16 };
-        var duration = new Option<double>("--duration") { Description = "seconds that are measured", DefaultValueFactory = _ => 5 };
-        var prompt = new Option<int>("--prompt-words") { Description = "length of the prompts", DefaultValueFactory = _ => 64 };
-        var output = new Option<int>("--output-tokens") { Description = "length of the answers", DefaultValueFactory = _ => 32 };
-        var json = new JsonFlag();
-        var command = new Command("ceiling", Text) { door, concurrency, duration, prompt, output };
-        json.AddTo(command);
+        var command = new Command("ceiling", Text);
+        var kind = command.Flag("--door", "grpc or http", null, "grpc", "grpc", "http");
+        var concurrency = command.Flag("--concurrency", "requests in flight", null, 16);
+        var duration = command.Flag("--duration", "seconds that are measured", null, 5.0);
+        var prompt = command.Flag("--prompt-words", "length of the prompts", null, 64);
+        var output = command.Flag("--output-tokens", "length of the answers", null, 32);
+        var json = new JsonFlag(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             json.RequireWritable(parsed);
-            foreach (var option in new[] { concurrency, prompt, output })
-            {
-                if (parsed.GetValue(option) < 1)
-                    throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
-            }
-
-            if (parsed.GetValue(concurrency) > ArrivalsReader.MostInFlight)
-                throw new LoadTestException($"--concurrency {parsed.GetValue(concurrency)}: one client has {ArrivalsReader.MostInFlight} "
-                    + "requests in flight at most");
+            foreach (var option in new[] { concurrency, prompt, output }.Where(o => parsed.GetValue(o) < 1))
+                throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
+            var inFlight = parsed.GetValue(concurrency);
+            if (inFlight > Arrivals.MostInFlight)
+                throw new LoadTestException($"--concurrency {inFlight}: one client has {Arrivals.MostInFlight} requests in flight at most");
             var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
-            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(door)!, parsed.GetValue(concurrency), seconds,
-                parsed.GetValue(prompt), parsed.GetValue(output), cancellation).ConfigureAwait(false);
+            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(kind)!, inFlight, seconds, parsed.GetValue(prompt),
+                parsed.GetValue(output), cancellation).ConfigureAwait(false);
             json.Write(parsed, ceiling, RunReport.Lines(ceiling));
             return 0;
         });

@@ -24,23 +24,12 @@ internal static class CompareVerb
     {
         var first = new Argument<string>("A") { Description = "directory of the first run" };
         var second = new Argument<string>("B") { Description = "directory of the second run" };
-        var all = new Option<bool>("--all") { Description = "show what is the same and what cannot be told too" };
-        var metrics = new Option<string?>("--metrics")
-        {
-            Description = $"compare these only: {string.Join(", ", RunComparer.MetricNames)}",
-            HelpName = "A,B"
-        };
-        var tolerance = new Option<double>("--tolerance")
-        {
-            Description = "per cent of difference that does not matter",
-            HelpName = "PERCENT",
-            DefaultValueFactory = _ => 2
-        };
-        var failOn = new Option<string?>("--fail-on") { Description = "end with 1 if anything is worse", HelpName = Verdict.Worse };
-        failOn.AcceptOnlyFromAmong(Verdict.Worse);
-        var json = new JsonFlag();
-        var command = new Command("compare", Text) { first, second, all, metrics, tolerance, failOn };
-        json.AddTo(command);
+        var command = new Command("compare", Text) { first, second };
+        var all = command.Flag<bool>("--all", "show what is the same and what cannot be told too");
+        var metrics = command.Flag<string?>("--metrics", $"compare these only: {string.Join(", ", RunComparer.MetricNames)}", "A,B");
+        var tolerance = command.Flag("--tolerance", "per cent of difference that does not matter", "PERCENT", 2.0);
+        var failOn = command.Flag<string?>("--fail-on", "end with 1 if anything is worse", Verdict.Worse, null, Verdict.Worse);
+        var json = new JsonFlag(command);
         command.SetAction(parsed =>
         {
             var percent = parsed.GetValue(tolerance);
@@ -52,7 +41,7 @@ internal static class CompareVerb
             var (a, b) = (MeasuredRun.Load(parsed.GetValue(first)!), MeasuredRun.Load(parsed.GetValue(second)!));
             var comparison = RunComparer.Compare(a, b, percent / 100, names);
             json.Write(parsed, comparison, ComparisonReport.Lines(comparison, parsed.GetValue(all)));
-            foreach (var fault in a.Faults.Concat(b.Faults)) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
+            foreach (var problem in a.Faults.Concat(b.Faults)) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");
             return parsed.GetValue(failOn) is not null && comparison.Count(Verdict.Worse) > 0 ? 1 : 0;
         });
         return command;
