@@ -74,16 +74,16 @@ internal static class ExportVerb
                 var (whereTo, how, where) = (parse.GetValue(target)!, GraphPrecisions.Parse(parse.GetValue(precision)!),
                     DeviceSpec.Parse(parse.GetValue(device)!));
                 return parse.GetValue(btx) is { } model
-                    ? MixtureExport.Run(
-                        new MixtureExportOptions
+                    ? MoeExport.Run(
+                        new MoeExportOptions
                         {
                             Model = model,
                             Out = whereTo,
                             Precision = how,
                             Device = where,
                             Threads = parse.GetValue(threads),
-                            Form = MixtureExport.ParseForm(parse.GetValue(form)),
-                            ExpertsPerToken = MixtureExport.ParseCounts(parse.GetValue(counts)),
+                            Form = MoeExport.ParseForm(parse.GetValue(form)),
+                            ExpertsPerToken = MoeExport.ParseCounts(parse.GetValue(counts)),
                             CopyWeights = parse.GetValue(copy),
                         },
                         parse.GetValue(json), cancellation)

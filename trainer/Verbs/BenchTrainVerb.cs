@@ -29,7 +29,7 @@ internal static class BenchTrainVerb
         var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu" };
         var from = new Option<string?>("--from") { Description = "model directory to start from" };
         var write = new Option<string?>("--write") { Description = "write the initial weights to this directory and stop" };
-        var mixture = new Option<int?>("--mixture")
+        var moe = new Option<int?>("--mixture")
         {
             Description =
             "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs"
@@ -39,20 +39,20 @@ internal static class BenchTrainVerb
             "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads "
                 + "1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
         {
-            preset, steps, warmUp, batch, context, threads, device, from, write, mixture, k,
+            preset, steps, warmUp, batch, context, threads, device, from, write, moe, k,
         };
         command.SetAction(parse =>
         {
             var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));
             var length = parse.GetRequiredValue(context);
-            if (parse.GetValue(mixture) is { } experts)
+            if (parse.GetValue(moe) is { } experts)
             {
                 if (experts < 2)
                     throw new BtxException($"--mixture {experts}: expected 2 or more experts; without the flag a dense model is timed");
                 var config = Config(parse.GetRequiredValue(preset),
                     length) with
-                { Mixture = new MixtureConfig(experts, parse.GetRequiredValue(k)) };
-                Console.WriteLine(MixtureStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp),
+                { Moe = new MoeConfig(experts, parse.GetRequiredValue(k)) };
+                Console.WriteLine(MoeStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp),
                     parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
                 return 0;
             }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Btx.Model;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Phases;
@@ -71,8 +71,8 @@ internal static class TrainFinetuneVerb
                 var options = flags.Apply(parsed, PhaseDefaults.FineTune(config));
                 using (Checkpoint.Open(directory)) { } // names a damaged file before btx.json only finds that the weights are others
                 var sha256 = CheckpointFiles.Hash(directory);
-                MixtureTuning? tuning = null;
-                if (config.Mixture is { } mixture)
+                MoeTuning? tuning = null;
+                if (config.Moe is { } moe)
                 {
                     if (parsed.GetValue(freeze) is { } frozen && frozen != "experts")
                         throw new BtxException($"--freeze {BtxException.OneLine(frozen)}: unknown; only experts can be frozen");
@@ -80,16 +80,16 @@ internal static class TrainFinetuneVerb
                         throw new BtxException(
                             $"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
                     var source = BtxManifest.Of(directory, config, TextTokenizer.Load(directory).Hash, sha256);
-                    var alpha = parsed.GetValue(balancing) ?? MixtureTuning.DefaultLoadBalancing;
+                    var alpha = parsed.GetValue(balancing) ?? MoeTuning.DefaultLoadBalancing;
                     tuning = new()
                     {
                         Source = source,
-                        Routing = MixtureTuning.Route(source, parsed.GetValue(router), parsed.GetValue(k), alpha, options.RandomSeed),
+                        Routing = MoeTuning.Route(source, parsed.GetValue(router), parsed.GetValue(k), alpha, options.RandomSeed),
                         FreezeExperts = parsed.GetValue(freeze) is not null,
                     };
                     config = config with
                     {
-                        Mixture = mixture with
+                        Moe = moe with
                         {
                             ExpertsPerToken = tuning.ExpertsPerToken,
                             AuxLossCoefficient = alpha
@@ -110,7 +110,7 @@ internal static class TrainFinetuneVerb
                     Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(output)!))),
                     Parents = [new BranchParent(Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)), 1, directory, sha256)],
                     Weights = DomainWeights.Parse(parsed.GetValue(weights)!, [.. job.Sources.Select(s => s.Name)]),
-                    Mixture = tuning,
+                    Moe = tuning,
                 };
                 var (target, settings) = (parsed.GetValue(output)!,
                     flags.Settings(parsed) with { StatisticsSteps = parsed.GetValue(statistics) ?? 0 });

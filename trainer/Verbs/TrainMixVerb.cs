@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Btx.Model;
-using Btx.Model.Mixtures;
-using Btx.Trainer.Mixtures;
+using Btx.Model.Moe;
+using Btx.Trainer.Moe;
 using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Verbs;

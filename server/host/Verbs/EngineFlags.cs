@@ -90,7 +90,7 @@ internal sealed class EngineFlags(bool required)
         : new()
         {
             Directory = parsed.GetValue(_forest),
-            Mixture = parsed.GetValue(_mixture),
+            Moe = parsed.GetValue(_mixture),
             Device = DeviceSpec.Parse(parsed.GetValue(_device)!),
             Threads = parsed.GetValue(_threads),
             IntraOpThreads = parsed.GetValue(_intraOp),

@@ -61,7 +61,7 @@ internal sealed class ForestFlags
     {
         ExpertRoots = [.. parsed.GetValue(_roots)!.Select(root => Directory.Exists(root) ? Path.GetFullPath(root)
             : throw new BtxException($"--expert-root {root}: is not a directory"))],
-        Fault = new FaultPoints(parsed.GetValue(_faults)!, [.. ForestRegistry.FaultPoints, .. ForestEngine.FaultPoints]).Hook,
+        InjectFault = new FaultPoints(parsed.GetValue(_faults)!, [.. ForestRegistry.FaultPoints, .. ForestEngine.FaultPoints]).Hook,
         Report = line => Console.Error.WriteLine(line),
     };
 }

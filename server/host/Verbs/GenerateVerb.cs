@@ -94,7 +94,7 @@ internal static class GenerateVerb
         if (request.IncludeExperts)
         {
             var served = await inference.DescribeAsync(cancellation).ConfigureAwait(false);
-            palette = new(routed ? [.. (served.Mixture?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
+            palette = new(routed ? [.. (served.Moe?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
                 : [.. served.Experts.Select(expert => expert.Name)], colour);
             if (colour)
                 await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation)

@@ -77,22 +77,22 @@ internal static class ScoreVerb
             }
 
             var routed = scores.Exists(score => score.Routed.Count > 0);
-            var mixture = routed ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Mixture : null;
+            var moe = routed ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Moe : null;
             if (scores.Find(score => score.Windows.Count > 1) is { } longest)
                 await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest)).ConfigureAwait(false);
             var total = ScoreTotal.Of(scores);
-            json.Write(parsed, scores is [var one] ? ScoreJson.Write(one, mixture) : total.ToJson(), Lines(total, scores, mixture));
+            json.Write(parsed, scores is [var one] ? ScoreJson.Write(one, moe) : total.ToJson(), Lines(total, scores, moe));
             return 0;
         });
         return command;
     }
 
-    private static IEnumerable<string> Lines(ScoreTotal total, List<ScoreResponse> scores, MixtureModel? mixture)
+    private static IEnumerable<string> Lines(ScoreTotal total, List<ScoreResponse> scores, MoeModel? moe)
     {
         yield return $"{(total.Documents > 1 ? $"{total.Documents} documents, " : "")}{total.Tokens} "
             + $"tokens: {total.NatsPerToken:F4} nats per token, "
             + $"perplexity {total.Perplexity:F3}, {total.BitsPerByte:F4} bits per byte";
-        if (mixture is not null) yield return $"routed to: {Shares(scores)}";
+        if (moe is not null) yield return $"routed to: {Shares(scores)}";
     }
 
     private static string Windows(ScoreResponse score)

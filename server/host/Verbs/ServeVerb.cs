@@ -77,7 +77,7 @@ internal static class ServeVerb
         command.SetAction((parsed, cancellation) =>
         {
             var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-            var faults = new List<string>();
+            var problems = new List<string>();
             T? Checked<T>(Func<T> read)
             {
                 try
@@ -86,7 +86,7 @@ internal static class ServeVerb
                 }
                 catch (BtxException e)
                 {
-                    faults.Add(e.Message);
+                    problems.Add(e.Message);
                     return default;
                 }
             }
@@ -100,9 +100,9 @@ internal static class ServeVerb
             var access = Checked(() => living.ReadAccess(parsed)) ?? new();
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown),
-                parsed.GetValue(body), parsed.GetValue(prompt), access, faults);
-            engineOptions = engineOptions! with { Fault = changes?.Fault };
-            if (changes is not null) changes = changes with { Remix = new MixtureRemix(engineOptions) };
+                parsed.GetValue(body), parsed.GetValue(prompt), access, problems);
+            engineOptions = engineOptions! with { InjectFault = changes?.InjectFault };
+            if (changes is not null) changes = changes with { Remix = new MoeRemix(engineOptions) };
             return RunAsync(options, engineOptions, changes, metrics, cancellation);
         });
         return command;
@@ -125,7 +125,7 @@ internal static class ServeVerb
             Console
                 .WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
                     + $"{forest.Precision}, context {forest.ContextLength}");
-        if (forest.Mixture is { } btx)
+        if (forest.Moe is { } btx)
         {
             var alone = forest.Experts.Count == 0 ? "; mode moe only, no forest is loaded" : "";
             Console

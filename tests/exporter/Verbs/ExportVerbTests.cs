@@ -28,7 +28,7 @@ public sealed class ExportVerbTests : IDisposable
     [Fact]
     public void A_mixture_is_exported_and_the_cost_of_its_precision_printed()
     {
-        new TinyMixture().Write(directory["model"]);
+        new TinyMoe().Write(directory["model"]);
         var (code, output, error) = Run("export", "--btx", directory["model"], "--out", directory["served"], "--precision", "int4",
             "--json", directory["report.json"]);
         Assert.Equal((0, ""), (code, error));

@@ -8,10 +8,10 @@ using Btx.Fixtures;
 using Btx.Forest;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Trainer.Corpora;
-using Btx.Trainer.Mixtures;
+using Btx.Trainer.Moe;
 using Btx.Trainer.Terminal;
 using static Btx.House.Tests.Exactness.LogitParity;
 
@@ -67,9 +67,9 @@ public sealed class RemixAgainstTrainerTests : IDisposable
         Mix(Request);
         Mix(Request with { Without = ["beta"], Corpus = null, States = null, Statistics = At("mix"), Output = At("without") });
         foreach (var model in (string[])["mix", "without"])
-            MixtureExporter.Export(new MixtureExportOptions { Model = At(model), Out = At($"{model}-served"), Threads = 1 });
+            MoeExporter.Export(new MoeExportOptions { Model = At(model), Out = At($"{model}-served"), Threads = 1 });
         var options = new EngineOptions { Directory = At("served"), Threads = 1, Slots = 2 };
-        var remix = new MixtureRemix(options, typeof(MixtureExporter).Assembly.Location);
+        var remix = new MoeRemix(options, typeof(MoeExporter).Assembly.Location);
         var state = ForestState.Load(At("served"));
         var removed = state.Without(["beta"]);
         var anew = await remix.MixAsync(removed, At("mix-served"), At("anew"), null, null, None);
@@ -78,7 +78,7 @@ public sealed class RemixAgainstTrainerTests : IDisposable
         foreach (var file in Directory.EnumerateFiles(At("without-served/graphs")))
             Same($"without-served/graphs/{Path.GetFileName(file)}", $"anew/graphs/{Path.GetFileName(file)}");
 
-        await using (var engine = ForestEngine.Start(options with { Mixture = anew }))
+        await using (var engine = ForestEngine.Start(options with { Moe = anew }))
         {
             foreach (var k in (int[])[1, 2, 3])
             {

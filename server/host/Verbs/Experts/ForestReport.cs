@@ -20,9 +20,9 @@ internal static class ForestReport
         foreach (var twins in forest.Experts.GroupBy(e => e.Sha256).Where(g => g.Count() > 1))
             yield return $"the same weights: {string.Join(", ", twins.Select(e => e.Name))}; they count double in "
                 + "every mixture, and can be removed only together";
-        foreach (var damaged in forest.Experts.Where(e => e.Fault.Length > 0))
-            yield return $"{damaged.Name} is quarantined: {damaged.Fault}";
-        if (forest.BtxFault.Length > 0) yield return $"the BTX model is not served: {forest.BtxFault}";
+        foreach (var damaged in forest.Experts.Where(e => e.Problem.Length > 0))
+            yield return $"{damaged.Name} is quarantined: {damaged.Problem}";
+        if (forest.BtxProblem.Length > 0) yield return $"the BTX model is not served: {forest.BtxProblem}";
         string[] removed = [.. forest.Absent.Where(a => a.HasRemovedIn).Select(a => $"{a.Name} (revision {a.RemovedIn})")];
         if (removed.Length > 0) yield return $"removed: {string.Join(", ", removed)}";
         if (forest.ExpertRoots.Count > 0) yield return $"experts may be added from: {string.Join(", ", forest.ExpertRoots)}";
@@ -32,7 +32,7 @@ internal static class ForestReport
     public static IEnumerable<string> Of(ShowExpertResponse shown)
     {
         var e = shown.Expert;
-        yield return $"{e.Name}: domain {e.Domain}, {e.Status}{(e.Fault.Length > 0 ? $": {e.Fault}" : "")}";
+        yield return $"{e.Name}: domain {e.Domain}, {e.Status}{(e.Problem.Length > 0 ? $": {e.Problem}" : "")}";
         yield return $"  weights        SHA-256 {e.Sha256}{(e.Path.Length > 0 ? $", {Place(e)}" : "")}";
         var trained = e.Round > 0 ? $"in round {e.Round}, {Figures.Count(e.Tokens)} tokens, {e.Steps} steps after branching"
             : "elsewhere: imported";

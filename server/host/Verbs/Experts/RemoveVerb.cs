@@ -109,7 +109,7 @@ internal static class RemoveVerb
                 Lineage = policy,
                 InFlight = Enum.Parse<InFlight>(parsed.GetValue(inFlight)!, ignoreCase: true),
                 Purge = parsed.GetValue(purge),
-                DropMixture = parsed.GetValue(dropBtx),
+                DropMoe = parsed.GetValue(dropBtx),
                 Probe = probeText,
                 ExpectedRevision = plan.Revision,
             };

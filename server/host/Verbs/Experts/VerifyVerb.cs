@@ -56,7 +56,7 @@ internal static class VerifyVerb
         }
 
         foreach (var check in report.Checks) yield return $"  ok     {check}";
-        foreach (var fault in report.Faults) yield return $"  FAULT  {fault}";
+        foreach (var problem in report.Problems) yield return $"  FAULT  {problem}";
         if (report.Valid && anyKey)
             yield return "  note   any key is accepted: compare it with the fingerprint noted when the "
                 + "server was set up (--fingerprint, or --forest)";
@@ -73,7 +73,7 @@ internal static class VerifyVerb
             json.WriteStartObject();
             json.WriteBoolean("valid", report.Valid);
             WriteLines(json, "checks", report.Checks);
-            WriteLines(json, "faults", report.Faults);
+            WriteLines(json, "faults", report.Problems);
             json.WritePropertyName("certificate");
             if (report.Certificate is null) json.WriteNullValue();
             else JsonSerializer.SerializeToElement(report.Certificate, ManifestJson.Options).WriteTo(json);
