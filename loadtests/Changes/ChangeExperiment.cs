@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Btx.Cli;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
@@ -17,7 +18,7 @@ internal sealed record ChangeRequest(int Rounds, string? Guest, int Concurrency,
 
 /// <summary>What a client of a constant closed loop sees while an expert leaves the forest and comes again, or comes and leaves. The forest
 /// is a copy of the served one; the load is the sweep's.</summary>
-internal sealed class ChangeExperiment(Servers servers, SweepPoints points, ChangeRequest request, ISweepReport report)
+internal sealed class ChangeExperiment(Servers servers, SweepPoints points, ChangeRequest request, ProgressItem progress)
 {
     /// <summary>Seconds of a window of the timeline.</summary>
     public const double Slice = 0.25;
@@ -75,7 +76,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
                 await PauseAsync(running, cancellation).ConfigureAwait(false);
                 for (var change = 0; change < 2 * request.Rounds; change++)
                 {
-                    report.Measuring("changes under load", change, 2 * request.Rounds);
+                    progress.Report(change, "changes under load", 2 * request.Rounds);
                     var isAddition = change % 2 == (request.Guest is null ? 1 : 0);
                     await ChangeAsync(server, isAddition ? add : null, add.Name, Now, cancellation).ConfigureAwait(false);
                     await PauseAsync(running, cancellation).ConfigureAwait(false);
@@ -140,7 +141,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
         if (result is null)
             throw new LoadTestException(server.ExitReport($"the server ended the change ({kind} {name}) without a result"));
         _changes.Add(new(kind, result.Change.Id, begin, now(), null, phases));
-        report.Line($"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused "
+        progress.WriteLine($"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused "
             + $"{1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
     }
 

@@ -44,21 +44,19 @@ internal static class Connection
         var (server, kind) = (address.GetLeftPart(UriPartial.Authority), http ? "HTTP" : "gRPC");
         // "HTTP/2 only" is what a gRPC endpoint says to HTTP/1.1.
         if (http && answer.Error?.Contains("HTTP/2 only", StringComparison.Ordinal) == true)
-            return new($"{server} is the gRPC address of a server, not its HTTP address; name that behind the comma of {ServerAddress.Option}",
+            return new($"{server} is the gRPC address of a server, not its HTTP address; name that behind the comma of --server",
                 inner);
         if (!http && answer.Status is not ("unauthenticated" or "permission_denied") && await SpeaksHttp1Async(address).ConfigureAwait(false))
             return new($"{server} speaks HTTP/1.1, so it is the HTTP address of a server and not its gRPC address; name that before the comma "
-                + $"of {ServerAddress.Option} GRPC,HTTP", inner);
+                + $"of --server GRPC,HTTP", inner);
         return new(answer.Status switch
         {
-            Answer.Unreachable => $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with "
-                + ServerAddress.Option,
+            Answer.Unreachable => $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with --server",
             "unauthenticated" or "permission_denied" or "http_401" or "http_403" =>
                 $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
-            "unimplemented" or "http_404" => $"{server} is not the {kind} address of a server ({answer.Status}); name the right address with "
-                + ServerAddress.Option,
+            "unimplemented" or "http_404" => $"{server} is not the {kind} address of a server ({answer.Status}); name the right address with --server",
             _ when answer.Status == Answer.CutOff || IsNoRpc(inner) =>
-                $"what listens at {server} broke off its answer; is that the {kind} address of {ServerAddress.Option}?",
+                $"what listens at {server} broke off its answer; is that the {kind} address of --server?",
             _ => $"the server at {server} answered {answer.Status}: {answer.Error}",
         }, inner);
     }

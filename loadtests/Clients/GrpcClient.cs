@@ -30,12 +30,12 @@ public sealed class GrpcClient : IServerClient
         {
             var served = await Inference.DescribeAsync(new(), _headers, DateTime.UtcNow.AddSeconds(30), cancellation).ConfigureAwait(false);
             static string Short(string hash) => hash.Length > 12 ? hash[..12] : hash;
-            var (names, mixture) = (served.Experts.Select(e => e.Name).ToArray(), served.Mixture);
+            var (names, moe) = (served.Experts.Select(e => e.Name).ToArray(), served.Moe);
             var forest = names.Length == 0 ? "none" : $"{Short(served.ForestSha256)} of {string.Join(' ', names)}";
-            return new(names, [.. served.Experts.Select(e => e.Domain)], [.. mixture?.Experts.Select(e => e.Name) ?? []],
-                [.. mixture?.Choices ?? []], mixture?.ExpertsPerToken ?? 0, served.ContextLength,
-                names.Length > 0 ? served.Precision : mixture?.Precision ?? served.Precision,
-                $"forest {forest}, btx {(mixture is null ? "none" : Short(mixture.Sha256))}");
+            return new(names, [.. served.Experts.Select(e => e.Domain)], [.. moe?.Experts.Select(e => e.Name) ?? []],
+                [.. moe?.Choices ?? []], moe?.ExpertsPerToken ?? 0, served.ContextLength,
+                names.Length > 0 ? served.Precision : moe?.Precision ?? served.Precision,
+                $"forest {forest}, btx {(moe is null ? "none" : Short(moe.Sha256))}");
         }
         catch (RpcException e)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Changes;
 using Btx.LoadTests.Clients;
@@ -47,21 +48,10 @@ internal sealed record SweepRequest
 /// <param name="Notes">What was left out, and why.</param>
 internal sealed record SweepOutcome(string Directory, int Points, IReadOnlyList<PointResult> Results, IReadOnlyList<string> Notes);
 
-/// <summary>Where a sweep says what it does.</summary>
-internal interface ISweepReport
-{
-    /// <summary>A line that stays.</summary>
-    void Line(string line);
-
-    /// <summary>What is being measured, as the next of so many.</summary>
-    /// <param name="done">Of <paramref name="total"/>.</param>
-    void Measuring(string what, int done, int total);
-}
-
 /// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load.
 /// What is there already is not measured again.</summary>
 /// <param name="command">The command line that repeats it.</param>
-internal sealed class Sweep(SweepRequest request, string command, ISweepReport report)
+internal sealed class Sweep(SweepRequest request, string command, ProgressItem progress)
 {
     /// <exception cref="LoadTestException">What was measured until then is kept.</exception>
     /// <exception cref="OperationCanceledException">Likewise; the point under way does not count.</exception>
@@ -74,7 +64,7 @@ internal sealed class Sweep(SweepRequest request, string command, ISweepReport r
         var served = new OrderedDictionary<string, ServedFacts>(StringComparer.Ordinal);
         foreach (var precision in request.Servers.Precisions.DefaultIfEmpty("")) // a running server's is what it says
         {
-            report.Line($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
+            progress.WriteLine($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
             var facts = (await servers.ForAsync(precision, cancellation).ConfigureAwait(false)).Facts;
             served[precision.Length > 0 ? precision : facts.Precision] = facts;
         }
@@ -87,12 +77,12 @@ internal sealed class Sweep(SweepRequest request, string command, ISweepReport r
         var qualityFile = state.At(RunDirectory.Quality);
         if (quality.Evaluation is { } file)
             RunJson.Write(qualityFile, EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
-        foreach (var note in notes.Distinct()) report.Line($"note: {note}");
+        foreach (var note in notes.Distinct()) progress.WriteLine($"note: {note}");
 
         var source = new SweepPoints(servers, request.Peers, shape, points[0], state.Directory);
         await using var leaving = source.ConfigureAwait(false);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, shape.Seed);
-        report.Line($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} "
+        progress.WriteLine($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} "
             + $"{plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
         await CeilingAsync(state.At(RunDirectory.CeilingFile), cancellation).ConfigureAwait(false);
         await MeasureAsync(plan, state, source, cancellation).ConfigureAwait(false);
@@ -100,13 +90,13 @@ internal sealed class Sweep(SweepRequest request, string command, ISweepReport r
         if (curve.Count > 0)
         {
             var more = SweepPlan.Of(curve, points[0], request.Repeats, request.ReferenceEvery, shape.Seed, plan);
-            report.Line($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about "
+            progress.WriteLine($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about "
                 + Length(more.Count));
             await MeasureAsync(more, state, source, cancellation).ConfigureAwait(false);
         }
 
         if (quality.Tokens > 0)
-            await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), qualityFile, report)
+            await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), qualityFile, progress)
                 .MeasureAsync(points, cancellation).ConfigureAwait(false);
         await ChangeAsync(state, servers, source, points[0], cancellation).ConfigureAwait(false);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
@@ -117,17 +107,17 @@ internal sealed class Sweep(SweepRequest request, string command, ISweepReport r
     {
         PlannedPoint[] open = [.. plan.Where(p => !state.Has(p))];
         var done = plan.Count - open.Length;
-        if (done > 0) report.Line($"{done} of {plan.Count} measurements are there already");
+        if (done > 0) progress.WriteLine($"{done} of {plan.Count} measurements are there already");
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < open.Length; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            report.Measuring(open[i].Name, done + i, plan.Count);
+            progress.Report(done + i, open[i].Name, plan.Count);
             var result = await source.MeasureAsync(open[i], state.At(RunDirectory.Requests, open[i].FileName), cancellation)
                 .ConfigureAwait(false);
             state.Add(result);
             var left = i + 1 == open.Length ? "" : $"  {Duration(clock.Elapsed / (i + 1) * (open.Length - i - 1))} left";
-            report.Line($"{done + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{left}");
+            progress.WriteLine($"{done + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{left}");
         }
     }
 
@@ -136,19 +126,19 @@ internal sealed class Sweep(SweepRequest request, string command, ISweepReport r
     {
         for (var attempt = 0; attempt < 3 && !File.Exists(file); attempt++)
         {
-            report.Measuring("the generator's own ceiling", 0, 1);
+            progress.Report(0, "the generator's own ceiling", 1);
             try
             {
                 var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.CeilingSeconds,
                     (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation)
                     .ConfigureAwait(false);
                 RunJson.Write(file, ceiling);
-                report.Line($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at "
+                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at "
                     + $"concurrency {ceiling.Concurrency}");
             }
             catch (LoadTestException e)
             {
-                report.Line($"note: {e.Message}");
+                progress.WriteLine($"note: {e.Message}");
             }
         }
     }
@@ -161,9 +151,9 @@ internal sealed class Sweep(SweepRequest request, string command, ISweepReport r
         var (precision, served) = request.Servers.Forests.First();
         var load = first with { Mode = "ensemble", K = null, Load = "closed", Rate = null, Concurrency = change.Concurrency,
             Precision = precision, Options = request.Servers.FirstOptions };
-        report.Line($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves")}"
+        progress.WriteLine($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves")}"
             + $", {change.Rounds} times, on a copy of {served}");
-        RunJson.Write(state.At(RunDirectory.Change), await new ChangeExperiment(servers, source, change, report)
+        RunJson.Write(state.At(RunDirectory.Change), await new ChangeExperiment(servers, source, change, progress)
             .RunAsync(served, load, request.Shape.Seed, state.Directory, cancellation).ConfigureAwait(false));
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Load;
 
@@ -21,13 +22,13 @@ internal static class CeilingVerb
 
     public static Command Create()
     {
-        var command = new Command("ceiling", Text);
-        var kind = command.Flag("--door", "grpc or http", null, "grpc", "grpc", "http");
-        var concurrency = command.Flag("--concurrency", "requests in flight", null, 16);
-        var duration = command.Flag("--duration", "seconds that are measured", null, 5.0);
-        var prompt = command.Flag("--prompt-words", "length of the prompts", null, 64);
-        var output = command.Flag("--output-tokens", "length of the answers", null, 32);
-        var json = new JsonFlag(command);
+        var kind = new Choice("--door", ["grpc", "http"], "how the server is called", "grpc");
+        var concurrency = new Flag<int>("--concurrency N", "requests in flight", 16);
+        var duration = new Flag<double>("--duration SECONDS", "seconds that are measured", 5);
+        var prompt = new Flag<int>("--prompt-words N", "length of the prompts", 64);
+        var output = new Flag<int>("--output-tokens N", "length of the answers", 32);
+        var json = new JsonFlag();
+        var command = new Command("ceiling", Text) { kind, concurrency, duration, prompt, output, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             json.RequireWritable(parsed);

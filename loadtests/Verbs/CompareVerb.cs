@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Comparing;
 using Btx.LoadTests.Costs;
 
@@ -24,12 +25,12 @@ internal static class CompareVerb
     {
         var first = new Argument<string>("A") { Description = "directory of the first run" };
         var second = new Argument<string>("B") { Description = "directory of the second run" };
-        var command = new Command("compare", Text) { first, second };
-        var all = command.Flag<bool>("--all", "show what is the same and what cannot be told too");
-        var metrics = command.Flag<string?>("--metrics", $"compare these only: {string.Join(", ", RunComparer.MetricNames)}", "A,B");
-        var tolerance = command.Flag("--tolerance", "per cent of difference that does not matter", "PERCENT", 2.0);
-        var failOn = command.Flag<string?>("--fail-on", "end with 1 if anything is worse", Verdict.Worse, null, Verdict.Worse);
-        var json = new JsonFlag(command);
+        var all = new Flag<bool>("--all", "show what is the same and what cannot be told too");
+        var metrics = new Flag<string?>("--metrics A,B", $"compare these only: {string.Join(", ", RunComparer.MetricNames)}");
+        var tolerance = new Flag<double>("--tolerance PERCENT", "per cent of difference that does not matter", 2);
+        var failOn = new Choice("--fail-on", [Verdict.Worse], "end with 1 if anything is worse");
+        var json = new JsonFlag();
+        var command = new Command("compare", Text) { first, second, all, metrics, tolerance, failOn, json };
         command.SetAction(parsed =>
         {
             var percent = parsed.GetValue(tolerance);

@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.Globalization;
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Planning;
 
 namespace Btx.LoadTests.Verbs;
 
 /// <summary><c>btx loadtest plan</c>.</summary>
-internal sealed class PlanVerb(Command command)
+internal sealed class PlanVerb
 {
     private const string Text =
         """
@@ -27,49 +28,51 @@ internal sealed class PlanVerb(Command command)
         device each but devices.
         """;
 
-    private readonly Option<string?> _machine = command.Flag<string?>("--machine", "file that describes the machine", "FILE");
-    private readonly Option<double?> _bandwidth = command.Flag<double?>("--bandwidth", "of a device's memory, GB/s", "GB/S");
-    private readonly Option<double?> _memory = command.Flag<double?>("--memory", "of a device, GiB", "GIB");
-    private readonly Option<int> _devices = command.Flag("--devices", "in a machine", "N", 1);
-    private readonly Option<double?> _teraflops = command.Flag<double?>("--teraflops", "of a device, in the precision that is served", "T");
-    private readonly Option<double> _efficiency =
-        command.Flag("--efficiency", "share of bandwidth and operations that is reached, without --run", "SHARE", 0.6);
-    private readonly Option<double> _overhead =
-        command.Flag("--step-overhead", "seconds of a step that no expert takes, without --run", "SECONDS", 0.001);
-    private readonly Option<string?> _run = command.Flag<string?>("--run", "take the costs from this run's directory", "RUN");
-    private readonly Option<string?> _fittedParameters =
-        command.Flag<string?>("--fitted-parameters", "parameters of an expert of that run", "N");
-    private readonly Option<double?> _fittedBandwidth =
-        command.Flag<double?>("--fitted-bandwidth", "of that run's machine, GB/s: needed for another machine", "GB/S");
-    private readonly Option<string?> _check = command.Flag<string?>("--check", "hold the formulas against this run's directory", "RUN");
-    private readonly Option<string> _experts = command.Flag("--experts", "how many experts, several after commas", "N,N", "8,64,512");
-    private readonly Option<string?> _parameters = command.Flag<string?>("--expert-parameters",
-        "parameters of an expert: 280k, 125M, 1.3B (with --run: as --fitted-parameters unless given)", "N");
-    private readonly Option<string> _precision =
-        command.Flag("--precision", "fp32, fp16, bf16, int8 or int4", "P", "fp16", [.. ExpertSize.BytesPerParameter.Keys]);
-    private readonly Option<double?> _kv = command.Flag<double?>("--kv-bytes-per-token",
-        "keys and values of a token on an expert (a Llama of usual proportions)", "BYTES");
-    private readonly Option<double?> _load = command.Flag<double?>("--load", "requests a second", "RATE");
-    private readonly Option<double> _prompt = command.Flag("--prompt-tokens", "mean", "N", 256.0);
-    private readonly Option<double> _output = command.Flag("--output-tokens", "mean", "N", 128.0);
-    private readonly Option<string> _mix = command.Flag("--mix", $"of domains: {DomainShares.Forms}", "MIX", "uniform");
-    private readonly Option<string> _mode =
-        command.Flag("--mode", "top_k, ensemble, expert or moe", "MODE", "top_k", "top_k", "ensemble", "expert", "moe");
-    private readonly Option<int> _k = command.Flag("--k", "experts a token, of top_k and moe", "K", 2);
-    private readonly Option<string> _choice = command.Flag("--choice",
-        "who chooses the k of top_k: prompt (every expert reads it first) or domain (the caller knows)", "WHO", PlannedRouting.ByPrompt,
-        PlannedRouting.ByPrompt, PlannedRouting.ByDomain);
-    private readonly Option<double?> _interToken =
-        command.Flag<double?>("--inter-token", "seconds that a step may take; smaller batches are planned for it", "SECONDS");
-    private readonly Option<double> _utilisation = command.Flag("--utilisation", "share of time that a device may be busy", "SHARE", 0.7);
-    private readonly Option<double> _memoryShare = command.Flag("--memory-share", "share of memory that may be used", "SHARE", 0.9);
-    private readonly Option<int> _slots = command.Flag("--slots", "requests at a time that a server has caches for", "N", 16);
-    private readonly JsonFlag _json = new(command);
+    private readonly Flag<string?> _machine = new("--machine FILE", "file that describes the machine");
+    private readonly Flag<double?> _bandwidth = new("--bandwidth GB/S", "of a device's memory, GB/s");
+    private readonly Flag<double?> _memory = new("--memory GIB", "of a device, GiB");
+    private readonly Flag<int> _devices = new("--devices N", "in a machine", 1);
+    private readonly Flag<double?> _teraflops = new("--teraflops T", "of a device, in the precision that is served");
+    private readonly Flag<double> _efficiency = new("--efficiency SHARE",
+        "share of bandwidth and operations that is reached, without --run", 0.6);
+    private readonly Flag<double> _overhead = new("--step-overhead SECONDS",
+        "seconds of a step that no expert takes, without --run", 0.001);
+    private readonly Flag<string?> _run = new("--run RUN", "take the costs from this run's directory");
+    private readonly Flag<string?> _fittedParameters = new("--fitted-parameters N", "parameters of an expert of that run");
+    private readonly Flag<double?> _fittedBandwidth = new("--fitted-bandwidth GB/S",
+        "of that run's machine, GB/s: needed for another machine");
+    private readonly Flag<string?> _check = new("--check RUN", "hold the formulas against this run's directory");
+    private readonly Flag<string> _experts = new("--experts N,N", "how many experts, several after commas", "8,64,512");
+    private readonly Flag<string?> _parameters = new("--expert-parameters N",
+        "parameters of an expert: 280k, 125M, 1.3B (with --run: as --fitted-parameters unless given)");
+    private readonly Choice _precision = new("--precision", [.. ExpertSize.BytesPerParameter.Keys],
+        "fp32, fp16, bf16, int8 or int4", "fp16");
+    private readonly Flag<double?> _kv = new("--kv-bytes-per-token BYTES",
+        "keys and values of a token on an expert (a Llama of usual proportions)");
+    private readonly Flag<double?> _load = new("--load RATE", "requests a second");
+    private readonly Flag<double> _prompt = new("--prompt-tokens N", "mean", 256);
+    private readonly Flag<double> _output = new("--output-tokens N", "mean", 128);
+    private readonly Flag<string> _mix = new("--mix MIX", $"of domains: {DomainShares.Forms}", "uniform");
+    private readonly Choice _mode = new("--mode", ["top_k", "ensemble", "expert", "moe"], "top_k, ensemble, expert or moe", "top_k");
+    private readonly Flag<int> _k = new("--k K", "experts a token, of top_k and moe", 2);
+    private readonly Choice _choice = new("--choice", [PlannedRouting.ByPrompt, PlannedRouting.ByDomain],
+        "who chooses the k of top_k: prompt (every expert reads it first) or domain (the caller knows)", PlannedRouting.ByPrompt);
+    private readonly Flag<double?> _interToken = new("--inter-token SECONDS",
+        "seconds that a step may take; smaller batches are planned for it");
+    private readonly Flag<double> _utilisation = new("--utilisation SHARE", "share of time that a device may be busy", 0.7);
+    private readonly Flag<double> _memoryShare = new("--memory-share SHARE", "share of memory that may be used", 0.9);
+    private readonly Flag<int> _slots = new("--slots N", "requests at a time that a server has caches for", 16);
+    private readonly JsonFlag _json = new();
+
+    private IReadOnlyList<Option> All => [_machine, _bandwidth, _memory, _devices, _teraflops, _efficiency, _overhead, _run,
+        _fittedParameters, _fittedBandwidth, _check, _experts, _parameters, _precision, _kv, _load, _prompt, _output, _mix, _mode, _k,
+        _choice, _interToken, _utilisation, _memoryShare, _slots, _json];
 
     public static Command Create()
     {
-        var command = new Command("plan", Text);
-        command.SetAction(new PlanVerb(command).Run);
+        var verb = new PlanVerb();
+        var command = new Command("plan", Text) { verb.All };
+        command.SetAction(verb.Run);
         return command;
     }
 

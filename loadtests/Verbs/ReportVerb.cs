@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Report;
 
@@ -22,12 +23,12 @@ internal static class ReportVerb
     public static Command Create()
     {
         var run = new Argument<string>("RUN") { Description = "directory that `btx loadtest sweep` or `run` wrote" };
-        var command = new Command("report", Text) { run };
-        var objective = command.Flag<string?>("--objective",
-            $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}", "LIMITS");
-        var within = command.Flag("--within", "recommend the cheapest point within so many per cent of the full ensemble's bits per byte",
-            "PERCENT", "2");
-        var json = new JsonFlag(command);
+        var objective = new Flag<string?>("--objective LIMITS",
+            $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}");
+        var within = new Flag<string>("--within PERCENT",
+            "recommend the cheapest point within so many per cent of the full ensemble's bits per byte", "2");
+        var json = new JsonFlag();
+        var command = new Command("report", Text) { run, objective, within, json };
         command.SetAction(parsed =>
         {
             var directory = parsed.GetValue(run)!;
@@ -49,7 +50,8 @@ internal static class ReportVerb
         yield return page.Headline.Answer;
         foreach (var reason in page.Headline.Reasons) yield return $"  {reason}";
         foreach (var path in written.Where(p => !p.EndsWith(".svg", StringComparison.Ordinal))) yield return path;
-        if (page.Figures.Any()) yield return $"{Path.GetDirectoryName(written[^1])}: {Amount.Count(page.Figures.Count(), "picture")}";
+        if (page.Figures.Any())
+            yield return $"{Path.GetDirectoryName(written[^1])}: {Quantity.Count(page.Figures.Count(), "picture")}";
     }
 
     private static IReadOnlyList<string> Write(ReportPage page, string directory)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
@@ -9,7 +10,7 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Verbs;
 
 /// <summary><c>btx loadtest run</c>.</summary>
-internal sealed class RunVerb(Command command)
+internal sealed class RunVerb
 {
     private const double CeilingSeconds = 1.5;
     private const string Text =
@@ -27,41 +28,41 @@ internal sealed class RunVerb(Command command)
           btx loadtest run --corpus demo/corpus --arrivals trace:trace.csv,2 --prompt-tokens lognormal:48,0.8,200 --json -
         """;
 
-    private readonly Option<string> _door = command.Flag("--door", "grpc, or http for OpenAI's form", null, "grpc", "grpc", "http");
-    private readonly Option<string?> _server = command.Flag<string?>(ServerAddress.Option, "the server: where it speaks gRPC, and after a comma "
-        + $"where HTTP, for its metrics too ({ServerAddress.Variable}, or else {ServerAddress.Default})", "GRPC[,HTTP]");
-    private readonly Option<bool> _remote = command.Flag<bool>("--allow-remote", "the server may be on another machine");
-    private readonly Option<string?> _key = command.Flag<string?>("--key-file", "a key, sent as authorization: Bearer", "FILE");
-    private readonly LoadFlags _shared = new(command, "prompts, lengths, arrivals and sampling");
-    private readonly Option<string> _mode = command.Flag("--mode", string.Join(", ", RoutingChoice.Modes), null, "ensemble");
-    private readonly Option<int?> _k = command.Flag<int?>("--k", "experts a token, of top_k and moe");
-    private readonly Option<double?> _p = command.Flag<double?>("--p", "posterior mass of the experts, of top_p");
-    private readonly Option<string?> _expert = command.Flag<string?>("--expert", "of mode expert (the one of the prompt's domain)", "NAME");
-    private readonly Option<string?> _average =
-        command.Flag<string?>("--average", "of mode average: one that was given a name (the uniform one)", "NAME");
-    private readonly Option<double> _temperature = command.Flag("--temperature", "0: greedy", null, 1.0);
-    private readonly Option<string> _arrivals =
-        command.Flag("--arrivals", $"{Arrivals.Forms}; rates a second, times in seconds", "ARRIVALS", "closed:4");
-    private readonly Option<string> _prompts = command.Flag("--prompt-tokens", Lengths.Forms, "LENGTHS", "lognormal:32,0.5,64");
-    private readonly Option<string> _outputs = command.Flag("--output-tokens", "likewise", "LENGTHS", "fixed:32");
-    private readonly Option<double?> _warmUp = command.Flag<double?>("--warm-up", "seconds that are not measured (2)");
-    private readonly Option<int?> _warmUpRequests = command.Flag<int?>("--warm-up-requests", "requests that are not measured, instead");
-    private readonly Option<double?> _duration =
-        command.Flag<double?>("--duration", "seconds that are measured (30, unless --requests or a trace bounds the load)");
-    private readonly Option<int?> _requests = command.Flag<int?>("--requests", "requests that are measured");
-    private readonly Option<int> _inFlight = command.Flag("--max-in-flight",
-        "open loop: requests under way at most; one that is due then waits, and its latency counts that", null, 1024);
-    private readonly Option<string?> _out =
-        command.Flag<string?>("--out", "write the run's files here: settings, a record of each request, the figures", "DIR");
-    private readonly Option<string?> _ceiling = command.Flag<string?>("--ceiling",
-        "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)", "FILE");
-    private readonly Option<bool> _noCeiling = command.Flag<bool>("--no-ceiling", "do not measure the generator's ceiling");
-    private readonly JsonFlag _json = new(command);
+    private readonly Choice _door = new("--door", ["grpc", "http"], "grpc, or http for OpenAI's form", "grpc");
+    private readonly ServerFlag _server = new("GRPC[,HTTP]",
+        "the server: where it speaks gRPC, and after a comma where HTTP, for its metrics too", ServerAddress.Default);
+    private readonly Flag<bool> _remote = new("--allow-remote", "the server may be on another machine");
+    private readonly Flag<string?> _key = new("--key-file FILE", "a key, sent as authorization: Bearer");
+    private readonly LoadFlags _shared = new("prompts, lengths, arrivals and sampling");
+    private readonly Flag<string> _mode = new("--mode MODE", string.Join(", ", RoutingChoice.Modes), "ensemble");
+    private readonly Flag<int?> _k = new("--k N", "experts a token, of top_k and moe");
+    private readonly Flag<double?> _p = new("--p MASS", "posterior mass of the experts, of top_p");
+    private readonly Flag<string?> _expert = new("--expert NAME", "of mode expert (the one of the prompt's domain)");
+    private readonly Flag<string?> _average = new("--average NAME", "of mode average: one that was given a name (the uniform one)");
+    private readonly Flag<double> _temperature = new("--temperature T", "0: greedy", 1);
+    private readonly Flag<string> _arrivals = new("--arrivals ARRIVALS", $"{Arrivals.Forms}; rates a second, times in seconds", "closed:4");
+    private readonly Flag<string> _prompts = new("--prompt-tokens LENGTHS", Lengths.Forms, "lognormal:32,0.5,64");
+    private readonly Flag<string> _outputs = new("--output-tokens LENGTHS", "likewise", "fixed:32");
+    private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds that are not measured (2)");
+    private readonly Flag<int?> _warmUpRequests = new("--warm-up-requests N", "requests that are not measured, instead");
+    private readonly Flag<double?> _duration = new("--duration SECONDS",
+        "seconds that are measured (30, unless --requests or a trace bounds the load)");
+    private readonly Flag<int?> _requests = new("--requests N", "requests that are measured");
+    private readonly Flag<int> _inFlight = new("--max-in-flight N",
+        "open loop: requests under way at most; one that is due then waits, and its latency counts that", 1024);
+    private readonly Flag<string?> _out = new("--out DIR", "write the run's files here: settings, a record of each request, the figures");
+    private readonly Flag<string?> _ceiling = new("--ceiling FILE",
+        "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)");
+    private readonly Flag<bool> _noCeiling = new("--no-ceiling", "do not measure the generator's ceiling");
+    private readonly JsonFlag _json = new();
+
+    private IReadOnlyList<Option> All => [_door, _server, _remote, _key, .. _shared.All, _mode, _k, _p, _expert, _average, _temperature,
+        _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _inFlight, _out, _ceiling, _noCeiling, _json];
 
     public static Command Create()
     {
-        var command = new Command("run", Text);
-        var verb = new RunVerb(command);
+        var verb = new RunVerb();
+        var command = new Command("run", Text) { verb.All };
         command.Validators.Add(parsed =>
         {
             if (parsed.GetValue(verb._noCeiling) && parsed.GetValue(verb._ceiling) is not null)
@@ -114,9 +115,15 @@ internal sealed class RunVerb(Command command)
             ? new RecordFile(Path.Combine(directory, RunDirectory.Requests, $"{settings.Name}-r0.jsonl")) : null;
         LoadOutcome outcome;
         await using (records)
-        await using (var progress = new RunProgress(bounds))
+        using (var display = new ProgressDisplay())
+        {
+            var item = display.Start("load", bounds is { Seconds: null, Requests: null } ? 0 : 1, null);
+            var progress = new DirectProgress<LoadProgress>(p => item.Report(Share(p, bounds), $"{(p.Measuring ? "measuring" : "warm-up")}: "
+                + $"{p.Seconds:0} s, {p.Sent} sent, {p.Ended} ended, {p.Failed} failed, {p.Tokens} tokens"));
             outcome = await new LoadRun(client, served, plan, routing, bounds)
             { Temperature = temperature, File = records, Metrics = metrics, Progress = progress }.RunAsync(cancellation).ConfigureAwait(false);
+        }
+
         var point = new PointResult
         {
             Settings = settings,
@@ -152,14 +159,16 @@ internal sealed class RunVerb(Command command)
         return result.Stopped ? 130 : failed ? 1 : 0;
     }
 
+    private static double Share(LoadProgress p, LoadBounds bounds) => Math.Clamp(Math.Max(
+        bounds.Seconds is { } seconds ? p.Seconds / (bounds.WarmUpSeconds + seconds) : 0,
+        bounds.Requests is { } requests && p.Measuring ? p.Ended / (double)(bounds.WarmUpRequests + requests) : 0), 0, 1);
+
     private (Uri Grpc, Uri? Http) Server(ParseResult parsed, string kind)
     {
-        var variable = Environment.GetEnvironmentVariable(ServerAddress.Variable) is { Length: > 0 } set ? set : null;
-        var said = parsed.GetValue(_server) is null && variable is not null ? ServerAddress.Variable : ServerAddress.Option;
-        var server = ServerAddress.ParseServer(said, parsed.GetValue(_server) ?? variable ?? ServerAddress.Default, parsed.GetValue(_remote));
+        var (said, address) = _server.Read(parsed);
+        var server = ServerAddress.ParseServer(said, address, parsed.GetValue(_remote));
         return kind == "http" && server.Http is null
-            ? throw new LoadTestException($"--door http: the server's HTTP address is not named; give both with {ServerAddress.Option} GRPC,HTTP")
-            : server;
+            ? throw new LoadTestException("--door http: the server's HTTP address is not named; give both with --server GRPC,HTTP") : server;
     }
 
     private LoadBounds Bounds(ParseResult parsed)

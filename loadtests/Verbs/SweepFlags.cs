@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Changes;
 using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
@@ -9,64 +10,63 @@ using Btx.V1;
 namespace Btx.LoadTests.Verbs;
 
 /// <summary>The options of <c>sweep</c>, and what they say together.</summary>
-internal sealed class SweepFlags(Command command)
+internal sealed class SweepFlags
 {
-    private readonly Option<string[]> _forest = command.Flag<string[]>("--forest",
-        "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", "DIR", []);
-    private readonly Option<string[]> _mixture =
-        command.Flag<string[]>("--btx", "served BTX model for mode moe; repeat it for other precisions", "DIR", []);
-    private readonly LoadFlags _shared = new(command, "order, prompts, lengths and arrivals");
-    private readonly Option<string> _out =
-        command.Required("--out", "the run's directory; the same command goes on with what is there", "RUN");
-    private readonly Option<string?> _modes = command.Flag<string?>("--modes", "ensemble, top_k, top_p:MASS, moe, average, average:NAME, "
-        + "expert (of the prompt's domain), expert:NAME (ensemble,top_k,average,moe: what is served of these)", "LIST");
-    private readonly Option<string?> _k =
-        command.Flag<string?>("--k", "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)", "LIST");
-    private readonly Option<string?> _concurrency =
-        command.Flag<string?>("--concurrency", "closed loops: requests in flight; 0: none (1,2,4,8)", "LIST");
-    private readonly Option<string?> _rate = command.Flag<string?>("--rate",
-        "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%", "LIST");
-    private readonly Option<string?> _rateModes =
-        command.Flag<string?>("--rate-modes", "measure open loops in these modes only: ensemble,top_k=2", "LIST");
-    private readonly Option<string?> _precision =
-        command.Flag<string?>("--precision", "fp32, fp16, int8, int4 (all that --forest and --btx give)", "LIST");
-    private readonly Option<string[]> _option = command.Flag<string[]>("--option",
-        "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", "OPTION=LIST", []);
-    private readonly Option<string[]> _peer = command.Flag<string[]>("--peer", "measure this too, with the same prompts: genai=DIR and "
-        + "llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense model in a server of its own; repeat it", "NAME=DIR", []);
-    private readonly Option<int> _peerThreads =
-        command.Flag("--peer-threads", "threads of genai and llama.cpp; a server's session has --intra-op-threads", null, 1);
-    private readonly Option<int?> _repeats = command.Flag<int?>("--repeats", "measurements of each point (3)");
-    private readonly Option<int?> _referenceEvery = command.Flag<int?>("--reference-every", "points between two measurements of the reference "
-        + "point, the first of the grid: how it varies is the machine's noise (8)");
-    private readonly Option<double?> _duration = command.Flag<double?>("--duration", "seconds that are measured of each point (10)");
-    private readonly Option<int?> _requests = command.Flag<int?>("--requests",
+    private readonly Flag<string[]> _forest = new("--forest DIR",
+        "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", []);
+    private readonly Flag<string[]> _mixture = new("--btx DIR", "served BTX model for mode moe; repeat it for other precisions", []);
+    private readonly LoadFlags _shared = new("order, prompts, lengths and arrivals");
+    private readonly Flag<string> _out = new("--out RUN",
+        "the run's directory; the same command goes on with what is there") { Required = true };
+    private readonly Flag<string?> _modes = new("--modes LIST",
+        "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME "
+            + "(ensemble,top_k,average,moe: what is served of these)");
+    private readonly Flag<string?> _k = new("--k LIST", "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)");
+    private readonly Flag<string?> _concurrency = new("--concurrency LIST", "closed loops: requests in flight; 0: none (1,2,4,8)");
+    private readonly Flag<string?> _rate = new("--rate LIST",
+        "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%");
+    private readonly Flag<string?> _rateModes = new("--rate-modes LIST", "measure open loops in these modes only: ensemble,top_k=2");
+    private readonly Flag<string?> _precision = new("--precision LIST", "fp32, fp16, int8, int4 (all that --forest and --btx give)");
+    private readonly Flag<string[]> _option = new("--option OPTION=LIST",
+        "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", []);
+    private readonly Flag<string[]> _peer = new("--peer NAME=DIR",
+        "measure this too, with the same prompts: genai=DIR and llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense "
+            + "model in a server of its own; repeat it", []);
+    private readonly Flag<int> _peerThreads = new("--peer-threads N",
+        "threads of genai and llama.cpp; a server's session has --intra-op-threads", 1);
+    private readonly Flag<int?> _repeats = new("--repeats N", "measurements of each point (3)");
+    private readonly Flag<int?> _referenceEvery = new("--reference-every N",
+        "points between two measurements of the reference point, the first of the grid: how it varies is the machine's noise (8)");
+    private readonly Flag<double?> _duration = new("--duration SECONDS", "seconds that are measured of each point (10)");
+    private readonly Flag<int?> _requests = new("--requests N",
         "requests that are measured of each point, if that is reached before --duration");
-    private readonly Option<double?> _warmUp = command.Flag<double?>("--warm-up", "seconds before that of each point (2)");
-    private readonly Option<double?> _heat = command.Flag<double?>("--server-warm-up",
+    private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds before that of each point (2)");
+    private readonly Flag<double?> _heat = new("--server-warm-up SECONDS",
         "seconds of load on a server that was just started, before its first point (5)");
-    private readonly Option<string?> _prompts =
-        command.Flag<string?>("--prompt-tokens", $"prompt lengths: {Lengths.Forms} (lognormal:32,0.5,64)", "LENGTHS");
-    private readonly Option<string?> _outputs = command.Flag<string?>("--output-tokens", "output lengths, likewise (fixed:32)", "LENGTHS");
-    private readonly Option<bool> _quick =
-        command.Flag<bool>("--quick", "few points of a second each: shows that everything works, measures little");
-    private readonly Option<string?> _server = command.Flag<string?>(ServerAddress.Option, "load this running server instead of starting some: "
-        + $"where it speaks gRPC, and after a comma where HTTP, for metrics ({ServerAddress.Variable}, where neither --forest nor --btx is given)",
-        "GRPC[,HTTP]");
-    private readonly Option<bool> _remote = command.Flag<bool>("--allow-remote", "--server may be on another machine");
-    private readonly Option<string?> _program = command.Flag<string?>("--server-command",
-        $"Btx.Server.dll or an executable that serves ({ServerProcess.Variable})", "FILE");
-    private readonly Option<string?> _evaluation =
-        command.Flag<string?>("--evaluation", "quality of the points in fp32, from `btx evaluate --json`", "FILE");
-    private readonly Option<int> _qualityTokens = command.Flag("--quality-tokens", "measure quality through the servers, in every precision "
-        + "alike, on so many tokens of each domain; 0: not (instead of --evaluation)", null, 0);
-    private readonly Option<string> _select = command.Flag("--quality-select",
-        "while scoring, top_k and top_p choose once (prompt) or for every token (per_token)", "FORM", "prompt", "prompt", "per_token");
-    private readonly Option<string?> _change = command.Flag<string?>("--change", "end with changes under load, on a copy of the forest: "
-        + "remove-add (the last expert leaves and comes again) or none (remove-add where servers are started with a forest)", "KIND", null,
-        "remove-add", "none");
-    private readonly Option<string?> _guest = command.Flag<string?>("--change-expert", "add this expert under load, then remove it", "DIR");
-    private readonly Option<int?> _rounds = command.Flag<int?>("--change-rounds", "how often (3)");
+    private readonly Flag<string?> _prompts = new("--prompt-tokens LENGTHS", $"prompt lengths: {Lengths.Forms} (lognormal:32,0.5,64)");
+    private readonly Flag<string?> _outputs = new("--output-tokens LENGTHS", "output lengths, likewise (fixed:32)");
+    private readonly Flag<bool> _quick = new("--quick", "few points of a second each: shows that everything works, measures little");
+    private readonly Flag<string?> _server = new($"{ServerFlag.Name} GRPC[,HTTP]",
+        "load this running server instead of starting some: where it speaks gRPC, and after a comma where HTTP, for metrics "
+            + $"({ServerFlag.Variable}, where neither --forest nor --btx is given)");
+    private readonly Flag<bool> _remote = new("--allow-remote", "--server may be on another machine");
+    private readonly Flag<string?> _program = new("--server-command FILE",
+        $"Btx.Server.dll or an executable that serves ({ServerProcess.Variable})");
+    private readonly Flag<string?> _evaluation = new("--evaluation FILE", "quality of the points in fp32, from `btx evaluate --json`");
+    private readonly Flag<int> _qualityTokens = new("--quality-tokens N",
+        "measure quality through the servers, in every precision alike, on so many tokens of each domain; 0: not (instead of "
+            + "--evaluation)", 0);
+    private readonly Choice _select = new("--quality-select", ["prompt", "per_token"],
+        "while scoring, top_k and top_p choose once (prompt) or for every token (per_token)", "prompt");
+    private readonly Choice _change = new("--change", ["remove-add", "none"],
+        "end with changes under load, on a copy of the forest: remove-add (the last expert leaves and comes again) or none (remove-add "
+            + "where servers are started with a forest)");
+    private readonly Flag<string?> _guest = new("--change-expert DIR", "add this expert under load, then remove it");
+    private readonly Flag<int?> _rounds = new("--change-rounds N", "how often (3)");
+
+    public IReadOnlyList<Option> All => [_forest, _mixture, .. _shared.All, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision,
+        _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
+        _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
     /// <exception cref="LoadTestException">A value that cannot be read, or some that do not go together.</exception>
     public SweepRequest Read(ParseResult parsed)
@@ -149,7 +149,7 @@ internal sealed class SweepFlags(Command command)
         var mixtures = ServerInputs.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServerInputs.MixtureFile);
         string[] given = [.. forests.Keys.Union(mixtures.Keys)];
         var running = parsed.GetValue(_server);
-        if (given.Length == 0 && Environment.GetEnvironmentVariable(ServerAddress.Variable) is { Length: > 0 } set) running ??= set;
+        if (given.Length == 0 && Environment.GetEnvironmentVariable(ServerFlag.Variable) is { Length: > 0 } set) running ??= set;
         if (running is null && given.Length == 0)
             throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
         if (running is not null && given.Length + grid.Options.Count > 0)
@@ -158,7 +158,7 @@ internal sealed class SweepFlags(Command command)
         var wanted = Words("--precision", parsed.GetValue(_precision));
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
             throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
-        var (grpc, http) = running is null ? default : ServerAddress.ParseServer(ServerAddress.Option, running, parsed.GetValue(_remote));
+        var (grpc, http) = running is null ? default : ServerAddress.ParseServer(ServerFlag.Name, running, parsed.GetValue(_remote));
         return new()
         {
             Program = running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Sweeps;
 
@@ -28,16 +29,16 @@ internal static class SweepVerb
 
     public static Command Create()
     {
-        var command = new Command("sweep", Text);
-        var flags = new SweepFlags(command);
-        var json = new JsonFlag(command);
+        var (flags, json) = (new SweepFlags(), new JsonFlag());
+        var command = new Command("sweep", Text) { flags.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var request = flags.Read(parsed);
             json.RequireWritable(parsed);
-            var output = json.IsOutput(parsed) ? Console.Error : Console.Out;
-            var outcome = await SweepBar.WatchAsync(output, report => new Sweep(request, CommandLine(), report).RunAsync(cancellation))
-                .ConfigureAwait(false);
+            var output = parsed.GetValue(json) == "-" ? Console.Error : Console.Out;
+            SweepOutcome outcome;
+            using (var display = new ProgressDisplay(output: output))
+                outcome = await new Sweep(request, CommandLine(), display.Start("sweep", 0, null)).RunAsync(cancellation).ConfigureAwait(false);
             if (request.Shape.Objective is { } objective)
                 await output.WriteLineAsync(Verdict(objective, outcome.Results)).ConfigureAwait(false);
             await output.WriteLineAsync($"{outcome.Points} points, {outcome.Results.Count} measurements in {outcome.Directory}; next: "

@@ -5,14 +5,13 @@ using Btx.Model;
 using Btx.Model.Tokens;
 using Btx.Peers;
 
-var model = Flag<string>("--model", "what is served", "DIR", required: true);
-var threads = Flag("--threads", "threads of the library's matrix products", "N", usual: 1);
-var slots = Flag("--slots", "requests that run at a time", "N", usual: 1);
-var context = Flag<int?>("--context", "tokens of prompt and answer together (the model's own)", "N");
-var precision = Flag("--precision", "of the weights: fp32 or fp16", "P", usual: "fp32");
-var cache = Flag("--cache", "fp16, llama.cpp's default, or fp32", "P", usual: "fp16");
-foreach (var option in new[] { precision, cache }) option.AcceptOnlyFromAmong("fp32", "fp16");
-foreach (Option<int> option in new[] { threads, slots })
+var model = new Flag<string>("--model DIR", "what is served") { Required = true };
+var threads = new Flag<int>("--threads N", "threads of the library's matrix products", 1);
+var slots = new Flag<int>("--slots N", "requests that run at a time", 1);
+var context = new Flag<int?>("--context N", "tokens of prompt and answer together (the model's own)");
+var precision = new Choice("--precision", ["fp32", "fp16"], "of the weights", "fp32");
+var cache = new Choice("--cache", ["fp16", "fp32"], "of keys and values; fp16 is llama.cpp's default", "fp16");
+foreach (var option in new[] { threads, slots })
     option.Validators.Add(r => { if (r.GetValueOrDefault<int>() < 1) r.AddError($"{option.Name} {r.Tokens[0]}: expected 1 or more"); });
 
 var genAI = new Command("genai", """
@@ -43,15 +42,15 @@ llama.SetAction(parsed =>
     }
 });
 
-var gguf = Flag<string>("--gguf", "the file", "FILE", required: true);
+var gguf = new Flag<string>("--gguf FILE", "the file") { Required = true };
 var convert = new Command("convert", "Only writes the GGUF file of a Hugging Face Llama directory.") { model, gguf, precision };
 convert.SetAction(parsed => LlamaGguf.Write(parsed.GetValue(model)!, parsed.GetValue(gguf)!,
     parsed.GetValue(precision) == "fp16" ? GgufType.F16 : GgufType.F32));
 
-var trained = Flag<string?>("--model", "a dense model that was trained (btx train dense)", "DIR");
-var mixture = Flag<string?>("--btx", "a BTX model: the same network, its feed-forward K times as wide, random weights; for speed only", "DIR");
-var k = Flag<int?>("--k", "experts a token of the BTX model: as many parameters are active in the dense one", "K");
-var forest = Flag<string>("--out", "the forest, a new directory", "FOREST", required: true);
+var trained = new Flag<string?>("--model DIR", "a dense model that was trained (btx train dense)");
+var moe = new Flag<string?>("--btx DIR", "a BTX model: the same network, its feed-forward K times as wide, random weights; for speed only");
+var k = new Flag<int?>("--k K", "experts a token of the BTX model: as many parameters are active in the dense one");
+var forest = new Flag<string>("--out FOREST", "the forest, a new directory") { Required = true };
 var dense = new Command("dense", """
     Writes a forest of one dense model, the peer of a BTX model: `btx export` exports it, and the sweep serves it.
 
@@ -59,16 +58,16 @@ var dense = new Command("dense", """
       artifacts/bin/Btx.Peer/release/Btx.Peer dense --btx tuned --k 2 --out dense-k2
       ./btx export --forest dense-k2 --out served-dense-k2
       ./btx loadtest sweep --forest served --btx served-btx --peer dense-k2=served-dense-k2 --modes moe --k 2 --out run
-    """) { trained, mixture, k, forest };
+    """) { trained, moe, k, forest };
 dense.Validators.Add(parsed =>
 {
-    if (parsed.GetValue(mixture) is null == parsed.GetValue(trained) is null) parsed.AddError("give --btx or --model");
-    if (parsed.GetValue(mixture) is null != parsed.GetValue(k) is null) parsed.AddError("--k goes with --btx");
+    if (parsed.GetValue(moe) is null == parsed.GetValue(trained) is null) parsed.AddError("give --btx or --model");
+    if (parsed.GetValue(moe) is null != parsed.GetValue(k) is null) parsed.AddError("--k goes with --btx");
 });
 dense.SetAction(parsed =>
 {
     var to = parsed.GetValue(forest)!;
-    var config = parsed.GetValue(mixture) is { } of ? DenseForest.Like(of, parsed.GetValue(k)!.Value, to)
+    var config = parsed.GetValue(moe) is { } of ? DenseForest.Like(of, parsed.GetValue(k)!.Value, to)
         : DenseForest.Of(parsed.GetValue(trained)!, to);
     Console.WriteLine($"{config.ParameterCount / 1e6:F2} M parameters, feed-forward {config.IntermediateSize}; next: "
         + $"./btx export --forest {to} --out {to}-served");
@@ -93,10 +92,3 @@ void Serve(ParseResult parsed, IPeerModel served)
 
 static string? Version(string package) =>
     Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == package)?.Value;
-
-static Option<T> Flag<T>(string name, string description, string value, bool required = false, T? usual = default)
-{
-    var option = new Option<T>(name) { Description = description, HelpName = value, Required = required };
-    if (usual is not null) option.DefaultValueFactory = _ => usual;
-    return option;
-}
