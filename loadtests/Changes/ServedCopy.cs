@@ -9,7 +9,7 @@ internal sealed class ServedCopy : IDisposable
     private readonly DirectoryInfo _root;
 
     /// <param name="run">The run's directory, absolute.</param>
-    /// <param name="served">Copied with its journal and with weights that lie in it; those of its source forest stay where they are.</param>
+    /// <param name="served">Copied with its journal and with weights that lie in it, not with those of its source forest.</param>
     /// <exception cref="LoadTestException">It cannot be copied.</exception>
     public ServedCopy(string run, string served)
     {

@@ -28,7 +28,7 @@ public sealed class GrpcClient : IServerClient
     {
         try
         {
-            var served = await Inference.DescribeAsync(new(), _headers, DateTime.UtcNow.AddSeconds(30), cancellation).ConfigureAwait(false);
+            var served = await Inference.DescribeAsync(new(), _headers, DateTime.UtcNow.AddSeconds(30), cancellation);
             static string Short(string hash) => hash.Length > 12 ? hash[..12] : hash;
             var (names, moe) = (served.Experts.Select(e => e.Name).ToArray(), served.Moe);
             var forest = names.Length == 0 ? "none" : $"{Short(served.ForestSha256)} of {string.Join(' ', names)}";
@@ -40,7 +40,7 @@ public sealed class GrpcClient : IServerClient
         catch (RpcException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw await Connection.ProblemAsync(_address, http: false, Failed(e, begun: false), e).ConfigureAwait(false);
+            throw await Connection.ProblemAsync(_address, http: false, Failed(e, begun: false), e);
         }
     }
 
@@ -59,7 +59,7 @@ public sealed class GrpcClient : IServerClient
         {
             using var call = Inference.Generate(message, _headers, cancellationToken: cancellation);
             GenerateResponse? last = null;
-            while (await call.ResponseStream.MoveNext(cancellation).ConfigureAwait(false))
+            while (await call.ResponseStream.MoveNext(cancellation))
             {
                 var response = call.ResponseStream.Current;
                 if (response.HasTokenId) arrivals.Token();

@@ -25,8 +25,8 @@ public sealed class OpenAiClient : IServerClient
 
     public async Task<ServedFacts> DescribeAsync(CancellationToken cancellation)
     {
-        using var models = await GetAsync("/v1/models", cancellation).ConfigureAwait(false);
-        using var forest = await GetAsync("/v1/forest", cancellation, optional: true).ConfigureAwait(false);
+        using var models = await GetAsync("/v1/models", cancellation);
+        using var forest = await GetAsync("/v1/forest", cancellation, optional: true);
         try
         {
             var listed = models!.RootElement.GetProperty("data").EnumerateArray().ToArray();
@@ -50,11 +50,11 @@ public sealed class OpenAiClient : IServerClient
         try
         {
             using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(_address, "/v1/completions")) { Content = Body(request) };
-            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (!response.IsSuccessStatusCode)
-                return Refused(response, await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
-            using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-            return await ReadAsync(stream, arrivals, cancellation).ConfigureAwait(false);
+                return Refused(response, await response.Content.ReadAsByteArrayAsync(cancellation));
+            using var stream = await response.Content.ReadAsStreamAsync(cancellation);
+            return await ReadAsync(stream, arrivals, cancellation);
         }
         catch (JsonException e)
         {
@@ -115,7 +115,7 @@ public sealed class OpenAiClient : IServerClient
         }
 
         var (done, choice, usage) = (false, (Choice?)null, (UsageOf?)null);
-        await foreach (var item in SseParser.Create(stream, Read).EnumerateAsync(cancellation).ConfigureAwait(false))
+        await foreach (var item in SseParser.Create(stream, Read).EnumerateAsync(cancellation))
         {
             if (item.Data?.Message is { } error) return new("stream_error") { Error = error };
             done |= item.Data is null;
@@ -157,15 +157,15 @@ public sealed class OpenAiClient : IServerClient
         limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
-            using var response = await _http.GetAsync(new Uri(_address, path), limit.Token).ConfigureAwait(false);
-            var body = await response.Content.ReadAsByteArrayAsync(limit.Token).ConfigureAwait(false);
+            using var response = await _http.GetAsync(new Uri(_address, path), limit.Token);
+            var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
             if (response.IsSuccessStatusCode) return JsonDocument.Parse(body);
             if (optional) return null;
-            throw await Connection.ProblemAsync(_address, http: true, Refused(response, body)).ConfigureAwait(false);
+            throw await Connection.ProblemAsync(_address, http: true, Refused(response, body));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw await Connection.ProblemAsync(_address, http: true, Broken(e, begun: false), e).ConfigureAwait(false);
+            throw await Connection.ProblemAsync(_address, http: true, Broken(e, begun: false), e);
         }
         catch (JsonException e)
         {

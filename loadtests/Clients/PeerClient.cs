@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Clients;
@@ -56,46 +56,32 @@ internal sealed class PeerClient : IServerClient
     public static async Task<PeerClient> StartAsync(string peer, IReadOnlyList<string> command, TimeSpan patience,
         CancellationToken cancellation)
     {
-        PeerClient client;
-        try
+        // A Ctrl-C in the terminal is this program's to answer.
+        var client = new PeerClient(Process.Start(new ProcessStartInfo("sh", ["-c", "trap '' INT; exec \"$@\"", "sh", .. command])
         {
-            // A Ctrl-C in the terminal is this program's to answer.
-            client = new(Process.Start(new ProcessStartInfo("sh", ["-c", "trap '' INT; exec \"$@\"", "sh", .. command])
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                StandardInputEncoding = new UTF8Encoding(false),
-                StandardOutputEncoding = Encoding.UTF8,
-            })!, peer);
-        }
-        catch (Win32Exception e)
-        {
-            throw new LoadTestException($"--peer {peer}: sh cannot be started: {e.Message}", e);
-        }
-
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(false),
+        })!, peer);
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             limit.CancelAfter(patience);
-            var line = await client._process.StandardOutput.ReadLineAsync(limit.Token).ConfigureAwait(false)
-                ?? throw new LoadTestException($"--peer {peer}: {await client.ExitReportAsync().ConfigureAwait(false)}");
+            var line = await client._process.StandardOutput.ReadLineAsync(limit.Token)
+                ?? throw new LoadTestException($"--peer {peer}: {await client.ExitReportAsync()}");
             client._ready = client.Parse(line);
             if (client._ready.Kind != "ready")
                 throw new LoadTestException($"--peer {peer}: its first line is not that it is ready, but \"{line}\"");
             client._reading = client.ReadAsync();
             return client;
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (Exception e)
         {
             var errors = client.Errors();
-            await client.DisposeAsync().ConfigureAwait(false);
+            await client.DisposeAsync();
+            if (e is not OperationCanceledException || cancellation.IsCancellationRequested) throw;
             throw new LoadTestException($"--peer {peer}: not ready after {patience.TotalSeconds:0} s{errors}");
-        }
-        catch
-        {
-            await client.DisposeAsync().ConfigureAwait(false);
-            throw;
         }
     }
 
@@ -112,10 +98,10 @@ internal sealed class PeerClient : IServerClient
             // a peer that hangs does not read either
             if (_gone is null)
                 await SendAsync(JsonSerializer.Serialize(new { id, text = request.Prompt, max_tokens = request.MaxTokens }))
-                    .WaitAsync(cancellation).ConfigureAwait(false);
+                    .WaitAsync(cancellation);
             // Read after the request is listed: one that is sent while the peer ends is answered by either.
             if (_gone is { } gone) running.End.TrySetResult(new(Answer.Unreachable) { Error = gone });
-            return await running.End.Task.WaitAsync(cancellation).ConfigureAwait(false);
+            return await running.End.Task.WaitAsync(cancellation);
         }
         catch (OperationCanceledException)
         {
@@ -139,19 +125,19 @@ internal sealed class PeerClient : IServerClient
             // It has ended, or hangs with a line half written.
         }
 
-        await ExitAsync().ConfigureAwait(false);
-        await _reading.ConfigureAwait(false);
+        await ExitAsync();
+        await _reading;
         _process.Dispose();
         _writing.Dispose();
     }
 
     private async Task SendAsync(string line)
     {
-        await _writing.WaitAsync().ConfigureAwait(false);
+        await _writing.WaitAsync();
         try
         {
-            await _process.StandardInput.WriteAsync(line + "\n").ConfigureAwait(false);
-            await _process.StandardInput.FlushAsync().ConfigureAwait(false);
+            await _process.StandardInput.WriteAsync(line + "\n");
+            await _process.StandardInput.FlushAsync();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
@@ -168,8 +154,8 @@ internal sealed class PeerClient : IServerClient
         string reason;
         try
         {
-            while (await _process.StandardOutput.ReadLineAsync().ConfigureAwait(false) is { } line) Take(Parse(line));
-            reason = await ExitReportAsync().ConfigureAwait(false);
+            while (await _process.StandardOutput.ReadLineAsync() is { } line) Take(Parse(line));
+            reason = await ExitReportAsync();
         }
         catch (LoadTestException e)
         {
@@ -206,7 +192,8 @@ internal sealed class PeerClient : IServerClient
             cause = e;
         }
 
-        throw new LoadTestException($"--peer {_peer}: it wrote \"{(line.Length > 100 ? line[..100] + "…" : line)}\", which is no answer", cause);
+        if (line.Length > 100) line = line[..100] + "…";
+        throw new LoadTestException($"--peer {_peer}: it wrote \"{line}\", which is no answer", cause);
     }
 
     // What does not end is ended.
@@ -214,18 +201,18 @@ internal sealed class PeerClient : IServerClient
     {
         try
         {
-            await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(ExitTimeout).ConfigureAwait(false);
+            await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(ExitTimeout);
         }
         catch (TimeoutException)
         {
             _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+            await _process.WaitForExitAsync(CancellationToken.None);
         }
     }
 
     private async Task<string> ExitReportAsync()
     {
-        await ExitAsync().ConfigureAwait(false);
+        await ExitAsync();
         return $"it ended with exit code {_process.ExitCode}{Errors()}";
     }
 
@@ -239,8 +226,8 @@ internal sealed class PeerClient : IServerClient
     private sealed record Request(TokenArrivals Arrivals, TaskCompletionSource<Answer> End);
 
     /// <summary>A line of its output.</summary>
-    private sealed record Event([property: System.Text.Json.Serialization.JsonPropertyName("event")] string Kind, long? Id, double? At,
-        string? Finish, int PromptTokens, string? Message, string? Name, int Threads, int Slots, int Context, string? Precision, string? Batching)
+    private sealed record Event([property: JsonPropertyName("event")] string Kind, long? Id, double? At, string? Finish, int PromptTokens,
+        string? Message, string? Name, int Threads, int Slots, int Context, string? Precision, string? Batching)
     {
         public bool IsWhole => this is { Kind: "token", Id: not null, At: not null }
             or { Kind: "done", Id: not null, Finish: not null, PromptTokens: > 0 } or { Kind: "error", Id: not null, Message: not null }

@@ -90,8 +90,9 @@ internal sealed class Specification(string option, string text, string forms)
         : throw Error($"{what}: \"{_parts[index]}\" is not a whole number from {least} {(most < int.MaxValue ? $"to {most}" : "on")}");
 
     public double Number(int index, string what, double above, bool orEqual = false) =>
-        double.TryParse(_parts[index], CultureInfo.InvariantCulture, out var x) && double.IsFinite(x) && (x > above || (orEqual && x == above))
-        ? x : throw Error($"{what}: \"{_parts[index]}\" is not a number {(orEqual ? "from" : "above")} {above}{(orEqual ? " on" : "")}");
+        double.TryParse(_parts[index], CultureInfo.InvariantCulture, out var x) && double.IsFinite(x)
+        && (x > above || (orEqual && x == above)) ? x
+        : throw Error($"{what}: \"{_parts[index]}\" is not a number {(orEqual ? "from" : "above")} {above}{(orEqual ? " on" : "")}");
 
     public LoadTestException Unknown() => Error($"expected {forms}");
 

@@ -67,7 +67,7 @@ public sealed class DomainMix
             if (!(double.TryParse(said, CultureInfo.InvariantCulture, out var weight) && double.IsFinite(weight) && weight > 0))
                 throw new LoadTestException($"{option} {text}: the weight of {domain} is \"{said}\"; expected a number above 0");
             if (!available.Contains(domain))
-                throw new LoadTestException($"{option} {text}: no domain \"{domain}\" in the corpus; there are {string.Join(", ", available)}");
+                throw new LoadTestException($"{option} {text}: the corpus has no \"{domain}\"; it has {string.Join(", ", available)}");
             if (weights.Exists(w => w.Domain == domain)) throw new LoadTestException($"{option} {text}: {domain} is named twice");
             weights.Add((domain, weight));
         }

@@ -91,7 +91,7 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 limit.CancelAfter(TimeSpan.FromMinutes(2));
                 var answer = await client.GenerateAsync(new(sample, 1, routing.For(domain, served), Seed: 1), new(TimeProvider.System, 1),
-                    limit.Token).ConfigureAwait(false);
+                    limit.Token);
                 if (answer.Status != Answer.Ok)
                     throw new LoadTestException($"a first prompt of {domain} was answered {answer.Status}: {answer.Error}");
                 if (answer.PromptTokens <= 0)

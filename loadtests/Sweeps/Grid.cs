@@ -128,9 +128,13 @@ internal sealed record Grid
             new PointSettings(mode, k, "open", null, rate, "fp32", new Dictionary<string, string>())));
     }
 
-    private IEnumerable<Dictionary<string, string>> Combinations() => Options.OrderBy(o => o.Key, StringComparer.Ordinal)
-        .Aggregate<KeyValuePair<string, IReadOnlyList<string>>, IEnumerable<Dictionary<string, string>>>([[]],
-            (all, option) => all.SelectMany(chosen => option.Value.Select(v => new Dictionary<string, string>(chosen) { [option.Key] = v })));
+    private IEnumerable<Dictionary<string, string>> Combinations()
+    {
+        IEnumerable<Dictionary<string, string>> all = [[]];
+        foreach (var (name, values) in Options.OrderBy(o => o.Key, StringComparer.Ordinal))
+            all = [.. all.SelectMany(chosen => values.Select(v => new Dictionary<string, string>(chosen) { [name] = v }))];
+        return all;
+    }
 }
 
 /// <summary>The open loops of a load curve, from what the closed loops gave: a rate at which a server saturates cannot be named before
@@ -198,5 +202,6 @@ internal static class ValueList
         return parts.Contains("") ? throw Unreadable(option, text, "values separated by commas") : parts;
     }
 
-    private static LoadTestException Unreadable(string option, string text, string expected) => new($"{option} {text}: expected {expected}");
+    private static LoadTestException Unreadable(string option, string text, string expected) =>
+        new($"{option} {text}: expected {expected}");
 }

@@ -55,7 +55,7 @@ internal sealed record ServerInputs
             if (said is not null && said != precision)
                 throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
             if (!found.TryAdd(precision, Path.GetFullPath(directory)))
-                throw new LoadTestException($"{option} {value}: {found[precision]} is of {precision} too; a sweep takes one of each precision");
+                throw new LoadTestException($"{option} {value}: {found[precision]} is of {precision} too; a sweep takes one of each");
         }
 
         return found;
@@ -117,8 +117,8 @@ internal sealed class LiveServer : IAsyncDisposable
     public static async Task<LiveServer> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)
     {
-        var process = await ServerProcess.StartAsync(program, arguments, log, cancellation).ConfigureAwait(false);
-        return await ReachAsync(process.Grpc, process.Http, cancellation, process).ConfigureAwait(false);
+        var process = await ServerProcess.StartAsync(program, arguments, log, cancellation);
+        return await ReachAsync(process.Grpc, process.Http, cancellation, process);
     }
 
     /// <exception cref="LoadTestException">No server listens there.</exception>
@@ -127,19 +127,20 @@ internal sealed class LiveServer : IAsyncDisposable
         var server = new LiveServer(process, grpc, http);
         try
         {
-            server.Facts = await server.Client.DescribeAsync(cancellation).ConfigureAwait(false);
+            server.Facts = await server.Client.DescribeAsync(cancellation);
             return server;
         }
         catch (LoadTestException e) when (e.InnerException is RpcException { StatusCode: StatusCode.Unauthenticated
             or StatusCode.PermissionDenied } refused)
         {
-            await server.DisposeAsync().ConfigureAwait(false);
-            throw new LoadTestException($"the server at {grpc.Authority} refused ({refused.Status.Detail.ReplaceLineEndings(" ")}); a sweep "
-                + "sends no key: start its server with `./btx loadtest sweep --forest`, or reach it directly", refused);
+            await server.DisposeAsync();
+            var detail = refused.Status.Detail.ReplaceLineEndings(" ");
+            throw new LoadTestException($"the server at {grpc.Authority} refused ({detail}); a sweep sends no key: start its server with "
+                + "`./btx loadtest sweep --forest`, or reach it directly", refused);
         }
         catch
         {
-            await server.DisposeAsync().ConfigureAwait(false);
+            await server.DisposeAsync();
             throw;
         }
     }
@@ -150,9 +151,9 @@ internal sealed class LiveServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _client.DisposeAsync().ConfigureAwait(false);
+        await _client.DisposeAsync();
         Metrics?.Dispose();
-        if (_process is not null) await _process.DisposeAsync().ConfigureAwait(false);
+        if (_process is not null) await _process.DisposeAsync();
     }
 }
 
@@ -177,11 +178,11 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
     {
         var key = ServerKey.Of(settings);
         if (_server is not null && key == _key) return _server;
-        await DisposeAsync().ConfigureAwait(false);
+        await DisposeAsync();
         _server = inputs.Grpc is { } running
-            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation).ConfigureAwait(false)
+            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation)
             : await LiveServer.StartAsync(inputs.Program, inputs.Arguments(settings.Precision, settings.Options,
-                _verified.Contains(settings.Precision)), NextLog(), cancellation).ConfigureAwait(false);
+                _verified.Contains(settings.Precision)), NextLog(), cancellation);
         _verified.Add(settings.Precision);
         _key = key;
         return _server;
@@ -191,13 +192,13 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
     /// <exception cref="LoadTestException">It does not come up.</exception>
     public async Task<LiveServer> StartAsync(IEnumerable<string> arguments, CancellationToken cancellation)
     {
-        await DisposeAsync().ConfigureAwait(false);
-        return await LiveServer.StartAsync(inputs.Program, arguments, NextLog(), cancellation).ConfigureAwait(false);
+        await DisposeAsync();
+        return await LiveServer.StartAsync(inputs.Program, arguments, NextLog(), cancellation);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is not null) await _server.DisposeAsync().ConfigureAwait(false);
+        if (_server is not null) await _server.DisposeAsync();
         (_server, _key) = (null, null);
     }
 

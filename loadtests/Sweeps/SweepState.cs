@@ -79,7 +79,7 @@ internal sealed class SweepState : IDisposable
         if (!File.Exists(At(AskedFile)))
         {
             if (File.Exists(At(RunDirectory.Points)))
-                throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was no sweep; name another directory");
+                throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was no sweep; name another one");
             if (whole) RunJson.Write(At(AskedFile), asked.OrderBy(a => a.Key, StringComparer.Ordinal).ToDictionary());
             return;
         }
