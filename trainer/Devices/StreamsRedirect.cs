@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Btx.Model;
 
 namespace Btx.Trainer.Devices;
 

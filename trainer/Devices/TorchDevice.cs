@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using TorchSharp;
 

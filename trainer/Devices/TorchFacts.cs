@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model;
 using TorchSharp;
 
 namespace Btx.Trainer.Devices;

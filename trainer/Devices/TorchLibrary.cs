@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Security.Cryptography;
-using Btx.Model;
 using Btx.Model.Files;
 using TorchSharp;
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model;
 using Btx.Model.Averaging;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;

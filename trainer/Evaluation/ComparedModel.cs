@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Forests;
 
 namespace Btx.Trainer.Evaluation;

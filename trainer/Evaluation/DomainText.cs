@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Evaluation;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Btx.Model;
 using Btx.Model.Mixing;
 
 namespace Btx.Trainer.Evaluation;

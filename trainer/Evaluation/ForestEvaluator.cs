@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Mixing;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Networks;

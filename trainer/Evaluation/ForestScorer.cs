@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Averaging;
 using Btx.Model.Mixing;
 using Btx.Trainer.Networks;

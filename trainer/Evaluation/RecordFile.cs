@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model;
 using Btx.Model.Files;
 
 namespace Btx.Trainer.Evaluation;

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Evaluation;

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Trainer.Networks;
 using TorchSharp;
 using static TorchSharp.torch;

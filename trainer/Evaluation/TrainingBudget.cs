@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Btx.Model;
 
 namespace Btx.Trainer.Evaluation;
 

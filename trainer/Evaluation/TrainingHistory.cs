@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Moe;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Moe;

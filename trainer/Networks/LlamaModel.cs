@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using TorchSharp;
 using TorchSharp.Modules;

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Moe;
 using Btx.Trainer.Networks.Routers;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Btx.Model;
 using Btx.Model.Files;
 
 namespace Btx.Trainer.RoutingStatistics;

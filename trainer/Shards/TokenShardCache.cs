@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;

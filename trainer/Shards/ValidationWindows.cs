@@ -1,4 +1,3 @@
-using Btx.Model;
 
 namespace Btx.Trainer.Shards;
 
