@@ -1,10 +1,11 @@
 using Btx.Model;
 using Btx.Model.Averaging;
 using Btx.Model.Mixing;
+using Btx.Trainer.Evaluation;
 using Btx.Trainer.Networks;
 using TorchSharp;
 
-namespace Btx.Trainer.Evaluation;
+namespace Btx.Trainer.Tests.Evaluation;
 
 /// <summary>
 /// Scores given token sequences under a forest, token by token: the experts' own log-probabilities and any routing's mixture of them,
