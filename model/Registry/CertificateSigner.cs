@@ -5,10 +5,8 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// The key of a served forest: ECDSA P-256, <c>forest.key</c> (PKCS#8 PEM, readable by its owner alone) beside <c>served.json</c>, made
-/// when it is first needed; its public part is <c>forest.key.pub</c>. Thread-safe.
-/// </summary>
+/// <summary>The key of a served forest: ECDSA P-256, <c>forest.key</c> (PKCS#8 PEM, readable by its owner alone) beside <c>served.json</c>,
+/// made when it is first needed; its public part is <c>forest.key.pub</c>. Thread-safe.</summary>
 public sealed class CertificateSigner : IDisposable
 {
     public const string KeyName = "forest.key";
@@ -129,10 +127,8 @@ public sealed class CertificateSigner : IDisposable
     }
 }
 
-/// <summary>
-/// ECDSA P-256 with SHA-256, r and s in hex. Of the two signatures (r, s) and (r, n − s), which both verify, only the one with the low s is
-/// made and accepted, so that nobody can change a signature that holds into another that does.
-/// </summary>
+/// <summary>ECDSA P-256 with SHA-256, r and s in hex. Of the two signatures (r, s) and (r, n − s), which both verify, only the one with the
+/// low s is made and accepted, so that nobody can change a signature that holds into another that does.</summary>
 internal static class P256Signature
 {
     private static readonly BigInteger Order =

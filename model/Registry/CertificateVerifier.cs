@@ -42,8 +42,7 @@ public static class CertificateVerifier
         {
             var check = certificate.Equality;
             checks.Add("complete and consistent");
-            checks
-                .Add($"equal to a forest built without: largest difference {check.LargestDifference} over {check.ProbeTokens} tokens, "
+            checks.Add($"equal to a forest built without: largest difference {check.LargestDifference} over {check.ProbeTokens} tokens, "
                     + $"tolerance {check.Tolerance}{(check.LeftOut is { } left ? $"; not compared: {string.Join(", ", left.Keys)}" : "")}");
         }
 
@@ -53,8 +52,7 @@ public static class CertificateVerifier
                 ?? throw new BtxException($"{servedDirectory}: has no {CertificateSigner.PublicKeyName} to compare "
                     + "with; name the key by its fingerprint"));
             if (expected is not null && expected != certificate.KeyFingerprint)
-                problems
-                    .Add(
+                problems.Add(
                     $"signed by the key {BtxException.OneLine(certificate.KeyFingerprint)}, expected {BtxException.OneLine(expected)}");
             else if (expected is not null) checks.Add("the key is the expected one");
             if (servedDirectory is not null && inner.Count == 0) Served(certificate, servedDirectory, checks, problems);
@@ -73,10 +71,7 @@ public static class CertificateVerifier
         var journal = JournalContents.Read(directory, c.ChangeId);
         if (journal.Torn is { } torn) problems.Add(torn);
         if (journal.History.FirstOrDefault(h => h.Id == c.ChangeId) is not
-            {
-                Kind: ChangeKind.Remove,
-                Outcome: ChangeOutcome.Committed
-            } change)
+            { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } change)
         {
             problems.Add($"{directory}: its journal has no committed removal {c.ChangeId}");
             return;
@@ -88,8 +83,7 @@ public static class CertificateVerifier
         {
             var again = journal.History.LastOrDefault(h => h.Kind == ChangeKind.Add && h.Outcome == ChangeOutcome.Committed
                 && h.RevisionBefore >= c.RevisionAfter && h.Subjects.Contains(expert.Name));
-            problems
-                .Add($"{directory}: serves the weights or the name of "
+            problems.Add($"{directory}: serves the weights or the name of "
                     + $"\"{BtxException.OneLine(expert.Name)}\"{(again is null ? "" : $", added again by change {again.Id}")}");
         }
 

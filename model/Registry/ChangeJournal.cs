@@ -2,11 +2,9 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// The write-ahead journal of a served forest, <c>forest.journal</c> beside <c>served.json</c>: append-only, one record a line, each on
-/// disk before the call returns. The forest is revision 0 plus the last committed change, whenever the process dies. One owner at a
-/// time, by a lock that the operating system drops with the process. Thread-safe; one change at a time.
-/// </summary>
+/// <summary>The write-ahead journal of a served forest, <c>forest.journal</c> beside <c>served.json</c>: append-only, one record a line,
+/// each on disk before the call returns. The forest is revision 0 plus the last committed change, whenever the process dies. One owner at a
+/// time, by a lock that the operating system drops with the process. Thread-safe; one change at a time.</summary>
 public sealed class ChangeJournal : IDisposable
 {
     public const string FileName = "forest.journal";
@@ -55,8 +53,7 @@ public sealed class ChangeJournal : IDisposable
             if (contents.OpenChange is { } open)
             {
                 file.Append(new() { Type = JournalRecord.Aborted, Id = open, Time = Now() });
-                messages
-                    .Add($"change {open} was begun but not committed when the server ended; it does not count, "
+                messages.Add($"change {open} was begun but not committed when the server ended; it does not count, "
                         + $"the forest is at revision {state.Revision}");
                 Settle(open, c => c with { Outcome = ChangeOutcome.Interrupted });
             }
@@ -120,8 +117,8 @@ public sealed class ChangeJournal : IDisposable
     /// <summary>Takes the journal of a served forest, makes it if it is not there, and repairs what a crash left.</summary>
     /// <param name="base">Revision 0: see <see cref="ForestState.Base"/>.</param>
     /// <param name="injectFault">Called at each of <see cref="FaultPoints"/>; for tests that end the process or fail there.</param>
-    /// <exception cref="BtxException">Another server owns the forest, the journal is damaged or belongs to another export,
-    /// or the directory cannot be written.</exception>
+    /// <exception cref="BtxException">Another server owns the forest, the journal is damaged or belongs to another export, or the directory
+    /// cannot be written.</exception>
     public static ChangeJournal Open(string servedDirectory, ForestState @base, TimeProvider? time = null, Action<string>? injectFault = null) =>
         new(Path.GetFullPath(servedDirectory), @base, time ?? TimeProvider.System, injectFault);
 
@@ -130,8 +127,8 @@ public sealed class ChangeJournal : IDisposable
 
     /// <summary>Records a change before it is built. On disk when this returns; nothing of it counts until <see cref="Commit"/>.</summary>
     /// <param name="after">Made from <see cref="State"/>.</param>
-    /// <exception cref="BtxException">Another change is under way, the request or the state is not valid, or the disk
-    /// is full: then nothing has changed.</exception>
+    /// <exception cref="BtxException">Another change is under way, the request or the state is not valid, or the disk is full: then nothing
+    /// has changed.</exception>
     public ChangeRecord Begin(ChangeRequest request, ForestState after) => Begin(request, after, null);
 
     /// <summary>Begins the rollback of <see cref="RollbackTarget"/>: a change of its own that restores what was before.</summary>
@@ -142,14 +139,11 @@ public sealed class ChangeJournal : IDisposable
         lock (gate)
         {
             if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { } last)
-                throw new BtxException("there is no change to roll back") { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, "there is no change to roll back");
             if (!ChangeKind.IsReversible(last.Kind))
-                throw new BtxException($"the last change, {last.Id}, is a {last.Kind}; "
+                throw new BtxException(ErrorKind.Precondition, $"the last change, {last.Id}, is a {last.Kind}; "
                     + (last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead"
-                        : "a rollback is not undone, make the change again instead"))
-                {
-                    Kind = ErrorKind.Precondition
-                };
+                        : "a rollback is not undone, make the change again instead"));
             after = previous with { Revision = state.Revision + 1 };
             return Begin(new() { Kind = ChangeKind.Rollback, Author = author, Reason = reason, Subjects = last.Subjects }, after, last.Id);
         }
@@ -162,8 +156,8 @@ public sealed class ChangeJournal : IDisposable
 
     /// <summary>Makes the begun change the state, now and after every restart. Swap only after this.</summary>
     /// <param name="made">What the change was begun with and what building added, as the same revision; null: nothing was added.</param>
-    /// <exception cref="BtxException">It could not be written: the old state stands, and the change is to
-    /// be given up by <see cref="Abort"/>.</exception>
+    /// <exception cref="BtxException">It could not be written: the old state stands, and the change is to be given up by
+    /// <see cref="Abort"/>.</exception>
     public ChangeRecord Commit(string id, ForestState? made = null)
     {
         lock (gate)
@@ -179,13 +173,7 @@ public sealed class ChangeJournal : IDisposable
             }
 
             file.Append(new()
-            {
-                Type = JournalRecord.Committed,
-                Id = id,
-                Time = Now(),
-                State = sha256 is null ? null : after,
-                AfterSha256 = sha256
-            });
+            { Type = JournalRecord.Committed, Id = id, Time = Now(), State = sha256 is null ? null : after, AfterSha256 = sha256 });
             (previous, state, pending) = (state, after, null);
             return Settle(id, c => c with
             {
@@ -198,8 +186,8 @@ public sealed class ChangeJournal : IDisposable
         }
     }
 
-    /// <summary>Gives the begun change up. Where that cannot be written the change still counts as given
-    /// up: a start finds it without a commit.</summary>
+    /// <summary>Gives the begun change up. Where that cannot be written the change still counts as given up: a start finds it without a
+    /// commit.</summary>
     public ChangeRecord Abort(string id, string message)
     {
         lock (gate)
@@ -221,8 +209,8 @@ public sealed class ChangeJournal : IDisposable
     }
 
     /// <summary>Records that the files of a committed removal are gone.</summary>
-    /// <exception cref="BtxException">The change has no open purge, or this could not be written: then the
-    /// purge is redone at the next start.</exception>
+    /// <exception cref="BtxException">The change has no open purge, or this could not be written: then the purge is redone at the next
+    /// start.</exception>
     public ChangeRecord Purged(string id)
     {
         lock (gate)
@@ -261,22 +249,16 @@ public sealed class ChangeJournal : IDisposable
         lock (gate)
         {
             if (pending is { } open)
-                throw new BtxException($"change {open.Id} ({history[^1].Kind} by {history[^1].Author}) is "
-                    + "under way; wait until it has ended")
-                {
-                    Kind = ErrorKind.Conflict
-                };
+                throw new BtxException(ErrorKind.Conflict, $"change {open.Id} ({history[^1].Kind} by {history[^1].Author}) is "
+                    + "under way; wait until it has ended");
             if (!ChangeKind.Names.Contains(request.Kind) || (request.Kind == ChangeKind.Rollback) != (undoes is not null))
                 throw new BtxException($"change kind \"{BtxException.OneLine(request.Kind)}\" is unknown; use "
                     + $"{string.Join(", ", ChangeKind.Names)}");
             ForestStateRules.RequireText("author", request.Author, 200, "name who makes it");
             ForestStateRules.RequireText("reason", request.Reason, 2000, "say why it is made");
             if (after.Revision != state.Revision + 1)
-                throw new BtxException($"the change was made for revision {after.Revision - 1}, but the forest is at revision "
-                    + $"{state.Revision} now; look at it again and repeat the change")
-                {
-                    Kind = ErrorKind.Conflict
-                };
+                throw new BtxException(ErrorKind.Conflict, $"the change was made for revision {after.Revision - 1}, but the forest is at "
+                    + $"revision {state.Revision} now; look at it again and repeat the change");
             after.Checked();
             var record = new ChangeRecord
             {

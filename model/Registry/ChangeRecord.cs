@@ -51,8 +51,8 @@ public sealed record ChangeRecord
     /// <summary>The checksum of that line, which covers every line before it.</summary>
     public string? JournalSha256 { get; init; }
 
-    /// <summary>Of a removal: what its certificates say, oldest first; it gets another one when
-    /// files are deleted only at a later start.</summary>
+    /// <summary>Of a removal: what its certificates say, oldest first; it gets another one when files are deleted only at a later
+    /// start.</summary>
     public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
 }
 

@@ -15,15 +15,13 @@ public static class ExpertPurge
         {
             var theirs = other.Directory(servedDirectory, served) + "/";
             if (theirs.StartsWith(path, StringComparison.Ordinal) || path.StartsWith(theirs, StringComparison.Ordinal))
-                throw new BtxException(
-                    $"--purge would delete files of expert \"{other.Name}\", which stays and shares {target.Path} with "
-                    + $"\"{target.Expert}\"; remove without --purge")
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"--purge would delete files of expert \"{other.Name}\", which stays and "
+                    + $"shares {target.Path} with \"{target.Expert}\"; remove without --purge");
         }
     }
 
-    /// <summary>Refuses a purge that could not be done, by making and deleting an empty file.
-    /// One that is done already can be done.</summary>
+    /// <summary>Refuses a purge that could not be done, by making and deleting an empty file. One that is done already can be
+    /// done.</summary>
     /// <exception cref="BtxException">The directory, or the one that it lies in, cannot be written.</exception>
     public static void RequireDeletable(string directory)
     {
@@ -37,10 +35,8 @@ public static class ExpertPurge
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new BtxException(
-                    $"--purge could not delete {directory}: {place} cannot be written by the server; "
-                    + "let it, or remove without --purge", e)
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"--purge could not delete {directory}: {place} cannot be written by the "
+                    + "server; let it, or remove without --purge", e);
             }
         }
     }

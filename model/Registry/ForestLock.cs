@@ -2,12 +2,9 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// One owner of a served forest at a time: a lock on the directory itself, which no other spelling of its path and no removed file gets
-/// round, and <c>forest.lock</c> beside <c>served.json</c>, for file systems that cannot lock
-/// directories. The operating system drops both with
-/// the process.
-/// </summary>
+/// <summary>One owner of a served forest at a time: a lock on the directory itself, which no other spelling of its path and no removed file
+/// gets round, and <c>forest.lock</c> beside <c>served.json</c>, for file systems that cannot lock directories. The operating system drops
+/// both with the process.</summary>
 public sealed class ForestLock : IDisposable
 {
     public const string FileName = "forest.lock";
@@ -32,9 +29,8 @@ public sealed class ForestLock : IDisposable
             inode?.Dispose();
             if (e.HResult == 11 || e.Message.Contains("being used by another process", StringComparison.Ordinal))
                 throw new BtxException(Held(directory), e);
-            throw new BtxException(
-                $"{directory}: {FileName} cannot be opened: {BtxException.OneLine(e.Message)}; "
-                + $"a server must be able to write beside {Serving.ServedForestManifest.FileName}, or serve with --read-only", e);
+            throw new BtxException($"{directory}: {FileName} cannot be opened: {BtxException.OneLine(e.Message)}; a server must be able to "
+                + $"write beside {Serving.ServedForestManifest.FileName}, or serve with --read-only", e);
         }
     }
 

@@ -4,10 +4,8 @@ using Btx.Model.Serving;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// What a server serves: the experts, the named averages, the BTX model, and the lineage of experts that are no longer there. Revision 0
-/// is the exporter's manifest; every change makes the next revision. Immutable, pure: nothing here touches a file.
-/// </summary>
+/// <summary>What a server serves: the experts, the named averages, the BTX model, and the lineage of experts that are no longer there.
+/// Revision 0 is the exporter's manifest; every change makes the next revision. Immutable, pure: nothing here touches a file.</summary>
 public sealed record ForestState
 {
     public const int CurrentSchema = 1;
@@ -35,8 +33,8 @@ public sealed record ForestState
 
     public IReadOnlyList<NamedAverage> Averages { get; init; } = [];
 
-    /// <summary>Directory of the served BTX model after a change made one, absolute or relative to the served forest; null: the one
-    /// the server was started with, if any.</summary>
+    /// <summary>Directory of the served BTX model after a change made one, absolute or relative to the served forest; null: the one the
+    /// server was started with, if any.</summary>
     [JsonPropertyName("mixture")]
     public string? Moe { get; init; }
 
@@ -107,11 +105,9 @@ public sealed record ForestState
     {
         if (Experts.FirstOrDefault(e => e.Name == name) is { } expert) return expert;
         if (Absent.FirstOrDefault(a => a.Name == name) is { RemovedIn: { } revision })
-            throw new BtxException($"expert \"{name}\" was removed already, in revision {revision}") { Kind = ErrorKind.Missing };
-        throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {Names(Experts.Select(e => e.Name))}")
-        {
-            Kind = ErrorKind.Missing
-        };
+            throw new BtxException(ErrorKind.Missing, $"expert \"{name}\" was removed already, in revision {revision}");
+        throw new BtxException(ErrorKind.Missing, $"no expert \"{BtxException.OneLine(name)}\" in the forest; it has "
+            + $"{Names(Experts.Select(e => e.Name))}");
     }
 
     /// <summary>As <see cref="ForestManifest"/>: what computes priors and branches. Paths keep their roots.</summary>
@@ -131,8 +127,8 @@ public sealed record ForestState
 
     /// <summary>Adds an expert.</summary>
     /// <param name="priors">New cached priors by expert, the added one's among them if it is known; others keep theirs.</param>
-    /// <exception cref="BtxException">The name is taken or reserved, or belonged to a removed expert with other weights; a parent
-    /// is unknown; the entry is not valid.</exception>
+    /// <exception cref="BtxException">The name is taken or reserved, or belonged to a removed expert with other weights; a parent is
+    /// unknown; the entry is not valid.</exception>
     public ForestState WithExpert(RegisteredExpert expert, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? priors = null)
     {
         RequireFree(expert.Name);
@@ -140,10 +136,8 @@ public sealed record ForestState
         if (known is not null && known.Sha256 != expert.Sha256)
         {
             var which = known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has";
-            throw new BtxException($"expert \"{expert.Name}\" {which} other weights; choose another --name, lineages refer to that one")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Precondition, $"expert \"{expert.Name}\" {which} other weights; choose another --name, "
+                + "lineages refer to that one");
         }
 
         // The lineage on record of these weights stands, under whatever name they had it.
@@ -161,20 +155,15 @@ public sealed record ForestState
     public void RequireFree(string name)
     {
         if (Experts.Any(e => e.Name == name))
-            throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Precondition, $"expert \"{name}\" is in the forest already; choose another --name, or remove "
+                + "that one first");
         if (name != Seed) return;
-        throw new BtxException(
-            $"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were "
-                + "branched from it would seem to descend from this one; "
-            + "choose another --name")
-        { Kind = ErrorKind.Precondition };
+        throw new BtxException(ErrorKind.Precondition, $"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that "
+            + "were branched from it would seem to descend from this one; choose another --name");
     }
 
-    /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors
-    /// of which nothing is left are dropped.</summary>
+    /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors of which nothing is
+    /// left are dropped.</summary>
     /// <exception cref="BtxException">A name is unknown or was removed before, or no expert would be left that serves.</exception>
     public ForestState Without(IReadOnlyCollection<string> names) => Change(names, []);
 
@@ -186,26 +175,21 @@ public sealed record ForestState
     /// <exception cref="BtxException">As <see cref="Without"/> and <see cref="Quarantine"/>.</exception>
     public ForestState Apply(RemovalPlan plan) => Change(plan.Removed, plan.Quarantined);
 
-    /// <exception cref="BtxException">The name is taken or reserved, an expert is unknown or quarantined,
-    /// or no prior of the domain is known.</exception>
+    /// <exception cref="BtxException">The name is taken or reserved, an expert is unknown or quarantined, or no prior of the domain is
+    /// known.</exception>
     public ForestState WithAverage(NamedAverage average)
     {
         if (Averages.Any(a => a.Name == average.Name))
-            throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Precondition, $"average \"{average.Name}\" exists already; drop it first, or choose another "
+                + "name");
         return Next(this with { Averages = [.. Averages, average] });
     }
 
     /// <exception cref="BtxException">There is none of that name.</exception>
     public ForestState WithoutAverage(string name) => Averages.Any(a => a.Name == name)
         ? Next(this with { Averages = [.. Averages.Where(a => a.Name != name)] })
-        : throw new BtxException($"no average \"{BtxException.OneLine(name)}\"; there "
-            + $"{(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}")
-        {
-            Kind = ErrorKind.Missing
-        };
+        : throw new BtxException(ErrorKind.Missing, $"no average \"{BtxException.OneLine(name)}\"; there "
+            + $"{(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}");
 
     /// <param name="directory">Of the served BTX model.</param>
     public ForestState WithMoe(string directory) => Next(this with { Moe = directory, MoeDropped = false });
@@ -235,17 +219,14 @@ public sealed record ForestState
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {
         if (removed.Count + quarantined.Count == 0)
-            throw new BtxException("no expert is named; name one or more") { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, "no expert is named; name one or more");
         var gone = removed.Select(n => Expert(n).Name).ToHashSet(StringComparer.Ordinal);
         if (quarantined.FirstOrDefault(n => Expert(n).Status != ExpertStatus.Ready) is { } already)
-            throw new BtxException($"expert \"{already}\" is quarantined already") { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"expert \"{already}\" is quarantined already");
         var held = quarantined.Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
         if (Ready.All(e => gone.Contains(e.Name) || held.Contains(e.Name)))
-            throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be "
-                + "removed, add another first")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Precondition, $"without {Names(gone.Concat(held))} no expert is left that serves; the last "
+                + "expert cannot be removed, add another first");
         var after = this with
         {
             Experts = [.. Experts.Where(e => !gone.Contains(e.Name)).Select(e =>
@@ -280,7 +261,7 @@ public sealed record ForestState
     {
         var problems = ForestStateRules.Problems(this).Take(10).ToList();
         return problems.Count == 0 ? this
-            : throw new BtxException($"the forest would not be valid: {string.Join("; ", problems)}") { Kind = ErrorKind.Precondition };
+            : throw new BtxException(ErrorKind.Precondition, $"the forest would not be valid: {string.Join("; ", problems)}");
     }
 
     private static string Names(IEnumerable<string> names)

@@ -42,8 +42,8 @@ public static class ForestStateRules
     internal static void RequireText(string what, string? text, int most, string remedy)
     {
         if (IsText(text, most)) return;
-        throw new BtxException($"the {what} of a change is missing, has a control character or more than {most} characters; {remedy}")
-        { Kind = ErrorKind.Precondition };
+        throw new BtxException(ErrorKind.Precondition, $"the {what} of a change is missing, has a control character or more than {most} "
+            + $"characters; {remedy}");
     }
 
     /// <summary>True for 1 to <paramref name="limit"/> printable characters, not all blank, that JSON can hold.</summary>

@@ -2,10 +2,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// What a journal says: the last committed state and the history. Every prefix of a journal reads as the state before or after the
-/// change that the cut met; damage is refused. Reading takes no lock and changes nothing.
-/// </summary>
+/// <summary>What a journal says: the last committed state and the history. Every prefix of a journal reads as the state before or after the
+/// change that the cut met; damage is refused. Reading takes no lock and changes nothing.</summary>
 public sealed class JournalContents
 {
     private const int LongestLine = 256 << 20;
@@ -64,8 +62,8 @@ public sealed class JournalContents
     internal string? OpenChange => pending?.Id;
 
     /// <summary>Reads <c>forest.journal</c> of a served forest; a journal that is not there reads as an empty one.</summary>
-    /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be
-    /// read; names file, line and remedy.</exception>
+    /// <exception cref="BtxException">The journal is damaged, its end was cut off, or it cannot be read; names file, line and
+    /// remedy.</exception>
     public static JournalContents Read(string servedDirectory) => Read(servedDirectory, null);
 
     /// <param name="sha256">Of revision 0.</param>
@@ -73,9 +71,8 @@ public sealed class JournalContents
     public void RequireBase(string sha256)
     {
         if (BaseSha256 is null || BaseSha256 == sha256) return;
-        throw new BtxException(
-            $"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed since; "
-            + $"export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
+        throw new BtxException($"{path}: belongs to another export: {Serving.ServedForestManifest.FileName} or its source has changed "
+            + $"since; export to another directory, or move the journal away, with {JournalHead.Companions}, to serve without its changes");
     }
 
     /// <param name="wanted">The change that <see cref="Wanted"/> is of.</param>
@@ -171,9 +168,7 @@ public sealed class JournalContents
                 if (record.State is { } first && first.Hash() != record.BeforeSha256) throw Damage("revision 0 is not the recorded one");
                 (BaseSha256, Base, Schema) = (record.BeforeSha256, record.State, record.Schema!.Value);
                 break;
-            case JournalRecord.Begun when BaseSha256 is not null:
-                Begin(record);
-                break;
+            case JournalRecord.Begun when BaseSha256 is not null: Begin(record); break;
             case JournalRecord.Committed when record.Id is not null && record.Id == pending?.Id:
                 if (record.State is { } made) Require(made, State, record.AfterSha256);
                 (Previous, State) = (State, record.State ?? pending!.Value.State);
@@ -189,10 +184,7 @@ public sealed class JournalContents
                 break;
             case JournalRecord.Aborted when record.Id is not null && record.Id == pending?.Id:
                 Settle(record.Id, c => c with
-                {
-                    Outcome = record.Message is null ? ChangeOutcome.Interrupted : ChangeOutcome.Aborted,
-                    Message = record.Message
-                });
+                { Outcome = record.Message is null ? ChangeOutcome.Interrupted : ChangeOutcome.Aborted, Message = record.Message });
                 break;
             case JournalRecord.Purged when record.Id is not null && byId.TryGetValue(record.Id, out var i)
                 && history[i] is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null }:
@@ -202,8 +194,7 @@ public sealed class JournalContents
                 && history[i] is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }:
                 history[i] = history[i] with { Certified = [.. history[i].Certified, findings] };
                 break;
-            default:
-                throw Damage($"a record \"{BtxException.OneLine(record.Type)}\" of schema {record.Schema} does not belong there");
+            default: throw Damage($"a record \"{BtxException.OneLine(record.Type)}\" of schema {record.Schema} does not belong there");
         }
 
         checksums.Add(sha256);

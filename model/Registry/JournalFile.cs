@@ -1,7 +1,7 @@
 namespace Btx.Model.Registry;
 
-/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on
-/// disk when a call returns, or taken back.</summary>
+/// <summary>Appends lines to the journal's file, and signs after each how far it goes: both are on disk when a call returns, or taken
+/// back.</summary>
 internal sealed class JournalFile : IDisposable
 {
     private readonly string directory, path;
@@ -42,10 +42,8 @@ internal sealed class JournalFile : IDisposable
     /// <summary>The checksum of the last one.</summary>
     public string LastSha256 { get; private set; }
 
-    /// <summary>
-    /// Cuts a torn line off, completes a newline that is missing, makes what was read durable (a killed process may not have come to that),
-    /// and signs how far it goes.
-    /// </summary>
+    /// <summary>Cuts a torn line off, completes a newline that is missing, makes what was read durable (a killed process may not have come
+    /// to that), and signs how far it goes.</summary>
     /// <param name="key">Signs from here on.</param>
     /// <returns>What a user should know of it, or null.</returns>
     public string? Repair(CertificateSigner key)
@@ -65,8 +63,8 @@ internal sealed class JournalFile : IDisposable
             ? $"{path}: its end was signed by a key {old}; it is signed by {signer.Fingerprint} from here on, {Records} records" : null;
     }
 
-    /// <exception cref="BtxException">The disk is full, say; the file is as it was, or if that
-    /// fails too nothing more is written.</exception>
+    /// <exception cref="BtxException">The disk is full, say; the file is as it was, or if that fails too nothing more is
+    /// written.</exception>
     public void Append(JournalRecord record)
     {
         if (broken is not null) throw new BtxException(broken);

@@ -2,11 +2,8 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// <c>forest.head</c>: how far the journal goes, signed. Written whole after every line, so
-/// that the journal is never shorter, and of a server
-/// that died between the two at most one line longer. A journal whose end was cut off is shorter.
-/// </summary>
+/// <summary><c>forest.head</c>: how far the journal goes, signed. Written whole after every line, so that the journal is never shorter, and
+/// of a server that died between the two at most one line longer. A journal whose end was cut off is shorter.</summary>
 internal sealed record JournalHead
 {
     public const string FileName = "forest.head";
@@ -46,12 +43,7 @@ internal sealed record JournalHead
     public static void Write(string servedDirectory, CertificateSigner signer, long records, string sha256)
     {
         var head = new JournalHead
-        {
-            Records = records,
-            Sha256 = sha256,
-            PublicKey = signer.PublicKey,
-            KeyFingerprint = signer.Fingerprint
-        };
+        { Records = records, Sha256 = sha256, PublicKey = signer.PublicKey, KeyFingerprint = signer.Fingerprint };
         head = head with { Signature = signer.SignBytes(head.ToJson()) };
         AtomicFile.Write(Path.Combine(servedDirectory, FileName), stream => stream.Write(head.ToJson()));
     }

@@ -6,8 +6,8 @@ namespace Btx.Model.Registry;
 /// <summary>What one line of the journal says.</summary>
 internal sealed record JournalRecord
 {
-    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line; 1 is read,
-    /// and gets one when a server opens it.</summary>
+    /// <summary>From 2 on a journal has a <see cref="JournalHead"/> from its first line; 1 is read, and gets one when a server opens
+    /// it.</summary>
     public const int CurrentSchema = 2;
     public const string Opened = "open";
     public const string Begun = "begin";
@@ -51,8 +51,8 @@ internal sealed record JournalRecord
 
     public string? AfterSha256 { get; init; }
 
-    /// <summary>Of a begin: the whole state after the change. Of a commit: the same where building made more
-    /// of it. Of the first line: revision 0.</summary>
+    /// <summary>Of a begin: the whole state after the change. Of a commit: the same where building made more of it. Of the first line:
+    /// revision 0.</summary>
     public ForestState? State { get; init; }
 
     public static JournalRecord Begin(ChangeRecord change, ForestState after) => new()
@@ -73,10 +73,8 @@ internal sealed record JournalRecord
     };
 }
 
-/// <summary>
-/// A line of the journal: <c>{"sha256":"…","record":{…}}</c>. The checksum is SHA-256 over the checksum of the line before (nothing for
-/// the first) and the bytes of the record, so that a line changed, lost, repeated or moved is seen.
-/// </summary>
+/// <summary>A line of the journal: <c>{"sha256":"…","record":{…}}</c>. The checksum is SHA-256 over the checksum of the line before
+/// (nothing for the first) and the bytes of the record, so that a line changed, lost, repeated or moved is seen.</summary>
 internal static class JournalLine
 {
     private const int HashLength = 64;

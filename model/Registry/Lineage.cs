@@ -2,14 +2,10 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// Who was branched from whom, with which weights, over the experts of a state and their absent ancestors. The residual ancestry of Y
-/// in X is the sum over lineage paths from Y to X of the product of the branch weights. Whoever
-/// has the weights of X is X, under whatever name.
-/// The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is
-/// nobody's ancestor. Immutable; linear in the number
-/// of branches.
-/// </summary>
+/// <summary>Who was branched from whom, with which weights, over the experts of a state and their absent ancestors. The residual ancestry
+/// of Y in X is the sum over lineage paths from Y to X of the product of the branch weights. Whoever has the weights of X is X, under
+/// whatever name. The seed model is nobody else: an expert that an earlier version let in as <c>seed</c> is nobody's ancestor. Immutable;
+/// linear in the number of branches.</summary>
 public sealed class Lineage
 {
     private readonly string[] names; // first the seed model
@@ -71,8 +67,8 @@ public sealed class Lineage
     /// <exception cref="BtxException">A name is unknown.</exception>
     public double Share(string expert, string ancestor) => Run([ancestor])[Index(expert)];
 
-    /// <summary>Residual ancestry of everything known in <paramref name="ancestors"/> together: a path counts up to the first of them
-    /// that it meets. Those of 0 are left out.</summary>
+    /// <summary>Residual ancestry of everything known in <paramref name="ancestors"/> together: a path counts up to the first of them that
+    /// it meets. Those of 0 are left out.</summary>
     /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyDictionary<string, double> Shares(IReadOnlyCollection<string> ancestors)
     {
@@ -102,7 +98,7 @@ public sealed class Lineage
         .. state.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
 
     private int Index(string name) => index.TryGetValue(name, out var i) ? i
-        : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest") { Kind = ErrorKind.Missing };
+        : throw new BtxException(ErrorKind.Missing, $"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest");
 
     // Those that are named, and whoever has their weights under another name.
     private bool[] Given(IEnumerable<string> ancestors)
@@ -147,16 +143,11 @@ public sealed class Lineage
 
         var sorted = new List<int>(names.Length);
         for (var i = 0; i < names.Length; i++)
-        {
             if (waiting[i] == 0) sorted.Add(i);
-        }
-
         for (var next = 0; next < sorted.Count; next++)
         {
             foreach (var child in children[sorted[next]])
-            {
                 if (--waiting[child] == 0) sorted.Add(child);
-            }
         }
 
         return [.. sorted];

@@ -1,7 +1,7 @@
 namespace Btx.Model.Registry;
 
-/// <summary>A parameter average θ = Σ_j w_j θ_j that is served under a name. Exactly one of
-/// <see cref="Weights"/> and <see cref="Domain"/> is set.</summary>
+/// <summary>A parameter average θ = Σ_j w_j θ_j that is served under a name. Exactly one of <see cref="Weights"/> and <see cref="Domain"/>
+/// is set.</summary>
 public sealed record NamedAverage
 {
     /// <summary>Names that average models have without being made.</summary>
@@ -25,19 +25,14 @@ public sealed record NamedAverage
         foreach (var (expert, weight) in weights)
         {
             if (!(weight >= 0) || double.IsInfinity(weight))
-                throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weight of {BtxException.OneLine(expert)} is "
-                    + $"{weight}; expected 0 or more")
-                {
-                    Kind = ErrorKind.Precondition
-                };
+                throw new BtxException(ErrorKind.Precondition, $"average \"{BtxException.OneLine(name)}\": the weight of "
+                    + $"{BtxException.OneLine(expert)} is {weight}; expected 0 or more");
         }
 
         var sum = weights.Values.Sum();
         if (!(sum > 0) || double.IsInfinity(sum))
-            throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected at least one above 0")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Precondition, $"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected "
+                + "at least one above 0");
         return new()
         {
             Name = name,

@@ -24,8 +24,8 @@ public sealed record RecordedTraining
     /// <summary>Directory of the seed model; null: it did not branch from the seed.</summary>
     public string? SeedModel { get; init; }
 
-    /// <summary>The flags that decide the weights, with their values, in the trainer's order;
-    /// <c>--branch</c> and <c>--k</c> first.</summary>
+    /// <summary>The flags that decide the weights, with their values, in the trainer's order; <c>--branch</c> and <c>--k</c>
+    /// first.</summary>
     public required IReadOnlyList<KeyValuePair<string, string>> Flags { get; init; }
 
     /// <summary>Every expert's record; of one that was trained twice, the last. Rounds without a record are left out.</summary>
@@ -45,10 +45,9 @@ public sealed record RecordedTraining
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
             {
-                throw new BtxException($"{file}: not a record of a training round ({BtxException.OneLine(e.Message)}); move it away, or "
-                    + "give the recipe its corpus by --corpus",
-                    e)
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"{file}: not a record of a training round "
+                    + $"({BtxException.OneLine(e.Message)}); move it away, or give the recipe its corpus by --corpus",
+                    e);
             }
         }
 
@@ -69,9 +68,7 @@ public sealed record RecordedTraining
             }
             else if (option.Name is not ("--domains" or "--corpus" or "--random-split" or "--random-init")
                 && option.Name.StartsWith("--", StringComparison.Ordinal))
-            {
                 flags.Add(new(option.Name, value));
-            }
         }
 
         foreach (var job in round.GetProperty("experts").EnumerateArray())

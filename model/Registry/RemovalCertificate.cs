@@ -5,10 +5,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// What a removal dropped and what it did not, signed by the server that made it. The file's bytes are exactly <see cref="ToJson"/>:
-/// one that differs in any byte is not accepted.
-/// </summary>
+/// <summary>What a removal dropped and what it did not, signed by the server that made it. The file's bytes are exactly
+/// <see cref="ToJson"/>: one that differs in any byte is not accepted.</summary>
 public sealed record RemovalCertificate
 {
     /// <summary>1, which says no <see cref="JournalRecords"/> and may have either s in its signature, is verified still.</summary>
@@ -19,10 +17,9 @@ public sealed record RemovalCertificate
 
     /// <summary>What a removal is and is not. Every certificate says it.</summary>
     public const string StructuralStatement =
-        "This certifies structural, not statistical, unlearning: the named experts' parameters, and everything computed from them that "
-        + "the server held, are no longer part of the served forest. "
-        + "It does not certify that other experts were not trained on like text; the residual ancestry states how much of the removed "
-            + "experts' parameters other experts were branched from.";
+        "This certifies structural, not statistical, unlearning: the named experts' parameters, and everything computed from them that the "
+            + "server held, are no longer part of the served forest. It does not certify that other experts were not trained on like text; "
+            + "the residual ancestry states how much of the removed experts' parameters other experts were branched from.";
 
     public int Schema { get; init; } = CurrentSchema;
 
@@ -195,16 +192,12 @@ public sealed record CertifiedExpert
 public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots, long KvBytes, long PrefixEntries, long Centroids,
     long NativeBytes);
 
-/// <summary>
-/// What was found at a removal, and does not follow from the states before and after it: recorded
-/// in the journal before the certificate that says
-/// the same is written.
-/// </summary>
+/// <summary>What was found at a removal, and does not follow from the states before and after it: recorded in the journal before the
+/// certificate that says the same is written.</summary>
 /// <param name="Files">Of each removed expert, by name, with what became of them.</param>
 /// <param name="MoeBeforeSha256">See <see cref="RemovalCertificate.MoeBeforeSha256"/>.</param>
-public sealed record CertifiedFindings(
-    IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files, CertifiedCaches Caches, EqualityCheck Equality,
-    string? MoeBeforeSha256 = null, string? MoeAfterSha256 = null);
+public sealed record CertifiedFindings(IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files, CertifiedCaches Caches,
+    EqualityCheck Equality, string? MoeBeforeSha256 = null, string? MoeAfterSha256 = null);
 
 /// <summary>The check that the forest after a removal equals one built from scratch without the experts.</summary>
 /// <param name="ProbeSha256">SHA-256 (hex) of the probe set.</param>

@@ -38,37 +38,27 @@ public sealed record RemovalPlan
 
     /// <param name="names">What is to go.</param>
     /// <param name="adding">Experts that are being added at this moment.</param>
-    /// <exception cref="BtxException">
-    /// The policy is unknown, a name is unknown, named twice or removed before, no expert would
-    /// be left that serves, a survivor has the weights
-    /// of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being added.
-    /// </exception>
+    /// <exception cref="BtxException">The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that
+    /// serves, a survivor has the weights of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being
+    /// added.</exception>
     public static RemovalPlan Of(ForestState state, IReadOnlyCollection<string> names, string policy,
         IReadOnlyCollection<RegisteredExpert>? adding = null)
     {
         if (!LineagePolicy.Names.Contains(policy))
-            throw new BtxException($"lineage policy \"{BtxException.OneLine(policy)}\" is unknown; use "
-                + $"{string.Join(", ", LineagePolicy.Names)}")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Precondition, $"lineage policy \"{BtxException.OneLine(policy)}\" is unknown; use "
+                + $"{string.Join(", ", LineagePolicy.Names)}");
         string[] requested = [.. names.Select(n => state.Expert(n).Name)];
         if (requested.Distinct().Count() != requested.Length)
-            throw new BtxException($"expert \"{requested.GroupBy(n => n).First(g => g.Count() > 1).Key}\" is named twice; name each once")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Precondition, $"expert \"{requested.GroupBy(n => n).First(g => g.Count() > 1).Key}\" is named "
+                + "twice; name each once");
         var lineage = Lineage.Of(state);
         var descendants = lineage.Descendants(requested);
         foreach (var child in adding ?? [])
         {
             if (policy == LineagePolicy.Cascade && child.Parents.FirstOrDefault(p =>
                 p.Weight > 0 && (requested.Contains(p.Name) || descendants.Contains(p.Name))) is { } parent)
-                throw new BtxException($"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being added; wait until it is in "
-                    + "and remove both, or use --lineage only")
-                {
-                    Kind = ErrorKind.Precondition
-                };
+                throw new BtxException(ErrorKind.Precondition, $"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being "
+                    + "added; wait until it is in and remove both, or use --lineage only");
         }
 
         var listed = state.Experts.ToDictionary(e => e.Name);
@@ -84,12 +74,9 @@ public sealed record RemovalPlan
         };
         if (state.Experts.FirstOrDefault(e =>
             !plan.Removed.Contains(e.Name) && plan.Removed.Any(n => listed[n].Sha256 == e.Sha256)) is { } twin)
-            throw new BtxException($"expert \"{twin.Name}\" has the same weights as "
+            throw new BtxException(ErrorKind.Precondition, $"expert \"{twin.Name}\" has the same weights as "
                 + $"\"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be "
-                    + $"served on; remove both, name \"{twin.Name}\" too")
-            {
-                Kind = ErrorKind.Precondition
-            };
+                    + $"served on; remove both, name \"{twin.Name}\" too");
         var after = state.Apply(plan);
         var total = lineage.Shares(requested);
         var each = requested.Select(n => (Name: n, Shares: lineage.Shares([n]))).ToList();
@@ -119,8 +106,7 @@ public sealed record RemovalPlan
         foreach (var r in Residuals)
         {
             var parts = r.ByAncestor.Count > 1 ? $" ({string.Join(", ", r.ByAncestor.Select(a => $"{a.Key} {Share(a.Value)}"))})" : "";
-            lines
-                .Add("residual ancestry in "
+            lines.Add("residual ancestry in "
                     + $"{r.Expert}{(r.Status == ExpertStatus.Quarantined ? " (quarantined)" : "")}: {Share(r.Share)}{parts}");
         }
 

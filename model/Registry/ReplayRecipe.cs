@@ -4,10 +4,9 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// The commands that retrain the descendants of removed experts from clean ancestors: those that have none of what was ever removed in
-/// them. A new forest of the clean experts is made, the descendants are branched and trained again in lineage order, then added.
-/// </summary>
+/// <summary>The commands that retrain the descendants of removed experts from clean ancestors: those that have none of what was ever
+/// removed in them. A new forest of the clean experts is made, the descendants are branched and trained again in lineage order, then
+/// added.</summary>
 public sealed record ReplayRecipe
 {
     /// <summary>What is retrained, parents before children.</summary>
@@ -55,9 +54,8 @@ public sealed record ReplayRecipe
     /// <summary>A bash script; stopped, it goes on when run again.</summary>
     public string ToScript()
     {
-        var script = new StringBuilder(
-            "#!/usr/bin/env bash\n# Run it where ./btx is. Its arguments go to ./btx experts add: "
-                + "--server, --admin-key-file.\nset -euo pipefail\n");
+        var script = new StringBuilder("#!/usr/bin/env bash\n# Run it where ./btx is. Its arguments go to ./btx experts add: --server, "
+            + "--admin-key-file.\nset -euo pipefail\n");
         foreach (var step in Steps)
         {
             script.Append("\n# ").Append(step.Title).Append('\n');
@@ -94,11 +92,7 @@ public sealed record ReplayRecipe
         foreach (var (directory, entry) in entries)
             yield return new($"copy {entry.Name}", ["cp", "-RLT", directory, Path.Combine(sources.Clean, "experts", entry.Name)]);
         var manifest = new ForestManifest
-        {
-            Architecture = state.Architecture,
-            Tokenizer = state.Tokenizer,
-            Experts = [.. entries.Select(e => e.Entry)]
-        };
+        { Architecture = state.Architecture, Tokenizer = state.Tokenizer, Experts = [.. entries.Select(e => e.Entry)] };
         yield return new("its manifest", [], Encoding.UTF8.GetString(manifest.ToJson()),
             Path.Combine(sources.Clean, ForestManifest.FileName));
     }
@@ -137,19 +131,13 @@ public sealed record ReplayRecipe
         foreach (var e in experts)
         {
             if (sources.Recorded.GetValueOrDefault(e.Name) is { } r && !r.Domains.SequenceEqual([e.Domain]))
-                throw new BtxException($"expert \"{e.Name}\" was trained on a random part of the text ({string.Join(", ", r.Domains)}), "
-                    + "which cannot be done for one expert; train its forest again with --random-split")
-                {
-                    Kind = ErrorKind.Precondition
-                };
+                throw new BtxException(ErrorKind.Precondition, $"expert \"{e.Name}\" was trained on a random part of the text "
+                    + $"({string.Join(", ", r.Domains)}), which cannot be done for one expert; train its forest again with --random-split");
         }
 
         var corpus = sources.Corpus ?? recorded?.Corpus
-            ?? throw new BtxException($"{sources.Forest}: no record of how expert \"{first.Name}\" was trained (runs/*/round.json); name "
-                + "its text with --corpus DIR")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            ?? throw new BtxException(ErrorKind.Precondition, $"{sources.Forest}: no record of how expert \"{first.Name}\" was trained "
+                + "(runs/*/round.json); name its text with --corpus DIR");
         List<string> command = ["./btx", "train", round > 0 ? "round" : "expert", "--forest", sources.Clean, "--corpus", corpus];
         if (recorded?.Shards is { } shards && sources.Corpus is null) command.AddRange(["--shards", shards]);
         command.AddRange(round > 0 ? ["--round", round.ToString(CultureInfo.InvariantCulture), "--domains",
@@ -157,11 +145,8 @@ public sealed record ReplayRecipe
         if (!parents)
         {
             var seed = sources.Seed ?? sources.Recorded.Values.Select(r => r.SeedModel).FirstOrDefault(m => m is not null)
-                ?? throw new BtxException($"no clean expert is left to branch \"{first.Name}\" from, and no seed model "
-                    + "is recorded; name it with --seed DIR")
-                {
-                    Kind = ErrorKind.Precondition
-                };
+                ?? throw new BtxException(ErrorKind.Precondition, $"no clean expert is left to branch \"{first.Name}\" from, and no seed "
+                    + "model is recorded; name it with --seed DIR");
             command.AddRange([round > 0 ? "--seed" : "--from", seed]);
         }
 
@@ -189,8 +174,8 @@ public sealed record ReplayRecipe
 /// <summary>One command of a <see cref="ReplayRecipe"/>.</summary>
 /// <param name="Title">What it does, one line.</param>
 /// <param name="Command">Program and arguments, unquoted.</param>
-/// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there, instead of
-/// running a command; null: run the command.</param>
+/// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there, instead of running a command; null: run the
+/// command.</param>
 /// <param name="Output">File that <paramref name="Input"/> is written to.</param>
 public sealed record ReplayStep(string Title, IReadOnlyList<string> Command, string? Input = null, string? Output = null)
 {

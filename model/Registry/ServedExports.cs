@@ -4,11 +4,8 @@ using Btx.Model.Serving;
 
 namespace Btx.Model.Registry;
 
-/// <summary>
-/// The served forests that bind a forest's weights, as it lists them itself: one file each in
-/// <c>FOREST/exports/</c>, which holds an absolute
-/// path. The exporter writes it, and a server that opens the served forest, which may have been moved since.
-/// </summary>
+/// <summary>The served forests that bind a forest's weights, as it lists them itself: one file each in <c>FOREST/exports/</c>, which holds
+/// an absolute path. The exporter writes it, and a server that opens the served forest, which may have been moved since.</summary>
 public static class ServedExports
 {
     public const string DirectoryName = "exports";

@@ -1,7 +1,7 @@
 namespace Btx.Engine;
 
-/// <summary>Receives one report per step on the engine's thread; must be quick and not throw.
-/// The host turns reports into metrics.</summary>
+/// <summary>Receives one report per step on the engine's thread; must be quick and not throw. The host turns reports into
+/// metrics.</summary>
 public interface IStepObserver
 {
     void OnStep(in StepReport report);

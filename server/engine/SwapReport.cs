@@ -27,8 +27,8 @@ public sealed record SwapReport
     /// <summary>From the call until no step could use what left and its memory was back.</summary>
     public required TimeSpan Total { get; init; }
 
-    /// <summary>Native memory of the models that left and of averages of them: mapped weights, KV
-    /// caches, an estimate of the sessions.</summary>
+    /// <summary>Native memory of the models that left and of averages of them: mapped weights, KV caches, an estimate of the
+    /// sessions.</summary>
     public required long BytesReturned { get; init; }
 
     /// <summary>Runtime sessions of the models that left and of averages of them.</summary>

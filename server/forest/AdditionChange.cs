@@ -28,11 +28,8 @@ internal sealed class AdditionChange(RegistryResources resources)
             ExpertIntake.RequirePrecision(weights, before);
             var sha256 = await BuildThread.RunAsync(() => PrivateWeights.Hash(weights, session.Cancellation)).ConfigureAwait(false);
             if (expert.Sha256.Length > 0 && expert.Sha256 != sha256)
-                throw new BtxException(
-                    $"{expert.Path}: the weights have SHA-256 {sha256}, expected {expert.Sha256} "
-                    + $"({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); "
-                    + "copy them again")
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"{expert.Path}: the weights have SHA-256 {sha256}, expected "
+                    + $"{expert.Sha256} ({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); copy them again");
             expert = expert with { Sha256 = sha256 };
             before = before with { Absent = [.. before.Absent, .. ancestors] };
             var after = before.WithExpert(expert);
@@ -91,11 +88,9 @@ internal sealed class AdditionChange(RegistryResources resources)
         foreach (var domain in addition.Samples.Keys)
         {
             if (domain != expert.Domain && !before.Experts.Any(e => e.Domain == domain))
-                throw new BtxException(
-                    $"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has that domain; "
-                    + "it would be "
-                    + $"{string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}")
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has "
+                    + "that domain; it would be "
+                    + $"{string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}");
         }
     }
 
@@ -135,7 +130,7 @@ internal sealed class AdditionChange(RegistryResources resources)
         var resolved = Blame.Given(() => resources.Roots.Resolve(statistics));
         if (resources.MoeOf(resources.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
         else if (Obstacle(addition with { RouterStatistics = resolved }, after, present) is { } obstacle)
-            throw new BtxException(obstacle) { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, obstacle);
     }
 
     private string? Obstacle(ExpertAddition addition, ForestState after, string present) => resources.Options.Remix is { } remix
@@ -148,7 +143,7 @@ internal sealed class AdditionChange(RegistryResources resources)
             addition = addition with { RouterStatistics = Blame.Given(() => resources.Roots.Resolve(statistics)) };
         if (Obstacle(addition, made, present) is { } obstacle)
         {
-            if (addition.RouterStatistics is not null) throw new BtxException(obstacle) { Kind = ErrorKind.Precondition };
+            if (addition.RouterStatistics is not null) throw new BtxException(ErrorKind.Precondition, obstacle);
             session.Note($"the BTX model stays as it is: {obstacle}");
             return made;
         }

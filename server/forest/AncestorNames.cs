@@ -4,10 +4,8 @@ using Btx.Model.Registry;
 
 namespace Btx.Forest;
 
-/// <summary>
-/// What the ancestors that another forest names are called here. Whoever has the same weights is the same, under whatever name; whoever has
-/// other weights is somebody else, and a lineage that would mistake one for the other is refused.
-/// </summary>
+/// <summary>What the ancestors that another forest names are called here. Whoever has the same weights is the same, under whatever name;
+/// whoever has other weights is somebody else, and a lineage that would mistake one for the other is refused.</summary>
 /// <param name="forest">The other forest's list.</param>
 /// <param name="path">Of the other forest.</param>
 /// <param name="known">Who is known here: name, hash of the weights, and of those that they were converted from; experts first.</param>
@@ -45,21 +43,14 @@ internal sealed class AncestorNames(
         if (named.TryGetValue((name, sha256), out var here)) return here;
         here = sha256 is null ? null : WithWeights(sha256, name);
         if (here is null && Taken(name, sha256) is { } why)
-            throw new BtxException(
-                $"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be wrong; "
-                + "name the parents")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be "
+                + "wrong; name the parents");
         if (here is null && known.All(k => k.Name != name))
         {
             var absent = new AbsentExpert { Name = name, Sha256 = sha256 };
             if (entry is not null)
                 absent = absent with
-                {
-                    Domain = entry.Domain,
-                    CorpusSha256 = entry.CorpusSha256,
-                    Tokens = entry.Tokens,
-                    Steps = entry.Steps
-                };
+                { Domain = entry.Domain, CorpusSha256 = entry.CorpusSha256, Tokens = entry.Tokens, Steps = entry.Steps };
             found.Add((absent, entry?.Parents ?? []));
         }
 

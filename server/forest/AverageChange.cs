@@ -14,27 +14,18 @@ internal sealed class AverageChange(RegistryResources resources)
     {
         session.Enter(ChangePhase.Validate, $"average {BtxException.OneLine(creation.Name)}");
         if (!ForestManifestRules.IsName(creation.Name))
-            throw new BtxException(
-                $"\"{BtxException.OneLine(creation.Name)}\" is no name for an average: use lower-case letters, digits, \".\", \"_\" and "
-                + "\"-\", at most 64")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(creation.Name)}\" is no name for an average: use "
+                + "lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
         if (new object?[] { creation.Weights, creation.Domain, creation.Sample }.Count(o => o is not null) != 1)
-            throw new BtxException(
-                $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition,
+                $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three");
         var before = resources.State;
         if (before.Averages.Any(a => a.Name == creation.Name))
-            throw new BtxException($"average \"{creation.Name}\" exists already; drop it first, or choose another name")
-            {
-                Kind = ErrorKind.Conflict
-            };
+            throw new BtxException(ErrorKind.Conflict, $"average \"{creation.Name}\" exists already; drop it first, or choose another name");
         foreach (var name in creation.Weights?.Keys ?? []) before.Expert(name);
         if (creation.Domain is { } domain && before.ToManifest().Prior(domain, [.. before.Ready.Select(e => e.Name)]) is null)
-            throw new BtxException($"average \"{creation.Name}\": no cached prior of domain \"{BtxException.OneLine(domain)}\" is known; "
-                + $"give sample text, or one of {Domains(before)}")
-            {
-                Kind = ErrorKind.Missing
-            };
+            throw new BtxException(ErrorKind.Missing, $"average \"{creation.Name}\": no cached prior of domain "
+                + $"\"{BtxException.OneLine(domain)}\" is known; give sample text, or one of {Domains(before)}");
         return await ToAsync(before.WithAverage(await NamedAsync(creation, session).ConfigureAwait(false)), creation.Name, session)
             .ConfigureAwait(false);
     }

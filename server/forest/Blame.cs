@@ -7,8 +7,8 @@ internal static class Blame
 {
     private const int NameTooLong = 36, TooManyLinks = 40; // ENAMETOOLONG, ELOOP
 
-    /// <summary>Reads files that the request names: what is wrong with them is a reason not to make the change; a
-    /// device that fails is the server's fault.</summary>
+    /// <summary>Reads files that the request names: what is wrong with them is a reason not to make the change; a device that fails is the
+    /// server's fault.</summary>
     /// <exception cref="BtxException">What <paramref name="read"/> throws, with its kind.</exception>
     public static T Given<T>(Func<T> read)
     {
@@ -18,7 +18,7 @@ internal static class Blame
         }
         catch (BtxException e) when (e.Kind == ErrorKind.Internal && !IsOfDevice(e))
         {
-            throw new BtxException(e.Message, e) { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, e.Message, e);
         }
     }
 

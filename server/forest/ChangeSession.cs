@@ -5,8 +5,8 @@ using Btx.Model.Registry;
 
 namespace Btx.Forest;
 
-/// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives
-/// it up; after it every step is tried.</summary>
+/// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives it
+/// up; after it every step is tried.</summary>
 internal sealed class ChangeSession(RegistryResources resources, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
     CancellationToken cancellation, CancellationToken closing)
 {
@@ -57,14 +57,7 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         At("change:validated");
         cancellation.ThrowIfCancellationRequested();
         Record = resources.Journal.Begin(new ChangeRequest
-        {
-            Kind = kind,
-            Author = by.Author,
-            Reason = by.Reason,
-            Subjects = subjects,
-            Purge = purge ?? [],
-            Policy = policy
-        }, after);
+        { Kind = kind, Author = by.Author, Reason = by.Reason, Subjects = subjects, Purge = purge ?? [], Policy = policy }, after);
         Enter(ChangePhase.Begin, $"{Record.Id}: {kind} {string.Join(", ", subjects)}");
     }
 
@@ -124,10 +117,9 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         }
         catch (RequestRejectedException e)
         {
-            throw new BtxException($"change {Record.Id} is committed, but the server is shutting down: it "
+            throw new BtxException(ErrorKind.Unavailable, $"change {Record.Id} is committed, but the server is shutting down: it "
                 + "is in force from the next start on",
-                e)
-            { Kind = ErrorKind.Unavailable };
+                e);
         }
 
         Try(() => At("change:swapped"), "");
@@ -162,7 +154,7 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
             left.Count == 0 ? $"{Record.Id} is done" : $"{Record.Id} is in force, but {string.Join("; ", left)}", resources.State);
         if (left.Count == 0) return new ChangeResult(Record, swap, certificate, notes);
         foreach (var line in left) resources.Options.Report?.Invoke($"change {Record.Id}: {line}");
-        throw new BtxException($"change {Record.Id} is in force, but {string.Join("; ", left)}") { Kind = worst!.Value };
+        throw new BtxException(worst!.Value, $"change {Record.Id} is in force, but {string.Join("; ", left)}");
     }
 
     /// <summary>Before the commit: the forest stays as it is, and the journal says why.</summary>

@@ -3,8 +3,8 @@ using Btx.Model.Files;
 
 namespace Btx.Forest;
 
-/// <summary>The weight files of experts that are quarantined because of them, wherever they were moved: a removal says what became of
-/// them. Thread-safe.</summary>
+/// <summary>The weight files of experts that are quarantined because of them, wherever they were moved: a removal says what became of them.
+/// Thread-safe.</summary>
 internal sealed class DamagedFiles : IDisposable
 {
     private readonly Lock gate = new();
@@ -55,9 +55,7 @@ internal sealed class DamagedFiles : IDisposable
         lock (gate)
         {
             foreach (var expert in experts)
-            {
                 if (byExpert.Remove(expert, out var traces)) Array.ForEach(traces, t => t.Dispose());
-            }
         }
     }
 

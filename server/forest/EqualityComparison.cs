@@ -10,8 +10,8 @@ namespace Btx.Forest;
 /// <summary>Compares the running forest with one built from scratch, from the files of a state, on one thread of low priority.</summary>
 internal sealed class EqualityComparison(RegistryResources resources)
 {
-    /// <exception cref="BtxException">The forest cannot be built once more, or answers
-    /// something else than the running one offers.</exception>
+    /// <exception cref="BtxException">The forest cannot be built once more, or answers something else than the running one
+    /// offers.</exception>
     /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task<EqualityCheck> RunAsync(ForestState state, EqualityProbe probe, CancellationToken cancellation)
     {
@@ -24,10 +24,7 @@ internal sealed class EqualityComparison(RegistryResources resources)
         {
             var score = await PriorEstimate.ScoreAsync(resources.Engine, request, cancellation).ConfigureAwait(false);
             foreach (var p in expected[i])
-            {
                 if (double.IsFinite(p)) scale = Math.Max(scale, Math.Abs(p));
-            }
-
             largest = Math.Max(largest, Largest(score.LogProbs, expected[i++]));
         }
 

@@ -8,8 +8,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>What two forests are asked to see whether they are the same: a text, and every
-/// way in which a request can be answered.</summary>
+/// <summary>What two forests are asked to see whether they are the same: a text, and every way in which a request can be
+/// answered.</summary>
 internal sealed class EqualityProbe
 {
     /// <summary>Tokens that are looked at, of a text that is longer.</summary>
@@ -41,11 +41,9 @@ internal sealed class EqualityProbe
     /// <summary>Predicted tokens.</summary>
     public long Tokens => windows.Sum(w => w.Length - 1L);
 
-    /// <summary>
-    /// Largest |difference| in nats that counts as equal. A matrix product rounds otherwise for prepacked
-    /// weights and for other numbers of rows, and what
-    /// is rounded are logits, which are as large as the log-probabilities of improbable tokens: so the tolerance is relative to these.
-    /// </summary>
+    /// <summary>Largest |difference| in nats that counts as equal. A matrix product rounds otherwise for prepacked weights and for other
+    /// numbers of rows, and what is rounded are logits, which are as large as the log-probabilities of improbable tokens: so the tolerance
+    /// is relative to these.</summary>
     /// <param name="largest">Of the |log-probabilities|, nats.</param>
     public static double Tolerance(string precision, double largest) => (precision == "fp16" ? 2e-3 : 2e-5) * Math.Max(1, largest);
 
@@ -55,9 +53,7 @@ internal sealed class EqualityProbe
     {
         var tokens = tokenizer.Encode(text ?? BuiltIn);
         if (tokens.Length < 2)
-            throw new BtxException(
-                $"the probe text has {tokens.Length} tokens; give at least 2")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"the probe text has {tokens.Length} tokens; give at least 2");
         var length = Math.Min(Window, context);
         var windows = new List<int[]>();
         for (var at = 0; at + 1 < Math.Min(tokens.Length, MostTokens); at += length - 1)

@@ -27,10 +27,7 @@ internal sealed class EventFeed(TimeProvider time)
     public IAsyncEnumerable<ForestEvent> Watch(CancellationToken cancellation)
     {
         var channel = Channel.CreateBounded<ForestEvent>(new BoundedChannelOptions(Kept)
-        {
-            FullMode = BoundedChannelFullMode.DropOldest,
-            SingleReader = true
-        });
+        { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         lock (gate)
         {
             if (closed) channel.Writer.Complete();

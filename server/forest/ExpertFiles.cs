@@ -24,10 +24,8 @@ internal sealed class ExpertFiles
         foreach (var (path, stat) in marks)
         {
             if (FileStat.Of(path) != stat)
-                throw new BtxException(
-                    $"{path}: changed while the expert was being added; "
-                    + "add it again when nothing writes there")
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"{path}: changed while the expert was being added; add it again when "
+                    + "nothing writes there");
         }
     }
 }

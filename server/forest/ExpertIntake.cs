@@ -8,30 +8,24 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads its
-/// small files; weights it does not read.</summary>
+/// <summary>Finds out what an expert to be added is, and whether it may and can be served. Reads its small files; weights it does not
+/// read.</summary>
 internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, ServedForestManifest served)
 {
-    /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest
-    /// says of ancestors that are unknown here.</returns>
-    /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the
-    /// tokenizer does not fit; one clear line.</exception>
+    /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says
+    /// of ancestors that are unknown here.</returns>
+    /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the tokenizer does not fit; one clear
+    /// line.</exception>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
         if (!ForestManifestRules.IsName(addition.Name))
-            throw new BtxException(
-                $"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use lower-case letters, digits, \".\", \"_\" and "
-                + "\"-\", at most 64")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use "
+                + "lower-case letters, digits, \".\", \"_\" and \"-\", at most 64");
         if (addition.Domain is { } domain && !ForestManifestRules.IsName(domain))
-            throw new BtxException(
-                $"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case letters, digits, \".\", \"_\" and \"-\", at "
-                + "most 64")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case "
+                + "letters, digits, \".\", \"_\" and \"-\", at most 64");
         if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256))
-            throw new BtxException(
-                $"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex");
         state.RequireFree(addition.Name);
         var directory = Blame.Given(() => roots.Resolve(addition.Directory));
         var (forest, entry) = Blame.Given(() => Listed(directory));
@@ -85,26 +79,20 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         foreach (var (tensor, _) in checkpoint.Config.TensorShapes())
         {
             if (Blame.Given(() => checkpoint.Info(tensor)).Dtype != dtype)
-                throw new BtxException(
-                    $"{checkpoint.DirectoryPath}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; "
-                    + $"`btx export --precision {state.Precision}` of its forest converts it, add it from "
-                    + "there")
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"{checkpoint.DirectoryPath}: tensor \"{tensor}\" is "
+                    + $"{checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; `btx export --precision {state.Precision}` of "
+                    + "its forest converts it, add it from there");
         }
     }
 
     private static void RequireFit(string directory, string name, ForestState state)
     {
         if (Blame.Given(() => LlamaConfig.Load(directory).Fingerprint()) != state.Architecture)
-            throw new BtxException(
-                $"{directory}: expert \"{name}\" has another architecture than the served forest; "
-                + "only experts of one architecture answer together")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"{directory}: expert \"{name}\" has another architecture than the served "
+                + "forest; only experts of one architecture answer together");
         if (Blame.Given(() => TextTokenizer.Load(directory).Hash) != state.Tokenizer)
-            throw new BtxException(
-                $"{directory}: another tokenizer than the served forest's; "
-                + "the experts of a forest share one")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"{directory}: another tokenizer than the served forest's; the experts of a "
+                + "forest share one");
     }
 
     // Over the experts that are here; its own weight goes by its new name.

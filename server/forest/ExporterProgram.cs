@@ -50,12 +50,7 @@ internal sealed partial class ExporterProgram
         using var process = new Process
         {
             StartInfo = new ProcessStartInfo(command[0], command[1..])
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false
-            },
+            { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false },
         };
         process.StartInfo.Environment[ParentVariable] = "1";
         string? problem = null;

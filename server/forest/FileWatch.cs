@@ -6,12 +6,9 @@ using Btx.Model.Tensors;
 
 namespace Btx.Forest;
 
-/// <summary>
-/// Compares the files that weights were copied from with what they were. What is served comes from the copies and stays right; but a
-/// forest whose
-/// files are others would not start again, and its records would be of weights that are nowhere. So such an expert gets no traffic until
-/// they are back.
-/// </summary>
+/// <summary>Compares the files that weights were copied from with what they were. What is served comes from the copies and stays right; but
+/// a forest whose files are others would not start again, and its records would be of weights that are nowhere. So such an expert gets no
+/// traffic until they are back.</summary>
 internal sealed class FileWatch(RegistryResources resources)
 {
     private readonly Dictionary<PrivateCopy, FileStat> accepted = []; // touched, and found equal
@@ -36,8 +33,7 @@ internal sealed class FileWatch(RegistryResources resources)
         CancellationToken cancellation)
     {
         resources.Damaged.Hold(resources.Engine.Current, experts.Keys);
-        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) },
-            cancellation).ConfigureAwait(false);
+        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) }, cancellation).ConfigureAwait(false);
         _ = resources.Engine.SwapAsync(next, InFlightPolicy.Drain);
         _ = await resources.Engine.InspectAsync().ConfigureAwait(false); // commands are taken in order: the swap is done
         foreach (var (name, why) in experts) resources.Options.Report?.Invoke($"expert \"{name}\" is quarantined: {why}");

@@ -28,8 +28,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         watching = Task.Run(WatchFilesAsync);
     }
 
-    /// <summary>The names that <see cref="RegistryOptions.InjectFault"/> is called with, the journal's first;
-    /// then in order of a removal with a purge.</summary>
+    /// <summary>The names that <see cref="RegistryOptions.InjectFault"/> is called with, the journal's first; then in order of a removal
+    /// with a purge.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
     [
         .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging",
@@ -39,26 +39,21 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     /// <summary>Serves the last committed state.</summary>
     public ForestEngine Engine => resources.Engine;
 
-    /// <inheritdoc/>
     public ForestState State => resources.State;
 
-    /// <inheritdoc/>
     public ForestDamage Damage => resources.Engine.Describe().Damage;
 
-    /// <inheritdoc/>
     public IReadOnlyList<ChangeRecord> History => resources.Journal.History;
 
-    /// <inheritdoc/>
     public string KeyFingerprint => resources.Signer.Fingerprint;
 
-    /// <inheritdoc/>
     public IReadOnlyList<string> ExpertRoots => resources.Roots.Names;
 
-    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts
-    /// the engine on the last committed state.</summary>
+    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts the engine on the last committed
+    /// state.</summary>
     /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
-    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the
-    /// device is at fault; one clear line.</exception>
+    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault; one clear
+    /// line.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {
         options = options.Validate() with { Report = options.Report ?? registry.Report };
@@ -94,13 +89,11 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
     public RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy)
     {
         lock (gate) return RemovalPlan.Of(State, experts, lineagePolicy, Adding());
     }
 
-    /// <inheritdoc/>
     public string? PurgeObstacle(RemovalPlan plan)
     {
         ForestState state;
@@ -109,7 +102,6 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             : $"the forest is at revision {state.Revision} by now, not {plan.Revision}; look again";
     }
 
-    /// <inheritdoc/>
     public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
     {
         // Of experts that are gone: as it was before the removal that took the last of them.
@@ -122,8 +114,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         {
             Forest = source,
             Manifest = ForestManifest.Load(source),
-            Clean =
-            Path.Combine(source, $"replay-{state.Revision}"),
+            Clean = Path.Combine(source, $"replay-{state.Revision}"),
             Corpus = corpus,
             Seed = seedModel,
             Recorded = RecordedTraining.All(source)
@@ -131,53 +122,40 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
     }
 
-    /// <inheritdoc/>
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
         RunAsync(ChangeKind.Add, addition.By, progress, s => new AdditionChange(resources).RunAsync(addition, s), cancellation);
 
-    /// <inheritdoc/>
     public Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
         Plan(removal.Experts, removal.Lineage); // what cannot be removed is said first, also beside another change
         return RunAsync(ChangeKind.Remove, removal.By, progress, s => new RemovalChange(resources).RunAsync(removal, s), cancellation);
     }
 
-    /// <inheritdoc/>
     public Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
         RunAsync(ChangeKind.Rollback, by, progress, AverageChange.RollBackAsync, cancellation);
 
-    /// <inheritdoc/>
     public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
         CancellationToken cancellation) =>
         RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(resources).CreateAsync(creation, s), cancellation);
 
-    /// <inheritdoc/>
     public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
         CancellationToken cancellation) =>
         RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(resources).DropAsync(name, s), cancellation);
 
-    /// <inheritdoc/>
     public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => resources.Events.Watch(cancellation);
 
-    /// <inheritdoc/>
     public byte[] Certificate(string changeId)
     {
         if (History.FirstOrDefault(c => c.Id == changeId) is not { } change)
-            throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = ErrorKind.Missing };
+            throw new BtxException(ErrorKind.Missing, $"no change \"{BtxException.OneLine(changeId)}\"");
         if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed)
-            throw new BtxException($"change {change.Id} is "
+            throw new BtxException(ErrorKind.Precondition, $"change {change.Id} is "
                 + $"{(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal "
-                    + "has a certificate")
-            {
-                Kind = ErrorKind.Precondition
-            };
+                    + "has a certificate");
         var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
         return File.Exists(path) ? BoundedFile.Read(path)
-            : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at "
-                + "the next start if nothing changed since")
-            {
-                Kind = ErrorKind.Missing
-            };
+            : throw new BtxException(ErrorKind.Missing, $"{path}: not there yet, or moved away; a certificate that is missing is made at "
+                + "the next start if nothing changed since");
     }
 
     /// <summary>Stops the engine; a change under way is given up, or if it is committed found by the next start.</summary>
@@ -264,9 +242,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var session = new ChangeSession(resources, kind, by, progress, stop.Token, closing.Token);
         lock (gate)
         {
-            if (closed) throw new BtxException("the server is shutting down") { Kind = ErrorKind.Unavailable };
+            if (closed) throw new BtxException(ErrorKind.Unavailable, "the server is shutting down");
             if (current is { } other)
-                throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = ErrorKind.Conflict };
+                throw new BtxException(ErrorKind.Conflict, $"{other.Title} is under way; wait until it has ended");
             (current, idle, look) = (session, ended.Task, looking);
         }
 
@@ -282,10 +260,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
                 && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
             session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
             if (ends)
-                throw new BtxException(session.Committed
+                throw new BtxException(ErrorKind.Unavailable, session.Committed
                     ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest"
-                    : "the server is shutting down; the forest was not changed", e)
-                { Kind = ErrorKind.Unavailable };
+                    : "the server is shutting down; the forest was not changed", e);
             if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
             throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
         }

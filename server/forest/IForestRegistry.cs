@@ -3,11 +3,8 @@ using Btx.Model.Registry;
 
 namespace Btx.Forest;
 
-/// <summary>
-/// Changes a served forest while it serves, and remembers every change. One change at a time;
-/// a second one waits for nothing and is refused.
-/// A change that fails leaves the running forest untouched. Thread-safe. Tests of the host have a fake.
-/// </summary>
+/// <summary>Changes a served forest while it serves, and remembers every change. One change at a time; a second one waits for nothing and
+/// is refused. A change that fails leaves the running forest untouched. Thread-safe. Tests of the host have a fake.</summary>
 public interface IForestRegistry
 {
     /// <summary>What is served now: the last committed state.</summary>
@@ -39,18 +36,15 @@ public interface IForestRegistry
     /// <exception cref="Model.BtxException">As <see cref="ReplayRecipe.Of"/>.</exception>
     ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel);
 
-    /// <summary>Validates an expert beside the running forest and serves it: from a session without prepacked weights
-    /// first, from a prepacked one soon after.</summary>
+    /// <summary>Validates an expert beside the running forest and serves it: from a session without prepacked weights first, from a
+    /// prepacked one soon after.</summary>
     /// <exception cref="Model.BtxException">One clear line; the forest is as it was.</exception>
     Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
-    /// <summary>
-    /// Takes experts out. When this completes no token uses them; their sessions, KV caches,
-    /// averages and priors are gone, and the certificate is
-    /// on disk. A removal that is committed is final; cancelling it then has no effect.
-    /// </summary>
-    /// <exception cref="Model.BtxException">One clear line; before the commit: the forest is as it was. After it
-    /// the message says what is left to do.</exception>
+    /// <summary>Takes experts out. When this completes no token uses them; their sessions, KV caches, averages and priors are gone, and the
+    /// certificate is on disk. A removal that is committed is final; cancelling it then has no effect.</summary>
+    /// <exception cref="Model.BtxException">One clear line; before the commit: the forest is as it was. After it the message says what is
+    /// left to do.</exception>
     Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Undoes the last committed change, an addition, an average or a mixture.</summary>

@@ -9,13 +9,10 @@ using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>
-/// Mixes a served BTX model anew (Branch-Train-MiX, arXiv 2403.07816, section 3.2): what the members
-/// share is averaged without those that leave, the
-/// feed-forwards are the experts', router rows are fitted to the statistics kept of each
-/// domain. Then the exporter makes graphs of it, in the
-/// precision and form of the present one. The Mixtral checkpoint lies in <c>model/</c> of the served directory.
-/// </summary>
+/// <summary>Mixes a served BTX model anew (Branch-Train-MiX, arXiv 2403.07816, section 3.2): what the members share is averaged without
+/// those that leave, the feed-forwards are the experts', router rows are fitted to the statistics kept of each domain. Then the exporter
+/// makes graphs of it, in the precision and form of the present one. The Mixtral checkpoint lies in <c>model/</c> of the served
+/// directory.</summary>
 /// <param name="options">Names the served forest and the device.</param>
 /// <param name="exporter">Path of the exporter's program; null: as BTX_EXPORTER says, else beside the server.</param>
 public sealed class MoeRemix(EngineOptions options, string? exporter = null) : IMoeRemix

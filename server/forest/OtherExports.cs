@@ -7,8 +7,8 @@ using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>Other served forests that use the files of an expert here: of the same source, or
-/// of the forest that the files lie in.</summary>
+/// <summary>Other served forests that use the files of an expert here: of the same source, or of the forest that the files lie
+/// in.</summary>
 internal static class OtherExports
 {
     /// <summary>Refuses to delete files that another one would miss at its next start.</summary>
@@ -20,17 +20,12 @@ internal static class OtherExports
         var place = RealPath.Of(directory);
         var forests = new List<string> { source };
         for (var above = Path.GetDirectoryName(place); above is not null; above = Path.GetDirectoryName(above))
-        {
             if (File.Exists(Path.Combine(above, ForestManifest.FileName))) forests.Add(above);
-        }
-
         string[] users = [.. Of(forests, servedDirectory).Where(o => Uses(o, place))];
         if (users.Length == 0) return;
         var named = string.Join(", ", users.Take(5)) + (users.Length > 5 ? $" and {users.Length - 5} more" : "");
-        throw new BtxException(
-            $"--purge would delete the files of expert \"{expert}\" under other served forests: {named}; "
-            + "remove it from each of them first, or delete those exports, or remove without --purge")
-        { Kind = ErrorKind.Precondition };
+        throw new BtxException(ErrorKind.Precondition, $"--purge would delete the files of expert \"{expert}\" under other served forests: "
+            + $"{named}; remove it from each of them first, or delete those exports, or remove without --purge");
     }
 
     /// <summary>Weights of the expert that another export of the same source holds for itself: a purge does not delete them.</summary>

@@ -7,8 +7,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Forest;
 
-/// <summary>The cached prior of sample text over the served experts and one that is being added: DEMix's moving
-/// average of the sequence-end posterior.</summary>
+/// <summary>The cached prior of sample text over the served experts and one that is being added: DEMix's moving average of the sequence-end
+/// posterior.</summary>
 internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
 {
     /// <summary>Tokens that scoring adds to a step while requests run.</summary>

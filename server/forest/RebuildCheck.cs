@@ -11,10 +11,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>
-/// Whether a forest can be built once more from its files, as the check of a removal does after its commit: what a start opens is opened
-/// and looked at in the same way. Weights are read only where their file was touched since it was copied.
-/// </summary>
+/// <summary>Whether a forest can be built once more from its files, as the check of a removal does after its commit: what a start opens is
+/// opened and looked at in the same way. Weights are read only where their file was touched since it was copied.</summary>
 internal sealed class RebuildCheck(RegistryResources resources)
 {
     /// <summary>Before a removal is begun, whose check could not be made.</summary>
@@ -25,9 +23,8 @@ internal sealed class RebuildCheck(RegistryResources resources)
             ?? Experts(after, cancellation).Select(e => $"expert \"{e.Key}\", which stays, could not be opened again: {e.Value}")
                 .FirstOrDefault() ?? Moe(after, cancellation)).ConfigureAwait(false);
         if (problem is null) return;
-        throw new BtxException($"{BtxException.OneLine(problem, 2000)}; the check of a removal builds the forest anew from its files: mend "
-            + "that and repeat the removal, or remove that expert first; nothing was changed")
-        { Kind = ErrorKind.Precondition };
+        throw new BtxException(ErrorKind.Precondition, $"{BtxException.OneLine(problem, 2000)}; the check of a removal builds the forest "
+            + "anew from its files: mend that and repeat the removal, or remove that expert first; nothing was changed");
     }
 
     /// <summary>After the commit there is no way back: what cannot be opened again gets no traffic, as if it had been found by
@@ -47,10 +44,7 @@ internal sealed class RebuildCheck(RegistryResources resources)
         var damage = resources.Engine.Describe().Damage;
         var left = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var expert in state.Ready)
-        {
             if (damage.Experts.TryGetValue(expert.Name, out var why)) left[expert.Name] = BtxException.OneLine(why, 2000);
-        }
-
         if (damage.Moe is { } problem) left[EqualityCheck.Moe] = BtxException.OneLine(problem, 2000);
         return left.Count == 0 ? null : left;
     }

@@ -8,17 +8,8 @@ namespace Btx.Forest;
 /// <summary>What every change works on. Fixed while the server runs.</summary>
 /// <param name="Directory">Of the served forest; absolute.</param>
 /// <param name="Base">Revision 0.</param>
-internal sealed record RegistryResources(
-    EngineOptions Serving,
-    RegistryOptions Options,
-    string Directory,
-    ServedForestManifest Served,
-    ForestState Base,
-    ChangeJournal Journal,
-    ForestEngine Engine,
-    ExpertRoots Roots,
-    MoeFolders Moe,
-    EventFeed Events)
+internal sealed record RegistryResources(EngineOptions Serving, RegistryOptions Options, string Directory, ServedForestManifest Served,
+    ForestState Base, ChangeJournal Journal, ForestEngine Engine, ExpertRoots Roots, MoeFolders Moe, EventFeed Events)
 {
     /// <summary>Of experts that are quarantined because of their files.</summary>
     public DamagedFiles Damaged { get; } = new();

@@ -10,9 +10,8 @@ namespace Btx.Forest;
 /// <param name="Members">By index; the seed, if the model has one, is the last.</param>
 /// <param name="Statistics">The present model's.</param>
 /// <param name="Without">Names that <c>btx.json</c> will list as left out.</param>
-internal sealed record RemixPlan(
-    ServedMoeManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members, BtxRouter Router,
-    IReadOnlyList<string> Without, bool Adds)
+internal sealed record RemixPlan(ServedMoeManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members,
+    BtxRouter Router, IReadOnlyList<string> Without, bool Adds)
 {
     /// <param name="forest">Directory of the served forest.</param>
     /// <param name="after"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='after']"/></param>

@@ -8,8 +8,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>Writes the Mixtral directory of a <see cref="RemixPlan"/>: the one that <c>btx train mix</c> makes from the same
-/// experts and statistics, bit for bit.</summary>
+/// <summary>Writes the Mixtral directory of a <see cref="RemixPlan"/>: the one that <c>btx train mix</c> makes from the same experts and
+/// statistics, bit for bit.</summary>
 internal static class RemixedModel
 {
     /// <param name="directory">To make.</param>

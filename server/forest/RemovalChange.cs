@@ -14,17 +14,13 @@ internal sealed class RemovalChange(RegistryResources resources)
         session.Enter(ChangePhase.Validate, $"removal of {BtxException.OneLine(string.Join(", ", removal.Experts))}");
         var before = resources.State;
         if (removal.ExpectedRevision is { } seen && seen != before.Revision)
-            throw new BtxException($"the forest is at revision {before.Revision}, not {seen} as when it was "
-                + "looked at; look again and repeat the removal")
-            {
-                Kind = ErrorKind.Conflict
-            };
+            throw new BtxException(ErrorKind.Conflict, $"the forest is at revision {before.Revision}, not {seen} as when it was "
+                + "looked at; look again and repeat the removal");
         var plan = RemovalPlan.Of(before, removal.Experts, removal.Lineage);
         var probe = EqualityProbe.Of(removal.Probe, resources.Engine.Tokenizer, resources.Engine.Describe().ContextLength);
         var after = before.Apply(plan);
         var moe = resources.Engine.Describe().Moe;
-        string[] held = moe is null ? []
-            : [.. plan.Removed.Concat(plan.Quarantined).Where(n => MemberOf(before.Expert(n)) is not null)];
+        string[] held = moe is null ? [] : [.. plan.Removed.Concat(plan.Quarantined).Where(n => MemberOf(before.Expert(n)) is not null)];
         if (held.Length > 0) after = Without(after, held, removal, session);
         else if (removal.DropMoe)
             session.Note(moe is null ? "no BTX model is served"
@@ -46,17 +42,14 @@ internal sealed class RemovalChange(RegistryResources resources)
         session.Enter(ChangePhase.Build, "making the next forest");
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
-        var hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } anew ? (moe!.Sha256, anew.Sha256)
-            : ((string, string)?)null;
+        var hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } anew ? (moe!.Sha256, anew.Sha256) : ((string, string)?)null;
         return session.Finish(swap,
             await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
     }
 
-    private async Task<RemovalCertificate?> CompleteAsync(
-        RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe,
-        IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files,
-        HeldCopies served, IReadOnlyDictionary<string, string> damage, SwapReport swap, (string Before, string After)? moe,
-        ChangeSession session)
+    private async Task<RemovalCertificate?> CompleteAsync(RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe,
+        IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files, HeldCopies served, IReadOnlyDictionary<string, string> damage,
+        SwapReport swap, (string Before, string After)? moe, ChangeSession session)
     {
         var completion = new RemovalCompletion(resources);
         if (session.Record!.Purge.Count > 0)
@@ -81,7 +74,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         catch (Exception e)
         {
             var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown }
-                ? new BtxException("the server is shutting down", e) { Kind = ErrorKind.Unavailable } : e;
+                ? new BtxException(ErrorKind.Unavailable, "the server is shutting down", e) : e;
             session.Try(() => throw why, "the equality check and the certificate are made before the next change or at the next start");
             return null;
         }
@@ -113,8 +106,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         var made = present.StartsWith(resources.Directory + "/", StringComparison.Ordinal); // by a change before; deleted after the swap
         if (removal.DropMoe)
         {
-            session
-                .Note($"the BTX model {present} is served no more; its files "
+            session.Note($"the BTX model {present} is served no more; its files "
                     + $"{(made ? "are deleted" : $"stay and still hold {string.Join(", ", held)}")}");
             return after with { Moe = null, MoeDropped = true };
         }
@@ -122,18 +114,14 @@ internal sealed class RemovalChange(RegistryResources resources)
         foreach (var expert in held.Select(resources.State.Expert))
         {
             if (MemberOf(expert) is { } other && other != expert.Name)
-                throw new BtxException(
-                    $"the BTX model {present} holds {expert.Name} under the name {other}, and is mixed anew by names; "
-                    + "remove with --drop-btx to stop serving it")
-                { Kind = ErrorKind.Precondition };
+                throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {expert.Name} under the name {other}, and "
+                    + "is mixed anew by names; remove with --drop-btx to stop serving it");
         }
 
         var obstacle = resources.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server mixes none anew";
         if (obstacle is not null)
-            throw new BtxException(
-                $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; "
-                + "remove with --drop-btx to stop serving it")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove "
+                + "with --drop-btx to stop serving it");
         foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
         if (!made) session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
         return after with { Moe = MoeFolders.Of(ChangeJournal.IdOf(resources.Journal.History.Count + 1)), MoeDropped = false };

@@ -5,8 +5,8 @@ using Btx.Model.Registry;
 
 namespace Btx.Forest;
 
-/// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A
-/// start does what a server that died left.</summary>
+/// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A start does what a
+/// server that died left.</summary>
 internal sealed class RemovalCompletion(RegistryResources resources)
 {
     /// <summary>Files of the removed as they lie there, by expert, and those that do not lie there any more.</summary>
@@ -26,8 +26,8 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         resources.Options.InjectFault?.Invoke("change:purged");
     }
 
-    /// <summary>Compares the running forest with one built from scratch. An expert that stays, and whose files cannot be opened any
-    /// more, is quarantined and left out of both: otherwise there would never be a certificate.</summary>
+    /// <summary>Compares the running forest with one built from scratch. An expert that stays, and whose files cannot be opened any more,
+    /// is quarantined and left out of both: otherwise there would never be a certificate.</summary>
     /// <inheritdoc cref="EqualityComparison.RunAsync" path="/exception"/>
     public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
     {
@@ -93,8 +93,8 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         return found;
     }
 
-    /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to
-    /// date whose files are deleted only now.</summary>
+    /// <summary>Makes the certificate of a removal that was committed last and died before its end; brings one up to date whose files are
+    /// deleted only now.</summary>
     /// <returns>Why the last one that could not be written was not; null: there was none.</returns>
     public async Task<string?> FinishAsync(
         IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)
@@ -140,10 +140,8 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         return why;
     }
 
-    /// <summary>
-    /// What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any more, so
-    /// that it does not change before the last removal is certified.
-    /// </summary>
+    /// <summary>What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any
+    /// more, so that it does not change before the last removal is certified.</summary>
     /// <exception cref="BtxException">The last removal still cannot be certified.</exception>
     public async Task FinishLastAsync(CancellationToken cancellation)
     {
@@ -153,12 +151,9 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         var purged = RedoPurges(resources.Journal, resources.Directory, resources.Served, resources.Options.Report);
         var why = await FinishAsync(purged, cancellation).ConfigureAwait(false);
         if (IsProved()) return;
-        throw new BtxException($"removal {last!.Id} has no certificate yet, and after another change none "
+        throw new BtxException(ErrorKind.Precondition, $"removal {last!.Id} has no certificate yet, and after another change none "
             + $"could be made for it ({why}); the forest "
-            + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server")
-        {
-            Kind = ErrorKind.Precondition
-        };
+            + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server");
     }
 
     private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged,

@@ -4,8 +4,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest;
 
-/// <summary>Text of a domain as sequences for a cached prior: windows of equal length, spread evenly, each
-/// starting on a token that is not predicted.</summary>
+/// <summary>Text of a domain as sequences for a cached prior: windows of equal length, spread evenly, each starting on a token that is not
+/// predicted.</summary>
 internal static class SampleText
 {
     /// <summary>Predicted tokens of a sequence, where there is enough text.</summary>
@@ -24,10 +24,8 @@ internal static class SampleText
         var longest = Math.Min(Longest, context - 1);
         var least = Math.Min(Shortest, longest);
         if (tokens.Length <= least)
-            throw new BtxException(
-                $"{what}: the sample text has {tokens.Length} tokens; "
-                + $"give more than {least}, better {CachedPrior.Sequences * Longest}")
-            { Kind = ErrorKind.Precondition };
+            throw new BtxException(ErrorKind.Precondition, $"{what}: the sample text has {tokens.Length} tokens; give more than {least}, "
+                + $"better {CachedPrior.Sequences * Longest}");
         var length = Math.Clamp((tokens.Length - 1) / CachedPrior.Sequences, least, longest);
         var available = (tokens.Length - 1) / length;
         var count = Math.Min(CachedPrior.Sequences, available);

@@ -1,7 +1,7 @@
 namespace Btx.Engine.Forests;
 
-/// <summary>Slow work beside a running engine, one piece after the other. To hand work in costs the caller
-/// nothing: the thread is there already.</summary>
+/// <summary>Slow work beside a running engine, one piece after the other. To hand work in costs the caller nothing: the thread is there
+/// already.</summary>
 internal sealed class BuildQueue : IDisposable
 {
     private readonly bool lowPriority;
@@ -46,8 +46,8 @@ internal sealed class BuildQueue : IDisposable
         }
     }
 
-    /// <summary>Waits for the end, after <see cref="Dispose"/>: a process that ends while a session is
-    /// made or freed ends by a fault of memory.</summary>
+    /// <summary>Waits for the end, after <see cref="Dispose"/>: a process that ends while a session is made or freed ends by a fault of
+    /// memory.</summary>
     public void Join() => thread.Join();
 
     /// <summary>Waits until what was handed in before is done.</summary>

@@ -3,10 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>
-/// Slow work beside the running engine, on a thread of its own of low priority: what is served goes first. Such work must start no
-/// threads, which inherit the priority for good, and complete no tasks, for which the runtime may start one.
-/// </summary>
+/// <summary>Slow work beside the running engine, on a thread of its own of low priority: what is served goes first. Such work must start no
+/// threads, which inherit the priority for good, and complete no tasks, for which the runtime may start one.</summary>
 internal static partial class BuildThread
 {
     // A tenth of a processor that a thread of the engine keeps busy: little for those who are served,

@@ -10,8 +10,8 @@ namespace Btx.Engine.Forests;
 /// <param name="Base">Revision 0.</param>
 public sealed record CommittedState(ForestState State, ForestState Base)
 {
-    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export; or the journal
-    /// lacks a removal that was certified.</exception>
+    /// <exception cref="BtxException">A manifest or the journal is missing, damaged or of another export; or the journal lacks a removal
+    /// that was certified.</exception>
     public static CommittedState Read(string servedDirectory)
     {
         var contents = JournalContents.Read(servedDirectory);
@@ -21,10 +21,8 @@ public sealed record CommittedState(ForestState State, ForestState Base)
         return new(contents.State ?? first, first);
     }
 
-    /// <summary>
-    /// The BTX model to serve: the one that a change made, or the one that the options name, unless it was dropped or holds an expert that
-    /// a change took out.
-    /// </summary>
+    /// <summary>The BTX model to serve: the one that a change made, or the one that the options name, unless it was dropped or holds an
+    /// expert that a change took out.</summary>
     /// <returns>Absolute directory, or null; and why the named one is not served, one line, or null.</returns>
     /// <exception cref="BtxException">The manifest of the named one is missing or invalid.</exception>
     public (string? Directory, string? Note) Moe(string servedDirectory, string? named)
@@ -63,10 +61,9 @@ public sealed record CommittedState(ForestState State, ForestState Base)
         if (Directory.EnumerateFiles(directory, "c*.json").Select(Path.GetFileName).Order(StringComparer.Ordinal)
             .FirstOrDefault(f => !removals.Contains(f!)) is not { } unknown)
             return;
-        throw new BtxException(
-            $"{Path.Combine(directory, unknown)}: certifies a removal that {ChangeJournal.FileName} does not have; without it the "
-                + "removed experts would be served again: bring the journal back from a copy, or move the certificates away too to "
-                    + $"serve {ServedForestManifest.FileName} as it is");
+        throw new BtxException($"{Path.Combine(directory, unknown)}: certifies a removal that {ChangeJournal.FileName} does not have; "
+            + "without it the removed experts would be served again: bring the journal back from a copy, or move the certificates away too "
+            + $"to serve {ServedForestManifest.FileName} as it is");
     }
 
     // The journal's own copy, so that a source forest that has grown since does not matter. An export in the same place does.

@@ -23,8 +23,8 @@ public sealed record ForestChange
     /// <summary>What leaves traffic because its files have changed; it stays listed, and its priors stay.</summary>
     internal ForestDamage Damage { get; init; } = ForestDamage.None;
 
-    /// <summary>All recorded priors there shall be; null: those there are, less those of experts
-    /// that leave, and those of the added ones.</summary>
+    /// <summary>All recorded priors there shall be; null: those there are, less those of experts that leave, and those of the added
+    /// ones.</summary>
     internal IReadOnlyList<RecordedPrior>? Priors { get; init; }
 
     /// <summary>All experts that shall be listed without traffic; null: those there are, and <see cref="Quarantine"/>.</summary>

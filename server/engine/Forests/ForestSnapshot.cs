@@ -4,10 +4,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>
-/// A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between snapshots.
-/// Requests hold leases; a retired snapshot lets go of its models when the last lease comes back.
-/// </summary>
+/// <summary>A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between
+/// snapshots. Requests hold leases; a retired snapshot lets go of its models when the last lease comes back.</summary>
 public sealed class ForestSnapshot
 {
     private static long lastId;
@@ -24,15 +22,9 @@ public sealed class ForestSnapshot
     /// <param name="quarantined">Experts that are listed without traffic.</param>
     /// <param name="previous">Null: the first.</param>
     /// <param name="damage">Null: none.</param>
-    internal ForestSnapshot(
-        ServingResources resources,
-        IReadOnlyList<SnapshotExpert> experts,
-        IReadOnlyList<RecordedPrior> priors,
-        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
-        ServedMoe? moe,
-        IReadOnlyList<string>? quarantined = null,
-        ForestSnapshot? previous = null,
-        ForestDamage? damage = null)
+    internal ForestSnapshot(ServingResources resources, IReadOnlyList<SnapshotExpert> experts, IReadOnlyList<RecordedPrior> priors,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named, ServedMoe? moe, IReadOnlyList<string>? quarantined = null,
+        ForestSnapshot? previous = null, ForestDamage? damage = null)
     {
         Id = Interlocked.Increment(ref lastId);
         PreviousId = previous?.Id ?? 0;
@@ -76,11 +68,8 @@ public sealed class ForestSnapshot
 
     internal TextTokenizer Tokenizer => Resources.Tokenizer;
 
-    /// <summary>
-    /// The tokens that end a text: those of every model that is served, for any of them may have put
-    /// most of the probability on one; the tokenizer's
-    /// where no model names any.
-    /// </summary>
+    /// <summary>The tokens that end a text: those of every model that is served, for any of them may have put most of the probability on
+    /// one; the tokenizer's where no model names any.</summary>
     internal int[] EndTokens { get; }
 
     /// <summary>In the order of the description; none where only a BTX model is served.</summary>
@@ -95,8 +84,7 @@ public sealed class ForestSnapshot
     internal ServedMoe? Moe { get; }
 
     /// <summary>The experts', then the BTX model's.</summary>
-    internal IEnumerable<ServedModel> Models => Moe is null ? Experts.Select(e => e.Model)
-        : Experts.Select(e => e.Model).Append(Moe.Model);
+    internal IEnumerable<ServedModel> Models => Moe is null ? Experts.Select(e => e.Model) : Experts.Select(e => e.Model).Append(Moe.Model);
 
     internal int Leases => Volatile.Read(ref holds) - 1 + Volatile.Read(ref retired);
 
@@ -159,10 +147,7 @@ public sealed class ForestSnapshot
     {
         var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
         foreach (var prior in recorded)
-        {
             if (!priors.ContainsKey(prior.Domain) && Over(experts, prior.Weights) is { } weights) priors.Add(prior.Domain, weights);
-        }
-
         return priors;
     }
 

@@ -9,9 +9,8 @@ namespace Btx.Engine.Forests;
 
 /// <summary>Opens models that must fit a served forest: same architecture, tokenizer and precision.</summary>
 /// <param name="directory">Of the served forest.</param>
-internal sealed class ModelOpener(
-    EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, TextTokenizer tokenizer,
-    RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
+internal sealed class ModelOpener(EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config,
+    TextTokenizer tokenizer, RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
 {
     /// <summary>Makes the sessions of weights that were checked already.</summary>
     /// <param name="checkpoint">Taken over, also if this throws.</param>
@@ -19,7 +18,6 @@ internal sealed class ModelOpener(
     public ServedModel Open(string name, Checkpoint checkpoint, bool prepack) =>
         new(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
 
-    /// <inheritdoc/>
     public Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null)
     {
         var checkpoint = weights.Open(directory, cancellation, mustBe);

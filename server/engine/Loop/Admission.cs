@@ -5,8 +5,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Gives waiting requests their slots, first come first served. A request for an average that
-/// is still being built lets others pass.</summary>
+/// <summary>Gives waiting requests their slots, first come first served. A request for an average that is still being built lets others
+/// pass.</summary>
 internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate gate)
 {
     public List<Sequence> Waiting { get; } = [];
@@ -143,25 +143,16 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
     private static int IndexOf(IReadOnlyList<string> names, string name)
     {
         for (var j = 0; j < names.Count; j++)
-        {
             if (names[j] == name) return j;
-        }
-
         return -1;
     }
 
     private static bool TakeSlots(Sequence s)
     {
         foreach (var member in s.Members)
-        {
             if (member.Active && member.Lane.Slots.Free == 0) return false;
-        }
-
         foreach (var member in s.Members)
-        {
             if (member.Active) member.Slot = member.Lane.Slots.Take();
-        }
-
         return true;
     }
 }

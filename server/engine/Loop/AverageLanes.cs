@@ -5,8 +5,8 @@ using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The averaged models of the current snapshot, by what they are made of: an equal
-/// recipe keeps its model through a swap.</summary>
+/// <summary>The averaged models of the current snapshot, by what they are made of: an equal recipe keeps its model through a
+/// swap.</summary>
 internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, CancellationToken, IModelRunner> make, BuildQueue queue,
     ChannelWriter<EngineCommand> commands)
 {

@@ -50,23 +50,15 @@ internal static class RefusedCommand
             case EngineCommand.Submit submit:
                 ending.End(submit.Sequence, problem is null ? FinishReason.Cancelled : FinishReason.Failed, problem, null, waited: true);
                 break;
-            case EngineCommand.AverageReady { Model: { } model }:
-                model.Release();
-                break;
-            case EngineCommand.SessionsReady ready:
-                SessionStaging.Finish(ready);
-                break;
+            case EngineCommand.AverageReady { Model: { } model }: model.Release(); break;
+            case EngineCommand.SessionsReady ready: SessionStaging.Finish(ready); break;
             case EngineCommand.Swap swap:
                 swap.Next.Retire();
                 swap.Done.TrySetException(problem ?? new RequestRejectedException(RejectionReason.ShuttingDown,
                     "the server is shutting down; the forest was not changed"));
                 break;
-            case EngineCommand.Drain drain:
-                drain.Empty.TrySetResult();
-                break;
-            case EngineCommand.Inspect inspect:
-                inspect.View.TrySetCanceled();
-                break;
+            case EngineCommand.Drain drain: drain.Empty.TrySetResult(); break;
+            case EngineCommand.Inspect inspect: inspect.View.TrySetCanceled(); break;
         }
     }
 }

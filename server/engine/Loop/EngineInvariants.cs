@@ -2,8 +2,8 @@ using Btx.Engine.Scheduling;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>What must hold between steps: slots, lengths, leases. A pure function; run in every
-/// engine test and when the loop falls idle.</summary>
+/// <summary>What must hold between steps: slots, lengths, leases. A pure function; run in every engine test and when the loop falls
+/// idle.</summary>
 internal static class EngineInvariants
 {
     /// <returns>Each broken rule in a sentence; empty if all hold.</returns>
@@ -36,8 +36,7 @@ internal static class EngineInvariants
 
         if (view.Waiting > view.QueueCapacity) problems.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
         if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
-            problems
-                .Add(
+            problems.Add(
                 $"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
         return problems;
     }

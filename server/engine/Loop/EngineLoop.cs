@@ -6,10 +6,8 @@ using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>
-/// The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then
-/// a step. Others send commands and read channels.
-/// </summary>
+/// <summary>The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step. Others send commands
+/// and read channels.</summary>
 internal sealed class EngineLoop : IDisposable
 {
     private readonly EngineOptions options;
@@ -75,10 +73,7 @@ internal sealed class EngineLoop : IDisposable
             if (stopping) break;
             admission.Admit(running, options.Time.GetTimestamp());
             foreach (var s in running)
-            {
                 if (s.Phase == SequencePhase.Prefill) transition.Advance(s);
-            }
-
             Compact();
             lanes.Sweep();
             if (running.Count > 0)
@@ -148,22 +143,11 @@ internal sealed class EngineLoop : IDisposable
                 if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();
                 SessionStaging.Finish(ready);
                 break;
-            case EngineCommand.Swap swap:
-                Swap(swap);
-                break;
-            case EngineCommand.Drain drain:
-                drains.Add(drain.Empty);
-                break;
-            case EngineCommand.CancelAll:
-                CancelAll();
-                break;
-            case EngineCommand.Inspect inspect:
-                inspect.View.SetResult(View());
-                break;
-            case EngineCommand.Stop:
-                CancelAll();
-                stopping = true;
-                break;
+            case EngineCommand.Swap swap: Swap(swap); break;
+            case EngineCommand.Drain drain: drains.Add(drain.Empty); break;
+            case EngineCommand.CancelAll: CancelAll(); break;
+            case EngineCommand.Inspect inspect: inspect.View.SetResult(View()); break;
+            case EngineCommand.Stop: CancelAll(); stopping = true; break;
         }
     }
 
@@ -184,7 +168,7 @@ internal sealed class EngineLoop : IDisposable
         {
             next.Retire();
             command.Done.TrySetException(
-                new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = ErrorKind.Conflict });
+                new BtxException(ErrorKind.Conflict, "the forest has changed since this change was prepared; prepare it again"));
             return;
         }
 
@@ -208,10 +192,7 @@ internal sealed class EngineLoop : IDisposable
     private void Reap()
     {
         foreach (var s in running)
-        {
             if (s.IsCancelled) ending.End(s, FinishReason.Cancelled, null, null);
-        }
-
         Compact();
         admission.Reap(ending);
     }
@@ -227,9 +208,7 @@ internal sealed class EngineLoop : IDisposable
         catch (Exception e)
         {
             foreach (var s in running)
-            {
                 if (s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, e, null);
-            }
         }
 
         Compact();

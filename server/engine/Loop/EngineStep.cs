@@ -5,8 +5,8 @@ using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and
-/// draws fork to workers and join again.</summary>
+/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and draws fork to workers and join
+/// again.</summary>
 internal sealed class EngineStep : IDisposable
 {
     // Below this many exponentials a fork costs more than it saves.
@@ -27,9 +27,8 @@ internal sealed class EngineStep : IDisposable
     private double[] posteriorMass = [];
 
     /// <param name="mixers">One per thread, the loop's own first.</param>
-    public EngineStep(
-        EngineOptions options, ForestSnapshot snapshot, LaneSet lanes, QueueGate gate, Mixer[] mixers, SequenceReporter reporter,
-        SequenceEnding ending, PhaseTransition transition)
+    public EngineStep(EngineOptions options, ForestSnapshot snapshot, LaneSet lanes, QueueGate gate, Mixer[] mixers,
+        SequenceReporter reporter, SequenceEnding ending, PhaseTransition transition)
     {
         (this.options, this.lanes, this.gate) = (options, lanes, gate);
         (this.reporter, this.ending, this.transition) = (reporter, ending, transition);
@@ -48,8 +47,8 @@ internal sealed class EngineStep : IDisposable
         };
     }
 
-    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the
-    /// tokens those steps gave: what tests bound.</summary>
+    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the tokens those steps gave: what tests
+    /// bound.</summary>
     public (long Bytes, long Tokens) DecodeAllocation { get; private set; }
 
     public void Dispose() => workers.Dispose();
@@ -142,10 +141,7 @@ internal sealed class EngineStep : IDisposable
         var request = s.Generation!;
         if (s.FirstToken == 0) s.FirstToken = options.Time.GetTimestamp();
         for (var m = 0; m < s.Members.Length; m++)
-        {
             if (s.Members[m].Lane.Expert >= 0) posteriorMass[s.Members[m].Lane.Expert] += s.Weights[m];
-        }
-
         s.Tokens[s.Length++] = s.Drawn;
         if (s.Seen is not null) s.Seen[s.Drawn] = true;
         s.Phase = SequencePhase.Decode;

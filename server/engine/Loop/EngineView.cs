@@ -5,9 +5,8 @@ namespace Btx.Engine.Loop;
 
 /// <summary>The loop's state at one moment, copied: what the invariants look at.</summary>
 /// <param name="Resuming">Sequences that ran and wait to prefill anew.</param>
-internal sealed record EngineView(
-    IReadOnlyList<EngineView.LaneView> Lanes, IReadOnlyList<EngineView.SequenceView> Running, int Waiting, int QueueCapacity, int Leases,
-    int ContextLength, int Resuming = 0)
+internal sealed record EngineView(IReadOnlyList<EngineView.LaneView> Lanes, IReadOnlyList<EngineView.SequenceView> Running, int Waiting,
+    int QueueCapacity, int Leases, int ContextLength, int Resuming = 0)
 {
     public static EngineView Of(IReadOnlyList<Lane> lanes, List<Sequence> running, Admission admission, QueueGate gate,
         ForestSnapshot snapshot)

@@ -40,10 +40,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         admission.Resuming.RemoveAll(s => s.Phase == SequencePhase.Finished);
         admission.Waiting.RemoveAll(s => s.Phase == SequencePhase.Finished);
         foreach (var s in running)
-        {
             if (s.Phase == SequencePhase.Queued) admission.Resuming.Add(s);
-        }
-
         running.RemoveAll(s => s.Phase is SequencePhase.Queued or SequencePhase.Finished);
         foreach (var s in running) Lease(s);
         foreach (var s in admission.Resuming) Lease(s);

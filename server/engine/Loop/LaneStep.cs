@@ -40,7 +40,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
         }
         catch (OutOfMemoryException e)
         {
-            lane.Error = new BtxException($"{lane.Title}: not enough memory for its run", e) { Kind = ErrorKind.Exhausted };
+            lane.Error = new BtxException(ErrorKind.Exhausted, $"{lane.Title}: not enough memory for its run", e);
         }
         catch (Exception e)
         {

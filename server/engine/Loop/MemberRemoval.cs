@@ -4,10 +4,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>
-/// Takes members out of a sequence between two steps, so that it goes on as if the forest had never had them: the posterior is over the
-/// rest, given the whole text.
-/// </summary>
+/// <summary>Takes members out of a sequence between two steps, so that it goes on as if the forest had never had them: the posterior is
+/// over the rest, given the whole text.</summary>
 internal static class MemberRemoval
 {
     /// <summary>What the sequence needs next.</summary>
@@ -67,10 +65,7 @@ internal static class MemberRemoval
         if (s.Routing.PriorDomain is not { } domain || !next.HasPrior(domain)) return DomainPosterior.Uniform(own.Length);
         var prior = next.Prior(domain);
         for (var m = 0; m < own.Length; m++)
-        {
             if (s.Members[m].Lane.Expert >= 0) own[m] = prior[s.Members[m].Lane.Expert];
-        }
-
         var sum = own.Sum();
         return sum > 0 ? [.. own.Select(w => w / sum)] : DomainPosterior.Uniform(own.Length);
     }

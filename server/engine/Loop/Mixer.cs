@@ -5,8 +5,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was
-/// worth. One per worker: owns scratch.</summary>
+/// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was worth. One per worker: owns
+/// scratch.</summary>
 internal sealed class Mixer(int vocabSize, int experts)
 {
     // An expert below this weight cannot move an fp32 mixture, and its products would be denormal numbers, a hundred times slower.
@@ -46,10 +46,7 @@ internal sealed class Mixer(int vocabSize, int experts)
         {
             s.Observed++;
             for (var m = 0; m < s.Members.Length; m++)
-            {
                 if ((s.Active[m] || Choosing(s)) && s.NeedsLikelihood) observed[m] = s.Members[m].LogProbs[s.Observed];
-            }
-
             s.Posterior.Observe(observed.AsSpan(0, s.Members.Length), Choosing(s) ? [] : s.Active);
         }
 

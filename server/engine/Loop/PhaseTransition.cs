@@ -4,8 +4,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Moves a sequence on when its text is cached: from the prompt or from catching up to
-/// decoding, from a scored text to its result.</summary>
+/// <summary>Moves a sequence on when its text is cached: from the prompt or from catching up to decoding, from a scored text to its
+/// result.</summary>
 /// <param name="mixer">The one of the loop's own thread.</param>
 internal sealed class PhaseTransition(Mixer mixer, SequenceEnding ending)
 {
@@ -13,10 +13,7 @@ internal sealed class PhaseTransition(Mixer mixer, SequenceEnding ending)
     public void Advance(Sequence s)
     {
         foreach (var member in s.Members)
-        {
             if (member.Slot >= 0 && member.Cached < s.Length - 1) return;
-        }
-
         if (s.IsScore)
         {
             Complete(s);

@@ -13,10 +13,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         if (s.AverageShares.Length > 0) return (double[])s.AverageShares.Clone();
         var values = new double[s.Forest.Experts.Count];
         for (var m = 0; m < s.Members.Length; m++)
-        {
             if (s.Members[m].Expert >= 0) values[s.Members[m].Expert] = byMember[m];
-        }
-
         return values;
     }
 
@@ -61,16 +58,11 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
                 : RejectionReason.Aborted, message!));
         }
         else if (reason == FinishReason.Cancelled)
-        {
             s.Score!.TrySetCanceled(s.Cancellation.Token.IsCancellationRequested ? s.Cancellation.Token : CancellationToken.None);
-        }
-
         var now = time.GetTimestamp();
-        observer?.OnRequestEnd(new RequestReport(
-            s.IsScore ? "score" : ModeName(s.Routing.Mode), reason, s.PromptLength, s.Completed,
+        observer?.OnRequestEnd(new RequestReport(s.IsScore ? "score" : ModeName(s.Routing.Mode), reason, s.PromptLength, s.Completed,
             time.GetElapsedTime(s.Submitted, s.Admitted == 0 ? now : s.Admitted),
-            s.FirstToken == 0 ? TimeSpan.Zero : time.GetElapsedTime(s.Submitted, s.FirstToken),
-            time.GetElapsedTime(s.Submitted, now)));
+            s.FirstToken == 0 ? TimeSpan.Zero : time.GetElapsedTime(s.Submitted, s.FirstToken), time.GetElapsedTime(s.Submitted, now)));
     }
 
     /// <summary>Mixes what the members said of the text: the same function as evaluation's.</summary>
@@ -81,10 +73,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         for (var m = 0; m < said.Length; m++) said[m] = s.Members[m].LogProbs.AsSpan(1, n).ToArray();
         if (s.IsRouted)
             return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null)
-            {
-                Forest = s.Forest,
-                Top = s.ScoredTop
-            };
+            { Forest = s.Forest, Top = s.ScoredTop };
         var experts = s.Forest.Experts.Count;
         var expertLogProbs = new double[]?[experts];
         if (s.Posterior is null)
@@ -124,14 +113,9 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         var steps = new int[s.Forest.Experts.Count];
         s.PastSteps.CopyTo(steps, 0);
         foreach (var member in s.Members)
-        {
             if (member.Expert >= 0) steps[member.Expert] += member.Steps;
-        }
-
-        return new Usage(
-            s.PromptLength, s.Completed, steps,
-            s.FirstToken == 0 ? TimeSpan.Zero : time.GetElapsedTime(s.Submitted, s.FirstToken),
-            time.GetElapsedTime(s.Submitted),
+        return new Usage(s.PromptLength, s.Completed, steps,
+            s.FirstToken == 0 ? TimeSpan.Zero : time.GetElapsedTime(s.Submitted, s.FirstToken), time.GetElapsedTime(s.Submitted),
             RoutedTokens(s));
     }
 

@@ -1,7 +1,7 @@
 namespace Btx.Engine.Requests;
 
-/// <summary>How the next token is drawn from the mixture. Applied in this order: repetition
-/// penalty, temperature, top_k, top_p, min_p.</summary>
+/// <summary>How the next token is drawn from the mixture. Applied in this order: repetition penalty, temperature, top_k, top_p,
+/// min_p.</summary>
 public sealed record SamplingOptions
 {
     /// <summary>Below 1e-5, greedy: the limit. Otherwise divides the mixture's log-probabilities; finite, 0..100.</summary>
@@ -16,8 +16,8 @@ public sealed record SamplingOptions
     /// <summary>Keeps tokens with p ≥ min_p · max p; in [0, 1].</summary>
     public double MinP { get; init; }
 
-    /// <summary>Divides positive and multiplies negative scores of tokens seen in prompt or
-    /// completion (CTRL); 1 is off; in (0, 10].</summary>
+    /// <summary>Divides positive and multiplies negative scores of tokens seen in prompt or completion (CTRL); 1 is off; in (0,
+    /// 10].</summary>
     public double RepetitionPenalty { get; init; } = 1;
 
     /// <summary>Same seed, same request: same tokens. Null: drawn at random.</summary>

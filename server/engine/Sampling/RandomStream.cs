@@ -1,7 +1,7 @@
 namespace Btx.Engine.Sampling;
 
-/// <summary>One request's own random numbers (SplitMix64, Steele et al. 2014): the same seed gives
-/// the same numbers whatever else runs.</summary>
+/// <summary>One request's own random numbers (SplitMix64, Steele et al. 2014): the same seed gives the same numbers whatever else
+/// runs.</summary>
 internal struct RandomStream(long seed)
 {
     private ulong state = unchecked((ulong)seed);

@@ -5,10 +5,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine.Sampling;
 
-/// <summary>
-/// Draws the next token from the mixture. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch, so one
-/// per thread; nothing is kept from call to call.
-/// </summary>
+/// <summary>Draws the next token from the mixture. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch, so one
+/// per thread; nothing is kept from call to call.</summary>
 internal sealed class TokenSampler(int vocabSize)
 {
     // Below this temperature the rounding of fp32 logits would decide the draw: it is greedy, which is the limit.
@@ -51,8 +49,8 @@ internal sealed class TokenSampler(int vocabSize)
         return at < 0 ? 0 : at;
     }
 
-    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to
-    /// <paramref name="top"/>; returns their ids.</summary>
+    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to <paramref name="top"/>; returns their
+    /// ids.</summary>
     public static void Largest(ReadOnlySpan<float> probabilities, Span<int> top)
     {
         var count = 0;
@@ -76,9 +74,7 @@ internal sealed class TokenSampler(int vocabSize)
         if (penalty == 1) return;
         var factor = Math.Max((float)penalty, float.Epsilon); // 0 would make NaN of probability 0
         for (var v = 0; v < seen.Length; v++)
-        {
             if (seen[v]) weights[v] *= factor;
-        }
     }
 
     // exp((score − largest) / T): 1 for the largest whatever T is, so that some weight is always left.

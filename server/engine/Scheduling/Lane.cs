@@ -3,8 +3,8 @@ using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Scheduling;
 
-/// <summary>A model as the loop runs it: its runner, its slots, and the rows of the step under way. Holds the
-/// model until the loop drops the lane.</summary>
+/// <summary>A model as the loop runs it: its runner, its slots, and the rows of the step under way. Holds the model until the loop drops
+/// the lane.</summary>
 /// <param name="model">Held by the lane; see <see cref="Loop.LaneSet"/>.</param>
 internal sealed class Lane(ServedModel model, int expert, int slots, MoeLoad? load = null)
 {

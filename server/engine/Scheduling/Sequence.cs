@@ -63,8 +63,8 @@ internal sealed class Sequence
     /// <summary>Length at which the active set was last chosen: every member's likelihood is known before it.</summary>
     public int ChosenLength => PromptLength + ChosenAt;
 
-    /// <summary>One per model that the request may run on: all experts in the forest's order but
-    /// those removed since, or a single one.</summary>
+    /// <summary>One per model that the request may run on: all experts in the forest's order but those removed since, or a single
+    /// one.</summary>
     public Member[] Members { get; set; } = [];
 
     /// <summary>Null for a single model.</summary>

@@ -1,7 +1,7 @@
 namespace Btx.Engine.Scheduling;
 
-/// <summary>What one step runs. Made whole by <see cref="StepPlanner"/> before anything runs, then only read;
-/// its buffers serve the next step again.</summary>
+/// <summary>What one step runs. Made whole by <see cref="StepPlanner"/> before anything runs, then only read; its buffers serve the next
+/// step again.</summary>
 internal sealed class StepPlan
 {
     /// <summary>Models with at least one row; the rows are <see cref="Lane.Rows"/>.</summary>
@@ -30,7 +30,6 @@ internal sealed class StepPlan
 /// <param name="Wanted">How many of the last positions need logits.</param>
 internal readonly record struct PlannedRow(Sequence Sequence, int Member, int Start, int Count, int Wanted);
 
-/// <summary>
-/// Positions Start … Start + Count − 1 of a scored text, which one step runs on every member, so that their mixture can be ranked.
-/// </summary>
+/// <summary>Positions Start … Start + Count − 1 of a scored text, which one step runs on every member, so that their mixture can be
+/// ranked.</summary>
 internal readonly record struct RankedRows(Sequence Sequence, int Start, int Count);

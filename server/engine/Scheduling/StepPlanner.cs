@@ -1,9 +1,7 @@
 namespace Btx.Engine.Scheduling;
 
-/// <summary>
-/// Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active
-/// member; what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.
-/// </summary>
+/// <summary>Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active
+/// member; what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.</summary>
 internal static class StepPlanner
 {
     /// <param name="running">Admitted sequences in the order of admission.</param>
@@ -22,10 +20,7 @@ internal static class StepPlanner
         }
 
         for (var i = 0; i < running.Count; i++)
-        {
             if (running[i].Phase == SequencePhase.Decode) PlanNextToken(running[i], plan);
-        }
-
         for (var i = 0; i < running.Count; i++)
         {
             var s = running[i];
@@ -35,9 +30,7 @@ internal static class StepPlanner
         }
 
         for (var i = 0; i < lanes.Count; i++)
-        {
             if (lanes[i].Rows.Count > 0) plan.Lanes.Add(lanes[i]);
-        }
     }
 
     // All that is not cached, the last token included, on every active member: the step gives the next token.
@@ -77,10 +70,7 @@ internal static class StepPlanner
     private static bool FitsWhole(Sequence s, int prefillChunk)
     {
         foreach (var member in s.Members)
-        {
             if (s.Length - member.Cached > Math.Min(prefillChunk, member.Lane.Budget)) return false;
-        }
-
         return true;
     }
 

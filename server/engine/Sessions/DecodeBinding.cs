@@ -23,9 +23,8 @@ internal sealed unsafe class DecodeBinding : IDisposable
     /// <param name="logits">fp32, room for span·V.</param>
     /// <param name="gates">fp32, room for span·L·N of a mixture.</param>
     /// <param name="rebind">True where inputs are copied to a device when bound.</param>
-    public DecodeBinding(
-        InferenceSession session, KvCache kv, LlamaConfig config, int first, int span, bool takesK, long* ids, int* pasts, int* total,
-        float* logits, float* gates, bool rebind)
+    public DecodeBinding(InferenceSession session, KvCache kv, LlamaConfig config, int first, int span, bool takesK, long* ids, int* pasts,
+        int* total, float* logits, float* gates, bool rebind)
     {
         (this.session, this.span, this.rebind) = (session, span, rebind);
         this.gates = gates;

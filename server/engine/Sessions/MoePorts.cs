@@ -16,8 +16,8 @@ internal sealed unsafe class MoePorts(OrtIoBinding io, int layers, int experts, 
     private int boundTokens = -1;
     private float* boundGates;
 
-    /// <summary>k of each token, to be filled before a run; of tokens that nobody reads,
-    /// anything in 1..N. Empty where k is built in.</summary>
+    /// <summary>k of each token, to be filled before a run; of tokens that nobody reads, anything in 1..N. Empty where k is built
+    /// in.</summary>
     public Span<long> ExpertsPerToken => choices.Span<long>(0, takesK ? maxTokens : 0);
 
     /// <summary>Before a run.</summary>

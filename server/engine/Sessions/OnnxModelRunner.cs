@@ -5,10 +5,8 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// One model in ONNX Runtime. The KV cache and the weights belong to the model, not to its sessions: sessions that start at once, without
-/// prepacking, can be replaced between two runs. Owns sessions, cache and weights.
-/// </summary>
+/// <summary>One model in ONNX Runtime. The KV cache and the weights belong to the model, not to its sessions: sessions that start at once,
+/// without prepacking, can be replaced between two runs. Owns sessions, cache and weights.</summary>
 internal sealed class OnnxModelRunner : IModelRunner
 {
     private readonly WeightSet weights;
@@ -21,15 +19,14 @@ internal sealed class OnnxModelRunner : IModelRunner
     private bool staged;
 
     /// <param name="weights">Taken over.</param>
-    /// <param name="settings">Without prepacking the sessions have no threads of their own, and
-    /// <see cref="Stage"/> makes the prepacked ones that do.</param>
+    /// <param name="settings">Without prepacking the sessions have no threads of their own, and <see cref="Stage"/> makes the prepacked
+    /// ones that do.</param>
     /// <param name="slots">Sequences at a time.</param>
     /// <param name="context">Longest sequence in tokens.</param>
     /// <param name="maxTokens">Most tokens of a run.</param>
     /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device, or the memory does not suffice.</exception>
-    public OnnxModelRunner(
-        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots,
-        int context, int maxTokens)
+    public OnnxModelRunner(LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings,
+        bool halfPrecision, int slots, int context, int maxTokens)
     {
         this.weights = weights;
         filled = new int[slots + 1];

@@ -9,9 +9,8 @@ namespace Btx.Engine.Sessions;
 internal sealed class RunnerFactory(EngineOptions options, IReadOnlyList<GraphFile> graphs, ServedForestManifest served, LlamaConfig config,
     int context, int threads, int experts)
 {
-    private readonly SessionSettings settings = new(
-        options.Device, options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning,
-            served.Precision);
+    private readonly SessionSettings settings = new(options.Device,
+        options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
 
     public LlamaConfig Config => config;
 
@@ -21,8 +20,8 @@ internal sealed class RunnerFactory(EngineOptions options, IReadOnlyList<GraphFi
     public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
 
     /// <param name="weights">Taken over, also if this throws.</param>
-    /// <param name="prepack">False: starts at once, without threads of its own;
-    /// <see cref="OnnxModelRunner.Stage"/> makes it fast later.</param>
+    /// <param name="prepack">False: starts at once, without threads of its own; <see cref="OnnxModelRunner.Stage"/> makes it fast
+    /// later.</param>
     public OnnxModelRunner Create(WeightSet weights, bool prepack = true) =>
         new(config, graphs, weights, settings with { Prepack = prepack }, Dtype == TensorDtype.F16, options.Slots, context,
         options.MaxBatchTokens);

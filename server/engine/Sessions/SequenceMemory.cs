@@ -4,8 +4,8 @@ using Btx.Model.Devices;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options,
-/// known before any of it is asked for.</summary>
+/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options, known before any of
+/// it is asked for.</summary>
 /// <param name="bytes">Of an element of the KV cache.</param>
 internal sealed class SequenceMemory(LlamaConfig config, int slots, int context, int maxTokens, int bytes)
 {
@@ -31,10 +31,9 @@ internal sealed class SequenceMemory(LlamaConfig config, int slots, int context,
     }
 
     /// <param name="why">What stands against it.</param>
-    public BtxException Refusal(string why, Exception? cause = null) => new(
-        $"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots {slots}, context {context}) and a step's logits {Gigabytes(Step)} GB "
-            + $"(--max-batch-tokens {maxTokens}): "
-        + $"{why}; lower --slots, --context or --max-batch-tokens", cause!)
+    public BtxException Refusal(string why, Exception? cause = null) => new($"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots "
+        + $"{slots}, context {context}) and a step's logits {Gigabytes(Step)} GB (--max-batch-tokens {maxTokens}): {why}; lower --slots, "
+        + "--context or --max-batch-tokens", cause!)
     { Kind = ErrorKind.Exhausted };
 
     private static string Gigabytes(Int128 bytes) =>
