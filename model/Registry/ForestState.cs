@@ -47,6 +47,10 @@ public sealed record ForestState
     [JsonIgnore]
     public IEnumerable<RegisteredExpert> Ready => Experts.Where(e => e.Status == ExpertStatus.Ready);
 
+    /// <summary>Names of the experts that are listed without traffic.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> Quarantined => [.. Experts.Where(e => e.Status == ExpertStatus.Quarantined).Select(e => e.Name)];
+
     /// <summary>Revision 0 of a served forest on disk.</summary>
     /// <exception cref="BtxException">A manifest is missing or invalid, or the source has changed since the export.</exception>
     public static ForestState Load(string servedDirectory)
@@ -123,6 +127,18 @@ public sealed record ForestState
         double[] weights = [.. experts.Select(e => average.Weights!.GetValueOrDefault(e))];
         var sum = weights.Sum();
         return sum > 0 ? [.. weights.Select(w => w / sum)] : null;
+    }
+
+    /// <summary>The named averages over the experts that serve: weights above 0 by expert; those that are left without any are not in
+    /// it.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> AverageWeights()
+    {
+        string[] names = [.. Ready.Select(e => e.Name)];
+        var averages = new Dictionary<string, IReadOnlyDictionary<string, double>>(StringComparer.Ordinal);
+        foreach (var average in Averages)
+            if (Weights(average, names) is { } weights)
+                averages[average.Name] = names.Zip(weights).Where(w => w.Second > 0).ToDictionary(w => w.First, w => w.Second);
+        return averages;
     }
 
     /// <summary>Adds an expert.</summary>

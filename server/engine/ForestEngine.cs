@@ -21,7 +21,6 @@ public sealed class ForestEngine : IForestEngine
         Channel.CreateUnbounded<EngineCommand>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly QueueGate gate;
     private readonly EngineLoop loop;
-    private readonly SequenceStart starts;
     private readonly CancellationTokenSource abandoned = new();
     private readonly TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool closing;
@@ -33,7 +32,6 @@ public sealed class ForestEngine : IForestEngine
         this.options = options;
         Tokenizer = snapshot.Tokenizer;
         gate = new QueueGate(options.QueueCapacity);
-        starts = new SequenceStart(options);
         loop = new EngineLoop(options, snapshot, commands, gate, threads);
         new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
     }
@@ -71,10 +69,6 @@ public sealed class ForestEngine : IForestEngine
     /// that another change removes too.</returns>
     /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at fault;
     /// one clear line.</exception>
-    public ForestSnapshot Prepare(ForestChange change, CancellationToken cancellation = default) =>
-        BuildThread.Run(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Resources.IsQuiet(change));
-
-    /// <inheritdoc cref="Prepare"/>
     public Task<ForestSnapshot> PrepareAsync(ForestChange change, CancellationToken cancellation = default) =>
         BuildThread.RunAsync(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Resources.IsQuiet(change));
 
@@ -97,14 +91,14 @@ public sealed class ForestEngine : IForestEngine
 
     public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
     {
-        var sequence = starts.Of(request, Lease(forest => RequestRules.Check(request, forest)));
+        var sequence = Sequence.Of(request, Lease(forest => RequestRules.Check(request, forest)), options);
         Enqueue(sequence, cancellation);
         return sequence.Events!.Reader;
     }
 
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
     {
-        var sequence = starts.Of(request, Lease(forest => RequestRules.Check(request, forest)));
+        var sequence = Sequence.Of(request, Lease(forest => RequestRules.Check(request, forest)), options);
         Enqueue(sequence, cancellation);
         return sequence.Score!.Task;
     }

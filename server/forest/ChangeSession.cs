@@ -75,7 +75,7 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
     public async Task<ForestSnapshot> BuildAsync(ForestState after, IReadOnlyDictionary<string, ServedModel>? opened = null)
     {
         var before = resources.State;
-        var change = StateTerms.Between(before, after, resources.DirectoryOf, resources.MoeOf(before), resources.MoeOf(after));
+        var change = ForestChange.Between(before, after, resources.DirectoryOf, resources.MoeOf(before), resources.MoeOf(after));
         if (opened is not null) change = change with { Opened = opened };
         try
         {

@@ -48,7 +48,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
             ForEach(threads, opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
             loaded = moe?.Create(context);
             return new ForestSnapshot(resources, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
-                StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
+                RecordedPrior.Of(state), state.AverageWeights(), loaded, state.Quarantined);
         }
         catch (AggregateException e) when (e.InnerException is BtxException inner)
         {

@@ -1,3 +1,4 @@
+using Btx.Model.Registry;
 using Btx.Engine.Sessions;
 using Btx.Model.Mixing;
 using Btx.Model.Tokens;
@@ -182,16 +183,9 @@ internal sealed record ServedMoe(MoeDescription Description, ServedModel Model, 
 
 /// <summary>A cached prior as it was recorded. It leaves with the expert whose entry holds it.</summary>
 /// <param name="Weights">By expert; those that are not served are dropped and the rest rescaled.</param>
-internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDictionary<string, double> Weights);
-
-/// <summary>Counts an engine's snapshots that something still holds. Thread-safe.</summary>
-internal sealed class LiveSnapshots
+internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDictionary<string, double> Weights)
 {
-    private int count;
-
-    public int Count => Volatile.Read(ref count);
-
-    public void Enter() => Interlocked.Increment(ref count);
-
-    public void Leave() => Interlocked.Decrement(ref count);
+    /// <summary>Those of quarantined experts too: their domains still have text.</summary>
+    public static IReadOnlyList<RecordedPrior> Of(ForestState state) =>
+        [.. state.Experts.Where(e => e.Prior is not null).Select(e => new RecordedPrior(e.Domain, e.Name, e.Prior!))];
 }

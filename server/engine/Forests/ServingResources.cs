@@ -20,3 +20,15 @@ internal sealed record ServingResources(TextTokenizer Tokenizer, int ContextLeng
     /// <summary>Of this engine.</summary>
     public LiveSnapshots Snapshots { get; } = new();
 }
+
+/// <summary>Counts an engine's snapshots that something still holds. Thread-safe.</summary>
+internal sealed class LiveSnapshots
+{
+    private int count;
+
+    public int Count => Volatile.Read(ref count);
+
+    public void Enter() => Interlocked.Increment(ref count);
+
+    public void Leave() => Interlocked.Decrement(ref count);
+}

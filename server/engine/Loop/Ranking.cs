@@ -21,7 +21,7 @@ internal sealed class Ranking(int vocabSize)
         try
         {
             if (normalisers.Length < s.Members.Length) (normalisers, terms) = (new double[s.Members.Length], new double[s.Members.Length]);
-            if (rows.Start == 0) s.Scorer = s.Posterior is null ? null : new MixtureScorer(s.Members.Length, s.ScoredRouting, s.Prior);
+            if (rows.Start == 0) s.Scorer = s.Posterior is null ? null : new MixtureScorer(s.Members.Length, s.ScoredRouting, s.Priors());
             for (var i = 0; i < rows.Count; i++) s.ScoredTop[rows.Start + i] = At(s, rows.Start + i, i);
         }
         catch (Exception e)

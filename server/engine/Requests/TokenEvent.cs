@@ -47,3 +47,58 @@ public readonly record struct TokenAlternative(int Token, double LogProb);
 /// modes.</param>
 public sealed record Usage(int PromptTokens, int CompletionTokens, int[] ExpertSteps, TimeSpan TimeToFirstToken, TimeSpan Total,
     double[] RoutedTokens);
+
+/// <summary>Why a request ended.</summary>
+public enum FinishReason
+{
+    /// <summary>It goes on.</summary>
+    None,
+
+    /// <summary>End-of-sequence token or stop string.</summary>
+    Stop,
+
+    /// <summary>max_tokens or the context's end.</summary>
+    Length,
+
+    /// <summary>By the client, or by the end of the engine.</summary>
+    Cancelled,
+
+    /// <summary>A fault inside the engine, which the stream or the task ends with.</summary>
+    Failed,
+
+    /// <summary>What it asked for by name was removed from the forest; the last event says what.</summary>
+    Removed,
+
+    /// <summary>It used an expert that was removed under the policy <see cref="InFlightPolicy.Abort"/>.</summary>
+    Aborted,
+}
+
+/// <summary>How a BTX model routed one position: the gate of each expert in each layer.</summary>
+/// <param name="Experts">N.</param>
+/// <param name="Values">[L, N], layer by layer; each layer sums to 1, 0 for experts that did not run.</param>
+public sealed record RouterGates(int Experts, float[] Values)
+{
+    public int Layers => Values.Length / Experts;
+
+    /// <summary>Mean gate over layers, summed over the experts of each domain; in the order of <see cref="MoeDescription.DomainNames"/>,
+    /// sums to 1.</summary>
+    public double[] ByDomain(MoeDescription moe)
+    {
+        var shares = new double[moe.DomainNames.Count];
+        for (var d = 0; d < shares.Length; d++)
+        {
+            for (var e = 0; e < Experts; e++)
+                if (moe.Domains[e] == moe.DomainNames[d]) shares[d] += Mean(e);
+        }
+
+        return shares;
+    }
+
+    /// <summary>Mean gate of an expert over layers.</summary>
+    public double Mean(int expert)
+    {
+        var sum = 0.0;
+        for (var i = expert; i < Values.Length; i += Experts) sum += Values[i];
+        return sum / Layers;
+    }
+}

@@ -1,10 +1,9 @@
 using Btx.Model;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
-using Btx.Model.Registry;
 using Btx.Model.Serving;
 
-namespace Btx.Engine.Forests;
+namespace Btx.Model.Registry;
 
 /// <summary>The last committed state of a served forest, read without its lock: a server may own it and go on.</summary>
 /// <param name="Base">Revision 0.</param>
