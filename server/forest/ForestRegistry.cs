@@ -1,25 +1,19 @@
-using Btx.Engine;
-using Btx.Engine.Forests;
-using Btx.Model;
-using Btx.Model.Files;
-using Btx.Model.Forests;
-using Btx.Model.Registry;
+using Btx.Engine.Requests;
 using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>The registry of a served forest on disk: owns its journal and its engine.</summary>
+/// <summary>The registry of a served forest: owns its log of changes and its engine.</summary>
 public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 {
     private readonly RegistryResources resources;
     private readonly CancellationTokenSource closing = new();
-    private readonly Lock gate = new();
-    private ChangeSession? current; // under gate
-    private Task idle = Task.CompletedTask; // under gate: ends with the current change
-    private Task looking = Task.CompletedTask; // under gate: ends when no look at the files is under way
     private readonly FileWatch files;
     private readonly Task watching;
-    private bool closed; // under gate
+    private ChangeSession? current; // under the gate
+    private Task idle = Task.CompletedTask; // under the gate: ends with the current change
+    private Task looking = Task.CompletedTask; // under the gate: ends when no look at the files is under way
+    private bool closed; // under the gate
 
     private ForestRegistry(RegistryResources resources)
     {
@@ -33,7 +27,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     public static IReadOnlyList<string> FaultPoints { get; } =
     [
         .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging",
-            "change:purged", "change:checked", "change:certified", "change:finished",
+        "change:purged", "change:checked", "change:certified", "change:finished",
     ];
 
     /// <summary>Serves the last committed state.</summary>
@@ -43,17 +37,18 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     public ForestDamage Damage => resources.Engine.Describe().Damage;
 
-    public IReadOnlyList<ChangeRecord> History => resources.Journal.History;
+    public IReadOnlyList<ChangeRecord> History => resources.Log.History;
 
-    public string KeyFingerprint => resources.Signer.Fingerprint;
+    public string KeyFingerprint => resources.Log.Signer.Fingerprint;
 
     public IReadOnlyList<string> ExpertRoots => resources.Roots.Names;
 
-    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts the engine on the last committed
+    private Lock Gate => resources.Gate;
+
+    /// <summary>Takes a served forest's log, does what a server that died left to do, and starts the engine on the last committed
     /// state.</summary>
     /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
-    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault; one clear
-    /// line.</exception>
+    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {
         options = options.Validate() with { Report = options.Report ?? registry.Report };
@@ -62,42 +57,44 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var served = ServedForestManifest.Load(directory, trees: false);
         var source = served.SourceDirectory(directory);
         if (!Directory.Exists(source))
-            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is "
-                + $"not at {source}; bring it back there, or export again");
+            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not at "
+                + $"{source}; bring it back there, or export again");
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
-        var first = CommittedState.Read(directory).Base;
-        var journal = ChangeJournal.Open(directory, first, options.Time, registry.InjectFault);
+        var log = registry.OpenLog?.Invoke(directory)
+            ?? ChangeJournal.Open(directory, CommittedState.Read(directory).Base, options.Time, registry.InjectFault);
         ForestEngine? engine = null;
         try
         {
-            foreach (var message in journal.Messages) registry.Report?.Invoke(message);
-            Record(source, directory, registry.Report);
+            foreach (var message in log.Messages) registry.Report?.Invoke(message);
+            RecordExport(source, directory, registry.Report);
             var moes = new MoeFolders(directory, registry.Report);
-            var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
-            moes.Sweep(journal);
-            engine = SnapshotLoader.Start(options, journal.State);
-            var resources = new RegistryResources(options, registry, directory, served, first, journal, engine, roots, moes,
-                new EventFeed(options.Time));
+            var purged = RemovalCompletion.RedoPurges(log, directory, served, registry.Report);
+            moes.Sweep(log);
+            engine = SnapshotLoader.Start(options, new CommittedState(log.State, log.Base));
+            var gate = new Lock();
+            var resources = new RegistryResources(options, registry, directory, served, log, engine, roots, moes, gate,
+                new EventFeed(options.Time, gate));
             Task.Run(() => new RemovalCompletion(resources).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
             return new ForestRegistry(resources);
         }
         catch
         {
             engine?.Stop();
-            journal.Dispose();
+            log.Dispose();
             throw;
         }
     }
 
     public RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy)
     {
-        lock (gate) return RemovalPlan.Of(State, experts, lineagePolicy, Adding());
+        RegisteredExpert? adding;
+        lock (Gate) adding = current?.Adding;
+        return RemovalPlan.Of(State, experts, lineagePolicy, adding is null ? [] : [adding]);
     }
 
     public string? PurgeObstacle(RemovalPlan plan)
     {
-        ForestState state;
-        lock (gate) state = State;
+        var state = State;
         return state.Revision == plan.Revision ? new RemovalChange(resources).PurgeObstacle(plan, state)
             : $"the forest is at revision {state.Revision} by now, not {plan.Revision}; look again";
     }
@@ -106,20 +103,18 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     {
         // Of experts that are gone: as it was before the removal that took the last of them.
         var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
-            ? History.LastOrDefault(c =>
-            c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
-        var state = removal is null ? State : resources.Journal.StatesOf(removal.Id).Before;
-        var source = resources.Served.SourceDirectory(resources.Directory);
-        var sources = new ReplaySources
+            ? History.LastOrDefault(c => c.IsRemoval && experts.Any(c.Subjects.Contains)) : null;
+        var state = removal is null ? State : resources.Log.StatesOf(removal.Id).Before;
+        var source = resources.Source;
+        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), new ReplaySources
         {
             Forest = source,
             Manifest = ForestManifest.Load(source),
             Clean = Path.Combine(source, $"replay-{state.Revision}"),
             Corpus = corpus,
             Seed = seedModel,
-            Recorded = RecordedTraining.All(source)
-        };
-        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
+            Recorded = RecordedTraining.All(source),
+        });
     }
 
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
@@ -148,10 +143,10 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     {
         if (History.FirstOrDefault(c => c.Id == changeId) is not { } change)
             throw new BtxException(ErrorKind.Missing, $"no change \"{BtxException.OneLine(changeId)}\"");
-        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed)
+        if (!change.IsRemoval)
             throw new BtxException(ErrorKind.Precondition, $"change {change.Id} is "
-                + $"{(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal "
-                    + "has a certificate");
+                + (change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")
+                + "; only a removal has a certificate");
         var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
         return File.Exists(path) ? BoundedFile.Read(path)
             : throw new BtxException(ErrorKind.Missing, $"{path}: not there yet, or moved away; a certificate that is missing is made at "
@@ -162,7 +157,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Task change;
-        lock (gate)
+        lock (Gate)
         {
             if (closed) return;
             closed = true;
@@ -174,7 +169,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         await resources.Engine.DisposeAsync().ConfigureAwait(false);
         await change.ConfigureAwait(false);
         resources.Events.Close();
-        resources.Journal.Dispose();
+        resources.Log.Dispose();
         resources.Damaged.Dispose();
         closing.Dispose();
     }
@@ -183,7 +178,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     internal async Task LookAtFilesAsync()
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (gate)
+        lock (Gate)
         {
             if (closed || current is not null || !looking.IsCompleted) return;
             looking = ended.Task;
@@ -196,8 +191,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
         {
             if (!closing.IsCancellationRequested)
-                resources.Options.Report?.Invoke("the files of the experts could not be compared: "
-                    + $"{BtxException.OneLine(e.Message)}; it is tried again");
+                resources.Report($"the files of the experts could not be compared: {BtxException.OneLine(e.Message)}; it is tried again");
         }
         finally
         {
@@ -219,7 +213,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     }
 
     // A source that cannot be written cannot be purged either.
-    private static void Record(string source, string directory, Action<string>? report)
+    private static void RecordExport(string source, string directory, Action<string>? report)
     {
         try
         {
@@ -231,16 +225,14 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
     }
 
-    private RegisteredExpert[] Adding() => current?.Adding is { } expert ? [expert] : [];
-
     private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
         Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
-        Task look;
         var session = new ChangeSession(resources, kind, by, progress, stop.Token, closing.Token);
-        lock (gate)
+        Task look;
+        lock (Gate)
         {
             if (closed) throw new BtxException(ErrorKind.Unavailable, "the server is shutting down");
             if (current is { } other)
@@ -268,7 +260,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
         finally
         {
-            lock (gate) current = null;
+            lock (Gate) current = null;
             ended.SetResult();
         }
     }

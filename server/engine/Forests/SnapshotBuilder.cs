@@ -12,7 +12,7 @@ internal static class SnapshotBuilder
     {
         Check(present, change);
         var opened = new List<ServedModel>();
-        var lease = present.TryLease() ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change anew");
+        var lease = present.TryLease() ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change again");
         try
         {
             List<SnapshotExpert> experts = [.. present.Experts.Where(e =>
@@ -49,7 +49,7 @@ internal static class SnapshotBuilder
         }
     }
 
-    // What leaves the forest, or is served anew, is damaged no more.
+    // What leaves the forest, or is served again, is damaged no more.
     private static ForestDamage Damage(ForestDamage before, ForestChange change)
     {
         string[] settled = [.. change.Remove, .. change.Quarantine, .. change.Add.Select(e => e.Name)];

@@ -60,7 +60,7 @@ internal sealed unsafe class KvCache : IDisposable
     /// cache.</summary>
     public OrtValue[] View(int slot) => views[slot] ??= View(slot, 1);
 
-    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made anew, for the caller to free. There are too many
+    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made for the caller to free. There are too many
     /// ranges to keep.</summary>
     public OrtValue[] View(int slot, int count)
     {

@@ -4,7 +4,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A ragged graph of R rows. Binds anew only what changed since its last run: slots, number of tokens, number of wanted
+/// <summary>A ragged graph of R rows. Binds only what changed since its last run: slots, number of tokens, number of wanted
 /// logits.</summary>
 internal sealed unsafe class RaggedBinding : IDisposable
 {
