@@ -47,7 +47,6 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     /// <summary>Takes a served forest's log, does what a server that died left to do, and starts the engine on the last committed
     /// state.</summary>
-    /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
     /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {

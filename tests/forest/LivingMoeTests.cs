@@ -42,12 +42,7 @@ public sealed class LivingMoeTests : IDisposable
                 Assert.Equal(await Score(fresh), await Score(registry.Engine));
 
             await registry.AddAsync(new ExpertAddition
-            {
-                By = author,
-                Name = "beta",
-                Directory = world.Expert("beta"),
-                RouterStatistics = world.At("handed/beta")
-            }, null, None);
+            { By = author, Name = "beta", Directory = world.Expert("beta"), RouterStatistics = world.At("handed/beta") }, null, None);
             again = Path.Combine(world.At("served"), registry.State.Moe!);
             Assert.Equal(["alpha", "gamma", "beta"], registry.Engine.Describe().Moe!.Experts);
             Assert.Equal(first, await Score(registry.Engine));

@@ -70,7 +70,6 @@ public sealed class ChangeJournal : IForestLog
 
     public ForestState Base { get; }
 
-    /// <summary>Signs certificates, and how far the journal goes.</summary>
     public CertificateSigner Signer { get; }
 
     public ForestState State

@@ -23,7 +23,6 @@ public sealed class JournalContents
     /// <summary>The last committed state; null: revision 0.</summary>
     public ForestState? State => Changes.State;
 
-    /// <summary>Every change that was begun, oldest first.</summary>
     public IReadOnlyList<ChangeRecord> History => Changes.Changes;
 
     /// <summary>What was found cut off at the end, as one line; null: nothing.</summary>
@@ -56,7 +55,6 @@ public sealed class JournalContents
     /// remedy.</exception>
     public static JournalContents Read(string servedDirectory) => Read(servedDirectory, null);
 
-    /// <param name="sha256">Of revision 0.</param>
     /// <exception cref="BtxException">The journal is of another export.</exception>
     public void RequireBase(string sha256)
     {

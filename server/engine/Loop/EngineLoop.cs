@@ -1,8 +1,4 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
@@ -50,10 +46,8 @@ internal sealed class EngineLoop : IDisposable
     public bool IsStalled =>
         Volatile.Read(ref turnBegan) is var began && began != Resting && options.Time.GetElapsedTime(began) > options.StepLimit;
 
-    /// <inheritdoc cref="BuildQueue.Count"/>
     public int BuildsUnderWay => builds.Count;
 
-    /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
     public (long Bytes, long Tokens) DecodeAllocation => step.DecodeAllocation;
 
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>

@@ -1,8 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and draws fork to workers and join

@@ -1,8 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>Carries what runs and what waits from one snapshot to the next, between two steps. Made for one swap.</summary>

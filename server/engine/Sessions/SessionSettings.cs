@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
@@ -15,7 +14,6 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
         "failed to allocate"];
 
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
-    /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
     public InferenceSession Create(GraphFile graph, WeightSet weights, PrePackedWeightsContainer prepacked)
     {
         try
@@ -43,7 +41,6 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
     }
 
     /// <summary>A failure of the runtime, by its cause: a lack of memory is told from all else by its words alone.</summary>
-    /// <param name="what">What it failed at.</param>
     public static BtxException Failure(OnnxRuntimeException e, string what)
     {
         var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));

@@ -11,8 +11,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
 {
     /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says
     /// of ancestors that are unknown here.</returns>
-    /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the tokenizer does not fit; one clear
-    /// line.</exception>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
         if (!ForestManifestRules.IsName(addition.Name))
@@ -69,7 +67,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     }
 
     /// <summary>What the weights themselves must be.</summary>
-    /// <exception cref="BtxException">A tensor is stored in another precision.</exception>
     public static void RequirePrecision(Checkpoint checkpoint, ForestState state)
     {
         var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;

@@ -8,7 +8,6 @@ namespace Btx.Forest;
 /// those that leave, the feed-forwards are the experts', router rows are fitted to the statistics kept of each domain. Then the exporter
 /// makes graphs of it, in the precision and form of the present one. The Mixtral checkpoint lies in <c>model/</c> of the served
 /// directory.</summary>
-/// <param name="options">Names the served forest and the device.</param>
 /// <param name="exporter">Path of the exporter's program; null: as BTX_EXPORTER says, else beside the server.</param>
 public sealed class MoeRemix(EngineOptions options, string? exporter = null) : IMoeRemix
 {
@@ -131,13 +130,8 @@ public interface IMoeRemix
     /// <exception cref="BtxException">Its <c>btx.json</c> is damaged.</exception>
     IReadOnlyList<string> Notes(string presentMoe) => [];
 
-    /// <param name="after"><inheritdoc cref="Obstacle" path="/param[@name='after']"/></param>
-    /// <param name="presentMoe"><inheritdoc cref="Obstacle" path="/param[@name='presentMixture']"/></param>
     /// <param name="output">A directory that is not there yet; its parent is. What fails or is cancelled leaves nothing there.</param>
-    /// <param name="added"><inheritdoc cref="Obstacle" path="/param[@name='added']"/></param>
-    /// <param name="progress">Receives phase <see cref="ChangePhase.Mix"/>.</param>
     /// <returns>The new served directory: <paramref name="output"/>, durable, complete with the statistics for the next change.</returns>
-    /// <exception cref="BtxException">One line, with a remedy.</exception>
     Task<string> MixAsync(ForestState after, string presentMoe, string output, ExpertAddition? added,
         IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 }

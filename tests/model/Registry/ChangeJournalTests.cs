@@ -21,8 +21,7 @@ public sealed class ChangeJournalTests
                 (change.Id, change.Outcome, change.RevisionBefore, change.RevisionAfter));
             Assert.Equal(0, journal.State.Revision);
             journal.Commit(change.Id);
-            change = journal.Begin(SampleForest.Request(ChangeKind.Remove,
-                "a") with
+            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with
             { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] }, journal.State.Without(["a"]));
             journal.Commit(change.Id);
             after = journal.State;
