@@ -56,8 +56,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var served = ServedForestManifest.Load(directory, trees: false);
         var source = served.SourceDirectory(directory);
         if (!Directory.Exists(source))
-            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not at "
-                + $"{source}; bring it back there, or export again");
+            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not "
+                + $"at {source}; bring it back there, or export again");
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
         var log = registry.OpenLog?.Invoke(directory)
             ?? ChangeJournal.Open(directory, CommittedState.Read(directory).Base, options.Time, registry.InjectFault);
@@ -107,11 +107,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var source = resources.Source;
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), new ReplaySources
         {
-            Forest = source,
-            Manifest = ForestManifest.Load(source),
-            Clean = Path.Combine(source, $"replay-{state.Revision}"),
-            Corpus = corpus,
-            Seed = seedModel,
+            Forest = source, Manifest = ForestManifest.Load(source),
+            Clean = Path.Combine(source, $"replay-{state.Revision}"), Corpus = corpus, Seed = seedModel,
             Recorded = RecordedTraining.All(source),
         });
     }

@@ -36,8 +36,8 @@ public interface IForestRegistry
 
     /// <summary>Takes experts out. When this completes no token uses them; their sessions, KV caches, averages and priors are gone, and the
     /// certificate is on disk. A removal that is committed is final; cancelling it then has no effect.</summary>
-    /// <exception cref="BtxException">One clear line; before the commit: the forest is as it was. After it the message says what is
-    /// left to do.</exception>
+    /// <exception cref="BtxException">One clear line; before the commit: the forest is as it was. After it the message says what is left to
+    /// do.</exception>
     Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Undoes the last committed change, an addition, an average or a mixture.</summary>

@@ -113,11 +113,8 @@ public sealed class MoeRemixTests : IDisposable
         int[] soft = kind == RouterKind.SampleTop1 ? [0] : [];
         BtxRouter Router(int experts) => new()
         {
-            Kind = kind,
-            Init = init,
-            ExpertsPerToken = RouterKind.ExpertsPerToken(kind, 2, experts),
-            SoftLayers = soft,
-            RidgeLambda = init == RouterInit.Ridge ? 0.3 : null
+            Kind = kind, Init = init, ExpertsPerToken = RouterKind.ExpertsPerToken(kind, 2, experts), SoftLayers = soft,
+            RidgeLambda = init == RouterInit.Ridge ? 0.3 : null,
         };
         var anew = await world.Remix().MixAsync(world.State.Without(["beta"]),
             world.Serve("present", ["alpha", "beta", "gamma"], router: Router(3)), world.At("anew"), null, null, None);

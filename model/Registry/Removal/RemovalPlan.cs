@@ -28,9 +28,6 @@ public sealed record RemovalPlan
     /// <summary>Survivors whose cached prior is restricted to the others, or dropped where nothing is left of it.</summary>
     public IReadOnlyList<string> ReweightedPriors { get; init; } = [];
 
-    /// <summary>Survivors that have any of the removed in them.</summary>
-    public IEnumerable<SurvivorResidual> Affected() => Residuals.Where(r => r.Share > 0);
-
     /// <param name="adding">Experts that are being added at this moment.</param>
     /// <exception cref="BtxException">The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that
     /// serves, a survivor has the weights of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being

@@ -62,7 +62,8 @@ internal static class EngineInvariants
 
         if (view.Waiting > view.QueueCapacity) problems.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
         if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
-            problems.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
+            problems.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting "
+                + "requests");
         return problems;
     }
 

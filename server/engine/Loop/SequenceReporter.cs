@@ -126,8 +126,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         return values;
     }
 
-    private TimeSpan TimeToFirstToken(Sequence s) =>
-        s.FirstToken is { } first ? time.GetElapsedTime(s.Submitted, first) : TimeSpan.Zero;
+    private TimeSpan TimeToFirstToken(Sequence s) => s.FirstToken is { } first ? time.GetElapsedTime(s.Submitted, first) : TimeSpan.Zero;
 
     private Usage UsageOf(Sequence s)
     {

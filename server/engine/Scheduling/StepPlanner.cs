@@ -57,8 +57,8 @@ internal readonly record struct PlannedRow(Sequence Sequence, Member Member, int
 /// ranked.</summary>
 internal readonly record struct RankedRows(Sequence Sequence, int Start, int Count);
 
-/// <summary>Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active member;
-/// what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.</summary>
+/// <summary>Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active
+/// member; what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.</summary>
 internal static class StepPlanner
 {
     /// <param name="prefillChunk">Most prompt tokens of a sequence on a lane.</param>

@@ -123,8 +123,7 @@ internal sealed class RemovalCompletion(RegistryResources resources)
                 or IOException or UnauthorizedAccessException)
             {
                 why = BtxException.OneLine(e.Message);
-                resources.Report(
-                    $"removal {change.Id}: its certificate could not be written: {why}; the next change or start tries again");
+                resources.Report($"removal {change.Id}: its certificate could not be written: {why}; the next change or start tries again");
             }
         }
 

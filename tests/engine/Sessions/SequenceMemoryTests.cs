@@ -11,13 +11,8 @@ public sealed class SequenceMemoryTests
 {
     private static readonly LlamaConfig Large = new()
     {
-        VocabSize = 152_064,
-        HiddenSize = 8192,
-        IntermediateSize = 28_672,
-        NumHiddenLayers = 80,
-        NumAttentionHeads = 64,
-        NumKeyValueHeads = 8,
-        MaxPositionEmbeddings = 131_072,
+        VocabSize = 152_064, HiddenSize = 8192, IntermediateSize = 28_672, NumHiddenLayers = 80, NumAttentionHeads = 64,
+        NumKeyValueHeads = 8, MaxPositionEmbeddings = 131_072,
     };
 
     [Fact]

@@ -10,7 +10,7 @@ namespace Btx.Engine.Tests.Swaps;
 
 /// <summary>Over real graphs: what leaves is unmapped and closed, what comes is served, and answers are those of a forest made so from the
 /// start.</summary>
-public sealed class LivingForestTests(ServedForest forest)
+public sealed class ForestEngineSwapTests(ServedForest forest)
 {
     private static CancellationToken None => TestContext.Current.CancellationToken;
 
