@@ -32,7 +32,6 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
     /// <param name="served">The user's, which stays as it is.</param>
     /// <param name="load">A closed loop.</param>
     /// <param name="run">The run's directory: the copy is made in it, and the records kept.</param>
-    /// <exception cref="LoadTestException">The server refuses the change, or went away.</exception>
     public async Task<ChangeTimeline> RunAsync(string served, PointSettings load, int seed, string run, CancellationToken cancellation)
     {
         using var copy = new ServedCopy(run, served);

@@ -66,13 +66,10 @@ public sealed class GrpcClient : IServerClient
                 if (response.FinishReason != FinishReason.Unspecified) last = response;
             }
 
-            if (last is null) return new(Answer.CutOff) { Error = "the stream ended without a finish reason" };
-            return Answer.Ended(last.FinishReason.ToString().ToLowerInvariant(), last.FinishMessage) with
-            {
-                PromptTokens = last.Usage?.PromptTokens ?? 0,
-                CompletionTokens = last.Usage?.CompletionTokens,
-                ExpertTokens = ExpertTokens(last.Usage),
-            };
+            if (last is null) return new(Answer.CutOff, "the stream ended without a finish reason");
+            var usage = last.Usage;
+            return Answer.Ended(last.FinishReason.ToString().ToLowerInvariant(), last.FinishMessage, usage?.PromptTokens ?? 0,
+                usage?.CompletionTokens) with { ExpertTokens = ExpertTokens(usage) };
         }
         catch (RpcException e)
         {
@@ -104,13 +101,13 @@ public sealed class GrpcClient : IServerClient
     {
         var status = Connection.BrokenBy(e.Status.DebugException, begun)
             ?? string.Concat(e.StatusCode.ToString().Select((c, i) => char.IsUpper(c) && i > 0 ? $"_{c}" : $"{c}")).ToLowerInvariant();
-        return new(status) { Error = e.Status.Detail.ReplaceLineEndings(" ") };
+        return new(status, e.Status.Detail.ReplaceLineEndings(" "));
     }
 
     private static Dictionary<string, double>? ExpertTokens(Usage? usage)
     {
         if (usage is null) return null;
-        var tokens = new Dictionary<string, double>(StringComparer.Ordinal);
+        var tokens = new Dictionary<string, double>();
         foreach (var (name, count) in usage.ExpertSteps) if (count > 0) tokens[name] = count;
         foreach (var (name, count) in usage.RoutedTokens) if (count > 0) tokens[name] = count;
         return tokens.Count == 0 ? null : tokens;

@@ -58,7 +58,7 @@ public sealed class OpenAiClient : IServerClient
         }
         catch (JsonException e)
         {
-            return new("not_json") { Error = e.Message.ReplaceLineEndings(" ") };
+            return new("not_json", e.Message.ReplaceLineEndings(" "));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
@@ -117,18 +117,15 @@ public sealed class OpenAiClient : IServerClient
         var (done, choice, usage) = (false, (Choice?)null, (UsageOf?)null);
         await foreach (var item in SseParser.Create(stream, Read).EnumerateAsync(cancellation))
         {
-            if (item.Data?.Message is { } error) return new("stream_error") { Error = error };
+            if (item.Data?.Message is { } error) return new("stream_error", error);
             done |= item.Data is null;
             if (item.Data?.Choices?.FirstOrDefault() is { FinishReason: not null } last) choice = last;
             usage = item.Data?.Usage ?? usage;
         }
 
-        if (!done || choice is null) return new(Answer.CutOff) { Error = "the stream ended before its last event" };
-        return Answer.Ended(choice.FinishReason, choice.FinishMessage) with
-        {
-            PromptTokens = usage?.PromptTokens ?? 0,
-            CompletionTokens = usage?.CompletionTokens,
-        };
+        return done && choice is not null
+            ? Answer.Ended(choice.FinishReason, choice.FinishMessage, usage?.PromptTokens ?? 0, usage?.CompletionTokens)
+            : new(Answer.CutOff, "the stream ended before its last event");
     }
 
     // With the message of an error in OpenAI's form; else the beginning of the text.
@@ -145,11 +142,11 @@ public sealed class OpenAiClient : IServerClient
         }
 
         error ??= Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 200))).ReplaceLineEndings(" ").Trim();
-        return new($"http_{(int)response.StatusCode}") { Error = error.Length > 0 ? error : "no body" };
+        return new($"http_{(int)response.StatusCode}", error.Length > 0 ? error : "no body");
     }
 
     private static Answer Broken(Exception e, bool begun) =>
-        new(Connection.BrokenBy(e, begun) ?? Answer.CutOff) { Error = e.Message.ReplaceLineEndings(" ") };
+        new(Connection.BrokenBy(e, begun) ?? Answer.CutOff, e.Message.ReplaceLineEndings(" "));
 
     private async Task<JsonDocument?> GetAsync(string path, CancellationToken cancellation, bool optional = false)
     {

@@ -51,8 +51,6 @@ internal sealed class PeerClient : IServerClient
     /// <summary>Starts it and waits until it is ready.</summary>
     /// <param name="peer">Its name, for messages.</param>
     /// <param name="patience">Longer than this it may not load.</param>
-    /// <exception cref="LoadTestException">It does not start, ends, writes something else, or takes too long: with its own last
-    /// lines.</exception>
     public static async Task<PeerClient> StartAsync(string peer, IReadOnlyList<string> command, TimeSpan patience,
         CancellationToken cancellation)
     {
@@ -100,7 +98,7 @@ internal sealed class PeerClient : IServerClient
                 await SendAsync(JsonSerializer.Serialize(new { id, text = request.Prompt, max_tokens = request.MaxTokens }))
                     .WaitAsync(cancellation);
             // Read after the request is listed: one that is sent while the peer ends is answered by either.
-            if (_gone is { } gone) running.End.TrySetResult(new(Answer.Unreachable) { Error = gone });
+            if (_gone is { } gone) running.End.TrySetResult(new(Answer.Unreachable, gone));
             return await running.End.Task.WaitAsync(cancellation);
         }
         catch (OperationCanceledException)
@@ -164,20 +162,15 @@ internal sealed class PeerClient : IServerClient
         }
 
         _gone = reason;
-        foreach (var request in _running.Values) request.End.TrySetResult(new(Answer.CutOff) { Error = reason });
+        foreach (var request in _running.Values) request.End.TrySetResult(new(Answer.CutOff, reason));
     }
 
     private void Take(Event e)
     {
         if (!_running.TryGetValue(e.Id ?? 0, out var request)) return; // cancelled
         if (e.Kind == "token") request.Arrivals.Token(1, (long)(e.At!.Value * Stopwatch.Frequency));
-        else if (e.Kind == "error") request.End.TrySetResult(new("refused") { Error = e.Message });
-        else
-            request.End.TrySetResult(Answer.Ended(e.Finish, null) with
-            {
-                PromptTokens = e.PromptTokens,
-                CompletionTokens = request.Arrivals.Count,
-            });
+        else if (e.Kind == "error") request.End.TrySetResult(new("refused", e.Message));
+        else request.End.TrySetResult(Answer.Ended(e.Finish, null, e.PromptTokens, request.Arrivals.Count));
     }
 
     private Event Parse(string line)

@@ -11,7 +11,6 @@ public static class ServerAddress
 
     /// <summary>Reads <c>GRPC[,HTTP]</c>: where a server speaks gRPC, and where HTTP, for the metrics, too.</summary>
     /// <param name="option">What names them, for messages.</param>
-    /// <exception cref="LoadTestException">One is no address, or not on this machine.</exception>
     public static (Uri Grpc, Uri? Http) ParseServer(string option, string addresses, bool allowRemote)
     {
         var parts = addresses.Split(',');
@@ -39,7 +38,6 @@ public static class ServerAddress
     }
 
     /// <summary>A key that a server, or a proxy before it, asks for: the file's only line.</summary>
-    /// <exception cref="LoadTestException">It cannot be read, or is no key.</exception>
     public static string? ReadKey(string? file)
     {
         if (file is null) return null;

@@ -10,7 +10,6 @@ namespace Btx.LoadTests.Load;
 public sealed record LoadBounds(double WarmUpSeconds = 0, int WarmUpRequests = 0, double? Seconds = null, int? Requests = null,
     double TimeoutSeconds = 120, int MaxInFlight = 1024, double? LateSeconds = null)
 {
-    /// <exception cref="LoadTestException">A value out of range.</exception>
     public LoadBounds Validate()
     {
         Require(WarmUpSeconds is >= 0 and <= 1e6, "--warm-up", WarmUpSeconds, "0 seconds or more, at most 1000000");

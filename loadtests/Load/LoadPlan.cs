@@ -20,7 +20,6 @@ public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler r
     public int Shortened { get; private set; }
 
     /// <summary>In order of arrival; without end, except of a trace.</summary>
-    /// <exception cref="LoadTestException">A trace names a domain that has no text.</exception>
     public IEnumerable<PlannedRequest> Requests() => arrivals.From(seed).Select((arrival, index) =>
     {
         var draws = new RandomStream(seed, RandomStream.Prompts, index);
@@ -56,7 +55,6 @@ public sealed class DomainMix
     public string Text { get; }
 
     /// <summary>Reads <c>novels=0.5,python=0.5</c>; null: all that there are, equally.</summary>
-    /// <exception cref="LoadTestException">A domain without text, or a weight that is none.</exception>
     public static DomainMix Read(string option, string? text, IReadOnlyCollection<string> available)
     {
         if (text is null) return new([.. available.Select(d => (d, 1.0))]);

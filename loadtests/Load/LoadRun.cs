@@ -179,7 +179,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
         catch (OperationCanceledException)
         {
             if (_end.IsCancellationRequested) return null;
-            answer = new(Answer.Timeout) { Error = $"no end within {Bounds.TimeoutSeconds} s" };
+            answer = new(Answer.Timeout, $"no end within {Bounds.TimeoutSeconds} s");
         }
 
         var (finished, at) = (Now, TimeProvider.System.GetElapsedTime(_begin, sent).TotalSeconds);

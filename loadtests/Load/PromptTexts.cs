@@ -15,7 +15,6 @@ public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents,
     public IReadOnlyCollection<string> Domains { get; } = [.. documents.Keys.Order(StringComparer.Ordinal)];
 
     /// <summary>Reads CORPUS/DOMAIN/test.jsonl of every domain.</summary>
-    /// <exception cref="LoadTestException">No corpus there, or a line that cannot be read.</exception>
     public static PromptTexts Read(string corpus)
     {
         var remedy = $"make one with `btx corpus --set demo --out {corpus}`";
@@ -73,7 +72,6 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
     private const int Samples = 8;
     private const double Margin = 1.5; // over the densest sample
 
-    /// <exception cref="LoadTestException">The server refuses a sample.</exception>
     public static async Task<PromptRuler> MeasureAsync(IServerClient client, PromptTexts texts, DomainMix mix, RoutingChoice routing,
         ServedFacts served, Lengths prompts, long seed, CancellationToken cancellation)
     {

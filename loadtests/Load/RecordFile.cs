@@ -12,7 +12,6 @@ public sealed class RecordFile : IAsyncDisposable
     private readonly Task _written;
 
     /// <param name="path">Made, or made anew.</param>
-    /// <exception cref="LoadTestException">It cannot be written.</exception>
     public RecordFile(string path)
     {
         try

@@ -18,7 +18,7 @@ public sealed class ServerMetrics(Uri http) : IDisposable
         {
             using var response = await _http.GetAsync(new Uri(http, "/metrics"), cancellation);
             if (!response.IsSuccessStatusCode) return null;
-            var page = MetricsPage.Parse(await response.Content.ReadAsStringAsync(cancellation));
+            var page = new MetricsPage(await response.Content.ReadAsStringAsync(cancellation));
             return page.Has("btx_step_duration_seconds_count") ? page : null;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
@@ -36,15 +36,13 @@ public sealed partial class MetricsPage
 {
     private readonly ILookup<string, (Dictionary<string, string> Labels, double Value)> _samples;
 
-    private MetricsPage(string text) => _samples = Sample().Matches(text)
+    /// <param name="text">Comments and lines that are no samples are left out.</param>
+    public MetricsPage(string text) => _samples = Sample().Matches(text)
         .Where(m => double.TryParse(m.Groups["value"].Value, CultureInfo.InvariantCulture, out _))
         .ToLookup(m => m.Groups["name"].Value, m => (
             Label().Matches(m.Groups["labels"].Value).ToDictionary(l => l.Groups["name"].Value,
                 l => Escaped().Replace(l.Groups["value"].Value, e => e.Value == "\\n" ? "\n" : e.Value[1..])),
             double.Parse(m.Groups["value"].Value, CultureInfo.InvariantCulture)));
-
-    /// <summary>Comments and lines that are no samples are left out.</summary>
-    public static MetricsPage Parse(string text) => new(text);
 
     public bool Has(string name) => _samples.Contains(name);
 

@@ -36,7 +36,6 @@ internal sealed record Grid
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Options { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
     /// <summary>Checks what can be checked before any server is started.</summary>
-    /// <exception cref="LoadTestException">An unknown mode, or a value out of range.</exception>
     public void Validate()
     {
         foreach (var mode in Modes ?? [])
@@ -61,7 +60,6 @@ internal sealed record Grid
     /// whatever precisions and options there are.</summary>
     /// <param name="served">By precision.</param>
     /// <param name="notes">Gets a line for each value that a mode cannot take.</param>
-    /// <exception cref="LoadTestException">A value that no mode can take, or a point that nothing serves.</exception>
     public IReadOnlyList<PointSettings> Points(IReadOnlyDictionary<string, ServedFacts> served, IList<string> notes)
     {
         var points = new List<PointSettings>();
@@ -165,7 +163,6 @@ internal static class CurveRates
 internal static class ValueList
 {
     /// <summary><c>1,2,8</c>, <c>1..4</c>, or both.</summary>
-    /// <exception cref="LoadTestException">Not whole numbers of 1 or more, or a range that runs backwards.</exception>
     public static IReadOnlyList<int> Integers(string option, string text)
     {
         var values = new List<int>();
@@ -185,7 +182,6 @@ internal static class ValueList
 
     /// <summary><c>0.5,2</c> and <c>50%,110%</c>, in one list.</summary>
     /// <returns>Requests a second; shares, 1 for 100 %.</returns>
-    /// <exception cref="LoadTestException">Not such numbers.</exception>
     public static (IReadOnlyList<double> Rates, IReadOnlyList<double> Shares) Rates(string option, string text)
     {
         double Positive(string word) => double.TryParse(word, CultureInfo.InvariantCulture, out var x) && x > 0 && double.IsFinite(x) ? x
@@ -195,7 +191,6 @@ internal static class ValueList
     }
 
     /// <summary>Separated by commas.</summary>
-    /// <exception cref="LoadTestException">None, or an empty one.</exception>
     public static IReadOnlyList<string> Words(string option, string text)
     {
         string[] parts = [.. text.Split(',').Select(p => p.Trim()).Distinct()];

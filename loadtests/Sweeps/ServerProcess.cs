@@ -39,7 +39,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     /// <summary>The program that servers are started with.</summary>
     /// <param name="path">Btx.Server.dll or an executable; null: as <see cref="Variable"/> says.</param>
-    /// <exception cref="LoadTestException">None is named, or it is not there.</exception>
     public static string[] Program(string? path)
     {
         var said = path is null ? Variable : "--server-command";
@@ -56,7 +55,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <param name="program">Of <see cref="Program"/>.</param>
     /// <param name="arguments">Of <c>serve</c>, without addresses.</param>
     /// <param name="log">Appended to.</param>
-    /// <exception cref="LoadTestException">It ended before; with its own line.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; it was ended.</exception>
     public static async Task<ServerProcess> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)

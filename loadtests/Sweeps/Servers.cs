@@ -7,41 +7,23 @@ using Grpc.Core;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What a sweep may serve, and how.</summary>
-internal sealed record ServerInputs
+/// <param name="Forests">Served forests by precision.</param>
+/// <param name="Mixtures">Served BTX models by precision.</param>
+/// <param name="Precisions">Those that are measured.</param>
+/// <param name="Concurrency">The largest closed loop: the server gets a slot for each request of it.</param>
+/// <param name="AveragesOnDemand">No mode needs averages when the server starts.</param>
+/// <param name="FirstOptions">The values that the server of a description is started with.</param>
+/// <param name="Program">See <see cref="ServerProcess.Program"/>; empty: <paramref name="Grpc"/> is loaded, which is running.</param>
+/// <param name="Http">Where a running server has its metrics; null: they are not read.</param>
+internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests, IReadOnlyDictionary<string, string> Mixtures,
+    IReadOnlyList<string> Precisions, int Concurrency, bool AveragesOnDemand, IReadOnlyDictionary<string, string> FirstOptions,
+    string[] Program, Uri? Grpc = null, Uri? Http = null)
 {
     /// <summary>The manifest of a served forest, and of a served BTX model.</summary>
     public const string ForestFile = "served.json", MixtureFile = "served-btx.json";
 
-    /// <summary>See <see cref="ServerProcess.Program"/>; empty: <see cref="Grpc"/> is loaded.</summary>
-    public string[] Program { get; init; } = [];
-
-    /// <summary>A running server; null: servers are started.</summary>
-    public Uri? Grpc { get; init; }
-
-    /// <summary>Where it speaks HTTP, for its metrics; null: they are not read.</summary>
-    public Uri? Http { get; init; }
-
-    /// <summary>Served forests by precision.</summary>
-    public IReadOnlyDictionary<string, string> Forests { get; init; } = new Dictionary<string, string>();
-
-    /// <summary>Served BTX models by precision.</summary>
-    public IReadOnlyDictionary<string, string> Mixtures { get; init; } = new Dictionary<string, string>();
-
-    /// <summary>Those that are measured.</summary>
-    public required IReadOnlyList<string> Precisions { get; init; }
-
-    /// <summary>The largest closed loop: the server gets a slot for each request of it.</summary>
-    public required int Concurrency { get; init; }
-
-    /// <summary>No mode needs averages when the server starts.</summary>
-    public required bool AveragesOnDemand { get; init; }
-
-    /// <summary>The values that the server of a description is started with.</summary>
-    public required IReadOnlyDictionary<string, string> FirstOptions { get; init; }
-
     /// <summary>Reads each <c>DIR</c> or <c>PRECISION=DIR</c>; by precision, in their order.</summary>
     /// <param name="file">The manifest that it has to hold.</param>
-    /// <exception cref="LoadTestException">It is not one, or of another precision than is said; or two are of one precision.</exception>
     public static IReadOnlyDictionary<string, string> ByPrecision(string option, IEnumerable<string> values, string file)
     {
         var found = new OrderedDictionary<string, string>(StringComparer.Ordinal);
@@ -90,18 +72,15 @@ internal sealed record ServerKey(string Precision, string Options)
 internal sealed class LiveServer : IAsyncDisposable
 {
     private readonly ServerProcess? _process;
-    private readonly GrpcClient _client;
 
     private LiveServer(ServerProcess? process, Uri grpc, Uri? http)
     {
-        (_process, _client) = (process, new(grpc));
-        Forest = new(_client.Channel);
+        (_process, Client) = (process, new(grpc));
+        Forest = new(Client.Channel);
         Metrics = http is null ? null : new ServerMetrics(http);
     }
 
-    public IServerClient Client => _client;
-
-    public Inference.InferenceClient Inference => _client.Inference;
+    public GrpcClient Client { get; }
 
     public Forest.ForestClient Forest { get; }
 
@@ -113,7 +92,6 @@ internal sealed class LiveServer : IAsyncDisposable
     /// <summary>It was started for the sweep and is no more.</summary>
     public bool Ended => _process?.Ended == true;
 
-    /// <exception cref="LoadTestException">It does not come up; with its own line.</exception>
     public static async Task<LiveServer> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)
     {
@@ -121,7 +99,6 @@ internal sealed class LiveServer : IAsyncDisposable
         return await ReachAsync(process.Grpc, process.Http, cancellation, process);
     }
 
-    /// <exception cref="LoadTestException">No server listens there.</exception>
     public static async Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation, ServerProcess? process = null)
     {
         var server = new LiveServer(process, grpc, http);
@@ -151,7 +128,7 @@ internal sealed class LiveServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _client.DisposeAsync();
+        await Client.DisposeAsync();
         Metrics?.Dispose();
         if (_process is not null) await _process.DisposeAsync();
     }
@@ -168,12 +145,10 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
     public ServerInputs Inputs => inputs;
 
     /// <summary>Of a precision, with the first value of each option.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
     public Task<LiveServer> ForAsync(string precision, CancellationToken cancellation) =>
         ForAsync(new PointSettings("ensemble", null, "closed", 1, null, precision, inputs.FirstOptions), cancellation);
 
     /// <summary>The one that the point needs.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
     public async Task<LiveServer> ForAsync(PointSettings settings, CancellationToken cancellation)
     {
         var key = ServerKey.Of(settings);
@@ -189,7 +164,6 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
     }
 
     /// <summary>One that is not read-only, beside none of the sweep's own.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
     public async Task<LiveServer> StartAsync(IEnumerable<string> arguments, CancellationToken cancellation)
     {
         await DisposeAsync();

@@ -28,7 +28,6 @@ internal sealed record SweepOutcome(string Directory, int Points, IReadOnlyList<
 /// <param name="command">The command line that repeats it.</param>
 internal sealed class Sweep(SweepRequest request, string command, ProgressItem progress)
 {
-    /// <exception cref="LoadTestException">What was measured until then is kept.</exception>
     /// <exception cref="OperationCanceledException">Likewise; the point under way does not count.</exception>
     public async Task<SweepOutcome> RunAsync(CancellationToken cancellation)
     {

@@ -39,7 +39,6 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
     private LiveServer? _heated;
 
     /// <summary>Measures once, warm-up included; keeps each request's record in <paramref name="requestsFile"/>.</summary>
-    /// <exception cref="LoadTestException">What is measured is not there, or answers nothing.</exception>
     /// <exception cref="OperationCanceledException">Cancelled: the point does not count.</exception>
     public async Task<PointResult> MeasureAsync(PlannedPoint point, string requestsFile, CancellationToken cancellation)
     {
@@ -57,8 +56,7 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
         return result with { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
     }
 
-    /// <summary>The load of a point on a server, not yet run. <exception cref="LoadTestException">The server refuses a first
-    /// prompt.</exception></summary>
+    /// <summary>The load of a point on a server, not yet run.</summary>
     public async Task<LoadRun> LoadAsync(LiveServer server, PointSettings settings, int seed, CancellationToken cancellation)
     {
         var routing = RoutingChoice.Of(settings);

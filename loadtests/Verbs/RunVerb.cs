@@ -77,7 +77,7 @@ internal sealed class RunVerb
         var kind = parsed.GetValue(_door)!;
         var (grpc, http) = Server(parsed, kind);
         var arrivals = Arrivals.Read("--arrivals", parsed.GetValue(_arrivals)!);
-        var (bounds, objective) = (Bounds(parsed), _shared.Objective(parsed));
+        var (bounds, objective) = (Bounds(parsed), _shared.ReadObjective(parsed));
         var (prompts, outputs) = (Lengths.Read("--prompt-tokens", parsed.GetValue(_prompts)!),
             Lengths.Read("--output-tokens", parsed.GetValue(_outputs)!));
         var temperature = parsed.GetValue(_temperature);
@@ -86,8 +86,8 @@ internal sealed class RunVerb
         var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert),
             parsed.GetValue(_average)).Validate();
         var key = ServerAddress.ReadKey(parsed.GetValue(_key));
-        var texts = PromptTexts.Read(_shared.Corpus(parsed));
-        var (mix, seed) = (_shared.Mix(parsed, texts), _shared.Seed(parsed));
+        var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
+        var (mix, seed) = (_shared.ReadMix(parsed, texts), parsed.GetValue(_shared.Seed));
         _json.RequireWritable(parsed);
         var ceiling = KnownCeiling(parsed, kind);
         RequireFree(parsed.GetValue(_out));
@@ -184,8 +184,8 @@ internal sealed class RunVerb
             WarmUpRequests = warmUpRequests,
             Seconds = parsed.GetValue(_duration) ?? (unbounded ? 30 : null),
             Requests = requests,
-            TimeoutSeconds = _shared.Timeout(parsed),
-            LateSeconds = _shared.Timeout(parsed),
+            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
+            LateSeconds = parsed.GetValue(_shared.Timeout),
             MaxInFlight = parsed.GetValue(_inFlight),
         }.Validate();
     }

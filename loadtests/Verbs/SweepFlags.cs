@@ -68,7 +68,6 @@ internal sealed class SweepFlags
         _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
         _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
-    /// <exception cref="LoadTestException">A value that cannot be read, or some that do not go together.</exception>
     public SweepRequest Read(ParseResult parsed)
     {
         var quick = parsed.GetValue(_quick);
@@ -88,7 +87,7 @@ internal sealed class SweepFlags
             Options = ServerOptions(parsed.GetValue(_option)!),
         };
         grid.Validate();
-        var texts = PromptTexts.Read(_shared.Corpus(parsed));
+        var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
         var servers = Servers(parsed, grid);
         var repeats = Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3));
         var referenceEvery = Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8);
@@ -97,13 +96,13 @@ internal sealed class SweepFlags
             WarmUpSeconds = parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2),
             Seconds = parsed.GetValue(_duration) ?? (quick ? 1 : 10),
             Requests = parsed.GetValue(_requests),
-            TimeoutSeconds = _shared.Timeout(parsed),
+            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
         }.Validate();
         var heat = parsed.GetValue(_heat) ?? (quick ? 1 : 5);
         if (heat is not (> 0 and <= 1e6)) throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds");
         var (prompts, outputs) = (Text(_prompts, "lognormal:32,0.5,64", "fixed:12"), Text(_outputs, "fixed:32", "fixed:8"));
-        var shape = new LoadShape(texts, _shared.Mix(parsed, texts), Lengths.Read("--prompt-tokens", prompts),
-            Lengths.Read("--output-tokens", outputs), bounds, heat, _shared.Seed(parsed), _shared.Objective(parsed));
+        var shape = new LoadShape(texts, _shared.ReadMix(parsed, texts), Lengths.Read("--prompt-tokens", prompts),
+            Lengths.Read("--output-tokens", outputs), bounds, heat, parsed.GetValue(_shared.Seed), _shared.ReadObjective(parsed));
         var asked = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["--modes"] = parsed.GetValue(_modes) ?? "all",
@@ -111,7 +110,7 @@ internal sealed class SweepFlags
             ["--concurrency"] = concurrency,
             ["--rate"] = rate.Length == 0 ? "none" : rate,
             ["--rate-modes"] = grid.RateModes is null ? "all" : string.Join(',', grid.RateModes),
-            ["--corpus"] = Path.GetFullPath(_shared.Corpus(parsed)),
+            ["--corpus"] = Path.GetFullPath(parsed.GetValue(_shared.Corpus)!),
             ["--option"] = string.Join(' ', grid.Options.Select(o => $"{o.Key}={string.Join(',', o.Value)}")),
             ["--repeats"] = $"{repeats}",
             ["--reference-every"] = $"{referenceEvery}",
@@ -121,15 +120,15 @@ internal sealed class SweepFlags
             ["--timeout"] = $"{bounds.TimeoutSeconds}",
             ["--prompt-tokens"] = prompts,
             ["--output-tokens"] = outputs,
-            ["--domains"] = _shared.Domains(parsed) ?? "all",
-            ["--objective"] = _shared.Limits(parsed) ?? "none",
+            ["--domains"] = parsed.GetValue(_shared.Domains) ?? "all",
+            ["--objective"] = parsed.GetValue(_shared.Objective) ?? "none",
             ["--seed"] = $"{shape.Seed}",
             ["--precision"] = string.Join(',', servers.Precisions),
             ["--peer"] = string.Join(' ', peers.Choices),
             ["--peer-threads"] = $"{peers.Threads}",
         };
         return new(parsed.GetValue(_out)!, asked, grid, servers, shape, peers, repeats, referenceEvery, quick ? 0.5 : 3,
-            _shared.Corpus(parsed), Quality(parsed), Change(parsed, servers, grid));
+            parsed.GetValue(_shared.Corpus)!, Quality(parsed), Change(parsed, servers, grid));
     }
 
     private ServerInputs Servers(ParseResult parsed, Grid grid)
@@ -148,18 +147,10 @@ internal sealed class SweepFlags
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
             throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it, only of {string.Join(", ", given)}");
         var (grpc, http) = running is null ? default : ServerAddress.ParseServer(ServerFlag.Name, running, parsed.GetValue(_remote));
-        return new()
-        {
-            Program = running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],
-            Grpc = grpc,
-            Http = http,
-            Forests = forests,
-            Mixtures = mixtures,
-            Precisions = wanted ?? given,
-            Concurrency = grid.Concurrency.DefaultIfEmpty(1).Max(),
-            AveragesOnDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal)),
-            FirstOptions = grid.Options.ToDictionary(o => o.Key, o => o.Value[0]),
-        };
+        var onDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal));
+        return new(forests, mixtures, wanted ?? given, grid.Concurrency.DefaultIfEmpty(1).Max(), onDemand,
+            grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],
+            grpc, http);
     }
 
     private PeerRequest Peers(ParseResult parsed)

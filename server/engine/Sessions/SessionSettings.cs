@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
@@ -7,26 +6,22 @@ namespace Btx.Engine.Sessions;
 
 /// <summary>How sessions are made: device, threads, weights.</summary>
 /// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
-/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start;
-/// without it, runs read the mapped file.</param>
+/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; without it, runs read the mapped
+/// file.</param>
 internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
 {
     private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation",
         "failed to allocate"];
 
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
-    /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
     public InferenceSession Create(GraphFile graph, WeightSet weights, PrePackedWeightsContainer prepacked)
     {
         try
         {
             using var options = new SessionOptions
             {
-                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
-                IntraOpNumThreads = IntraOpThreads,
-                InterOpNumThreads = 1,
-                EnableMemoryPattern = false,
-                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL, IntraOpNumThreads = IntraOpThreads, InterOpNumThreads = 1,
+                EnableMemoryPattern = false, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
             };
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
             if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");
@@ -43,12 +38,9 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
     }
 
     /// <summary>A failure of the runtime, by its cause: a lack of memory is told from all else by its words alone.</summary>
-    /// <param name="what">What it failed at.</param>
     public static BtxException Failure(OnnxRuntimeException e, string what)
     {
         var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
-        return new BtxException($"{what}: {BtxException.OneLine(e.Message)}",
-            e)
-        { Kind = memory ? ErrorKind.Exhausted : ErrorKind.Internal };
+        return new BtxException(memory ? ErrorKind.Exhausted : ErrorKind.Internal, $"{what}: {BtxException.OneLine(e.Message)}", e);
     }
 }

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
@@ -6,8 +5,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average.
-/// Must outlive the sessions that use them.</summary>
+/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average. Must
+/// outlive the sessions that use them.</summary>
 internal sealed unsafe class WeightSet : IDisposable
 {
     private readonly IDisposable owner;
@@ -17,11 +16,9 @@ internal sealed unsafe class WeightSet : IDisposable
 
     public IReadOnlyList<(string Name, OrtValue Value)> Tensors => tensors;
 
-    /// <summary>Of all tensors.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Binds a checkpoint's mapped memory. Takes ownership of it.</summary>
-    /// <exception cref="BtxException">A tensor is not stored in the served precision.</exception>
     public static WeightSet Map(Checkpoint checkpoint, TensorDtype dtype)
     {
         var set = new WeightSet(checkpoint);
@@ -47,10 +44,7 @@ internal sealed unsafe class WeightSet : IDisposable
     {
         var places = new Dictionary<string, (SafetensorsFile File, TensorInfo Info)>(StringComparer.Ordinal);
         foreach (var file in files)
-        {
             foreach (var info in file.Tensors.Values) places[info.Name] = (file, info);
-        }
-
         var set = new WeightSet(new MappedFiles(files));
         foreach (var (name, (file, info)) in places)
         {
