@@ -91,10 +91,8 @@ public static class ForestStateRules
         var known = state.Absent.Select(a => (a.Name, Sha256: a.Sha256 ?? "")).Concat(state.Experts.Select(e => (e.Name, e.Sha256)));
         var hashes = known.ToLookup(e => e.Name, e => e.Sha256);
         foreach (var p in state.Experts.SelectMany(e => e.Parents).Concat(state.Absent.SelectMany(a => a.Parents)))
-        {
             if (p.Sha256 is not null && p.Name != ForestState.Seed && !hashes[p.Name].Contains(p.Sha256))
                 yield return $"parent \"{BtxException.OneLine(p.Name)}\" has not the weights of the one that is recorded";
-        }
     }
 
     private static IEnumerable<string> AverageProblems(ForestState state)

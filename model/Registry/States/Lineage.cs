@@ -29,12 +29,9 @@ public sealed class Lineage
         {
             var entries = nodes[i].Parents;
             foreach (var p in entries)
-            {
                 if (!parent.ContainsKey(p.Name))
                     unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or "
                         + $"was in the forest, or \"{ForestState.Seed}\"";
-            }
-
             parents[i] = [.. entries.Where(p => parent.ContainsKey(p.Name)).Select(p => (parent[p.Name], p.Weight))];
         }
 

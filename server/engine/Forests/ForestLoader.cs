@@ -41,14 +41,10 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         ServedMoe? loaded = null;
         try
         {
-            ForEach(threads, opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
+            ForEach(opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
             loaded = moe?.Create(context);
             return new ForestSnapshot(resources, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
                 RecordedPrior.Of(state), state.AverageWeights(), loaded, state.Quarantined);
-        }
-        catch (AggregateException e) when (e.InnerException is BtxException inner)
-        {
-            throw new BtxException(inner.Message, e);
         }
         finally
         {
@@ -93,23 +89,17 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     }
 
     // All weights are copied and compared with the state before the first session is made: a wrong file is named at once.
-    private void ForEach(int threads, ModelOpener opener, Action<Checkpoint, int> make)
+    private void ForEach(ModelOpener opener, Action<Checkpoint, int> make)
     {
         var checkpoints = new Checkpoint?[experts.Count];
         try
         {
-            Parallel(j => checkpoints[j] = Checked(opener, experts[j]));
-            Parallel(j => make(Interlocked.Exchange(ref checkpoints[j], null)!, j));
+            BuildThread.ForEach(experts.Count, threads, j => checkpoints[j] = Checked(opener, experts[j]));
+            BuildThread.ForEach(experts.Count, threads, j => make(Interlocked.Exchange(ref checkpoints[j], null)!, j));
         }
         finally
         {
             foreach (var left in checkpoints) left?.Dispose();
-        }
-
-        void Parallel(Action<int> body)
-        {
-            if (threads == 1) for (var j = 0; j < experts.Count; j++) body(j);
-            else System.Threading.Tasks.Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
         }
     }
 

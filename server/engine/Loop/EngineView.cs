@@ -41,10 +41,8 @@ internal static class EngineInvariants
         {
             SequenceProblems(s, view.ContextLength, problems);
             foreach (var m in s.Members.Where(m => m.Slot >= 0))
-            {
                 if (!owners.TryAdd((m.Lane, m.Slot), s.Id))
                     problems.Add($"slot {m.Slot} of {m.Lane} belongs to sequences {owners[(m.Lane, m.Slot)]} and {s.Id}");
-            }
         }
 
         foreach (var lane in view.Lanes)
@@ -54,10 +52,8 @@ internal static class EngineInvariants
                 problems.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
             if (used > lane.Users) problems.Add($"{lane.Name}: {used} slots used by {lane.Users} sequences");
             for (var slot = 0; slot < lane.Used.Count; slot++)
-            {
                 if (lane.Used[slot] != owners.ContainsKey((lane.Name, slot)))
                     problems.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
-            }
         }
 
         if (view.Waiting > view.QueueCapacity) problems.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");

@@ -106,12 +106,9 @@ internal sealed class RemovalChange(RegistryResources resources)
         }
 
         foreach (var expert in held.Select(resources.State.Expert))
-        {
             if (MemberOf(expert) is { } other && other != expert.Name)
                 throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {expert.Name} under the name {other}, and "
                     + "is re-mixed by names; remove with --drop-btx to stop serving it");
-        }
-
         var obstacle = resources.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server re-mixes none";
         if (obstacle is not null)
             throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove "
