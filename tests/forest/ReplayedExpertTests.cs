@@ -27,7 +27,8 @@ public sealed class ReplayedExpertTests(ServedForest forest)
         // beta there is not beta here
         Assert.Equal(new Dictionary<string, double> { ["alpha-clean"] = 0.25, ["epsilon"] = 0.75 },
             f.Registry.State.Expert("epsilon").Prior!);
-        Assert.Equal([("epsilon", 0.75)], f.Registry.Plan(["alpha-clean"], "only").Residuals.Where(r => r.Share > 0).Select(r => (r.Expert, r.Share)));
+        var residuals = f.Registry.Plan(["alpha-clean"], "only").Residuals.Where(r => r.Share > 0);
+        Assert.Equal([("epsilon", 0.75)], residuals.Select(r => (r.Expert, r.Share)));
     }
 
     [Fact]

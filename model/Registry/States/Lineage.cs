@@ -42,7 +42,8 @@ public sealed class Lineage
     public static Lineage Of(ForestState state)
     {
         var lineage = Read(state);
-        return (lineage.unknown ?? lineage.cycle) is { } problem ? throw new BtxException($"{ForestManifest.FileName}: {problem}") : lineage;
+        var problem = lineage.unknown ?? lineage.cycle;
+        return problem is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {problem}");
     }
 
     /// <summary>Of a forest that keeps no record of experts that are gone: a parent that is not there has no lineage.</summary>

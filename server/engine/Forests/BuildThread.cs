@@ -43,7 +43,7 @@ internal static partial class BuildThread
         Task.Factory.StartNew(() => Run(work, lowPriority), CancellationToken.None,
             TaskCreationOptions.LongRunning | TaskCreationOptions.RunContinuationsAsynchronously, TaskScheduler.Default);
 
-    /// <summary>Calls <paramref name="body"/> for every index below <paramref name="count"/>; throws what the first failure threw.</summary>
+    /// <summary>Calls <paramref name="body"/> for every index below <paramref name="count"/>; throws the first failure.</summary>
     public static void ForEach(int count, int threads, Action<int> body)
     {
         try

@@ -43,8 +43,9 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         {
             ForEach(opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
             loaded = moe?.Create(context);
-            return new ForestSnapshot(resources, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
-                RecordedPrior.Of(state), state.AverageWeights(), loaded, state.Quarantined);
+            var loadedExperts = experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!));
+            return new ForestSnapshot(resources, [.. loadedExperts], RecordedPrior.Of(state), state.AverageWeights(), loaded,
+                state.Quarantined);
         }
         finally
         {
@@ -111,5 +112,55 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var (was, remedy) = expert.Entry.Root == ExpertRoot.External ? ("added", "restore them from a copy") : ("exported", "export again");
         throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Entry.Name}\" are not those that were {was} "
             + $"(SHA-256 differs); {remedy}");
+    }
+}
+
+/// <summary>Opens what the options name: a forest, a BTX model, or one beside the other.</summary>
+internal static class SnapshotLoader
+{
+    /// <summary>An engine over what the options name.</summary>
+    /// <param name="prepack">False: the sessions share the mapped weights, which takes less memory and more time.</param>
+    public static ForestEngine Start(EngineOptions options, CommittedState? state = null, bool prepack = true)
+    {
+        options.Validate();
+        var threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
+        return new ForestEngine(options, Load(options, threads, state, prepack), threads);
+    }
+
+    public static ForestSnapshot Load(EngineOptions options, int threads, CommittedState? state, bool prepack)
+    {
+        if (options.Directory is not { } forest) return Alone(options, threads);
+        var committed = state ?? CommittedState.Read(forest);
+        var (named, note) = committed.Moe(forest, options.Moe);
+        if (note is not null) options.Report?.Invoke(note);
+        using var moe = named is null ? null : MoeLoader.Open(options, named, threads);
+        return new ForestLoader(options, forest, committed.State, moe, threads, prepack).Load();
+    }
+
+    /// <summary>Longest sequence in tokens: what was asked for, or what all models allow.</summary>
+    public static int Context(EngineOptions options, LlamaConfig config, MoeLoader? moe)
+    {
+        var most = Math.Min(config.MaxPositionEmbeddings, moe?.Config.MaxPositionEmbeddings ?? int.MaxValue);
+        return options.ContextLength > most
+            ? throw new BtxException($"--context is {options.ContextLength}; the models were built for at most {most}")
+            : options.ContextLength ?? most;
+    }
+
+    private static ForestSnapshot Alone(EngineOptions options, int threads)
+    {
+        using var moe = MoeLoader.Open(options, options.Moe!, threads);
+        var context = Context(options, moe.Config, moe);
+        var resources = new ServingResources(
+            moe.Tokenizer, context, moe.Config.VocabSize, "", moe.Describe().Precision, options.Device.ToString(), options.Time,
+            (_, name, _) => throw new InvalidOperationException($"{name}: there is no forest to average"));
+        var model = moe.Create(context);
+        try
+        {
+            return new ForestSnapshot(resources, [], [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), model);
+        }
+        finally
+        {
+            model.Model.Release();
+        }
     }
 }

@@ -8,7 +8,8 @@ internal static class SnapshotBuilder
     {
         Check(present, change);
         var opened = new List<ServedModel>();
-        var lease = present.TryLease() ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change again");
+        var lease = present.TryLease()
+            ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change again");
         try
         {
             List<SnapshotExpert> experts = [.. present.Experts.Where(e =>

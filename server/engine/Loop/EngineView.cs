@@ -11,12 +11,12 @@ internal sealed record EngineView(IReadOnlyList<EngineView.LaneView> Lanes, IRea
         var names = new Dictionary<Lane, string>();
         foreach (var lane in lanes) names[lane] = lane.Retired ? $"{lane.Name} (retired, {names.Count})" : lane.Name;
         MemberView Member(Member m) => new(names.GetValueOrDefault(m.Lane, $"{m.Lane.Name} (dropped)"), m.Slot, m.Cached, m.Active);
-        return new EngineView(
-            [.. lanes.Select(l => new LaneView(names[l], [.. Enumerable.Range(0, l.Slots.Count).Select(l.Slots.IsUsed)], l.Slots.Free, l.Users,
-                l.Retired))],
-            [.. running.Select(s => new SequenceView(s.Id, s.Phase, s.Length, s.Observed, [.. s.Members.Select(Member)],
-                s.Members.Sum(m => m.Weight)))],
-            admission.Waiting.Count, Math.Max(1, gate.Capacity), snapshot.Leases, snapshot.Description.ContextLength, admission.Resuming.Count);
+        LaneView Lane(Lane l) =>
+            new(names[l], [.. Enumerable.Range(0, l.Slots.Count).Select(l.Slots.IsUsed)], l.Slots.Free, l.Users, l.Retired);
+        SequenceView Sequence(Sequence s) =>
+            new(s.Id, s.Phase, s.Length, s.Observed, [.. s.Members.Select(Member)], s.Members.Sum(m => m.Weight));
+        return new EngineView([.. lanes.Select(Lane)], [.. running.Select(Sequence)], admission.Waiting.Count, Math.Max(1, gate.Capacity),
+            snapshot.Leases, snapshot.Description.ContextLength, admission.Resuming.Count);
     }
 
     /// <param name="Users">Sequences that have it among their members.</param>

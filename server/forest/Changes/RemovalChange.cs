@@ -36,7 +36,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         session.Enter(ChangePhase.Build, "making the next forest");
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
-        var hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } remixed ? (moe!.Sha256, remixed.Sha256) : ((string, string)?)null;
+        (string, string)? hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } remixed ? (moe!.Sha256, remixed.Sha256) : null;
         return session.Finish(swap,
             await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
     }
