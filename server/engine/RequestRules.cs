@@ -48,7 +48,7 @@ public static class RequestRules
     {
         if (tokens.Length < 2)
             return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
-        return FitProblem(tokens, "text", forest) ?? IdProblem(tokens, "text", forest);
+        return ReadProblem(tokens, "text", forest);
     }
 
     /// <summary>What is wrong with tokens that are only read: they may fill the whole context.</summary>
@@ -57,6 +57,19 @@ public static class RequestRules
         : TooLong(
             what, $"the {what} has {tokens.Length} tokens; the context holds "
                 + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
+
+    /// <summary>What is wrong with tokens that are only read and not continued.</summary>
+    public static RequestProblem? ReadProblem(int[] tokens, string what, ForestDescription forest) =>
+        FitProblem(tokens, what, forest) ?? IdProblem(tokens, what, forest);
+
+    /// <summary>A number of tokens to generate that no context holds; the engine clamps it, a door refuses it.</summary>
+    public static RequestProblem? MaxTokensProblem(int maxTokens, ForestDescription forest) => maxTokens <= forest.ContextLength ? null
+        : new("max_tokens", $"max_tokens is {maxTokens}; expected 1..{forest.ContextLength}, the context's length");
+
+    /// <summary>How far the windows of a long text may be apart; null: the text is read whole, 0: half the context.</summary>
+    public static RequestProblem? StrideProblem(int? stride, ForestDescription forest) =>
+        stride is null || (stride >= 0 && stride < forest.ContextLength) ? null
+        : new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context");
 
     /// <summary>A token id that the vocabulary does not have.</summary>
     public static RequestProblem? IdProblem(int[] tokens, string what, ForestDescription forest) =>

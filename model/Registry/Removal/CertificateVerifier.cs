@@ -31,7 +31,7 @@ public static class CertificateVerifier
         if (!json.SequenceEqual(certificate.ToJson()))
             problems.Add("the file is not as it was written: bytes were changed, added or left out");
         var (key, signature) = (certificate.KeyFingerprint, certificate.Signature);
-        var problem = P256Signature.Problem(certificate.SignedBytes(), certificate.PublicKey, key, signature, anyS: certificate.Schema == 1);
+        var problem = P256Signature.Problem(certificate.SignedBytes(), certificate.PublicKey, key, signature, certificate.Schema == 1);
         if (problem is not null) problems.Add(problem);
         else checks.Add($"signed by the key {certificate.KeyFingerprint}");
         var inner = CertificateRules.Problems(certificate).ToList();

@@ -45,13 +45,10 @@ public sealed record RemovalPlan
         var lineage = Lineage.Of(state);
         var descendants = lineage.Descendants(requested);
         foreach (var child in adding ?? [])
-        {
             if (policy == LineagePolicy.Cascade && child.Parents.FirstOrDefault(p =>
                 p.Weight > 0 && (requested.Contains(p.Name) || descendants.Contains(p.Name))) is { } parent)
                 throw new BtxException(ErrorKind.Precondition, $"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being "
                     + "added; wait until it is in and remove both, or use --lineage only");
-        }
-
         var listed = state.Experts.ToDictionary(e => e.Name);
         string[] affected = [.. descendants.Where(listed.ContainsKey)];
         var plan = new RemovalPlan

@@ -126,12 +126,9 @@ public sealed record ReplayRecipe
         var first = experts[0];
         var recorded = sources.Recorded.GetValueOrDefault(first.Name);
         foreach (var e in experts)
-        {
             if (sources.Recorded.GetValueOrDefault(e.Name) is { } r && !r.Domains.SequenceEqual([e.Domain]))
                 throw new BtxException(ErrorKind.Precondition, $"expert \"{e.Name}\" was trained on a random part of the text "
                     + $"({string.Join(", ", r.Domains)}), which cannot be done for one expert; train its forest again with --random-split");
-        }
-
         var corpus = sources.Corpus ?? recorded?.Corpus
             ?? throw new BtxException(ErrorKind.Precondition, $"{sources.Forest}: no record of how expert \"{first.Name}\" was trained "
                 + "(runs/*/round.json); name its text with --corpus DIR");

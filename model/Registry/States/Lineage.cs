@@ -29,12 +29,9 @@ public sealed class Lineage
         {
             var entries = nodes[i].Parents;
             foreach (var p in entries)
-            {
                 if (!parent.ContainsKey(p.Name))
                     unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or "
                         + $"was in the forest, or \"{ForestState.Seed}\"";
-            }
-
             parents[i] = [.. entries.Where(p => parent.ContainsKey(p.Name)).Select(p => (parent[p.Name], p.Weight))];
         }
 
@@ -45,7 +42,8 @@ public sealed class Lineage
     public static Lineage Of(ForestState state)
     {
         var lineage = Read(state);
-        return (lineage.unknown ?? lineage.cycle) is { } problem ? throw new BtxException($"{ForestManifest.FileName}: {problem}") : lineage;
+        var problem = lineage.unknown ?? lineage.cycle;
+        return problem is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {problem}");
     }
 
     /// <summary>Of a forest that keeps no record of experts that are gone: a parent that is not there has no lineage.</summary>

@@ -70,11 +70,9 @@ internal sealed class ModelOpener(EngineOptions options, string directory, Serve
     {
         model.Runner.Run([new RunRow(0, 0, 1, 1)], [0]);
         foreach (var logit in model.Runner.Logits(0, 0))
-        {
             if (!float.IsFinite(logit))
                 throw new BtxException($"{expert.Directory}: expert \"{expert.Name}\" gives logits that are "
                     + "not finite; its weights are damaged");
-        }
     }
 }
 

@@ -107,21 +107,11 @@ internal sealed class MoeLoader : IDisposable
         var opener = new PrivateWeights(options);
         graphs = GraphFile.Read(directory, served.Graphs, Config, served.Precision, options.VerifyHashes);
         weights = new SafetensorsFile?[served.Weights.Count];
-        try
-        {
-            if (hashThreads > 1) Parallel.For(0, weights.Length, new ParallelOptions { MaxDegreeOfParallelism = hashThreads }, Open);
-            else for (var i = 0; i < weights.Length; i++) Open(i);
-        }
-        catch (AggregateException e) when (e.InnerException is BtxException inner)
-        {
-            throw new BtxException(inner.Kind, inner.Message, e);
-        }
-
-        void Open(int i)
+        BuildThread.ForEach(weights.Length, hashThreads, i =>
         {
             var file = weights[i] = opener.OpenFile(served.WeightsFile(directory, served.Weights[i]));
             if (options.VerifyHashes && CheckpointFiles.HashCopies([file.Copy!], CancellationToken.None) != served.Weights[i].Sha256)
                 throw new BtxException($"{file.Path}: the weight file is not the one that was exported (SHA-256 differs); export again");
-        }
+        });
     }
 }

@@ -8,7 +8,8 @@ internal static class SnapshotBuilder
     {
         Check(present, change);
         var opened = new List<ServedModel>();
-        var lease = present.TryLease() ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change again");
+        var lease = present.TryLease()
+            ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change again");
         try
         {
             List<SnapshotExpert> experts = [.. present.Experts.Where(e =>
@@ -60,19 +61,13 @@ internal static class SnapshotBuilder
         var damaged = present.Description.Damage.Experts;
         List<string> leaving = [.. change.Remove, .. change.Quarantine];
         foreach (var name in leaving)
-        {
             if (!names.Contains(name) && !damaged.ContainsKey(name))
                 throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {string.Join(", ", names)}");
-        }
-
         if (leaving.Distinct().Count() != leaving.Count) throw new BtxException("an expert is named twice among those that leave");
         var added = change.Add.Select(e => e.Name).ToList();
         foreach (var name in added)
-        {
             if ((names.Contains(name) && !leaving.Contains(name)) || added.Count(a => a == name) > 1)
                 throw new BtxException($"an expert \"{BtxException.OneLine(name)}\" is in the forest already; choose another name");
-        }
-
         if (names.Count > 0 && names.All(leaving.Contains) && added.Count == 0)
             throw new BtxException($"{string.Join(", ", leaving)}: the last expert cannot be removed; add another first");
         if (change is { DropMoe: true, Moe: not null })

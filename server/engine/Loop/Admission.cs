@@ -69,10 +69,8 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
             if (single is null) return false;
             s.AverageShares = new double[s.Forest.Experts.Count];
             foreach (var expert in snapshot.Experts)
-            {
                 if (IndexOf(s.Forest.Experts, expert.Name) is >= 0 and var j)
                     s.AverageShares[j] = recipe.Terms.FirstOrDefault(t => t.Model == expert.Model).Weight;
-            }
         }
 
         if (single is null) JoinAll(s, snapshot);

@@ -129,10 +129,9 @@ internal sealed class EngineLoop : IDisposable
         step.Dispose();
         foreach (var drain in drains) drain.TrySetResult();
         averages.Cancel();
-        builds.Dispose();
         lanes.Release();
         current.Retire();
-        builds.Join();
+        builds.Dispose();
         BuildQueue.Releases.Flush();
     }
 

@@ -42,7 +42,7 @@ internal sealed class EngineStep : IDisposable
         };
     }
 
-    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the tokens those steps gave: what tests bound.</summary>
+    /// <summary>Bytes that this thread has allocated in steps that only decoded, and their tokens: what tests bound.</summary>
     public (long Bytes, long Tokens) DecodeAllocation { get; private set; }
 
     public void Dispose() => workers.Dispose();

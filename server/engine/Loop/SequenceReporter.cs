@@ -68,7 +68,8 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         if (s.Events is { } events)
         {
             if (error is null)
-                events.Writer.TryWrite(last ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
+                events.Writer.TryWrite(last
+                    ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
             events.Writer.TryComplete(error);
         }
         else if (error is not null) s.Score!.TrySetException(error);
@@ -88,7 +89,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         var n = s.Length - 1;
         double[][] said = [.. s.Members.Select(m => m.LogProbs.AsSpan(1, n).ToArray())];
         if (s.IsRouted)
-            return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
+            return new(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
         var experts = s.Forest.Experts.Count;
         var expertLogProbs = new double[]?[experts];
         if (s.Posterior is null)

@@ -40,11 +40,9 @@ internal sealed class FileWatch(RegistryResources resources)
         foreach (var gone in accepted.Keys.Where(c => !served.Contains(c)).ToList()) accepted.Remove(gone);
         var experts = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var expert in present.Experts)
-        {
             if (Problem(expert.Model, cancellation) is { } problem)
-                experts[expert.Name] = $"{problem} since it was opened; bring the file back and start the server again, or remove the expert";
-        }
-
+                experts[expert.Name] = $"{problem} since it was opened; bring the file back and start the server again, or remove "
+                    + "the expert";
         return (experts, present.Moe is { } moe && Problem(moe.Model, cancellation) is { } why
             ? $"{why} since it was opened; bring the file back and start the server again" : null);
     }

@@ -178,8 +178,7 @@ public sealed class ChangeJournalTests
             File.Delete(link);
         }
 
-        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ForestLock.FileName], "sh", "-c",
-            "echo held; read end"])
+        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ForestLock.FileName], "sh", "-c", "echo held; read end"])
         { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());
         Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
