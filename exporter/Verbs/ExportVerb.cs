@@ -42,7 +42,10 @@ internal static class ExportVerb
             "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; the default on CUDA)");
         var counts = new Flag<string?>("--experts-per-token K,K", "with --form moe-op: write graphs for these k (the router's own)");
         var json = new JsonFlag();
-        var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form, counts, json };
+        var command = new Command("export", Text)
+        {
+            forest, btx, target, precision, device, threads, experts, genai, copy, form, counts, json,
+        };
         command.Validators.Add(r =>
         {
             var (ofForest, ofBtx) = (r.GetResult(forest) is not null, r.GetResult(btx) is not null);
@@ -115,13 +118,13 @@ internal static class ExportVerb
     private static IEnumerable<string> MoeLines(MoeExportReport report)
     {
         var m = report.Manifest;
-        yield return $"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, k = {m.Router.ExpertsPerToken}; "
-            + $"weights {(m.Weights[0].InSource ? "bound in place" : m.Weights[0].Path)}";
+        yield return $"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, "
+            + $"k = {m.Router.ExpertsPerToken}; weights {(m.Weights[0].InSource ? "bound in place" : m.Weights[0].Path)}";
         yield return $"largest difference {m.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
             + $"{m.Graphs.Count} graphs, {m.Precision}; {report.Seconds:F1} s";
         if (m.Precision != "fp32")
-            yield return $"cost of {m.Precision} on a passage of English: {m.QuantisationLoss:0.00E+0} nats a token (KL divergence from the "
-                + $"stored weights), {report.BitsPerByteLoss:+0.0000;-0.0000} bits per byte";
+            yield return $"cost of {m.Precision} on a passage of English: {m.QuantisationLoss:0.00E+0} nats a token (KL divergence from "
+                + $"the stored weights), {report.BitsPerByteLoss:+0.0000;-0.0000} bits per byte";
         yield return $"served BTX model: {report.Directory}";
     }
 }
