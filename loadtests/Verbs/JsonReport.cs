@@ -8,7 +8,7 @@ namespace Btx.LoadTests.Verbs;
 /// <summary>What <c>--json</c> writes.</summary>
 internal static class JsonReport
 {
-    /// <summary>Before anything is measured for it. <exception cref="LoadTestException">The file cannot be written.</exception></summary>
+    /// <summary>Before anything is measured for it.</summary>
     public static void RequireWritable(this JsonFlag json, ParseResult parsed)
     {
         if (parsed.GetValue(json) is not { } path || path == "-") return;

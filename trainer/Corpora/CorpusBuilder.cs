@@ -5,10 +5,8 @@ using Btx.Trainer.Corpora.Recipes;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>
-/// Builds domains into a corpus directory, several at a time. A domain that is there already, made by the same recipe and with
-/// matching hashes, is not made again, so a run that was stopped goes on where it was. Other domains there stay.
-/// </summary>
+/// <summary>Builds domains into a corpus directory, several at a time. A domain that is there already, made by the same recipe and with
+/// matching hashes, is not made again, so a run that was stopped goes on where it was. Other domains there stay.</summary>
 public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay display, int parallel)
 {
     private readonly Lock gate = new();

@@ -63,7 +63,7 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
                 var label = $"{source}: domain {domain.Name}: {split.ToString().ToLowerInvariant()}";
                 ContainedPath.Resolve(directory, shard.Path, source);
                 if (shard.Documents < 0 || shard.Bytes < 0 || shard.FileBytes < 0) throw new BtxException($"{label}: a count is negative");
-                if (!HashPattern().IsMatch(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
+                if (!HashPattern.IsMatch(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
             }
 
             if (domain.Sources.Any(s => s is null)) throw new BtxException($"{source}: domain {domain.Name}: a source is null");
@@ -79,21 +79,17 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
     /// <exception cref="BtxException">The name could not serve as a folder name on every system.</exception>
     public static void CheckName(string name, string source)
     {
-        if (!NamePattern().IsMatch(name))
+        if (!NamePattern.IsMatch(name))
             throw new BtxException($"{source}: domain name \"{BtxException.OneLine(name)}\" is not one: use 1 to 64 of a-z, 0-9, "
                 + "'-', '_' and '.', a letter or digit first and last");
-        if (Reserved().IsMatch(name)) throw new BtxException($"{source}: domain name \"{name}\" is reserved; choose another");
+        if (Reserved.IsMatch(name)) throw new BtxException($"{source}: domain name \"{name}\" is reserved; choose another");
     }
 
-    [GeneratedRegex(@"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?\z")]
-    private static partial Regex NamePattern();
-
+    [GeneratedRegex(@"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?\z")] private static partial Regex NamePattern { get; }
     // The manifest's own file, the name that lineages give to the seed, experts of --random-split, and what Windows keeps for devices.
     [GeneratedRegex(@"^(corpus\.json|seed|split-[0-9]+|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)\z")]
-    private static partial Regex Reserved();
-
-    [GeneratedRegex(@"^[0-9a-f]{64}\z")]
-    private static partial Regex HashPattern();
+    private static partial Regex Reserved { get; }
+    [GeneratedRegex(@"^[0-9a-f]{64}\z")] private static partial Regex HashPattern { get; }
 }
 
 /// <summary>One domain of a corpus: a body of text defined by where it comes from. Bytes are of UTF-8 text, in all splits.</summary>

@@ -102,9 +102,8 @@ public static class DocumentLines
     }
 }
 
-/// <summary>
-/// The bytes of a file, unpacked if it is gzip. There, .NET's own reader takes for whole what was cut off, and unpacks a bomb without end.
-/// </summary>
+/// <summary>The bytes of a file, unpacked if it is gzip. There, .NET's own reader takes for whole what was cut off, and unpacks a bomb
+/// without end.</summary>
 internal sealed class UnpackedFile(string path, bool packed) : IDisposable
 {
     /// <summary>Most bytes of a packed file once it is unpacked.</summary>

@@ -5,9 +5,8 @@ using System.Text;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>
-/// What goes into one split whole: a document, the passages of a long one, or a part of one that is divided over the splits.
-/// </summary>
+/// <summary>What goes into one split whole: a document, the passages of a long one, or a part of one that is divided over the
+/// splits.</summary>
 /// <param name="Id">Its hash decides the split.</param>
 /// <param name="Fixed">The split, where it is decided already.</param>
 public sealed record SplitUnit(string Id, IReadOnlyList<CorpusDocument> Documents, CorpusSplit? Fixed = null)
@@ -32,11 +31,9 @@ internal static class DocumentHash
         (BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(offset)) >> 11) / (double)(1L << 53);
 }
 
-/// <summary>
-/// Divides documents among the splits by a hash of their ids: of a train domain 5 % are test and 5 % validation, of an eval-only
-/// domain 40 % and 20 % (nothing needs its training split unless it gets an expert later). The same id goes to the same split in
-/// every run, whatever other documents there are, so nothing that was trained on turns up in a later test.
-/// </summary>
+/// <summary>Divides documents among the splits by a hash of their ids: of a train domain 5 % are test and 5 % validation, of an eval-only
+/// domain 40 % and 20 % (nothing needs its training split unless it gets an expert later). The same id goes to the same split in every run,
+/// whatever other documents there are, so nothing that was trained on turns up in a later test.</summary>
 public static class DocumentSplit
 {
     /// <summary>Share of a domain's documents that a split gets.</summary>
@@ -63,10 +60,8 @@ public static class DocumentSplit
     private static double Least(CorpusSplit split, CorpusRole role) => Math.Max(Share(split, role) / 2,
         split == CorpusSplit.Train ? 1 - (2 * (Share(CorpusSplit.Validation, role) + Share(CorpusSplit.Test, role))) : 0);
 
-    /// <summary>
-    /// The split of every unit, in order. Where few or unequal ones would leave a split empty, or with less than half of the text that is
-    /// meant for it, it gets those whose hash is nearest to it, so that a small domain can be evaluated too.
-    /// </summary>
+    /// <summary>The split of every unit, in order. Where few or unequal ones would leave a split empty, or with less than half of the text
+    /// that is meant for it, it gets those whose hash is nearest to it, so that a small domain can be evaluated too.</summary>
     /// <exception cref="ArgumentException">Fewer than three units.</exception>
     public static CorpusSplit[] Assign(IReadOnlyList<SplitUnit> units, CorpusRole role)
     {
@@ -106,11 +101,9 @@ public static class DocumentSplit
         }
     }
 
-    /// <summary>
-    /// Which documents a cap of <paramref name="limitBytes"/> of UTF-8 text keeps: in each split, up to its share of the cap, a sample
-    /// by a second hash of the id that is independent of the split. So every part of the domain is in it, the held-out splits
-    /// keep their share, and a capped domain's test documents are test documents of the whole domain too.
-    /// </summary>
+    /// <summary>Which documents a cap of <paramref name="limitBytes"/> of UTF-8 text keeps: in each split, up to its share of the cap, a
+    /// sample by a second hash of the id that is independent of the split. So every part of the domain is in it, the held-out splits keep
+    /// their share, and a capped domain's test documents are test documents of the whole domain too.</summary>
     public static bool[] Cap(IReadOnlyList<CorpusDocument> documents, IReadOnlyList<CorpusSplit> splits, CorpusRole role, long limitBytes)
     {
         var kept = new bool[documents.Count];
@@ -131,10 +124,9 @@ public static class DocumentSplit
     }
 }
 
-/// <summary>
-/// Divides long documents: into passages that stay together in one split, and, where a document is so large that a split could not take it
-/// whole, into a beginning for training and an end for validation and test. Never inside a character. Lengths are in UTF-16 units.
-/// </summary>
+/// <summary>Divides long documents: into passages that stay together in one split, and, where a document is so large that a split could not
+/// take it whole, into a beginning for training and an end for validation and test. Never inside a character. Lengths are in UTF-16
+/// units.</summary>
 public static class TextDivision
 {
     /// <summary>From which on a document may be divided over the splits.</summary>

@@ -4,10 +4,8 @@ using Btx.Trainer.Corpora.Extraction;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>
-/// A user's own folder as documents: every file whose name says that it is text (see <see cref="OwnFile"/>), at any depth, and every
-/// line of JSON Lines with a "text" and optionally an "id". What is left out is noted.
-/// </summary>
+/// <summary>A user's own folder as documents: every file whose name says that it is text (see <see cref="OwnFile"/>), at any depth, and
+/// every line of JSON Lines with a "text" and optionally an "id". What is left out is noted.</summary>
 public sealed class OwnFolder
 {
     /// <summary>Raised whenever the reading gives other documents or other splits than before.</summary>

@@ -2,13 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace Btx.Trainer.Devices;
 
-/// <summary>
-/// Rewrites one reference of an x86-64 shared library so that it loads with a libstdc++ older than GCC 13's. Such a library refers to
-/// <c>std::ios_base_library_init()</c> of version GLIBCXX_3.4.32, which does nothing but initialise the standard streams. The constructor
-/// of <c>std::ios_base::Init</c>, of version GLIBCXX_3.4, does the same and touches nothing of its object. So the copy names the
-/// constructor instead, with its version, and the need of the newer version becomes a weak one. No code changes.
-/// Format: System V ABI, chapters 4 and 5; symbol versions: LSB 5.0 core, section 10.7.
-/// </summary>
+/// <summary>Rewrites one reference of an x86-64 shared library so that it loads with a libstdc++ older than GCC 13's. Such a library refers
+/// to <c>std::ios_base_library_init()</c> of version GLIBCXX_3.4.32, which does nothing but initialise the standard streams. The
+/// constructor of <c>std::ios_base::Init</c>, of version GLIBCXX_3.4, does the same and touches nothing of its object. So the copy names
+/// the constructor instead, with its version, and the need of the newer version becomes a weak one. No code changes. Format: System V ABI,
+/// chapters 4 and 5; symbol versions: LSB 5.0 core, section 10.7.</summary>
 internal static class StreamsRedirect
 {
     /// <summary>The version of libstdc++'s interface that the library asks for and older systems lack.</summary>

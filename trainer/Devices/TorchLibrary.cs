@@ -5,10 +5,9 @@ using TorchSharp;
 
 namespace Btx.Trainer.Devices;
 
-/// <summary>
-/// Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in the cache, made by
-/// <see cref="StreamsRedirect"/> and named by the hash of the original, which stays as it is. Where the original loads nothing is copied.
-/// </summary>
+/// <summary>Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in the cache, made by <see
+/// cref="StreamsRedirect"/> and named by the hash of the original, which stays as it is. Where the original loads nothing is
+/// copied.</summary>
 internal static class TorchLibrary
 {
     private const string Name = "LibTorchSharp", FileName = "libLibTorchSharp.so";

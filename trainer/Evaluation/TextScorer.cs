@@ -11,10 +11,8 @@ public static class TextScorer
     private const int BatchTokens = 2048;
     private const long BatchLogits = 1 << 23; // 32 MiB of fp32
 
-    /// <summary>
-    /// For each sequence of n tokens, n − 1 values in nats: entry i is log p(tokens[i+1] | tokens[0..i]).
-    /// Sequences of like length share a batch; padding stands at the end, where causal attention does not see it.
-    /// </summary>
+    /// <summary>For each sequence of n tokens, n − 1 values in nats: entry i is log p(tokens[i+1] | tokens[0..i]). Sequences of like length
+    /// share a batch; padding stands at the end, where causal attention does not see it.</summary>
     /// <param name="sequences">Each at least 2 tokens, at most max_position_embeddings + 1.</param>
     /// <exception cref="BtxException">A length or an id out of range, or the model gives a value that is no number.</exception>
     public static double[][] LogProbs(LlamaModel model, IReadOnlyList<int[]> sequences, Action<long>? scored = null,
@@ -88,10 +86,9 @@ public static class TextScorer
     }
 }
 
-/// <summary>
-/// Cuts documents into sequences that a model scores: each begins with the tokenizer's BOS token (not predicted) and goes on with the next
-/// tokens of one document, so that every token of the text is predicted exactly once and none of two documents stand in one sequence.
-/// </summary>
+/// <summary>Cuts documents into sequences that a model scores: each begins with the tokenizer's BOS token (not predicted) and goes on with
+/// the next tokens of one document, so that every token of the text is predicted exactly once and none of two documents stand in one
+/// sequence.</summary>
 public static class SequencePacker
 {
     /// <param name="context">Largest sequence, BOS included; at least 2.</param>

@@ -55,10 +55,9 @@ public static class ActiveParameters
     }
 }
 
-/// <summary>
-/// Finds the runs behind each model of an evaluation from the records beside them: <c>run.json</c>, <c>btx.json</c>, <c>average.json</c>
-/// and <c>forest.json</c>. Models are known by the SHA-256 of their weights, so that the seed of four experts counts once.
-/// </summary>
+/// <summary>Finds the runs behind each model of an evaluation from the records beside them: <c>run.json</c>, <c>btx.json</c>,
+/// <c>average.json</c> and <c>forest.json</c>. Models are known by the SHA-256 of their weights, so that the seed of four experts counts
+/// once.</summary>
 public sealed class TrainingHistory(EvaluatedModels models)
 {
     private readonly Dictionary<string, string> hashes = new(StringComparer.Ordinal);

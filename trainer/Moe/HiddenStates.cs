@@ -8,10 +8,8 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>
-/// Reads the hidden states of domains' text: one dense network, whose weights are exchanged for each member (see
-/// <see cref="HiddenStateForm"/>), runs windows of text, and what every layer's feed-forward reads, as a router would, is summed up.
-/// </summary>
+/// <summary>Reads the hidden states of domains' text: one dense network, whose weights are exchanged for each member (see <see
+/// cref="HiddenStateForm"/>), runs windows of text, and what every layer's feed-forward reads, as a router would, is summed up.</summary>
 public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device device) : IDisposable
 {
     private const int BatchTokens = 2048;

@@ -5,13 +5,11 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>
-/// A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits.
-/// Parameter names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size,
-/// H heads and G key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Moe"/> it is a Mixtral network.
-/// The constructor leaves the weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them.
-/// Wrap each training step in a <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.
-/// </summary>
+/// <summary>A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits. Parameter
+/// names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size, H heads and G
+/// key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Moe"/> it is a Mixtral network. The constructor leaves the
+/// weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them. Wrap each training step in a
+/// <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.</summary>
 public sealed class LlamaModel : IDisposable
 {
     /// <summary>A target with this value counts for nothing in a loss.</summary>
@@ -110,11 +108,9 @@ public sealed class LlamaModel : IDisposable
         return RmsNorm(x, finalNorm);                                                            // [N, d]
     }
 
-    /// <summary>
-    /// Fills the weights: norms 1; matrices normal with deviation sqrt(2 / 5d) (Nguyen and Salazar, arXiv 1910.05895: 0.02 at a
-    /// width of 1,000, more for the narrow), those that write to the residual stream divided by sqrt(2 · layers). The same seed
-    /// gives the same weights on every device.
-    /// </summary>
+    /// <summary>Fills the weights: norms 1; matrices normal with deviation sqrt(2 / 5d) (Nguyen and Salazar, arXiv 1910.05895: 0.02 at a
+    /// width of 1,000, more for the narrow), those that write to the residual stream divided by sqrt(2 · layers). The same seed gives the
+    /// same weights on every device.</summary>
     public LlamaModel Init(long seed)
     {
         using var mode = no_grad();

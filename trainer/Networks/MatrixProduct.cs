@@ -5,10 +5,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>
-/// C = A·B or C += A·B in fp32 with AVX-512, for processors on which libtorch's MKL takes its slower AVX2 path: it asks for the maker's
-/// name, not for the instructions. Each element is summed in the order of k, so the result is the same for any number of threads.
-/// </summary>
+/// <summary>C = A·B or C += A·B in fp32 with AVX-512, for processors on which libtorch's MKL takes its slower AVX2 path: it asks for the
+/// maker's name, not for the instructions. Each element is summed in the order of k, so the result is the same for any number of
+/// threads.</summary>
 internal static unsafe class MatrixProduct
 {
     private const int Rows = 8, Columns = 32, Depth = 256; // of a tile of C in registers; of a panel of B in the first-level cache

@@ -6,15 +6,11 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>
-/// A mixture of feed-forward experts, FF(x) = Σ_i g_i(W x) · FF_i(x) (arXiv 2403.07816, section 3.2; the layout is Mixtral's,
-/// arXiv 2401.04088). Tokens are gathered by expert: an expert computes only what it was given, and nothing if that is nothing.
-/// Letters in shapes: N tokens, E experts, k of them for each token, P = N·k pairs, d hidden size.
-/// <para>
-/// Without <see cref="Training"/> it routes as Mixtral: softmax over the <see cref="ExpertsPerToken"/> largest logits, or over all
-/// where <see cref="Soft"/>; no token is ever dropped. Its weights start uninitialised.
-/// </para>
-/// </summary>
+/// <summary>A mixture of feed-forward experts, FF(x) = Σ_i g_i(W x) · FF_i(x) (arXiv 2403.07816, section 3.2; the layout is Mixtral's,
+/// arXiv 2401.04088). Tokens are gathered by expert: an expert computes only what it was given, and nothing if that is nothing. Letters in
+/// shapes: N tokens, E experts, k of them for each token, P = N·k pairs, d hidden size. Without <see cref="Training"/> it routes as
+/// Mixtral: softmax over the <see cref="ExpertsPerToken"/> largest logits, or over all where <see cref="Soft"/>; no token is ever dropped.
+/// Its weights start uninitialised.</summary>
 public sealed class MoeFeedForward : IFeedForward
 {
     private readonly int layer;
@@ -71,10 +67,8 @@ public sealed class MoeFeedForward : IFeedForward
     /// <summary>Training step from 0, and which of its accumulated batches: temperature and random numbers follow from them.</summary>
     public (long Step, int Part) At { get; set; }
 
-    /// <summary>
-    /// α·E·Σ u_i p_i of the last forward in training, u the mean gate and p the mean softmax over all logits; to be added to the loss.
-    /// Where a token has one expert u is a count without gradient. Null outside training and for α = 0.
-    /// </summary>
+    /// <summary>α·E·Σ u_i p_i of the last forward in training, u the mean gate and p the mean softmax over all logits; to be added to the
+    /// loss. Where a token has one expert u is a count without gradient. Null outside training and for α = 0.</summary>
     public Tensor? BalanceLoss { get; private set; }
 
     /// <summary>What the last forward decided; null before the first.</summary>

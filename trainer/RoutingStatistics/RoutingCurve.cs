@@ -63,10 +63,8 @@ public sealed record RoutingRow(long Step, long Tokens, int Layer, int Expert, d
 /// <summary>An expert that hardly any token reaches, and its gate share at the statistic at which that was noted.</summary>
 public sealed record RoutingAlarm(long Step, int Layer, int Expert, string Name, double Share);
 
-/// <summary>
-/// Raises an alarm when an expert's share of the gates in a layer stays under 1 % for <see cref="Patience"/> statistics in a row, and
-/// again only after it was above. Of more than 25 experts a quarter of the even share is the bound.
-/// </summary>
+/// <summary>Raises an alarm when an expert's share of the gates in a layer stays under 1 % for <see cref="Patience"/> statistics in a row,
+/// and again only after it was above. Of more than 25 experts a quarter of the even share is the bound.</summary>
 public sealed class RoutingWatch(IReadOnlyList<string> experts)
 {
     /// <summary>Statistics in a row.</summary>

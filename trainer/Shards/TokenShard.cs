@@ -11,10 +11,8 @@ internal readonly record struct TokenShardHeader(ulong Magic, long Width, long C
     public static ulong Expected { get; } = MemoryMarshal.Read<ulong>("BTXTOKS1"u8);
 }
 
-/// <summary>
-/// A text source as token ids, memory-mapped read-only: <c>&lt;|endoftext|&gt;</c> before each document and after the last.
-/// Thread-safe for reading.
-/// </summary>
+/// <summary>A text source as token ids, memory-mapped read-only: <c>&lt;|endoftext|&gt;</c> before each document and after the last.
+/// Thread-safe for reading.</summary>
 public sealed unsafe class TokenShard : IDisposable
 {
     private readonly MemoryMappedFile map;
@@ -77,10 +75,8 @@ public sealed unsafe class TokenShard : IDisposable
     }
 }
 
-/// <summary>
-/// Consecutive windows of a shard, each starting on the last token of the one before, so that every token but the first is
-/// predicted once; with a limit, evenly spread ones.
-/// </summary>
+/// <summary>Consecutive windows of a shard, each starting on the last token of the one before, so that every token but the first is
+/// predicted once; with a limit, evenly spread ones.</summary>
 public sealed class ValidationWindows
 {
     private readonly TokenShard shard;

@@ -6,10 +6,8 @@ using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Shards;
 
-/// <summary>
-/// Token shards of one corpus under one tokenizer, each made once and kept as <c>NAME-SPLIT-KEY.tokens</c>. The key names text
-/// and tokenizer, so a stale shard is never read; files appear whole, so several processes may share the directory.
-/// </summary>
+/// <summary>Token shards of one corpus under one tokenizer, each made once and kept as <c>NAME-SPLIT-KEY.tokens</c>. The key names text and
+/// tokenizer, so a stale shard is never read; files appear whole, so several processes may share the directory.</summary>
 public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokenizer, string? directory = null)
 {
     private const int BatchDocuments = 64;
@@ -112,8 +110,6 @@ public sealed record TextPart(int Index, int Count, long Seed)
     {
         var hash = 14695981039346656037UL ^ (ulong)Seed;
         foreach (var b in Encoding.UTF8.GetBytes(text)) hash = (hash ^ b) * 1099511628211UL;
-        hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9UL;
-        hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBUL;
-        return hash ^ (hash >> 31);
+        return SplitMix64.Mix(hash);
     }
 }

@@ -19,10 +19,10 @@ public static partial class HtmlText
 
     /// <summary>A page of LibreOffice's help: the text between its display area and its search frame.</summary>
     public static string HelpPage(string page) =>
-        Convert(DisplayArea().Match(page) is { Success: true } area ? area.Groups["text"].Value : page);
+        Convert(DisplayArea.Match(page) is { Success: true } area ? area.Groups["text"].Value : page);
 
     /// <summary>A page of PostgreSQL's manual without its lines of navigation.</summary>
-    public static string ManualPage(string page) => Navigation().Replace(Convert(page), "");
+    public static string ManualPage(string page) => Navigation.Replace(Convert(page), "");
 
     /// <summary>Text of a page or of a piece of one; tags that do not match are ignored.</summary>
     public static string Convert(string html)
@@ -31,7 +31,7 @@ public static partial class HtmlText
         int skipping = 0, preformatted = 0, at = 0;
         while (at < html.Length)
         {
-            var tag = Tag().Match(html, at);
+            var tag = Tag.Match(html, at);
             if (skipping == 0) Append(text, WebUtility.HtmlDecode(html[at..(tag.Success ? tag.Index : html.Length)]), preformatted > 0);
             if (!tag.Success) break;
             at = tag.Index + tag.Length;
@@ -70,11 +70,8 @@ public static partial class HtmlText
     [GeneratedRegex("""
         <(?:!--.*?(?:-->|\z)|(?=[A-Za-z/!?])(?<close>/?)/*(?<name>[A-Za-z0-9]*)(?>[^>=]+|="[^"]*"?|='[^']*'?|=)*>?)
         """, RegexOptions.Singleline | RegexOptions.IgnorePatternWhitespace)]
-    private static partial Regex Tag();
-
+    private static partial Regex Tag { get; }
     [GeneratedRegex("""id="DisplayArea"[^>]*>(?<text>.*?)(?:<div id="SearchFrame"|\z)""", RegexOptions.Singleline)]
-    private static partial Regex DisplayArea();
-
-    [GeneratedRegex(@"\n *(?:Prev|Next|Up|Home)\b[^\n]*")]
-    private static partial Regex Navigation();
+    private static partial Regex DisplayArea { get; }
+    [GeneratedRegex(@"\n *(?:Prev|Next|Up|Home)\b[^\n]*")] private static partial Regex Navigation { get; }
 }

@@ -1,9 +1,7 @@
 namespace Btx.Trainer.Corpora.Packages;
 
-/// <summary>
-/// Downloads Debian packages with <c>apt-get download</c>: nothing is installed and no root is needed. Where the machine's package
-/// lists are missing or out of date, a private set is fetched once into the cache.
-/// </summary>
+/// <summary>Downloads Debian packages with <c>apt-get download</c>: nothing is installed and no root is needed. Where the machine's package
+/// lists are missing or out of date, a private set is fetched once into the cache.</summary>
 internal sealed class AptClient(string cache)
 {
     private static readonly ExternalTool Apt = new("apt-get", "apt");
