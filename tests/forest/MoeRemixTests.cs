@@ -113,7 +113,10 @@ public sealed class MoeRemixTests : IDisposable
         int[] soft = kind == RouterKind.SampleTop1 ? [0] : [];
         BtxRouter Router(int experts) => new()
         {
-            Kind = kind, Init = init, ExpertsPerToken = RouterKind.ExpertsPerToken(kind, 2, experts), SoftLayers = soft,
+            Kind = kind,
+            Init = init,
+            ExpertsPerToken = RouterKind.ExpertsPerToken(kind, 2, experts),
+            SoftLayers = soft,
             RidgeLambda = init == RouterInit.Ridge ? 0.3 : null,
         };
         var anew = await world.Remix().MixAsync(world.State.Without(["beta"]),
