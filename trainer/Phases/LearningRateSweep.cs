@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
@@ -46,6 +47,15 @@ internal static class LearningRateSweep
             JsonSerializer.Serialize(new { tokens_per_rate = tokens, validation_bits_per_byte = bits, best = best.Rate },
                 ManifestJson.Options) + "\n");
         return (best.Rate, bits);
+    }
+
+    /// <summary>The rate that the sweep of an earlier run chose.</summary>
+    /// <exception cref="BtxException">The directory has no sweep.</exception>
+    public static double Best(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) throw new BtxException($"--lr-of {directory}: there is no {FileName}; name a run with --lr-sweep");
+        return JsonNode.Parse(File.ReadAllText(path))!["best"]!.GetValue<double>();
     }
 
     private static double Rate(string text) =>

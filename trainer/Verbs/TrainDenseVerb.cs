@@ -33,8 +33,9 @@ internal static class TrainDenseVerb
         var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
         var sweep = TrainFlags.Names("--lr-sweep", "learning rates to try first; the best is used");
         var sweepTokens = TrainFlags.Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)", "N");
+        var rateOf = new Option<string?>("--lr-of") { Description = "the learning rate that the sweep of this run chose", HelpName = "DIR" };
         var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
-        var command = new Command("dense", Text) { corpus, tokenizer, from, domains, sweep, sweepTokens, output };
+        var command = new Command("dense", Text) { corpus, tokenizer, from, domains, sweep, sweepTokens, rateOf, output };
         foreach (var option in model.All.Concat(flags.All)) command.Options.Add(option);
         command.Validators.Add(result =>
         {
@@ -50,6 +51,7 @@ internal static class TrainDenseVerb
                     : LlamaConfig.Load(start).RequireDense(start) with { TorchDtype = "float32" };
                 var options = flags.Apply(parsed,
                     PhaseDefaults.Dense(PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings)));
+                if (parsed.GetValue(rateOf) is { } run) options = options with { LearningRate = LearningRateSweep.Best(run) };
                 var job = SingleRun.Job("dense", parsed.GetValue(corpus)!, flags.Shards(parsed), tokens, parsed.GetValue(domains)!, config,
                     text => flags.Settle(parsed, options, text), cancellation);
                 if (start is not null)

@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Btx.Model.Files;
+
+namespace Btx.Trainer.Runs;
+
+/// <summary>The whole way on real text in minutes: corpus, tokenizer, seed, four experts, BTX, evaluation, export, a server, requests, a removal.</summary>
+internal sealed class Demo(string directory)
+{
+    private const string Domains = "novels,bible,python,german";
+
+    /// <summary>Whoever has it may change the forest that is served.</summary>
+    public string KeyFile => At("admin.key");
+
+    private string At(string name) => Path.Combine(directory, name);
+
+    /// <summary>Removes what an earlier demo made; the directory may hold other things.</summary>
+    public void Clear()
+    {
+        foreach (var name in (string[])["corpus", "tokenizer", "seed", "dense", "forest", "mix", "btx", "served", "served-btx", "removal", "logs"])
+            if (Directory.Exists(At(name))) Directory.Delete(At(name), recursive: true);
+        foreach (var name in (string[])["demo.json", "evaluation.json", "evaluation.svg", "admin.key"]) File.Delete(At(name));
+    }
+
+    /// <summary>What the stages need that no stage makes: a key, and a served forest from which no expert was removed.</summary>
+    public void Prepare()
+    {
+        if (File.Exists(At("served/forest.journal"))) Directory.Delete(At("served"), recursive: true); // an earlier demo removed one, for good
+        File.Delete(KeyFile);
+        var secret = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows()) secret.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using var file = new StreamWriter(KeyFile, secret);
+        file.Write(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)));
+    }
+
+    public RunGraph Plan()
+    {
+        // Two processes of one thread train side by side. What is not training has lanes of its own, to run beside it.
+        var (train, build, evaluate, serve) = (new Lane("train", 2), new Lane("build", 1), new Lane("evaluate", 1, Environment.ProcessorCount), new Lane("serve", 2));
+        List<Stage> stages = [];
+        void Add(string name, Lane lane, string about, string[] after, string[] command, bool shown = false, string? ready = null, params string[] outputs) =>
+            stages.Add(new(name, ["btx", .. command], lane)
+            {
+                About = about,
+                After = after,
+                Outputs = [.. outputs.Select(At)],
+                Log = At($"logs/{name}.log"),
+                Shown = shown,
+                ReadyLine = ready,
+            });
+        string[] text = ["--corpus", At("corpus"), "--domains", Domains];
+        string[] model = [.. text, "--tokenizer", At("tokenizer"), "--preset", "demo"];
+        var http = FreePort(18080);
+        var grpc = FreePort(http + 1);
+        string[] server = [directory, $"{http}", $"{grpc}"];
+
+        Add("corpus", train, "four domains of real prose, scripture, code and German", [], ["corpus", "--set", "demo", "--out", At("corpus")],
+            outputs: "corpus/corpus.json");
+        Add("programs", build, "build what exports and serves, in the time that training leaves", [], ["demo", "programs"]);
+        Add("tokenizer", train, "a byte-level BPE vocabulary of 2,048", ["corpus"],
+            ["tokenizer", "train", .. text, "--vocab-size", "2048", "--out", At("tokenizer")], outputs: "tokenizer/tokenizer.json");
+        Add("seed", train, "one model on all four domains (600 k tokens)", ["tokenizer"],
+            ["train", "seed", .. model, "--tokens", "600000", "--out", At("seed")], outputs: "seed/model.safetensors");
+        Add("dense", train, "beside it, on the other core, the dense baseline (1.2 M tokens, learning rate swept)", ["tokenizer"],
+            ["train", "dense", .. model, "--tokens", "1200000", "--lr-sweep", "4e-3,8e-3,16e-3", "--sweep-tokens", "100000", "--out", At("dense")],
+            outputs: "dense/model.safetensors");
+        Add("round", train, "branch four experts from the seed, train each on its own domain alone (150 k tokens each), merge", ["seed"],
+            ["train", "round", "--forest", At("forest"), "--seed", At("seed"), .. text, "--tokens", "150000", "--parallel", "1"], outputs: "forest/forest.json");
+        Add("mix", train, "BTX: mix the experts' feed-forwards into one token-routed model (routers by ridge)", ["round"],
+            ["train", "mix", "--forest", At("forest"), "--corpus", At("corpus"), "--router-init", "ridge", "--out", At("mix")], outputs: "mix/btx.json");
+        Add("btx", train, "fine-tune it on all four domains (250 k tokens)", ["mix"],
+            ["train", "finetune", "--model", At("mix"), .. text, "--tokens", "250000", "--out", At("btx")], outputs: "btx/model.safetensors");
+        Add("export", train, "ONNX graphs, checked against a reference", ["round", "programs"], ["export", "--forest", At("forest"), "--out", At("served")],
+            outputs: "served/served.json");
+        Add("export-btx", train, "the same of the BTX model", ["btx", "programs"], ["export", "--btx", At("btx"), "--out", At("served-btx")],
+            outputs: "served-btx/served-btx.json");
+        Add("evaluate", evaluate, "bits per byte on held-out documents (lower is better), beside export and serving", ["dense", "btx"],
+            ["evaluate", "--forest", At("forest"), .. text, "--seed-model", At("seed"), "--dense", At("dense"), "--model", $"mix={At("mix")}", "--btx", At("btx"),
+                "--json", At("evaluation.json"), "--picture", At("evaluation.svg")], shown: true);
+        Add("serve", serve, "serve both", ["export", "export-btx"], ["serve", "--forest", At("served"), "--btx", At("served-btx"), "--admin-key-file", KeyFile,
+            "--http", $"127.0.0.1:{http}", "--grpc", $"127.0.0.1:{grpc}"], ready: "gRPC");
+        Add("requests", serve, "generate in each mode from one prompt per domain", ["serve"], ["demo", "requests", .. server], shown: true);
+        Add("removal", serve, "take python out of the running server, under load", ["serve", "requests", "evaluate"], ["demo", "removal", .. server], shown: true);
+        return new(stages);
+    }
+
+    /// <summary>Writes <c>demo.json</c>: the evaluation's figures, and before them what this run measured.</summary>
+    /// <param name="started">Seconds from the start of the demo to that of the stages.</param>
+    /// <returns>Where the time went, in one line.</returns>
+    public string Report(IReadOnlyDictionary<string, StageResult> stages, double started, double total, string? json)
+    {
+        double Span(params string[] names) => Math.Round((names.Max(n => stages[n].Ended) - names.Min(n => stages[n].Began)).TotalSeconds, 1);
+        var seconds = new JsonObject
+        {
+            ["total"] = Math.Round(total, 1),
+            ["setup"] = Math.Round(started, 1),
+            ["corpus"] = Span("corpus", "tokenizer"),
+            ["train"] = Span("seed", "dense", "round", "mix", "btx"),
+            ["btx"] = Span("mix", "btx"),
+            ["evaluate"] = Span("evaluate"),
+            ["export"] = Span("export", "export-btx"),
+            ["serve"] = Span("serve", "requests") - Span("removal"),
+            ["remove"] = Span("removal"),
+        };
+        var removal = new JsonObject();
+        foreach (var (before, after) in File.ReadLines(At("removal/before")).Zip(File.ReadLines(At("removal/after"))))
+        {
+            static JsonNode Number(string text) => JsonValue.Create(double.Parse(text, CultureInfo.InvariantCulture));
+            var (was, now) = (before.Split(' '), after.Split(' '));
+            removal[was[0]] = new JsonObject
+            {
+                ["bits_per_byte"] = new JsonArray(Number(was[1]), Number(now[1])),
+                ["perplexity"] = new JsonArray(Number(was[2]), Number(now[2])),
+            };
+        }
+
+        var figures = new JsonObject { ["seconds"] = seconds, ["removal"] = removal };
+        foreach (var (name, value) in JsonNode.Parse(File.ReadAllText(At("evaluation.json")))!.AsObject()) figures[name] = value?.DeepClone();
+        foreach (var path in (string?[])[At("demo.json"), json])
+            if (path is not null) AtomicFile.WriteText(path, figures.ToJsonString(Indented) + "\n");
+        return string.Create(CultureInfo.InvariantCulture, $"Done in {seconds["total"]} s (set-up {seconds["setup"]}, corpus {seconds["corpus"]}, train {seconds["train"]} "
+            + $"with BTX's {seconds["btx"]}, evaluate {seconds["evaluate"]} beside export {seconds["export"]}, serve {seconds["serve"]}, remove {seconds["remove"]}).");
+    }
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private static int FreePort(int first)
+    {
+        for (var port = first; ; port++)
+        {
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException) when (port < 65_535)
+            {
+                continue; // taken
+            }
+        }
+    }
+}
