@@ -5,6 +5,8 @@ using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Phases;
+using Btx.Trainer.Shards;
 using TorchSharp;
 using TorchSharp.Modules;
 
@@ -146,4 +148,19 @@ public sealed class ResumeStore(string runDirectory)
     // Newest first.
     private IEnumerable<string> Points() =>
         [.. Directory.EnumerateDirectories(DirectoryPath, Prefix + "*").OrderByDescending(p => p, StringComparer.Ordinal)];
+}
+
+/// <summary>What a run needs besides weights and optimizer moments to go on exactly. The schedule and a network's
+/// random numbers are functions of the step.</summary>
+/// <param name="Step">Finished optimizer steps.</param>
+/// <param name="Sampler">State after the last drawn window.</param>
+/// <param name="Seconds">Training time so far.</param>
+/// <param name="Options">Hash of the options that the run was started with.</param>
+public sealed record ResumeState(long Step, SamplerState Sampler, double Seconds, string Options)
+{
+    /// <summary>Of a mixture: the routing sums since the last statistic.</summary>
+    public IReadOnlyList<double>? Routing { get; init; }
+
+    /// <summary>Null before the first validation.</summary>
+    public BestValidation? Best { get; init; }
 }

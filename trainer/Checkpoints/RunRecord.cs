@@ -6,6 +6,7 @@ using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Trainer.Phases;
 using Btx.Trainer.RoutingStatistics;
+using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Checkpoints;
 
@@ -30,8 +31,7 @@ public sealed record RunRecord
     /// <summary>The same as numbers: what later phases inherit.</summary>
     public required TrainingOptions Settings { get; init; }
 
-    /// <summary>What the initial weights are the average of; empty: random. Names the weights by hash,
-    /// so a moved directory is still found.</summary>
+    /// <summary>What the initial weights are the average of; empty: random. The hash finds a directory that was moved.</summary>
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
 
     public long Parameters { get; init; }
@@ -66,21 +66,28 @@ public sealed record RunRecord
     /// <summary>Mean validation bits per byte by learning rate, where one was swept for.</summary>
     public IReadOnlyDictionary<string, double>? LearningRateSweep { get; init; }
 
+    /// <summary>A finished run in one line.</summary>
+    internal string Summary => $"{Name}: {Quantity.WithUnit(Tokens, "tokens")}{(TextTokens > 0 ? $" ({(double)Tokens / TextTokens:F1} passes)" : "")} in "
+        + $"{Quantity.Duration(TimeSpan.FromSeconds(Seconds))} ({Quantity.WithUnit(TokensPerSecond, "tokens")}/s), loss {Loss:F3}"
+        + (ValidationBitsPerByte is { Count: > 0 } bits ? $", validation {bits.Values.Average():F3} bits/byte" : "");
+
     /// <summary>SHA-256 (hex) of the options.</summary>
-    public string OptionsHash() =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n',
-        Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")))));
+    public string OptionsHash() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Join('\n', Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")))));
 
     /// <summary>The record of a run directory; null if it has none.</summary>
     /// <exception cref="BtxException">There is one that cannot be read.</exception>
-    public static RunRecord? Load(string directory)
+    public static RunRecord? Load(string directory) => Read<RunRecord>(Path.Combine(directory, FileName));
+
+    /// <summary>A record of this or another kind; null if there is no such file.</summary>
+    /// <exception cref="BtxException">It cannot be read.</exception>
+    internal static T? Read<T>(string path) where T : class
     {
-        var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) return null;
         try
         {
             using var stream = File.OpenRead(path);
-            return JsonSerializer.Deserialize<RunRecord>(stream, ManifestJson.Options) ?? throw new BtxException($"{path}: is null");
+            return JsonSerializer.Deserialize<T>(stream, ManifestJson.Options) ?? throw new BtxException($"{path}: is null");
         }
         catch (Exception e) when (e is JsonException or IOException or NotSupportedException)
         {

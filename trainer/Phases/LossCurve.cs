@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Trainer.Charts;
@@ -15,6 +13,7 @@ public sealed class LossCurve(string directory)
     /// <summary>About so many rows in a whole run.</summary>
     public const int Rows = 400;
 
+    private const int Smoothing = 8;
     private const string Header = "step,tokens,loss,learning_rate,seconds,validation_bits_per_byte,balance";
     private readonly List<LossPoint> points = [];
 
@@ -31,38 +30,32 @@ public sealed class LossCurve(string directory)
         points.Clear();
         var path = Path.Combine(directory, CsvFile);
         if (!File.Exists(path)) return;
-        foreach (var line in File.ReadLines(path).Skip(1))
-        {
-            if (Parse(line.Split(',')) is not { } point)
-                throw new BtxException($"{path}: \"{line}\" is not a row of a loss curve; delete the file to go on without it");
-            if (point.Step <= step) points.Add(point);
-        }
+        points.AddRange(File.ReadLines(path).Skip(1).Select(line => Parse(line.Split(','))
+            ?? throw new BtxException($"{path}: \"{line}\" is not a row of a loss curve; delete the file to go on without it"))
+            .Where(p => p.Step <= step));
     }
 
     public void SaveCsv()
     {
-        var text = new StringBuilder(Header).Append('\n');
-        foreach (var p in points)
-            text.Append(
-                CultureInfo.InvariantCulture,
-                    $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
-        AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
+        var rows = points.Select(p => $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
+        AtomicFile.WriteText(Path.Combine(directory, CsvFile), $"{Header}\n{string.Concat(rows)}");
+    }
+
+    /// <summary>Draws training loss, smoothed, and validation where it was measured.</summary>
+    public void SavePicture(string name)
+    {
+        (double, double)[] loss = [.. points.Select((p, i) => ((double)p.Tokens, points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
+        (double, double)[] validation = [.. points.Where(p => p.BitsPerByte is not null).Select(p => ((double)p.Tokens, p.BitsPerByte!.Value))];
+        ChartSeries[] series = [new("training loss, nats per token", loss)];
+        if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
+        new LineChart($"Loss of {name}", "tokens", "loss", series).Save(Path.Combine(directory, PictureFile));
     }
 
     private static LossPoint? Parse(string[] cells)
     {
-        static bool Number(string cell, out double value) =>
-            double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
-        static bool Optional(string cell, out double? value)
-        {
-            value = Number(cell, out var number) ? number : null;
-            return value is not null || cell.Length == 0;
-        }
-
-        if (cells.Length is not (6 or 7) || !long.TryParse(cells[0], out var step) || !long.TryParse(cells[1], out var tokens)) return null;
-        if (!Number(cells[2], out var loss) || !Number(cells[3], out var rate) || !Number(cells[4], out var seconds)) return null;
-        return Optional(cells[5], out var bits) & Optional(cells.ElementAtOrDefault(6) ?? "", out var balance)
-            ? new(step, tokens, loss, rate, seconds, bits, balance) : null;
+        double?[] numbers = [.. cells.Select(c => double.TryParse(c, out var number) ? number : (double?)null)];
+        var isRow = cells.Length is 6 or 7 && numbers[..5].All(n => n is not null) && Enumerable.Range(5, cells.Length - 5).All(i => numbers[i] is not null || cells[i].Length == 0);
+        return isRow ? new((long)numbers[0]!.Value, (long)numbers[1]!.Value, numbers[2]!.Value, numbers[3]!.Value, numbers[4]!.Value, numbers[5], numbers.ElementAtOrDefault(6)) : null;
     }
 }
 
@@ -77,20 +70,3 @@ public sealed class LossCurve(string directory)
 /// leaves out); null without load balancing.</param>
 public sealed record LossPoint(long Step, long Tokens, double Loss, double LearningRate, double Seconds, double? BitsPerByte,
     double? Balance = null);
-
-/// <summary>Draws a loss curve: training loss, smoothed, and validation where it was measured.</summary>
-internal static class LossPicture
-{
-    private const int Smoothing = 8;
-
-    public static void Write(string path, string name, IReadOnlyList<LossPoint> points)
-    {
-        var smooth = points.Select((p, i) => ((double)p.Tokens,
-            points.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average(q => q.Loss))).ToArray();
-        ChartSeries[] series = [new("training loss, nats per token", smooth)];
-        (double, double)[] validation = [.. points.Where(p => p.BitsPerByte is not null)
-            .Select(p => ((double)p.Tokens, p.BitsPerByte!.Value))];
-        if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
-        new LineChart($"Loss of {name}", "tokens", "loss", series).Save(path);
-    }
-}

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Btx.Model.Mixing;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Shards;
 using TorchSharp;
@@ -21,17 +22,15 @@ public static class SequenceScorer
     /// <summary>Bits per byte of the predicted tokens; special tokens count with no bytes.</summary>
     /// <param name="tokenBytes">Bytes of each token id.</param>
     /// <param name="scored">Called after each pass through the network.</param>
-    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored = null,
-        CancellationToken cancellation = default)
+    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored, CancellationToken cancellation)
     {
-        double nats = 0;
-        long bytes = 0;
+        var (nats, bytes) = (0.0, 0L);
         ForEachToken(model, windows, (_, token, loss) => (nats, bytes) = (nats + loss, bytes + tokenBytes[token]), cancellation, scored);
         return nats / Math.Log(2) / Math.Max(1, bytes);
     }
 
-    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take,
-        CancellationToken cancellation, Action? scored = null)
+    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take, CancellationToken cancellation,
+        Action? scored = null)
     {
         int context = windows.Context, rows = (int)Math.Max(1, BatchTokens / context);
         var window = new long[context + 1];
@@ -55,5 +54,28 @@ public static class SequenceScorer
             scored?.Invoke();
             for (var i = 0; i < inputs.Length; i++) take(first + (i / context), (int)targets[i], losses[i]);
         }
+    }
+}
+
+/// <summary>The cached prior of text sources under a set of models (DEMix, section 5): 100 held-out sequences each.</summary>
+public static class DomainPriors
+{
+    /// <param name="models">Model directories; each is loaded once.</param>
+    /// <param name="sources">Held-out windows of each source.</param>
+    /// <param name="parallel">Models scored at once.</param>
+    /// <param name="scored">Called after each model with the number of models done.</param>
+    /// <returns>[sources][models]; each row sums to 1.</returns>
+    public static double[][] Estimate(IReadOnlyList<string> models, IReadOnlyList<ValidationWindows> sources, torch.Device device, int parallel,
+        Action<int>? scored, CancellationToken cancellation)
+    {
+        var scores = new double[models.Count][][]; // [model][source][window]
+        var done = 0;
+        Parallel.For(0, models.Count, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation }, j =>
+        {
+            using var model = LlamaCheckpoint.Load(models[j], device);
+            scores[j] = [.. sources.Select(s => SequenceScorer.Score(model, s, cancellation))];
+            scored?.Invoke(Interlocked.Increment(ref done));
+        });
+        return [.. sources.Select((_, s) => CachedPrior.Estimate([.. scores.Select(m => m[s])]))];
     }
 }

@@ -93,7 +93,8 @@ internal sealed class Demo(string directory)
     /// <returns>Where the time went, in one line.</returns>
     public string Report(IReadOnlyDictionary<string, StageResult> stages, double started, double total, string? json)
     {
-        double Span(params string[] names) => Math.Round((names.Max(n => stages[n].Ended) - names.Min(n => stages[n].Began)).TotalSeconds, 1);
+        static double Between(TimeSpan began, TimeSpan ended) => Math.Round((ended - began).TotalSeconds, 1);
+        double Span(params string[] names) => Between(names.Min(n => stages[n].Began), names.Max(n => stages[n].Ended));
         var seconds = new JsonObject
         {
             ["total"] = Math.Round(total, 1),
@@ -103,7 +104,7 @@ internal sealed class Demo(string directory)
             ["btx"] = Span("mix", "btx"),
             ["evaluate"] = Span("evaluate"),
             ["export"] = Span("export", "export-btx"),
-            ["serve"] = Span("serve", "requests") - Span("removal"),
+            ["serve"] = Between(stages["serve"].Began, stages["requests"].Ended),
             ["remove"] = Span("removal"),
         };
         var removal = new JsonObject();

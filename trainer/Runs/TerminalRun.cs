@@ -34,7 +34,7 @@ internal static class TerminalRun
                 lock (latest)
                 {
                     output[stage.Name].Add((line, isError));
-                    if (latest.ContainsKey(stage.Name)) latest[stage.Name] = line.Trim();
+                    if (stage.ReadyLine is null && latest.ContainsKey(stage.Name)) latest[stage.Name] = line.Trim();
                     Report();
                 }
             },

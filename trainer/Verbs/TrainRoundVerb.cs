@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Btx.Model;
+using Btx.Model.Files;
 using Btx.Trainer.Phases;
 using Btx.Trainer.Terminal;
 
@@ -100,7 +101,7 @@ internal static class TrainRoundVerb
             result = await new RoundRunner(request, display).RunAsync(cancellation).ConfigureAwait(false);
         }
 
-        if (json is not null) RoundReport.Write(json, result);
+        if (json is not null) AtomicFile.WriteText(json, result.Json());
         if (result.Failures.Count > 0)
             throw new BtxException($"{result.Failures.Count} of {result.Plan.Experts.Count} experts failed: "
                 + $"{string.Join("; ", result.Failures.Select(f => $"{f.Key} ({f.Value})"))}; the others are in "

@@ -35,7 +35,7 @@ internal static class TrainWorkerVerb
 
     private static void Report(TrainingProgress progress)
     {
-        Console.Out.WriteLine(JsonSerializer.Serialize(progress, ExpertProcess.Json));
+        Console.Out.WriteLine(JsonSerializer.Serialize(progress, RoundRunner.ProgressJson));
         Console.Out.Flush();
     }
 }
