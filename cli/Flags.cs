@@ -53,9 +53,18 @@ public sealed class ServerFlag(string form, string description, string usual)
 {
     public new const string Name = "--server";
     public const string Variable = "BTX_SERVER";
+    public const string Usual = "127.0.0.1:8081";
 
     /// <summary>The server's gRPC door alone.</summary>
-    public ServerFlag() : this("ADDRESS", "the running server: its gRPC door, as ADDRESS:PORT or a URL", "127.0.0.1:8081") { }
+    public ServerFlag() : this("ADDRESS", "the running server: its gRPC door, as ADDRESS:PORT or a URL", Usual) { }
+
+    /// <returns>What named the address, for messages, and the gRPC door alone.</returns>
+    public (string Source, string Address) ReadGrpc(ParseResult parsed)
+    {
+        var (source, address) = Read(parsed);
+        return (source, address.Split(',')[0]);
+    }
+
 
     /// <returns>What named the address, for messages, and the address.</returns>
     public (string Source, string Address) Read(ParseResult parsed) =>

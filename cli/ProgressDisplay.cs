@@ -122,6 +122,7 @@ public sealed class ProgressItem
     private readonly string _name;
     private readonly string? _unit;
     private readonly ProgressTask? _bar;
+    private double _total;
     private double _done;
     private string _note = "";
     private double? _rate;
@@ -130,22 +131,26 @@ public sealed class ProgressItem
 
     internal ProgressItem(ProgressDisplay display, TimeProvider time, string name, double total, string? unit, double alreadyDone, ProgressTask? bar)
     {
-        (_display, _time, _name, Total, _unit, _bar) = (display, time, name, total, unit, bar);
+        (_display, _time, _name, _total, _unit, _bar) = (display, time, name, total, unit, bar);
         (_done, _rateDone, _rateTime) = (alreadyDone, alreadyDone, time.GetTimestamp());
         if (bar is null) return;
         bar.Tag = this;
-        bar.IsIndeterminate = total <= 0;
+        Report(alreadyDone);
     }
 
-    /// <summary>Units in all; 0 if unknown. An estimate may be corrected.</summary>
-    public double Total { get; set; }
-
-    /// <summary>Sets how much is done, in units, and optionally a note such as <c>loss 3.214</c> (null keeps the last one).</summary>
-    public void Report(double unitsDone, string? note = null)
+    /// <summary>Sets how much is done, in units.</summary>
+    /// <param name="note">Such as <c>loss 3.214</c>; null: as it was.</param>
+    /// <param name="total">Corrects an estimate; null: as it was.</param>
+    public void Report(double done, string? note = null, double? total = null)
     {
-        lock (_gate) (_done, _note) = (unitsDone, note ?? _note);
-        if (_bar is not null && Total > 0) _bar.Value = unitsDone / Total;
+        lock (_gate) (_done, _note, _total) = (done, note ?? _note, total ?? _total);
+        if (_bar is null) return;
+        _bar.IsIndeterminate = _total <= 0;
+        if (_total > 0) _bar.Value = done / _total;
     }
+
+    /// <inheritdoc cref="ProgressDisplay.WriteLine"/>
+    public void WriteLine(string line) => _display.WriteLine(line);
 
     /// <summary>Takes the item off the display; <paramref name="line"/> stays in its place.</summary>
     public void Finish(string? line = null) => _display.Remove(this, _bar, line);
@@ -160,15 +165,15 @@ public sealed class ProgressItem
         {
             Measure();
             List<string> figures = [];
-            var left = Total - _done;
-            if (_unit is not null && Total > 0)
-                figures.Add($"{Quantity.Short(_done)} of {Quantity.WithUnit(Math.Max(Total, _done), _unit)}");
+            var left = _total - _done;
+            if (_unit is not null && _total > 0)
+                figures.Add($"{Quantity.Short(_done)} of {Quantity.WithUnit(Math.Max(_total, _done), _unit)}");
             else if (_unit is not null) figures.Add(Quantity.WithUnit(_done, _unit));
             if (_unit is not null && _rate > 0) figures.Add($"{Quantity.WithUnit(_rate.Value, _unit)}/s");
             if (_rate > 0 && left > 0) figures.Add($"{Quantity.Clock(TimeSpan.FromSeconds(Math.Min(left / _rate.Value, 1e8)))} left");
-            var share = $"{Math.Min(100, Math.Floor(100 * _done / Total)):F0} %";
+            var share = $"{Math.Min(100, Math.Floor(100 * _done / _total)):F0} %";
             var text = string.Join(", ", figures);
-            if (Total > 0) text = text.Length > 0 ? $"{share} ({text})" : share;
+            if (_total > 0) text = text.Length > 0 ? $"{share} ({text})" : share;
             return text.Length == 0 ? _note : _note.Length == 0 ? text : $"{text}, {_note}";
         }
     }
@@ -182,4 +187,10 @@ public sealed class ProgressItem
         _rate = _rate is null ? now : _rate + ((1 - Math.Exp(-seconds / RateSeconds)) * (now - _rate));
         (_rateDone, _rateTime) = (_done, _time.GetTimestamp());
     }
+}
+
+/// <summary>Hands each report on in the thread that makes it, in order.</summary>
+public sealed class DirectProgress<T>(Action<T> report) : IProgress<T>
+{
+    public void Report(T value) => report(value);
 }

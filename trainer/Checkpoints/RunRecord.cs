@@ -1,12 +1,12 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Trainer.Phases;
 using Btx.Trainer.RoutingStatistics;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Checkpoints;
 
@@ -68,7 +68,7 @@ public sealed record RunRecord
 
     /// <summary>A finished run in one line.</summary>
     internal string Summary => $"{Name}: {Quantity.WithUnit(Tokens, "tokens")}{(TextTokens > 0 ? $" ({(double)Tokens / TextTokens:F1} passes)" : "")} in "
-        + $"{Quantity.Duration(TimeSpan.FromSeconds(Seconds))} ({Quantity.WithUnit(TokensPerSecond, "tokens")}/s), loss {Loss:F3}"
+        + $"{Quantity.Clock(TimeSpan.FromSeconds(Seconds))} ({Quantity.WithUnit(TokensPerSecond, "tokens")}/s), loss {Loss:F3}"
         + (ValidationBitsPerByte is { Count: > 0 } bits ? $", validation {bits.Values.Average():F3} bits/byte" : "");
 
     /// <summary>SHA-256 (hex) of the options.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
@@ -12,7 +13,6 @@ using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Runs;
 using Btx.Trainer.Shards;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
@@ -8,7 +9,6 @@ using Btx.Model.Forests;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 
@@ -38,7 +38,7 @@ internal static class SingleRun
 
     public static RunRecord Execute(TrainingJob job, string directory, RunSettings settings, CancellationToken cancellation)
     {
-        using var display = ProgressDisplay.Create();
+        using var display = new ProgressDisplay();
         ProgressItem? item = null;
         var (record, trained) = new TrainingRun(job, directory, settings, p =>
         {

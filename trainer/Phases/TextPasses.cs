@@ -1,6 +1,6 @@
 using System.Globalization;
+using Btx.Cli;
 using Btx.Model;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 

@@ -1,6 +1,6 @@
+using Btx.Cli;
 using Btx.Model;
 using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Runs;
 
@@ -16,7 +16,7 @@ internal static class TerminalRun
         CancellationToken cancellation)
     {
         using var held = RunLock.Acquire(directory, wait: false, cancellation);
-        using var display = ProgressDisplay.Create();
+        using var display = new ProgressDisplay();
         var output = graph.Stages.ToDictionary(s => s.Name, _ => new List<(string Line, bool IsError)>());
         var latest = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var done = 0;
