@@ -34,69 +34,56 @@ internal static class BenchTrainVerb
             "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs");
         var k = new Flag<int>("--k N", "experts a token, with --mixture", 2);
         var command = new Command("bench-train",
-            "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads "
-                + "1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
-        {
-            preset, steps, warmUp, batch, context, threads, device, from, write, moe, k,
-        };
+            """
+            Time training steps on generated token ids; prints JSON.
+
+            Examples:
+              bench-train --preset demo --steps 200 --threads 1
+              bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2
+            """) { preset, steps, warmUp, batch, context, threads, device, from, write, moe, k };
         command.SetAction(parse =>
         {
             var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));
-            var length = parse.GetRequiredValue(context);
+            var config = Config(parse.GetRequiredValue(preset), parse.GetRequiredValue(context));
+            var (first, timed, rows) = (parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps), parse.GetRequiredValue(batch));
+            if (timed < 1 || first < 0 || rows < 1) throw new BtxException("bench-train: --steps and --batch must be at least 1, --warm-up at least 0");
             if (parse.GetValue(moe) is { } experts)
             {
                 if (experts < 2)
                     throw new BtxException($"--mixture {experts}: expected 2 or more experts; without the flag a dense model is timed");
-                var config = Config(parse.GetRequiredValue(preset),
-                    length) with
-                { Moe = new MoeConfig(experts, parse.GetRequiredValue(k)) };
-                Console.WriteLine(MoeStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp),
-                    parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
-                return 0;
+                config = (config with { Moe = new MoeConfig(experts, parse.GetRequiredValue(k)) }).Validate("bench-train");
+                Console.WriteLine(MoeStepPairs.Run(config, target, first, timed, rows));
+                return;
             }
 
-            using var model = parse.GetValue(from) is { } directory
-                ? LlamaCheckpoint.Load(directory, target)
-                : new LlamaModel(Config(parse.GetRequiredValue(preset), length), target).Init(1);
-            if (parse.GetValue(write) is { } place)
-            {
-                LlamaCheckpoint.Save(model, place);
-                return 0;
-            }
-
-            Console.WriteLine(Run(model, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps),
-                parse.GetRequiredValue(batch), length));
-            return 0;
+            using var model = parse.GetValue(from) is { } directory ? LlamaCheckpoint.Load(directory, target) : new LlamaModel(config, target).Init(1);
+            if (parse.GetValue(write) is { } place) LlamaCheckpoint.Save(model, place);
+            else Console.WriteLine(Run(model, first, timed, rows, config.MaxPositionEmbeddings));
         });
         return command;
     }
 
     // d256: the size whose figures the benchmark notes quote, 4.2 M parameters.
-    private static LlamaConfig Config(string preset, int context) => preset == "d256"
-        ? new LlamaConfig
-        {
-            VocabSize = 2048,
-            HiddenSize = 256,
-            IntermediateSize = 688,
-            NumHiddenLayers = 4,
-            NumAttentionHeads = 4,
-            NumKeyValueHeads = 4,
-            MaxPositionEmbeddings = context,
-            TieWordEmbeddings = false
-        }
-        : Presets.Get(preset, 2048, context);
+    private static LlamaConfig Config(string preset, int context) => preset != "d256" ? Presets.Get(preset, 2048, context) : new LlamaConfig
+    {
+        VocabSize = 2048,
+        HiddenSize = 256,
+        IntermediateSize = 688,
+        NumHiddenLayers = 4,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = 4,
+        MaxPositionEmbeddings = context,
+        TieWordEmbeddings = false,
+    };
 
     private static string Run(LlamaModel model, int warmUp, int steps, int batch, int context)
     {
-        if (steps < 1 || warmUp < 0 || batch < 1 || context < 1)
-            throw new BtxException("bench-train: --steps, --batch and --context must be at least 1, --warm-up at least 0");
         using var optimizer = new AdamW(model.Parameters, new AdamWSettings(), LearningRate);
         var losses = new List<double>();
         var memory = new List<long>();
         var clock = new Stopwatch();
         var cpu = TimeSpan.Zero;
-        var ids = new long[batch * context];
-        var targets = new long[batch * context];
+        long[] ids = new long[batch * context], targets = new long[batch * context];
         for (var step = 0; step < warmUp + steps; step++)
         {
             if (step == warmUp)
@@ -109,8 +96,7 @@ internal static class BenchTrainVerb
             Batch(step % Batches, model.Config.VocabSize, context, ids, targets);
             using (NewDisposeScope())
             {
-                var loss = model.Loss(tensor(ids, [batch, context], int64, model.Device),
-                    tensor(targets, [batch, context], int64, model.Device));
+                var loss = Loss(model, ids, targets, context);
                 loss.backward();
                 optimizer.Step(LearningRate);
                 losses.Add(loss.item<float>());
@@ -135,18 +121,16 @@ internal static class BenchTrainVerb
         });
     }
 
+    internal static Tensor Loss(LlamaModel model, long[] ids, long[] targets, int context) => model.Loss(
+        tensor(ids, [ids.Length / context, context], int64, model.Device), tensor(targets, [ids.Length / context, context], int64, model.Device));
+
     // Every id is a fixed function of step, row and position, so that Python makes the same batch.
     internal static void Batch(int step, int vocabulary, int context, long[] ids, long[] targets)
     {
-        for (var i = 0; i < ids.Length; i++)
-        {
-            ids[i] = Id(step, i / context, i % context, vocabulary);
-            targets[i] = Id(step, i / context, (i % context) + 1, vocabulary);
-        }
+        long Id(int row, int position) =>
+            ((((step * 31L) + row + 1) * 7919) + (position % 16 * 97L) + (position * (long)row)) % vocabulary;
+        for (var i = 0; i < ids.Length; i++) (ids[i], targets[i]) = (Id(i / context, i % context), Id(i / context, (i % context) + 1));
     }
-
-    private static long Id(int step, int row, int position, int vocabulary) =>
-        ((((step * 31L) + row + 1) * 7919) + (position % 16 * 97L) + (position * (long)row)) % vocabulary;
 
     internal static void Synchronize(LlamaModel model)
     {

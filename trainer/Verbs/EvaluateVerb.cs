@@ -57,29 +57,25 @@ internal static class EvaluateVerb
         var picture = new Flag<string?>("--picture FILE.svg", "write a heat map to this file");
         var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select,
             context, device, threads, json, picture };
-        command.SetAction((parsed, cancellation) => Task.Run(() => Run(
-            new EvaluationOptions
-            {
-                Forest = parsed.GetRequiredValue(forest),
-                Corpus = parsed.GetRequiredValue(corpus),
-                SeedModel = parsed.GetValue(seed),
-                Dense = parsed.GetValue(dense),
-                Models = ComparedModel.Parse(parsed.GetValue(model)!),
-                Btx = parsed.GetValue(btx),
-                Domains = parsed.GetValue(domains)!,
-                Modes = parsed.GetValue(modes)!,
-                Split = Enum.Parse<CorpusSplit>(parsed.GetRequiredValue(split), ignoreCase: true),
-                MaxTokensPerDomain = parsed.GetValue(tokens),
-                Select = parsed.GetValue(select) == "prompt" ? SelectForm.Prompt : SelectForm.PerToken,
-                Context = parsed.GetValue(context),
-                Parallel = parsed.GetValue(threads),
-            },
-            DeviceSpec.Parse(parsed.GetRequiredValue(device)), parsed.GetValue(json), parsed.GetValue(picture), cancellation),
-                cancellation));
-        return command;
+        return command.Does((parsed, cancellation) => Run(new()
+        {
+            Forest = parsed.GetRequiredValue(forest),
+            Corpus = parsed.GetRequiredValue(corpus),
+            SeedModel = parsed.GetValue(seed),
+            Dense = parsed.GetValue(dense),
+            Models = ComparedModel.Parse(parsed.GetValue(model)!),
+            Btx = parsed.GetValue(btx),
+            Domains = parsed.GetValue(domains)!,
+            Modes = parsed.GetValue(modes)!,
+            Split = Enum.Parse<CorpusSplit>(parsed.GetRequiredValue(split), ignoreCase: true),
+            MaxTokensPerDomain = parsed.GetValue(tokens),
+            Select = parsed.GetValue(select) == "prompt" ? SelectForm.Prompt : SelectForm.PerToken,
+            Context = parsed.GetValue(context),
+            Parallel = parsed.GetValue(threads),
+        }, DeviceSpec.Parse(parsed.GetRequiredValue(device)), parsed.GetValue(json), parsed.GetValue(picture), cancellation));
     }
 
-    private static int Run(EvaluationOptions options, DeviceSpec spec, string? json, string? picture, CancellationToken cancellation)
+    private static void Run(EvaluationOptions options, DeviceSpec spec, string? json, string? picture, CancellationToken cancellation)
     {
         var device = TorchDevice.Open(spec, threads: 1);
         if (spec.IsCuda) options = options with { Parallel = 1 }; // one model fills a GPU
@@ -95,15 +91,8 @@ internal static class EvaluateVerb
         if (json is not null) AtomicFile.WriteText(json, EvaluationReportJson.Write(report));
         if (picture is not null) EvaluationPicture.Write(report, picture);
         EvaluationTable.Write(report, Console.IsOutputRedirected ? Plain() : AnsiConsole.Console);
-        return 0;
     }
 
     private static IAnsiConsole Plain() =>
-        AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = AnsiSupport.No,
-            ColorSystem = ColorSystemSupport.NoColors,
-            Out = new AnsiConsoleOutput(Console.Out)
-        });
-
+        AnsiConsole.Create(new() { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(Console.Out) });
 }

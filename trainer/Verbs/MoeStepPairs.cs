@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
@@ -18,8 +17,6 @@ internal static class MoeStepPairs
     /// <returns>JSON: medians in milliseconds, the median and range of the pairs' ratios.</returns>
     public static string Run(LlamaConfig config, Device device, int warmUp, int pairs, int batch)
     {
-        if (pairs < 1 || warmUp < 0 || batch < 1)
-            throw new BtxException("bench-train: --steps and --batch must be at least 1, --warm-up at least 0");
         using LlamaModel sparse = Model(config, device, dense: false), dense = Model(config, device, dense: true);
         using AdamW sparseOptimizer = Optimizer(sparse), denseOptimizer = Optimizer(dense);
         double[] sparseTimes = new double[pairs], denseTimes = new double[pairs];
@@ -27,13 +24,13 @@ internal static class MoeStepPairs
         for (var step = 0; step < warmUp + pairs; step++)
         {
             var sparseFirst = step % 2 == 0;
-            var first = Time(sparseFirst ? sparse : dense, sparseFirst ? sparseOptimizer : denseOptimizer, step, batch);
-            var second = Time(sparseFirst ? dense : sparse, sparseFirst ? denseOptimizer : sparseOptimizer, step, batch);
+            var first = sparseFirst ? Time(sparse, sparseOptimizer, step, batch) : Time(dense, denseOptimizer, step, batch);
+            var second = sparseFirst ? Time(dense, denseOptimizer, step, batch) : Time(sparse, sparseOptimizer, step, batch);
             apart = Math.Max(apart, Math.Abs(first.Loss - second.Loss));
             last = first.Loss;
             if (step < warmUp) continue;
-            (sparseTimes[step - warmUp], denseTimes[step - warmUp]) = sparseFirst ? (first.Milliseconds, second.Milliseconds)
-                : (second.Milliseconds, first.Milliseconds);
+            (sparseTimes[step - warmUp], denseTimes[step - warmUp]) =
+                sparseFirst ? (first.Milliseconds, second.Milliseconds) : (second.Milliseconds, first.Milliseconds);
         }
 
         var ratios = sparseTimes.Zip(denseTimes, (s, d) => s / d).Order().ToArray();
@@ -49,8 +46,8 @@ internal static class MoeStepPairs
             tokens_per_step = batch * config.MaxPositionEmbeddings,
             parameters = config.ParameterCount,
             threads = get_num_threads(),
-            smallest_share = Math.Round(
-            sparse.Moe.Min(m => m.Routing!.TokensPerExpert().Min() / (double)(m.Routing.Tokens * m.Routing.PerToken)), 3),
+            smallest_share = Math.Round(sparse.Moe.Min(m =>
+                m.Routing!.TokensPerExpert().Min() / (double)(m.Routing.Tokens * m.Routing.PerToken)), 3),
             last_loss = Math.Round(last, 4),
             losses_differ_by_at_most = apart,
         });
@@ -81,8 +78,7 @@ internal static class MoeStepPairs
         double loss;
         using (NewDisposeScope())
         {
-            var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device),
-                tensor(targets, [batch, context], int64, model.Device));
+            var crossEntropy = BenchTrainVerb.Loss(model, ids, targets, context);
             crossEntropy.Plus(model.BalanceLoss!).backward();
             optimizer.Step(BenchTrainVerb.LearningRate);
             loss = crossEntropy.item<float>();

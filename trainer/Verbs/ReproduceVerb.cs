@@ -33,10 +33,10 @@ internal static class ReproduceVerb
         var seeds = Flags.Names("--random-seed LIST", "one run for each (1,2,3)");
         var corpus = new Flag<string>("--corpus DIR", "made by: btx corpus --set full --out DIR", "corpora");
         var directory = new Flag<string?>("--dir DIR", "where everything is kept (reproduction/PRESET-DOMAINS); run again to resume");
-        var seedTokens = TrainFlags.Count("--seed-tokens", "of the seed (600k)", "N");
+        var seedTokens = TrainFlags.Count("--seed-tokens", "of the seed (600k)");
         var schedule = new Choice("--seed-schedule", ["constant", "linear"], "linear: the rate falls to a tenth", "constant");
-        var expertTokens = TrainFlags.Count("--expert-tokens", "of each expert (150k)", "N");
-        var tuneTokens = TrainFlags.Count("--tune-tokens", "of BTX's fine-tuning (62.5k for each expert)", "N");
+        var expertTokens = TrainFlags.Count("--expert-tokens", "of each expert (150k)");
+        var tuneTokens = TrainFlags.Count("--tune-tokens", "of BTX's fine-tuning (62.5k for each expert)");
         var tuneRate = new Flag<string?>("--tune-lr RATE", "of every fine-tuning (half the preset's)");
         var sharedRate = new Flag<string?>("--shared-lr RATE", "of experts that share all but their feed-forwards (twice the seed's)");
         var sweep = new Flag<string?>("--lr-sweep LIST", "rates that the dense model chooses from (by preset)");
@@ -44,7 +44,7 @@ internal static class ReproduceVerb
         var skip = Flags.Names("--skip LIST", $"rows to leave out: {string.Join(", ", Reproduction.Optional)}");
         var equalTokens = new Flag<bool>("--equal-tokens", "also a dense model that gets as many tokens as BTX, which is less compute");
         var ablations = new Flag<bool>("--ablations", "also fine-tune with the other routers, without load balancing, with frozen experts, from random routers");
-        var testTokens = TrainFlags.Count("--test-tokens", "of each domain that the table rests on (100k)", "N");
+        var testTokens = TrainFlags.Count("--test-tokens", "of each domain that the table rests on (100k)");
         var json = new Flag<string?>("--json FILE", "figures of every run and of the table");
         var dryRun = new Flag<bool>("--dry-run", "print the stages and their commands, and run nothing");
         var command = new Command("reproduce", Text) { domains, preset, seeds, corpus, directory, seedTokens, schedule, expertTokens, tuneTokens, tuneRate,
