@@ -67,8 +67,9 @@ public sealed record RunRecord
     public IReadOnlyDictionary<string, double>? LearningRateSweep { get; init; }
 
     /// <summary>A finished run in one line.</summary>
-    internal string Summary => $"{Name}: {Quantity.WithUnit(Tokens, "tokens")}{(TextTokens > 0 ? $" ({(double)Tokens / TextTokens:F1} passes)" : "")} in "
-        + $"{Quantity.Clock(TimeSpan.FromSeconds(Seconds))} ({Quantity.WithUnit(TokensPerSecond, "tokens")}/s), loss {Loss:F3}"
+    internal string Summary =>
+        $"{Name}: {Quantity.WithUnit(Tokens, "tokens")}{(TextTokens > 0 ? $" ({(double)Tokens / TextTokens:F1} passes)" : "")}"
+        + $" in {Quantity.Clock(TimeSpan.FromSeconds(Seconds))} ({Quantity.WithUnit(TokensPerSecond, "tokens")}/s), loss {Loss:F3}"
         + (ValidationBitsPerByte is { Count: > 0 } bits ? $", validation {bits.Values.Average():F3} bits/byte" : "");
 
     /// <summary>SHA-256 (hex) of the options.</summary>

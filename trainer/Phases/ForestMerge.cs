@@ -34,7 +34,8 @@ public static class ForestMerge
     public static ForestManifest Open(string forest, string model)
     {
         var (architecture, tokenizer) = (LlamaConfig.Load(model).RequireDense(model).Fingerprint(), TextTokenizer.Load(model).Hash);
-        if (!File.Exists(Path.Combine(forest, ForestManifest.FileName))) return new() { Architecture = architecture, Tokenizer = tokenizer };
+        if (!File.Exists(Path.Combine(forest, ForestManifest.FileName)))
+            return new() { Architecture = architecture, Tokenizer = tokenizer };
         var manifest = ForestManifest.Load(forest);
         RequireSame(manifest, architecture, tokenizer, forest, model);
         return manifest;
@@ -44,8 +45,8 @@ public static class ForestMerge
     internal static void RequireSame(ForestManifest manifest, string architecture, string tokenizer, string forest, string model)
     {
         if (manifest.Architecture != architecture)
-            throw new BtxException($"{model}: its architecture (config.json) differs from that of the forest {forest}; a forest holds one architecture");
+            throw new BtxException($"{model}: its architecture (config.json) differs from that of the forest {forest}, which holds one");
         if (manifest.Tokenizer != tokenizer)
-            throw new BtxException($"{model}: its tokenizer differs from that of the forest {forest}; a forest holds one tokenizer");
+            throw new BtxException($"{model}: its tokenizer differs from that of the forest {forest}, which holds one");
     }
 }

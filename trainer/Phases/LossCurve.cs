@@ -37,15 +37,18 @@ public sealed class LossCurve(string directory)
 
     public void SaveCsv()
     {
-        var rows = points.Select(p => $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
+        var rows = points.Select(p =>
+            $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), $"{Header}\n{string.Concat(rows)}");
     }
 
     /// <summary>Draws training loss, smoothed, and validation where it was measured.</summary>
     public void SavePicture(string name)
     {
-        (double, double)[] loss = [.. points.Select((p, i) => ((double)p.Tokens, points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
-        (double, double)[] validation = [.. points.Where(p => p.BitsPerByte is not null).Select(p => ((double)p.Tokens, p.BitsPerByte!.Value))];
+        (double, double)[] loss =
+            [.. points.Select((p, i) => ((double)p.Tokens, points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
+        (double, double)[] validation = [.. points.SelectMany(p =>
+            p.BitsPerByte is { } bits ? ((double, double)[])[(p.Tokens, bits)] : [])];
         ChartSeries[] series = [new("training loss, nats per token", loss)];
         if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
         new LineChart($"Loss of {name}", "tokens", "loss", series).Save(Path.Combine(directory, PictureFile));
@@ -54,8 +57,9 @@ public sealed class LossCurve(string directory)
     private static LossPoint? Parse(string[] cells)
     {
         double?[] numbers = [.. cells.Select(c => double.TryParse(c, out var number) ? number : (double?)null)];
-        var isRow = cells.Length is 6 or 7 && numbers[..5].All(n => n is not null) && Enumerable.Range(5, cells.Length - 5).All(i => numbers[i] is not null || cells[i].Length == 0);
-        return isRow ? new((long)numbers[0]!.Value, (long)numbers[1]!.Value, numbers[2]!.Value, numbers[3]!.Value, numbers[4]!.Value, numbers[5], numbers.ElementAtOrDefault(6)) : null;
+        if (numbers is not [{ } step, { } tokens, { } loss, { } rate, { } seconds, var bits, ..] || cells.Length > 7) return null;
+        if (cells.Skip(5).Where((cell, i) => cell.Length > 0 && numbers[5 + i] is null).Any()) return null;
+        return new((long)step, (long)tokens, loss, rate, seconds, bits, numbers.ElementAtOrDefault(6));
     }
 }
 

@@ -47,14 +47,15 @@ public sealed record MoeTuning
         var router = kind ?? source.Router.Kind;
         if (k is { } given && router != RouterKind.TopK && RouterKind.Names.Contains(router)
             && RouterKind.ExpertsPerToken(router, given, experts) is var always && always != given)
-            throw new BtxException($"--k {k}: --router {router} always runs {always} of {experts} experts; leave --k out or choose --router "
-                + RouterKind.TopK);
+            throw new BtxException($"--k {k}: --router {router} always runs {always} of {experts} experts; leave --k out or choose "
+                + $"--router {RouterKind.TopK}");
         var kept = router == source.Router.Kind ? source.Router.ExpertsPerToken : Math.Min(2, experts);
-        return new MoeTraining { Router = router, ExpertsPerToken = k ?? kept, LoadBalancing = loadBalancing, Seed = seed }.Validate(experts);
+        var routing = new MoeTraining { Router = router, ExpertsPerToken = k ?? kept, LoadBalancing = loadBalancing, Seed = seed };
+        return routing.Validate(experts);
     }
 
-    /// <summary>What <c>btx.json</c> says of the mixture after the fine-tune: experts and lineage as before, how the router works now, and on
-    /// what it was tuned in all.</summary>
+    /// <summary>What <c>btx.json</c> says after the fine-tune: experts and lineage as before, how the router works now, and on what it was
+    /// tuned in all.</summary>
     /// <param name="cache">Of the job's text.</param>
     /// <param name="steps">Done.</param>
     /// <param name="sha256">Of the new weights.</param>
@@ -199,7 +200,8 @@ internal sealed class MoeTuner
     {
         curve.SaveCsv();
         map.Save(directory, job.Name, tuning.ExpertsPerToken, alarms);
-        AtomicFile.CopyIfThere(Path.Combine(job.Parents[0].Model, RouterStatistics.FileName), Path.Combine(directory, RouterStatistics.FileName));
+        var statistics = RouterStatistics.FileName;
+        AtomicFile.CopyIfThere(Path.Combine(job.Parents[0].Model, statistics), Path.Combine(directory, statistics));
         tuning.Tuned(job, cache, steps, CheckpointFiles.Hash(directory)).Save(directory);
     }
 }

@@ -18,16 +18,14 @@ public static class PhaseDefaults
     /// <param name="context">The model's longest sequence.</param>
     public static TrainingOptions Seed(string preset, int context)
     {
-        var large = new AdamWSettings { Beta2 = 0.95, WeightDecay = 0.1 };
+        var demo = new TrainingOptions { Tokens = 600_000, Batch = 2, Sequence = context, LearningRate = 4e-3 };
+        var large = demo with { WarmUp = 0.02, Optimizer = new() { Beta2 = 0.95, WeightDecay = 0.1 } };
         return preset switch
         {
-            "tiny" => new() { Tokens = 20_000_000, Batch = 8, Sequence = context, LearningRate = 2e-3 },
-            "small" => new() { Tokens = 200_000_000, Batch = 16, Sequence = context, LearningRate = 1e-3, WarmUp = 0.02, Optimizer = large },
-            "base" => new()
-            {
-                Tokens = 2_500_000_000, Batch = 8, Accumulate = 8, Sequence = context, LearningRate = 6e-4, WarmUp = 0.02, Optimizer = large,
-            },
-            _ => new() { Tokens = 600_000, Batch = 2, Sequence = context, LearningRate = 4e-3 },
+            "tiny" => demo with { Tokens = 20_000_000, Batch = 8, LearningRate = 2e-3 },
+            "small" => large with { Tokens = 200_000_000, Batch = 16, LearningRate = 1e-3 },
+            "base" => large with { Tokens = 2_500_000_000, Batch = 8, Accumulate = 8, LearningRate = 6e-4 },
+            _ => demo,
         };
     }
 
@@ -49,8 +47,9 @@ public static class PhaseDefaults
 
     /// <summary>An expert's defaults for a model directory: from its run.json, or, for a model made elsewhere, from its size.</summary>
     /// <exception cref="BtxException">run.json cannot be read.</exception>
-    public static TrainingOptions ExpertOf(string model, long parameters, int context) => Expert(RunRecord.Load(model)?.Settings is { } settings
-        ? settings with { Sequence = Math.Min(settings.Sequence, context) } : SeedOf(parameters, context));
+    public static TrainingOptions ExpertOf(string model, long parameters, int context) =>
+        Expert(RunRecord.Load(model)?.Settings is { } settings ? settings with { Sequence = Math.Min(settings.Sequence, context) }
+            : SeedOf(parameters, context));
 
     /// <summary>
     /// An expert's defaults in a forest: the options of its latest round before <paramref name="round"/>, which must not look at itself, or

@@ -13,7 +13,7 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>Decides a round: which experts, from which parents with which weights, on which text. Touches nothing but the shard cache.</summary>
+/// <summary>Decides a round: which experts, from which parents with which weights, on which text. Writes only token shards.</summary>
 internal sealed class RoundPlanner
 {
     private readonly RoundRequest request;
@@ -46,8 +46,9 @@ internal sealed class RoundPlanner
         corpus = CorpusDirectory.Open(request.Corpus);
         var domains = corpus.Select(request.Domains, CorpusRole.Train).Select(d => d.Name).ToArray();
         sources = request.RandomSplit ? [.. TextSource.RandomParts(domains, domains.Length, seed: 1)] : [.. domains.Select(TextSource.Of)];
+        var context = architecture.MaxPositionEmbeddings;
         options = request.Configure((candidates.Length > 0 ? PhaseDefaults.ExpertIn(request.Forest, round) : null)
-            ?? PhaseDefaults.ExpertOf(origin, architecture.ParameterCount, architecture.MaxPositionEmbeddings)).Validate(architecture.MaxPositionEmbeddings);
+            ?? PhaseDefaults.ExpertOf(origin, architecture.ParameterCount, context)).Validate(context);
         if (options.FreezeShared && request.RandomInit)
             throw new BtxException(
                 "--freeze shared with --random-init: random embeddings and attention would never learn; leave one of the two out");
@@ -111,9 +112,9 @@ internal sealed class RoundPlanner
         var shards = sources.Select(s => cache.Open(s, CorpusSplit.Validation, cancellation)).ToList();
         try
         {
-            var device = TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads);
             var posteriors = DomainPriors.Estimate([.. candidates.Select(ModelOf)],
-                [.. shards.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))], device, request.Parallel, null, cancellation);
+                [.. shards.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))],
+                TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, null, cancellation);
             double[][] weights = [.. posteriors.Select(p => BranchWeights.Of(request.Branch, p, request.K))];
             for (var i = 0; i < weights.Length; i++)
                 say($"branch {NameOf(sources[i])}: " + string.Join(" + ", candidates.Zip(weights[i]).Where(p => p.Second >= 0.0005)

@@ -23,7 +23,8 @@ namespace Btx.Trainer.Phases;
 internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
 {
     /// <summary>How a worker writes <see cref="TrainingProgress"/>, one line each.</summary>
-    public static JsonSerializerOptions ProgressJson { get; } = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    public static JsonSerializerOptions ProgressJson { get; } =
+        new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     private readonly string forest = Path.GetFullPath(request.Forest);
 
@@ -147,8 +148,10 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
             var item = display.Start("cached priors", ready.Length, "experts");
             var priors = DomainPriors.Estimate([.. ready.Select(e => ContainedPath.Resolve(forest, e.Path, ForestManifest.FileName))],
                 [.. shards.Values.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))],
-                TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, done => item.Report(done), cancellation);
-            var byExpert = shards.Keys.Zip(priors).ToDictionary(p => p.First, p => ready.Zip(p.Second).ToDictionary(w => w.First.Name, w => w.Second));
+                TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, done => item.Report(done),
+                cancellation);
+            var byExpert = shards.Keys.Zip(priors).ToDictionary(p => p.First,
+                p => ready.Zip(p.Second).ToDictionary(w => w.First.Name, w => w.Second));
             item.Finish($"cached priors of {shards.Count} domains over {ready.Length} experts");
             return manifest with
             {

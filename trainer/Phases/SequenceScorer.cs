@@ -22,15 +22,16 @@ public static class SequenceScorer
     /// <summary>Bits per byte of the predicted tokens; special tokens count with no bytes.</summary>
     /// <param name="tokenBytes">Bytes of each token id.</param>
     /// <param name="scored">Called after each pass through the network.</param>
-    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored, CancellationToken cancellation)
+    public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored,
+        CancellationToken cancellation)
     {
         var (nats, bytes) = (0.0, 0L);
         ForEachToken(model, windows, (_, token, loss) => (nats, bytes) = (nats + loss, bytes + tokenBytes[token]), cancellation, scored);
         return nats / Math.Log(2) / Math.Max(1, bytes);
     }
 
-    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take, CancellationToken cancellation,
-        Action? scored = null)
+    private static void ForEachToken(LlamaModel model, ValidationWindows windows, Action<int, int, float> take,
+        CancellationToken cancellation, Action? scored = null)
     {
         int context = windows.Context, rows = (int)Math.Max(1, BatchTokens / context);
         var window = new long[context + 1];
@@ -65,8 +66,8 @@ public static class DomainPriors
     /// <param name="parallel">Models scored at once.</param>
     /// <param name="scored">Called after each model with the number of models done.</param>
     /// <returns>[sources][models]; each row sums to 1.</returns>
-    public static double[][] Estimate(IReadOnlyList<string> models, IReadOnlyList<ValidationWindows> sources, torch.Device device, int parallel,
-        Action<int>? scored, CancellationToken cancellation)
+    public static double[][] Estimate(IReadOnlyList<string> models, IReadOnlyList<ValidationWindows> sources, torch.Device device,
+        int parallel, Action<int>? scored, CancellationToken cancellation)
     {
         var scores = new double[models.Count][][]; // [model][source][window]
         var done = 0;

@@ -16,7 +16,8 @@ internal sealed class ShardSet : IDisposable
     public ShardSet(TrainingJob job, TokenShardCache cache, TextTokenizer tokenizer, CancellationToken cancellation)
     {
         this.job = job;
-        tokenBytes = [.. Enumerable.Range(0, job.Architecture.VocabSize).Select(id => tokenizer.IsSpecial(id) ? 0 : tokenizer.TokenBytes(id).Length)];
+        var ids = Enumerable.Range(0, job.Architecture.VocabSize);
+        tokenBytes = [.. ids.Select(id => tokenizer.IsSpecial(id) ? 0 : tokenizer.TokenBytes(id).Length)];
         try
         {
             foreach (var source in job.Sources)
@@ -38,11 +39,13 @@ internal sealed class ShardSet : IDisposable
     /// <summary>Tokens of a validation of so many windows per source.</summary>
     public long ValidationTokens(int windows) => validation.Sum(v => Math.Min(v.Count, (long)windows * job.Options.Sequence));
 
-    public WindowSampler Sampler() => new(training, job.Weights ?? [.. training.Select(_ => 1.0)], job.Options.Sequence, job.Options.RandomSeed);
+    public WindowSampler Sampler() =>
+        new(training, job.Weights ?? [.. training.Select(_ => 1.0)], job.Options.Sequence, job.Options.RandomSeed);
 
     /// <summary>Bits per byte by source.</summary>
     /// <param name="scored">Called with the source's name after each pass through the network.</param>
-    public SortedDictionary<string, double> Validate(LlamaModel model, int windows, CancellationToken cancellation, Action<string>? scored = null)
+    public SortedDictionary<string, double> Validate(LlamaModel model, int windows, CancellationToken cancellation,
+        Action<string>? scored = null)
     {
         var bits = new SortedDictionary<string, double>(StringComparer.Ordinal);
         foreach (var shard in windows < 1 ? [] : validation)

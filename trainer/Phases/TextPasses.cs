@@ -32,9 +32,10 @@ public sealed record TextPasses(IReadOnlyList<(string Name, long Tokens)> Text, 
     public IEnumerable<string> Lines(TrainingOptions options, int context)
     {
         yield return $"text: {Quantity.WithUnit(Tokens, "tokens")}; {Quantity.WithUnit(options.Tokens, "tokens")} to train on are "
-            + $"{Number(Of(options.Tokens))} passes; windows of {options.Sequence}, context {context} tokens: the longest prompt and answer "
-            + "together (--context)";
-        var often = Text.Select((t, i) => (t.Name, Passes: options.Tokens * Share(i) / Math.Max(1, t.Tokens))).Where(t => t.Passes > Many).ToArray();
+            + $"{Number(Of(options.Tokens))} passes; windows of {options.Sequence}, context {context} tokens: the longest prompt and "
+            + "answer together (--context)";
+        var often = Text.Select((t, i) => (t.Name, Passes: options.Tokens * Share(i) / Math.Max(1, t.Tokens)))
+            .Where(t => t.Passes > Many).ToArray();
         if (often.Length == 0) yield break;
         var named = Text.Count == 1 ? $"{Number(Of(options.Tokens))} passes over the text"
             : string.Join(", ", often.Take(5).Select(t => $"{Number(t.Passes)} passes over {t.Name}"));
@@ -66,7 +67,8 @@ public static class DomainWeights
                 throw new BtxException($"--weights: \"{BtxException.OneLine(entry)}\" is not NAME=NUMBER with a number of at least 0");
             var name = entry[..at];
             if (!domains.Contains(name))
-                throw new BtxException($"--weights: \"{BtxException.OneLine(name)}\" is no domain of this run; it has {string.Join(", ", domains)}");
+                throw new BtxException($"--weights: \"{BtxException.OneLine(name)}\" is no domain of this run; it has "
+                    + string.Join(", ", domains));
             if (!weights.TryAdd(name, weight)) throw new BtxException($"--weights: {name} is named twice");
         }
 

@@ -46,11 +46,12 @@ public sealed record TrainingJob
         {
             ["phase"] = Phase,
             ["architecture (--preset, --hidden, --layers, …)"] = $"hidden {a.HiddenSize}, intermediate {a.IntermediateSize}, "
-                + $"layers {a.NumHiddenLayers}, heads {a.NumAttentionHeads}, kv heads {a.NumKeyValueHeads}, context {a.MaxPositionEmbeddings}, "
-                + $"vocabulary {a.VocabSize}, tied {a.TieWordEmbeddings} ({a.Fingerprint()[..16]})",
+                + $"layers {a.NumHiddenLayers}, heads {a.NumAttentionHeads}, kv heads {a.NumKeyValueHeads}, "
+                + $"context {a.MaxPositionEmbeddings}, vocabulary {a.VocabSize}, tied {a.TieWordEmbeddings} ({a.Fingerprint()[..16]})",
             ["text sources (--domains)"] = string.Join(",", Sources.Select(s => s.Name)),
             ["tokenizer (--tokenizer)"] = tokenizer.Hash,
-            ["initial weights"] = Parents.Count == 0 ? "random" : string.Join(" + ", Parents.Select(p => $"{p.Weight:R} {p.Name} {p.Sha256}")),
+            ["initial weights"] = Parents.Count == 0 ? "random"
+                : string.Join(" + ", Parents.Select(p => $"{p.Weight:R} {p.Name} {p.Sha256}")),
         };
         foreach (var source in Sources) identity[$"text of {source.Name} (--corpus)"] = cache.Key(source, CorpusSplit.Train);
         // Where validation decides when to stop, its text is part of what makes the weights.

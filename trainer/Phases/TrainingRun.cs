@@ -37,8 +37,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
     public (RunRecord Record, bool Trained) Execute(CancellationToken cancellation = default)
     {
         job.Options.Validate(job.Architecture.MaxPositionEmbeddings);
-        if (job.Parents.FirstOrDefault(p => Path.TrimEndingDirectorySeparator(Path.GetFullPath(p.Model)) == Path.TrimEndingDirectorySeparator(directory))
-            is { } parent)
+        static string Whole(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (job.Parents.FirstOrDefault(p => Whole(p.Model) == Whole(directory)) is { } parent)
             throw new BtxException($"{directory} is the model that the run starts from ({parent.Name}); choose another directory");
         using var held = RunLock.Acquire(directory, settings.Wait, cancellation);
         var resume = new ResumeStore(directory);
@@ -100,7 +100,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         if (found is { } latest)
         {
             state = latest.State;
-            if (state.Options != hash) throw new BtxException($"{latest.Point} belongs to a run with other options; start over with --fresh");
+            if (state.Options != hash)
+                throw new BtxException($"{latest.Point} belongs to a run with other options; start over with --fresh");
             ResumeStore.Restore(latest.Point, model, optimizer);
             sampler.State = state.Sampler;
             curve.Load(state.Step);
@@ -112,7 +113,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         {
             Watch = watch,
             Passes = passes,
-            ValidateEvery = watch.Decides ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
+            ValidateEvery = watch.Decides
+                ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
                 : settings.ValidateSteps > 0 ? settings.ValidateSteps : Math.Max(1, (options.Steps + 3) / 4),
             Keep = () => resume.SaveBest(model),
             Validate = windows => shards.Validate(model, windows, cancellation),
@@ -165,7 +167,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
     {
         if (job.Parents.Count == 0) return new LlamaModel(job.Architecture, device).Init(job.Options.RandomSeed);
         if (job.Parents.FirstOrDefault(p => CheckpointFiles.Hash(p.Model) != p.Sha256) is { } changed)
-            throw new BtxException($"{changed.Model}: the weights of parent {changed.Name} have changed since the branch was decided; start over with --fresh");
+            throw new BtxException($"{changed.Model}: the weights of parent {changed.Name} have changed since the branch was decided; "
+                + "start over with --fresh");
         BranchParent[] used = [.. job.Parents.Where(p => p.Weight > 0)];
         if (used.Length == 1) return LlamaCheckpoint.Load(used[0].Model, device, config: job.Architecture);
         var average = Path.Combine(directory, BranchDirectory);

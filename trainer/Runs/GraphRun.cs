@@ -21,7 +21,7 @@ public sealed record StageResult(string? Failure, bool Earlier, TimeSpan Began, 
     public bool Ran { get; init; }
 }
 
-/// <summary>Runs the stages of a graph that are not finished, in their order, as far as lanes have room and what they come after is done.</summary>
+/// <summary>Runs the stages of a graph that are not finished, in their order, as lanes have room and what is before them is done.</summary>
 public sealed class GraphRun(RunGraph graph, IStageRunner runner)
 {
     private readonly long start = TimeProvider.System.GetTimestamp();
@@ -37,13 +37,14 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
 
     /// <param name="keepGoing">Whether stages go on that do not come after a failed one; else the first failure stops all.</param>
     /// <returns>By name of the stage.</returns>
-    /// <exception cref="OperationCanceledException">Stopped, when the commands under way have ended; the same graph goes on from there.</exception>
+    /// <exception cref="OperationCanceledException">Stopped, when the commands under way have ended; the same graph goes on.</exception>
     public async Task<IReadOnlyDictionary<string, StageResult>> RunAsync(bool keepGoing, CancellationToken cancellation)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var isHungUp = false;
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
-            signal.Cancel = true; // a closed terminal stops the commands, too: they would go on without it
+            signal.Cancel = isHungUp = true; // a closed terminal stops the commands, too: they would go on without it
             stop.Cancel();
         });
         var waiting = graph.Stages.ToList();
@@ -54,15 +55,17 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
             foreach (var stage in waiting)
             {
                 if (stop.IsCancellationRequested) End(stage, "stopped");
-                else if (stage.After.FirstOrDefault(a => results.GetValueOrDefault(a)?.Failure is not null) is { } failed) End(stage, $"{failed} failed");
-                else if (stage.After.All(IsReady) && running.Count(w => w.Stage.Lane == stage.Lane) < stage.Lane.AtOnce) Start(stage, stop.Token);
+                else if (stage.After.FirstOrDefault(a => results.GetValueOrDefault(a)?.Failure is not null) is { } failed)
+                    End(stage, $"{failed} failed");
+                else if (stage.After.All(IsReady) && running.Count(w => w.Stage.Lane == stage.Lane) < stage.Lane.AtOnce)
+                    Start(stage, stop.Token);
             }
 
             waiting.RemoveAll(s => results.ContainsKey(s.Name) || running.Exists(w => w.Stage == s));
             foreach (var service in running.Where(w => w.Stage.ReadyLine is not null && AllAfter(w.Stage).All(results.ContainsKey)))
                 await service.Stop.CancelAsync().ConfigureAwait(false);
             if (running.Count == 0 && waiting.Count == 0) break;
-            await Task.WhenAny(running.SelectMany(w => w.Ready.Task.IsCompleted ? (Task[])[w.Task] : [w.Task, w.Ready.Task])).ConfigureAwait(false);
+            await Task.WhenAny(running.SelectMany(w => w.IsReady ? (Task[])[w.Task] : [w.Task, w.Ready.Task])).ConfigureAwait(false);
             foreach (var work in running.Where(w => w.Task.IsCompleted).ToArray())
             {
                 running.Remove(work);
@@ -75,20 +78,21 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
         }
 
         cancellation.ThrowIfCancellationRequested();
-        if (stop.IsCancellationRequested && results.Values.All(r => r.Failure is null or "stopped")) throw new OperationCanceledException(stop.Token);
+        if (isHungUp) throw new OperationCanceledException();
         return results;
     }
 
     private IEnumerable<string> AllAfter(Stage service) => graph.Stages.Where(s => s.After.Contains(service.Name)).Select(s => s.Name);
 
-    private bool IsReady(string name) => results.ContainsKey(name) || running.Exists(w => w.Stage.Name == name && w.Ready.Task.IsCompleted);
+    private bool IsReady(string name) => results.ContainsKey(name) || running.Exists(w => w.Stage.Name == name && w.IsReady);
 
     private TimeSpan Now => TimeProvider.System.GetElapsedTime(start);
 
     private void Start(Stage stage, CancellationToken stop)
     {
         Started(stage);
-        var (ready, own) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), CancellationTokenSource.CreateLinkedTokenSource(stop));
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var own = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var task = runner.RunAsync(stage, (line, isError) =>
         {
             Said(stage, line, isError);
@@ -103,5 +107,8 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
         Ended(stage, results[stage.Name]);
     }
 
-    private sealed record Work(Stage Stage, Task<string?> Task, TaskCompletionSource Ready, CancellationTokenSource Stop, TimeSpan Began);
+    private sealed record Work(Stage Stage, Task<string?> Task, TaskCompletionSource Ready, CancellationTokenSource Stop, TimeSpan Began)
+    {
+        public bool IsReady => Ready.Task.IsCompleted;
+    }
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Btx.Trainer.Runs;
 
@@ -21,7 +20,7 @@ internal sealed partial class LocalStageRunner : IStageRunner
     {
         if (cancellation.IsCancellationRequested) return "stopped";
         if (stage.Log is not null) Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(stage.Log))!);
-        await using var log = stage.Log is null ? null : new StreamWriter(stage.Log, append: false, new UTF8Encoding(false)) { AutoFlush = true };
+        await using var log = stage.Log is null ? null : new StreamWriter(stage.Log) { AutoFlush = true };
         var (gate, lastError) = (new Lock(), "");
         void Take(string? line, bool isError)
         {
@@ -79,7 +78,8 @@ internal sealed partial class LocalStageRunner : IStageRunner
         if (command[0] != "btx") return command;
         if (!OwnVerbs.Contains(command[1])) return [Environment.GetEnvironmentVariable(Launcher) ?? "btx", .. command.Skip(1)];
         var assembly = typeof(LocalStageRunner).Assembly.Location;
-        if (Environment.ProcessPath is { } self && Path.GetFileName(self) == Path.GetFileNameWithoutExtension(assembly)) return [self, .. command.Skip(1)];
+        if (Environment.ProcessPath is { } self && Path.GetFileName(self) == Path.GetFileNameWithoutExtension(assembly))
+            return [self, .. command.Skip(1)];
         var dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
         return [dotnet, assembly, .. command.Skip(1)];
     }

@@ -1,11 +1,10 @@
-using System.Globalization;
 using Btx.Trainer.Networks;
 
 namespace Btx.Trainer.Runs;
 
 /// <summary>
-/// The papers' comparisons on real text: a seed, a forest, BTX and every baseline at equal compute, for each random seed. Compute is
-/// 6 × active parameters × tokens: the dense model, the continued seed, sparse upcycling and the fine-tuned average each get as much as BTX.
+/// The papers' comparisons on real text: a seed, a forest, BTX and every baseline, for each random seed. Compute is 6 × active parameters
+/// × tokens: the dense model, the continued seed, sparse upcycling and the fine-tuned average each get as much as BTX.
 /// </summary>
 internal sealed record Reproduction
 {
@@ -47,107 +46,121 @@ internal sealed record Reproduction
     public long TestTokens { get; init; } = 100_000;
 
     /// <summary>Evaluations that the tables are made of, with the prefix of their rows.</summary>
-    public IEnumerable<(string Prefix, string File)> Reports => RandomSeeds.SelectMany(s => ((string, string)[])
-        [("", Path.Combine(Directory, $"s{s}", "evaluation.json")), ("shared:", Path.Combine(Directory, $"s{s}", "evaluation-shared.json"))]);
+    public IEnumerable<(string Prefix, string File)> Reports => RandomSeeds.Select(s => Path.Combine(Directory, $"s{s}", "evaluation"))
+        .SelectMany(file => ((string, string)[])[("", $"{file}.json"), ("shared:", $"{file}-shared.json")]);
 
-    public RunGraph Plan()
-    {
-        string[] tokenizer = ["tokenizer", "train", "--corpus", Corpus, "--domains", string.Join(',', Domains), "--vocab-size", $"{Vocabulary}",
-            "--out", Path.Combine(Directory, "tokenizer")];
-        return new([new("tokenizer", ["btx", .. tokenizer], new("train", 2))
+    public RunGraph Plan() => new([
+        new("tokenizer", Stage.Words(
+            $"btx tokenizer train --corpus {Corpus} --domains {Names} --vocab-size {Vocabulary} --out {Tokenizer}"), Train)
         {
             Log = Path.Combine(Directory, "tokenizer.log"),
-            Outputs = [Path.Combine(Directory, "tokenizer", "tokenizer.json")],
+            Outputs = [Path.Combine(Tokenizer, "tokenizer.json")],
         }, .. RandomSeeds.SelectMany(Stages)]);
-    }
 
     private List<Stage> Stages(string random)
     {
-        var (train, evaluate) = (new Lane("train", 2), new Lane("evaluate", 1, Environment.ProcessorCount)); // processes of one thread
         List<Stage> stages = [];
         string At(string name) => Path.Combine(Directory, $"s{random}", name);
-        void Add(string name, string[] after, string[] command, string output, Lane? lane = null) => stages.Add(
-            new($"s{random}/{name}", ["btx", .. command], lane ?? train)
+        void Add(string name, string[] after, string output, FormattableString command, Lane? lane = null) =>
+            stages.Add(new($"s{random}/{name}", Stage.Words(command), lane ?? Train)
             {
                 After = [.. after.Select(a => a == "tokenizer" ? a : $"s{random}/{a}")],
                 Outputs = [At(output)],
                 Log = At($"{name}.log"),
             });
 
-        string[] text = ["--corpus", Corpus, "--domains", string.Join(',', Domains), "--shards", Path.Combine(Directory, "shards")];
-        string[] exact = ["--no-early-stop"]; // budgets are compared: nobody stops before the others
-        string[] fresh = ["--tokenizer", Path.Combine(Directory, "tokenizer"), "--preset", Preset, "--batch", $"{Batch}"];
+        var shards = Path.Combine(Directory, "shards");
+        string[] text = ["--corpus", Corpus, "--domains", Names, "--shards", shards];
+        string[] exact = [.. text, "--no-early-stop", "--random-seed", random]; // budgets are compared: nobody stops before the others
+        string[] network = [.. exact, "--batch", $"{Batch}", "--tokenizer", Tokenizer, "--preset", Preset];
         string[] tuned = TuneRate is null ? [] : ["--lr", TuneRate];
-        string[] own = ["--random-seed", random];
-        void Tune(string name, string model, long tokens, params string[] more) => Add(name, [model],
-            ["train", "finetune", "--model", At(model), .. text, .. exact, "--batch", $"{Batch}", "--tokens", $"{tokens}", .. own, "--out", At(name), .. more],
-            $"{name}/model.safetensors");
-        void Round(string name, string forest, params string[] more) => Add(name, ["seed"],
-            ["train", "round", "--forest", At(forest), "--seed", At("seed"), .. text, .. exact, "--tokens", $"{ExpertTokens}", .. own, .. more],
-            $"{forest}/forest.json");
-        void Average(string name, string forest, string round) => Add(name, [round],
-            ["train", "average", "--forest", At(forest), "--weights", "uniform", "--out", At(name), "--fresh"], $"{name}/model.safetensors");
-        void Mix(string name, string after, params string[] what) => Add(name, [after], ["train", "mix", .. what, "--out", At(name)], $"{name}/btx.json");
+        string[] ridge = ["--corpus", Corpus, "--shards", shards, "--router-init", "ridge"];
+        string[] own = ["--router-init", "random", "--random-seed", random];
+        void Tune(string name, string model, long tokens, params string[] more) => Add(name, [model], $"{name}/model.safetensors",
+            $"btx train finetune --model {At(model)} {exact} --batch {Batch} --tokens {tokens} --out {At(name)} {more}");
+        void Round(string name, string forest, params string[] more) => Add(name, ["seed"], $"{forest}/forest.json",
+            $"btx train round --forest {At(forest)} --seed {At("seed")} {exact} --tokens {ExpertTokens} --min-lr 0 {more}");
+        void Average(string name, string forest, string round) => Add(name, [round], $"{name}/model.safetensors",
+            $"btx train average --forest {At(forest)} --weights uniform --out {At(name)} --fresh");
+        void Mix(string name, string after, string[] router, FormattableString what) => Add(name, [after], $"{name}/btx.json",
+            $"btx train mix {Stage.Words(what)} {router} --out {At(name)}");
 
         // Active parameters of the dense model, and of the mixture with two experts per token (routers included).
         var config = Presets.Get(Preset, Vocabulary);
-        var (count, experts) = (config.ParameterCount, (long)Domains.Count);
-        var active = count + (config.NumHiddenLayers * ((3L * config.HiddenSize * config.IntermediateSize) + (experts * config.HiddenSize)));
-        static long Equal(long tokens, long at, long to) => tokens * at / to / 1000 * 1000; // what they cost, in tokens at other active parameters
-        var (branched, tuneDense) = (experts * ExpertTokens, Equal(TuneTokens, active, count));
-        string[] ridge = ["--corpus", Corpus, "--shards", Path.Combine(Directory, "shards"), "--router-init", "ridge"];
+        var (dense, experts) = (config.ParameterCount, (long)Domains.Count);
+        var mixture = dense + (config.NumHiddenLayers * config.HiddenSize * ((3L * config.IntermediateSize) + experts));
+        static long Equal(long tokens, long at, long to) => tokens * at / to / 1000 * 1000; // tokens that cost as much at other parameters
+        var (branched, tuneDense) = (experts * ExpertTokens, Equal(TuneTokens, mixture, dense));
 
-        Add("seed", ["tokenizer"], ["train", "seed", .. text, .. exact, .. fresh, "--lr", Rate, "--tokens", $"{SeedTokens}", .. own,
-            .. FallingSeed ? (string[])["--schedule", "linear", "--min-lr", Scaled(0.1)] : [], "--out", At("seed")], "seed/model.safetensors");
+        string[] falling = FallingSeed ? ["--schedule", "linear", "--min-lr", Scaled(0.1)] : [];
+        Add("seed", ["tokenizer"], "seed/model.safetensors",
+            $"btx train seed {network} --lr {Rate} --tokens {SeedTokens} {falling} --out {At("seed")}");
         if (Kept("dense"))
-            Add("dense", ["tokenizer"], ["train", "dense", .. text, .. exact, .. fresh, "--tokens", $"{SeedTokens + branched + tuneDense}", .. own,
-                "--lr-sweep", Sweep, "--sweep-tokens", $"{SeedTokens / 6}", "--out", At("dense")], "dense/model.safetensors");
-        Round("round", "forest", "--min-lr", "0");
-        Mix("mix-ridge", "round", ["--forest", At("forest"), .. ridge]);
-        if (Kept("mix-random")) Mix("mix-random", "round", ["--forest", At("forest"), "--router-init", "random", .. own]);
+            Add("dense", ["tokenizer"], "dense/model.safetensors", $"""
+                btx train dense {network} --tokens {SeedTokens + branched + tuneDense}
+                  --lr-sweep {Sweep} --sweep-tokens {SeedTokens / 6} --out {At("dense")}
+                """);
+        Round("round", "forest");
+        Mix("mix-ridge", "round", ridge, $"--forest {At("forest")}");
+        if (Kept("mix-random")) Mix("mix-random", "round", own, $"--forest {At("forest")}");
         Tune("btx", "mix-ridge", TuneTokens, tuned);
         Average("average", "forest", "round");
         Tune("average-tuned", "average", tuneDense, tuned);
-        Mix("upcycle", "seed", ["--upcycle", At("seed"), "--copies", $"{experts}", "--router-init", "random", .. own]);
-        Tune("upcycled", "upcycle", TuneTokens + Equal(branched, count, active), "--lr", UpcycleRate ?? Rate);
+        Mix("upcycle", "seed", own, $"--upcycle {At("seed")} --copies {experts}");
+        Tune("upcycled", "upcycle", TuneTokens + Equal(branched, dense, mixture), "--lr", UpcycleRate ?? Rate);
         if (Kept("upcycled-tune")) Tune("upcycled-tune", "upcycle", TuneTokens, tuned);
-        Round("shared-round", "shared", "--lr", SharedRate ?? Scaled(2), "--min-lr", "0", "--freeze", "shared");
-        Mix("shared-mix", "shared-round", ["--forest", At("shared"), .. ridge]);
+        Round("shared-round", "shared", "--lr", SharedRate ?? Scaled(2), "--freeze", "shared");
+        Mix("shared-mix", "shared-round", ridge, $"--forest {At("shared")}");
         Tune("shared-btx", "shared-mix", TuneTokens, tuned);
         Average("shared-average", "shared", "shared-round");
         Tune("shared-tuned", "shared-average", tuneDense, tuned);
         if (Kept("continued"))
-            Add("continued", ["seed"], ["train", "dense", "--from", At("seed"), .. text, .. exact, "--batch", $"{Batch}", "--lr", UpcycleRate ?? Rate,
-                "--tokens", $"{branched + tuneDense}", .. own, "--out", At("continued")], "continued/model.safetensors");
+            Add("continued", ["seed"], "continued/model.safetensors", $"""
+                btx train dense --from {At("seed")} {exact} --batch {Batch}
+                  --lr {UpcycleRate ?? Rate} --tokens {branched + tuneDense} --out {At("continued")}
+                """);
         if (EqualTokens)
-            Add("dense-tokens", ["dense"], ["train", "dense", .. text, .. exact, .. fresh, "--tokens", $"{SeedTokens + branched + TuneTokens}", .. own,
-                "--lr-of", At("dense"), "--out", At("dense-tokens")], "dense-tokens/model.safetensors");
+            Add("dense-tokens", ["dense"], "dense-tokens/model.safetensors", $"""
+                btx train dense {network} --tokens {SeedTokens + branched + TuneTokens} --lr-of {At("dense")} --out {At("dense-tokens")}
+                """);
         if (Ablations)
         {
             Tune("btx-frozen", "mix-ridge", TuneTokens, "--freeze", "experts");
             Tune("btx-random", "mix-random", TuneTokens);
             Tune("btx-unbalanced", "mix-random", TuneTokens, "--load-balancing", "0");
-            foreach (var (name, router) in ((string, string)[])[("switch", "switch"), ("sample", "sample_top1"), ("soft", "soft")])
-                Tune($"btx-{name}", "mix-ridge", TuneTokens, "--router", router);
+            Tune("btx-switch", "mix-ridge", TuneTokens, "--router", "switch");
+            Tune("btx-sample", "mix-ridge", TuneTokens, "--router", "sample_top1");
+            Tune("btx-soft", "mix-ridge", TuneTokens, "--router", "soft");
         }
 
-        string[] compared = [.. ((string[])["continued", "average-tuned", "upcycled", "upcycled-tune", "mix-random", "mix-ridge"]).Where(Kept),
-            .. EqualTokens ? (string[])["dense-tokens"] : [],
-            .. Ablations ? (string[])["btx-random", "btx-unbalanced", "btx-frozen", "btx-soft", "btx-sample", "btx-switch"] : []];
-        string[] dense = Kept("dense") ? ["dense"] : [];
-        string[] tested = ["--corpus", Corpus, "--domains", string.Join(',', Domains), "--seed-model", At("seed")];
-        string[] most = ["--max-tokens-per-domain", $"{TestTokens}", "--modes"];
+        var rows = "continued average-tuned upcycled upcycled-tune mix-random mix-ridge".Split(' ').Where(Kept);
+        if (EqualTokens) rows = rows.Append("dense-tokens");
+        if (Ablations) rows = rows.Concat("btx-random btx-unbalanced btx-frozen btx-soft btx-sample btx-switch".Split(' '));
+        string[] compared = [.. rows], models = [.. compared.SelectMany(row => Stage.Words($"--model {row}={At(row)}"))];
+        var tested = Stage.Words($"--corpus {Corpus} --domains {Names} --max-tokens-per-domain {TestTokens} --seed-model {At("seed")}");
+        string[] baseline = Kept("dense") ? ["--dense", At("dense")] : [];
         var modes = $"models,moe,moe:k=1,moe:k={experts},ensemble,top_1,top_2,average:uniform,average:posterior,experts";
-        Add("evaluation", ["round", "btx", .. dense, .. compared], ["evaluate", "--forest", At("forest"), .. tested, .. dense.SelectMany(d => new[] { "--dense", At(d) }),
-            "--btx", At("btx"), .. compared.SelectMany(c => new[] { "--model", $"{c}={At(c)}" }), .. most, $"seed,{string.Concat(dense.Select(d => d + ","))}{modes}",
-            "--json", At("evaluation.json"), "--picture", At("evaluation.svg")], "evaluation.json", evaluate);
-        Add("evaluation-shared", ["shared-btx", "shared-tuned"], ["evaluate", "--forest", At("shared"), .. tested, "--btx", At("shared-btx"),
-            "--model", $"average-tuned={At("shared-tuned")}", "--model", $"mix-ridge={At("shared-mix")}", .. most, modes,
-            "--json", At("evaluation-shared.json")], "evaluation-shared.json", evaluate);
+        var evaluate = new Lane("evaluate", 1, Environment.ProcessorCount);
+        Add("evaluation", [.. compared, "btx", .. Kept("dense") ? (string[])["dense"] : []], "evaluation.json",
+            $"""
+            btx evaluate --forest {At("forest")} {tested} {baseline} --btx {At("btx")} {models}
+              --modes seed,{(Kept("dense") ? "dense," : "")}{modes} --json {At("evaluation.json")} --picture {At("evaluation.svg")}
+            """, evaluate);
+        Add("evaluation-shared", ["shared-btx", "shared-tuned"], "evaluation-shared.json",
+            $"""
+            btx evaluate --forest {At("shared")} {tested} --btx {At("shared-btx")} --model average-tuned={At("shared-tuned")}
+              --model mix-ridge={At("shared-mix")} --modes {modes} --json {At("evaluation-shared.json")}
+            """, evaluate);
         return stages;
     }
 
+    private static Lane Train { get; } = new("train", 2); // processes of one thread
+
+    private string Names => string.Join(',', Domains);
+
+    private string Tokenizer => Path.Combine(Directory, "tokenizer");
+
     private bool Kept(string row) => !Skipped.Contains(row);
 
-    private string Scaled(double factor) => (double.Parse(Rate, CultureInfo.InvariantCulture) * factor).ToString("G6", CultureInfo.InvariantCulture);
+    private string Scaled(double factor) => $"{double.Parse(Rate) * factor:G6}";
 }

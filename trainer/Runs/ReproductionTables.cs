@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Btx.Model.Files;
 
 namespace Btx.Trainer.Runs;
@@ -28,8 +28,7 @@ internal sealed class ReproductionTables
 
         domains = [.. runs[0]["bits_per_byte"]!.AsObject().Select(d => d.Key)];
         columns = [.. domains, Mean];
-        modes = [.. runs[0]["bits_per_byte"]![domains[0]]!.AsObject().Select(m => m.Key)
-            .Where(m => !m.StartsWith("expert:", StringComparison.Ordinal) && !m.Contains(":expert:", StringComparison.Ordinal))];
+        modes = [.. runs[0]["bits_per_byte"]![domains[0]]!.AsObject().Select(m => m.Key).Where(m => !Regex.IsMatch(m, "^([a-z]+:)?expert:"))];
     }
 
     /// <summary>The tables as lines.</summary>
@@ -46,8 +45,8 @@ internal sealed class ReproductionTables
             var cost = runs[0]["compute"]![mode]!;
             var active = cost["active_parameters"]?.GetValue<double>() is { } a and > 0 ? Count(a) : "varies";
             var flops = runs.Average(r => r["compute"]![mode]!["flops"]!.GetValue<double>());
-            lines.Add($"| {mode} | {string.Join(" | ", columns.Select(c => Fixed(by[c].Mean)))} | {by[Mean].Range} | {Count(cost["tokens"]!.GetValue<double>())} | "
-                + $"{flops.ToString("0.00e+0", CultureInfo.InvariantCulture)} | {active} |");
+            lines.Add($"| {mode} | {string.Join(" | ", columns.Select(c => $"{by[c].Mean:F3}"))} | {by[Mean].Range} "
+                + $"| {Count(cost["tokens"]!.GetValue<double>())} | {flops:0.00e+0} | {active} |");
         }
 
         // BTX against a rival, run by run and domain by domain: positive means that BTX is better.
@@ -56,12 +55,13 @@ internal sealed class ReproductionTables
             lines.AddRange(["", $"| margin of {btx} over | {string.Join(" | ", columns)} | better in |",
                 $"|---|{string.Concat(Enumerable.Repeat("---|", columns.Length + 1))}"]);
             JsonObject rivals = [];
-            foreach (var rival in modes.Where(m => m != btx && runs[0]["compute"]!.AsObject().ContainsKey(m) && !m.Contains("moe:", StringComparison.Ordinal)
-                && !m.StartsWith("btx", StringComparison.Ordinal) && (btx != "moe" || !m.StartsWith("shared:", StringComparison.Ordinal))))
+            var others = btx == "moe" ? "moe:|^btx|^shared:" : "moe:|^btx"; // kinds of BTX, and what is of the other forest
+            foreach (var rival in modes.Where(m => m != btx && runs[0]["compute"]![m] is not null && !Regex.IsMatch(m, others)))
             {
                 var by = columns.ToDictionary(c => c, c => Spread.Of(runs.Select(r => Bits(r, c, rival) - Bits(r, c, btx))));
                 var better = runs.Sum(r => domains.Count(d => Bits(r, d, rival) > Bits(r, d, btx)));
-                lines.Add($"| {rival} | {string.Join(" | ", columns.Select(c => $"{Fixed(by[c].Mean)} ({by[c].Range})"))} | {better} of {runs.Count * domains.Length} |");
+                lines.Add($"| {rival} | {string.Join(" | ", columns.Select(c => $"{by[c].Mean:F3} ({by[c].Range})"))} "
+                    + $"| {better} of {runs.Count * domains.Length} |");
                 rivals[rival] = Json(by);
             }
 
@@ -86,10 +86,8 @@ internal sealed class ReproductionTables
     private static double Bits(JsonObject run, string column, string mode) =>
         (column == Mean ? run["mean"]!["bits_per_byte"]!["train"]! : run["bits_per_byte"]![column]!)[mode]!.GetValue<double>();
 
-    private static string Fixed(double value) => value.ToString("F3", CultureInfo.InvariantCulture);
-
     private static string Count(double n) =>
-        n >= 1e6 ? $"{(n / 1e6).ToString("F2", CultureInfo.InvariantCulture)} M" : $"{Math.Round(n / 1e3, MidpointRounding.AwayFromZero)} k";
+        n >= 1e6 ? $"{n / 1e6:F2} M" : $"{Math.Round(n / 1e3, MidpointRounding.AwayFromZero)} k";
 
     private static JsonObject Json(Dictionary<string, Spread> by) => new(by.Select(b => KeyValuePair.Create<string, JsonNode?>(b.Key,
         new JsonObject { ["mean"] = b.Value.Mean, ["min"] = b.Value.Smallest, ["max"] = b.Value.Largest })));
@@ -102,6 +100,6 @@ internal sealed class ReproductionTables
             return new(all.Average(), all.Min(), all.Max());
         }
 
-        public string Range => $"{Fixed(Smallest)}..{Fixed(Largest)}";
+        public string Range => $"{Smallest:F3}..{Largest:F3}";
     }
 }

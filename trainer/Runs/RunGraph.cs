@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Btx.Model;
+using Btx.Model.Files;
 
 namespace Btx.Trainer.Runs;
 
@@ -30,7 +32,14 @@ public sealed record Stage(string Name, IReadOnlyList<string> Command, Lane Lane
     public string? ReadyLine { get; init; }
 
     /// <summary>The command as one would type it.</summary>
-    public string CommandLine => string.Join(' ', Command.Select(a => a.All(c => char.IsAsciiLetterOrDigit(c) || "-_=,.:/+".Contains(c)) ? a : $"'{a}'"));
+    public string CommandLine => string.Join(' ', Command.Select(word =>
+        word.All(c => char.IsAsciiLetterOrDigit(c) || "-_=,.:/+".Contains(c)) ? word : $"'{word}'"));
+
+    /// <summary>The words of a command as it is written: an inserted value stays one word, an inserted list is as many as it has.</summary>
+    public static string[] Words(FormattableString command) =>
+        [.. command.Format.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).SelectMany(word =>
+            word is ['{', .. var number, '}'] && int.TryParse(number, out var i) && command.GetArgument(i) is string[] list ? list
+            : [string.Format(CultureInfo.InvariantCulture, word, command.GetArguments())])];
 }
 
 /// <summary>
@@ -70,7 +79,7 @@ public sealed class RunGraph
 
     internal void SetFinished(Stage stage)
     {
-        if (stage.Outputs.Count > 0 && Mark(stage) is { } mark) Model.Files.AtomicFile.WriteText(mark, keys[stage.Name] + "\n");
+        if (stage.Outputs.Count > 0 && Mark(stage) is { } mark) AtomicFile.WriteText(mark, keys[stage.Name] + "\n");
     }
 
     private static string? Mark(Stage stage) => Path.ChangeExtension(stage.Log, ".done");

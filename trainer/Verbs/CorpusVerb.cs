@@ -54,8 +54,9 @@ internal static class CorpusVerb
             List<DomainRequest> requests = [];
             if (parsed.GetValue(set) is { } name)
             {
-                var (recipes, usual) = name == "demo" ? (RecipeCatalogue.Demo, RecipeCatalogue.DemoLimitBytes) : (RecipeCatalogue.Full, (long?)null);
-                requests.AddRange(RecipeCatalogue.Select(recipes, parsed.GetValue(domains)!).Select(r => DomainRequest.Of(r, cap ?? usual)));
+                var (recipes, most) = name == "demo" ? (RecipeCatalogue.Demo, RecipeCatalogue.DemoLimitBytes)
+                    : (RecipeCatalogue.Full, (long?)null);
+                requests.AddRange(RecipeCatalogue.Select(recipes, parsed.GetValue(domains)!).Select(r => DomainRequest.Of(r, cap ?? most)));
             }
 
             var ownRole = parsed.GetValue(role) == "eval" ? CorpusRole.Eval : CorpusRole.Train;
@@ -81,8 +82,9 @@ internal static class CorpusVerb
         if (json is not null) AtomicFile.WriteText(json, Report(outcomes, advice));
         DomainOutcome[] failed = [.. outcomes.Where(o => o.Error is not null)];
         if (failed.Length > 0)
-            throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: {string.Join(", ", failed.Select(f => f.Request.Name))} "
-                + $"(reasons above); {(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
+            throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: "
+                + $"{string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); "
+                + $"{(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
         Console.WriteLine($"corpus: {outcomes.Count} domains, {Quantity.Bytes(outcomes.Sum(o => o.Domain!.Bytes))} of text in {directory}");
         foreach (var line in advice?.Lines(directory) ?? []) Console.WriteLine(line);
         return 0;
@@ -111,6 +113,12 @@ internal static class CorpusVerb
             error = o.Error,
         }),
         suggested = advice is null ? null
-            : new { vocabulary_size = advice.VocabularySize, text_tokens = advice.Tokens, preset = advice.Preset, training_tokens = advice.Budget },
+            : new
+            {
+                vocabulary_size = advice.VocabularySize,
+                text_tokens = advice.Tokens,
+                preset = advice.Preset,
+                training_tokens = advice.Budget,
+            },
     }) + "\n";
 }

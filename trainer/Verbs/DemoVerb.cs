@@ -46,15 +46,17 @@ internal static class DemoVerb
                 $$"""
 
                 {{demo.Report(stages, now - began, total, parsed.GetValue(json))}}
-                Figures: {{dir}}/demo.json   Heat map: {{dir}}/evaluation.svg   Loss curves: {{dir}}/seed/loss.svg   Routing: {{dir}}/btx/routing.svg   Certificate: {{dir}}/removal/certificate.json
+                In {{dir}}: figures demo.json, heat map evaluation.svg, loss curves seed/loss.svg,
+                  routing btx/routing.svg, certificate removal/certificate.json
 
                 Go on with:
-                  ./btx serve --forest {{dir}}/served --btx {{dir}}/served-btx --admin-key-file {{demo.KeyFile}} # gRPC on 8081, OpenAI-style HTTP on 8080
+                  ./btx serve --forest {{dir}}/served --btx {{dir}}/served-btx --admin-key-file {{demo.KeyFile}}
+                       # gRPC on 8081, OpenAI-style HTTP on 8080
                   ./btx generate "In the beginning" --mode ensemble --show-experts
                   curl -s http://127.0.0.1:8080/v1/completions -H 'content-type: application/json' \
                        -d '{"model": "forest:top_k=2", "prompt": "In the beginning", "max_tokens": 40}'
-                  ./btx experts --help                                   # add, remove and average experts while it serves; changes need --admin-key-file {{demo.KeyFile}}
-                  ./btx train round --help                               # add domains of your own
+                  ./btx experts --help       # add, remove and average experts while it serves; changes need that --admin-key-file
+                  ./btx train round --help   # add domains of your own
                 """);
             return 0;
         });

@@ -94,5 +94,8 @@ internal static class EvaluateVerb
     }
 
     private static IAnsiConsole Plain() =>
-        AnsiConsole.Create(new() { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(Console.Out) });
+        AnsiConsole.Create(new()
+        {
+            Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(Console.Out),
+        });
 }

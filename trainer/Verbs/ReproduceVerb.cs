@@ -23,7 +23,8 @@ internal static class ReproduceVerb
           btx reproduce --domains 4 --ablations
           btx reproduce --domains 8 --json eight.json
           btx reproduce --preset tiny --random-seed 1,2 --dry-run
-          btx reproduce --seed-tokens 6M --seed-schedule linear --expert-tokens 37500 --tune-tokens 582k --shared-lr 4e-3 --tune-lr 5e-4 --upcycle-lr 5e-4
+          btx reproduce --seed-tokens 6M --seed-schedule linear --expert-tokens 37500 --tune-tokens 582k --shared-lr 4e-3 \
+            --tune-lr 5e-4 --upcycle-lr 5e-4
         """;
 
     public static Command Create()
@@ -43,12 +44,13 @@ internal static class ReproduceVerb
         var upcycleRate = new Flag<string?>("--upcycle-lr RATE", "of sparse upcycling and of the continued seed (the seed's)");
         var skip = Flags.Names("--skip LIST", $"rows to leave out: {string.Join(", ", Reproduction.Optional)}");
         var equalTokens = new Flag<bool>("--equal-tokens", "also a dense model that gets as many tokens as BTX, which is less compute");
-        var ablations = new Flag<bool>("--ablations", "also fine-tune with the other routers, without load balancing, with frozen experts, from random routers");
+        var ablations = new Flag<bool>("--ablations",
+            "also fine-tune with the other routers, without load balancing, with frozen experts, from random routers");
         var testTokens = TrainFlags.Count("--test-tokens", "of each domain that the table rests on (100k)");
         var json = new Flag<string?>("--json FILE", "figures of every run and of the table");
         var dryRun = new Flag<bool>("--dry-run", "print the stages and their commands, and run nothing");
-        var command = new Command("reproduce", Text) { domains, preset, seeds, corpus, directory, seedTokens, schedule, expertTokens, tuneTokens, tuneRate,
-            sharedRate, sweep, upcycleRate, skip, equalTokens, ablations, testTokens, json, dryRun };
+        var command = new Command("reproduce", Text) { domains, preset, seeds, corpus, directory, seedTokens, schedule, expertTokens,
+            tuneTokens, tuneRate, sharedRate, sweep, upcycleRate, skip, equalTokens, ablations, testTokens, json, dryRun };
         command.Validators.Add(result =>
         {
             var skipped = result.GetValue(skip)!;
@@ -58,8 +60,8 @@ internal static class ReproduceVerb
                 result.AddError($"--domains {result.GetValue(domains)}: at least two are needed");
             if (skipped.Except(Reproduction.Optional).FirstOrDefault() is { } row)
                 result.AddError($"--skip {row}: choose of {string.Join(", ", Reproduction.Optional)}");
-            if ((result.GetValue(equalTokens) && skipped.Contains("dense")) || (result.GetValue(ablations) && skipped.Contains("mix-random")))
-                result.AddError("--skip: --equal-tokens needs dense, --ablations needs mix-random");
+            if (result.GetValue(equalTokens) && skipped.Contains("dense")) result.AddError("--skip dense: --equal-tokens needs it");
+            if (result.GetValue(ablations) && skipped.Contains("mix-random")) result.AddError("--skip mix-random: --ablations needs it");
         });
         command.SetAction(async (parsed, cancellation) =>
         {

@@ -74,7 +74,8 @@ internal static class TokenizerVerb
         }
 
         tokenizer.Save(output);
-        if (tokenizer.VocabSize < size) Console.WriteLine($"note: the text gave {tokenizer.VocabSize} tokens, fewer than the {size} asked for");
+        if (tokenizer.VocabSize < size)
+            Console.WriteLine($"note: the text gave {tokenizer.VocabSize} tokens, fewer than the {size} asked for");
         Console.WriteLine($"tokenizer: {tokenizer.VocabSize} tokens in {output}");
         var tokens = Measure(tokenizer, corpus, domains, json, cancellation);
         Console.WriteLine($"about {Quantity.WithUnit(tokens, "tokens")} to train on; next:\n  "

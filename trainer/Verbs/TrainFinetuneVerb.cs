@@ -63,11 +63,12 @@ internal static class TrainFinetuneVerb
                 };
                 config = config with { Moe = moe with { ExpertsPerToken = tuning.ExpertsPerToken, AuxLossCoefficient = alpha } };
             }
-            else if (((Option[])[router, k, balancing, freeze, statistics]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } flag)
-                throw new BtxException($"{flag.Name}: {directory} is a dense model; leave the flag out, or make a mixture with `btx train mix`");
+            else if (((Option[])[router, k, balancing, freeze, statistics]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false })
+                is { } flag)
+                throw new BtxException($"{flag.Name}: {directory} is a dense model; leave the flag out, or mix one with `btx train mix`");
 
-            var job = SingleRun.Job("finetune", parsed.GetValue(corpus)!, flags.Shards(parsed), directory, parsed.GetValue(domains)!, config,
-                text => flags.Settle(parsed, options, text), cancellation);
+            var job = SingleRun.Job("finetune", parsed.GetValue(corpus)!, flags.Shards(parsed), directory, parsed.GetValue(domains)!,
+                config, text => flags.Settle(parsed, options, text), cancellation);
             job = job with
             {
                 Name = NameOf(Path.GetFullPath(target)),

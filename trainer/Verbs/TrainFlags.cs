@@ -103,13 +103,15 @@ internal sealed class TrainFlags
             Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)"));
 
     /// <summary>A count that may end in k, M or G.</summary>
-    public static Option<long?> Count(string name, string description) => new Flag<long?>($"{name} N", description) { CustomParser = ParseCount };
+    public static Option<long?> Count(string name, string description) =>
+        new Flag<long?>($"{name} N", description) { CustomParser = ParseCount };
 
     private static long? ParseCount(ArgumentResult result)
     {
         var text = result.Tokens[0].Value;
         var scale = text[^1] switch { 'k' => 1e3, 'M' => 1e6, 'G' => 1e9, _ => 1 };
-        if (double.TryParse(scale == 1 ? text : text[..^1], out var value) && Math.Abs(value * scale) < 1e15) return (long)Math.Round(value * scale);
+        if (double.TryParse(scale == 1 ? text : text[..^1], out var value) && Math.Abs(value * scale) < 1e15)
+            return (long)Math.Round(value * scale);
         result.AddError($"{result.Argument.Name} \"{text}\": expected a number such as 600000, 600k or 1.2M");
         return null;
     }

@@ -7,7 +7,7 @@ using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary><c>btx train average</c> and <c>btx train mix</c>: one model of a forest, by its parameters' average or as a token-routed mixture.</summary>
+/// <summary><c>btx train average</c> and <c>btx train mix</c>: one model of a forest, as an average or as a token-routed mixture.</summary>
 internal static class TrainMixVerbs
 {
     private const string AverageText =
@@ -69,7 +69,8 @@ internal static class TrainMixVerbs
         var corpus = new Flag<string?>("--corpus DIR", "text of the experts' domains");
         var shards = new Flag<string?>("--shards DIR", "where token shards are kept (.shards in the corpus)");
         var statistics = new Flag<string?>("--statistics DIR", "take the domains' hidden states from this earlier mixture instead of text");
-        var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own], "network that the hidden states are read in (mixed)");
+        var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own],
+            "network that the hidden states are read in (mixed)");
         var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})");
         var lambda = new Flag<double>("--ridge-lambda L",
             "regularisation of ridge, in mean eigenvalues of the states' second moments", RidgeRouter.DefaultLambda);
@@ -82,8 +83,8 @@ internal static class TrainMixVerbs
         var device = Flags.Device("where hidden states are computed");
         var fresh = new Flag<bool>("--fresh", "replace a mixture made earlier");
         var json = new JsonFlag();
-        var command = new Command("mix", MixText) { forest, output, experts, without, seed, init, corpus, shards, statistics, states, tokens,
-            lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
+        var command = new Command("mix", MixText) { forest, output, experts, without, seed, init, corpus, shards, statistics, states,
+            tokens, lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
         command.Validators.Add(result =>
         {
             if (result.GetValue(forest) is null == result.GetValue(upcycle) is null)
@@ -132,10 +133,12 @@ internal static class TrainMixVerbs
     {
         var fitted = r.RouterAccuracy is { } accuracy
             ? $"; routers find the domain of {string.Join(", ", accuracy.Select(a => $"{100 * a:F0}"))} % of tokens by layer" : "";
-        yield return $"{output}: {string.Join(", ", r.Experts.Select((e, i) => $"{i} {e}"))}; {Quantity.WithUnit(r.Parameters, "parameters")}, "
-            + $"{Quantity.WithUnit(r.ActiveParameters, "active")} with k = {r.ExpertsPerToken} of {r.Experts.Count}; router {r.Router}, "
-            + $"init {r.RouterInit}{fitted}{(made ? "" : " (mixed earlier, nothing to do; --fresh mixes again)")}";
+        yield return $"{output}: {string.Join(", ", r.Experts.Select((e, i) => $"{i} {e}"))}; "
+            + $"{Quantity.WithUnit(r.Parameters, "parameters")}, {Quantity.WithUnit(r.ActiveParameters, "active")} "
+            + $"with k = {r.ExpertsPerToken} of {r.Experts.Count}; router {r.Router}, init {r.RouterInit}{fitted}"
+            + $"{(made ? "" : " (mixed earlier, nothing to do; --fresh mixes again)")}";
         foreach (var residual in r.Residuals)
-            yield return $"note: {residual.Expert} was branched from {residual.Ancestor} and still carries it: {100 * residual.Share:F1} % of its ancestry";
+            yield return $"note: {residual.Expert} was branched from {residual.Ancestor} and still carries it: "
+                + $"{100 * residual.Share:F1} % of its ancestry";
     }
 }

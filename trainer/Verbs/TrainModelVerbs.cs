@@ -36,7 +36,8 @@ internal static class TrainModelVerbs
 
     public static Command Seed()
     {
-        var (model, flags, corpus, domains, output) = (new TrainModelFlags(), new TrainFlags(), TrainFlags.Corpus(), TrainFlags.Domains(), TrainFlags.Output());
+        var (model, flags) = (new TrainModelFlags(), new TrainFlags());
+        var (corpus, domains, output) = (TrainFlags.Corpus(), TrainFlags.Domains(), TrainFlags.Output());
         var tokenizer = new Flag<string>("--tokenizer DIR", "directory with tokenizer.json") { Required = true };
         var command = new Command("seed", SeedText) { corpus, tokenizer, domains, output };
         command.Add(model.All.Concat(flags.All));
@@ -44,15 +45,16 @@ internal static class TrainModelVerbs
         {
             var config = model.Config(parsed, TextTokenizer.Load(parsed.GetValue(tokenizer)!));
             var options = flags.Apply(parsed, PhaseDefaults.Seed(model.Preset(parsed), config.MaxPositionEmbeddings));
-            var job = SingleRun.Job("seed", parsed.GetValue(corpus)!, flags.Shards(parsed), parsed.GetValue(tokenizer)!, parsed.GetValue(domains)!,
-                config, text => flags.Settle(parsed, options, text), cancellation);
+            var job = SingleRun.Job("seed", parsed.GetValue(corpus)!, flags.Shards(parsed), parsed.GetValue(tokenizer)!,
+                parsed.GetValue(domains)!, config, text => flags.Settle(parsed, options, text), cancellation);
             SingleRun.Execute(job, parsed.GetValue(output)!, flags.Settings(parsed), cancellation);
         });
     }
 
     public static Command Dense()
     {
-        var (model, flags, corpus, domains, output) = (new TrainModelFlags(), new TrainFlags(), TrainFlags.Corpus(), TrainFlags.Domains(), TrainFlags.Output());
+        var (model, flags) = (new TrainModelFlags(), new TrainFlags());
+        var (corpus, domains, output) = (TrainFlags.Corpus(), TrainFlags.Domains(), TrainFlags.Output());
         var tokenizer = new Flag<string?>("--tokenizer DIR", "directory with tokenizer.json (that of --from)");
         var from = new Flag<string?>("--from DIR", "start from this model instead of random weights");
         var (sweep, sweepTokens) = TrainFlags.Sweep();
@@ -92,7 +94,8 @@ internal sealed class TrainModelFlags
     private readonly Flag<int?> layers = new("--layers N", "layers");
     private readonly Flag<int?> heads = new("--heads N", "attention heads (one per 32 of the hidden size)");
     private readonly Flag<int?> kvHeads = new("--kv-heads N", "key/value heads (as many as heads)");
-    private readonly Flag<int?> context = new("--context N", "longest sequence in tokens, which a prompt and its answer share (the preset's)");
+    private readonly Flag<int?> context = new("--context N",
+        "longest sequence in tokens, which a prompt and its answer share (the preset's)");
     private readonly Flag<bool?> tied = new("--tied true|false", "whether input and output embeddings are one");
 
     public IReadOnlyList<Option> All => [preset, hidden, intermediate, layers, heads, kvHeads, context, tied];

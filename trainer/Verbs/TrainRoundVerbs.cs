@@ -65,7 +65,8 @@ internal static class TrainRoundVerbs
         return Verb("expert", ExpertText, [from, domain, name], (parsed, request) =>
         {
             var (start, text, given) = (parsed.GetValue(from), parsed.GetValue(domain)!, parsed.GetValue(name));
-            if (!ForestManifestRules.IsName(given ?? text)) throw new BtxException($"--name \"{given ?? text}\" is not 1-64 of a-z 0-9 . _ -");
+            if (!ForestManifestRules.IsName(given ?? text))
+                throw new BtxException($"--name \"{given ?? text}\" is not 1-64 of a-z 0-9 . _ -");
             if (given == ForestState.Seed) throw new BtxException($"--name {given}: lineages call the seed model so; choose another name");
             return request with { Seed = start, FromSeed = start is not null, Domains = [text], Name = given ?? text };
         });
@@ -75,7 +76,8 @@ internal static class TrainRoundVerbs
     {
         var (flags, corpus, json) = (new TrainFlags(), TrainFlags.Corpus(), new JsonFlag());
         var forest = new Flag<string>("--forest DIR", "forest directory; made if it is not there") { Required = true };
-        var branch = new Choice("--branch", ["posterior", "uniform", "argmax", "top_k"], "weights of the forest's experts in a branch", "posterior");
+        var branch = new Choice("--branch", ["posterior", "uniform", "argmax", "top_k"],
+            "weights of the forest's experts in a branch", "posterior");
         var k = new Flag<int>("--k K", "of --branch top_k", 2);
         var freeze = new Flag<string?>("--freeze shared|nothing", "what does not learn: shared = all but the feed-forwards, so that mixing "
             + "averages nothing away (as in the round before, or nothing)");
@@ -86,7 +88,7 @@ internal static class TrainRoundVerbs
             Forest = parsed.GetValue(forest)!,
             Corpus = parsed.GetValue(corpus)!,
             Shards = flags.Shards(parsed),
-            Branch = parsed.GetValue(branch) == "top_k" ? BranchRule.TopK : Enum.Parse<BranchRule>(parsed.GetValue(branch)!, ignoreCase: true),
+            Branch = Enum.Parse<BranchRule>(parsed.GetValue(branch)!.Replace("_", ""), ignoreCase: true),
             K = parsed.GetValue(k),
             Configure = defaults => flags.Apply(parsed, Freeze(parsed.GetValue(freeze), defaults)),
             Settle = (options, tokens) => flags.Settle(parsed, options, tokens),
@@ -105,16 +107,17 @@ internal static class TrainRoundVerbs
     private static async Task<int> RunAsync(RoundRequest request, string? json, CancellationToken cancellation)
     {
         RoundResult result;
-        using (var display = new ProgressDisplay()) result = await new RoundRunner(request, display).RunAsync(cancellation).ConfigureAwait(false);
+        using (var display = new ProgressDisplay())
+            result = await new RoundRunner(request, display).RunAsync(cancellation).ConfigureAwait(false);
         if (json is not null) AtomicFile.WriteText(json, result.Json());
         if (result.Failures.Count > 0)
             throw new BtxException($"{result.Failures.Count} of {result.Plan.Experts.Count} experts failed: "
-                + $"{string.Join("; ", result.Failures.Select(f => $"{f.Key} ({f.Value})"))}; the others are in {request.Forest}, the same command "
-                + "tries again");
+                + $"{string.Join("; ", result.Failures.Select(f => $"{f.Key} ({f.Value})"))}; the others are in {request.Forest}, "
+                + "the same command tries again");
         var names = string.Join(", ", result.Plan.Experts.Select(e => e.Name));
         Console.WriteLine(result.AlreadyFinished
-            ? $"round {result.Plan.Round} ({names}): finished earlier, nothing to do; name other --domains or --round {result.Plan.Round + 1} "
-                + "for the next round"
+            ? $"round {result.Plan.Round} ({names}): finished earlier, nothing to do; name other --domains or "
+                + $"--round {result.Plan.Round + 1} for the next round"
             : $"round {result.Plan.Round}: {names} are in {request.Forest}; loss curves in {result.Directory}");
         return 0;
     }

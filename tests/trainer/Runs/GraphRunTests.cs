@@ -53,7 +53,7 @@ public sealed class GraphRunTests : IDisposable
         await runner.Until("a", "d");
         runner.End("a", "no text");
         runner.End("d");
-        Assert.Equal(["a: no text", "b: a failed", "c: b failed", "d: "], (await run).OrderBy(r => r.Key).Select(r => $"{r.Key}: {r.Value.Failure}"));
+        Assert.Equal(["a: no text", "b: a failed", "c: b failed", "d: "], Failures(await run));
         Assert.Equal(["a", "d"], runner.Started);
     }
 
@@ -63,7 +63,7 @@ public sealed class GraphRunTests : IDisposable
         var run = Run([Stage("a"), Stage("b"), Stage("c", "b")], keepGoing: false);
         await runner.Until("a", "b");
         runner.End("a", "no text");
-        Assert.Equal(["a: no text", "b: asked to stop", "c: stopped"], (await run).OrderBy(r => r.Key).Select(r => $"{r.Key}: {r.Value.Failure}"));
+        Assert.Equal(["a: no text", "b: asked to stop", "c: stopped"], Failures(await run));
     }
 
     [Fact]
@@ -103,7 +103,8 @@ public sealed class GraphRunTests : IDisposable
     public void A_graph_has_each_name_once_and_its_stages_in_order()
     {
         Assert.Equal("two stages are named a", Assert.Throws<BtxException>(() => new RunGraph([Stage("a"), Stage("a")])).Message);
-        Assert.Equal("stage a comes after b, which is not in front of it", Assert.Throws<BtxException>(() => new RunGraph([Stage("a", "b"), Stage("b")])).Message);
+        Assert.Equal("stage a comes after b, which is not in front of it",
+            Assert.Throws<BtxException>(() => new RunGraph([Stage("a", "b"), Stage("b")])).Message);
     }
 
     [Theory]
@@ -133,6 +134,9 @@ public sealed class GraphRunTests : IDisposable
         Assert.False(IsThere(id));
     }
 
+    private static IEnumerable<string> Failures(IReadOnlyDictionary<string, StageResult> results) =>
+        results.OrderBy(r => r.Key).Select(r => $"{r.Key}: {r.Value.Failure}");
+
     private static bool IsThere(int id) => File.Exists($"/proc/{id}/stat") && !File.ReadAllText($"/proc/{id}/stat").Contains(") Z ");
 
     private Stage Stage(string name, params string[] after) =>
@@ -144,7 +148,8 @@ public sealed class GraphRunTests : IDisposable
     /// <summary>Ends stages when it is told to; a stage's output is there when it has ended well.</summary>
     private sealed class FakeRunner : IStageRunner
     {
-        private readonly ConcurrentDictionary<string, (TaskCompletionSource<string?> End, Action<string, bool> Say, CancellationToken Stop)> stages = new();
+        private readonly ConcurrentDictionary<string, (TaskCompletionSource<string?> End, Action<string, bool> Say, CancellationToken Stop)>
+            stages = new();
         private readonly ConcurrentQueue<string> started = new();
 
         public bool Automatic { get; set; }
@@ -173,7 +178,8 @@ public sealed class GraphRunTests : IDisposable
 
         public async Task Until(params string[] names)
         {
-            for (var clock = Stopwatch.StartNew(); !Started.SequenceEqual(names) && clock.Elapsed < TimeSpan.FromSeconds(20);) await Task.Delay(1, GraphRunTests.Stop);
+            var clock = Stopwatch.StartNew();
+            while (!Started.SequenceEqual(names) && clock.Elapsed < TimeSpan.FromSeconds(20)) await Task.Delay(1, GraphRunTests.Stop);
             Assert.Equal(names, Started);
         }
     }
