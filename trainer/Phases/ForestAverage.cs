@@ -51,9 +51,11 @@ public static class ForestAverage
         foreach (var (expert, model) in experts.Zip(models))
         {
             if (LlamaConfig.Load(model).Fingerprint() != manifest.Architecture)
-                throw new BtxException($"{model}: its architecture (config.json) is not that of {source}; experts of a forest share one");
+                throw new BtxException($"{model}: its architecture (config.json) is not the one that {source} "
+                    + "records; experts of a forest share one");
             if (TextTokenizer.Load(model).Hash != manifest.Tokenizer)
-                throw new BtxException($"{model}: its tokenizer is not that of {source}; experts of a forest share one");
+                throw new BtxException($"{model}: its tokenizer is not the one that {source} records; experts of a forest "
+                    + "share one");
             if (CheckpointFiles.Hash(model) != expert.Sha256)
                 throw new BtxException($"{model}: the weights of expert \"{expert.Name}\" are not those that {source} records; "
                     + "restore them or train the expert again");
@@ -101,7 +103,8 @@ public static class ModelAverage
                 checkpoints.Add(Checkpoint.Open(model));
                 checkpoints[^1].Config.RequireDense(model);
                 if (checkpoints[^1].Config.Fingerprint() != checkpoints[0].Config.Fingerprint())
-                    throw new BtxException($"{model} and {models[0]} differ in architecture (config.json); only equals can be averaged");
+                    throw new BtxException($"{model} and {models[0]} have different architectures (config.json); only equal ones "
+                        + "can be averaged");
             }
 
             var config = checkpoints[0].Config with { TorchDtype = "float32" };

@@ -90,12 +90,10 @@ internal static class EvaluateVerb
 
         if (json is not null) AtomicFile.WriteText(json, EvaluationReportJson.Write(report));
         if (picture is not null) EvaluationPicture.Write(report, picture);
-        EvaluationTable.Write(report, Console.IsOutputRedirected ? Plain() : AnsiConsole.Console);
-    }
-
-    private static IAnsiConsole Plain() =>
-        AnsiConsole.Create(new()
+        EvaluationTable.Write(report, AnsiConsole.Create(new()
         {
-            Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(Console.Out),
-        });
+            Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
+            Out = new AnsiConsoleOutput(Console.Out),
+        }));
+    }
 }
