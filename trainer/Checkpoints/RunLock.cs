@@ -22,23 +22,17 @@ public sealed class RunLock : IDisposable
             try
             {
                 Directory.CreateDirectory(directory);
-                return new RunLock(new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite,
-                    FileShare.None, 1));
+                return new(new(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
             }
             catch (IOException) when (wait && Directory.Exists(directory))
             {
                 cancellation.WaitHandle.WaitOne(Poll);
             }
-            catch (UnauthorizedAccessException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new BtxException($"cannot write to {directory}: {e.Message}", e);
-            }
-            catch (IOException e)
-            {
-                throw new BtxException(
-                    Directory.Exists(directory)
-                        ? $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory"
-                        : $"cannot create {directory}: {e.Message}", e);
+                throw new BtxException(e is UnauthorizedAccessException ? $"cannot write to {directory}: {e.Message}"
+                    : !Directory.Exists(directory) ? $"cannot create {directory}: {e.Message}"
+                    : $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory", e);
             }
         }
     }

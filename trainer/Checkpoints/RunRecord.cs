@@ -17,48 +17,26 @@ public sealed record RunRecord
     public const string Training = "training";
     public const string Finished = "finished";
 
-    /// <summary><c>seed</c>, <c>dense</c>, <c>expert</c> or <c>finetune</c>.</summary>
-    public required string Phase { get; init; }
-
+    public required string Phase { get; init; } // seed, dense, expert or finetune
     public required string Name { get; init; }
-
-    /// <summary><see cref="Training"/> or <see cref="Finished"/>.</summary>
-    public string Status { get; init; } = Training;
+    public string Status { get; init; } = Training; // training or Finished
 
     /// <summary>By flag or subject, as text: what must not change when the run is resumed.</summary>
     public required IReadOnlyDictionary<string, string> Options { get; init; }
-
-    /// <summary>The same as numbers: what later phases inherit.</summary>
-    public required TrainingOptions Settings { get; init; }
+    public required TrainingOptions Settings { get; init; } // the same as numbers: what later phases inherit
 
     /// <summary>What the initial weights are the average of; empty: random. The hash finds a directory that was moved.</summary>
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
-
     public long Parameters { get; init; }
-
-    /// <summary>Steps behind the weights.</summary>
-    public long Steps { get; init; }
-
-    /// <summary>Tokens that the weights were trained on.</summary>
-    public long Tokens { get; init; }
-
-    /// <summary>How the run ended where validation decided it; null where the run had to go to its end.</summary>
-    public EarlyStop? EarlyStop { get; init; }
-
-    /// <summary>Tokens of its text: of which <see cref="Tokens"/> are so many passes.</summary>
-    public long TextTokens { get; init; }
-
+    public long Steps { get; init; } // steps behind the weights
+    public long Tokens { get; init; } // tokens that the weights were trained on
+    public EarlyStop? EarlyStop { get; init; } // how the run ended where validation decided it; null where the run had to go to its end
+    public long TextTokens { get; init; } // tokens of its text: of which Tokens are so many passes
     public double Seconds { get; init; }
     public double TokensPerSecond { get; init; }
-
-    /// <summary>Mean of the last logged losses, nats per token.</summary>
-    public double? Loss { get; init; }
-
-    /// <summary>By text source, at the end of the run.</summary>
-    public IReadOnlyDictionary<string, double>? ValidationBitsPerByte { get; init; }
-
-    /// <summary>Share of the training windows by text source, where it was chosen.</summary>
-    public IReadOnlyDictionary<string, double>? Weights { get; init; }
+    public double? Loss { get; init; } // mean of the last logged losses, nats per token
+    public IReadOnlyDictionary<string, double>? ValidationBitsPerByte { get; init; } // by text source, at the end of the run
+    public IReadOnlyDictionary<string, double>? Weights { get; init; } // share of the training windows by text source, where it was chosen
 
     /// <summary>Experts of a mixture that starved while it was fine-tuned; null for a dense model.</summary>
     public IReadOnlyList<RoutingAlarm>? RoutingAlarms { get; init; }

@@ -16,13 +16,9 @@ public sealed record MoeTuning
 {
     public const double DefaultLoadBalancing = 0.01;
 
-    /// <summary>Of the mixture that is fine-tuned.</summary>
-    public required BtxManifest Source { get; init; }
-
+    public required BtxManifest Source { get; init; } // of the mixture that is fine-tuned
     public required MoeTraining Routing { get; init; }
-
-    /// <summary>Whether the experts' weights stay as they are.</summary>
-    public bool FreezeExperts { get; init; }
+    public bool FreezeExperts { get; init; } // whether the experts' weights stay as they are
 
     /// <summary>k at inference.</summary>
     public int ExpertsPerToken => RouterKind.ExpertsPerToken(Routing.Router, Routing.ExpertsPerToken, Source.Experts.Count);
@@ -127,8 +123,7 @@ internal sealed class MoeTuner
     /// balancing.</summary>
     public double? Balance => tuning.Routing.LoadBalancing > 0 ? balance : null;
 
-    /// <summary>Of the statistic that is being collected.</summary>
-    public double SmallestShare { get; private set; } = double.NaN;
+    public double SmallestShare { get; private set; } = double.NaN; // of the statistic that is being collected
 
     /// <summary>What a resume point keeps: the sums since the last statistic.</summary>
     public IReadOnlyList<double> Sums => tally.Sums;

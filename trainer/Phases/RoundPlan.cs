@@ -10,48 +10,23 @@ namespace Btx.Trainer.Phases;
 public sealed record RoundRequest
 {
     public required string Forest { get; init; }
-
-    /// <summary>Model directory that the first round branches from; null: the forest alone.</summary>
-    public string? Seed { get; init; }
-
+    public string? Seed { get; init; } // model directory that the first round branches from; null: the forest alone
     public required string Corpus { get; init; }
-
-    /// <summary>Directory of token shards; null: inside the corpus.</summary>
-    public string? Shards { get; init; }
-
-    /// <summary>Empty: every domain of the corpus that is to be trained on.</summary>
-    public IReadOnlyList<string> Domains { get; init; } = [];
-
-    /// <summary>Name of the one expert; null: named after their domains.</summary>
-    public string? Name { get; init; }
-
-    public BranchRule Branch { get; init; } = BranchRule.Posterior;
-
-    /// <summary>For <see cref="BranchRule.TopK"/>.</summary>
-    public int K { get; init; } = 2;
-
-    /// <summary>Control: experts get random parts of the union instead of a domain each.</summary>
-    public bool RandomSplit { get; init; }
-
-    /// <summary>Control: experts start from random weights, each from its own.</summary>
-    public bool RandomInit { get; init; }
-
-    /// <summary>Null: the round that is unfinished, or the next.</summary>
-    public int? Round { get; init; }
-
-    /// <summary>Branch from <see cref="Seed"/> even where the forest has experts.</summary>
-    public bool FromSeed { get; init; }
-
-    /// <summary>Experts trained at once.</summary>
+    public string? Shards { get; init; } // directory of token shards; null: inside the corpus
+    public IReadOnlyList<string> Domains { get; init; } = []; // empty: every domain of the corpus that is to be trained on
+    public string? Name { get; init; } // name of the one expert; null: named after their domains
+    public required BranchRule Branch { get; init; }
+    public required int K { get; init; } // for BranchRule.TopK
+    public bool RandomSplit { get; init; } // control: experts get random parts of the union instead of a domain each
+    public bool RandomInit { get; init; } // control: experts start from random weights, each from its own
+    public int? Round { get; init; } // null: the round that is unfinished, or the next
+    public bool FromSeed { get; init; } // branch from Seed even where the forest has experts
     public int Parallel { get; init; } = 1;
-
-    /// <summary>The caller's wishes applied to the defaults.</summary>
-    public required Func<TrainingOptions, TrainingOptions> Configure { get; init; }
+    public required Func<TrainingOptions, TrainingOptions> Configure { get; init; } // the caller's wishes applied to the defaults
 
     /// <summary>An expert's options once the tokens of its text are known.</summary>
     public required Func<TrainingOptions, long, TrainingOptions> Settle { get; init; }
-
-    public RunSettings Settings { get; init; } = new();
+    public required RunSettings Settings { get; init; }
 }
 
 /// <summary><c>FOREST/runs/NAME/round.json</c>: what a round decided before it began to train, so that it can be resumed and
@@ -62,13 +37,10 @@ public sealed record RoundPlan
     public const string RunsDirectory = "runs";
 
     public required int Round { get; init; }
-
-    /// <summary><see cref="RunRecord.Training"/> or <see cref="RunRecord.Finished"/>.</summary>
-    public string Status { get; init; } = RunRecord.Training;
+    public string Status { get; init; } = RunRecord.Training; // RunRecord.Training or RunRecord.Finished
 
     /// <summary>By flag, as text: what must not change when the round is resumed.</summary>
     public required IReadOnlyDictionary<string, string> Options { get; init; }
-
     public required IReadOnlyList<TrainingJob> Experts { get; init; }
 
     public static string DirectoryOf(string forest, string name) => Path.Combine(Path.GetFullPath(forest), RunsDirectory, name);

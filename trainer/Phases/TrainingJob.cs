@@ -8,35 +8,19 @@ namespace Btx.Trainer.Phases;
 /// <summary>One run: initial weights, text, options. A value that a process can be handed as JSON.</summary>
 public sealed record TrainingJob
 {
-    /// <summary><c>seed</c>, <c>dense</c>, <c>expert</c> or <c>finetune</c>.</summary>
-    public required string Phase { get; init; }
-
+    public required string Phase { get; init; } // seed, dense, expert or finetune
     public required string Name { get; init; }
-
-    /// <summary>Absolute path of the corpus.</summary>
-    public required string Corpus { get; init; }
-
-    /// <summary>Absolute path of the directory of token shards; null: inside the corpus.</summary>
-    public string? Shards { get; init; }
-
-    /// <summary>Absolute path of a directory with tokenizer.json.</summary>
-    public required string Tokenizer { get; init; }
-
-    /// <summary>Where windows are drawn from.</summary>
-    public required IReadOnlyList<TextSource> Sources { get; init; }
-
-    /// <summary>Share of the windows by source, summing to 1; null: each the same.</summary>
-    public IReadOnlyList<double>? Weights { get; init; }
-
+    public required string Corpus { get; init; } // absolute path of the corpus
+    public string? Shards { get; init; } // absolute path of the directory of token shards; null: inside the corpus
+    public required string Tokenizer { get; init; } // absolute path of a directory with tokenizer.json
+    public required IReadOnlyList<TextSource> Sources { get; init; } // where windows are drawn from
+    public IReadOnlyList<double>? Weights { get; init; } // share of the windows by source, summing to 1; null: each the same
     public required LlamaConfig Architecture { get; init; }
 
     /// <summary>What the initial weights are the average of; empty: random initialisation.</summary>
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
-
     public required TrainingOptions Options { get; init; }
-
-    /// <summary>For a mixture; null for a dense model.</summary>
-    public MoeTuning? Moe { get; init; }
+    public MoeTuning? Moe { get; init; } // for a mixture; null for a dense model
 
     /// <summary>What the run is, as text by flag or subject: two invocations with equal entries are the same run.</summary>
     internal SortedDictionary<string, string> Identity(TokenShardCache cache, TextTokenizer tokenizer)
@@ -66,23 +50,12 @@ public sealed record TrainingJob
 /// <summary>How a run goes about its work; none of it changes the weights.</summary>
 public sealed record RunSettings
 {
-    /// <summary>Forget an earlier run in the directory.</summary>
-    public bool Fresh { get; init; }
-
-    /// <summary>Wait while another process trains in the directory.</summary>
-    public bool Wait { get; init; }
-
-    /// <summary>Steps between resume points; 0: by time alone.</summary>
-    public long CheckpointSteps { get; init; }
-
-    /// <summary>Seconds between resume points.</summary>
-    public double CheckpointSeconds { get; init; } = 60;
-
-    /// <summary>Steps between validations; 0: at each quarter of the run.</summary>
-    public long ValidateSteps { get; init; }
-
-    /// <summary>Steps between statistics of a mixture's routing; 0: about twenty in the run.</summary>
-    public long StatisticsSteps { get; init; }
+    public bool Fresh { get; init; } // forget an earlier run in the directory
+    public bool Wait { get; init; } // wait while another process trains in the directory
+    public long CheckpointSteps { get; init; } // steps between resume points; 0: by time alone
+    public double CheckpointSeconds { get; init; } = 60; // seconds between resume points
+    public long ValidateSteps { get; init; } // steps between validations; 0: at each quarter of the run
+    public long StatisticsSteps { get; init; } // steps between statistics of a mixture's routing; 0: about twenty in the run
 
     /// <summary>Validation windows per text source at the end of the run; a quarter of them on the way.</summary>
     public int ValidationWindows { get; init; } = 64;
@@ -96,14 +69,9 @@ public sealed record RunSettings
 /// <param name="BitsPerByte">Mean over the validation sources; null before the first validation.</param>
 public readonly record struct TrainingProgress(long Tokens, long TotalTokens, long Resumed, double Loss, double? BitsPerByte)
 {
-    /// <summary>Over the text so far.</summary>
-    public double Passes { get; init; }
-
-    /// <summary>Of a mixture, see <see cref="LossPoint.Balance"/>.</summary>
-    public double? Balance { get; init; }
-
-    /// <summary>Of a mixture: the smallest share of the gates that an expert gets in any layer.</summary>
-    public double? SmallestShare { get; init; }
+    public double Passes { get; init; } // over the text so far
+    public double? Balance { get; init; } // of a mixture, see LossPoint.Balance
+    public double? SmallestShare { get; init; } // of a mixture: the smallest share of the gates that an expert gets in any layer
 
     /// <summary>Loss, balance, validation and passes in a few words.</summary>
     public string Note =>

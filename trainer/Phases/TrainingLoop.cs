@@ -29,17 +29,10 @@ internal sealed class TrainingLoop(
 
     /// <summary>Bits per byte by source over at most so many windows each.</summary>
     public required Func<int, IReadOnlyDictionary<string, double>> Validate { get; init; }
-
     public required Action<ResumeState> Save { get; init; }
-
     public required ValidationWatch Watch { get; init; }
-
-    /// <summary>Steps between validations.</summary>
-    public required long ValidateEvery { get; init; }
-
-    /// <summary>Keeps the weights of now as the best so far.</summary>
-    public required Action Keep { get; init; }
-
+    public required long ValidateEvery { get; init; } // steps between validations
+    public required Action Keep { get; init; } // keeps the weights of now as the best so far
     public required TextPasses Passes { get; init; }
 
     /// <summary>Mean of the last rows of the curve, a twentieth of the run.</summary>
@@ -102,10 +95,14 @@ internal sealed class TrainingLoop(
         Report();
     }
 
-    private void Report() => report?.Invoke(
-        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent,
-            bits)
-        { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = moe?.SmallestShare });
+    private void Report()
+    {
+        var perStep = options.TokensPerStep;
+        report?.Invoke(new(step * perStep, steps * perStep, start.Step * perStep, recent, bits)
+        {
+            Passes = Passes.Of(step * perStep), Balance = recentBalance, SmallestShare = moe?.SmallestShare,
+        });
+    }
 
     private ResumeState State() =>
         new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = moe?.Sums, Best = Watch.Best };
@@ -118,7 +115,8 @@ internal sealed class TrainingLoop(
         for (var a = 0; a < options.Accumulate; a++)
         {
             sampler.Next(inputs, targets);
-            var (loss, objective) = moe is null ? Both(Loss()) : moe.Forward(step, a, options.Accumulate, Loss);
+            var (loss, objective) = moe is null ? (Loss(), null) : moe.Forward(step, a, options.Accumulate, Loss);
+            objective ??= loss;
             if (options.Accumulate > 1) (objective / KeptScalar.Of(options.Accumulate)).backward(); else objective.backward();
             total += loss.item<float>() / options.Accumulate;
         }
@@ -137,8 +135,6 @@ internal sealed class TrainingLoop(
     private torch.Tensor Loss() => model.Loss(
         torch.tensor(inputs, [options.Batch, options.Sequence], torch.int64, model.Device),
         torch.tensor(targets, [options.Batch, options.Sequence], torch.int64, model.Device));
-
-    private static (torch.Tensor CrossEntropy, torch.Tensor Objective) Both(torch.Tensor loss) => (loss, loss);
 
     private void Log(double rate, double? bitsPerByte)
     {

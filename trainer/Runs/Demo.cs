@@ -100,7 +100,8 @@ internal sealed class Demo(string directory)
     public string Report(IReadOnlyDictionary<string, StageResult> stages, double started, double total, string? json)
     {
         static double Between(TimeSpan began, TimeSpan ended) => Math.Round((ended - began).TotalSeconds, 1);
-        double Span(params string[] names) => Between(names.Min(n => stages[n].Began), names.Max(n => stages[n].Ended));
+        TimeSpan Began(string name) => stages[name].Began ?? stages[name].Ended;
+        double Span(params string[] names) => Between(names.Min(Began), names.Max(n => stages[n].Ended));
         var seconds = new JsonObject
         {
             ["total"] = Math.Round(total, 1),
@@ -110,7 +111,7 @@ internal sealed class Demo(string directory)
             ["btx"] = Span("mix", "btx"),
             ["evaluate"] = Span("evaluate"),
             ["export"] = Span("export", "export-btx"),
-            ["serve"] = Between(stages["serve"].Began, stages["requests"].Ended),
+            ["serve"] = Between(Began("serve"), stages["requests"].Ended),
             ["remove"] = Span("removal"),
         };
         var removal = new JsonObject();

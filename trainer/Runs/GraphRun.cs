@@ -13,12 +13,10 @@ public interface IStageRunner
 
 /// <summary>How a stage ended.</summary>
 /// <param name="Failure">Null: it is done.</param>
-/// <param name="Earlier">An earlier run had finished it.</param>
-/// <param name="Began">Since the run began; of a stage that did not run, when that was found out.</param>
-public sealed record StageResult(string? Failure, bool Earlier, TimeSpan Began, TimeSpan Ended)
+/// <param name="Began">Since the run began; null: it did not run, as it was finished earlier or as something before it failed.</param>
+public sealed record StageResult(string? Failure, TimeSpan? Began, TimeSpan Ended)
 {
-    /// <summary>Whether the command ran in this run.</summary>
-    public bool Ran { get; init; }
+    public bool Earlier => Failure is null && Began is null;
 }
 
 /// <summary>Runs the stages of a graph that are not finished, in their order, as lanes have room and what is before them is done.</summary>
@@ -32,7 +30,6 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
 
     /// <summary>Receives the lines of all stages; called by several threads.</summary>
     public Action<Stage, string, bool> Said { get; init; } = (_, _, _) => { };
-
     public Action<Stage, StageResult> Ended { get; init; } = (_, _) => { };
 
     /// <param name="keepGoing">Whether stages go on that do not come after a failed one; else the first failure stops all.</param>
@@ -48,7 +45,7 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
             stop.Cancel();
         });
         var waiting = graph.Stages.ToList();
-        foreach (var stage in waiting.Where(graph.IsFinished).ToArray()) End(stage, null, earlier: true);
+        foreach (var stage in graph.Stages.Where(graph.IsFinished)) End(stage, null);
         while (true)
         {
             waiting.RemoveAll(s => results.ContainsKey(s.Name));
@@ -72,7 +69,7 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
                 var failure = await work.Task.ConfigureAwait(false);
                 work.Stop.Dispose();
                 if (failure is null) graph.SetFinished(work.Stage);
-                End(work.Stage, failure, began: work.Began);
+                End(work.Stage, failure, work.Began);
                 if (failure is not null && !keepGoing) await stop.CancelAsync().ConfigureAwait(false);
             }
         }
@@ -101,11 +98,8 @@ public sealed class GraphRun(RunGraph graph, IStageRunner runner)
         running.Add(new(stage, task, ready, own, Now));
     }
 
-    private void End(Stage stage, string? failure, bool earlier = false, TimeSpan? began = null)
-    {
-        results[stage.Name] = new StageResult(failure, earlier, began ?? Now, Now) { Ran = began is not null };
-        Ended(stage, results[stage.Name]);
-    }
+    private void End(Stage stage, string? failure, TimeSpan? began = null) =>
+        Ended(stage, results[stage.Name] = new StageResult(failure, began, Now));
 
     private sealed record Work(Stage Stage, Task<string?> Task, TaskCompletionSource Ready, CancellationTokenSource Stop, TimeSpan Began)
     {

@@ -21,21 +21,11 @@ internal sealed record Reproduction
     /// <summary>Learning rate of the seed.</summary>
     public string Rate => Preset == "tiny" ? "2e-3" : "4e-3";
 
-    /// <summary>Rates that the dense model chooses from.</summary>
-    public required string Sweep { get; init; }
-
-    /// <summary>Of sparse upcycling and of the continued seed.</summary>
-    public string? UpcycleRate { get; init; }
-
-    /// <summary>Of every fine-tuning; null: half the preset's.</summary>
-    public string? TuneRate { get; init; }
-
-    /// <summary>Of experts that share all but their feed-forwards; null: twice the seed's.</summary>
-    public string? SharedRate { get; init; }
-
-    /// <summary>Whether the seed's rate falls to a tenth.</summary>
-    public bool FallingSeed { get; init; }
-
+    public required string Sweep { get; init; } // rates that the dense model chooses from
+    public string? UpcycleRate { get; init; } // of sparse upcycling and of the continued seed
+    public string? TuneRate { get; init; } // of every fine-tuning; null: half the preset's
+    public string? SharedRate { get; init; } // of experts that share all but their feed-forwards; null: twice the seed's
+    public bool FallingSeed { get; init; } // whether the seed's rate falls to a tenth
     public IReadOnlyList<string> RandomSeeds { get; init; } = ["1", "2", "3"];
     public IReadOnlyList<string> Skipped { get; init; } = [];
     public bool EqualTokens { get; init; }

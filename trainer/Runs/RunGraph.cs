@@ -13,20 +13,13 @@ public sealed record Lane(string Name, int AtOnce, int Cores = 1);
 /// <param name="Command">Program and arguments; <c>btx</c> stands for this repository's launcher.</param>
 public sealed record Stage(string Name, IReadOnlyList<string> Command, Lane Lane)
 {
-    /// <summary>Stages that must be done before, or, for a service, be ready.</summary>
-    public IReadOnlyList<string> After { get; init; } = [];
+    public IReadOnlyList<string> After { get; init; } = []; // stages that must be done before, or, for a service, be ready
 
     /// <summary>Files that are there when the stage is done. A stage with none runs every time.</summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
-
-    /// <summary>File for everything that the command prints; null: none.</summary>
-    public string? Log { get; init; }
-
-    /// <summary>What is done, in one line.</summary>
-    public string? About { get; init; }
-
-    /// <summary>Whether its standard output is shown when it has ended, not only its last line.</summary>
-    public bool Shown { get; init; }
+    public string? Log { get; init; } // file for everything that the command prints; null: none
+    public string? About { get; init; } // what is done, in one line
+    public bool Shown { get; init; } // whether its standard output is shown when it has ended, not only its last line
 
     /// <summary>Of a service: a line with this text says that it is ready. It is stopped when every stage after it has ended.</summary>
     public string? ReadyLine { get; init; }

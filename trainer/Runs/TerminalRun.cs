@@ -57,7 +57,7 @@ internal static class TerminalRun
             },
         };
         var results = await run.RunAsync(keepGoing, cancellation).ConfigureAwait(false);
-        var failed = graph.Stages.Where(s => results[s.Name] is { Failure: not null, Ran: true }).MinBy(s => results[s.Name].Ended);
+        var failed = graph.Stages.Where(s => results[s.Name] is { Failure: not null, Began: not null }).MinBy(s => results[s.Name].Ended);
         if (failed is not null)
             throw new BtxException($"{failed.Name} failed ({results[failed.Name].Failure}); its output is in {failed.Log}; the same "
                 + "command goes on from there");
