@@ -5,7 +5,7 @@ using Btx.Trainer.Charts;
 namespace Btx.Trainer.Phases;
 
 /// <summary>The loss of a run over its steps: <c>loss.csv</c>, and <c>loss.svg</c> as a picture of it.</summary>
-public sealed class LossCurve(string directory)
+internal sealed class LossCurve(string directory)
 {
     public const string CsvFile = "loss.csv";
     public const string PictureFile = "loss.svg";
@@ -15,29 +15,23 @@ public sealed class LossCurve(string directory)
 
     private const int Smoothing = 8;
     private const string Header = "step,tokens,loss,learning_rate,seconds,validation_bits_per_byte,balance";
-    private readonly List<LossPoint> points = [];
 
-    public IReadOnlyList<LossPoint> Points => points;
-
-    public void Add(LossPoint point) => points.Add(point);
-
-    /// <summary>Replaces the last row.</summary>
-    public void Amend(LossPoint last) => points[^1] = last;
+    public List<LossPoint> Points { get; } = [];
 
     /// <summary>Reads the rows up to <paramref name="step"/>; later ones belong to steps that are done again.</summary>
     public void Load(long step)
     {
-        points.Clear();
+        Points.Clear();
         var path = Path.Combine(directory, CsvFile);
         if (!File.Exists(path)) return;
-        points.AddRange(File.ReadLines(path).Skip(1).Select(line => Parse(line.Split(','))
+        Points.AddRange(File.ReadLines(path).Skip(1).Select(line => Parse(line.Split(','))
             ?? throw new BtxException($"{path}: \"{line}\" is not a row of a loss curve; delete the file to go on without it"))
             .Where(p => p.Step <= step));
     }
 
     public void SaveCsv()
     {
-        var rows = points.Select(p =>
+        var rows = Points.Select(p =>
             $"{p.Step},{p.Tokens},{p.Loss:F5},{p.LearningRate:G6},{p.Seconds:F2},{p.BitsPerByte:F5},{p.Balance:F5}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), $"{Header}\n{string.Concat(rows)}");
     }
@@ -46,8 +40,8 @@ public sealed class LossCurve(string directory)
     public void SavePicture(string name)
     {
         (double, double)[] loss =
-            [.. points.Select((p, i) => ((double)p.Tokens, points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
-        (double, double)[] validation = [.. points.SelectMany(p =>
+            [.. Points.Select((p, i) => ((double)p.Tokens, Points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
+        (double, double)[] validation = [.. Points.SelectMany(p =>
             p.BitsPerByte is { } bits ? ((double, double)[])[(p.Tokens, bits)] : [])];
         ChartSeries[] series = [new("training loss, nats per token", loss)];
         if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
@@ -72,5 +66,5 @@ public sealed class LossCurve(string directory)
 /// <param name="BitsPerByte">Validation, where it was measured at this step.</param>
 /// <param name="Balance">Mean over the layers of a mixture of E · Σ u p, 1 when even (what α weighs in the objective, which the loss
 /// leaves out); null without load balancing.</param>
-public sealed record LossPoint(long Step, long Tokens, double Loss, double LearningRate, double Seconds, double? BitsPerByte,
+internal sealed record LossPoint(long Step, long Tokens, double Loss, double LearningRate, double Seconds, double? BitsPerByte,
     double? Balance = null);

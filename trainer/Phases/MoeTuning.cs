@@ -26,6 +26,9 @@ public sealed record MoeTuning
     /// <summary>Experts by index.</summary>
     public IReadOnlyList<string> Names => [.. Source.Experts.Select(e => e.Name)];
 
+    /// <summary>Whether a weight learns.</summary>
+    public bool Learns(string name) => !FreezeExperts || !name.Contains(".block_sparse_moe.experts.", StringComparison.Ordinal);
+
     /// <summary>By flag, as text.</summary>
     public IEnumerable<KeyValuePair<string, string>> Flags() =>
     [
@@ -87,35 +90,17 @@ public sealed record MoeTuning
     }
 }
 
-/// <summary>Goes beside a training loop and minds the mixture: which weights learn, balance, statistics of the routing, alarms.</summary>
-internal sealed class MoeTuner
+/// <summary>Goes beside a training loop and minds the mixture: balance, statistics of the routing, alarms.</summary>
+/// <param name="every">Steps between statistics.</param>
+/// <param name="warn">Receives the alarms as lines.</param>
+internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string directory, long every, Action<string>? warn)
 {
-    private readonly LlamaModel model;
-    private readonly MoeTuning tuning;
-    private readonly string directory;
-    private readonly RoutingCurve curve;
-    private readonly RoutingWatch watch;
-    private readonly RoutingTally tally;
-    private readonly RoutingMap map;
-    private readonly long every;
+    private readonly RoutingCurve curve = new(directory, tuning.Names);
+    private readonly RoutingWatch watch = new(tuning.Names);
+    private readonly RoutingTally tally = new(model.Moe.Count, tuning.Names.Count);
+    private readonly RoutingMap map = new(tuning.Names, model.Moe.Count);
     private readonly List<RoutingAlarm> alarms = [];
-    private readonly Action<string>? warn;
     private double balance;
-
-    /// <param name="every">Steps between statistics.</param>
-    /// <param name="warn">Receives the alarms as lines.</param>
-    public MoeTuner(LlamaModel model, MoeTuning tuning, string directory, long every, Action<string>? warn)
-    {
-        (this.model, this.tuning, this.directory, this.every, this.warn) = (model, tuning, directory, every, warn);
-        curve = new RoutingCurve(directory, tuning.Names);
-        watch = new RoutingWatch(tuning.Names);
-        tally = new RoutingTally(model.Moe.Count, tuning.Names.Count);
-        map = new RoutingMap(tuning.Names, model.Moe.Count);
-        foreach (var moe in model.Moe) moe.Settings = tuning.Routing;
-        if (!tuning.FreezeExperts) return;
-        foreach (var (name, parameter) in model.NamedParameters)
-            if (name.Contains(".block_sparse_moe.experts.", StringComparison.Ordinal)) parameter.requires_grad_(false);
-    }
 
     public IReadOnlyList<RoutingAlarm> Alarms => alarms;
 

@@ -19,6 +19,7 @@ internal sealed class TrainingLoop(
     private readonly long[] inputs = new long[options.Batch * options.Sequence];
     private readonly long[] targets = new long[options.Batch * options.Sequence];
     private readonly Stopwatch clock = new();
+    private double reportedAt = double.NegativeInfinity;
     private double lossSum;
     private double balanceSum;
     private int lossCount;
@@ -43,7 +44,7 @@ internal sealed class TrainingLoop(
     public ResumeState Run(CancellationToken cancellation)
     {
         var rates = options.Rates();
-        double savedAt = 0, reportedAt = double.NegativeInfinity;
+        var savedAt = 0.0;
         while (step < steps && !Watch.Exhausted)
         {
             if (cancellation.IsCancellationRequested)
@@ -62,12 +63,7 @@ internal sealed class TrainingLoop(
             var measured = Measure();
             var last = step == steps || Watch.Exhausted;
             if (step % logEvery == 0 || last || measured is not null) Log(rate, measured);
-            if (now - reportedAt >= ReportSeconds || last)
-            {
-                reportedAt = now;
-                Report();
-            }
-
+            if (now - reportedAt >= ReportSeconds || last) Report();
             if (last || (settings.CheckpointSteps > 0 ? step % settings.CheckpointSteps == 0 : now - savedAt >= settings.CheckpointSeconds))
             {
                 savedAt = now;
@@ -91,12 +87,13 @@ internal sealed class TrainingLoop(
     public void Finish(double? bitsPerByte, bool last)
     {
         bits = bitsPerByte ?? bits;
-        if (last && curve.Points.Count > 0) curve.Amend(curve.Points[^1] with { BitsPerByte = bitsPerByte });
+        if (last && curve.Points.Count > 0) curve.Points[^1] = curve.Points[^1] with { BitsPerByte = bitsPerByte };
         Report();
     }
 
     private void Report()
     {
+        reportedAt = clock.Elapsed.TotalSeconds;
         var perStep = options.TokensPerStep;
         report?.Invoke(new(step * perStep, steps * perStep, start.Step * perStep, recent, bits)
         {
@@ -138,7 +135,7 @@ internal sealed class TrainingLoop(
 
     private void Log(double rate, double? bitsPerByte)
     {
-        curve.Add(new LossPoint(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
+        curve.Points.Add(new(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
             bitsPerByte, moe?.Balance is null ? null : balanceSum / lossCount));
         (lossSum, balanceSum, lossCount) = (0, 0, 0);
     }

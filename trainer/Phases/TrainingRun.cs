@@ -89,8 +89,9 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);
         var moe = job.Moe is null ? null : new MoeTuner(model, job.Moe, directory,
             settings.StatisticsSteps > 0 ? settings.StatisticsSteps : Math.Max(1, options.Steps / RoutingCurve.Statistics), warn);
-        if (options.FreezeShared)
-            foreach (var (name, parameter) in model.NamedParameters) parameter.requires_grad_(MoeWeights.IsFeedForward(name));
+        foreach (var layer in model.Moe) layer.Settings = job.Moe!.Routing;
+        foreach (var (name, parameter) in model.NamedParameters)
+            parameter.requires_grad_((!options.FreezeShared || MoeWeights.IsFeedForward(name)) && job.Moe?.Learns(name) != false);
         using var optimizer = new AdamW(model.Parameters, options.Optimizer, options.LearningRate);
         var (sampler, curve, passes) = (shards.Sampler(), new LossCurve(directory), shards.Passes);
         foreach (var line in passes.Lines(options, job.Architecture.MaxPositionEmbeddings)) warn?.Invoke(line);

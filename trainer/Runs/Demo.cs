@@ -1,5 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
+using System.Net.NetworkInformation;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -11,6 +10,7 @@ namespace Btx.Trainer.Runs;
 internal sealed class Demo(string directory)
 {
     private const string Domains = "novels,bible,python,german";
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Whoever has it may change the forest that is served.</summary>
     public string KeyFile => At("admin.key");
@@ -57,8 +57,9 @@ internal sealed class Demo(string directory)
         var (forest, seed, served, servedBtx) = (At("forest"), At("seed"), At("served"), At("served-btx"));
         string[] text = ["--corpus", At("corpus"), "--domains", Domains];
         string[] model = [.. text, "--tokenizer", At("tokenizer"), "--preset", "demo"];
-        var http = FreePort(18080);
-        var grpc = FreePort(http + 1);
+        var taken = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(l => l.Port).ToHashSet();
+        int[] free = [.. Enumerable.Range(18080, 10_000).Where(port => !taken.Contains(port)).Take(2)];
+        var (http, grpc) = (free[0], free[1]);
 
         Add("corpus", train, "four domains of real prose, scripture, code and German", "",
             $"btx corpus --set demo --out {At("corpus")}", "corpus/corpus.json");
@@ -130,24 +131,5 @@ internal sealed class Demo(string directory)
         return $"Done in {seconds["total"]} s (set-up {seconds["setup"]}, corpus {seconds["corpus"]}, train {seconds["train"]} "
             + $"with BTX's {seconds["btx"]}, evaluate {seconds["evaluate"]} beside export {seconds["export"]}, "
             + $"serve {seconds["serve"]}, remove {seconds["remove"]}).";
-    }
-
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
-    private static int FreePort(int first)
-    {
-        for (var port = first; ; port++)
-        {
-            try
-            {
-                using var listener = new TcpListener(IPAddress.Loopback, port);
-                listener.Start();
-                return port;
-            }
-            catch (SocketException) when (port < 65_535)
-            {
-                continue; // taken
-            }
-        }
     }
 }

@@ -66,17 +66,8 @@ internal static class BenchTrainVerb
     }
 
     // d256: the size whose figures the benchmark notes quote, 4.2 M parameters.
-    private static LlamaConfig Config(string preset, int context) => preset != "d256" ? Presets.Get(preset, 2048, context) : new LlamaConfig
-    {
-        VocabSize = 2048,
-        HiddenSize = 256,
-        IntermediateSize = 688,
-        NumHiddenLayers = 4,
-        NumAttentionHeads = 4,
-        NumKeyValueHeads = 4,
-        MaxPositionEmbeddings = context,
-        TieWordEmbeddings = false,
-    };
+    private static LlamaConfig Config(string preset, int context) => preset != "d256" ? Presets.Get(preset, 2048, context)
+        : Presets.Get("tiny", 2048, context) with { HiddenSize = 256, IntermediateSize = 688, TieWordEmbeddings = false };
 
     private static string Run(LlamaModel model, int warmUp, int steps, int batch, int context)
     {
