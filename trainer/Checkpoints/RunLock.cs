@@ -3,18 +3,14 @@ using Btx.Model;
 namespace Btx.Trainer.Checkpoints;
 
 /// <summary>Holds a directory for one process; the operating system drops it when the process ends, however it ends.</summary>
-public sealed class RunLock : IDisposable
+public static class RunLock
 {
     public const string FileName = ".lock";
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
-    private readonly FileStream stream;
-
-    private RunLock(FileStream stream) => this.stream = stream;
-
     /// <param name="wait">Wait for the process that holds it instead of failing.</param>
+    /// <returns>To be disposed.</returns>
     /// <exception cref="BtxException">Another process holds it, or the directory cannot be written.</exception>
-    public static RunLock Acquire(string directory, bool wait = false, CancellationToken cancellation = default)
+    public static IDisposable Acquire(string directory, bool wait = false, CancellationToken cancellation = default)
     {
         while (true)
         {
@@ -22,11 +18,11 @@ public sealed class RunLock : IDisposable
             try
             {
                 Directory.CreateDirectory(directory);
-                return new(new(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
+                return new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1);
             }
             catch (IOException) when (wait && Directory.Exists(directory))
             {
-                cancellation.WaitHandle.WaitOne(Poll);
+                cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(250));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -36,6 +32,4 @@ public sealed class RunLock : IDisposable
             }
         }
     }
-
-    public void Dispose() => stream.Dispose();
 }

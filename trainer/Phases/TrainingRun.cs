@@ -7,6 +7,7 @@ using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
+using Btx.Trainer.Evaluation;
 using Btx.Trainer.Moe;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
@@ -26,7 +27,6 @@ namespace Btx.Trainer.Phases;
 public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null,
     Action<string>? warn = null)
 {
-    private const string BranchDirectory = "branch";
     private readonly string directory = Path.GetFullPath(directory);
 
     /// <summary>Trains, or finds that it was done already.</summary>
@@ -159,11 +159,9 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         };
         record.Save(directory);
         resume.Clear();
-        DeleteBranch();
         return record;
     }
 
-    // A single parent with the whole weight is read as it is; an average is made on disk first, by the same arithmetic as everywhere.
     private LlamaModel InitialModel(torch.Device device)
     {
         if (job.Parents.Count == 0) return new LlamaModel(job.Architecture, device).Init(job.Options.RandomSeed);
@@ -171,24 +169,15 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             throw new BtxException($"{changed.Model}: the weights of parent {changed.Name} have changed since the branch was decided; "
                 + "start over with --fresh");
         BranchParent[] used = [.. job.Parents.Where(p => p.Weight > 0)];
-        if (used.Length == 1) return LlamaCheckpoint.Load(used[0].Model, device, config: job.Architecture);
-        var average = Path.Combine(directory, BranchDirectory);
-        ModelAverage.Write([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], average);
-        return LlamaCheckpoint.Load(average, device);
+        return used.Length == 1 ? LlamaCheckpoint.Load(used[0].Model, device, config: job.Architecture)
+            : AveragedModel.Build([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], device, job.Architecture);
     }
 
     private void Forget(ResumeStore resume)
     {
         resume.Clear();
-        DeleteBranch();
         foreach (var name in (string[])[RunRecord.FileName, LossCurve.CsvFile, LossCurve.PictureFile, CheckpointFiles.SingleFile,
             RoutingCurve.CsvFile, RoutingMap.JsonFile, RoutingMap.PictureFile, BtxManifest.FileName])
             File.Delete(Path.Combine(directory, name));
-    }
-
-    private void DeleteBranch()
-    {
-        var path = Path.Combine(directory, BranchDirectory);
-        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
     }
 }

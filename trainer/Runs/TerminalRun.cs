@@ -47,6 +47,7 @@ internal static class TerminalRun
                     done++;
                     Report();
                     var said = output[stage.Name];
+                    if (cancellation.IsCancellationRequested) return;
                     if (result.Failure is { } failure)
                         display.WriteLine(string.Join('\n', [.. said.TakeLast(TailLines).Select(l => l.Line), $"{stage.Name}: {failure}"]));
                     else if (stage.Shown)
