@@ -1,7 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;

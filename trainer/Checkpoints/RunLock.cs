@@ -1,5 +1,3 @@
-using Btx.Model;
-
 namespace Btx.Trainer.Checkpoints;
 
 /// <summary>Holds a directory for one process; the operating system drops it when the process ends, however it ends.</summary>

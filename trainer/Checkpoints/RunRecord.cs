@@ -2,8 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Trainer.Phases;
 using Btx.Trainer.RoutingStatistics;

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Mixing;
 
 namespace Btx.Trainer.Phases;

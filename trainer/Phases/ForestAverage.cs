@@ -1,10 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Btx.Model;
 using Btx.Model.Averaging;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Model.Tensors;

@@ -1,6 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;

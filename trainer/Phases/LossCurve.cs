@@ -1,5 +1,3 @@
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Trainer.Charts;
 
 namespace Btx.Trainer.Phases;

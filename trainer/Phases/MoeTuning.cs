@@ -1,5 +1,3 @@
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Trainer.Corpora;

@@ -1,5 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Optimisation;
 

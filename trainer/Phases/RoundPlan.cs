@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Trainer.Checkpoints;
 

@@ -1,7 +1,4 @@
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Model.Registry;

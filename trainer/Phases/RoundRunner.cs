@@ -1,9 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Devices;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Model.Tensors;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Btx.Cli;
-using Btx.Model;
 
 namespace Btx.Trainer.Phases;
 

@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Btx.Model;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Trainer.Optimisation;
 
 namespace Btx.Trainer.Phases;

@@ -2,7 +2,6 @@ using System.Net.NetworkInformation;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Runs;
 

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Runs;
 

@@ -1,5 +1,4 @@
 using Btx.Cli;
-using Btx.Model;
 using Btx.Trainer.Checkpoints;
 
 namespace Btx.Trainer.Runs;

@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Networks;

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
@@ -71,7 +69,7 @@ internal static class CorpusVerb
     private static async Task<int> RunAsync(string directory, List<DomainRequest> requests, string? json, CancellationToken cancellation)
     {
         IReadOnlyList<DomainOutcome> outcomes;
-        using (var cache = new PackageCache(PackageCache.DefaultDirectory))
+        var cache = new PackageCache(PackageCache.DefaultDirectory);
         using (var display = new ProgressDisplay())
         {
             outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests,

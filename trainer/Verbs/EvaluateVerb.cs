@@ -1,8 +1,6 @@
 using System.CommandLine;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Devices;
-using Btx.Model.Files;
 using Btx.Model.Mixing;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
@@ -90,10 +88,7 @@ internal static class EvaluateVerb
 
         if (json is not null) AtomicFile.WriteText(json, EvaluationReportJson.Write(report));
         if (picture is not null) EvaluationPicture.Write(report, picture);
-        EvaluationTable.Write(report, AnsiConsole.Create(new()
-        {
-            Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
-            Out = new AnsiConsoleOutput(Console.Out),
-        }));
+        EvaluationTable.Write(report,
+            AnsiConsole.Create(new() { Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect }));
     }
 }

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Runs;
 

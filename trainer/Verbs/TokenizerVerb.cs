@@ -3,8 +3,6 @@ using System.CommandLine.Parsing;
 using System.Text;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 

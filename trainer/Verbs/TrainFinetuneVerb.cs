@@ -1,7 +1,5 @@
 using System.CommandLine;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;

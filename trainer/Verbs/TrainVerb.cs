@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
