@@ -1,16 +1,27 @@
 using System.CommandLine;
-using System.Globalization;
 using Btx.Cli;
-using Btx.Model;
+using Btx.Model.Mixing;
 using Btx.Model.Moe;
 using Btx.Trainer.Moe;
+using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary><c>btx train mix</c>: a forest's experts, or copies of one model, become one token-routed Mixtral model.</summary>
-internal static class TrainMixVerb
+/// <summary><c>btx train average</c> and <c>btx train mix</c>: one model of a forest, as an average or as a token-routed mixture.</summary>
+internal static class TrainMixVerbs
 {
-    private const string Text =
+    private const string AverageText =
+        """
+        Average the parameters of a forest's experts into one model: uniform, or weighted by a domain's cached prior (posterior),
+        or the one expert with the largest prior (argmax). Needs no libtorch unless a prior has to be estimated.
+
+        Examples:
+          btx train average --forest forest --weights uniform --out average
+          btx train average --forest forest --weights posterior --domain python --out python-average
+          btx train average --forest forest --weights posterior --domain golang --corpus corpus --out golang-average
+        """;
+
+    private const string MixText =
         """
         Mix a forest into one token-routed model (Branch-Train-MiX): in every layer the feed-forwards of the experts become the experts
         of a mixture, everything else is averaged uniformly. The result is a Mixtral directory with btx.json.
@@ -27,7 +38,26 @@ internal static class TrainMixVerb
           btx train mix --upcycle seed --copies 4 --out upcycled
         """;
 
-    public static Command Create()
+    public static Command Average()
+    {
+        var forest = new Flag<string>("--forest DIR", "forest directory") { Required = true };
+        var weights = new Choice("--weights", ["uniform", "argmax", "posterior"], "how the experts are weighted") { Required = true };
+        var domain = new Flag<string?>("--domain NAME", "target domain of argmax and posterior");
+        var corpus = new Flag<string?>("--corpus DIR", "estimate the prior of a domain that no expert has");
+        var output = new Flag<string>("--out DIR", "model directory to make") { Required = true };
+        var fresh = new Flag<bool>("--fresh", "replace an average made earlier");
+        var command = new Command("average", AverageText) { forest, weights, domain, corpus, output, fresh };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(weights)?.Tokens is [{ Value: "argmax" or "posterior" }] && result.GetValue(domain) is null)
+                result.AddError("--weights argmax and posterior need the target domain: --domain NAME.");
+        });
+        return command.Does((parsed, cancellation) => Console.WriteLine(ForestAverage.Write(
+            parsed.GetValue(forest)!, Enum.Parse<AverageWeights>(parsed.GetValue(weights)!, ignoreCase: true), parsed.GetValue(domain),
+            parsed.GetValue(corpus), parsed.GetValue(output)!, parsed.GetValue(fresh), cancellation)));
+    }
+
+    public static Command Mix()
     {
         var forest = new Flag<string?>("--forest DIR", "forest directory");
         var output = new Flag<string>("--out DIR", "model directory to make") { Required = true };
@@ -41,8 +71,7 @@ internal static class TrainMixVerb
         var statistics = new Flag<string?>("--statistics DIR", "take the domains' hidden states from this earlier mixture instead of text");
         var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own],
             "network that the hidden states are read in (mixed)");
-        var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})",
-            "N");
+        var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})");
         var lambda = new Flag<double>("--ridge-lambda L",
             "regularisation of ridge, in mean eigenvalues of the states' second moments", RidgeRouter.DefaultLambda);
         var k = new Flag<int?>("--k K", "experts per token (2)");
@@ -54,8 +83,8 @@ internal static class TrainMixVerb
         var device = Flags.Device("where hidden states are computed");
         var fresh = new Flag<bool>("--fresh", "replace a mixture made earlier");
         var json = new JsonFlag();
-        var command = new Command("mix", Text) { forest, output, experts, without, seed, init, corpus, shards, statistics, states, tokens,
-            lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
+        var command = new Command("mix", MixText) { forest, output, experts, without, seed, init, corpus, shards, statistics, states,
+            tokens, lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
         command.Validators.Add(result =>
         {
             if (result.GetValue(forest) is null == result.GetValue(upcycle) is null)
@@ -68,56 +97,48 @@ internal static class TrainMixVerb
             else if (result.GetValue(corpus) is not null && result.GetValue(statistics) is not null)
                 result.AddError("--corpus and --statistics are two sources of hidden states; name one.");
         });
-        command.SetAction((parsed, cancellation) => Task.Run(
-            () =>
-            {
-                var request = new MixRequest
-                {
-                    Forest = parsed.GetValue(forest),
-                    Upcycle = parsed.GetValue(upcycle),
-                    Copies = parsed.GetValue(copies) ?? 0,
-                    Output = parsed.GetValue(output)!,
-                    Experts = parsed.GetValue(experts)!,
-                    Without = parsed.GetValue(without)!,
-                    Seed = parsed.GetValue(seed),
-                    RouterInit = parsed.GetValue(init),
-                    Corpus = parsed.GetValue(corpus),
-                    Shards = parsed.GetValue(shards),
-                    Statistics = parsed.GetValue(statistics),
-                    States = parsed.GetValue(states),
-                    TokensPerDomain = parsed.GetValue(tokens) ?? MixRequest.DefaultTokensPerDomain,
-                    RidgeLambda = parsed.GetValue(lambda),
-                    K = parsed.GetValue(k),
-                    Router = parsed.GetValue(router)!,
-                    RandomSeed = parsed.GetValue(randomSeed),
-                    Threads = parsed.GetValue(threads),
-                    Device = parsed.GetValue(device)!,
-                    Fresh = parsed.GetValue(fresh),
-                };
-                using var display = new ProgressDisplay();
-                var (report, made) = new MixRun(request, display).Execute(cancellation);
-                foreach (var line in Lines(report, request.Output, made)) display.WriteLine(line);
-                if (parsed.GetValue(json) is { } file) report.Save(file);
-                return 0;
-            },
-            CancellationToken.None));
-        return command;
+        return command.Does((parsed, cancellation) =>
+        {
+            var request = new MixRequest
+        {
+            Forest = parsed.GetValue(forest),
+            Upcycle = parsed.GetValue(upcycle),
+            Copies = parsed.GetValue(copies) ?? 0,
+            Output = parsed.GetValue(output)!,
+            Experts = parsed.GetValue(experts)!,
+            Without = parsed.GetValue(without)!,
+            Seed = parsed.GetValue(seed),
+            RouterInit = parsed.GetValue(init),
+            Corpus = parsed.GetValue(corpus),
+            Shards = parsed.GetValue(shards),
+            Statistics = parsed.GetValue(statistics),
+            States = parsed.GetValue(states),
+            TokensPerDomain = parsed.GetValue(tokens) ?? MixRequest.DefaultTokensPerDomain,
+            RidgeLambda = parsed.GetValue(lambda),
+            K = parsed.GetValue(k),
+            Router = parsed.GetValue(router)!,
+            RandomSeed = parsed.GetValue(randomSeed),
+            Threads = parsed.GetValue(threads),
+            Device = parsed.GetValue(device)!,
+            Fresh = parsed.GetValue(fresh),
+        };
+            using var display = new ProgressDisplay();
+            var (report, made) = new MixRun(request, display).Execute(cancellation);
+            foreach (var line in Lines(report, request.Output, made)) display.WriteLine(line);
+            if (parsed.GetValue(json) is { } file) report.Save(file);
+        });
     }
 
     private static IEnumerable<string> Lines(MixReport r, string output, bool made)
     {
         var fitted = r.RouterAccuracy is { } accuracy
-            ? "; routers find the domain of "
-                + $"{string.Join(", ", accuracy.Select(a => (100 * a).ToString("F0", CultureInfo.InvariantCulture)))} % of tokens by layer"
-            : "";
+            ? $"; routers find the domain of {string.Join(", ", accuracy.Select(a => $"{100 * a:F0}"))} % of tokens by layer" : "";
         yield return $"{output}: {string.Join(", ", r.Experts.Select((e, i) => $"{i} {e}"))}; "
-            + $"{Quantity.WithUnit(r.Parameters, "parameters")}, {Quantity.WithUnit(r.ActiveParameters, "active")} with k = "
-                + $"{r.ExpertsPerToken} of {r.Experts.Count}; "
-            + $"router {r.Router}, init {r.RouterInit}{fitted}{(made ? "" : " (mixed earlier, nothing to do; --fresh mixes again)")}";
+            + $"{Quantity.WithUnit(r.Parameters, "parameters")}, {Quantity.WithUnit(r.ActiveParameters, "active")} "
+            + $"with k = {r.ExpertsPerToken} of {r.Experts.Count}; router {r.Router}, init {r.RouterInit}{fitted}"
+            + $"{(made ? "" : " (mixed earlier, nothing to do; --fresh mixes again)")}";
         foreach (var residual in r.Residuals)
-        {
             yield return $"note: {residual.Expert} was branched from {residual.Ancestor} and still carries it: "
-                + string.Create(CultureInfo.InvariantCulture, $"{100 * residual.Share:F1} % of its ancestry");
-        }
+                + $"{100 * residual.Share:F1} % of its ancestry";
     }
 }
