@@ -1,3 +1,5 @@
+using Btx.Model.Files;
+
 namespace Btx.Model.Tokens;
 
 /// <summary>What a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c> say, checked: see <see cref="Validate"/>.</summary>
@@ -86,4 +88,18 @@ internal sealed record TokenizerDefinition
     }
 
     internal static string Quote(string token) => $"\"{BtxException.OneLine(token, 60)}\"";
+}
+
+/// <summary>The files of a model directory that say how text becomes tokens, and which of them end it.</summary>
+public static class TokenizerFiles
+{
+    private static readonly string[] Names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "generation_config.json"];
+
+    /// <summary>Copies those that are there, each file whole.</summary>
+    /// <exception cref="BtxException">One cannot be written.</exception>
+    public static void Copy(string from, string to)
+    {
+        foreach (var name in Names) AtomicFile.CopyIfThere(Path.Combine(from, name), Path.Combine(to, name));
+    }
 }
