@@ -19,9 +19,7 @@ internal static class RotaryTable
     public static void Write(string path, LlamaConfig config, GraphPrecision precision) => AtomicFile.Write(path, stream =>
     {
         foreach (var (_, parts) in RotaryEmbedding.Tables(config, precision.Dtype()))
-        {
             foreach (var part in parts) stream.Write(part);
-        }
     });
 
     /// <summary>Puts the tables into a graph that has no file beside it.</summary>

@@ -2,10 +2,8 @@ using Btx.Exporter.Graphs;
 
 namespace Btx.Exporter.Weights;
 
-/// <summary>
-/// Rounds a weight to the blocks of <see cref="BlockLayout"/>. Codes are symmetric about 2^(bits−1); a block's scale is the one
-/// of several candidates that loses least (sum of squares): in 4 bits the range that holds the largest value is not always the best.
-/// </summary>
+/// <summary>Rounds a weight to the blocks of <see cref="BlockLayout"/>. Codes are symmetric about 2^(bits−1); a block's scale is the one of
+/// several candidates that loses least (sum of squares): in 4 bits the range that holds the largest value is not always the best.</summary>
 internal static class BlockQuantiser
 {
     // Of the range that just holds the block; clipping one outlier may serve the rest.

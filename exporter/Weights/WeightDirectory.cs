@@ -5,8 +5,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Exporter.Weights;
 
-/// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its
-/// own, in the precision that is served.</summary>
+/// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its own, in the precision that is
+/// served.</summary>
 internal static class WeightDirectory
 {
     /// <summary>True if every tensor is stored in the served precision, so that the source's own memory can be bound.</summary>

@@ -8,8 +8,8 @@ namespace Btx.Model.Configuration;
 
 /// <summary>
 /// The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>, or of model type
-/// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Moe"/> for its feed-forward.
-/// Immutable; <see cref="Validate"/> is called by every reader.
+/// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Moe"/> for its feed-forward. Immutable;
+/// <see cref="Validate"/> is called by every reader.
 /// </summary>
 public sealed record LlamaConfig
 {
@@ -55,9 +55,8 @@ public sealed record LlamaConfig
         }
     }
 
-    /// <summary>
-    /// SHA-256 (hex) over what must agree for two models to be averaged or mixed: shapes and position encoding, not dtype.
-    /// </summary>
+    /// <summary>SHA-256 (hex) over what must agree for two models to be averaged or mixed: shapes and position encoding, not
+    /// dtype.</summary>
     public string Fingerprint()
     {
         var text = string.Create(System.Globalization.CultureInfo.InvariantCulture,
@@ -141,11 +140,8 @@ public sealed record LlamaConfig
         return this;
     }
 
-    /// <summary>
-    /// Reads <c>config.json</c> in a Hugging Face model directory. Where
-    /// <c>generation_config.json</c> names end tokens, they are the model's, as in
-    /// transformers.
-    /// </summary>
+    /// <summary>Reads <c>config.json</c> in a Hugging Face model directory. Where <c>generation_config.json</c> names end tokens, they are
+    /// the model's, as in transformers.</summary>
     /// <exception cref="BtxException">Missing, not JSON, not a Llama config, or out of range.</exception>
     public static LlamaConfig Load(string directory)
     {
@@ -178,8 +174,8 @@ public sealed record LlamaConfig
     public void Save(string directory) =>
         AtomicFile.Write(Path.Combine(directory, FileName), stream => LlamaConfigJson.Write(this, stream));
 
-    /// <summary>The inverse frequencies of the rotary embedding, length head_dim / 2, scaling applied
-    /// (Hugging Face <c>modeling_rope_utils</c>).</summary>
+    /// <summary>The inverse frequencies of the rotary embedding, length head_dim / 2, scaling applied (Hugging Face
+    /// <c>modeling_rope_utils</c>).</summary>
     public double[] RotaryInverseFrequencies()
     {
         var half = HeadDim / 2;

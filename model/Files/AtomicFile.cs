@@ -2,10 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Btx.Model.Files;
 
-/// <summary>
-/// Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory. What a process that died
-/// left beside the file is removed by the next writer of the same file.
-/// </summary>
+/// <summary>Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory. What a process
+/// that died left beside the file is removed by the next writer of the same file.</summary>
 public static partial class AtomicFile
 {
     /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file
@@ -51,8 +49,7 @@ public static partial class AtomicFile
 
     /// <summary>Writes text as UTF-8 without a mark, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written; the file there before, if any, is unchanged.</exception>
-    public static void WriteText(string path, string text) =>
-        Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+    public static void WriteText(string path, string text) => Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Copies a file, whole or not at all.</summary>
     /// <returns>False: there is none, and nothing was done.</returns>

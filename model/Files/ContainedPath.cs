@@ -22,8 +22,8 @@ public static class ContainedPath
         return current;
     }
 
-    /// <summary>As <see cref="Resolve"/>, but links are followed: for a directory whose owner
-    /// is the user, such as a download cache.</summary>
+    /// <summary>As <see cref="Resolve"/>, but links are followed: for a directory whose owner is the user, such as a download
+    /// cache.</summary>
     /// <exception cref="BtxException">The path is empty, absolute, or has a <c>..</c> part or a control character.</exception>
     public static string ResolveNames(string root, string relative, string manifest)
     {
@@ -44,4 +44,35 @@ public static class ContainedPath
     }
 
     private static string Show(string? text) => BtxException.OneLine(text ?? "", 200);
+}
+
+/// <summary>A path without links: the one name among all spellings of a place.</summary>
+public static class RealPath
+{
+    /// <param name="path">Absolute; what is not there stays as it is.</param>
+    public static string Of(string path)
+    {
+        var current = "/";
+        foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            current = Path.Combine(current, part);
+            var link = new FileInfo(current);
+            if (link.LinkTarget is not null && link.ResolveLinkTarget(returnFinalTarget: true) is { } target) current = Of(target.FullName);
+        }
+
+        return current;
+    }
+}
+
+/// <summary>Where programs keep what can be fetched or made again: <c>${BTX_CACHE:-$HOME/.cache/btx}</c>.</summary>
+public static class CacheDirectory
+{
+    /// <summary>The path of a folder in it, which may not exist yet.</summary>
+    public static string Of(string folder)
+    {
+        var root = Environment.GetEnvironmentVariable("BTX_CACHE");
+        if (string.IsNullOrEmpty(root))
+            root = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "btx");
+        return Path.GetFullPath(Path.Combine(root, folder));
+    }
 }

@@ -6,8 +6,8 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Forests;
 
-/// <summary>How manifests are written: snake_case names, indented, nulls left out; unknown fields are kept out
-/// silently so that newer files stay readable.</summary>
+/// <summary>How manifests are written: snake_case names, indented, nulls left out; unknown fields are kept out silently so that newer files
+/// stay readable.</summary>
 public static class ManifestJson
 {
     /// <summary>For both directions; reading refuses missing required fields, nulls where none may be, and duplicate names.</summary>

@@ -6,10 +6,8 @@ using Btx.Model.Tensors;
 
 namespace Btx.Model.Moe;
 
-/// <summary>
-/// The weights of a mixture, tensor by tensor from the members' mapped files (arXiv 2403.07816, section 3.2): the feed-forwards of
-/// member i are expert i, everything else is the uniform average of the members, the routers are given.
-/// </summary>
+/// <summary>The weights of a mixture, tensor by tensor from the members' mapped files (arXiv 2403.07816, section 3.2): the feed-forwards of
+/// member i are expert i, everything else is the uniform average of the members, the routers are given.</summary>
 public sealed class MoeWeights
 {
     private static readonly (Func<int, string> Expert, string Dense)[] FeedForward =
@@ -88,9 +86,7 @@ public sealed class MoeWeights
         for (var l = 0; l < config.NumHiddenLayers; l++)
         {
             for (var e = 0; e < members.Count; e++)
-            {
                 foreach (var (expert, dense) in FeedForward) sources[$"model.layers.{l}.{expert(e)}"] = (e, $"model.layers.{l}.{dense}");
-            }
         }
 
         return sources;

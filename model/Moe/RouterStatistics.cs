@@ -13,8 +13,8 @@ namespace Btx.Model.Moe;
 /// <param name="Tokens">Tokens asked for of each domain.</param>
 public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<DomainStatistics> Domains)
 {
-    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every
-    /// safetensors file beside config.json.</summary>
+    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every safetensors file
+    /// beside config.json.</summary>
     public static readonly string FileName = Path.Combine("router", "statistics.safetensors");
 
     /// <exception cref="BtxException">The disk is full or the path cannot be written.</exception>

@@ -4,8 +4,8 @@ using Btx.Model.Forests;
 namespace Btx.Model.Serving;
 
 /// <summary>
-/// The contents of <c>served.json</c>, the exporter's output. Graph files and converted weights lie inside its directory; the one
-/// path that may point elsewhere is <see cref="Source"/>, the forest it was exported from, whose manifest must have the recorded hash.
+/// The contents of <c>served.json</c>, the exporter's output. Graph files and converted weights lie inside its directory; the one path that
+/// may point elsewhere is <see cref="Source"/>, the forest it was exported from, whose manifest must have the recorded hash.
 /// </summary>
 public sealed record ServedForestManifest
 {
@@ -96,8 +96,7 @@ public sealed record ServedForestManifest
 
     /// <summary>Writes the manifest into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written.</exception>
-    public void Save(string directory) =>
-        ManifestJson.Save(this, Path.Combine(directory, FileName));
+    public void Save(string directory) => ManifestJson.Save(this, Path.Combine(directory, FileName));
 }
 
 /// <summary>An expert as the server loads it.</summary>
@@ -108,8 +107,8 @@ public sealed record ServedExpert
     public required string Domain { get; init; }
 
     /// <summary>
-    /// Directory with the weights (a Hugging Face model directory). With <see cref="InSource"/> it is relative to the source
-    /// forest and is the expert's own checkpoint, bound without a copy; otherwise relative to the served manifest (converted weights).
+    /// Directory with the weights (a Hugging Face model directory). With <see cref="InSource"/> it is relative to the source forest and is
+    /// the expert's own checkpoint, bound without a copy; otherwise relative to the served manifest (converted weights).
     /// </summary>
     public required string Path { get; init; }
 
@@ -134,12 +133,26 @@ public sealed record ServedGraph(string Form, int Rows, string File, string Sha2
 /// <summary>A safetensors file whose tensors are bound, each by its name, to the initializers of the served graphs.</summary>
 public sealed record ServedWeights
 {
-    /// <summary>With <see cref="InSource"/> relative to the source model's directory; otherwise relative to the
-    /// served manifest (converted weights).</summary>
+    /// <summary>With <see cref="InSource"/> relative to the source model's directory; otherwise relative to the served manifest (converted
+    /// weights).</summary>
     public required string Path { get; init; }
 
     public bool InSource { get; init; } = true;
 
     /// <summary>SHA-256 (hex) of the file.</summary>
     public required string Sha256 { get; init; }
+}
+
+/// <summary>The weights in a served graph are placeholders into a file of zero bytes; whoever opens a session overrides each by its Hugging
+/// Face name (<c>SessionOptions.AddInitializer</c>) and sets these entries.</summary>
+public static class PlaceholderWeights
+{
+    /// <param name="precision">The manifest's: <c>fp32</c> or <c>fp16</c>.</param>
+    public static IEnumerable<(string Key, string Value)> SessionEntries(string precision)
+    {
+        // On the CPU this optimizer would read fp16 weights at load, to cast them once, and fail: the placeholders have no data.
+        yield return ("optimization.disable_specified_optimizers", "FuseFp16InitializerToFp32NodeTransformer");
+        // The CPU's fp16 norms cannot share prepacked weights between sessions, and fp16 has no matrix product there to prepack for.
+        if (precision == "fp16") yield return ("session.disable_prepacking", "1");
+    }
 }

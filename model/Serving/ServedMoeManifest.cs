@@ -15,8 +15,8 @@ public sealed record ServedMoeManifest
     public const string FileName = "served-btx.json";
     public const int CurrentSchema = 1;
 
-    /// <summary>Of the weights; <c>int8</c> and <c>int4</c> are those of the experts, the rest is fp32 then. The KV cache is
-    /// fp16 for <c>fp16</c>, fp32 otherwise.</summary>
+    /// <summary>Of the weights; <c>int8</c> and <c>int4</c> are those of the experts, the rest is fp32 then. The KV cache is fp16 for
+    /// <c>fp16</c>, fp32 otherwise.</summary>
     public static IReadOnlyList<string> Precisions { get; } = ["fp32", "fp16", "int8", "int4"];
 
     public int Schema { get; init; } = CurrentSchema;
@@ -45,14 +45,13 @@ public sealed record ServedMoeManifest
     public required BtxRouter Router { get; init; }
 
     /// <summary>
-    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> in the manifest's directory, from which
-    /// routers are fitted when the mixture is made anew
-    /// with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has none.
+    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> in the manifest's directory, from which routers are fitted when the mixture
+    /// is made anew with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has none.
     /// </summary>
     public string? RouterStatisticsSha256 { get; init; }
 
-    /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt, the reference
-    /// reading the same (dequantised) weights.</summary>
+    /// <summary>Largest |graph − reference| / max|reference| of the logits on the exporter's check prompt, the reference reading the same
+    /// (dequantised) weights.</summary>
     public double MaxRelativeDifference { get; init; }
 
     /// <summary>Mean KL divergence in nats of the served from the fp32 next-token distribution on the check prompt; 0 for fp32.</summary>
@@ -94,8 +93,7 @@ public sealed record ServedMoeManifest
 
     /// <summary>Writes the manifest into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written.</exception>
-    public void Save(string directory) =>
-        ManifestJson.Save(this, Path.Combine(directory, FileName));
+    public void Save(string directory) => ManifestJson.Save(this, Path.Combine(directory, FileName));
 
     // An export refuses to replace a model, so its directory is no place to suggest.
     private static string Remedy(string directory)

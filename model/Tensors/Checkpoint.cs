@@ -2,10 +2,8 @@ using Btx.Model.Configuration;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>
-/// A Hugging Face Llama directory opened for reading: <c>config.json</c> and the memory-mapped weights, in one
-/// <c>model.safetensors</c> or in shards listed by <c>model.safetensors.index.json</c>. Owns the mappings.
-/// </summary>
+/// <summary>A Hugging Face Llama directory opened for reading: <c>config.json</c> and the memory-mapped weights, in one
+/// <c>model.safetensors</c> or in shards listed by <c>model.safetensors.index.json</c>. Owns the mappings.</summary>
 public sealed unsafe class Checkpoint : IDisposable
 {
     private const string OutputLayer = "lm_head.weight", Embedding = "model.embed_tokens.weight";

@@ -2,11 +2,8 @@ using Btx.Model.Configuration;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>
-/// Cosine and sine of the rotary embedding, each [max_position_embeddings, head_dim / 2], from
-/// <see cref="LlamaConfig.RotaryInverseFrequencies"/>,
-/// so every kind of rope scaling is in the table and none in the graph.
-/// </summary>
+/// <summary>Cosine and sine of the rotary embedding, each [max_position_embeddings, head_dim / 2], from
+/// <see cref="LlamaConfig.RotaryInverseFrequencies"/>, so every kind of rope scaling is in the table and none in the graph.</summary>
 public static class RotaryEmbedding
 {
     /// <summary>Names of the two in every graph.</summary>

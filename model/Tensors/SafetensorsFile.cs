@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Btx.Model.Tensors;
 
 /// <summary>
-/// A safetensors file, memory-mapped read-only. Tensor data is used in place: pointers and spans stay valid until
-/// <see cref="Dispose"/>. Whoever cuts a mapped file ends the process that reads it; a server maps private copies. Thread-safe for reading.
+/// A safetensors file, memory-mapped read-only. Tensor data is used in place: pointers and spans stay valid until <see cref="Dispose"/>.
+/// Whoever cuts a mapped file ends the process that reads it; a server maps private copies. Thread-safe for reading.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
@@ -37,8 +37,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public PrivateCopy? Copy { get; private init; }
 
     /// <summary>Maps a file; links are followed.</summary>
-    /// <exception cref="BtxException">Missing, unreadable, no regular file, truncated, overlapping,
-    /// or otherwise not valid safetensors.</exception>
+    /// <exception cref="BtxException">Missing, unreadable, no regular file, truncated, overlapping, or otherwise not valid
+    /// safetensors.</exception>
     public static SafetensorsFile Open(string path)
     {
         path = System.IO.Path.GetFullPath(path);

@@ -3,10 +3,8 @@ using System.Text.Json;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>
-/// Parses the header of a safetensors file: 8 bytes little-endian length, then JSON. Every offset, shape and length is checked
-/// against the file's size before anything is returned. Format: the safetensors README.
-/// </summary>
+/// <summary>Parses the header of a safetensors file: 8 bytes little-endian length, then JSON. Every offset, shape and length is checked
+/// against the file's size before anything is returned. Format: the safetensors README.</summary>
 public static class SafetensorsHeader
 {
     private const string Metadata = "__metadata__";

@@ -5,11 +5,9 @@ using Microsoft.ML.Tokenizers;
 namespace Btx.Model.Tokens;
 
 /// <summary>
-/// Ids of one pre-token. The merging itself is the tokenizer package's: every byte is given to it
-/// as its character of the byte-level alphabet, so
-/// that bytes which are no text are merged by the same rules. Ours are the cache in front
-/// (most pre-tokens of a text have been seen before),
-/// Llama 3's <c>ignore_merges</c>, which the package lacks, and the merging of very long pieces.
+/// Ids of one pre-token. The merging itself is the tokenizer package's: every byte is given to it as its character of the byte-level
+/// alphabet, so that bytes which are no text are merged by the same rules. Ours are the cache in front (most pre-tokens of a text have been
+/// seen before), Llama 3's <c>ignore_merges</c>, which the package lacks, and the merging of very long pieces.
 /// </summary>
 internal sealed class PieceEncoder
 {
@@ -61,10 +59,8 @@ internal sealed class PieceEncoder
     }
 }
 
-/// <summary>
-/// Remembers the ids of recent pre-tokens. Bounded, shared by all threads and free of locks: entries never change, and a slot is
-/// replaced by one reference write, so a race costs at most a forgotten entry.
-/// </summary>
+/// <summary>Remembers the ids of recent pre-tokens. Bounded, shared by all threads and free of locks: entries never change, and a slot is
+/// replaced by one reference write, so a race costs at most a forgotten entry.</summary>
 internal sealed class PreTokenCache
 {
     /// <summary>Longer pre-tokens seldom come back.</summary>
@@ -116,9 +112,9 @@ internal sealed class PreTokenCache
 }
 
 /// <summary>
-/// Byte-pair merging of pre-tokens too long for the tokenizer package, whose time grows with the
-/// square of a piece's length (a megabyte without
-/// a space is one piece). A linked list of symbols and a queue of candidate pairs, n log n; the ids are those that the package gives.
+/// Byte-pair merging of pre-tokens too long for the tokenizer package, whose time grows with the square of a piece's length (a megabyte
+/// without a space is one piece). A linked list of symbols and a queue of candidate pairs, n log n; the ids are those that the package
+/// gives.
 /// </summary>
 internal sealed class LongPieceMerger
 {

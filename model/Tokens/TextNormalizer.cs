@@ -6,11 +6,8 @@ using System.Text.Unicode;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>
-/// What is done to text before it is cut into tokens: the steps of a tokenizer.json's
-/// <c>normalizer</c>, over bytes that may hold ill-formed
-/// stretches, which pass through unchanged. Immutable; thread-safe.
-/// </summary>
+/// <summary>What is done to text before it is cut into tokens: the steps of a tokenizer.json's <c>normalizer</c>, over bytes that may hold
+/// ill-formed stretches, which pass through unchanged. Immutable; thread-safe.</summary>
 public sealed class TextNormalizer
 {
     // Every step leaves ASCII without these bytes alone.
@@ -23,11 +20,9 @@ public sealed class TextNormalizer
     }
 
     /// <summary>
-    /// The form of text here, in corpora, in tokenizers that we train and so in whatever these
-    /// are given: '\r\n', '\r' and form feed are '\n', a
-    /// no-break space is a space, other control characters (not tab), byte-order marks, U+FFFE and
-    /// U+FFFF are gone, and the rest is in Unicode form C.
-    /// Idempotent.
+    /// The form of text here, in corpora, in tokenizers that we train and so in whatever these are given: '\r\n', '\r' and form feed are
+    /// '\n', a no-break space is a space, other control characters (not tab), byte-order marks, U+FFFE and U+FFFF are gone, and the rest is
+    /// in Unicode form C. Idempotent.
     /// </summary>
     public static TextNormalizer Own { get; } =
         new([new Replacement(Replacement.LineEnds), new Replacement("\u00A0", " "), new Replacement(Replacement.Controls),
@@ -64,8 +59,8 @@ public sealed class TextNormalizer
         return output.WrittenSpan;
     }
 
-    /// <summary>Throws where the runtime has no Unicode data (globalization-invariant mode), for
-    /// normalising would silently do nothing.</summary>
+    /// <summary>Throws where the runtime has no Unicode data (globalization-invariant mode), for normalising would silently do
+    /// nothing.</summary>
     internal void RequireData(string source)
     {
         if (Steps.OfType<UnicodeForm>().Any() && "e\u0301".Normalize(NormalizationForm.FormC) != "\u00E9")
@@ -144,11 +139,8 @@ internal sealed partial record Replacement(string Pattern, string Content) : Nor
     private static partial Regex ControlExpression();
 }
 
-/// <summary>
-/// Puts long runs of combining marks into Unicode's canonical order, which changes no normalised form:
-/// the runtime sorts n marks in a row in n² time,
-/// minutes for a hostile megabyte, and needs n for marks that are in order.
-/// </summary>
+/// <summary>Puts long runs of combining marks into Unicode's canonical order, which changes no normalised form: the runtime sorts n marks
+/// in a row in n² time, minutes for a hostile megabyte, and needs n for marks that are in order.</summary>
 internal static class MarkOrder
 {
     private const int LongRun = 64;

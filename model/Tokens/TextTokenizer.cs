@@ -5,16 +5,10 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>
-/// Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes:
-/// decoding gives back what was encoded, ill-formed
-/// UTF-8 included (with a normalizer, what <see cref="Normalize"/> makes of it). Thread-safe; immutable.
-/// </summary>
-/// <remarks>
-/// Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special
-/// tokens and decoding are ours: the package reads
-/// no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.
-/// </remarks>
+/// <summary>Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes: decoding gives back what was encoded,
+/// ill-formed UTF-8 included (with a normalizer, what <see cref="Normalize"/> makes of it). Thread-safe; immutable.</summary>
+/// <remarks>Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special tokens and decoding are ours:
+/// the package reads no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.</remarks>
 public sealed class TextTokenizer
 {
     private const long MaxFileBytes = BoundedFile.DefaultLimit;
@@ -53,16 +47,16 @@ public sealed class TextTokenizer
     /// <summary>The token that ends a document, if the tokenizer has one.</summary>
     public int? EosId { get; }
 
-    /// <summary>Whether the model expects <see cref="BosId"/> before a text.
-    /// <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to its caller.</summary>
+    /// <summary>Whether the model expects <see cref="BosId"/> before a text. <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to
+    /// its caller.</summary>
     public bool AddBos => _definition.AddBos;
 
     /// <summary>SHA-256, in hexadecimal, of what tokenizer.json says, however it is spelled: equal for equal tokenizers.</summary>
     public string Hash => _hash.Value;
 
     /// <summary>Reads tokenizer.json, and tokenizer_config.json where there is one.</summary>
-    /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not
-    /// supported; names the file and the feature.</exception>
+    /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not supported; names the file and the
+    /// feature.</exception>
     public static TextTokenizer Load(string directory)
     {
         var path = Path.Combine(directory, "tokenizer.json");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Btx.Model.Files;
 
 namespace Btx.Model.Tokens;
 
@@ -9,7 +10,7 @@ namespace Btx.Model.Tokens;
 /// and end a document, and what it says of added tokens. Whatever it does not understand it names and refuses.
 /// </summary>
 /// <param name="source">The file's name, for messages.</param>
-internal sealed class TokenizerJsonReader(string source) : TokenizerJson(source)
+internal sealed class TokenizerJsonReader(string source) : JsonMembers(source)
 {
     /// <exception cref="BtxException">Not JSON, malformed, inconsistent, or a feature that is not supported.</exception>
     public static TokenizerDefinition Read(ReadOnlyMemory<byte> json, string source) =>
@@ -255,4 +256,10 @@ internal sealed class TokenizerJsonReader(string source) : TokenizerJson(source)
     // "<|end|>", or an object that describes the token.
     private string? Token(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? Text(value, "content") : Text(root, name);
+
+    private BtxException Unsupported(string what, string value) =>
+        Problem($"{what} {Quote(value)} is not supported; only byte-level BPE in the form of GPT-2, Llama 3 and Qwen is");
+
+    private string Type(JsonElement element, string what) =>
+        (element.ValueKind == JsonValueKind.Object ? Text(element, "type") : null) ?? throw Problem($"{what} has no type");
 }

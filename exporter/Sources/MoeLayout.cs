@@ -5,7 +5,7 @@ using Btx.Exporter.Weights;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 
-namespace Btx.Exporter.Moe;
+namespace Btx.Exporter.Sources;
 
 /// <summary>The tensors of a mixture as the graphs of a form and precision want them.</summary>
 internal static class MoeLayout

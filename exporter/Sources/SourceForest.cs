@@ -6,7 +6,7 @@ using Btx.Model.Registry;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
-namespace Btx.Exporter.Forests;
+namespace Btx.Exporter.Sources;
 
 /// <summary>The forest to export, opened and checked: one architecture, one tokenizer, weights as recorded. Owns the checkpoints.</summary>
 internal sealed class SourceForest : IDisposable
@@ -83,4 +83,10 @@ internal sealed class SourceForest : IDisposable
         config.RequireTokens(tokenizer.VocabSize, expert.Checkpoint.DirectoryPath);
         LlamaGraph.CheckHeadDim(config);
     }
+}
+
+/// <summary>An expert of the source forest, its checkpoint open. Owns the mapping.</summary>
+internal sealed record SourceExpert(ExpertEntry Entry, Checkpoint Checkpoint) : IDisposable
+{
+    public void Dispose() => Checkpoint.Dispose();
 }

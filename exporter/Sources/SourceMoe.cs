@@ -5,7 +5,7 @@ using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
-namespace Btx.Exporter.Moe;
+namespace Btx.Exporter.Sources;
 
 /// <summary>The Mixtral directory to export, opened and checked. Owns the mapping.</summary>
 internal sealed class SourceMoe : IDisposable
@@ -45,4 +45,14 @@ internal sealed class SourceMoe : IDisposable
     }
 
     public void Dispose() => Checkpoint.Dispose();
+}
+
+/// <summary>How a graph runs the experts.</summary>
+public enum MoeForm
+{
+    /// <summary>Plain operators, k an input: <see cref="Graphs.RoutedExperts"/>.</summary>
+    Gathered,
+
+    /// <summary><c>com.microsoft.MoE</c>, one graph for each k: <see cref="Graphs.FusedExperts"/>.</summary>
+    Fused,
 }
