@@ -54,12 +54,13 @@ public sealed record MoeExportOptions : ExportSettings
 /// <param name="Tolerance">Largest |graph − reference| / max|reference| that would have been published.</param>
 /// <param name="MaxRelativeDifference">The largest that was found.</param>
 /// <param name="Note">What a user should know beside it; null: nothing.</param>
-public sealed record ExportReport(string Directory, ServedForestManifest Manifest, double Tolerance, double MaxRelativeDifference, double Seconds,
-    string? Note = null);
+public sealed record ExportReport(string Directory, ServedForestManifest Manifest, double Tolerance, double MaxRelativeDifference,
+    double Seconds, string? Note = null);
 
 /// <summary>What an export of a BTX model made.</summary>
 /// <param name="BitsPerByteLoss">Bits per byte of the quality prompt that the served weights cost against fp32; 0 for fp32.</param>
-public sealed record MoeExportReport(string Directory, ServedMoeManifest Manifest, double Tolerance, double BitsPerByteLoss, double Seconds);
+public sealed record MoeExportReport(string Directory, ServedMoeManifest Manifest, double Tolerance, double BitsPerByteLoss,
+    double Seconds);
 
 /// <summary>A piece of an export.</summary>
 /// <param name="Done">Pieces finished, of <paramref name="Total"/>.</param>

@@ -20,7 +20,6 @@ public static class ForestExporter
     private const string WeightFolder = "weights";
 
     /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
     public static ExportReport Export(ExportOptions options, IProgress<ExportProgress>? progress = null,
         CancellationToken cancellation = default)
     {

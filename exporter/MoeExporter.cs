@@ -23,7 +23,6 @@ public static class MoeExporter
     private const string WeightFile = "weights/model.safetensors";
 
     /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
     public static MoeExportReport Export(MoeExportOptions options, IProgress<ExportProgress>? progress = null,
         CancellationToken cancellation = default)
     {

@@ -13,7 +13,6 @@ public sealed class BtxException : Exception
     /// <param name="message">One line; whatever was not quoted by <see cref="OneLine"/> is made so here.</param>
     public BtxException(string message) : base(OneLine(message, MaxMessage)) { }
 
-    /// <inheritdoc cref="BtxException(string)"/>
     /// <param name="inner">The cause: a lack of memory, of disk or of file handles remains one, however it is told.</param>
     public BtxException(string message, Exception inner) : base(OneLine(message, MaxMessage), inner)
     {
@@ -63,8 +62,8 @@ public sealed class BtxException : Exception
 /// <summary>Whose fault a <see cref="BtxException"/> is, for services that answer with a status.</summary>
 public enum ErrorKind
 {
-    /// <summary>The server's own: damaged weights or files that it serves, a library that fails; and whatever
-    /// nobody knows better of: gRPC Internal.</summary>
+    /// <summary>The server's own: damaged weights or files that it serves, a library that fails; and whatever nobody knows better of: gRPC
+    /// Internal.</summary>
     Internal,
 
     /// <summary>What was asked is wrong in itself: gRPC InvalidArgument.</summary>

@@ -56,10 +56,8 @@ internal sealed class GraphCheck(LlamaConfig config, GraphPrecision precision, F
             var logits = runner.Ragged(batch, [.. Enumerable.Range(0, batch.Sum(b => b.Tokens.Length)).Select(i => (long)i)]);
             var at = 0;
             foreach (var row in batch)
-            {
                 for (var i = 0; i < row.Tokens.Length; i++)
                     worst = Math.Max(worst, Difference(runner, logits, at++, reference, row.Past + i));
-            }
 
             for (var r = 0; r < rows; r++) past[r] += batch[r].Tokens.Length;
         }
@@ -143,9 +141,7 @@ internal static class CheckPlan
             var run = reference.Run(tokens, experts, cancellation);
             if (draw == MaxDraws || run.Margins.All(m => m >= margin)) return run;
             for (var t = 0; t < tokens.Length; t++)
-            {
                 if (run.Margins[t] < margin) tokens[t] = Draw(ref state, vocabulary);
-            }
         }
     }
 

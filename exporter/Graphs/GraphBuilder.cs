@@ -175,10 +175,8 @@ internal sealed class GraphBuilder
     {
         var shape = new TensorShapeProto();
         foreach (var dim in dims)
-        {
             shape.Dim.Add(dim is string symbol ? new TensorShapeProto.Types.Dimension { DimParam = symbol }
                 : new TensorShapeProto.Types.Dimension { DimValue = Convert.ToInt64(dim) });
-        }
 
         return new ValueInfoProto
         {

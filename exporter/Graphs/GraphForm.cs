@@ -83,7 +83,6 @@ internal static class GraphFolder
 /// <summary>Names and dtypes of <see cref="GraphPrecision"/>.</summary>
 public static class GraphPrecisions
 {
-    /// <exception cref="BtxException">The text is no precision.</exception>
     public static GraphPrecision Parse(string text) => text switch
     {
         "fp32" => GraphPrecision.Fp32,

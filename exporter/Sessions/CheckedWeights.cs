@@ -66,13 +66,9 @@ internal sealed unsafe class BoundWeights : IDisposable
     public BoundWeights(IEnumerable<SafetensorsFile> files, IReadOnlySet<string>? names = null)
     {
         foreach (var file in files)
-        {
             foreach (var info in file.Tensors.Values.Where(t => names?.Contains(t.Name) ?? true))
-            {
                 values.Add((info.Name, OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, ElementType(info.Dtype),
                     [.. info.Shape], (nint)file.Pointer(info), info.Length)));
-            }
-        }
     }
 
     public static TensorElementType ElementType(TensorDtype dtype) => dtype switch

@@ -31,7 +31,8 @@ internal static class ExportVerb
         var btx = Option<string?>("--btx", "directory of a BTX model, or of any Mixtral model");
         var target = Option<string>("--out", "directory to make; an earlier export there is replaced whole, unless it was served");
         target.Required = true;
-        var precision = Option<string>("--precision", "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32");
+        var precision = Option<string>("--precision",
+            "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32");
         precision.DefaultValueFactory = _ => "fp32";
         var device = Option<string>("--device", "cpu or cuda[:n]: where the self-check runs");
         device.DefaultValueFactory = _ => "cpu";
@@ -40,12 +41,14 @@ internal static class ExportVerb
         var experts = Option<string?>("--experts", "names, comma-separated; all that are not quarantined if left out");
         var genai = Option<bool>("--genai", "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)");
         var copy = Option<bool>("--copy-weights", "copy weights instead of binding the forest's own files");
-        var form = Option<string?>("--form", "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; "
+        var form = Option<string?>("--form",
+            "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; "
             + "the default with --device cuda)");
         var counts = Option<string?>("--experts-per-token",
             "with --form moe-op: the k to write graphs for, comma-separated; the router's own if left out");
         var json = Option<string?>("--json", "write the report to this file, or - for standard output");
-        var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form, counts, json };
+        var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form, counts,
+            json };
         threads.Validators.Add(r =>
         {
             if (r.GetValueOrDefault<int>() is < 0 or > 1024) r.AddError("--threads must be 0..1024");
@@ -55,7 +58,8 @@ internal static class ExportVerb
             var (ofForest, ofBtx) = (r.GetResult(forest) is not null, r.GetResult(btx) is not null);
             if (ofForest == ofBtx) r.AddError("name one source: --forest DIR or --btx DIR");
             foreach (Option option in ofBtx ? (Option[])[experts, genai] : [form, counts])
-                if (r.GetResult(option) is { Implicit: false }) r.AddError($"{option.Name} does not go with {(ofBtx ? "--btx" : "--forest")}");
+                if (r.GetResult(option) is { Implicit: false })
+                    r.AddError($"{option.Name} does not go with {(ofBtx ? "--btx" : "--forest")}");
         });
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
@@ -66,21 +70,21 @@ internal static class ExportVerb
                 Threads = parse.GetValue(threads),
                 CopyWeights = parse.GetValue(copy),
             };
-            object report = parse.GetValue(btx) is { } model
-                ? Export(With(new MoeExportOptions
-                {
-                    Model = model,
-                    Out = parse.GetValue(target)!,
-                    Form = ParseForm(parse.GetValue(form)),
-                    ExpertsPerToken = ParseCounts(parse.GetValue(counts)),
-                }), cancellation)
-                : Export(With(new ExportOptions
-                {
-                    Forest = parse.GetValue(forest)!,
-                    Out = parse.GetValue(target)!,
-                    Experts = parse.GetValue(experts)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
-                    GenAI = parse.GetValue(genai),
-                }), cancellation);
+            MoeExportOptions OfModel(string model) => With(new MoeExportOptions
+            {
+                Model = model,
+                Out = parse.GetValue(target)!,
+                Form = ParseForm(parse.GetValue(form)),
+                ExpertsPerToken = ParseCounts(parse.GetValue(counts)),
+            });
+            ExportOptions OfForest() => With(new ExportOptions
+            {
+                Forest = parse.GetValue(forest)!,
+                Out = parse.GetValue(target)!,
+                Experts = parse.GetValue(experts)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+                GenAI = parse.GetValue(genai),
+            });
+            object report = parse.GetValue(btx) is { } model ? Export(OfModel(model), cancellation) : Export(OfForest(), cancellation);
             if (parse.GetValue(json) is { } path)
                 AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
             return 0;
@@ -98,8 +102,8 @@ internal static class ExportVerb
         _ => throw new BtxException($"--form {text}: unknown form; use gathered or moe-op"),
     };
 
-    private static List<int>? ParseCounts(string? text) => text?.Split(',').Select(part =>
-        int.TryParse(part, out var k) ? k : throw new BtxException($"--experts-per-token {text}: expected whole numbers, as in 1,2")).ToList();
+    private static List<int>? ParseCounts(string? text) => text?.Split(',').Select(part => int.TryParse(part, out var k) ? k
+        : throw new BtxException($"--experts-per-token {text}: expected whole numbers, as in 1,2")).ToList();
 
     private static ExportReport Export(ExportOptions options, CancellationToken cancellation)
     {
@@ -120,7 +124,8 @@ internal static class ExportVerb
     {
         var report = ExportDisplay.Watch(progress => MoeExporter.Export(options, progress, cancellation));
         var m = report.Manifest;
-        Console.WriteLine($"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, k = {m.Router.ExpertsPerToken}; "
+        Console.WriteLine(
+            $"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, k = {m.Router.ExpertsPerToken}; "
             + $"weights {(m.Weights[0].InSource ? "bound in place" : m.Weights[0].Path)}");
         Console.WriteLine(Difference(m.MaxRelativeDifference, report.Tolerance, m.Graphs.Count, m.Precision, report.Seconds));
         if (m.Precision != "fp32")

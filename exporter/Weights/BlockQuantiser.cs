@@ -68,9 +68,7 @@ internal static class BlockQuantiser
     {
         var largest = 0f;
         foreach (var v in block)
-        {
             if (Math.Abs(v) > Math.Abs(largest)) largest = v;
-        }
 
         // The largest value becomes the code −2^(bits−1), of which there is no positive counterpart: its sign is the scale's.
         var full = -largest / (1 << (bits - 1));

@@ -65,10 +65,8 @@ internal static class WeightDirectory
     private static void RequireHalf(ReadOnlySpan<float> values, Checkpoint checkpoint, string name)
     {
         foreach (var v in values)
-        {
             if (Math.Abs(v) > (float)Half.MaxValue)
                 throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" holds {v}, more than fp16 can "
                     + $"({Half.MaxValue}); use --precision fp32");
-        }
     }
 }

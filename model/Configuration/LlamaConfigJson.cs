@@ -99,7 +99,8 @@ internal sealed class LlamaConfigJson(string source) : JsonMembers(source)
             NumHiddenLayers = Required("num_hidden_layers"),
             NumAttentionHeads = heads,
             // Written as null it means as many as heads; unwritten, Mixtral has 8.
-            NumKeyValueHeads = Int(root, "num_key_value_heads") ?? (mixtral && !root.TryGetProperty("num_key_value_heads", out _) ? 8 : heads),
+            NumKeyValueHeads = Int(root, "num_key_value_heads")
+                ?? (mixtral && !root.TryGetProperty("num_key_value_heads", out _) ? 8 : heads),
             MaxPositionEmbeddings = context,
             HeadDimOverride = Int(root, "head_dim"),
             RmsNormEps = Number(root, "rms_norm_eps") ?? (mixtral ? 1e-5 : 1e-6),
@@ -116,7 +117,8 @@ internal sealed class LlamaConfigJson(string source) : JsonMembers(source)
         int Required(string name) => Int(root, name) ?? throw Problem($"{name} is missing");
 
         // A rotary setting stands among the others or beside them.
-        T? Of<T>(Func<JsonElement, string, T?> read, string name) where T : struct => (rope is { } r ? read(r, name) : null) ?? read(root, name);
+        T? Of<T>(Func<JsonElement, string, T?> read, string name) where T : struct =>
+            (rope is { } r ? read(r, name) : null) ?? read(root, name);
     }
 
     private RopeScaling? Scaling(JsonElement rope, int original)
@@ -124,8 +126,9 @@ internal sealed class LlamaConfigJson(string source) : JsonMembers(source)
         // Without a type only what no type needs may stand there.
         var type = Text(rope, "rope_type") ?? Text(rope, "type") ?? (rope.TryGetProperty("factor", out _) ? "" : "default");
         if (type is "default") return null;
-        return type == "llama3" ? new RopeScaling(type, Required("factor"), Required("low_freq_factor"), Required("high_freq_factor"), original)
-            : new RopeScaling(type, Required("factor"));
+        var factor = Required("factor");
+        return type != "llama3" ? new RopeScaling(type, factor)
+            : new RopeScaling(type, factor, Required("low_freq_factor"), Required("high_freq_factor"), original);
 
         double Required(string name) => Number(rope, name) ?? throw Problem($"rope_scaling of type {Quote(type)} has no {name}");
     }

@@ -54,9 +54,7 @@ public sealed record ProviderLibraries(IReadOnlyList<(string Name, string Remedy
     public string? Problem(DeviceSpec device)
     {
         foreach (var (name, remedy, found) in Libraries)
-        {
             if (!found) return $"--device {device}: {name} was not found ({remedy}), or use --device cpu";
-        }
 
         return null;
     }

@@ -160,7 +160,6 @@ internal sealed partial class DirectoryLock : IDisposable
     /// <param name="wait">Until another gives it up.</param>
     public static DirectoryLock? TryTake(string path, bool wait) => TryTake(path, wait, out _);
 
-    /// <inheritdoc cref="TryTake(string, bool)"/>
     /// <param name="isHeld">True: another holds it, by whatever path it came to the directory.</param>
     public static DirectoryLock? TryTake(string path, bool wait, out bool isHeld)
     {

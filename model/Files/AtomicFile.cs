@@ -53,7 +53,6 @@ public static partial class AtomicFile
 
     /// <summary>Copies a file, whole or not at all.</summary>
     /// <returns>False: there is none, and nothing was done.</returns>
-    /// <exception cref="BtxException">It cannot be read or written.</exception>
     public static bool CopyIfThere(string from, string to)
     {
         if (!File.Exists(from)) return false;

@@ -25,7 +25,6 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
         return OpenFile.IsGone(error) ? null : throw OpenFile.Failure($"{BtxException.OneLine(path)}: could not be looked at", error);
     }
 
-    /// <exception cref="IOException">The handle is of no file.</exception>
     public static FileStat Of(SafeFileHandle file)
     {
         var held = false;
@@ -102,7 +101,6 @@ public sealed class FileTrace : IDisposable
     public FileStat Stat { get; }
 
     /// <summary>What the file is by now, wherever it was moved: 0 names if it is gone.</summary>
-    /// <exception cref="IOException">The file system does not say.</exception>
     public FileStat Now => last ?? FileStat.Of(file);
 
     /// <summary>Where the file lies by now; null if it is gone, or the name that it was read by was taken away and it has others.</summary>

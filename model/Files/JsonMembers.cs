@@ -54,7 +54,8 @@ internal abstract class JsonMembers(string source)
     protected bool Flag(JsonElement parent, string name)
     {
         if (Member(parent, name) is not { } value) return false;
-        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(name, value, "true or false");
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+            : throw Wrong(name, value, "true or false");
     }
 
     protected static JsonElement? Member(JsonElement parent, string name) =>

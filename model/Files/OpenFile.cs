@@ -18,8 +18,6 @@ public static partial class OpenFile
     /// <exception cref="BtxException">It is not there, is no regular file, or cannot be opened; one line that names the path.</exception>
     public static SafeFileHandle Read(string path) => Reopen(Named(null, path, follow: true, path), path);
 
-    /// <summary><inheritdoc cref="Read" path="/summary"/></summary>
-    /// <exception cref="BtxException">As <see cref="Read"/>.</exception>
     public static FileStream Stream(string path) => new(Read(path), FileAccess.Read, 1);
 
     /// <summary>A directory, links followed.</summary>
@@ -111,8 +109,6 @@ public static class BoundedFile
         return Read(file, path, limit);
     }
 
-    /// <inheritdoc cref="Read(string, long)"/>
-    /// <param name="path">Named in errors.</param>
     public static byte[] Read(SafeFileHandle file, string path, long limit = DefaultLimit)
     {
         try

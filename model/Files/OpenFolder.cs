@@ -23,7 +23,6 @@ public sealed partial class OpenFolder : IDisposable
     /// <exception cref="BtxException">It is not there, is no directory, or cannot be read.</exception>
     public static OpenFolder At(string path) => new(OpenFile.Folder(path), path);
 
-    /// <exception cref="BtxException">As <see cref="At"/>, or it is a link.</exception>
     public OpenFolder Folder(string name)
     {
         var path = Combine(name);
@@ -43,7 +42,6 @@ public sealed partial class OpenFolder : IDisposable
     }
 
     /// <summary>What has a name here; null: nothing.</summary>
-    /// <exception cref="BtxException">It cannot be looked at.</exception>
     public FileStat? Look(string name)
     {
         try
@@ -57,7 +55,6 @@ public sealed partial class OpenFolder : IDisposable
         }
     }
 
-    /// <exception cref="BtxException">It cannot be listed.</exception>
     public IEnumerable<string> Names()
     {
         IEnumerator<string> names;
@@ -78,7 +75,6 @@ public sealed partial class OpenFolder : IDisposable
 
     /// <summary>Takes a name away and looks, by a handle that was taken before, what that did to the file.</summary>
     /// <returns>The file after; its <see cref="FileStat.Names"/> is 0 if it is gone. Null: there was none.</returns>
-    /// <exception cref="BtxException">The name cannot be taken away.</exception>
     public FileStat? Delete(string name)
     {
         try
@@ -94,7 +90,6 @@ public sealed partial class OpenFolder : IDisposable
     }
 
     /// <summary>Deletes an empty directory.</summary>
-    /// <exception cref="BtxException">It cannot be deleted.</exception>
     public void DeleteFolder(string name) => Unlink(name, RemoveFolder);
 
     public void Dispose() => handle.Dispose();
@@ -129,10 +124,8 @@ public static class FolderTree
         if (!Path.Exists(directory)) return;
         using var root = OpenFolder.At(directory);
         foreach (var (path, stat) in Entries(root, cancellation))
-        {
             if (stat.Problem is { } problem)
                 throw new BtxException($"{source}: {Path.Combine(directory, path)} {problem}; replace it by a copy, or take it away");
-        }
     }
 
     /// <summary>Whatever is no directory, whether it is a file or not, by name; none if there is no such directory.</summary>

@@ -26,7 +26,6 @@ public sealed class PrivateCopies
     /// <param name="places">Directories for copies on disk, the first that can be written; none: in memory.</param>
     /// <exception cref="BtxException">The file is missing, no regular file of its own, or changes meanwhile; or there is no
     /// room.</exception>
-    /// <exception cref="OperationCanceledException">Between two blocks.</exception>
     public PrivateCopy Take(OpenFolder directory, string path, IReadOnlyList<string> places, CancellationToken cancellation)
     {
         var original = directory.Read(Path.GetRelativePath(directory.Path, path));
@@ -124,22 +123,16 @@ public sealed class PrivateCopy : IDisposable
     /// <summary>Holds on to the file that was copied, but not to the copy; also to one that may not be read any more.</summary>
     public FileTrace Trace() => new(Path, Stat, OpenFile.Named(null, OpenFile.Link(Original), follow: true, Path));
 
-    /// <summary>True while the path leads to the same file, and nothing was done to it.</summary>
-    public bool IsUntouched => FileStat.Of(Path) == Stat;
-
     /// <summary>For one holder more, if there is one.</summary>
     internal bool TryHold()
     {
         for (var now = Volatile.Read(ref holders); now > 0; now = Volatile.Read(ref holders))
-        {
             if (Interlocked.CompareExchange(ref holders, now + 1, now) == now) return true;
-        }
 
         return false;
     }
 
     /// <summary>For one holder more.</summary>
-    /// <exception cref="ObjectDisposedException">The last has let go.</exception>
     public PrivateCopy Hold() => TryHold() ? this : throw new ObjectDisposedException(Path);
 
     /// <summary>Lets go; the last to do so frees the copy.</summary>

@@ -31,17 +31,11 @@ public sealed record ForestManifest
     /// <param name="note">Told of each expert that is omitted, in one line.</param>
     public ExpertEntry[] Present(string directory, Action<string> note)
     {
-        var present = new List<ExpertEntry>();
-        foreach (var expert in Experts.Where(e => e.Status == ExpertStatus.Ready))
-        {
-            if (Directory.Exists(ContainedPath.Resolve(directory, expert.Path, Path.Combine(directory, FileName)))) present.Add(expert);
-            else
-                note(
-                    $"note: expert \"{expert.Name}\" is left out: {Path.Combine(directory, expert.Path)} "
-                        + "is gone, as after a removal with --purge");
-        }
-
-        return [.. present];
+        var ready = Experts.Where(e => e.Status == ExpertStatus.Ready)
+            .ToLookup(e => Directory.Exists(ContainedPath.Resolve(directory, e.Path, Path.Combine(directory, FileName))));
+        foreach (var e in ready[false])
+            note($"note: expert \"{e.Name}\" is left out: {Path.Combine(directory, e.Path)} is gone, as after a removal with --purge");
+        return [.. ready[true]];
     }
 
     /// <summary>The recorded prior of a domain over some of the experts: entries for others are
@@ -68,20 +62,15 @@ public sealed record ForestManifest
     {
         var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
         foreach (var domain in Experts.Select(e => e.Domain).Distinct())
-        {
             if (Prior(domain, experts) is { } prior) priors.Add(domain, prior);
-        }
 
         return priors;
     }
 
     /// <summary>Reads and validates <c>forest.json</c> in <paramref name="directory"/>.</summary>
-    /// <exception cref="BtxException">Missing or invalid; all faults of the manifest are in the one message.</exception>
-    public static ForestManifest Load(string directory) => Load(directory, trees: true);
-
-    /// <inheritdoc cref="Load(string)"/>
     /// <param name="trees">False: no expert's path is resolved or looked at; who opens one does it then.</param>
-    public static ForestManifest Load(string directory, bool trees)
+    /// <exception cref="BtxException">Missing or invalid; all faults of the manifest are in the one message.</exception>
+    public static ForestManifest Load(string directory, bool trees = true)
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) throw new BtxException($"{path}: not found; is {directory} a forest? `btx train round` makes one");
@@ -89,14 +78,8 @@ public sealed record ForestManifest
     }
 
     /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>
-    public static ForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null)
-    {
-        var manifest = ManifestJson.Read<ForestManifest>(json, source, "a valid forest manifest");
-
-        var problems = ForestManifestRules.Problems(manifest, source, root).ToList();
-        if (problems.Count > 0) throw new BtxException($"{source}: {string.Join("; ", problems)}");
-        return manifest;
-    }
+    public static ForestManifest Parse(ReadOnlySpan<byte> json, string source, string? root = null) =>
+        ManifestJson.Read<ForestManifest>(json, source, "a valid forest manifest").Valid(source, root);
 
     /// <summary>The canonical JSON, UTF-8: what <see cref="Hash"/> hashes.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options);
@@ -106,15 +89,16 @@ public sealed record ForestManifest
 
     /// <summary>Validates, then writes <c>forest.json</c> into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">The manifest has faults, all named, or it cannot be written.</exception>
-    public void Save(string directory)
-    {
-        var problems = ForestManifestRules.Problems(this, FileName, directory).ToList();
-        if (problems.Count > 0) throw new BtxException($"{FileName}: {string.Join("; ", problems)}");
-        ManifestJson.Save(this, Path.Combine(directory, FileName));
-    }
+    public void Save(string directory) => ManifestJson.Save(Valid(FileName, directory), Path.Combine(directory, FileName));
 
     /// <summary>Adds an expert or replaces the one of the same name.</summary>
     public ForestManifest With(ExpertEntry entry) => this with { Experts = [.. Experts.Where(e => e.Name != entry.Name), entry] };
+
+    private ForestManifest Valid(string source, string? root)
+    {
+        var problems = string.Join("; ", ForestManifestRules.Problems(this, source, root));
+        return problems.Length == 0 ? this : throw new BtxException($"{source}: {problems}");
+    }
 }
 
 /// <summary>One expert of a forest and where it comes from.</summary>

@@ -48,16 +48,12 @@ public sealed class DomainPosterior
                 return;
             case PosteriorKind.LastToken:
                 for (var j = 0; j < Count; j++)
-                {
                     if (IsActive(active, j)) logWeights[j] = logPrior[j] + Likelihood(logProbs[j]);
-                }
 
                 return;
             case PosteriorKind.FullPrefix:
                 for (var j = 0; j < Count; j++)
-                {
                     if (IsActive(active, j)) logWeights[j] += Likelihood(logProbs[j]);
-                }
 
                 return;
             case PosteriorKind.Switching:

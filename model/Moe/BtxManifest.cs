@@ -44,9 +44,8 @@ public sealed record BtxManifest
     /// <exception cref="BtxException">The config is of no mixture, or btx.json is invalid or describes another model.</exception>
     public static BtxManifest Of(string directory, LlamaConfig config, string tokenizer, string sha256)
     {
-        var moe = config.Moe
-            ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; "
-                + "expected mixtral, `btx train mix` makes one");
+        var moe = config.Moe ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; "
+            + "expected mixtral, `btx train mix` makes one");
         if (!Exists(directory))
         {
             return new()
@@ -59,21 +58,15 @@ public sealed record BtxManifest
             };
         }
 
-        var manifest = Load(directory);
-        var path = Path.Combine(directory, FileName);
-        const string remedy = "; mix again, or remove the file to use the directory as a plain Mixtral model";
-        if (manifest.Architecture != config.Fingerprint())
-            throw new BtxException($"{path}: describes another architecture than {LlamaConfig.FileName} beside it{remedy}");
-        if (manifest.Experts.Count != moe.Experts)
-            throw new BtxException($"{path}: lists {manifest.Experts.Count} experts; {LlamaConfig.FileName} has "
-                + $"num_local_experts {moe.Experts}{remedy}");
-        if (manifest.Tokenizer != tokenizer)
-            throw new BtxException($"{path}: describes another tokenizer than tokenizer.json beside it{remedy}");
-        if (manifest.Sha256 != sha256)
-            throw new BtxException($"{path}: describes other weights than those beside it (SHA-256 differs){remedy}");
-        if (manifest.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers))
-            throw new BtxException($"{path}: router: a soft layer is beyond the {config.NumHiddenLayers} layers");
-        return manifest;
+        var m = Load(directory);
+        var problem = m.Architecture != config.Fingerprint() ? $"describes another architecture than {LlamaConfig.FileName} beside it"
+            : m.Experts.Count != moe.Experts ? $"lists {m.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {moe.Experts}"
+            : m.Tokenizer != tokenizer ? "describes another tokenizer than tokenizer.json beside it"
+            : m.Sha256 != sha256 ? "describes other weights than those beside it (SHA-256 differs)"
+            : m.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers) ? $"router: a soft layer is beyond the {config.NumHiddenLayers} layers"
+            : null;
+        return problem is null ? m : throw new BtxException(
+            $"{Path.Combine(directory, FileName)}: {problem}; mix again, or remove the file to use the directory as a plain Mixtral model");
     }
 
     /// <summary>Reads and validates <c>btx.json</c> alone.</summary>
@@ -85,22 +78,16 @@ public sealed record BtxManifest
         return Parse(BoundedFile.Read(path), path);
     }
 
-    /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">Invalid; names the first fault.</exception>
-    public static BtxManifest Parse(ReadOnlySpan<byte> json, string source)
-    {
-        var manifest = ManifestJson.Read<BtxManifest>(json, source, "a valid BTX manifest");
-
-        return BtxManifestRules.Problem(manifest) is { } problem ? throw new BtxException($"{source}: {problem}") : manifest;
-    }
+    public static BtxManifest Parse(ReadOnlySpan<byte> json, string source) =>
+        ManifestJson.Read<BtxManifest>(json, source, "a valid BTX manifest").Valid(source);
 
     /// <summary>Writes <c>btx.json</c> into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">The manifest is not valid, or it cannot be written.</exception>
-    public void Save(string directory)
-    {
-        if (BtxManifestRules.Problem(this) is { } problem) throw new BtxException($"{FileName}: {problem}");
-        ManifestJson.Save(this, Path.Combine(directory, FileName));
-    }
+    public void Save(string directory) => ManifestJson.Save(Valid(FileName), Path.Combine(directory, FileName));
+
+    private BtxManifest Valid(string source) =>
+        BtxManifestRules.Problem(this) is { } problem ? throw new BtxException($"{source}: {problem}") : this;
 }
 
 /// <summary>Where the feed-forwards of one index come from.</summary>

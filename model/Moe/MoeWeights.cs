@@ -84,10 +84,8 @@ public sealed class MoeWeights
     {
         var sources = new Dictionary<string, (int, string)>(StringComparer.Ordinal);
         for (var l = 0; l < config.NumHiddenLayers; l++)
-        {
             for (var e = 0; e < members.Count; e++)
                 foreach (var (expert, dense) in FeedForward) sources[$"model.layers.{l}.{expert(e)}"] = (e, $"model.layers.{l}.{dense}");
-        }
 
         return sources;
     }

@@ -68,9 +68,7 @@ public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accu
         {
             var best = 0;
             for (var j = 1; j < n; j++)
-            {
                 if (logits[(t * n) + j] > logits[(t * n) + best]) best = j;
-            }
 
             if (best == domain) right++;
         }

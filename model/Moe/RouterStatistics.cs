@@ -62,7 +62,6 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
         return Read(file, wanted);
     }
 
-    /// <inheritdoc cref="Load"/>
     public static RouterStatistics Read(SafetensorsFile file, Func<DomainStatistics, bool>? wanted = null)
     {
         var path = file.Path;

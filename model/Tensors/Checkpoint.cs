@@ -30,9 +30,7 @@ public sealed unsafe class Checkpoint : IDisposable
     /// <exception cref="BtxException">A file is missing or malformed, or a tensor is missing, surplus or of another shape.</exception>
     public static Checkpoint Open(string directory) => Open(directory, SafetensorsFile.Open);
 
-    /// <summary><inheritdoc cref="Open(string)" path="/summary"/></summary>
     /// <param name="open">Opens a weight file by its absolute path.</param>
-    /// <exception cref="BtxException">As <see cref="Open(string)"/>.</exception>
     public static Checkpoint Open(string directory, Func<string, SafetensorsFile> open)
     {
         directory = Path.GetFullPath(directory);
@@ -44,12 +42,8 @@ public sealed unsafe class Checkpoint : IDisposable
             foreach (var file in CheckpointFiles.Weights(directory)) files.Add(open(file));
             var owner = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
             foreach (var file in files)
-            {
                 foreach (var name in file.Tensors.Keys)
-                {
                     if (!owner.TryAdd(name, file)) throw new BtxException($"{file.Path}: tensor \"{name}\" is also in {owner[name].Path}");
-                }
-            }
 
             var checkpoint = new Checkpoint(directory, config, files, owner);
             checkpoint.CheckTensors();
@@ -92,10 +86,8 @@ public sealed unsafe class Checkpoint : IDisposable
                 var some = values.AsSpan(0, (int)Math.Min(values.Length, info.ElementCount - at));
                 TensorDtypes.ToSingle(info.Dtype, Pointer(name) + (at * info.Dtype.Size()), some);
                 foreach (var v in some)
-                {
                     if (!float.IsFinite(v))
                         throw new BtxException($"{FileOf(name).Path}: tensor \"{name}\" holds {v}; weights must be finite");
-                }
             }
         }
     }

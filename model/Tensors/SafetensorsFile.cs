@@ -48,7 +48,6 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     /// <summary>Maps a private copy.</summary>
     /// <param name="copy">Taken over, also if this throws.</param>
-    /// <exception cref="BtxException">Not valid safetensors.</exception>
     public static SafetensorsFile Open(PrivateCopy copy)
     {
         try
@@ -95,7 +94,6 @@ public sealed unsafe class SafetensorsFile : IDisposable
         }
     }
 
-    /// <exception cref="BtxException">No such tensor.</exception>
     public TensorInfo this[string name] =>
         Tensors.TryGetValue(name, out var info) ? info : throw new BtxException($"{Path}: has no tensor \"{name}\"");
 

@@ -20,7 +20,6 @@ public static class SafetensorsHeader
 
     /// <param name="prefix">The first bytes of the file: at least the 8-byte length and the header it announces.</param>
     /// <param name="fileLength">Size of the whole file in bytes.</param>
-    /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">Anything that does not hold: names the file, the tensor and the value.</exception>
     public static (Dictionary<string, TensorInfo> Tensors, Dictionary<string, string> Metadata) Parse(
         ReadOnlyMemory<byte> prefix, long fileLength, string source)

@@ -34,17 +34,7 @@ public static class TensorDtypes
     };
 
     /// <summary>The dtype for a safetensors name (<c>F32</c>, <c>BF16</c>, …), or null.</summary>
-    public static TensorDtype? Parse(string? name) => name switch
-    {
-        "F32" => TensorDtype.F32,
-        "F16" => TensorDtype.F16,
-        "BF16" => TensorDtype.BF16,
-        "I64" => TensorDtype.I64,
-        "I32" => TensorDtype.I32,
-        "I8" => TensorDtype.I8,
-        "U8" => TensorDtype.U8,
-        _ => null,
-    };
+    public static TensorDtype? Parse(string? name) => Enum.TryParse(name, out TensorDtype dtype) && dtype.ToString() == name ? dtype : null;
 
     /// <summary>The dtype for a <c>torch_dtype</c> of config.json.</summary>
     public static TensorDtype FromTorch(string torchDtype) => torchDtype switch

@@ -84,9 +84,7 @@ internal sealed class AddedTokenMatcher
             AddedToken? token = null;
             var node = 0;
             for (var at = start; at < text.Length && _edges.TryGetValue((node, text[at]), out node); at++)
-            {
                 if (_tokens.TryGetValue(node, out var found)) (end, token) = (at + 1, found);
-            }
 
             if (token is not null) return token;
         }

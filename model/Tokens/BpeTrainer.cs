@@ -10,7 +10,6 @@ public static class BpeTrainer
     /// <summary>Longer pre-tokens are counted in pieces of this many bytes; no useful token spans them.</summary>
     private const int MaxWordBytes = 512;
 
-    /// <inheritdoc cref="Train(IEnumerable{ReadOnlyMemory{byte}}, int, IReadOnlyList{string}, IProgress{double}?, CancellationToken)"/>
     public static TextTokenizer Train(IEnumerable<string> documents, int vocabSize, IReadOnlyList<string> specialTokens,
         IProgress<double>? progress = null, CancellationToken cancellationToken = default) =>
         Train(documents.Select(d => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(d)), vocabSize, specialTokens, progress,

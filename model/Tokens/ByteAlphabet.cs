@@ -16,13 +16,6 @@ internal static class ByteAlphabet
         for (var i = 0; i < bytes.Length; i++) destination[i] = Characters[bytes[i]];
     }
 
-    public static string ToText(ReadOnlySpan<byte> bytes)
-    {
-        Span<char> characters = bytes.Length <= 256 ? stackalloc char[bytes.Length] : new char[bytes.Length];
-        ToCharacters(bytes, characters);
-        return new string(characters);
-    }
-
     /// <summary>The bytes a token stands for, or null where a character is no member of the alphabet (then the token is plain
     /// text).</summary>
     public static byte[]? ToBytes(string token)

@@ -50,9 +50,7 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial =
     private static int UnfinishedLength(ReadOnlySpan<byte> bytes)
     {
         for (var length = 1; length <= Math.Min(3, bytes.Length); length++)
-        {
             if (Rune.DecodeFromUtf8(bytes[^length..], out _, out _) == OperationStatus.NeedMoreData) return length;
-        }
 
         return 0;
     }

@@ -33,9 +33,7 @@ internal sealed record TokenizerDefinition
     public int? IdOf(string token)
     {
         foreach (var added in AddedTokens)
-        {
             if (added.Content == token) return added.Id;
-        }
 
         return Vocabulary.TryGetValue(token, out var id) ? id : null;
     }
@@ -66,23 +64,17 @@ internal sealed record TokenizerDefinition
         }
 
         for (var b = 0; b < 256; b++)
-        {
             if (!Vocabulary.ContainsKey(ByteAlphabet.Character((byte)b).ToString()))
                 throw new BtxException($"{source}: no token for byte 0x{b:X2}; only byte-level BPE "
                     + "vocabularies with all 256 bytes are supported");
-        }
 
         var rules = new HashSet<(int, int)>(Merges.Count);
         foreach (var (left, right, merged) in Merges)
-        {
             if (!rules.Add((left, right))) throw new BtxException($"{source}: the merge rule for {Quote(seen[merged])} is listed twice");
-        }
 
         foreach (var (name, token) in new[] { ("bos_token", BosToken), ("eos_token", EosToken) })
-        {
             if (token is not null && IdOf(token) is null)
                 throw new BtxException($"{source}: {name} {Quote(token)} is not in the vocabulary");
-        }
 
         if (AddBos && BosToken is null) throw new BtxException($"{source}: add_bos_token is true but there is no bos_token");
     }
@@ -97,7 +89,6 @@ public static class TokenizerFiles
         "generation_config.json"];
 
     /// <summary>Copies those that are there, each file whole.</summary>
-    /// <exception cref="BtxException">One cannot be written.</exception>
     public static void Copy(string from, string to)
     {
         foreach (var name in Names) AtomicFile.CopyIfThere(Path.Combine(from, name), Path.Combine(to, name));
