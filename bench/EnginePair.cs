@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Fixtures;
@@ -19,10 +20,10 @@ internal static class EnginePair
 
     public static Command Verb()
     {
-        var size = Flags.OneOf("--size", "parameters an expert: 1.3 M or 27 M", "tiny", "30m");
-        var pairs = Flags.Number("--pairs", 5, "runs of each, in alternation; medians are shown");
-        var tokens = Flags.Number("--tokens", 128, "new tokens a sequence");
-        var threads = Flags.Number("--threads", Environment.ProcessorCount, "for the engine's workers, or for a session");
+        var size = new Choice("--size", ["tiny", "30m"], "parameters an expert: 1.3 M or 27 M", "tiny");
+        var pairs = new Flag<int>("--pairs N", "runs of each, in alternation; medians are shown", 5);
+        var tokens = new Flag<int>("--tokens N", "new tokens a sequence", 128).Between(1);
+        var threads = new Flag<int>("--threads N", "for the engine's workers, or for a session", Environment.ProcessorCount).Between(1);
         var verb = new Command("engine", "The engine beside GenAI's generator, and what each further expert costs.") { size, pairs, tokens,
             threads };
         verb.SetAction(async (parse, _) =>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Mathematics;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Exporter.Graphs;
@@ -55,24 +56,20 @@ public class MixtureCost
 
     internal static Command Verb()
     {
-        var precision = Flags.OneOf("--precision",
+        var precision = new Choice("--precision", ["fp32", "int8", "int4", "fp16", "bf16"],
             "of the experts; with int8 and int4 the dense model is one expert of twice the width, stored "
-            + "alike; fp16 and bf16 go with --device cuda", "fp32", "int8", "int4", "fp16", "bf16");
-        var device = new Option<string>("--device") { Description = "cpu or cuda[:n]", DefaultValueFactory = _ => "cpu" };
-        var through = Flags.OneOf("--through",
-            "the decode graph alone, or a stream of the server's engine, its mixing and sampling included", "graph", "engine");
-        var threads = new Option<string>("--threads")
-        {
-            Description = "threads of a session, one table for each",
-            DefaultValueFactory = _ => "1,2"
-        };
-        var rounds = Flags.Number("--rounds", 15, "measurements of each k and of the dense model");
-        var steps = Flags.Number("--steps", 8, "decode steps of a measurement", most: 128);
-        var experts = Flags.Number("--experts", 8, "a line needs three points or more", least: 3);
-        var hidden = Flags.Number("--hidden", 1536, "width; a multiple of 64, the width of a head");
-        var intermediate = Flags.Number("--intermediate", 4096,
-            "one expert of one layer should exceed the last-level cache: 75 MB in fp32 here");
-        var layers = Flags.Number("--layers", 2, "of the network");
+            + "alike; fp16 and bf16 go with --device cuda", "fp32");
+        var device = Flags.Device("where the graphs run");
+        var through = new Choice("--through", ["graph", "engine"],
+            "the decode graph alone, or a stream of the server's engine, its mixing and sampling included", "graph");
+        var threads = new Flag<string>("--threads N,N", "threads of a session, one table for each", "1,2");
+        var rounds = new Flag<int>("--rounds N", "measurements of each k and of the dense model", 15).Between(1);
+        var steps = new Flag<int>("--steps N", "decode steps of a measurement", 8).Between(1, 128);
+        var experts = new Flag<int>("--experts N", "a line needs three points or more", 8).Between(3);
+        var hidden = new Flag<int>("--hidden N", "width; a multiple of 64, the width of a head", 1536);
+        var intermediate = new Flag<int>("--intermediate N",
+            "one expert of one layer should exceed the last-level cache: 75 MB in fp32 here", 4096).Between(1);
+        var layers = new Flag<int>("--layers N", "of the network", 2).Between(1);
         var verb = new Command("mixture", $"""
             What a decode step costs with k = 1 … N experts per token of a BTX model, beside a dense Llama of as many active parameters.
             The cost is fitted as A + k·F.

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Engines;
@@ -8,6 +7,7 @@ using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Fixtures;
@@ -16,27 +16,18 @@ using Btx.Model.Configuration;
 
 namespace Btx.Bench;
 
-/// <summary>Options of the verbs; all have a default.</summary>
-internal static class Flags
-{
-    /// <param name="allowed">The first is the default.</param>
-    public static Option<string> OneOf(string name, string description, params string[] allowed) =>
-        new Option<string>(name) { Description = description, DefaultValueFactory = _ => allowed[0] }.AcceptOnlyFromAmong(allowed);
-
-    public static Option<int> Number(string name, int value, string description, int least = 1, int most = int.MaxValue)
-    {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => value };
-        option.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() < least) r.AddError($"{name}: at least {least}");
-            if (r.GetValueOrDefault<int>() > most) r.AddError($"{name}: at most {most}");
-        });
-        return option;
-    }
-}
-
 internal static class Runs
 {
+    /// <summary>Refuses other values.</summary>
+    public static Flag<int> Between(this Flag<int> flag, int least, int most = int.MaxValue)
+    {
+        flag.Validators.Add(r =>
+        {
+            if (r.GetValueOrDefault<int>() is var n && (n < least || n > most)) r.AddError($"{flag.Name} {n}: expected {least} to {most}");
+        });
+        return flag;
+    }
+
     /// <summary>Runs a BenchmarkDotNet class in this process, which holds what its cases need, and prints the table.</summary>
     /// <param name="iterations">Of each case, one call each, after <paramref name="warmUp"/> that do not count.</param>
     public static Summary Benchmark<T>(int iterations, int warmUp)

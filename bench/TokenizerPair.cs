@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using BenchmarkDotNet.Attributes;
+using Btx.Cli;
 using Btx.Fixtures;
 using Btx.Model.Tokens;
 using GenAITokenizer = Microsoft.ML.OnnxRuntimeGenAI.Tokenizer;
@@ -22,7 +23,7 @@ public class TokenizerPair
     {
         var text = new Argument<FileInfo>("text") { Description = "UTF-8 text, some megabytes" }.AcceptExistingOnly();
         var tokenizer = new Argument<DirectoryInfo>("tokenizer") { Description = "holds tokenizer.json and tokenizer_config.json" };
-        var passes = Flags.Number("--passes", 7, "how often each encodes the whole text after the first time");
+        var passes = new Flag<int>("--passes N", "how often each encodes the whole text after the first time", 7).Between(1);
         var verb = new Command("tokenizer", "The tokenizer beside GenAI's. Exit code 1 unless all ids are equal.") { text, tokenizer,
             passes };
         verb.SetAction(parse => Measure(parse.GetValue(text)!, parse.GetValue(tokenizer)!.FullName, parse.GetValue(passes)) ? 0 : 1);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Engine.Forests;
 using Btx.Fixtures;
@@ -17,25 +18,22 @@ internal static class ChangeVerbs
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    private static readonly Option<int> Experts = Flags.Number("--experts", 4, "of the forest before a change", least: 2, most: 7);
-    private static readonly Option<int> Streams = Flags.Number("--streams", 4, "at a time");
-    private static readonly Option<string> Mode = Flags.OneOf("--mode", "routing; top_k has k = 2", "ensemble", "top_k", "expert",
-        "average");
-    private static readonly Option<int> Threads = Flags.Number("--threads", 0, "of the engine; 0: one a core", least: 0);
-    private static readonly Option<FileInfo?> Json = new("--json") { Description = "writes every figure to this file" };
+    private static readonly Option<int> Experts = new Flag<int>("--experts N", "of the forest before a change", 4).Between(2, 7);
+    private static readonly Option<int> Streams = new Flag<int>("--streams N", "at a time", 4).Between(1);
+    private static readonly Option<string> Mode = new Choice("--mode", ["ensemble", "top_k", "expert", "average"],
+        "routing; top_k has k = 2", "ensemble");
+    private static readonly Option<int> Threads = new Flag<int>("--threads N", "of the engine; 0: one a core", 0).Between(0);
+    private static readonly Option<FileInfo?> Json = new Flag<FileInfo?>("--json FILE", "writes every figure to this file");
 
     public static Command Latency()
     {
-        var size = Flags.OneOf("--size", "parameters an expert: 0.28 M, or 27 M (110 MB in fp32, more than the last-level cache)", "demo",
-            "27m");
-        var load = Flags.OneOf("--load",
-            "streams: one long request each, all before the change; requests: of 16 + 64 tokens, one after the other", "streams",
-            "requests");
-        var repeats = Flags.Number("--repeats", 7, "rounds of an addition, an average, a removal and nothing");
-        var split = new Option<bool>("--split")
-        {
-            Description = "of the worst steps, where their time went (processor, queue, faults by thread); 0.1 ms a step",
-        };
+        var size = new Choice("--size", ["demo", "27m"],
+            "parameters an expert: 0.28 M, or 27 M (110 MB in fp32, more than the last-level cache)", "demo");
+        var load = new Choice("--load", ["streams", "requests"],
+            "streams: one long request each, all before the change; requests: of 16 + 64 tokens, one after the other", "streams");
+        var repeats = new Flag<int>("--repeats N", "rounds of an addition, an average, a removal and nothing", 7).Between(1);
+        var split = new Flag<bool>("--split",
+            "of the worst steps, where their time went (processor, queue, faults by thread); 0.1 ms a step");
         var verb = new Command("latency", """
             The time between two tokens of a stream before, during and after changes of the forest.
             Exit code 0 if the median over the rounds of (worst gap during an addition / median gap before it) is at most 2, 1 otherwise.
@@ -66,7 +64,7 @@ internal static class ChangeVerbs
 
     public static Command Cycles()
     {
-        var cycles = Flags.Number("--cycles", 500, "additions and removals", least: 10);
+        var cycles = new Flag<int>("--cycles N", "additions and removals", 500).Between(10);
         var verb = new Command("cycles", """
             Memory, mappings and files over many additions and removals of an expert under load.
             Exit code 0 if mappings, files and snapshots are the same at the end and memory does not grow, 1 otherwise.

@@ -1,12 +1,12 @@
 using System.CommandLine;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Exporter.Graphs;
 using Btx.Exporter.Sources;
 using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 using Btx.Model.Forests;
-using Spectre.Console;
 
 namespace Btx.Exporter.Verbs;
 
@@ -27,32 +27,26 @@ internal static class ExportVerb
 
     public static Command Create()
     {
-        var forest = Option<string?>("--forest", "directory with forest.json");
-        var btx = Option<string?>("--btx", "directory of a BTX model, or of any Mixtral model");
-        var target = Option<string>("--out", "directory to make; an earlier export there is replaced whole, unless it was served");
-        target.Required = true;
-        var precision = Option<string>("--precision",
-            "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32");
-        precision.DefaultValueFactory = _ => "fp32";
-        var device = Option<string>("--device", "cpu or cuda[:n]: where the self-check runs");
-        device.DefaultValueFactory = _ => "cpu";
-        var threads = Option<int>("--threads", "threads of the self-check; 0 = all cores");
-        threads.DefaultValueFactory = _ => 0;
-        var experts = Option<string?>("--experts", "names, comma-separated; all that are not quarantined if left out");
-        var genai = Option<bool>("--genai", "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)");
-        var copy = Option<bool>("--copy-weights", "copy weights instead of binding the forest's own files");
-        var form = Option<string?>("--form",
-            "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; "
-            + "the default with --device cuda)");
-        var counts = Option<string?>("--experts-per-token",
+        var forest = new Flag<string?>("--forest DIR", "directory with forest.json");
+        var btx = new Flag<string?>("--btx DIR", "directory of a BTX model, or of any Mixtral model");
+        var target = new Flag<string>("--out DIR", "directory to make; an earlier export there is replaced whole, unless it was served")
+        {
+            Required = true,
+        };
+        var precision = new Flag<string>("--precision P",
+            "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32", "fp32");
+        var device = Flags.Device("where the self-check runs");
+        var threads = Flags.Threads("threads of the self-check; 0: all cores", 0, least: 0);
+        var experts = Flags.Names("--experts A,B", "only these, in this order (all that are not quarantined)");
+        var genai = new Flag<bool>("--genai", "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)");
+        var copy = new Flag<bool>("--copy-weights", "copy weights instead of binding the forest's own files");
+        var form = new Flag<string?>("--form FORM", "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one "
+            + "graph per k; the default with --device cuda)");
+        var counts = new Flag<string?>("--experts-per-token K,K",
             "with --form moe-op: the k to write graphs for, comma-separated; the router's own if left out");
-        var json = Option<string?>("--json", "write the report to this file, or - for standard output");
+        var json = new JsonFlag();
         var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form, counts,
             json };
-        threads.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is < 0 or > 1024) r.AddError("--threads must be 0..1024");
-        });
         command.Validators.Add(r =>
         {
             var (ofForest, ofBtx) = (r.GetResult(forest) is not null, r.GetResult(btx) is not null);
@@ -81,7 +75,7 @@ internal static class ExportVerb
             {
                 Forest = parse.GetValue(forest)!,
                 Out = parse.GetValue(target)!,
-                Experts = parse.GetValue(experts)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+                Experts = parse.GetResult(experts) is { Implicit: false } ? parse.GetValue(experts) : null,
                 GenAI = parse.GetValue(genai),
             });
             object report = parse.GetValue(btx) is { } model ? Export(OfModel(model), cancellation) : Export(OfForest(), cancellation);
@@ -91,8 +85,6 @@ internal static class ExportVerb
         }, CancellationToken.None));
         return command;
     }
-
-    private static Option<T> Option<T>(string name, string description) => new(name) { Description = description };
 
     private static MoeForm? ParseForm(string? text) => text switch
     {
@@ -107,13 +99,11 @@ internal static class ExportVerb
 
     private static ExportReport Export(ExportOptions options, CancellationToken cancellation)
     {
-        var report = ExportDisplay.Watch(progress => ForestExporter.Export(options, progress, cancellation));
+        var report = Watch(progress => ForestExporter.Export(options, progress, cancellation));
         var m = report.Manifest;
-        var table = new Table().AddColumn("expert").AddColumn("domain").AddColumn("weights")
-            .AddColumn(new TableColumn("largest relative difference").RightAligned());
-        foreach (var e in m.Experts)
-            table.AddRow(e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, e.MaxRelativeDifference.ToString("0.00E+0"));
-        AnsiConsole.Write(table);
+        var rows = m.Experts.Select(e => new[] { e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, $"{e.MaxRelativeDifference:0.00E+0}" });
+        foreach (var line in TextTable.Lines(["EXPERT", "DOMAIN", "WEIGHTS", "LARGEST RELATIVE DIFFERENCE"], rows, figuresFrom: 3))
+            Console.WriteLine(line);
         Console.WriteLine(Difference(report.MaxRelativeDifference, report.Tolerance, m.Graphs.Count, m.Precision, report.Seconds));
         if (report.Note is { } note) Console.WriteLine($"note: {note}");
         Console.WriteLine($"served forest: {report.Directory}");
@@ -122,7 +112,7 @@ internal static class ExportVerb
 
     private static MoeExportReport Export(MoeExportOptions options, CancellationToken cancellation)
     {
-        var report = ExportDisplay.Watch(progress => MoeExporter.Export(options, progress, cancellation));
+        var report = Watch(progress => MoeExporter.Export(options, progress, cancellation));
         var m = report.Manifest;
         Console.WriteLine(
             $"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, k = {m.Router.ExpertsPerToken}; "
@@ -137,4 +127,11 @@ internal static class ExportVerb
 
     private static string Difference(double largest, double tolerance, int graphs, string precision, double seconds) =>
         $"largest difference {largest:0.00E+0} (at most {tolerance:0E+0} allowed); {graphs} graphs, {precision}; {seconds:F1} s";
+
+    private static T Watch<T>(Func<IProgress<ExportProgress>, T> export)
+    {
+        using var display = new ProgressDisplay();
+        var item = display.Start("export", 0, null);
+        return export(new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total)));
+    }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Report;
 
@@ -22,28 +23,23 @@ internal static class ReportVerb
     public static Command Create()
     {
         var run = new Argument<string>("RUN") { Description = "directory that `btx loadtest sweep` or `run` wrote" };
-        var objective = new Option<string?>("--objective")
-        {
-            Description = $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}",
-            HelpName = "LIMITS"
-        };
-        var within = new Option<string>("--within")
-        {
-            Description = "recommend the cheapest point within so many per cent of the full ensemble's bits per byte",
-            HelpName = "PERCENT",
-            DefaultValueFactory = _ => "2"
-        };
+        var objective = new Flag<string?>("--objective LIMITS",
+            $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}");
+        var within = new Flag<string>("--within PERCENT",
+            "recommend the cheapest point within so many per cent of the full ensemble's bits per byte", "2");
         var json = new JsonFlag();
-        var command = new Command("report", Text) { run, objective, within };
-        json.AddTo(command);
+        var command = new Command("report", Text) { run, objective, within, json };
         command.SetAction(parsed =>
         {
             var directory = parsed.GetValue(run)!;
             var asked = parsed.GetValue(objective) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
-            var page = ReportPage.Of(ReportModel.Read(directory).Analyse(directory, asked, Percents(parsed.GetValue(within)!)));
-            var written = Write(page, directory);
-            json.Write(parsed, page.Model.Analysis, Lines(page, written));
-            foreach (var fault in page.Model.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
+            var text = parsed.GetValue(within)!;
+            double[] percents = [.. text.Split(',', StringSplitOptions.TrimEntries)
+                .Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent
+                : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
+            var page = ReportPage.Of(ReportModel.Read(directory).Analyse(directory, asked, percents));
+            json.Write(parsed, page.Model.Analysis, Lines(page, Write(page, directory)));
+            foreach (var problem in page.Model.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");
             return 0;
         });
         return command;
@@ -54,16 +50,8 @@ internal static class ReportVerb
         yield return page.Headline.Answer;
         foreach (var reason in page.Headline.Reasons) yield return $"  {reason}";
         foreach (var path in written.Where(p => !p.EndsWith(".svg", StringComparison.Ordinal))) yield return path;
-        if (page.Figures.FirstOrDefault() is not null)
-            yield return $"{Path.GetDirectoryName(written[^1])}: {Amount.Count(page.Figures.Count(), "picture")}";
-    }
-
-    private static double[] Percents(string text)
-    {
-        string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
-        double[] percents = [.. parts.Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent
-            : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
-        return percents;
+        if (page.Figures.Any())
+            yield return $"{Path.GetDirectoryName(written[^1])}: {Quantity.Count(page.Figures.Count(), "picture")}";
     }
 
     private static IReadOnlyList<string> Write(ReportPage page, string directory)

@@ -1,7 +1,24 @@
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Verbs;
+
+/// <summary>What <c>run --json</c> writes.</summary>
+/// <param name="Verdict">On the objective; null without one.</param>
+/// <param name="Ceiling">Null: it was not measured.</param>
+/// <param name="ProcessorShare">Processor seconds of the generator a second, while it measured.</param>
+/// <param name="GivenUp">Why the load was given up before its bound; null: it was not.</param>
+/// <param name="Stopped">By Ctrl-C.</param>
+/// <param name="Errors">The first message of each status that is a failure.</param>
+/// <param name="Shortened">Requests that were asked longer than the context and were cut.</param>
+/// <param name="Unwritten">What could not be written into the run's directory.</param>
+internal sealed record RunResult(RunDescription Description, PointResult Point, string? Verdict, Ceiling? Ceiling, double ProcessorShare,
+    string? GivenUp, bool Stopped, IReadOnlyDictionary<string, string> Errors, int Shortened, IReadOnlyList<string> Unwritten)
+{
+    /// <summary>A share of the ceiling above which the generator may have held the load back; null without a ceiling.</summary>
+    public double? CeilingShare => Ceiling is null ? null : CeilingRun.Share(Ceiling, Point.Summary);
+}
 
 /// <summary>A load's figures on the terminal. Intervals are of 95 %.</summary>
 internal static class RunReport
@@ -60,22 +77,14 @@ internal static class RunReport
         + (server.DistinctExperts is { } experts ? $" on {experts:0.00} experts" : "")
         + (server.DistinctMixtureExperts is { } routed ? $" on {routed:0.00} experts a layer" : "");
 
-    private static IEnumerable<string> Table(LoadSummary summary)
-    {
-        List<string[]> rows = [["latency, ms", "p50", "p90", "p99", "mean", "max"]];
-        foreach (var (name, figures) in new[]
-        {
-            ("time to first token", summary.TimeToFirstToken), ("inter-token", summary.InterToken), ("end to end", summary.EndToEnd),
-                ("end to end, from sent", summary.EndToEndFromSent),
-        })
-        {
-            rows.Add(figures is null ? [name, "-", "-", "-", "-", "-"]
-                : [name, Cell(figures.P50), Cell(figures.P90), Cell(figures.P99), Milliseconds(figures.Mean), Milliseconds(figures.Max)]);
-        }
+    private static IEnumerable<string> Table(LoadSummary summary) => TextTable.Lines(["latency, ms", "p50", "p90", "p99", "mean", "max"],
+        [
+            Row("time to first token", summary.TimeToFirstToken), Row("inter-token", summary.InterToken), Row("end to end", summary.EndToEnd),
+            Row("end to end, from sent", summary.EndToEndFromSent),
+        ], figuresFrom: 1);
 
-        int[] widths = [.. rows[0].Select((_, c) => rows.Max(r => r[c].Length))];
-        return rows.Select(r => string.Join("  ", r.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]))));
-    }
+    private static string[] Row(string name, LatencyFigures? figures) => figures is null ? [name, "-", "-", "-", "-", "-"]
+        : [name, Cell(figures.P50), Cell(figures.P90), Cell(figures.P99), Milliseconds(figures.Mean), Milliseconds(figures.Max)];
 
     private static string Cell(Estimate estimate) => estimate is { Low: { } low, High: { } high }
         ? $"{Milliseconds(estimate.Value)} [{Milliseconds(low)}, {Milliseconds(high)}]" : $"{Milliseconds(estimate.Value)} [too few]";

@@ -1,10 +1,7 @@
 using System.CommandLine;
-using System.Text.Json;
-using Btx.LoadTests.Changes;
-using Btx.LoadTests.Quality;
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Sweeps;
-using Btx.V1;
 
 namespace Btx.LoadTests.Verbs;
 
@@ -20,95 +17,36 @@ internal static class SweepVerb
 
         Examples:
           btx loadtest sweep --forest served --btx served-btx --corpus corpus --out run
-          btx loadtest sweep --forest served --corpus corpus --out run --modes ensemble,top_k --k 1..4 --concurrency 1,4,16 --rate 25%,50%,75%,100%,125% --rate-modes ensemble,top_k=2
+          btx loadtest sweep --forest served --corpus corpus --out run --modes ensemble,top_k --k 1..4 --concurrency 1,4,16 \
+            --rate 25%,50%,75%,100%,125% --rate-modes ensemble,top_k=2
           btx loadtest sweep --forest served --forest served-fp16 --corpus corpus --out run --quality-tokens 5000
-          btx loadtest sweep --forest served --corpus corpus --out run --option=--intra-op-threads=1,2 --evaluation evaluation.json --objective ttft=0.5,itl=0.05
-          btx loadtest sweep --forest served --btx served-btx --corpus corpus --out run --modes expert:novels,moe --k 2 --peer llama.cpp=forest/experts/novels --peer genai=served-genai/weights/novels --peer dense-k2=served-dense-k2
+          btx loadtest sweep --forest served --corpus corpus --out run --option=--intra-op-threads=1,2 --evaluation evaluation.json \
+            --objective ttft=0.5,itl=0.05
+          btx loadtest sweep --forest served --btx served-btx --corpus corpus --out run --modes expert:novels,moe --k 2 \
+            --peer llama.cpp=forest/experts/novels --peer genai=served-genai/weights/novels --peer dense-k2=served-dense-k2
           btx loadtest sweep --forest served --btx served-btx --corpus corpus --out quick --quick
         """;
 
     public static Command Create()
     {
-        var flags = new SweepFlags();
-        var evaluation = new Option<string?>("--evaluation")
-        {
-            Description = "quality of the points in fp32, from `btx evaluate --json`",
-            HelpName = "FILE"
-        };
-        var tokens = new Option<int>("--quality-tokens")
-        {
-            Description =
-            "measure quality through the servers, in every precision alike, on so many tokens of "
-            + "each domain; 0: not (instead of --evaluation)",
-            DefaultValueFactory = _ => 0
-        };
-        var select = new Option<string>("--quality-select")
-        {
-            Description = "while scoring, top_k and top_p choose once (prompt) or for every token (per_token)",
-            HelpName = "FORM",
-            DefaultValueFactory = _ => "prompt"
-        };
-        var changes = new Option<string?>("--change")
-        {
-            Description =
-            "end with changes under load, on a copy of the forest: remove-add (the last expert leaves and comes again) or none "
-            + "(remove-add where servers are started with a forest)",
-            HelpName = "KIND"
-        };
-        var guest = new Option<string?>("--change-expert") { Description = "add this expert under load, then remove it", HelpName = "DIR" };
-        var rounds = new Option<int?>("--change-rounds") { Description = "how often (3)" };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write what was measured as JSON to this file; -: to standard output",
-            HelpName = "FILE"
-        };
-        select.AcceptOnlyFromAmong("prompt", "per_token");
-        changes.AcceptOnlyFromAmong("remove-add", "none");
-        var command = new Command("sweep", Text);
-        flags.AddTo(command);
-        foreach (var option in new Option[] { evaluation, tokens, select, changes, guest, rounds, json }) command.Options.Add(option);
+        var (flags, json) = (new SweepFlags(), new JsonFlag());
+        var command = new Command("sweep", Text) { flags.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var request = flags.Read(parsed);
-            JsonFlag.RequireWritable(parsed.GetValue(json));
-            var quality = new QualityRequest(parsed.GetValue(evaluation), parsed.GetValue(tokens),
-                parsed.GetValue(select) == "prompt" ? Selection.Prompt : Selection.PerToken);
-            if (quality is { Evaluation: not null, Tokens: not 0 })
-                throw new LoadTestException(
-                    "--evaluation and --quality-tokens are both given: figures of two kinds do not belong on one axis; choose one");
-            if (quality.Tokens < 0) throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");
-            var change = Change(request, parsed.GetValue(changes), parsed.GetValue(guest), parsed.GetValue(rounds));
+            json.RequireWritable(parsed);
             var output = parsed.GetValue(json) == "-" ? Console.Error : Console.Out;
-            var outcome = await SweepBar.WatchAsync(output,
-                report => new Sweep(request, quality, change, CommandLine(), report).RunAsync(cancellation)).ConfigureAwait(false);
+            SweepOutcome outcome;
+            using (var display = new ProgressDisplay(output: output))
+                outcome = await new Sweep(request, CommandLine(), display.Start("sweep", 0, null)).RunAsync(cancellation).ConfigureAwait(false);
             if (request.Shape.Objective is { } objective)
                 await output.WriteLineAsync(Verdict(objective, outcome.Results)).ConfigureAwait(false);
-            await output
-                .WriteLineAsync($"{outcome.Points} points, {outcome.Results.Count} measurements in {outcome.Directory}; next: btx "
-                    + $"loadtest report {request.Out}")
-                .ConfigureAwait(false);
-            var text = JsonSerializer.Serialize(outcome, RunJson.Indented);
-            if (parsed.GetValue(json) == "-") Console.WriteLine(text);
-            else if (parsed.GetValue(json) is { } file) RunJson.WriteText(file, text + "\n");
+            await output.WriteLineAsync($"{outcome.Points} points, {outcome.Results.Count} measurements in {outcome.Directory}; next: "
+                + $"btx loadtest report {request.Out}").ConfigureAwait(false);
+            json.Write(parsed, outcome, []);
             return 0;
         });
         return command;
-    }
-
-    private static ChangeRequest Change(SweepRequest request, string? kind, string? guest, int? rounds)
-    {
-        if (rounds < 1) throw new LoadTestException($"--change-rounds {rounds}: expected 1 or more; --change none leaves changes out");
-        if (guest is not null && kind is not null)
-            throw new LoadTestException($"--change-expert {guest}: says already what is changed; leave --change {kind} out");
-        if (guest is not null && !Directory.Exists(guest))
-            throw new LoadTestException($"--change-expert {guest}: no such directory; name an expert's");
-        var possible = request.Servers.Forests.Count > 0;
-        if (!possible && (guest is not null || kind == "remove-add"))
-            throw new LoadTestException($"{(guest is null ? "--change remove-add" : $"--change-expert {guest}")}: a forest is changed "
-                + "only on a server that the sweep starts, on a copy; give --forest DIR, not --server");
-        var usual = request.Quick ? 1 : 3;
-        return new(kind == "none" || !possible ? 0 : rounds ?? usual, guest, Math.Min(4, request.Grid.Concurrency.DefaultIfEmpty(4).Max()),
-            TimeSpan.FromSeconds(request.Quick ? 1 : 5));
     }
 
     /// <summary>Which points met the objective; where none did, the nearest.</summary>
