@@ -21,7 +21,7 @@ internal static class EnginePair
     public static Command Verb()
     {
         var size = new Choice("--size", ["tiny", "30m"], "parameters an expert: 1.3 M or 27 M", "tiny");
-        var pairs = new Flag<int>("--pairs N", "runs of each, in alternation; medians are shown", 5);
+        var pairs = new Flag<int>("--pairs N", "runs of each, in alternation; medians are shown", 5).Between(1);
         var tokens = new Flag<int>("--tokens N", "new tokens a sequence", 128).Between(1);
         var threads = new Flag<int>("--threads N", "for the engine's workers, or for a session", Environment.ProcessorCount).Between(1);
         var verb = new Command("engine", "The engine beside GenAI's generator, and what each further expert costs.") { size, pairs, tokens,

@@ -66,7 +66,7 @@ public class MixtureCost
         var rounds = new Flag<int>("--rounds N", "measurements of each k and of the dense model", 15).Between(1);
         var steps = new Flag<int>("--steps N", "decode steps of a measurement", 8).Between(1, 128);
         var experts = new Flag<int>("--experts N", "a line needs three points or more", 8).Between(3);
-        var hidden = new Flag<int>("--hidden N", "width; a multiple of 64, the width of a head", 1536);
+        var hidden = new Flag<int>("--hidden N", "width; a multiple of 64, the width of a head", 1536).Between(1);
         var intermediate = new Flag<int>("--intermediate N",
             "one expert of one layer should exceed the last-level cache: 75 MB in fp32 here", 4096).Between(1);
         var layers = new Flag<int>("--layers N", "of the network", 2).Between(1);

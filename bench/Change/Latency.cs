@@ -15,7 +15,7 @@ internal static class Latency
     public static async Task<(bool Good, List<Round> Rounds)> MeasureAsync(TinyServedForest forest, ExpertSource guest, ChangeLoad load,
         int repeats, bool split)
     {
-        using var steps = new Steps(split);
+        var steps = new Steps(split);
         await using var engine = ChangeVerbs.Start(forest, load, steps);
         while (engine.BuildsUnderWay > 0) await Task.Delay(5);
         var weighted = engine.Describe().Experts.Select((e, j) => (e, j + 1.0)).ToDictionary(t => t.e, t => t.Item2);

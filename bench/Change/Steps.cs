@@ -7,11 +7,11 @@ namespace Btx.Bench.Change;
 
 /// <summary>Notes when tokens leave the engine: every stream that decodes gets one in every step.</summary>
 /// <param name="split">Notes too what the threads did meanwhile.</param>
-internal sealed class Steps(bool split) : IStepObserver, IDisposable
+internal sealed class Steps(bool split) : IStepObserver
 {
     private readonly List<Gap> gaps = new(1 << 16);
     private readonly List<StepSplit> splits = [];
-    private IReadOnlyList<ThreadProbe> probes = [];
+    private string[] threads = [];
     private ThreadTimes[] before = [];
     private (double Process, double Stolen, double Collecting, double Compiling) around;
     private long last;
@@ -41,15 +41,13 @@ internal sealed class Steps(bool split) : IStepObserver, IDisposable
         return taken;
     }
 
-    public void Dispose()
-    {
-        foreach (var probe in probes) probe.Dispose();
-    }
-
     private void Split(Gap gap, bool counts)
     {
-        if (probes.Count == 0) probes = ThreadProbe.Of("btx-engine", "btx-worker");
-        ThreadTimes[] times = [.. probes.Select(p => p.Read())];
+        if (threads.Length == 0)
+            threads = [.. Directory.EnumerateDirectories("/proc/self/task").Select(t => (Task: t, Name: File.ReadAllText($"{t}/comm")))
+                .Where(t => t.Name.StartsWith("btx-engine", StringComparison.Ordinal) || t.Name.StartsWith("btx-worker", StringComparison.Ordinal))
+                .OrderBy(t => t.Name, StringComparer.Ordinal).Select(t => t.Task)];
+        ThreadTimes[] times = [.. threads.Select(ThreadTimes.Of)];
         var then = around;
         var processors = ProcessorTime.Now();
         around = (1000 * processors.Own, 1000 * processors.Stolen, GC.GetTotalPauseDuration().TotalMilliseconds,
@@ -85,4 +83,44 @@ internal sealed record StepSplit(Gap Gap, ThreadTimes[] Threads, double Beside, 
         + $"{t.Queue:F1} queued, {Math.Max(0, Gap.Milliseconds - t.Processor - t.Queue):F1} asleep, {t.Minor}+{t.Major} faults"))
         + $"; beside {Beside:F1}, stolen {Stolen:F0}, collecting {Collecting:F1}, compiling {Compiling:F1}; "
         + $"ended at {Gap.At / (double)Stopwatch.Frequency:F4} s";
+}
+
+/// <summary>What a thread has had since it began; of a difference, in between.</summary>
+/// <param name="Processor">Milliseconds on a processor.</param>
+/// <param name="Queue">Milliseconds ready to run, without one.</param>
+/// <param name="Minor">Page faults without input.</param>
+/// <param name="Major">Page faults that read a file.</param>
+internal readonly record struct ThreadTimes(double Processor, double Queue, long Minor, long Major)
+{
+    /// <param name="task">The thread's directory in /proc.</param>
+    public static ThreadTimes Of(string task)
+    {
+        var schedule = File.ReadAllText($"{task}/schedstat").Split(' ');
+        var line = File.ReadAllText($"{task}/stat");
+        var status = line[(line.LastIndexOf(')') + 2)..].Split(' '); // from the third field on; see proc_pid_stat(5)
+        return new(double.Parse(schedule[0]) / 1e6, double.Parse(schedule[1]) / 1e6, long.Parse(status[10 - 3]), long.Parse(status[12 - 3]));
+    }
+
+    public static ThreadTimes operator -(ThreadTimes a, ThreadTimes b) =>
+        new(a.Processor - b.Processor, a.Queue - b.Queue, a.Minor - b.Minor, a.Major - b.Major);
+}
+
+/// <summary>Processor time of the machine and of this process, in seconds.</summary>
+/// <param name="Stolen">By other machines of the same host; a part of <paramref name="Machine"/>.</param>
+internal readonly record struct ProcessorTime(long At, double Machine, double Own, double Stolen)
+{
+    private const double TicksPerSecond = 100; // USER_HZ of Linux
+
+    public static ProcessorTime Now()
+    {
+        // cpu user nice system idle iowait irq softirq steal
+        double[] fields = [.. File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..9]
+            .Select(double.Parse)];
+        return new ProcessorTime(Stopwatch.GetTimestamp(), (fields.Sum() - fields[3] - fields[4]) / TicksPerSecond,
+            Environment.CpuUsage.TotalTime.TotalSeconds, fields[7] / TicksPerSecond);
+    }
+
+    /// <summary>What others took, in cores.</summary>
+    public double OthersSince(ProcessorTime then) =>
+        Math.Max(0, Machine - then.Machine - (Own - then.Own)) / Stopwatch.GetElapsedTime(then.At, At).TotalSeconds;
 }

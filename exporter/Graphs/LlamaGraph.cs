@@ -1,5 +1,6 @@
 using Btx.Model;
 using Btx.Model.Configuration;
+using Btx.Model.Tensors;
 using Onnx;
 using static Btx.Exporter.Graphs.GraphBuilder;
 
@@ -21,19 +22,10 @@ namespace Btx.Exporter.Graphs;
 ///         →  logits fp32[B,S,V], present.L.key|value
 /// </code>
 /// </summary>
-internal sealed class LlamaGraph
+internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecision precision, GraphBuilder graph, FeedForward feedForward)
 {
-    private readonly LlamaConfig config;
-    private readonly GraphForm form;
-    private readonly GraphBuilder graph;
-    private readonly FeedForward feedForward;
     private (string Cos, string Sin) rotary;
     private (string SeqLens, string Total)[] rows = [];
-
-    private LlamaGraph(LlamaConfig config, GraphForm form, GraphBuilder graph, FeedForward feedForward)
-    {
-        (this.config, this.form, this.graph, this.feedForward) = (config, form, graph, feedForward);
-    }
 
     /// <param name="weights">Where the weights' data lies.</param>
     /// <param name="feedForward">The block after attention; a dense SwiGLU if null.</param>
@@ -43,7 +35,7 @@ internal sealed class LlamaGraph
     {
         CheckHeadDim(config);
         var graph = new GraphBuilder($"llama {form.Name}", precision, weights);
-        new LlamaGraph(config, form, graph, feedForward ?? SwiGlu.Of(config)).AddNetwork();
+        new LlamaGraph(config, form, precision, graph, feedForward ?? SwiGlu.Of(config)).AddNetwork();
         return graph.Build();
     }
 
@@ -59,9 +51,9 @@ internal sealed class LlamaGraph
     {
         var tokens = AddTokenInputs();
         var context = config.MaxPositionEmbeddings;
-        long half = config.HeadDim / 2, tableBytes = RotaryTable.Bytes(config, graph.ElementType != ElementTypes.Float);
-        rotary = (graph.Table(RotaryTable.Cosine, WeightPlacements.RotaryFile, 0, context, half),
-                  graph.Table(RotaryTable.Sine, WeightPlacements.RotaryFile, tableBytes, context, half));
+        long half = config.HeadDim / 2, tableBytes = RotaryEmbedding.Bytes(config, precision.Dtype());
+        rotary = (graph.Table(RotaryEmbedding.Cosine, WeightPlacements.RotaryFile, 0, context, half),
+                  graph.Table(RotaryEmbedding.Sine, WeightPlacements.RotaryFile, tableBytes, context, half));
 
         var embedding = graph.Weight("model.embed_tokens.weight", config.VocabSize, config.HiddenSize);
         var residual = graph.Node("Gather", "/model/embed_tokens/Gather", [embedding, tokens]);         // [B,S,d]

@@ -19,23 +19,11 @@ internal static class WeightDirectory
     {
         var dtype = precision.Dtype();
         Directory.CreateDirectory(directory);
-        SafetensorsWriter.Write(
-            Path.Combine(directory, CheckpointFiles.SingleFile),
-            [.. checkpoint.Config.TensorShapes().Select(t => (t.Name, dtype, t.Shape))],
-            (name, destination) =>
-            {
-                cancellation.ThrowIfCancellationRequested();
-                Fill(checkpoint, name, dtype, destination);
-            });
-        (checkpoint.Config with
+        CheckpointWriter.Write(directory, checkpoint.Config with { TorchDtype = dtype.TorchName() }, (name, destination) =>
         {
-            TorchDtype = dtype switch
-            {
-                TensorDtype.F16 => "float16",
-                TensorDtype.BF16 => "bfloat16",
-                _ => "float32"
-            }
-        }).Save(directory);
+            cancellation.ThrowIfCancellationRequested();
+            Fill(checkpoint, name, dtype, destination);
+        }, shardBytes: long.MaxValue);
         TokenizerFiles.Copy(checkpoint.DirectoryPath, directory);
     }
 

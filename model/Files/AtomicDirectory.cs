@@ -31,7 +31,7 @@ public sealed partial class AtomicDirectory : IDisposable
                 held?.Dispose();
                 Building = Path.Combine(parent, $".{Path.GetFileName(final)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp");
                 Directory.CreateDirectory(Building);
-                held = DirectoryLock.TryTake(Building, wait: true);
+                held = DirectoryLock.TryTake(Building, wait: true, out _);
             }
             while (!Directory.Exists(Building)); // another writer swept it before it was locked
         }
@@ -85,7 +85,7 @@ public sealed partial class AtomicDirectory : IDisposable
         foreach (var left in new DirectoryInfo(parent).EnumerateDirectories(".*.tmp")
             .Where(d => IsBuilding(d.Name, name) && d.LinkTarget is null))
         {
-            using var abandoned = DirectoryLock.TryTake(left.FullName, wait: false);
+            using var abandoned = DirectoryLock.TryTake(left.FullName, wait: false, out _);
             if (abandoned is null) continue;
             try
             {
@@ -148,7 +148,6 @@ public sealed partial class AtomicDirectory : IDisposable
 /// when the process ends, however it ends: unlike a process id, it tells a dead process from one in another container.</summary>
 internal sealed partial class DirectoryLock : IDisposable
 {
-    private const int ReadOnly = 0x80000; // O_RDONLY | O_CLOEXEC: a child process does not keep the lock
     private const int Exclusive = 2, NonBlocking = 4; // LOCK_EX, LOCK_NB
     private const int WouldBlock = 11; // EWOULDBLOCK
 
@@ -158,14 +157,11 @@ internal sealed partial class DirectoryLock : IDisposable
 
     /// <returns>Null: another holds it, or the directory or its file system has no locks.</returns>
     /// <param name="wait">Until another gives it up.</param>
-    public static DirectoryLock? TryTake(string path, bool wait) => TryTake(path, wait, out _);
-
     /// <param name="isHeld">True: another holds it, by whatever path it came to the directory.</param>
     public static DirectoryLock? TryTake(string path, bool wait, out bool isHeld)
     {
         isHeld = false;
-        if (!OperatingSystem.IsLinux()) return null;
-        var handle = new SafeFileHandle(Open(path, ReadOnly), ownsHandle: true);
+        var handle = OpenFile.Try(path); // a child process does not keep the lock
         if (!handle.IsInvalid)
         {
             if (FLock(handle, wait ? Exclusive : Exclusive | NonBlocking) == 0) return new DirectoryLock(handle);
@@ -177,9 +173,6 @@ internal sealed partial class DirectoryLock : IDisposable
     }
 
     public void Dispose() => handle.Dispose();
-
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FLock(SafeFileHandle descriptor, int operation);

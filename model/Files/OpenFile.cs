@@ -70,6 +70,9 @@ public static partial class OpenFile
         }
     }
 
+    /// <summary>Whatever the path leads to, for reading; an invalid handle: it cannot be opened.</summary>
+    internal static SafeFileHandle Try(string path) => new(OpenAt(CurrentDirectory, path, CloseOnExec | NonBlocking), ownsHandle: true);
+
     /// <summary>True for the errors that say that nothing has the name; all others leave it open.</summary>
     internal static bool IsGone(int error) => error is NoSuchFile or NotAFolder;
 

@@ -46,15 +46,10 @@ public sealed class DomainPosterior
         {
             case PosteriorKind.Fixed:
                 return;
-            case PosteriorKind.LastToken:
+            case PosteriorKind.LastToken or PosteriorKind.FullPrefix:
+                var before = Kind == PosteriorKind.LastToken ? logPrior : logWeights;
                 for (var j = 0; j < Count; j++)
-                    if (IsActive(active, j)) logWeights[j] = logPrior[j] + Likelihood(logProbs[j]);
-
-                return;
-            case PosteriorKind.FullPrefix:
-                for (var j = 0; j < Count; j++)
-                    if (IsActive(active, j)) logWeights[j] += Likelihood(logProbs[j]);
-
+                    if (IsActive(active, j)) logWeights[j] = before[j] + Likelihood(logProbs[j]);
                 return;
             case PosteriorKind.Switching:
                 Switch(logProbs, active);
@@ -121,15 +116,11 @@ public sealed class DomainPosterior
 
 /// <summary>DEMix's cached prior of a domain: an exponential moving average of the sequence-end posterior over held-out sequences, π ←
 /// 0.7·π + 0.3·w, starting from uniform; then frozen.</summary>
-public sealed class CachedPrior(int experts)
+public static class CachedPrior
 {
     /// <summary>How many held-out sequences the papers use.</summary>
     public const int Sequences = 100;
     public const double Decay = 0.7;
-
-    private readonly double[] prior = DomainPosterior.Uniform(experts);
-
-    public ReadOnlySpan<double> Value => prior;
 
     /// <summary>The prior after all sequences of a domain.</summary>
     /// <param name="logLikelihoods">[expert][sequence]: total log-likelihood in nats. At a sequence's end only the totals count.</param>
@@ -137,8 +128,8 @@ public sealed class CachedPrior(int experts)
     public static double[] Estimate(IReadOnlyList<double[]> logLikelihoods)
     {
         var experts = logLikelihoods.Count;
-        var prior = new CachedPrior(experts);
-        var posterior = new DomainPosterior(DomainPosterior.Uniform(experts), PosteriorKind.FullPrefix);
+        var prior = DomainPosterior.Uniform(experts);
+        var posterior = new DomainPosterior(prior, PosteriorKind.FullPrefix);
         double[] sequence = new double[experts], weights = new double[experts];
         for (var n = 0; n < logLikelihoods[0].Length; n++)
         {
@@ -146,15 +137,9 @@ public sealed class CachedPrior(int experts)
             posterior.Reset();
             posterior.Observe(sequence);
             posterior.Weights(weights);
-            prior.Add(weights);
+            for (var j = 0; j < experts; j++) prior[j] = (Decay * prior[j]) + ((1 - Decay) * weights[j]);
         }
 
-        return prior.prior;
-    }
-
-    /// <param name="sequenceEndPosterior">Full-prefix posterior under a uniform prior after a sequence, length E.</param>
-    public void Add(ReadOnlySpan<double> sequenceEndPosterior)
-    {
-        for (var j = 0; j < prior.Length; j++) prior[j] = (Decay * prior[j]) + ((1 - Decay) * sequenceEndPosterior[j]);
+        return prior;
     }
 }

@@ -60,11 +60,11 @@ public sealed record BtxManifest
 
         var m = Load(directory);
         var problem = m.Architecture != config.Fingerprint() ? $"describes another architecture than {LlamaConfig.FileName} beside it"
-            : m.Experts.Count != moe.Experts ? $"lists {m.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {moe.Experts}"
-            : m.Tokenizer != tokenizer ? "describes another tokenizer than tokenizer.json beside it"
-            : m.Sha256 != sha256 ? "describes other weights than those beside it (SHA-256 differs)"
-            : m.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers) ? $"router: a soft layer is beyond the {config.NumHiddenLayers} layers"
-            : null;
+            : m.Experts.Count != moe.Experts
+            ? $"lists {m.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {moe.Experts}" : m.Tokenizer != tokenizer
+            ? "describes another tokenizer than tokenizer.json beside it" : m.Sha256 != sha256
+            ? "describes other weights than those beside it (SHA-256 differs)" : m.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)
+            ? $"router: a soft layer is beyond the {config.NumHiddenLayers} layers" : null;
         return problem is null ? m : throw new BtxException(
             $"{Path.Combine(directory, FileName)}: {problem}; mix again, or remove the file to use the directory as a plain Mixtral model");
     }
@@ -86,8 +86,36 @@ public sealed record BtxManifest
     /// <exception cref="BtxException">The manifest is not valid, or it cannot be written.</exception>
     public void Save(string directory) => ManifestJson.Save(Valid(FileName), Path.Combine(directory, FileName));
 
-    private BtxManifest Valid(string source) =>
-        BtxManifestRules.Problem(this) is { } problem ? throw new BtxException($"{source}: {problem}") : this;
+    private BtxManifest Valid(string source) => Problem() is { } problem ? throw new BtxException($"{source}: {problem}") : this;
+
+    private string? Problem()
+    {
+        if (Schema != CurrentSchema) return $"schema is {Schema}; this version reads {CurrentSchema}";
+        if (!ForestManifestRules.IsHash(Architecture) || !ForestManifestRules.IsHash(Tokenizer)
+            || !ForestManifestRules.IsHash(Sha256))
+            return "architecture, tokenizer or sha256 is not a SHA-256";
+        if (ForestSha256 is not null && !ForestManifestRules.IsHash(ForestSha256)) return "forest_sha256 is not a SHA-256";
+        if (Experts.Count is 0 or > MoeConfig.MaxExperts) return $"{Experts.Count} experts; expected 1..{MoeConfig.MaxExperts}";
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var e in Experts)
+        {
+            if (e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain))
+                return "an expert has no valid name or domain";
+            if (!names.Add(e.Name)) return $"expert \"{e.Name}\" is listed twice";
+            if (e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl)))
+                return $"expert \"{e.Name}\": source is no path";
+            if (e.Sha256 is not null && !ForestManifestRules.IsHash(e.Sha256)) return $"expert \"{e.Name}\": sha256 is not a SHA-256";
+        }
+
+        if (!RouterKind.Names.Contains(Router.Kind))
+            return $"router kind \"{BtxException.OneLine(Router.Kind)}\" is unknown; use {string.Join(", ", RouterKind.Names)}";
+        if (Router.ExpertsPerToken < 1 || Router.ExpertsPerToken > Experts.Count)
+            return $"router: experts_per_token is {Router.ExpertsPerToken}; expected 1..{Experts.Count}, the number of experts";
+        if (Router.RidgeLambda is { } lambda && !(lambda > 0 && double.IsFinite(lambda)))
+            return $"router: ridge_lambda is {lambda}; expected a number above 0";
+        if (Router.SoftLayers.Any(l => l < 0)) return "router: a soft layer is negative";
+        return Without.Any(n => !ForestManifestRules.IsName(n)) ? "without holds a name that is none" : null;
+    }
 }
 
 /// <summary>Where the feed-forwards of one index come from.</summary>
@@ -154,38 +182,4 @@ public sealed record BtxRouter
 
     /// <summary>Layers in which every expert always runs, whatever k is (the first, for <see cref="RouterKind.SampleTop1"/>).</summary>
     public IReadOnlyList<int> SoftLayers { get; init; } = [];
-}
-
-/// <summary>What must hold for a <see cref="BtxManifest"/>.</summary>
-public static class BtxManifestRules
-{
-    /// <returns>The first fault, one clause; null if there is none.</returns>
-    public static string? Problem(BtxManifest m)
-    {
-        if (m.Schema != BtxManifest.CurrentSchema) return $"schema is {m.Schema}; this version reads {BtxManifest.CurrentSchema}";
-        if (!ForestManifestRules.IsHash(m.Architecture) || !ForestManifestRules.IsHash(m.Tokenizer)
-            || !ForestManifestRules.IsHash(m.Sha256))
-            return "architecture, tokenizer or sha256 is not a SHA-256";
-        if (m.ForestSha256 is not null && !ForestManifestRules.IsHash(m.ForestSha256)) return "forest_sha256 is not a SHA-256";
-        if (m.Experts.Count is 0 or > MoeConfig.MaxExperts) return $"{m.Experts.Count} experts; expected 1..{MoeConfig.MaxExperts}";
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var e in m.Experts)
-        {
-            if (e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain))
-                return "an expert has no valid name or domain";
-            if (!names.Add(e.Name)) return $"expert \"{e.Name}\" is listed twice";
-            if (e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl)))
-                return $"expert \"{e.Name}\": source is no path";
-            if (e.Sha256 is not null && !ForestManifestRules.IsHash(e.Sha256)) return $"expert \"{e.Name}\": sha256 is not a SHA-256";
-        }
-
-        if (!RouterKind.Names.Contains(m.Router.Kind))
-            return $"router kind \"{BtxException.OneLine(m.Router.Kind)}\" is unknown; use {string.Join(", ", RouterKind.Names)}";
-        if (m.Router.ExpertsPerToken < 1 || m.Router.ExpertsPerToken > m.Experts.Count)
-            return $"router: experts_per_token is {m.Router.ExpertsPerToken}; expected 1..{m.Experts.Count}, the number of experts";
-        if (m.Router.RidgeLambda is { } lambda && !(lambda > 0 && double.IsFinite(lambda)))
-            return $"router: ridge_lambda is {lambda}; expected a number above 0";
-        if (m.Router.SoftLayers.Any(l => l < 0)) return "router: a soft layer is negative";
-        return m.Without.Any(n => !ForestManifestRules.IsName(n)) ? "without holds a name that is none" : null;
-    }
 }

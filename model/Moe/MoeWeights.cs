@@ -70,14 +70,9 @@ public sealed class MoeWeights
             else if (name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal))
                 router[int.Parse(name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture)].CopyTo(values);
             else Average(name, values);
-            if (dtype != TensorDtype.F32) Narrow(values, dtype, bytes);
+            if (dtype != TensorDtype.F32) TensorDtypes.FromSingle(values, dtype, bytes);
             report(done += values.Length);
         }
-    }
-
-    private static unsafe void Narrow(ReadOnlySpan<float> values, TensorDtype dtype, Span<byte> bytes)
-    {
-        fixed (byte* start = bytes) TensorDtypes.FromSingle(values, dtype, start);
     }
 
     private Dictionary<string, (int Member, string Name)> ExpertSources(LlamaConfig config)

@@ -27,14 +27,9 @@ public static class RotaryEmbedding
             var values = new float[Math.Min(Rows, config.MaxPositionEmbeddings - first) * frequencies.Length];
             for (var i = 0; i < values.Length; i++)
                 values[i] = (float)function((first + (i / frequencies.Length)) * frequencies[i % frequencies.Length]);
-            yield return Narrow(values, dtype);
+            var bytes = new byte[values.Length * dtype.Size()];
+            TensorDtypes.FromSingle(values, dtype, bytes);
+            yield return bytes;
         }
-    }
-
-    private static unsafe byte[] Narrow(float[] values, TensorDtype dtype)
-    {
-        var bytes = new byte[values.Length * dtype.Size()];
-        fixed (byte* start = bytes) TensorDtypes.FromSingle(values, dtype, start);
-        return bytes;
     }
 }

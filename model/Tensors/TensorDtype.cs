@@ -66,6 +66,19 @@ public static class TensorDtypes
         }
     }
 
+    /// <summary>The <c>torch_dtype</c> of weights.</summary>
+    public static string TorchName(this TensorDtype dtype) => dtype switch
+    {
+        TensorDtype.F16 => "float16",
+        TensorDtype.BF16 => "bfloat16",
+        _ => "float32",
+    };
+
+    public static unsafe void FromSingle(ReadOnlySpan<float> source, TensorDtype dtype, Span<byte> destination)
+    {
+        fixed (byte* start = destination) FromSingle(source, dtype, start);
+    }
+
     /// <summary>Narrows fp32 to <paramref name="dtype"/>, rounding to nearest even.</summary>
     public static unsafe void FromSingle(ReadOnlySpan<float> source, TensorDtype dtype, byte* destination)
     {
