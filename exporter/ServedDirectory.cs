@@ -51,7 +51,7 @@ internal static class ServedDirectory
             throw new BtxException(
                 $"--out {target}: was served and has {found}, the record of its changes, which an export would erase; "
                 + "add experts to it with `btx experts add`, or export to another directory (or move this "
-                    + "one away, if nothing was ever removed from it)");
+                + "one away, if nothing was ever removed from it)");
         }
     }
 }

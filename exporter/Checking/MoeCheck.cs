@@ -58,7 +58,7 @@ internal sealed class MoeCheck(SourceMoe source, IReadOnlyList<SafetensorsFile> 
         return BlockQuantiser.Dequantise(
             new BlockLayout(shape[0], shape[1], options.Precision.BlockBits()!.Value),
             new ReadOnlySpan<byte>(blocks.Pointer(codes), checked((int)codes.Length)),
-                new ReadOnlySpan<float>(blocks.Pointer(scales), checked((int)scales.ElementCount)));
+            new ReadOnlySpan<float>(blocks.Pointer(scales), checked((int)scales.ElementCount)));
     }
 }
 
@@ -75,7 +75,7 @@ internal readonly record struct QualityLoss(double Nats, double BitsPerByte)
         "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife. However "
         + "little known the feelings "
         + "or views of such a man may be on his first entering a neighbourhood, this truth is so well fixed in the minds of the "
-            + "surrounding families, that he is "
+        + "surrounding families, that he is "
         + "considered as the rightful property of some one or other of their daughters.";
 
     /// <summary>The passage's first tokens; at least two, unless the context has room for one only.</summary>

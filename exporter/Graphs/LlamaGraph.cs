@@ -117,10 +117,7 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
         var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d);
         string attended;
         if (form.Rows <= 1)
-        {
-            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key,
-                value, rows[0]);
-        }
+            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value, rows[0]);
         else
         {
             var queries = SplitRows($"{scope}/attn/q/Split", query);
@@ -148,20 +145,18 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
             [query, key, value, pastKey, pastValue, lengths.SeqLens, lengths.Total, rotary.Cos, rotary.Sin],
             [$"{name}/output_0", presentKey, presentValue],
             Int("num_heads", config.NumAttentionHeads), Int("kv_num_heads", config.NumKeyValueHeads), Int("do_rotary", 1),
-                Int("rotary_interleaved", 0));
+            Int("rotary_interleaved", 0));
         foreach (var present in new[] { presentKey, presentValue })
             graph.Output(present, graph.ElementType, batch, config.NumKeyValueHeads, "present_sequence", config.HeadDim);
         return outputs[0];
     }
 
-    private string[] SplitRows(string name, string packed) =>
-        graph.Node("Split", "", name, [packed, "lens"], [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")],
-        Int("axis", 1));
+    private string[] SplitRows(string name, string packed) => graph.Node("Split", "", name, [packed, "lens"],
+        [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")], Int("axis", 1));
 
     private string FirstNorm(string scope, string input, string weight) =>
-        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization",
-        [input, graph.Weight(weight, config.HiddenSize)],
-            Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
+        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization", [input, graph.Weight(weight, config.HiddenSize)],
+        Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
 
     /// <summary>residual ← residual + x; returns RMSNorm(residual) and the residual.</summary>
     private (string Normed, string Residual) SkipNorm(string scope, string residual, string x, string weight)

@@ -62,7 +62,7 @@ public sealed record LlamaConfig
         var text = FormattableString.Invariant(
             $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
             + FormattableString.Invariant(
-                $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
+            $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
             + (Moe is { } m ? $";experts={m.Experts}" : "");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
@@ -157,7 +157,7 @@ public sealed record LlamaConfig
     public LlamaConfig RequireDense(string source) =>
         Moe is null ? this
         : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Moe.Experts} "
-            + "experts; only llama models can be experts");
+        + "experts; only llama models can be experts");
 
     /// <param name="json">UTF-8 JSON.</param>
     public static LlamaConfig Parse(ReadOnlyMemory<byte> json, string source) => LlamaConfigJson.Read(json, source).Validate(source);

@@ -65,7 +65,7 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
         };
         return new(
             kind, *(uint*)(b + 16), ((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32), *(long*)(b + 40),
-                Time(b + 112), Time(b + 96), (*(ulong*)(b + 8) & ImmutableOrVerity) != 0);
+            Time(b + 112), Time(b + 96), (*(ulong*)(b + 8) & ImmutableOrVerity) != 0);
     }
 
     private static unsafe long Time(byte* at) => unchecked((*(long*)at * 1_000_000_000) + *(uint*)(at + 8));

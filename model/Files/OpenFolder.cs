@@ -42,18 +42,7 @@ public sealed partial class OpenFolder : IDisposable
     }
 
     /// <summary>What has a name here; null: nothing.</summary>
-    public FileStat? Look(string name)
-    {
-        try
-        {
-            using var named = OpenFile.Named(handle, name, follow: false, Combine(name));
-            return FileStat.Of(named);
-        }
-        catch (BtxException e) when (e.Kind == ErrorKind.Missing)
-        {
-            return null;
-        }
-    }
+    public FileStat? Look(string name) => Look(name, () => { });
 
     public IEnumerable<string> Names()
     {
@@ -75,12 +64,19 @@ public sealed partial class OpenFolder : IDisposable
 
     /// <summary>Takes a name away and looks, by a handle that was taken before, what that did to the file.</summary>
     /// <returns>The file after; its <see cref="FileStat.Names"/> is 0 if it is gone. Null: there was none.</returns>
-    public FileStat? Delete(string name)
+    public FileStat? Delete(string name) => Look(name, () => Unlink(name, 0));
+
+    /// <summary>Deletes an empty directory.</summary>
+    public void DeleteFolder(string name) => Unlink(name, RemoveFolder);
+
+    public void Dispose() => handle.Dispose();
+
+    private FileStat? Look(string name, Action first)
     {
         try
         {
             using var named = OpenFile.Named(handle, name, follow: false, Combine(name));
-            Unlink(name, 0);
+            first();
             return FileStat.Of(named);
         }
         catch (BtxException e) when (e.Kind == ErrorKind.Missing)
@@ -88,11 +84,6 @@ public sealed partial class OpenFolder : IDisposable
             return null;
         }
     }
-
-    /// <summary>Deletes an empty directory.</summary>
-    public void DeleteFolder(string name) => Unlink(name, RemoveFolder);
-
-    public void Dispose() => handle.Dispose();
 
     private string Combine(string name) => System.IO.Path.Combine(Path, name);
 

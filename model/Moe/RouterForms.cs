@@ -137,7 +137,7 @@ public sealed class CholeskyFactor
                 else
                     throw new BtxException(
                         "the hidden states do not determine a router (their second moments are singular); give more text with "
-                            + "--tokens-per-domain, or a larger --ridge-lambda");
+                        + "--tokens-per-domain, or a larger --ridge-lambda");
             }
         }
     }

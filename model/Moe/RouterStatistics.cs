@@ -67,7 +67,7 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
         var path = file.Path;
         string About(string key) => file.Metadata.GetValueOrDefault(key)
             ?? throw new BtxException($"{path}: its header lacks \"{BtxException.OneLine(key)}\"; expected router "
-                + "statistics that `btx train mix` wrote");
+            + "statistics that `btx train mix` wrote");
         if (!int.TryParse(About("layers"), NumberStyles.None, CultureInfo.InvariantCulture, out var layers) || layers is < 1 or > 4096
             || !long.TryParse(About("tokens_per_domain"), NumberStyles.None, CultureInfo.InvariantCulture, out var tokens))
             throw new BtxException($"{path}: its header names no number of layers or tokens");
@@ -91,7 +91,7 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
             if (info.Dtype != TensorDtype.F32 || info.Shape.Count != dimensions || (width > 0 && info.Shape[^1] != width)
                 || (part == "gram" && info.Shape[0] != width))
                 throw new BtxException($"{file.Path}: tensor \"{info.Name}\" has dtype {info.Dtype} and shape "
-                    + $"[{string.Join(", ", info.Shape)}]; router statistics do not look like that");
+                + $"[{string.Join(", ", info.Shape)}]; router statistics do not look like that");
             var values = new float[info.ElementCount];
             file.CopyTo(info, values);
             return values.All(float.IsFinite) ? values

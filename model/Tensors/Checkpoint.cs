@@ -11,13 +11,8 @@ public sealed unsafe class Checkpoint : IDisposable
     private readonly List<SafetensorsFile> files;
     private readonly Dictionary<string, SafetensorsFile> owner;
 
-    private Checkpoint(string directory, LlamaConfig config, List<SafetensorsFile> files, Dictionary<string, SafetensorsFile> owner)
-    {
-        DirectoryPath = directory;
-        Config = config;
-        this.files = files;
-        this.owner = owner;
-    }
+    private Checkpoint(string directory, LlamaConfig config, List<SafetensorsFile> files, Dictionary<string, SafetensorsFile> owner) =>
+        (DirectoryPath, Config, this.files, this.owner) = (directory, config, files, owner);
 
     /// <summary>Absolute path of the model directory.</summary>
     public string DirectoryPath { get; }

@@ -105,5 +105,5 @@ public static class SafetensorsWriter
 
     private static long Bytes(string name, TensorDtype dtype, long[] shape) =>
         shape.Any(s => s < 0) ? throw new ArgumentException($"tensor {name} has a negative dimension", nameof(shape))
-            : shape.Aggregate((long)dtype.Size(), (n, s) => checked(n * s));
+        : shape.Aggregate((long)dtype.Size(), (n, s) => checked(n * s));
 }

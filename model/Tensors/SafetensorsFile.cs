@@ -18,12 +18,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private SafetensorsFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, byte* start,
         Dictionary<string, TensorInfo> tensors, Dictionary<string, string> metadata)
     {
-        Path = path;
-        this.map = map;
-        this.view = view;
+        (this.map, this.view) = (map, view);
         this.start = start;
-        Tensors = tensors;
-        Metadata = metadata;
+        (Path, Tensors, Metadata) = (path, tensors, metadata);
     }
 
     /// <summary>Absolute path.</summary>

@@ -131,7 +131,7 @@ public static class SafetensorsHeader
 
     private static string Misshapen(string? wrong, int count) =>
         wrong is null ? $"has {count} dimensions; at most {MaxDimensions} are allowed"
-            : $"has a dimension {Show(wrong)} that is not a whole number";
+        : $"has a dimension {Show(wrong)} that is not a whole number";
 
     // Null: more than the most, or one (it is named) that is no whole number.
     private static long[]? Numbers(ref Utf8JsonReader reader, int most, out string? wrong, out int count)

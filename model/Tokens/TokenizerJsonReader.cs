@@ -18,8 +18,8 @@ internal sealed class TokenizerJsonReader(string source) : JsonMembers(source)
 
     /// <summary>Adds to <paramref name="definition"/> what the configuration says.</summary>
     public static TokenizerDefinition ApplyConfig(TokenizerDefinition definition, ReadOnlyMemory<byte> json, string source) =>
-        Parse(json, source, root => new TokenizerJsonReader(source)
-        .Config(root, definition) with { ConfigJson = Encoding.UTF8.GetString(json.Span) });
+        Parse(json, source,
+        root => new TokenizerJsonReader(source).Config(root, definition) with { ConfigJson = Encoding.UTF8.GetString(json.Span) });
 
     private TokenizerDefinition Definition(JsonElement root)
     {
