@@ -19,24 +19,23 @@ public static class CeilingRun
     public static async Task<Ceiling> MeasureAsync(string kind, int concurrency, double seconds, int promptWords, int outputTokens,
         CancellationToken cancellation)
     {
-        await using var server = await InstantServer.StartAsync(cancellation).ConfigureAwait(false);
+        await using var server = await InstantServer.StartAsync(cancellation);
         await using IServerClient client = kind == "grpc" ? new GrpcClient(server.Grpc) : new OpenAiClient(server.Http);
-        var texts = new PromptTexts(new Dictionary<string, string[]> { ["word"] = [string.Join(' ', Enumerable.Repeat("word", promptWords))] },
-            "a word");
+        var words = string.Join(' ', Enumerable.Repeat("word", promptWords));
+        var texts = new PromptTexts(new Dictionary<string, string[]> { ["word"] = [words] }, "a word");
         var ruler = new PromptRuler(new Dictionary<string, (double, double)> { ["word"] = ("word ".Length, "word ".Length) }, 0);
         var plan = new LoadPlan(Arrivals.Closed(concurrency), texts, ruler, DomainMix.Read("", null, texts.Domains),
             Lengths.Fixed(promptWords), Lengths.Fixed(outputTokens), 0);
         for (var tries = 0; tries < Tries; tries++, seconds *= 2)
         {
             var bounds = new LoadBounds { WarmUpSeconds = Math.Max(0.25, seconds / 4), Seconds = seconds };
-            var outcome = await new LoadRun(client, new([], [], [], [], 0, 0, "", ""), plan, new("ensemble"), bounds).RunAsync(cancellation)
-                .ConfigureAwait(false);
+            var load = new LoadRun(client, new([], [], [], [], 0, 0, "", ""), plan, new("ensemble"), bounds);
+            var outcome = await load.RunAsync(cancellation);
             cancellation.ThrowIfCancellationRequested();
             if (outcome.Records.FirstOrDefault(r => !r.Ok) is { } failed)
                 throw new LoadTestException($"the ceiling could not be measured: {failed.Status}: {failed.Error}");
-            var load = outcome.Summarise();
-            if (load is { TokensPerSecond: > 0, RequestsPerSecond: > 0 })
-                return new(kind, concurrency, load.RequestsPerSecond, load.TokensPerSecond, outcome.ProcessorShare / load.TokensPerSecond);
+            if (outcome.Summarise() is { TokensPerSecond: > 0 and var tokens, RequestsPerSecond: > 0 and var requests })
+                return new(kind, concurrency, requests, tokens, outcome.ProcessorShare / tokens);
         }
 
         throw new LoadTestException($"the ceiling could not be measured: no request ended within {seconds / 2} s; is the machine busy with "

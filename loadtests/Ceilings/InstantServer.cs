@@ -43,31 +43,31 @@ internal sealed class InstantServer : IAsyncDisposable
         app.Run(async context =>
         {
             using var body = new MemoryStream();
-            await context.Request.Body.CopyToAsync(body, context.RequestAborted).ConfigureAwait(false);
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
             switch (context.Request.Path.Value)
             {
                 case "/btx.v1.Inference/Generate":
-                    await GenerateAsync(context, body.ToArray()).ConfigureAwait(false);
+                    await GenerateAsync(context, body.ToArray());
                     break;
                 case "/v1/completions":
-                    await CompleteAsync(context, body.ToArray()).ConfigureAwait(false);
+                    await CompleteAsync(context, body.ToArray());
                     break;
                 default:
                     context.Response.StatusCode = StatusCodes.Status404NotFound;
                     break;
             }
         });
-        await app.StartAsync(cancellation).ConfigureAwait(false);
+        await app.StartAsync(cancellation);
         return new(app);
     }
 
-    public async ValueTask DisposeAsync() => await _app.DisposeAsync().ConfigureAwait(false);
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
     private static async Task GenerateAsync(HttpContext context, byte[] body)
     {
         var request = GenerateRequest.Parser.ParseFrom(body.AsSpan(5));
         context.Response.ContentType = "application/grpc";
-        for (var i = 1; i < request.MaxTokens; i++) await SendAsync(context, s_message).ConfigureAwait(false);
+        for (var i = 1; i < request.MaxTokens; i++) await SendAsync(context, s_message);
         await SendAsync(context, Framed(new GenerateResponse
         {
             Text = " word",
@@ -75,7 +75,7 @@ internal sealed class InstantServer : IAsyncDisposable
             Logprob = -1.5,
             FinishReason = FinishReason.Length,
             Usage = new() { PromptTokens = Words(request.Prompt.Text), CompletionTokens = request.MaxTokens },
-        })).ConfigureAwait(false);
+        }));
         context.Response.AppendTrailer("grpc-status", "0");
     }
 
@@ -85,16 +85,16 @@ internal sealed class InstantServer : IAsyncDisposable
         var tokens = request.RootElement.GetProperty("max_tokens").GetInt32();
         var words = Words(request.RootElement.GetProperty("prompt").GetString()!);
         context.Response.ContentType = "text/event-stream";
-        for (var i = 0; i < tokens; i++) await SendAsync(context, s_event).ConfigureAwait(false);
+        for (var i = 0; i < tokens; i++) await SendAsync(context, s_event);
         string[] end = ["""{"choices":[{"text":"","logprobs":null,"finish_reason":"length","index":0}]}""",
             $$$"""{"choices":[],"usage":{"prompt_tokens":{{{words}}},"completion_tokens":{{{tokens}}}}}""", "[DONE]"];
-        await SendAsync(context, Encoding.UTF8.GetBytes(string.Concat(end.Select(e => $"data: {e}\n\n")))).ConfigureAwait(false);
+        await SendAsync(context, Encoding.UTF8.GetBytes(string.Concat(end.Select(e => $"data: {e}\n\n"))));
     }
 
     private static async Task SendAsync(HttpContext context, byte[] bytes)
     {
-        await context.Response.Body.WriteAsync(bytes, context.RequestAborted).ConfigureAwait(false);
-        await context.Response.Body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
     }
 
     private static int Words(string text) => 1 + text.AsSpan().Count(' ');

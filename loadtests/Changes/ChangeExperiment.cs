@@ -32,7 +32,6 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
     /// <param name="served">The user's, which stays as it is.</param>
     /// <param name="load">A closed loop.</param>
     /// <param name="run">The run's directory: the copy is made in it, and the records kept.</param>
-    /// <exception cref="LoadTestException">The server refuses the change, or went away.</exception>
     public async Task<ChangeTimeline> RunAsync(string served, PointSettings load, int seed, string run, CancellationToken cancellation)
     {
         using var copy = new ServedCopy(run, served);
@@ -45,10 +44,8 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
             };
             var arguments = inputs.Arguments(load.Precision, load.Options, verified: true).Where(a => a is not "--read-only")
                 .Concat(["--allow-unauthenticated-admin", "--expert-root", Path.GetFullPath(request.Guest ?? copy.Directory)]);
-            var server = await servers.StartAsync(arguments, cancellation).ConfigureAwait(false);
-            await using var owned = server.ConfigureAwait(false);
-            return await RunAsync(server, load, seed, Path.Combine(run, RunDirectory.Requests, "change.jsonl"), cancellation)
-                .ConfigureAwait(false);
+            await using var server = await servers.StartAsync(arguments, cancellation);
+            return await RunAsync(server, load, seed, Path.Combine(run, RunDirectory.Requests, "change.jsonl"), cancellation);
         }
         catch (RpcException e)
         {
@@ -61,31 +58,31 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
     private async Task<ChangeTimeline> RunAsync(LiveServer server, PointSettings load, int seed, string requestsFile,
         CancellationToken cancellation)
     {
-        var add = Addition(await server.Forest.ListExpertsAsync(new(), cancellationToken: cancellation).ConfigureAwait(false));
-        var shaped = await points.LoadAsync(server, load, seed, cancellation).ConfigureAwait(false);
+        var add = Addition(await server.Forest.ListExpertsAsync(new(), cancellationToken: cancellation));
+        var shaped = await points.LoadAsync(server, load, seed, cancellation);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         LoadOutcome outcome;
         var file = new RecordFile(requestsFile);
         var (clock, utc) = (Stopwatch.StartNew(), TimeProvider.System.GetUtcNow());
         double Now() => clock.Elapsed.TotalSeconds;
-        await using (file.ConfigureAwait(false))
+        await using (file)
         {
             var running = (shaped with { Bounds = new(), File = file }).RunAsync(stop.Token);
             try
             {
-                await PauseAsync(running, cancellation).ConfigureAwait(false);
+                await PauseAsync(running, cancellation);
                 for (var change = 0; change < 2 * request.Rounds; change++)
                 {
                     progress.Report(change, "changes under load", 2 * request.Rounds);
                     var isAddition = change % 2 == (request.Guest is null ? 1 : 0);
-                    await ChangeAsync(server, isAddition ? add : null, add.Name, Now, cancellation).ConfigureAwait(false);
-                    await PauseAsync(running, cancellation).ConfigureAwait(false);
+                    await ChangeAsync(server, isAddition ? add : null, add.Name, Now, cancellation);
+                    await PauseAsync(running, cancellation);
                 }
             }
             finally
             {
-                await stop.CancelAsync().ConfigureAwait(false);
-                outcome = await running.ConfigureAwait(false);
+                await stop.CancelAsync();
+                outcome = await running;
             }
         }
 
@@ -119,7 +116,8 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
             throw new LoadTestException($"changes under load: the forest has {forest.Experts.Count} expert; name one to add with "
                 + "--change-expert DIR, or leave changes out with --change none");
         var last = forest.Experts[^1];
-        return new() { By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256, Parents = { last.Parents } };
+        return new() { By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256,
+            Parents = { last.Parents } };
     }
 
     /// <param name="add">Null: the expert leaves.</param>
@@ -131,7 +129,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
         var remove = new RemoveExpertRequest { By = s_by, Experts = { name }, Lineage = LineagePolicy.Only };
         using var call = add is null ? server.Forest.RemoveExpert(remove, cancellationToken: cancellation)
             : server.Forest.AddExpert(add, cancellationToken: cancellation);
-        while (await call.ResponseStream.MoveNext(cancellation).ConfigureAwait(false))
+        while (await call.ResponseStream.MoveNext(cancellation))
         {
             var update = call.ResponseStream.Current;
             if (update.Progress is { } progress && phases.LastOrDefault()?.Name != progress.Phase) phases.Add(new(progress.Phase, now()));
@@ -149,7 +147,7 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
     private async Task PauseAsync(Task running, CancellationToken cancellation)
     {
         var pause = Task.Delay(request.Quiet, cancellation);
-        await (await Task.WhenAny(pause, running).ConfigureAwait(false)).ConfigureAwait(false);
+        await (await Task.WhenAny(pause, running));
         if (running.IsCompleted) throw new LoadTestException("changes under load: the load ended before the changes did");
     }
 }
@@ -182,8 +180,9 @@ internal static class GapWindows
         {
             double[] ordered = [.. seen.Order()];
             var (from, to, any) = (w * slice, Math.Min(seconds, (w + 1) * slice), ordered.Length > 0);
-            return new ChangeTimeline.Window(from, to, any ? Quantile.Value(ordered, 0.5) : null, any ? Quantile.Value(ordered, 0.99) : null,
-                any ? ordered[^1] : null, tokens[w] / Math.Max(1e-9, to - from), failed[w]);
+            double? At(double share) => any ? Quantile.Value(ordered, share) : null;
+            return new ChangeTimeline.Window(from, to, At(0.5), At(0.99), any ? ordered[^1] : null, tokens[w] / Math.Max(1e-9, to - from),
+                failed[w]);
         })];
     }
 }

@@ -9,8 +9,7 @@ internal sealed class ServedCopy : IDisposable
     private readonly DirectoryInfo _root;
 
     /// <param name="run">The run's directory, absolute.</param>
-    /// <param name="served">Copied with its journal and with weights that lie in it; those of its source forest stay where they are.</param>
-    /// <exception cref="LoadTestException">It cannot be copied.</exception>
+    /// <param name="served">Copied with its journal and with weights that lie in it, not with those of its source forest.</param>
     public ServedCopy(string run, string served)
     {
         _root = new(Path.Combine(run, Folder));
@@ -36,7 +35,6 @@ internal sealed class ServedCopy : IDisposable
     public string Directory => Path.Combine(_root.FullName, "served");
 
     /// <summary>Removes what a sweep that was killed left in its run's directory.</summary>
-    /// <exception cref="LoadTestException">It cannot be removed.</exception>
     public static void Clear(string run)
     {
         var left = new DirectoryInfo(Path.Combine(run, Folder));

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Btx.LoadTests.Clients;
 
-/// <summary>How clients connect (to the server itself, as many connections as the load needs), and what a user can do if that fails.</summary>
+/// <summary>How clients connect, as many times as the load needs, and what a user can do if that fails.</summary>
 internal static class Connection
 {
     public static SocketsHttpHandler Handler() => new()
@@ -44,17 +44,18 @@ internal static class Connection
         var (server, kind) = (address.GetLeftPart(UriPartial.Authority), http ? "HTTP" : "gRPC");
         // "HTTP/2 only" is what a gRPC endpoint says to HTTP/1.1.
         if (http && answer.Error?.Contains("HTTP/2 only", StringComparison.Ordinal) == true)
-            return new($"{server} is the gRPC address of a server, not its HTTP address; name that behind the comma of --server",
-                inner);
-        if (!http && answer.Status is not ("unauthenticated" or "permission_denied") && await SpeaksHttp1Async(address).ConfigureAwait(false))
-            return new($"{server} speaks HTTP/1.1, so it is the HTTP address of a server and not its gRPC address; name that before the comma "
-                + $"of --server GRPC,HTTP", inner);
+            return new($"{server} is the gRPC address of a server, not its HTTP address; name that behind the comma of --server", inner);
+        if (!http && answer.Status is not ("unauthenticated" or "permission_denied") && await SpeaksHttp1Async(address))
+            return new($"{server} speaks HTTP/1.1, so it is the HTTP address of a server and not its gRPC address; name that before the "
+                + "comma of --server GRPC,HTTP", inner);
         return new(answer.Status switch
         {
-            Answer.Unreachable => $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with --server",
+            Answer.Unreachable =>
+                $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with --server",
             "unauthenticated" or "permission_denied" or "http_401" or "http_403" =>
                 $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
-            "unimplemented" or "http_404" => $"{server} is not the {kind} address of a server ({answer.Status}); name the right address with --server",
+            "unimplemented" or "http_404" =>
+                $"{server} is not the {kind} address of a server ({answer.Status}); name the right address with --server",
             _ when answer.Status == Answer.CutOff || IsNoRpc(inner) =>
                 $"what listens at {server} broke off its answer; is that the {kind} address of --server?",
             _ => $"the server at {server} answered {answer.Status}: {answer.Error}",
@@ -70,7 +71,7 @@ internal static class Connection
         try
         {
             using var client = new HttpClient(Handler()) { Timeout = TimeSpan.FromSeconds(30) };
-            using var response = await client.GetAsync(new Uri(address, "/health")).ConfigureAwait(false);
+            using var response = await client.GetAsync(new Uri(address, "/health"));
             return response.StatusCode != HttpStatusCode.BadRequest;
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)

@@ -28,7 +28,7 @@ public sealed class GrpcClient : IServerClient
     {
         try
         {
-            var served = await Inference.DescribeAsync(new(), _headers, DateTime.UtcNow.AddSeconds(30), cancellation).ConfigureAwait(false);
+            var served = await Inference.DescribeAsync(new(), _headers, DateTime.UtcNow.AddSeconds(30), cancellation);
             static string Short(string hash) => hash.Length > 12 ? hash[..12] : hash;
             var (names, moe) = (served.Experts.Select(e => e.Name).ToArray(), served.Moe);
             var forest = names.Length == 0 ? "none" : $"{Short(served.ForestSha256)} of {string.Join(' ', names)}";
@@ -40,7 +40,7 @@ public sealed class GrpcClient : IServerClient
         catch (RpcException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw await Connection.ProblemAsync(_address, http: false, Failed(e, begun: false), e).ConfigureAwait(false);
+            throw await Connection.ProblemAsync(_address, http: false, Failed(e, begun: false), e);
         }
     }
 
@@ -59,20 +59,17 @@ public sealed class GrpcClient : IServerClient
         {
             using var call = Inference.Generate(message, _headers, cancellationToken: cancellation);
             GenerateResponse? last = null;
-            while (await call.ResponseStream.MoveNext(cancellation).ConfigureAwait(false))
+            while (await call.ResponseStream.MoveNext(cancellation))
             {
                 var response = call.ResponseStream.Current;
                 if (response.HasTokenId) arrivals.Token();
                 if (response.FinishReason != FinishReason.Unspecified) last = response;
             }
 
-            if (last is null) return new(Answer.CutOff) { Error = "the stream ended without a finish reason" };
-            return Answer.Ended(last.FinishReason.ToString().ToLowerInvariant(), last.FinishMessage) with
-            {
-                PromptTokens = last.Usage?.PromptTokens ?? 0,
-                CompletionTokens = last.Usage?.CompletionTokens,
-                ExpertTokens = ExpertTokens(last.Usage),
-            };
+            if (last is null) return new(Answer.CutOff, "the stream ended without a finish reason");
+            var usage = last.Usage;
+            return Answer.Ended(last.FinishReason.ToString().ToLowerInvariant(), last.FinishMessage, usage?.PromptTokens ?? 0,
+                usage?.CompletionTokens) with { ExpertTokens = ExpertTokens(usage) };
         }
         catch (RpcException e)
         {
@@ -104,13 +101,13 @@ public sealed class GrpcClient : IServerClient
     {
         var status = Connection.BrokenBy(e.Status.DebugException, begun)
             ?? string.Concat(e.StatusCode.ToString().Select((c, i) => char.IsUpper(c) && i > 0 ? $"_{c}" : $"{c}")).ToLowerInvariant();
-        return new(status) { Error = e.Status.Detail.ReplaceLineEndings(" ") };
+        return new(status, e.Status.Detail.ReplaceLineEndings(" "));
     }
 
     private static Dictionary<string, double>? ExpertTokens(Usage? usage)
     {
         if (usage is null) return null;
-        var tokens = new Dictionary<string, double>(StringComparer.Ordinal);
+        var tokens = new Dictionary<string, double>();
         foreach (var (name, count) in usage.ExpertSteps) if (count > 0) tokens[name] = count;
         foreach (var (name, count) in usage.RoutedTokens) if (count > 0) tokens[name] = count;
         return tokens.Count == 0 ? null : tokens;

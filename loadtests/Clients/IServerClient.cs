@@ -3,7 +3,7 @@ namespace Btx.LoadTests.Clients;
 /// <summary>One way to ask a server, or a peer. One instance takes any number of requests at once.</summary>
 public interface IServerClient : IAsyncDisposable
 {
-    /// <summary>What is served. <exception cref="LoadTestException">It cannot be reached, or refuses.</exception></summary>
+    /// <summary>What is served.</summary>
     Task<ServedFacts> DescribeAsync(CancellationToken cancellation);
 
     /// <summary>Sends a request and reads its answer to the end. What goes wrong is a status, not an exception.</summary>
@@ -18,28 +18,19 @@ public sealed record CompletionRequest(string Prompt, int MaxTokens, RoutingChoi
 
 /// <summary>How a request ended.</summary>
 /// <param name="Status"><c>ok</c>, or why not, as in <see cref="Records.RequestRecord.Status"/>.</param>
-public sealed record Answer(string Status)
+/// <param name="Finish"><c>length</c>, <c>stop</c>.</param>
+/// <param name="PromptTokens">By the answer's usage; 0 where there is none.</param>
+/// <param name="CompletionTokens">By the answer's usage; null where there is none.</param>
+/// <param name="ExpertTokens">That each expert computed for the request.</param>
+public sealed record Answer(string Status, string? Error = null, string? Finish = null, int PromptTokens = 0, int? CompletionTokens = null,
+    IReadOnlyDictionary<string, double>? ExpertTokens = null)
 {
     /// <summary>Every later status than these comes from a server that is there.</summary>
     public const string Ok = "ok", Unreachable = "unreachable", CutOff = "cut_off", Timeout = "timeout";
 
-    /// <summary><c>length</c>, <c>stop</c>.</summary>
-    public string? Finish { get; init; }
-
-    public string? Error { get; init; }
-
-    /// <summary>By the answer's usage; 0 where there is none.</summary>
-    public int PromptTokens { get; init; }
-
-    /// <summary>By the answer's usage; null where there is none.</summary>
-    public int? CompletionTokens { get; init; }
-
-    /// <summary>Tokens that each expert computed for the request.</summary>
-    public IReadOnlyDictionary<string, double>? ExpertTokens { get; init; }
-
     /// <summary>A stream ended as it should. That a model left the forest on the way is a failure.</summary>
-    public static Answer Ended(string? finish, string? message) => finish is "removed" or "aborted"
-        ? new(finish) { Finish = finish, Error = message } : new(Ok) { Finish = finish };
+    public static Answer Ended(string? finish, string? message, int promptTokens, int? completionTokens) => finish is "removed" or "aborted"
+        ? new(finish, message, finish, promptTokens, completionTokens) : new(Ok, null, finish, promptTokens, completionTokens);
 }
 
 /// <summary>What a server says that it serves.</summary>

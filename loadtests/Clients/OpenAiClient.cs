@@ -25,8 +25,8 @@ public sealed class OpenAiClient : IServerClient
 
     public async Task<ServedFacts> DescribeAsync(CancellationToken cancellation)
     {
-        using var models = await GetAsync("/v1/models", cancellation).ConfigureAwait(false);
-        using var forest = await GetAsync("/v1/forest", cancellation, optional: true).ConfigureAwait(false);
+        using var models = await GetAsync("/v1/models", cancellation);
+        using var forest = await GetAsync("/v1/forest", cancellation, optional: true);
         try
         {
             var listed = models!.RootElement.GetProperty("data").EnumerateArray().ToArray();
@@ -50,15 +50,15 @@ public sealed class OpenAiClient : IServerClient
         try
         {
             using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(_address, "/v1/completions")) { Content = Body(request) };
-            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            using var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (!response.IsSuccessStatusCode)
-                return Refused(response, await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
-            using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-            return await ReadAsync(stream, arrivals, cancellation).ConfigureAwait(false);
+                return Refused(response, await response.Content.ReadAsByteArrayAsync(cancellation));
+            using var stream = await response.Content.ReadAsStreamAsync(cancellation);
+            return await ReadAsync(stream, arrivals, cancellation);
         }
         catch (JsonException e)
         {
-            return new("not_json") { Error = e.Message.ReplaceLineEndings(" ") };
+            return new("not_json", e.Message.ReplaceLineEndings(" "));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
@@ -115,20 +115,17 @@ public sealed class OpenAiClient : IServerClient
         }
 
         var (done, choice, usage) = (false, (Choice?)null, (UsageOf?)null);
-        await foreach (var item in SseParser.Create(stream, Read).EnumerateAsync(cancellation).ConfigureAwait(false))
+        await foreach (var item in SseParser.Create(stream, Read).EnumerateAsync(cancellation))
         {
-            if (item.Data?.Message is { } error) return new("stream_error") { Error = error };
+            if (item.Data?.Message is { } error) return new("stream_error", error);
             done |= item.Data is null;
             if (item.Data?.Choices?.FirstOrDefault() is { FinishReason: not null } last) choice = last;
             usage = item.Data?.Usage ?? usage;
         }
 
-        if (!done || choice is null) return new(Answer.CutOff) { Error = "the stream ended before its last event" };
-        return Answer.Ended(choice.FinishReason, choice.FinishMessage) with
-        {
-            PromptTokens = usage?.PromptTokens ?? 0,
-            CompletionTokens = usage?.CompletionTokens,
-        };
+        return done && choice is not null
+            ? Answer.Ended(choice.FinishReason, choice.FinishMessage, usage?.PromptTokens ?? 0, usage?.CompletionTokens)
+            : new(Answer.CutOff, "the stream ended before its last event");
     }
 
     // With the message of an error in OpenAI's form; else the beginning of the text.
@@ -145,11 +142,11 @@ public sealed class OpenAiClient : IServerClient
         }
 
         error ??= Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 200))).ReplaceLineEndings(" ").Trim();
-        return new($"http_{(int)response.StatusCode}") { Error = error.Length > 0 ? error : "no body" };
+        return new($"http_{(int)response.StatusCode}", error.Length > 0 ? error : "no body");
     }
 
     private static Answer Broken(Exception e, bool begun) =>
-        new(Connection.BrokenBy(e, begun) ?? Answer.CutOff) { Error = e.Message.ReplaceLineEndings(" ") };
+        new(Connection.BrokenBy(e, begun) ?? Answer.CutOff, e.Message.ReplaceLineEndings(" "));
 
     private async Task<JsonDocument?> GetAsync(string path, CancellationToken cancellation, bool optional = false)
     {
@@ -157,15 +154,15 @@ public sealed class OpenAiClient : IServerClient
         limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
-            using var response = await _http.GetAsync(new Uri(_address, path), limit.Token).ConfigureAwait(false);
-            var body = await response.Content.ReadAsByteArrayAsync(limit.Token).ConfigureAwait(false);
+            using var response = await _http.GetAsync(new Uri(_address, path), limit.Token);
+            var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
             if (response.IsSuccessStatusCode) return JsonDocument.Parse(body);
             if (optional) return null;
-            throw await Connection.ProblemAsync(_address, http: true, Refused(response, body)).ConfigureAwait(false);
+            throw await Connection.ProblemAsync(_address, http: true, Refused(response, body));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw await Connection.ProblemAsync(_address, http: true, Broken(e, begun: false), e).ConfigureAwait(false);
+            throw await Connection.ProblemAsync(_address, http: true, Broken(e, begun: false), e);
         }
         catch (JsonException e)
         {

@@ -11,7 +11,6 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
 {
     public string Mode => $"peer:{Name}";
 
-    /// <exception cref="LoadTestException">It cannot be read, or its directory is not what it has to be.</exception>
     public static PeerChoice Parse(string text)
     {
         var at = text.IndexOf('=', StringComparison.Ordinal);
@@ -47,7 +46,6 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
     }
 
     /// <summary>Each of <paramref name="values"/>.</summary>
-    /// <exception cref="LoadTestException">One cannot be read, or two have one name.</exception>
     public static IReadOnlyList<PeerChoice> ParseAll(IEnumerable<string> values)
     {
         PeerChoice[] choices = [.. values.Select(Parse)];
@@ -59,7 +57,6 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
     /// <param name="threads">Of its matrix products.</param>
     /// <param name="slots">Requests that it runs at a time.</param>
     /// <param name="context">Tokens of prompt and answer together; 0: the model's own.</param>
-    /// <exception cref="LoadTestException">The program is not built.</exception>
     public string[] Command(int threads, int slots, int context)
     {
         // It lies beside this program's own folder.
@@ -75,14 +72,10 @@ internal sealed record PeerChoice(string Name, PeerKind Kind, string Place, stri
     public override string ToString() => $"{Name}={Place}";
 }
 
+/// <summary>ONNX Runtime GenAI's Generator or llama.cpp with one expert, or this server with a dense model.</summary>
 internal enum PeerKind
 {
-    /// <summary>ONNX Runtime GenAI's Generator, of one expert.</summary>
     GenAI,
-
-    /// <summary>llama.cpp, of one expert.</summary>
     LlamaCpp,
-
-    /// <summary>This project's own server, of a dense model that has as many active parameters as the BTX model.</summary>
     Dense,
 }

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Clients;
@@ -51,51 +51,35 @@ internal sealed class PeerClient : IServerClient
     /// <summary>Starts it and waits until it is ready.</summary>
     /// <param name="peer">Its name, for messages.</param>
     /// <param name="patience">Longer than this it may not load.</param>
-    /// <exception cref="LoadTestException">It does not start, ends, writes something else, or takes too long: with its own last
-    /// lines.</exception>
     public static async Task<PeerClient> StartAsync(string peer, IReadOnlyList<string> command, TimeSpan patience,
         CancellationToken cancellation)
     {
-        PeerClient client;
-        try
+        // A Ctrl-C in the terminal is this program's to answer.
+        var client = new PeerClient(Process.Start(new ProcessStartInfo("sh", ["-c", "trap '' INT; exec \"$@\"", "sh", .. command])
         {
-            // A Ctrl-C in the terminal is this program's to answer.
-            client = new(Process.Start(new ProcessStartInfo("sh", ["-c", "trap '' INT; exec \"$@\"", "sh", .. command])
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                StandardInputEncoding = new UTF8Encoding(false),
-                StandardOutputEncoding = Encoding.UTF8,
-            })!, peer);
-        }
-        catch (Win32Exception e)
-        {
-            throw new LoadTestException($"--peer {peer}: sh cannot be started: {e.Message}", e);
-        }
-
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(false),
+        })!, peer);
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             limit.CancelAfter(patience);
-            var line = await client._process.StandardOutput.ReadLineAsync(limit.Token).ConfigureAwait(false)
-                ?? throw new LoadTestException($"--peer {peer}: {await client.ExitReportAsync().ConfigureAwait(false)}");
+            var line = await client._process.StandardOutput.ReadLineAsync(limit.Token)
+                ?? throw new LoadTestException($"--peer {peer}: {await client.ExitReportAsync()}");
             client._ready = client.Parse(line);
             if (client._ready.Kind != "ready")
                 throw new LoadTestException($"--peer {peer}: its first line is not that it is ready, but \"{line}\"");
             client._reading = client.ReadAsync();
             return client;
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (Exception e)
         {
             var errors = client.Errors();
-            await client.DisposeAsync().ConfigureAwait(false);
+            await client.DisposeAsync();
+            if (e is not OperationCanceledException || cancellation.IsCancellationRequested) throw;
             throw new LoadTestException($"--peer {peer}: not ready after {patience.TotalSeconds:0} s{errors}");
-        }
-        catch
-        {
-            await client.DisposeAsync().ConfigureAwait(false);
-            throw;
         }
     }
 
@@ -112,10 +96,10 @@ internal sealed class PeerClient : IServerClient
             // a peer that hangs does not read either
             if (_gone is null)
                 await SendAsync(JsonSerializer.Serialize(new { id, text = request.Prompt, max_tokens = request.MaxTokens }))
-                    .WaitAsync(cancellation).ConfigureAwait(false);
+                    .WaitAsync(cancellation);
             // Read after the request is listed: one that is sent while the peer ends is answered by either.
-            if (_gone is { } gone) running.End.TrySetResult(new(Answer.Unreachable) { Error = gone });
-            return await running.End.Task.WaitAsync(cancellation).ConfigureAwait(false);
+            if (_gone is { } gone) running.End.TrySetResult(new(Answer.Unreachable, gone));
+            return await running.End.Task.WaitAsync(cancellation);
         }
         catch (OperationCanceledException)
         {
@@ -139,19 +123,19 @@ internal sealed class PeerClient : IServerClient
             // It has ended, or hangs with a line half written.
         }
 
-        await ExitAsync().ConfigureAwait(false);
-        await _reading.ConfigureAwait(false);
+        await ExitAsync();
+        await _reading;
         _process.Dispose();
         _writing.Dispose();
     }
 
     private async Task SendAsync(string line)
     {
-        await _writing.WaitAsync().ConfigureAwait(false);
+        await _writing.WaitAsync();
         try
         {
-            await _process.StandardInput.WriteAsync(line + "\n").ConfigureAwait(false);
-            await _process.StandardInput.FlushAsync().ConfigureAwait(false);
+            await _process.StandardInput.WriteAsync(line + "\n");
+            await _process.StandardInput.FlushAsync();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
@@ -168,8 +152,8 @@ internal sealed class PeerClient : IServerClient
         string reason;
         try
         {
-            while (await _process.StandardOutput.ReadLineAsync().ConfigureAwait(false) is { } line) Take(Parse(line));
-            reason = await ExitReportAsync().ConfigureAwait(false);
+            while (await _process.StandardOutput.ReadLineAsync() is { } line) Take(Parse(line));
+            reason = await ExitReportAsync();
         }
         catch (LoadTestException e)
         {
@@ -178,20 +162,15 @@ internal sealed class PeerClient : IServerClient
         }
 
         _gone = reason;
-        foreach (var request in _running.Values) request.End.TrySetResult(new(Answer.CutOff) { Error = reason });
+        foreach (var request in _running.Values) request.End.TrySetResult(new(Answer.CutOff, reason));
     }
 
     private void Take(Event e)
     {
         if (!_running.TryGetValue(e.Id ?? 0, out var request)) return; // cancelled
         if (e.Kind == "token") request.Arrivals.Token(1, (long)(e.At!.Value * Stopwatch.Frequency));
-        else if (e.Kind == "error") request.End.TrySetResult(new("refused") { Error = e.Message });
-        else
-            request.End.TrySetResult(Answer.Ended(e.Finish, null) with
-            {
-                PromptTokens = e.PromptTokens,
-                CompletionTokens = request.Arrivals.Count,
-            });
+        else if (e.Kind == "error") request.End.TrySetResult(new("refused", e.Message));
+        else request.End.TrySetResult(Answer.Ended(e.Finish, null, e.PromptTokens, request.Arrivals.Count));
     }
 
     private Event Parse(string line)
@@ -206,7 +185,8 @@ internal sealed class PeerClient : IServerClient
             cause = e;
         }
 
-        throw new LoadTestException($"--peer {_peer}: it wrote \"{(line.Length > 100 ? line[..100] + "…" : line)}\", which is no answer", cause);
+        if (line.Length > 100) line = line[..100] + "…";
+        throw new LoadTestException($"--peer {_peer}: it wrote \"{line}\", which is no answer", cause);
     }
 
     // What does not end is ended.
@@ -214,18 +194,18 @@ internal sealed class PeerClient : IServerClient
     {
         try
         {
-            await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(ExitTimeout).ConfigureAwait(false);
+            await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(ExitTimeout);
         }
         catch (TimeoutException)
         {
             _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+            await _process.WaitForExitAsync(CancellationToken.None);
         }
     }
 
     private async Task<string> ExitReportAsync()
     {
-        await ExitAsync().ConfigureAwait(false);
+        await ExitAsync();
         return $"it ended with exit code {_process.ExitCode}{Errors()}";
     }
 
@@ -239,8 +219,8 @@ internal sealed class PeerClient : IServerClient
     private sealed record Request(TokenArrivals Arrivals, TaskCompletionSource<Answer> End);
 
     /// <summary>A line of its output.</summary>
-    private sealed record Event([property: System.Text.Json.Serialization.JsonPropertyName("event")] string Kind, long? Id, double? At,
-        string? Finish, int PromptTokens, string? Message, string? Name, int Threads, int Slots, int Context, string? Precision, string? Batching)
+    private sealed record Event([property: JsonPropertyName("event")] string Kind, long? Id, double? At, string? Finish, int PromptTokens,
+        string? Message, string? Name, int Threads, int Slots, int Context, string? Precision, string? Batching)
     {
         public bool IsWhole => this is { Kind: "token", Id: not null, At: not null }
             or { Kind: "done", Id: not null, Finish: not null, PromptTokens: > 0 } or { Kind: "error", Id: not null, Message: not null }

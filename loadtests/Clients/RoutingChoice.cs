@@ -27,7 +27,6 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
     }
 
     /// <summary>This choice, with the domain's expert where it leaves that open.</summary>
-    /// <exception cref="LoadTestException">No expert is of that domain.</exception>
     public RoutingChoice For(string domain, ServedFacts served)
     {
         if (Mode != "expert" || Expert is not null) return this;
@@ -37,7 +36,6 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
             + $"name one with --expert, of {string.Join(", ", served.Experts)}") };
     }
 
-    /// <exception cref="LoadTestException">An unknown mode, or an option that its mode lacks or does not read.</exception>
     public RoutingChoice Validate()
     {
         if (!Modes.Contains(Mode)) throw new LoadTestException($"--mode {Mode}: unknown mode; use {string.Join(", ", Modes)}");

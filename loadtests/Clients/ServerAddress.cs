@@ -11,12 +11,11 @@ public static class ServerAddress
 
     /// <summary>Reads <c>GRPC[,HTTP]</c>: where a server speaks gRPC, and where HTTP, for the metrics, too.</summary>
     /// <param name="option">What names them, for messages.</param>
-    /// <exception cref="LoadTestException">One is no address, or not on this machine.</exception>
     public static (Uri Grpc, Uri? Http) ParseServer(string option, string addresses, bool allowRemote)
     {
         var parts = addresses.Split(',');
         if (parts.Length > 2)
-            throw new LoadTestException($"{option} {addresses}: names {parts.Length} addresses; expected GRPC or GRPC,HTTP, such as {Default}");
+            throw new LoadTestException($"{option} {addresses}: names {parts.Length} addresses; expected GRPC[,HTTP], such as {Default}");
         return (Parse(option, parts[0], allowRemote), parts.Length > 1 ? Parse(option, parts[1], allowRemote) : null);
     }
 
@@ -30,14 +29,15 @@ public static class ServerAddress
             || (!hasScheme && !address.Contains(':', StringComparison.Ordinal)))
             throw new LoadTestException($"{option} {address}: not a server's address; expected for example 127.0.0.1:8081 "
                 + "or http://127.0.0.1:8081");
-        if (!allowRemote && uri.IdnHost != "localhost" && !(IPAddress.TryParse(uri.IdnHost.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip)))
+        var isLoopback = uri.IdnHost == "localhost"
+            || (IPAddress.TryParse(uri.IdnHost.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+        if (!allowRemote && !isLoopback)
             throw new LoadTestException($"{option} {address}: not on this machine; a load test can take a server down. Add "
                 + "--allow-remote if you may do that");
         return uri;
     }
 
     /// <summary>A key that a server, or a proxy before it, asks for: the file's only line.</summary>
-    /// <exception cref="LoadTestException">It cannot be read, or is no key.</exception>
     public static string? ReadKey(string? file)
     {
         if (file is null) return null;

@@ -52,7 +52,6 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
         { Recorded = (file, recorded), Rate = recorded.Count / Math.Max(1e-3, (recorded[^1].Due!.Value - first) / scale) };
     }
 
-    /// <exception cref="LoadTestException">None of <see cref="Forms"/>, or a number out of range.</exception>
     public static Arrivals Read(string option, string text)
     {
         var spec = new Specification(option, text, Forms);
@@ -76,7 +75,6 @@ public sealed record Arrivals(string Text, Func<long, IEnumerable<Arrival>> From
     /// <c>ContextTokens</c> and <c>GeneratedTokens</c> are read too: the columns of Azure's published inference traces.
     /// </summary>
     /// <returns>In order of time, at least one.</returns>
-    /// <exception cref="LoadTestException">It cannot be read; with file and line.</exception>
     public static IReadOnlyList<Arrival> ReadTrace(string path)
     {
         var lines = RunJson.ReadText(path);

@@ -34,7 +34,6 @@ public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawin
         });
 
     /// <summary>Lengths that were seen, each as often as it was: a whole number a line.</summary>
-    /// <exception cref="LoadTestException">The file cannot be read.</exception>
     public static Lengths Empirical(string file)
     {
         int[] seen = [.. RunJson.ReadText(file).Select((line, i) => (Line: line, At: i + 1)).Where(l => !string.IsNullOrWhiteSpace(l.Line))
@@ -46,7 +45,6 @@ public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawin
     }
 
     /// <summary>One of <see cref="Forms"/>, or a number for fixed.</summary>
-    /// <exception cref="LoadTestException">None of these, or a number out of range.</exception>
     public static Lengths Read(string option, string text)
     {
         if (int.TryParse(text, NumberStyles.None, null, out _)) text = $"fixed:{text}";
@@ -90,8 +88,9 @@ internal sealed class Specification(string option, string text, string forms)
         : throw Error($"{what}: \"{_parts[index]}\" is not a whole number from {least} {(most < int.MaxValue ? $"to {most}" : "on")}");
 
     public double Number(int index, string what, double above, bool orEqual = false) =>
-        double.TryParse(_parts[index], CultureInfo.InvariantCulture, out var x) && double.IsFinite(x) && (x > above || (orEqual && x == above))
-        ? x : throw Error($"{what}: \"{_parts[index]}\" is not a number {(orEqual ? "from" : "above")} {above}{(orEqual ? " on" : "")}");
+        double.TryParse(_parts[index], CultureInfo.InvariantCulture, out var x) && double.IsFinite(x)
+        && (x > above || (orEqual && x == above)) ? x
+        : throw Error($"{what}: \"{_parts[index]}\" is not a number {(orEqual ? "from" : "above")} {above}{(orEqual ? " on" : "")}");
 
     public LoadTestException Unknown() => Error($"expected {forms}");
 

@@ -20,7 +20,6 @@ public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler r
     public int Shortened { get; private set; }
 
     /// <summary>In order of arrival; without end, except of a trace.</summary>
-    /// <exception cref="LoadTestException">A trace names a domain that has no text.</exception>
     public IEnumerable<PlannedRequest> Requests() => arrivals.From(seed).Select((arrival, index) =>
     {
         var draws = new RandomStream(seed, RandomStream.Prompts, index);
@@ -56,7 +55,6 @@ public sealed class DomainMix
     public string Text { get; }
 
     /// <summary>Reads <c>novels=0.5,python=0.5</c>; null: all that there are, equally.</summary>
-    /// <exception cref="LoadTestException">A domain without text, or a weight that is none.</exception>
     public static DomainMix Read(string option, string? text, IReadOnlyCollection<string> available)
     {
         if (text is null) return new([.. available.Select(d => (d, 1.0))]);
@@ -67,7 +65,7 @@ public sealed class DomainMix
             if (!(double.TryParse(said, CultureInfo.InvariantCulture, out var weight) && double.IsFinite(weight) && weight > 0))
                 throw new LoadTestException($"{option} {text}: the weight of {domain} is \"{said}\"; expected a number above 0");
             if (!available.Contains(domain))
-                throw new LoadTestException($"{option} {text}: no domain \"{domain}\" in the corpus; there are {string.Join(", ", available)}");
+                throw new LoadTestException($"{option} {text}: the corpus has no \"{domain}\"; it has {string.Join(", ", available)}");
             if (weights.Exists(w => w.Domain == domain)) throw new LoadTestException($"{option} {text}: {domain} is named twice");
             weights.Add((domain, weight));
         }

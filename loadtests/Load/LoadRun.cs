@@ -29,7 +29,7 @@ public sealed record LoadRun(IServerClient Client, ServedFacts Served, LoadPlan 
         using var requests = Plan.Requests().GetEnumerator();
         using var window = new MeasuredWindow(Metrics);
         using var running = new RunningLoad(this, new(requests, Bounds), window, stop);
-        return await running.RunAsync(stop).ConfigureAwait(false);
+        return await running.RunAsync(stop);
     }
 }
 
@@ -76,17 +76,17 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
     {
         _issuing = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
         // an idle server's counters are exact
-        if (Bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(_end.Token).ConfigureAwait(false);
+        if (Bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(_end.Token);
         var started = TimeProvider.System.GetUtcNow();
         _begin = TimeProvider.System.GetTimestamp();
         var watch = WatchAsync();
         try
         {
-            await (load.Plan.Arrivals.Concurrency is { } concurrency ? ClosedAsync(concurrency) : OpenAsync()).ConfigureAwait(false);
+            await (load.Plan.Arrivals.Concurrency is { } concurrency ? ClosedAsync(concurrency) : OpenAsync());
             if (_error is { } error) throw error;
             if (issuer.DurationMet && _givenUp is null)
-                await PauseAsync(issuer.From!.Value + Bounds.Seconds!.Value - Now, _end.Token).ConfigureAwait(false);
-            if (!_end.IsCancellationRequested) await window.CloseAsync(_end.Token).ConfigureAwait(false);
+                await PauseAsync(issuer.From!.Value + Bounds.Seconds!.Value - Now, _end.Token);
+            if (!_end.IsCancellationRequested) await window.CloseAsync(_end.Token);
         }
         catch (OperationCanceledException) when (_end.IsCancellationRequested)
         {
@@ -94,8 +94,8 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
         }
         finally
         {
-            await _end.CancelAsync().ConfigureAwait(false);
-            await watch.ConfigureAwait(false);
+            await _end.CancelAsync();
+            await watch;
         }
 
         Report();
@@ -116,36 +116,41 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
     {
         while (!_issuing.IsCancellationRequested && issuer.Next(Now) is var (request, due, warmUp))
         {
-            var record = await SendAsync(request, due, warmUp).ConfigureAwait(false);
+            var record = await SendAsync(request, due, warmUp);
             // A server that refuses at once would otherwise be asked thousands of times a second.
             if (record is { Ok: false, CompletionTokens: 0 })
-                await PauseAsync(record.Status == Answer.Unreachable ? 0.05 : 0.01, _issuing.Token).ConfigureAwait(false);
+                await PauseAsync(record.Status == Answer.Unreachable ? 0.05 : 0.01, _issuing.Token);
         }
     })));
 
     private async Task OpenAsync()
     {
-        var free = new SemaphoreSlim(Bounds.MaxInFlight);
-        var running = new HashSet<Task>();
+        using var free = new SemaphoreSlim(Bounds.MaxInFlight);
+        async Task OneAsync(PlannedRequest request, double due, bool warmUp)
+        {
+            try
+            {
+                await SendAsync(request, due, warmUp);
+            }
+            catch (Exception e)
+            {
+                _error = e;
+                await _issuing.CancelAsync();
+            }
+            finally
+            {
+                free.Release();
+            }
+        }
+
         try
         {
             while (!_issuing.IsCancellationRequested && issuer.Next(0) is var (request, due, warmUp))
             {
-                await PauseAsync(due - Now, _issuing.Token).ConfigureAwait(false);
+                await PauseAsync(due - Now, _issuing.Token);
                 while (Now < due && !_issuing.IsCancellationRequested) Thread.Sleep(0); // timers count whole milliseconds
-                await free.WaitAsync(_issuing.Token).ConfigureAwait(false);
-                if (_issuing.IsCancellationRequested) break;
-                var task = Task.Run(() => SendAsync(request, due, warmUp), CancellationToken.None);
-                lock (running) running.Add(task);
-                _ = task.ContinueWith(
-                    t =>
-                    {
-                        if (t.Exception is { } e) _error = e.InnerException;
-                        if (t.IsFaulted) _issuing.Cancel();
-                        lock (running) running.Remove(t);
-                        free.Release();
-                    },
-                    CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                await free.WaitAsync(_issuing.Token);
+                _ = Task.Run(() => OneAsync(request, due, warmUp), CancellationToken.None);
             }
         }
         catch (OperationCanceledException) when (_issuing.IsCancellationRequested)
@@ -153,9 +158,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
             // What is under way is waited for.
         }
 
-        Task[] left;
-        lock (running) left = [.. running];
-        await Task.WhenAll(left).ConfigureAwait(false);
+        while (free.CurrentCount < Bounds.MaxInFlight) await Task.Delay(1);
     }
 
     /// <returns>Null: it was cancelled, and nothing is recorded.</returns>
@@ -171,12 +174,12 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
         Answer answer;
         try
         {
-            answer = await load.Client.GenerateAsync(request, arrivals, limit.Token).ConfigureAwait(false);
+            answer = await load.Client.GenerateAsync(request, arrivals, limit.Token);
         }
         catch (OperationCanceledException)
         {
             if (_end.IsCancellationRequested) return null;
-            answer = new(Answer.Timeout) { Error = $"no end within {Bounds.TimeoutSeconds} s" };
+            answer = new(Answer.Timeout, $"no end within {Bounds.TimeoutSeconds} s");
         }
 
         var (finished, at) = (Now, TimeProvider.System.GetElapsedTime(_begin, sent).TotalSeconds);
@@ -197,7 +200,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
             Error = answer.Error,
             ExpertTokens = answer.ExpertTokens,
         };
-        await KeepAsync(record).ConfigureAwait(false);
+        await KeepAsync(record);
         return record;
     }
 
@@ -216,7 +219,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
         load.File?.Add(record);
         if (!gone) return;
         _givenUp = $"the server went away: the last {GoneAfter} requests were answered by nobody; what was measured until then is kept";
-        await _issuing.CancelAsync().ConfigureAwait(false);
+        await _issuing.CancelAsync();
     }
 
     /// <summary>Opens and closes the measured window in time, gives up what is far too late, and tells how far the load is.</summary>
@@ -230,16 +233,16 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
                 var now = Now;
                 if (issuer.Begin(now) is { } from)
                 {
-                    if (!window.IsOpen) await window.OpenAsync(_end.Token).ConfigureAwait(false);
-                    if (now >= from + Bounds.Seconds) await window.CloseAsync(_end.Token).ConfigureAwait(false);
+                    if (!window.IsOpen) await window.OpenAsync(_end.Token);
+                    if (now >= from + Bounds.Seconds) await window.CloseAsync(_end.Token);
                     if (!_cutOff && !issuer.IsOver && load.Plan.Arrivals.Concurrency is null
                         && now >= from + Bounds.Seconds + Bounds.LateSeconds)
                     {
                         _cutOff = true;
                         _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests that were due in it had not been sent yet, "
-                            + "and were given up: the server is far from keeping up. What was measured is kept, without them; offer less, or "
-                            + "give a longer --timeout";
-                        await _issuing.CancelAsync().ConfigureAwait(false);
+                            + "and were given up: the server is far from keeping up. What was measured is kept, without them; offer "
+                            + "less, or give a longer --timeout";
+                        await _issuing.CancelAsync();
                     }
                 }
 
@@ -254,7 +257,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
                 return;
             }
 
-            await PauseAsync(0.01, _end.Token).ConfigureAwait(false);
+            await PauseAsync(0.01, _end.Token);
         }
     }
 
@@ -267,6 +270,7 @@ internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWi
     // A cancelled pause ends early: the caller looks.
     private static async Task PauseAsync(double seconds, CancellationToken cancellation)
     {
-        if (seconds > 0) await Task.Delay(TimeSpan.FromSeconds(seconds), cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (seconds <= 0) return;
+        await Task.Delay(TimeSpan.FromSeconds(seconds), cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

@@ -15,7 +15,6 @@ public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents,
     public IReadOnlyCollection<string> Domains { get; } = [.. documents.Keys.Order(StringComparer.Ordinal)];
 
     /// <summary>Reads CORPUS/DOMAIN/test.jsonl of every domain.</summary>
-    /// <exception cref="LoadTestException">No corpus there, or a line that cannot be read.</exception>
     public static PromptTexts Read(string corpus)
     {
         var remedy = $"make one with `btx corpus --set demo --out {corpus}`";
@@ -73,7 +72,6 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
     private const int Samples = 8;
     private const double Margin = 1.5; // over the densest sample
 
-    /// <exception cref="LoadTestException">The server refuses a sample.</exception>
     public static async Task<PromptRuler> MeasureAsync(IServerClient client, PromptTexts texts, DomainMix mix, RoutingChoice routing,
         ServedFacts served, Lengths prompts, long seed, CancellationToken cancellation)
     {
@@ -91,7 +89,7 @@ public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 limit.CancelAfter(TimeSpan.FromMinutes(2));
                 var answer = await client.GenerateAsync(new(sample, 1, routing.For(domain, served), Seed: 1), new(TimeProvider.System, 1),
-                    limit.Token).ConfigureAwait(false);
+                    limit.Token);
                 if (answer.Status != Answer.Ok)
                     throw new LoadTestException($"a first prompt of {domain} was answered {answer.Status}: {answer.Error}");
                 if (answer.PromptTokens <= 0)

@@ -12,7 +12,6 @@ public sealed class RecordFile : IAsyncDisposable
     private readonly Task _written;
 
     /// <param name="path">Made, or made anew.</param>
-    /// <exception cref="LoadTestException">It cannot be written.</exception>
     public RecordFile(string path)
     {
         try
@@ -37,13 +36,13 @@ public sealed class RecordFile : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _records.Writer.TryComplete();
-        await _written.ConfigureAwait(false);
-        await TryAsync(() => _file.DisposeAsync().AsTask()).ConfigureAwait(false);
+        await _written;
+        await TryAsync(() => _file.DisposeAsync().AsTask());
     }
 
     private async Task WriteAsync()
     {
-        while (await _records.Reader.WaitToReadAsync().ConfigureAwait(false))
+        while (await _records.Reader.WaitToReadAsync())
         {
             await TryAsync(async () =>
             {
@@ -54,8 +53,8 @@ public sealed class RecordFile : IAsyncDisposable
                     _file.WriteByte((byte)'\n');
                 }
 
-                if (Problem is null) await _file.FlushAsync().ConfigureAwait(false);
-            }).ConfigureAwait(false);
+                if (Problem is null) await _file.FlushAsync();
+            });
         }
     }
 
@@ -63,11 +62,12 @@ public sealed class RecordFile : IAsyncDisposable
     {
         try
         {
-            await write().ConfigureAwait(false);
+            await write();
         }
         catch (IOException e)
         {
-            Problem ??= $"{_file.Name} cannot be written any further: {e.Message.ReplaceLineEndings(" ")}; the records before that are in it";
+            Problem ??= $"{_file.Name} cannot be written any further: {e.Message.ReplaceLineEndings(" ")}; "
+                + "the records before that are in it";
         }
     }
 }

@@ -9,7 +9,6 @@ public static class ObjectiveCheck
     public const string Forms = "ttft=SECONDS,itl=SECONDS,e2e=SECONDS,share=0.99, any of the first three";
 
     /// <summary>Reads <c>ttft=0.5,itl=0.05,e2e=2,share=0.99</c>.</summary>
-    /// <exception cref="LoadTestException">Not of that form, or a number out of range.</exception>
     public static ServiceObjective Read(string option, string text)
     {
         var limits = new Dictionary<string, double>(StringComparer.Ordinal);

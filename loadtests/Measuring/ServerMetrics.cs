@@ -16,9 +16,9 @@ public sealed class ServerMetrics(Uri http) : IDisposable
     {
         try
         {
-            using var response = await _http.GetAsync(new Uri(http, "/metrics"), cancellation).ConfigureAwait(false);
+            using var response = await _http.GetAsync(new Uri(http, "/metrics"), cancellation);
             if (!response.IsSuccessStatusCode) return null;
-            var page = MetricsPage.Parse(await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false));
+            var page = new MetricsPage(await response.Content.ReadAsStringAsync(cancellation));
             return page.Has("btx_step_duration_seconds_count") ? page : null;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
@@ -36,14 +36,13 @@ public sealed partial class MetricsPage
 {
     private readonly ILookup<string, (Dictionary<string, string> Labels, double Value)> _samples;
 
-    private MetricsPage(string text) => _samples = Sample().Matches(text)
+    /// <param name="text">Comments and lines that are no samples are left out.</param>
+    public MetricsPage(string text) => _samples = Sample().Matches(text)
         .Where(m => double.TryParse(m.Groups["value"].Value, CultureInfo.InvariantCulture, out _))
-        .ToLookup(m => m.Groups["name"].Value, m => (Label().Matches(m.Groups["labels"].Value)
-            .ToDictionary(l => l.Groups["name"].Value, l => Escaped().Replace(l.Groups["value"].Value, e => e.Value == "\\n" ? "\n" : e.Value[1..])),
+        .ToLookup(m => m.Groups["name"].Value, m => (
+            Label().Matches(m.Groups["labels"].Value).ToDictionary(l => l.Groups["name"].Value,
+                l => Escaped().Replace(l.Groups["value"].Value, e => e.Value == "\\n" ? "\n" : e.Value[1..])),
             double.Parse(m.Groups["value"].Value, CultureInfo.InvariantCulture)));
-
-    /// <summary>Comments and lines that are no samples are left out.</summary>
-    public static MetricsPage Parse(string text) => new(text);
 
     public bool Has(string name) => _samples.Contains(name);
 
@@ -112,7 +111,7 @@ internal sealed class MeasuredWindow(ServerMetrics? metrics) : IDisposable
     public Task OpenAsync(CancellationToken cancellation) => OnceAsync(async () =>
     {
         if (IsOpen) return;
-        if (metrics is not null) _before = await metrics.ReadAsync(cancellation).ConfigureAwait(false);
+        if (metrics is not null) _before = await metrics.ReadAsync(cancellation);
         (_opened, _processor, IsOpen) = (TimeProvider.System.GetTimestamp(), Environment.CpuUsage.TotalTime, true);
     }, cancellation);
 
@@ -122,7 +121,7 @@ internal sealed class MeasuredWindow(ServerMetrics? metrics) : IDisposable
         _closed = true;
         double Seconds() => Math.Max(1e-9, TimeProvider.System.GetElapsedTime(_opened).TotalSeconds);
         ProcessorShare = (Environment.CpuUsage.TotalTime - _processor).TotalSeconds / Seconds();
-        if (_before is null || await metrics!.ReadAsync(cancellation).ConfigureAwait(false) is not { } after) return;
+        if (_before is null || await metrics!.ReadAsync(cancellation) is not { } after) return;
         Figures = after.Since(_before) with { Seconds = Seconds() };
     }, cancellation);
 
@@ -130,10 +129,10 @@ internal sealed class MeasuredWindow(ServerMetrics? metrics) : IDisposable
 
     private async Task OnceAsync(Func<Task> work, CancellationToken cancellation)
     {
-        await _one.WaitAsync(cancellation).ConfigureAwait(false);
+        await _one.WaitAsync(cancellation);
         try
         {
-            await work().ConfigureAwait(false);
+            await work();
         }
         finally
         {

@@ -19,8 +19,9 @@ internal sealed class QualityRun(Servers servers, ScoredQuality quality, string 
             var settings = open[i];
             progress.Report(i, $"quality of {QualityKey.Of(settings)}", open.Length);
             var server = await servers.ForAsync(settings.Precision, cancellation).ConfigureAwait(false);
-            await quality.MeasureAsync(server.Inference, settings, domain => GrpcClient.Routing(RoutingChoice.Of(settings).For(domain, server.Facts)), server.Facts.ContextLength,
-                cancellation).ConfigureAwait(false);
+            var choice = RoutingChoice.Of(settings);
+            await quality.MeasureAsync(server.Client.Inference, settings, domain => GrpcClient.Routing(choice.For(domain, server.Facts)),
+                server.Facts.ContextLength, cancellation).ConfigureAwait(false);
             RunJson.Write(file, quality.Table);
             var bits = quality.Table.BitsPerByte[QualityKey.Of(settings)];
             progress.WriteLine($"{i + 1,4}/{open.Length}  quality of {QualityKey.Of(settings),-30} "

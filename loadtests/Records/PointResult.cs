@@ -111,52 +111,28 @@ public sealed record LatencyFigures(Estimate P50, Estimate P90, Estimate P99, do
 public sealed record ServiceObjective(double? TimeToFirstToken, double? InterToken, double? EndToEnd, double Share = 0.99);
 
 /// <summary>What the server's own <c>/metrics</c> say of the same time: differences between its begin and its end.</summary>
-public sealed record ServerFigures
+/// <param name="Seconds">Between the two readings.</param>
+/// <param name="MeanTimeToFirstToken">Seconds, from arrival on.</param>
+/// <param name="DecodeSteps">Steps without any prefill; all that follows is of these alone.</param>
+/// <param name="DecodeSeconds">How long they took, summed.</param>
+/// <param name="MeanBatch">Tokens a decode step: the batch that really ran.</param>
+/// <param name="DistinctExperts">That a decode step ran, of the forest, on average.</param>
+/// <param name="DistinctMixtureExperts">The same of the BTX model, mean over its layers.</param>
+public sealed record ServerFigures(double Seconds = 0, double Requests = 0, double CompletionTokens = 0, double PrefillTokens = 0,
+    double Steps = 0, double StepSeconds = 0, double MeanTimeToFirstToken = 0, double MeanRequestSeconds = 0, double DecodeSteps = 0,
+    double DecodeSeconds = 0, double MeanBatch = 0, double? DistinctExperts = null, double? DistinctMixtureExperts = null)
 {
-    /// <summary>Between the two readings.</summary>
-    public double Seconds { get; init; }
-
-    public double Requests { get; init; }
-
-    public double CompletionTokens { get; init; }
-
-    public double PrefillTokens { get; init; }
-
-    public double Steps { get; init; }
-
-    public double StepSeconds { get; init; }
-
-    /// <summary>Mean seconds from arrival to the first token.</summary>
-    public double MeanTimeToFirstToken { get; init; }
-
-    public double MeanRequestSeconds { get; init; }
-
     /// <summary>Rows that ran on each expert.</summary>
     public IReadOnlyDictionary<string, double> ExpertSteps { get; init; } = new Dictionary<string, double>();
-
-    /// <summary>Steps without any prefill; the next four are of these alone.</summary>
-    public double DecodeSteps { get; init; }
-
-    /// <summary>How long they took, summed.</summary>
-    public double DecodeSeconds { get; init; }
-
-    /// <summary>Mean tokens a decode step: the batch that really ran.</summary>
-    public double MeanBatch { get; init; }
-
-    /// <summary>Mean number of distinct experts that a decode step ran: of the forest.</summary>
-    public double? DistinctExperts { get; init; }
-
-    /// <summary>The same of the BTX model, mean over its layers.</summary>
-    public double? DistinctMixtureExperts { get; init; }
 }
 
-/// <summary>One request as its client saw it: one line of a run's <c>requests/*.jsonl</c>. Times are seconds since the load began.</summary>
+/// <summary>One request as its client saw it, a line of a run's <c>requests/*.jsonl</c>. Times are seconds since the load began.</summary>
 public sealed record RequestRecord
 {
     /// <summary>Position in the order of arrival, from 0.</summary>
     public required int Index { get; init; }
 
-    /// <summary>Due before measuring began; left out of every figure but the throughput, to which its tokens count that arrived later.</summary>
+    /// <summary>Due before measuring began; only its tokens that arrived later count, to the throughput.</summary>
     public bool WarmUp { get; init; }
 
     /// <summary>When it was due. Latency counts from here, not from <see cref="Sent"/>: a stalled server may not hide the requests

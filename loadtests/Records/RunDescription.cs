@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Btx.LoadTests.Records;
 
-/// <summary>Names inside a run's directory. Everything in it is written whole or line by line: what is there after a crash is used.</summary>
+/// <summary>Names inside a run's directory. All in it is written whole or line by line: what is there after a crash is used.</summary>
 public static class RunDirectory
 {
     /// <summary>What was asked, on what, of which server: <see cref="RunDescription"/>.</summary>
@@ -103,7 +103,8 @@ public sealed record LoadDescription(string Door, string Prompts, string PromptT
 /// itself.</summary>
 /// <param name="Door">How requests reached that server: <c>grpc</c> or <c>http</c>.</param>
 /// <param name="ProcessorSecondsPerToken">Of the generator and that server together.</param>
-public sealed record Ceiling(string Door, int Concurrency, double RequestsPerSecond, double TokensPerSecond, double ProcessorSecondsPerToken);
+public sealed record Ceiling(string Door, int Concurrency, double RequestsPerSecond, double TokensPerSecond,
+    double ProcessorSecondsPerToken);
 
 /// <summary>How good each point's model is on held-out text. Keys of the outer dictionaries are <see cref="QualityKey"/>s, of the inner
 /// ones domains.</summary>
@@ -143,5 +144,6 @@ public sealed record ChangeTimeline
     public sealed record Phase(string Name, double At);
 
     /// <summary>The gaps between tokens in a slice of time; null where no token arrived.</summary>
-    public sealed record Window(double From, double To, double? MedianGap, double? P99Gap, double? WorstGap, double TokensPerSecond, int Failed);
+    public sealed record Window(double From, double To, double? MedianGap, double? P99Gap, double? WorstGap, double TokensPerSecond,
+        int Failed);
 }

@@ -17,7 +17,6 @@ public static class RunJson
     public static JsonSerializerOptions Indented { get; } = new(Line) { WriteIndented = true };
 
     /// <summary>Reads a whole file.</summary>
-    /// <exception cref="LoadTestException">It is missing or is not what is expected.</exception>
     public static T Read<T>(string path)
     {
         try
@@ -38,7 +37,6 @@ public static class RunJson
     /// <summary>A field of another program's file.</summary>
     /// <param name="option">What named the file, for messages.</param>
     /// <param name="remedy">What to do if it is not there.</param>
-    /// <exception cref="LoadTestException">It is missing, or has no such field.</exception>
     public static string? ReadField(string option, string path, string field, string remedy)
     {
         if (!File.Exists(path)) throw new LoadTestException($"{option}: {path} is not there; {remedy}");
@@ -54,7 +52,6 @@ public static class RunJson
         }
     }
 
-    /// <exception cref="LoadTestException">It cannot be read.</exception>
     public static string[] ReadText(string path)
     {
         try
@@ -68,7 +65,6 @@ public static class RunJson
     }
 
     /// <summary>Reads lines; a last one that was cut off by a crash is left out, damage before it is refused.</summary>
-    /// <exception cref="LoadTestException">A line that cannot be read.</exception>
     public static IReadOnlyList<T> ReadLines<T>(string path)
     {
         var problems = new List<string>();
@@ -78,7 +74,6 @@ public static class RunJson
 
     /// <summary>Reads the lines that can be read, with their numbers from 1; a last one that was cut off by a crash is left out.</summary>
     /// <param name="problems">Gets a sentence for each line that cannot be read.</param>
-    /// <exception cref="LoadTestException">There is no such file.</exception>
     public static IReadOnlyList<(int Line, T Item)> ReadWholeLines<T>(string path, ICollection<string> problems)
     {
         var items = new List<(int, T)>();
@@ -121,7 +116,6 @@ internal static class PointLines
 {
     /// <summary>Those that are whole.</summary>
     /// <param name="problems">Gets a sentence for each line that is left out.</param>
-    /// <exception cref="LoadTestException">There is no such file.</exception>
     public static IReadOnlyList<PointResult> Read(string path, ICollection<string> problems)
     {
         var (points, damaged) = Whole(path);
@@ -131,7 +125,6 @@ internal static class PointLines
 
     /// <summary>All of them.</summary>
     /// <param name="remedy">For the message.</param>
-    /// <exception cref="LoadTestException">A line is damaged.</exception>
     public static IReadOnlyList<PointResult> ReadAll(string path, string remedy)
     {
         var (points, damaged) = Whole(path);

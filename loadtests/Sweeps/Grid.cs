@@ -36,7 +36,6 @@ internal sealed record Grid
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Options { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
     /// <summary>Checks what can be checked before any server is started.</summary>
-    /// <exception cref="LoadTestException">An unknown mode, or a value out of range.</exception>
     public void Validate()
     {
         foreach (var mode in Modes ?? [])
@@ -61,7 +60,6 @@ internal sealed record Grid
     /// whatever precisions and options there are.</summary>
     /// <param name="served">By precision.</param>
     /// <param name="notes">Gets a line for each value that a mode cannot take.</param>
-    /// <exception cref="LoadTestException">A value that no mode can take, or a point that nothing serves.</exception>
     public IReadOnlyList<PointSettings> Points(IReadOnlyDictionary<string, ServedFacts> served, IList<string> notes)
     {
         var points = new List<PointSettings>();
@@ -128,9 +126,13 @@ internal sealed record Grid
             new PointSettings(mode, k, "open", null, rate, "fp32", new Dictionary<string, string>())));
     }
 
-    private IEnumerable<Dictionary<string, string>> Combinations() => Options.OrderBy(o => o.Key, StringComparer.Ordinal)
-        .Aggregate<KeyValuePair<string, IReadOnlyList<string>>, IEnumerable<Dictionary<string, string>>>([[]],
-            (all, option) => all.SelectMany(chosen => option.Value.Select(v => new Dictionary<string, string>(chosen) { [option.Key] = v })));
+    private IEnumerable<Dictionary<string, string>> Combinations()
+    {
+        IEnumerable<Dictionary<string, string>> all = [[]];
+        foreach (var (name, values) in Options.OrderBy(o => o.Key, StringComparer.Ordinal))
+            all = [.. all.SelectMany(chosen => values.Select(v => new Dictionary<string, string>(chosen) { [name] = v }))];
+        return all;
+    }
 }
 
 /// <summary>The open loops of a load curve, from what the closed loops gave: a rate at which a server saturates cannot be named before
@@ -161,7 +163,6 @@ internal static class CurveRates
 internal static class ValueList
 {
     /// <summary><c>1,2,8</c>, <c>1..4</c>, or both.</summary>
-    /// <exception cref="LoadTestException">Not whole numbers of 1 or more, or a range that runs backwards.</exception>
     public static IReadOnlyList<int> Integers(string option, string text)
     {
         var values = new List<int>();
@@ -181,7 +182,6 @@ internal static class ValueList
 
     /// <summary><c>0.5,2</c> and <c>50%,110%</c>, in one list.</summary>
     /// <returns>Requests a second; shares, 1 for 100 %.</returns>
-    /// <exception cref="LoadTestException">Not such numbers.</exception>
     public static (IReadOnlyList<double> Rates, IReadOnlyList<double> Shares) Rates(string option, string text)
     {
         double Positive(string word) => double.TryParse(word, CultureInfo.InvariantCulture, out var x) && x > 0 && double.IsFinite(x) ? x
@@ -191,12 +191,12 @@ internal static class ValueList
     }
 
     /// <summary>Separated by commas.</summary>
-    /// <exception cref="LoadTestException">None, or an empty one.</exception>
     public static IReadOnlyList<string> Words(string option, string text)
     {
         string[] parts = [.. text.Split(',').Select(p => p.Trim()).Distinct()];
         return parts.Contains("") ? throw Unreadable(option, text, "values separated by commas") : parts;
     }
 
-    private static LoadTestException Unreadable(string option, string text, string expected) => new($"{option} {text}: expected {expected}");
+    private static LoadTestException Unreadable(string option, string text, string expected) =>
+        new($"{option} {text}: expected {expected}");
 }

@@ -1,10 +1,9 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Btx.LoadTests.Sweeps;
 
-/// <summary>A server in a process of its own, on loopback ports that the system chose. It ends with this program, however that ends.</summary>
+/// <summary>A server in a process of its own, on loopback ports that the system chose. It ends when this program does.</summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
     /// <summary>Names the program where the command line does not; the launcher sets it.</summary>
@@ -40,7 +39,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     /// <summary>The program that servers are started with.</summary>
     /// <param name="path">Btx.Server.dll or an executable; null: as <see cref="Variable"/> says.</param>
-    /// <exception cref="LoadTestException">None is named, or it is not there.</exception>
     public static string[] Program(string? path)
     {
         var said = path is null ? Variable : "--server-command";
@@ -57,30 +55,21 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     /// <param name="program">Of <see cref="Program"/>.</param>
     /// <param name="arguments">Of <c>serve</c>, without addresses.</param>
     /// <param name="log">Appended to.</param>
-    /// <exception cref="LoadTestException">It ended before; with its own line.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; it was ended.</exception>
     public static async Task<ServerProcess> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)
     {
         string[] words = [.. program, "serve", .. arguments, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
-        await File.AppendAllTextAsync(log, $"$ {string.Join(' ', words)}\n", cancellation).ConfigureAwait(false);
+        await File.AppendAllTextAsync(log, $"$ {string.Join(' ', words)}\n", cancellation);
         var begin = new FileInfo(log).Length;
-        ServerProcess server;
-        try
-        {
-            server = new(Process.Start(new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words]) { RedirectStandardInput = true })!, log);
-        }
-        catch (Win32Exception e)
-        {
-            throw new LoadTestException($"sh cannot be started, which a sweep runs its servers in: {e.Message}", e);
-        }
-
+        var start = new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words]) { RedirectStandardInput = true };
+        var server = new ServerProcess(Process.Start(start)!, log);
         try
         {
             while (true)
             {
                 var ended = server.Ended;
-                var text = await server.WrittenAsync(begin, cancellation).ConfigureAwait(false);
+                var text = await server.WrittenAsync(begin, cancellation);
                 var addresses = Address().Matches(text).ToLookup(m => m.Groups[1].Value, m => new Uri(m.Groups[2].Value));
                 if (addresses.Contains("gRPC") && addresses.Contains("HTTP"))
                 {
@@ -90,12 +79,12 @@ internal sealed partial class ServerProcess : IAsyncDisposable
                 }
 
                 if (ended) throw new LoadTestException($"the server ended at once: {Cause(text)} (all of it: {log})");
-                await Task.Delay(20, cancellation).ConfigureAwait(false);
+                await Task.Delay(20, cancellation);
             }
         }
         catch
         {
-            await server.DisposeAsync().ConfigureAwait(false);
+            await server.DisposeAsync();
             throw;
         }
     }
@@ -115,14 +104,15 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             // It has ended.
         }
 
-        await _guard.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        await _guard.WaitForExitAsync(CancellationToken.None);
         _guard.Dispose();
     }
 
     // Its last error; after it may stand where to read more.
     private static string Cause(string text)
     {
-        string[] lines = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(l => l[0] != '$')];
+        const StringSplitOptions Trimmed = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        string[] lines = [.. text.Split('\n', Trimmed).Where(l => l[0] != '$')];
         return lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))?["error: ".Length..]
             ?? lines.LastOrDefault() ?? "it wrote nothing";
     }
@@ -131,7 +121,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     {
         using var file = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite) { Position = begin };
         using var reader = new StreamReader(file);
-        return await reader.ReadToEndAsync(cancellation).ConfigureAwait(false);
+        return await reader.ReadToEndAsync(cancellation);
     }
 
     [GeneratedRegex(@"^  (HTTP|gRPC) +(http://\S+)[^\n]*\n", RegexOptions.Multiline)]

@@ -7,41 +7,23 @@ using Grpc.Core;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What a sweep may serve, and how.</summary>
-internal sealed record ServerInputs
+/// <param name="Forests">Served forests by precision.</param>
+/// <param name="Mixtures">Served BTX models by precision.</param>
+/// <param name="Precisions">Those that are measured.</param>
+/// <param name="Concurrency">The largest closed loop: the server gets a slot for each request of it.</param>
+/// <param name="AveragesOnDemand">No mode needs averages when the server starts.</param>
+/// <param name="FirstOptions">The values that the server of a description is started with.</param>
+/// <param name="Program">See <see cref="ServerProcess.Program"/>; empty: <paramref name="Grpc"/> is loaded, which is running.</param>
+/// <param name="Http">Where a running server has its metrics; null: they are not read.</param>
+internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests, IReadOnlyDictionary<string, string> Mixtures,
+    IReadOnlyList<string> Precisions, int Concurrency, bool AveragesOnDemand, IReadOnlyDictionary<string, string> FirstOptions,
+    string[] Program, Uri? Grpc = null, Uri? Http = null)
 {
     /// <summary>The manifest of a served forest, and of a served BTX model.</summary>
     public const string ForestFile = "served.json", MixtureFile = "served-btx.json";
 
-    /// <summary>See <see cref="ServerProcess.Program"/>; empty: <see cref="Grpc"/> is loaded.</summary>
-    public string[] Program { get; init; } = [];
-
-    /// <summary>A running server; null: servers are started.</summary>
-    public Uri? Grpc { get; init; }
-
-    /// <summary>Where it speaks HTTP, for its metrics; null: they are not read.</summary>
-    public Uri? Http { get; init; }
-
-    /// <summary>Served forests by precision.</summary>
-    public IReadOnlyDictionary<string, string> Forests { get; init; } = new Dictionary<string, string>();
-
-    /// <summary>Served BTX models by precision.</summary>
-    public IReadOnlyDictionary<string, string> Mixtures { get; init; } = new Dictionary<string, string>();
-
-    /// <summary>Those that are measured.</summary>
-    public required IReadOnlyList<string> Precisions { get; init; }
-
-    /// <summary>The largest closed loop: the server gets a slot for each request of it.</summary>
-    public required int Concurrency { get; init; }
-
-    /// <summary>No mode needs averages when the server starts.</summary>
-    public required bool AveragesOnDemand { get; init; }
-
-    /// <summary>The values that the server of a description is started with.</summary>
-    public required IReadOnlyDictionary<string, string> FirstOptions { get; init; }
-
     /// <summary>Reads each <c>DIR</c> or <c>PRECISION=DIR</c>; by precision, in their order.</summary>
     /// <param name="file">The manifest that it has to hold.</param>
-    /// <exception cref="LoadTestException">It is not one, or of another precision than is said; or two are of one precision.</exception>
     public static IReadOnlyDictionary<string, string> ByPrecision(string option, IEnumerable<string> values, string file)
     {
         var found = new OrderedDictionary<string, string>(StringComparer.Ordinal);
@@ -55,7 +37,7 @@ internal sealed record ServerInputs
             if (said is not null && said != precision)
                 throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
             if (!found.TryAdd(precision, Path.GetFullPath(directory)))
-                throw new LoadTestException($"{option} {value}: {found[precision]} is of {precision} too; a sweep takes one of each precision");
+                throw new LoadTestException($"{option} {value}: {found[precision]} is of {precision} too; a sweep takes one of each");
         }
 
         return found;
@@ -90,18 +72,15 @@ internal sealed record ServerKey(string Precision, string Options)
 internal sealed class LiveServer : IAsyncDisposable
 {
     private readonly ServerProcess? _process;
-    private readonly GrpcClient _client;
 
     private LiveServer(ServerProcess? process, Uri grpc, Uri? http)
     {
-        (_process, _client) = (process, new(grpc));
-        Forest = new(_client.Channel);
+        (_process, Client) = (process, new(grpc));
+        Forest = new(Client.Channel);
         Metrics = http is null ? null : new ServerMetrics(http);
     }
 
-    public IServerClient Client => _client;
-
-    public Inference.InferenceClient Inference => _client.Inference;
+    public GrpcClient Client { get; }
 
     public Forest.ForestClient Forest { get; }
 
@@ -113,33 +92,32 @@ internal sealed class LiveServer : IAsyncDisposable
     /// <summary>It was started for the sweep and is no more.</summary>
     public bool Ended => _process?.Ended == true;
 
-    /// <exception cref="LoadTestException">It does not come up; with its own line.</exception>
     public static async Task<LiveServer> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)
     {
-        var process = await ServerProcess.StartAsync(program, arguments, log, cancellation).ConfigureAwait(false);
-        return await ReachAsync(process.Grpc, process.Http, cancellation, process).ConfigureAwait(false);
+        var process = await ServerProcess.StartAsync(program, arguments, log, cancellation);
+        return await ReachAsync(process.Grpc, process.Http, cancellation, process);
     }
 
-    /// <exception cref="LoadTestException">No server listens there.</exception>
     public static async Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation, ServerProcess? process = null)
     {
         var server = new LiveServer(process, grpc, http);
         try
         {
-            server.Facts = await server.Client.DescribeAsync(cancellation).ConfigureAwait(false);
+            server.Facts = await server.Client.DescribeAsync(cancellation);
             return server;
         }
         catch (LoadTestException e) when (e.InnerException is RpcException { StatusCode: StatusCode.Unauthenticated
             or StatusCode.PermissionDenied } refused)
         {
-            await server.DisposeAsync().ConfigureAwait(false);
-            throw new LoadTestException($"the server at {grpc.Authority} refused ({refused.Status.Detail.ReplaceLineEndings(" ")}); a sweep "
-                + "sends no key: start its server with `./btx loadtest sweep --forest`, or reach it directly", refused);
+            await server.DisposeAsync();
+            var detail = refused.Status.Detail.ReplaceLineEndings(" ");
+            throw new LoadTestException($"the server at {grpc.Authority} refused ({detail}); a sweep sends no key: start its server with "
+                + "`./btx loadtest sweep --forest`, or reach it directly", refused);
         }
         catch
         {
-            await server.DisposeAsync().ConfigureAwait(false);
+            await server.DisposeAsync();
             throw;
         }
     }
@@ -150,9 +128,9 @@ internal sealed class LiveServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _client.DisposeAsync().ConfigureAwait(false);
+        await Client.DisposeAsync();
         Metrics?.Dispose();
-        if (_process is not null) await _process.DisposeAsync().ConfigureAwait(false);
+        if (_process is not null) await _process.DisposeAsync();
     }
 }
 
@@ -167,37 +145,34 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
     public ServerInputs Inputs => inputs;
 
     /// <summary>Of a precision, with the first value of each option.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
     public Task<LiveServer> ForAsync(string precision, CancellationToken cancellation) =>
         ForAsync(new PointSettings("ensemble", null, "closed", 1, null, precision, inputs.FirstOptions), cancellation);
 
     /// <summary>The one that the point needs.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
     public async Task<LiveServer> ForAsync(PointSettings settings, CancellationToken cancellation)
     {
         var key = ServerKey.Of(settings);
         if (_server is not null && key == _key) return _server;
-        await DisposeAsync().ConfigureAwait(false);
+        await DisposeAsync();
         _server = inputs.Grpc is { } running
-            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation).ConfigureAwait(false)
+            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation)
             : await LiveServer.StartAsync(inputs.Program, inputs.Arguments(settings.Precision, settings.Options,
-                _verified.Contains(settings.Precision)), NextLog(), cancellation).ConfigureAwait(false);
+                _verified.Contains(settings.Precision)), NextLog(), cancellation);
         _verified.Add(settings.Precision);
         _key = key;
         return _server;
     }
 
     /// <summary>One that is not read-only, beside none of the sweep's own.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
     public async Task<LiveServer> StartAsync(IEnumerable<string> arguments, CancellationToken cancellation)
     {
-        await DisposeAsync().ConfigureAwait(false);
-        return await LiveServer.StartAsync(inputs.Program, arguments, NextLog(), cancellation).ConfigureAwait(false);
+        await DisposeAsync();
+        return await LiveServer.StartAsync(inputs.Program, arguments, NextLog(), cancellation);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is not null) await _server.DisposeAsync().ConfigureAwait(false);
+        if (_server is not null) await _server.DisposeAsync();
         (_server, _key) = (null, null);
     }
 

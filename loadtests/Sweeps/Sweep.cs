@@ -9,38 +9,13 @@ using Btx.LoadTests.Records;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>What a sweep is to do, checked as far as that goes without a server.</summary>
-internal sealed record SweepRequest
-{
-    /// <summary>The run's directory.</summary>
-    public required string Out { get; init; }
-
-    public required Grid Grid { get; init; }
-
-    public required ServerInputs Servers { get; init; }
-
-    public required LoadShape Shape { get; init; }
-
-    public required PeerRequest Peers { get; init; }
-
-    /// <summary>Measurements of each point.</summary>
-    public required int Repeats { get; init; }
-
-    /// <summary>Points between two measurements of the reference point.</summary>
-    public required int ReferenceEvery { get; init; }
-
-    /// <summary>All that decides what is measured, by option: what a sweep that goes on must be asked again.</summary>
-    public required IReadOnlyDictionary<string, string> Asked { get; init; }
-
-    /// <summary>As given.</summary>
-    public required string Corpus { get; init; }
-
-    /// <summary>Seconds in which the generator's own ceiling is measured.</summary>
-    public required double CeilingSeconds { get; init; }
-
-    public required QualityRequest Quality { get; init; }
-
-    public required ChangeRequest Change { get; init; }
-}
+/// <param name="Out">The run's directory.</param>
+/// <param name="Asked">All that decides what is measured, by option: what a sweep that goes on must be asked again.</param>
+/// <param name="Repeats">Measurements of each point.</param>
+/// <param name="ReferenceEvery">Points between two measurements of the reference point.</param>
+/// <param name="CeilingSeconds">In which the generator's own ceiling is measured.</param>
+internal sealed record SweepRequest(string Out, IReadOnlyDictionary<string, string> Asked, Grid Grid, ServerInputs Servers, LoadShape Shape,
+    PeerRequest Peers, int Repeats, int ReferenceEvery, double CeilingSeconds, string Corpus, QualityRequest Quality, ChangeRequest Change);
 
 /// <summary>What a sweep left behind.</summary>
 /// <param name="Points">Settings that were measured.</param>
@@ -53,19 +28,17 @@ internal sealed record SweepOutcome(string Directory, int Points, IReadOnlyList<
 /// <param name="command">The command line that repeats it.</param>
 internal sealed class Sweep(SweepRequest request, string command, ProgressItem progress)
 {
-    /// <exception cref="LoadTestException">What was measured until then is kept.</exception>
     /// <exception cref="OperationCanceledException">Likewise; the point under way does not count.</exception>
     public async Task<SweepOutcome> RunAsync(CancellationToken cancellation)
     {
         var (grid, shape, quality) = (request.Grid, request.Shape, request.Quality);
         using var state = SweepState.Open(request.Out, request.Asked);
-        var servers = new Servers(request.Servers, state.Directory);
-        await using var ended = servers.ConfigureAwait(false);
+        await using var servers = new Servers(request.Servers, state.Directory);
         var served = new OrderedDictionary<string, ServedFacts>(StringComparer.Ordinal);
         foreach (var precision in request.Servers.Precisions.DefaultIfEmpty("")) // a running server's is what it says
         {
             progress.WriteLine($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
-            var facts = (await servers.ForAsync(precision, cancellation).ConfigureAwait(false)).Facts;
+            var facts = (await servers.ForAsync(precision, cancellation)).Facts;
             served[precision.Length > 0 ? precision : facts.Precision] = facts;
         }
 
@@ -79,26 +52,25 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
             RunJson.Write(qualityFile, EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
         foreach (var note in notes.Distinct()) progress.WriteLine($"note: {note}");
 
-        var source = new SweepPoints(servers, request.Peers, shape, points[0], state.Directory);
-        await using var leaving = source.ConfigureAwait(false);
+        await using var source = new SweepPoints(servers, request.Peers, shape, points[0], state.Directory);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, shape.Seed);
         progress.WriteLine($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} "
             + $"{plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
-        await CeilingAsync(state.At(RunDirectory.CeilingFile), cancellation).ConfigureAwait(false);
-        await MeasureAsync(plan, state, source, cancellation).ConfigureAwait(false);
+        await CeilingAsync(state.At(RunDirectory.CeilingFile), cancellation);
+        await MeasureAsync(plan, state, source, cancellation);
         var curve = CurveRates.Points(state.Results, grid);
         if (curve.Count > 0)
         {
             var more = SweepPlan.Of(curve, points[0], request.Repeats, request.ReferenceEvery, shape.Seed, plan);
             progress.WriteLine($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about "
                 + Length(more.Count));
-            await MeasureAsync(more, state, source, cancellation).ConfigureAwait(false);
+            await MeasureAsync(more, state, source, cancellation);
         }
 
         if (quality.Tokens > 0)
             await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), qualityFile, progress)
-                .MeasureAsync(points, cancellation).ConfigureAwait(false);
-        await ChangeAsync(state, servers, source, points[0], cancellation).ConfigureAwait(false);
+                .MeasureAsync(points, cancellation);
+        await ChangeAsync(state, servers, source, points[0], cancellation);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
     }
 
@@ -113,8 +85,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         {
             cancellation.ThrowIfCancellationRequested();
             progress.Report(done + i, open[i].Name, plan.Count);
-            var result = await source.MeasureAsync(open[i], state.At(RunDirectory.Requests, open[i].FileName), cancellation)
-                .ConfigureAwait(false);
+            var result = await source.MeasureAsync(open[i], state.At(RunDirectory.Requests, open[i].FileName), cancellation);
             state.Add(result);
             var left = i + 1 == open.Length ? "" : $"  {Duration(clock.Elapsed / (i + 1) * (open.Length - i - 1))} left";
             progress.WriteLine($"{done + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{left}");
@@ -130,11 +101,10 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
             try
             {
                 var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.CeilingSeconds,
-                    (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation)
-                    .ConfigureAwait(false);
+                    (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation);
                 RunJson.Write(file, ceiling);
-                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at "
-                    + $"concurrency {ceiling.Concurrency}");
+                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} "
+                    + $"requests/s at concurrency {ceiling.Concurrency}");
             }
             catch (LoadTestException e)
             {
@@ -143,7 +113,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         }
     }
 
-    private async Task ChangeAsync(SweepState state, Servers servers, SweepPoints source, PointSettings first, CancellationToken cancellation)
+    private async Task ChangeAsync(SweepState state, Servers servers, SweepPoints source, PointSettings first, CancellationToken stop)
     {
         var change = request.Change;
         ServedCopy.Clear(state.Directory);
@@ -151,20 +121,20 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         var (precision, served) = request.Servers.Forests.First();
         var load = first with { Mode = "ensemble", K = null, Load = "closed", Rate = null, Concurrency = change.Concurrency,
             Precision = precision, Options = request.Servers.FirstOptions };
-        progress.WriteLine($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves")}"
-            + $", {change.Rounds} times, on a copy of {served}");
+        var what = change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves";
+        progress.WriteLine($"changes under load: {what}, {change.Rounds} times, on a copy of {served}");
         RunJson.Write(state.At(RunDirectory.Change), await new ChangeExperiment(servers, source, change, progress)
-            .RunAsync(served, load, request.Shape.Seed, state.Directory, cancellation).ConfigureAwait(false));
+            .RunAsync(served, load, request.Shape.Seed, state.Directory, stop));
     }
 
     // Once: a sweep that goes on is still the one that was begun.
     private void Describe(string file)
     {
         if (File.Exists(file)) return;
-        var (shape, bounds) = (request.Shape, request.Shape.Bounds);
-        RunJson.Write(file, RunDescription.Now(command, new("grpc", $"{shape.Texts.Name}: {shape.Mix.Text}", request.Asked["--prompt-tokens"],
-            request.Asked["--output-tokens"], $"{bounds.WarmUpSeconds} s",
-            $"{bounds.Seconds} s{(bounds.Requests is { } n ? $" or {n} requests" : "")}"), shape.Objective, shape.Seed));
+        var (shape, bounds, asked) = (request.Shape, request.Shape.Bounds, request.Asked);
+        var load = new LoadDescription("grpc", $"{shape.Texts.Name}: {shape.Mix.Text}", asked["--prompt-tokens"], asked["--output-tokens"],
+            $"{bounds.WarmUpSeconds} s", $"{bounds.Seconds} s{(bounds.Requests is { } n ? $" or {n} requests" : "")}");
+        RunJson.Write(file, RunDescription.Now(command, load, shape.Objective, shape.Seed));
     }
 
     private string Length(int measurements) =>

@@ -30,7 +30,8 @@ internal sealed record PeerRequest(IReadOnlyList<PeerChoice> Choices, int Thread
 /// <param name="servers">Left to the caller to end.</param>
 /// <param name="reference">A point of the server's.</param>
 /// <param name="logs">Directory of the dense servers' outputs.</param>
-internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape shape, PointSettings reference, string logs) : IAsyncDisposable
+internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape shape, PointSettings reference, string logs)
+    : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
     private readonly Dictionary<string, LiveServer> _dense = new(StringComparer.Ordinal);
@@ -38,33 +39,30 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
     private LiveServer? _heated;
 
     /// <summary>Measures once, warm-up included; keeps each request's record in <paramref name="requestsFile"/>.</summary>
-    /// <exception cref="LoadTestException">What is measured is not there, or answers nothing.</exception>
     /// <exception cref="OperationCanceledException">Cancelled: the point does not count.</exception>
     public async Task<PointResult> MeasureAsync(PlannedPoint point, string requestsFile, CancellationToken cancellation)
     {
         var settings = point.Settings;
         if (peers.Choices.FirstOrDefault(c => c.Mode == settings.Mode) is { } choice)
-            return await PeerAsync(point, choice, requestsFile, cancellation).ConfigureAwait(false);
-        var server = await servers.ForAsync(settings, cancellation).ConfigureAwait(false);
-        var load = await LoadAsync(server, settings, shape.SeedOf(point), cancellation).ConfigureAwait(false);
-        if (_heated != server) await HeatAsync(load, cancellation).ConfigureAwait(false);
+            return await PeerAsync(point, choice, requestsFile, cancellation);
+        var server = await servers.ForAsync(settings, cancellation);
+        var load = await LoadAsync(server, settings, shape.SeedOf(point), cancellation);
+        if (_heated != server) await HeatAsync(load, cancellation);
         _heated = server;
-        var result = await RunAsync(point, load with { Metrics = server.Metrics }, requestsFile, server.ExitReport, cancellation)
-            .ConfigureAwait(false);
+        var result = await RunAsync(point, load with { Metrics = server.Metrics }, requestsFile, server.ExitReport, cancellation);
         if (server.Ended)
             throw new LoadTestException(server
                 .ExitReport($"{point.Name}: not all requests were answered; the points before it are kept, and the same command goes on"));
         return result with { Experts = server.Facts.Experts.Count, MixtureExperts = server.Facts.MixtureExperts.Count };
     }
 
-    /// <summary>The load of a point on a server, not yet run. <exception cref="LoadTestException">The server refuses a first
-    /// prompt.</exception></summary>
+    /// <summary>The load of a point on a server, not yet run.</summary>
     public async Task<LoadRun> LoadAsync(LiveServer server, PointSettings settings, int seed, CancellationToken cancellation)
     {
         var routing = RoutingChoice.Of(settings);
         // Once: all servers of a sweep have one tokenizer, and all points are to get the same prompts.
         _ruler ??= await PromptRuler.MeasureAsync(server.Client, shape.Texts, shape.Mix, routing, server.Facts, shape.Prompts, shape.Seed,
-            cancellation).ConfigureAwait(false);
+            cancellation);
         var arrivals = settings.Rate is { } rate ? Arrivals.Poisson(rate) : Arrivals.Closed(settings.Concurrency ?? 1);
         var plan = new LoadPlan(arrivals, shape.Texts, _ruler, shape.Mix, shape.Prompts, shape.Outputs, seed);
         return new(server.Client, server.Facts, plan, routing, shape.Bounds);
@@ -72,24 +70,22 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _dense.Values) await server.DisposeAsync().ConfigureAwait(false);
+        foreach (var server in _dense.Values) await server.DisposeAsync();
         _dense.Clear();
     }
 
     private async Task<PointResult> PeerAsync(PlannedPoint point, PeerChoice choice, string requestsFile, CancellationToken cancellation)
     {
         var settings = point.Settings;
-        var server = await servers.ForAsync(reference, cancellation).ConfigureAwait(false);
+        var server = await servers.ForAsync(reference, cancellation);
         var asServed = reference with { Load = settings.Load, Concurrency = settings.Concurrency, Rate = settings.Rate };
-        var load = await LoadAsync(server, asServed, shape.SeedOf(point), cancellation).ConfigureAwait(false);
-        if (choice.Kind == PeerKind.Dense) return await DenseAsync(point, choice, load, requestsFile, cancellation).ConfigureAwait(false);
+        var load = await LoadAsync(server, asServed, shape.SeedOf(point), cancellation);
+        if (choice.Kind == PeerKind.Dense) return await DenseAsync(point, choice, load, requestsFile, cancellation);
         var slots = settings.Concurrency ?? Math.Max(16, servers.Inputs.Concurrency); // in an open loop as many as the server has
-        var peer = await PeerClient.StartAsync(choice.Name, choice.Command(peers.Threads, slots, server.Facts.ContextLength), s_patience,
-            cancellation).ConfigureAwait(false);
-        await using var ended = peer.ConfigureAwait(false);
-        load = load with { Client = peer, Served = await peer.DescribeAsync(cancellation).ConfigureAwait(false),
-            Routing = new("expert", Expert: choice.Name) };
-        var result = await RunAsync(point, load, requestsFile, what => what, cancellation).ConfigureAwait(false);
+        var command = choice.Command(peers.Threads, slots, server.Facts.ContextLength);
+        await using var peer = await PeerClient.StartAsync(choice.Name, command, s_patience, cancellation);
+        load = load with { Client = peer, Served = await peer.DescribeAsync(cancellation), Routing = new("expert", Expert: choice.Name) };
+        var result = await RunAsync(point, load, requestsFile, what => what, cancellation);
         return result with { Peer = peer.Description };
     }
 
@@ -106,16 +102,14 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
                 AveragesOnDemand = true,
             };
             server = _dense[choice.Name] = await LiveServer.StartAsync(peers.Program, inputs.Arguments(choice.Precision,
-                servers.Inputs.FirstOptions, verified: false), Path.Combine(logs, $"server-{choice.Name}.log"), cancellation)
-                .ConfigureAwait(false);
+                servers.Inputs.FirstOptions, verified: false), Path.Combine(logs, $"server-{choice.Name}.log"), cancellation);
         }
 
         if (server!.Facts.Experts is not [var expert])
             throw new LoadTestException($"--peer {choice}: is a forest of {server.Facts.Experts.Count} experts; a dense peer has one");
         load = load with { Client = server.Client, Served = server.Facts, Routing = new("expert", Expert: expert) };
-        if (fresh) await HeatAsync(load, cancellation).ConfigureAwait(false);
-        var result = await RunAsync(point, load with { Metrics = server.Metrics }, requestsFile, server.ExitReport, cancellation)
-            .ConfigureAwait(false);
+        if (fresh) await HeatAsync(load, cancellation);
+        var result = await RunAsync(point, load with { Metrics = server.Metrics }, requestsFile, server.ExitReport, cancellation);
         return result with { Peer = $"this server on a dense model, {choice.Precision}: {choice.Place}" };
     }
 
@@ -128,16 +122,16 @@ internal sealed class SweepPoints(Servers servers, PeerRequest peers, LoadShape 
     {
         LoadOutcome outcome;
         var file = new RecordFile(requestsFile);
-        await using (file.ConfigureAwait(false)) outcome = await (load with { File = file }).RunAsync(cancellation).ConfigureAwait(false);
+        await using (file) outcome = await (load with { File = file }).RunAsync(cancellation);
         cancellation.ThrowIfCancellationRequested();
         if (file.Problem is { } problem) throw new LoadTestException($"{point.Name}: {problem}");
         if (outcome.GivenUp is { } why) throw new LoadTestException(explain($"{point.Name}: {why}"));
         var summary = outcome.Summarise(shape.Objective);
         if (summary.Requests == 0)
-            throw new LoadTestException($"{point.Name}: no request was due in the measured time; give a longer --duration or a higher --rate");
+            throw new LoadTestException($"{point.Name}: no request was due in the measured time; give more --duration or a higher --rate");
         if (summary.Failed == summary.Requests)
-            throw new LoadTestException(explain($"{point.Name}: none of {summary.Requests} requests succeeded: {outcome.Records[0].Status}: "
-                + outcome.Records[0].Error));
+            throw new LoadTestException(explain($"{point.Name}: none of {summary.Requests} requests succeeded: "
+                + $"{outcome.Records[0].Status}: {outcome.Records[0].Error}"));
         return new()
         {
             Settings = point.Settings,

@@ -24,8 +24,6 @@ internal sealed class SweepState : IDisposable
 
     /// <summary>Opens the directory, or makes it.</summary>
     /// <param name="asked">By option.</param>
-    /// <exception cref="LoadTestException">It holds another sweep or something else, another program has it, or it cannot be
-    /// written.</exception>
     public static SweepState Open(string directory, IReadOnlyDictionary<string, string> asked)
     {
         FileStream held;
@@ -56,7 +54,6 @@ internal sealed class SweepState : IDisposable
     public string At(params string[] names) => Path.Combine([Directory, .. names]);
 
     /// <summary>What is served, by precision: known only when a server has been asked.</summary>
-    /// <exception cref="LoadTestException">Another one was served before.</exception>
     public void RequireServed(IReadOnlyDictionary<string, string> served) =>
         Require(_asked.Concat(served.Select(s => KeyValuePair.Create($"served {s.Key}", s.Value))).ToDictionary(), whole: true);
 
@@ -79,7 +76,7 @@ internal sealed class SweepState : IDisposable
         if (!File.Exists(At(AskedFile)))
         {
             if (File.Exists(At(RunDirectory.Points)))
-                throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was no sweep; name another directory");
+                throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was no sweep; name another one");
             if (whole) RunJson.Write(At(AskedFile), asked.OrderBy(a => a.Key, StringComparer.Ordinal).ToDictionary());
             return;
         }

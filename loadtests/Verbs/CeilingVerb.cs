@@ -39,7 +39,7 @@ internal static class CeilingVerb
                 throw new LoadTestException($"--concurrency {inFlight}: one client has {Arrivals.MostInFlight} requests in flight at most");
             var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
             var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(kind)!, inFlight, seconds, parsed.GetValue(prompt),
-                parsed.GetValue(output), cancellation).ConfigureAwait(false);
+                parsed.GetValue(output), cancellation);
             json.Write(parsed, ceiling, RunReport.Lines(ceiling));
             return 0;
         });

@@ -9,26 +9,20 @@ namespace Btx.LoadTests.Verbs;
 /// <summary>What <c>run</c> and <c>sweep</c> both take.</summary>
 internal sealed class LoadFlags(string seeded)
 {
-    private readonly Flag<string> _corpus = new("--corpus DIR", "prompts come from the test split of this corpus") { Required = true };
-    private readonly Flag<string?> _domains = new("--domains MIX", "domain mix of the prompts: novels=0.7,python=0.3 (all alike)");
-    private readonly Flag<string?> _objective = new("--objective LIMITS", $"service objective for the goodput: {ObjectiveCheck.Forms}");
-    private readonly Flag<double> _timeout = new("--timeout SECONDS", "seconds after which a request is given up", 120);
-    private readonly Flag<int> _seed = new("--seed N", $"of {seeded}", 1);
+    public Flag<string> Corpus { get; } = new("--corpus DIR", "prompts come from the test split of this corpus") { Required = true };
 
-    public IReadOnlyList<Option> All => [_corpus, _domains, _objective, _timeout, _seed];
+    public Flag<string?> Domains { get; } = new("--domains MIX", "domain mix of the prompts: novels=0.7,python=0.3 (all alike)");
 
-    public string Corpus(ParseResult parsed) => parsed.GetValue(_corpus)!;
+    public Flag<string?> Objective { get; } = new("--objective LIMITS", $"service objective for the goodput: {ObjectiveCheck.Forms}");
 
-    public string? Domains(ParseResult parsed) => parsed.GetValue(_domains);
+    public Flag<double> Timeout { get; } = new("--timeout SECONDS", "seconds after which a request is given up", 120);
 
-    public DomainMix Mix(ParseResult parsed, PromptTexts texts) => DomainMix.Read("--domains", Domains(parsed), texts.Domains);
+    public Flag<int> Seed { get; } = new("--seed N", $"of {seeded}", 1);
 
-    public string? Limits(ParseResult parsed) => parsed.GetValue(_objective);
+    public IReadOnlyList<Option> All => [Corpus, Domains, Objective, Timeout, Seed];
 
-    public ServiceObjective? Objective(ParseResult parsed) =>
-        Limits(parsed) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
+    public DomainMix ReadMix(ParseResult parsed, PromptTexts texts) => DomainMix.Read("--domains", parsed.GetValue(Domains), texts.Domains);
 
-    public double Timeout(ParseResult parsed) => parsed.GetValue(_timeout);
-
-    public int Seed(ParseResult parsed) => parsed.GetValue(_seed);
+    public ServiceObjective? ReadObjective(ParseResult parsed) =>
+        parsed.GetValue(Objective) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
 }

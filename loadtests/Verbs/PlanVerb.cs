@@ -18,7 +18,8 @@ internal sealed class PlanVerb
 
         Examples:
           btx loadtest plan --expert-parameters 125M --load 50 --bandwidth 3350 --memory 80 --devices 8 --teraflops 900
-          btx loadtest plan --experts 64 --expert-parameters 1.3B --precision int8 --load 20 --mix zipf:1 --choice domain --machine h100.json
+          btx loadtest plan --experts 64 --expert-parameters 1.3B --precision int8 --load 20 --mix zipf:1 --choice domain \
+            --machine h100.json
           btx loadtest plan --run runs/today --fitted-parameters 280k --load 5 --experts 4,8 --precision fp32
           btx loadtest plan --run runs/today --fitted-parameters 280k --fitted-bandwidth 40 --expert-parameters 125M --load 50 \
             --machine h100.json --json plan.json
@@ -113,8 +114,8 @@ internal sealed class PlanVerb
         if (parsed.GetValue(_run) is not { } directory)
         {
             if (target is null)
-                throw new LoadTestException("no machine to plan for: give --machine FILE, or --bandwidth and --memory, or --run RUN for the "
-                    + "machine that was measured");
+                throw new LoadTestException("no machine to plan for: give --machine FILE, or --bandwidth and --memory, or --run RUN for "
+                    + "the machine that was measured");
             var expert = Expert(parsed, null);
             var costs = StepCosts.Of(target, expert, routing, Between("--efficiency", parsed.GetValue(_efficiency), 0, 1),
                 Between("--step-overhead", parsed.GetValue(_overhead), 0, 60, orLow: true));
@@ -147,7 +148,8 @@ internal sealed class PlanVerb
                 : throw new LoadTestException("--machine and --bandwidth or --memory both describe the machine; give one of the two");
         if (b is null && m is null) return null;
         if (b is null || m is null)
-            throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine needs both --bandwidth and --memory");
+            throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine needs both --bandwidth and "
+                + "--memory");
         return new MachineSpec
         {
             Bandwidth = b.Value,

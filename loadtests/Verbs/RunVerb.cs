@@ -76,27 +76,29 @@ internal sealed class RunVerb
     {
         var kind = parsed.GetValue(_door)!;
         var (grpc, http) = Server(parsed, kind);
-        var (arrivals, bounds, objective) = (Arrivals.Read("--arrivals", parsed.GetValue(_arrivals)!), Bounds(parsed), _shared.Objective(parsed));
+        var arrivals = Arrivals.Read("--arrivals", parsed.GetValue(_arrivals)!);
+        var (bounds, objective) = (Bounds(parsed), _shared.ReadObjective(parsed));
         var (prompts, outputs) = (Lengths.Read("--prompt-tokens", parsed.GetValue(_prompts)!),
             Lengths.Read("--output-tokens", parsed.GetValue(_outputs)!));
         var temperature = parsed.GetValue(_temperature);
-        if (!(temperature >= 0) || !double.IsFinite(temperature)) throw new LoadTestException($"--temperature {temperature}: expected 0 or more");
+        if (!(temperature >= 0) || !double.IsFinite(temperature))
+            throw new LoadTestException($"--temperature {temperature}: expected 0 or more");
         var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert),
             parsed.GetValue(_average)).Validate();
         var key = ServerAddress.ReadKey(parsed.GetValue(_key));
-        var texts = PromptTexts.Read(_shared.Corpus(parsed));
-        var (mix, seed) = (_shared.Mix(parsed, texts), _shared.Seed(parsed));
+        var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
+        var (mix, seed) = (_shared.ReadMix(parsed, texts), parsed.GetValue(_shared.Seed));
         _json.RequireWritable(parsed);
         var ceiling = KnownCeiling(parsed, kind);
         RequireFree(parsed.GetValue(_out));
 
         await using IServerClient client = kind == "grpc" ? new GrpcClient(grpc, key) : new OpenAiClient(http!, key);
         using var metrics = http is null ? null : new ServerMetrics(http);
-        var served = await client.DescribeAsync(cancellation).ConfigureAwait(false);
+        var served = await client.DescribeAsync(cancellation);
         if (served.ContextLength > 0 && outputs.Max >= served.ContextLength)
             throw new LoadTestException($"--output-tokens {outputs.Text}: up to {outputs.Max} tokens; prompt and answer together have "
                 + $"{served.ContextLength} in this model");
-        var ruler = await PromptRuler.MeasureAsync(client, texts, mix, routing, served, prompts, seed, cancellation).ConfigureAwait(false);
+        var ruler = await PromptRuler.MeasureAsync(client, texts, mix, routing, served, prompts, seed, cancellation);
         var description = RunDescription.Now($"btx loadtest {string.Join(' ', parsed.Tokens.Select(t => t.Value))}",
             new(kind, $"{texts.Name}; {mix.Text}", Described(prompts, arrivals, a => a.PromptTokens),
                 Described(outputs, arrivals, a => a.OutputTokens),
@@ -106,7 +108,7 @@ internal sealed class RunVerb
         Keep(parsed, RunDirectory.Description, path => RunJson.Write(path, description));
         if (ceiling is null && !parsed.GetValue(_noCeiling))
             ceiling = await CeilingRun.MeasureAsync(kind, arrivals.Concurrency ?? 32, CeilingSeconds, Math.Max(1, (int)prompts.Median),
-                Math.Max(1, (int)outputs.Median), cancellation).ConfigureAwait(false);
+                Math.Max(1, (int)outputs.Median), cancellation);
         if (ceiling is not null) Keep(parsed, RunDirectory.CeilingFile, path => RunJson.Write(path, ceiling));
 
         var settings = Settings(routing, arrivals, served);
@@ -118,10 +120,10 @@ internal sealed class RunVerb
         using (var display = new ProgressDisplay())
         {
             var item = display.Start("load", bounds is { Seconds: null, Requests: null } ? 0 : 1, null);
-            var progress = new DirectProgress<LoadProgress>(p => item.Report(Share(p, bounds), $"{(p.Measuring ? "measuring" : "warm-up")}: "
-                + $"{p.Seconds:0} s, {p.Sent} sent, {p.Ended} ended, {p.Failed} failed, {p.Tokens} tokens"));
+            var progress = new DirectProgress<LoadProgress>(p => item.Report(Share(p, bounds), (p.Measuring ? "measuring" : "warm-up")
+                + $": {p.Seconds:0} s, {p.Sent} sent, {p.Ended} ended, {p.Failed} failed, {p.Tokens} tokens"));
             outcome = await new LoadRun(client, served, plan, routing, bounds)
-            { Temperature = temperature, File = records, Metrics = metrics, Progress = progress }.RunAsync(cancellation).ConfigureAwait(false);
+            { Temperature = temperature, File = records, Metrics = metrics, Progress = progress }.RunAsync(cancellation);
         }
 
         var point = new PointResult
@@ -148,8 +150,9 @@ internal sealed class RunVerb
 
         var errors = outcome.Records.Where(r => r is { Ok: false, WarmUp: false, Error: not null }).GroupBy(r => r.Status)
             .ToDictionary(g => g.Key, g => g.First().Error!);
-        var result = new RunResult(description, point, objective is null ? null : ObjectiveCheck.Verdict(objective, outcome.Records), ceiling,
-            outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors, plan.Shortened, unwritten);
+        var verdict = objective is null ? null : ObjectiveCheck.Verdict(objective, outcome.Records);
+        var result = new RunResult(description, point, verdict, ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors,
+            plan.Shortened, unwritten);
         _json.Write(parsed, result, RunReport.Lines(result));
         foreach (var said in unwritten.Prepend(result.GivenUp).OfType<string>()) Console.Error.WriteLine($"error: {said}");
         if (unwritten.Count > 0)
@@ -167,8 +170,8 @@ internal sealed class RunVerb
     {
         var (said, address) = _server.Read(parsed);
         var server = ServerAddress.ParseServer(said, address, parsed.GetValue(_remote));
-        return kind == "http" && server.Http is null
-            ? throw new LoadTestException("--door http: the server's HTTP address is not named; give both with --server GRPC,HTTP") : server;
+        return kind != "http" || server.Http is not null ? server
+            : throw new LoadTestException("--door http: the server's HTTP address is not named; give both with --server GRPC,HTTP");
     }
 
     private LoadBounds Bounds(ParseResult parsed)
@@ -181,8 +184,8 @@ internal sealed class RunVerb
             WarmUpRequests = warmUpRequests,
             Seconds = parsed.GetValue(_duration) ?? (unbounded ? 30 : null),
             Requests = requests,
-            TimeoutSeconds = _shared.Timeout(parsed),
-            LateSeconds = _shared.Timeout(parsed),
+            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
+            LateSeconds = parsed.GetValue(_shared.Timeout),
             MaxInFlight = parsed.GetValue(_inFlight),
         }.Validate();
     }
@@ -191,8 +194,8 @@ internal sealed class RunVerb
     {
         if (parsed.GetValue(_ceiling) is not { } file) return null;
         var known = RunJson.Read<Ceiling>(file);
-        return known.Door == kind ? known : throw new LoadTestException($"--ceiling {file}: is of {known.Door}, the load goes through {kind}; "
-            + $"measure that one with `btx loadtest ceiling --door {kind}`");
+        return known.Door == kind ? known : throw new LoadTestException($"--ceiling {file}: is of {known.Door}, the load goes through "
+            + $"{kind}; measure that one with `btx loadtest ceiling --door {kind}`");
     }
 
     private static void RequireFree(string? directory)

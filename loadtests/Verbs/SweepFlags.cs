@@ -68,7 +68,6 @@ internal sealed class SweepFlags
         _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
         _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
-    /// <exception cref="LoadTestException">A value that cannot be read, or some that do not go together.</exception>
     public SweepRequest Read(ParseResult parsed)
     {
         var quick = parsed.GetValue(_quick);
@@ -88,7 +87,7 @@ internal sealed class SweepFlags
             Options = ServerOptions(parsed.GetValue(_option)!),
         };
         grid.Validate();
-        var texts = PromptTexts.Read(_shared.Corpus(parsed));
+        var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
         var servers = Servers(parsed, grid);
         var repeats = Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3));
         var referenceEvery = Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8);
@@ -97,50 +96,39 @@ internal sealed class SweepFlags
             WarmUpSeconds = parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2),
             Seconds = parsed.GetValue(_duration) ?? (quick ? 1 : 10),
             Requests = parsed.GetValue(_requests),
-            TimeoutSeconds = _shared.Timeout(parsed),
+            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
         }.Validate();
         var heat = parsed.GetValue(_heat) ?? (quick ? 1 : 5);
         if (heat is not (> 0 and <= 1e6)) throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds");
         var (prompts, outputs) = (Text(_prompts, "lognormal:32,0.5,64", "fixed:12"), Text(_outputs, "fixed:32", "fixed:8"));
-        return new()
+        var shape = new LoadShape(texts, _shared.ReadMix(parsed, texts), Lengths.Read("--prompt-tokens", prompts),
+            Lengths.Read("--output-tokens", outputs), bounds, heat, parsed.GetValue(_shared.Seed), _shared.ReadObjective(parsed));
+        var asked = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            Out = parsed.GetValue(_out)!,
-            Grid = grid,
-            Servers = servers,
-            Peers = peers,
-            Repeats = repeats,
-            ReferenceEvery = referenceEvery,
-            Shape = new(texts, _shared.Mix(parsed, texts), Lengths.Read("--prompt-tokens", prompts), Lengths.Read("--output-tokens", outputs),
-                bounds, heat, _shared.Seed(parsed), _shared.Objective(parsed)),
-            Asked = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["--modes"] = parsed.GetValue(_modes) ?? "all",
-                ["--k"] = parsed.GetValue(_k) ?? "all",
-                ["--concurrency"] = concurrency,
-                ["--rate"] = rate.Length == 0 ? "none" : rate,
-                ["--rate-modes"] = grid.RateModes is null ? "all" : string.Join(',', grid.RateModes),
-                ["--corpus"] = Path.GetFullPath(_shared.Corpus(parsed)),
-                ["--option"] = string.Join(' ', grid.Options.Select(o => $"{o.Key}={string.Join(',', o.Value)}")),
-                ["--repeats"] = $"{repeats}",
-                ["--reference-every"] = $"{referenceEvery}",
-                ["--duration"] = $"{bounds.Seconds}",
-                ["--requests"] = bounds.Requests is { } n ? $"{n}" : "any",
-                ["--warm-up"] = $"{bounds.WarmUpSeconds}",
-                ["--timeout"] = $"{bounds.TimeoutSeconds}",
-                ["--prompt-tokens"] = prompts,
-                ["--output-tokens"] = outputs,
-                ["--domains"] = _shared.Domains(parsed) ?? "all",
-                ["--objective"] = _shared.Limits(parsed) ?? "none",
-                ["--seed"] = $"{_shared.Seed(parsed)}",
-                ["--precision"] = string.Join(',', servers.Precisions),
-                ["--peer"] = string.Join(' ', peers.Choices),
-                ["--peer-threads"] = $"{peers.Threads}",
-            },
-            Corpus = _shared.Corpus(parsed),
-            CeilingSeconds = quick ? 0.5 : 3,
-            Quality = Quality(parsed),
-            Change = Change(parsed, servers, grid),
+            ["--modes"] = parsed.GetValue(_modes) ?? "all",
+            ["--k"] = parsed.GetValue(_k) ?? "all",
+            ["--concurrency"] = concurrency,
+            ["--rate"] = rate.Length == 0 ? "none" : rate,
+            ["--rate-modes"] = grid.RateModes is null ? "all" : string.Join(',', grid.RateModes),
+            ["--corpus"] = Path.GetFullPath(parsed.GetValue(_shared.Corpus)!),
+            ["--option"] = string.Join(' ', grid.Options.Select(o => $"{o.Key}={string.Join(',', o.Value)}")),
+            ["--repeats"] = $"{repeats}",
+            ["--reference-every"] = $"{referenceEvery}",
+            ["--duration"] = $"{bounds.Seconds}",
+            ["--requests"] = bounds.Requests is { } n ? $"{n}" : "any",
+            ["--warm-up"] = $"{bounds.WarmUpSeconds}",
+            ["--timeout"] = $"{bounds.TimeoutSeconds}",
+            ["--prompt-tokens"] = prompts,
+            ["--output-tokens"] = outputs,
+            ["--domains"] = parsed.GetValue(_shared.Domains) ?? "all",
+            ["--objective"] = parsed.GetValue(_shared.Objective) ?? "none",
+            ["--seed"] = $"{shape.Seed}",
+            ["--precision"] = string.Join(',', servers.Precisions),
+            ["--peer"] = string.Join(' ', peers.Choices),
+            ["--peer-threads"] = $"{peers.Threads}",
         };
+        return new(parsed.GetValue(_out)!, asked, grid, servers, shape, peers, repeats, referenceEvery, quick ? 0.5 : 3,
+            parsed.GetValue(_shared.Corpus)!, Quality(parsed), Change(parsed, servers, grid));
     }
 
     private ServerInputs Servers(ParseResult parsed, Grid grid)
@@ -151,26 +139,18 @@ internal sealed class SweepFlags
         var running = parsed.GetValue(_server);
         if (given.Length == 0 && Environment.GetEnvironmentVariable(ServerFlag.Variable) is { Length: > 0 } set) running ??= set;
         if (running is null && given.Length == 0)
-            throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
+            throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server");
         if (running is not null && given.Length + grid.Options.Count > 0)
-            throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option out, or "
-                + "--server");
+            throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option "
+                + "out, or --server");
         var wanted = Words("--precision", parsed.GetValue(_precision));
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
-            throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
+            throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it, only of {string.Join(", ", given)}");
         var (grpc, http) = running is null ? default : ServerAddress.ParseServer(ServerFlag.Name, running, parsed.GetValue(_remote));
-        return new()
-        {
-            Program = running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],
-            Grpc = grpc,
-            Http = http,
-            Forests = forests,
-            Mixtures = mixtures,
-            Precisions = wanted ?? given,
-            Concurrency = grid.Concurrency.DefaultIfEmpty(1).Max(),
-            AveragesOnDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal)),
-            FirstOptions = grid.Options.ToDictionary(o => o.Key, o => o.Value[0]),
-        };
+        var onDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal));
+        return new(forests, mixtures, wanted ?? given, grid.Concurrency.DefaultIfEmpty(1).Max(), onDemand,
+            grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],
+            grpc, http);
     }
 
     private PeerRequest Peers(ParseResult parsed)
@@ -193,18 +173,18 @@ internal sealed class SweepFlags
 
     private ChangeRequest Change(ParseResult parsed, ServerInputs servers, Grid grid)
     {
-        var (kind, guest, rounds, quick) = (parsed.GetValue(_change), parsed.GetValue(_guest), parsed.GetValue(_rounds), parsed.GetValue(_quick));
+        var (kind, guest, rounds) = (parsed.GetValue(_change), parsed.GetValue(_guest), parsed.GetValue(_rounds));
+        var (quick, possible) = (parsed.GetValue(_quick), servers.Forests.Count > 0);
         if (rounds < 1) throw new LoadTestException($"--change-rounds {rounds}: expected 1 or more; --change none leaves changes out");
         if (guest is not null && kind is not null)
             throw new LoadTestException($"--change-expert {guest}: says already what is changed; leave --change {kind} out");
         if (guest is not null && !Directory.Exists(guest))
             throw new LoadTestException($"--change-expert {guest}: no such directory; name an expert's");
-        var possible = servers.Forests.Count > 0;
         if (!possible && (guest is not null || kind == "remove-add"))
-            throw new LoadTestException($"{(guest is null ? "--change remove-add" : $"--change-expert {guest}")}: a forest is changed only on a "
-                + "server that the sweep starts, on a copy; give --forest DIR, not --server");
-        return new(kind == "none" || !possible ? 0 : rounds ?? (quick ? 1 : 3), guest, Math.Min(4, grid.Concurrency.DefaultIfEmpty(4).Max()),
-            TimeSpan.FromSeconds(quick ? 1 : 5));
+            throw new LoadTestException($"{(guest is null ? "--change remove-add" : $"--change-expert {guest}")}: a forest is changed only "
+                + "on a server that the sweep starts, on a copy; give --forest DIR, not --server");
+        return new(kind == "none" || !possible ? 0 : rounds ?? (quick ? 1 : 3), guest,
+            Math.Min(4, grid.Concurrency.DefaultIfEmpty(4).Max()), TimeSpan.FromSeconds(quick ? 1 : 5));
     }
 
     private static Dictionary<string, IReadOnlyList<string>> ServerOptions(string[] given)
@@ -215,7 +195,7 @@ internal sealed class SweepFlags
         {
             var (name, values) = text.Split('=', 2) is [var before, var after] ? ($"--{before.TrimStart('-')}", after) : ("", "");
             if (name.Length < 3)
-                throw new LoadTestException($"--option {text}: expected an option of `btx serve` with its values, such as --intra-op-threads=1,2");
+                throw new LoadTestException($"--option {text}: expected an option of `btx serve` with its values: --intra-op-threads=1,2");
             if (own.Contains(name)) throw new LoadTestException($"--option {text}: the sweep sets {name} itself");
             if (!options.TryAdd(name, ValueList.Words($"--option {name}", values)))
                 throw new LoadTestException($"--option {text}: {name} is given twice; list its values once");

@@ -38,11 +38,11 @@ internal static class SweepVerb
             var output = parsed.GetValue(json) == "-" ? Console.Error : Console.Out;
             SweepOutcome outcome;
             using (var display = new ProgressDisplay(output: output))
-                outcome = await new Sweep(request, CommandLine(), display.Start("sweep", 0, null)).RunAsync(cancellation).ConfigureAwait(false);
+                outcome = await new Sweep(request, CommandLine(), display.Start("sweep", 0, null)).RunAsync(cancellation);
             if (request.Shape.Objective is { } objective)
-                await output.WriteLineAsync(Verdict(objective, outcome.Results)).ConfigureAwait(false);
+                await output.WriteLineAsync(Verdict(objective, outcome.Results));
             await output.WriteLineAsync($"{outcome.Points} points, {outcome.Results.Count} measurements in {outcome.Directory}; next: "
-                + $"btx loadtest report {request.Out}").ConfigureAwait(false);
+                + $"btx loadtest report {request.Out}");
             json.Write(parsed, outcome, []);
             return 0;
         });

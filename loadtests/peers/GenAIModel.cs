@@ -29,12 +29,13 @@ internal sealed class GenAIModel : IPeerModel
             var (vocabulary, context) = ((int)described["vocab_size"]!, (int)described["context_length"]!);
             _padding = vocabulary - 1;
             _config = new Config(directory);
-            var session = new { intra_op_num_threads = options.Threads };
-            _config.Overlay(JsonSerializer.Serialize(new { model = new { pad_token_id = _padding, decoder = new { session_options = session } } }));
+            var decoder = new { session_options = new { intra_op_num_threads = options.Threads } };
+            _config.Overlay(JsonSerializer.Serialize(new { model = new { pad_token_id = _padding, decoder } }));
             _model = new(_config);
             var dtype = (string?)JsonNode.Parse(File.ReadAllBytes(Path.Combine(directory, "config.json")))!["torch_dtype"];
-            Description = new($"ONNX Runtime GenAI {version}", options.Threads, options.Slots, Math.Min(options.Context ?? context, context),
-                vocabulary, dtype == "float16" ? "fp16" : "fp32", "one Generator of a batch; a batch ends before the next begins");
+            context = Math.Min(options.Context ?? context, context);
+            Description = new($"ONNX Runtime GenAI {version}", options.Threads, options.Slots, context, vocabulary,
+                dtype == "float16" ? "fp16" : "fp32", "one Generator of a batch; a batch ends before the next begins");
         }
         catch (OnnxRuntimeGenAIException e)
         {

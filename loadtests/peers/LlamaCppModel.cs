@@ -75,7 +75,8 @@ internal sealed class LlamaCppModel : IPeerModel
 
         if (_context.Decode(_batch) is not DecodeResult.Ok and var result)
             throw new BtxException($"llama_decode answered {result} for {_batch.TokenCount} tokens");
-        return [.. rows.Select(r => (r.Sequence.Request, r.Sequence.Last = TensorPrimitives.IndexOfMax<float>(_context.NativeHandle.GetLogitsIth(r.Row))))];
+        foreach (var (s, row) in rows) s.Last = TensorPrimitives.IndexOfMax<float>(_context.NativeHandle.GetLogitsIth(row));
+        return [.. rows.Select(r => (r.Sequence.Request, r.Sequence.Last))];
     }
 
     public void Remove(PeerRequest request)

@@ -24,7 +24,7 @@ internal interface IPeerModel : IDisposable
     void Remove(PeerRequest request);
 }
 
-/// <summary>What the options ask of a library. <paramref name="Context"/>: tokens of prompt and answer together; null: the model's.</summary>
+/// <param name="Context">Tokens of prompt and answer together; null: the model's own.</param>
 internal sealed record PeerSlots(int Threads, int Slots, int? Context);
 
 /// <summary>What answers, said once when it is ready.</summary>

@@ -15,14 +15,14 @@ foreach (var option in new[] { threads, slots })
     option.Validators.Add(r => { if (r.GetValueOrDefault<int>() < 1) r.AddError($"{option.Name} {r.Tokens[0]}: expected 1 or more"); });
 
 var genAI = new Command("genai", """
-    An expert that was exported with --genai, through ONNX Runtime GenAI's Generator: JSON lines on standard input, answers on standard output.
+    An expert that was exported with --genai, through ONNX Runtime GenAI's Generator: JSON lines on standard input and output.
 
     Example: Btx.Peer genai --model served/weights/novels --slots 8
     """) { model, threads, slots, context };
 genAI.SetAction(parsed => Serve(parsed, new GenAIModel(parsed.GetValue(model)!, Slots(parsed), Version("GenAI"))));
 
 var llama = new Command("llama.cpp", """
-    A Hugging Face Llama directory, through llama.cpp: JSON lines on standard input, answers on standard output.
+    A Hugging Face Llama directory, through llama.cpp: JSON lines on standard input and output.
 
     Example: echo '{"id":1,"text":"It is","max_tokens":8}' | Btx.Peer llama.cpp --model forest/experts/novels
     """) { model, threads, slots, context, precision, cache };
@@ -31,8 +31,9 @@ llama.SetAction(parsed =>
     var temporary = Path.Combine(Path.GetTempPath(), $"btx-peer-{Environment.ProcessId}.gguf");
     try
     {
-        LlamaGguf.Write(parsed.GetValue(model)!, temporary, parsed.GetValue(precision) == "fp16" ? GgufType.F16 : GgufType.F32);
-        var served = new LlamaCppModel(temporary, Slots(parsed), Version("LLamaSharp"), parsed.GetValue(precision)!, parsed.GetValue(cache)!);
+        var (of, keys) = (parsed.GetValue(precision)!, parsed.GetValue(cache)!);
+        LlamaGguf.Write(parsed.GetValue(model)!, temporary, of == "fp16" ? GgufType.F16 : GgufType.F32);
+        var served = new LlamaCppModel(temporary, Slots(parsed), Version("LLamaSharp"), of, keys);
         File.Delete(temporary); // mapped
         Serve(parsed, served);
     }
@@ -79,7 +80,7 @@ return await new ProgramFrame
     Description = "Peers of the load tests: the same models in other libraries, and dense models to compare a BTX model with.",
     Verbs = [genAI, llama, convert, dense],
     IsForTheUser = e => e is BtxException,
-}.RunAsync(args).ConfigureAwait(false);
+}.RunAsync(args);
 
 PeerSlots Slots(ParseResult parsed) => new(parsed.GetValue(threads), parsed.GetValue(slots), parsed.GetValue(context));
 

@@ -1,9 +1,5 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
 using Btx.Engine.Loop;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine;
@@ -40,7 +36,6 @@ public sealed class ForestEngine : IForestEngine
     /// the engine, and in a step.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } = ["engine:turn", "engine:step"];
 
-    /// <summary>The tokenizer that all models share.</summary>
     public TextTokenizer Tokenizer { get; }
 
     /// <summary>Averages and prepacked sessions that are being made beside the running ones, or wait for it.</summary>
@@ -232,4 +227,30 @@ public sealed class ForestEngine : IForestEngine
             stopped.SetResult();
         }
     }
+}
+
+/// <summary>What a door (gRPC, HTTP, the command line) may ask of the engine. Thread-safe. Tests of the host have a fake.</summary>
+public interface IForestEngine : IAsyncDisposable
+{
+    ForestDescription Describe();
+
+    /// <summary>Why nobody is answered, one line: the engine has failed, or its thread has been busy with one step for longer than
+    /// <see cref="EngineOptions.StepLimit"/>, as of this moment. Null while it works.</summary>
+    string? Problem { get; }
+
+    /// <summary>Snapshots of the forest that something still holds: 1, and more while a change is under way or a request runs on what
+    /// left.</summary>
+    int LiveSnapshots { get; }
+
+    /// <summary>Validates and enqueues a request. Events arrive in order and end with one that has a <see cref="TokenEvent.Finish"/>; then
+    /// the channel completes. A failure inside the engine completes the channel with that exception.</summary>
+    /// <param name="cancellation">Ends the request and frees its slots; the last event has <see cref="FinishReason.Cancelled"/>.</param>
+    /// <exception cref="RequestRejectedException">Invalid request, or no room in the queue, or shutting down.</exception>
+    ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation);
+
+    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>.</exception>
+    Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation);
+
+    /// <summary>Stops admitting, lets running requests finish until <paramref name="deadline"/> fires, then cancels the rest.</summary>
+    Task DrainAsync(CancellationToken deadline);
 }

@@ -1,7 +1,3 @@
-using Btx.Engine.Requests;
-using Btx.Model;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine;
 
 /// <summary>What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is
@@ -16,7 +12,6 @@ public static class RequestRules
     public static void Check(GenerationRequest request, ForestDescription forest) =>
         Refuse(OptionsProblem(request, forest) ?? PromptProblem(request.Prompt, forest));
 
-    /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
     public static void Check(ScoreRequest request, ForestDescription forest) =>
         Refuse(OptionsProblem(request, forest) ?? TextProblem(request.Tokens, forest));
 
@@ -40,7 +35,6 @@ public static class RequestRules
     public static RequestProblem? OptionsProblem(ScoreRequest request, ForestDescription forest) =>
         RoutingProblem(request.Routing, forest) ?? TopProblem(request.TopLogProbs);
 
-    /// <summary>What is wrong with the tokens of a prompt.</summary>
     public static RequestProblem? PromptProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
@@ -50,12 +44,11 @@ public static class RequestRules
                 + $"{forest.ContextLength}, at least one of them for the answer");
     }
 
-    /// <summary>What is wrong with the tokens of a text to score.</summary>
     public static RequestProblem? TextProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length < 2)
             return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
-        return FitProblem(tokens, "text", forest) ?? IdProblem(tokens, "text", forest);
+        return ReadProblem(tokens, "text", forest);
     }
 
     /// <summary>What is wrong with tokens that are only read: they may fill the whole context.</summary>
@@ -65,13 +58,25 @@ public static class RequestRules
             what, $"the {what} has {tokens.Length} tokens; the context holds "
                 + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
 
+    /// <summary>What is wrong with tokens that are only read and not continued.</summary>
+    public static RequestProblem? ReadProblem(int[] tokens, string what, ForestDescription forest) =>
+        FitProblem(tokens, what, forest) ?? IdProblem(tokens, what, forest);
+
+    /// <summary>A number of tokens to generate that no context holds; the engine clamps it, a door refuses it.</summary>
+    public static RequestProblem? MaxTokensProblem(int maxTokens, ForestDescription forest) => maxTokens <= forest.ContextLength ? null
+        : new("max_tokens", $"max_tokens is {maxTokens}; expected 1..{forest.ContextLength}, the context's length");
+
+    /// <summary>How far the windows of a long text may be apart; null: the text is read whole, 0: half the context.</summary>
+    public static RequestProblem? StrideProblem(int? stride, ForestDescription forest) =>
+        stride is null || (stride >= 0 && stride < forest.ContextLength) ? null
+        : new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context");
+
     /// <summary>A token id that the vocabulary does not have.</summary>
     public static RequestProblem? IdProblem(int[] tokens, string what, ForestDescription forest) =>
         Array.FindIndex(tokens, id => id < 0 || id >= forest.VocabSize) is >= 0 and var at
             ? new(what, $"{what} token {at} is {tokens[at]}; expected 0..{forest.VocabSize - 1}")
             : null;
 
-    /// <summary>What is wrong with a routing; null if nothing is.</summary>
     public static RequestProblem? RoutingProblem(Routing routing, ForestDescription forest)
     {
         if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);

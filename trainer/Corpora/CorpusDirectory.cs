@@ -1,12 +1,9 @@
 using System.Security.Cryptography;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>
-/// Reads a corpus directory: <c>corpus.json</c> and <c>DOMAIN/{train,validation,test}.jsonl</c>, each line
-/// <c>{"id": "…", "text": "…"}</c>. Immutable and safe to use from several threads.
-/// </summary>
+/// <summary>Reads a corpus directory: <c>corpus.json</c> and <c>DOMAIN/{train,validation,test}.jsonl</c>, each line <c>{"id": "…", "text":
+/// "…"}</c>. Immutable and safe to use from several threads.</summary>
 public sealed class CorpusDirectory
 {
     private CorpusDirectory(string path, CorpusManifest manifest) => (DirectoryPath, Domains) = (path, manifest.Domains);
@@ -79,10 +76,8 @@ public sealed class CorpusDirectory
 /// <summary>Training documents of several domains in about equal amounts, so that no domain's words crowd out another's.</summary>
 public static class BalancedSample
 {
-    /// <summary>
-    /// Up to <paramref name="limitBytes"/> of UTF-8 text over all domains: each has an equal share, and what a small domain cannot
-    /// fill goes to the larger ones. Documents are chosen by a hash of their ids: the same in every run.
-    /// </summary>
+    /// <summary>Up to <paramref name="limitBytes"/> of UTF-8 text over all domains: each has an equal share, and what a small domain cannot
+    /// fill goes to the larger ones. Documents are chosen by a hash of their ids: the same in every run.</summary>
     public static IEnumerable<CorpusDocument> Read(CorpusDirectory corpus, IReadOnlyList<CorpusDomain> domains, long limitBytes)
     {
         var share = Share([.. domains.Select(d => d.Train.Bytes).Order()], limitBytes);

@@ -7,10 +7,8 @@ using TorchSharp;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>
-/// Measures a forest, its experts, its mixtures and its averages, and the models beside it on held-out text. Each model reads the
-/// text once; mixtures follow from the experts' log-probabilities.
-/// </summary>
+/// <summary>Measures a forest, its experts, its mixtures and its averages, and the models beside it on held-out text. Each model reads the
+/// text once; mixtures follow from the experts' log-probabilities.</summary>
 public sealed class ForestEvaluator
 {
     private const string UniformAverage = "average:uniform", HeldOut = "\nheld-out";
@@ -42,8 +40,7 @@ public sealed class ForestEvaluator
     }
 
     /// <summary>Checks the request and reads the text; loads no model.</summary>
-    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an
-    /// unknown mode, a context that is too long.</exception>
+    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an unknown mode, …</exception>
     public static ForestEvaluator Open(EvaluationOptions options, CancellationToken cancellation = default) => new(options, cancellation);
 
     /// <summary>Predicted tokens over all models: what <see cref="Run"/> reports progress in.</summary>
@@ -57,24 +54,23 @@ public sealed class ForestEvaluator
         }
     }
 
-    /// <param name="device">Where the models run.</param>
     /// <param name="scored">Hears predicted tokens as they are done, from several threads.</param>
     public EvaluationReport Run(torch.Device device, Action<long> scored, CancellationToken cancellation = default)
     {
-        var scores = new ModelScores(options.Parallel, scored, cancellation);
+        var scores = new ConcurrentDictionary<(string Model, string Text), double[][]>(); // [sequence][token]
         (string, IReadOnlyList<int[]>)[] measured = [.. texts.Select(t => (t.Name, t.Sequences))];
         (string, IReadOnlyList<int[]>)[] both = [.. measured, .. texts.Select(t => (t.Name + HeldOut, t.HeldOut))];
-        List<ModelRun> runs = [.. models.ExpertDirectories.Select((directory, j) => new ModelRun(ExpertKey(j), () => Load(directory), both))];
+        List<ModelRun> runs = [.. models.ExpertDirectories.Select((path, j) => new ModelRun(ExpertKey(j), () => Load(path), both))];
         runs.AddRange(modes.Where(m => m.Model is not null)
             .Select(m => new ModelRun(m.Key, () => Load(models.Other(m.Model!)!, m.Routing?.K), measured)));
         if (modes.Any(m => m.Key == UniformAverage))
             runs.Add(new(UniformAverage, () => Average(DomainPosterior.Uniform(models.Experts.Count)), measured));
-        scores.Run(runs);
+        Score(runs);
 
         TargetPrior[] priors =
             [.. texts.Select(t => TargetPrior.Find(t.Name, models.Experts) ?? TargetPrior.Estimate(Experts(t.Name + HeldOut)))];
         if (modes.FirstOrDefault(m => m.Routing is { Mode: RoutingMode.Average, Average: AverageWeights.Posterior }) is { } posterior)
-            scores.Run([.. texts.Select((_, d) => new ModelRun(posterior.Key, () => Average(priors[d].Weights), [measured[d]]))]);
+            Score([.. texts.Select((_, d) => new ModelRun(posterior.Key, () => Average(priors[d].Weights), [measured[d]]))]);
 
         return new()
         {
@@ -91,16 +87,35 @@ public sealed class ForestEvaluator
 
         LlamaModel Average(double[] weights) => AveragedModel.Build(models.ExpertDirectories, weights, device);
 
-        double[][][] Experts(string text) => [.. models.Experts.Select((_, j) => scores[ExpertKey(j), text])];
+        double[][][] Experts(string text) => [.. models.Experts.Select((_, j) => scores[(ExpertKey(j), text)])];
+
+        // Each model is loaded once, scored and freed; several at a time.
+        void Score(IReadOnlyList<ModelRun> runs)
+        {
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Parallel), CancellationToken = cancellation };
+            try
+            {
+                Parallel.ForEach(Partitioner.Create(runs, EnumerablePartitionerOptions.NoBuffering), parallel, run =>
+                {
+                    using var model = run.Load();
+                    foreach (var (text, sequences) in run.Texts.Where(t => t.Sequences.Count > 0))
+                        scores[(run.Model, text)] = TextScorer.LogProbs(model, sequences, scored, cancellation);
+                });
+            }
+            catch (AggregateException e)
+            {
+                ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
+            }
+        }
 
         EvaluatedDomain Domain(DomainText text, TargetPrior prior)
         {
             var experts = Experts(text.Name);
             var totals = modes.ToDictionary(m => m.Key, m => m.Routing switch
             {
-                null or { Mode: RoutingMode.Moe } => Sum(scores[m.Key, text.Name]),
+                null or { Mode: RoutingMode.Moe } => Sum(scores[(m.Key, text.Name)]),
                 { Mode: RoutingMode.Average, Average: AverageWeights.Argmax } => Sum(experts[ActiveSet.Largest(prior.Weights)]),
-                { Mode: RoutingMode.Average } => Sum(scores[m.Key, text.Name]),
+                { Mode: RoutingMode.Average } => Sum(scores[(m.Key, text.Name)]),
                 { Mode: RoutingMode.Expert, Expert: var name } => Sum(experts[models.ExpertNames.ToList().IndexOf(name!)]),
                 // only a fixed posterior knows the target domain
                 { Mode: RoutingMode.Ensemble, Posterior: PosteriorKind.Fixed } => Mixed(experts, m.Routing, prior.Weights),
@@ -127,8 +142,8 @@ public sealed class ForestEvaluator
         }
     }
 
-    // What the forest's mixture gives to a text in all, from [expert][sequence][token]: the server's Score does the same sums. The posterior
-    // starts anew at each sequence.
+    // What the forest's mixture gives to a text in all, from [expert][sequence][token], as the server's Score does. The posterior starts
+    // anew at each sequence.
     private static double Mixed(double[][][] experts, Routing routing, double[] prior)
     {
         var total = 0.0;
@@ -147,39 +162,10 @@ public sealed class ForestEvaluator
     private static string ExpertKey(int index) => $"expert\n{index}";
 
     /// <summary>The text of one domain as token sequences, each of which begins with BOS.</summary>
-    /// <param name="Tokens">Predicted tokens of <paramref name="Sequences"/>.</param>
-    /// <param name="Bytes">UTF-8 bytes of those tokens.</param>
     /// <param name="HeldOut">Of the validation split, to estimate the cached prior on; empty where a recorded prior serves.</param>
     private sealed record DomainText(
         string Name, CorpusRole Role, IReadOnlyList<int[]> Sequences, long Tokens, long Bytes, IReadOnlyList<int[]> HeldOut);
 
     /// <summary>A model to load and its texts, both by key.</summary>
     private sealed record ModelRun(string Model, Func<LlamaModel> Load, IReadOnlyList<(string Text, IReadOnlyList<int[]> Sequences)> Texts);
-
-    /// <summary>Log-probabilities of texts under models, each model loaded once, scored and freed; several models at a time.</summary>
-    private sealed class ModelScores(int parallel, Action<long> scored, CancellationToken cancellation)
-    {
-        private readonly ConcurrentDictionary<(string Model, string Text), double[][]> scores = new();
-
-        /// <summary>[sequence][token].</summary>
-        public double[][] this[string model, string text] => scores[(model, text)];
-
-        public void Run(IReadOnlyList<ModelRun> runs)
-        {
-            var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, parallel), CancellationToken = cancellation };
-            try
-            {
-                Parallel.ForEach(Partitioner.Create(runs, EnumerablePartitionerOptions.NoBuffering), options, run =>
-                {
-                    using var model = run.Load();
-                    foreach (var (text, sequences) in run.Texts.Where(t => t.Sequences.Count > 0))
-                        scores[(run.Model, text)] = TextScorer.LogProbs(model, sequences, scored, cancellation);
-                });
-            }
-            catch (AggregateException e)
-            {
-                ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
-            }
-        }
-    }
 }

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Btx.Cli;
-using Btx.Model.Configuration;
-using Btx.Model.Files;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -11,10 +9,8 @@ using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>
-/// Mixes a forest, or copies of one model, into a Mixtral directory (Branch-Train-MiX, arXiv 2403.07816, section 3.2). It appears
-/// whole: a mixture there before stays until the new one is complete on disk. The same request again finds it done.
-/// </summary>
+/// <summary>Mixes a forest, or copies of one model, into a Mixtral directory (Branch-Train-MiX, arXiv 2403.07816, section 3.2). It appears
+/// whole: a mixture there before stays until the new one is complete on disk. The same request again finds it done.</summary>
 public sealed class MixRun(MixRequest request, ProgressDisplay display)
 {
     public const string Phase = "mix";
@@ -30,6 +26,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var router = Router(plan.Members.Count);
         var init = request.RouterInit ?? (request.Corpus is null && request.Statistics is null ? RouterInit.Random : RouterInit.Ridge);
         using var text = RouterInit.NeedsText(init) ? MixText.Open(request, plan, cancellation) : null;
+        MixMember[] distinct = [.. plan.Members.DistinctBy(m => m.Directory)];
         var record = new RunRecord
         {
             Phase = Phase,
@@ -37,7 +34,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Status = RunRecord.Finished,
             Options = Options(plan, router, init, text),
             Settings = plan.Settings,
-            Parents = Parents(plan),
+            Parents = [.. distinct.Select(m => new BranchParent(distinct.Length < plan.Members.Count ? m.Expert.Domain : m.Expert.Name,
+                1.0 / distinct.Length, Path.GetFullPath(m.Directory), m.Expert.Sha256!))],
             Parameters = (plan.Architecture with { Moe = new(plan.Members.Count, router.ExpertsPerToken) }).ParameterCount,
         };
         if (earlier is not null && !request.Fresh)
@@ -49,9 +47,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var opened = new Dictionary<string, Checkpoint>(StringComparer.Ordinal);
         try
         {
-            foreach (var member in plan.Members)
+            foreach (var member in distinct)
             {
-                if (opened.ContainsKey(member.Directory)) continue;
                 opened[member.Directory] = Checkpoint.Open(member.Directory);
                 opened[member.Directory].CheckFinite(cancellation);
             }
@@ -117,13 +114,6 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         cancellation.ThrowIfCancellationRequested();
         target.Commit();
         return report;
-    }
-
-    private static BranchParent[] Parents(MixPlan plan)
-    {
-        MixMember[] distinct = [.. plan.Members.DistinctBy(m => m.Directory)];
-        return [.. distinct.Select(m => new BranchParent(distinct.Length < plan.Members.Count ? m.Expert.Domain : m.Expert.Name,
-            1.0 / distinct.Length, Path.GetFullPath(m.Directory), m.Expert.Sha256!))];
     }
 
     private BtxRouter Router(int experts)

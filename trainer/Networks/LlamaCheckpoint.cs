@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using TorchSharp;
@@ -34,10 +33,9 @@ public static class LlamaCheckpoint
         }
     }
 
-    /// <summary>
-    /// Writes <c>config.json</c> and the weights, as <c>torch_dtype</c> of the model's config says, into an existing or new directory.
-    /// Each file is written whole; write into an <see cref="Btx.Model.Files.AtomicDirectory"/> to replace a checkpoint as a whole.
-    /// </summary>
+    /// <summary>Writes <c>config.json</c> and the weights, as <c>torch_dtype</c> of the model's config says, into an existing or new
+    /// directory. Each file is written whole; write into an <see cref="Btx.Model.Files.AtomicDirectory"/> to replace a checkpoint as a
+    /// whole.</summary>
     /// <param name="shardBytes">Largest weight file; more go into numbered shards with an index.</param>
     /// <exception cref="BtxException">The disk is full or the directory cannot be written.</exception>
     public static void Save(LlamaModel model, string directory, long shardBytes = CheckpointWriter.ShardBytes)

@@ -4,19 +4,15 @@ using System.Runtime.InteropServices;
 namespace Btx.Trainer.Shards;
 
 /// <summary>What a <see cref="TokenShard"/>'s file begins with; 64 bytes, little-endian. Token ids follow.</summary>
-/// <param name="Magic">"BTXTOKS1" as a number.</param>
 /// <param name="Width">Bytes of an id: 2 or 4.</param>
-/// <param name="Count">Of the ids.</param>
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal readonly record struct TokenShardHeader(ulong Magic, long Width, long Count, long Documents)
 {
     public static ulong Expected { get; } = MemoryMarshal.Read<ulong>("BTXTOKS1"u8);
 }
 
-/// <summary>
-/// A text source as token ids, memory-mapped read-only: <c>&lt;|endoftext|&gt;</c> before each document and after the last.
-/// Thread-safe for reading.
-/// </summary>
+/// <summary>A text source as token ids, memory-mapped read-only: <c>&lt;|endoftext|&gt;</c> before each document and after the last.
+/// Thread-safe for reading.</summary>
 public sealed unsafe class TokenShard : IDisposable
 {
     private readonly MemoryMappedFile map;
@@ -64,13 +60,10 @@ public sealed unsafe class TokenShard : IDisposable
             for (var i = 0; i < destination.Length; i++) destination[i] = ((ushort*)data)[start + i];
         }
         else
-        {
             for (var i = 0; i < destination.Length; i++) destination[i] = ((int*)data)[start + i];
-        }
     }
 
     /// <summary>Throws unless a window of <paramref name="context"/> predicted tokens fits.</summary>
-    /// <exception cref="BtxException">It does not; names the source.</exception>
     public TokenShard Require(int context) => Count > context ? this
         : throw new BtxException($"text of {Name} has {Count} tokens; a training window needs {context + 1}: add text or lower --sequence");
 
@@ -82,17 +75,14 @@ public sealed unsafe class TokenShard : IDisposable
     }
 }
 
-/// <summary>
-/// Consecutive windows of a shard, each starting on the last token of the one before, so that every token but the first is
-/// predicted once; with a limit, evenly spread ones.
-/// </summary>
+/// <summary>Consecutive windows of a shard, each starting on the last token of the one before, so that every token but the first is
+/// predicted once; with a limit, evenly spread ones.</summary>
 public sealed class ValidationWindows
 {
     private readonly TokenShard shard;
     private readonly long available;
 
     /// <param name="context">T: predicted tokens in a window; a shard shorter than that gives one shorter window.</param>
-    /// <param name="limit">Largest number of windows.</param>
     public ValidationWindows(TokenShard shard, int context, int limit = int.MaxValue)
     {
         if (shard.Count < 2) throw new BtxException($"text of {shard.Name} has {shard.Count} tokens; nothing to predict");

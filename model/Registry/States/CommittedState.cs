@@ -1,4 +1,6 @@
+using System.Text;
 using Btx.Model;
+using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Serving;
@@ -42,7 +44,6 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     /// <summary>The name under which a served BTX model holds an expert: its own, or that of a member with the same weights.</summary>
     /// <param name="sha256">Of the expert's weight files; null where only the name is known.</param>
     /// <returns>Null: it does not hold it, as far as its manifests say.</returns>
-    /// <exception cref="BtxException">A manifest is missing or invalid.</exception>
     public static string? MemberOf(string moe, string name, string? sha256)
     {
         if (ServedMoeManifest.Load(moe).Experts.Any(e => e.Name == name)) return name;
@@ -75,5 +76,35 @@ public sealed record CommittedState(ForestState State, ForestState Base)
             && recorded.Experts.Select(e => (e.Name, e.Path, e.Sha256))
             .SequenceEqual(served.Experts.Select(e => (e.Name, e.Path, e.Sha256)));
         return same ? recorded : ForestState.Load(servedDirectory);
+    }
+}
+
+/// <summary>The served forests that bind a forest's weights, as it lists them itself: one file each in <c>FOREST/exports/</c>, which holds
+/// an absolute path. The exporter writes it, and a server that opens the served forest, which may have been moved since.</summary>
+public static class ServedExports
+{
+    public const string DirectoryName = "exports";
+
+    public static void Record(string forest, string servedDirectory)
+    {
+        var path = RealPath.Of(Path.GetFullPath(servedDirectory));
+        var file = Path.Combine(forest, DirectoryName, $"{RegistryJson.Hash(Encoding.UTF8.GetBytes(path))[..16]}.txt");
+        if (!File.Exists(file)) AtomicFile.WriteText(file, path + "\n");
+    }
+
+    public static IReadOnlyList<string> Of(string forest)
+    {
+        var list = Path.Combine(forest, DirectoryName);
+        try
+        {
+            if (!Directory.Exists(list)) return [];
+            return [.. Directory.EnumerateFiles(list, "*.txt").Order(StringComparer.Ordinal)
+                .Select(f => Encoding.UTF8.GetString(BoundedFile.Read(f, 1 << 13)).TrimEnd('\n'))
+                .Where(p => Path.IsPathRooted(p) && File.Exists(Path.Combine(p, ServedForestManifest.FileName)))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{list}: cannot be read: {BtxException.OneLine(e.Message)}", e);
+        }
     }
 }

@@ -38,7 +38,6 @@ public static class ForestStateRules
         if (Lineage.Problem(state) is { } lineage) yield return lineage;
     }
 
-    /// <exception cref="BtxException">It is none.</exception>
     internal static void RequireText(string what, string? text, int most, string remedy)
     {
         if (IsText(text, most)) return;
@@ -69,20 +68,16 @@ public static class ForestStateRules
             yield return $"{state.Absent.Count} absent experts; at most {MaxAbsent} are remembered: export the forest to another directory";
         foreach (var a in state.Absent)
         {
-            if (!ForestManifestRules.IsName(a.Name))
-                yield return $"absent expert name \"{BtxException.OneLine(a.Name ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
+            var title = $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\"";
+            if (!ForestManifestRules.IsName(a.Name)) yield return $"{title}: the name is not 1-64 of a-z 0-9 . _ -";
             else if (!names.Add(a.Name)) yield return $"expert \"{a.Name}\" is listed twice";
-            if (a.Domain is not null && !ForestManifestRules.IsName(a.Domain))
-                yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": domain is not a name";
-            if ((a.Sha256 is not null && !ForestManifestRules.IsHash(a.Sha256))
-                || (a.CorpusSha256 is not null && !ForestManifestRules.IsHash(a.CorpusSha256)))
-                yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": sha256 or corpus_sha256 is not a SHA-256";
+            if (a.Domain is not null && !ForestManifestRules.IsName(a.Domain)) yield return $"{title}: domain is not a name";
+            if (new[] { a.Sha256, a.CorpusSha256 }.Any(h => h is not null && !ForestManifestRules.IsHash(h)))
+                yield return $"{title}: sha256 or corpus_sha256 is not a SHA-256";
             if (a.Parents.Any(p => !ForestManifestRules.IsName(p.Name) || !(p.Weight is >= 0 and <= 1)))
-                yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": "
-                    + "a parent has no valid name, or a weight outside 0..1";
+                yield return $"{title}: a parent has no valid name, or a weight outside 0..1";
             if (a.RemovedIn is < 1 || a.RemovedIn > state.Revision)
-                yield return $"absent expert \"{BtxException.OneLine(a.Name ?? "")}\": removed_in is "
-                    + $"{a.RemovedIn}; expected 1..{state.Revision}";
+                yield return $"{title}: removed_in is {a.RemovedIn}; expected 1..{state.Revision}";
         }
     }
 
@@ -92,10 +87,8 @@ public static class ForestStateRules
         var known = state.Absent.Select(a => (a.Name, Sha256: a.Sha256 ?? "")).Concat(state.Experts.Select(e => (e.Name, e.Sha256)));
         var hashes = known.ToLookup(e => e.Name, e => e.Sha256);
         foreach (var p in state.Experts.SelectMany(e => e.Parents).Concat(state.Absent.SelectMany(a => a.Parents)))
-        {
             if (p.Sha256 is not null && p.Name != ForestState.Seed && !hashes[p.Name].Contains(p.Sha256))
                 yield return $"parent \"{BtxException.OneLine(p.Name)}\" has not the weights of the one that is recorded";
-        }
     }
 
     private static IEnumerable<string> AverageProblems(ForestState state)

@@ -29,12 +29,9 @@ public sealed class Lineage
         {
             var entries = nodes[i].Parents;
             foreach (var p in entries)
-            {
                 if (!parent.ContainsKey(p.Name))
                     unknown ??= $"expert \"{names[i]}\": parent \"{p.Name}\" is unknown; name a parent that is or "
                         + $"was in the forest, or \"{ForestState.Seed}\"";
-            }
-
             parents[i] = [.. entries.Where(p => parent.ContainsKey(p.Name)).Select(p => (parent[p.Name], p.Weight))];
         }
 
@@ -42,15 +39,14 @@ public sealed class Lineage
         if (order.Length < names.Length) cycle = $"a lineage leads back to itself ({Cycle()})";
     }
 
-    /// <exception cref="BtxException">A parent is unknown, or a lineage leads back to itself.</exception>
     public static Lineage Of(ForestState state)
     {
         var lineage = Read(state);
-        return (lineage.unknown ?? lineage.cycle) is { } problem ? throw new BtxException($"{ForestManifest.FileName}: {problem}") : lineage;
+        var problem = lineage.unknown ?? lineage.cycle;
+        return problem is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {problem}");
     }
 
     /// <summary>Of a forest that keeps no record of experts that are gone: a parent that is not there has no lineage.</summary>
-    /// <exception cref="BtxException">A lineage leads back to itself.</exception>
     public static Lineage Of(ForestManifest forest)
     {
         var lineage = new Lineage([.. forest.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
@@ -64,12 +60,10 @@ public sealed class Lineage
     }
 
     /// <summary>Residual ancestry of one expert in another, 0..1; 1 of an expert in itself.</summary>
-    /// <exception cref="BtxException">A name is unknown.</exception>
     public double Share(string expert, string ancestor) => Run([ancestor])[Index(expert)];
 
     /// <summary>Residual ancestry of everything known in <paramref name="ancestors"/> together: a path counts up to the first of them that
     /// it meets. Those of 0 are left out.</summary>
-    /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyDictionary<string, double> Shares(IReadOnlyCollection<string> ancestors)
     {
         var shares = Run(ancestors);
@@ -78,7 +72,6 @@ public sealed class Lineage
 
     /// <summary>Everything known that was branched, directly or not, from one of <paramref name="ancestors"/> with a weight above 0;
     /// parents before children, without the ancestors themselves.</summary>
-    /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyList<string> Descendants(IReadOnlyCollection<string> ancestors)
     {
         var reached = Given(ancestors);

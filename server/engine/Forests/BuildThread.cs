@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
@@ -16,7 +17,7 @@ internal static partial class BuildThread
     public static T Run<T>(Func<T> work, bool lowPriority = true)
     {
         T result = default!;
-        ExceptionDispatchInfo? problem = null;
+        ExceptionDispatchInfo? error = null;
         var thread = new Thread(() =>
         {
             try
@@ -26,48 +27,34 @@ internal static partial class BuildThread
             }
             catch (Exception e)
             {
-                problem = ExceptionDispatchInfo.Capture(e);
+                error = ExceptionDispatchInfo.Capture(e);
             }
         })
         { IsBackground = true, Name = "btx-build" };
         thread.Start();
         thread.Join();
-        problem?.Throw();
+        error?.Throw();
         return result;
     }
 
-    /// <inheritdoc cref="Run{T}"/>
-    public static void Run(Action work, bool lowPriority = true) => Run(
-        () =>
-        {
-            work();
-            return 0;
-        },
-        lowPriority);
-
     /// <summary>Does not hold a thread of the pool meanwhile: those write what is served.</summary>
     /// <inheritdoc cref="Run{T}"/>
-    public static Task<T> RunAsync<T>(Func<T> work, bool lowPriority = true)
+    public static Task<T> RunAsync<T>(Func<T> work, bool lowPriority = true) =>
+        Task.Factory.StartNew(() => Run(work, lowPriority), CancellationToken.None,
+            TaskCreationOptions.LongRunning | TaskCreationOptions.RunContinuationsAsynchronously, TaskScheduler.Default);
+
+    /// <summary>Calls <paramref name="body"/> for every index below <paramref name="count"/>; throws the first failure.</summary>
+    public static void ForEach(int count, int threads, Action<int> body)
     {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() =>
+        try
         {
-            try
-            {
-                done.SetResult(Run(work, lowPriority));
-            }
-            catch (OperationCanceledException e)
-            {
-                done.SetCanceled(e.CancellationToken);
-            }
-            catch (Exception e)
-            {
-                done.SetException(e);
-            }
-        })
-        { IsBackground = true, Name = "btx-build-wait" };
-        thread.Start();
-        return done.Task;
+            if (threads > 1) Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+            else for (var i = 0; i < count; i++) body(i);
+        }
+        catch (AggregateException e) when (e.InnerException is { } first)
+        {
+            ExceptionDispatchInfo.Throw(first);
+        }
     }
 
     // Of the calling thread alone, on Linux.
@@ -75,14 +62,13 @@ internal static partial class BuildThread
     private static partial int Nice(int increment);
 }
 
-/// <summary>Slow work beside a running engine, one piece after the other. To hand work in costs the caller nothing: the thread is there
+/// <summary>Slow work beside a running engine, one piece after the other. To hand work in costs the caller little: the thread is there
 /// already.</summary>
 internal sealed class BuildQueue : IDisposable
 {
     private readonly bool lowPriority;
     private readonly Thread thread;
-    private readonly Queue<(Action Work, Action<Exception?> Done)> jobs = []; // the first one runs
-    private bool stopping;
+    private readonly BlockingCollection<(Action Work, Action<Exception?> Done)> jobs = [];
     private int count;
 
     /// <param name="lowPriority">As of <see cref="BuildThread.Run{T}"/>.</param>
@@ -103,27 +89,18 @@ internal sealed class BuildQueue : IDisposable
     /// <param name="done">Then, at normal priority, with what the work threw; must not throw.</param>
     public void Start(Action work, Action<Exception?> done)
     {
-        lock (jobs)
-        {
-            jobs.Enqueue((work, done));
-            Interlocked.Increment(ref count);
-            Monitor.Pulse(jobs);
-        }
+        Interlocked.Increment(ref count);
+        jobs.Add((work, done));
     }
 
-    /// <summary>What was handed in is done still.</summary>
+    /// <summary>Does what was handed in, and waits for it: a process that ends while a session is made or freed ends by a fault of
+    /// memory.</summary>
     public void Dispose()
     {
-        lock (jobs)
-        {
-            stopping = true;
-            Monitor.Pulse(jobs);
-        }
+        jobs.CompleteAdding();
+        thread.Join();
+        jobs.Dispose();
     }
-
-    /// <summary>Waits for the end, after <see cref="Dispose"/>: a process that ends while a session is made or freed ends by a fault of
-    /// memory.</summary>
-    public void Join() => thread.Join();
 
     /// <summary>Waits until what was handed in before is done.</summary>
     public void Flush()
@@ -135,31 +112,25 @@ internal sealed class BuildQueue : IDisposable
 
     private void Serve()
     {
-        while (true)
+        foreach (var (work, done) in jobs.GetConsumingEnumerable())
         {
-            (Action Work, Action<Exception?> Done) job;
-            lock (jobs)
-            {
-                while (jobs.Count == 0)
-                {
-                    if (stopping) return;
-                    Monitor.Wait(jobs);
-                }
-
-                job = jobs.Dequeue();
-            }
-
-            Exception? problem = null;
+            Exception? error = null;
             try
             {
-                BuildThread.Run(job.Work, lowPriority);
+                BuildThread.Run<object?>(
+                    () =>
+                    {
+                        work();
+                        return null;
+                    },
+                    lowPriority);
             }
             catch (Exception e)
             {
-                problem = e;
+                error = e;
             }
 
-            job.Done(problem);
+            done(error);
             Interlocked.Decrement(ref count);
         }
     }

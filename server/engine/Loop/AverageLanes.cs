@@ -1,11 +1,8 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The averaged models of the current snapshot, by what they are made of: an equal recipe keeps its model through a swap.</summary>
+/// <summary>The averaged models of the current snapshot, by recipe: an equal one keeps its model through a swap.</summary>
 internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, CancellationToken, IModelRunner> make, BuildQueue queue,
     ChannelWriter<EngineCommand> commands)
 {
@@ -57,7 +54,6 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
         return false;
     }
 
-    /// <summary>After the loop's end.</summary>
     public void Cancel()
     {
         foreach (var entry in entries.Values) entry.Cancellation.Cancel();
@@ -90,4 +86,38 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
         /// <summary>Null: being built.</summary>
         public Lane? Lane { get; set; }
     }
+}
+
+/// <summary>Makes the fast sessions of models that were opened for a quick start; each comes back as a command. A model for which that
+/// fails goes on with the sessions it has.</summary>
+internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineCommand> commands, Action<string>? report)
+{
+    public void Start(ServedModel model)
+    {
+        model.Hold();
+        IStagedSessions? sessions = null;
+        queue.Start(
+            () =>
+            {
+                if (model.Holders > 1) sessions = model.Runner.Stage(); // otherwise it has left meanwhile
+            },
+            problem =>
+            {
+                if (problem is not null)
+                    report?.Invoke($"{model.Name}: no prepacked weights could be made ({Model.BtxException.OneLine(problem.Message)}); it "
+                        + "answers without them, more slowly");
+                if (sessions is null)
+                {
+                    model.ReleaseBeside();
+                    return;
+                }
+
+                var ready = new EngineCommand.SessionsReady(model, sessions);
+                if (!commands.TryWrite(ready)) Finish(ready); // the loop has ended
+            });
+    }
+
+    /// <summary>Frees the sessions that do not run and gives the command's hold back, both off this thread.</summary>
+    public static void Finish(EngineCommand.SessionsReady ready) =>
+        BuildQueue.Releases.Start(ready.Sessions.Dispose, _ => ready.Model.ReleaseBeside());
 }

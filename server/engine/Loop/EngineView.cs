@@ -1,6 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>The loop's state at one moment, copied: what the invariants look at.</summary>
@@ -14,17 +11,15 @@ internal sealed record EngineView(IReadOnlyList<EngineView.LaneView> Lanes, IRea
         var names = new Dictionary<Lane, string>();
         foreach (var lane in lanes) names[lane] = lane.Retired ? $"{lane.Name} (retired, {names.Count})" : lane.Name;
         MemberView Member(Member m) => new(names.GetValueOrDefault(m.Lane, $"{m.Lane.Name} (dropped)"), m.Slot, m.Cached, m.Active);
-        return new EngineView(
-            [.. lanes.Select(l => new LaneView(names[l], [.. Enumerable.Range(0, l.Slots.Count).Select(l.Slots.IsUsed)], l.Slots.Free, l.Users,
-                l.Retired))],
-            [.. running.Select(s => new SequenceView(s.Id, s.Phase, s.Length, s.Observed, [.. s.Members.Select(Member)],
-                s.Members.Sum(m => m.Weight)))],
-            admission.Waiting.Count, Math.Max(1, gate.Capacity), snapshot.Leases, snapshot.Description.ContextLength, admission.Resuming.Count);
+        LaneView Lane(Lane l) =>
+            new(names[l], [.. Enumerable.Range(0, l.Slots.Count).Select(l.Slots.IsUsed)], l.Slots.Free, l.Users, l.Retired);
+        SequenceView Sequence(Sequence s) =>
+            new(s.Id, s.Phase, s.Length, s.Observed, [.. s.Members.Select(Member)], s.Members.Sum(m => m.Weight));
+        return new EngineView([.. lanes.Select(Lane)], [.. running.Select(Sequence)], admission.Waiting.Count, Math.Max(1, gate.Capacity),
+            snapshot.Leases, snapshot.Description.ContextLength, admission.Resuming.Count);
     }
 
-    /// <param name="Used">Per slot.</param>
     /// <param name="Users">Sequences that have it among their members.</param>
-    /// <param name="Retired">Its model left the forest.</param>
     internal sealed record LaneView(string Name, IReadOnlyList<bool> Used, int Free, int Users = int.MaxValue, bool Retired = false);
 
     internal sealed record SequenceView(long Id, SequencePhase Phase, int Length, int Observed, IReadOnlyList<MemberView> Members,
@@ -46,10 +41,8 @@ internal static class EngineInvariants
         {
             SequenceProblems(s, view.ContextLength, problems);
             foreach (var m in s.Members.Where(m => m.Slot >= 0))
-            {
                 if (!owners.TryAdd((m.Lane, m.Slot), s.Id))
                     problems.Add($"slot {m.Slot} of {m.Lane} belongs to sequences {owners[(m.Lane, m.Slot)]} and {s.Id}");
-            }
         }
 
         foreach (var lane in view.Lanes)
@@ -59,15 +52,14 @@ internal static class EngineInvariants
                 problems.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
             if (used > lane.Users) problems.Add($"{lane.Name}: {used} slots used by {lane.Users} sequences");
             for (var slot = 0; slot < lane.Used.Count; slot++)
-            {
                 if (lane.Used[slot] != owners.ContainsKey((lane.Name, slot)))
                     problems.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
-            }
         }
 
         if (view.Waiting > view.QueueCapacity) problems.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
         if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
-            problems.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
+            problems.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting "
+                + "requests");
         return problems;
     }
 

@@ -1,7 +1,4 @@
-using Btx.Engine.Requests;
 using Btx.Engine.Sampling;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
@@ -83,8 +80,9 @@ internal sealed class Mixer(int vocabSize, int experts)
             return;
         }
 
+        var isSure = double.IsFinite(s.DrawnLogProb);
         for (var m = 0; m < s.Members.Length; m++)
-            s.Members[m].Contribution = double.IsNegativeInfinity(s.DrawnLogProb) ? s.Members[m].Weight : Math.Exp(terms[m] - s.DrawnLogProb);
+            s.Members[m].Contribution = isSure ? Math.Exp(terms[m] - s.DrawnLogProb) : s.Members[m].Weight;
     }
 
     private double LogProb(Sequence s, int token)

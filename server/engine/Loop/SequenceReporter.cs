@@ -1,7 +1,3 @@
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>Writes a sequence's events and its end: to the stream, to the score's task, to the observer.</summary>
@@ -29,7 +25,6 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
     /// <summary>Ends a sequence: gives back its slots, its place in the queue and its lease, and tells whoever waits for it.
     /// Idempotent.</summary>
     /// <param name="last">The last event, if the end came with a token.</param>
-    /// <param name="message">Why, where the reason alone does not say it.</param>
     public void End(Sequence s, FinishReason reason, Exception? error = null, TokenEvent? last = null, string? message = null)
     {
         if (s.Phase == SequencePhase.Finished) return;
@@ -73,7 +68,8 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         if (s.Events is { } events)
         {
             if (error is null)
-                events.Writer.TryWrite(last ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
+                events.Writer.TryWrite(last
+                    ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
             events.Writer.TryComplete(error);
         }
         else if (error is not null) s.Score!.TrySetException(error);
@@ -93,7 +89,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         var n = s.Length - 1;
         double[][] said = [.. s.Members.Select(m => m.LogProbs.AsSpan(1, n).ToArray())];
         if (s.IsRouted)
-            return new ScoreResult(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
+            return new(said[0], [], [], s.ScoredGates.Length > 0 ? s.ScoredGates : null) { Forest = s.Forest, Top = s.ScoredTop };
         var experts = s.Forest.Experts.Count;
         var expertLogProbs = new double[]?[experts];
         if (s.Posterior is null)
@@ -131,8 +127,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         return values;
     }
 
-    private TimeSpan TimeToFirstToken(Sequence s) =>
-        s.FirstToken is { } first ? time.GetElapsedTime(s.Submitted, first) : TimeSpan.Zero;
+    private TimeSpan TimeToFirstToken(Sequence s) => s.FirstToken is { } first ? time.GetElapsedTime(s.Submitted, first) : TimeSpan.Zero;
 
     private Usage UsageOf(Sequence s)
     {

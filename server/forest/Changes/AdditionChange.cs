@@ -82,12 +82,10 @@ internal sealed class AdditionChange(RegistryResources resources)
     private static void RequireDomains(ExpertAddition addition, RegisteredExpert expert, ForestState before)
     {
         foreach (var domain in addition.Samples.Keys)
-        {
             if (domain != expert.Domain && !before.Experts.Any(e => e.Domain == domain))
                 throw new BtxException(ErrorKind.Precondition, $"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has "
                     + "that domain; it would be "
                     + $"{string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}");
-        }
     }
 
     private async Task<IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>> PriorsAsync(ExpertAddition addition,

@@ -17,7 +17,7 @@ internal sealed class AverageChange(RegistryResources resources)
                 $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three");
         var before = resources.State;
         if (before.Averages.Any(a => a.Name == creation.Name))
-            throw new BtxException(ErrorKind.Conflict, $"average \"{creation.Name}\" exists already; drop it first, or choose another name");
+            throw new BtxException(ErrorKind.Conflict, $"average \"{creation.Name}\" exists already; drop it, or choose another name");
         foreach (var name in creation.Weights?.Keys ?? []) before.Expert(name);
         if (creation.Domain is { } domain && before.ToManifest().Prior(domain, [.. before.Ready.Select(e => e.Name)]) is null)
             throw new BtxException(ErrorKind.Missing, $"average \"{creation.Name}\": no cached prior of domain "

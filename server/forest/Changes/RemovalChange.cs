@@ -36,7 +36,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         session.Enter(ChangePhase.Build, "making the next forest");
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
-        var hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } remixed ? (moe!.Sha256, remixed.Sha256) : ((string, string)?)null;
+        (string, string)? hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } remixed ? (moe!.Sha256, remixed.Sha256) : null;
         return session.Finish(swap,
             await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
     }
@@ -106,12 +106,9 @@ internal sealed class RemovalChange(RegistryResources resources)
         }
 
         foreach (var expert in held.Select(resources.State.Expert))
-        {
             if (MemberOf(expert) is { } other && other != expert.Name)
                 throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {expert.Name} under the name {other}, and "
                     + "is re-mixed by names; remove with --drop-btx to stop serving it");
-        }
-
         var obstacle = resources.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server re-mixes none";
         if (obstacle is not null)
             throw new BtxException(ErrorKind.Precondition, $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; remove "
@@ -144,11 +141,9 @@ internal sealed class RemovalChange(RegistryResources resources)
             targets.Add(PurgeTarget.Of(expert));
             if (expert.Root != ExpertRoot.Served) continue;
             // Converted weights have an original in the source.
-            var source = Blame.Served(() =>
-                ForestManifest.Load(resources.Source, trees: false).Expert(expert.Name));
+            var source = Blame.Served(() => ForestManifest.Load(resources.Source, trees: false).Expert(expert.Name));
             targets.Add(new PurgeTarget(expert.Name, ExpertRoot.Source, source.Path, source.Sha256));
-            note?.Invoke($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in "
-                    + $"{resources.Source}");
+            note?.Invoke($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in {resources.Source}");
         }
 
         var forest = resources.Source;

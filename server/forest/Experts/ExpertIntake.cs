@@ -11,8 +11,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
 {
     /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says
     /// of ancestors that are unknown here.</returns>
-    /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the tokenizer does not fit; one clear
-    /// line.</exception>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
         if (!ForestManifestRules.IsName(addition.Name))
@@ -31,17 +29,10 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         var (parents, ancestors) = addition.Parents is { } given ? (given, []) : names?.Of(entry?.Parents ?? []) ?? ([], []);
         var expert = new RegisteredExpert
         {
-            Name = addition.Name,
-            Domain = addition.Domain ?? entry?.Domain ?? addition.Name,
-            Path = directory,
-            Root = ExpertRoot.External,
-            Sha256 = addition.Sha256 ?? entry?.Sha256 ?? "",
-            Parents = parents,
-            Round = entry?.Round ?? 0,
-            CorpusSha256 = entry?.CorpusSha256,
-            Tokens = entry?.Tokens ?? 0,
-            Steps = entry?.Steps ?? 0,
-            Prior = Known(entry?.Prior, addition.Name, entry?.Name, names, state),
+            Name = addition.Name, Domain = addition.Domain ?? entry?.Domain ?? addition.Name, Path = directory,
+            Root = ExpertRoot.External, Sha256 = addition.Sha256 ?? entry?.Sha256 ?? "", Parents = parents,
+            Round = entry?.Round ?? 0, CorpusSha256 = entry?.CorpusSha256, Tokens = entry?.Tokens ?? 0,
+            Steps = entry?.Steps ?? 0, Prior = Known(entry?.Prior, addition.Name, entry?.Name, names, state),
         };
         return (expert, ancestors);
     }
@@ -69,7 +60,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     }
 
     /// <summary>What the weights themselves must be.</summary>
-    /// <exception cref="BtxException">A tensor is stored in another precision.</exception>
     public static void RequirePrecision(Checkpoint checkpoint, ForestState state)
     {
         var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
@@ -120,4 +110,44 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         var known = state.Experts.Select(e => (e.Name, (string?)e.Sha256)).Concat(state.Absent.Select(a => (a.Name, a.Sha256)));
         return [.. known.Select(k => (k.Name, k.Item2, Original(k.Name, k.Item2)))];
     }
+}
+
+/// <summary>Whose fault it is that files cannot be used: of the files alone that cannot be told.</summary>
+internal static class Blame
+{
+    private const int NameTooLong = 36, TooManyLinks = 40; // ENAMETOOLONG, ELOOP
+
+    /// <summary>Reads files that the request names: what is wrong with them is a reason not to make the change; a device that fails is the
+    /// server's fault.</summary>
+    public static T Given<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (BtxException e) when (e.Kind == ErrorKind.Internal && !IsOfDevice(e))
+        {
+            throw new BtxException(ErrorKind.Precondition, e.Message, e);
+        }
+    }
+
+    /// <summary>Reads files that are served: if one is not there it is not the request that names the wrong one.</summary>
+    public static T Served<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (BtxException e) when (e.Kind == ErrorKind.Missing)
+        {
+            throw new BtxException(e.Message, e);
+        }
+    }
+
+    private static bool IsOfDevice(Exception? e) => e switch
+    {
+        null or FileNotFoundException or DirectoryNotFoundException or PathTooLongException or EndOfStreamException => false,
+        IOException failure => failure.HResult is not (NameTooLong or TooManyLinks),
+        _ => IsOfDevice(e.InnerException),
+    };
 }

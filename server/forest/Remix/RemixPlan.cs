@@ -1,21 +1,16 @@
 using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Serving;
+using Btx.Model.Tensors;
 
 namespace Btx.Forest;
 
 /// <summary>What a served BTX model is re-mixed of: decided from manifests, no weights are read.</summary>
 /// <param name="Members">By index; the seed, if the model has one, is the last.</param>
-/// <param name="Statistics">The present model's.</param>
 /// <param name="Without">Names that <c>btx.json</c> will list as left out.</param>
 internal sealed record RemixPlan(ServedMoeManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members,
     BtxRouter Router, IReadOnlyList<string> Without, bool Adds)
 {
-    /// <param name="forest">Directory of the served forest.</param>
-    /// <param name="after"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='after']"/></param>
-    /// <param name="present"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='presentMixture']"/></param>
-    /// <param name="added"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='added']"/></param>
-    /// <exception cref="BtxException">It cannot be re-mixed, and why.</exception>
     public static RemixPlan Of(string forest, ForestState after, string present, ExpertAddition? added)
     {
         var (served, lineage) = Read(present);
@@ -84,6 +79,87 @@ internal sealed record RemixPlan(ServedMoeManifest Present, BtxManifest Lineage,
 
 /// <summary>A model whose feed-forwards become one expert of the re-mixed model.</summary>
 /// <param name="Expert">What <c>btx.json</c> will say of it; its hash is that of the weights in <paramref name="Directory"/>.</param>
-/// <param name="Directory">Absolute.</param>
 /// <param name="Statistics">File with the hidden states on its domain's text; null: it stands for no domain (the seed).</param>
 internal sealed record RemixMember(BtxExpert Expert, string Directory, string? Statistics);
+
+/// <summary>Where the members of a mixture lie.</summary>
+internal sealed class MemberSources(string forest, ForestState after, string present, ServedMoeManifest moe)
+{
+    private readonly ServedForestManifest served = ServedForestManifest.Load(forest);
+
+    /// <summary>A member of the present model that stays: the forest's own checkpoint of it, or the one that the server reads.</summary>
+    public string Of(BtxExpert member)
+    {
+        var registered = after.Expert(member.Name);
+        if (registered.Sha256 == member.Sha256) return registered.Directory(forest, served);
+        var source = served.SourceDirectory(forest); // a forest served in another precision than it is stored in
+        if (File.Exists(Path.Combine(source, ForestManifest.FileName))
+            && ForestManifest.Load(source).Experts.FirstOrDefault(e => e.Name == member.Name && e.Sha256 == member.Sha256) is { } stored)
+            return ContainedPath.Resolve(source, stored.Path, ForestManifest.FileName);
+        throw new BtxException($"{present}: expert \"{member.Name}\" of the BTX model was mixed from other weights than the forest's "
+            + "(SHA-256 differs); mix the forest's experts with `btx train mix` and export them");
+    }
+
+    /// <summary>The seed, which no forest lists.</summary>
+    public string OfSeed(BtxExpert seed, ServedMoeExpert listed)
+    {
+        string[] places = [.. new[] { listed.Source is { } relative ? Path.GetFullPath(Path.Combine(Path.GetFullPath(present), relative))
+            : null, seed.Source }.OfType<string>().Distinct()];
+        return places.FirstOrDefault(Directory.Exists)
+            ?? throw new BtxException($"{places[0]}: not found; it is the model of expert \"{seed.Name}\" of the BTX model {present}, "
+                + "without which that cannot be re-mixed; put it back");
+    }
+
+    /// <summary>An expert that joins.</summary>
+    public RemixMember Of(ExpertAddition added)
+    {
+        var registered = after.Expert(added.Name);
+        var file = StatisticsFile(added);
+        var same = Path.GetFullPath(added.Directory) == Path.TrimEndingDirectorySeparator(registered.Directory(forest, served));
+        var sha256 = same ? registered.Sha256 : CheckpointFiles.Hash(added.Directory);
+        Require(file, d => d.Sha256 == sha256, $"of the weights in {added.Directory}; `btx train mix --experts {added.Name}` makes them");
+        return new(
+            new BtxExpert
+            {
+                Name = added.Name, Domain = registered.Domain, Sha256 = sha256, Parents = registered.Parents,
+                CorpusSha256 = registered.CorpusSha256, Tokens = registered.Tokens, Steps = registered.Steps,
+            },
+            Path.GetFullPath(added.Directory), file);
+    }
+
+    public void RequireStatistics(string file, IEnumerable<RemixMember> members)
+    {
+        if (!File.Exists(file))
+            throw new BtxException($"{file}: not found, though {Path.Combine(present, ServedMoeManifest.FileName)} records it "
+                + $"({moe.RouterStatisticsSha256![..12]}…); export again");
+        foreach (var member in members)
+            Require(file, d => d.Expert == member.Expert.Name && d.Sha256
+                == member.Expert.Sha256, $"of expert \"{member.Expert.Name}\" with the weights that were mixed; mix and export again");
+    }
+
+    // Reads the header alone.
+    private static void Require(string file, Func<DomainStatistics, bool> fits, string what)
+    {
+        var (found, names) = (false, new List<string>());
+        var header = RouterStatistics.Load(file, d =>
+        {
+            found |= fits(d);
+            names.Add(d.Expert);
+            return false;
+        });
+        if (header.Form != HiddenStateForm.Own)
+            throw new BtxException($"{file}: holds {BtxException.OneLine(header.Form)} states, on which every expert left its mark; "
+                + $"expected {HiddenStateForm.Own}");
+        if (!found) throw new BtxException($"{file}: has statistics of {BtxException.OneLine(string.Join(", ", names))}, none {what}");
+    }
+
+    private static string StatisticsFile(ExpertAddition added)
+    {
+        var directory = added.RouterStatistics ?? added.Directory;
+        string[] places = [Path.Combine(directory, RouterStatistics.FileName),
+            Path.Combine(directory, Path.GetFileName(RouterStatistics.FileName))];
+        return places.FirstOrDefault(File.Exists) ?? throw new BtxException(
+            $"{places[0]}: not found; without router statistics expert \"{added.Name}\" cannot join the BTX model; `btx train mix "
+                + $"--forest F --experts {added.Name} --corpus C --out DIR` makes them, --router-statistics DIR names them");
+    }
+}

@@ -27,15 +27,15 @@ public sealed class PeerChoiceTests : IDisposable
         var empty = Model("empty");
         var mixtral = Model("mixtral", ("config.json", """{"model_type":"mixtral"}"""));
         var broken = Model("broken", ("served.json", "{"));
-        Assert.Contains("expected genai=DIR, llama.cpp=DIR", Fault("vllm=x"), StringComparison.Ordinal);
-        Assert.Contains("expected genai=DIR", Fault("genai"), StringComparison.Ordinal);
-        Assert.Contains("which directory?", Fault("genai="), StringComparison.Ordinal);
-        Assert.Contains("--genai", Fault($"genai={empty}"), StringComparison.Ordinal);
-        Assert.Contains("F/experts/EXPERT", Fault($"llama.cpp={empty}"), StringComparison.Ordinal);
-        Assert.Contains("no Llama model", Fault($"llama.cpp={mixtral}"), StringComparison.Ordinal);
-        Assert.Contains("Btx.Peer dense", Fault($"dense={empty}"), StringComparison.Ordinal);
-        Assert.Contains("cannot be read", Fault($"dense={broken}"), StringComparison.Ordinal);
-        Assert.All(new[] { Fault($"dense={broken}"), Fault($"genai={empty}") }, f => Assert.DoesNotContain('\n', f));
+        Assert.Contains("expected genai=DIR, llama.cpp=DIR", Problem("vllm=x"), StringComparison.Ordinal);
+        Assert.Contains("expected genai=DIR", Problem("genai"), StringComparison.Ordinal);
+        Assert.Contains("which directory?", Problem("genai="), StringComparison.Ordinal);
+        Assert.Contains("--genai", Problem($"genai={empty}"), StringComparison.Ordinal);
+        Assert.Contains("F/experts/EXPERT", Problem($"llama.cpp={empty}"), StringComparison.Ordinal);
+        Assert.Contains("no Llama model", Problem($"llama.cpp={mixtral}"), StringComparison.Ordinal);
+        Assert.Contains("Btx.Peer dense", Problem($"dense={empty}"), StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Problem($"dense={broken}"), StringComparison.Ordinal);
+        Assert.All(new[] { Problem($"dense={broken}"), Problem($"genai={empty}") }, f => Assert.DoesNotContain('\n', f));
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class PeerChoiceTests : IDisposable
             PeerChoice.ParseAll([$"dense={dense}", $"dense={dense}"])).Message, StringComparison.Ordinal);
     }
 
-    private static string Fault(string text) => Assert.Throws<LoadTestException>(() => PeerChoice.Parse(text)).Message;
+    private static string Problem(string text) => Assert.Throws<LoadTestException>(() => PeerChoice.Parse(text)).Message;
 
     private string Model(string name, params (string Name, string Text)[] files)
     {

@@ -149,8 +149,23 @@ public sealed class PeerClientTests
     [Fact]
     public async Task A_peer_that_is_not_ready_in_time_is_ended()
     {
-        var fault = await Assert.ThrowsAsync<LoadTestException>(() =>
+        var error = await Assert.ThrowsAsync<LoadTestException>(() =>
             PeerScript.StartAsync("echo loading >&2; read line; echo loaded", 0.3));
-        Assert.StartsWith("--peer script: not ready after 0 s", fault.Message, StringComparison.Ordinal);
+        Assert.StartsWith("--peer script: not ready after 0 s", error.Message, StringComparison.Ordinal);
     }
+}
+
+/// <summary>A peer that is a few lines of shell.</summary>
+internal static class PeerScript
+{
+    public const string Ready =
+        """echo '{"event":"ready","name":"script","threads":1,"slots":2,"context":64,"vocabulary":9,"precision":"fp32","batching":"none"}'""";
+
+    public static Task<PeerClient> StartAsync(string script, double patience = 30) =>
+        PeerClient.StartAsync("script", ["bash", "-c", script], TimeSpan.FromSeconds(patience),
+        TestContext.Current.CancellationToken);
+
+    public static CompletionRequest Request(string prompt = "a prompt") => new(prompt, 3, new("expert"));
+
+    public static TokenArrivals Arrivals() => new(TimeProvider.System, 4);
 }

@@ -31,7 +31,7 @@ public sealed class LoadInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("law=1", "no domain \"law\" in the corpus; there are code, prose")]
+    [InlineData("law=1", "the corpus has no \"law\"; it has code, prose")]
     [InlineData("code=0", "the weight of code is \"0\"")]
     [InlineData("code=x", "the weight of code is \"x\"")]
     [InlineData("code=1,code=2", "named twice")]

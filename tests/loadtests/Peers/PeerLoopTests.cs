@@ -72,9 +72,9 @@ public sealed class PeerLoopTests : IDisposable
     [InlineData("{\"id\":1,\"prompt\":[1],\"max_tokens\":1.5}")]
     public void A_line_that_is_no_request_ends_it_with_a_message(string line)
     {
-        var fault = Assert.ThrowsAny<Exception>(() => Run(new CountingModel(slots: 1), line));
-        Assert.IsType<BtxException>(fault.GetBaseException());
-        Assert.StartsWith($"standard input: cannot read \"{line}\"", fault.GetBaseException().Message, StringComparison.Ordinal);
+        var error = Assert.ThrowsAny<Exception>(() => Run(new CountingModel(slots: 1), line));
+        Assert.IsType<BtxException>(error.GetBaseException());
+        Assert.StartsWith($"standard input: cannot read \"{line}\"", error.GetBaseException().Message, StringComparison.Ordinal);
     }
 
     private static string Asked(int id, int tokens) => $$"""{"id":{{id}},"prompt":[1,2],"max_tokens":{{tokens}}}""";

@@ -52,28 +52,19 @@ public sealed partial class DocumentFilter(CleaningRules rules)
     public string? Clean(string text)
     {
         text = LicenceHeader.Strip(TextCleaner.Clean(text), rules.Comments);
-        if (rules.MaximumLineCharacters is { } maximum) text = WithoutLongLines(text, maximum);
+        if (rules.MaximumLineCharacters is { } most && text.Split('\n') is var lines && lines.Any(l => l.Length > most))
+            text = string.Join('\n', lines.Where(l => l.Length <= most)).Trim();
         var dropped = text.Length < rules.MinimumCharacters
-            || (rules.DropEnglish && EnglishWords().Count(text) > EnglishShare * Math.Max(Words().Count(text), 1))
+            || (rules.DropEnglish && EnglishWords.Count(text) > EnglishShare * Math.Max(Words.Count(text), 1))
             || IsDuplicate(text)
             || (IsMostlySeen(text) && rules.DropRepeats);
         return dropped ? null : text;
     }
 
-    private static string WithoutLongLines(string text, int maximum)
-    {
-        foreach (var line in text.AsSpan().EnumerateLines())
-        {
-            if (line.Length > maximum) return string.Join('\n', text.Split('\n').Where(l => l.Length <= maximum)).Trim();
-        }
-
-        return text;
-    }
-
     // Copies that differ in layout only are equal.
     private bool IsDuplicate(string text)
     {
-        if (documents.Add(Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(WhiteSpace().Replace(text, " ")))))) return false;
+        if (documents.Add(Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(WhiteSpace.Replace(text, " ")))))) return false;
         Duplicates++;
         return true;
     }
@@ -102,11 +93,7 @@ public sealed partial class DocumentFilter(CleaningRules rules)
     }
 
     [GeneratedRegex(@"\b(the|of|and|is|to|in|that|you|for|this|are|with)\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex EnglishWords();
-
-    [GeneratedRegex(@"\S+")]
-    private static partial Regex Words();
-
-    [GeneratedRegex(@"\s+")]
-    private static partial Regex WhiteSpace();
+    private static partial Regex EnglishWords { get; }
+    [GeneratedRegex(@"\S+")] private static partial Regex Words { get; }
+    [GeneratedRegex(@"\s+")] private static partial Regex WhiteSpace { get; }
 }

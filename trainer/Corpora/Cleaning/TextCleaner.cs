@@ -5,10 +5,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Corpora.Cleaning;
 
-/// <summary>
-/// Brings text from any source into one form: that of <see cref="TextNormalizer.Own"/>, which tokenizers apply to whatever they are given,
-/// and a plain layout, which is a matter of documents: no trailing blanks, no runs of empty lines.
-/// </summary>
+/// <summary>Brings text from any source into one form: that of <see cref="TextNormalizer.Own"/>, which tokenizers apply to whatever they
+/// are given, and a plain layout, which is a matter of documents: no trailing blanks, no runs of empty lines.</summary>
 public static class TextCleaner
 {
     /// <summary>Bytes as UTF-8, or as Latin-1 if they are not UTF-8.</summary>
@@ -37,13 +35,7 @@ public static class TextCleaner
 }
 
 /// <summary>How a language marks comments at the head of a file: <c>#</c>; <c>//</c> or <c>/* */</c>; <c>(* *)</c>.</summary>
-public enum CommentStyle
-{
-    None,
-    Hash,
-    Slashes,
-    Parentheses,
-}
+public enum CommentStyle { None, Hash, Slashes, Parentheses }
 
 /// <summary>Removes the comment block at the head of a source file if it is a licence: thousands of equal copies teach nothing.</summary>
 public static partial class LicenceHeader
@@ -53,24 +45,18 @@ public static partial class LicenceHeader
     {
         var comments = style switch
         {
-            CommentStyle.Hash => HashComments(),
-            CommentStyle.Slashes => SlashComments(),
-            CommentStyle.Parentheses => ParenthesisComments(),
+            CommentStyle.Hash => HashComments,
+            CommentStyle.Slashes => SlashComments,
+            CommentStyle.Parentheses => ParenthesisComments,
             _ => null,
         };
         var end = comments?.Match(text).Length ?? 0;
-        return LicenceWords().IsMatch(text.AsSpan(0, end)) ? text[end..].TrimStart('\n') : text;
+        return LicenceWords.IsMatch(text.AsSpan(0, end)) ? text[end..].TrimStart('\n') : text;
     }
 
-    [GeneratedRegex(@"\A(?>\s*\n|#[^\n]*(?:\n|\z))*")]
-    private static partial Regex HashComments();
-
-    [GeneratedRegex(@"\A(?>\s*(?=/\*)(?s:.*?)\*/|(?>\s*\n|//[^\n]*(?:\n|\z))*)")]
-    private static partial Regex SlashComments();
-
-    [GeneratedRegex(@"\A(?>\s*\n|(?=\(\*)[^\n]*\*\)[^\S\n]*(?:\n|\z))*")]
-    private static partial Regex ParenthesisComments();
-
-    [GeneratedRegex("copyright|licen[sc]e|all rights reserved|redistribut|warrant", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex LicenceWords();
+    [GeneratedRegex(@"\A(?>\s*\n|#[^\n]*(?:\n|\z))*")] private static partial Regex HashComments { get; }
+    [GeneratedRegex(@"\A(?>\s*(?=/\*)(?s:.*?)\*/|(?>\s*\n|//[^\n]*(?:\n|\z))*)")] private static partial Regex SlashComments { get; }
+    [GeneratedRegex(@"\A(?>\s*\n|(?=\(\*)[^\n]*\*\)[^\S\n]*(?:\n|\z))*")] private static partial Regex ParenthesisComments { get; }
+    [GeneratedRegex("(?i)copyright|licen[sc]e|all rights reserved|redistribut|warrant", RegexOptions.CultureInvariant)]
+    private static partial Regex LicenceWords { get; }
 }

@@ -19,13 +19,13 @@ public static partial class BibleChapters
         return Parse(Encoding.UTF8.GetString(output.Output));
     }
 
-    /// <summary>Printed verses (<c>Ge1:1 In the beginning …</c>, continued on further lines) as chapters without the book's prefix.</summary>
+    /// <summary>Printed verses (<c>Ge1:1 In the beginning …</c>, over several lines) as chapters without the book's prefix.</summary>
     public static IEnumerable<CorpusDocument> Parse(string printed)
     {
         var chapters = new List<(string Id, List<string> Lines)>();
         foreach (var line in printed.Split('\n'))
         {
-            var verse = Verse().Match(line);
+            var verse = Verse.Match(line);
             var chapter = $"kjv/{verse.Groups["chapter"].Value}";
             if (verse.Success && (chapters.Count == 0 || chapters[^1].Id != chapter)) chapters.Add((chapter, []));
             if (chapters.Count == 0) continue;
@@ -35,8 +35,7 @@ public static partial class BibleChapters
         return chapters.Select(c => new CorpusDocument(c.Id, string.Join('\n', c.Lines)));
     }
 
-    [GeneratedRegex(@"^(?<chapter>[1-4A-Z][A-Za-z0-9]*?\d+):(?<verse>\d+) (?<text>.*)$")]
-    private static partial Regex Verse();
+    [GeneratedRegex(@"^(?<chapter>[1-4A-Z][A-Za-z0-9]*?\d+):(?<verse>\d+) (?<text>.*)$")] private static partial Regex Verse { get; }
 }
 
 /// <summary>Unix manual pages as groff sets them in plain text, 90 columns wide and without hyphenation.</summary>
@@ -47,7 +46,7 @@ public static partial class ManualPages
 
     /// <summary>Every page of the packages' <c>usr/share/man</c> folders; pages that only refer to another are left out.</summary>
     public static IEnumerable<CorpusDocument> Read(IEnumerable<string> roots, CancellationToken cancellation) =>
-        roots.SelectMany(root => SourceFiles.Paths(root, "*.gz")).Where(f => SectionFolder().IsMatch(f.Id))
+        roots.SelectMany(root => SourceFiles.Paths(root, "*.gz")).Where(f => SectionFolder.IsMatch(f.Id))
             .AsParallel().AsOrdered().WithDegreeOfParallelism(Math.Clamp(Environment.ProcessorCount, 1, 8)).WithCancellation(cancellation)
             .Select(f => Page(f.Id, SourceFiles.Inflate(f.Path), cancellation))
             .OfType<CorpusDocument>();
@@ -56,7 +55,7 @@ public static partial class ManualPages
     public static string Body(string printed)
     {
         var lines = printed.Split('\n');
-        var kept = lines.Where((line, i) => (i >= 3 && i <= lines.Length - 5) || !HeaderOrFooter().IsMatch(line));
+        var kept = lines.Where((line, i) => (i >= 3 && i <= lines.Length - 5) || !HeaderOrFooter.IsMatch(line));
         var text = string.Join('\n', kept).Split("\nCOLOPHON\n", 2)[0];
         return text.Replace('\u2010', '-').Replace('\u2212', '-');
     }
@@ -69,9 +68,6 @@ public static partial class ManualPages
         return new CorpusDocument(id, Body(Encoding.UTF8.GetString(output.Output)));
     }
 
-    [GeneratedRegex(@"^man\d[a-z]*/")]
-    private static partial Regex SectionFolder();
-
-    [GeneratedRegex(@"\(\d[a-z]*\)|\d{4}-\d\d")]
-    private static partial Regex HeaderOrFooter();
+    [GeneratedRegex(@"^man\d[a-z]*/")] private static partial Regex SectionFolder { get; }
+    [GeneratedRegex(@"\(\d[a-z]*\)|\d{4}-\d\d")] private static partial Regex HeaderOrFooter { get; }
 }

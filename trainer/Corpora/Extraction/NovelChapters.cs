@@ -12,24 +12,19 @@ public static partial class NovelChapters
     {
         foreach (var lines in RdbStrings.Read(File.ReadAllBytes(rdb), rdb))
         {
-            var title = lines.FirstOrDefault(l => !string.IsNullOrWhiteSpace(l)) ?? throw new BtxException($"{rdb}: a novel without a line");
-            var name = NotWord().Replace(title.Trim().ToLowerInvariant(), "-");
-            var chapters = ChapterHeading().Split(string.Join('\n', lines));
+            var title = lines.FirstOrDefault(l => !string.IsNullOrWhiteSpace(l)) ?? throw new BtxException($"{rdb}: a novel has no line");
+            var name = NotWord.Replace(title.Trim().ToLowerInvariant(), "-");
+            var chapters = ChapterHeading.Split(string.Join('\n', lines));
             for (var i = 0; i < chapters.Length; i++) yield return new CorpusDocument($"{name}/{i}", chapters[i]);
         }
     }
 
-    [GeneratedRegex(@"\n(?=(?:CHAPTER|Chapter)\s+[IVXLC\d]+)")]
-    private static partial Regex ChapterHeading();
-
-    [GeneratedRegex("[^a-z0-9]+")]
-    private static partial Regex NotWord();
+    [GeneratedRegex(@"\n(?=(?:CHAPTER|Chapter)\s+[IVXLC\d]+)")] private static partial Regex ChapterHeading { get; }
+    [GeneratedRegex("[^a-z0-9]+")] private static partial Regex NotWord { get; }
 }
 
-/// <summary>
-/// Character vectors of an R package's lazy-load database (<c>Rdata.rdb</c>): blocks of a 4-byte big-endian length and a zlib
-/// stream, each an R object serialised in XDR form (R Internals, "Serialization Formats").
-/// </summary>
+/// <summary>Character vectors of an R package's lazy-load database (<c>Rdata.rdb</c>): blocks of a 4-byte big-endian length and a zlib
+/// stream, each an R object serialised in XDR form (R Internals, "Serialization Formats").</summary>
 public static class RdbStrings
 {
     private const int CharacterVector = 16, CharacterString = 9, MaximumBlock = 256 << 20;

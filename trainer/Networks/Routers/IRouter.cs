@@ -1,3 +1,4 @@
+using Btx.Trainer.Shards;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,7 +8,6 @@ namespace Btx.Trainer.Networks.Routers;
 internal interface IRouter
 {
     /// <param name="logits">W x, [N tokens, E experts].</param>
-    /// <param name="draw">Which draw this is, for a rule that samples.</param>
     ExpertChoice Route(Tensor logits, RouterDraw draw);
 }
 
@@ -18,13 +18,7 @@ public readonly record struct RouterDraw(long Seed, long Step, int Part, int Lay
     /// <summary>Seeds a generator: SplitMix64 over the four numbers.</summary>
     public ulong GeneratorSeed => Mix(Mix(Mix(Mix((ulong)Seed) ^ (ulong)Step) ^ (ulong)Part) ^ (ulong)Layer);
 
-    private static ulong Mix(ulong x)
-    {
-        x += 0x9E3779B97F4A7C15;
-        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-        return x ^ (x >> 31);
-    }
+    private static ulong Mix(ulong x) => SplitMix64.Mix(x + SplitMix64.Step);
 }
 
 /// <summary>g = softmax over all logits: every expert runs on every token.</summary>
@@ -39,11 +33,9 @@ internal sealed class SoftRouter : IRouter
     }
 }
 
-/// <summary>
-/// In training: the largest logit alone, and at most <c>capacityFactor</c> times its even share of the tokens for each expert
-/// (arXiv 2101.03961, section 2.2); the rest pass on the residual. The weight is 1, as at inference; its gradient is that of
-/// p / detach(p), p the softmax over all logits.
-/// </summary>
+/// <summary>In training: the largest logit alone, and at most <c>capacityFactor</c> times its even share of the tokens for each expert
+/// (arXiv 2101.03961, section 2.2); the rest pass on the residual. The weight is 1, as at inference; its gradient is that of p / detach(p),
+/// p the softmax over all logits.</summary>
 internal sealed class SwitchRouter(double capacityFactor) : IRouter
 {
     public ExpertChoice Route(Tensor logits, RouterDraw draw)
@@ -66,10 +58,8 @@ internal sealed class TopKRouter(int k) : IRouter
     }
 }
 
-/// <summary>
-/// In training: one expert, sampled by Gumbel-softmax (arXiv 1611.01144) at an annealed temperature. The sample is hard, weight 1;
-/// its gradient is the soft one of the expert that ran, y - detach(y) + 1.
-/// </summary>
+/// <summary>In training: one expert, sampled by Gumbel-softmax (arXiv 1611.01144) at an annealed temperature. The sample is hard, weight 1;
+/// its gradient is the soft one of the expert that ran, y - detach(y) + 1.</summary>
 internal sealed class SampleTop1Router : IRouter
 {
     private const double Floor = 0.5, Rate = 1e-4;

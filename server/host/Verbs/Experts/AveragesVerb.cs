@@ -36,7 +36,10 @@ internal static class AveragesVerb
     {
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("list", "List the averages that have a name, with their weights as they are served now.") { forest.All, json };
+        var command = new Command("list", "List the averages that have a name, with their weights as they are served now.")
+        {
+            forest.All, json,
+        };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);
@@ -86,7 +89,10 @@ internal static class AveragesVerb
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("drop", "Drop an average that has a name. Requests that run on it end; the experts stay.") { name, author.All, forest.All, json };
+        var command = new Command("drop", "Drop an average that has a name. Requests that run on it end; the experts stay.")
+        {
+            name, author.All, forest.All, json,
+        };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);

@@ -53,6 +53,7 @@ internal static class ChangeRun
         }
 
         End(arrived.Elapsed.TotalSeconds);
-        return result ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
+        return result
+            ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
     }
 }
