@@ -3,7 +3,7 @@ using System.Text.Json;
 using Btx.Engine;
 using Btx.Exporter;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Serving;
