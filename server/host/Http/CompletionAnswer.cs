@@ -1,23 +1,18 @@
+using System.Net.ServerSentEvents;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Btx.Engine;
-using Btx.Server.Requests;
+using Btx.Engine.Requests;
 
 namespace Btx.Server.Http;
 
 /// <summary>Writes a completion: one JSON object, or server-sent events that end with <c>data: [DONE]</c>.</summary>
 internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset created)
 {
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web)
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     private readonly string _id = $"cmpl-{Guid.NewGuid():N}";
 
-    public async Task<IResult> WholeAsync(IAsyncEnumerable<CompletionPiece> pieces)
+    public async Task<IResult> WholeAsync(IAsyncEnumerable<CompletionChoice> pieces)
     {
         var text = new StringBuilder();
         var logProbs = request.LogProbs is null ? null : new CompletionLogProbs();
@@ -27,7 +22,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
         await foreach (var piece in pieces.ConfigureAwait(false))
         {
             text.Append(piece.Text);
-            if (piece.LogProbs is not null) logProbs?.Append(piece.LogProbs);
+            if (piece.Logprobs is not null) logProbs?.Append(piece.Logprobs);
             if (experts is null) experts = piece.Experts;
             else if (piece.Experts is not null) experts.Append(piece.Experts);
             finish ??= piece.FinishReason;
@@ -35,65 +30,171 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
             usage ??= piece.Usage;
         }
 
-        return Results.Json(Body([new(text.ToString(), logProbs, finish) { Experts = experts, FinishMessage = message }], usage), s_json);
+        var choice = new CompletionChoice(text.ToString(), logProbs, finish) { Experts = experts, FinishMessage = message };
+        return Results.Json(Body([choice], usage), BodyJson.Answers.Completion);
     }
 
-    public async Task StreamAsync(HttpContext http, IAsyncEnumerable<CompletionPiece> pieces)
+    /// <summary>A refusal before the first token still has its own status.</summary>
+    public async Task<IResult> StreamAsync(HttpContext http, IAsyncEnumerable<CompletionChoice> pieces)
     {
-        var cancellation = http.RequestAborted;
-        await using var enumerator = pieces.GetAsyncEnumerator(cancellation);
-        var more = await enumerator.MoveNextAsync().ConfigureAwait(false); // a refusal before the first token still has its own status
-        http.Response.ContentType = "text/event-stream";
-        http.Response.Headers.CacheControl = "no-cache";
-        http.Response.Headers["X-Accel-Buffering"] = "no";
-        CompletionUsage? usage = null;
+        var coming = pieces.GetAsyncEnumerator(http.RequestAborted);
+        bool more;
         try
         {
-            for (; more; more = await enumerator.MoveNextAsync().ConfigureAwait(false))
-            {
-                var piece = enumerator.Current;
-                usage ??= piece.Usage;
-                if (piece is { Text.Length: 0, LogProbs: null, Experts: null, FinishReason: null }) continue;
-                await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([new(piece.Text, piece.LogProbs, piece.FinishReason) {
-                    Experts = piece.Experts, FinishMessage = piece.FinishMessage }], null), s_json)).ConfigureAwait(false);
-            }
-
-            if (request.IncludeUsage) await SendAsync(JsonSerializer.SerializeToUtf8Bytes(Body([], usage), s_json)).ConfigureAwait(false);
-            await SendAsync("[DONE]"u8.ToArray()).ConfigureAwait(false);
+            more = await coming.MoveNextAsync().ConfigureAwait(false);
         }
-        catch (Exception e) when (OpenAiError.Of(e, cancellation) is { } error)
+        catch
         {
-            error.Record(http);
-            await SendAsync(error.ToJson()).ConfigureAwait(false);
+            await coming.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
 
-        async Task SendAsync(byte[] data)
-        {
-            await http.Response.Body.WriteAsync((byte[])[.. "data: "u8, .. data, .. "\n\n"u8], cancellation).ConfigureAwait(false);
-            await http.Response.Body.FlushAsync(cancellation).ConfigureAwait(false);
-        }
+        http.Response.Headers["X-Accel-Buffering"] = "no";
+        return TypedResults.ServerSentEvents(EventsAsync(http, coming, more));
     }
 
+    private async IAsyncEnumerable<SseItem<byte[]>> EventsAsync(HttpContext http, IAsyncEnumerator<CompletionChoice> coming, bool more)
+    {
+        await using var end = coming.ConfigureAwait(false);
+        CompletionUsage? usage = null;
+        while (more)
+        {
+            var piece = coming.Current;
+            usage ??= piece.Usage;
+            if (piece is not { Text.Length: 0, Logprobs: null, Experts: null, FinishReason: null }) yield return Event([piece]);
+            OpenAiError? error = null;
+            try
+            {
+                more = await coming.MoveNextAsync().ConfigureAwait(false);
+            }
+            catch (Exception e) when ((error = OpenAiError.Of(e, http.RequestAborted)) is not null)
+            {
+                error.Record(http);
+            }
+
+            if (error is null) continue;
+            yield return new(error.ToJson());
+            yield break;
+        }
+
+        if (request.IncludeUsage) yield return Event([], usage);
+        yield return new("[DONE]"u8.ToArray());
+    }
+
+    private SseItem<byte[]> Event(CompletionChoice[] choices, CompletionUsage? usage = null) =>
+        new(JsonSerializer.SerializeToUtf8Bytes(Body(choices, usage), BodyJson.Answers.Completion));
+
     /// <param name="usage">Null: left out, or an explicit null in the chunks of a stream that ends with the usage.</param>
-    private CompletionBody Body(Choice[] choices, CompletionUsage? usage) =>
+    private Completion Body(CompletionChoice[] choices, CompletionUsage? usage) =>
         new(_id, "text_completion", created.ToUnixTimeSeconds(), request.Model, choices)
         {
             Usage = usage is not null || request is { Stream: true, IncludeUsage: true }
-            ? JsonSerializer.SerializeToElement(usage, s_json) : null,
+                ? JsonSerializer.SerializeToElement(usage!, BodyJson.Answers.CompletionUsage) : null,
         };
+}
 
-    private sealed record Choice(string Text, CompletionLogProbs? Logprobs, string? FinishReason, int Index = 0)
+/// <summary>A completion in OpenAI's form.</summary>
+internal sealed record Completion(string Id, string Object, long Created, string Model, CompletionChoice[] Choices)
+{
+    /// <summary>A <see cref="CompletionUsage"/>, or null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? Usage { get; init; }
+}
+
+/// <summary>An answer, or what one token or the echoed prompt adds to it.</summary>
+/// <param name="FinishReason">At the end: <c>stop</c> or <c>length</c>; <c>removed</c> or <c>aborted</c> where a change of the forest
+/// ended the request after its first tokens.</param>
+internal sealed record CompletionChoice(string Text, CompletionLogProbs? Logprobs, string? FinishReason, int Index = 0)
+{
+    /// <summary>Null unless asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public CompletionExperts? Experts { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? FinishMessage { get; init; }
+
+    /// <summary>At the end.</summary>
+    [JsonIgnore]
+    public CompletionUsage? Usage { get; init; }
+}
+
+/// <summary>Tokens of a completion.</summary>
+internal sealed record CompletionUsage(int PromptTokens, int CompletionTokens)
+{
+    public int TotalTokens => PromptTokens + CompletionTokens;
+}
+
+/// <summary>Parallel lists, one entry per token. Null: the first token of an echoed prompt, which nothing predicts.</summary>
+internal sealed record CompletionLogProbs
+{
+    public List<string> Tokens { get; init; } = [];
+
+    public List<double?> TokenLogprobs { get; init; } = [];
+
+    public List<Dictionary<string, double>?> TopLogprobs { get; init; } = [];
+
+    /// <summary>Where each token begins in the whole text, in characters (Unicode code points).</summary>
+    public List<int> TextOffset { get; init; } = [];
+
+    public void Append(CompletionLogProbs more)
     {
-        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        public CompletionExperts? Experts { get; init; }
+        Tokens.AddRange(more.Tokens);
+        TokenLogprobs.AddRange(more.TokenLogprobs);
+        TopLogprobs.AddRange(more.TopLogprobs);
+        TextOffset.AddRange(more.TextOffset);
+    }
+}
 
-        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        public string? FinishMessage { get; init; }
+/// <summary>
+/// What <c>include_experts</c> adds to OpenAI's form: parallel lists, one entry per generated token. In a forest's modes the weight and
+/// the contribution of each expert; in mode moe the router's gates of each layer, and their mean over layers summed by domain. Zeros are
+/// omitted.
+/// </summary>
+internal sealed record CompletionExperts
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public List<Dictionary<string, double>>? Posterior { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public List<Dictionary<string, double>>? Contribution { get; init; }
+
+    /// <summary>[token][layer]: gate by expert.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public List<Dictionary<string, double>[]>? Gates { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public List<Dictionary<string, double>>? Domains { get; init; }
+
+    /// <returns>Null for an event that reports no experts.</returns>
+    public static CompletionExperts? Of(TokenEvent e, ForestDescription served)
+    {
+        if (e.Posterior is { } posterior)
+            return new() { Posterior = [Named(served.Experts, posterior)], Contribution = [Named(served.Experts, e.Contribution!)] };
+        if (e.Gates is not { } gates) return null;
+        var moe = served.Moe!;
+        return new()
+        {
+            Gates = [[.. gates.Values.Chunk(gates.Experts).Select(layer => Named(moe.Experts, [.. layer.Select(gate => (double)gate)]))]],
+            Domains = [Named(moe.DomainNames, gates.ByDomain(moe))],
+        };
     }
 
-    private sealed record CompletionBody(string Id, string Object, long Created, string Model, Choice[] Choices)
+    public void Append(CompletionExperts more)
     {
-        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-        public JsonElement? Usage { get; init; }
+        Posterior?.AddRange(more.Posterior!);
+        Contribution?.AddRange(more.Contribution!);
+        Gates?.AddRange(more.Gates!);
+        Domains?.AddRange(more.Domains!);
+    }
+
+    private static Dictionary<string, double> Named(IReadOnlyList<string> names, double[] values)
+    {
+        var named = new Dictionary<string, double>(StringComparer.Ordinal);
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (values[i] > 0) named.Add(names[i], values[i]);
+        }
+
+        return named;
     }
 }

@@ -5,11 +5,9 @@ using Btx.Model;
 namespace Btx.Server.Lifetime;
 
 /// <summary>
-/// What <c>--fault-point NAME=ACTION</c> does to a change of the forest or to the engine, for tests of crashes, hangs
-/// and full disks: <c>exit</c> kills this process,
-/// <c>throw</c> and <c>full</c> are failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits
-/// until the file is there. Each happens once, the
-/// first time its point is reached; several on one point, one after the other. Thread-safe.
+/// What <c>--fault-point NAME=ACTION</c> does to a change of the forest or to the engine, for tests of crashes, hangs and full disks:
+/// <c>exit</c> kills this process, <c>throw</c> and <c>full</c> are failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits
+/// until the file is there. Each happens once, the first time its point is reached; several on one point, one after the other. Thread-safe.
 /// </summary>
 internal sealed class FaultPoints
 {

@@ -21,7 +21,7 @@ internal sealed record ServerOptions
     /// <summary>Who may change the forest, and by which names clients may call the server.</summary>
     public Access Access { get; init; } = new();
 
-    /// <summary>How many are open at each door at most; null: as many as the limit of open files leaves.</summary>
+    /// <summary>How many are open at each listener at most; null: as many as the limit of open files leaves.</summary>
     public int? Connections { get; init; }
 
     /// <summary>How long a request goes on after its client closed its side of the connection.</summary>
@@ -46,16 +46,13 @@ internal sealed record ServerOptions
         if (!(bodyMegabytes is > 0 and <= 1024)) problems.Add($"--max-body-mb is {bodyMegabytes}; expected a number in (0, 1024]");
         if (promptCharacters < 1) problems.Add($"--max-prompt-chars is {promptCharacters}; expected 1 or more");
         problems.AddRange(otherProblems);
-        if (httpAddress is not null && grpcAddress is not null)
+        try
         {
-            try
-            {
-                access.Open(httpAddress, grpcAddress);
-            }
-            catch (BtxException e)
-            {
-                problems.Add(e.Message);
-            }
+            if (httpAddress is not null && grpcAddress is not null) access.Open(httpAddress, grpcAddress);
+        }
+        catch (BtxException e)
+        {
+            problems.Add(e.Message);
         }
 
         if (problems.Count > 0) throw new BtxException(string.Join("; ", problems));

@@ -1,5 +1,8 @@
 using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
 using Btx.Engine;
+using Btx.Engine.Requests;
 using Prometheus;
 
 namespace Btx.Server.Metrics;
@@ -55,6 +58,17 @@ internal sealed class EngineMetrics : IStepObserver
 
     public CollectorRegistry Registry { get; }
 
+    /// <summary>What runs here: memory, processor time and threads of the process, and the build.</summary>
+    public static void AddProcess(CollectorRegistry registry)
+    {
+        DotNetStats.Register(registry);
+        var version = typeof(EngineMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "unknown";
+        Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge("btx_build_info",
+            "1; the labels say which build runs, on which runtime.", ["version", "runtime"])
+            .WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
+    }
+
     public void OnStep(in StepReport report)
     {
         _active.Set(report.RunningSequences);
@@ -107,7 +121,7 @@ internal sealed class EngineMetrics : IStepObserver
 
     public void OnRequestEnd(in RequestReport report)
     {
-        _requests.WithLabels(report.Mode, Name(report.Finish)).Inc();
+        _requests.WithLabels(report.Mode, report.Finish == FinishReason.None ? "done" : report.Finish.ToString().ToLowerInvariant()).Inc();
         _promptTokens.Inc(report.PromptTokens);
         _queueTime.Observe(report.Queued.TotalSeconds);
         if (report.CompletionTokens > 0) _firstToken.WithLabels(report.Mode).Observe(report.TimeToFirstToken.TotalSeconds);
@@ -115,17 +129,6 @@ internal sealed class EngineMetrics : IStepObserver
     }
 
     private static HistogramConfiguration Seconds(double smallest) => new() { Buckets = Histogram.ExponentialBuckets(smallest, 2, 16) };
-
-    private static string Name(Engine.Requests.FinishReason finish) => finish switch
-    {
-        Engine.Requests.FinishReason.Stop => "stop",
-        Engine.Requests.FinishReason.Length => "length",
-        Engine.Requests.FinishReason.Cancelled => "cancelled",
-        Engine.Requests.FinishReason.Failed => "failed",
-        Engine.Requests.FinishReason.Removed => "removed",
-        Engine.Requests.FinishReason.Aborted => "aborted",
-        _ => "done",
-    };
 
     private ExpertSeries[] SeriesOf(ReadOnlySpan<string> names)
     {

@@ -1,11 +1,13 @@
+using System.Runtime.CompilerServices;
 using System.Text;
+using System.Threading.Channels;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
 
-/// <summary>What every door calls: validates, tokenizes, hands over to the engine. Thread-safe.</summary>
+/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Thread-safe.</summary>
 internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits)
 {
     public ForestDescription Forest => engine.Describe();
@@ -28,12 +30,16 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
-    public Generation Generate(GenerationRequest request, CancellationToken cancellation) =>
-        new(request.Prompt, engine.Generate(
-            // a model writes normalised text only
-            request with { Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)] },
-            cancellation));
+    /// <returns>The events in order; the last has a finish reason (a model that leaves the forest after the first token is one, too) and
+    /// the usage.</returns>
+    /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
+    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; while it is read: the server shut
+    /// down before the end, or a model that the request used left the forest before its first token.</exception>
+    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation) =>
+        ReadAsync(engine.Generate(request with
+        {
+            Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
+        }, cancellation), cancellation);
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
@@ -48,7 +54,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         if (stride is not null && (stride < 0 || stride >= forest.ContextLength))
             Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context"));
         var tokens = Encode(text);
-        Refuse(stride is null || tokens.Length < 2 ? RequestRules.TextProblem(tokens, forest) : RequestRules.IdProblem(tokens, "text", forest));
+        var mayBeLong = stride is not null && tokens.Length >= 2;
+        Refuse(mayBeLong ? RequestRules.IdProblem(tokens, "text", forest) : RequestRules.TextProblem(tokens, forest));
         if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
         var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
         var results = new List<ScoreResult>();
@@ -91,6 +98,28 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     /// <summary>Bytes of the text that is predicted: of all tokens but the first.</summary>
     public long PredictedBytes(TextScore score) => score.Tokens.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length);
+
+    private static async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var begun = false;
+        await foreach (var e in events.ReadAllAsync(cancellation).ConfigureAwait(false))
+        {
+            if (e.Finish == FinishReason.Cancelled)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                throw new RequestRejectedException(RejectionReason.ShuttingDown,
+                    "the server is shutting down; the request was ended before its last token");
+            }
+
+            if (!begun && e.Finish is (FinishReason.Removed or FinishReason.Aborted))
+                throw new RequestRejectedException(e.Finish == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted,
+                    e.Message!);
+            if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
+            begun |= e.Token is not null;
+            yield return e;
+        }
+    }
 
     private static void Refuse(RequestProblem? problem)
     {

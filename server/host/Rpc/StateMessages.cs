@@ -13,18 +13,18 @@ internal static class StateMessages
 {
     /// <param name="keyFingerprint">Null: no key has been made yet.</param>
     /// <param name="roots">Null: directories of the server are not shown.</param>
-    public static V1.ListExpertsResponse List(ForestState state, ForestDamage damage, string? keyFingerprint,
-        IReadOnlyList<string>? roots) => new()
-        {
-            Revision = state.Revision,
-            Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
-            Absent = { state.Absent.Select(Absent) },
-            StateSha256 = state.Hash(),
-            KeyFingerprint = keyFingerprint ?? "",
-            ExpertRoots = { roots ?? [] },
-            Precision = state.Precision,
-            BtxProblem = damage.Moe ?? "",
-        };
+    public static V1.ListExpertsResponse List(
+        ForestState state, ForestDamage damage, string? keyFingerprint, IReadOnlyList<string>? roots) => new()
+    {
+        Revision = state.Revision,
+        Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
+        Absent = { state.Absent.Select(Absent) },
+        StateSha256 = state.Hash(),
+        KeyFingerprint = keyFingerprint ?? "",
+        ExpertRoots = { roots ?? [] },
+        Precision = state.Precision,
+        BtxProblem = damage.Moe ?? "",
+    };
 
     /// <exception cref="Model.BtxException">There is no expert of that name.</exception>
     public static V1.ShowExpertResponse Show(ForestState state, ForestDamage damage, string name, bool paths)
@@ -52,19 +52,14 @@ internal static class StateMessages
         var message = new V1.ListAveragesResponse { Revision = state.Revision };
         foreach (var average in state.Averages)
         {
-            var named = new V1.NamedAverage
+            var weights = (state.Weights(average, ready) ?? []).Zip(ready).Where(w => w.First > 0);
+            message.Averages.Add(new V1.NamedAverage
             {
                 Name = average.Name,
                 Domain = average.Domain ?? "",
-                SampleSha256 = average.SampleSha256 ?? ""
-            };
-            var weights = state.Weights(average, ready) ?? [];
-            for (var j = 0; j < weights.Length; j++)
-            {
-                if (weights[j] > 0) named.Weights[ready[j]] = weights[j];
-            }
-
-            message.Averages.Add(named);
+                SampleSha256 = average.SampleSha256 ?? "",
+                Weights = { weights.ToDictionary(w => w.Second, w => w.First) },
+            });
         }
 
         return message;
@@ -131,11 +126,8 @@ internal static class StateMessages
         {
             Progress = new()
             {
-                Phase = progress.Phase,
-                Fraction = progress.Fraction,
-                Message = progress.Message,
-                Seconds = since.TotalSeconds
-            }
+                Phase = progress.Phase, Fraction = progress.Fraction, Message = progress.Message, Seconds = since.TotalSeconds
+            },
         };
 
     public static V1.ChangeUpdate Result(ChangeResult result) => new()
@@ -186,10 +178,7 @@ internal static class StateMessages
     {
         var message = new V1.AbsentExpert
         {
-            Name = expert.Name,
-            Domain = expert.Domain ?? "",
-            Sha256 = expert.Sha256 ?? "",
-            Parents = { expert.Parents.Select(Parent) }
+            Name = expert.Name, Domain = expert.Domain ?? "", Sha256 = expert.Sha256 ?? "", Parents = { expert.Parents.Select(Parent) }
         };
         if (expert.RemovedIn is { } revision) message.RemovedIn = revision;
         return message;

@@ -1,10 +1,8 @@
 using System.Runtime.InteropServices;
 
-namespace Btx.Server.Doors;
+namespace Btx.Server.Listeners;
 
-/// <summary>
-/// The files that this process may open: each connection is one, and the runtime keeps two for each library that it has loaded.
-/// </summary>
+/// <summary>The files that this process may open: each connection is one, and the runtime keeps two for each loaded library.</summary>
 internal static partial class OpenFiles
 {
     /// <summary>A server with few experts opens about 270 for itself.</summary>
@@ -16,10 +14,7 @@ internal static partial class OpenFiles
 
     public static int Count => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count();
 
-    /// <summary>
-    /// Why a server cannot run; null: it can. To be asked before anything is loaded: with too few files not even an error can be printed
-    /// later.
-    /// </summary>
+    /// <summary>Why a server cannot run; null: it can. Asked before anything is loaded: later not even an error could be printed.</summary>
     public static string? Problem => Limit is var limit && limit < Least
         ? $"this process may open {limit} files; a server needs {Least} and one for each connection: raise the limit (`ulimit -n 4096`)"
         : null;
@@ -28,9 +23,5 @@ internal static partial class OpenFiles
     private static partial int GetLimit(int resource, out Limits limit);
 
     [StructLayout(LayoutKind.Sequential)]
-    private readonly struct Limits
-    {
-        public readonly ulong Current;
-        public readonly ulong Highest;
-    }
+    private readonly record struct Limits(ulong Current, ulong Highest);
 }

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
-namespace Btx.Server.Doors;
+namespace Btx.Server.Listeners;
 
 /// <summary>
 /// A client of HTTP/1 that has sent its request may close its side and wait for the answer. On the wire that looks as if it had left, until

@@ -2,7 +2,7 @@ using Btx.Engine;
 using Grpc.Core;
 using Microsoft.AspNetCore.Connections;
 
-namespace Btx.Server.Doors;
+namespace Btx.Server.Listeners;
 
 /// <summary>
 /// Reads the body of a request within bounds: all bodies that are being read share a budget, of which each takes what it has beyond its
@@ -18,7 +18,7 @@ internal sealed class RequestBody : Stream
     private readonly BodyBudget _budget;
     private readonly CancellationTokenSource _late;
     private readonly TimeSpan _time;
-    private readonly bool _isRpc;
+    private readonly bool _isGrpc;
     private readonly HttpContext _http;
     private readonly CancellationToken _aborted;
     private readonly CancellationToken _stopping;
@@ -28,8 +28,8 @@ internal sealed class RequestBody : Stream
     private RequestBody(HttpContext http, BodyBudget budget, TimeSpan time, CancellationToken stopping)
     {
         (_http, _inner, _budget, _time) = (http, http.Request.Body, budget, time);
-        (_isRpc, _aborted) = (Door.IsRpc(http), http.RequestAborted);
-        _stopping = _isRpc ? default : stopping; // the health of the gRPC door is asked with a body
+        (_isGrpc, _aborted) = (Listener.IsGrpc(http), http.RequestAborted);
+        _stopping = _isGrpc ? default : stopping; // health over gRPC is asked with a body
         _late = CancellationTokenSource.CreateLinkedTokenSource(_stopping);
         _late.CancelAfter(time);
     }
@@ -46,7 +46,7 @@ internal sealed class RequestBody : Stream
 
     /// <summary>Middleware; the budget is returned with the body's end, at the latest with the request's.</summary>
     /// <param name="time">In which a body must have arrived.</param>
-    /// <param name="stopping">The server shuts down: what asks for work at the HTTP door is refused, however much of it has come.</param>
+    /// <param name="stopping">The server shuts down: what asks for work over HTTP is refused, however much of it has come.</param>
     public static async Task BoundAsync(HttpContext http, RequestDelegate next, BodyBudget budget, TimeSpan time,
         CancellationToken stopping)
     {
@@ -73,20 +73,16 @@ internal sealed class RequestBody : Stream
         }
         catch (OperationCanceledException) when (_late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            var late = $"the body did not arrive within {_time.TotalSeconds:0.#} s";
             HalfClosed.GiveUp(_http);
-            throw Invalid(late, StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
+            throw Invalid($"the body did not arrive within {_time.TotalSeconds:0.#} s", null, StatusCodes.Status408RequestTimeout);
         }
-        catch (Exception e) when (!_isRpc && HasBrokenOff(e))
+        catch (Exception e) when (!_isGrpc && HasBrokenOff(e))
         {
-            const string BrokenOff = "the connection ended before the whole body had come";
-            throw Invalid(BrokenOff, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
+            throw Invalid("the connection ended before the whole body had come", e);
         }
-        catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException
-            or ConnectionResetException))
+        catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException or ConnectionResetException))
         {
-            const string Unreadable = "the body cannot be read: it is damaged, or not encoded as its headers say";
-            throw Invalid(Unreadable, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
+            throw Invalid("the body cannot be read: it is damaged, or not encoded as its headers say", e);
         }
 
         _read += count;
@@ -127,21 +123,41 @@ internal sealed class RequestBody : Stream
     private void Take(long bytes)
     {
         if (!_budget.TryTake(bytes))
-        {
-            const string Full = "the server is reading as many large requests as it can hold; try again";
-            throw Invalid(Full, StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, null);
-        }
-
+            throw Invalid("the server is reading as many large requests as it can hold; try again", null,
+                StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted);
         _taken += bytes;
     }
 
     private void Return()
     {
         _budget.Return(_taken);
-        _taken = 0;
-        _read = 0;
+        (_taken, _read) = (0, 0);
     }
 
-    private Exception Invalid(string message, int status, StatusCode code, Exception? cause) =>
-        _isRpc ? new RpcException(new(code, message, cause)) : new BadHttpRequestException(message, status, cause!);
+    private Exception Invalid(string message, Exception? cause, int status = StatusCodes.Status400BadRequest,
+        StatusCode code = StatusCode.InvalidArgument) =>
+        _isGrpc ? new RpcException(new(code, message, cause)) : new BadHttpRequestException(message, status, cause!);
+}
+
+/// <summary>Bytes that bodies being read may hold together, beyond the first <see cref="RequestBody.Free"/> of each. Thread-safe.</summary>
+internal sealed class BodyBudget(long bytes)
+{
+    private const long Most = 64 << 20;
+    private long _left = bytes;
+
+    public long Bytes { get; } = bytes;
+
+    /// <summary>A part of the memory that this process may use, and two of the largest bodies at least.</summary>
+    /// <param name="largest">Bytes of the largest body that is taken.</param>
+    public static BodyBudget Of(int largest) =>
+        new(Math.Max(2L * largest, Math.Min(Most, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 64)));
+
+    public bool TryTake(long count)
+    {
+        if (Interlocked.Add(ref _left, -count) >= 0) return true;
+        Return(count);
+        return false;
+    }
+
+    public void Return(long count) => Interlocked.Add(ref _left, count);
 }

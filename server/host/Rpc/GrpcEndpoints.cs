@@ -2,16 +2,15 @@ using Btx.Server.Requests;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>The gRPC door: inference, administration of the forest, health, and reflection.</summary>
-internal static class RpcFeature
+/// <summary>What is served over gRPC: inference, administration of the forest, health, and reflection.</summary>
+internal static class GrpcEndpoints
 {
-    public static IServiceCollection AddRpcDoor(this IServiceCollection services, RequestLimits limits)
+    public static IServiceCollection AddGrpcEndpoints(this IServiceCollection services, RequestLimits limits)
     {
-        services.AddSingleton<InferenceMessages>();
         services.AddGrpc(options =>
         {
             options.MaxReceiveMessageSize = limits.BodyBytes;
-            options.IgnoreUnknownServices = true; // its catch-all routes would shadow the HTTP door's paths; Door answers for them
+            options.IgnoreUnknownServices = true; // its catch-all routes would shadow HTTP's paths; Listener answers for them
             options.Interceptors.Add<RejectionInterceptor>();
         });
         services.AddGrpcReflection();
@@ -23,7 +22,7 @@ internal static class RpcFeature
         return services;
     }
 
-    public static void MapRpcDoor(this IEndpointRouteBuilder endpoints)
+    public static void MapGrpcEndpoints(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGrpcService<InferenceRpc>();
         endpoints.MapGrpcService<ForestRpc>();

@@ -6,12 +6,12 @@ using Btx.Server.Rpc;
 using Grpc.Core;
 using Microsoft.Extensions.Primitives;
 
-namespace Btx.Server.Doors;
+namespace Btx.Server.Listeners;
 
 /// <summary>
 /// The names that a client may call the server by. A page of another site that makes its own name lead here (DNS rebinding) sends that
-/// name, and is refused: an address that a door listens on, localhost and what the operator names are taken. An address cannot be rebound,
-/// so a door that listens on every address takes every one.
+/// name, and is refused: an address that is listened on, localhost and what the operator names are taken. An address cannot be rebound, so
+/// a listener on every address takes every one.
 /// </summary>
 internal sealed class AllowedHosts
 {
@@ -20,19 +20,15 @@ internal sealed class AllowedHosts
 
     /// <param name="names">Of <c>--allowed-hosts</c>: <c>api.example.com</c>, <c>*.example.com</c>, or <c>*</c> for any.</param>
     /// <exception cref="BtxException">One is no name.</exception>
-    public AllowedHosts(IEnumerable<string> names, params IReadOnlyList<ListenAddress> doors)
+    public AllowedHosts(IEnumerable<string> names, params IReadOnlyList<ListenAddress> listeners)
     {
-        _listening = [.. doors.Select(door => door.EndPoint.Address)];
+        _listening = [.. listeners.Select(listener => listener.EndPoint.Address)];
         foreach (var name in names)
         {
             var plain = name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name;
             if (plain != "*" && Uri.CheckHostName(plain) == UriHostNameType.Unknown)
-            {
-                throw new BtxException(
-                    $"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example api.example.com or "
-                        + "*.example.com, without scheme and port");
-            }
-
+                throw new BtxException($"--allowed-hosts {BtxException.OneLine(name)}: is no host name; expected for example "
+                    + "api.example.com or *.example.com, without scheme and port");
             _names.Add(name);
         }
     }
@@ -41,9 +37,8 @@ internal sealed class AllowedHosts
     public bool Contains(string host)
     {
         if (host.Length == 0 || HostString.MatchesAny(host, _names)) return true;
-        return IPAddress.TryParse(host, out var address) && _listening.Any(door =>
-            door.Equals(address) || door.Equals(IPAddress.Any) || door.Equals(IPAddress.IPv6Any)
-            || (IPAddress.IsLoopback(door) && IPAddress.IsLoopback(address)));
+        return IPAddress.TryParse(host, out var address) && _listening.Any(own => own.Equals(address) || own.Equals(IPAddress.Any)
+            || own.Equals(IPAddress.IPv6Any) || (IPAddress.IsLoopback(own) && IPAddress.IsLoopback(address)));
     }
 
     /// <summary>Refuses requests by another name.</summary>
@@ -52,7 +47,7 @@ internal sealed class AllowedHosts
         if (Contains(http.Request.Host.Host ?? "")) return next(http);
         var host = BtxException.OneLine(http.Request.Host.Value!);
         var message = $"this server is not called \"{host}\"; if it is to be, start it with --allowed-hosts";
-        return Door.IsRpc(http)
+        return Listener.IsGrpc(http)
             ? RpcStatus.WriteAsync(http, StatusCode.PermissionDenied, message)
             : new OpenAiError(StatusCodes.Status403Forbidden, message, "invalid_request_error", null, "host_not_allowed").WriteAsync(http);
     }

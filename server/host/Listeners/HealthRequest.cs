@@ -2,13 +2,10 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 
-namespace Btx.Server.Doors;
+namespace Btx.Server.Listeners;
 
-/// <summary>
-/// What a connection asks for that came to a door which is full: health is answered even then, or a supervisor would restart a server that
-/// has only many clients.
-/// </summary>
-internal static class HealthReserve
+/// <summary>A request for health, told from its first bytes.</summary>
+internal static class HealthRequest
 {
     private const int LongestHead = 4096;
     private static readonly string[] s_begins = ["GET /health", "HEAD /health"];

@@ -3,62 +3,58 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Threading.Channels;
 using Btx.Model;
+using Btx.Server.Rpc;
+using Grpc.Core;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Btx.Server.Doors;
+namespace Btx.Server.Listeners;
 
 /// <summary>
-/// Sockets of which each door has at most so many. One more takes the place of one that has long been idle; where there is none it is told
-/// so, if the protocol has words for it, and closed. No more are accepted than a few that are being told, so that a burst cannot use up the
-/// files that the process may open. One that asks the HTTP door for health is answered all the same, from those few.
+/// Sockets of which each listener has at most so many. One more takes the place of one that has long been idle; where there is none it is
+/// told so, and closed. No more are accepted than a reserve of a few that are being told, so that a burst cannot use up the files that the
+/// process may open. Who asks for health is answered from the reserve, or a supervisor would restart a server that has only many clients.
 /// </summary>
-/// <param name="connections">At each door; null: as many as the process may open files beyond its own.</param>
-/// <param name="http">Where the HTTP door listens; what else does is the gRPC door.</param>
-internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
+/// <param name="connections">At each listener; null: as many as the process may open files beyond its own.</param>
+/// <param name="http">Where HTTP is listened for; the other listener is for gRPC.</param>
+internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
     : IConnectionListenerFactory
 {
     private const int Most = 8192;
     private const int Fewest = 4;
 
-    /// <summary>
-    /// Connections of a door that are open while they are refused. At the HTTP door that may take a moment: one asks perhaps for health.
-    /// </summary>
-    private const int HttpSpare = 3, RpcSpare = 1;
+    /// <summary>Connections of a listener that are open while it is seen what they ask for.</summary>
+    private const int Reserve = 3;
 
-    /// <summary>
-    /// Files for libraries that are loaded when they are first needed, and for what changes of the forest open; an eighth of all where that
-    /// is more.
-    /// </summary>
+    /// <summary>Files for libraries that are loaded when first needed, and for changes; an eighth of all where that is more.</summary>
     private const int Later = 64;
+
+    private const string HealthCheck = "/grpc.health.v1.Health/Check";
 
     private static readonly byte[] s_full =
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
 
-    /// <summary>Known once the forest is loaded, before the doors open.</summary>
+    /// <summary>Known once the forest is loaded, before anything is listened for.</summary>
     /// <exception cref="BtxException">There are too few files for any.</exception>
-    public int ConnectionsPerDoor { get; } = connections ?? Of(OpenFiles.Limit, OpenFiles.Count);
+    public int PerListener { get; } = connections ?? Of(OpenFiles.Limit, OpenFiles.Count);
 
     /// <param name="limit">How many files the process may open.</param>
     /// <param name="open">How many it has.</param>
     public static int Of(ulong limit, int open)
     {
-        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + HttpSpare + RpcSpare);
+        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + (2 * Reserve));
         return left / 2 >= Fewest
             ? (int)Math.Min(Most, left / 2)
-            : throw new BtxException(
-                $"this process may open {limit} files and has {open} open: too few are left for "
-                    + "connections; raise the limit (`ulimit -n 4096`)");
+            : throw new BtxException($"this process may open {limit} files and has {open} open: too few are left for connections; raise "
+                + "the limit (`ulimit -n 4096`)");
     }
 
-    /// <summary>Middleware: a connection with a request in progress is not idle.</summary>
+    /// <summary>Middleware: a connection with a request in progress is not idle; one of the reserve gets one answer.</summary>
     public static async Task KeepBusyAsync(HttpContext http, RequestDelegate next)
     {
-        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
-            ? (Counted)item!
-            : null;
-        if (connection is { IsReserve: true }) http.Response.Headers.Connection = "close";
+        var connection = ConnectionOf(http);
+        if (connection is { IsReserve: true }) http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         connection?.Begin();
         try
         {
@@ -70,17 +66,28 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         }
     }
 
+    /// <summary>Middleware of gRPC: the reserve is for health; the first listener has looked at HTTP's bytes already.</summary>
+    public static Task RefuseAsync(HttpContext http, RequestDelegate next)
+    {
+        if (ConnectionOf(http) is not { IsReserve: true } || !Listener.IsGrpc(http) || http.Request.Path == HealthCheck) return next(http);
+        const string Full = "as many connections are open as this port takes; try again";
+        http.Features.Set(new Refusal(Refusal.Connections, Full));
+        return RpcStatus.WriteAsync(http, StatusCode.Unavailable, Full);
+    }
+
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         var bound = await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false);
-        return new Listener(bound, ConnectionsPerDoor, endpoint.Equals(http) ? Door.Http : Door.Rpc, refusals);
+        return new LimitedListener(bound, PerListener, endpoint.Equals(http) ? Listener.Http : Listener.Grpc, refusals);
     }
 
-    private sealed class Listener(IConnectionListener inner, int limit, string door, Refusals refusals) : IConnectionListener
+    private static Counted? ConnectionOf(HttpContext http) =>
+        http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true ? (Counted)item! : null;
+
+    private sealed class LimitedListener(IConnectionListener inner, int limit, string name, Refusals refusals) : IConnectionListener
     {
-        private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
-        private readonly int _spare = door == Door.Http ? HttpSpare : RpcSpare;
-        private readonly SemaphoreSlim _room = new(limit + (door == Door.Http ? HttpSpare : RpcSpare));
+        private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250), s_grpcPatience = TimeSpan.FromSeconds(1);
+        private readonly SemaphoreSlim _room = new(limit + Reserve);
         private readonly ConcurrentDictionary<Counted, byte> _open = new();
         private readonly Channel<ConnectionContext> _taken = Channel.CreateUnbounded<ConnectionContext>();
         private readonly CancellationTokenSource _unbound = new();
@@ -125,7 +132,8 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
                     }
                     else
                     {
-                        _ = RefuseAsync(counted);
+                        counted.IsReserve = true;
+                        _ = name == Listener.Http ? ReserveHttpAsync(counted) : ReserveGrpcAsync(counted);
                     }
                 }
             }
@@ -154,41 +162,53 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
             return true;
         }
 
-        private async Task RefuseAsync(Counted connection)
+        /// <summary>Handed on only if its bytes ask for health.</summary>
+        private async Task ReserveHttpAsync(Counted connection)
         {
-            if (door == Door.Http && await AsksForHealthAsync(connection).ConfigureAwait(false))
-            {
-                connection.IsReserve = true;
-                if (_taken.Writer.TryWrite(connection)) return;
-            }
-
+            var asks = await LookAsync(s_patience, patience => HealthRequest.IsAskedForAsync(connection.Transport.Input, patience))
+                .ConfigureAwait(false);
+            if (asks && _taken.Writer.TryWrite(connection)) return;
             await using (connection.ConfigureAwait(false))
             {
                 Count("one more was refused", connection);
-                if (door == Door.Http) await connection.Transport.Output.WriteAsync(s_full).ConfigureAwait(false);
+                await connection.Transport.Output.WriteAsync(s_full).ConfigureAwait(false);
                 await connection.Transport.Output.CompleteAsync().ConfigureAwait(false);
             }
         }
 
-        /// <summary>Waits a moment for what it asks, less where the next ones need its place.</summary>
-        private async Task<bool> AsksForHealthAsync(Counted connection)
+        /// <summary>What it asks for is compressed, so <see cref="RefuseAsync"/> sees it; one that asks for nothing is closed.</summary>
+        private async Task ReserveGrpcAsync(Counted connection)
         {
-            using var patience = new CancellationTokenSource(s_patience);
+            if (!_taken.Writer.TryWrite(connection)) return;
+            await LookAsync(s_grpcPatience, async patience =>
+            {
+                await Task.Delay(Timeout.Infinite, patience).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
+                return connection.HasServed;
+            }).ConfigureAwait(false);
+            if (connection.HasServed) return;
+            Count("one more was refused", connection);
+            connection.Abort(new ConnectionAbortedException("as many connections are open as this port takes"));
+        }
+
+        /// <summary>Waits a moment for what a connection asks, less where the next ones need its place.</summary>
+        private async Task<bool> LookAsync(TimeSpan time, Func<CancellationToken, Task<bool>> look)
+        {
+            using var patience = new CancellationTokenSource(time);
             lock (_looking)
             {
                 _looking.Add(patience);
-                if (_looking.Count >= _spare) _looking[0].CancelAfter(TimeSpan.Zero);
+                if (_looking.Count >= Reserve) _looking[0].CancelAfter(TimeSpan.Zero);
             }
 
-            var asks = await HealthReserve.IsAskedForAsync(connection.Transport.Input, patience.Token).ConfigureAwait(false);
+            var asks = await look(patience.Token).ConfigureAwait(false);
             lock (_looking) _looking.Remove(patience);
             return asks;
         }
 
         private void Count(string what, ConnectionContext connection)
         {
-            var refusal = new Refusal(Refusal.Connections, $"{limit} are open, as many as this door takes; {what}");
-            refusals.Add(door, refusal, "connections", null, connection.RemoteEndPoint?.ToString());
+            var refusal = new Refusal(Refusal.Connections, $"{limit} connections are open, as many as this port takes; {what}");
+            refusals.Add(name, refusal, "connections", null, connection.RemoteEndPoint?.ToString());
         }
     }
 
@@ -212,7 +232,7 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
 
         public bool HasServed { get; private set; }
 
-        /// <summary>It came when the door was full, and gets one answer.</summary>
+        /// <summary>It came when all places were taken, and gets one answer.</summary>
         public bool IsReserve { get; set; }
 
         /// <summary>Nothing came for a second, or since the last request for five.</summary>
@@ -261,7 +281,7 @@ internal sealed class BoundedTransport(IConnectionListenerFactory sockets, int? 
         public bool TryGiveUp()
         {
             if (!IsLongIdle) return false;
-            Abort(new ConnectionAbortedException("the door is full, and this connection was idle"));
+            Abort(new ConnectionAbortedException("all places are taken, and this connection was idle"));
             return true;
         }
 
