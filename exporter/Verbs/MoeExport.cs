@@ -25,7 +25,7 @@ internal static class MoeExport
 
     public static int Run(MoeExportOptions options, string? json, CancellationToken cancellation)
     {
-        var report = ExportDisplay.Watch(progress => MoeExporter.Export(options, progress, cancellation));
+        var report = ExportVerb.Watch(progress => MoeExporter.Export(options, progress, cancellation));
         var m = report.Manifest;
         Console
             .WriteLine($"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, k = "

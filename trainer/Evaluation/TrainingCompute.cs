@@ -1,6 +1,6 @@
+using Btx.Cli;
 using Btx.Model.Configuration;
 using Btx.Model.Moe;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Evaluation;
 

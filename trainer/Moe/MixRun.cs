@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
@@ -8,7 +9,6 @@ using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Phases;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Moe;
 

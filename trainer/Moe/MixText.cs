@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
@@ -9,7 +10,6 @@ using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Shards;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Moe;
 

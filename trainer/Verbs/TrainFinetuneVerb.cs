@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Moe;
@@ -27,42 +28,21 @@ internal static class TrainFinetuneVerb
     public static Command Create()
     {
         var flags = new TrainFlags();
-        var model = new Option<string>("--model")
-        {
-            Description = "Mixtral or Llama directory to start from",
-            HelpName = "DIR",
-            Required = true
-        };
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
-        var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
-        var weights = TrainFlags.Names("--weights", "shares of the domains, such as novels=2,bible=1 (1 each)");
-        var router = new Option<string?>("--router")
-        {
-            Description = "how tokens choose experts (as the model was made)",
-            HelpName = "top2|switch|sample_top1|soft"
-        };
-        var k = new Option<int?>("--k")
-        {
-            Description = "experts per token of --router top2 (as the model was made, or 2)",
-            HelpName = "K"
-        };
-        var balancing = new Option<double?>("--load-balancing")
-        {
-            Description = "weight of the balance loss; 0: none (0.01)",
-            HelpName = "ALPHA"
-        };
-        var freeze = new Option<string?>("--freeze") { Description = "leave the experts' weights as they are", HelpName = "experts" };
-        var statistics = new Option<long?>("--statistics-every")
-        {
-            Description = "steps between rows of routing.csv (about 20 rows in all)",
-            HelpName = "N"
-        };
-        var sweep = TrainFlags.Names("--lr-sweep", "learning rates to try first; the best is used");
+        var model = new Flag<string>("--model DIR", "Mixtral or Llama directory to start from") { Required = true };
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var domains = Flags.Names("--domains A,B", "domains to train on (all with the role train)");
+        var output = new Flag<string>("--out DIR", "run and model directory") { Required = true };
+        var weights = Flags.Names("--weights A=W,B=W", "shares of the domains, such as novels=2,bible=1 (1 each)");
+        var router = new Flag<string?>("--router top2|switch|sample_top1|soft", "how tokens choose experts (as the model was made)");
+        var k = new Flag<int?>("--k K", "experts per token of --router top2 (as the model was made, or 2)");
+        var balancing = new Flag<double?>("--load-balancing ALPHA", "weight of the balance loss; 0: none (0.01)");
+        var freeze = new Flag<string?>("--freeze experts", "leave the experts' weights as they are");
+        var statistics = new Flag<long?>("--statistics-every N", "steps between rows of routing.csv (about 20 rows in all)");
+        var sweep = Flags.Names("--lr-sweep RATE,RATE", "learning rates to try first; the best is used");
         var sweepTokens = TrainFlags.Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)", "N");
         var command = new Command("finetune", Text) { model, corpus, domains, output, weights, router, k, balancing, freeze, statistics,
             sweep, sweepTokens };
-        foreach (var option in flags.All) command.Options.Add(option);
+        command.Add(flags.All);
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
             {

@@ -11,6 +11,7 @@ namespace Btx.Server.Http;
 /// <summary>The bodies of requests and answers. Another body is a record of its own and a line here.</summary>
 [JsonSerializable(typeof(CompletionBody))]
 [JsonSerializable(typeof(Completion))]
+[JsonSerializable(typeof(CompletionUsage))]
 [JsonSerializable(typeof(OpenAiErrorBody))]
 internal sealed partial class BodyJson : JsonSerializerContext
 {

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using Btx.Cli;
 using Btx.Model;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -25,7 +26,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     {
         (_option, _remedy, Patience) = (option, remedy, patience ?? TimeSpan.FromSeconds(30));
         _address = Read(address) ?? throw new BtxException($"{option} {BtxException.OneLine(address, 100)}: not a server's address; "
-            + $"expected ADDRESS:PORT, for example {Verbs.ServerFlag.Default}, or a URL");
+            + $"expected ADDRESS:PORT, for example {ServerFlag.Usual}, or a URL");
         if (adminKey is not null) _headers.Add("authorization", $"Bearer {adminKey}");
         _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null });
         var invoker = _channel.Intercept(this);
@@ -98,7 +99,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
     public void Dispose() => _channel.Dispose();
 
     /// <exception cref="BtxException">The server refused, or there is none.</exception>
-    private async Task<T> Try<T>(Func<Task<T>> call, CancellationToken cancellation)
+    internal async Task<T> Try<T>(Func<Task<T>> call, CancellationToken cancellation)
     {
         try
         {
@@ -134,7 +135,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
         var mayBeHttp = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
         if (mayBeHttp && await IsHttpAsync().ConfigureAwait(false))
             return $"{Name} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with {_option} "
-                + $"(`serve` prints both; {Verbs.ServerFlag.Default} unless told otherwise)";
+                + $"(`serve` prints both; {ServerFlag.Usual} unless told otherwise)";
         if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return $"no server listens at {Name}; {_remedy}";
         if (HasBrokenStream(e)) return $"the server at {Name} went away before its answer ended; {_remedy}";
         return e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}";

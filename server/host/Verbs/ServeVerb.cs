@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Forest;
 using Btx.Model;
 using Btx.Server.Changes;
-using Btx.Server.Doors;
 using Btx.Server.Lifetime;
+using Btx.Server.Listeners;
 using Btx.Server.Metrics;
 
 namespace Btx.Server.Verbs;
@@ -40,40 +41,16 @@ internal static class ServeVerb
     {
         var engine = new EngineFlags(required: true);
         var living = new ForestFlags();
-        var http = new Option<string>("--http")
-        {
-            Description = "where the HTTP door listens",
-            HelpName = "ADDRESS:PORT",
-            DefaultValueFactory = _ => "127.0.0.1:8080"
-        };
-        var grpc = new Option<string>("--grpc")
-        {
-            Description = "where the gRPC door listens (HTTP/2 without TLS)",
-            HelpName = "ADDRESS:PORT",
-            DefaultValueFactory = _ => "127.0.0.1:8081"
-        };
-        var shutdown = new Option<double>("--shutdown-limit")
-        {
-            Description = "seconds that running requests may go on after the shutdown begins",
-            DefaultValueFactory = _ => 30
-        };
-        var body = new Option<double>("--max-body-mb") { Description = "largest request", DefaultValueFactory = _ => 4 };
-        var prompt = new Option<int>("--max-prompt-chars")
-        {
-            Description = "longest prompt in characters",
-            DefaultValueFactory = _ => 1_000_000
-        };
-        var averages = new Option<string>("--averages")
-        {
-            Description =
-                "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it",
-            DefaultValueFactory = _ => "load",
-        };
-        averages.AcceptOnlyFromAmong("load", "demand");
+        var http = new Flag<string>("--http ADDRESS:PORT", "where the HTTP door listens", "127.0.0.1:8080");
+        var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where the gRPC door listens (HTTP/2 without TLS)", "127.0.0.1:8081");
+        var shutdown = new Flag<double>("--shutdown-limit SECONDS", "how long running requests may go on after the shutdown begins", 30);
+        var body = new Flag<double>("--max-body-mb MB", "largest request", 4);
+        var prompt = new Flag<int>("--max-prompt-chars N", "longest prompt in characters", 1_000_000);
+        var averages = new Choice("--averages", ["load", "demand"],
+            "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it", "load");
         var command = new Command("serve", Text);
         engine.AddTo(command);
-        foreach (var option in new Option[] { averages, http, grpc, shutdown, body, prompt }) command.Options.Add(option);
-        living.AddTo(command);
+        command.Add([averages, http, grpc, shutdown, body, prompt, .. living.All]);
         command.SetAction((parsed, cancellation) =>
         {
             var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
@@ -113,8 +90,8 @@ internal static class ServeVerb
     {
         using var end = new HardEnd(options.ShutdownLimit);
         await using var begin = cancellation.UnsafeRegister(_ => end.Begin(), null);
-        PortCheck.Require(options.Http);
-        PortCheck.Require(options.Grpc);
+        options.Http.RequireFree();
+        options.Grpc.RequireFree();
         var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation).ConfigureAwait(false);
         await using var owner = loaded.ConfigureAwait(false);
         await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
@@ -122,15 +99,13 @@ internal static class ServeVerb
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0)
-            Console
-                .WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
-                    + $"{forest.Precision}, context {forest.ContextLength}");
+            Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
+                + $"{forest.Precision}, context {forest.ContextLength}");
         if (forest.Moe is { } btx)
         {
             var alone = forest.Experts.Count == 0 ? "; mode moe only, no forest is loaded" : "";
-            Console
-                .WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k "
-                    + $"{btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
+            Console.WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k "
+                + $"{btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
         }
 
         Console.WriteLine($"  memory   {MemoryStatement.Line(forest, engineOptions)}");
@@ -139,15 +114,13 @@ internal static class ServeVerb
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
         if (loaded.Registry is { } registry)
-            Console
-                .WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; "
-                    + $"certificates by key {registry.KeyFingerprint}");
+            Console.WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; "
+                + $"certificates by key {registry.KeyFingerprint}");
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
-        var (connections, bodies) = (app.Services.GetRequiredService<BoundedTransport>().ConnectionsPerDoor,
-            app.Services.GetRequiredService<BodyBudget>().Bytes >> 20);
-        Console
-            .WriteLine($"  limits   {connections} connections at each door (this process may open "
-                + $"{OpenFiles.Limit} files), {bodies} MiB of requests being read");
+        var connections = app.Services.GetRequiredService<ConnectionLimit>().PerListener;
+        var bodies = app.Services.GetRequiredService<BodyBudget>().Bytes >> 20;
+        Console.WriteLine($"  limits   {connections} connections at each port (this process may open {OpenFiles.Limit} files), {bodies} MiB "
+            + "of requests being read");
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true; // the terminal is gone; running requests are not to go with it

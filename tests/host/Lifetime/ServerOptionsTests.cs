@@ -50,7 +50,7 @@ public sealed class ServerOptionsTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        var failure = Assert.Throws<BtxException>(() => PortCheck.Require(new("--grpc", new(IPAddress.Loopback, port))));
+        var failure = Assert.Throws<BtxException>(() => new ListenAddress("--grpc", new(IPAddress.Loopback, port)).RequireFree());
         Assert.Equal($"--grpc 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port",
             failure.Message);
     }

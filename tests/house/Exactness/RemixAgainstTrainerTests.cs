@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Exporter;
@@ -12,7 +13,6 @@ using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Moe;
-using Btx.Trainer.Terminal;
 using static Btx.House.Tests.Exactness.LogitParity;
 
 namespace Btx.House.Tests.Exactness;
@@ -123,7 +123,7 @@ public sealed class RemixAgainstTrainerTests : IDisposable
 
     private static void Mix(MixRequest request)
     {
-        using var display = new ProgressDisplay(TextWriter.Null, live: false, TimeProvider.System);
+        using var display = new ProgressDisplay(TextWriter.Null, TextWriter.Null);
         new MixRun(request, display).Execute(None);
     }
 

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
@@ -7,7 +8,6 @@ using Btx.Trainer.Corpora;
 using Btx.Trainer.Moe;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Phases;
-using Btx.Trainer.Terminal;
 using Btx.Trainer.Tests.Phases;
 using TorchSharp;
 
@@ -39,7 +39,7 @@ public sealed class MixWorld : IDisposable
 
     public static (MixReport Report, bool Made) Mix(MixRequest request, CancellationToken cancellation = default)
     {
-        using var display = new ProgressDisplay(TextWriter.Null, live: false, TimeProvider.System);
+        using var display = new ProgressDisplay(TextWriter.Null, TextWriter.Null);
         return new MixRun(request, display).Execute(cancellation);
     }
 

@@ -1,21 +1,23 @@
-using Btx.Server.Terminal;
+using Btx.Cli;
 using Btx.V1;
 using Google.Protobuf.Collections;
+using RemovalCertificate = Btx.Model.Registry.RemovalCertificate;
 
 namespace Btx.Server.Verbs.Experts;
 
-/// <summary>States and histories as lines for a terminal.</summary>
+/// <summary>States, histories and what a change did, as lines for a terminal.</summary>
 internal static class ForestReport
 {
+    private const int MostRemains = 8;
+
     public static IEnumerable<string> Of(ListExpertsResponse forest)
     {
         var quarantined = forest.Experts.Count(e => e.Status != "ready");
         yield return $"forest at revision {forest.Revision}: {forest.Experts.Count} "
             + $"experts{(quarantined > 0 ? $", {quarantined} of them quarantined" : "")}, {forest.Precision}";
-        foreach (var line in TextTable.Lines(
-            ["NAME", "DOMAIN", "STATUS", "ROUND", "TOKENS", "BRANCHED FROM", "SHA-256"],
-            [.. forest.Experts.Select(e =>
-                (string[])[e.Name, e.Domain, e.Status, $"{e.Round}", Figures.Count(e.Tokens), Parents(e.Parents), $"{e.Sha256[..12]}…"])]))
+        foreach (var line in TextTable.Lines(["NAME", "DOMAIN", "STATUS", "ROUND", "TOKENS", "BRANCHED FROM", "SHA-256"],
+            forest.Experts.Select(e =>
+                (string[])[e.Name, e.Domain, e.Status, $"{e.Round}", Quantity.Short(e.Tokens), Parents(e.Parents), $"{e.Sha256[..12]}…"])))
             yield return line;
         foreach (var twins in forest.Experts.GroupBy(e => e.Sha256).Where(g => g.Count() > 1))
             yield return $"the same weights: {string.Join(", ", twins.Select(e => e.Name))}; they count double in "
@@ -34,35 +36,32 @@ internal static class ForestReport
         var e = shown.Expert;
         yield return $"{e.Name}: domain {e.Domain}, {e.Status}{(e.Problem.Length > 0 ? $": {e.Problem}" : "")}";
         yield return $"  weights        SHA-256 {e.Sha256}{(e.Path.Length > 0 ? $", {Place(e)}" : "")}";
-        var trained = e.Round > 0 ? $"in round {e.Round}, {Figures.Count(e.Tokens)} tokens, {e.Steps} steps after branching"
+        var trained = e.Round > 0 ? $"in round {e.Round}, {Quantity.Short(e.Tokens)} tokens, {e.Steps} steps after branching"
             : "elsewhere: imported";
         yield return $"  trained        {trained}{(e.CorpusSha256.Length > 0 ? $", text SHA-256 {e.CorpusSha256[..12]}…" : "")}";
         yield return $"  branched from  {Parents(e.Parents)}";
         yield return $"  has in it      {Shares(shown.Ancestors)}";
         yield return $"  is in          {Shares(shown.Descendants)}";
-        var prior = e.Prior.OrderByDescending(p => p.Value).Select(p => $"{p.Key} {Figures.Share(p.Value)}");
+        var prior = e.Prior.OrderByDescending(p => p.Value).Select(p => $"{p.Key} {Quantity.Share(p.Value)}");
         yield return $"  cached prior   {(e.Prior.Count == 0 ? "none" : string.Join(", ", prior))}";
         yield return $"  averages       {(shown.Averages.Count == 0 ? "none by name" : string.Join(", ", shown.Averages))}";
     }
 
     public static IEnumerable<string> Of(HistoryResponse history) => history.Changes.Count == 0
         ? ["no change has been made: the forest is as it was exported"]
-        : TextTable.Lines(
-            ["ID", "TIME (UTC)", "KIND", "OF", "OUTCOME", "REVISION", "AUTHOR", "REASON"],
-            [.. history.Changes.Select(c => (string[])[c.Id, Time(c), c.Kind, Subjects(c), c.Outcome,
-                c.HasRevisionAfter ? $"{c.RevisionBefore} -> {c.RevisionAfter}" : $"{c.RevisionBefore}", c.Author, Reason(c)])]);
+        : TextTable.Lines(["ID", "TIME (UTC)", "KIND", "OF", "OUTCOME", "REVISION", "AUTHOR", "REASON"],
+            history.Changes.Select(c => (string[])[c.Id, Time(c), c.Kind, Subjects(c), c.Outcome,
+                c.HasRevisionAfter ? $"{c.RevisionBefore} -> {c.RevisionAfter}" : $"{c.RevisionBefore}", c.Author, Reason(c)]));
 
     public static IEnumerable<string> Of(ListAveragesResponse averages) => averages.Averages.Count == 0
         ? ["no average has a name; uniform, and one for each domain with a cached prior, are served without"]
-        : TextTable.Lines(
-            ["NAME", "WEIGHTS", "FROM"],
-            [.. averages.Averages.Select(a => (string[])
+        : TextTable.Lines(["NAME", "WEIGHTS", "FROM"], averages.Averages.Select(a => (string[])
             [
                 a.Name,
-                string.Join(" ", a.Weights.OrderByDescending(w => w.Value).Select(w => $"{w.Key} {Figures.Share(w.Value)}")),
+                string.Join(" ", a.Weights.OrderByDescending(w => w.Value).Select(w => $"{w.Key} {Quantity.Share(w.Value)}")),
                 a.Domain.Length > 0 ? $"the prior of {a.Domain}"
                     : a.SampleSha256.Length > 0 ? $"sample text {a.SampleSha256[..12]}…" : "chosen weights",
-            ])]);
+            ]));
 
     /// <summary>One line of <c>watch</c>.</summary>
     public static string Of(ForestEvent e) =>
@@ -91,5 +90,68 @@ internal static class ForestReport
         : string.Join(" ", parents.Select(p => $"{p.Name} {p.Weight:0.##}"));
 
     private static string Shares(RepeatedField<LineageShare> shares) => shares.Count == 0 ? "-"
-        : string.Join(", ", shares.Select(s => $"{s.Name} {Figures.Share(s.Share)}"));
+        : string.Join(", ", shares.Select(s => $"{s.Name} {Quantity.Share(s.Share)}"));
+
+    public static IEnumerable<string> Of(ChangeResult result)
+    {
+        var change = result.Change;
+        yield return $"{change.Id} {change.Outcome}: {change.Kind} {string.Join(", ", change.Subjects)}, revision "
+            + $"{change.RevisionBefore} -> {change.RevisionAfter}, by {change.Author}";
+        if (result.Swap is { } swap)
+        {
+            yield return $"  requests     {Requests(swap)}; the engine paused {Quantity.Seconds(swap.PauseSeconds)}";
+            if (swap.BytesReturned > 0) yield return $"  memory       {Quantity.Bytes(swap.BytesReturned)} returned";
+        }
+
+        if (Certificate(result) is { } certificate)
+        {
+            foreach (var line in Certified(certificate)) yield return line;
+        }
+
+        foreach (var note in result.Notes) yield return $"  note         {note}";
+    }
+
+    /// <summary>Null: it was no removal.</summary>
+    public static RemovalCertificate? Certificate(ChangeResult result) =>
+        result.Certificate.IsEmpty ? null : RemovalCertificate.Parse(result.Certificate.Span, $"the certificate of {result.Change.Id}");
+
+    private static IEnumerable<string> Certified(RemovalCertificate certificate)
+    {
+        var files = certificate.Removed.SelectMany(e => e.Files).ToList();
+        var deleted = files.Where(f => f.Deleted).ToList();
+        yield return $"  removed      {string.Join(", ", certificate.Removed.Select(e => $"{e.Name} ({e.Sha256[..12]}…)"))}";
+        if (deleted.Count > 0) yield return $"  deleted      {deleted.Count} files, {Quantity.Bytes(deleted.Sum(f => f.Bytes))}";
+        foreach (var file in files.Where(f => f.Remains is not null).Take(MostRemains))
+            yield return $"  remains      {file.Path} ({Quantity.Bytes(file.Bytes)}): {file.Remains}";
+        var more = files.Count(f => f.Remains is not null) - MostRemains;
+        if (more > 0) yield return $"  remains      {more} more files, see the certificate";
+        var kept = files.Count(f => f is { Deleted: false, Remains: null });
+        if (kept > 0)
+            yield return $"  files kept   {kept} where they lie; nothing serves them "
+                + "(remove --purge would have deleted them)";
+        if (certificate.Quarantined.Count > 0) yield return $"  quarantined  {string.Join(", ", certificate.Quarantined)}";
+        var affected = certificate.Residuals.Where(r => r.Share > 0).ToList();
+        yield return affected.Count == 0
+            ? "  residual     none: no survivor was branched from what was removed"
+            : $"  residual     {string.Join(", ", affected.Select(r => $"{r.Expert} {Quantity.Share(r.Share)}"))}";
+        var check = certificate.Equality;
+        yield return $"  equality     {(check.Passed ? "passed" : "FAILED")}: largest difference {check.LargestDifference:0.##E+0} nats "
+            + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}"
+            + (check.LeftOut is { } left ? $"; not compared, for their files are at fault: {string.Join(", ", left.Keys)}" : "");
+        yield return $"  certificate  certificates/{certificate.ChangeId}.json beside the served forest, signed by "
+            + $"{certificate.KeyFingerprint[..Math.Min(16, certificate.KeyFingerprint.Length)]}…";
+    }
+
+    private static string Requests(SwapReport swap)
+    {
+        (int Count, string What)[] all =
+        [
+            (swap.Renormalised,
+                swap.Refilled > 0 ? $"went on without it ({swap.Refilled} caught up on other experts)" : "went on without it"),
+            (swap.Moved, "moved to the new model"), (swap.Drained, "finished as they began"), (swap.Ended, "ended: they asked for it"),
+                (swap.Aborted, "aborted"),
+        ];
+        string[] some = [.. all.Where(a => a.Count > 0).Select(a => $"{a.Count} {a.What}")];
+        return some.Length == 0 ? "none was affected" : string.Join(", ", some);
+    }
 }

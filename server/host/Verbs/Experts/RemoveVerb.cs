@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Server.Rpc;
@@ -32,60 +33,41 @@ internal static class RemoveVerb
           btx experts remove python --lineage quarantine --purge --yes --reason "request of the owner"
         """;
 
-    private static readonly string[] s_lineages = ["only", "cascade", "quarantine"];
-    private static readonly string[] s_inFlight = ["renormalise", "drain", "abort"];
-
     public static Command Create(Func<string, string?> ask, bool attended)
     {
         var names = new Argument<string[]>("name") { Description = "the experts", Arity = ArgumentArity.OneOrMore };
-        var lineage = new Option<string>("--lineage")
-        {
-            Description = "only, cascade or quarantine",
-            HelpName = "POLICY",
-            DefaultValueFactory = _ => "only"
-        }.AcceptOnlyFromAmong(s_lineages);
-        var inFlight = new Option<string>("--in-flight")
-        {
-            Description = "renormalise, drain or abort",
-            HelpName = "POLICY",
-            DefaultValueFactory = _ => "renormalise"
-        }.AcceptOnlyFromAmong(s_inFlight);
-        var purge = new Option<bool>("--purge") { Description = "delete the experts' files, too" };
-        var dropBtx = new Option<bool>("--drop-btx")
-        {
-            Description = "a served BTX model that holds them leaves, instead of being mixed anew without them"
-        };
-        var probe = new Option<string?>("--probe")
-        {
-            Description = "text on which the forest is compared with one built without them (built in)",
-            HelpName = "FILE"
-        };
-        var expect = new Option<long?>("--expect-revision") { Description = "only if the forest is at this revision", HelpName = "N" };
-        var certificate = new Option<string?>("--certificate") { Description = "save the certificate here, too", HelpName = "FILE" };
-        var dryRun = new Option<bool>("--dry-run") { Description = "show what would happen, and change nothing" };
-        var yes = new Option<bool>("--yes") { Description = "do not ask" };
+        var lineage = new Choice("--lineage", ["only", "cascade", "quarantine"], "what is done with experts branched from them", "only");
+        var inFlight = new Choice("--in-flight", ["renormalise", "drain", "abort"],
+            "what becomes of requests that use them", "renormalise");
+        var purge = new Flag<bool>("--purge", "delete the experts' files, too");
+        var dropBtx = new Flag<bool>("--drop-btx", "a served BTX model that holds them leaves, instead of being mixed anew without them");
+        var probe = new Flag<string?>("--probe FILE", "text on which the forest is compared with one built without them (built in)");
+        var expect = new Flag<long?>("--expect-revision N", "only if the forest is at this revision");
+        var certificate = new Flag<string?>("--certificate FILE", "save the certificate here, too");
+        var dryRun = new Flag<bool>("--dry-run", "show what would happen, and change nothing");
+        var yes = new Flag<bool>("--yes", "do not ask");
         var replay = new ReplayFlags();
         var author = new AuthorFlags(ask);
-        var forest = new ForestFlags();
+        var server = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("remove", Text) { names, lineage, inFlight, purge, dropBtx, probe, expect, certificate, dryRun, yes };
-        replay.AddTo(command);
-        author.AddTo(command);
-        forest.AddTo(command);
-        json.AddTo(command);
+        var command = new Command("remove", Text) { names, lineage, inFlight, purge, dropBtx, probe, expect, certificate, dryRun, yes,
+            replay.All, author.All, server.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            if (!attended && !parsed.GetValue(dryRun)) RequireAnswers(author, parsed, parsed.GetValue(yes));
+            if (!attended && !parsed.GetValue(dryRun))
+            {
+                // What would be asked must be given where nobody can be asked: said before anything else is done.
+                author.Read(parsed);
+                if (!parsed.GetValue(yes))
+                    throw new BtxException(
+                        "a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
+            }
+
             var probeText = parsed.GetValue(probe) is { } file ? TextFile.Read("--probe", file) : "";
             var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
-            using var remote = forest.Open(parsed);
-            var asked = new PlanRemovalRequest
-            {
-                Experts = { parsed.GetValue(names)! },
-                Lineage = policy,
-                Purge = parsed.GetValue(purge)
-            };
-            var plan = await remote.PlanRemovalAsync(asked, cancellation).ConfigureAwait(false);
+            using var remote = server.Open(parsed);
+            var asked = new PlanRemovalRequest { Experts = { parsed.GetValue(names)! }, Lineage = policy, Purge = parsed.GetValue(purge) };
+            var plan = await remote.Forest.PlanRemovalAsync(asked, cancellationToken: cancellation).ConfigureAwait(false);
             if (parsed.GetValue(expect) is { } revision && plan.Revision != revision)
                 throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it "
                     + "again (`btx experts history`)");
@@ -94,13 +76,13 @@ internal static class RemoveVerb
             if (parsed.GetValue(dryRun))
             {
                 json.Write(parsed, plan, lines.Append($"nothing was changed; the forest is at revision {plan.Revision}"));
-                await replay.WriteAsync(parsed, forest, remote, plan.Requested, cancellation).ConfigureAwait(false);
+                await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
                 return 0;
             }
 
             var error = parsed.InvocationConfiguration.Error;
             foreach (var line in lines) await error.WriteLineAsync(line).ConfigureAwait(false);
-            await replay.WriteAsync(parsed, forest, remote, plan.Requested, cancellation).ConfigureAwait(false);
+            await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
             if (!parsed.GetValue(yes) && !Agreed(ask, plan)) return 1;
             var request = new RemoveExpertRequest
             {
@@ -113,39 +95,64 @@ internal static class RemoveVerb
                 Probe = probeText,
                 ExpectedRevision = plan.Revision,
             };
-            var result = await ChangeRun.FollowAsync(parsed, remote.RemoveExpertAsync(request, cancellation)).ConfigureAwait(false);
-            json.Write(parsed, result, ChangeReport.Of(result));
-            if (parsed.GetValue(certificate) is { } path)
-            {
-                AtomicFile.Write(path, stream => result.Certificate.WriteTo(stream));
-                await error.WriteLineAsync($"the certificate is in {path}; check it with: btx experts verify {path}").ConfigureAwait(false);
-            }
-
-            return ChangeReport.Certificate(result) is { Equality.Passed: false } ? 1 : 0;
+            var updates = remote.Forest.RemoveExpert(request, cancellationToken: cancellation);
+            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation).ConfigureAwait(false);
+            json.Write(parsed, result, ForestReport.Of(result));
+            if (parsed.GetValue(certificate) is { } path) ReadingVerbs.Save(result.Certificate, path, error);
+            return ForestReport.Certificate(result) is { Equality.Passed: false } ? 1 : 0;
         });
         return command;
-    }
-
-    /// <summary>What would be asked must be given where nobody can be asked: said before anything else is done.</summary>
-    /// <exception cref="BtxException">Something is missing.</exception>
-    private static void RequireAnswers(AuthorFlags author, ParseResult parsed, bool yes)
-    {
-        author.Read(parsed);
-        if (!yes)
-            throw new BtxException("a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
     }
 
     private static bool Agreed(Func<string, string?> ask, RemovalPlan plan) =>
         ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ") is "yes" or "y";
 
     /// <summary>What becomes of the files of what is removed.</summary>
-    private static async Task<IEnumerable<string>> FilesAsync(RemoteForest remote, RemovalPlan plan, bool purge,
+    private static async Task<IEnumerable<string>> FilesAsync(RemoteServer remote, RemovalPlan plan, bool purge,
         CancellationToken cancellation)
     {
-        var listed = (await remote.ListExpertsAsync(cancellation).ConfigureAwait(false)).Experts.Where(e => plan.Removed.Contains(e.Name));
+        var list = await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation).ConfigureAwait(false);
         var (deleted, refused) = (purge && plan.PurgeRefused.Length == 0, plan.PurgeRefused.Length > 0);
-        var lines = listed.Where(e => e.Path.Length > 0)
+        var lines = list.Experts.Where(e => plan.Removed.Contains(e.Name) && e.Path.Length > 0)
             .Select(e => $"files of {e.Name}: {(deleted ? "deleted" : "kept")} ({ForestReport.Place(e)})");
         return refused ? lines.Append($"the removal would be refused: {BtxException.OneLine(plan.PurgeRefused, 2000)}") : lines;
+    }
+}
+
+/// <summary>The replay recipe of a removal: the commands that retrain its descendants from clean ancestors.</summary>
+internal sealed class ReplayFlags
+{
+    private readonly Flag<string?> _replay = new("--replay FILE",
+        "write the commands that retrain descendants from clean ancestors, for bash");
+    private readonly Flag<string?> _corpus = new("--corpus DIR", "replay: directory of the text (as recorded)");
+    private readonly Flag<string?> _seed = new("--seed DIR", "replay: directory of the seed model (as recorded)");
+
+    public IReadOnlyList<Option> All => [_replay, _corpus, _seed];
+
+    /// <summary>Writes the recipe, if it is asked for, and says so.</summary>
+    /// <exception cref="BtxException">A corpus or a seed is neither recorded nor given, or the file cannot be written.</exception>
+    public async Task WriteAsync(ParseResult parsed, ForestFlags server, RemoteServer remote, IEnumerable<string> experts,
+        CancellationToken cancellation)
+    {
+        if (parsed.GetValue(_replay) is not { } path) return;
+        var recipe = await remote.Forest.ReplayRecipeAsync(new()
+        {
+            Experts = { experts },
+            Corpus = parsed.GetValue(_corpus) ?? "",
+            SeedModel = parsed.GetValue(_seed) ?? ""
+        }, cancellationToken: cancellation).ConfigureAwait(false);
+        var error = parsed.InvocationConfiguration.Error;
+        if (recipe.Retrained.Count == 0)
+        {
+            await error.WriteLineAsync("no replay is needed: nothing was branched from what goes").ConfigureAwait(false);
+            return;
+        }
+
+        AtomicFile.WriteText(path, recipe.Script);
+        if (path != "-" && !OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
+        await error
+            .WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from "
+                + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}")
+            .ConfigureAwait(false);
     }
 }

@@ -1,7 +1,8 @@
 using System.CommandLine;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Btx.Cli;
+using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 
@@ -21,24 +22,23 @@ internal static class VerifyVerb
           btx experts verify python.json --forest served --fingerprint 3f2a…
         """;
 
+    private static readonly JsonSerializerOptions s_json =
+        new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static Command Create()
     {
         var certificate = new Argument<string>("certificate") { Description = "the certificate's file" };
-        var served = new Option<string?>("--forest") { Description = "the served forest that it speaks of", HelpName = "DIR" };
-        var fingerprint = new Option<string?>("--fingerprint")
-        {
-            Description = "SHA-256 of the key that must have signed it (the served forest's, or else any)",
-            HelpName = "HEX"
-        };
+        var served = new Flag<string?>("--forest DIR", "the served forest that it speaks of");
+        var fingerprint = new Flag<string?>("--fingerprint HEX",
+            "SHA-256 of the key that must have signed it (the served forest's, or else any)");
         var json = new JsonFlag();
-        var command = new Command("verify", Text) { certificate, served, fingerprint };
-        json.AddTo(command);
+        var command = new Command("verify", Text) { certificate, served, fingerprint, json };
         command.SetAction(parsed =>
         {
             var report = CertificateVerifier.Verify(parsed.GetValue(certificate)!, parsed.GetValue(fingerprint)?.ToLowerInvariant(),
                 parsed.GetValue(served));
             var anyKey = parsed.GetValue(served) is null && parsed.GetValue(fingerprint) is null;
-            json.Write(parsed, Json(report), Lines(report, anyKey));
+            json.Write(parsed, Json(report), Lines(report, anyKey), AtomicFile.WriteText);
             return report.Valid ? 0 : 1;
         });
         return command;
@@ -51,8 +51,7 @@ internal static class VerifyVerb
             yield return $"certificate of removal {c.ChangeId}: {string.Join(", ", c.Removed.Select(e => e.Name))}, by {c.Author} on "
                 + $"{c.Time:yyyy-MM-dd HH:mm:ss} UTC, \"{c.Reason}\"";
             foreach (var r in c.Residuals.Where(r => r.Share > 0))
-                yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: "
-                    + $"{Terminal.Figures.Share(r.Share)}";
+                yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: {Quantity.Share(r.Share)}";
         }
 
         foreach (var check in report.Checks) yield return $"  ok     {check}";
@@ -64,29 +63,11 @@ internal static class VerifyVerb
         if (report is { Valid: true, Certificate: { } valid }) yield return valid.Statement;
     }
 
-    private static string Json(CertificateReport report)
+    private static string Json(CertificateReport report) => JsonSerializer.Serialize(new
     {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream,
-            new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteBoolean("valid", report.Valid);
-            WriteLines(json, "checks", report.Checks);
-            WriteLines(json, "faults", report.Problems);
-            json.WritePropertyName("certificate");
-            if (report.Certificate is null) json.WriteNullValue();
-            else JsonSerializer.SerializeToElement(report.Certificate, ManifestJson.Options).WriteTo(json);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
-    }
-
-    private static void WriteLines(Utf8JsonWriter json, string name, IReadOnlyList<string> lines)
-    {
-        json.WriteStartArray(name);
-        foreach (var line in lines) json.WriteStringValue(line);
-        json.WriteEndArray();
-    }
+        valid = report.Valid,
+        checks = report.Checks,
+        faults = report.Problems,
+        certificate = report.Certificate is null ? null : JsonSerializer.SerializeToNode(report.Certificate, ManifestJson.Options),
+    }, s_json) + "\n";
 }

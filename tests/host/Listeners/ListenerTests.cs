@@ -1,14 +1,14 @@
 using System.Net;
 using System.Net.Http.Json;
 using Btx.Model;
-using Btx.Server.Doors;
+using Btx.Server.Listeners;
 using Btx.Server.Tests.Fakes;
 using Grpc.Core;
 
-namespace Btx.Server.Tests.Doors;
+namespace Btx.Server.Tests.Listeners;
 
-/// <summary>What holds for every request at a door, whatever it asks for.</summary>
-public sealed class DoorTests
+/// <summary>What holds for every request, whatever it asks for.</summary>
+public sealed class ListenerTests
 {
     [Fact]
     public async Task A_failure_after_the_first_token_is_an_event_and_counted()
@@ -56,7 +56,7 @@ public sealed class DoorTests
     [InlineData("example.com", false)]
     [InlineData("127.0.0.1.example.com", false)]
     [InlineData("192.0.2.1", false)]
-    public void A_door_takes_the_names_that_are_its_own(string host, bool allowed)
+    public void A_listener_takes_the_names_that_are_its_own(string host, bool allowed)
     {
         Assert.Equal(allowed, Hosts("127.0.0.1").Contains(host));
         if (IPAddress.TryParse(host, out _)) Assert.True(Hosts("0.0.0.0").Contains(host));
@@ -70,9 +70,9 @@ public sealed class DoorTests
     [Fact]
     public void Connections_follow_from_the_limit_of_open_files()
     {
-        Assert.Equal(1683, BoundedTransport.Of(4096, 214));
-        Assert.Equal(8192, BoundedTransport.Of(ulong.MaxValue, 214));
-        Assert.Contains("has 250 open: too few", Assert.Throws<BtxException>(() => BoundedTransport.Of(300, 250)).Message,
+        Assert.Equal(1682, ConnectionLimit.Of(4096, 214));
+        Assert.Equal(8192, ConnectionLimit.Of(ulong.MaxValue, 214));
+        Assert.Contains("has 250 open: too few", Assert.Throws<BtxException>(() => ConnectionLimit.Of(300, 250)).Message,
             StringComparison.Ordinal);
     }
 

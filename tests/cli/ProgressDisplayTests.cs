@@ -1,4 +1,4 @@
-using Btx.Trainer.Terminal;
+using Btx.Cli;
 
 namespace Btx.Trainer.Tests.Terminal;
 
@@ -93,10 +93,10 @@ public sealed class ProgressDisplayTests
     [InlineData(3723, "1:02:03")]
     [InlineData(183_840, "2 d 03:04")]
     public void Durations_are_clear(double seconds, string expected) =>
-    Assert.Equal(expected, Quantity.Duration(TimeSpan.FromSeconds(seconds)));
+    Assert.Equal(expected, Quantity.Clock(TimeSpan.FromSeconds(seconds)));
 
     [Theory]
     [InlineData(512, "512 B")]
     [InlineData(1_500_000, "1.50 MB")]
-    public void Bytes_have_their_unit(double bytes, string expected) => Assert.Equal(expected, Quantity.WithUnit(bytes, "bytes"));
+    public void Bytes_have_their_unit(double bytes, string expected) => Assert.Equal(expected, Quantity.Bytes(bytes));
 }

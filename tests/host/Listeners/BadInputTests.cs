@@ -6,7 +6,7 @@ using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
 
-namespace Btx.Server.Tests.Doors;
+namespace Btx.Server.Tests.Listeners;
 
 /// <summary>What is wrong with a request is said in one line, with the right code, on both doors; nothing reaches the engine.</summary>
 public sealed class BadInputTests : IAsyncLifetime

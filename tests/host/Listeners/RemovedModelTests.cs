@@ -6,7 +6,7 @@ using Btx.V1;
 using Grpc.Core;
 using EngineFinish = Btx.Engine.Requests.FinishReason;
 
-namespace Btx.Server.Tests.Doors;
+namespace Btx.Server.Tests.Listeners;
 
 /// <summary>How both doors end a request whose model leaves the forest.</summary>
 public sealed class RemovedModelTests : IAsyncLifetime

@@ -2,11 +2,15 @@ using System.Net.Sockets;
 using System.Text;
 using Btx.Server.Tests.Attacks;
 using Btx.Server.Tests.Fakes;
+using Btx.V1;
+using Grpc.Core;
+using Grpc.Health.V1;
+using Grpc.Net.Client;
 
-namespace Btx.Server.Tests.Doors;
+namespace Btx.Server.Tests.Listeners;
 
-/// <summary>A door that has as many busy connections as it takes: the server is well, and says so.</summary>
-public sealed class FullDoorTests : IAsyncLifetime
+/// <summary>A port that has as many busy connections as it takes: the server is well, and says so.</summary>
+public sealed class ConnectionLimitTests : IAsyncLifetime
 {
     private const int Connections = 4;
     private readonly List<Socket> _busy = [];
@@ -43,7 +47,7 @@ public sealed class FullDoorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_broken_engine_is_told_from_a_full_door()
+    public async Task A_broken_engine_is_told_from_a_full_port()
     {
         _server.Engine.Problem = "the engine has failed: a reason";
         var answer = await AskAsync("HEAD /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -78,6 +82,22 @@ public sealed class FullDoorTests : IAsyncLifetime
         for (var i = 0; i < 40; i++) _busy.Add(await Answer.ConnectAsync(new(_server.HttpAddress)));
         Assert.Equal(200, (await AskAsync("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")).Status);
         Assert.Equal(503, (await Answer.ReadAsync(_busy[^1])).Status);
+    }
+
+    [Fact]
+    public async Task Health_over_gRPC_is_answered_and_nothing_else()
+    {
+        for (var i = 0; i < Connections; i++) _busy.Add(await Answer.ConnectAsync(new(_server.GrpcAddress)));
+        foreach (var socket in _busy[Connections..]) await socket.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0"u8.ToArray());
+        for (var i = 0; i < 3; i++)
+        {
+            using var channel = GrpcChannel.ForAddress(_server.GrpcAddress);
+            Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving,
+                (await new Health.HealthClient(channel).CheckAsync(new(), deadline: DateTime.UtcNow.AddSeconds(20))).Status);
+            using var other = GrpcChannel.ForAddress(_server.GrpcAddress);
+            var refused = await Assert.ThrowsAsync<RpcException>(async () => await new Inference.InferenceClient(other).DescribeAsync(new()));
+            Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+        }
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using System.Text;
 using Btx.Server.Tests.Attacks;
 using Btx.Server.Tests.Fakes;
 
-namespace Btx.Server.Tests.Doors;
+namespace Btx.Server.Tests.Listeners;
 
 /// <summary>Requests that break off, or are none: their client's fault, counted as such, in one line without a stack.</summary>
 public sealed class BrokenOffTests

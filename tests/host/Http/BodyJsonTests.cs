@@ -8,7 +8,7 @@ using Btx.Server.Tests.Fakes;
 namespace Btx.Server.Tests.Http;
 
 /// <summary>Whatever bytes come, they are a request, no JSON, or refused in one bounded line.</summary>
-public sealed class CompletionRequestReaderTests
+public sealed class BodyJsonTests
 {
     private const string Valid =
         """{"model":"forest:top_k=2,prior=python","prompt":["Grüße 😀"],"max_tokens":5,"temperature":0.5,"top_k":3,"seed":7,"stop":["a","b"],"logprobs":2,"echo":true,"stream":true,"stream_options":{"include_usage":true},"user":"u","n":1}""";
@@ -55,12 +55,32 @@ public sealed class CompletionRequestReaderTests
         }
     }
 
+    [Theory]
+    [InlineData("\"metadata\":{\"a\":[1]},\"store\":true,\"service_tier\":\"auto\"", null)]
+    [InlineData("\"prompt_cache_key\":\"k\",\"prompt_cache_retention\":\"24h\",\"safety_identifier\":\"s\"", null)]
+    [InlineData("\"tools\":[]", "unknown field \"tools\"")]
+    [InlineData("\"stream_options\":{\"metadata\":{}},\"stream\":true", "unknown field \"stream_options.metadata\"")]
+    [InlineData("\"temperature\":[1,2]", "temperature is [1,2]; expected a finite number")]
+    [InlineData("\"stream_options\":3", "stream_options is not an object")]
+    [InlineData("\"prompt\":{\"a\":1}", "prompt is {\"a\":1}; expected a string or an array")]
+    [InlineData("\"stop\":[1]", "stop is 1; expected a string")]
+    [InlineData("\"metadata\":1,\"metadata\":2", "given twice")]
+    public async Task Fields_that_change_nothing_are_ignored_and_others_refused_by_name(string fields, string? refusal)
+    {
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes($$"""{"model":"forest",{{(fields.Contains("prompt\":", StringComparison.Ordinal) ? "" : "\"prompt\":\"a\",")}}{{fields}}}"""));
+        var reading = BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken);
+        if (refusal is null) (await reading).ToRequest(Forest);
+        else Assert.Contains(refusal, (await Assert.ThrowsAsync<InvalidRequestException>(async () => (await reading).ToRequest(Forest))).Message,
+            StringComparison.Ordinal);
+    }
+
     private static async Task<CompletionRequest?> ReadAsync(byte[] body)
     {
         try
         {
             using var stream = new MemoryStream(body);
-            return await CompletionRequestReader.ReadAsync(stream, Forest, TestContext.Current.CancellationToken);
+            var read = await BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken);
+            return read.ToRequest(Forest);
         }
         catch (JsonException)
         {

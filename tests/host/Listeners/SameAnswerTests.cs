@@ -5,7 +5,7 @@ using Btx.Server.Tests.Fakes;
 using Btx.V1;
 using Grpc.Core;
 
-namespace Btx.Server.Tests.Doors;
+namespace Btx.Server.Tests.Listeners;
 
 /// <summary>One request asked on both doors is the same request to the engine and gets the same text.</summary>
 public sealed class SameAnswerTests : IAsyncLifetime
