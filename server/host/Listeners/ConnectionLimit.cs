@@ -78,7 +78,8 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         var bound = await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false);
-        return new LimitedListener(bound, PerListener, endpoint.Equals(http) ? Listener.Http : Listener.Grpc, refusals);
+        var name = ReferenceEquals(endpoint, http) ? Listener.Http : Listener.Grpc; // both may name port 0
+        return new LimitedListener(bound, PerListener, name, refusals);
     }
 
     private static Counted? ConnectionOf(HttpContext http) =>

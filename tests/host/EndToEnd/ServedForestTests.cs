@@ -40,7 +40,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
         _app = ServerApplication.Build(options, _loaded.Engine, _loaded.Tokenizer, metrics);
         var (http, grpc) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
         _http = new() { BaseAddress = new(http) };
-        _remote = new(grpc);
+        _remote = new("--server", grpc, "");
     }
 
     public async ValueTask DisposeAsync()

@@ -87,17 +87,21 @@ public sealed class ConnectionLimitTests : IAsyncLifetime
     [Fact]
     public async Task Health_over_gRPC_is_answered_and_nothing_else()
     {
-        for (var i = 0; i < Connections; i++) _busy.Add(await Answer.ConnectAsync(new(_server.GrpcAddress)));
-        foreach (var socket in _busy[Connections..]) await socket.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0"u8.ToArray());
-        for (var i = 0; i < 3; i++)
+        var channels = Enumerable.Range(0, Connections).Select(_ => GrpcChannel.ForAddress(_server.GrpcAddress)).ToList();
+        foreach (var channel in channels) await new V1.Forest.ForestClient(channel).Watch(new()).ResponseHeadersAsync;
+        for (var i = 0; i < 6; i++)
         {
-            using var channel = GrpcChannel.ForAddress(_server.GrpcAddress);
-            Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving,
-                (await new Health.HealthClient(channel).CheckAsync(new(), deadline: DateTime.UtcNow.AddSeconds(20))).Status);
+            _busy.Add(await Answer.ConnectAsync(new(_server.GrpcAddress))); // and says nothing
+            using var health = GrpcChannel.ForAddress(_server.GrpcAddress);
+            var check = await new Health.HealthClient(health).CheckAsync(new());
+            Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, check.Status);
             using var other = GrpcChannel.ForAddress(_server.GrpcAddress);
             var refused = await Assert.ThrowsAsync<RpcException>(async () => await new Inference.InferenceClient(other).DescribeAsync(new()));
-            Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
+            Assert.Equal((StatusCode.Unavailable, "as many connections are open as this port takes; try again"),
+                (refused.StatusCode, refused.Status.Detail));
         }
+
+        channels.ForEach(channel => channel.Dispose());
     }
 
     [Fact]

@@ -41,14 +41,6 @@ public sealed class RemoteServerTests
         Assert.Throws<BtxException>(() => new RemoteServer("BTX_SERVER", address, "")).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void The_flag_comes_before_the_variable_and_that_before_the_usual_address()
-    {
-        Assert.Equal(("--server", "a:1"), ServerFlag.Choose("a:1", "b:2"));
-        Assert.Equal(("BTX_SERVER", "b:2"), ServerFlag.Choose(null, "b:2,c:3"));
-        Assert.Equal(("--server", "127.0.0.1:8081"), ServerFlag.Choose(null, ""));
-    }
-
-    [Fact]
     public async Task The_HTTP_port_in_the_place_of_the_gRPC_port_is_told()
     {
         await using var server = await RunningServer.StartAsync();
