@@ -22,6 +22,9 @@ public sealed class BtxException : Exception
         if (KindOf(inner) == ErrorKind.Exhausted) Kind = ErrorKind.Exhausted;
     }
 
+    /// <inheritdoc cref="BtxException(string)"/>
+    public BtxException(ErrorKind kind, string message, Exception? inner = null) : base(OneLine(message, MaxMessage), inner) => Kind = kind;
+
     public BtxException() { }
 
     public ErrorKind Kind { get; init; }

@@ -5,15 +5,11 @@ namespace Btx.LoadTests.Changes;
 /// <summary>A served forest of one's own, in a run's directory: changes are made to it, never to the user's. Gone on disposal.</summary>
 internal sealed class ServedCopy : IDisposable
 {
-    private const string Manifest = "served.json";
-    /// <summary>Where it lies in a run's directory.</summary>
-    public const string Folder = "change-copy";
-
+    private const string Folder = "change-copy";
     private readonly DirectoryInfo _root;
 
     /// <param name="run">The run's directory, absolute.</param>
-    /// <param name="served">Copied with its journal and with weights that lie in it; those of
-    /// its source forest stay where they are.</param>
+    /// <param name="served">Copied with its journal and with weights that lie in it; those of its source forest stay where they are.</param>
     /// <exception cref="LoadTestException">It cannot be copied.</exception>
     public ServedCopy(string run, string served)
     {
@@ -21,7 +17,7 @@ internal sealed class ServedCopy : IDisposable
         try
         {
             Copy(new DirectoryInfo(served), Directory);
-            var path = Path.Combine(Directory, Manifest);
+            var path = Path.Combine(Directory, "served.json");
             var manifest = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
             if (manifest["source"] is { } source)
                 manifest["source"] = Path.GetRelativePath(Real(Directory),
@@ -33,8 +29,7 @@ internal sealed class ServedCopy : IDisposable
         {
             Dispose();
             throw new LoadTestException($"--forest {served}: cannot be copied to {_root.FullName} for changes under load: "
-                + $"{e.Message.ReplaceLineEndings(" ")}",
-                e);
+                + e.Message.ReplaceLineEndings(" "), e);
         }
     }
 
@@ -44,10 +39,10 @@ internal sealed class ServedCopy : IDisposable
     /// <exception cref="LoadTestException">It cannot be removed.</exception>
     public static void Clear(string run)
     {
-        var left = Path.Combine(run, Folder);
+        var left = new DirectoryInfo(Path.Combine(run, Folder));
         try
         {
-            if (System.IO.Directory.Exists(left)) System.IO.Directory.Delete(left, recursive: true);
+            if (left.Exists) left.Delete(recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

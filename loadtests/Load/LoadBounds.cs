@@ -44,3 +44,57 @@ public sealed record LoadBounds
         if (!holds) throw new LoadTestException(FormattableString.Invariant($"{option} {value}: expected {expected}"));
     }
 }
+
+/// <summary>Hands out a plan's requests until a bound is met, and says which are measured. For many threads at once.</summary>
+internal sealed class RequestIssuer(IEnumerator<PlannedRequest> requests, LoadBounds bounds)
+{
+    private readonly Lock _gate = new();
+    private int _measured;
+    private double? _from;
+
+    /// <summary>When measuring began; null: not yet.</summary>
+    public double? From
+    {
+        get
+        {
+            lock (_gate) return _from;
+        }
+    }
+
+    /// <summary>Nothing more is handed out.</summary>
+    public bool IsOver { get; private set; }
+
+    /// <summary>Nothing more, because all that is due in the measured time was handed out.</summary>
+    public bool DurationMet { get; private set; }
+
+    /// <summary>Measuring begins, if its time has come. <returns>When it began; null: it has not.</returns></summary>
+    public double? Begin(double now)
+    {
+        lock (_gate)
+        {
+            if (_from is null && bounds.WarmUpRequests == 0 && now >= bounds.WarmUpSeconds) _from = bounds.WarmUpSeconds;
+            return now >= _from ? _from : null;
+        }
+    }
+
+    /// <returns>Null: there are no more.</returns>
+    public (PlannedRequest Request, double Due, bool WarmUp)? Next(double now)
+    {
+        lock (_gate)
+        {
+            if (IsOver || !requests.MoveNext()) return Over();
+            var request = requests.Current;
+            var due = request.Due ?? now;
+            if (bounds.WarmUpRequests > 0 ? request.Index < bounds.WarmUpRequests : due < bounds.WarmUpSeconds) return (request, due, true);
+            _from ??= bounds.WarmUpRequests > 0 ? due : bounds.WarmUpSeconds;
+            DurationMet = due >= _from + bounds.Seconds;
+            return DurationMet || _measured++ == bounds.Requests ? Over() : (request, due, false);
+        }
+    }
+
+    private (PlannedRequest, double, bool)? Over()
+    {
+        IsOver = true;
+        return null;
+    }
+}

@@ -8,8 +8,7 @@ public sealed class RequestRejectedException : Exception
     public RequestRejectedException(RequestProblem problem) : this(problem.Reason, problem.Message) => Problem = problem;
 
     public RequestRejectedException(RejectionReason reason, string message)
-        : base(BtxException.OneLine(message, BtxException.MaxMessage)) =>
-        Reason = reason;
+        : base(BtxException.OneLine(message, BtxException.MaxMessage)) => Reason = reason;
 
     public RequestRejectedException(string message) : this(RejectionReason.InvalidArgument, message) { }
 

@@ -4,10 +4,8 @@ using Btx.Model.Mixing;
 
 namespace Btx.Engine;
 
-/// <summary>
-/// What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is turned into
-/// tokens, the tokens before any other work; the engine checks both again on the forest that answers.
-/// </summary>
+/// <summary>What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is
+/// turned into tokens, the tokens before any other work; the engine checks both again on the forest that answers.</summary>
 public static class RequestRules
 {
     public const int MaxStops = 16;
@@ -64,8 +62,7 @@ public static class RequestRules
     public static RequestProblem? FitProblem(int[] tokens, string what, ForestDescription forest) => tokens.Length <= forest.ContextLength
         ? null
         : TooLong(
-            what,
-            $"the {what} has {tokens.Length} tokens; the context holds "
+            what, $"the {what} has {tokens.Length} tokens; the context holds "
                 + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
 
     /// <summary>A token id that the vocabulary does not have.</summary>
@@ -78,9 +75,8 @@ public static class RequestRules
     public static RequestProblem? RoutingProblem(Routing routing, ForestDescription forest)
     {
         if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
-        var message = RoutingRules.Problem(
-            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Moe?.Experts.Count ?? 0,
-                (IReadOnlyCollection<string>)forest.Averages);
+        var message = RoutingRules.Problem(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains,
+            forest.Moe?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
             message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was "
                 + $"removed; use one of {List(forest.Experts)}";
@@ -95,8 +91,7 @@ public static class RequestRules
     internal static bool IsUnknown(Routing routing, ForestDescription forest) =>
         routing.Mode == RoutingMode.Moe
             ? forest.Moe is null
-            : forest.Experts.Count == 0
-                || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
+            : forest.Experts.Count == 0 || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
                 || (routing.PriorDomain is { } prior && !forest.PriorDomains.Contains(prior))
                 || (routing is { Mode: RoutingMode.Average, AverageName: { } average } && !forest.Averages.Contains(average))
                 || (routing is { Mode: RoutingMode.Average, AverageName: null, AverageDomain: { } domain }

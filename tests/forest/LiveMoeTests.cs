@@ -62,7 +62,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
     [Fact]
     public async Task An_expert_that_it_holds_under_another_name_is_found_by_its_weights()
     {
-        await using var f = Fixture(served, btx, new FakeRemix((_, _) => Assert.Fail("it cannot be mixed anew")));
+        await using var f = Fixture(served, btx, new FakeRemix((_, _) => Assert.Fail("it cannot be re-mixed")));
         var named = Moe(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "renamed"), "alpha", "second", "gamma", "seed");
         var lineage = BtxManifest.Load(btx.Model);
         (lineage with
@@ -74,7 +74,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         await f.Restart();
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
         Assert
-            .Equal($"the BTX model {named} holds beta under the name second, and is mixed anew by names; "
+            .Equal($"the BTX model {named} holds beta under the name second, and is re-mixed by names; "
                 + "remove with --drop-btx to stop serving it",
             e.Message);
         await AssertAnswers(f, true);

@@ -7,7 +7,7 @@ using Btx.Model.Tensors;
 
 namespace Btx.Forest.Tests;
 
-/// <summary>What cannot be mixed anew is refused with one line, and leaves nothing behind.</summary>
+/// <summary>What cannot be re-mixed is refused with one line, and leaves nothing behind.</summary>
 public sealed class RemixRefusalTests : IDisposable
 {
     private readonly RemixWorld world = new();
@@ -22,7 +22,7 @@ public sealed class RemixRefusalTests : IDisposable
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
         (ServedMoeManifest.Load(present) with { RouterStatisticsSha256 = null }).Save(present);
         await Refused(
-            "was exported without router statistics, so it cannot be mixed anew; mix it with "
+            "was exported without router statistics, so it cannot be re-mixed; mix it with "
                 + "--corpus if that was not done, and export it again",
             present);
         await using var engine = ForestEngine.Start(world.Options with { Moe = present }); // it is served all the same
@@ -126,7 +126,7 @@ public sealed class RemixRefusalTests : IDisposable
     public async Task An_exporter_that_is_missing_cannot_start_or_fails()
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
-        await Refused("not found; mixing a BTX model anew needs the exporter: build it, or name Btx.Exporter.dll in BTX_EXPORTER", present,
+        await Refused("not found; re-mixing a BTX model needs the exporter: build it, or name Btx.Exporter.dll in BTX_EXPORTER", present,
             exporter: world.At("nowhere/Btx.Exporter.dll"));
         await Refused("could not be exported: out of luck", present,
             exporter: Script("echo progress; echo first >&2; echo 'error: out of luck' >&2; exit 1"), obstacle: false);

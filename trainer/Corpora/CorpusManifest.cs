@@ -1,7 +1,7 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
-using Btx.Model;
 using Btx.Model.Files;
 
 namespace Btx.Trainer.Corpora;
@@ -21,55 +21,48 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         WriteIndented = true,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters = { new JsonStringEnumConverter<CorpusRole>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
     };
 
     public static CorpusManifest Empty { get; } = new(CurrentSchema, []);
 
-    /// <summary>Reads and validates a manifest: names, paths, counts and hashes; whether the shards are
-    /// there is checked when a corpus is opened.</summary>
-    /// <exception cref="BtxException">The file is missing, is not JSON of this form, or names a path
-    /// outside <paramref name="directory"/>.</exception>
+    /// <summary>Reads and validates a manifest; whether the shards are there is checked when a corpus is opened.</summary>
+    /// <exception cref="BtxException">Missing, not JSON of this form, or it names a path outside the directory.</exception>
     public static CorpusManifest Read(string directory)
     {
         var path = Path.Combine(directory, FileName);
-        byte[] bytes;
         try
         {
             if (new FileInfo(path) is { Exists: true, Length: > MaximumBytes })
                 throw new BtxException($"{path}: larger than {MaximumBytes} bytes; not a corpus manifest");
-            bytes = File.ReadAllBytes(path);
+            return Parse(File.ReadAllBytes(path), path, directory);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new BtxException($"{directory} is not a corpus: it has no {FileName}; make one with: btx "
-                + $"corpus --set demo --out {directory}",
-                e);
+            throw new BtxException(
+                $"{directory} is not a corpus: it has no {FileName}; make one with: btx corpus --set demo --out {directory}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BtxException($"cannot read {path}: {e.Message}", e);
         }
-
-        return Parse(bytes, path, directory);
     }
 
     /// <summary>Parses and validates a manifest's bytes; <paramref name="source"/> names it in messages.</summary>
     /// <exception cref="BtxException">Not JSON of this form, or a value that cannot be.</exception>
     public static CorpusManifest Parse(ReadOnlySpan<byte> json, string source, string directory)
     {
-        CorpusManifest? manifest;
+        CorpusManifest manifest;
         try
         {
-            manifest = JsonSerializer.Deserialize<CorpusManifest>(json, Json);
+            manifest = JsonSerializer.Deserialize<CorpusManifest>(json, Json) ?? throw new JsonException("it is null");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
             throw new BtxException($"{source}: not a corpus manifest: {e.Message.ReplaceLineEndings(" ")}", e);
         }
 
-        if (manifest is null) throw new BtxException($"{source}: not a corpus manifest: it is null");
         if (manifest.Schema != CurrentSchema)
             throw new BtxException($"{source}: schema is {manifest.Schema}; this program reads {CurrentSchema}: "
                 + "make the corpus anew with btx corpus");
@@ -79,7 +72,15 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
             if (domain is null) throw new BtxException($"{source}: a domain is null");
             CheckName(domain.Name, source);
             if (!names.Add(domain.Name)) throw new BtxException($"{source}: domain {domain.Name} stands twice");
-            foreach (var split in Enum.GetValues<CorpusSplit>()) CheckShard(domain, split, source, directory);
+            foreach (var split in Enum.GetValues<CorpusSplit>())
+            {
+                var shard = domain[split];
+                var label = $"{source}: domain {domain.Name}: {split.ToString().ToLowerInvariant()}";
+                ContainedPath.Resolve(directory, shard.Path, source);
+                if (shard.Documents < 0 || shard.Bytes < 0 || shard.FileBytes < 0) throw new BtxException($"{label}: a count is negative");
+                if (!HashPattern().IsMatch(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
+            }
+
             if (domain.Sources.Any(s => s is null)) throw new BtxException($"{source}: domain {domain.Name}: a source is null");
         }
 
@@ -99,22 +100,13 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
         if (Reserved().IsMatch(name)) throw new BtxException($"{source}: domain name \"{name}\" is reserved; choose another");
     }
 
-    private static void CheckShard(CorpusDomain domain, CorpusSplit split, string source, string directory)
-    {
-        var shard = domain[split] ?? throw new BtxException($"{source}: domain {domain.Name}: {split} is null");
-        var label = $"{source}: domain {domain.Name}: {split.ToString().ToLowerInvariant()}";
-        ContainedPath.Resolve(directory, shard.Path, source);
-        if (shard.Documents < 0 || shard.Bytes < 0 || shard.FileBytes < 0) throw new BtxException($"{label}: a count is negative");
-        if (!HashPattern().IsMatch(shard.Sha256)) throw new BtxException($"{label}: sha256 is not 64 lower-case hex digits");
-    }
-
-    [GeneratedRegex(@"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?\z")]
     private static partial Regex NamePattern();
 
     // The manifest's own file, the name that lineages give to the seed, experts of --random-split, and what Windows keeps for devices.
-    [GeneratedRegex(@"^(corpus\.json|seed|split-[0-9]+|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(corpus\.json|seed|split-[0-9]+|(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?)\z")]
     private static partial Regex Reserved();
 
-    [GeneratedRegex(@"^[0-9a-f]{64}\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[0-9a-f]{64}\z")]
     private static partial Regex HashPattern();
 }

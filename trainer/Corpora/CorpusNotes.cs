@@ -1,29 +1,38 @@
-using Btx.Model;
-
 namespace Btx.Trainer.Corpora;
+
+/// <summary>What the maker of a domain should know about their text: how often it happened, and to what for example.</summary>
+/// <param name="What">Reads well after the number: <c>links, which are not followed</c>.</param>
+/// <param name="Examples">The first few.</param>
+public sealed record CorpusNote(string What, long Count, IReadOnlyList<string> Examples)
+{
+    /// <summary>One line.</summary>
+    public override string ToString() =>
+        $"{Count} {What}{(Examples.Count > 0 ? $": {string.Join("; ", Examples)}{(Count > Examples.Count ? "; …" : "")}" : "")}";
+}
 
 /// <summary>Collects what is to be said about a folder of the user's own: nothing is left out of a domain without a word.</summary>
 /// <param name="strict">Whether a fault in the text ends the reading instead of being noted.</param>
 public sealed class CorpusNotes(bool strict = false)
 {
     private const int Shown = 5;
-    private readonly List<string> order = [];
-    private readonly Dictionary<string, (long Count, List<string> Examples)> notes = new(StringComparer.Ordinal);
+    private readonly List<CorpusNote> notes = [];
 
     /// <summary>In the order in which each was first noted.</summary>
-    public IReadOnlyList<CorpusNote> All => [.. order.Select(what => new CorpusNote(what, notes[what].Count, notes[what].Examples))];
+    public IReadOnlyList<CorpusNote> All => [.. notes];
 
     /// <summary>Counts, and keeps the first examples.</summary>
     public void Add(string what, string? example = null, long count = 1)
     {
-        if (!notes.TryGetValue(what, out var note))
+        var at = notes.FindIndex(n => n.What == what);
+        if (at < 0)
         {
-            note = (0, []);
-            order.Add(what);
+            at = notes.Count;
+            notes.Add(new CorpusNote(what, 0, []));
         }
 
-        if (example is not null && note.Examples.Count < Shown) note.Examples.Add(BtxException.OneLine(example));
-        notes[what] = (note.Count + count, note.Examples);
+        var (known, examples) = (notes[at].Count, notes[at].Examples);
+        if (example is not null && examples.Count < Shown) examples = [.. examples, BtxException.OneLine(example)];
+        notes[at] = new CorpusNote(what, known + count, examples);
     }
 
     /// <summary>Something that should be text and cannot be read as such.</summary>

@@ -1,6 +1,7 @@
-using System.Text;
+using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Text.Json;
-using Btx.Model;
+using System.Text.Unicode;
 
 namespace Btx.Trainer.Corpora;
 
@@ -8,24 +9,22 @@ namespace Btx.Trainer.Corpora;
 public static class DocumentLines
 {
     private const int LongestLine = 256 << 20;
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Reads the documents of a file in order; blank lines are skipped, and every line must have an id.</summary>
     /// <exception cref="BtxException">The file cannot be read, or a line is not UTF-8, not a JSON object, or lacks a
     /// string "text"; names file and line.</exception>
-    public static IEnumerable<CorpusDocument> Read(string path) => Read(
-        () => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan),
-        path, null, (message, cause) => throw new BtxException(message, cause!));
+    public static IEnumerable<CorpusDocument> Read(string path) =>
+        Read(path, false, null, (message, cause) => throw new BtxException(message, cause!));
 
     /// <summary>Reads documents; hands what is none to <paramref name="problem"/> and goes on.</summary>
-    /// <param name="path">Named in messages.</param>
+    /// <param name="packed">Whether the file is gzip.</param>
     /// <param name="id">Called for every document with the number of its line, from 1; its answer is the id of one that has none.
     /// Null: every line must have one.</param>
     /// <param name="problem">Receives messages that name file and line.</param>
-    public static IEnumerable<CorpusDocument> Read(Func<Stream> open, string path, Func<long, string>? id, Action<string, Exception?> problem)
+    public static IEnumerable<CorpusDocument> Read(string path, bool packed, Func<long, string>? id, Action<string, Exception?> problem)
     {
         long number = 0;
-        foreach (var line in Lines(open, path, problem))
+        foreach (var line in Lines(path, packed, problem))
         {
             number++;
             CorpusDocument? document = null;
@@ -36,11 +35,11 @@ public static class DocumentLines
         }
     }
 
-    private static Stream? Open(Func<Stream> open, string path, Action<string, Exception?> problem)
+    private static UnpackedFile? Open(string path, bool packed, Action<string, Exception?> problem)
     {
         try
         {
-            return open();
+            return new UnpackedFile(path, packed);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -50,13 +49,13 @@ public static class DocumentLines
     }
 
     /// <summary>The lines' bytes without their '\n', each valid until the next is asked for; null for one that is too long.</summary>
-    private static IEnumerable<ReadOnlyMemory<byte>?> Lines(Func<Stream> open, string path, Action<string, Exception?> problem)
+    private static IEnumerable<ReadOnlyMemory<byte>?> Lines(string path, bool packed, Action<string, Exception?> problem)
     {
-        using var stream = Open(open, path, problem);
+        using var file = Open(path, packed, problem);
         var buffer = new byte[1 << 16];
         int start = 0, end = 0, searched = 0;
         var tooLong = false;
-        while (stream is not null)
+        while (file is not null)
         {
             var newline = buffer.AsSpan(searched, end - searched).IndexOf((byte)'\n');
             if (newline >= 0)
@@ -81,7 +80,7 @@ public static class DocumentLines
             int read;
             try
             {
-                read = stream.Read(buffer, end, buffer.Length - end);
+                read = file.Read(buffer.AsSpan(end));
             }
             catch (Exception e) when (e is IOException or InvalidDataException)
             {
@@ -97,14 +96,19 @@ public static class DocumentLines
         else if (end > start) yield return buffer.AsMemory(start, end - start);
     }
 
-    private static CorpusDocument? Parse(
-        ReadOnlyMemory<byte> line, string place, long number, Func<long, string>? makeId, Action<string, Exception?> problem)
+    private static CorpusDocument? Parse(ReadOnlyMemory<byte> line, string place, long number, Func<long, string>? makeId,
+        Action<string, Exception?> problem)
     {
         var made = makeId?.Invoke(number);
+        if (number == 1 && line.Span.StartsWith("\uFEFF"u8)) line = line[3..];
+        if (!Utf8.IsValid(line.Span))
+        {
+            problem($"{place}: not valid UTF-8; convert the file (iconv -t UTF-8)", null);
+            return null;
+        }
+
         try
         {
-            if (number == 1 && line.Span.StartsWith("\uFEFF"u8)) line = line[3..];
-            _ = Strict.GetCharCount(line.Span);
             using var json = JsonDocument.Parse(line);
             var root = json.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
@@ -117,15 +121,10 @@ public static class DocumentLines
             }
             else
             {
-                var named = root.TryGetProperty("id", out var property)
-                    && property.ValueKind is JsonValueKind.String or JsonValueKind.Number;
-                if (named || made is not null) return new CorpusDocument(named ? property.ToString() : made!, text.GetString()!);
+                var named = root.TryGetProperty("id", out var id) && id.ValueKind is JsonValueKind.String or JsonValueKind.Number;
+                if (named || made is not null) return new CorpusDocument(named ? id.ToString() : made!, text.GetString()!);
                 problem($"{place}: no string \"id\"", null);
             }
-        }
-        catch (DecoderFallbackException e)
-        {
-            problem($"{place}: not valid UTF-8; convert the file (iconv -t UTF-8)", e);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -134,4 +133,56 @@ public static class DocumentLines
 
         return null;
     }
+}
+
+/// <summary>
+/// The bytes of a file, unpacked if it is gzip. There, .NET's own reader takes for whole what was cut off, and unpacks a bomb without end.
+/// </summary>
+internal sealed class UnpackedFile : IDisposable
+{
+    /// <summary>Most bytes of a packed file once it is unpacked.</summary>
+    private const long MostUnpackedBytes = 1L << 30;
+
+    private readonly Stream content;
+    private readonly bool packed;
+    private readonly uint lastLength;
+    private long unpacked;
+
+    public UnpackedFile(string path, bool packed)
+    {
+        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16,
+            FileOptions.SequentialScan);
+        this.packed = packed;
+        content = packed ? new GZipStream(file, CompressionMode.Decompress) : file;
+        if (!packed || file.Length < 18) return;
+        // The file ends with the length of its last member, modulo 2^32.
+        Span<byte> end = stackalloc byte[4];
+        file.Seek(-4, SeekOrigin.End);
+        file.ReadExactly(end);
+        file.Position = 0;
+        lastLength = BinaryPrimitives.ReadUInt32LittleEndian(end);
+    }
+
+    /// <returns>How many bytes were read; 0 at the end.</returns>
+    /// <exception cref="InvalidDataException">Damaged, cut off, or too large.</exception>
+    public int Read(Span<byte> buffer)
+    {
+        int read;
+        try
+        {
+            read = content.Read(buffer);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException("is no gzip file, or a damaged one", e);
+        }
+
+        unpacked += read;
+        if (packed && unpacked > MostUnpackedBytes)
+            throw new InvalidDataException($"unpacks to more than {MostUnpackedBytes >> 30} GiB; unpack and divide it");
+        if (read == 0 && lastLength > unpacked) throw new InvalidDataException("is cut off: its end says that there is more");
+        return read;
+    }
+
+    public void Dispose() => content.Dispose();
 }

@@ -1,6 +1,35 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Btx.Trainer.Corpora;
+
+/// <summary>
+/// What goes into one split whole: a document, the passages of a long one, or a part of one that is divided over the splits.
+/// </summary>
+/// <param name="Id">Its hash decides the split.</param>
+/// <param name="Fixed">The split, where it is decided already.</param>
+public sealed record SplitUnit(string Id, IReadOnlyList<CorpusDocument> Documents, CorpusSplit? Fixed = null)
+{
+    /// <summary>UTF-8 bytes of text.</summary>
+    public long Bytes { get; } = Documents.Sum(d => (long)Encoding.UTF8.GetByteCount(d.Text));
+}
+
+/// <summary>Independent uniform numbers in [0, 1) out of a document's id: the same in every run and on every machine.</summary>
+internal static class DocumentHash
+{
+    /// <summary>Decides the split.</summary>
+    public static double ForSplit(string id) => Fraction(id, 0);
+
+    /// <summary>Decides what a cap keeps.</summary>
+    public static double ForCap(string id) => Fraction(id, 8);
+
+    /// <summary>Decides what a sample for a vocabulary holds.</summary>
+    public static double ForSample(string id) => Fraction(id, 16);
+
+    private static double Fraction(string id, int offset) =>
+        (BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(offset)) >> 11) / (double)(1L << 53);
+}
 
 /// <summary>
 /// Divides documents among the splits by a hash of their ids: of a train domain 5 % are test and 5 % validation, of an eval-only
@@ -28,14 +57,10 @@ public static class DocumentSplit
             : CorpusSplit.Train;
     }
 
-    /// <summary>
-    /// The least share of a domain's text that a split may hold: half of what is meant for it, and for training what two held-out splits of
-    /// twice their share leave.
-    /// </summary>
-    private static double Least(CorpusSplit split, CorpusRole role) =>
-        Math.Max(
-            Share(split, role) / 2,
-            split == CorpusSplit.Train ? 1 - (2 * (Share(CorpusSplit.Validation, role) + Share(CorpusSplit.Test, role))) : 0);
+    // The least share of a domain's text that a split may hold: half of what is meant for it, and for training what two held-out splits of
+    // twice their share leave.
+    private static double Least(CorpusSplit split, CorpusRole role) => Math.Max(Share(split, role) / 2,
+        split == CorpusSplit.Train ? 1 - (2 * (Share(CorpusSplit.Validation, role) + Share(CorpusSplit.Test, role))) : 0);
 
     /// <summary>
     /// The split of every unit, in order. Where few or unequal ones would leave a split empty, or with less than half of the text that is
@@ -47,16 +72,13 @@ public static class DocumentSplit
         if (units.Count < 3) throw new ArgumentException($"{units.Count} documents cannot fill three splits", nameof(units));
         CorpusSplit[] splits = [.. units.Select(u => u.Fixed ?? Of(u.Id, role))];
         var (count, bytes) = (new int[3], new long[3]);
-        for (var i = 0; i < splits.Length; i++) Move(i, (int)splits[i], 1);
+        for (var i = 0; i < splits.Length; i++) Move(i, splits[i], 1);
         var total = (double)bytes.Sum();
-        int[] byHash =
-        [
-            .. Enumerable.Range(0, splits.Length).Where(i => units[i].Fixed is null)
-                .OrderBy(i => DocumentHash.ForSplit(units[i].Id)).ThenBy(i => units[i].Id, StringComparer.Ordinal),
-        ];
-        foreach (var (split, preferred) in new[] { (CorpusSplit.Test, byHash), (CorpusSplit.Validation, byHash),
-            (CorpusSplit.Train, [.. byHash.Reverse()]) })
+        int[] byHash = [.. Enumerable.Range(0, splits.Length).Where(i => units[i].Fixed is null)
+            .OrderBy(i => DocumentHash.ForSplit(units[i].Id)).ThenBy(i => units[i].Id, StringComparer.Ordinal)];
+        foreach (var split in (CorpusSplit[])[CorpusSplit.Test, CorpusSplit.Validation, CorpusSplit.Train])
         {
+            int[] preferred = split == CorpusSplit.Train ? [.. byHash.Reverse()] : byHash;
             foreach (var i in preferred.Where(i => splits[i] != split))
             {
                 if (count[(int)split] > 0 && bytes[(int)split] >= Least(split, role) * total) break;
@@ -64,22 +86,22 @@ public static class DocumentSplit
             }
 
             // A handful of documents: better unequal than empty.
-            if (count[(int)split] > 0) continue;
-            if (preferred.FirstOrDefault(i => count[(int)splits[i]] > 1, -1) is var last and >= 0) Give(last, split);
+            if (count[(int)split] == 0 && preferred.FirstOrDefault(i => count[(int)splits[i]] > 1, -1) is >= 0 and var last)
+                Give(last, split);
         }
 
         return splits;
 
         void Give(int unit, CorpusSplit split)
         {
-            Move(unit, (int)splits[unit], -1);
-            Move(unit, (int)(splits[unit] = split), 1);
+            Move(unit, splits[unit], -1);
+            Move(unit, splits[unit] = split, 1);
         }
 
-        void Move(int unit, int split, int by)
+        void Move(int unit, CorpusSplit split, int by)
         {
-            count[split] += by;
-            bytes[split] += by * units[unit].Bytes;
+            count[(int)split] += by;
+            bytes[(int)split] += by * units[unit].Bytes;
         }
     }
 
@@ -93,8 +115,7 @@ public static class DocumentSplit
         var kept = new bool[documents.Count];
         foreach (var split in Enum.GetValues<CorpusSplit>())
         {
-            var left = limitBytes * Share(split, role);
-            var first = true;
+            var (left, first) = (limitBytes * Share(split, role), true);
             foreach (var i in Enumerable.Range(0, documents.Count).Where(i => splits[i] == split)
                 .OrderBy(i => DocumentHash.ForCap(documents[i].Id)))
             {

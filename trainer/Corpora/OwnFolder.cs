@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model;
 
 namespace Btx.Trainer.Corpora;
 
@@ -29,8 +28,8 @@ public sealed class OwnFolder
         Walk(new DirectoryInfo(this.folder));
         files.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
         if (files.Count > 0) return;
-        throw new BtxException($"folder {folder} has no file of text (.txt, .md, .rst, .html, .jsonl, source code, or these as "
-            + $".gz){Found()}");
+        var found = notes.All.Count == 0 ? "" : $"; it has {string.Join(", ", notes.All)}";
+        throw new BtxException($"folder {folder} has no file of text (.txt, .md, .rst, .html, .jsonl, source code, or these as .gz){found}");
     }
 
     /// <summary>The files to read, in ordinal order of their ids.</summary>
@@ -67,15 +66,20 @@ public sealed class OwnFolder
         {
             foreach (var (document, place) in file.Format == TextFormat.Lines ? Lines(file) : Whole(file))
             {
-                if (ids.Add(document.Id)) yield return document;
+                if (ids.Add(document.Id))
+                {
+                    yield return document;
+                }
                 else if (ids.Add(place))
                 {
                     notes.Add("ids that stand twice, their documents named by file and line", $"{place}: {document.Id}");
                     yield return document with { Id = place };
                 }
                 else
+                {
                     notes.Problem("documents with an id that stands already, left out",
-                    $"{place}: id \"{BtxException.OneLine(document.Id)}\" stands already; ids must be unique in a domain");
+                        $"{place}: id \"{BtxException.OneLine(document.Id)}\" stands already; ids must be unique in a domain");
+                }
             }
         }
     }
@@ -83,7 +87,8 @@ public sealed class OwnFolder
     private IEnumerable<(CorpusDocument Document, string Place)> Lines(OwnFile file)
     {
         long number = 0;
-        foreach (var document in DocumentLines.Read(file.Open, file.Path, at => $"{file.Id}:{number = at}", Problem))
+        foreach (var document in DocumentLines.Read(file.Path, file.IsPacked, at => $"{file.Id}:{number = at}",
+            (message, cause) => notes.Problem("lines that are no documents, left out", message, cause)))
             yield return (document, $"{file.Id}:{number}");
     }
 
@@ -105,15 +110,12 @@ public sealed class OwnFolder
         else yield return (new CorpusDocument(file.Id, text), file.Id);
     }
 
-    private void Problem(string message, Exception? cause) => notes.Problem("lines that are no documents, left out", message, cause);
-
     private void Walk(DirectoryInfo directory)
     {
         FileSystemInfo[] entries;
         try
         {
-            entries = [.. directory.EnumerateFileSystemInfos("*",
-                new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false })];
+            entries = directory.GetFileSystemInfos("*", new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false });
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -136,6 +138,4 @@ public sealed class OwnFolder
             else files.Add(file);
         }
     }
-
-    private string Found() => notes.All.Count == 0 ? "" : $"; it has {string.Join(", ", notes.All)}";
 }

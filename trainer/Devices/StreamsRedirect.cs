@@ -1,14 +1,12 @@
 using System.Buffers.Binary;
-using Btx.Model;
 
 namespace Btx.Trainer.Devices;
 
 /// <summary>
 /// Rewrites one reference of an x86-64 shared library so that it loads with a libstdc++ older than GCC 13's. Such a library refers to
 /// <c>std::ios_base_library_init()</c> of version GLIBCXX_3.4.32, which does nothing but initialise the standard streams. The constructor
-/// of <c>std::ios_base::Init</c>, of version GLIBCXX_3.4, does the same and touches nothing
-/// of its object. So the copy names the constructor
-/// instead, with its version, and the need of the newer version becomes a weak one. No code changes.
+/// of <c>std::ios_base::Init</c>, of version GLIBCXX_3.4, does the same and touches nothing of its object. So the copy names the
+/// constructor instead, with its version, and the need of the newer version becomes a weak one. No code changes.
 /// Format: System V ABI, chapters 4 and 5; symbol versions: LSB 5.0 core, section 10.7.
 /// </summary>
 internal static class StreamsRedirect
@@ -20,6 +18,10 @@ internal static class StreamsRedirect
     private const int SectionSize = 64, SymbolSize = 24, NeedSize = 16; // an Elf64_Shdr, an Elf64_Sym, an Elf64_Verneed or Elf64_Vernaux
     private const uint StringTable = 3, DynamicSymbols = 11, VersionNeeds = 0x6ffffffe, VersionIndices = 0x6fffffff;
     private const ushort WeakVersion = 2, VersionMask = 0x7fff;
+
+    private static ReadOnlySpan<byte> NewerName => "_ZSt21ios_base_library_initv"u8;
+
+    private static ReadOnlySpan<byte> OlderName => "_ZNSt8ios_base4InitC1Ev"u8;
 
     /// <summary>The library with the reference redirected; the input is not changed.</summary>
     /// <exception cref="BtxException">It is no such library, is damaged, or needs more of the newer
@@ -47,12 +49,9 @@ internal static class StreamsRedirect
         {
             var name = U32(symbols, i * SymbolSize);
             var version = U16(indices, 2 * i) & VersionMask;
-            if (!Reads(text, name, NewerName))
-            {
-                Require(version != newer.Index, $"it needs more of {NewerVersion} than the initialisation of the streams");
-                continue;
-            }
-
+            var redirected = Reads(text, name, NewerName);
+            Require(redirected || version != newer.Index, $"it needs more of {NewerVersion} than the initialisation of the streams");
+            if (!redirected) continue;
             Require(found < 0 && version == newer.Index && U16(symbols, (i * SymbolSize) + 6) == 0,
                 "it refers to the streams' initialisation in an unknown way");
             (found, at) = (i, (int)name);
@@ -74,10 +73,6 @@ internal static class StreamsRedirect
         return copy;
     }
 
-    private static ReadOnlySpan<byte> NewerName => "_ZSt21ios_base_library_initv"u8;
-
-    private static ReadOnlySpan<byte> OlderName => "_ZNSt8ios_base4InitC1Ev"u8;
-
     // Where the entries of the two versions lie in the needs, and the index by which symbols refer to them. Each entry takes
     // its own bytes, which bounds how many there can be, whatever the counts in a damaged file say.
     private static ((int At, ushort Index) Newer, (int At, ushort Index) Older) Versions(ReadOnlySpan<byte> needs, ReadOnlySpan<byte> text)
@@ -93,11 +88,11 @@ internal static class StreamsRedirect
             {
                 Require(--budget >= 0, "its version needs are damaged");
                 var version = Part(needs, (ulong)entry, NeedSize);
-                var index = (ushort)(U16(version, 6) & VersionMask);
+                var found = ((int)entry, (ushort)(U16(version, 6) & VersionMask));
                 if (Reads(text, U32(file, 4), "libstdc++.so.6"u8))
                 {
-                    if (Reads(text, U32(version, 8), "GLIBCXX_3.4.32"u8)) newer = ((int)entry, index);
-                    if (Reads(text, U32(version, 8), "GLIBCXX_3.4"u8)) older = ((int)entry, index);
+                    if (Reads(text, U32(version, 8), "GLIBCXX_3.4.32"u8)) newer = found;
+                    if (Reads(text, U32(version, 8), "GLIBCXX_3.4"u8)) older = found;
                 }
 
                 entry += U32(version, 12);
@@ -106,9 +101,8 @@ internal static class StreamsRedirect
             Require(--budget >= 0, "its version needs are damaged");
         }
 
-        if (newer is null) throw new BtxException($"it does not need {NewerVersion} of {Library}");
-        if (older is null) throw new BtxException($"it needs no {OlderVersion} of {Library} to fall back to");
-        return (newer.Value, older.Value);
+        return (newer ?? throw new BtxException($"it does not need {NewerVersion} of {Library}"),
+            older ?? throw new BtxException($"it needs no {OlderVersion} of {Library} to fall back to"));
     }
 
     private static ReadOnlySpan<byte> Find(ReadOnlySpan<byte> sections, uint type)
@@ -136,11 +130,7 @@ internal static class StreamsRedirect
         return whole.Slice((int)offset, (int)length);
     }
 
-    private static int Offset(ReadOnlySpan<byte> whole, ReadOnlySpan<byte> part)
-    {
-        whole.Overlaps(part, out var offset);
-        return offset;
-    }
+    private static int Offset(ReadOnlySpan<byte> whole, ReadOnlySpan<byte> part) => whole.Overlaps(part, out var offset) ? offset : 0;
 
     private static ushort U16(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
 

@@ -1,17 +1,14 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Security.Cryptography;
-using Btx.Model;
 using Btx.Model.Files;
 using TorchSharp;
 
 namespace Btx.Trainer.Devices;
 
 /// <summary>
-/// Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in
-/// the cache, made by <see cref="StreamsRedirect"/>
-/// and named by the hash of the original, which stays as it is. Where the original loads nothing is copied.
+/// Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in the cache, made by
+/// <see cref="StreamsRedirect"/> and named by the hash of the original, which stays as it is. Where the original loads nothing is copied.
 /// </summary>
 internal static class TorchLibrary
 {
@@ -84,12 +81,11 @@ internal static class TorchLibrary
         catch (BtxException e)
         {
             throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy "
-                + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer",
-                e);
+                + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer", e);
         }
 
-        var copy = Path.Combine(
-            directory, $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so");
+        var name = $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so";
+        var copy = Path.Combine(directory, name);
         if (Bytes(copy) is { } there && there.AsSpan().SequenceEqual(redirected)) return copy;
         try
         {
@@ -99,8 +95,7 @@ internal static class TorchLibrary
         catch (BtxException e)
         {
             throw new BtxException(
-                $"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place",
-                e);
+                $"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place", e);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model;
 using Btx.Model.Averaging;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
@@ -24,10 +23,9 @@ public static class AveragedModel
             foreach (var directory in directories)
             {
                 checkpoints.Add(Checkpoint.Open(directory));
-                checkpoints[^1].Config.RequireDense(directory);
-                if (checkpoints[^1].Config.Fingerprint() != checkpoints[0].Config.Fingerprint())
-                    throw new BtxException($"{directory} and {directories[0]} have different architectures "
-                        + "(config.json); only equal ones can be averaged");
+                if (checkpoints[^1].Config.RequireDense(directory).Fingerprint() != checkpoints[0].Config.Fingerprint())
+                    throw new BtxException($"{directory} and {directories[0]} have different architectures (config.json); only equal ones "
+                        + "can be averaged");
             }
 
             model = new LlamaModel(checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };
@@ -41,7 +39,7 @@ public static class AveragedModel
         }
         finally
         {
-            foreach (var checkpoint in checkpoints) checkpoint.Dispose();
+            checkpoints.ForEach(c => c.Dispose());
         }
     }
 

@@ -22,9 +22,8 @@ public static class EvaluationTable
     public static IEnumerable<string> Notes(EvaluationReport r)
     {
         yield return "* best of its column; lower is better";
-        yield return $"{r.Options.Split.ToString().ToLowerInvariant()} split, sequences of up to "
-            + $"{r.Context} tokens of one document after BOS; "
-            + string.Join(", ", r.Domains.Select(d => $"{d.Name} {d.Tokens:N0} tokens"));
+        yield return $"{r.Options.Split.ToString().ToLowerInvariant()} split, sequences of up to {r.Context} tokens of one document after "
+            + $"BOS; {string.Join(", ", r.Domains.Select(d => $"{d.Name} {d.Tokens:N0} tokens"))}";
         yield return r.Options.Select == Model.Mixing.SelectForm.PerToken
             ? "top_k and top_p choose anew for each token (per_token); the posterior starts from a uniform prior"
             : $"top_k and top_p choose once, from the first {new Model.Mixing.Routing().SelectTokens} tokens (prompt); the posterior "
@@ -69,21 +68,18 @@ public static class EvaluationTable
         var table = new Table { Border = TableBorder.Simple }.AddColumn("training");
         foreach (var name in (string[])["tokens", "FLOPs", "active"]) table.AddColumn(new TableColumn(name).RightAligned());
         table.AddColumn("tokens by phase");
-        foreach (var rows in r.Modes.GroupBy(m =>
-            (r.Compute[m].Phases, r.Compute[m].Flops, r.Compute[m].ActiveParameters, r.Compute[m].Complete)))
+        foreach (var rows in r.Modes.GroupBy(m => r.Compute[m] is var c ? (c.Phases, c.Flops, c.ActiveParameters, c.Complete) : default))
         {
-            var (phases, flops, active, complete) = rows.Key;
-            var tokens = r.Compute[rows.First()].Tokens;
-            string Known(string text) => complete ? text : tokens > 0 ? $"≥ {text}" : "?";
-            table.AddRow(
-                Markup.Escape(rows.Count() == 1 ? rows.First() : $"{rows.First()} (and {rows.Count() - 1} more)"),
-                Known(tokens.ToString("N0")), Known(flops.ToString("0.00e+0")), active?.ToString("N0") ?? "varies", Markup.Escape(phases));
+            var compute = r.Compute[rows.First()];
+            string Known(string text) => compute.Complete ? text : compute.Tokens > 0 ? $"≥ {text}" : "?";
+            table.AddRow(Markup.Escape(rows.Count() == 1 ? rows.First() : $"{rows.First()} (and {rows.Count() - 1} more)"),
+                Known(compute.Tokens.ToString("N0")), Known(compute.Flops.ToString("0.00e+0")),
+                compute.ActiveParameters?.ToString("N0") ?? "varies", Markup.Escape(compute.Phases));
         }
 
         console.Write(table);
-        console.WriteLine(
-            "tokens and FLOPs: of all runs behind a row, rate sweeps left out; FLOPs = 6 × active parameters × tokens; active: "
-                + "parameters that multiply for a token");
+        console.WriteLine("tokens and FLOPs: of all runs behind a row, rate sweeps left out; FLOPs = 6 × active parameters × tokens; "
+            + "active: parameters that multiply for a token");
     }
 
     private static Table Table(EvaluationReport r, string title, (string Name, Func<string, double?> Value)[] columns, string format)

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Evaluation;
@@ -9,10 +8,9 @@ namespace Btx.Trainer.Evaluation;
 /// </summary>
 public static class SequencePacker
 {
-    /// <param name="documents">Texts.</param>
     /// <param name="context">Largest sequence, BOS included; at least 2.</param>
-    /// <param name="maxTokens">Predicted tokens to keep, at most, but at least one sequence: whole
-    /// sequences evenly spread over the text; 0: all.</param>
+    /// <param name="maxTokens">Predicted tokens to keep, at most, but at least one sequence: whole sequences evenly spread over the text;
+    /// 0: all.</param>
     public static List<int[]> Pack(IEnumerable<string> documents, TextTokenizer tokenizer, int context, long maxTokens = 0)
     {
         if (context < 2) throw new BtxException($"--context {context}: expected at least 2");
@@ -38,6 +36,9 @@ public static class SequencePacker
     public static long Bytes(IEnumerable<int[]> sequences, TextTokenizer tokenizer) =>
         sequences.Sum(s => s.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length));
 
+    /// <summary>Tokens that the sequences predict.</summary>
+    public static long Predicted(IEnumerable<int[]> sequences) => sequences.Sum(s => (long)s.Length - 1);
+
     // Sequences differ in length, so a count chosen by the mean may exceed the limit a little: take fewer until it does not.
     private static List<int[]> Spread(List<int[]> sequences, long maxTokens)
     {
@@ -46,6 +47,4 @@ public static class SequencePacker
             kept = Take(sequences, (int)Math.Clamp(kept.Count * maxTokens / tokens, 1, kept.Count - 1));
         return kept;
     }
-
-    private static long Predicted(List<int[]> sequences) => sequences.Sum(s => (long)s.Length - 1);
 }

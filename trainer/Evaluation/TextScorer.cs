@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Trainer.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,13 +17,13 @@ public static class TextScorer
     /// <param name="model">Used by this call alone while it runs.</param>
     /// <param name="sequences">Each at least 2 tokens, at most max_position_embeddings + 1.</param>
     /// <param name="scored">Hears the number of tokens predicted by each batch.</param>
-    /// <exception cref="BtxException">A sequence is too short or too long, an id is not in the vocabulary, or the
-    /// model gives a value that is no number.</exception>
+    /// <exception cref="BtxException">A sequence is too short or too long, an id is not in the vocabulary, or the model gives a value that
+    /// is no number.</exception>
     public static double[][] LogProbs(LlamaModel model, IReadOnlyList<int[]> sequences, Action<long>? scored = null,
         CancellationToken cancellation = default)
     {
         Check(model, sequences);
-        var order = Enumerable.Range(0, sequences.Count).OrderByDescending(i => sequences[i].Length).ThenBy(i => i).ToArray();
+        int[] order = [.. Enumerable.Range(0, sequences.Count).OrderByDescending(i => sequences[i].Length)];
         var result = new double[sequences.Count][];
         using var mode = no_grad();
         for (var first = 0; first < order.Length;)
@@ -80,17 +79,13 @@ public static class TextScorer
     {
         foreach (var sequence in sequences)
         {
-            if (sequence.Length < 2)
-                throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed to predict one");
+            if (sequence.Length < 2) throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed to predict one");
             if (sequence.Length - 1 > model.Config.MaxPositionEmbeddings)
                 throw new BtxException($"a sequence has {sequence.Length} tokens; the model's max_position_embeddings is "
                     + $"{model.Config.MaxPositionEmbeddings}");
-            foreach (var id in sequence)
-            {
-                if ((uint)id >= (uint)model.Config.VocabSize)
-                    throw new BtxException($"token id {id} is not in the model's vocabulary of {model.Config.VocabSize}; model and "
-                        + "tokenizer do not belong together");
-            }
+            if (sequence.FirstOrDefault(id => (uint)id >= (uint)model.Config.VocabSize) is not 0 and var outside)
+                throw new BtxException($"token id {outside} is not in the model's vocabulary of {model.Config.VocabSize}; model and "
+                    + "tokenizer do not belong together");
         }
     }
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Btx.Model;
+using Btx.Model.Files;
 
 namespace Btx.Trainer.Evaluation;
 
@@ -8,9 +8,6 @@ namespace Btx.Trainer.Evaluation;
 /// beside the models, where there are any.</summary>
 public sealed record TrainingBudget
 {
-    private const string RunFile = "run.json";
-    private const string SweepFile = "lr_sweep.json";
-
     public long? SeedTokens { get; init; }
 
     /// <summary>Sum over the experts, after branching.</summary>
@@ -24,42 +21,66 @@ public sealed record TrainingBudget
     public IReadOnlyDictionary<string, double> DenseSweep { get; init; } = new Dictionary<string, double>();
 
     /// <exception cref="BtxException">A record is there but is no JSON object.</exception>
-    public static TrainingBudget Read(EvaluatedModels models) => new()
+    public static TrainingBudget Read(EvaluatedModels models)
     {
-        SeedTokens = models.Seed is { } seed ? Number(Path.Combine(seed, RunFile), "tokens") is { } s ? (long)s : null : null,
-        ExpertTokens = models.Experts.Sum(e => e.Tokens),
-        DenseTokens = models.Dense is { } dense && Number(Path.Combine(dense, RunFile), "tokens") is { } d ? (long)d : null,
-        DenseLearningRate = models.Dense is { } place ? Number(Path.Combine(place, RunFile), "settings", "learning_rate") : null,
-        DenseSweep = models.Dense is { } directory ? Sweep(Path.Combine(directory, SweepFile)) : new Dictionary<string, double>(),
-    };
+        JsonElement? Record(string model, string file) => models.Other(model) is { } path ? RecordFile.Read(Path.Combine(path, file)) : null;
+        var dense = Record(EvaluationMode.Dense, "run.json");
+        var sweep = Record(EvaluationMode.Dense, "lr_sweep.json").At("validation_bits_per_byte");
+        return new()
+        {
+            SeedTokens = (long?)Record(EvaluationMode.Seed, "run.json").Number("tokens"),
+            ExpertTokens = models.Experts.Sum(e => e.Tokens),
+            DenseTokens = (long?)dense.Number("tokens"),
+            DenseLearningRate = dense.Number("settings", "learning_rate"),
+            DenseSweep = sweep is not { ValueKind: JsonValueKind.Object } bits ? new() : bits.EnumerateObject()
+                .Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name, p => p.Value.GetDouble()),
+        };
+    }
 
     /// <summary>For the reader of the tables, in lines.</summary>
     public IEnumerable<string> Lines()
     {
-        var seed = SeedTokens is { } s ? $"{s:N0} (seed) + " : "";
-        yield return $"training tokens: forest {seed}{ExpertTokens:N0} "
-            + $"(experts){(SeedTokens is { } t ? $" = {t + ExpertTokens:N0}" : "")}{(DenseTokens is { } d ? $"; dense {d:N0}" : "")}";
+        var (seed, sum) = SeedTokens is { } s ? ($"{s:N0} (seed) + ", $" = {s + ExpertTokens:N0}") : ("", "");
+        yield return $"training tokens: forest {seed}{ExpertTokens:N0} (experts){sum}{(DenseTokens is { } d ? $"; dense {d:N0}" : "")}";
         if (DenseTokens is null) yield break;
         var rate = DenseLearningRate is { } r ? r.ToString("R", CultureInfo.InvariantCulture) : "not recorded";
-        yield return DenseSweep.Count == 0
-            ? $"dense learning rate {rate}, not swept"
-            : $"dense learning rate {rate}, swept: "
-                + $"{string.Join(", ", DenseSweep.Select(p => $"{p.Key} → {p.Value:F3}"))} validation bits/byte";
+        yield return DenseSweep.Count == 0 ? $"dense learning rate {rate}, not swept"
+            : $"dense learning rate {rate}, swept: {string.Join(", ", DenseSweep.Select(p => $"{p.Key} → {p.Value:F3}"))} "
+                + "validation bits/byte";
+    }
+}
+
+/// <summary>Reads single fields of a JSON record that may lie beside a model, made here or elsewhere: what is not there is null.</summary>
+internal static class RecordFile
+{
+    /// <returns>Null if there is no such file.</returns>
+    /// <exception cref="BtxException">It is there but is no JSON object.</exception>
+    public static JsonElement? Read(string path)
+    {
+        if (!File.Exists(path)) return null;
+        try
+        {
+            using var document = JsonDocument.Parse(BoundedFile.Read(path));
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
+                : throw new BtxException($"{path}: is not a JSON object");
+        }
+        catch (JsonException e)
+        {
+            throw new BtxException($"{path}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
+        }
     }
 
-    private static Dictionary<string, double> Sweep(string path)
-    {
-        using var document = RecordFile.Open(path);
-        if (document is null || !document.RootElement.TryGetProperty("validation_bits_per_byte", out var bits)
-            || bits.ValueKind != JsonValueKind.Object)
-            return [];
-        return bits.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name,
-            p => p.Value.GetDouble());
-    }
+    public static double? Number(this JsonElement? record, params string[] names) =>
+        record.At(names) is { ValueKind: JsonValueKind.Number } number && number.TryGetDouble(out var value) && double.IsFinite(value)
+            ? value : null;
 
-    private static double? Number(string path, params string[] names)
+    public static string? Text(this JsonElement? record, params string[] names) =>
+        record.At(names) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+
+    public static JsonElement? At(this JsonElement? record, params string[] names)
     {
-        using var document = RecordFile.Open(path);
-        return document is null ? null : RecordFile.Number(document, names);
+        foreach (var name in names)
+            record = record is { ValueKind: JsonValueKind.Object } item && item.TryGetProperty(name, out var inner) ? inner : null;
+        return record;
     }
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Moe;
@@ -21,8 +20,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
     public const string Phase = "mix";
 
     /// <returns>The mixture's report, and whether this call made it.</returns>
-    /// <exception cref="BtxException">Models, router or options that do not fit, no text, an output directory that
-    /// holds something else, a full disk.</exception>
+    /// <exception cref="BtxException">Models, router or options that do not fit, no text, an output directory that holds something else,
+    /// a full disk.</exception>
     /// <exception cref="OperationCanceledException">Stopped; nothing was written.</exception>
     public (MixReport Report, bool Made) Execute(CancellationToken cancellation = default)
     {
@@ -135,12 +134,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         if (request.K is { } asked && asked != used)
             throw new BtxException($"--k is {asked}, but a {request.Router} router runs {used} of {experts} experts for each token; "
                 + $"leave --k out or use --router {RouterKind.TopK}");
-        return new BtxRouter
-        {
-            Kind = request.Router,
-            ExpertsPerToken = used,
-            SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : []
-        };
+        return new() { Kind = request.Router, ExpertsPerToken = used, SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : [] };
     }
 
     // What two mixtures must agree in to be the same one, by flag or subject.
@@ -150,8 +144,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var options = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
             ["phase"] = Phase,
-            ["experts (--experts, --without, --with-seed, --upcycle)"] = string.Join(",",
-                plan.Members.Select(m => $"{m.Expert.Name}:{m.Expert.Sha256![..16]}")),
+            ["experts (--experts, --without, --with-seed, --upcycle)"] =
+                string.Join(",", plan.Members.Select(m => $"{m.Expert.Name}:{m.Expert.Sha256![..16]}")),
             ["--without"] = string.Join(",", plan.Without),
             ["--router"] = router.Kind,
             ["--k"] = Number(router.ExpertsPerToken),
@@ -169,10 +163,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var output = request.Output;
         if (File.Exists(output)) throw new BtxException($"--out {output} is a file; choose another directory");
         if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return null;
-        return RunRecord.Load(output) is { Phase: Phase } earlier
-            ? earlier
-            : throw new BtxException($"--out {output} exists and holds something else than a mixture made by "
-                + "this command; choose another directory");
+        return RunRecord.Load(output) is { Phase: Phase } earlier ? earlier : throw new BtxException(
+            $"--out {output} exists and holds something else than a mixture made by this command; choose another directory");
     }
 
     private static string FileHash(string path)
@@ -185,8 +177,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BtxException($"--router-init {path}: cannot be read ({e.Message}); use {RouterInit.Random}, {RouterInit.Centroid}, "
-                + $"{RouterInit.Ridge} or a safetensors file",
-                e);
+                + $"{RouterInit.Ridge} or a safetensors file", e);
         }
     }
 }

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -27,36 +26,35 @@ public sealed class LlamaModel : IDisposable
     private readonly Parameter? output;    // [V, d]; null when tied to the embedding
     private (Tensor Cos, Tensor Sin)? rotary;
 
-    /// <param name="config">The architecture.</param>
     /// <param name="device">Where parameters live and the network computes.</param>
-    /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>, or
-    /// <see cref="MoeFeedForward"/> where the configuration has a mixture.</param>
-    public LlamaModel(LlamaConfig config, Device device, Func<int, IFeedForward>? feedForward = null)
+    public LlamaModel(LlamaConfig config, Device device)
     {
-        Config = config;
-        Device = device;
-        feedForward ??= l => config.Moe is null ? new SwiGlu(config, device) : new MoeFeedForward(config, l, device);
-        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim,
-            kv = (long)config.NumKeyValueHeads * config.HeadDim;
-        embedding = NewParameter(device, config.VocabSize, d);
-        layers = new Layer[config.NumHiddenLayers];
-        for (var l = 0; l < layers.Length; l++)
+        (Config, Device) = (config, device);
+        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim, kv = (long)config.NumKeyValueHeads * config.HeadDim;
+        var named = new List<(string, Parameter)>();
+        embedding = New("model.embed_tokens.weight", config.VocabSize, d);
+        layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(l => NewLayer(l, $"model.layers.{l}."))];
+        finalNorm = New("model.norm.weight", d);
+        output = config.TieWordEmbeddings ? null : New("lm_head.weight", config.VocabSize, d);
+        NamedParameters = named;
+        Parameters = [.. named.Select(p => p.Item2)];
+        Moe = [.. layers.Select(l => l.FeedForward).OfType<MoeFeedForward>()];
+
+        Layer NewLayer(int l, string prefix)
         {
-            layers[l] = new Layer(
-                AttentionNorm: NewParameter(device, d),
-                Query: NewParameter(device, q, d),
-                Key: NewParameter(device, kv, d),
-                Value: NewParameter(device, kv, d),
-                Output: NewParameter(device, d, q),
-                FeedForwardNorm: NewParameter(device, d),
-                FeedForward: feedForward(l));
+            Parameter query = New($"{prefix}self_attn.q_proj.weight", q, d), key = New($"{prefix}self_attn.k_proj.weight", kv, d),
+                value = New($"{prefix}self_attn.v_proj.weight", kv, d), output = New($"{prefix}self_attn.o_proj.weight", d, q);
+            IFeedForward feedForward = config.Moe is null ? new SwiGlu(config, device) : new MoeFeedForward(config, l, device);
+            named.AddRange(feedForward.Parameters.Select(p => (prefix + p.Name, p.Parameter)));
+            return new(New($"{prefix}input_layernorm.weight", d), query, key, value, output,
+                New($"{prefix}post_attention_layernorm.weight", d), feedForward);
         }
 
-        finalNorm = NewParameter(device, d);
-        output = config.TieWordEmbeddings ? null : NewParameter(device, config.VocabSize, d);
-        Moe = [.. layers.Select(l => l.FeedForward).OfType<MoeFeedForward>()];
-        NamedParameters = [.. Enumerate()];
-        Parameters = [.. NamedParameters.Select(p => p.Parameter)];
+        Parameter New(string name, params long[] shape)
+        {
+            named.Add((name, NewParameter(device, shape)));
+            return named[^1].Item2;
+        }
     }
 
     public LlamaConfig Config { get; }
@@ -74,35 +72,33 @@ public sealed class LlamaModel : IDisposable
     /// <summary>The mixtures by layer; empty for a dense network.</summary>
     public IReadOnlyList<MoeFeedForward> Moe { get; }
 
+    /// <summary>Hears, by layer, what every feed-forward reads, [N, d]: it lives as long as the caller's dispose scope.</summary>
+    public Action<int, Tensor>? FeedForwardInput { get; set; }
+
     /// <summary>The layers' <see cref="MoeFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>
-    public Tensor? BalanceLoss => Moe.Select(m => m.BalanceLoss).Aggregate((Tensor?)null,
-        (sum, loss) => sum is null ? loss : loss is null ? sum : sum.Plus(loss));
+    public Tensor? BalanceLoss => Moe.Select(m => m.BalanceLoss).OfType<Tensor>()
+        .Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : sum.Plus(loss));
 
     /// <summary>Logits of every position.</summary>
     /// <param name="ids">[B, T] int64, values in 0..V-1, T at most max_position_embeddings.</param>
     /// <returns>[B, T, V].</returns>
     /// <exception cref="BtxException">The shape or the element type does not fit.</exception>
-    public Tensor Forward(Tensor ids)
-    {
-        var (b, t) = CheckIds(ids);
-        return Logits(Hidden(ids)).view(b, t, Config.VocabSize);
-    }
+    public Tensor Forward(Tensor ids) => Logits(ids).view([.. ids.shape, Config.VocabSize]);
 
-    /// <summary>Mean cross-entropy in nats over the targets that are not
-    /// <see cref="IgnoredTarget"/>. A scalar to call backward on.</summary>
+    /// <summary>Mean cross-entropy in nats over the targets that are not <see cref="IgnoredTarget"/>. A scalar to call backward on.</summary>
     /// <param name="ids">[B, T] int64.</param>
     /// <param name="targets">[B, T] int64: targets[b, t] follows ids[b, t].</param>
     public Tensor Loss(Tensor ids, Tensor targets)
     {
         CheckTargets(ids, targets);
-        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget);
+        return F.cross_entropy(Logits(ids), targets.flatten(), ignore_index: IgnoredTarget);
     }
 
     /// <summary>Cross-entropy in nats of every target, 0 where it is <see cref="IgnoredTarget"/>: [B, T].</summary>
     public Tensor TokenLosses(Tensor ids, Tensor targets)
     {
         CheckTargets(ids, targets);
-        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget, reduction: nn.Reduction.None)
+        return F.cross_entropy(Logits(ids), targets.flatten(), ignore_index: IgnoredTarget, reduction: nn.Reduction.None)
             .view(targets.shape);
     }
 
@@ -114,10 +110,12 @@ public sealed class LlamaModel : IDisposable
         var (b, t) = CheckIds(ids);
         var (cos, sin) = Rotary(t);
         var x = embedding.index_select(0, ids.flatten());                                        // [N, d]
-        foreach (var layer in layers)
+        for (var l = 0; l < layers.Length; l++)
         {
-            x = x.Plus(Attention(layer, RmsNorm(x, layer.AttentionNorm), b, t, cos, sin));         // [N, d]
-            x = x.Plus(layer.FeedForward.Forward(RmsNorm(x, layer.FeedForwardNorm)));              // [N, d]
+            x = x.Plus(Attention(layers[l], RmsNorm(x, layers[l].AttentionNorm), b, t, cos, sin)); // [N, d]
+            var h = RmsNorm(x, layers[l].FeedForwardNorm);                                       // [N, d]
+            FeedForwardInput?.Invoke(l, h);
+            x = x.Plus(layers[l].FeedForward.Forward(h));                                        // [N, d]
         }
 
         return RmsNorm(x, finalNorm);                                                            // [N, d]
@@ -142,9 +140,8 @@ public sealed class LlamaModel : IDisposable
                 continue;
             }
 
-            var residual = name.EndsWith("o_proj.weight", StringComparison.Ordinal)
-                || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
-                || name.EndsWith("w2.weight", StringComparison.Ordinal);
+            string[] outputs = ["o_proj.weight", "down_proj.weight", "w2.weight"];
+            var residual = outputs.Any(end => name.EndsWith(end, StringComparison.Ordinal));
             var deviation = residual ? width / Math.Sqrt(2.0 * Config.NumHiddenLayers) : width;
             parameter.copy_(empty(parameter.shape).normal_(0, deviation, generator));
         }
@@ -155,7 +152,6 @@ public sealed class LlamaModel : IDisposable
     public void Dispose()
     {
         foreach (var p in Parameters) p.Dispose();
-        foreach (var layer in layers) layer.FeedForward.Dispose();
         rotary?.Cos.Dispose();
         rotary?.Sin.Dispose();
     }
@@ -210,7 +206,7 @@ public sealed class LlamaModel : IDisposable
         return x.unsqueeze(3).expand(s[0], s[1], s[2], n, s[3]).reshape(s[0], s[1], s[2] * n, s[3]);
     }
 
-    private Tensor Logits(Tensor hidden) => Linear.Of(hidden, output ?? embedding);               // [N, V]
+    private Tensor Logits(Tensor ids) => Linear.Of(Hidden(ids), output ?? embedding);             // [N, V]
 
     // cos and sin of the first t positions: [T, 1, D] each. The tables grow to the longest sequence seen.
     private (Tensor Cos, Tensor Sin) Rotary(long t)
@@ -245,8 +241,7 @@ public sealed class LlamaModel : IDisposable
     {
         var s = ids.shape;
         if (s.Length != 2 || s[0] < 1 || s[1] < 1)
-            throw new BtxException(
-                $"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
+            throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
         if (ids.dtype != int64) throw new BtxException($"token ids are {ids.dtype}; the network takes Int64");
         if (s[1] > Config.MaxPositionEmbeddings)
             throw new BtxException($"a sequence has {s[1]} tokens; the model's max_position_embeddings is {Config.MaxPositionEmbeddings}");
@@ -259,25 +254,6 @@ public sealed class LlamaModel : IDisposable
         if (!targets.shape.SequenceEqual(ids.shape) || targets.dtype != int64)
             throw new BtxException($"targets are {targets.dtype} of shape [{string.Join(", ", targets.shape)}]; expected Int64 of shape "
                 + $"[{string.Join(", ", ids.shape)}], as the token ids");
-    }
-
-    private IEnumerable<(string, Parameter)> Enumerate()
-    {
-        yield return ("model.embed_tokens.weight", embedding);
-        for (var l = 0; l < layers.Length; l++)
-        {
-            var prefix = $"model.layers.{l}.";
-            yield return (prefix + "self_attn.q_proj.weight", layers[l].Query);
-            yield return (prefix + "self_attn.k_proj.weight", layers[l].Key);
-            yield return (prefix + "self_attn.v_proj.weight", layers[l].Value);
-            yield return (prefix + "self_attn.o_proj.weight", layers[l].Output);
-            foreach (var (name, parameter) in layers[l].FeedForward.Parameters) yield return (prefix + name, parameter);
-            yield return (prefix + "input_layernorm.weight", layers[l].AttentionNorm);
-            yield return (prefix + "post_attention_layernorm.weight", layers[l].FeedForwardNorm);
-        }
-
-        yield return ("model.norm.weight", finalNorm);
-        if (output is not null) yield return ("lm_head.weight", output);
     }
 
     private sealed record Layer(

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Moe;
 using Btx.Trainer.Networks.Routers;
 
@@ -29,8 +28,7 @@ public sealed record MoeTraining
     public MoeTraining Validate(int experts)
     {
         if (!RouterKind.Names.Contains(Router))
-            throw new BtxException(
-                $"--router {BtxException.OneLine(Router)}: unknown; choose one of {string.Join(", ", RouterKind.Names)}");
+            throw new BtxException($"--router {BtxException.OneLine(Router)}: unknown; choose one of {string.Join(", ", RouterKind.Names)}");
         if (ExpertsPerToken < 1 || ExpertsPerToken > experts)
             throw new BtxException($"--k {ExpertsPerToken}: the model has {experts} experts; choose 1..{experts}");
         if (!(LoadBalancing >= 0) || !double.IsFinite(LoadBalancing))

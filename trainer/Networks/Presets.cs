@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 
 namespace Btx.Trainer.Networks;

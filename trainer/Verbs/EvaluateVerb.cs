@@ -94,16 +94,9 @@ internal static class EvaluateVerb
 
         if (json is not null) AtomicFile.WriteText(json, EvaluationReportJson.Write(report));
         if (picture is not null) EvaluationPicture.Write(report, picture);
-        EvaluationTable.Write(report, Console.IsOutputRedirected ? Plain() : AnsiConsole.Console);
+        EvaluationTable.Write(report,
+            AnsiConsole.Create(new() { Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect, Out = new AnsiConsoleOutput(Console.Out) }));
         return 0;
     }
-
-    private static IAnsiConsole Plain() =>
-        AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = AnsiSupport.No,
-            ColorSystem = ColorSystemSupport.NoColors,
-            Out = new AnsiConsoleOutput(Console.Out)
-        });
 
 }

@@ -11,13 +11,12 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers,
-/// weights and graphs, and makes the sessions.</summary>
+/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes
+/// the sessions.</summary>
 /// <param name="directory">Of the served forest.</param>
 /// <param name="moe">The BTX model to serve beside it; null: none.</param>
 /// <param name="prepack">False: the sessions share the mapped weights.</param>
-internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MoeLoader? moe, int threads,
-    bool prepack)
+internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MoeLoader? moe, int threads, bool prepack)
 {
     private ServedForestManifest served = null!;
     private IReadOnlyList<(RegisteredExpert Entry, string Directory)> experts = [];
@@ -40,9 +39,8 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var context = SnapshotLoader.Context(options, config, moe);
         var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
         var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
-        var resources = new ServingResources(
-            tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time,
-                new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
+        var resources = new ServingResources(tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision,
+            options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
         var models = new ServedModel?[experts.Count];
         ServedMoe? loaded = null;
         try
@@ -50,7 +48,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
             ForEach(threads, opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
             loaded = moe?.Create(context);
             return new ForestSnapshot(resources, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
-                StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
+                RecordedPrior.Of(state), state.AverageWeights(), loaded, state.Quarantined);
         }
         catch (AggregateException e) when (e.InnerException is BtxException inner)
         {

@@ -1,13 +1,12 @@
+using Btx.Model.Registry;
 using Btx.Engine.Sessions;
 using Btx.Model.Mixing;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>
-/// A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between snapshots.
-/// Requests hold leases; a retired snapshot lets go of its models when the last lease comes back.
-/// </summary>
+/// <summary>A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between
+/// snapshots. Requests hold leases; a retired snapshot lets go of its models when the last lease comes back.</summary>
 public sealed class ForestSnapshot
 {
     private static long lastId;
@@ -24,15 +23,9 @@ public sealed class ForestSnapshot
     /// <param name="quarantined">Experts that are listed without traffic.</param>
     /// <param name="previous">Null: the first.</param>
     /// <param name="damage">Null: none.</param>
-    internal ForestSnapshot(
-        ServingResources resources,
-        IReadOnlyList<SnapshotExpert> experts,
-        IReadOnlyList<RecordedPrior> priors,
-        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
-        ServedMoe? moe,
-        IReadOnlyList<string>? quarantined = null,
-        ForestSnapshot? previous = null,
-        ForestDamage? damage = null)
+    internal ForestSnapshot(ServingResources resources, IReadOnlyList<SnapshotExpert> experts, IReadOnlyList<RecordedPrior> priors,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named, ServedMoe? moe, IReadOnlyList<string>? quarantined = null,
+        ForestSnapshot? previous = null, ForestDamage? damage = null)
     {
         Id = Interlocked.Increment(ref lastId);
         PreviousId = previous?.Id ?? 0;
@@ -76,11 +69,8 @@ public sealed class ForestSnapshot
 
     internal TextTokenizer Tokenizer => Resources.Tokenizer;
 
-    /// <summary>
-    /// The tokens that end a text: those of every model that is served, for any of them may have put
-    /// most of the probability on one; the tokenizer's
-    /// where no model names any.
-    /// </summary>
+    /// <summary>The tokens that end a text: those of every model that is served, for any of them may have put most of the probability on
+    /// one; the tokenizer's where no model names any.</summary>
     internal int[] EndTokens { get; }
 
     /// <summary>In the order of the description; none where only a BTX model is served.</summary>
@@ -95,8 +85,7 @@ public sealed class ForestSnapshot
     internal ServedMoe? Moe { get; }
 
     /// <summary>The experts', then the BTX model's.</summary>
-    internal IEnumerable<ServedModel> Models => Moe is null ? Experts.Select(e => e.Model)
-        : Experts.Select(e => e.Model).Append(Moe.Model);
+    internal IEnumerable<ServedModel> Models => Moe is null ? Experts.Select(e => e.Model) : Experts.Select(e => e.Model).Append(Moe.Model);
 
     internal int Leases => Volatile.Read(ref holds) - 1 + Volatile.Read(ref retired);
 
@@ -159,10 +148,7 @@ public sealed class ForestSnapshot
     {
         var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
         foreach (var prior in recorded)
-        {
             if (!priors.ContainsKey(prior.Domain) && Over(experts, prior.Weights) is { } weights) priors.Add(prior.Domain, weights);
-        }
-
         return priors;
     }
 
@@ -197,16 +183,9 @@ internal sealed record ServedMoe(MoeDescription Description, ServedModel Model, 
 
 /// <summary>A cached prior as it was recorded. It leaves with the expert whose entry holds it.</summary>
 /// <param name="Weights">By expert; those that are not served are dropped and the rest rescaled.</param>
-internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDictionary<string, double> Weights);
-
-/// <summary>Counts an engine's snapshots that something still holds. Thread-safe.</summary>
-internal sealed class LiveSnapshots
+internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDictionary<string, double> Weights)
 {
-    private int count;
-
-    public int Count => Volatile.Read(ref count);
-
-    public void Enter() => Interlocked.Increment(ref count);
-
-    public void Leave() => Interlocked.Decrement(ref count);
+    /// <summary>Those of quarantined experts too: their domains still have text.</summary>
+    public static IReadOnlyList<RecordedPrior> Of(ForestState state) =>
+        [.. state.Experts.Where(e => e.Prior is not null).Select(e => new RecordedPrior(e.Domain, e.Name, e.Prior!))];
 }

@@ -120,7 +120,7 @@ internal sealed class MoeLoader : IDisposable
         }
         catch (AggregateException e) when (e.InnerException is BtxException inner)
         {
-            throw new BtxException(inner.Message, e) { Kind = inner.Kind };
+            throw new BtxException(inner.Kind, inner.Message, e);
         }
 
         void Open(int i)

@@ -6,14 +6,13 @@ namespace Btx.Engine.Forests;
 internal static class SnapshotBuilder
 {
     /// <summary>Slow where something is added; any thread, beside the running engine. A change that throws leaves nothing behind.</summary>
-    /// <exception cref="BtxException">The change names what is not there or is there already, would
-    /// leave no expert, or a file is at fault.</exception>
+    /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at
+    /// fault.</exception>
     public static ForestSnapshot Next(ForestSnapshot present, ForestChange change, CancellationToken cancellation = default)
     {
         Check(present, change);
         var opened = new List<ServedModel>();
-        var lease = present.TryLease()
-            ?? throw new BtxException("the forest has changed since; begin the change anew") { Kind = ErrorKind.Conflict };
+        var lease = present.TryLease() ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change again");
         try
         {
             List<SnapshotExpert> experts = [.. present.Experts.Where(e =>
@@ -37,10 +36,7 @@ internal static class SnapshotBuilder
 
             List<RecordedPrior> priors = [.. present.RecordedPriors.Where(p => !change.Remove.Contains(p.Expert))];
             foreach (var source in change.Add)
-            {
                 if (source.Prior is { } prior) priors.Add(new RecordedPrior(source.Domain, source.Name, prior));
-            }
-
             var quarantined = change.Quarantined
                 ?? [.. present.Description.Quarantined.Union(change.Quarantine).Except(change.Add.Select(e => e.Name))];
             return new ForestSnapshot(present.Resources, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, moe,
@@ -53,7 +49,7 @@ internal static class SnapshotBuilder
         }
     }
 
-    // What leaves the forest, or is served anew, is damaged no more.
+    // What leaves the forest, or is served again, is damaged no more.
     private static ForestDamage Damage(ForestDamage before, ForestChange change)
     {
         string[] settled = [.. change.Remove, .. change.Quarantine, .. change.Add.Select(e => e.Name)];

@@ -11,7 +11,7 @@ internal static class SnapshotLoader
     /// <param name="state">Of the forest; null: the last committed one.</param>
     /// <param name="prepack">False: the sessions share the mapped weights, which takes less memory and more time.</param>
     /// <exception cref="BtxException">As <see cref="Load"/>, or an option is out of range.</exception>
-    public static ForestEngine Start(EngineOptions options, ForestState? state = null, bool prepack = true)
+    public static ForestEngine Start(EngineOptions options, CommittedState? state = null, bool prepack = true)
     {
         options.Validate();
         var threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
@@ -19,11 +19,10 @@ internal static class SnapshotLoader
     }
 
     /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
-    public static ForestSnapshot Load(EngineOptions options, int threads, ForestState? state, bool prepack)
+    public static ForestSnapshot Load(EngineOptions options, int threads, CommittedState? state, bool prepack)
     {
         if (options.Directory is not { } forest) return Alone(options, threads);
-        var committed = CommittedState.Read(forest);
-        if (state is not null) committed = committed with { State = state };
+        var committed = state ?? CommittedState.Read(forest);
         var (named, note) = committed.Moe(forest, options.Moe);
         if (note is not null) options.Report?.Invoke(note);
         using var moe = named is null ? null : MoeLoader.Open(options, named, threads);

@@ -3,8 +3,8 @@ using Btx.Engine.Scheduling;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what
-/// left the forest but still has users.</summary>
+/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what left the forest but still has
+/// users.</summary>
 internal sealed class LaneSet(int slots)
 {
     private readonly Dictionary<ServedModel, Lane> byModel = [];
@@ -26,10 +26,7 @@ internal sealed class LaneSet(int slots)
     public void Install(ForestSnapshot? previous, ForestSnapshot next)
     {
         foreach (var model in next.Models)
-        {
             if (!byModel.ContainsKey(model)) Add(new Lane(model.Hold(), -1, slots, Load(model, next)));
-        }
-
         foreach (var model in previous?.Models ?? [])
         {
             byModel[model].Expert = -1;

@@ -4,10 +4,8 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// A decode graph and the ragged graphs of one model over one KV cache, with the results of their last run. Pure decode over
-/// neighbouring slots takes the batched graph, everything else the ragged ones.
-/// </summary>
+/// <summary>A decode graph and the ragged graphs of one model over one KV cache, with the results of their last run. Pure decode over
+/// neighbouring slots takes the batched graph, everything else the ragged ones.</summary>
 internal sealed unsafe class GraphSet : IDisposable
 {
     // One binding per range of slots is cheap, but the ranges are many.
@@ -106,9 +104,8 @@ internal sealed unsafe class GraphSet : IDisposable
             decodeBindings.Clear();
         }
 
-        binding = new DecodeBinding(
-            decodeSession!, kv, config, first, span, takesK, (long*)decodeIds.Pointer, (int*)decodePasts.Pointer, (int*)decodeTotal.Pointer,
-                (float*)logits.Pointer, (float*)gates.Pointer, rebind);
+        binding = new DecodeBinding(decodeSession!, kv, config, first, span, takesK, (long*)decodeIds.Pointer, (int*)decodePasts.Pointer,
+            (int*)decodeTotal.Pointer, (float*)logits.Pointer, (float*)gates.Pointer, rebind);
         decodeBindings.Add((first, span), binding);
         return binding;
     }

@@ -3,10 +3,8 @@ namespace Btx.Engine.Sessions;
 /// <summary>One model with its KV slots. Used by one thread at a time. Tests of the scheduler have an exact fake.</summary>
 internal interface IModelRunner : IDisposable
 {
-    /// <summary>
-    /// Appends each row's new tokens to its slot and computes the wanted logits. If it throws, the slots of the rows hold an
-    /// unknown state behind their <see cref="RunRow.Past"/>.
-    /// </summary>
+    /// <summary>Appends each row's new tokens to its slot and computes the wanted logits. If it throws, the slots of the rows hold an
+    /// unknown state behind their <see cref="RunRow.Past"/>.</summary>
     /// <param name="rows">Each slot at most once.</param>
     /// <param name="tokens">The rows' new tokens, one row after the other.</param>
     void Run(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens);
@@ -38,8 +36,8 @@ internal interface IModelRunner : IDisposable
 /// <param name="ExpertsPerToken">k of a mixture, 1..N; not read by a dense model.</param>
 internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted, int ExpertsPerToken = 0);
 
-/// <summary>Sessions made beside a model's running ones, over the same weights and KV cache. Disposal
-/// frees whichever of the two do not run.</summary>
+/// <summary>Sessions made beside a model's running ones, over the same weights and KV cache. Disposal frees whichever of the two do not
+/// run.</summary>
 internal interface IStagedSessions : IDisposable
 {
     /// <summary>Lets the two change places. Between two runs; what the slots hold stays.</summary>

@@ -5,10 +5,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// Keys and values of one model: per layer two buffers [slots, kv_heads, context, head_dim] on the session's device. A view over
-/// slots serves as past and present at once, so a run updates it in place.
-/// </summary>
+/// <summary>Keys and values of one model: per layer two buffers [slots, kv_heads, context, head_dim] on the session's device. A view over
+/// slots serves as past and present at once, so a run updates it in place.</summary>
 internal sealed unsafe class KvCache : IDisposable
 {
     private readonly LlamaConfig config;
@@ -58,12 +56,12 @@ internal sealed unsafe class KvCache : IDisposable
 
     private long SlotBytes => checked((long)config.NumKeyValueHeads * Context * config.HeadDim * TensorViews.Size(type));
 
-    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context,
-    /// head_dim]. Made once and owned by the cache.</summary>
+    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context, head_dim]. Made once and owned by the
+    /// cache.</summary>
     public OrtValue[] View(int slot) => views[slot] ??= View(slot, 1);
 
-    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made anew, for the caller to
-    /// free. There are too many ranges to keep.</summary>
+    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made for the caller to free. There are too many
+    /// ranges to keep.</summary>
     public OrtValue[] View(int slot, int count)
     {
         var view = new OrtValue[buffers.Length];

@@ -6,10 +6,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// A session per graph of one model, bound to its weights and its KV cache. A mixture with k built into its graphs has a set of graphs
-/// for each k; a run's rows are then grouped by k. Owns neither weights nor cache.
-/// </summary>
+/// <summary>A session per graph of one model, bound to its weights and its KV cache. A mixture with k built into its graphs has a set of
+/// graphs for each k; a run's rows are then grouped by k. Owns neither weights nor cache.</summary>
 internal sealed class ModelSessions : IDisposable
 {
     private readonly PrePackedWeightsContainer prepacked = new();
@@ -22,9 +20,8 @@ internal sealed class ModelSessions : IDisposable
 
     /// <param name="kv">The model's cache; null: made here, for the caller to own.</param>
     /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
-    public ModelSessions(
-        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots,
-        int context, int maxTokens, KvCache? kv)
+    public ModelSessions(LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings,
+        bool halfPrecision, int slots, int context, int maxTokens, KvCache? kv)
     {
         places = new (int, int)[slots];
         groupRows = new RunRow[slots];

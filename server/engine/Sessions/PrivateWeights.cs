@@ -4,11 +4,8 @@ using Btx.Model.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// Opens weights for serving. What is mapped is a private copy: a mapped file that is cut ends the process, and one that is written
-/// changes what is
-/// served under its recorded hash.
-/// </summary>
+/// <summary>Opens weights for serving. What is mapped is a private copy: a mapped file that is cut ends the process, and one that is
+/// written changes what is served under its recorded hash.</summary>
 internal sealed class PrivateWeights(EngineOptions options)
 {
     // The temporary directory where the served one cannot be written.

@@ -4,8 +4,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A ragged graph of R rows. Binds anew only what changed since its last run: slots,
-/// number of tokens, number of wanted logits.</summary>
+/// <summary>A ragged graph of R rows. Binds only what changed since its last run: slots, number of tokens, number of wanted
+/// logits.</summary>
 internal sealed unsafe class RaggedBinding : IDisposable
 {
     private readonly InferenceSession session;
@@ -71,11 +71,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
             Replace(ref idsValue, TensorViews.Cpu(ids.Pointer, TensorElementType.Int64, 1, count));
             io.BindInput("input_ids", idsValue!);
         }
-        else if (rebind)
-        {
-            io.BindInput("input_ids", idsValue);
-        }
-
+        else if (rebind) io.BindInput("input_ids", idsValue);
         if (indexValue is null || wanted != boundWanted || logits != boundLogits)
         {
             Replace(ref indexValue, TensorViews.Cpu(index.Pointer, TensorElementType.Int64, wanted));
@@ -83,11 +79,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
             Replace(ref logitsValue, TensorViews.Cpu(logits, TensorElementType.Float, wanted, vocabSize));
             io.BindOutput("logits", logitsValue!);
         }
-        else if (rebind)
-        {
-            io.BindInput("logits_index", indexValue);
-        }
-
+        else if (rebind) io.BindInput("logits_index", indexValue);
         if (rebind)
         {
             foreach (var (name, value) in fixedInputs) io.BindInput(name, value);

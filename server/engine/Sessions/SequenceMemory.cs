@@ -4,8 +4,8 @@ using Btx.Model.Devices;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options,
-/// known before any of it is asked for.</summary>
+/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options, known before any of
+/// it is asked for.</summary>
 /// <param name="bytes">Of an element of the KV cache.</param>
 internal sealed class SequenceMemory(LlamaConfig config, int slots, int context, int maxTokens, int bytes)
 {
@@ -31,12 +31,25 @@ internal sealed class SequenceMemory(LlamaConfig config, int slots, int context,
     }
 
     /// <param name="why">What stands against it.</param>
-    public BtxException Refusal(string why, Exception? cause = null) => new(
-        $"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots {slots}, context {context}) and a step's logits {Gigabytes(Step)} GB "
-            + $"(--max-batch-tokens {maxTokens}): "
-        + $"{why}; lower --slots, --context or --max-batch-tokens", cause!)
+    public BtxException Refusal(string why, Exception? cause = null) => new($"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots "
+        + $"{slots}, context {context}) and a step's logits {Gigabytes(Step)} GB (--max-batch-tokens {maxTokens}): {why}; lower --slots, "
+        + "--context or --max-batch-tokens", cause!)
     { Kind = ErrorKind.Exhausted };
 
     private static string Gigabytes(Int128 bytes) =>
         ((double)bytes / 1e9).ToString("0.#", System.Globalization.CultureInfo.InvariantCulture);
+}
+
+/// <summary>Native memory of one model or of some, in bytes. What is mapped or not touched yet need not be in physical memory.</summary>
+/// <param name="Weights">Mapped from the checkpoint, or an average's own.</param>
+/// <param name="KvCache">All slots.</param>
+/// <param name="Sessions">Estimate: prepacked copies of the weights, inputs and logits.</param>
+public readonly record struct ModelMemory(long Weights, long KvCache, long Sessions)
+{
+    /// <summary>Of all three.</summary>
+    public long Total => Weights + KvCache + Sessions;
+
+    /// <summary>Of two models.</summary>
+    public static ModelMemory operator +(ModelMemory a, ModelMemory b) =>
+        new(a.Weights + b.Weights, a.KvCache + b.KvCache, a.Sessions + b.Sessions);
 }

@@ -7,8 +7,8 @@ namespace Btx.Engine.Sessions;
 
 /// <summary>How sessions are made: device, threads, weights.</summary>
 /// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
-/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start;
-/// without it, runs read the mapped file.</param>
+/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; without it, runs read the mapped
+/// file.</param>
 internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
 {
     private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation",
@@ -47,8 +47,6 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
     public static BtxException Failure(OnnxRuntimeException e, string what)
     {
         var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
-        return new BtxException($"{what}: {BtxException.OneLine(e.Message)}",
-            e)
-        { Kind = memory ? ErrorKind.Exhausted : ErrorKind.Internal };
+        return new BtxException(memory ? ErrorKind.Exhausted : ErrorKind.Internal, $"{what}: {BtxException.OneLine(e.Message)}", e);
     }
 }

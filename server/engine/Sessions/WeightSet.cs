@@ -6,8 +6,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average.
-/// Must outlive the sessions that use them.</summary>
+/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average. Must
+/// outlive the sessions that use them.</summary>
 internal sealed unsafe class WeightSet : IDisposable
 {
     private readonly IDisposable owner;
@@ -47,10 +47,7 @@ internal sealed unsafe class WeightSet : IDisposable
     {
         var places = new Dictionary<string, (SafetensorsFile File, TensorInfo Info)>(StringComparer.Ordinal);
         foreach (var file in files)
-        {
             foreach (var info in file.Tensors.Values) places[info.Name] = (file, info);
-        }
-
         var set = new WeightSet(new MappedFiles(files));
         foreach (var (name, (file, info)) in places)
         {

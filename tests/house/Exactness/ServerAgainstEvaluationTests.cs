@@ -2,8 +2,8 @@ using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Fixtures;
 using Btx.Model.Mixing;
-using Btx.Trainer.Evaluation;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Tests.Evaluation;
 using static TorchSharp.torch;
 
 namespace Btx.House.Tests.Exactness;

@@ -1,3 +1,4 @@
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Sweeps;
 
@@ -80,7 +81,7 @@ public sealed class GridTests
     [InlineData("top_p:1.5")]
     [InlineData("moe:2")]
     public void An_unknown_mode_is_refused(string mode) => Assert.StartsWith($"--modes {mode}: ",
-    Assert.Throws<LoadTestException>(() => Grid.RequireModes("--modes", [mode])).Message, StringComparison.Ordinal);
+    Assert.Throws<LoadTestException>((Loads with { Modes = [mode] }).Validate).Message, StringComparison.Ordinal);
 
     private static IReadOnlyList<PointSettings> Points(Grid grid, params (string Precision, ServedFacts Facts)[] served) =>
         grid.Points(served.ToDictionary(s => s.Precision, s => s.Facts), []);

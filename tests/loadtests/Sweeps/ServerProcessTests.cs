@@ -14,7 +14,7 @@ public sealed class ServerProcessTests : IDisposable
     private string PidFile => Path.Combine(_directory.FullName, "pid");
 
     [Fact]
-    public async Task Its_addresses_are_read_when_both_doors_are_open_and_it_ends_with_its_owner()
+    public async Task Its_addresses_are_read_when_both_are_there_and_it_ends_with_its_owner()
     {
         var server = await ServerProcess.StartAsync(
             Script(
@@ -65,7 +65,7 @@ public sealed class ServerProcessTests : IDisposable
     [Fact]
     public void The_program_must_be_there() =>
         Assert.StartsWith("--server-command nowhere.dll: not found",
-        Assert.Throws<LoadTestException>(() => ServerCommand.Find("nowhere.dll")).Message, StringComparison.Ordinal);
+        Assert.Throws<LoadTestException>(() => ServerProcess.Program("nowhere.dll")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void What_is_served_is_served_read_only()
@@ -92,10 +92,10 @@ public sealed class ServerProcessTests : IDisposable
 
     public void Dispose() => _directory.Delete(recursive: true);
 
-    private ServerCommand Script(string text)
+    private string[] Script(string text)
     {
         var path = Path.Combine(_directory.FullName, "server.sh");
         File.WriteAllText(path, $"cd '{_directory.FullName}'\n{text}\n");
-        return new("sh", [path]);
+        return ["sh", path];
     }
 }

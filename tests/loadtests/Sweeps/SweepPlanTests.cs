@@ -64,7 +64,7 @@ public sealed class SweepPlanTests
     public void A_plan_that_follows_goes_on_counting()
     {
         var plan = SweepPlan.Of(Points[..3], Points[0], 1, 8, 1);
-        var more = SweepPlan.Following(plan, [Points[0] with { Load = "open", Concurrency = null, Rate = 2 }], Points[0], 2, 8, 1);
+        var more = SweepPlan.Of([Points[0] with { Load = "open", Concurrency = null, Rate = 2 }], Points[0], 2, 8, 1, plan);
         Assert.Equal(plan.Count, more[0].Order);
         Assert.Equal(["top_k-k1-c1-fp32-threads=1-ref-r2", "top_k-k1-r2-fp32-threads=1-r0", "top_k-k1-r2-fp32-threads=1-r1",
             "top_k-k1-c1-fp32-threads=1-ref-r3"], more.Select(p => p.Name));

@@ -31,10 +31,10 @@ public sealed class ChangeJournalTests
         using var again = ChangeJournal.Open(directory.Path, Base);
         Assert.Equal((2, after.Hash()), ((int)again.State.Revision, again.State.Hash()));
         Assert.Empty(again.Messages);
-        var removal = Assert.Single(again.OpenPurges);
+        var removal = Assert.Single(again.History, c => c.HasOpenPurge);
         Assert.Equal(("c000002", "a", "experts/a"), (removal.Id, removal.Purge[0].Expert, removal.Purge[0].Path));
         Assert.NotNull(again.Purged(removal.Id).PurgedAt);
-        Assert.Empty(again.OpenPurges);
+        Assert.DoesNotContain(again.History, c => c.HasOpenPurge);
         Assert.Contains("no files", Problem(() => again.Purged(removal.Id)), StringComparison.Ordinal);
         Assert.Equal([("ada", "a test", 0L, 1L), ("ada", "a test", 1L, 2L)],
             again.History.Select(h => (h.Author, h.Reason, h.RevisionBefore, h.RevisionAfter!.Value)));
@@ -113,18 +113,18 @@ public sealed class ChangeJournalTests
         }
 
         using var again = ChangeJournal.Open(directory.Path, Base);
-        Assert.Equal("c000002", again.RollbackTarget!.Id);
+        Assert.Equal("c000002", ((IForestLog)again).RollbackTarget!.Id);
         var change = again.BeginRollback("bob", "it was wrong", out var after);
         Assert.Equal(("c000003", "c000002", ChangeKind.Rollback), (change.Id, change.Undoes, change.Kind));
         again.Commit(change.Id);
         Assert.Equal((3, after.Hash()), ((int)again.State.Revision, again.State.Hash()));
         Assert.Equal(Base.Experts.Select(e => e.Name), again.State.Experts.Select(e => e.Name));
         Assert.Equal("x", again.State.Averages[0].Name);
-        Assert.Null(again.RollbackTarget);
+        Assert.Null(((IForestLog)again).RollbackTarget);
         Assert.Contains("a rollback is not undone", Problem(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
         again.Commit(again.Begin(SampleForest.Request(ChangeKind.Remove, "a"), again.State.Without(["a"])).Id);
         Assert.Contains("a removal is final", Problem(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
-        Assert.Null(again.RollbackTarget);
+        Assert.Null(((IForestLog)again).RollbackTarget);
     }
 
     [Fact]

@@ -122,10 +122,8 @@ public sealed class JournalHeadTests
     public void A_journal_of_the_first_schema_is_read_and_gets_one()
     {
         using var directory = new TemporaryDirectory();
-        var (line, _) = JournalLine.Make(new()
+        var (line, _) = JournalLine.Make(new(JournalRecord.Opened, DateTimeOffset.UnixEpoch)
         {
-            Type = JournalRecord.Opened,
-            Time = DateTimeOffset.UnixEpoch,
             Schema = 1,
             BeforeSha256 = Base.Hash(),
             State = Base

@@ -4,46 +4,60 @@ using System.Text.RegularExpressions;
 
 namespace Btx.Trainer.Corpora.Cleaning;
 
-/// <summary>Cleans the documents of one domain one after the other and decides which stay; remembers what it has seen.</summary>
-public sealed partial class DocumentFilter
+/// <summary>What one domain's documents must satisfy after cleaning.</summary>
+public sealed record CleaningRules
 {
-    private const int LongLine = 30;
+    /// <summary>Documents of fewer UTF-16 units are dropped.</summary>
+    public int MinimumCharacters { get; init; } = 200;
+
+    /// <summary>Lines of more UTF-16 units are dropped; null in prose that has a paragraph or a document on one line.</summary>
+    public int? MaximumLineCharacters { get; init; } = 5000;
+
+    /// <summary>Whether a document is dropped when most of it has been seen in the domain already; it is counted in any case.</summary>
+    public bool DropRepeats { get; init; } = true;
+
+    /// <summary>What ends the pieces by which repeats are told: lines, or sentences where a document may be one line.</summary>
+    public string PieceEnds { get; init; } = "\n\u2028\u2029";
+
+    /// <summary>Comment form of source code, to drop a leading licence.</summary>
+    public CommentStyle Comments { get; init; } = CommentStyle.None;
+
+    /// <summary>Whether to drop documents that are English: pages that a translation left untranslated.</summary>
+    public bool DropEnglish { get; init; }
+
+    /// <summary>For running text with very long lines.</summary>
+    public static CleaningRules Prose { get; } = new() { MaximumLineCharacters = null };
+
+    /// <summary>For a user's own folder: only empty documents and exact duplicates are dropped.</summary>
+    public static CleaningRules OwnText { get; } =
+        new() { MinimumCharacters = 1, MaximumLineCharacters = null, DropRepeats = false, PieceEnds = "\n\u2028\u2029.!?;:," };
+}
+
+/// <summary>Cleans the documents of one domain one after the other and decides which stay; remembers what it has seen.</summary>
+public sealed partial class DocumentFilter(CleaningRules rules)
+{
+    private const int LongPiece = 30;
     private const double EnglishShare = 0.12, SeenShare = 0.6;
-    private readonly CleaningRules rules;
     private readonly HashSet<string> documents = [];
-    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> seen;
+    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> seen =
+        new HashSet<string>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
-    /// <summary>A filter that has seen nothing yet.</summary>
-    public DocumentFilter(CleaningRules rules)
-    {
-        this.rules = rules;
-        seen = new HashSet<string>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
-    }
-
-    /// <summary>Documents dropped so far: too short, foreign, or seen before.</summary>
-    public int Dropped { get; private set; }
-
-    /// <summary>Of those, exact duplicates.</summary>
+    /// <summary>Exact duplicates so far, which are dropped.</summary>
     public int Duplicates { get; private set; }
 
     /// <summary>Documents of which more than 60 % of the long pieces' characters had been seen, dropped or not.</summary>
     public int Repeats { get; private set; }
 
-    /// <summary>The cleaned text, or null if the document is to be dropped.</summary>
+    /// <summary>The cleaned text, or null if the document is too short, foreign, or was seen before.</summary>
     public string? Clean(string text)
     {
         text = LicenceHeader.Strip(TextCleaner.Clean(text), rules.Comments);
         if (rules.MaximumLineCharacters is { } maximum) text = WithoutLongLines(text, maximum);
-        if (text.Length < rules.MinimumCharacters
-            || (rules.DropEnglish && IsEnglish(text))
+        var dropped = text.Length < rules.MinimumCharacters
+            || (rules.DropEnglish && EnglishWords().Count(text) > EnglishShare * Math.Max(Words().Count(text), 1))
             || IsDuplicate(text)
-            || (IsMostlySeen(text) && rules.DropRepeats))
-        {
-            Dropped++;
-            return null;
-        }
-
-        return text;
+            || (IsMostlySeen(text) && rules.DropRepeats);
+        return dropped ? null : text;
     }
 
     private static string WithoutLongLines(string text, int maximum)
@@ -56,27 +70,10 @@ public sealed partial class DocumentFilter
         return text;
     }
 
-    private static bool IsEnglish(string text)
-    {
-        var words = 0;
-        var inWord = false;
-        foreach (var c in text)
-        {
-            var letter = !char.IsWhiteSpace(c);
-            if (letter && !inWord) words++;
-            inWord = letter;
-        }
-
-        return EnglishWords().Count(text) > EnglishShare * Math.Max(words, 1);
-    }
-
-    /// <summary>SHA-256 of the text with every run of white space as one space: equal for copies that differ in layout only.</summary>
-    private static string Fingerprint(string text) =>
-        Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(WhiteSpace().Replace(text, " "))));
-
+    // Copies that differ in layout only are equal.
     private bool IsDuplicate(string text)
     {
-        if (documents.Add(Fingerprint(text))) return false;
+        if (documents.Add(Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(WhiteSpace().Replace(text, " ")))))) return false;
         Duplicates++;
         return true;
     }
@@ -84,12 +81,14 @@ public sealed partial class DocumentFilter
     private bool IsMostlySeen(string text)
     {
         int total = 0, known = 0;
+        var fresh = new List<Range>();
         foreach (var range in text.AsSpan().SplitAny(rules.PieceEnds.AsSpan()))
         {
             var piece = text.AsSpan()[range].Trim();
-            if (piece.Length <= LongLine) continue;
+            if (piece.Length <= LongPiece) continue;
             total += piece.Length;
             if (seen.Contains(piece)) known += piece.Length;
+            else fresh.Add(range);
         }
 
         if (total > 0 && known > SeenShare * total)
@@ -98,18 +97,16 @@ public sealed partial class DocumentFilter
             return true;
         }
 
-        foreach (var range in text.AsSpan().SplitAny(rules.PieceEnds.AsSpan()))
-        {
-            var piece = text.AsSpan()[range].Trim();
-            if (piece.Length > LongLine) seen.Add(piece);
-        }
-
+        foreach (var range in fresh) seen.Add(text.AsSpan()[range].Trim());
         return false;
     }
 
     [GeneratedRegex(@"\b(the|of|and|is|to|in|that|you|for|this|are|with)\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex EnglishWords();
 
-    [GeneratedRegex(@"\s+", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\S+")]
+    private static partial Regex Words();
+
+    [GeneratedRegex(@"\s+")]
     private static partial Regex WhiteSpace();
 }

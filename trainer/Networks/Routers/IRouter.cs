@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks.Routers;
@@ -10,14 +11,8 @@ internal interface IRouter
     ExpertChoice Route(Tensor logits, RouterDraw draw);
 }
 
-/// <summary>
-/// Names one draw of random numbers, so that it can be repeated: a run that resumes at a step draws there what the
-/// uninterrupted run drew.
-/// </summary>
-/// <param name="Seed">Of the run.</param>
-/// <param name="Step">From 0.</param>
+/// <summary>Names one draw of random numbers: a run that resumes at a step draws there what the uninterrupted run drew.</summary>
 /// <param name="Part">Which of the step's accumulated batches, from 0.</param>
-/// <param name="Layer">From 0.</param>
 public readonly record struct RouterDraw(long Seed, long Step, int Part, int Layer)
 {
     /// <summary>Seeds a generator: SplitMix64 over the four numbers.</summary>
@@ -68,5 +63,34 @@ internal sealed class TopKRouter(int k) : IRouter
         var chosen = ExpertChoice.Largest(logits, k);
         var index = tensor(chosen, [logits.shape[0], k], int64, logits.device);
         return new ExpertChoice(k, chosen, logits.gather(1, index).softmax(-1));
+    }
+}
+
+/// <summary>
+/// In training: one expert, sampled by Gumbel-softmax (arXiv 1611.01144) at an annealed temperature. The sample is hard, weight 1;
+/// its gradient is the soft one of the expert that ran, y - detach(y) + 1.
+/// </summary>
+internal sealed class SampleTop1Router : IRouter
+{
+    private const double Floor = 0.5, Rate = 1e-4;
+
+    /// <summary>max(0.5, exp(-1e-4 · step)).</summary>
+    public static double Temperature(long step) => Math.Max(Floor, Math.Exp(-Rate * step));
+
+    public ExpertChoice Route(Tensor logits, RouterDraw draw)
+    {
+        using var temperature = Temperature(draw.Step).ToScalar(); // held until the division is done
+        var noisy = logits.Plus(Gumbel(logits.shape, draw).to(logits.device)).div(temperature);
+        var chosen = ExpertChoice.Largest(noisy, 1);
+        var soft = noisy.softmax(-1).gather(1, tensor(chosen, [logits.shape[0], 1], int64, logits.device));
+        return new ExpertChoice(1, chosen, (soft - soft.detach()).add(KeptScalar.Of(1), KeptScalar.Of(1)));
+    }
+
+    // -log(-log u), drawn on the CPU: the same on every device. u = 0 would give an infinity.
+    private static Tensor Gumbel(long[] shape, RouterDraw draw)
+    {
+        using var mode = no_grad();
+        using var generator = new Generator(draw.GeneratorSeed);
+        return empty(shape).uniform_(0, 1, generator).clamp(KeptScalar.Of(1e-20)).log().neg().log().neg();
     }
 }
