@@ -3,7 +3,7 @@ using Btx.Engine.Requests;
 
 namespace Btx.Engine;
 
-/// <summary>What a door (gRPC, HTTP, the command line) may ask of the engine. Thread-safe. Tests of the host have a fake.</summary>
+/// <summary>What gRPC, HTTP and the command line may ask of the engine. Thread-safe. Tests of the host have a fake.</summary>
 public interface IForestEngine : IAsyncDisposable
 {
     /// <summary>The forest being served now.</summary>

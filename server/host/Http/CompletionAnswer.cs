@@ -1,5 +1,4 @@
 using System.Net.ServerSentEvents;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Btx.Engine;
@@ -14,24 +13,15 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
 
     public async Task<IResult> WholeAsync(IAsyncEnumerable<CompletionChoice> pieces)
     {
-        var text = new StringBuilder();
-        var logProbs = request.LogProbs is null ? null : new CompletionLogProbs();
-        CompletionExperts? experts = null;
-        string? finish = null, message = null;
-        CompletionUsage? usage = null;
-        await foreach (var piece in pieces.ConfigureAwait(false))
+        var all = await pieces.ToListAsync().ConfigureAwait(false);
+        var (end, experts) = (all.Find(piece => piece.FinishReason is not null), all.FindAll(piece => piece.Experts is not null));
+        var choice = new CompletionChoice(string.Concat(all.Select(piece => piece.Text)),
+            request.LogProbs is null ? null : CompletionLogProbs.Join(all.Select(piece => piece.Logprobs)), end?.FinishReason)
         {
-            text.Append(piece.Text);
-            if (piece.Logprobs is not null) logProbs?.Append(piece.Logprobs);
-            if (experts is null) experts = piece.Experts;
-            else if (piece.Experts is not null) experts.Append(piece.Experts);
-            finish ??= piece.FinishReason;
-            message ??= piece.FinishMessage;
-            usage ??= piece.Usage;
-        }
-
-        var choice = new CompletionChoice(text.ToString(), logProbs, finish) { Experts = experts, FinishMessage = message };
-        return Results.Json(Body([choice], usage), BodyJson.Answers.Completion);
+            Experts = experts.Count == 0 ? null : CompletionExperts.Join(experts.Select(piece => piece.Experts!)),
+            FinishMessage = end?.FinishMessage,
+        };
+        return Results.Json(Body([choice], end?.Usage), BodyJson.Answers.Completion);
     }
 
     /// <summary>A refusal before the first token still has its own status.</summary>
@@ -125,23 +115,15 @@ internal sealed record CompletionUsage(int PromptTokens, int CompletionTokens)
 }
 
 /// <summary>Parallel lists, one entry per token. Null: the first token of an echoed prompt, which nothing predicts.</summary>
-internal sealed record CompletionLogProbs
+/// <param name="TextOffset">Where each token begins in the whole text, in characters (Unicode code points).</param>
+internal sealed record CompletionLogProbs(List<string> Tokens, List<double?> TokenLogprobs,
+    List<Dictionary<string, double>?> TopLogprobs, List<int> TextOffset)
 {
-    public List<string> Tokens { get; init; } = [];
-
-    public List<double?> TokenLogprobs { get; init; } = [];
-
-    public List<Dictionary<string, double>?> TopLogprobs { get; init; } = [];
-
-    /// <summary>Where each token begins in the whole text, in characters (Unicode code points).</summary>
-    public List<int> TextOffset { get; init; } = [];
-
-    public void Append(CompletionLogProbs more)
+    public static CompletionLogProbs Join(IEnumerable<CompletionLogProbs?> parts)
     {
-        Tokens.AddRange(more.Tokens);
-        TokenLogprobs.AddRange(more.TokenLogprobs);
-        TopLogprobs.AddRange(more.TopLogprobs);
-        TextOffset.AddRange(more.TextOffset);
+        CompletionLogProbs[] all = [.. parts.OfType<CompletionLogProbs>()];
+        return new([.. all.SelectMany(part => part.Tokens)], [.. all.SelectMany(part => part.TokenLogprobs)],
+            [.. all.SelectMany(part => part.TopLogprobs)], [.. all.SelectMany(part => part.TextOffset)]);
     }
 }
 
@@ -179,22 +161,19 @@ internal sealed record CompletionExperts
         };
     }
 
-    public void Append(CompletionExperts more)
+    public static CompletionExperts Join(IEnumerable<CompletionExperts> parts)
     {
-        Posterior?.AddRange(more.Posterior!);
-        Contribution?.AddRange(more.Contribution!);
-        Gates?.AddRange(more.Gates!);
-        Domains?.AddRange(more.Domains!);
-    }
-
-    private static Dictionary<string, double> Named(IReadOnlyList<string> names, double[] values)
-    {
-        var named = new Dictionary<string, double>(StringComparer.Ordinal);
-        for (var i = 0; i < values.Length; i++)
+        CompletionExperts[] all = [.. parts];
+        List<T>? Of<T>(Func<CompletionExperts, List<T>?> list) => list(all[0]) is null ? null : [.. all.SelectMany(part => list(part)!)];
+        return new()
         {
-            if (values[i] > 0) named.Add(names[i], values[i]);
-        }
-
-        return named;
+            Posterior = Of(part => part.Posterior),
+            Contribution = Of(part => part.Contribution),
+            Gates = Of(part => part.Gates),
+            Domains = Of(part => part.Domains),
+        };
     }
+
+    private static Dictionary<string, double> Named(IReadOnlyList<string> names, double[] values) =>
+        names.Zip(values).Where(pair => pair.Second > 0).ToDictionary(pair => pair.First, pair => pair.Second);
 }

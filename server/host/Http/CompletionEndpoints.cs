@@ -59,7 +59,7 @@ internal sealed class CompletionChoices(InferenceService service, CompletionRequ
     /// <param name="score">Null: none was asked for, or there is nothing to predict.</param>
     public CompletionChoice Echo(int[] prompt, ScoreResult? score)
     {
-        var logProbs = request.LogProbs is null ? null : new CompletionLogProbs();
+        var logProbs = request.LogProbs is null ? null : new CompletionLogProbs([], [], [], []);
         for (var i = service.StartsWithBos(request.Prompt, prompt) ? 1 : 0; logProbs is not null && i < prompt.Length; i++)
             Add(logProbs, prompt[i], i == 0 ? null : score!.LogProbs[i - 1], i > 0 && score!.Top.Count > 0 ? score.Top[i - 1] : []);
         return new(service.TextOf(request.Prompt), logProbs, request.IsOnlyEcho ? "length" : null)
@@ -71,7 +71,7 @@ internal sealed class CompletionChoices(InferenceService service, CompletionRequ
     public CompletionChoice Of(TokenEvent e)
     {
         CompletionLogProbs? logProbs = null;
-        if (request.LogProbs is not null && e.Token is { } token) Add(logProbs = new(), token, e.LogProb, e.Top);
+        if (request.LogProbs is not null && e.Token is { } token) Add(logProbs = new([], [], [], []), token, e.LogProb, e.Top);
         var finish = e.Finish switch
         {
             FinishReason.Stop => "stop",

@@ -1,5 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Btx.Engine;
 using Btx.Server.Changes;
 using Btx.Server.Requests;
@@ -13,7 +11,6 @@ namespace Btx.Server.Http;
 internal static class HttpEndpoints
 {
     private const int ShownChanges = 100;
-    private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>HEAD is answered as GET is, without the body, which the HTTP layer leaves out.</summary>
     public static void UseHeadAsGet(this IApplicationBuilder app) => app.Use((http, next) =>
@@ -64,24 +61,12 @@ internal static class HttpEndpoints
             throw new InvalidRequestException(new("forest",
                 "no forest is served here whose state can be shown: only a BTX model, or one with --read-only", RejectionReason.NotFound));
         var state = registry.State;
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, s_json))
-        {
-            json.WriteStartObject();
-            json.WritePropertyName("forest");
-            MessageJson.Write(json, StateMessages.List(state, registry.Damage, registry.KeyFingerprint, roots: null));
-            List("averages", StateMessages.Averages(state).Averages);
-            List("changes", StateMessages.History(registry.History, ShownChanges).Changes);
-            json.WriteEndObject();
-
-            void List(string name, IEnumerable<IMessage> messages)
-            {
-                json.WriteStartArray(name);
-                foreach (var message in messages) MessageJson.Write(json, message);
-                json.WriteEndArray();
-            }
-        }
-
-        return Results.Bytes(stream.ToArray(), "application/json");
+        string Json(IMessage message) => MessageJson.Text(message, indented: false);
+        string List(IEnumerable<IMessage> messages) => $"[{string.Join(',', messages.Select(Json))}]";
+        return Results.Text($$"""
+            {"forest": {{Json(StateMessages.List(state, registry.Damage, registry.KeyFingerprint, roots: null))}},
+            "averages": {{List(StateMessages.Averages(state).Averages)}},
+            "changes": {{List(StateMessages.History(registry.History, ShownChanges).Changes)}}}
+            """, "application/json");
     }
 }

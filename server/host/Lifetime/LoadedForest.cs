@@ -29,8 +29,8 @@ internal sealed record LoadedForest(IForestEngine Engine, TextTokenizer Tokenize
 internal static class MemoryStatement
 {
     public static string Line(ForestDescription forest, EngineOptions options) =>
-        $"weights {Quantity.Bytes(forest.Memory.Weights)} mapped; KV cache {Quantity.Bytes(forest.Memory.KvCache)} (--slots {options.Slots}, "
-        + $"context {forest.ContextLength}); sessions and logits {Quantity.Bytes(forest.Memory.Sessions)} "
+        $"weights {Quantity.Bytes(forest.Memory.Weights)} mapped; KV cache {Quantity.Bytes(forest.Memory.KvCache)} "
+        + $"(--slots {options.Slots}, context {forest.ContextLength}); sessions and logits {Quantity.Bytes(forest.Memory.Sessions)} "
         + $"(--max-batch-tokens {options.MaxBatchTokens})";
 
     /// <param name="available">Bytes that this process may use.</param>

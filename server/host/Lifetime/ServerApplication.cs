@@ -60,10 +60,9 @@ internal static class ServerApplication
         var refusals = app.Services.GetRequiredService<Refusals>();
         refusals.Watch(app.Services.GetRequiredService<System.Diagnostics.DiagnosticListener>());
         var bodies = app.Services.GetRequiredService<BodyBudget>();
-        app.Use(ConnectionLimit.KeepBusyAsync);
+        app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
-        app.Use(ConnectionLimit.RefuseAsync);
         app.UseForHttp(OpenAiError.AnswerFailures);
         app.Use(hosts.CheckAsync);
         app.UseForHttp(HttpEndpoints.UseHeadAsGet);
@@ -89,9 +88,14 @@ internal static class ServerApplication
         kestrel.Listen(options.Http.EndPoint, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
+            listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
             listen.Use(next => connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience));
         });
-        kestrel.Listen(options.Grpc.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Listen(options.Grpc.EndPoint, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
+        });
     }
 
     /// <summary>Begins to listen.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.IO.Pipelines;
 using System.Net;
 using System.Threading.Channels;
 using Btx.Model;
@@ -14,7 +13,7 @@ namespace Btx.Server.Listeners;
 /// <summary>
 /// Sockets of which each listener has at most so many. One more takes the place of one that has long been idle; where there is none it is
 /// told so, and closed. No more are accepted than a reserve of a few that are being told, so that a burst cannot use up the files that the
-/// process may open. Who asks for health is answered from the reserve, or a supervisor would restart a server that has only many clients.
+/// process may open. One of the reserve that asks for health is answered: a server that has only many clients is not to be restarted.
 /// </summary>
 /// <param name="connections">At each listener; null: as many as the process may open files beyond its own.</param>
 /// <param name="http">Where HTTP is listened for; the other listener is for gRPC.</param>
@@ -29,8 +28,6 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
 
     /// <summary>Files for libraries that are loaded when first needed, and for changes; an eighth of all where that is more.</summary>
     private const int Later = 64;
-
-    private const string HealthCheck = "/grpc.health.v1.Health/Check";
 
     private static readonly byte[] s_full =
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
@@ -50,15 +47,35 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
                 + "the limit (`ulimit -n 4096`)");
     }
 
-    /// <summary>Middleware: a connection with a request in progress is not idle; one of the reserve gets one answer.</summary>
-    public static async Task KeepBusyAsync(HttpContext http, RequestDelegate next)
+    /// <summary>Middleware of connections: the place of one that has ended is free.</summary>
+    public static async Task LeaveAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var connection = ConnectionOf(http);
-        if (connection is { IsReserve: true }) http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
-        connection?.Begin();
         try
         {
-            await next(http).ConfigureAwait(false);
+            await next(connection).ConfigureAwait(false);
+        }
+        finally
+        {
+            (connection.Items[typeof(Counted)] as Counted)?.Leave();
+        }
+    }
+
+    /// <summary>Middleware: a connection with a request in progress is not idle; one of the reserve gets one answer, about health.</summary>
+    public async Task ServeAsync(HttpContext http, RequestDelegate next)
+    {
+        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
+            ? (Counted)item! : null;
+        if (connection?.Begin() == false)
+        {
+            http.Abort();
+            return;
+        }
+
+        try
+        {
+            if (connection is { IsReserve: true }) http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+            if (connection is { IsReserve: true } && !IsForHealth(http.Request)) await RefuseAsync(http).ConfigureAwait(false);
+            else await next(http).ConfigureAwait(false);
         }
         finally
         {
@@ -66,13 +83,19 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         }
     }
 
-    /// <summary>Middleware of gRPC: the reserve is for health; the first listener has looked at HTTP's bytes already.</summary>
-    public static Task RefuseAsync(HttpContext http, RequestDelegate next)
+    private static bool IsForHealth(HttpRequest request) => Listener.IsGrpc(request.HttpContext)
+        ? request.Path == "/grpc.health.v1.Health/Check"
+        : request.Path.StartsWithSegments("/health") && request is { ContentLength: null, Headers.TransferEncoding.Count: 0 };
+
+    private Task RefuseAsync(HttpContext http)
     {
-        if (ConnectionOf(http) is not { IsReserve: true } || !Listener.IsGrpc(http) || http.Request.Path == HealthCheck) return next(http);
         const string Full = "as many connections are open as this port takes; try again";
-        http.Features.Set(new Refusal(Refusal.Connections, Full));
-        return RpcStatus.WriteAsync(http, StatusCode.Unavailable, Full);
+        refusals.Add(Listener.Of(http), new(Refusal.Connections, Full), "connections", null, http.Connection.RemoteIpAddress?.ToString());
+        if (Listener.IsGrpc(http)) return RpcStatus.WriteAsync(http, StatusCode.Unavailable, Full);
+        HalfClosed.GiveUp(http);
+        (http.Response.StatusCode, http.Response.ContentLength) = (StatusCodes.Status503ServiceUnavailable, 0);
+        (http.Response.Headers.RetryAfter, http.Response.Headers.Connection) = ("1", "close");
+        return Task.CompletedTask;
     }
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
@@ -82,12 +105,9 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         return new LimitedListener(bound, PerListener, name, refusals);
     }
 
-    private static Counted? ConnectionOf(HttpContext http) =>
-        http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true ? (Counted)item! : null;
-
     private sealed class LimitedListener(IConnectionListener inner, int limit, string name, Refusals refusals) : IConnectionListener
     {
-        private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250), s_grpcPatience = TimeSpan.FromSeconds(1);
+        private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(500);
         private readonly SemaphoreSlim _room = new(limit + Reserve);
         private readonly ConcurrentDictionary<Counted, byte> _open = new();
         private readonly Channel<ConnectionContext> _taken = Channel.CreateUnbounded<ConnectionContext>();
@@ -126,16 +146,10 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
                     await _room.WaitAsync(_unbound.Token).ConfigureAwait(false);
                     if (await inner.AcceptAsync(CancellationToken.None).ConfigureAwait(false) is not { } connection) break;
                     var counted = new Counted(connection, Leave);
-                    if (_open.Count < limit || MakesRoom())
-                    {
-                        _open[counted] = 0;
-                        _taken.Writer.TryWrite(counted);
-                    }
-                    else
-                    {
-                        counted.IsReserve = true;
-                        _ = name == Listener.Http ? ReserveHttpAsync(counted) : ReserveGrpcAsync(counted);
-                    }
+                    counted.IsReserve = _open.Count >= limit && !MakesRoom();
+                    if (!counted.IsReserve) _open[counted] = 0;
+                    _taken.Writer.TryWrite(connection);
+                    if (counted.IsReserve) _ = GiveUpAsync(counted);
                 }
             }
             catch (OperationCanceledException) when (_unbound.IsCancellationRequested)
@@ -163,70 +177,48 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             return true;
         }
 
-        /// <summary>Handed on only if its bytes ask for health.</summary>
-        private async Task ReserveHttpAsync(Counted connection)
+        /// <summary>Waits a moment for what it asks, less where the next ones need its place; one that asks for nothing is closed.</summary>
+        private async Task GiveUpAsync(Counted connection)
         {
-            var asks = await LookAsync(s_patience, patience => HealthRequest.IsAskedForAsync(connection.Transport.Input, patience))
-                .ConfigureAwait(false);
-            if (asks && _taken.Writer.TryWrite(connection)) return;
-            await using (connection.ConfigureAwait(false))
-            {
-                Count("one more was refused", connection);
-                await connection.Transport.Output.WriteAsync(s_full).ConfigureAwait(false);
-                await connection.Transport.Output.CompleteAsync().ConfigureAwait(false);
-            }
-        }
-
-        /// <summary>What it asks for is compressed, so <see cref="RefuseAsync"/> sees it; one that asks for nothing is closed.</summary>
-        private async Task ReserveGrpcAsync(Counted connection)
-        {
-            if (!_taken.Writer.TryWrite(connection)) return;
-            await LookAsync(s_grpcPatience, async patience =>
-            {
-                await Task.Delay(Timeout.Infinite, patience).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
-                return connection.HasServed;
-            }).ConfigureAwait(false);
-            if (connection.HasServed) return;
-            Count("one more was refused", connection);
-            connection.Abort(new ConnectionAbortedException("as many connections are open as this port takes"));
-        }
-
-        /// <summary>Waits a moment for what a connection asks, less where the next ones need its place.</summary>
-        private async Task<bool> LookAsync(TimeSpan time, Func<CancellationToken, Task<bool>> look)
-        {
-            using var patience = new CancellationTokenSource(time);
+            using var patience = new CancellationTokenSource(s_patience);
             lock (_looking)
             {
                 _looking.Add(patience);
                 if (_looking.Count >= Reserve) _looking[0].CancelAfter(TimeSpan.Zero);
             }
 
-            var asks = await look(patience.Token).ConfigureAwait(false);
+            await Task.Delay(Timeout.Infinite, patience.Token).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
             lock (_looking) _looking.Remove(patience);
-            return asks;
+            if (!connection.TryRefuse()) return;
+            Count("one more was refused", connection);
+            var output = connection.Connection.Transport.Output;
+            if (name == Listener.Http) await output.WriteAsync(s_full).ConfigureAwait(false);
+            await output.CompleteAsync().ConfigureAwait(false); // closes it once that is sent
         }
 
-        private void Count(string what, ConnectionContext connection)
+        private void Count(string what, Counted connection)
         {
             var refusal = new Refusal(Refusal.Connections, $"{limit} connections are open, as many as this port takes; {what}");
-            refusals.Add(name, refusal, "connections", null, connection.RemoteEndPoint?.ToString());
+            refusals.Add(name, refusal, "connections", null, connection.Connection.RemoteEndPoint?.ToString());
         }
     }
 
-    /// <summary>A connection that says when it is closed, and how long it has been idle.</summary>
-    private sealed class Counted : ConnectionContext
+    /// <summary>A connection that is counted, and how long it has been idle.</summary>
+    private sealed class Counted
     {
         private static readonly TimeSpan s_beforeFirst = TimeSpan.FromSeconds(1), s_between = TimeSpan.FromSeconds(5);
-        private readonly ConnectionContext _inner;
         private readonly Lock _gate = new();
-        private Action<Counted>? _closed;
+        private Action<Counted>? _left;
         private int _requests;
+        private bool _isRefused;
 
-        public Counted(ConnectionContext inner, Action<Counted> closed)
+        public Counted(ConnectionContext connection, Action<Counted> left)
         {
-            (_inner, _closed, Since) = (inner, closed, Environment.TickCount64);
-            inner.Items[typeof(Counted)] = this;
+            (Connection, _left, Since) = (connection, left, Environment.TickCount64);
+            connection.Items[typeof(Counted)] = this;
         }
+
+        public ConnectionContext Connection { get; }
 
         /// <summary>When it was opened or its last request ended, in milliseconds.</summary>
         public long Since { get; private set; }
@@ -246,53 +238,33 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             }
         }
 
-        public override string ConnectionId { get => _inner.ConnectionId; set => _inner.ConnectionId = value; }
-
-        public override IFeatureCollection Features => _inner.Features;
-
-        public override IDictionary<object, object?> Items { get => _inner.Items; set => _inner.Items = value; }
-
-        public override IDuplexPipe Transport { get => _inner.Transport; set => _inner.Transport = value; }
-
-        public override CancellationToken ConnectionClosed { get => _inner.ConnectionClosed; set => _inner.ConnectionClosed = value; }
-
-        public override EndPoint? LocalEndPoint { get => _inner.LocalEndPoint; set => _inner.LocalEndPoint = value; }
-
-        public override EndPoint? RemoteEndPoint { get => _inner.RemoteEndPoint; set => _inner.RemoteEndPoint = value; }
-
-        public void Begin()
+        /// <returns>False: it was refused already.</returns>
+        public bool Begin()
         {
-            lock (_gate)
-            {
-                _requests++;
-                HasServed = true;
-            }
+            lock (_gate) (_requests, HasServed) = (_requests + 1, true);
+            return !_isRefused;
         }
 
         public void End()
         {
-            lock (_gate)
-            {
-                _requests--;
-                Since = Environment.TickCount64;
-            }
+            lock (_gate) (_requests, Since) = (_requests - 1, Environment.TickCount64);
+        }
+
+        /// <returns>False: a request came first.</returns>
+        public bool TryRefuse()
+        {
+            lock (_gate) return _isRefused = !HasServed;
         }
 
         /// <summary>Closes it, unless a request came meanwhile.</summary>
         public bool TryGiveUp()
         {
             if (!IsLongIdle) return false;
-            Abort(new ConnectionAbortedException("all places are taken, and this connection was idle"));
+            Connection.Abort(new ConnectionAbortedException("all places are taken, and this connection was idle"));
             return true;
         }
 
-        public override void Abort(ConnectionAbortedException abortReason) => _inner.Abort(abortReason);
-
-        public override async ValueTask DisposeAsync()
-        {
-            await _inner.DisposeAsync().ConfigureAwait(false);
-            await base.DisposeAsync().ConfigureAwait(false);
-            Interlocked.Exchange(ref _closed, null)?.Invoke(this);
-        }
+        /// <summary>Its place is free. Idempotent.</summary>
+        public void Leave() => Interlocked.Exchange(ref _left, null)?.Invoke(this);
     }
 }

@@ -37,13 +37,13 @@ internal static class RpcStatus
     {
         await next(http).ConfigureAwait(false);
         var (status, headers) = Read(http);
-        if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Features.Get<Reached>() is not null) return;
+        if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Items.ContainsKey(typeof(RpcStatus))) return;
         Set(headers, StatusCode.InvalidArgument,
             "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
     }
 
     /// <summary>A handler has the call: what goes wrong from here on is said by it.</summary>
-    public static void MarkReached(ServerCallContext context) => context.GetHttpContext().Features.Set(Reached.Yes);
+    public static void MarkReached(ServerCallContext context) => context.GetHttpContext().Items[typeof(RpcStatus)] = true;
 
     private static (StatusCode? Status, IHeaderDictionary Headers) Read(HttpContext http)
     {
@@ -56,11 +56,6 @@ internal static class RpcStatus
     {
         headers[StatusHeader] = ((int)status).ToString(System.Globalization.CultureInfo.InvariantCulture);
         headers[MessageHeader] = Uri.EscapeDataString(message);
-    }
-
-    private sealed class Reached
-    {
-        public static readonly Reached Yes = new();
     }
 }
 

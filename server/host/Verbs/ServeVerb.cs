@@ -41,8 +41,8 @@ internal static class ServeVerb
     {
         var engine = new EngineFlags(required: true);
         var living = new ForestFlags();
-        var http = new Flag<string>("--http ADDRESS:PORT", "where the HTTP door listens", "127.0.0.1:8080");
-        var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where the gRPC door listens (HTTP/2 without TLS)", "127.0.0.1:8081");
+        var http = new Flag<string>("--http ADDRESS:PORT", "where HTTP is listened for", "127.0.0.1:8080");
+        var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where gRPC is listened for (HTTP/2 without TLS)", "127.0.0.1:8081");
         var shutdown = new Flag<double>("--shutdown-limit SECONDS", "how long running requests may go on after the shutdown begins", 30);
         var body = new Flag<double>("--max-body-mb MB", "largest request", 4);
         var prompt = new Flag<int>("--max-prompt-chars N", "longest prompt in characters", 1_000_000);
@@ -119,8 +119,8 @@ internal static class ServeVerb
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
         var connections = app.Services.GetRequiredService<ConnectionLimit>().PerListener;
         var bodies = app.Services.GetRequiredService<BodyBudget>().Bytes >> 20;
-        Console.WriteLine($"  limits   {connections} connections at each port (this process may open {OpenFiles.Limit} files), {bodies} MiB "
-            + "of requests being read");
+        Console.WriteLine($"  limits   {connections} connections at each port (this process may open {OpenFiles.Limit} files), {bodies} "
+            + "MiB of requests being read");
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true; // the terminal is gone; running requests are not to go with it

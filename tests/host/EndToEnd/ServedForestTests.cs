@@ -10,7 +10,7 @@ using Btx.V1;
 
 namespace Btx.Server.Tests.EndToEnd;
 
-/// <summary>Both doors in front of the real engine, a tiny exported forest and a tiny exported BTX model.</summary>
+/// <summary>HTTP and gRPC in front of the real engine, a tiny exported forest and a tiny exported BTX model.</summary>
 public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsyncLifetime
 {
     private readonly ServedForestFixture _tiny;

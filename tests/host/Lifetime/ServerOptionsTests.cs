@@ -40,7 +40,7 @@ public sealed class ServerOptionsTests
     }
 
     [Fact]
-    public void The_doors_need_a_port_each() =>
+    public void Each_protocol_needs_a_port() =>
         Assert.Contains("8080", Assert.Throws<BtxException>(() =>
         ServerOptions.Bind("127.0.0.1:8080", "127.0.0.1:8080", 1, 1, 1, new(), [])).Message, StringComparison.Ordinal);
 

@@ -79,18 +79,18 @@ public sealed class BrokenOffTests
         await RefusedAsync(server, "http", 1);
     }
 
-    private static async Task BreakOffAsync(string door, byte[] sent, bool reset)
+    private static async Task BreakOffAsync(string listener, byte[] sent, bool reset)
     {
-        using var socket = await Answer.ConnectAsync(new(door));
+        using var socket = await Answer.ConnectAsync(new(listener));
         await socket.SendAsync(sent);
         await Task.Delay(20);
         if (reset) socket.LingerState = new(true, 0);
     }
 
     /// <summary>All that was refused, and it was so for the request's own sake.</summary>
-    private static async Task RefusedAsync(RunningServer server, string door, int count)
+    private static async Task RefusedAsync(RunningServer server, string listener, int count)
     {
-        var expected = $"btx_refusals_total{{door=\"{door}\",reason=\"invalid_request\"}} {count}\n";
+        var expected = $"btx_refusals_total{{door=\"{listener}\",reason=\"invalid_request\"}} {count}\n";
         string page;
         for (var until = DateTime.UtcNow + s_hang; !(page = await MetricsAsync(server)).Contains(expected, StringComparison.Ordinal);
             await Task.Delay(20))

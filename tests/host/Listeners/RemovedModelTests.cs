@@ -8,7 +8,7 @@ using EngineFinish = Btx.Engine.Requests.FinishReason;
 
 namespace Btx.Server.Tests.Listeners;
 
-/// <summary>How both doors end a request whose model leaves the forest.</summary>
+/// <summary>How both protocols end a request whose model leaves the forest.</summary>
 public sealed class RemovedModelTests : IAsyncLifetime
 {
     private RunningServer _server = null!;

@@ -7,7 +7,7 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Listeners;
 
-/// <summary>One request asked on both doors is the same request to the engine and gets the same text.</summary>
+/// <summary>One request asked over both protocols is the same request to the engine and gets the same text.</summary>
 public sealed class SameAnswerTests : IAsyncLifetime
 {
     private RunningServer _server = null!;
@@ -17,7 +17,7 @@ public sealed class SameAnswerTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
     [Fact]
-    public async Task Every_value_reaches_the_engine_from_both_doors()
+    public async Task Every_value_reaches_the_engine_over_both_protocols()
     {
         using var call = _server.Inference.Generate(new()
         {
@@ -85,7 +85,7 @@ public sealed class SameAnswerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Absent_values_mean_the_same_on_both_doors()
+    public async Task Absent_values_mean_the_same_over_both_protocols()
     {
         using var call = _server.Inference.Generate(new() { Prompt = new() { Text = "the" } });
         while (await call.ResponseStream.MoveNext(default)) { }

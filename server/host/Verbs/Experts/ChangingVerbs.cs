@@ -34,7 +34,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
 
     private const string AveragesText =
         """
-        Parameter averages of experts that are served under a name: model average:NAME of the HTTP door, --mode average
+        Parameter averages of experts that are served under a name: model average:NAME over HTTP, --mode average
         --average-name NAME. An average follows every change of the forest: what a removed expert had goes to the others.
 
         Examples:
@@ -98,8 +98,8 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
                 return 0;
             }
 
-            var result = await ChangeRun.FollowAsync(parsed, remote.Forest.AddExpert(request, cancellationToken: cancellation), cancellation)
-                .ConfigureAwait(false);
+            var updates = remote.Forest.AddExpert(request, cancellationToken: cancellation);
+            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation).ConfigureAwait(false);
             json.Write(parsed, result, ForestReport.Of(result));
             return 0;
         });

@@ -1,11 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Btx.Cli;
-using Btx.Engine;
-using Btx.Engine.Forests;
 using Btx.Model;
-using Btx.Model.Files;
-using Btx.Model.Registry;
 using Btx.Server.Changes;
 using Btx.Server.Rpc;
 using Btx.V1;
@@ -47,25 +43,8 @@ internal sealed class ForestFlags
         string.Concat(new Flag<string?>[] { _server, _keyFile }.Where(option => parsed.GetValue(option) is not null)
         .Select(option => $" {option.Name} {parsed.GetValue(option)}"));
 
-    /// <summary>The served forest on disk; null: the server is asked.</summary>
-    /// <exception cref="BtxException">A manifest or the journal is at fault.</exception>
-    public ForestOnDisk? Disk(ParseResult parsed) => parsed.GetValue(_forest) is { } directory ? new(directory) : null;
-}
-
-/// <summary>A served forest as its directory has it: what a server that is started now would serve. Reading takes no lock.</summary>
-/// <exception cref="BtxException">A manifest or the journal is missing or damaged.</exception>
-internal sealed class ForestOnDisk(string directory)
-{
-    private readonly ForestState _state = CommittedState.Read(directory).State;
-    private readonly JournalContents _journal = JournalContents.Read(directory);
-    private readonly string? _fingerprint = CertificateSigner.FingerprintOf(directory);
-
-    public ListExpertsResponse List() => StateMessages.List(_state, ForestDamage.None, _fingerprint, []);
-
-    /// <exception cref="BtxException">There is no expert of that name.</exception>
-    public ShowExpertResponse Show(string name) => StateMessages.Show(_state, ForestDamage.None, name, paths: true);
-
-    public HistoryResponse History(int limit) => StateMessages.History(_journal.History, limit);
+    /// <summary>The directory of a served forest that is read without a server; null: the server is asked.</summary>
+    public string? Directory(ParseResult parsed) => parsed.GetValue(_forest);
 }
 
 /// <summary>Who makes a change, and why.</summary>

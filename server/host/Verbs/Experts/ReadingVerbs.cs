@@ -1,7 +1,10 @@
 using System.CommandLine;
 using Btx.Cli;
+using Btx.Engine;
+using Btx.Engine.Forests;
 using Btx.Model;
 using Btx.Model.Files;
+using Btx.Model.Registry;
 using Btx.Server.Rpc;
 using Btx.V1;
 using Google.Protobuf;
@@ -61,14 +64,15 @@ internal static class ReadingVerbs
         """;
 
     public static Command List() => Reading(new("list", ListText), ForestReport.Of,
-        (_, forest, cancellation) => forest.ListExpertsAsync(new(), cancellationToken: cancellation), (_, disk) => disk.List());
+        (_, forest, cancellation) => forest.ListExpertsAsync(new(), cancellationToken: cancellation), (_, served) =>
+        StateMessages.List(CommittedState.Read(served).State, ForestDamage.None, CertificateSigner.FingerprintOf(served), []));
 
     public static Command Show()
     {
         var name = new Argument<string>("name") { Description = "the expert" };
         return Reading(new("show", ShowText) { name }, ForestReport.Of, (parsed, forest, cancellation) =>
             forest.ShowExpertAsync(new() { Name = parsed.GetValue(name) }, cancellationToken: cancellation),
-            (parsed, disk) => disk.Show(parsed.GetValue(name)!));
+            (parsed, served) => StateMessages.Show(CommittedState.Read(served).State, ForestDamage.None, parsed.GetValue(name)!, paths: true));
     }
 
     public static Command History()
@@ -78,7 +82,7 @@ internal static class ReadingVerbs
             : throw new BtxException($"--limit is {parsed.GetValue(limit)}; expected 0 (all) or more");
         return Reading(new("history", HistoryText) { limit }, ForestReport.Of, (parsed, forest, cancellation) =>
             forest.HistoryAsync(new() { Limit = Limit(parsed) }, cancellationToken: cancellation),
-            (parsed, disk) => disk.History(Limit(parsed)));
+            (parsed, served) => StateMessages.History(JournalContents.Read(served).History, Limit(parsed)));
     }
 
     public static Command Averages() =>
@@ -136,19 +140,19 @@ internal static class ReadingVerbs
     }
 
     /// <param name="ask">Asks the server.</param>
-    /// <param name="read">Reads a served forest without a server; null: the verb cannot.</param>
+    /// <param name="read">Reads a served forest as its directory has it, which takes no lock; null: the verb cannot.</param>
     private static Command Reading<T>(Command command, Func<T, IEnumerable<string>> report,
-        Func<ParseResult, V1.Forest.ForestClient, CancellationToken, AsyncUnaryCall<T>> ask, Func<ParseResult, ForestOnDisk, T>? read = null)
-        where T : class, IMessage
+        Func<ParseResult, V1.Forest.ForestClient, CancellationToken, AsyncUnaryCall<T>> ask,
+        Func<ParseResult, string, T>? read = null) where T : class, IMessage
     {
         var server = new ForestFlags(withDisk: read is not null);
         var json = new JsonFlag();
         command.Add([.. server.All, json]);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var disk = server.Disk(parsed);
-            using var remote = disk is null ? server.Open(parsed) : null;
-            var answer = disk is null ? await ask(parsed, remote!.Forest, cancellation).ConfigureAwait(false) : read!(parsed, disk);
+            var served = server.Directory(parsed);
+            using var remote = served is null ? server.Open(parsed) : null;
+            var answer = served is null ? await ask(parsed, remote!.Forest, cancellation).ConfigureAwait(false) : read!(parsed, served);
             json.Write(parsed, answer, report(answer));
             return 0;
         });
