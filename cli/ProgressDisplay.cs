@@ -137,7 +137,8 @@ public sealed class ProgressItem
     private double _rateDone;
     private long _rateTime;
 
-    internal ProgressItem(ProgressDisplay display, TimeProvider time, string name, double total, string? unit, double alreadyDone, ProgressTask? bar)
+    internal ProgressItem(
+        ProgressDisplay display, TimeProvider time, string name, double total, string? unit, double alreadyDone, ProgressTask? bar)
     {
         (_display, _time, _name, _total, _unit, _bar) = (display, time, name, total, unit, bar);
         (_done, _rateDone, _rateTime) = (alreadyDone, alreadyDone, time.GetTimestamp());

@@ -95,8 +95,8 @@ internal static class ExportVerb
     {
         var report = Watch(progress => ForestExporter.Export(options, progress, cancellation));
         foreach (var line in TextTable.Lines(["EXPERT", "DOMAIN", "WEIGHTS", "LARGEST RELATIVE DIFFERENCE"],
-            report.Manifest.Experts.Select(e =>
-                (string[])[e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, $"{e.MaxRelativeDifference:0.00E+0}"]), figuresFrom: 3))
+            report.Manifest.Experts.Select(e => (string[])
+                [e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, $"{e.MaxRelativeDifference:0.00E+0}"]), figuresFrom: 3))
             Console.WriteLine(line);
         Console
             .WriteLine($"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "

@@ -38,7 +38,8 @@ public static class ComparisonReport
 
     private static IEnumerable<string> Table(IEnumerable<Change> changes) => TextTable.Lines(
         ["", "of", "figure", "first", "second", "second / first", "95 %", "p"],
-        changes.OrderBy(c => c.Verdict switch { Verdict.Worse => 0, Verdict.Better => 1, Verdict.CannotTell => 2, _ => 3 }).Select(c => (string[])
+        changes.OrderBy(c => c.Verdict switch { Verdict.Worse => 0, Verdict.Better => 1, Verdict.CannotTell => 2, _ => 3 })
+            .Select(c => (string[])
         [
             c.Verdict, c.Of, c.Metric, Value(c.First, c.Unit), Value(c.Second, c.Unit), c.Ratio is { } ratio ? $"{ratio.Value:0.000}" : "",
             c.Ratio is { Low: { } low, High: { } high } ? $"{low:0.000}-{high:0.000}" : "",

@@ -146,7 +146,8 @@ public static class Recommendations
             RunnerUp = next?.Measured.Name,
             WithinNoise = !sure,
             Sentence = $"{where}: {best.Measured.Name} meets {words}, {rank}; {Quantity.Percent(best.Share.Value)} of requests at "
-                + $"{Quantity.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s ({Wording.Where(settings)})"
+                + $"{Quantity.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s "
+                + $"({Wording.Where(settings)})"
                 + (next is null ? "" : $"; next is {next.Measured.Name}"
                 + (next.BitsPerByte is { } b && best.BitsPerByte is { } a ? $", bits per byte {Wording.More(b / a)}" : ""))
                 + (sure ? "" : $"; not in every repeat: {Quantity.Percent(best.Share.Low!.Value)} in the worst"),

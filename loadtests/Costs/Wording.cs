@@ -10,7 +10,8 @@ internal static class Wording
     public static string More(double ratio) => ratio >= 1 ? $"{Quantity.Percent(ratio - 1)} more" : $"{Quantity.Percent(1 - ratio)} less";
 
     /// <summary><c>concurrency 4</c> or <c>1.5 requests/s</c>.</summary>
-    public static string Load(int? concurrency, double? rate) => rate is { } r ? $"{Quantity.Figures(r)} requests/s" : $"concurrency {concurrency}";
+    public static string Load(int? concurrency, double? rate) =>
+        rate is { } r ? $"{Quantity.Figures(r)} requests/s" : $"concurrency {concurrency}";
 
     /// <summary><c>fp32, --intra-op-threads 2</c>.</summary>
     public static string Build(PointSettings settings) =>

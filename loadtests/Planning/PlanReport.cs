@@ -13,12 +13,12 @@ public static class PlanReport
         var m = plan.Machine;
         yield return $"{plan.Load.RequestsPerSecond:0.###} requests/s of {plan.Load.PromptTokens:0.#} + {plan.Load.OutputTokens:0.#} "
             + $"tokens, {Wording.Model(plan.Routing.Mode, plan.Routing.K)}, on {m.Name}: "
-            + $"{m.Devices} device{(m.Devices == 1 ? "" : "s")} of {Quantity.Figures(m.Memory)} GiB and {Quantity.Figures(m.Bandwidth)} GB/s";
+            + $"{Quantity.Count(m.Devices, "device")} of {Quantity.Figures(m.Memory)} GiB and {Quantity.Figures(m.Bandwidth)} GB/s";
         foreach (var forest in plan.Forests)
         {
             yield return "";
-            yield return $"{forest.Experts} experts of {Quantity.Memory(forest.BytesPerExpert)} ({Quantity.Memory(forest.WeightBytesPerExpert)} of weights), "
-                + $"{forest.ExpertsPerDevice} on a device";
+            yield return $"{forest.Experts} experts of {Quantity.Memory(forest.BytesPerExpert)} "
+                + $"({Quantity.Memory(forest.WeightBytesPerExpert)} of weights), {forest.ExpertsPerDevice} on a device";
             if (forest.Whole is { } w)
                 yield return $"  whole:   {w.Replicas:#,##0} replica{S(w.Replicas)} of {w.DevicesPerReplica} "
                     + $"device{S(w.DevicesPerReplica)} on {w.Machines:#,##0} machine{S(w.Machines)}; batch {w.Batch}, "
@@ -51,8 +51,8 @@ public static class PlanReport
         yield return $"checked against {check.Directory}: throughput of each point, predicted from the other points";
         if (check.Points.Count > 0)
         {
-            var table = TextTable.Lines(["point", "measured, tokens/s", "predicted", "predicted / measured"], check.Points.Select(p => (string[])
-                [p.Name, Quantity.Figures(p.Measured), Quantity.Figures(p.Predicted), $"{p.Predicted / p.Measured:0.00}"]), figuresFrom: 1);
+            var table = TextTable.Lines(["point", "measured, tokens/s", "predicted", "predicted / measured"],
+                check.Points.Select(p => (string[])[p.Name, Quantity.Figures(p.Measured), Quantity.Figures(p.Predicted), $"{p.Predicted / p.Measured:0.00}"]), figuresFrom: 1);
             foreach (var line in table) yield return $"  {line}";
             yield return $"  off by {Quantity.Percent(check.MedianError)} in the median, {Quantity.Percent(check.WorstError)} at most";
         }

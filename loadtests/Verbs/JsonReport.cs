@@ -15,7 +15,7 @@ internal static class JsonReport
         Try(path, () =>
         {
             if (Directory.Exists(path)) throw new IOException("it is a directory");
-            using var probe = new FileStream(path + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            using var probe = File.Create(path + ".tmp", 1, FileOptions.DeleteOnClose);
         });
     }
 

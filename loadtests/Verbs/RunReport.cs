@@ -79,8 +79,8 @@ internal static class RunReport
 
     private static IEnumerable<string> Table(LoadSummary summary) => TextTable.Lines(["latency, ms", "p50", "p90", "p99", "mean", "max"],
         [
-            Row("time to first token", summary.TimeToFirstToken), Row("inter-token", summary.InterToken), Row("end to end", summary.EndToEnd),
-            Row("end to end, from sent", summary.EndToEndFromSent),
+            Row("time to first token", summary.TimeToFirstToken), Row("inter-token", summary.InterToken),
+            Row("end to end", summary.EndToEnd), Row("end to end, from sent", summary.EndToEndFromSent),
         ], figuresFrom: 1);
 
     private static string[] Row(string name, LatencyFigures? figures) => figures is null ? [name, "-", "-", "-", "-", "-"]

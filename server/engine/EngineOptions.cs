@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 
@@ -60,7 +59,6 @@ public sealed record EngineOptions
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>Seeds for requests that name none.</summary>
     public Func<long> SeedSource { get; init; } = static () => Random.Shared.NextInt64();
 
     public IStepObserver? Observer { get; init; }

@@ -1,5 +1,3 @@
-using Btx.Model.Mixing;
-
 namespace Btx.Engine;
 
 /// <summary>What is being served. Immutable.</summary>
@@ -8,7 +6,6 @@ public sealed record ForestDescription
     /// <summary>Expert names in the forest's order: the order of every per-expert array. Empty where only a BTX model is served.</summary>
     public required IReadOnlyList<string> Experts { get; init; }
 
-    /// <summary>Domain of each expert.</summary>
     public required IReadOnlyList<string> Domains { get; init; }
 
     /// <summary>Domains that have a cached prior, so that <c>average</c> by posterior and <c>prior_domain</c> can name them.</summary>
@@ -38,20 +35,17 @@ public sealed record ForestDescription
 
     public required DateTimeOffset LoadedAt { get; init; }
 
-    /// <summary>Of all its models, averages that may be made later aside.</summary>
     public Sessions.ModelMemory Memory { get; init; }
 
     /// <summary>The BTX model that answers mode <c>moe</c>; null: none is loaded.</summary>
     public MoeDescription? Moe { get; init; }
 }
 
-/// <summary>The BTX model that is served. Immutable.</summary>
 public sealed record MoeDescription
 {
     /// <summary>By index: the order of every gate.</summary>
     public required IReadOnlyList<string> Experts { get; init; }
 
-    /// <summary>Domain of each expert.</summary>
     public required IReadOnlyList<string> Domains
     {
         get;
@@ -81,7 +75,6 @@ public sealed record MoeDescription
 
     public required string Precision { get; init; }
 
-    /// <summary>SHA-256 (hex) of the BTX model's weight files.</summary>
     public required string Sha256 { get; init; }
 }
 

@@ -1,9 +1,5 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
 using Btx.Engine.Loop;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine;
@@ -40,7 +36,6 @@ public sealed class ForestEngine : IForestEngine
     /// the engine, and in a step.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } = ["engine:turn", "engine:step"];
 
-    /// <summary>The tokenizer that all models share.</summary>
     public TextTokenizer Tokenizer { get; }
 
     /// <summary>Averages and prepacked sessions that are being made beside the running ones, or wait for it.</summary>

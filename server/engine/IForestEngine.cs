@@ -1,12 +1,10 @@
 using System.Threading.Channels;
-using Btx.Engine.Requests;
 
 namespace Btx.Engine;
 
 /// <summary>What gRPC, HTTP and the command line may ask of the engine. Thread-safe. Tests of the host have a fake.</summary>
 public interface IForestEngine : IAsyncDisposable
 {
-    /// <summary>The forest being served now.</summary>
     ForestDescription Describe();
 
     /// <summary>Why nobody is answered, one line: the engine has failed, or its thread has been busy with one step for longer than
@@ -23,7 +21,6 @@ public interface IForestEngine : IAsyncDisposable
     /// <exception cref="RequestRejectedException">Invalid request, or no room in the queue, or shutting down.</exception>
     ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation);
 
-    /// <summary>Log-probabilities of a given token sequence.</summary>
     /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>.</exception>
     Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation);
 

@@ -1,5 +1,3 @@
-using Btx.Engine.Requests;
-
 namespace Btx.Engine;
 
 /// <summary>Receives one report per step on the engine's thread; must be quick and not throw. The host turns reports into
@@ -11,7 +9,6 @@ public interface IStepObserver
     /// <summary>Nothing runs and nothing waits any more.</summary>
     void OnIdle();
 
-    /// <summary>A request ended.</summary>
     void OnRequestEnd(in RequestReport report);
 
     /// <summary>Another forest is served from the next step on; also the first, before any step.</summary>
@@ -23,7 +20,6 @@ public interface IStepObserver
 /// <summary>What one step did. Arrays belong to the engine and are valid only during the call.</summary>
 public readonly record struct StepReport
 {
-    /// <summary>Wall time of the step.</summary>
     public required TimeSpan Duration { get; init; }
 
     /// <summary>Sequences that go on after this step.</summary>
@@ -34,7 +30,6 @@ public readonly record struct StepReport
     /// <summary>Prompt tokens prefilled in this step, summed over experts.</summary>
     public required int PrefillTokens { get; init; }
 
-    /// <summary>Tokens emitted in this step.</summary>
     public required int GeneratedTokens { get; init; }
 
     /// <summary>Expert names, index j of the next two.</summary>
@@ -56,7 +51,6 @@ public readonly record struct StepReport
     public ReadOnlyMemory<double> GateMass { get; init; }
 }
 
-/// <summary>One finished request.</summary>
 /// <param name="Mode">The routing's mode name: ensemble, top_k, top_p, average, expert, moe; or score.</param>
 public readonly record struct RequestReport(string Mode, FinishReason Finish, int PromptTokens, int CompletionTokens, TimeSpan Queued,
     TimeSpan TimeToFirstToken, TimeSpan Total);

@@ -1,8 +1,5 @@
-using Btx.Model;
-
 namespace Btx.Engine;
 
-/// <summary>A request the engine will not run; the message is one clear line.</summary>
 public sealed class RequestRejectedException : Exception
 {
     public RequestRejectedException(RequestProblem problem) : this(problem.Reason, problem.Message) => Problem = problem;
@@ -56,7 +53,6 @@ public enum RejectionReason
     Failed,
 }
 
-/// <summary>One thing that is wrong with a request.</summary>
 /// <param name="Parameter">The request's field, by its wire name.</param>
 /// <param name="Message">One line: the value found and what is expected.</param>
 /// <param name="Code">A machine's word for it, as OpenAI's errors have; null: none.</param>

@@ -1,7 +1,3 @@
-using Btx.Engine.Requests;
-using Btx.Model;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine;
 
 /// <summary>What a request must satisfy, in one place for every protocol and for every path behind it. Options are checked before a text is
@@ -16,7 +12,6 @@ public static class RequestRules
     public static void Check(GenerationRequest request, ForestDescription forest) =>
         Refuse(OptionsProblem(request, forest) ?? PromptProblem(request.Prompt, forest));
 
-    /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
     public static void Check(ScoreRequest request, ForestDescription forest) =>
         Refuse(OptionsProblem(request, forest) ?? TextProblem(request.Tokens, forest));
 
@@ -40,7 +35,6 @@ public static class RequestRules
     public static RequestProblem? OptionsProblem(ScoreRequest request, ForestDescription forest) =>
         RoutingProblem(request.Routing, forest) ?? TopProblem(request.TopLogProbs);
 
-    /// <summary>What is wrong with the tokens of a prompt.</summary>
     public static RequestProblem? PromptProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
@@ -50,7 +44,6 @@ public static class RequestRules
                 + $"{forest.ContextLength}, at least one of them for the answer");
     }
 
-    /// <summary>What is wrong with the tokens of a text to score.</summary>
     public static RequestProblem? TextProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length < 2)
@@ -71,7 +64,6 @@ public static class RequestRules
             ? new(what, $"{what} token {at} is {tokens[at]}; expected 0..{forest.VocabSize - 1}")
             : null;
 
-    /// <summary>What is wrong with a routing; null if nothing is.</summary>
     public static RequestProblem? RoutingProblem(Routing routing, ForestDescription forest)
     {
         if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);

@@ -1,6 +1,5 @@
 namespace Btx.Engine;
 
-/// <summary>What a swap of the forest did.</summary>
 public sealed record SwapReport
 {
     /// <summary>Requests that went on without a removed expert.</summary>
@@ -12,13 +11,11 @@ public sealed record SwapReport
     /// <summary>Requests that moved to another model with a prefill of their own: averages and mode moe.</summary>
     public int Moved { get; init; }
 
-    /// <summary>Requests that finish on what left the forest.</summary>
     public int Drained { get; init; }
 
     /// <summary>Requests that ended because they asked for what left the forest, running or waiting.</summary>
     public int Ended { get; init; }
 
-    /// <summary>Requests that ended by the policy <see cref="InFlightPolicy.Abort"/>.</summary>
     public int Aborted { get; init; }
 
     /// <summary>How long the loop was held between two steps.</summary>
@@ -31,7 +28,6 @@ public sealed record SwapReport
     /// sessions.</summary>
     public long BytesReturned { get; init; }
 
-    /// <summary>Runtime sessions of the models that left and of averages of them.</summary>
     public int Sessions { get; init; }
 
     /// <summary>Averaged models that held something of what left.</summary>
@@ -54,6 +50,5 @@ public enum InFlightPolicy
     /// <summary>They finish as they began; the swap completes after the last of them.</summary>
     Drain,
 
-    /// <summary>They end with <see cref="Requests.FinishReason.Aborted"/>.</summary>
     Abort,
 }

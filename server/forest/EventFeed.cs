@@ -2,8 +2,6 @@ using System.Threading.Channels;
 
 namespace Btx.Forest;
 
-/// <summary>Hands events to whoever watches; a slow watcher loses the oldest. Thread-safe.</summary>
-/// <param name="gate">Held for as long as it takes to hand over.</param>
 internal sealed class EventFeed(TimeProvider time, Lock gate)
 {
     private const int Kept = 256;
@@ -61,12 +59,9 @@ internal sealed class EventFeed(TimeProvider time, Lock gate)
     }
 }
 
-/// <summary>Something happened to the served forest.</summary>
 /// <param name="Number">Counts the events of this server from 1, without gaps.</param>
-/// <param name="Time">UTC.</param>
 /// <param name="Change">As it stands now; its outcome says whether it is open, committed or given up.</param>
 /// <param name="Phase">One of <see cref="ChangePhase.Names"/>; null: the outcome is new.</param>
-/// <param name="Message">One line.</param>
 /// <param name="Experts">Those that get traffic now.</param>
 /// <param name="Revision">Of the forest served now.</param>
 public sealed record ForestEvent(long Number, DateTimeOffset Time, ChangeRecord Change, string? Phase, string Message,

@@ -47,7 +47,6 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     /// <summary>Takes a served forest's log, does what a server that died left to do, and starts the engine on the last committed
     /// state.</summary>
-    /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
     /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {
@@ -57,8 +56,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var served = ServedForestManifest.Load(directory, trees: false);
         var source = served.SourceDirectory(directory);
         if (!Directory.Exists(source))
-            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not at "
-                + $"{source}; bring it back there, or export again");
+            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not "
+                + $"at {source}; bring it back there, or export again");
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
         var log = registry.OpenLog?.Invoke(directory)
             ?? ChangeJournal.Open(directory, CommittedState.Read(directory).Base, options.Time, registry.InjectFault);
@@ -108,11 +107,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var source = resources.Source;
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), new ReplaySources
         {
-            Forest = source,
-            Manifest = ForestManifest.Load(source),
-            Clean = Path.Combine(source, $"replay-{state.Revision}"),
-            Corpus = corpus,
-            Seed = seedModel,
+            Forest = source, Manifest = ForestManifest.Load(source),
+            Clean = Path.Combine(source, $"replay-{state.Revision}"), Corpus = corpus, Seed = seedModel,
             Recorded = RecordedTraining.All(source),
         });
     }

@@ -10,7 +10,6 @@ public interface IForestRegistry
     /// <summary>What of it gets no traffic because its files have changed on disk.</summary>
     ForestDamage Damage { get; }
 
-    /// <summary>Every change that was begun, oldest first.</summary>
     IReadOnlyList<ChangeRecord> History { get; }
 
     /// <summary>SHA-256 (hex) of the public key that certificates are signed with.</summary>
@@ -20,7 +19,6 @@ public interface IForestRegistry
     IReadOnlyList<string> ExpertRoots { get; }
 
     /// <summary>What a removal would do; nothing is changed.</summary>
-    /// <exception cref="BtxException">As <see cref="RemovalPlan.Of"/>.</exception>
     RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy);
 
     /// <summary>Why the files of what a plan removes would not be deleted, one line; null: they would, unless the directory cannot be
@@ -29,8 +27,6 @@ public interface IForestRegistry
 
     /// <summary>The commands that retrain the descendants of experts from clean ancestors.</summary>
     /// <param name="corpus">Directory of the text; null: as recorded.</param>
-    /// <param name="seedModel">Null: as recorded.</param>
-    /// <exception cref="BtxException">As <see cref="ReplayRecipe.Of"/>.</exception>
     ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel);
 
     /// <summary>Validates an expert beside the running forest and serves it: from a session without prepacked weights first, from a
@@ -40,19 +36,17 @@ public interface IForestRegistry
 
     /// <summary>Takes experts out. When this completes no token uses them; their sessions, KV caches, averages and priors are gone, and the
     /// certificate is on disk. A removal that is committed is final; cancelling it then has no effect.</summary>
-    /// <exception cref="BtxException">One clear line; before the commit: the forest is as it was. After it the message says what is
-    /// left to do.</exception>
+    /// <exception cref="BtxException">One clear line; before the commit: the forest is as it was. After it the message says what is left to
+    /// do.</exception>
     Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Undoes the last committed change, an addition, an average or a mixture.</summary>
-    /// <exception cref="BtxException">There is none, or it is final.</exception>
     Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Serves a parameter average under a name.</summary>
     /// <exception cref="BtxException">The name is taken, a weight or an expert is at fault, the sample is too short.</exception>
     Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
-    /// <exception cref="BtxException">There is none of that name.</exception>
     Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Every event from the call on, the changes under way among them.</summary>
@@ -60,9 +54,6 @@ public interface IForestRegistry
     /// <see cref="ForestEvent.Number"/> shows it.</returns>
     IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation);
 
-    /// <summary>The certificate of a removal.</summary>
-    /// <param name="changeId"><c>c000007</c>.</param>
-    /// <returns>The bytes of its file.</returns>
     /// <exception cref="BtxException">No such change, it is no removal, or its certificate is not there.</exception>
     byte[] Certificate(string changeId);
 }

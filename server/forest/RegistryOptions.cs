@@ -25,7 +25,6 @@ public sealed record RegistryOptions
 }
 
 /// <summary>What every change works on. Fixed while the server runs.</summary>
-/// <param name="Directory">Of the served forest; absolute.</param>
 /// <param name="Gate">The one lock of the registry: over the change under way, and over who watches.</param>
 internal sealed record RegistryResources(EngineOptions Serving, RegistryOptions Options, string Directory, ServedForestManifest Served,
     IForestLog Log, ForestEngine Engine, ExpertRoots Roots, MoeFolders Moe, Lock Gate, EventFeed Events)
@@ -43,7 +42,6 @@ internal sealed record RegistryResources(EngineOptions Serving, RegistryOptions 
 
     public void Report(string line) => Options.Report?.Invoke(line);
 
-    /// <summary>A fault point.</summary>
     public void At(string point) => Options.InjectFault?.Invoke(point);
 
     /// <summary>Absolute path of an expert's weights.</summary>

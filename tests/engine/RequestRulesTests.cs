@@ -11,15 +11,8 @@ public sealed class RequestRulesTests
 {
     private static readonly ForestDescription Forest = new()
     {
-        Experts = ["a", "b"],
-        Domains = ["a", "b"],
-        PriorDomains = ["a"],
-        ContextLength = 16,
-        VocabSize = 320,
-        ForestSha256 = "",
-        Precision = "fp32",
-        Device = "cpu",
-        LoadedAt = default,
+        Experts = ["a", "b"], Domains = ["a", "b"], PriorDomains = ["a"], ContextLength = 16, VocabSize = 320,
+        ForestSha256 = "", Precision = "fp32", Device = "cpu", LoadedAt = default,
     };
 
     private static readonly ForestDescription WithMoe = Forest with { Moe = FakeForest.MoeDescription };
@@ -105,10 +98,8 @@ public sealed class RequestRulesTests
             Expert("zzz"), new Routing { PriorDomain = "b" },
                 new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "b" },
         })
-        {
             Assert.Equal(RejectionReason.NotFound,
                 Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(routing), Forest)).Reason);
-        }
     }
 
     [Fact]

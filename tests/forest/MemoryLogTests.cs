@@ -14,9 +14,7 @@ public sealed class MemoryLogTests(ServedForest served)
     {
         MemoryLog? log = null;
         await using var f = new RegistryFixture(served, null, o => o with
-        {
-            OpenLog = directory => log ??= new MemoryLog(directory, CommittedState.Read(directory).Base)
-        });
+        { OpenLog = directory => log ??= new MemoryLog(directory, CommittedState.Read(directory).Base) });
         await f.Add();
         await f.Registry.RollbackAsync(RegistryFixture.Author, null, RegistryFixture.None);
         await f.Add();
@@ -38,9 +36,7 @@ public sealed class MemoryLogTests(ServedForest served)
     {
         MemoryLog? log = null;
         await using var f = new RegistryFixture(served, null, o => o with
-        {
-            OpenLog = directory => log ??= new MemoryLog(directory, CommittedState.Read(directory).Base)
-        });
+        { OpenLog = directory => log ??= new MemoryLog(directory, CommittedState.Read(directory).Base) });
         f.InjectFault = point =>
         {
             if (point == "change:built") throw new BtxException("no room");

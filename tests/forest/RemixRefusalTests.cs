@@ -21,9 +21,8 @@ public sealed class RemixRefusalTests : IDisposable
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
         (ServedMoeManifest.Load(present) with { RouterStatisticsSha256 = null }).Save(present);
-        await Refused(
-            "was exported without router statistics, so it cannot be re-mixed; mix it with "
-                + "--corpus if that was not done, and export it again",
+        await Refused("was exported without router statistics, so it cannot be re-mixed; mix it with --corpus if that was not done, and "
+            + "export it again",
             present);
         await using var engine = ForestEngine.Start(world.Options with { Moe = present }); // it is served all the same
         Assert.Equal(3, engine.Describe().Moe!.Experts.Count);
@@ -106,9 +105,8 @@ public sealed class RemixRefusalTests : IDisposable
             await Refused(message, present, change?.Invoke(after) ?? after, added, obstacle: obstacle);
         }
 
-        await Join(
-            "without router statistics expert \"beta\" cannot join the BTX model; `btx train mix --forest F "
-                + "--experts beta --corpus C --out DIR` makes them",
+        await Join("without router statistics expert \"beta\" cannot join the BTX model; `btx train mix --forest F --experts beta --corpus "
+            + "C --out DIR` makes them",
             null);
         await Join("has statistics of alpha, none of the weights in", world.StatisticsDirectory("others", "alpha"));
         var shallow = world.Statistics("beta");

@@ -60,8 +60,7 @@ public sealed class RemovalTests(ServedForest served)
         var before = f.Registry.State.Hash();
         var refused = await Assert.ThrowsAsync<BtxException>(() =>
             f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
-        Assert
-            .Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them "
+        Assert.Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them "
                 + "first, or delete those exports, or remove without --purge",
             refused.Message);
         Assert.Equal((before, 0), (f.Registry.State.Hash(), f.Registry.History.Count));

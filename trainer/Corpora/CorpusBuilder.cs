@@ -9,14 +9,12 @@ namespace Btx.Trainer.Corpora;
 /// Builds domains into a corpus directory, several at a time. A domain that is there already, made by the same recipe and with
 /// matching hashes, is not made again, so a run that was stopped goes on where it was. Other domains there stay.
 /// </summary>
-/// <param name="parallel">Domains built side by side.</param>
 public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay display, int parallel)
 {
     private readonly Lock gate = new();
     private CorpusManifest manifest = CorpusManifest.Empty;
 
-    /// <summary>Builds what was asked for. One domain's failure does not stop the others.</summary>
-    /// <returns>An outcome for each request, in order.</returns>
+    /// <summary>Builds what was asked for, with an outcome for each request. One domain's failure does not stop the others.</summary>
     /// <exception cref="BtxException">The directory cannot be used at all.</exception>
     /// <exception cref="OperationCanceledException">Stopped: finished domains are kept, no half-written file is left.</exception>
     public async Task<IReadOnlyList<DomainOutcome>> BuildAsync(string directory, IReadOnlyList<DomainRequest> requests,
@@ -43,13 +41,9 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             Directory.CreateDirectory(directory);
             held = new FileStream(Path.Combine(directory, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BtxException($"cannot write to {directory}: {e.Message}; choose another --out", e);
-        }
-        catch (IOException e)
-        {
-            throw new BtxException($"cannot use {directory} for a corpus: {e.Message}; is another btx corpus writing there?", e);
+            throw new BtxException($"cannot write to {directory}: {e.Message}; choose another --out, or is another btx corpus there?", e);
         }
 
         foreach (var left in Directory.EnumerateDirectories(directory, ".*.tmp*")) Directory.Delete(left, recursive: true);
@@ -176,10 +170,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     }
 }
 
-/// <summary>A domain to build: from a recipe, or from a folder of the user's.</summary>
-/// <param name="LimitBytes">Cap on the text, or null.</param>
-/// <param name="Recipe">How to make it, or null for a folder.</param>
-/// <param name="Folder">The user's folder, or null for a recipe.</param>
+/// <summary>A domain to build, from a recipe or from a folder of the user's: the other of the two is null.</summary>
 public sealed record DomainRequest(string Name, CorpusRole Role, long? LimitBytes, DomainRecipe? Recipe, string? Folder)
 {
     /// <summary>Whether a file or line of the folder that is no text fails the domain instead of being left out.</summary>
@@ -194,8 +185,5 @@ public sealed record DomainRequest(string Name, CorpusRole Role, long? LimitByte
         new(name, role, limitBytes, null, folder) { Strict = strict };
 }
 
-/// <summary>What became of one requested domain.</summary>
-/// <param name="Domain">Null if it could not be built.</param>
-/// <param name="Reused">Whether it was there already, whole.</param>
-/// <param name="Error">Why it could not be built: one line.</param>
+/// <summary>What became of one requested domain: there already, built, or an error of one line.</summary>
 public sealed record DomainOutcome(DomainRequest Request, CorpusDomain? Domain, bool Reused, string? Error);

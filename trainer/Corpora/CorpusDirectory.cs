@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Corpora;
 

@@ -2,7 +2,6 @@ namespace Btx.Trainer.Corpora;
 
 /// <summary>What the maker of a domain should know about their text: how often it happened, and to what for example.</summary>
 /// <param name="What">Reads well after the number: <c>links, which are not followed</c>.</param>
-/// <param name="Examples">The first few.</param>
 public sealed record CorpusNote(string What, long Count, IReadOnlyList<string> Examples)
 {
     /// <summary>One line.</summary>
@@ -24,15 +23,11 @@ public sealed class CorpusNotes(bool strict = false)
     public void Add(string what, string? example = null, long count = 1)
     {
         var at = notes.FindIndex(n => n.What == what);
-        if (at < 0)
-        {
-            at = notes.Count;
-            notes.Add(new CorpusNote(what, 0, []));
-        }
-
-        var (known, examples) = (notes[at].Count, notes[at].Examples);
-        if (example is not null && examples.Count < Shown) examples = [.. examples, BtxException.OneLine(example)];
-        notes[at] = new CorpusNote(what, known + count, examples);
+        var note = at < 0 ? new CorpusNote(what, count, []) : notes[at] with { Count = notes[at].Count + count };
+        if (example is not null && note.Examples.Count < Shown)
+            note = note with { Examples = [.. note.Examples, BtxException.OneLine(example)] };
+        if (at < 0) notes.Add(note);
+        else notes[at] = note;
     }
 
     /// <summary>Something that should be text and cannot be read as such.</summary>

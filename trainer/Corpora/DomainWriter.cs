@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model.Files;
 using Btx.Trainer.Corpora.Cleaning;
 
 namespace Btx.Trainer.Corpora;
@@ -14,14 +13,14 @@ internal static class DomainWriter
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Builds <c>corpus/NAME/</c> and describes it.</summary>
-    /// <param name="corpus">Corpus directory.</param>
-    /// <param name="documents">Documents as read, in a stable order.</param>
     /// <param name="notes">Hears what is left out; with it, long documents are divided. Null for a recipe, whose rules say what it leaves
     /// out.</param>
     /// <param name="cleaned">Hears the UTF-8 bytes of clean text so far.</param>
-    /// <exception cref="BtxException">Fewer than three documents, or the disk refuses.</exception>
+    /// <exception cref="BtxException">Fewer than three documents.</exception>
+    /// <exception cref="IOException">The disk refuses; names the path.</exception>
     public static CorpusDomain Write(string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence,
-        CleaningRules rules, IEnumerable<CorpusDocument> documents, CorpusNotes? notes, Action<long> cleaned, CancellationToken cancellation)
+        CleaningRules rules, IEnumerable<CorpusDocument> documents, CorpusNotes? notes, Action<long> cleaned,
+        CancellationToken cancellation)
     {
         var kept = Clean(documents, rules, notes, cleaned, cancellation);
         List<SplitUnit> units = notes is null
@@ -32,18 +31,12 @@ internal static class DomainWriter
         if (splits.Distinct().Count() < 3)
         {
             var noted = notes?.All.Count > 0 ? $" ({string.Join(", ", notes.All)})" : "";
-            throw new BtxException($"domain {request.Name}: {kept.Count} usable documents in {string.Join(", ", sources.Select(s => s.Name))}"
-                + $"{noted}; needed are 3, one for each split, or one of {TextDivision.LeastDivided} characters");
+            var found = $"{kept.Count} usable documents in {string.Join(", ", sources.Select(s => s.Name))}{noted}";
+            throw new BtxException(
+                $"domain {request.Name}: {found}; needed are 3, one for each split, or one of {TextDivision.LeastDivided} characters");
         }
 
-        try
-        {
-            return WriteShards(corpus, request, sources, licence, units, splits, notes, cancellation);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BtxException($"cannot write {Path.Combine(corpus, request.Name)}: {e.Message}", e);
-        }
+        return WriteShards(corpus, request, sources, licence, units, splits, notes, cancellation);
     }
 
     private static List<CorpusDocument> Clean(IEnumerable<CorpusDocument> documents, CleaningRules rules, CorpusNotes? notes,
@@ -99,7 +92,7 @@ internal static class DomainWriter
     }
 
     // path: relative to the corpus
-    private static CorpusShard WriteShard(string directory, string path, IEnumerable<CorpusDocument> documents, CancellationToken cancellation)
+    private static CorpusShard WriteShard(string directory, string path, IEnumerable<CorpusDocument> documents, CancellationToken stop)
     {
         using var stream = new FileStream(Path.Combine(directory, Path.GetFileName(path)), FileMode.CreateNew, FileAccess.Write,
             FileShare.None, 1 << 18);
@@ -107,7 +100,7 @@ internal static class DomainWriter
         long count = 0, bytes = 0;
         foreach (var document in documents)
         {
-            cancellation.ThrowIfCancellationRequested();
+            stop.ThrowIfCancellationRequested();
             byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(new { id = document.Id, text = document.Text }, Json), (byte)'\n'];
             stream.Write(line);
             hash.AppendData(line);

@@ -37,8 +37,6 @@ public static class TorchDevice
 /// <summary>What this process can compute with.</summary>
 /// <param name="LoadError">Why libtorch could not be loaded; null when it was.</param>
 /// <param name="CudaLibrary">libtorch was built with CUDA: its CUDA library is loaded.</param>
-/// <param name="Driver">The NVIDIA driver's library can be loaded.</param>
-/// <param name="DeviceCount">GPUs that libtorch can use.</param>
 public sealed record TorchFacts(string? LoadError, bool CudaLibrary, bool Driver, int DeviceCount)
 {
     /// <summary>Loads libtorch and asks it.</summary>

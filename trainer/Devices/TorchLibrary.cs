@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Security.Cryptography;
-using Btx.Model.Files;
 using TorchSharp;
 
 namespace Btx.Trainer.Devices;
@@ -68,34 +67,24 @@ internal static class TorchLibrary
         .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
 
     /// <summary>The redirected copy of a library in a directory; made if it is missing or not what it should be.</summary>
-    /// <returns>Its path.</returns>
     /// <exception cref="BtxException">The library cannot be redirected, or the directory cannot be written.</exception>
     internal static string Copy(string library, string directory)
     {
         var original = Bytes(library) ?? throw new BtxException($"{library}: cannot be read");
-        byte[] redirected;
-        try
-        {
-            redirected = StreamsRedirect.Apply(original);
-        }
-        catch (BtxException e)
-        {
-            throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy "
-                + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer", e);
-        }
-
         var name = $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so";
         var copy = Path.Combine(directory, name);
-        if (Bytes(copy) is { } there && there.AsSpan().SequenceEqual(redirected)) return copy;
         try
         {
+            var redirected = StreamsRedirect.Apply(original);
+            if (Bytes(copy) is { } there && there.AsSpan().SequenceEqual(redirected)) return copy;
             AtomicFile.Write(copy, stream => stream.Write(redirected));
             return copy;
         }
         catch (BtxException e)
         {
-            throw new BtxException(
-                $"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place", e);
+            throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy "
+                + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer, or where the cache cannot be "
+                + "written: BTX_CACHE chooses another place", e);
         }
     }
 

@@ -10,7 +10,6 @@ namespace Btx.Trainer.Evaluation;
 /// <summary>A model whose parameters are a weighted average of several checkpoints', made in memory.</summary>
 public static class AveragedModel
 {
-    /// <param name="directories">Model directories of one architecture.</param>
     /// <param name="weights">Not negative, summing to 1, one for each directory.</param>
     /// <exception cref="BtxException">A directory is no valid checkpoint, architectures differ, or the weights do not hold.</exception>
     public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device)

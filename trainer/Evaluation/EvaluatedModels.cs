@@ -1,5 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
@@ -7,11 +5,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>The models of an evaluation, checked to belong together before any is loaded: one tokenizer,
-/// and one architecture among the experts.</summary>
-/// <param name="Experts">Those that get traffic, in the manifest's order.</param>
-/// <param name="ExpertDirectories">Absolute model directories, in the order of <see cref="Experts"/>.</param>
-/// <param name="Others">The models beside the forest.</param>
+/// <summary>The models of an evaluation, checked to belong together before any is loaded: one tokenizer, and one architecture among the
+/// experts, which are those that get traffic, in the manifest's order.</summary>
 /// <param name="Moe">N and k of the BTX model; 0 and 0: there is none.</param>
 /// <param name="MaxContext">The shortest max_position_embeddings of all models.</param>
 public sealed record EvaluatedModels(ForestManifest Manifest, IReadOnlyList<ExpertEntry> Experts, IReadOnlyList<string> ExpertDirectories,

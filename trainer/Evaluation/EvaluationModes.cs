@@ -28,8 +28,7 @@ public static class EvaluationModes
     private const string MoeOfK = "moe:k=";
     private const int EveryTopUpTo = 8;
 
-    /// <summary>What is measured when nothing is chosen: all there is.</summary>
-    /// <param name="models">Names of the models beside the forest.</param>
+    /// <summary>What is measured when nothing is chosen: all there is, models beside the forest first.</summary>
     public static IReadOnlyList<string> Default(int experts, IReadOnlyList<string> models) =>
     [
         .. models, "experts", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching",
@@ -38,10 +37,7 @@ public static class EvaluationModes
         "top_p=0.9", "average:uniform", "average:posterior", "average:argmax",
     ];
 
-    /// <param name="texts">Names as on the command line; a name given twice counts once.</param>
-    /// <param name="experts">Names of the experts.</param>
-    /// <param name="models">Names of the models beside the forest.</param>
-    /// <param name="select">When top_k and top_p choose.</param>
+    /// <param name="texts">As on the command line; a name given twice counts once.</param>
     /// <param name="moe">N and k of the BTX model, if that is one of the models.</param>
     /// <exception cref="BtxException">Unknown mode, k out of range, p out of range, or a model that was not given.</exception>
     public static IReadOnlyList<EvaluationMode> Parse(IEnumerable<string> texts, IReadOnlyList<string> experts,

@@ -7,22 +7,16 @@ namespace Btx.Trainer.Evaluation;
 /// <summary>What to evaluate, and how.</summary>
 public sealed record EvaluationOptions
 {
-    /// <summary>Directory with <c>forest.json</c>.</summary>
     public required string Forest { get; init; }
-
     public required string Corpus { get; init; }
 
-    /// <summary>Directory of the seed model; null leaves it out.</summary>
+    /// <summary>Directories of the seed, the dense baseline and the BTX model (Mixtral); null leaves one out.</summary>
     public string? SeedModel { get; init; }
-
-    /// <summary>Directory of the dense baseline; null leaves it out.</summary>
     public string? Dense { get; init; }
+    public string? Btx { get; init; }
 
     /// <summary>Further models to measure beside the forest.</summary>
     public IReadOnlyList<ComparedModel> Models { get; init; } = [];
-
-    /// <summary>Directory of the BTX model: a Mixtral directory; null leaves it out.</summary>
-    public string? Btx { get; init; }
 
     /// <summary>Domains of the corpus; empty: all, also those that are only for evaluation.</summary>
     public IReadOnlyList<string> Domains { get; init; } = [];
@@ -62,12 +56,12 @@ public sealed record ComparedModel(string Name, string Directory)
         var models = new List<ComparedModel>();
         foreach (var text in texts)
         {
-            if (text.Split('=', 2) is not [var name, { Length: > 0 } directory]) throw new BtxException($"--model {text}: expected NAME=DIR");
+            if (text.Split('=', 2) is not [var name, { Length: > 0 } path]) throw new BtxException($"--model {text}: expected NAME=DIR");
             if (!ForestManifestRules.IsName(name))
                 throw new BtxException($"--model {text}: the name \"{BtxException.OneLine(name)}\" is not 1-64 of a-z 0-9 . _ -");
-            if (EvaluationModes.IsReserved(name)) throw new BtxException($"--model {text}: \"{name}\" is the name of a mode; choose another");
+            if (EvaluationModes.IsReserved(name)) throw new BtxException($"--model {text}: \"{name}\" is the name of a mode; take another");
             if (models.Any(m => m.Name == name)) throw new BtxException($"--model {text}: the name \"{name}\" is given twice");
-            models.Add(new(name, directory));
+            models.Add(new(name, path));
         }
 
         return models;

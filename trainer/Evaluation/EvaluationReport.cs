@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Trainer.Charts;
@@ -11,18 +10,12 @@ namespace Btx.Trainer.Evaluation;
 public sealed record EvaluationReport
 {
     public required EvaluationOptions Options { get; init; }
-
-    /// <summary>Largest sequence in tokens, BOS included.</summary>
     public required int Context { get; init; }
-
-    /// <summary>Names of the experts that were mixed.</summary>
     public required IReadOnlyList<string> Experts { get; init; }
-
     public required IReadOnlyList<EvaluatedDomain> Domains { get; init; }
 
     /// <summary>Keys of the modes, in the order of the tables.</summary>
     public required IReadOnlyList<string> Modes { get; init; }
-
     public required TrainingBudget Budget { get; init; }
 
     /// <summary>By mode: what its training took, as far as the records tell.</summary>
@@ -32,17 +25,16 @@ public sealed record EvaluationReport
     public double? MeanBitsPerByte(string mode, CorpusRole role) => Mean(role, d => d.BitsPerByte(mode));
 
     /// <summary>Geometric mean of the perplexities (the exponential of the mean loss per token, domains weighing alike).</summary>
-    public double? MeanPerplexity(string mode, CorpusRole role) => Mean(role, d => Math.Log(d.Perplexity(mode))) is { } m ? Math.Exp(m) : null;
+    public double? MeanPerplexity(string mode, CorpusRole role) =>
+        Mean(role, d => Math.Log(d.Perplexity(mode))) is { } mean ? Math.Exp(mean) : null;
 
     private double? Mean(CorpusRole role, Func<EvaluatedDomain, double> value) =>
         Domains.Where(d => d.Role == role).Average(d => (double?)value(d));
 }
 
 /// <summary>What every mode gives to one domain's text.</summary>
-/// <param name="Tokens">Predicted tokens.</param>
 /// <param name="Bytes">UTF-8 bytes of the predicted tokens.</param>
 /// <param name="LogProb">Total log-probability in nats, by mode.</param>
-/// <param name="Prior">Cached prior of the domain.</param>
 public sealed record EvaluatedDomain(
     string Name, CorpusRole Role, int Sequences, long Tokens, long Bytes, IReadOnlyDictionary<string, double> LogProb, TargetPrior Prior)
 {
@@ -54,7 +46,6 @@ public sealed record EvaluatedDomain(
 }
 
 /// <summary>The cached prior π of one target domain (DEMix, arXiv 2108.05036, section 5).</summary>
-/// <param name="Weights">One for each expert, summing to 1.</param>
 /// <param name="Recorded">Taken from <c>forest.json</c>, where it was frozen; otherwise estimated here.</param>
 public sealed record TargetPrior(double[] Weights, bool Recorded)
 {
@@ -131,9 +122,7 @@ public static class EvaluationPicture
     {
         var values = new double[report.Domains.Count, report.Modes.Count];
         for (var d = 0; d < report.Domains.Count; d++)
-        {
             for (var m = 0; m < report.Modes.Count; m++) values[d, m] = report.Domains[d].BitsPerByte(report.Modes[m]);
-        }
 
         return new HeatMap("Bits per byte of each domain", [.. report.Domains.Select(d => d.Name)], report.Modes, values)
         {

@@ -42,8 +42,7 @@ public sealed class ForestEvaluator
     }
 
     /// <summary>Checks the request and reads the text; loads no model.</summary>
-    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an
-    /// unknown mode, a context that is too long.</exception>
+    /// <exception cref="BtxException">Models that do not belong together, a missing domain, an empty split, an unknown mode, …</exception>
     public static ForestEvaluator Open(EvaluationOptions options, CancellationToken cancellation = default) => new(options, cancellation);
 
     /// <summary>Predicted tokens over all models: what <see cref="Run"/> reports progress in.</summary>
@@ -57,14 +56,13 @@ public sealed class ForestEvaluator
         }
     }
 
-    /// <param name="device">Where the models run.</param>
     /// <param name="scored">Hears predicted tokens as they are done, from several threads.</param>
     public EvaluationReport Run(torch.Device device, Action<long> scored, CancellationToken cancellation = default)
     {
         var scores = new ModelScores(options.Parallel, scored, cancellation);
         (string, IReadOnlyList<int[]>)[] measured = [.. texts.Select(t => (t.Name, t.Sequences))];
         (string, IReadOnlyList<int[]>)[] both = [.. measured, .. texts.Select(t => (t.Name + HeldOut, t.HeldOut))];
-        List<ModelRun> runs = [.. models.ExpertDirectories.Select((directory, j) => new ModelRun(ExpertKey(j), () => Load(directory), both))];
+        List<ModelRun> runs = [.. models.ExpertDirectories.Select((path, j) => new ModelRun(ExpertKey(j), () => Load(path), both))];
         runs.AddRange(modes.Where(m => m.Model is not null)
             .Select(m => new ModelRun(m.Key, () => Load(models.Other(m.Model!)!, m.Routing?.K), measured)));
         if (modes.Any(m => m.Key == UniformAverage))
@@ -127,8 +125,8 @@ public sealed class ForestEvaluator
         }
     }
 
-    // What the forest's mixture gives to a text in all, from [expert][sequence][token]: the server's Score does the same sums. The posterior
-    // starts anew at each sequence.
+    // What the forest's mixture gives to a text in all, from [expert][sequence][token], as the server's Score does. The posterior starts
+    // anew at each sequence.
     private static double Mixed(double[][][] experts, Routing routing, double[] prior)
     {
         var total = 0.0;
@@ -147,8 +145,6 @@ public sealed class ForestEvaluator
     private static string ExpertKey(int index) => $"expert\n{index}";
 
     /// <summary>The text of one domain as token sequences, each of which begins with BOS.</summary>
-    /// <param name="Tokens">Predicted tokens of <paramref name="Sequences"/>.</param>
-    /// <param name="Bytes">UTF-8 bytes of those tokens.</param>
     /// <param name="HeldOut">Of the validation split, to estimate the cached prior on; empty where a recorded prior serves.</param>
     private sealed record DomainText(
         string Name, CorpusRole Role, IReadOnlyList<int[]> Sequences, long Tokens, long Bytes, IReadOnlyList<int[]> HeldOut);

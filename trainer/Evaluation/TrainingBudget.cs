@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Evaluation;
 
@@ -12,18 +11,15 @@ public sealed record TrainingBudget
 
     /// <summary>Sum over the experts, after branching.</summary>
     public long ExpertTokens { get; init; }
-
     public long? DenseTokens { get; init; }
-
     public double? DenseLearningRate { get; init; }
 
     /// <summary>Validation bits per byte by learning rate; empty if none was swept for.</summary>
     public IReadOnlyDictionary<string, double> DenseSweep { get; init; } = new Dictionary<string, double>();
 
-    /// <exception cref="BtxException">A record is there but is no JSON object.</exception>
     public static TrainingBudget Read(EvaluatedModels models)
     {
-        JsonElement? Record(string model, string file) => models.Other(model) is { } path ? RecordFile.Read(Path.Combine(path, file)) : null;
+        JsonElement? Record(string name, string file) => models.Other(name) is { } path ? RecordFile.Read(Path.Combine(path, file)) : null;
         var dense = Record(EvaluationMode.Dense, "run.json");
         var sweep = Record(EvaluationMode.Dense, "lr_sweep.json").At("validation_bits_per_byte");
         return new()
@@ -53,7 +49,6 @@ public sealed record TrainingBudget
 /// <summary>Reads single fields of a JSON record that may lie beside a model, made here or elsewhere: what is not there is null.</summary>
 internal static class RecordFile
 {
-    /// <returns>Null if there is no such file.</returns>
     /// <exception cref="BtxException">It is there but is no JSON object.</exception>
     public static JsonElement? Read(string path)
     {

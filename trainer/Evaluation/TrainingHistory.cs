@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Model.Moe;
@@ -11,7 +10,6 @@ using Btx.Trainer.Phases;
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>What it took to train the model, or the models, behind one row, and what each token costs it.</summary>
-/// <param name="Runs">Every run behind it, once.</param>
 /// <param name="Complete">False where a record is missing: then the figures are lower bounds.</param>
 /// <param name="ActiveParameters">Parameters that multiply for a predicted token; null where it varies.</param>
 public sealed record TrainingCompute(IReadOnlyCollection<TrainedRun> Runs, bool Complete, long? ActiveParameters)
@@ -28,7 +26,6 @@ public sealed record TrainingCompute(IReadOnlyCollection<TrainedRun> Runs, bool 
 /// <summary>One run in the history of a model.</summary>
 /// <param name="Sha256">Of the weights it made: a run that two experts descend from is the same run.</param>
 /// <param name="Phase"><c>seed</c>, <c>expert</c>, <c>dense</c>, <c>finetune</c>.</param>
-/// <param name="ActiveParameters">Parameters that took part in each token.</param>
 public sealed record TrainedRun(string Sha256, string Phase, long Tokens, long ActiveParameters)
 {
     /// <summary>2 for the forward pass and 4 for the backward pass, per parameter and token (arXiv 2001.08361, section 2.1);
@@ -40,7 +37,6 @@ public sealed record TrainedRun(string Sha256, string Phase, long Tokens, long A
 /// and the experts that are not chosen.</summary>
 public static class ActiveParameters
 {
-    /// <param name="k">Experts per token; null: the config's own.</param>
     /// <param name="softLayers">Layers in which every expert runs.</param>
     public static long Of(LlamaConfig config, int? k = null, IReadOnlyList<int>? softLayers = null)
     {
@@ -54,7 +50,8 @@ public static class ActiveParameters
     public static long Of(string directory, int? k = null)
     {
         var config = LlamaConfig.Load(directory);
-        return Of(config, k, config.Moe is not null && BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : null);
+        var mixed = config.Moe is not null && BtxManifest.Exists(directory);
+        return Of(config, k, mixed ? BtxManifest.Load(directory).Router.SoftLayers : null);
     }
 }
 
@@ -81,9 +78,7 @@ public sealed class TrainingHistory(EvaluatedModels models)
         }
 
         foreach (var entry in models.Experts)
-        {
             if (mode.Routing is not { Mode: RoutingMode.Expert } alone || alone.Expert == entry.Name) Expert(entry, found);
-        }
 
         var expert = ActiveParameters.Of(models.ExpertDirectories[0]);
         return found.Compute(mode.Routing switch
@@ -110,7 +105,7 @@ public sealed class TrainingHistory(EvaluatedModels models)
         if (tokens is null) run = null;
         var moe = BtxManifest.Exists(directory) ? BtxManifest.Load(directory) : null;
         JsonElement[] parents = run.At("parents") is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : [];
-        if (run is not null && parents.Length == 0 && run.Text("options", "initial weights") is not (null or "random")) found.Complete = false;
+        if (parents.Length == 0 && run.Text("options", "initial weights") is not (null or "random")) found.Complete = false;
         foreach (JsonElement? parent in parents) Parent(parent.Text("sha256"), parent.Text("model"), found);
         foreach (var source in moe?.Experts ?? []) Parent(source.Sha256, null, found);
         var active = ActiveParameters.Of(directory);

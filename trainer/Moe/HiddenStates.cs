@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
@@ -30,10 +29,8 @@ public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device 
         return new ValidationWindows(shard, context, (int)Math.Clamp((tokens + context - 1) / context, 2, int.MaxValue));
     }
 
-    /// <param name="member">Whose domain it is.</param>
-    /// <param name="form">See <see cref="HiddenStateForm"/>.</param>
+    /// <summary>The statistics of every layer.</summary>
     /// <param name="read">Hears the number of tokens of each batch.</param>
-    /// <returns>One entry for each layer.</returns>
     /// <exception cref="BtxException">A state is not finite.</exception>
     public IReadOnlyList<LayerStatistics> Read(Checkpoint member, string form, ValidationWindows windows, Action<long>? read,
         CancellationToken cancellation)
@@ -46,7 +43,8 @@ public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device 
         using var outer = NewDisposeScope();
         var layers = Enumerable.Range(0, config.NumHiddenLayers);
         long d = config.HiddenSize;
-        Tensor[] sums = [.. layers.Select(_ => zeros([d], float64, device))], grams = [.. layers.Select(_ => zeros([d, d], float64, device))];
+        Tensor[] sums = [.. layers.Select(_ => zeros([d], float64, device))];
+        Tensor[] grams = [.. layers.Select(_ => zeros([d, d], float64, device))];
         Run(windows, summed, (l, x, _) =>
         {
             var exact = x.to_type(float64);

@@ -1,5 +1,3 @@
-using Btx.Model.Configuration;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Registry;
@@ -11,26 +9,22 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>Which models a mixture is made of, checked to belong together.</summary>
-/// <param name="Members">By index.</param>
-/// <param name="Architecture">That all members share.</param>
-/// <param name="Tokenizer">Hash that all members share.</param>
+/// <summary>Which models a mixture is made of, by index: checked to share architecture and tokenizer.</summary>
 /// <param name="ForestSha256">Null for upcycling.</param>
-/// <param name="Without">Names left out on request.</param>
-/// <param name="Residuals">What is left of those names in the members through branching.</param>
+/// <param name="Residuals">What branching left in the members of those that were left out.</param>
 /// <param name="Settings">Training options of the members: what fine-tuning inherits.</param>
 internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Architecture, string Tokenizer, string? ForestSha256,
     IReadOnlyList<string> Without, IReadOnlyList<MixResidual> Residuals, TrainingOptions Settings)
 {
     public const string SeedName = "seed";
 
-    /// <exception cref="BtxException">Unknown or quarantined names, nothing left, models that do not belong together or are mixtures
-    /// themselves.</exception>
+    /// <exception cref="BtxException">Unknown or quarantined names, nothing left, or models that do not belong together.</exception>
     public static MixPlan Of(MixRequest request) => request.Upcycle is { } seed ? OfCopies(seed, request.Copies) : OfForest(request);
 
     private static MixPlan OfCopies(string seed, int copies)
     {
-        if (copies < 1 || copies > MoeConfig.MaxExperts) throw new BtxException($"--copies is {copies}; expected 1..{MoeConfig.MaxExperts}");
+        const int most = MoeConfig.MaxExperts;
+        if (copies is < 1 or > most) throw new BtxException($"--copies is {copies}; expected 1..{most}");
         var config = LlamaConfig.Load(seed).RequireDense(seed);
         var member = SeedMember(seed);
         return new([.. Enumerable.Range(0, copies).Select(i => member with { Expert = member.Expert with { Name = $"copy-{i}" } })],
@@ -91,7 +85,7 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
             : manifest.Present(forest, Console.Error.WriteLine);
         var held = wanted.FirstOrDefault(e => e.Status != ExpertStatus.Ready && !request.Without.Contains(e.Name));
         if (held is not null)
-            throw new BtxException($"--experts: expert \"{held.Name}\" of {forest} is {held.Status}; only experts that are ready are mixed");
+            throw new BtxException($"--experts: expert \"{held.Name}\" of {forest} is {held.Status}; only those that are ready are mixed");
         ExpertEntry[] chosen = [.. wanted.Where(e => !request.Without.Contains(e.Name))];
         if (chosen.Length > 0) return chosen;
         throw new BtxException(request.Without.Count > 0
@@ -114,18 +108,14 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
 }
 
 /// <summary>A model whose feed-forwards become one expert of a mixture.</summary>
-/// <param name="Directory">Its model directory.</param>
 /// <param name="Expert">What <c>btx.json</c> will say of it.</param>
 /// <param name="Text">The text of its domain; null for one that stands for no domain (the seed, a copy).</param>
 internal sealed record MixMember(string Directory, BtxExpert Expert, TextSource? Text);
 
 /// <summary>What leaving an expert out does not undo: another expert was branched from it and carries its text in the weights.</summary>
-/// <param name="Expert">That is mixed.</param>
-/// <param name="Ancestor">That was left out.</param>
 /// <param name="Share">See <see cref="Lineage.Share"/>.</param>
 public sealed record MixResidual(string Expert, string Ancestor, double Share)
 {
-    /// <exception cref="BtxException">A lineage leads back to itself.</exception>
     internal static IReadOnlyList<MixResidual> Of(ForestManifest forest, IEnumerable<ExpertEntry> mixed, IReadOnlyList<string> without)
     {
         if (without.Count == 0) return [];

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Btx.Cli;
-using Btx.Model.Configuration;
-using Btx.Model.Files;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;

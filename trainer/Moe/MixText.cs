@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Btx.Cli;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
@@ -12,7 +11,7 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>What a fitted router learns from: the training text of the members' domains, or statistics that an earlier mixture saved.</summary>
+/// <summary>What a fitted router learns from: training text of the members' domains, or statistics that an earlier mixture saved.</summary>
 internal sealed class MixText : IDisposable
 {
     private readonly MixRequest request;
@@ -44,7 +43,10 @@ internal sealed class MixText : IDisposable
                 if (text.form != HiddenStateForm.Own)
                     throw new BtxException(
                         $"--statistics has states of the experts' own networks; --states {text.form} needs text: --corpus DIR");
-                text.Options["--statistics"] = Hash(Path.Combine(earlier, RouterStatistics.FileName));
+                var path = Path.Combine(earlier, RouterStatistics.FileName);
+                if (!File.Exists(path))
+                    throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
+                text.Options["--statistics"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
                 return text;
             }
 
@@ -124,10 +126,11 @@ internal sealed class MixText : IDisposable
         if (saved.Form != HiddenStateForm.Own)
             throw new BtxException($"{path}: holds {saved.Form} states, on which every expert left its mark; expected "
                 + $"{HiddenStateForm.Own}: give text with --corpus");
-        if (saved.Domains[0].Layers.Count != plan.Architecture.NumHiddenLayers
-            || saved.Domains[0].Layers[0].Sum.Length != plan.Architecture.HiddenSize)
-            throw new BtxException($"{path}: is of a model with {saved.Domains[0].Layers.Count} layers of hidden size "
-                + $"{saved.Domains[0].Layers[0].Sum.Length}; the experts have {plan.Architecture.NumHiddenLayers} of {plan.Architecture.HiddenSize}");
+        var (layers, hidden) = (plan.Architecture.NumHiddenLayers, plan.Architecture.HiddenSize);
+        var found = saved.Domains[0].Layers;
+        if (found.Count != layers || found[0].Sum.Length != hidden)
+            throw new BtxException($"{path}: is of a model with {found.Count} layers of hidden size {found[0].Sum.Length}; the experts "
+                + $"have {layers} of {hidden}");
         return saved with
         {
             Domains = [.. plan.Members.Where(m => m.Text is not null).Select(m =>
@@ -140,13 +143,5 @@ internal sealed class MixText : IDisposable
                         + "forest's; give text with --corpus");
             })],
         };
-    }
-
-    private static string Hash(string path)
-    {
-        if (!File.Exists(path))
-            throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using TorchSharp;

@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -10,10 +9,8 @@ namespace Btx.Trainer.Networks;
 /// A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits.
 /// Parameter names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size,
 /// H heads and G key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Moe"/> it is a Mixtral network.
-/// <para>
 /// The constructor leaves the weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them.
 /// Wrap each training step in a <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.
-/// </para>
 /// </summary>
 public sealed class LlamaModel : IDisposable
 {
@@ -26,11 +23,10 @@ public sealed class LlamaModel : IDisposable
     private readonly Parameter? output;    // [V, d]; null when tied to the embedding
     private (Tensor Cos, Tensor Sin)? rotary;
 
-    /// <param name="device">Where parameters live and the network computes.</param>
     public LlamaModel(LlamaConfig config, Device device)
     {
         (Config, Device) = (config, device);
-        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim, kv = (long)config.NumKeyValueHeads * config.HeadDim;
+        long d = config.HiddenSize, size = config.HeadDim, q = config.NumAttentionHeads * size, kv = config.NumKeyValueHeads * size;
         var named = new List<(string, Parameter)>();
         embedding = New("model.embed_tokens.weight", config.VocabSize, d);
         layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(l => NewLayer(l, $"model.layers.{l}."))];
@@ -58,7 +54,6 @@ public sealed class LlamaModel : IDisposable
     }
 
     public LlamaConfig Config { get; }
-
     public Device Device { get; }
 
     /// <summary>Where the weights came from, for errors: a directory.</summary>
@@ -66,7 +61,6 @@ public sealed class LlamaModel : IDisposable
 
     /// <summary>Every parameter once, by its Hugging Face name, in the order of <see cref="LlamaConfig.TensorShapes"/>.</summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> NamedParameters { get; }
-
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>The mixtures by layer; empty for a dense network.</summary>
@@ -79,14 +73,11 @@ public sealed class LlamaModel : IDisposable
     public Tensor? BalanceLoss => Moe.Select(m => m.BalanceLoss).OfType<Tensor>()
         .Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : sum.Plus(loss));
 
-    /// <summary>Logits of every position.</summary>
+    /// <summary>Logits of every position: [B, T, V].</summary>
     /// <param name="ids">[B, T] int64, values in 0..V-1, T at most max_position_embeddings.</param>
-    /// <returns>[B, T, V].</returns>
-    /// <exception cref="BtxException">The shape or the element type does not fit.</exception>
     public Tensor Forward(Tensor ids) => Logits(ids).view([.. ids.shape, Config.VocabSize]);
 
-    /// <summary>Mean cross-entropy in nats over the targets that are not <see cref="IgnoredTarget"/>. A scalar to call backward on.</summary>
-    /// <param name="ids">[B, T] int64.</param>
+    /// <summary>Mean cross-entropy in nats over the targets that are not <see cref="IgnoredTarget"/>: a scalar.</summary>
     /// <param name="targets">[B, T] int64: targets[b, t] follows ids[b, t].</param>
     public Tensor Loss(Tensor ids, Tensor targets)
     {
@@ -102,9 +93,7 @@ public sealed class LlamaModel : IDisposable
             .view(targets.shape);
     }
 
-    /// <summary>The last hidden states, normalised: what the output layer reads.</summary>
-    /// <param name="ids">[B, T] int64.</param>
-    /// <returns>[N, d].</returns>
+    /// <summary>The last hidden states, normalised: what the output layer reads, [N, d].</summary>
     public Tensor Hidden(Tensor ids)
     {
         var (b, t) = CheckIds(ids);
@@ -187,12 +176,8 @@ public sealed class LlamaModel : IDisposable
     }
 
     // x [..., d] → x / rms(x) · weight
-    private Tensor RmsNorm(Tensor x, Tensor weight)
-    {
-        // [N, 1]
-        var scale = x.pow(KeptScalar.Of(2)).mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps), KeptScalar.Of(1)).rsqrt();
-        return x * scale * weight;
-    }
+    private Tensor RmsNorm(Tensor x, Tensor weight) =>
+        x * x.pow(KeptScalar.Of(2)).mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps), KeptScalar.Of(1)).rsqrt() * weight;
 
     // Rotary position embedding (arXiv 2104.09864) in Hugging Face's layout: element i turns with element i + D/2.
     // x [B, T, H, D]; cos, sin [T, 1, D], sin negative in its first half.
@@ -241,7 +226,7 @@ public sealed class LlamaModel : IDisposable
     {
         var s = ids.shape;
         if (s.Length != 2 || s[0] < 1 || s[1] < 1)
-            throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
+            throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both above 0");
         if (ids.dtype != int64) throw new BtxException($"token ids are {ids.dtype}; the network takes Int64");
         if (s[1] > Config.MaxPositionEmbeddings)
             throw new BtxException($"a sequence has {s[1]} tokens; the model's max_position_embeddings is {Config.MaxPositionEmbeddings}");

@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Trainer.Networks.Routers;
 using TorchSharp;
@@ -25,8 +24,6 @@ public sealed class MoeFeedForward : IFeedForward
     private IRouter? trainingRouter;
     private int expertsPerToken;
 
-    /// <param name="config">Of a mixture.</param>
-    /// <param name="layer">Its index, from 0.</param>
     public MoeFeedForward(LlamaConfig config, int layer, Device device)
     {
         var moe = config.Moe ?? throw new ArgumentException("the configuration is of a dense model", nameof(config));
@@ -40,7 +37,6 @@ public sealed class MoeFeedForward : IFeedForward
     public int Experts => experts.Length;
 
     /// <summary>k at inference, 1..E.</summary>
-    /// <exception cref="BtxException">Out of range.</exception>
     public int ExpertsPerToken
     {
         get => expertsPerToken;
@@ -59,7 +55,6 @@ public sealed class MoeFeedForward : IFeedForward
 
     /// <summary>How it routes in training; also sets <see cref="ExpertsPerToken"/> and <see cref="Soft"/> to what
     /// the kind of router uses at inference.</summary>
-    /// <exception cref="BtxException">A setting does not fit.</exception>
     public MoeTraining? Settings
     {
         get => settings;
@@ -73,7 +68,7 @@ public sealed class MoeFeedForward : IFeedForward
         }
     }
 
-    /// <summary>Training step from 0, and which of its accumulated batches: temperature and random numbers follow from them alone.</summary>
+    /// <summary>Training step from 0, and which of its accumulated batches: temperature and random numbers follow from them.</summary>
     public (long Step, int Part) At { get; set; }
 
     /// <summary>
@@ -126,9 +121,7 @@ public sealed class MoeFeedForward : IFeedForward
         var parts = sorted.split([.. dispatch.Counts, p - dispatch.Taken]);
         if (dispatch.Taken < p) parts[Experts] = zeros([p - dispatch.Taken, d], x.dtype, x.device);
         for (var e = 0; e < Experts; e++)
-        {
             if (dispatch.Counts[e] > 0) parts[e] = experts[e].Forward(parts[e]);
-        }
 
         // [P, d], token after token
         var results = empty([p, d], x.dtype, x.device).index_copy(0, tensor(dispatch.Order, int64, x.device), cat(parts));
@@ -162,4 +155,49 @@ public sealed class MoeFeedForward : IFeedForward
         return zeros([n, Experts], pairs.dtype, pairs.device)
             .scatter(1, tensor(choice.Experts, [n, choice.PerToken], int64, pairs.device), pairs);
     }
+}
+
+/// <summary>How the mixtures of a network route while they learn.</summary>
+public sealed record MoeTraining
+{
+    /// <summary>One of <see cref="RouterKind.Names"/>.</summary>
+    public string Router { get; init; } = RouterKind.TopK;
+
+    /// <summary>k of <see cref="RouterKind.TopK"/>.</summary>
+    public int ExpertsPerToken { get; init; } = 2;
+
+    /// <summary>α; 0 turns load balancing off.</summary>
+    public double LoadBalancing { get; init; } = 0.01;
+
+    /// <summary>For <see cref="RouterKind.Switch"/>: an expert takes at most so many times its even share of a batch.</summary>
+    public double CapacityFactor { get; init; } = 1.5;
+
+    /// <summary>Of the samples of <see cref="RouterKind.SampleTop1"/>.</summary>
+    public long Seed { get; init; }
+
+    /// <summary>Layers in which every expert runs, in training and after: the first for <see cref="RouterKind.SampleTop1"/>.</summary>
+    public IReadOnlyList<int> SoftLayers => Router == RouterKind.SampleTop1 ? [0] : [];
+
+    public MoeTraining Validate(int experts)
+    {
+        if (!RouterKind.Names.Contains(Router))
+            throw new BtxException(
+                $"--router {BtxException.OneLine(Router)}: unknown; choose one of {string.Join(", ", RouterKind.Names)}");
+        if (ExpertsPerToken < 1 || ExpertsPerToken > experts)
+            throw new BtxException($"--k {ExpertsPerToken}: the model has {experts} experts; choose 1..{experts}");
+        if (!(LoadBalancing >= 0) || !double.IsFinite(LoadBalancing))
+            throw new BtxException($"--load-balancing {LoadBalancing}: expected a number of at least 0");
+        if (!(CapacityFactor > 0) || !double.IsFinite(CapacityFactor))
+            throw new BtxException($"a capacity factor of {CapacityFactor}; expected a positive number");
+        return this;
+    }
+
+    internal IRouter MakeRouter(int experts) => Router switch
+    {
+        RouterKind.Switch => new SwitchRouter(CapacityFactor),
+        RouterKind.SampleTop1 => new SampleTop1Router(),
+        RouterKind.Soft => new SoftRouter(),
+        _ when ExpertsPerToken == experts => new SoftRouter(),
+        _ => new TopKRouter(ExpertsPerToken),
+    };
 }

@@ -1,4 +1,3 @@
-using Btx.Model.Configuration;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;

@@ -1,6 +1,6 @@
 namespace Btx.Trainer.Networks;
 
-/// <summary>Which experts the tokens of one forward were given to in one layer, and with what weight. Immutable; holds no tensors.</summary>
+/// <summary>Which experts the tokens of one forward were given to in one layer, and with what weight. Holds no tensors.</summary>
 /// <param name="experts">E.</param>
 /// <param name="perToken">k, how many experts each token was given to.</param>
 /// <param name="chosen">[N·k].</param>
@@ -40,9 +40,7 @@ public sealed class TokenRouting(int experts, int perToken, long[] chosen, float
             var row = weights.AsSpan(n * perToken, perToken);
             var best = 0;
             for (var i = 1; i < perToken; i++)
-            {
                 if (row[i] > row[best]) best = i;
-            }
 
             share[chosen[(n * perToken) + best]] += 1.0 / Tokens;
         }

@@ -1,11 +1,9 @@
 using System.Globalization;
 using System.Text;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.RoutingStatistics;
 
 /// <summary>The routing of a fine-tune over its steps: <c>routing.csv</c>, every layer and expert at each statistic.</summary>
-/// <param name="experts">Names by index, written beside the index.</param>
 public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts)
 {
     public const string CsvFile = "routing.csv";
@@ -57,8 +55,6 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
 }
 
 /// <summary>One row of <c>routing.csv</c>: an expert of one layer over the training tokens since the statistic before.</summary>
-/// <param name="Step">Finished steps.</param>
-/// <param name="Tokens">Tokens trained on.</param>
 /// <param name="TopShare">Share of the tokens whose largest gate is the expert's.</param>
 /// <param name="GateShare">Mean gate; over a layer they sum to 1.</param>
 /// <param name="Entropy">Of the layer's gate shares, in bits; log2 E is even.</param>
@@ -71,7 +67,6 @@ public sealed record RoutingAlarm(long Step, int Layer, int Expert, string Name,
 /// Raises an alarm when an expert's share of the gates in a layer stays under 1 % for <see cref="Patience"/> statistics in a row, and
 /// again only after it was above. Of more than 25 experts a quarter of the even share is the bound.
 /// </summary>
-/// <param name="experts">Names by index.</param>
 public sealed class RoutingWatch(IReadOnlyList<string> experts)
 {
     /// <summary>Statistics in a row.</summary>
@@ -82,8 +77,7 @@ public sealed class RoutingWatch(IReadOnlyList<string> experts)
     /// <summary>The share under which an expert counts as starved.</summary>
     public double Bound { get; } = Math.Min(0.01, 0.25 / experts.Count);
 
-    /// <param name="statistic">One row for each layer and expert.</param>
-    /// <returns>The alarms that this statistic raises.</returns>
+    /// <summary>The alarms that a statistic raises, of one row for each layer and expert.</summary>
     public IReadOnlyList<RoutingAlarm> Note(IEnumerable<RoutingRow> statistic)
     {
         var raised = new List<RoutingAlarm>();
@@ -97,7 +91,6 @@ public sealed class RoutingWatch(IReadOnlyList<string> experts)
     }
 
     /// <summary>One line for the console: what, where, and the remedy.</summary>
-    /// <param name="loadBalancing">α of the run.</param>
     public string Line(RoutingAlarm alarm, double loadBalancing)
     {
         var remedy = loadBalancing > 0 ? $"a larger --load-balancing than {loadBalancing:G3}" : "--load-balancing 0.01";

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Trainer.Charts;
 using Btx.Trainer.Networks;
@@ -8,8 +7,6 @@ namespace Btx.Trainer.RoutingStatistics;
 
 /// <summary>Where a mixture sends each domain's validation text, by layer and expert: <c>routing.json</c>, and
 /// <c>routing.svg</c> as a picture of it.</summary>
-/// <param name="experts">Names by index.</param>
-/// <param name="layers">L.</param>
 public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
 {
     public const string JsonFile = "routing.json";
@@ -27,9 +24,6 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
     }
 
     /// <summary>Writes both files, each whole; nothing where no text was routed.</summary>
-    /// <param name="name">Of the model, for the headline.</param>
-    /// <param name="expertsPerToken">k.</param>
-    /// <param name="alarms">Raised in training.</param>
     public void Save(string directory, string name, int expertsPerToken, IReadOnlyList<RoutingAlarm> alarms)
     {
         if (domains.Count == 0) return;
@@ -70,17 +64,13 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
     {
         var values = new double[domains.Count, experts.Count];
         for (var d = 0; d < domains.Count; d++)
-        {
             for (var e = 0; e < experts.Count; e++) values[d, e] = 100 * share(domains[d].Tally, e);
-        }
 
         return values;
     }
 }
 
 /// <summary>Sums over tokens of how each layer of a mixture routed them.</summary>
-/// <param name="layers">L.</param>
-/// <param name="experts">E.</param>
 public sealed class RoutingTally(int layers, int experts)
 {
     // For each layer: tokens, E tokens that weigh the expert most, E sums of gates.

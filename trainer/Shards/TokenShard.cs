@@ -4,9 +4,7 @@ using System.Runtime.InteropServices;
 namespace Btx.Trainer.Shards;
 
 /// <summary>What a <see cref="TokenShard"/>'s file begins with; 64 bytes, little-endian. Token ids follow.</summary>
-/// <param name="Magic">"BTXTOKS1" as a number.</param>
 /// <param name="Width">Bytes of an id: 2 or 4.</param>
-/// <param name="Count">Of the ids.</param>
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal readonly record struct TokenShardHeader(ulong Magic, long Width, long Count, long Documents)
 {
@@ -64,13 +62,10 @@ public sealed unsafe class TokenShard : IDisposable
             for (var i = 0; i < destination.Length; i++) destination[i] = ((ushort*)data)[start + i];
         }
         else
-        {
             for (var i = 0; i < destination.Length; i++) destination[i] = ((int*)data)[start + i];
-        }
     }
 
     /// <summary>Throws unless a window of <paramref name="context"/> predicted tokens fits.</summary>
-    /// <exception cref="BtxException">It does not; names the source.</exception>
     public TokenShard Require(int context) => Count > context ? this
         : throw new BtxException($"text of {Name} has {Count} tokens; a training window needs {context + 1}: add text or lower --sequence");
 
@@ -92,7 +87,6 @@ public sealed class ValidationWindows
     private readonly long available;
 
     /// <param name="context">T: predicted tokens in a window; a shard shorter than that gives one shorter window.</param>
-    /// <param name="limit">Largest number of windows.</param>
     public ValidationWindows(TokenShard shard, int context, int limit = int.MaxValue)
     {
         if (shard.Count < 2) throw new BtxException($"text of {shard.Name} has {shard.Count} tokens; nothing to predict");

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model.Files;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 
@@ -19,7 +18,7 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
     public string DirectoryPath { get; } = Path.GetFullPath(directory ?? Path.Combine(corpus.DirectoryPath, ".shards"));
 
     /// <summary>Opens the shard of a source, tokenising the text first if it is not there yet.</summary>
-    /// <exception cref="BtxException">Missing domain, no text in the split, no end-of-text token, or the shard cannot be written.</exception>
+    /// <exception cref="BtxException">No such domain, no text in the split, no end-of-text token, or it cannot be written.</exception>
     public TokenShard Open(TextSource source, CorpusSplit split, CancellationToken cancellation = default)
     {
         var key = Key(source, split);
@@ -89,10 +88,7 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
         corpus.Read(domain, split).Where(document => source.Part is null || source.Part.Holds(domain, document.Id)));
 }
 
-/// <summary>The text that a model is trained on or a prior is estimated on: some corpus domains, whole
-/// or a random part of their documents.</summary>
-/// <param name="Name">Name of the domain, or of the random part.</param>
-/// <param name="Domains">Corpus domains, in order.</param>
+/// <summary>The text that a model is trained on or a prior is estimated on: some corpus domains, whole or a random part.</summary>
 /// <param name="Part">Null: every document.</param>
 public sealed record TextSource(string Name, IReadOnlyList<string> Domains, TextPart? Part = null)
 {
@@ -105,7 +101,6 @@ public sealed record TextSource(string Name, IReadOnlyList<string> Domains, Text
 
 /// <summary>One of <paramref name="Count"/> disjoint random parts of a corpus: a document belongs to exactly one, chosen by a hash of its
 /// id (Branch-Train-Merge's random-split control).</summary>
-/// <param name="Index">From 0.</param>
 /// <param name="Seed">Another seed splits otherwise.</param>
 public sealed record TextPart(int Index, int Count, long Seed)
 {

@@ -31,7 +31,6 @@ public sealed class WindowSampler
     private readonly long[] window;
 
     /// <param name="weights">Share of each shard, not negative, with a positive sum.</param>
-    /// <param name="context">T: predicted tokens in a window.</param>
     public WindowSampler(IReadOnlyList<TokenShard> shards, IReadOnlyList<double> weights, int context, long seed)
     {
         if (shards.Count == 0 || shards.Count != weights.Count) throw new ArgumentException("one weight per shard", nameof(weights));
@@ -45,9 +44,7 @@ public sealed class WindowSampler
     /// <summary>Set it to go on where another sampler of the same shards stood.</summary>
     public SamplerState State { get; set; }
 
-    /// <summary>Fills one batch.</summary>
-    /// <param name="inputs">[B·T], row-major: tokens 0..T-1 of each window.</param>
-    /// <param name="targets">[B·T]: tokens 1..T.</param>
+    /// <summary>Fills one batch, [B·T] row-major: tokens 0..T-1 of each window, and tokens 1..T.</summary>
     public void Next(Span<long> inputs, Span<long> targets)
     {
         var context = window.Length - 1;

@@ -72,7 +72,7 @@ internal static class CorpusVerb
     private static async Task<int> RunAsync(string directory, List<DomainRequest> requests, string? json, CancellationToken cancellation)
     {
         IReadOnlyList<DomainOutcome> outcomes;
-        using (var cache = new PackageCache(PackageCache.DefaultDirectory))
+        var cache = new PackageCache(PackageCache.DefaultDirectory);
         using (var display = new ProgressDisplay())
         {
             outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests,

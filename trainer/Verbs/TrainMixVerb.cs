@@ -39,7 +39,8 @@ internal static class TrainMixVerb
         var corpus = new Flag<string?>("--corpus DIR", "text of the experts' domains");
         var shards = new Flag<string?>("--shards DIR", "where token shards are kept (.shards in the corpus)");
         var statistics = new Flag<string?>("--statistics DIR", "take the domains' hidden states from this earlier mixture instead of text");
-        var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own], "network that the hidden states are read in (mixed)");
+        var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own],
+            "network that the hidden states are read in (mixed)");
         var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})",
             "N");
         var lambda = new Flag<double>("--ridge-lambda L",

@@ -65,7 +65,8 @@ internal static class TrainRoundVerb
     /// <summary><c>--branch</c> and <c>--k</c>.</summary>
     internal static (Option<string> Branch, Option<int> K) BranchFlags()
     {
-        var branch = new Choice("--branch", ["posterior", "uniform", "argmax", "top_k"], "weights of the forest's experts in a branch", "posterior");
+        var branch = new Choice("--branch", ["posterior", "uniform", "argmax", "top_k"],
+            "weights of the forest's experts in a branch", "posterior");
         return (branch, new Flag<int>("--k K", "of --branch top_k", 2));
     }
 

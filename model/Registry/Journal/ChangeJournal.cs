@@ -2,14 +2,13 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Registry;
 
-/// <summary>The write-ahead journal of a served forest, <c>forest.journal</c> beside <c>served.json</c>: append-only, one record a line, each
-/// on disk before the call returns. The forest is revision 0 plus the last committed change, whenever the process dies. One owner at a
+/// <summary>The write-ahead journal of a served forest, <c>forest.journal</c> beside <c>served.json</c>: append-only, one record a line,
+/// each on disk before the call returns. The forest is revision 0 plus the last committed change, whenever the process dies. One owner at a
 /// time, by a lock that the operating system drops with the process.</summary>
 public sealed class ChangeJournal : IForestLog
 {
     public const string FileName = "forest.journal";
     public const string HeadName = JournalHead.FileName;
-    public const string LockName = ForestLock.FileName;
 
     private readonly Lock gate = new();
     private readonly string directory;
@@ -36,9 +35,7 @@ public sealed class ChangeJournal : IForestLog
             if (contents.Torn is { } torn) messages.Add(torn);
             if (contents.BaseSha256 is null)
                 file.Append(new(JournalRecord.Opened, Now())
-                {
-                    Schema = JournalRecord.CurrentSchema, BeforeSha256 = @base.Hash(), State = @base
-                });
+                { Schema = JournalRecord.CurrentSchema, BeforeSha256 = @base.Hash(), State = @base });
             AtomicFile.SyncDirectory(directory);
             if (history.Open is { } open)
             {
@@ -70,7 +67,6 @@ public sealed class ChangeJournal : IForestLog
 
     public ForestState Base { get; }
 
-    /// <summary>Signs certificates, and how far the journal goes.</summary>
     public CertificateSigner Signer { get; }
 
     public ForestState State
@@ -99,8 +95,7 @@ public sealed class ChangeJournal : IForestLog
     /// <exception cref="BtxException">Another server owns the forest, the journal is damaged or belongs to another export, or the directory
     /// cannot be written.</exception>
     public static ChangeJournal Open(string servedDirectory, ForestState @base, TimeProvider? time = null,
-        Action<string>? injectFault = null) =>
-        new(Path.GetFullPath(servedDirectory), @base, time ?? TimeProvider.System, injectFault);
+        Action<string>? injectFault = null) => new(Path.GetFullPath(servedDirectory), @base, time ?? TimeProvider.System, injectFault);
 
     public ChangeRecord Begin(ChangeRequest request, ForestState after)
     {
@@ -124,9 +119,7 @@ public sealed class ChangeJournal : IForestLog
         {
             var after = history.Made(id, made, out var isOther);
             file.Append(new(JournalRecord.Committed, Now())
-            {
-                Id = id, State = isOther ? after : null, AfterSha256 = isOther ? after.Hash() : null
-            });
+            { Id = id, State = isOther ? after : null, AfterSha256 = isOther ? after.Hash() : null });
             return history.Commit(after, file.Records, file.LastSha256);
         }
     }

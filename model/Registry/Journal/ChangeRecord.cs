@@ -1,6 +1,5 @@
 namespace Btx.Model.Registry;
 
-/// <summary>One change in the history of a served forest.</summary>
 public sealed record ChangeRecord
 {
     /// <summary><c>c000001</c> for 1.</summary>
@@ -9,7 +8,6 @@ public sealed record ChangeRecord
     /// <summary><c>c000001</c> …, counted over all changes that were begun.</summary>
     public required string Id { get; init; }
 
-    /// <summary>One of <see cref="ChangeKind.Names"/>.</summary>
     public required string Kind { get; init; }
 
     public required string Author { get; init; }
@@ -20,7 +18,6 @@ public sealed record ChangeRecord
 
     public IReadOnlyList<string> Subjects { get; init; } = [];
 
-    /// <summary>See <see cref="ChangeOutcome"/>.</summary>
     public required string Outcome { get; init; }
 
     /// <summary>Why it was given up.</summary>
@@ -29,7 +26,6 @@ public sealed record ChangeRecord
     /// <summary>Of a rollback: the change that it undid.</summary>
     public string? Undoes { get; init; }
 
-    /// <summary>Of a removal: one of <see cref="LineagePolicy.Names"/>.</summary>
     public string? Policy { get; init; }
 
     public required long RevisionBefore { get; init; }
@@ -37,7 +33,6 @@ public sealed record ChangeRecord
     /// <summary>Null unless it was committed.</summary>
     public long? RevisionAfter { get; init; }
 
-    /// <summary><see cref="ForestState.Hash"/> before.</summary>
     public required string BeforeSha256 { get; init; }
 
     /// <summary><see cref="ForestState.Hash"/> that it made, or would have made.</summary>
@@ -45,10 +40,8 @@ public sealed record ChangeRecord
 
     public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
 
-    /// <summary>It is a committed removal, which is final.</summary>
     public bool IsRemoval => this is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed };
 
-    /// <summary>It is committed, and files are still to be deleted.</summary>
     public bool HasOpenPurge => this is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null };
 
     /// <summary>When the files were gone; null: not yet, or there was nothing to delete.</summary>
@@ -65,7 +58,6 @@ public sealed record ChangeRecord
     public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
 }
 
-/// <summary>Names of <see cref="ChangeRecord.Kind"/>.</summary>
 public static class ChangeKind
 {
     public const string Add = "add";
@@ -83,7 +75,6 @@ public static class ChangeKind
     public static bool IsReversible(string kind) => kind is Add or Average or DropAverage or Moe;
 }
 
-/// <summary>Names of <see cref="ChangeRecord.Outcome"/>.</summary>
 public static class ChangeOutcome
 {
     /// <summary>Begun; neither committed nor given up yet.</summary>
@@ -100,21 +91,15 @@ public static class ChangeOutcome
 /// <summary>Who wants which change, and why.</summary>
 public sealed record ChangeRequest
 {
-    /// <summary>One of <see cref="ChangeKind.Names"/>.</summary>
     public required string Kind { get; init; }
 
-    /// <summary>1 to 200 printable characters.</summary>
     public required string Author { get; init; }
 
-    /// <summary>1 to 2000 printable characters.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>Names of the experts or of the average.</summary>
     public IReadOnlyList<string> Subjects { get; init; } = [];
 
-    /// <summary>Of a removal: one of <see cref="LineagePolicy.Names"/>.</summary>
     public string? Policy { get; init; }
 
-    /// <summary>Of a removal: whose files are deleted after the commit.</summary>
     public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
 }

@@ -8,13 +8,11 @@ public interface IForestLog : IDisposable
     /// <summary>Revision 0.</summary>
     ForestState Base { get; }
 
-    /// <summary>The last committed state.</summary>
     ForestState State { get; }
 
     /// <summary>What a rollback of the last change would restore.</summary>
     ForestState Previous { get; }
 
-    /// <summary>Every change that was begun, oldest first.</summary>
     IReadOnlyList<ChangeRecord> History { get; }
 
     /// <summary>What was repaired when the log was opened, and ends that could not be recorded; one line each.</summary>
@@ -23,7 +21,6 @@ public interface IForestLog : IDisposable
     /// <summary>The forest's key, for one change at a time. Owned by the log.</summary>
     CertificateSigner Signer { get; }
 
-    /// <summary>The id that the next change will have.</summary>
     string NextId => ChangeRecord.IdOf(History.Count + 1);
 
     /// <summary>Committed removals whose files are still to be deleted: redo each, then <see cref="Purged"/>.</summary>
@@ -34,13 +31,11 @@ public interface IForestLog : IDisposable
         History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is { } last && ChangeKind.IsReversible(last.Kind) ? last : null;
 
     /// <summary>Records a change before it is built. Nothing of it counts until <see cref="Commit"/>.</summary>
-    /// <param name="after">Made from <see cref="State"/>.</param>
     /// <exception cref="BtxException">Another change is under way, the request or the state is not valid, or it cannot be recorded: then
     /// nothing has changed.</exception>
     ChangeRecord Begin(ChangeRequest request, ForestState after);
 
     /// <summary>Begins the rollback of <see cref="RollbackTarget"/>: a change of its own that restores what was before.</summary>
-    /// <param name="after">The state to build, then to commit.</param>
     /// <exception cref="BtxException">There is nothing to roll back, or as <see cref="Begin"/>.</exception>
     ChangeRecord BeginRollback(string author, string reason, out ForestState after);
 
@@ -80,13 +75,11 @@ public sealed class ForestHistory
 
     public IReadOnlyList<ChangeRecord> Changes => changes;
 
-    /// <summary>The last committed state.</summary>
     public ForestState? State { get; private set; }
 
     /// <summary>The state before the last commit.</summary>
     public ForestState? Previous { get; private set; }
 
-    /// <summary>The change that was begun and has not ended.</summary>
     public ChangeRecord? Open => pending is null ? null : changes[^1];
 
     /// <summary>The state that the open change was begun for.</summary>
@@ -95,7 +88,6 @@ public sealed class ForestHistory
         : throw new BtxException($"change \"{BtxException.OneLine(id ?? "")}\" is not under way");
 
     /// <summary>The record of a change that may begin now; it is not added yet.</summary>
-    /// <param name="current">The last committed state.</param>
     /// <param name="undoes">Of a rollback: the change that it undoes.</param>
     /// <exception cref="BtxException">Another change is under way, or the request or the state is not valid.</exception>
     public ChangeRecord Next(ChangeRequest request, ForestState current, ForestState after, DateTimeOffset time, string? undoes = null)
@@ -114,24 +106,14 @@ public sealed class ForestHistory
         after.Checked();
         return new ChangeRecord
         {
-            Id = ChangeRecord.IdOf(changes.Count + 1),
-            Kind = request.Kind,
-            Author = request.Author,
-            Time = time,
-            Reason = request.Reason,
-            Subjects = request.Subjects,
-            Outcome = ChangeOutcome.Open,
-            Undoes = undoes,
-            RevisionBefore = current.Revision,
-            BeforeSha256 = current.Hash(),
-            AfterSha256 = after.Hash(),
-            Purge = request.Purge,
-            Policy = request.Policy,
+            Id = ChangeRecord.IdOf(changes.Count + 1), Kind = request.Kind, Author = request.Author, Time = time,
+            Reason = request.Reason, Subjects = request.Subjects, Outcome = ChangeOutcome.Open, Undoes = undoes,
+            RevisionBefore = current.Revision, BeforeSha256 = current.Hash(), AfterSha256 = after.Hash(),
+            Purge = request.Purge, Policy = request.Policy,
         };
     }
 
     /// <summary>The last committed change, which a rollback undoes.</summary>
-    /// <exception cref="BtxException">There is none, or it is final.</exception>
     public ChangeRecord Reversible()
     {
         if (changes.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { } last)
@@ -143,7 +125,6 @@ public sealed class ForestHistory
     }
 
     /// <summary>The state that a commit makes: what the change was begun for, or what building made of it.</summary>
-    /// <param name="isOther">They differ.</param>
     /// <exception cref="BtxException">The change is not under way, or what was made is of another revision or not valid.</exception>
     public ForestState Made(string id, ForestState? made, out bool isOther)
     {
@@ -163,7 +144,6 @@ public sealed class ForestHistory
         return change;
     }
 
-    /// <summary>Ends the open change as committed.</summary>
     /// <param name="records">Its place in the log, from 1, the log's opening included.</param>
     /// <param name="sha256">Checksum of the log up to there.</param>
     public ChangeRecord Commit(ForestState after, long records, string sha256)
@@ -171,15 +151,11 @@ public sealed class ForestHistory
         (Previous, State, pending) = (State, after, null);
         return changes[^1] = changes[^1] with
         {
-            Outcome = ChangeOutcome.Committed,
-            RevisionAfter = after.Revision,
-            AfterSha256 = after.Hash(),
-            JournalRecords = records,
-            JournalSha256 = sha256,
+            Outcome = ChangeOutcome.Committed, RevisionAfter = after.Revision, AfterSha256 = after.Hash(),
+            JournalRecords = records, JournalSha256 = sha256,
         };
     }
 
-    /// <summary>Ends the open change as given up.</summary>
     /// <param name="message">Null: the server ended before the commit.</param>
     public ChangeRecord Abort(string? message)
     {
@@ -188,10 +164,8 @@ public sealed class ForestHistory
         return changes[^1] = changes[^1] with { Outcome = outcome, Message = message };
     }
 
-    /// <exception cref="BtxException">The change has no open purge.</exception>
     public void RequireOpenPurge(string? id) => Require(id, c => c.HasOpenPurge, "has no files that are still to be deleted");
 
-    /// <exception cref="BtxException">The change is no committed removal.</exception>
     public void RequireRemoval(string? id) => Require(id, c => c.IsRemoval, "is no committed removal");
 
     /// <param name="id">Of a change with an open purge.</param>

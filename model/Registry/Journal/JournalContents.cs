@@ -23,7 +23,6 @@ public sealed class JournalContents
     /// <summary>The last committed state; null: revision 0.</summary>
     public ForestState? State => Changes.State;
 
-    /// <summary>Every change that was begun, oldest first.</summary>
     public IReadOnlyList<ChangeRecord> History => Changes.Changes;
 
     /// <summary>What was found cut off at the end, as one line; null: nothing.</summary>
@@ -56,7 +55,6 @@ public sealed class JournalContents
     /// remedy.</exception>
     public static JournalContents Read(string servedDirectory) => Read(servedDirectory, null);
 
-    /// <param name="sha256">Of revision 0.</param>
     /// <exception cref="BtxException">The journal is of another export.</exception>
     public void RequireBase(string sha256)
     {
@@ -158,26 +156,19 @@ public sealed class JournalContents
                 if (record.State is { } first && first.Hash() != record.BeforeSha256) throw Damage("revision 0 is not the recorded one");
                 (BaseSha256, Base, Schema) = (record.BeforeSha256, record.State, record.Schema!.Value);
                 break;
-            case JournalRecord.Begun when BaseSha256 is not null:
-                Begin(record);
-                break;
+            case JournalRecord.Begun when BaseSha256 is not null: Begin(record); break;
             case JournalRecord.Committed when Changes.Open is { } open && record.Id == open.Id:
                 if (record.State is { } made) Require(made, record.AfterSha256);
                 var before = State;
                 Changes.Commit(record.State ?? Changes.Pending(open.Id), Line, sha256);
                 if (open.Id == wanted) Wanted = (before, State);
                 break;
-            case JournalRecord.Aborted when Changes.Open is { } open && record.Id == open.Id:
-                Changes.Abort(record.Message);
-                break;
-            case JournalRecord.Purged when Find(record.Id) is { HasOpenPurge: true } purged:
-                Changes.Purged(purged.Id, record.Time);
-                break;
+            case JournalRecord.Aborted when Changes.Open is { } open && record.Id == open.Id: Changes.Abort(record.Message); break;
+            case JournalRecord.Purged when Find(record.Id) is { HasOpenPurge: true } purged: Changes.Purged(purged.Id, record.Time); break;
             case JournalRecord.Certified when record.Findings is { } findings && Find(record.Id) is { IsRemoval: true } removal:
                 Changes.Certified(removal.Id, findings);
                 break;
-            default:
-                throw Damage($"a record \"{BtxException.OneLine(record.Type)}\" of schema {record.Schema} does not belong there");
+            default: throw Damage($"a record \"{BtxException.OneLine(record.Type)}\" of schema {record.Schema} does not belong there");
         }
 
         checksums.Add(sha256);
@@ -195,19 +186,9 @@ public sealed class JournalContents
         if (r.Id == wanted) Wanted = (State, null);
         Changes.Add(new ChangeRecord
         {
-            Id = r.Id!,
-            Kind = r.Kind!,
-            Author = r.Author,
-            Time = r.Time,
-            Reason = r.Reason,
-            Subjects = r.Subjects ?? [],
-            Outcome = ChangeOutcome.Open,
-            Undoes = r.Undoes,
-            RevisionBefore = r.State.Revision - 1,
-            BeforeSha256 = current,
-            AfterSha256 = r.AfterSha256!,
-            Purge = r.Purge ?? [],
-            Policy = r.Policy,
+            Id = r.Id!, Kind = r.Kind!, Author = r.Author, Time = r.Time, Reason = r.Reason, Subjects = r.Subjects ?? [],
+            Outcome = ChangeOutcome.Open, Undoes = r.Undoes, RevisionBefore = r.State.Revision - 1, BeforeSha256 = current,
+            AfterSha256 = r.AfterSha256!, Purge = r.Purge ?? [], Policy = r.Policy,
         }, r.State);
     }
 

@@ -33,18 +33,14 @@ internal sealed class JournalFile : IDisposable
         (Records, LastSha256, length) = (Contents.Records, Contents.LastSha256, Contents.Length);
     }
 
-    /// <summary>What was there when it was opened.</summary>
     public JournalContents Contents { get; }
 
-    /// <summary>Lines written.</summary>
     public long Records { get; private set; }
 
-    /// <summary>The checksum of the last one.</summary>
     public string LastSha256 { get; private set; }
 
     /// <summary>Cuts a torn line off, completes a newline that is missing, makes what was read durable (a killed process may not have come
     /// to that), and signs how far it goes.</summary>
-    /// <param name="key">Signs from here on.</param>
     /// <returns>What a user should know of it, or null.</returns>
     public string? Repair(CertificateSigner key)
     {

@@ -11,7 +11,6 @@ internal sealed record JournalHead
 
     public int Schema { get; init; } = CurrentSchema;
 
-    /// <summary>Lines of the journal; 0 before the first.</summary>
     public required long Records { get; init; }
 
     /// <summary>The checksum of the last of them; empty before the first.</summary>

@@ -19,7 +19,6 @@ internal sealed record JournalRecord(string Type, DateTimeOffset Time)
     /// <summary>Of the first line, with <see cref="BeforeSha256"/>: the hash of revision 0.</summary>
     public int? Schema { get; init; }
 
-    /// <summary>Of the change; null in the first line.</summary>
     public string? Id { get; init; }
 
     public string? Kind { get; init; }
@@ -34,7 +33,6 @@ internal sealed record JournalRecord(string Type, DateTimeOffset Time)
 
     public string? Undoes { get; init; }
 
-    /// <summary>Of a removal: its lineage policy.</summary>
     public string? Policy { get; init; }
 
     /// <summary>Of an abort; null: the server ended before the commit.</summary>
@@ -53,17 +51,9 @@ internal sealed record JournalRecord(string Type, DateTimeOffset Time)
 
     public static JournalRecord Begin(ChangeRecord change, ForestState after) => new(Begun, change.Time)
     {
-        Id = change.Id,
-        Kind = change.Kind,
-        Author = change.Author,
-        Reason = change.Reason,
-        Subjects = change.Subjects,
-        Undoes = change.Undoes,
-        Policy = change.Policy,
-        Purge = change.Purge.Count > 0 ? change.Purge : null,
-        BeforeSha256 = change.BeforeSha256,
-        AfterSha256 = change.AfterSha256,
-        State = after,
+        Id = change.Id, Kind = change.Kind, Author = change.Author, Reason = change.Reason, Subjects = change.Subjects,
+        Undoes = change.Undoes, Policy = change.Policy, Purge = change.Purge.Count > 0 ? change.Purge : null,
+        BeforeSha256 = change.BeforeSha256, AfterSha256 = change.AfterSha256, State = after,
     };
 }
 
@@ -73,7 +63,6 @@ internal static class JournalLine
 {
     private const int HashLength = 64;
 
-    /// <returns>The line with its newline, and its checksum.</returns>
     public static (byte[] Line, string Sha256) Make(JournalRecord record, string previous)
     {
         var json = RegistryJson.Bytes(record);

@@ -56,8 +56,6 @@ public sealed class CertificateSigner : IDisposable
         }
     }
 
-    /// <summary>The fingerprint of a served forest's public key; null if it has none yet.</summary>
-    /// <exception cref="BtxException">The public key file is damaged.</exception>
     public static string? FingerprintOf(string servedDirectory)
     {
         var path = Path.Combine(servedDirectory, PublicKeyName);
@@ -148,7 +146,6 @@ internal static class P256Signature
         return Convert.ToHexStringLower(signature);
     }
 
-    /// <param name="publicKey">SubjectPublicKeyInfo in hex.</param>
     /// <param name="fingerprint">SHA-256 (hex) that the public key must have.</param>
     /// <param name="anyS">For what was signed before the low s was called for.</param>
     /// <returns>Null if the signature holds, else why it does not.</returns>

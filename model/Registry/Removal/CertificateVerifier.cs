@@ -7,7 +7,6 @@ namespace Btx.Model.Registry;
 /// <summary>Checks a <see cref="RemovalCertificate"/> without a server.</summary>
 public static class CertificateVerifier
 {
-    /// <param name="path">Of the certificate.</param>
     /// <param name="fingerprint">SHA-256 (hex) of the key that must have signed it; null: the served forest's, or else any.</param>
     /// <param name="servedDirectory">The served forest that it speaks of, to compare with; null: the certificate alone.</param>
     /// <exception cref="BtxException">The file cannot be read. Everything else is in the report.</exception>
@@ -15,7 +14,6 @@ public static class CertificateVerifier
         Verify(BoundedFile.Read(path, 16 << 20), path, fingerprint, servedDirectory);
 
     /// <inheritdoc cref="Verify(string, string?, string?)"/>
-    /// <param name="source">Named in faults.</param>
     public static CertificateReport Verify(ReadOnlySpan<byte> json, string source, string? fingerprint = null,
         string? servedDirectory = null)
     {
@@ -150,9 +148,6 @@ public static class CertificateVerifier
 }
 
 /// <summary>What the check of a certificate found.</summary>
-/// <param name="Certificate">Null if the file is no certificate.</param>
-/// <param name="Checks">What holds, one line each.</param>
-/// <param name="Problems">What does not, one line each.</param>
 public sealed record CertificateReport(RemovalCertificate? Certificate, IReadOnlyList<string> Checks, IReadOnlyList<string> Problems)
 {
     public bool Valid => Problems.Count == 0;

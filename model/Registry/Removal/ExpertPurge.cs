@@ -7,7 +7,6 @@ namespace Btx.Model.Registry;
 public static class ExpertPurge
 {
     /// <summary>Refuses a purge that would take files from an expert that stays.</summary>
-    /// <exception cref="BtxException">Another expert lies in the same directory, or one in the other.</exception>
     public static void RequireUnshared(ForestState after, PurgeTarget target, string servedDirectory, Serving.ServedForestManifest served)
     {
         var path = target.Directory(servedDirectory, served) + "/";
@@ -22,7 +21,6 @@ public static class ExpertPurge
 
     /// <summary>Refuses a purge that could not be done, by making and deleting an empty file. One that is done already can be
     /// done.</summary>
-    /// <exception cref="BtxException">The directory, or the one that it lies in, cannot be written.</exception>
     public static void RequireDeletable(string directory)
     {
         if (!Directory.Exists(directory)) return;
@@ -42,9 +40,6 @@ public static class ExpertPurge
     }
 
     /// <summary>Directories in which training left the same weights: <c>FOREST/runs/*/NAME</c>.</summary>
-    /// <param name="forest">The source forest's directory.</param>
-    /// <param name="sha256">Of the expert's weight files (hex).</param>
-    /// <exception cref="BtxException">A directory cannot be read.</exception>
     public static IReadOnlyList<string> TrainingCopies(string forest, string expert, string sha256)
     {
         var runs = Path.Combine(forest, "runs");
@@ -62,12 +57,10 @@ public static class ExpertPurge
     }
 
     /// <summary>Every file below a directory, by name; none if it is not there. Links are listed, not followed.</summary>
-    /// <exception cref="BtxException">The directory cannot be listed.</exception>
     public static IReadOnlyList<CertifiedFile> Files(string directory) =>
         [.. FolderTree.Files(directory).Select(f => new CertifiedFile(f.Path, f.Stat.Length, Deleted: false))];
 
     /// <summary>As <see cref="Files(string)"/>, and those that the server read but that do not lie there any more.</summary>
-    /// <exception cref="BtxException">The directory cannot be listed.</exception>
     public static IReadOnlyList<CertifiedFile> Files(string directory, IReadOnlyList<FileTrace> served)
     {
         var files = Files(directory).ToList();
@@ -82,7 +75,6 @@ public static class ExpertPurge
     }
 
     /// <summary>Says so where no weight file is among them: a list that names none would read as if there had been none.</summary>
-    /// <param name="purged">A purge has ended.</param>
     public static IReadOnlyList<CertifiedFile> Complete(IReadOnlyList<CertifiedFile> files, bool purged) =>
         files.Any(f => f.Path is "." || f.Path.EndsWith(".safetensors", StringComparison.Ordinal)) ? files
             : [new(".", 0, Deleted: false, "no weight file lay in the directory when it was looked at; "
@@ -90,8 +82,6 @@ public static class ExpertPurge
                 .. files];
 
     /// <summary>Deletes a directory and what is in it, durably. Done again after a crash it deletes the rest.</summary>
-    /// <returns>What was seen to be gone.</returns>
-    /// <exception cref="BtxException">Something could not be deleted; the same call goes on.</exception>
     public static PurgeOutcome Delete(string directory, PurgeOutcome? outcome = null)
     {
         outcome ??= new();
@@ -103,13 +93,10 @@ public static class ExpertPurge
 
 /// <summary>An expert whose files are to be deleted after the commit of its removal.</summary>
 /// <param name="Root">What <paramref name="Path"/> is relative to, see <see cref="ExpertRoot"/>.</param>
-/// <param name="Sha256">Of the weight files (hex).</param>
 public sealed record PurgeTarget(string Expert, string Root, string Path, string Sha256)
 {
     public static PurgeTarget Of(RegisteredExpert expert) => new(expert.Name, expert.Root, expert.Path, expert.Sha256);
 
-    /// <summary>Absolute path of the directory.</summary>
-    /// <exception cref="BtxException">The path leaves its root, or passes through a link.</exception>
     public string Directory(string servedDirectory, Serving.ServedForestManifest served) =>
         RegisteredExpert.Directory(Root, Path, servedDirectory, served);
 }
@@ -126,8 +113,6 @@ public sealed class PurgeOutcome
     public void Saw(string path, FileStat after) => left[path] = after;
 
     /// <summary>The files as a certificate lists them.</summary>
-    /// <param name="directory">Of the expert.</param>
-    /// <param name="found">As they lay there before.</param>
     /// <param name="served">The files that the server read, which may have been moved or replaced since.</param>
     /// <param name="damage">How the weights had been changed before, if they had been; null otherwise.</param>
     public IReadOnlyList<CertifiedFile> Certify(string directory, IReadOnlyList<CertifiedFile> found, IReadOnlyList<FileTrace> served,

@@ -12,7 +12,6 @@ public sealed record RecordedTraining
 
     public required string Expert { get; init; }
 
-    /// <summary>Directory of the corpus.</summary>
     public required string Corpus { get; init; }
 
     /// <summary>Directory of token shards; null: inside the corpus.</summary>
@@ -29,7 +28,6 @@ public sealed record RecordedTraining
     public required IReadOnlyList<KeyValuePair<string, string>> Flags { get; init; }
 
     /// <summary>Every expert's record; of one that was trained twice, the last. Rounds without a record are left out.</summary>
-    /// <exception cref="BtxException">A record cannot be read; names the file.</exception>
     public static IReadOnlyDictionary<string, RecordedTraining> All(string forest)
     {
         var found = new Dictionary<string, RecordedTraining>(StringComparer.Ordinal);

@@ -12,7 +12,6 @@ public sealed record RemovalCertificate
     /// <summary>1, which says no <see cref="JournalRecords"/> and may have either s in its signature, is verified still.</summary>
     public const int CurrentSchema = 2;
 
-    /// <summary>In the directory of the served forest.</summary>
     public const string DirectoryName = "certificates";
 
     /// <summary>What a removal is and is not. Every certificate says it.</summary>
@@ -29,15 +28,12 @@ public sealed record RemovalCertificate
 
     public required string Author { get; init; }
 
-    /// <summary>When the change was begun, UTC.</summary>
     public required DateTimeOffset Time { get; init; }
 
     public required string Reason { get; init; }
 
-    /// <summary>One of <see cref="LineagePolicy.Names"/>.</summary>
     public required string Policy { get; init; }
 
-    /// <summary>What was asked to go.</summary>
     public required IReadOnlyList<string> Requested { get; init; }
 
     public required long RevisionBefore { get; init; }
@@ -49,13 +45,11 @@ public sealed record RemovalCertificate
 
     public required string StateAfterSha256 { get; init; }
 
-    /// <summary>Where in the journal the removal's commit stands, from 1.</summary>
     public long? JournalRecords { get; init; }
 
     /// <summary>The checksum of that line, which covers every line before it.</summary>
     public string? JournalSha256 { get; init; }
 
-    /// <summary>Everything that was removed.</summary>
     public required IReadOnlyList<CertifiedExpert> Removed { get; init; }
 
     public IReadOnlyList<string> Quarantined { get; init; } = [];
@@ -77,7 +71,6 @@ public sealed record RemovalCertificate
     [JsonPropertyName("mixture_after_sha256")]
     public string? MoeAfterSha256 { get; init; }
 
-    /// <summary>Of every survivor.</summary>
     public required IReadOnlyList<SurvivorResidual> Residuals { get; init; }
 
     public required EqualityCheck Equality { get; init; }
@@ -85,13 +78,11 @@ public sealed record RemovalCertificate
     /// <summary>ECDSA P-256 public key, SubjectPublicKeyInfo in hex. Set by <see cref="CertificateSigner.Sign"/>.</summary>
     public string PublicKey { get; init; } = "";
 
-    /// <summary>SHA-256 (hex) of the public key.</summary>
     public string KeyFingerprint { get; init; } = "";
 
     /// <summary>ECDSA with SHA-256 over <see cref="SignedBytes"/>, r and the low s in hex.</summary>
     public string Signature { get; init; } = "";
 
-    /// <param name="change">Committed.</param>
     /// <param name="findings">What was found, beside what follows from the states.</param>
     public static RemovalCertificate Of(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change,
         CertifiedFindings findings) => new()
@@ -133,36 +124,29 @@ public sealed record RemovalCertificate
         System.IO.Path.Combine(servedDirectory, DirectoryName, $"{changeId}.json");
 
     /// <summary>Reads the form alone; see <see cref="CertificateVerifier"/> for the rest.</summary>
-    /// <exception cref="BtxException">Not a certificate.</exception>
     public static RemovalCertificate Parse(ReadOnlySpan<byte> json, string source) =>
         RegistryJson.Parse<RemovalCertificate>(json, source, "a removal certificate");
 
-    /// <summary>UTF-8, indented, with a newline at the end: the file's bytes.</summary>
     public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options), (byte)'\n'];
 
     /// <summary>What is signed: the canonical JSON on one line, the signature empty.</summary>
     public byte[] SignedBytes() => RegistryJson.Bytes(this with { Signature = "" });
 
-    /// <summary>Writes the file, whole or not at all.</summary>
-    /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string path) => AtomicFile.Write(path, stream => stream.Write(ToJson()));
 }
 
-/// <summary>A file of a removed expert.</summary>
 /// <param name="Path">Relative to the expert's directory.</param>
 /// <param name="Deleted">True only if the file was seen to be gone: its last name was taken away. False: it was kept where it lies, and is
 /// not served, or <paramref name="Remains"/> says what is left.</param>
 /// <param name="Remains">Null: nothing is left, or it lies where it lay and no deletion was asked for.</param>
 public sealed record CertifiedFile(string Path, long Bytes, bool Deleted, string? Remains = null);
 
-/// <summary>A removed expert as its certificate names it.</summary>
 public sealed record CertifiedExpert
 {
     public required string Name { get; init; }
 
     public required string Domain { get; init; }
 
-    /// <summary>SHA-256 (hex) of the weight files.</summary>
     public required string Sha256 { get; init; }
 
     /// <summary>What <see cref="Path"/> is relative to, see <see cref="ExpertRoot"/>.</summary>
@@ -182,29 +166,18 @@ public sealed record CertifiedExpert
 }
 
 /// <summary>What of the removed experts was in the server's memory and was freed; counts as measured at the removal.</summary>
-/// <param name="Sessions">Runtime sessions.</param>
 /// <param name="Averages">Averaged models that held their weights.</param>
-/// <param name="KvSlots">Slots of the KV cache.</param>
-/// <param name="KvBytes">Their bytes.</param>
-/// <param name="PrefixEntries">Entries of the prefix cache.</param>
-/// <param name="Centroids">Cluster centroids.</param>
-/// <param name="NativeBytes">All native memory that was returned.</param>
 public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots, long KvBytes, long PrefixEntries, long Centroids,
     long NativeBytes);
 
 /// <summary>What was found at a removal, and does not follow from the states before and after it: recorded in the journal before the
 /// certificate that says the same is written.</summary>
-/// <param name="Files">Of each removed expert, by name, with what became of them.</param>
-/// <param name="MoeBeforeSha256">See <see cref="RemovalCertificate.MoeBeforeSha256"/>.</param>
 public sealed record CertifiedFindings(IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files, CertifiedCaches Caches,
     EqualityCheck Equality, string? MoeBeforeSha256 = null, string? MoeAfterSha256 = null);
 
 /// <summary>The check that the forest after a removal equals one built from scratch without the experts.</summary>
-/// <param name="ProbeSha256">SHA-256 (hex) of the probe set.</param>
-/// <param name="ProbeTokens">Tokens that were compared.</param>
 /// <param name="LargestDifference">Largest |difference| of a log-probability, nats.</param>
 /// <param name="Tolerance">Largest that passes, nats.</param>
-/// <param name="Passed">Whether it did.</param>
 /// <param name="LeftOut">Survivors that were quarantined because of their files, and why: they answered in neither forest. Null:
 /// none.</param>
 public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double LargestDifference, double Tolerance, bool Passed,
@@ -217,9 +190,6 @@ public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double 
         new(probeSha256, probeTokens, largestDifference, tolerance, largestDifference <= tolerance);
 }
 
-/// <summary>How much of what a removal names is left in an expert that stays.</summary>
-/// <param name="Expert">The survivor.</param>
-/// <param name="Status">Its status after the removal.</param>
 /// <param name="Share">Residual ancestry in all that is named, 0..1: lineage paths are counted up to the first that they meet.</param>
 /// <param name="ByAncestor">Residual ancestry in each that is named; those of 0 are left out.</param>
 public sealed record SurvivorResidual(string Expert, string Status, double Share, IReadOnlyDictionary<string, double> ByAncestor);

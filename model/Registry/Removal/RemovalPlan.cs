@@ -6,25 +6,20 @@ namespace Btx.Model.Registry;
 /// <summary>What a removal would do, before anything is done: a value to show, and to apply with <see cref="ForestState.Apply"/>.</summary>
 public sealed record RemovalPlan
 {
-    /// <summary>The revision that it was made for.</summary>
     public required long Revision { get; init; }
 
-    /// <summary>One of <see cref="LineagePolicy.Names"/>.</summary>
     public required string Policy { get; init; }
 
-    /// <summary>What was asked to go.</summary>
     public required IReadOnlyList<string> Requested { get; init; }
 
     /// <summary>What goes, ancestors first where the policy adds descendants.</summary>
     public required IReadOnlyList<string> Removed { get; init; }
 
-    /// <summary>What stays listed without traffic from now on.</summary>
     public IReadOnlyList<string> Quarantined { get; init; } = [];
 
     /// <summary>Of every survivor, in the order of the forest; those of share 0 among them.</summary>
     public required IReadOnlyList<SurvivorResidual> Residuals { get; init; }
 
-    /// <summary>Named averages that end.</summary>
     public IReadOnlyList<string> DroppedAverages { get; init; } = [];
 
     /// <summary>Named averages that go on over the other experts.</summary>
@@ -33,10 +28,6 @@ public sealed record RemovalPlan
     /// <summary>Survivors whose cached prior is restricted to the others, or dropped where nothing is left of it.</summary>
     public IReadOnlyList<string> ReweightedPriors { get; init; } = [];
 
-    /// <summary>Survivors that have any of the removed in them.</summary>
-    public IEnumerable<SurvivorResidual> Affected() => Residuals.Where(r => r.Share > 0);
-
-    /// <param name="names">What is to go.</param>
     /// <param name="adding">Experts that are being added at this moment.</param>
     /// <exception cref="BtxException">The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that
     /// serves, a survivor has the weights of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being
@@ -122,7 +113,6 @@ public sealed record RemovalPlan
     }
 }
 
-/// <summary>Names of what a removal does with the descendants of the removed.</summary>
 public static class LineagePolicy
 {
     /// <summary>Remove what is named; the residual ancestry of the others is reported.</summary>

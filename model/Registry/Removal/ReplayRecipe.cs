@@ -15,10 +15,8 @@ public sealed record ReplayRecipe
     /// <summary>The experts that may be parents.</summary>
     public required IReadOnlyList<string> Clean { get; init; }
 
-    /// <summary>In order; each waits for the one before.</summary>
     public required IReadOnlyList<ReplayStep> Steps { get; init; }
 
-    /// <param name="state">Before the removal.</param>
     /// <returns>Without steps if nothing descends from what is removed.</returns>
     /// <exception cref="BtxException">The corpus of a descendant, or the seed model where no clean expert is left to branch from, is
     /// neither recorded nor given; or a descendant was trained on a random part.</exception>
@@ -69,7 +67,6 @@ public sealed record ReplayRecipe
         return script.ToString();
     }
 
-    /// <summary>UTF-8, indented.</summary>
     public byte[] ToJson() => System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Options);
 
     private static IEnumerable<ReplayStep> Copy(ForestState state, RegisteredExpert[] clean, ReplaySources sources)
@@ -171,9 +168,6 @@ public sealed record ReplayRecipe
         ? argument : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }
 
-/// <summary>One command of a <see cref="ReplayRecipe"/>.</summary>
-/// <param name="Title">What it does, one line.</param>
-/// <param name="Command">Program and arguments, unquoted.</param>
 /// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there, instead of running a command; null: run the
 /// command.</param>
 /// <param name="Output">File that <paramref name="Input"/> is written to.</param>
@@ -186,10 +180,8 @@ public sealed record ReplayStep(string Title, IReadOnlyList<string> Command, str
 /// <summary>Where a <see cref="ReplayRecipe"/> finds models and text.</summary>
 public sealed record ReplaySources
 {
-    /// <summary>Directory of the source forest.</summary>
     public required string Forest { get; init; }
 
-    /// <summary>Its manifest.</summary>
     public required ForestManifest Manifest { get; init; }
 
     /// <summary>New forest directory that the recipe makes.</summary>
@@ -201,6 +193,5 @@ public sealed record ReplaySources
     /// <summary>Directory of the seed model; null: the recorded one.</summary>
     public string? Seed { get; init; }
 
-    /// <summary>See <see cref="RecordedTraining.All"/>.</summary>
     public IReadOnlyDictionary<string, RecordedTraining> Recorded { get; init; } = new Dictionary<string, RecordedTraining>();
 }

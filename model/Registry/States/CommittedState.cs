@@ -42,7 +42,6 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     /// <summary>The name under which a served BTX model holds an expert: its own, or that of a member with the same weights.</summary>
     /// <param name="sha256">Of the expert's weight files; null where only the name is known.</param>
     /// <returns>Null: it does not hold it, as far as its manifests say.</returns>
-    /// <exception cref="BtxException">A manifest is missing or invalid.</exception>
     public static string? MemberOf(string moe, string name, string? sha256)
     {
         if (ServedMoeManifest.Load(moe).Experts.Any(e => e.Name == name)) return name;

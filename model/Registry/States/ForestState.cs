@@ -10,7 +10,6 @@ public sealed record ForestState
 {
     public const int CurrentSchema = 1;
 
-    /// <summary>The name of the seed model in a lineage.</summary>
     public const string Seed = "seed";
 
     public int Schema { get; init; } = CurrentSchema;
@@ -52,7 +51,6 @@ public sealed record ForestState
     public IReadOnlyList<string> Quarantined => [.. Experts.Where(e => e.Status == ExpertStatus.Quarantined).Select(e => e.Name)];
 
     /// <summary>Revision 0 of a served forest on disk.</summary>
-    /// <exception cref="BtxException">A manifest is missing or invalid, or the source has changed since the export.</exception>
     public static ForestState Load(string servedDirectory)
     {
         var served = ServedForestManifest.Load(servedDirectory);
@@ -62,9 +60,6 @@ public sealed record ForestState
                 + $"{servedDirectory}; export again");
     }
 
-    /// <summary>Revision 0.</summary>
-    /// <param name="source">The forest that was exported.</param>
-    /// <exception cref="BtxException">The manifests do not fit each other, or the lineage leads back to itself.</exception>
     public static ForestState Base(ServedForestManifest served, ForestManifest source)
     {
         RegisteredExpert[] experts = [.. served.Experts.Select(e => (Served: e, Entry: source.Expert(e.Name)))
@@ -78,13 +73,8 @@ public sealed record ForestState
         var names = experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var absent = source.Experts.Where(e => names.Add(e.Name)).Select(e => new AbsentExpert
         {
-            Name = e.Name,
-            Domain = e.Domain,
-            Sha256 = e.Sha256,
-            Parents = Parents(e, served, source),
-            CorpusSha256 = e.CorpusSha256,
-            Tokens = e.Tokens,
-            Steps = e.Steps,
+            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = Parents(e, served, source),
+            CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens, Steps = e.Steps,
         }).ToList();
         names.Add(Seed);
         var parents = experts.SelectMany(e => e.Parents).Concat(absent.SelectMany(a => a.Parents)).ToList();
@@ -92,16 +82,11 @@ public sealed record ForestState
         absent.AddRange(parents.Where(p => names.Add(p.Name)).Select(p => new AbsentExpert { Name = p.Name, Sha256 = p.Sha256 }));
         return new ForestState
         {
-            SourceSha256 = served.SourceSha256,
-            Precision = served.Precision,
-            Architecture = served.Architecture,
-            Tokenizer = served.Tokenizer,
-            Experts = experts,
-            Absent = absent,
+            SourceSha256 = served.SourceSha256, Precision = served.Precision, Architecture = served.Architecture,
+            Tokenizer = served.Tokenizer, Experts = experts, Absent = absent,
         }.Checked();
     }
 
-    /// <summary>SHA-256 (hex) of the canonical JSON.</summary>
     public string Hash() => RegistryJson.Hash(RegistryJson.Bytes(this));
 
     /// <exception cref="BtxException">No expert has that name; the message says whether one had, or lists those there are.</exception>
@@ -119,7 +104,6 @@ public sealed record ForestState
         new() { Architecture = Architecture, Tokenizer = Tokenizer, Experts = [.. Experts.Select(e => e.ToEntry())] };
 
     /// <summary>w of a named average over some of the experts.</summary>
-    /// <param name="experts">Names.</param>
     /// <returns>Length of <paramref name="experts"/>, sums to 1; null if it gives none of them weight.</returns>
     public double[]? Weights(NamedAverage average, IReadOnlyList<string> experts)
     {
@@ -167,7 +151,6 @@ public sealed record ForestState
         return Next(this with { Experts = experts, Absent = [.. Absent.Where(a => a.Name != expert.Name)] });
     }
 
-    /// <exception cref="BtxException">An expert has that name, or it is reserved.</exception>
     public void RequireFree(string name)
     {
         if (Experts.Any(e => e.Name == name))
@@ -180,19 +163,14 @@ public sealed record ForestState
 
     /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors of which nothing is
     /// left are dropped.</summary>
-    /// <exception cref="BtxException">A name is unknown or was removed before, or no expert would be left that serves.</exception>
     public ForestState Without(IReadOnlyCollection<string> names) => Change(names, []);
 
     /// <summary>Takes the traffic from experts: they stay listed, averages are restricted to the others.</summary>
-    /// <exception cref="BtxException">A name is unknown or quarantined already, or no expert would be left that serves.</exception>
     public ForestState Quarantine(IReadOnlyCollection<string> names) => Change([], names);
 
     /// <summary>Both at once, as one revision.</summary>
-    /// <exception cref="BtxException">As <see cref="Without"/> and <see cref="Quarantine"/>.</exception>
     public ForestState Apply(RemovalPlan plan) => Change(plan.Removed, plan.Quarantined);
 
-    /// <exception cref="BtxException">The name is taken or reserved, an expert is unknown or quarantined, or no prior of the domain is
-    /// known.</exception>
     public ForestState WithAverage(NamedAverage average)
     {
         if (Averages.Any(a => a.Name == average.Name))
@@ -201,14 +179,10 @@ public sealed record ForestState
         return Next(this with { Averages = [.. Averages, average] });
     }
 
-    /// <exception cref="BtxException">There is none of that name.</exception>
     public ForestState WithoutAverage(string name) => Averages.Any(a => a.Name == name)
         ? Next(this with { Averages = [.. Averages.Where(a => a.Name != name)] })
         : throw new BtxException(ErrorKind.Missing, $"no average \"{BtxException.OneLine(name)}\"; there "
             + $"{(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}");
-
-    /// <param name="directory">Of the served BTX model.</param>
-    public ForestState WithMoe(string directory) => Next(this with { Moe = directory, MoeDropped = false });
 
     // A parent is the expert of the source that has the recorded weights, by the name and the
     // weights that are served; whoever has its name with
@@ -272,7 +246,6 @@ public sealed record ForestState
 
     private ForestState Next(ForestState after) => (after with { Revision = Revision + 1 }).Checked();
 
-    /// <exception cref="BtxException">It has faults.</exception>
     internal ForestState Checked()
     {
         var problems = ForestStateRules.Problems(this).Take(10).ToList();

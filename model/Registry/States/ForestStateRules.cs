@@ -38,7 +38,6 @@ public static class ForestStateRules
         if (Lineage.Problem(state) is { } lineage) yield return lineage;
     }
 
-    /// <exception cref="BtxException">It is none.</exception>
     internal static void RequireText(string what, string? text, int most, string remedy)
     {
         if (IsText(text, most)) return;

@@ -42,7 +42,6 @@ public sealed class Lineage
         if (order.Length < names.Length) cycle = $"a lineage leads back to itself ({Cycle()})";
     }
 
-    /// <exception cref="BtxException">A parent is unknown, or a lineage leads back to itself.</exception>
     public static Lineage Of(ForestState state)
     {
         var lineage = Read(state);
@@ -50,7 +49,6 @@ public sealed class Lineage
     }
 
     /// <summary>Of a forest that keeps no record of experts that are gone: a parent that is not there has no lineage.</summary>
-    /// <exception cref="BtxException">A lineage leads back to itself.</exception>
     public static Lineage Of(ForestManifest forest)
     {
         var lineage = new Lineage([.. forest.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
@@ -64,12 +62,10 @@ public sealed class Lineage
     }
 
     /// <summary>Residual ancestry of one expert in another, 0..1; 1 of an expert in itself.</summary>
-    /// <exception cref="BtxException">A name is unknown.</exception>
     public double Share(string expert, string ancestor) => Run([ancestor])[Index(expert)];
 
     /// <summary>Residual ancestry of everything known in <paramref name="ancestors"/> together: a path counts up to the first of them that
     /// it meets. Those of 0 are left out.</summary>
-    /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyDictionary<string, double> Shares(IReadOnlyCollection<string> ancestors)
     {
         var shares = Run(ancestors);
@@ -78,7 +74,6 @@ public sealed class Lineage
 
     /// <summary>Everything known that was branched, directly or not, from one of <paramref name="ancestors"/> with a weight above 0;
     /// parents before children, without the ancestors themselves.</summary>
-    /// <exception cref="BtxException">A name is unknown.</exception>
     public IReadOnlyList<string> Descendants(IReadOnlyCollection<string> ancestors)
     {
         var reached = Given(ancestors);

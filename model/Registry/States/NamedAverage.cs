@@ -4,7 +4,6 @@ namespace Btx.Model.Registry;
 /// is set.</summary>
 public sealed record NamedAverage
 {
-    /// <summary>Names that average models have without being made.</summary>
     public static IReadOnlyList<string> Reserved { get; } = ["uniform", "posterior", "argmax"];
 
     public required string Name { get; init; }
@@ -19,7 +18,6 @@ public sealed record NamedAverage
     public string? SampleSha256 { get; init; }
 
     /// <summary>An average of chosen weights, scaled to sum to 1; experts of weight 0 are left out.</summary>
-    /// <exception cref="BtxException">A weight is negative or not finite, or all are 0.</exception>
     public static NamedAverage Of(string name, IReadOnlyDictionary<string, double> weights, string? sampleSha256 = null)
     {
         foreach (var (expert, weight) in weights)

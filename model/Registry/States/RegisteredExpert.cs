@@ -4,7 +4,6 @@ using Btx.Model.Serving;
 
 namespace Btx.Model.Registry;
 
-/// <summary>One expert of a <see cref="ForestState"/>. Immutable.</summary>
 public sealed record RegisteredExpert
 {
     /// <summary>Lower-case letters, digits, <c>.</c>, <c>_</c>, <c>-</c>; unique among the experts and their known ancestors.</summary>
@@ -15,7 +14,6 @@ public sealed record RegisteredExpert
     /// <summary>The weights' directory, relative to <see cref="Root"/>.</summary>
     public required string Path { get; init; }
 
-    /// <summary>One of <see cref="ExpertRoot.Names"/>.</summary>
     public string Root { get; init; } = ExpertRoot.Source;
 
     /// <summary>SHA-256 (hex) of the weight files in <see cref="Path"/>, see <see cref="Tensors.CheckpointFiles.Hash"/>.</summary>
@@ -38,11 +36,8 @@ public sealed record RegisteredExpert
     /// <summary>The cached prior π of this expert's domain: weight by expert, summing to 1; null: none is known.</summary>
     public IReadOnlyDictionary<string, double>? Prior { get; init; }
 
-    /// <summary>See <see cref="ExpertStatus"/>.</summary>
     public string Status { get; init; } = ExpertStatus.Ready;
 
-    /// <summary>Absolute path of the weights' directory.</summary>
-    /// <exception cref="BtxException">The path leaves its root, or passes through a link.</exception>
     public string Directory(string servedDirectory, ServedForestManifest served) => Directory(Root, Path, servedDirectory, served);
 
     internal static string Directory(string root, string path, string servedDirectory, ServedForestManifest served) => root switch
@@ -52,20 +47,10 @@ public sealed record RegisteredExpert
         _ => ContainedPath.Resolve("/", path.TrimStart('/'), ChangeJournal.FileName),
     };
 
-    /// <summary>As <c>forest.json</c> lists it.</summary>
     internal ExpertEntry ToEntry() => new()
     {
-        Name = Name,
-        Domain = Domain,
-        Path = Path,
-        Sha256 = Sha256,
-        Parents = Parents,
-        Round = Round,
-        CorpusSha256 = CorpusSha256,
-        Tokens = Tokens,
-        Steps = Steps,
-        Prior = Prior,
-        Status = Status,
+        Name = Name, Domain = Domain, Path = Path, Sha256 = Sha256, Parents = Parents, Round = Round,
+        CorpusSha256 = CorpusSha256, Tokens = Tokens, Steps = Steps, Prior = Prior, Status = Status,
     };
 }
 
@@ -92,7 +77,6 @@ public sealed record AbsentExpert
     /// <summary>Null where only the name is known.</summary>
     public string? Domain { get; init; }
 
-    /// <summary>SHA-256 (hex) of its weight files; null where only the name is known.</summary>
     public string? Sha256 { get; init; }
 
     public IReadOnlyList<ParentEntry> Parents { get; init; } = [];

@@ -13,7 +13,6 @@ internal static class RegistryJson
 
     public static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
-    /// <exception cref="BtxException">Not JSON of that type; <paramref name="source"/> is named.</exception>
     public static T Parse<T>(ReadOnlySpan<byte> json, string source, string what)
     {
         try

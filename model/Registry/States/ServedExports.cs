@@ -10,7 +10,6 @@ public static class ServedExports
 {
     public const string DirectoryName = "exports";
 
-    /// <exception cref="BtxException">It cannot be written.</exception>
     public static void Record(string forest, string servedDirectory)
     {
         var path = RealPath.Of(Path.GetFullPath(servedDirectory));
@@ -18,8 +17,6 @@ public static class ServedExports
         if (!File.Exists(file)) AtomicFile.WriteText(file, path + "\n");
     }
 
-    /// <summary>Absolute paths of those that are still there.</summary>
-    /// <exception cref="BtxException">The list cannot be read.</exception>
     public static IReadOnlyList<string> Of(string forest)
     {
         var list = Path.Combine(forest, DirectoryName);

@@ -1,7 +1,4 @@
-using Btx.Engine.Sessions;
-using Btx.Model;
 using Btx.Model.Averaging;
-using Btx.Model.Mixing;
 using Btx.Model.Tensors;
 
 namespace Btx.Engine.Forests;
@@ -47,10 +44,6 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
     // Elements summed at a time: bounds the fp64 scratch.
     private const int Block = 1 << 16;
 
-    /// <param name="recipe">Models with their checkpoints, held by the caller.</param>
-    /// <param name="name">Named in errors.</param>
-    /// <exception cref="BtxException">The weights are no average, or the model cannot be made.</exception>
-    /// <exception cref="OperationCanceledException">Nobody wants it any more.</exception>
     public IModelRunner Build(AverageRecipe recipe, string name, CancellationToken cancellation)
     {
         try

@@ -36,7 +36,6 @@ internal static partial class BuildThread
         return result;
     }
 
-    /// <inheritdoc cref="Run{T}"/>
     public static void Run(Action work, bool lowPriority = true) => Run(
         () =>
         {
@@ -111,7 +110,6 @@ internal sealed class BuildQueue : IDisposable
         }
     }
 
-    /// <summary>What was handed in is done still.</summary>
     public void Dispose()
     {
         lock (jobs)

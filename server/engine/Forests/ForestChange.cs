@@ -20,7 +20,6 @@ public sealed record ForestChange
     /// <summary>The served BTX model that takes the present one's place; null: it stays.</summary>
     public string? Moe { get; init; }
 
-    /// <summary>The BTX model leaves.</summary>
     public bool DropMoe { get; init; }
 
     /// <summary>What leaves traffic because its files have changed; it stays listed, and its priors stay.</summary>
@@ -37,9 +36,6 @@ public sealed record ForestChange
     internal IReadOnlyDictionary<string, ServedModel> Opened { get; init; } = new Dictionary<string, ServedModel>();
 
     /// <summary>What changes between two states.</summary>
-    /// <param name="directory">Absolute path of an expert's weights.</param>
-    /// <param name="moeBefore">Served now; null: none.</param>
-    /// <param name="moeAfter">To serve; null: none.</param>
     internal static ForestChange Between(ForestState before, ForestState after, Func<RegisteredExpert, string> directory,
         string? moeBefore, string? moeAfter)
     {
@@ -60,7 +56,6 @@ public sealed record ForestChange
     }
 }
 
-/// <summary>An expert to add.</summary>
 public sealed record ExpertSource
 {
     public required string Name { get; init; }

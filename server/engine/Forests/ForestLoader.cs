@@ -1,5 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Files;
@@ -13,7 +11,6 @@ namespace Btx.Engine.Forests;
 
 /// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes
 /// the sessions.</summary>
-/// <param name="directory">Of the served forest.</param>
 /// <param name="moe">The BTX model to serve beside it; null: none.</param>
 /// <param name="prepack">False: the sessions share the mapped weights.</param>
 internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MoeLoader? moe, int threads, bool prepack)
@@ -21,7 +18,6 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     private ServedForestManifest served = null!;
     private IReadOnlyList<(RegisteredExpert Entry, string Directory)> experts = [];
 
-    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     public ForestSnapshot Load()
     {
         served = ServedForestManifest.Load(directory, trees: false);

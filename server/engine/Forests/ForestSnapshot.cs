@@ -1,6 +1,4 @@
 using Btx.Model.Registry;
-using Btx.Engine.Sessions;
-using Btx.Model.Mixing;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
@@ -19,10 +17,6 @@ public sealed class ForestSnapshot
     /// <param name="experts">In the order of every per-expert array; none where only a BTX model is served.</param>
     /// <param name="priors">As recorded; of two for one domain, the first that gives an expert weight.</param>
     /// <param name="named">Weights of the named averages, by expert.</param>
-    /// <param name="moe">The BTX model beside the forest; null: none.</param>
-    /// <param name="quarantined">Experts that are listed without traffic.</param>
-    /// <param name="previous">Null: the first.</param>
-    /// <param name="damage">Null: none.</param>
     internal ForestSnapshot(ServingResources resources, IReadOnlyList<SnapshotExpert> experts, IReadOnlyList<RecordedPrior> priors,
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named, ServedMoe? moe, IReadOnlyList<string>? quarantined = null,
         ForestSnapshot? previous = null, ForestDamage? damage = null)
@@ -57,7 +51,6 @@ public sealed class ForestSnapshot
         resources.Snapshots.Enter();
     }
 
-    /// <summary>What is served with it.</summary>
     public ForestDescription Description { get; }
 
     internal long Id { get; }
@@ -81,7 +74,6 @@ public sealed class ForestSnapshot
     /// <summary>Weights as they were chosen, by expert; those that leave no expert are gone.</summary>
     internal IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> NamedAverages { get; }
 
-    /// <summary>What mode moe runs on.</summary>
     internal ServedMoe? Moe { get; }
 
     /// <summary>The experts', then the BTX model's.</summary>
@@ -102,7 +94,6 @@ public sealed class ForestSnapshot
     /// <summary>π of a domain, length E; uniform for null.</summary>
     internal double[] Prior(string? domain) => domain is null ? DomainPosterior.Uniform(Experts.Count) : priors[domain];
 
-    /// <summary>Null where there is no such average.</summary>
     internal AverageRecipe? Recipe(AverageKey key)
     {
         var weights = key.Named is { } name ? named.GetValueOrDefault(name)
@@ -161,7 +152,6 @@ public sealed class ForestSnapshot
     }
 }
 
-/// <summary>One expert of a snapshot.</summary>
 internal sealed record SnapshotExpert(string Name, string Domain, ServedModel Model);
 
 /// <summary>Keeps a snapshot's models alive while a request uses them. Returning is idempotent.</summary>
@@ -178,7 +168,6 @@ internal sealed class SnapshotLease(ForestSnapshot snapshot)
 }
 
 /// <summary>A loaded BTX model: the runner gives gates of the description's layers and experts.</summary>
-/// <param name="EndTokens">Those that end a text; null: none of its own.</param>
 internal sealed record ServedMoe(MoeDescription Description, ServedModel Model, IReadOnlyList<int>? EndTokens = null);
 
 /// <summary>A cached prior as it was recorded. It leaves with the expert whose entry holds it.</summary>

@@ -1,5 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
@@ -28,7 +26,6 @@ internal sealed class MoeLoader : IDisposable
     public TextTokenizer Tokenizer { get; }
 
     /// <summary>Reads and checks everything but the graphs themselves.</summary>
-    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     /// <param name="hashThreads">Threads that hash; null: as many.</param>
     public static MoeLoader Open(EngineOptions options, string directory, int threads, int? hashThreads = null)
     {
@@ -61,7 +58,6 @@ internal sealed class MoeLoader : IDisposable
     }
 
     /// <summary>Requests move between the two, so text must mean the same tokens to both.</summary>
-    /// <exception cref="BtxException">The forest has another tokenizer or vocabulary.</exception>
     public void RequireFit(string forest, TextTokenizer tokenizer, LlamaConfig config)
     {
         if (tokenizer.Hash != Tokenizer.Hash)
@@ -87,8 +83,6 @@ internal sealed class MoeLoader : IDisposable
     };
 
     /// <summary>Makes the sessions; once.</summary>
-    /// <param name="context">Longest sequence in tokens.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
     public ServedMoe Create(int context)
     {
         var files = weights.Select(f => f!).ToList();

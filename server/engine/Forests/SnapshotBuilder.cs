@@ -1,13 +1,9 @@
-using Btx.Model;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>Makes the next snapshot from the present one: opens what is new, shares the rest, and recomputes priors and averages.</summary>
 internal static class SnapshotBuilder
 {
     /// <summary>Slow where something is added; any thread, beside the running engine. A change that throws leaves nothing behind.</summary>
-    /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at
-    /// fault.</exception>
     public static ForestSnapshot Next(ForestSnapshot present, ForestChange change, CancellationToken cancellation = default)
     {
         Check(present, change);

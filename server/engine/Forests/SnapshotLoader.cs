@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Registry;
 
@@ -8,9 +7,7 @@ namespace Btx.Engine.Forests;
 internal static class SnapshotLoader
 {
     /// <summary>An engine over what the options name.</summary>
-    /// <param name="state">Of the forest; null: the last committed one.</param>
     /// <param name="prepack">False: the sessions share the mapped weights, which takes less memory and more time.</param>
-    /// <exception cref="BtxException">As <see cref="Load"/>, or an option is out of range.</exception>
     public static ForestEngine Start(EngineOptions options, CommittedState? state = null, bool prepack = true)
     {
         options.Validate();
@@ -18,7 +15,6 @@ internal static class SnapshotLoader
         return new ForestEngine(options, Load(options, threads, state, prepack), threads);
     }
 
-    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     public static ForestSnapshot Load(EngineOptions options, int threads, CommittedState? state, bool prepack)
     {
         if (options.Directory is not { } forest) return Alone(options, threads);
@@ -30,7 +26,6 @@ internal static class SnapshotLoader
     }
 
     /// <summary>Longest sequence in tokens: what was asked for, or what all models allow.</summary>
-    /// <exception cref="BtxException">More was asked for than a model was built for.</exception>
     public static int Context(EngineOptions options, LlamaConfig config, MoeLoader? moe)
     {
         var most = Math.Min(config.MaxPositionEmbeddings, moe?.Config.MaxPositionEmbeddings ?? int.MaxValue);

@@ -1,8 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>Counts the requests that wait for slots; refuses more than it may hold. Thread-safe.</summary>
@@ -34,7 +29,6 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
     /// <summary>Sequences that ran and must prefill again after a change of the forest; they go before those that wait.</summary>
     public List<Sequence> Resuming { get; } = [];
 
-    /// <summary>Takes out the requests that wait for an average.</summary>
     public IReadOnlyList<Sequence> RemoveWaitingFor(AverageRecipe recipe)
     {
         var failed = Waiting.Concat(Resuming).Where(s =>
@@ -44,14 +38,12 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
         return failed;
     }
 
-    /// <summary>Ends what was cancelled.</summary>
     public void Reap(SequenceReporter reporter)
     {
         foreach (var s in Waiting.Concat(Resuming).Where(s => s.IsCancelled)) reporter.End(s, FinishReason.Cancelled);
         Sweep();
     }
 
-    /// <summary>Forgets those that have ended.</summary>
     public void Sweep()
     {
         Waiting.RemoveAll(static s => s.Phase == SequencePhase.Finished);

@@ -1,7 +1,4 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Loop;
 
@@ -57,7 +54,6 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
         return false;
     }
 
-    /// <summary>After the loop's end.</summary>
     public void Cancel()
     {
         foreach (var entry in entries.Values) entry.Cancellation.Cancel();

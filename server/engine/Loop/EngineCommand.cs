@@ -1,26 +1,18 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-using Btx.Engine.Sessions;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>What other threads may ask of the loop.</summary>
 internal abstract record EngineCommand
 {
-    /// <summary>Look at cancellations.</summary>
     public static EngineCommand Wake { get; } = new WakeUp();
 
     public sealed record Submit(Sequence Sequence) : EngineCommand;
 
-    /// <param name="Build">As it was begun.</param>
     /// <param name="Model">With a hold; null: it could not be made.</param>
     public sealed record AverageReady(AverageRecipe Recipe, object Build, ServedModel? Model, Exception? Error) : EngineCommand;
 
-    /// <param name="Model">With a hold.</param>
     public sealed record SessionsReady(ServedModel Model, IStagedSessions Sessions) : EngineCommand;
 
     /// <summary>Serve another forest from the next step on.</summary>
-    /// <param name="Asked">Timestamp.</param>
     /// <param name="Done">Completes when what left the forest is freed.</param>
     public sealed record Swap(ForestSnapshot Next, InFlightPolicy Policy, long Asked, TaskCompletionSource<SwapReport> Done)
         : EngineCommand;

@@ -1,8 +1,4 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
@@ -50,10 +46,8 @@ internal sealed class EngineLoop : IDisposable
     public bool IsStalled =>
         Volatile.Read(ref turnBegan) is var began && began != Resting && options.Time.GetElapsedTime(began) > options.StepLimit;
 
-    /// <inheritdoc cref="BuildQueue.Count"/>
     public int BuildsUnderWay => builds.Count;
 
-    /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
     public (long Bytes, long Tokens) DecodeAllocation => step.DecodeAllocation;
 
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>
@@ -117,23 +111,15 @@ internal sealed class EngineLoop : IDisposable
             case EngineCommand.Submit submit:
                 reporter.End(submit.Sequence, error is null ? FinishReason.Cancelled : FinishReason.Failed, error);
                 break;
-            case EngineCommand.AverageReady { Model: { } model }:
-                model.Release();
-                break;
-            case EngineCommand.SessionsReady ready:
-                SessionStaging.Finish(ready);
-                break;
+            case EngineCommand.AverageReady { Model: { } model }: model.Release(); break;
+            case EngineCommand.SessionsReady ready: SessionStaging.Finish(ready); break;
             case EngineCommand.Swap swap:
                 swap.Next.Retire();
                 swap.Done.TrySetException(error ?? new RequestRejectedException(RejectionReason.ShuttingDown,
                     "the server is shutting down; the forest was not changed"));
                 break;
-            case EngineCommand.Drain drain:
-                drain.Empty.TrySetResult();
-                break;
-            case EngineCommand.Inspect inspect:
-                inspect.View.TrySetCanceled();
-                break;
+            case EngineCommand.Drain drain: drain.Empty.TrySetResult(); break;
+            case EngineCommand.Inspect inspect: inspect.View.TrySetCanceled(); break;
         }
     }
 
@@ -169,19 +155,13 @@ internal sealed class EngineLoop : IDisposable
                 if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();
                 SessionStaging.Finish(ready);
                 break;
-            case EngineCommand.Swap swap:
-                Swap(swap);
-                break;
-            case EngineCommand.Drain drain:
-                drains.Add(drain.Empty);
-                break;
+            case EngineCommand.Swap swap: Swap(swap); break;
+            case EngineCommand.Drain drain: drains.Add(drain.Empty); break;
             case EngineCommand.CancelAll or EngineCommand.Stop:
                 foreach (var s in Everything) s.RequestCancel();
                 stopping |= command is EngineCommand.Stop;
                 break;
-            case EngineCommand.Inspect inspect:
-                inspect.View.SetResult(View);
-                break;
+            case EngineCommand.Inspect inspect: inspect.View.SetResult(View); break;
         }
     }
 

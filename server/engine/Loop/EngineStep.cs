@@ -1,8 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and draws fork to workers and join
@@ -107,8 +102,8 @@ internal sealed class EngineStep : IDisposable
         Report(begin, left, tokens);
     }
 
-    /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token: from the prompt or from catching
-    /// up to decoding, from a scored text to its result.</summary>
+    /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token: from the prompt or from
+    /// catching up to decoding, from a scored text to its result.</summary>
     public void Advance(Sequence s)
     {
         foreach (var member in s.Members)
@@ -188,16 +183,9 @@ internal sealed class EngineStep : IDisposable
         var routed = lanes.Moe is { } lane && plan[lane].Rows.Count > 0 ? lane.Load : null;
         options.Observer?.OnStep(new StepReport
         {
-            Duration = options.Time.GetElapsedTime(begin),
-            RunningSequences = sequences,
-            QueuedRequests = gate.Waiting,
-            PrefillTokens = plan.PrefillTokens,
-            GeneratedTokens = tokens,
-            Experts = expertNames,
-            ExpertRows = expertRows,
-            PosteriorMass = posteriorMass,
-            MoeExperts = moeNames,
-            RoutedTokens = routed?.Tokens ?? default,
+            Duration = options.Time.GetElapsedTime(begin), RunningSequences = sequences, QueuedRequests = gate.Waiting,
+            PrefillTokens = plan.PrefillTokens, GeneratedTokens = tokens, Experts = expertNames, ExpertRows = expertRows,
+            PosteriorMass = posteriorMass, MoeExperts = moeNames, RoutedTokens = routed?.Tokens ?? default,
             GateMass = routed?.Mass ?? default,
         });
     }

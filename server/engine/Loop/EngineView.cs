@@ -1,6 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>The loop's state at one moment, copied: what the invariants look at.</summary>
@@ -22,9 +19,7 @@ internal sealed record EngineView(IReadOnlyList<EngineView.LaneView> Lanes, IRea
             admission.Waiting.Count, Math.Max(1, gate.Capacity), snapshot.Leases, snapshot.Description.ContextLength, admission.Resuming.Count);
     }
 
-    /// <param name="Used">Per slot.</param>
     /// <param name="Users">Sequences that have it among their members.</param>
-    /// <param name="Retired">Its model left the forest.</param>
     internal sealed record LaneView(string Name, IReadOnlyList<bool> Used, int Free, int Users = int.MaxValue, bool Retired = false);
 
     internal sealed record SequenceView(long Id, SequencePhase Phase, int Length, int Observed, IReadOnlyList<MemberView> Members,
@@ -67,7 +62,8 @@ internal static class EngineInvariants
 
         if (view.Waiting > view.QueueCapacity) problems.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
         if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
-            problems.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
+            problems.Add($"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting "
+                + "requests");
         return problems;
     }
 

@@ -1,6 +1,3 @@
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>Chooses the active set of <c>top_k</c> and <c>top_p</c> from the posterior over all experts.</summary>

@@ -1,8 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>Carries what runs and what waits from one snapshot to the next, between two steps. Made for one swap.</summary>
@@ -79,8 +74,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         var problem = RequestRules.RoutingProblem(s.Routing, snapshot.Description);
         var reason = problem?.Reason == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
         var why = problem?.Message ?? "what the request asks for is gone";
-        reporter.End(s, FinishReason.Removed,
-            new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"));
+        reporter.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"));
     }
 
     private static void Lease(Sequence s, ForestSnapshot snapshot)
@@ -124,8 +118,8 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         if (policy == InFlightPolicy.Drain) report = report with { Drained = report.Drained + 1 };
         else if (policy == InFlightPolicy.Abort && s.Members.Any(m => m.Slot >= 0 && leaving.Contains(m.Lane)))
         {
-            reporter.End(s, FinishReason.Aborted, message: $"{string.Join(", ", names)} left the forest while the request ran on it, and the "
-                + "change ended such requests; send it again");
+            reporter.End(s, FinishReason.Aborted, message: $"{string.Join(", ", names)} left the forest while the request ran on it, and "
+                + "the change ended such requests; send it again");
             report = report with { Aborted = report.Aborted + 1 };
         }
         else if (s.Posterior is null) TreatSingle(s);

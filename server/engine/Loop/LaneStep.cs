@@ -1,9 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Engine.Sessions;
-using Btx.Model;
-using Btx.Model.Mixing;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Loop;

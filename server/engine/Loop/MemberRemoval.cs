@@ -1,7 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>Takes members out of a sequence between two steps, so that it goes on as if the forest had never had them: the posterior is
@@ -9,7 +5,6 @@ namespace Btx.Engine.Loop;
 internal static class MemberRemoval
 {
     /// <param name="gone">At least one of the sequence's members is on such a lane, and at least one is not.</param>
-    /// <param name="next">Gives the priors.</param>
     /// <returns>True if other members take over and run what they missed. Where a slot that they need is taken, the sequence gave its own
     /// back and is queued.</returns>
     public static bool Apply(Sequence s, IReadOnlySet<Lane> gone, ForestSnapshot next)

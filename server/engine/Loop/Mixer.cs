@@ -1,7 +1,4 @@
-using Btx.Engine.Requests;
 using Btx.Engine.Sampling;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 

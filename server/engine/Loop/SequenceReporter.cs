@@ -1,7 +1,3 @@
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
 /// <summary>Writes a sequence's events and its end: to the stream, to the score's task, to the observer.</summary>
@@ -29,7 +25,6 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
     /// <summary>Ends a sequence: gives back its slots, its place in the queue and its lease, and tells whoever waits for it.
     /// Idempotent.</summary>
     /// <param name="last">The last event, if the end came with a token.</param>
-    /// <param name="message">Why, where the reason alone does not say it.</param>
     public void End(Sequence s, FinishReason reason, Exception? error = null, TokenEvent? last = null, string? message = null)
     {
         if (s.Phase == SequencePhase.Finished) return;
@@ -131,8 +126,7 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
         return values;
     }
 
-    private TimeSpan TimeToFirstToken(Sequence s) =>
-        s.FirstToken is { } first ? time.GetElapsedTime(s.Submitted, first) : TimeSpan.Zero;
+    private TimeSpan TimeToFirstToken(Sequence s) => s.FirstToken is { } first ? time.GetElapsedTime(s.Submitted, first) : TimeSpan.Zero;
 
     private Usage UsageOf(Sequence s)
     {

@@ -1,12 +1,9 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Loop;
 
 /// <summary>Makes the fast sessions of models that were opened for a quick start; each comes back as a command. A model for which that
 /// fails goes on with the sessions it has.</summary>
-/// <param name="report">Receives such a failure.</param>
 internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineCommand> commands, Action<string>? report)
 {
     public void Start(ServedModel model)

@@ -1,5 +1,3 @@
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Requests;
 
 /// <summary>One generation. Tokens are the host's work; rules on their ids and number are the engine's.</summary>
@@ -8,10 +6,8 @@ public sealed record GenerationRequest
     /// <summary>Prompt token ids, beginning-of-sequence included where the tokenizer asks for it; at least one.</summary>
     public required int[] Prompt { get; init; }
 
-    /// <summary>Which experts answer and how they are mixed.</summary>
     public required Routing Routing { get; init; }
 
-    /// <summary>How tokens are drawn; the default is plain sampling at temperature 1.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
     /// <summary>1 … context length − prompt length; a larger value is clamped to what fits, 0 or less is refused.</summary>
@@ -20,7 +16,6 @@ public sealed record GenerationRequest
     /// <summary>Generation ends before the first of these in the text; at most 16, none empty.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
-    /// <summary>Goes on past the end-of-sequence token.</summary>
     public bool IgnoreEndOfSequence { get; init; }
 
     /// <summary>How many alternatives to report per token, 0..20.</summary>

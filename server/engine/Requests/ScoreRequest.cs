@@ -1,5 +1,3 @@
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Requests;
 
 /// <param name="Tokens">At least 2 and at most the context length.</param>

@@ -48,7 +48,6 @@ public readonly record struct TokenAlternative(int Token, double LogProb);
 public sealed record Usage(int PromptTokens, int CompletionTokens, int[] ExpertSteps, TimeSpan TimeToFirstToken, TimeSpan Total,
     double[] RoutedTokens);
 
-/// <summary>Why a request ended.</summary>
 public enum FinishReason
 {
     /// <summary>It goes on.</summary>
@@ -74,7 +73,6 @@ public enum FinishReason
 }
 
 /// <summary>How a BTX model routed one position: the gate of each expert in each layer.</summary>
-/// <param name="Experts">N.</param>
 /// <param name="Values">[L, N], layer by layer; each layer sums to 1, 0 for experts that did not run.</param>
 public sealed record RouterGates(int Experts, float[] Values)
 {
@@ -94,7 +92,6 @@ public sealed record RouterGates(int Experts, float[] Values)
         return shares;
     }
 
-    /// <summary>Mean gate of an expert over layers.</summary>
     public double Mean(int expert)
     {
         var sum = 0.0;

@@ -1,7 +1,4 @@
 using System.Numerics;
-using Btx.Engine.Requests;
-using Btx.Model;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Sampling;
 
@@ -21,7 +18,6 @@ internal sealed class TokenSampler(int vocabSize)
     /// <param name="probabilities">The mixture, length V, sums to 1 (fp32 rounding aside).</param>
     /// <param name="seen">Marks the tokens of prompt and completion, length V; read only with a repetition penalty.</param>
     /// <returns>The token; of equal ones the lower id.</returns>
-    /// <exception cref="BtxException">The probabilities hold NaN or ∞, or are all 0.</exception>
     public int Sample(ReadOnlySpan<float> probabilities, SamplingOptions options, ReadOnlySpan<bool> seen, ref RandomStream random)
     {
         var max = LogitRow.Max(probabilities);
@@ -180,7 +176,6 @@ internal struct RandomStream(long seed)
 {
     private ulong state = unchecked((ulong)seed);
 
-    /// <summary>Uniform in [0, 1), 53 bits.</summary>
     public double NextDouble()
     {
         var z = state += 0x9E3779B97F4A7C15UL;

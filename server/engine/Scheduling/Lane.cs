@@ -1,6 +1,3 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Sessions;
-
 namespace Btx.Engine.Scheduling;
 
 /// <summary>A model as the loop runs it: its runner and its slots. Holds the model until the loop drops the lane.</summary>
@@ -15,7 +12,6 @@ internal sealed class Lane(ServedModel model, int expert, int slots, MoeLoad? lo
 
     public string Name => Model.Name;
 
-    /// <summary>As failures call it.</summary>
     public string Title => Expert < 0 ? Name : $"expert \"{Name}\"";
 
     /// <summary>Index in the current forest; −1 for an average, a BTX model, and a model that left the forest.</summary>

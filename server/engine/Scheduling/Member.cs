@@ -22,10 +22,8 @@ internal sealed class Member
     /// <summary>The KV slot; −1: none.</summary>
     public int Slot { get; set; } = -1;
 
-    /// <summary>Tokens in the KV slot.</summary>
     public int Cached { get; set; }
 
-    /// <summary>Runs on every decode step.</summary>
     public bool Active { get; set; } = true;
 
     /// <summary>π of its expert among the sequence's members.</summary>
@@ -37,7 +35,6 @@ internal sealed class Member
     /// <summary>w·p(token) / Σ of the token just drawn, if the request asks for it.</summary>
     public double Contribution { get; set; }
 
-    /// <summary>Forward rows so far.</summary>
     public int Steps { get; set; }
 
     /// <summary>[t] = log p(token t | tokens before it), known for 1 ≤ t ≤ <see cref="Cached"/>; empty where nobody asks.</summary>

@@ -1,9 +1,6 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
 using Btx.Engine.Sampling;
 using Btx.Engine.Text;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Scheduling;
 
@@ -71,7 +68,6 @@ internal sealed class Sequence
     /// <summary>Timestamp; null while it holds a place in the queue.</summary>
     public long? Admitted { get; set; }
 
-    /// <summary>Timestamp.</summary>
     public long? FirstToken { get; set; }
 
     public CancellationTokenRegistration Cancellation { get; set; }
@@ -79,7 +75,6 @@ internal sealed class Sequence
     /// <summary>Calls <see cref="Abandon"/> where the loop is not waited for any more.</summary>
     public CancellationTokenRegistration Abandonment { get; set; }
 
-    /// <summary>Changed by <see cref="Enter"/>.</summary>
     public SequencePhase Phase { get; private set; }
 
     public int Length { get; set; }
@@ -101,7 +96,6 @@ internal sealed class Sequence
     /// <summary>Forward rows, by expert, of members that have left.</summary>
     public int[] PastSteps { get; private set; } = [];
 
-    /// <summary>Experts that were removed while it ran.</summary>
     public List<string> Removed { get; } = [];
 
     /// <summary>Waits with the members of a forest that is being drained.</summary>
@@ -113,7 +107,6 @@ internal sealed class Sequence
     /// <summary>Length at which the active set was last chosen: every member's likelihood is known before it.</summary>
     public int ChosenLength => PromptLength + ChosenAt;
 
-    /// <summary>Token drawn in this step.</summary>
     public int Drawn { get; set; }
 
     public double DrawnLogProb { get; set; }
@@ -147,7 +140,6 @@ internal sealed class Sequence
 
     public bool IsScore => Generation is null;
 
-    /// <summary>Runs on the BTX model.</summary>
     public bool IsRouted => Routing.Mode == RoutingMode.Moe;
 
     /// <summary>Chooses experts after the prompt, so the prompt's last token waits for the choice.</summary>
@@ -160,7 +152,6 @@ internal sealed class Sequence
     public bool NeedsLikelihood => IsScore || (Members.Length > 1 && !IsFixed);
 
     /// <summary>A sequence of a request that passed the rules.</summary>
-    /// <param name="lease">Taken over.</param>
     public static Sequence Of(GenerationRequest request, SnapshotLease lease, EngineOptions options)
     {
         var snapshot = lease.Snapshot;
@@ -187,7 +178,6 @@ internal sealed class Sequence
         };
     }
 
-    /// <inheritdoc cref="Of(GenerationRequest, SnapshotLease, EngineOptions)"/>
     public static Sequence Of(ScoreRequest request, SnapshotLease lease, EngineOptions options) => new()
     {
         Routing = request.Routing,
@@ -221,7 +211,6 @@ internal sealed class Sequence
         Phase = next;
     }
 
-    /// <summary>π by member.</summary>
     public double[] Priors() => [.. Members.Select(m => m.Prior)];
 
     /// <summary>Begins the posterior again over the members, which know their priors.</summary>

@@ -16,13 +16,10 @@ internal sealed class StepPlan
     /// <summary>Scored texts whose most probable tokens are asked for.</summary>
     public List<RankedRows> Ranked { get; } = [];
 
-    /// <summary>Prompt tokens, summed over models.</summary>
     public int PrefillTokens { get; set; }
 
     public LaneRows this[Lane lane] => byLane[lane];
 
-    /// <summary>Empties the plan.</summary>
-    /// <param name="budget">Tokens that each lane may run.</param>
     public void Begin(IReadOnlyList<Lane> lanes, int budget)
     {
         byLane.Clear();
@@ -35,7 +32,6 @@ internal sealed class StepPlan
     }
 }
 
-/// <summary>One lane's part of a plan.</summary>
 internal sealed class LaneRows
 {
     public Lane Lane { get; private set; } = null!;
@@ -61,14 +57,11 @@ internal readonly record struct PlannedRow(Sequence Sequence, Member Member, int
 /// ranked.</summary>
 internal readonly record struct RankedRows(Sequence Sequence, int Start, int Count);
 
-/// <summary>Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active member;
-/// what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.</summary>
+/// <summary>Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active
+/// member; what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.</summary>
 internal static class StepPlanner
 {
-    /// <param name="running">Admitted sequences in the order of admission.</param>
-    /// <param name="maxBatchTokens">Budget of each lane.</param>
     /// <param name="prefillChunk">Most prompt tokens of a sequence on a lane.</param>
-    /// <param name="plan">Overwritten.</param>
     public static void Plan(IReadOnlyList<Sequence> running, IReadOnlyList<Lane> lanes, int maxBatchTokens, int prefillChunk, StepPlan plan)
     {
         plan.Begin(lanes, maxBatchTokens);

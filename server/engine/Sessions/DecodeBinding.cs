@@ -16,7 +16,6 @@ internal sealed unsafe class DecodeBinding : IDisposable
     private readonly float* gates;
     private readonly bool rebind;
 
-    /// <param name="takesK">A mixture's k is an input.</param>
     /// <param name="ids">int64, room for span.</param>
     /// <param name="pasts">int32, room for span.</param>
     /// <param name="total">int32.</param>
@@ -49,7 +48,6 @@ internal sealed unsafe class DecodeBinding : IDisposable
         io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, config.VocabSize)));
     }
 
-    /// <inheritdoc cref="MoePorts.ExpertsPerToken"/>
     public Span<long> ExpertsPerToken => moe is null ? [] : moe.ExpertsPerToken;
 
     public void Run(RunOptions options)
@@ -80,8 +78,6 @@ internal sealed unsafe class DecodeBinding : IDisposable
 
 /// <summary>What a mixture's graph has besides a dense one's: the output <c>router_gates</c> and, where k is not built in, the input
 /// <c>experts_per_token</c>. One per binding.</summary>
-/// <param name="io">The binding's; not owned.</param>
-/// <param name="takesK">k is an input.</param>
 /// <param name="maxTokens">Most tokens of a run, padding included.</param>
 /// <param name="rebind">True where inputs are copied to a device when bound.</param>
 internal sealed unsafe class MoePorts(OrtIoBinding io, int layers, int experts, bool takesK, int maxTokens, bool rebind) : IDisposable

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Serving;
@@ -15,8 +14,6 @@ internal sealed record GraphFile(ServedGraph Graph, string Path, byte[] Model, R
 {
     private const long MaxBytes = 1L << 30; // weights are no part of it
 
-    /// <param name="verify">Whether they must have the recorded hashes.</param>
-    /// <exception cref="BtxException">A graph is missing, cannot be read, or is another than the recorded one.</exception>
     public static IReadOnlyList<GraphFile> Read(string directory, IReadOnlyList<ServedGraph> graphs, LlamaConfig config, string precision,
         bool verify)
     {

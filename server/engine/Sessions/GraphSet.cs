@@ -23,8 +23,6 @@ internal sealed unsafe class GraphSet : IDisposable
     private readonly int gatesPerToken;
 
     /// <param name="graphs">Of one k if it is built in; at least one ragged graph.</param>
-    /// <param name="slots">Sequences at a time.</param>
-    /// <param name="maxTokens">Most tokens of a run.</param>
     public GraphSet(LlamaConfig config, IReadOnlyList<(ServedGraph Graph, InferenceSession Session)> graphs, KvCache kv, int slots,
         int maxTokens, bool rebind)
     {
@@ -43,7 +41,6 @@ internal sealed unsafe class GraphSet : IDisposable
         ragged = [.. ordered.Select(g => new RaggedBinding(g.Session, kv, config, g.Graph.Rows, takesK, maxTokens, rebind))];
     }
 
-    /// <summary>Logits and gates.</summary>
     public long Bytes => logits.Bytes + gates.Bytes;
 
     /// <inheritdoc cref="IModelRunner.Run"/>

@@ -10,17 +10,14 @@ internal interface IModelRunner : IDisposable
     void Run(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens);
 
     /// <summary>Logits [V] of the last run.</summary>
-    /// <param name="row">Index into the run's rows.</param>
     /// <param name="position">0..Wanted−1: the row's wanted positions in order.</param>
     ReadOnlySpan<float> Logits(int row, int position);
 
     /// <summary>A mixture's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>
-    /// <param name="row">Index into the run's rows.</param>
     ReadOnlySpan<float> Gates(int row);
 
     ModelMemory Memory { get; }
 
-    /// <summary>Native sessions that it runs on.</summary>
     int Sessions { get; }
 
     /// <summary>Makes faster sessions for a model that was opened for a quick start. Slow; any thread, beside runs.</summary>
@@ -29,11 +26,9 @@ internal interface IModelRunner : IDisposable
 }
 
 /// <summary>One sequence's new tokens in a run of one model.</summary>
-/// <param name="Slot">The KV slot.</param>
 /// <param name="Past">Tokens already in that slot.</param>
 /// <param name="Count">New tokens, at least 1.</param>
 /// <param name="Wanted">How many of the last new positions need logits, 0..Count.</param>
-/// <param name="ExpertsPerToken">k of a mixture, 1..N; not read by a dense model.</param>
 internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted, int ExpertsPerToken = 0);
 
 /// <summary>Sessions made beside a model's running ones, over the same weights and KV cache. Disposal frees whichever of the two do not

@@ -60,8 +60,8 @@ internal sealed unsafe class KvCache : IDisposable
     /// cache.</summary>
     public OrtValue[] View(int slot) => views[slot] ??= View(slot, 1);
 
-    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made for the caller to free. There are too many
-    /// ranges to keep.</summary>
+    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made for the caller to free. There are too many ranges
+    /// to keep.</summary>
     public OrtValue[] View(int slot, int count)
     {
         var view = new OrtValue[buffers.Length];

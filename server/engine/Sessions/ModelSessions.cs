@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
@@ -19,7 +18,6 @@ internal sealed class ModelSessions : IDisposable
     private readonly long[] groupTokens;
 
     /// <param name="kv">The model's cache; null: made here, for the caller to own.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
     public ModelSessions(LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings,
         bool halfPrecision, int slots, int context, int maxTokens, KvCache? kv)
     {
@@ -56,7 +54,6 @@ internal sealed class ModelSessions : IDisposable
 
     public KvCache Cache { get; }
 
-    /// <summary>Estimate.</summary>
     public long Bytes { get; }
 
     public int Count => sessions.Count;
@@ -96,7 +93,6 @@ internal sealed class ModelSessions : IDisposable
 
     public ReadOnlySpan<float> Gates(int row) => sets[places[row].Set].Gates(places[row].Row);
 
-    /// <summary>Lets go of the cache; no run may follow.</summary>
     public void Unbind()
     {
         foreach (var set in sets) set.Dispose();

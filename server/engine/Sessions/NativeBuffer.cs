@@ -17,7 +17,6 @@ internal sealed unsafe class NativeBuffer : SafeHandle
 
     public override bool IsInvalid => handle == 0;
 
-    /// <summary>First byte; valid until disposal.</summary>
     public byte* Pointer => (byte*)handle;
 
     public Span<T> Span<T>(long offset, int length) where T : unmanaged => new((T*)handle + offset, length);

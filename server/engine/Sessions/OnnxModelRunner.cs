@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
@@ -19,13 +18,8 @@ internal sealed class OnnxModelRunner : IModelRunner
     private ModelSessions? sessions;
     private bool staged;
 
-    /// <param name="weights">Taken over.</param>
     /// <param name="settings">Without prepacking the sessions have no threads of their own, and <see cref="Stage"/> makes the prepacked
     /// ones that do.</param>
-    /// <param name="slots">Sequences at a time.</param>
-    /// <param name="context">Longest sequence in tokens.</param>
-    /// <param name="maxTokens">Most tokens of a run.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device, or the memory does not suffice.</exception>
     public OnnxModelRunner(LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings,
         bool halfPrecision, int slots, int context, int maxTokens)
     {
@@ -89,7 +83,6 @@ internal sealed class OnnxModelRunner : IModelRunner
 }
 
 /// <summary>Makes the runner of a model of one served forest: same graphs, same settings, other weights.</summary>
-/// <param name="context">Longest sequence in tokens.</param>
 internal sealed class RunnerFactory(EngineOptions options, IReadOnlyList<GraphFile> graphs, ServedForestManifest served, LlamaConfig config,
     int context, int threads, int experts)
 {

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Tensors;
 
@@ -14,7 +13,6 @@ internal sealed class PrivateWeights(EngineOptions options)
 
     /// <summary>An expert's directory; no file in it may be reached through a link.</summary>
     /// <param name="mustBe">Where the directory must really lie; null: wherever its path leads.</param>
-    /// <exception cref="BtxException">As <see cref="Checkpoint.Open(string)"/> and <see cref="PrivateCopies.Take"/>.</exception>
     public Checkpoint Open(string directory, CancellationToken cancellation, string? mustBe = null)
     {
         using var folder = OpenFolder.At(Path.GetFullPath(directory));
@@ -23,8 +21,6 @@ internal sealed class PrivateWeights(EngineOptions options)
         return Checkpoint.Open(directory, file => SafetensorsFile.Open(options.Copies.Take(folder, file, places, cancellation)));
     }
 
-    /// <summary>One file.</summary>
-    /// <exception cref="BtxException">As above.</exception>
     public SafetensorsFile OpenFile(string path, CancellationToken cancellation = default)
     {
         path = Path.GetFullPath(path);

@@ -23,7 +23,6 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private int boundTokens = -1, boundWanted = -1;
     private float* boundLogits;
 
-    /// <param name="takesK">A mixture's k is an input.</param>
     public RaggedBinding(InferenceSession session, KvCache kv, LlamaConfig config, int rows, bool takesK, int maxTokens, bool rebind)
     {
         (this.session, this.kv, Rows, vocabSize, this.rebind) = (session, kv, rows, config.VocabSize, rebind);
@@ -59,7 +58,6 @@ internal sealed unsafe class RaggedBinding : IDisposable
     public int Rows { get; }
 
     /// <summary>Runs at most <see cref="Rows"/> rows; the rest is padded with the scratch slot.</summary>
-    /// <param name="tokens">The rows' tokens, one row after the other.</param>
     /// <param name="logits">Out: the wanted logits in order, [max(1, wanted), V].</param>
     /// <param name="gates">Out, of a mixture: [tokens + padding rows, L, N].</param>
     public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits, float* gates)

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 
@@ -6,7 +5,6 @@ namespace Btx.Engine.Sessions;
 
 /// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options, known before any of
 /// it is asked for.</summary>
-/// <param name="bytes">Of an element of the KV cache.</param>
 internal sealed class SequenceMemory(LlamaConfig config, int slots, int context, int maxTokens, int bytes)
 {
     // What a process can address, with room for weights and sessions.
@@ -18,10 +16,8 @@ internal sealed class SequenceMemory(LlamaConfig config, int slots, int context,
 
     private Int128 KvCache => Buffer * 2 * config.NumHiddenLayers;
 
-    /// <summary>Logits, and a mixture's gates.</summary>
     private Int128 Step => ((Int128)maxTokens + (2 * slots)) * 4 * (config.VocabSize + gatesPerToken);
 
-    /// <exception cref="BtxException">No process, or not this device, can have that much.</exception>
     public void Require(DeviceSpec device)
     {
         if (KvCache + Step > Addressable) throw Refusal("no process can address that much");
@@ -30,7 +26,6 @@ internal sealed class SequenceMemory(LlamaConfig config, int slots, int context,
             throw Refusal($"the gates of {config.NumHiddenLayers} layers and {config.Moe!.Experts} experts are too many for one step");
     }
 
-    /// <param name="why">What stands against it.</param>
     public BtxException Refusal(string why, Exception? cause = null) => new($"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots "
         + $"{slots}, context {context}) and a step's logits {Gigabytes(Step)} GB (--max-batch-tokens {maxTokens}): {why}; lower --slots, "
         + "--context or --max-batch-tokens", cause!)
@@ -41,15 +36,11 @@ internal sealed class SequenceMemory(LlamaConfig config, int slots, int context,
 }
 
 /// <summary>Native memory of one model or of some, in bytes. What is mapped or not touched yet need not be in physical memory.</summary>
-/// <param name="Weights">Mapped from the checkpoint, or an average's own.</param>
-/// <param name="KvCache">All slots.</param>
 /// <param name="Sessions">Estimate: prepacked copies of the weights, inputs and logits.</param>
 public readonly record struct ModelMemory(long Weights, long KvCache, long Sessions)
 {
-    /// <summary>Of all three.</summary>
     public long Total => Weights + KvCache + Sessions;
 
-    /// <summary>Of two models.</summary>
     public static ModelMemory operator +(ModelMemory a, ModelMemory b) =>
         new(a.Weights + b.Weights, a.KvCache + b.KvCache, a.Sessions + b.Sessions);
 }

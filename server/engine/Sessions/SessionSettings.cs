@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
@@ -15,18 +14,14 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
         "failed to allocate"];
 
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
-    /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
     public InferenceSession Create(GraphFile graph, WeightSet weights, PrePackedWeightsContainer prepacked)
     {
         try
         {
             using var options = new SessionOptions
             {
-                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
-                IntraOpNumThreads = IntraOpThreads,
-                InterOpNumThreads = 1,
-                EnableMemoryPattern = false,
-                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL, IntraOpNumThreads = IntraOpThreads, InterOpNumThreads = 1,
+                EnableMemoryPattern = false, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
             };
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
             if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");
@@ -43,7 +38,6 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
     }
 
     /// <summary>A failure of the runtime, by its cause: a lack of memory is told from all else by its words alone.</summary>
-    /// <param name="what">What it failed at.</param>
     public static BtxException Failure(OnnxRuntimeException e, string what)
     {
         var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));

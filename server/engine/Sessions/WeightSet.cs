@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
@@ -17,11 +16,9 @@ internal sealed unsafe class WeightSet : IDisposable
 
     public IReadOnlyList<(string Name, OrtValue Value)> Tensors => tensors;
 
-    /// <summary>Of all tensors.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Binds a checkpoint's mapped memory. Takes ownership of it.</summary>
-    /// <exception cref="BtxException">A tensor is not stored in the served precision.</exception>
     public static WeightSet Map(Checkpoint checkpoint, TensorDtype dtype)
     {
         var set = new WeightSet(checkpoint);

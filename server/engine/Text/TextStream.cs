@@ -13,7 +13,6 @@ internal sealed class TextStream(TextTokenizer tokenizer, IReadOnlyList<string> 
 
     public string Push(int token) => matcher.Push(decoder.Push(token));
 
-    /// <summary>The held-back rest at the end of the stream.</summary>
     public string Flush() => matcher.Push(decoder.Flush()) + matcher.Flush();
 }
 
@@ -25,7 +24,6 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
     /// <summary>True once a stop string was met; nothing more comes out then.</summary>
     public bool Matched { get; private set; }
 
-    /// <summary>Adds text and returns what is certain to lie before any stop string.</summary>
     public string Push(string text)
     {
         if (Matched) return "";

@@ -8,7 +8,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
     private readonly List<string> notes = [], left = [];
     private ErrorKind? worst;
 
-    /// <summary>The expert that is on its way into the forest.</summary>
     public RegisteredExpert? Adding { get; set; }
 
     /// <summary>Null until it is begun.</summary>
@@ -19,12 +18,10 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
     /// <summary>Of the caller and of the server; means nothing after the commit.</summary>
     public CancellationToken Cancellation => cancellation;
 
-    /// <summary>The server's end.</summary>
     public CancellationToken Closing => closing;
 
     public IProgress<ChangeProgress>? Progress => progress;
 
-    /// <summary>As others are told of it.</summary>
     public string Title => $"{(Record is { } r ? $"change {r.Id}" : "a change")} ({kind} by {BtxException.OneLine(by.Author)})";
 
     public void Note(string line) => notes.Add(line);
@@ -43,7 +40,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         if (Record is not null && fraction == 0) resources.Events.Publish(Record, phase, message, resources.State);
     }
 
-    /// <exception cref="BtxException">As <see cref="IForestLog.Begin"/>.</exception>
     public void Begin(ForestState after, IReadOnlyList<string> subjects, IReadOnlyList<PurgeTarget>? purge = null, string? policy = null)
     {
         resources.At("change:validated");
@@ -53,7 +49,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         Enter(ChangePhase.Begin, $"{Record.Id}: {kind} {string.Join(", ", subjects)}");
     }
 
-    /// <exception cref="BtxException">As <see cref="IForestLog.BeginRollback"/>.</exception>
     public ForestState BeginRollback()
     {
         resources.At("change:validated");
@@ -63,7 +58,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
     }
 
     /// <summary>Makes the snapshot of a state beside the running forest.</summary>
-    /// <param name="opened">Models of added experts, held by the caller.</param>
     public async Task<ForestSnapshot> BuildAsync(ForestState after, IReadOnlyDictionary<string, ServedModel>? opened = null)
     {
         var before = resources.State;
@@ -80,9 +74,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
     }
 
     /// <summary>Commits, then swaps; from the commit on nothing stops it.</summary>
-    /// <param name="next">Taken over.</param>
-    /// <param name="made">See <see cref="IForestLog.Commit"/>.</param>
-    /// <exception cref="BtxException">Nothing is committed; or it is, and the server ended before the swap.</exception>
     public async Task<SwapReport> CommitAsync(ForestSnapshot next, ForestState? made, InFlightPolicy policy)
     {
         try
@@ -137,7 +128,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         }
     }
 
-    /// <exception cref="BtxException">The change is in force, but a step after the commit failed.</exception>
     public ChangeResult Finish(SwapReport? swap, RemovalCertificate? certificate = null)
     {
         Record = resources.Log.History.First(c => c.Id == Record!.Id); // a purge is in it by now

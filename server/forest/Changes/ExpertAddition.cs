@@ -1,6 +1,5 @@
 namespace Btx.Forest;
 
-/// <summary>An expert to add to the served forest.</summary>
 public sealed record ExpertAddition
 {
     public required ChangeAuthor By { get; init; }
@@ -29,19 +28,16 @@ public sealed record ExpertAddition
     public string? RouterStatistics { get; init; }
 }
 
-/// <summary>Experts to take out of the served forest.</summary>
 public sealed record ExpertRemoval
 {
     public required ChangeAuthor By { get; init; }
 
     public required IReadOnlyList<string> Experts { get; init; }
 
-    /// <summary>One of <see cref="Model.Registry.LineagePolicy.Names"/>.</summary>
     public string Lineage { get; init; } = LineagePolicy.Only;
 
     public InFlightPolicy InFlight { get; init; } = InFlightPolicy.Renormalise;
 
-    /// <summary>Delete the experts' files too.</summary>
     public bool Purge { get; init; }
 
     /// <summary>A served BTX model that holds them leaves instead of being re-mixed.</summary>
@@ -72,6 +68,4 @@ public sealed record AverageCreation
 }
 
 /// <summary>Who wants a change, and why. Both go into the log.</summary>
-/// <param name="Author">1 to 200 printable characters.</param>
-/// <param name="Reason">1 to 2000 printable characters.</param>
 public sealed record ChangeAuthor(string Author, string Reason);

@@ -14,11 +14,8 @@ internal sealed class PriorEstimate(ForestEngine engine, EngineOptions options)
 
     private static readonly TimeSpan Wait = TimeSpan.FromMilliseconds(20);
 
-    /// <param name="what">Named in errors.</param>
     /// <param name="added">Not in the loop; null: the served experts alone.</param>
-    /// <param name="done">Receives the fraction.</param>
     /// <returns>π by expert, and how many sequences of how many tokens there were.</returns>
-    /// <exception cref="BtxException">The text is too short.</exception>
     public async Task<(IReadOnlyDictionary<string, double> Prior, int Sequences, int Tokens)> OverAsync(string text, string what,
         ServedModel? added, Action<double>? done, CancellationToken cancellation)
     {
@@ -96,10 +93,7 @@ internal static class SampleText
     /// <summary>Less says too little about a domain.</summary>
     public const int Shortest = 16;
 
-    /// <param name="what">Named in errors.</param>
-    /// <param name="context">Longest sequence that the forest takes, in tokens.</param>
     /// <returns>At most <see cref="CachedPrior.Sequences"/> of up to <see cref="Longest"/> + 1 tokens.</returns>
-    /// <exception cref="BtxException">The text is too short.</exception>
     public static IReadOnlyList<int[]> Sequences(string text, string what, TextTokenizer tokenizer, int context)
     {
         var tokens = tokenizer.Encode(text);

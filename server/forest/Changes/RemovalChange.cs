@@ -144,11 +144,9 @@ internal sealed class RemovalChange(RegistryResources resources)
             targets.Add(PurgeTarget.Of(expert));
             if (expert.Root != ExpertRoot.Served) continue;
             // Converted weights have an original in the source.
-            var source = Blame.Served(() =>
-                ForestManifest.Load(resources.Source, trees: false).Expert(expert.Name));
+            var source = Blame.Served(() => ForestManifest.Load(resources.Source, trees: false).Expert(expert.Name));
             targets.Add(new PurgeTarget(expert.Name, ExpertRoot.Source, source.Path, source.Sha256));
-            note?.Invoke($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in "
-                    + $"{resources.Source}");
+            note?.Invoke($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in {resources.Source}");
         }
 
         var forest = resources.Source;

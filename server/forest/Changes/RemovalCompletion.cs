@@ -7,14 +7,11 @@ namespace Btx.Forest;
 internal sealed class RemovalCompletion(RegistryResources resources)
 {
     /// <summary>Files of the removed as they lie there, by expert, and those that do not lie there any more.</summary>
-    /// <param name="served">The files that the server read, by expert.</param>
     public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed,
         Func<string, IReadOnlyList<FileTrace>> served) =>
         removed.ToDictionary(e => e.Name, e => ExpertPurge.Files(resources.DirectoryOf(e), served(e.Name)));
 
     /// <summary>Deletes the files of a committed removal and says so in the log. Again it deletes the rest.</summary>
-    /// <param name="outcomes">Of each expert; filled as far as this comes.</param>
-    /// <exception cref="BtxException">Something could not be deleted, or the journal not be written.</exception>
     public void Purge(ChangeRecord change, Dictionary<string, PurgeOutcome> outcomes)
     {
         resources.At("change:purging");
@@ -25,7 +22,6 @@ internal sealed class RemovalCompletion(RegistryResources resources)
 
     /// <summary>Compares the running forest with one built from scratch. An expert that stays, and whose files cannot be opened any more,
     /// is quarantined and left out of both: otherwise there would never be a certificate.</summary>
-    /// <inheritdoc cref="EqualityComparison.RunAsync" path="/exception"/>
     public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
     {
         var files = new RebuildCheck(resources);
@@ -38,8 +34,6 @@ internal sealed class RemovalCompletion(RegistryResources resources)
     }
 
     /// <summary>Signs the certificate and writes its file.</summary>
-    /// <param name="found">Its files with what became of them.</param>
-    /// <exception cref="BtxException">It, or the journal's record of it, cannot be written.</exception>
     public RemovalCertificate Certify(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change, CertifiedFindings found)
     {
         var purged = change.PurgedAt is not null;
@@ -129,8 +123,7 @@ internal sealed class RemovalCompletion(RegistryResources resources)
                 or IOException or UnauthorizedAccessException)
             {
                 why = BtxException.OneLine(e.Message);
-                resources.Report(
-                    $"removal {change.Id}: its certificate could not be written: {why}; the next change or start tries again");
+                resources.Report($"removal {change.Id}: its certificate could not be written: {why}; the next change or start tries again");
             }
         }
 
@@ -139,7 +132,6 @@ internal sealed class RemovalCompletion(RegistryResources resources)
 
     /// <summary>What removals left undone for want of a disk, say: once the forest has changed again there is nothing to compare with any
     /// more, so that it does not change before the last removal is certified.</summary>
-    /// <exception cref="BtxException">The last removal still cannot be certified.</exception>
     public async Task FinishLastAsync(CancellationToken cancellation)
     {
         var last = resources.Log.History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);

@@ -5,9 +5,6 @@ namespace Btx.Forest;
 /// <summary>Compares the running forest with one built from scratch, from the files of a state, on one thread of low priority.</summary>
 internal sealed class EqualityComparison(RegistryResources resources)
 {
-    /// <exception cref="BtxException">The forest cannot be built once more, or answers something else than the running one
-    /// offers.</exception>
-    /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task<EqualityCheck> RunAsync(ForestState state, EqualityProbe probe, CancellationToken cancellation)
     {
         var running = resources.Engine.Describe();
@@ -31,14 +28,8 @@ internal sealed class EqualityComparison(RegistryResources resources)
     {
         var options = resources.Serving with
         {
-            Threads = 1,
-            IntraOpThreads = 1,
-            AllowSpinning = false,
-            Slots = 1,
-            PrepareAverages = false,
-            Observer = null,
-            Report = null,
-            ContextLength = running.ContextLength
+            Threads = 1, IntraOpThreads = 1, AllowSpinning = false, Slots = 1, PrepareAverages = false, Observer = null,
+            Report = null, ContextLength = running.ContextLength,
         };
         if (running.Damage.Moe is not null) (options, state) = (options with { Moe = null }, state with { Moe = null });
         state = state with

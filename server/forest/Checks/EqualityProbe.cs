@@ -33,10 +33,8 @@ internal sealed class EqualityProbe
 
     private EqualityProbe(string sha256, List<int[]> windows) => (Sha256, this.windows) = (sha256, windows);
 
-    /// <summary>Of the text.</summary>
     public string Sha256 { get; }
 
-    /// <summary>Predicted tokens.</summary>
     public long Tokens => windows.Sum(w => w.Length - 1L);
 
     /// <summary>Largest |difference| in nats that counts as equal. A matrix product rounds otherwise for prepacked weights and for other
@@ -46,7 +44,6 @@ internal sealed class EqualityProbe
     public static double Tolerance(string precision, double largest) => (precision == "fp16" ? 2e-3 : 2e-5) * Math.Max(1, largest);
 
     /// <param name="text">Null: a built-in one of some hundred tokens.</param>
-    /// <exception cref="BtxException">The text is too short.</exception>
     public static EqualityProbe Of(string? text, ForestEngine engine)
     {
         var tokens = engine.Tokenizer.Encode(text ?? BuiltIn);
@@ -59,7 +56,6 @@ internal sealed class EqualityProbe
         return new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text ?? BuiltIn))), windows);
     }
 
-    /// <summary>In the same order for forests of the same description.</summary>
     public IEnumerable<ScoreRequest> Requests(ForestDescription forest) =>
         Routings(forest).SelectMany(r => windows.Select(w => new ScoreRequest(w, r)));
 

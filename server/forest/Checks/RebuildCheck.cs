@@ -11,7 +11,6 @@ namespace Btx.Forest;
 internal sealed class RebuildCheck(RegistryResources resources)
 {
     /// <summary>Before a removal is begun, whose check could not be made.</summary>
-    /// <exception cref="BtxException">An expert that stays, a graph, a manifest or the BTX model cannot be opened again.</exception>
     public async Task RequireAsync(ForestState after, CancellationToken cancellation)
     {
         var problem = await BuildThread.RunAsync(() => Common(after)
@@ -24,7 +23,6 @@ internal sealed class RebuildCheck(RegistryResources resources)
 
     /// <summary>After the commit there is no way back: what cannot be opened again gets no traffic, as if it had been found by
     /// <see cref="FileWatch"/>, and the rest can be compared.</summary>
-    /// <exception cref="BtxException">A device fails, or the next forest cannot be made.</exception>
     public async Task QuarantineAsync(ForestState state, CancellationToken cancellation)
     {
         var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)))

@@ -2,8 +2,6 @@ namespace Btx.Forest;
 
 /// <summary>What the ancestors that another forest names are called here. Whoever has the same weights is the same, under whatever name;
 /// whoever has other weights is somebody else, and a lineage that would mistake one for the other is refused.</summary>
-/// <param name="forest">The other forest's list.</param>
-/// <param name="path">Of the other forest.</param>
 /// <param name="known">Who is known here: name, hash of the weights, and of those that they were converted from; experts first.</param>
 internal sealed class AncestorNames(
     ForestManifest forest, string path, IReadOnlyList<(string Name, string? Sha256, string? Original)> known)
@@ -12,7 +10,6 @@ internal sealed class AncestorNames(
     private readonly List<(AbsentExpert Expert, IReadOnlyList<ParentEntry> Parents)> found = [];
 
     /// <returns>The parents by their names here, and the ancestors that are not known here.</returns>
-    /// <exception cref="BtxException">A name is another's here, or it cannot be told whose it is.</exception>
     public (IReadOnlyList<ParentEntry> Parents, IReadOnlyList<AbsentExpert> Unknown) Of(IReadOnlyList<ParentEntry> parents)
     {
         var here = Here(parents);

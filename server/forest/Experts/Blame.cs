@@ -7,7 +7,6 @@ internal static class Blame
 
     /// <summary>Reads files that the request names: what is wrong with them is a reason not to make the change; a device that fails is the
     /// server's fault.</summary>
-    /// <exception cref="BtxException">What <paramref name="read"/> throws, with its kind.</exception>
     public static T Given<T>(Func<T> read)
     {
         try
@@ -21,7 +20,6 @@ internal static class Blame
     }
 
     /// <summary>Reads files that are served: if one is not there it is not the request that names the wrong one.</summary>
-    /// <exception cref="BtxException">What <paramref name="read"/> throws, with its kind.</exception>
     public static T Served<T>(Func<T> read)
     {
         try

@@ -6,10 +6,8 @@ internal sealed class DamagedFiles : IDisposable
 {
     private readonly Dictionary<string, FileTrace[]> byExpert = [];
 
-    /// <summary>None of one that is not held.</summary>
     public IReadOnlyList<FileTrace> this[string expert] => byExpert.GetValueOrDefault(expert) ?? [];
 
-    /// <summary>Before the experts leave the running forest.</summary>
     public void Hold(ForestSnapshot present, IEnumerable<string> experts)
     {
         foreach (var expert in present.Experts.IntersectBy(experts, e => e.Name))
@@ -32,7 +30,6 @@ internal sealed class DamagedFiles : IDisposable
         }
     }
 
-    /// <summary>Those that have left the forest.</summary>
     public void Drop(IEnumerable<string> experts)
     {
         foreach (var expert in experts)
@@ -52,7 +49,6 @@ internal sealed class HeldCopies(RegistryResources resources, IReadOnlyList<stri
     /// did not open, or after <see cref="Dispose"/>.</summary>
     public IReadOnlyList<FileTrace> this[string expert] => byExpert.GetValueOrDefault(expert) ?? resources.Damaged[expert];
 
-    /// <summary>Idempotent.</summary>
     public void Dispose()
     {
         foreach (var trace in byExpert.Values.SelectMany(c => c)) trace.Dispose();

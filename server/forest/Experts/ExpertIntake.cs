@@ -11,8 +11,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
 {
     /// <returns>The expert as the state would have it, its hash still to be filled in unless one is expected, and what its own forest says
     /// of ancestors that are unknown here.</returns>
-    /// <exception cref="BtxException">The path, the name, the lineage, the architecture or the tokenizer does not fit; one clear
-    /// line.</exception>
     public (RegisteredExpert Expert, IReadOnlyList<AbsentExpert> Ancestors) Look(ExpertAddition addition, ForestState state)
     {
         if (!ForestManifestRules.IsName(addition.Name))
@@ -31,17 +29,10 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         var (parents, ancestors) = addition.Parents is { } given ? (given, []) : names?.Of(entry?.Parents ?? []) ?? ([], []);
         var expert = new RegisteredExpert
         {
-            Name = addition.Name,
-            Domain = addition.Domain ?? entry?.Domain ?? addition.Name,
-            Path = directory,
-            Root = ExpertRoot.External,
-            Sha256 = addition.Sha256 ?? entry?.Sha256 ?? "",
-            Parents = parents,
-            Round = entry?.Round ?? 0,
-            CorpusSha256 = entry?.CorpusSha256,
-            Tokens = entry?.Tokens ?? 0,
-            Steps = entry?.Steps ?? 0,
-            Prior = Known(entry?.Prior, addition.Name, entry?.Name, names, state),
+            Name = addition.Name, Domain = addition.Domain ?? entry?.Domain ?? addition.Name, Path = directory,
+            Root = ExpertRoot.External, Sha256 = addition.Sha256 ?? entry?.Sha256 ?? "", Parents = parents,
+            Round = entry?.Round ?? 0, CorpusSha256 = entry?.CorpusSha256, Tokens = entry?.Tokens ?? 0,
+            Steps = entry?.Steps ?? 0, Prior = Known(entry?.Prior, addition.Name, entry?.Name, names, state),
         };
         return (expert, ancestors);
     }
@@ -69,7 +60,6 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
     }
 
     /// <summary>What the weights themselves must be.</summary>
-    /// <exception cref="BtxException">A tensor is stored in another precision.</exception>
     public static void RequirePrecision(Checkpoint checkpoint, ForestState state)
     {
         var dtype = state.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;

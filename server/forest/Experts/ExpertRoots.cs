@@ -1,12 +1,10 @@
 namespace Btx.Forest;
 
-/// <summary>The directories that experts may be added from.</summary>
 internal sealed class ExpertRoots
 {
     private readonly List<(string Named, string Real)> roots = [];
 
     /// <param name="named">Absolute paths; links in them are the operator's and are followed once, here.</param>
-    /// <exception cref="BtxException">One is not there.</exception>
     public ExpertRoots(IEnumerable<string> named)
     {
         foreach (var root in named)
@@ -21,7 +19,6 @@ internal sealed class ExpertRoots
 
     /// <summary>The absolute path of a directory in a root, free of links.</summary>
     /// <param name="path">Absolute, or relative to the first root that has it.</param>
-    /// <exception cref="BtxException">It is not there, outside the roots, or reached through a link; or a file in it is a link.</exception>
     public string Resolve(string path)
     {
         if (string.IsNullOrWhiteSpace(path))

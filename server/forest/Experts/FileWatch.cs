@@ -11,8 +11,6 @@ internal sealed class FileWatch(RegistryResources resources)
     private readonly Dictionary<PrivateCopy, FileStat> accepted = []; // touched, and found equal
 
     /// <summary>Takes out of the running forest what has changed on disk. Requests under way go on to their end.</summary>
-    /// <exception cref="BtxException">The next forest cannot be made.</exception>
-    /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task LookAsync(CancellationToken cancellation)
     {
         resources.Damaged.Sweep();
@@ -25,7 +23,6 @@ internal sealed class FileWatch(RegistryResources resources)
     /// <summary>Takes experts out of the running forest whose files are at fault, and the BTX model.</summary>
     /// <param name="experts">Why, by name.</param>
     /// <param name="moe">Why; null: it stays.</param>
-    /// <exception cref="BtxException">The next forest cannot be made.</exception>
     public static async Task QuarantineAsync(RegistryResources resources, IReadOnlyDictionary<string, string> experts, string? moe,
         CancellationToken cancellation)
     {
@@ -89,13 +86,10 @@ internal sealed class ExpertFiles
     private static readonly string[] Others = [LlamaConfig.FileName, "tokenizer.json", "tokenizer_config.json", CheckpointFiles.IndexFile];
     private readonly List<(string Path, FileStat? Stat)> marks;
 
-    /// <summary>Before anything is read.</summary>
     public ExpertFiles(string directory) => marks = [.. Others.Select(f => Path.Combine(directory, f)).Select(f => (f, FileStat.Of(f)))];
 
-    /// <summary>Weights that were copied.</summary>
     public void Add(Checkpoint checkpoint) => marks.AddRange(checkpoint.Files.Select(f => (f.Path, (FileStat?)f.Copy!.Stat)));
 
-    /// <exception cref="BtxException">A file was changed, replaced, added or removed.</exception>
     public void RequireUntouched()
     {
         foreach (var (path, stat) in marks)

@@ -7,9 +7,6 @@ namespace Btx.Forest;
 internal static class OtherExports
 {
     /// <summary>Refuses to delete files that another one would miss at its next start.</summary>
-    /// <param name="directory">Of the expert's files.</param>
-    /// <param name="servedDirectory">Of this one.</param>
-    /// <exception cref="BtxException">Some do; names them and the remedy.</exception>
     public static void RequireNone(string expert, string directory, string servedDirectory, string source)
     {
         var place = RealPath.Of(directory);

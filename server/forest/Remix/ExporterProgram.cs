@@ -7,7 +7,6 @@ namespace Btx.Forest;
 /// <summary>The exporter, a program of its own, run at low priority.</summary>
 internal sealed partial class ExporterProgram
 {
-    /// <summary>Names the exporter's file where it does not lie beside the server.</summary>
     public const string Variable = "BTX_EXPORTER";
 
     // Tells the exporter to stop when its standard input ends, which nothing is written to: when this process is gone.
@@ -22,7 +21,6 @@ internal sealed partial class ExporterProgram
     private ExporterProgram(string path) => this.path = path;
 
     /// <param name="path">Null: as <see cref="Variable"/> says, else beside the server, else where the build puts it.</param>
-    /// <exception cref="BtxException">It is not there.</exception>
     public static ExporterProgram Find(string? path)
     {
         path ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : null;
@@ -34,10 +32,6 @@ internal sealed partial class ExporterProgram
                 + $"it, or name {Assembly} in {Variable}");
     }
 
-    /// <summary>Runs to the end.</summary>
-    /// <param name="report">Fraction done, and what is being done.</param>
-    /// <exception cref="BtxException">It could not be started or failed; with its own message.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; it was ended.</exception>
     public async Task RunAsync(IEnumerable<string> arguments, Action<double, string> report, CancellationToken cancellation)
     {
         string[] command =

@@ -5,16 +5,11 @@ using Btx.Model.Tensors;
 namespace Btx.Forest;
 
 /// <summary>Where the members of a mixture lie.</summary>
-/// <param name="forest">Directory of the served forest.</param>
-/// <param name="after">The state to mix for.</param>
-/// <param name="present">Directory of the served BTX model.</param>
-/// <param name="moe">Its manifest.</param>
 internal sealed class MemberSources(string forest, ForestState after, string present, ServedMoeManifest moe)
 {
     private readonly ServedForestManifest served = ServedForestManifest.Load(forest);
 
     /// <summary>A member of the present model that stays: the forest's own checkpoint of it, or the one that the server reads.</summary>
-    /// <exception cref="BtxException">The forest has no such weights.</exception>
     public string Of(BtxExpert member)
     {
         var registered = after.Expert(member.Name);
@@ -28,7 +23,6 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
     }
 
     /// <summary>The seed, which no forest lists.</summary>
-    /// <exception cref="BtxException">It is not where it was.</exception>
     public string OfSeed(BtxExpert seed, ServedMoeExpert listed)
     {
         string[] places = [.. new[] { listed.Source is { } relative ? Path.GetFullPath(Path.Combine(Path.GetFullPath(present), relative))
@@ -39,7 +33,6 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
     }
 
     /// <summary>An expert that joins.</summary>
-    /// <exception cref="BtxException">It has no router statistics, or they are of other weights.</exception>
     public RemixMember Of(ExpertAddition added)
     {
         var registered = after.Expert(added.Name);
@@ -50,18 +43,12 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
         return new(
             new BtxExpert
             {
-                Name = added.Name,
-                Domain = registered.Domain,
-                Sha256 = sha256,
-                Parents = registered.Parents,
-                CorpusSha256 = registered.CorpusSha256,
-                Tokens = registered.Tokens,
-                Steps = registered.Steps,
+                Name = added.Name, Domain = registered.Domain, Sha256 = sha256, Parents = registered.Parents,
+                CorpusSha256 = registered.CorpusSha256, Tokens = registered.Tokens, Steps = registered.Steps,
             },
             Path.GetFullPath(added.Directory), file);
     }
 
-    /// <exception cref="BtxException">The file is missing, or lacks a member.</exception>
     public void RequireStatistics(string file, IEnumerable<RemixMember> members)
     {
         if (!File.Exists(file))

@@ -4,11 +4,10 @@ using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>Re-mixes a served BTX model (Branch-Train-MiX, arXiv 2403.07816, section 3.2): what the members share is averaged without
-/// those that leave, the feed-forwards are the experts', router rows are fitted to the statistics kept of each domain. Then the exporter
-/// makes graphs of it, in the precision and form of the present one. The Mixtral checkpoint lies in <c>model/</c> of the served
+/// <summary>Re-mixes a served BTX model (Branch-Train-MiX, arXiv 2403.07816, section 3.2): what the members share is averaged without those
+/// that leave, the feed-forwards are the experts', router rows are fitted to the statistics kept of each domain. Then the exporter makes
+/// graphs of it, in the precision and form of the present one. The Mixtral checkpoint lies in <c>model/</c> of the served
 /// directory.</summary>
-/// <param name="options">Names the served forest and the device.</param>
 /// <param name="exporter">Path of the exporter's program; null: as BTX_EXPORTER says, else beside the server.</param>
 public sealed class MoeRemix(EngineOptions options, string? exporter = null) : IMoeRemix
 {
@@ -16,8 +15,7 @@ public sealed class MoeRemix(EngineOptions options, string? exporter = null) : I
     private const string Export = "served";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
-    private string Forest =>
-        options.Directory ?? throw new BtxException("no served forest is named; a BTX model alone cannot be re-mixed");
+    private string Forest => options.Directory ?? throw new BtxException("no served forest is named; a BTX model alone cannot be re-mixed");
 
     public string? Obstacle(ForestState after, string presentMoe, ExpertAddition? added)
     {
@@ -114,8 +112,8 @@ public sealed class MoeRemix(EngineOptions options, string? exporter = null) : I
     }
 }
 
-/// <summary>Re-mixes the served BTX model beside the running one, for a change of its experts. Works in directories alone; touches
-/// nothing that is served. Its work is done at low priority, on threads of its own. Tests have a fake.</summary>
+/// <summary>Re-mixes the served BTX model beside the running one, for a change of its experts. Works in directories alone; touches nothing
+/// that is served. Its work is done at low priority, on threads of its own. Tests have a fake.</summary>
 public interface IMoeRemix
 {
     /// <summary>Why <see cref="MixAsync"/> could not do this, as one line with a remedy; null: it can. Reads manifests, mixes
@@ -131,13 +129,8 @@ public interface IMoeRemix
     /// <exception cref="BtxException">Its <c>btx.json</c> is damaged.</exception>
     IReadOnlyList<string> Notes(string presentMoe) => [];
 
-    /// <param name="after"><inheritdoc cref="Obstacle" path="/param[@name='after']"/></param>
-    /// <param name="presentMoe"><inheritdoc cref="Obstacle" path="/param[@name='presentMixture']"/></param>
     /// <param name="output">A directory that is not there yet; its parent is. What fails or is cancelled leaves nothing there.</param>
-    /// <param name="added"><inheritdoc cref="Obstacle" path="/param[@name='added']"/></param>
-    /// <param name="progress">Receives phase <see cref="ChangePhase.Mix"/>.</param>
     /// <returns>The new served directory: <paramref name="output"/>, durable, complete with the statistics for the next change.</returns>
-    /// <exception cref="BtxException">One line, with a remedy.</exception>
     Task<string> MixAsync(ForestState after, string presentMoe, string output, ExpertAddition? added,
         IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 }

@@ -6,16 +6,10 @@ namespace Btx.Forest;
 
 /// <summary>What a served BTX model is re-mixed of: decided from manifests, no weights are read.</summary>
 /// <param name="Members">By index; the seed, if the model has one, is the last.</param>
-/// <param name="Statistics">The present model's.</param>
 /// <param name="Without">Names that <c>btx.json</c> will list as left out.</param>
 internal sealed record RemixPlan(ServedMoeManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members,
     BtxRouter Router, IReadOnlyList<string> Without, bool Adds)
 {
-    /// <param name="forest">Directory of the served forest.</param>
-    /// <param name="after"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='after']"/></param>
-    /// <param name="present"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='presentMixture']"/></param>
-    /// <param name="added"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='added']"/></param>
-    /// <exception cref="BtxException">It cannot be re-mixed, and why.</exception>
     public static RemixPlan Of(string forest, ForestState after, string present, ExpertAddition? added)
     {
         var (served, lineage) = Read(present);
@@ -84,6 +78,5 @@ internal sealed record RemixPlan(ServedMoeManifest Present, BtxManifest Lineage,
 
 /// <summary>A model whose feed-forwards become one expert of the re-mixed model.</summary>
 /// <param name="Expert">What <c>btx.json</c> will say of it; its hash is that of the weights in <paramref name="Directory"/>.</param>
-/// <param name="Directory">Absolute.</param>
 /// <param name="Statistics">File with the hidden states on its domain's text; null: it stands for no domain (the seed).</param>
 internal sealed record RemixMember(BtxExpert Expert, string Directory, string? Statistics);

@@ -10,9 +10,6 @@ namespace Btx.Forest;
 /// statistics, bit for bit.</summary>
 internal static class RemixedModel
 {
-    /// <param name="directory">To make.</param>
-    /// <param name="report">Fraction done, and what is being done.</param>
-    /// <exception cref="BtxException">A member is not what the manifests say, its statistics do not fit, or the disk is full.</exception>
     public static void Write(RemixPlan plan, ForestState after, string directory, PrivateWeights opener, Action<double, string> report,
         CancellationToken cancellation)
     {

@@ -7,8 +7,8 @@ using FsCheck.Fluent;
 
 namespace Btx.Engine.Tests.Sampling;
 
-/// <summary>Sampling holds for every accepted value and every distribution that logits can give, and goes to
-/// the greedy answer with the temperature.</summary>
+/// <summary>Sampling holds for every accepted value and every distribution that logits can give, and goes to the greedy answer with the
+/// temperature.</summary>
 public sealed class AnyValueTests
 {
     private const int Vocab = 37; // not a multiple of a vector
@@ -35,11 +35,8 @@ public sealed class AnyValueTests
         from off in Gen.Choose(0, 31)
         select new SamplingOptions
         {
-            Temperature = (off & 1) != 0 ? 1 : temperature,
-            RepetitionPenalty = (off & 2) != 0 ? 1 : penalty,
-            TopP = (off & 4) != 0 ? 1 : topP,
-            MinP = (off & 8) != 0 ? 0 : minP,
-            TopK = (off & 16) != 0 ? 0 : topK,
+            Temperature = (off & 1) != 0 ? 1 : temperature, RepetitionPenalty = (off & 2) != 0 ? 1 : penalty,
+            TopP = (off & 4) != 0 ? 1 : topP, MinP = (off & 8) != 0 ? 0 : minP, TopK = (off & 16) != 0 ? 0 : topK,
         };
 
     private static Gen<float[]> AnyLogits => Gen.OneOf(

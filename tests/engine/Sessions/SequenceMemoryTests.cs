@@ -5,19 +5,14 @@ using Btx.Model.Devices;
 
 namespace Btx.Engine.Tests.Sessions;
 
-/// <summary>Sizes beyond what a process or a device can have are refused with the options that set
-/// them, in numbers that do not overflow.</summary>
+/// <summary>Sizes beyond what a process or a device can have are refused with the options that set them, in numbers that do not
+/// overflow.</summary>
 public sealed class SequenceMemoryTests
 {
     private static readonly LlamaConfig Large = new()
     {
-        VocabSize = 152_064,
-        HiddenSize = 8192,
-        IntermediateSize = 28_672,
-        NumHiddenLayers = 80,
-        NumAttentionHeads = 64,
-        NumKeyValueHeads = 8,
-        MaxPositionEmbeddings = 131_072,
+        VocabSize = 152_064, HiddenSize = 8192, IntermediateSize = 28_672, NumHiddenLayers = 80, NumAttentionHeads = 64,
+        NumKeyValueHeads = 8, MaxPositionEmbeddings = 131_072,
     };
 
     [Fact]
@@ -29,13 +24,7 @@ public sealed class SequenceMemoryTests
     public void What_no_process_can_address_is(int slots, int context, int maxTokens)
     {
         var huge = Large with
-        {
-            NumKeyValueHeads = 4096,
-            NumAttentionHeads = 4096,
-            HeadDimOverride = 4096,
-            NumHiddenLayers = 4096,
-            VocabSize = 1 << 24
-        };
+        { NumKeyValueHeads = 4096, NumAttentionHeads = 4096, HeadDimOverride = 4096, NumHiddenLayers = 4096, VocabSize = 1 << 24 };
         var failure = Assert.Throws<BtxException>(() => new SequenceMemory(huge, slots, context, maxTokens, 4).Require(DeviceSpec.Cpu));
         Assert.Equal(ErrorKind.Exhausted, failure.Kind);
         Assert.Contains($"--slots {slots}, context {context}", failure.Message, StringComparison.Ordinal);

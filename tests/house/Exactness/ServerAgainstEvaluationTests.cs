@@ -2,6 +2,7 @@ using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Fixtures;
 using Btx.Model.Mixing;
+using Btx.Trainer.Evaluation;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Tests.Evaluation;
 using static TorchSharp.torch;

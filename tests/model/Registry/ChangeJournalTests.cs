@@ -21,8 +21,7 @@ public sealed class ChangeJournalTests
                 (change.Id, change.Outcome, change.RevisionBefore, change.RevisionAfter));
             Assert.Equal(0, journal.State.Revision);
             journal.Commit(change.Id);
-            change = journal.Begin(SampleForest.Request(ChangeKind.Remove,
-                "a") with
+            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with
             { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] }, journal.State.Without(["a"]));
             journal.Commit(change.Id);
             after = journal.State;
@@ -162,7 +161,7 @@ public sealed class ChangeJournalTests
         using (ChangeJournal.Open(directory.Path, Base))
         {
             Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
-            using var other = Process.Start("flock", ["-n", directory[ChangeJournal.LockName], "true"]);
+            using var other = Process.Start("flock", ["-n", directory[ForestLock.FileName], "true"]);
             other.WaitForExit();
             Assert.Equal(1, other.ExitCode);
         }
@@ -172,14 +171,14 @@ public sealed class ChangeJournalTests
         {
             var link = directory.Path + "-link";
             File.CreateSymbolicLink(link, directory.Path);
-            File.Delete(directory[ChangeJournal.LockName]);
+            File.Delete(directory[ForestLock.FileName]);
             foreach (var spelling in new[] { directory.Path, directory.Path + "/", directory.Path + "/.",
                 link, $"/proc/self/root{directory.Path}" })
                 Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(spelling, Base)), StringComparison.Ordinal);
             File.Delete(link);
         }
 
-        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ChangeJournal.LockName], "sh", "-c",
+        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ForestLock.FileName], "sh", "-c",
             "echo held; read end"])
         { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());

@@ -52,22 +52,13 @@ public sealed partial class DocumentFilter(CleaningRules rules)
     public string? Clean(string text)
     {
         text = LicenceHeader.Strip(TextCleaner.Clean(text), rules.Comments);
-        if (rules.MaximumLineCharacters is { } maximum) text = WithoutLongLines(text, maximum);
+        if (rules.MaximumLineCharacters is { } most && text.Split('\n') is var lines && lines.Any(l => l.Length > most))
+            text = string.Join('\n', lines.Where(l => l.Length <= most)).Trim();
         var dropped = text.Length < rules.MinimumCharacters
             || (rules.DropEnglish && EnglishWords().Count(text) > EnglishShare * Math.Max(Words().Count(text), 1))
             || IsDuplicate(text)
             || (IsMostlySeen(text) && rules.DropRepeats);
         return dropped ? null : text;
-    }
-
-    private static string WithoutLongLines(string text, int maximum)
-    {
-        foreach (var line in text.AsSpan().EnumerateLines())
-        {
-            if (line.Length > maximum) return string.Join('\n', text.Split('\n').Where(l => l.Length <= maximum)).Trim();
-        }
-
-        return text;
     }
 
     // Copies that differ in layout only are equal.

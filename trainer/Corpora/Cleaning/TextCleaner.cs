@@ -37,13 +37,7 @@ public static class TextCleaner
 }
 
 /// <summary>How a language marks comments at the head of a file: <c>#</c>; <c>//</c> or <c>/* */</c>; <c>(* *)</c>.</summary>
-public enum CommentStyle
-{
-    None,
-    Hash,
-    Slashes,
-    Parentheses,
-}
+public enum CommentStyle { None, Hash, Slashes, Parentheses }
 
 /// <summary>Removes the comment block at the head of a source file if it is a licence: thousands of equal copies teach nothing.</summary>
 public static partial class LicenceHeader
@@ -71,6 +65,6 @@ public static partial class LicenceHeader
     [GeneratedRegex(@"\A(?>\s*\n|(?=\(\*)[^\n]*\*\)[^\S\n]*(?:\n|\z))*")]
     private static partial Regex ParenthesisComments();
 
-    [GeneratedRegex("copyright|licen[sc]e|all rights reserved|redistribut|warrant", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex("(?i)copyright|licen[sc]e|all rights reserved|redistribut|warrant", RegexOptions.CultureInvariant)]
     private static partial Regex LicenceWords();
 }

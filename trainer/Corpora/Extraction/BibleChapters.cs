@@ -19,7 +19,7 @@ public static partial class BibleChapters
         return Parse(Encoding.UTF8.GetString(output.Output));
     }
 
-    /// <summary>Printed verses (<c>Ge1:1 In the beginning …</c>, continued on further lines) as chapters without the book's prefix.</summary>
+    /// <summary>Printed verses (<c>Ge1:1 In the beginning …</c>, over several lines) as chapters without the book's prefix.</summary>
     public static IEnumerable<CorpusDocument> Parse(string printed)
     {
         var chapters = new List<(string Id, List<string> Lines)>();

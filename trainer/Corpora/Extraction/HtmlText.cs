@@ -18,15 +18,8 @@ public static partial class HtmlText
         SourceFiles.Read(root, ".html").Select(d => d with { Text = text(d.Text) });
 
     /// <summary>A page of LibreOffice's help: the text between its display area and its search frame.</summary>
-    public static string HelpPage(string page)
-    {
-        var from = page.IndexOf("id=\"DisplayArea\"", StringComparison.Ordinal);
-        if (from < 0) return Convert(page);
-        from = page.IndexOf('>', from);
-        if (from < 0) return "";
-        var to = page.IndexOf("<div id=\"SearchFrame\"", from, StringComparison.Ordinal);
-        return Convert(to < 0 ? page[(from + 1)..] : page[(from + 1)..to]);
-    }
+    public static string HelpPage(string page) =>
+        Convert(DisplayArea().Match(page) is { Success: true } area ? area.Groups["text"].Value : page);
 
     /// <summary>A page of PostgreSQL's manual without its lines of navigation.</summary>
     public static string ManualPage(string page) => Navigation().Replace(Convert(page), "");
@@ -78,6 +71,9 @@ public static partial class HtmlText
         <(?:!--.*?(?:-->|\z)|(?=[A-Za-z/!?])(?<close>/?)/*(?<name>[A-Za-z0-9]*)(?>[^>=]+|="[^"]*"?|='[^']*'?|=)*>?)
         """, RegexOptions.Singleline | RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex Tag();
+
+    [GeneratedRegex("""id="DisplayArea"[^>]*>(?<text>.*?)(?:<div id="SearchFrame"|\z)""", RegexOptions.Singleline)]
+    private static partial Regex DisplayArea();
 
     [GeneratedRegex(@"\n *(?:Prev|Next|Up|Home)\b[^\n]*")]
     private static partial Regex Navigation();

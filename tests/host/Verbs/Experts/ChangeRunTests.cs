@@ -18,7 +18,8 @@ public sealed class ChangeRunTests
             new() { Result = new() { Change = new() { Id = "c000001" } } },
         }.ToAsyncEnumerable());
         Assert.Equal("c000001", result.Change.Id);
-        Assert.StartsWith("  validate       2 s  hashing\n  build        50 ms  opening\n  commit  ", said.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("  validate       2 s  hashing\n  build        50 ms  opening\n  commit  ", said.ToString(),
+            StringComparison.Ordinal);
         Assert.EndsWith("  to disk\n", said.ToString(), StringComparison.Ordinal);
     }
 }

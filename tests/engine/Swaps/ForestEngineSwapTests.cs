@@ -8,9 +8,9 @@ using static Btx.Engine.Tests.Fixtures.EngineCalls;
 
 namespace Btx.Engine.Tests.Swaps;
 
-/// <summary>Over real graphs: what leaves is unmapped and closed, what comes is served, and answers are
-/// those of a forest made so from the start.</summary>
-public sealed class LivingForestTests(ServedForest forest)
+/// <summary>Over real graphs: what leaves is unmapped and closed, what comes is served, and answers are those of a forest made so from the
+/// start.</summary>
+public sealed class ForestEngineSwapTests(ServedForest forest)
 {
     private static CancellationToken None => TestContext.Current.CancellationToken;
 
@@ -59,9 +59,7 @@ public sealed class LivingForestTests(ServedForest forest)
         Assert.Equal(whole.ExpertLogProbs[0]!, rest.ExpertLogProbs[0]!, (a, b) => Math.Abs(a - b) < 1e-4);
 
         await engine.SwapAsync(engine.Prepare(new ForestChange
-        {
-            Add = [new ExpertSource { Name = "beta", Domain = "beta", Directory = beta }]
-        }), InFlightPolicy.Renormalise);
+        { Add = [new ExpertSource { Name = "beta", Domain = "beta", Directory = beta }] }), InFlightPolicy.Renormalise);
         Assert.Equal(3, Mapped(served));
         var long1 = engine.Run(Request(Expert("beta"), 100)); // its sessions are replaced meanwhile; what its slot holds stays
         var again = await engine.ScoreAsync(new ScoreRequest(text, new Routing()), None);

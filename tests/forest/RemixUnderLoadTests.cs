@@ -7,7 +7,7 @@ using static Btx.Engine.Tests.Fixtures.EngineCalls;
 namespace Btx.Forest.Tests;
 
 /// <summary>A real BTX model beside a real forest: an expert leaves both, and joins both again, while the model answers.</summary>
-public sealed class LivingMoeTests : IDisposable
+public sealed class RemixUnderLoadTests : IDisposable
 {
     private static readonly ScoreRequest Text = new([256, .. Enumerable.Range(70, 24)], Moe(2));
 
@@ -25,9 +25,9 @@ public sealed class LivingMoeTests : IDisposable
         var scratch = world.Serve("scratch", ["alpha", "gamma"]);
         world.StatisticsDirectory("handed/beta", "beta");
         var options = world.Options with { Moe = present };
-        var living = new RegistryOptions { ExpertRoots = [world.At("handed")], Remix = world.Remix() };
+        var changes = new RegistryOptions { ExpertRoots = [world.At("handed")], Remix = world.Remix() };
         string without, again;
-        await using (var registry = ForestRegistry.Open(options, living))
+        await using (var registry = ForestRegistry.Open(options, changes))
         {
             var first = await Score(registry.Engine);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(None);
@@ -42,12 +42,7 @@ public sealed class LivingMoeTests : IDisposable
                 Assert.Equal(await Score(fresh), await Score(registry.Engine));
 
             await registry.AddAsync(new ExpertAddition
-            {
-                By = author,
-                Name = "beta",
-                Directory = world.Expert("beta"),
-                RouterStatistics = world.At("handed/beta")
-            }, null, None);
+            { By = author, Name = "beta", Directory = world.Expert("beta"), RouterStatistics = world.At("handed/beta") }, null, None);
             again = Path.Combine(world.At("served"), registry.State.Moe!);
             Assert.Equal(["alpha", "gamma", "beta"], registry.Engine.Describe().Moe!.Experts);
             Assert.Equal(first, await Score(registry.Engine));
@@ -56,7 +51,7 @@ public sealed class LivingMoeTests : IDisposable
             Assert.True(await answered > 0);
         }
 
-        await using var restarted = ForestRegistry.Open(options, living);
+        await using var restarted = ForestRegistry.Open(options, changes);
         Assert.Equal(["alpha", "gamma", "beta"], restarted.Engine.Describe().Moe!.Experts);
         Assert.Equal(BtxManifest.Load(again).Sha256, restarted.Engine.Describe().Moe!.Sha256);
         Assert.NotEqual(without, again);
