@@ -30,7 +30,7 @@ internal sealed record Access
             throw new BtxException($"{Flag} and --grpc {grpc}: whoever reaches that address could change the forest; use "
                 + "--admin-key-file FILE, or listen on loopback");
         var hosts = new AllowedHosts(HostNames, http, grpc);
-        return (new(AdminKeyHash, UnauthenticatedAdmin, hosts), hosts);
+        return (new(this, hosts), hosts);
     }
 }
 
@@ -39,10 +39,8 @@ internal sealed record Access
 /// machine. Then a call that says that it came from further away is refused all the same: a proxy or a browser reaches loopback, too.
 /// Reading is open to all, but shows directories of the server only to those who may change it.
 /// </summary>
-/// <param name="keyHash">SHA-256 of the key; null: there is none.</param>
-/// <param name="unauthenticated">Whether changes are taken without one.</param>
 /// <param name="hosts">Pages of these are the server's own.</param>
-internal sealed class AdminAccess(byte[]? keyHash, bool unauthenticated, AllowedHosts hosts)
+internal sealed class AdminAccess(Access access, AllowedHosts hosts)
 {
     private const int ShortestKey = 16;
     private const int LongestFile = 4096;
@@ -53,15 +51,10 @@ internal sealed class AdminAccess(byte[]? keyHash, bool unauthenticated, Allowed
         "forwarded", "via", "x-real-ip", "x-original-forwarded-for", "true-client-ip", "cf-connecting-ip",
     };
 
-    /// <summary>True if nobody can change the forest.</summary>
-    public bool IsReadOnly => keyHash is null && !unauthenticated;
-
-    public bool NeedsKey => keyHash is not null;
-
     /// <summary>What <c>serve</c> says of it when it starts.</summary>
-    public override string ToString() =>
-        NeedsKey ? "changes need the admin key"
-        : IsReadOnly ? "no changes: there is no --admin-key-file" : "changes by every program of this machine, without a key";
+    public override string ToString() => access.AdminKeyHash is not null ? "changes need the admin key"
+        : access.UnauthenticatedAdmin ? "changes by every program of this machine, without a key"
+        : "no changes: there is no --admin-key-file";
 
     public static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
@@ -95,8 +88,8 @@ internal sealed class AdminAccess(byte[]? keyHash, bool unauthenticated, Allowed
     /// <param name="headers">Of the call: its metadata.</param>
     public Status? Refusal(IHeaderDictionary headers)
     {
-        if (keyHash is null && unauthenticated) return FromElsewhere(headers);
-        if (keyHash is null) return new(StatusCode.PermissionDenied, $"this server takes no changes: {ToHaveOne}");
+        if (access is { AdminKeyHash: null, UnauthenticatedAdmin: true }) return FromElsewhere(headers);
+        if (access.AdminKeyHash is not { } keyHash) return new(StatusCode.PermissionDenied, $"this server takes no changes: {ToHaveOne}");
         if (headers.Authorization is not [{ } authorization])
             return new(StatusCode.Unauthenticated, "the server's admin key is needed; give its file with --admin-key-file");
         var isKey = authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)

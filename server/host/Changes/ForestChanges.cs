@@ -98,24 +98,21 @@ internal sealed class PhaseClock(IProgress<ChangeProgress>? next, TimeProvider t
 
     public void Report(ChangeProgress value)
     {
-        lock (_gate)
-        {
-            if (value.Phase != _phase) Enter(value.Phase);
-        }
-
+        Enter(value.Phase);
         next?.Report(value);
     }
 
     /// <summary>Ends the last phase.</summary>
-    public void Stop()
-    {
-        lock (_gate) Enter(null);
-    }
+    public void Stop() => Enter(null);
 
     private void Enter(string? phase)
     {
-        var now = time.GetTimestamp();
-        if (_phase is not null) observe(_phase, time.GetElapsedTime(_since, now));
-        (_phase, _since) = (phase, now);
+        lock (_gate)
+        {
+            if (phase == _phase) return;
+            var now = time.GetTimestamp();
+            if (_phase is not null) observe(_phase, time.GetElapsedTime(_since, now));
+            (_phase, _since) = (phase, now);
+        }
     }
 }

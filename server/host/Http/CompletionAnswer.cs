@@ -28,17 +28,7 @@ internal sealed class CompletionAnswer(CompletionRequest request, DateTimeOffset
     public async Task<IResult> StreamAsync(HttpContext http, IAsyncEnumerable<CompletionChoice> pieces)
     {
         var coming = pieces.GetAsyncEnumerator(http.RequestAborted);
-        bool more;
-        try
-        {
-            more = await coming.MoveNextAsync().ConfigureAwait(false);
-        }
-        catch
-        {
-            await coming.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-
+        var more = await coming.MoveNextAsync().ConfigureAwait(false); // what throws here has nothing left to dispose
         http.Response.Headers["X-Accel-Buffering"] = "no";
         return TypedResults.ServerSentEvents(EventsAsync(http, coming, more));
     }
@@ -132,46 +122,29 @@ internal sealed record CompletionLogProbs(List<string> Tokens, List<double?> Tok
 /// the contribution of each expert; in mode moe the router's gates of each layer, and their mean over layers summed by domain. Zeros are
 /// omitted.
 /// </summary>
-internal sealed record CompletionExperts
+/// <param name="Gates">[token][layer]: gate by expert.</param>
+internal sealed record CompletionExperts(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] List<Dictionary<string, double>>? Posterior = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] List<Dictionary<string, double>>? Contribution = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] List<Dictionary<string, double>[]>? Gates = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] List<Dictionary<string, double>>? Domains = null)
 {
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public List<Dictionary<string, double>>? Posterior { get; init; }
-
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public List<Dictionary<string, double>>? Contribution { get; init; }
-
-    /// <summary>[token][layer]: gate by expert.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public List<Dictionary<string, double>[]>? Gates { get; init; }
-
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public List<Dictionary<string, double>>? Domains { get; init; }
-
     /// <returns>Null for an event that reports no experts.</returns>
     public static CompletionExperts? Of(TokenEvent e, ForestDescription served)
     {
         if (e.Posterior is { } posterior)
-            return new() { Posterior = [Named(served.Experts, posterior)], Contribution = [Named(served.Experts, e.Contribution!)] };
+            return new([Named(served.Experts, posterior)], [Named(served.Experts, e.Contribution!)]);
         if (e.Gates is not { } gates) return null;
         var moe = served.Moe!;
-        return new()
-        {
-            Gates = [[.. gates.Values.Chunk(gates.Experts).Select(layer => Named(moe.Experts, [.. layer.Select(gate => (double)gate)]))]],
-            Domains = [Named(moe.DomainNames, gates.ByDomain(moe))],
-        };
+        var layers = gates.Values.Chunk(gates.Experts).Select(layer => Named(moe.Experts, [.. layer.Select(gate => (double)gate)]));
+        return new(Gates: [[.. layers]], Domains: [Named(moe.DomainNames, gates.ByDomain(moe))]);
     }
 
     public static CompletionExperts Join(IEnumerable<CompletionExperts> parts)
     {
         CompletionExperts[] all = [.. parts];
         List<T>? Of<T>(Func<CompletionExperts, List<T>?> list) => list(all[0]) is null ? null : [.. all.SelectMany(part => list(part)!)];
-        return new()
-        {
-            Posterior = Of(part => part.Posterior),
-            Contribution = Of(part => part.Contribution),
-            Gates = Of(part => part.Gates),
-            Domains = Of(part => part.Domains),
-        };
+        return new(Of(part => part.Posterior), Of(part => part.Contribution), Of(part => part.Gates), Of(part => part.Domains));
     }
 
     private static Dictionary<string, double> Named(IReadOnlyList<string> names, double[] values) =>

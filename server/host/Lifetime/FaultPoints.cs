@@ -51,24 +51,17 @@ internal sealed class FaultPoints
         }
 
         Console.Error.WriteLine($"fault point {point}: {action}");
-        switch (action)
+        if (action == "exit")
         {
-            case "exit":
-                Process.GetCurrentProcess().Kill();
-                Thread.Sleep(Timeout.Infinite);
-                break;
-            case "throw":
-                throw new IOException($"fault point {point}");
-            case "full":
-                throw new IOException("No space left on device", NoSpace);
-            case var _ when Milliseconds(action) is { } ms:
-                Thread.Sleep(ms);
-                break;
-            default:
-                // who waits for us has not gone away
-                for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));)
-                    Thread.Sleep(5);
-                break;
+            Process.GetCurrentProcess().Kill();
+            Thread.Sleep(Timeout.Infinite);
         }
+
+        if (action == "throw") throw new IOException($"fault point {point}");
+        if (action == "full") throw new IOException("No space left on device", NoSpace);
+        if (Milliseconds(action) is { } ms) Thread.Sleep(ms);
+        if (!action.StartsWith(Hold, StringComparison.Ordinal)) return;
+        // who waits for us has not gone away
+        for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));) Thread.Sleep(5);
     }
 }

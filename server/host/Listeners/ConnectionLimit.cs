@@ -20,14 +20,9 @@ namespace Btx.Server.Listeners;
 internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
     : IConnectionListenerFactory
 {
-    private const int Most = 8192;
-    private const int Fewest = 4;
-
-    /// <summary>Connections of a listener that are open while it is seen what they ask for.</summary>
-    private const int Reserve = 3;
-
-    /// <summary>Files for libraries that are loaded when first needed, and for changes; an eighth of all where that is more.</summary>
-    private const int Later = 64;
+    private const int Most = 8192, Fewest = 4;
+    private const int Reserve = 3; // of a listener, open until it is seen what they ask for
+    private const int Later = 64; // files for libraries that are loaded when first needed, and for changes; or an eighth of all
 
     private static readonly byte[] s_full =
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
@@ -60,7 +55,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
         }
     }
 
-    /// <summary>Middleware: a connection with a request in progress is not idle; one of the reserve gets one answer, about health.</summary>
+    /// <summary>Middleware: a connection with a request under way is not idle; one of the reserve gets one answer, about health.</summary>
     public async Task ServeAsync(HttpContext http, RequestDelegate next)
     {
         var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
@@ -177,7 +172,7 @@ internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? c
             return true;
         }
 
-        /// <summary>Waits a moment for what it asks, less where the next ones need its place; one that asks for nothing is closed.</summary>
+        /// <summary>Closes one of the reserve that asks for nothing in a moment, or less where the next ones need its place.</summary>
         private async Task GiveUpAsync(Counted connection)
         {
             using var patience = new CancellationTokenSource(s_patience);

@@ -114,7 +114,7 @@ internal sealed class EngineMetrics(CollectorRegistry registry) : IStepObserver
         Prometheus.Metrics.WithCustomRegistry(registry).CreateHistogram(name, help, labels,
             new() { Buckets = Histogram.ExponentialBuckets(smallest, 2, 16) });
 
-    /// <summary>Counters that have a series for each expert, [layers, experts]; the label of a layer only where the counter has it.</summary>
+    /// <summary>Counters with a series for each expert, [layers, experts]; the label of a layer only where the counter has it.</summary>
     private sealed class ExpertSeries(Counter rows, Counter mass, Counter runs)
     {
         private string[] _names = [];

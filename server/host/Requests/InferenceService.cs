@@ -14,8 +14,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
-    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context, and the request's number of tokens does not
-    /// count.</param>
+    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
@@ -45,8 +44,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
     /// Null: it is refused.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; or the forest changed between two
-    /// windows.</exception>
+    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>, or the forest changed between two windows.</exception>
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
@@ -65,7 +63,6 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With tokens that were checked.</param>
-    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>.</exception>
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation) => engine.ScoreAsync(request, cancellation);
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
@@ -74,10 +71,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     public ReadOnlySpan<byte> TokenBytes(int id) => tokenizer.TokenBytes(id).Span;
 
-    /// <summary>
-    /// A token's name: its text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it (printable ASCII
-    /// stands for itself).
-    /// </summary>
+    /// <summary>A token's text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it.</summary>
     public string TokenName(int id)
     {
         var bytes = TokenBytes(id);

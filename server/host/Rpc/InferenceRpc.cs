@@ -146,19 +146,15 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         return message;
     }
 
-    private static V1.Usage ToMessage(Usage usage, ForestDescription forest)
+    private static V1.Usage ToMessage(Usage usage, ForestDescription forest) => new()
     {
-        var message = new V1.Usage
-        {
-            PromptTokens = usage.PromptTokens,
-            CompletionTokens = usage.CompletionTokens,
-            SecondsToFirstToken = usage.TimeToFirstToken.TotalSeconds,
-            Seconds = usage.Total.TotalSeconds,
-        };
-        for (var j = 0; j < usage.ExpertSteps.Length; j++) message.ExpertSteps[forest.Experts[j]] = usage.ExpertSteps[j];
-        for (var e = 0; e < usage.RoutedTokens.Length; e++) message.RoutedTokens[forest.Moe!.Experts[e]] = usage.RoutedTokens[e];
-        return message;
-    }
+        PromptTokens = usage.PromptTokens,
+        CompletionTokens = usage.CompletionTokens,
+        SecondsToFirstToken = usage.TimeToFirstToken.TotalSeconds,
+        Seconds = usage.Total.TotalSeconds,
+        ExpertSteps = { forest.Experts.Zip(usage.ExpertSteps).ToDictionary(e => e.First, e => e.Second) },
+        RoutedTokens = { (forest.Moe?.Experts ?? []).Zip(usage.RoutedTokens).ToDictionary(e => e.First, e => e.Second) },
+    };
 
     private static V1.TokenRouting ToMessage(RouterGates gates, ForestDescription forest) => new()
     {

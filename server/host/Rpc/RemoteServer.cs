@@ -82,19 +82,8 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
 
     /// <summary>The headers of a stream that sends them at once.</summary>
     /// <exception cref="BtxException">As <see cref="Try"/>; or they do not come within <see cref="Patience"/>.</exception>
-    public Task HeadersAsync(Task<Metadata> headers, CancellationToken cancellation) => Try(
-        async () =>
-        {
-            try
-            {
-                return await headers.WaitAsync(Patience, cancellation).ConfigureAwait(false);
-            }
-            catch (TimeoutException e)
-            {
-                throw Silent(e);
-            }
-        },
-        cancellation);
+    public Task HeadersAsync(Task<Metadata> headers, CancellationToken cancellation) =>
+        Try(() => headers.WaitAsync(Patience, cancellation), cancellation);
 
     public void Dispose() => _channel.Dispose();
 
@@ -109,7 +98,7 @@ internal sealed class RemoteServer : Interceptor, IInference, IDisposable
         {
             throw new OperationCanceledException(cancellation);
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.DeadlineExceeded)
+        catch (Exception e) when (e is TimeoutException or RpcException { StatusCode: StatusCode.DeadlineExceeded })
         {
             throw Silent(e);
         }

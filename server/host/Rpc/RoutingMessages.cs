@@ -11,6 +11,26 @@ namespace Btx.Server.Rpc;
 /// </summary>
 internal static class RoutingMessages
 {
+    private static readonly RoutingMode[] s_chosen = [RoutingMode.TopK, RoutingMode.TopP];
+    private static readonly RoutingMode[] s_weighed = [RoutingMode.Ensemble, .. s_chosen];
+
+    // Which modes an option changes anything in. An enum value that this version does not know is given, too.
+    private static readonly (string Name, Func<V1.Routing, bool> IsGiven, RoutingMode[] Modes)[] s_options =
+    [
+        ("k", r => r.HasK, [RoutingMode.TopK, RoutingMode.Moe]),
+        ("p", r => r.HasP, [RoutingMode.TopP]),
+        ("posterior", r => r.Posterior != V1.PosteriorKind.Unspecified, s_weighed),
+        ("prior_domain", r => r.PriorDomain.Length > 0, s_weighed),
+        ("switching_rate", r => r.HasSwitchingRate, s_weighed),
+        ("select", r => r.Select != V1.Selection.Unspecified, s_chosen),
+        ("select_tokens", r => r.HasSelectTokens, s_chosen),
+        ("reroute_interval", r => r.RerouteInterval != 0, s_chosen),
+        ("expert", r => r.Expert.Length > 0, [RoutingMode.Expert]),
+        ("average", r => r.Average != V1.AverageKind.Unspecified, [RoutingMode.Average]),
+        ("average_domain", r => r.AverageDomain.Length > 0, [RoutingMode.Average]),
+        ("average_name", r => r.AverageName.Length > 0, [RoutingMode.Average]),
+    ];
+
     /// <param name="message">Null: an ensemble.</param>
     /// <param name="scores">Of a score: an absent <c>select</c> means per token; of a generation it means prompt.</param>
     /// <param name="forest">What is served: it says what an absent <c>k</c> means.</param>
@@ -21,7 +41,7 @@ internal static class RoutingMessages
         var defaults = new Routing { Select = scores ? SelectForm.PerToken : SelectForm.Prompt };
         if (message is null) return defaults;
         var mode = Known("mode", message.Mode, RoutingMode.Ensemble);
-        if (RoutingOptions.Idle(message, mode, scores) is { } problem) throw new InvalidRequestException(problem);
+        if (Idle(message, mode, scores) is { } problem) throw new InvalidRequestException(problem);
         return new()
         {
             Mode = mode,
@@ -67,33 +87,9 @@ internal static class RoutingMessages
         throw InvalidRequestException.For(parameter,
             $"unknown {parameter} {value}; this server knows {string.Join(", ", RoutingNames.All<TWire>())}");
     }
-}
-
-/// <summary>Which options of a routing change anything, beside the others that are given with them.</summary>
-internal static class RoutingOptions
-{
-    private static readonly RoutingMode[] s_chosen = [RoutingMode.TopK, RoutingMode.TopP];
-    private static readonly RoutingMode[] s_weighed = [RoutingMode.Ensemble, .. s_chosen];
-
-    // An enum value that this version does not know is given, too.
-    private static readonly (string Name, Func<V1.Routing, bool> IsGiven, RoutingMode[] Modes)[] s_options =
-    [
-        ("k", r => r.HasK, [RoutingMode.TopK, RoutingMode.Moe]),
-        ("p", r => r.HasP, [RoutingMode.TopP]),
-        ("posterior", r => r.Posterior != V1.PosteriorKind.Unspecified, s_weighed),
-        ("prior_domain", r => r.PriorDomain.Length > 0, s_weighed),
-        ("switching_rate", r => r.HasSwitchingRate, s_weighed),
-        ("select", r => r.Select != V1.Selection.Unspecified, s_chosen),
-        ("select_tokens", r => r.HasSelectTokens, s_chosen),
-        ("reroute_interval", r => r.RerouteInterval != 0, s_chosen),
-        ("expert", r => r.Expert.Length > 0, [RoutingMode.Expert]),
-        ("average", r => r.Average != V1.AverageKind.Unspecified, [RoutingMode.Average]),
-        ("average_domain", r => r.AverageDomain.Length > 0, [RoutingMode.Average]),
-        ("average_name", r => r.AverageName.Length > 0, [RoutingMode.Average]),
-    ];
 
     /// <summary>The first option that is given and changes nothing; null if there is none.</summary>
-    public static RequestProblem? Idle(V1.Routing r, RoutingMode mode, bool scores)
+    private static RequestProblem? Idle(V1.Routing r, RoutingMode mode, bool scores)
     {
         foreach (var (name, isGiven, modes) in s_options)
         {

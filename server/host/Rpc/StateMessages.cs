@@ -49,20 +49,14 @@ internal static class StateMessages
     public static V1.ListAveragesResponse Averages(ForestState state)
     {
         string[] ready = [.. state.Ready.Select(e => e.Name)];
-        var message = new V1.ListAveragesResponse { Revision = state.Revision };
-        foreach (var average in state.Averages)
+        var averages = state.Averages.Select(average => new V1.NamedAverage
         {
-            var weights = (state.Weights(average, ready) ?? []).Zip(ready).Where(w => w.First > 0);
-            message.Averages.Add(new V1.NamedAverage
-            {
-                Name = average.Name,
-                Domain = average.Domain ?? "",
-                SampleSha256 = average.SampleSha256 ?? "",
-                Weights = { weights.ToDictionary(w => w.Second, w => w.First) },
-            });
-        }
-
-        return message;
+            Name = average.Name,
+            Domain = average.Domain ?? "",
+            SampleSha256 = average.SampleSha256 ?? "",
+            Weights = { ready.Zip(state.Weights(average, ready) ?? []).Where(w => w.Second > 0).ToDictionary(w => w.First, w => w.Second) },
+        });
+        return new() { Revision = state.Revision, Averages = { averages } };
     }
 
     /// <param name="limit">The last so many; 0: all.</param>
@@ -155,7 +149,7 @@ internal static class StateMessages
     private static V1.RegisteredExpert Expert(RegisteredExpert expert, ForestDamage damage, bool paths)
     {
         var problem = damage.Experts.GetValueOrDefault(expert.Name);
-        var message = new V1.RegisteredExpert
+        return new()
         {
             Name = expert.Name,
             Domain = expert.Domain,
@@ -169,9 +163,8 @@ internal static class StateMessages
             CorpusSha256 = expert.CorpusSha256 ?? "",
             Root = expert.Root,
             Path = paths ? expert.Path : "",
+            Prior = { expert.Prior?.ToDictionary() ?? [] },
         };
-        if (expert.Prior is not null) message.Prior.Add(expert.Prior.ToDictionary());
-        return message;
     }
 
     private static V1.AbsentExpert Absent(AbsentExpert expert)

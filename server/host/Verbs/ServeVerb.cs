@@ -54,27 +54,14 @@ internal static class ServeVerb
         command.SetAction((parsed, cancellation) =>
         {
             var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-            var problems = new List<string>();
-            T? Checked<T>(Func<T> read)
-            {
-                try
-                {
-                    return read();
-                }
-                catch (BtxException e)
-                {
-                    problems.Add(e.Message);
-                    return default;
-                }
-            }
-
-            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with
+            var problems = new Problems();
+            var engineOptions = problems.Of(() => (engine.Read(parsed, metrics)! with
             {
                 Report = Console.Error.WriteLine,
                 PrepareAverages = parsed.GetValue(averages) == "load",
             }).Validate());
-            var changes = Checked(() => living.Read(parsed));
-            var access = Checked(() => living.ReadAccess(parsed)) ?? new();
+            var changes = problems.Of(() => living.Read(parsed));
+            var access = problems.Of(() => living.ReadAccess(parsed)) ?? new();
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown),
                 parsed.GetValue(body), parsed.GetValue(prompt), access, problems);

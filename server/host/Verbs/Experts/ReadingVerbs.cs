@@ -72,7 +72,7 @@ internal static class ReadingVerbs
         var name = new Argument<string>("name") { Description = "the expert" };
         return Reading(new("show", ShowText) { name }, ForestReport.Of, (parsed, forest, cancellation) =>
             forest.ShowExpertAsync(new() { Name = parsed.GetValue(name) }, cancellationToken: cancellation),
-            (parsed, served) => StateMessages.Show(CommittedState.Read(served).State, ForestDamage.None, parsed.GetValue(name)!, paths: true));
+            (parsed, served) => StateMessages.Show(CommittedState.Read(served).State, ForestDamage.None, parsed.GetValue(name)!, true));
     }
 
     public static Command History()
@@ -131,6 +131,10 @@ internal static class ReadingVerbs
         });
         return command;
     }
+
+    /// <summary>Writes a message as text, and as JSON if asked to.</summary>
+    public static void Write(this JsonFlag json, ParseResult parsed, IMessage message, IEnumerable<string> lines) =>
+        json.Write(parsed, MessageJson.Text(message), lines, AtomicFile.WriteText);
 
     /// <summary>Saves a certificate and says how it is checked.</summary>
     public static void Save(ByteString certificate, string path, TextWriter output)

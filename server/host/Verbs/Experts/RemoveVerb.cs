@@ -83,7 +83,8 @@ internal static class RemoveVerb
             var error = parsed.InvocationConfiguration.Error;
             foreach (var line in lines) await error.WriteLineAsync(line).ConfigureAwait(false);
             await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
-            if (!parsed.GetValue(yes) && !Agreed(ask, plan)) return 1;
+            var question = $"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ";
+            if (!parsed.GetValue(yes) && ask(question) is not ("yes" or "y")) return 1;
             var request = new RemoveExpertRequest
             {
                 By = author.Read(parsed),
@@ -103,9 +104,6 @@ internal static class RemoveVerb
         });
         return command;
     }
-
-    private static bool Agreed(Func<string, string?> ask, RemovalPlan plan) =>
-        ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ") is "yes" or "y";
 
     /// <summary>What becomes of the files of what is removed.</summary>
     private static async Task<IEnumerable<string>> FilesAsync(RemoteServer remote, RemovalPlan plan, bool purge,
