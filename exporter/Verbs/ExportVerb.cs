@@ -40,10 +40,9 @@ internal static class ExportVerb
         var experts = Flags.Names("--experts A,B", "only these, in this order (all that are not quarantined)");
         var genai = new Flag<bool>("--genai", "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)");
         var copy = new Flag<bool>("--copy-weights", "copy weights instead of binding the forest's own files");
-        var form = new Flag<string?>("--form FORM", "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one "
-            + "graph per k; the default with --device cuda)");
-        var counts = new Flag<string?>("--experts-per-token K,K",
-            "with --form moe-op: the k to write graphs for, comma-separated; the router's own if left out");
+        var form = new Choice("--form", ["gathered", "moe-op"],
+            "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; the default on CUDA)");
+        var counts = new Flag<string?>("--experts-per-token K,K", "with --form moe-op: write graphs for these k (the router's own)");
         var json = new JsonFlag();
         var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form, counts,
             json };
