@@ -66,7 +66,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         {
             Tokens = { score.Tokens },
             Logprobs = { score.Result.LogProbs },
-            PredictedBytes = service.PredictedBytes(score),
+            PredictedBytes = score.Tokens.Skip(1).Sum(id => (long)service.TokenBytes(id).Length),
             Windows = { score.Windows.Select(w => new V1.ScoreWindow { Start = w.Start, End = w.End, First = w.First }) },
             Routed = { (score.Result.Gates ?? []).Select(gates => ToMessage(gates, forest)) },
         };
