@@ -26,11 +26,9 @@ public sealed class CorpusDirectory
         {
             var file = new FileInfo(corpus.ShardPath(domain, split));
             if (!file.Exists)
-                throw new BtxException(
-                    $"{file.FullName} is missing though {CorpusManifest.FileName} names it; run the btx corpus command again");
+                throw new BtxException($"{file.FullName} is missing, which {CorpusManifest.FileName} names; run btx corpus again");
             if (file.Length != domain[split].FileBytes)
-                throw new BtxException($"{file.FullName} has {file.Length} bytes, {CorpusManifest.FileName} says "
-                    + $"{domain[split].FileBytes}; run the btx corpus command again");
+                throw new BtxException($"{file.FullName} has {file.Length} bytes, not {domain[split].FileBytes}; run btx corpus again");
         }
 
         return corpus;

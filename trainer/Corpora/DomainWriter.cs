@@ -80,8 +80,7 @@ internal static class DomainWriter
             // Below, a model has nothing to learn from, and a validation of a few windows says little.
             var least = split == CorpusSplit.Train ? 100_000 : 8_000;
             if (shards[split].Bytes < least)
-                notes?.Add($"bytes of {name} text are little: add text ({Quantity.Bytes(least)} or more)",
-                    count: shards[split].Bytes);
+                notes?.Add($"bytes of {name} text are little: add text ({Quantity.Bytes(least)} or more)", count: shards[split].Bytes);
         }
 
         directory.Commit();

@@ -71,6 +71,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var weights = new MoeWeights(members);
         var config = weights.Config(router.ExpertsPerToken);
         var statistics = text?.Statistics(plan, members, weights, display, cancellation);
+        var kind = RouterInit.IsFile(init) ? RouterInit.File : init;
         var fit = statistics is { Fitted: var fitted } ? RouterFit.Of(init, fitted, members.Count, request.RidgeLambda) : null;
         var gates = fit?.Weights
             ?? (init == RouterInit.Random ? RandomRouter.Make(config.NumHiddenLayers, members.Count, config.HiddenSize, request.RandomSeed)
@@ -86,11 +87,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Tokenizer = plan.Tokenizer,
             Sha256 = CheckpointFiles.Hash(target.Building),
             Experts = [.. plan.Members.Select(m => m.Expert)],
-            Router = router with
-            {
-                Init = RouterInit.IsFile(init) ? RouterInit.File : init,
-                RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null
-            },
+            Router = router with { Init = kind, RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null },
             ForestSha256 = plan.ForestSha256,
             Without = plan.Without,
         }.Save(target.Building);
@@ -105,7 +102,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             ActiveParameters = Evaluation.ActiveParameters.Of(config, router.ExpertsPerToken, router.SoftLayers),
             ExpertsPerToken = router.ExpertsPerToken,
             Router = router.Kind,
-            RouterInit = RouterInit.IsFile(init) ? RouterInit.File : init,
+            RouterInit = kind,
             States = statistics?.Fitted.Form,
             RouterScales = fit?.Scales,
             RouterAccuracy = fit?.Accuracy,

@@ -25,9 +25,8 @@ public static class RouterFile
             if (info.Dtype is not (TensorDtype.F32 or TensorDtype.F16 or TensorDtype.BF16))
                 throw new BtxException($"--router-init {path}: tensor \"{name}\" is {info.Dtype}; expected F32, F16 or BF16");
             file.CopyTo(info, router[l] = new float[experts * hidden]);
-            if (router[l].Any(v => !float.IsFinite(v)))
-                throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {router[l].First(v => !float.IsFinite(v))}; router "
-                    + "weights must be finite");
+            if (router[l].FirstOrDefault(v => !float.IsFinite(v)) is not 0 and var bad)
+                throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {bad}; router weights must be finite");
         }
 
         var more = file.Tensors.Keys.FirstOrDefault(n => n == Tensor(router.Length));

@@ -29,8 +29,7 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
         foreach (var line in File.ReadLines(path).Skip(1))
         {
             if (Parse(line.Split(',')) is not { } row)
-                throw new BtxException($"{path}: \"{BtxException.OneLine(line)}\" is not a row of routing statistics; delete the file to "
-                    + "go on without it");
+                throw new BtxException($"{path}: \"{BtxException.OneLine(line)}\" is not a row of routing statistics; delete the file");
             if (row.Step <= step) rows.Add(row);
         }
     }

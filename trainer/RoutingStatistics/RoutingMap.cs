@@ -116,8 +116,7 @@ public sealed class RoutingTally(int layers, int experts)
         Enumerable.Range(0, experts).Select(e => GateShare(layer, e)).Sum(share => share > 0 ? -share * Math.Log2(share) : 0);
 
     /// <summary>The smallest gate share of any expert in any layer.</summary>
-    public double SmallestShare() =>
-        Enumerable.Range(0, layers * experts).Select(i => GateShare(i / experts, i % experts)).Append(1).Min();
+    public double SmallestShare() => Enumerable.Range(0, layers * experts).Select(i => GateShare(i / experts, i % experts)).Append(1).Min();
 
     /// <summary>The rows of one statistic, rounded as <c>routing.csv</c> keeps them.</summary>
     public IReadOnlyList<RoutingRow> Rows(long step, long tokens)
