@@ -140,7 +140,8 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
         orderby kind.Key descending
         select new ParamGroup(kind, rate, s.Beta1, s.Beta2, s.Epsilon, kind.Key ? s.WeightDecay : 0, false, false);
 
-    private sealed record Factors(float Decay, float Beta1, float Rest1, float Beta2, float Rest2, float Correction, float Epsilon, float Rate);
+    private sealed record Factors(float Decay, float Beta1, float Rest1, float Beta2, float Rest2, float Correction, float Epsilon,
+        float Rate);
 
     private struct Chunk
     {
