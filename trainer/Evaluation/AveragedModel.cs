@@ -11,7 +11,6 @@ namespace Btx.Trainer.Evaluation;
 public static class AveragedModel
 {
     /// <param name="weights">Not negative, summing to 1, one for each directory.</param>
-    /// <exception cref="BtxException">A directory is no valid checkpoint, architectures differ, or the weights do not hold.</exception>
     public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device)
     {
         var shares = ParameterAverage.Normalise(weights);
