@@ -12,7 +12,9 @@ namespace Btx.Trainer.Evaluation;
 public static class AveragedModel
 {
     /// <param name="weights">Not negative, summing to 1, one for each directory.</param>
-    public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device)
+    /// <param name="config">Of that architecture; null: the first one's.</param>
+    public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device,
+        LlamaConfig? config = null)
     {
         var shares = ParameterAverage.Normalise(weights);
         var checkpoints = new List<Checkpoint>();
