@@ -5,33 +5,16 @@ namespace Btx.LoadTests.Records;
 /// <summary>Names inside a run's directory. All in it is written whole or line by line: what is there after a crash is used.</summary>
 public static class RunDirectory
 {
-    /// <summary>What was asked, on what, of which server: <see cref="RunDescription"/>.</summary>
-    public const string Description = "loadtest.json";
-
-    /// <summary>A <see cref="PointResult"/> a line.</summary>
-    public const string Points = "points.jsonl";
-
-    /// <summary>Folder of <see cref="RequestRecord"/>s, a file a point: <c>NAME-rREPEAT.jsonl</c>.</summary>
-    public const string Requests = "requests";
-
-    /// <summary>Bits per byte and perplexity by mode and domain: <see cref="QualityTable"/>.</summary>
-    public const string Quality = "quality.json";
-
-    /// <summary>An expert added and removed under load: <see cref="ChangeTimeline"/>.</summary>
-    public const string Change = "change.json";
-
-    /// <summary>The generator's own ceiling: <see cref="Ceiling"/>.</summary>
-    public const string CeilingFile = "ceiling.json";
-
-    /// <summary>Fitted cost models, frontier and recommendation.</summary>
-    public const string Fits = "fits.json";
-
+    public const string Description = "loadtest.json"; // a RunDescription
+    public const string Points = "points.jsonl"; // a PointResult a line
+    public const string Requests = "requests"; // folder of RequestRecords, a file a point: NAME-rREPEAT.jsonl
+    public const string Quality = "quality.json"; // a QualityTable
+    public const string Change = "change.json"; // a ChangeTimeline
+    public const string CeilingFile = "ceiling.json"; // the generator's own Ceiling
+    public const string Fits = "fits.json"; // fitted cost models, frontier and recommendation
     public const string Page = "report.html";
-
     public const string Markdown = "report.md";
-
-    /// <summary>Folder of the report's pictures, SVG.</summary>
-    public const string Charts = "charts";
+    public const string Charts = "charts"; // folder of the report's pictures, SVG
 }
 
 /// <summary>What a run was asked to do, where.</summary>

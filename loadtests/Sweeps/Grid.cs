@@ -7,30 +7,21 @@ using Btx.LoadTests.Statistics;
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>The axes of a sweep: every combination that makes sense is a point.</summary>
-internal sealed record Grid
+/// <param name="Concurrency">Closed loops, by requests in flight.</param>
+/// <param name="Rates">Open loops, by requests due a second.</param>
+/// <param name="RateModes">Modes that the open loops are measured in, <c>top_k=2</c> one k of a mode; null: all.</param>
+/// <param name="Modes">As <see cref="PointSettings.Mode"/>; null: all that the server has.</param>
+/// <param name="K">Of top_k and moe; null: all that the server has.</param>
+internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double> Rates, IReadOnlyList<string>? RateModes = null,
+    IReadOnlyList<string>? Modes = null, IReadOnlyList<int>? K = null)
 {
     private static readonly string[] s_plain = ["ensemble", "top_k", "moe", "average", "expert"], s_named = ["average", "expert", "top_p"];
-
-    /// <summary>As <see cref="PointSettings.Mode"/>; null: all that the server has.</summary>
-    public IReadOnlyList<string>? Modes { get; init; }
-
-    /// <summary>Modes of peers, with the precision of each.</summary>
-    public IReadOnlyList<(string Mode, string Precision)> Peers { get; init; } = [];
-
-    /// <summary>Of top_k and moe; null: all that the server has.</summary>
-    public IReadOnlyList<int>? K { get; init; }
-
-    /// <summary>Closed loops, by requests in flight.</summary>
-    public required IReadOnlyList<int> Concurrency { get; init; }
-
-    /// <summary>Open loops, by requests due a second.</summary>
-    public required IReadOnlyList<double> Rates { get; init; }
 
     /// <summary>Open loops, as shares of what the same settings gave in their best closed loop; see <see cref="CurveRates"/>.</summary>
     public IReadOnlyList<double> RateShares { get; init; } = [];
 
-    /// <summary>Modes that the open loops are measured in, <c>top_k=2</c> one k of a mode; null: all.</summary>
-    public IReadOnlyList<string>? RateModes { get; init; }
+    /// <summary>Modes of peers, with the precision of each.</summary>
+    public IReadOnlyList<(string Mode, string Precision)> Peers { get; init; } = [];
 
     /// <summary>Further server options, each with its values.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Options { get; init; } = new Dictionary<string, IReadOnlyList<string>>();

@@ -75,15 +75,13 @@ internal sealed class SweepFlags
         var (concurrency, rate) = (Text(_concurrency, "1,2,4,8", "1,4"), Text(_rate, "", "50%,100%,150%"));
         var (rates, shares) = rate.Length == 0 ? ([], []) : ValueList.Rates("--rate", rate);
         var peers = Peers(parsed);
-        var grid = new Grid
+        var modes = parsed.GetValue(_rateModes) ?? (quick && parsed.GetValue(_rate) is null ? "ensemble" : null);
+        var grid = new Grid(concurrency == "0" ? [] : ValueList.Integers("--concurrency", concurrency), rates,
+            Words("--rate-modes", modes), Words("--modes", parsed.GetValue(_modes)),
+            parsed.GetValue(_k) is { Length: > 0 } k ? ValueList.Integers("--k", k) : null)
         {
-            Peers = [.. peers.Choices.Select(c => (c.Mode, c.Precision))],
-            Modes = Words("--modes", parsed.GetValue(_modes)),
-            K = parsed.GetValue(_k) is { Length: > 0 } k ? ValueList.Integers("--k", k) : null,
-            Concurrency = concurrency == "0" ? [] : ValueList.Integers("--concurrency", concurrency),
-            Rates = rates,
             RateShares = shares,
-            RateModes = Words("--rate-modes", parsed.GetValue(_rateModes) ?? (quick && parsed.GetValue(_rate) is null ? "ensemble" : null)),
+            Peers = [.. peers.Choices.Select(c => (c.Mode, c.Precision))],
             Options = ServerOptions(parsed.GetValue(_option)!),
         };
         grid.Validate();

@@ -95,7 +95,7 @@ public sealed class SweepPlanTests
         var wide = Points[0] with { Concurrency = 8 };
         PointResult[] measured = [Measured(Points[0], 0, 1), Measured(wide, 0, 3), Measured(wide, 1, 4.3219), Measured(wide, 2, 90),
             Measured(Points[1], 0, 7)];
-        var grid = new Grid { Concurrency = [1, 8], Rates = [], RateShares = [0.5, 1], RateModes = ["top_k=1"] };
+        var grid = new Grid([1, 8], [], ["top_k=1"]) { RateShares = [0.5, 1] };
         Assert.Equal(["top_k-k1-r2.16-fp32-threads=1", "top_k-k1-r4.32-fp32-threads=1"],
             CurveRates.Points(measured, grid).Select(p => p.Name));
     }
