@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
 using Btx.Exporter.Graphs;
+using Btx.Exporter.Moe;
+using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 using Btx.Model.Forests;
@@ -11,6 +13,18 @@ namespace Btx.Exporter.Verbs;
 /// <summary><c>btx export</c>: makes a served forest out of a forest, or a served BTX model out of a BTX model.</summary>
 internal static class ExportVerb
 {
+    private const string Text = """
+        Writes ONNX graphs for a forest's experts or a BTX model, checks their logits against a plain reference, and publishes
+        the result only if they agree.
+
+        Examples:
+          btx export --forest demo/forest --out demo/served
+          btx export --forest demo/forest --out demo/served16 --precision fp16
+          btx export --forest demo/forest --out /tmp/two --experts medicine,code --genai --json report.json
+          btx export --btx demo/btx --out demo/served-btx
+          btx export --btx demo/btx --out demo/served-btx4 --precision int4
+        """;
+
     public static Command Create()
     {
         var forest = new Flag<string?>("--forest DIR", "directory with forest.json");
@@ -24,14 +38,14 @@ internal static class ExportVerb
         var experts = Flags.Names("--experts A,B", "only these, in this order (all that are not quarantined)");
         var genai = new Flag<bool>("--genai", "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)");
         var copy = new Flag<bool>("--copy-weights", "copy weights instead of binding the forest's own files");
-        var form = new Flag<string?>("--form FORM",
-            "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; the default with --device "
-                + "cuda)");
-        var counts = new Flag<string?>("--experts-per-token K,K",
-            "with --form moe-op: the k to write graphs for, comma-separated; the router's own if left out");
+        var form = new Choice("--form", ["gathered", "moe-op"],
+            "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; the default on CUDA)");
+        var counts = new Flag<string?>("--experts-per-token K,K", "with --form moe-op: write graphs for these k (the router's own)");
         var json = new JsonFlag();
-        var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form,
-            counts, json };
+        var command = new Command("export", Text)
+        {
+            forest, btx, target, precision, device, threads, experts, genai, copy, form, counts, json,
+        };
         command.Validators.Add(r =>
         {
             var (ofForest, ofBtx) = (r.GetResult(forest) is not null, r.GetResult(btx) is not null);
@@ -42,76 +56,75 @@ internal static class ExportVerb
                     r.AddError($"{option.Name} does not go with {(ofBtx ? "--btx" : "--forest")}");
             }
         });
-        command.SetAction((parse, cancellation) => Task.Run(
+        command.SetAction((parsed, cancellation) => Task.Run(
             () =>
             {
-                var (whereTo, how, where) = (parse.GetValue(target)!, GraphPrecisions.Parse(parse.GetValue(precision)!),
-                    DeviceSpec.Parse(parse.GetValue(device)!));
-                return parse.GetValue(btx) is { } model
-                    ? MoeExport.Run(
-                        new MoeExportOptions
-                        {
-                            Model = model,
-                            Out = whereTo,
-                            Precision = how,
-                            Device = where,
-                            Threads = parse.GetValue(threads),
-                            Form = MoeExport.ParseForm(parse.GetValue(form)),
-                            ExpertsPerToken = MoeExport.ParseCounts(parse.GetValue(counts)),
-                            CopyWeights = parse.GetValue(copy),
-                        },
-                        parse.GetValue(json), cancellation)
-                    : Run(
-                        new ExportOptions
-                        {
-                            Forest = parse.GetValue(forest)!,
-                            Out = whereTo,
-                            Precision = how,
-                            Device = where,
-                            Threads = parse.GetValue(threads),
-                            Experts = parse.GetResult(experts) is { Implicit: false } ? parse.GetValue(experts) : null,
-                            GenAI = parse.GetValue(genai),
-                            CopyWeights = parse.GetValue(copy),
-                        },
-                        parse.GetValue(json), cancellation);
+                using var display = new ProgressDisplay();
+                var item = display.Start("export", 0, null);
+                var progress = new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total));
+                var (how, where) = (GraphPrecisions.Parse(parsed.GetValue(precision)!), DeviceSpec.Parse(parsed.GetValue(device)!));
+                if (parsed.GetValue(btx) is { } model)
+                    Say(MoeExporter.Export(new MoeExportOptions
+                    {
+                        Model = model,
+                        Out = parsed.GetValue(target)!,
+                        Precision = how,
+                        Device = where,
+                        Threads = parsed.GetValue(threads),
+                        Form = parsed.GetValue(form) switch { "gathered" => MoeForm.Gathered, "moe-op" => MoeForm.Fused, _ => null },
+                        ExpertsPerToken = Counts(parsed.GetValue(counts)),
+                        CopyWeights = parsed.GetValue(copy),
+                    }, progress, cancellation), MoeLines);
+                else
+                    Say(ForestExporter.Export(new ExportOptions
+                    {
+                        Forest = parsed.GetValue(forest)!,
+                        Out = parsed.GetValue(target)!,
+                        Precision = how,
+                        Device = where,
+                        Threads = parsed.GetValue(threads),
+                        Experts = parsed.GetResult(experts) is { Implicit: false } ? parsed.GetValue(experts) : null,
+                        GenAI = parsed.GetValue(genai),
+                        CopyWeights = parsed.GetValue(copy),
+                    }, progress, cancellation), Lines);
+
+                void Say<T>(T report, Func<T, IEnumerable<string>> lines)
+                {
+                    item.Finish();
+                    foreach (var line in lines(report)) display.WriteLine(line);
+                    if (parsed.GetValue(json) is { } file)
+                        AtomicFile.Write(file, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
+                }
             },
             CancellationToken.None));
         return command;
     }
 
-    private const string Text = """
-        Writes ONNX graphs for a forest's experts or a BTX model, checks their logits against a plain reference, and publishes
-        the result only if they agree.
+    private static List<int>? Counts(string? text) => text?.Split(',').Select(part => int.TryParse(part, out var k) ? k
+        : throw new BtxException($"--experts-per-token {text}: expected whole numbers, as in 1,2")).ToList();
 
-        Examples:
-          btx export --forest demo/forest --out demo/served
-          btx export --forest demo/forest --out demo/served16 --precision fp16
-          btx export --forest demo/forest --out /tmp/two --experts medicine,code --genai --json report.json
-          btx export --btx demo/btx --out demo/served-btx
-          btx export --btx demo/btx --out demo/served-btx4 --precision int4
-        """;
-
-    private static int Run(ExportOptions options, string? json, CancellationToken cancellation)
+    private static IEnumerable<string> Lines(ExportReport report)
     {
-        var report = Watch(progress => ForestExporter.Export(options, progress, cancellation));
         foreach (var line in TextTable.Lines(["EXPERT", "DOMAIN", "WEIGHTS", "LARGEST RELATIVE DIFFERENCE"],
             report.Manifest.Experts.Select(e => (string[])
                 [e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, $"{e.MaxRelativeDifference:0.00E+0}"]), figuresFrom: 3))
-            Console.WriteLine(line);
-        Console
-            .WriteLine($"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
-                + $"{report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s");
-        if (report.Note is { } note) Console.WriteLine($"note: {note}");
-        Console.WriteLine($"served forest: {report.Directory}");
-        if (json is not null) AtomicFile.Write(json, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
-        return 0;
+            yield return line;
+        yield return $"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
+            + $"{report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s";
+        if (report.Note is { } note) yield return $"note: {note}";
+        yield return $"served forest: {report.Directory}";
     }
 
-    /// <summary>Shows the progress of an export.</summary>
-    internal static T Watch<T>(Func<IProgress<ExportProgress>, T> export)
+    private static IEnumerable<string> MoeLines(MoeExportReport report)
     {
-        using var display = new ProgressDisplay();
-        var item = display.Start("export", 0, null);
-        return export(new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total)));
+        var m = report.Manifest;
+        yield return $"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, "
+            + $"k = {m.Router.ExpertsPerToken}; weights {(m.Weights[0].InSource ? "bound in place" : m.Weights[0].Path)}";
+        yield return $"largest difference {m.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
+            + $"{m.Graphs.Count} graphs, {m.Precision}; {report.Seconds:F1} s";
+        if (m.Precision != "fp32")
+            yield return $"cost of {m.Precision} on a passage of English: {m.QuantisationLoss:0.00E+0} nats a token (KL divergence from "
+                + $"the stored weights), {report.BitsPerByteLoss:+0.0000;-0.0000} bits per byte";
+        yield return $"served BTX model: {report.Directory}";
     }
 }

@@ -47,14 +47,14 @@ internal sealed class PlanVerb
     private readonly Flag<string?> _parameters = new("--expert-parameters N",
         "parameters of an expert: 280k, 125M, 1.3B (with --run: as --fitted-parameters unless given)");
     private readonly Choice _precision = new("--precision", [.. ExpertSize.BytesPerParameter.Keys],
-        "fp32, fp16, bf16, int8 or int4", "fp16");
+        "of the weights", "fp16");
     private readonly Flag<double?> _kv = new("--kv-bytes-per-token BYTES",
         "keys and values of a token on an expert (a Llama of usual proportions)");
     private readonly Flag<double?> _load = new("--load RATE", "requests a second");
     private readonly Flag<double> _prompt = new("--prompt-tokens N", "mean", 256);
     private readonly Flag<double> _output = new("--output-tokens N", "mean", 128);
     private readonly Flag<string> _mix = new("--mix MIX", $"of domains: {DomainShares.Forms}", "uniform");
-    private readonly Choice _mode = new("--mode", ["top_k", "ensemble", "expert", "moe"], "top_k, ensemble, expert or moe", "top_k");
+    private readonly Choice _mode = new("--mode", ["top_k", "ensemble", "expert", "moe"], "how requests are routed", "top_k");
     private readonly Flag<int> _k = new("--k K", "experts a token, of top_k and moe", 2);
     private readonly Choice _choice = new("--choice", [PlannedRouting.ByPrompt, PlannedRouting.ByDomain],
         "who chooses the k of top_k: prompt (every expert reads it first) or domain (the caller knows)", PlannedRouting.ByPrompt);

@@ -28,7 +28,7 @@ internal sealed class RunVerb
           btx loadtest run --corpus demo/corpus --arrivals trace:trace.csv,2 --prompt-tokens lognormal:48,0.8,200 --json -
         """;
 
-    private readonly Choice _door = new("--door", ["grpc", "http"], "grpc, or http for OpenAI's form", "grpc");
+    private readonly Choice _door = new("--door", ["grpc", "http"], "how the server is called; http: in OpenAI's form", "grpc");
     private readonly ServerFlag _server = new("GRPC[,HTTP]",
         "the server: where it speaks gRPC, and after a comma where HTTP, for its metrics too", ServerAddress.Default);
     private readonly Flag<bool> _remote = new("--allow-remote", "the server may be on another machine");
@@ -99,7 +99,7 @@ internal sealed class RunVerb
             throw new LoadTestException($"--output-tokens {outputs.Text}: up to {outputs.Max} tokens; prompt and answer together have "
                 + $"{served.ContextLength} in this model");
         var ruler = await PromptRuler.MeasureAsync(client, texts, mix, routing, served, prompts, seed, cancellation);
-        var description = RunDescription.Now($"btx loadtest {string.Join(' ', parsed.Tokens.Select(t => t.Value))}",
+        var description = RunDescription.Now(SweepVerb.CommandLine(),
             new(kind, $"{texts.Name}; {mix.Text}", Described(prompts, arrivals, a => a.PromptTokens),
                 Described(outputs, arrivals, a => a.OutputTokens),
                 bounds.WarmUpRequests > 0 ? $"{bounds.WarmUpRequests} requests" : $"{bounds.WarmUpSeconds} s",

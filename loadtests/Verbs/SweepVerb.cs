@@ -61,6 +61,6 @@ internal static class SweepVerb
             + "time, or measure lower loads (--concurrency, --rate)";
     }
 
-    private static string CommandLine() => "./btx loadtest " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)
+    internal static string CommandLine() => "./btx loadtest " + string.Join(' ', Environment.GetCommandLineArgs().Skip(1)
         .Select(a => a.All(c => char.IsAsciiLetterOrDigit(c) || "-_=./:,%".Contains(c)) ? a : $"'{a.Replace("'", "'\\''")}'"));
 }

@@ -229,7 +229,7 @@ public sealed class ForestEngine : IForestEngine
     }
 }
 
-/// <summary>What a door (gRPC, HTTP, the command line) may ask of the engine. Thread-safe. Tests of the host have a fake.</summary>
+/// <summary>What gRPC, HTTP and the command line may ask of the engine. Thread-safe. Tests of the host have a fake.</summary>
 public interface IForestEngine : IAsyncDisposable
 {
     ForestDescription Describe();

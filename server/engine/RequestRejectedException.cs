@@ -22,7 +22,7 @@ public sealed class RequestRejectedException : Exception
     public RequestProblem? Problem { get; }
 }
 
-/// <summary>Why a request is not run, and the status the doors give it.</summary>
+/// <summary>Why a request is not run, and the status that HTTP and gRPC give it.</summary>
 public enum RejectionReason
 {
     /// <summary>gRPC InvalidArgument, HTTP 400.</summary>

@@ -1,6 +1,6 @@
 namespace Btx.Engine;
 
-/// <summary>What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is
+/// <summary>What a request must satisfy, in one place for every protocol and for every path behind it. Options are checked before a text is
 /// turned into tokens, the tokens before any other work; the engine checks both again on the forest that answers.</summary>
 public static class RequestRules
 {

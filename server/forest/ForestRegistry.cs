@@ -107,8 +107,11 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var source = resources.Source;
         return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), new ReplaySources
         {
-            Forest = source, Manifest = ForestManifest.Load(source),
-            Clean = Path.Combine(source, $"replay-{state.Revision}"), Corpus = corpus, Seed = seedModel,
+            Forest = source,
+            Manifest = ForestManifest.Load(source),
+            Clean = Path.Combine(source, $"replay-{state.Revision}"),
+            Corpus = corpus,
+            Seed = seedModel,
             Recorded = RecordedTraining.All(source),
         });
     }

@@ -11,8 +11,15 @@ public sealed class RequestRulesTests
 {
     private static readonly ForestDescription Forest = new()
     {
-        Experts = ["a", "b"], Domains = ["a", "b"], PriorDomains = ["a"], ContextLength = 16, VocabSize = 320,
-        ForestSha256 = "", Precision = "fp32", Device = "cpu", LoadedAt = default,
+        Experts = ["a", "b"],
+        Domains = ["a", "b"],
+        PriorDomains = ["a"],
+        ContextLength = 16,
+        VocabSize = 320,
+        ForestSha256 = "",
+        Precision = "fp32",
+        Device = "cpu",
+        LoadedAt = default,
     };
 
     private static readonly ForestDescription WithMoe = Forest with { Moe = FakeForest.MoeDescription };

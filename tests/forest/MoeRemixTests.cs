@@ -3,7 +3,7 @@ using System.Text.Json;
 using Btx.Engine;
 using Btx.Exporter;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Serving;
@@ -113,7 +113,10 @@ public sealed class MoeRemixTests : IDisposable
         int[] soft = kind == RouterKind.SampleTop1 ? [0] : [];
         BtxRouter Router(int experts) => new()
         {
-            Kind = kind, Init = init, ExpertsPerToken = RouterKind.ExpertsPerToken(kind, 2, experts), SoftLayers = soft,
+            Kind = kind,
+            Init = init,
+            ExpertsPerToken = RouterKind.ExpertsPerToken(kind, 2, experts),
+            SoftLayers = soft,
             RidgeLambda = init == RouterInit.Ridge ? 0.3 : null,
         };
         var anew = await world.Remix().MixAsync(world.State.Without(["beta"]),

@@ -104,8 +104,13 @@ public sealed class RemixWorld : IDisposable
         { By = new("tester", "test"), Name = expert, Directory = Expert(expert), RouterStatistics = statistics };
         return (state.WithExpert(new RegisteredExpert
         {
-            Name = expert, Domain = expert, Path = Expert(expert), Root = ExpertRoot.External, Sha256 = entry.Sha256,
-            Tokens = entry.Tokens, Steps = entry.Steps,
+            Name = expert,
+            Domain = expert,
+            Path = Expert(expert),
+            Root = ExpertRoot.External,
+            Sha256 = entry.Sha256,
+            Tokens = entry.Tokens,
+            Steps = entry.Steps,
         }), added);
     }
 

@@ -25,7 +25,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         var options = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation };
         await Parallel.ForAsync(0, requests.Count, options,
             async (i, token) => outcomes[i] = await BuildAsync(directory, requests[i], token).ConfigureAwait(false)).ConfigureAwait(false);
-        Record(directory, null, requests);
+        // what was asked for stands first, in that order
+        Record(directory, all => [.. all.OrderBy(d => requests.TakeWhile(r => r.Name != d.Name).Count())]);
         return outcomes;
     }
 
@@ -53,17 +54,13 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     {
         try
         {
-            if (Finished(directory, request) is { } finished)
-            {
-                display.WriteLine($"{request.Name}: already there, {Describe(finished)}");
-                return new DomainOutcome(request, finished, Reused: true, null);
-            }
-
-            var domain = request.Recipe is { } recipe
+            var finished = Finished(directory, request);
+            var domain = finished ?? (request.Recipe is { } recipe
                 ? await BuildRecipeAsync(directory, request, recipe, cancellation).ConfigureAwait(false)
-                : BuildFolder(directory, request, cancellation);
-            Record(directory, domain, []);
-            return new DomainOutcome(request, domain, Reused: false, null);
+                : BuildFolder(directory, request, cancellation));
+            display.WriteLine($"{request.Name}: {(finished is null ? "" : "already there, ")}{Describe(domain)}");
+            if (finished is null) Record(directory, all => [.. all.Where(d => d.Name != domain.Name), domain]);
+            return new DomainOutcome(request, domain, Reused: finished is not null, null);
         }
         catch (Exception e) when (e is BtxException or IOException or UnauthorizedAccessException)
         {
@@ -93,10 +90,9 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             item = display.Start(request.Name, recipe.TextBytes, "bytes");
             item.Report(0, "cleaning");
             CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Kind, f.Package.Name, f.Version, f.Sha256))];
-            var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules,
-                recipe.Extract(folders, cancellation), null, bytes => item.Report(bytes), cancellation);
-            item.Finish($"{request.Name}: {Describe(domain)}");
-            return domain;
+            var documents = recipe.Extract(folders, cancellation);
+            return DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null,
+                bytes => item.Report(bytes), cancellation);
         }
         finally
         {
@@ -113,10 +109,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         try
         {
             var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Folder!)));
-            var domain = DomainWriter.Write(directory, request, [new("folder", name, "", folder.Hash())], "the user's own",
+            return DomainWriter.Write(directory, request, [new("folder", name, "", folder.Hash())], "the user's own",
                 CleaningRules.OwnText, folder.Read(), notes, bytes => item.Report(bytes), cancellation);
-            item.Finish($"{request.Name}: {Describe(domain)}");
-            return domain;
         }
         finally
         {
@@ -138,22 +132,12 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         return same && Enum.GetValues<CorpusSplit>().All(s => CorpusDirectory.IsWhole(directory, domain[s])) ? domain : null;
     }
 
-    /// <summary>Puts a domain into the manifest, in the order of <paramref name="order"/> where it names domains, and writes it.</summary>
-    private void Record(string directory, CorpusDomain? domain, IReadOnlyList<DomainRequest> order)
+    private void Record(string directory, Func<IReadOnlyList<CorpusDomain>, CorpusDomain[]> change)
     {
         lock (gate)
         {
-            var domains = manifest.Domains.ToList();
-            if (domain is not null)
-            {
-                var at = domains.FindIndex(d => d.Name == domain.Name);
-                if (at >= 0) domains[at] = domain;
-                else domains.Add(domain);
-            }
-
-            var rank = order.Select((request, i) => (request.Name, i)).ToDictionary(r => r.Name, r => r.i);
-            domains = [.. domains.OrderBy(d => rank.GetValueOrDefault(d.Name, int.MaxValue))];
-            if (domain is null && domains.SequenceEqual(manifest.Domains)) return;
+            var domains = change(manifest.Domains);
+            if (domains.SequenceEqual(manifest.Domains)) return;
             manifest = manifest with { Domains = domains };
             manifest.Write(directory);
         }
@@ -169,18 +153,17 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
 }
 
 /// <summary>A domain to build, from a recipe or from a folder of the user's: the other of the two is null.</summary>
-public sealed record DomainRequest(string Name, CorpusRole Role, long? LimitBytes, DomainRecipe? Recipe, string? Folder)
+/// <param name="Strict">Whether a file or line of the folder that is no text fails the domain instead of being left out.</param>
+public sealed record DomainRequest(
+    string Name, CorpusRole Role, long? LimitBytes, DomainRecipe? Recipe, string? Folder, bool Strict = false)
 {
-    /// <summary>Whether a file or line of the folder that is no text fails the domain instead of being left out.</summary>
-    public bool Strict { get; init; }
-
     /// <summary>Version of the rules that its documents come from.</summary>
     public int Version => Folder is null ? DomainRecipe.Version : Corpora.OwnFolder.Version;
 
     public static DomainRequest Of(DomainRecipe recipe, long? limitBytes) => new(recipe.Name, recipe.Role, limitBytes, recipe, null);
 
     public static DomainRequest OwnFolder(string name, string folder, CorpusRole role, long? limitBytes, bool strict = false) =>
-        new(name, role, limitBytes, null, folder) { Strict = strict };
+        new(name, role, limitBytes, null, folder, strict);
 }
 
 /// <summary>What became of one requested domain: there already, built, or an error of one line.</summary>

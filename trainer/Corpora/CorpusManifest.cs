@@ -29,8 +29,7 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path))
-            throw new BtxException(
-                $"{directory} is not a corpus: it has no {FileName}; make one with: btx corpus --set demo --out {directory}");
+            throw new BtxException($"{directory} is no corpus: it has no {FileName}; make one: btx corpus --set demo --out {directory}");
         return Parse(BoundedFile.Read(path), path, directory);
     }
 
@@ -49,8 +48,7 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
         }
 
         if (manifest.Schema != CurrentSchema)
-            throw new BtxException($"{source}: schema is {manifest.Schema}; this program reads {CurrentSchema}: "
-                + "make the corpus anew with btx corpus");
+            throw new BtxException($"{source}: schema is {manifest.Schema}, expected {CurrentSchema}; make it anew with btx corpus");
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var domain in manifest.Domains)
         {
@@ -93,7 +91,6 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
 }
 
 /// <summary>One domain of a corpus: a body of text defined by where it comes from. Bytes are of UTF-8 text, in all splits.</summary>
-/// <param name="Sources">Packages or the folder that the text was taken from.</param>
 /// <param name="RecipeVersion">Version of the extraction and cleaning rules; another version means other text.</param>
 /// <param name="LimitBytes">Cap on the text, or null for all of it.</param>
 public sealed record CorpusDomain(string Name, CorpusRole Role, IReadOnlyList<CorpusSource> Sources, string Licence, int RecipeVersion,

@@ -178,8 +178,7 @@ public sealed record OwnFile(string Id, string Path)
         {
             if (Format == TextFormat.Unnamed && buffer.AsSpan(0, read).Contains((byte)0)) return null;
             if (bytes.Length + read > MostTextBytes)
-                throw new InvalidDataException(
-                    $"more than {MostTextBytes >> 20} MiB in one document; divide it, or give a document a line as .jsonl");
+                throw new InvalidDataException($"more than {MostTextBytes >> 20} MiB in one document; divide it, or write it as .jsonl");
             bytes.Write(buffer, 0, read);
         }
 

@@ -25,8 +25,7 @@ internal static class TorchLibrary
     private static (nint Handle, string? Refusal) Redirected()
     {
         if (Find() is not { } library)
-            return (0, $"{FileName} is missing beside the program; it is there for linux-x64 with glibc, and this is "
-                + $"{RuntimeInformation.RuntimeIdentifier}");
+            return (0, $"{FileName} is missing: there is one for linux-x64 with glibc, and this is {RuntimeInformation.RuntimeIdentifier}");
         if (Cause(library) is not { } cause) return (NativeLibrary.Load(library), null);
         if (!cause.Contains(StreamsRedirect.NewerVersion, StringComparison.Ordinal)) return (0, cause);
         try

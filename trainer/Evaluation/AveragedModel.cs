@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Btx.Model.Averaging;
+using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
 using TorchSharp;
@@ -11,8 +12,9 @@ namespace Btx.Trainer.Evaluation;
 public static class AveragedModel
 {
     /// <param name="weights">Not negative, summing to 1, one for each directory.</param>
-    /// <exception cref="BtxException">A directory is no valid checkpoint, architectures differ, or the weights do not hold.</exception>
-    public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device)
+    /// <param name="config">Of that architecture; null: the first one's.</param>
+    public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device,
+        LlamaConfig? config = null)
     {
         var shares = ParameterAverage.Normalise(weights);
         var checkpoints = new List<Checkpoint>();
@@ -27,7 +29,7 @@ public static class AveragedModel
                         + "can be averaged");
             }
 
-            model = new LlamaModel(checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };
+            model = new LlamaModel(config ?? checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };
             foreach (var (name, parameter) in model.NamedParameters) Fill(checkpoints, shares, name, parameter);
             return model;
         }

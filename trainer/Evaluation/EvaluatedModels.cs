@@ -31,8 +31,7 @@ public sealed record EvaluatedModels(ForestManifest Manifest, IReadOnlyList<Expe
         {
             var config = LlamaConfig.Load(directory).RequireDense(directory);
             if (config.Fingerprint() != manifest.Architecture)
-                throw new BtxException($"{directory}: its architecture (config.json) is not the one that {source} "
-                    + "records; experts of a forest share one");
+                throw new BtxException($"{directory}: its architecture (config.json) is not that of {source}; experts share one");
             tokenizer = SameTokenizer(directory, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
         }
@@ -41,8 +40,7 @@ public sealed record EvaluatedModels(ForestManifest Manifest, IReadOnlyList<Expe
         foreach (var (name, directory) in others)
         {
             if (!Directory.Exists(directory))
-                throw new BtxException(
-                    $"{directory}: no such directory; expected a model with config.json, model.safetensors and tokenizer.json");
+                throw new BtxException($"{directory}: no such directory; expected config.json, model.safetensors and tokenizer.json");
             var config = LlamaConfig.Load(directory);
             if (config.Moe is not null && name is EvaluationMode.Seed or EvaluationMode.Dense)
                 throw new BtxException($"{(name == EvaluationMode.Seed ? "--seed-model" : "--dense")} {directory}: model_type is mixtral, "

@@ -7,20 +7,14 @@ using Btx.Trainer.Corpora;
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>The figures of an evaluation: every mode on every domain.</summary>
-public sealed record EvaluationReport
+/// <param name="Context">Largest sequence in tokens, BOS included.</param>
+/// <param name="Experts">Names of the experts that were mixed.</param>
+/// <param name="Modes">Keys, in the order of the tables.</param>
+/// <param name="Compute">By mode: what its training took, as far as the records tell.</param>
+public sealed record EvaluationReport(EvaluationOptions Options, int Context, IReadOnlyList<string> Experts,
+    IReadOnlyList<EvaluatedDomain> Domains, IReadOnlyList<string> Modes, TrainingBudget Budget,
+    IReadOnlyDictionary<string, TrainingCompute> Compute)
 {
-    public required EvaluationOptions Options { get; init; }
-    public required int Context { get; init; }
-    public required IReadOnlyList<string> Experts { get; init; }
-    public required IReadOnlyList<EvaluatedDomain> Domains { get; init; }
-
-    /// <summary>Keys of the modes, in the order of the tables.</summary>
-    public required IReadOnlyList<string> Modes { get; init; }
-    public required TrainingBudget Budget { get; init; }
-
-    /// <summary>By mode: what its training took, as far as the records tell.</summary>
-    public required IReadOnlyDictionary<string, TrainingCompute> Compute { get; init; }
-
     /// <summary>Arithmetic mean of the bits per byte of a mode over the domains of one role; null if there is none.</summary>
     public double? MeanBitsPerByte(string mode, CorpusRole role) => Mean(role, d => d.BitsPerByte(mode));
 
@@ -125,11 +119,6 @@ public static class EvaluationPicture
             for (var m = 0; m < report.Modes.Count; m++) values[d, m] = report.Domains[d].BitsPerByte(report.Modes[m]);
 
         return new HeatMap("Bits per byte of each domain", [.. report.Domains.Select(d => d.Name)], report.Modes, values)
-        {
-            Unit = "bits per byte",
-            Format = "F3",
-            LowerIsBetter = true,
-            ScalePerRow = true,
-        }.ToSvg();
+        { Unit = "bits per byte", Format = "F3", LowerIsBetter = true, ScalePerRow = true }.ToSvg();
     }
 }

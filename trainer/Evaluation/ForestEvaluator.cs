@@ -27,8 +27,7 @@ public sealed class ForestEvaluator
             models.ExpertNames, others, options.Select, models.Moe);
         context = options.Context ?? models.MaxContext;
         if (context < 2 || context > models.MaxContext)
-            throw new BtxException(
-                $"--context {context}: expected 2..{models.MaxContext}, the shortest max_position_embeddings of the models");
+            throw new BtxException($"--context {context}: expected 2..{models.MaxContext}, the shortest context of the models");
         if (options.MaxTokensPerDomain < 0)
             throw new BtxException($"--max-tokens-per-domain {options.MaxTokensPerDomain}: expected 0 (all) or more");
         var corpus = CorpusDirectory.Open(options.Corpus);
@@ -72,16 +71,10 @@ public sealed class ForestEvaluator
         if (modes.FirstOrDefault(m => m.Routing is { Mode: RoutingMode.Average, Average: AverageWeights.Posterior }) is { } posterior)
             Score([.. texts.Select((_, d) => new ModelRun(posterior.Key, () => Average(priors[d].Weights), [measured[d]]))]);
 
-        return new()
-        {
-            Options = options,
-            Context = context,
-            Experts = models.ExpertNames,
-            Modes = [.. modes.Select(m => m.Key)],
-            Budget = TrainingBudget.Read(models),
-            Compute = new TrainingHistory(models).Of(modes),
-            Domains = [.. texts.AsParallel().AsOrdered().WithCancellation(cancellation).Select((t, d) => Domain(t, priors[d]))],
-        };
+        EvaluatedDomain[] domains =
+            [.. texts.AsParallel().AsOrdered().WithCancellation(cancellation).Select((t, d) => Domain(t, priors[d]))];
+        return new(options, context, models.ExpertNames, domains, [.. modes.Select(m => m.Key)], TrainingBudget.Read(models),
+            new TrainingHistory(models).Of(modes));
 
         LlamaModel Load(string directory, int? k = null) => LlamaCheckpoint.Load(directory, device, k);
 

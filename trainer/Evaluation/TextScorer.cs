@@ -92,8 +92,7 @@ public static class TextScorer
 public static class SequencePacker
 {
     /// <param name="context">Largest sequence, BOS included; at least 2.</param>
-    /// <param name="maxTokens">Predicted tokens to keep, at most, but at least one sequence: whole sequences evenly spread over the text;
-    /// 0: all.</param>
+    /// <param name="maxTokens">Predicted tokens to keep, at most but one sequence: sequences evenly spread over the text; 0: all.</param>
     public static List<int[]> Pack(IEnumerable<string> documents, TextTokenizer tokenizer, int context, long maxTokens = 0)
     {
         if (context < 2) throw new BtxException($"--context {context}: expected at least 2");

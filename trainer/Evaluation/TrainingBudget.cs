@@ -1,36 +1,25 @@
 using System.Globalization;
 using System.Text.Json;
+using Btx.Model.Forests;
 
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>Training tokens behind the compared models, and how the dense baseline's learning rate was chosen: read from the records
 /// beside the models, where there are any.</summary>
-public sealed record TrainingBudget
+/// <param name="ExpertTokens">Sum over the experts, after branching.</param>
+/// <param name="DenseSweep">Validation bits per byte by learning rate; empty if none was swept for.</param>
+public sealed record TrainingBudget(
+    long? SeedTokens, long ExpertTokens, long? DenseTokens, double? DenseLearningRate, IReadOnlyDictionary<string, double> DenseSweep)
 {
-    public long? SeedTokens { get; init; }
-
-    /// <summary>Sum over the experts, after branching.</summary>
-    public long ExpertTokens { get; init; }
-    public long? DenseTokens { get; init; }
-    public double? DenseLearningRate { get; init; }
-
-    /// <summary>Validation bits per byte by learning rate; empty if none was swept for.</summary>
-    public IReadOnlyDictionary<string, double> DenseSweep { get; init; } = new Dictionary<string, double>();
-
     public static TrainingBudget Read(EvaluatedModels models)
     {
         JsonElement? Record(string name, string file) => models.Other(name) is { } path ? RecordFile.Read(Path.Combine(path, file)) : null;
         var dense = Record(EvaluationMode.Dense, "run.json");
         var sweep = Record(EvaluationMode.Dense, "lr_sweep.json").At("validation_bits_per_byte");
-        return new()
-        {
-            SeedTokens = (long?)Record(EvaluationMode.Seed, "run.json").Number("tokens"),
-            ExpertTokens = models.Experts.Sum(e => e.Tokens),
-            DenseTokens = (long?)dense.Number("tokens"),
-            DenseLearningRate = dense.Number("settings", "learning_rate"),
-            DenseSweep = sweep is not { ValueKind: JsonValueKind.Object } bits ? new() : bits.EnumerateObject()
-                .Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name, p => p.Value.GetDouble()),
-        };
+        var swept = sweep is not { ValueKind: JsonValueKind.Object } bits ? [] : bits.EnumerateObject()
+            .Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name, p => p.Value.GetDouble());
+        return new((long?)Record(EvaluationMode.Seed, "run.json").Number("tokens"), models.Experts.Sum(e => e.Tokens),
+            (long?)dense.Number("tokens"), dense.Number("settings", "learning_rate"), swept);
     }
 
     /// <summary>For the reader of the tables, in lines.</summary>
@@ -53,16 +42,8 @@ internal static class RecordFile
     public static JsonElement? Read(string path)
     {
         if (!File.Exists(path)) return null;
-        try
-        {
-            using var document = JsonDocument.Parse(BoundedFile.Read(path));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
-                : throw new BtxException($"{path}: is not a JSON object");
-        }
-        catch (JsonException e)
-        {
-            throw new BtxException($"{path}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
-        }
+        var record = ManifestJson.Read<JsonElement>(BoundedFile.Read(path), path, "a JSON object");
+        return record.ValueKind == JsonValueKind.Object ? record : throw new BtxException($"{path}: is not a JSON object");
     }
 
     public static double? Number(this JsonElement? record, params string[] names) =>

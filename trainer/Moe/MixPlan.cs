@@ -18,7 +18,6 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
 {
     public const string SeedName = "seed";
 
-    /// <exception cref="BtxException">Unknown or quarantined names, nothing left, or models that do not belong together.</exception>
     public static MixPlan Of(MixRequest request) => request.Upcycle is { } seed ? OfCopies(seed, request.Copies) : OfForest(request);
 
     private static MixPlan OfCopies(string seed, int copies)
@@ -55,14 +54,11 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
         if (request.Seed is { } seed)
         {
             if (chosen.Any(e => e.Name == SeedName))
-                throw new BtxException($"{source} has an expert named {SeedName}, the name that --with-seed gives to {seed}; leave it "
-                    + $"out with --without {SeedName}");
+                throw new BtxException($"{source} has an expert named {SeedName}, as --with-seed names {seed}; add --without {SeedName}");
             if (LlamaConfig.Load(seed).RequireDense(seed).Fingerprint() != manifest.Architecture)
-                throw new BtxException($"--with-seed {seed}: its architecture (config.json) differs from that of the forest {forest}; "
-                    + "experts of a mixture share one");
+                throw new BtxException($"--with-seed {seed}: its architecture (config.json) differs from that of {forest}; choose another");
             if (TextTokenizer.Load(seed).Hash != manifest.Tokenizer)
-                throw new BtxException(
-                    $"--with-seed {seed}: its tokenizer differs from that of the forest {forest}; experts of a mixture share one");
+                throw new BtxException($"--with-seed {seed}: its tokenizer differs from that of {forest}; choose another seed");
             var last = SeedMember(seed);
             members.Add(last with { Expert = last.Expert with { Source = Path.GetFullPath(seed) } });
         }

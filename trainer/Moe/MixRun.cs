@@ -16,9 +16,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
     public const string Phase = "mix";
 
     /// <returns>The mixture's report, and whether this call made it.</returns>
-    /// <exception cref="BtxException">Models, router or options that do not fit, no text, an output directory that holds something else,
-    /// a full disk.</exception>
-    /// <exception cref="OperationCanceledException">Stopped; nothing was written.</exception>
+    /// <exception cref="BtxException">Models, router, options or text do not fit, or the output directory holds something else.</exception>
     public (MixReport Report, bool Made) Execute(CancellationToken cancellation = default)
     {
         var earlier = Earlier();
@@ -71,6 +69,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var weights = new MoeWeights(members);
         var config = weights.Config(router.ExpertsPerToken);
         var statistics = text?.Statistics(plan, members, weights, display, cancellation);
+        var kind = RouterInit.IsFile(init) ? RouterInit.File : init;
         var fit = statistics is { Fitted: var fitted } ? RouterFit.Of(init, fitted, members.Count, request.RidgeLambda) : null;
         var gates = fit?.Weights
             ?? (init == RouterInit.Random ? RandomRouter.Make(config.NumHiddenLayers, members.Count, config.HiddenSize, request.RandomSeed)
@@ -86,11 +85,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Tokenizer = plan.Tokenizer,
             Sha256 = CheckpointFiles.Hash(target.Building),
             Experts = [.. plan.Members.Select(m => m.Expert)],
-            Router = router with
-            {
-                Init = RouterInit.IsFile(init) ? RouterInit.File : init,
-                RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null
-            },
+            Router = router with { Init = kind, RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null },
             ForestSha256 = plan.ForestSha256,
             Without = plan.Without,
         }.Save(target.Building);
@@ -105,7 +100,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             ActiveParameters = Evaluation.ActiveParameters.Of(config, router.ExpertsPerToken, router.SoftLayers),
             ExpertsPerToken = router.ExpertsPerToken,
             Router = router.Kind,
-            RouterInit = RouterInit.IsFile(init) ? RouterInit.File : init,
+            RouterInit = kind,
             States = statistics?.Fitted.Form,
             RouterScales = fit?.Scales,
             RouterAccuracy = fit?.Accuracy,

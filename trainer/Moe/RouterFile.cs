@@ -7,7 +7,6 @@ namespace Btx.Trainer.Moe;
 public static class RouterFile
 {
     /// <summary>By layer [N·d], row-major. Tensors of other names are ignored, so a Mixtral weight file serves.</summary>
-    /// <exception cref="BtxException">A layer is missing or surplus, a shape does not fit, or a value is not finite.</exception>
     public static float[][] Read(string path, LlamaConfig config)
     {
         using var file = SafetensorsFile.Open(path);
@@ -25,9 +24,8 @@ public static class RouterFile
             if (info.Dtype is not (TensorDtype.F32 or TensorDtype.F16 or TensorDtype.BF16))
                 throw new BtxException($"--router-init {path}: tensor \"{name}\" is {info.Dtype}; expected F32, F16 or BF16");
             file.CopyTo(info, router[l] = new float[experts * hidden]);
-            if (router[l].Any(v => !float.IsFinite(v)))
-                throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {router[l].First(v => !float.IsFinite(v))}; router "
-                    + "weights must be finite");
+            if (router[l].FirstOrDefault(v => !float.IsFinite(v)) is not 0 and var bad)
+                throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {bad}; router weights must be finite");
         }
 
         var more = file.Tensors.Keys.FirstOrDefault(n => n == Tensor(router.Length));

@@ -63,8 +63,7 @@ public static class LlamaCheckpoint
         foreach (var l in BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : [])
         {
             if (l >= model.Moe.Count)
-                throw new BtxException($"{Path.Combine(directory, BtxManifest.FileName)}: router: soft layer {l} is beyond the "
-                    + $"{model.Moe.Count} layers");
+                throw new BtxException($"{directory}/{BtxManifest.FileName}: soft layer {l} is beyond the {model.Moe.Count} layers");
             model.Moe[l].Soft = true;
         }
 

@@ -177,8 +177,7 @@ public sealed class LlamaModel : IDisposable
 
     // Rotary position embedding (arXiv 2104.09864) in Hugging Face's layout: element i turns with element i + D/2.
     // x [B, T, H, D]; cos, sin [T, 1, D], sin negative in its first half.
-    private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) =>
-        (x * cos).addcmul_(x.roll(x.shape[3] / 2, -1), sin, KeptScalar.Of(1));
+    private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) => (x * cos).addcmul_(x.roll(x.shape[3] / 2, -1), sin, KeptScalar.Of(1));
 
     // [B, T, G, D] → [B, T, G·n, D]: each key/value head serves n query heads that stand together.
     private static Tensor ShareHeads(Tensor x, long n)

@@ -29,7 +29,6 @@ public sealed class MoeFeedForward : IFeedForward
         experts = [.. Enumerable.Range(0, moe.Experts).Select(_ => new SwiGlu(config, device))];
     }
 
-    /// <summary>E.</summary>
     public int Experts => experts.Length;
 
     /// <summary>k at inference, 1..E.</summary>
@@ -152,23 +151,14 @@ public sealed class MoeFeedForward : IFeedForward
 }
 
 /// <summary>How the mixtures of a network route while they learn.</summary>
-public sealed record MoeTraining
+/// <param name="Router">One of <see cref="RouterKind.Names"/>.</param>
+/// <param name="ExpertsPerToken">k of <see cref="RouterKind.TopK"/>.</param>
+/// <param name="LoadBalancing">α; 0 turns load balancing off.</param>
+/// <param name="CapacityFactor">For <see cref="RouterKind.Switch"/>: an expert takes at most so many times its even share.</param>
+/// <param name="Seed">Of the samples of <see cref="RouterKind.SampleTop1"/>.</param>
+public sealed record MoeTraining(string Router = RouterKind.TopK, int ExpertsPerToken = 2, double LoadBalancing = 0.01,
+    double CapacityFactor = 1.5, long Seed = 0)
 {
-    /// <summary>One of <see cref="RouterKind.Names"/>.</summary>
-    public string Router { get; init; } = RouterKind.TopK;
-
-    /// <summary>k of <see cref="RouterKind.TopK"/>.</summary>
-    public int ExpertsPerToken { get; init; } = 2;
-
-    /// <summary>α; 0 turns load balancing off.</summary>
-    public double LoadBalancing { get; init; } = 0.01;
-
-    /// <summary>For <see cref="RouterKind.Switch"/>: an expert takes at most so many times its even share of a batch.</summary>
-    public double CapacityFactor { get; init; } = 1.5;
-
-    /// <summary>Of the samples of <see cref="RouterKind.SampleTop1"/>.</summary>
-    public long Seed { get; init; }
-
     /// <summary>Layers in which every expert runs, in training and after: the first for <see cref="RouterKind.SampleTop1"/>.</summary>
     public IReadOnlyList<int> SoftLayers => Router == RouterKind.SampleTop1 ? [0] : [];
 

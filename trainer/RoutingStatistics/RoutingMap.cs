@@ -5,8 +5,7 @@ using Btx.Trainer.Networks;
 
 namespace Btx.Trainer.RoutingStatistics;
 
-/// <summary>Where a mixture sends each domain's validation text, by layer and expert: <c>routing.json</c>, and
-/// <c>routing.svg</c> as a picture of it.</summary>
+/// <summary>Where a mixture sends each domain's validation text, by layer and expert, as <c>routing.json</c> and a picture of it.</summary>
 public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
 {
     public const string JsonFile = "routing.json";
@@ -77,7 +76,6 @@ public sealed class RoutingTally(int layers, int experts)
     private readonly double[] sums = new double[layers * ((2 * experts) + 1)];
 
     /// <summary>Everything it remembers: what a resume point keeps.</summary>
-    /// <exception cref="ArgumentException">Not of this shape.</exception>
     public IReadOnlyList<double> Sums
     {
         get => [.. sums];
@@ -116,8 +114,7 @@ public sealed class RoutingTally(int layers, int experts)
         Enumerable.Range(0, experts).Select(e => GateShare(layer, e)).Sum(share => share > 0 ? -share * Math.Log2(share) : 0);
 
     /// <summary>The smallest gate share of any expert in any layer.</summary>
-    public double SmallestShare() =>
-        Enumerable.Range(0, layers * experts).Select(i => GateShare(i / experts, i % experts)).Append(1).Min();
+    public double SmallestShare() => Enumerable.Range(0, layers * experts).Select(i => GateShare(i / experts, i % experts)).Append(1).Min();
 
     /// <summary>The rows of one statistic, rounded as <c>routing.csv</c> keeps them.</summary>
     public IReadOnlyList<RoutingRow> Rows(long step, long tokens)

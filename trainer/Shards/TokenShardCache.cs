@@ -53,8 +53,7 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
     private void Write(TextSource source, CorpusSplit split, Stream stream, CancellationToken cancellation)
     {
         if (tokenizer.EosId is not { } separator)
-            throw new BtxException(
-                "the tokenizer has no end-of-text token to set between documents; name it eos_token in tokenizer_config.json");
+            throw new BtxException("the tokenizer has no end-of-text token; name it eos_token in tokenizer_config.json");
         var header = new TokenShardHeader(TokenShardHeader.Expected, tokenizer.VocabSize <= 1 << 16 ? 2 : 4, 0, 0);
         stream.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<TokenShardHeader>(in header)));
         foreach (var batch in Documents(source, split).Chunk(BatchDocuments))

@@ -106,10 +106,19 @@ public sealed class ForestHistory
         after.Checked();
         return new ChangeRecord
         {
-            Id = ChangeRecord.IdOf(changes.Count + 1), Kind = request.Kind, Author = request.Author, Time = time,
-            Reason = request.Reason, Subjects = request.Subjects, Outcome = ChangeOutcome.Open, Undoes = undoes,
-            RevisionBefore = current.Revision, BeforeSha256 = current.Hash(), AfterSha256 = after.Hash(),
-            Purge = request.Purge, Policy = request.Policy,
+            Id = ChangeRecord.IdOf(changes.Count + 1),
+            Kind = request.Kind,
+            Author = request.Author,
+            Time = time,
+            Reason = request.Reason,
+            Subjects = request.Subjects,
+            Outcome = ChangeOutcome.Open,
+            Undoes = undoes,
+            RevisionBefore = current.Revision,
+            BeforeSha256 = current.Hash(),
+            AfterSha256 = after.Hash(),
+            Purge = request.Purge,
+            Policy = request.Policy,
         };
     }
 
@@ -151,8 +160,11 @@ public sealed class ForestHistory
         (Previous, State, pending) = (State, after, null);
         return changes[^1] = changes[^1] with
         {
-            Outcome = ChangeOutcome.Committed, RevisionAfter = after.Revision, AfterSha256 = after.Hash(),
-            JournalRecords = records, JournalSha256 = sha256,
+            Outcome = ChangeOutcome.Committed,
+            RevisionAfter = after.Revision,
+            AfterSha256 = after.Hash(),
+            JournalRecords = records,
+            JournalSha256 = sha256,
         };
     }
 

@@ -186,9 +186,19 @@ public sealed class JournalContents
         if (r.Id == wanted) Wanted = (State, null);
         Changes.Add(new ChangeRecord
         {
-            Id = r.Id!, Kind = r.Kind!, Author = r.Author, Time = r.Time, Reason = r.Reason, Subjects = r.Subjects ?? [],
-            Outcome = ChangeOutcome.Open, Undoes = r.Undoes, RevisionBefore = r.State.Revision - 1, BeforeSha256 = current,
-            AfterSha256 = r.AfterSha256!, Purge = r.Purge ?? [], Policy = r.Policy,
+            Id = r.Id!,
+            Kind = r.Kind!,
+            Author = r.Author,
+            Time = r.Time,
+            Reason = r.Reason,
+            Subjects = r.Subjects ?? [],
+            Outcome = ChangeOutcome.Open,
+            Undoes = r.Undoes,
+            RevisionBefore = r.State.Revision - 1,
+            BeforeSha256 = current,
+            AfterSha256 = r.AfterSha256!,
+            Purge = r.Purge ?? [],
+            Policy = r.Policy,
         }, r.State);
     }
 

@@ -51,9 +51,17 @@ internal sealed record JournalRecord(string Type, DateTimeOffset Time)
 
     public static JournalRecord Begin(ChangeRecord change, ForestState after) => new(Begun, change.Time)
     {
-        Id = change.Id, Kind = change.Kind, Author = change.Author, Reason = change.Reason, Subjects = change.Subjects,
-        Undoes = change.Undoes, Policy = change.Policy, Purge = change.Purge.Count > 0 ? change.Purge : null,
-        BeforeSha256 = change.BeforeSha256, AfterSha256 = change.AfterSha256, State = after,
+        Id = change.Id,
+        Kind = change.Kind,
+        Author = change.Author,
+        Reason = change.Reason,
+        Subjects = change.Subjects,
+        Undoes = change.Undoes,
+        Policy = change.Policy,
+        Purge = change.Purge.Count > 0 ? change.Purge : null,
+        BeforeSha256 = change.BeforeSha256,
+        AfterSha256 = change.AfterSha256,
+        State = after,
     };
 }
 

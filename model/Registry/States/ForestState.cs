@@ -73,8 +73,13 @@ public sealed record ForestState
         var names = experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var absent = source.Experts.Where(e => names.Add(e.Name)).Select(e => new AbsentExpert
         {
-            Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = Parents(e, served, source),
-            CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens, Steps = e.Steps,
+            Name = e.Name,
+            Domain = e.Domain,
+            Sha256 = e.Sha256,
+            Parents = Parents(e, served, source),
+            CorpusSha256 = e.CorpusSha256,
+            Tokens = e.Tokens,
+            Steps = e.Steps,
         }).ToList();
         names.Add(Seed);
         var parents = experts.SelectMany(e => e.Parents).Concat(absent.SelectMany(a => a.Parents)).ToList();
@@ -82,8 +87,12 @@ public sealed record ForestState
         absent.AddRange(parents.Where(p => names.Add(p.Name)).Select(p => new AbsentExpert { Name = p.Name, Sha256 = p.Sha256 }));
         return new ForestState
         {
-            SourceSha256 = served.SourceSha256, Precision = served.Precision, Architecture = served.Architecture,
-            Tokenizer = served.Tokenizer, Experts = experts, Absent = absent,
+            SourceSha256 = served.SourceSha256,
+            Precision = served.Precision,
+            Architecture = served.Architecture,
+            Tokenizer = served.Tokenizer,
+            Experts = experts,
+            Absent = absent,
         }.Checked();
     }
 

@@ -49,8 +49,17 @@ public sealed record RegisteredExpert
 
     internal ExpertEntry ToEntry() => new()
     {
-        Name = Name, Domain = Domain, Path = Path, Sha256 = Sha256, Parents = Parents, Round = Round,
-        CorpusSha256 = CorpusSha256, Tokens = Tokens, Steps = Steps, Prior = Prior, Status = Status,
+        Name = Name,
+        Domain = Domain,
+        Path = Path,
+        Sha256 = Sha256,
+        Parents = Parents,
+        Round = Round,
+        CorpusSha256 = CorpusSha256,
+        Tokens = Tokens,
+        Steps = Steps,
+        Prior = Prior,
+        Status = Status,
     };
 }
 

@@ -183,9 +183,16 @@ internal sealed class EngineStep : IDisposable
         var routed = lanes.Moe is { } lane && plan[lane].Rows.Count > 0 ? lane.Load : null;
         options.Observer?.OnStep(new StepReport
         {
-            Duration = options.Time.GetElapsedTime(begin), RunningSequences = sequences, QueuedRequests = gate.Waiting,
-            PrefillTokens = plan.PrefillTokens, GeneratedTokens = tokens, Experts = expertNames, ExpertRows = expertRows,
-            PosteriorMass = posteriorMass, MoeExperts = moeNames, RoutedTokens = routed?.Tokens ?? default,
+            Duration = options.Time.GetElapsedTime(begin),
+            RunningSequences = sequences,
+            QueuedRequests = gate.Waiting,
+            PrefillTokens = plan.PrefillTokens,
+            GeneratedTokens = tokens,
+            Experts = expertNames,
+            ExpertRows = expertRows,
+            PosteriorMass = posteriorMass,
+            MoeExperts = moeNames,
+            RoutedTokens = routed?.Tokens ?? default,
             GateMass = routed?.Mass ?? default,
         });
     }

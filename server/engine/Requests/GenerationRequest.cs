@@ -1,6 +1,6 @@
 namespace Btx.Engine.Requests;
 
-/// <summary>One generation. Tokens are the door's work; rules on their ids and number are the engine's.</summary>
+/// <summary>One generation. Tokens are the host's work; rules on their ids and number are the engine's.</summary>
 public sealed record GenerationRequest
 {
     /// <summary>Prompt token ids, beginning-of-sequence included where the tokenizer asks for it; at least one.</summary>

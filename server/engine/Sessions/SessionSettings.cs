@@ -20,8 +20,11 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
         {
             using var options = new SessionOptions
             {
-                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL, IntraOpNumThreads = IntraOpThreads, InterOpNumThreads = 1,
-                EnableMemoryPattern = false, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+                IntraOpNumThreads = IntraOpThreads,
+                InterOpNumThreads = 1,
+                EnableMemoryPattern = false,
+                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
             };
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", AllowSpinning ? "1" : "0");
             if (!Prepack) options.AddSessionConfigEntry("session.disable_prepacking", "1");

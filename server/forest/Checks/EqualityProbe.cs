@@ -104,8 +104,14 @@ internal sealed class EqualityComparison(RegistryResources resources)
     {
         var options = resources.Serving with
         {
-            Threads = 1, IntraOpThreads = 1, AllowSpinning = false, Slots = 1, PrepareAverages = false, Observer = null,
-            Report = null, ContextLength = running.ContextLength,
+            Threads = 1,
+            IntraOpThreads = 1,
+            AllowSpinning = false,
+            Slots = 1,
+            PrepareAverages = false,
+            Observer = null,
+            Report = null,
+            ContextLength = running.ContextLength,
         };
         if (running.Damage.Moe is not null) (options, state) = (options with { Moe = null }, state with { Moe = null });
         state = state with

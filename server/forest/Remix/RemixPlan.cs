@@ -121,8 +121,13 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
         return new(
             new BtxExpert
             {
-                Name = added.Name, Domain = registered.Domain, Sha256 = sha256, Parents = registered.Parents,
-                CorpusSha256 = registered.CorpusSha256, Tokens = registered.Tokens, Steps = registered.Steps,
+                Name = added.Name,
+                Domain = registered.Domain,
+                Sha256 = sha256,
+                Parents = registered.Parents,
+                CorpusSha256 = registered.CorpusSha256,
+                Tokens = registered.Tokens,
+                Steps = registered.Steps,
             },
             Path.GetFullPath(added.Directory), file);
     }

@@ -13,8 +13,14 @@ internal sealed class FakeForest : IAsyncDisposable
 
     public static MoeDescription MoeDescription { get; } = new()
     {
-        Experts = ["a", "b", "c", "d"], Domains = ["prose", "code", "prose", "law"], ExpertsPerToken = 2,
-        Choices = [1, 2, 3, 4], Layers = Layers, Router = "top2", Precision = "fp32", Sha256 = "",
+        Experts = ["a", "b", "c", "d"],
+        Domains = ["prose", "code", "prose", "law"],
+        ExpertsPerToken = 2,
+        Choices = [1, 2, 3, 4],
+        Layers = Layers,
+        Router = "top2",
+        Precision = "fp32",
+        Sha256 = "",
     };
 
     /// <param name="seeds">Of the experts, which are called expert-0, expert-1, …; null: 1, 2, …</param>

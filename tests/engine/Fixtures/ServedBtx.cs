@@ -1,5 +1,5 @@
 using Btx.Engine.Tests.Fixtures;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Fixtures;
 
 [assembly: AssemblyFixture(typeof(ServedBtx))]

@@ -35,8 +35,11 @@ public sealed class AnyValueTests
         from off in Gen.Choose(0, 31)
         select new SamplingOptions
         {
-            Temperature = (off & 1) != 0 ? 1 : temperature, RepetitionPenalty = (off & 2) != 0 ? 1 : penalty,
-            TopP = (off & 4) != 0 ? 1 : topP, MinP = (off & 8) != 0 ? 0 : minP, TopK = (off & 16) != 0 ? 0 : topK,
+            Temperature = (off & 1) != 0 ? 1 : temperature,
+            RepetitionPenalty = (off & 2) != 0 ? 1 : penalty,
+            TopP = (off & 4) != 0 ? 1 : topP,
+            MinP = (off & 8) != 0 ? 0 : minP,
+            TopK = (off & 16) != 0 ? 0 : topK,
         };
 
     private static Gen<float[]> AnyLogits => Gen.OneOf(

@@ -14,8 +14,13 @@ public sealed class KvCacheTests
     {
         var config = new LlamaConfig
         {
-            VocabSize = 8, HiddenSize = 8, IntermediateSize = 8, NumHiddenLayers = 2, NumAttentionHeads = 2,
-            NumKeyValueHeads = 1, MaxPositionEmbeddings = 4,
+            VocabSize = 8,
+            HiddenSize = 8,
+            IntermediateSize = 8,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 2,
+            NumKeyValueHeads = 1,
+            MaxPositionEmbeddings = 4,
         };
         using var cache = new KvCache(config, null!, DeviceSpec.Cpu, TensorElementType.Float, 3, 4);
         Assert.Equal(4 * 3 * 4 * 4 * 4, cache.Bytes); // two buffers a layer of 3 slots, 4 positions, 4 values of 4 bytes
@@ -35,8 +40,13 @@ public sealed class SequenceMemoryTests
 {
     private static readonly LlamaConfig Large = new()
     {
-        VocabSize = 152_064, HiddenSize = 8192, IntermediateSize = 28_672, NumHiddenLayers = 80, NumAttentionHeads = 64,
-        NumKeyValueHeads = 8, MaxPositionEmbeddings = 131_072,
+        VocabSize = 152_064,
+        HiddenSize = 8192,
+        IntermediateSize = 28_672,
+        NumHiddenLayers = 80,
+        NumAttentionHeads = 64,
+        NumKeyValueHeads = 8,
+        MaxPositionEmbeddings = 131_072,
     };
 
     [Fact]

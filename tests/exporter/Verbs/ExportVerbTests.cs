@@ -45,7 +45,8 @@ public sealed class ExportVerbTests : IDisposable
     [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--forest", "x", "--btx", "y", "--out", "z")]
     [InlineData(2, "--form does not go with --forest", "export", "--forest", "x", "--out", "y", "--form", "moe-op")]
     [InlineData(2, "--genai does not go with --btx", "export", "--btx", "x", "--out", "y", "--genai")]
-    [InlineData(1, "error: --form loop: unknown form; use gathered or moe-op", "export", "--btx", "x", "--out", "y", "--form", "loop")]
+    [InlineData(2, "error: --form \"loop\": use gathered, moe-op", "export", "--btx", "x", "--out", "y", "--form",
+        "loop")]
     [InlineData(1, "error: --experts-per-token 1,two: expected whole numbers", "export", "--btx", "x", "--out", "y",
         "--experts-per-token", "1,two")]
     [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--out", "x")]

@@ -41,7 +41,7 @@ public sealed class ForestStateTests
     {
         var served = SampleForest.Served(SampleForest.Manifest);
         var state = ForestState.Base(served with { Experts = [.. served.Experts.Where(e => e.Name is "c" or "d")] },
-            SampleForest.Manifest with { Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "b")]            });
+            SampleForest.Manifest with { Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "b")] });
         Assert.Equal(["a", "b"], state.Absent.Select(a => a.Name));
         Assert.Equal(0.625, Lineage.Of(state).Share("d", "a"), 1e-15);
         Assert.Equal(0.375, Lineage.Of(state).Share("d", "b"), 1e-15);

@@ -17,9 +17,17 @@ public sealed class RemovalCertificateTests
         var plan = RemovalPlan.Of(before, ["a"], policy);
         change ??= new()
         {
-            Id = "c000001", Kind = ChangeKind.Remove, Author = "ada", Time = DateTimeOffset.UnixEpoch, Reason = "unwanted",
-            Outcome = ChangeOutcome.Committed, RevisionBefore = before.Revision, BeforeSha256 = before.Hash(),
-            AfterSha256 = before.Apply(plan).Hash(), JournalRecords = 3, JournalSha256 = SampleForest.Hash("line"),
+            Id = "c000001",
+            Kind = ChangeKind.Remove,
+            Author = "ada",
+            Time = DateTimeOffset.UnixEpoch,
+            Reason = "unwanted",
+            Outcome = ChangeOutcome.Committed,
+            RevisionBefore = before.Revision,
+            BeforeSha256 = before.Hash(),
+            AfterSha256 = before.Apply(plan).Hash(),
+            JournalRecords = 3,
+            JournalSha256 = SampleForest.Hash("line"),
         };
         return RemovalCertificate.Of(plan, before, before.Apply(plan), change, Findings(deleted));
     }
@@ -61,8 +69,10 @@ public sealed class RemovalCertificateTests
         using var signer = CertificateSigner.Open(directory.Path);
         var json = signer.Sign(Unsigned(LineagePolicy.Quarantine) with
         {
-            MoeBeforeSha256 = SampleForest.Hash("before"), MoeAfterSha256 = SampleForest.Hash("after"),
-            ReweightedAverages = ["y"], ReweightedPriors = ["b"],
+            MoeBeforeSha256 = SampleForest.Hash("before"),
+            MoeAfterSha256 = SampleForest.Hash("after"),
+            ReweightedAverages = ["y"],
+            ReweightedPriors = ["b"],
         }).ToJson();
         Assert.True(CertificateVerifier.Verify(json, "c.json").Valid);
         var leaves = Leaves(JsonNode.Parse(json)!).Select(l => l.GetPath()).ToList();

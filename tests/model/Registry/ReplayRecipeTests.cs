@@ -19,7 +19,9 @@ public sealed class ReplayRecipeTests
 
     private static ReplaySources Sources(TemporaryDirectory directory) => new()
     {
-        Forest = directory["forest"], Manifest = SampleForest.Manifest, Clean = directory["clean forest"],
+        Forest = directory["forest"],
+        Manifest = SampleForest.Manifest,
+        Clean = directory["clean forest"],
         Recorded = RecordedTraining.All(directory["forest"]),
     };
 

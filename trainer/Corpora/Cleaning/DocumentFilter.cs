@@ -4,27 +4,16 @@ using System.Text.RegularExpressions;
 
 namespace Btx.Trainer.Corpora.Cleaning;
 
-/// <summary>What one domain's documents must satisfy after cleaning.</summary>
-public sealed record CleaningRules
+/// <summary>What one domain's documents must satisfy after cleaning. Lengths are in UTF-16 units.</summary>
+/// <param name="MinimumCharacters">Shorter documents are dropped.</param>
+/// <param name="MaximumLineCharacters">Longer lines are dropped; null in prose that has a paragraph or a document on one line.</param>
+/// <param name="DropRepeats">Whether a document is dropped when most of it has been seen in the domain; it is counted in any case.</param>
+/// <param name="PieceEnds">What ends the pieces by which repeats are told: lines, or sentences where a document may be one line.</param>
+/// <param name="Comments">Comment form of source code, to drop a leading licence.</param>
+/// <param name="DropEnglish">Whether to drop documents that are English: pages that a translation left untranslated.</param>
+public sealed record CleaningRules(int MinimumCharacters = 200, int? MaximumLineCharacters = 5000, bool DropRepeats = true,
+    string PieceEnds = "\n\u2028\u2029", CommentStyle Comments = CommentStyle.None, bool DropEnglish = false)
 {
-    /// <summary>Documents of fewer UTF-16 units are dropped.</summary>
-    public int MinimumCharacters { get; init; } = 200;
-
-    /// <summary>Lines of more UTF-16 units are dropped; null in prose that has a paragraph or a document on one line.</summary>
-    public int? MaximumLineCharacters { get; init; } = 5000;
-
-    /// <summary>Whether a document is dropped when most of it has been seen in the domain already; it is counted in any case.</summary>
-    public bool DropRepeats { get; init; } = true;
-
-    /// <summary>What ends the pieces by which repeats are told: lines, or sentences where a document may be one line.</summary>
-    public string PieceEnds { get; init; } = "\n\u2028\u2029";
-
-    /// <summary>Comment form of source code, to drop a leading licence.</summary>
-    public CommentStyle Comments { get; init; } = CommentStyle.None;
-
-    /// <summary>Whether to drop documents that are English: pages that a translation left untranslated.</summary>
-    public bool DropEnglish { get; init; }
-
     /// <summary>For running text with very long lines.</summary>
     public static CleaningRules Prose { get; } = new() { MaximumLineCharacters = null };
 

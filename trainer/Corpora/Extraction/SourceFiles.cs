@@ -11,11 +11,8 @@ public static class SourceFiles
 {
     private static readonly EnumerationOptions Tree = new()
     {
-        RecurseSubdirectories = true,
-        AttributesToSkip = FileAttributes.ReparsePoint,
-        IgnoreInaccessible = false,
-        MatchType = MatchType.Simple,
-        MatchCasing = MatchCasing.CaseSensitive,
+        RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = false,
+        MatchType = MatchType.Simple, MatchCasing = MatchCasing.CaseSensitive,
     };
 
     /// <summary>Every file that ends in, say, <c>.py</c>; ids are paths below the root. Links are not followed.</summary>
@@ -70,7 +67,6 @@ public static class TaggedWords
 public static class SpdxLicences
 {
     /// <summary>The <c>licenseText</c> of every entry of <c>spdx-full.json</c>, by identifier.</summary>
-    /// <exception cref="BtxException">The file is not that list.</exception>
     public static IEnumerable<CorpusDocument> Read(string path)
     {
         try

@@ -63,9 +63,8 @@ public sealed class PackageCache(string directory) : IPackageFetcher
         try
         {
             Directory.CreateDirectory(staging);
-            var download = package.IsApt
-                ? apt.DownloadAsync(package.Name, staging, cancellation)
-                : PackAsync(package, staging, cancellation);
+            var download =
+                package.IsApt ? apt.DownloadAsync(package.Name, staging, cancellation) : PackAsync(package, staging, cancellation);
             while (await Task.WhenAny(download, Task.Delay(200, CancellationToken.None)).ConfigureAwait(false) != download)
                 downloaded(new DirectoryInfo(staging).EnumerateFiles().Sum(f => f.Length));
             var file = await download.ConfigureAwait(false);

