@@ -1,5 +1,4 @@
 using Btx.Cli;
-using Btx.Model;
 using Btx.Trainer.Verbs;
 
 return await new ProgramFrame
