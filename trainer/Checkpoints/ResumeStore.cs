@@ -35,7 +35,8 @@ public sealed class ResumeStore(string runDirectory)
                 using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
                 optimizer.save_state_dict(writer);
             });
-            AtomicFile.Write(Path.Combine(point.Building, StateFile), stream => JsonSerializer.Serialize(stream, state, ManifestJson.Options));
+            AtomicFile.Write(Path.Combine(point.Building, StateFile),
+                stream => JsonSerializer.Serialize(stream, state, ManifestJson.Options));
             point.Commit();
         }
         catch (IOException e)

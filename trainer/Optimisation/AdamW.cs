@@ -79,8 +79,12 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
                 for (long at = 0; at < elements; at += ChunkElements)
                     chunks.Add(new()
                     {
-                        Weights = weights + at, Gradient = gradient + at, Mean = mean + at, Square = square + at,
-                        Length = (int)Math.Min(ChunkElements, elements - at), Factors = factors,
+                        Weights = weights + at,
+                        Gradient = gradient + at,
+                        Mean = mean + at,
+                        Square = square + at,
+                        Length = (int)Math.Min(ChunkElements, elements - at),
+                        Factors = factors,
                     });
             }
         }
@@ -140,7 +144,8 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
         orderby kind.Key descending
         select new ParamGroup(kind, rate, s.Beta1, s.Beta2, s.Epsilon, kind.Key ? s.WeightDecay : 0, false, false);
 
-    private sealed record Factors(float Decay, float Beta1, float Rest1, float Beta2, float Rest2, float Correction, float Epsilon, float Rate);
+    private sealed record Factors(float Decay, float Beta1, float Rest1, float Beta2, float Rest2, float Correction, float Epsilon,
+        float Rate);
 
     private struct Chunk
     {

@@ -53,9 +53,6 @@ public sealed record MoeTuning
 
     /// <summary>What <c>btx.json</c> says after the fine-tune: experts and lineage as before, how the router works now, and on what it was
     /// tuned in all.</summary>
-    /// <param name="cache">Of the job's text.</param>
-    /// <param name="steps">Done.</param>
-    /// <param name="sha256">Of the new weights.</param>
     internal BtxManifest Tuned(TrainingJob job, TokenShardCache cache, long steps, string sha256)
     {
         var earlier = Source.FineTune;
@@ -147,7 +144,6 @@ internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string direct
     }
 
     /// <summary>Takes the statistic if one is due.</summary>
-    /// <param name="step">Finished steps.</param>
     /// <param name="last">Whether the run ends here.</param>
     public void EndStep(long step, long tokens, bool last)
     {
@@ -173,7 +169,6 @@ internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string direct
 
     /// <summary>Leaves statistics, picture and <c>btx.json</c> beside the finished weights, and the mixture's own router statistics: they
     /// are of its experts before they were mixed.</summary>
-    /// <param name="steps">Of the run.</param>
     public void Finish(TrainingJob job, TokenShardCache cache, long steps)
     {
         curve.SaveCsv();

@@ -12,7 +12,6 @@ public static class PhaseDefaults
     /// <summary>Experts per seed that the dense baseline is matched with when nothing else is known.</summary>
     public const int ExpertsPerRound = 4;
 
-    /// <param name="preset">Name of a network preset.</param>
     /// <param name="context">The model's longest sequence.</param>
     public static TrainingOptions Seed(string preset, int context)
     {

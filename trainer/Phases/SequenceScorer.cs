@@ -14,14 +14,13 @@ public static class SequenceScorer
         [.. TextScorer.LogProbs(model, Tokens(windows), null, cancellation).Select(tokens => tokens.Sum())];
 
     /// <summary>Bits per byte of the predicted tokens; special tokens count with no bytes.</summary>
-    /// <param name="tokenBytes">Bytes of each token id.</param>
     /// <param name="scored">Called after each pass through the network.</param>
     public static double BitsPerByte(LlamaModel model, ValidationWindows windows, int[] tokenBytes, Action? scored,
         CancellationToken cancellation)
     {
         var tokens = Tokens(windows);
-        var nats = TextScorer.LogProbs(model, tokens, _ => scored?.Invoke(), cancellation).SelectMany(w => w).Aggregate(0.0, (sum, l) => sum - l);
-        return nats / Math.Log(2) / Math.Max(1, tokens.Sum(w => w.Skip(1).Sum(id => (long)tokenBytes[id])));
+        var logs = TextScorer.LogProbs(model, tokens, _ => scored?.Invoke(), cancellation).SelectMany(window => window);
+        return -logs.Sum() / Math.Log(2) / Math.Max(1, tokens.Sum(w => w.Skip(1).Sum(id => (long)tokenBytes[id])));
     }
 
     private static int[][] Tokens(ValidationWindows windows)

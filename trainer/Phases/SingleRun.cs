@@ -56,7 +56,6 @@ internal static class LearningRateSweep
     public const string FileName = "lr_sweep.json";
 
     /// <summary>The job at the best of the rates that a user named; as it is where none was.</summary>
-    /// <param name="rates">As text.</param>
     /// <param name="tokens">Training tokens at each rate, which the schedule is scaled to; null: an eighth of the job's.</param>
     /// <exception cref="BtxException">One is no rate, or there is no validation.</exception>
     public static TrainingJob Choose(TrainingJob job, string directory, IReadOnlyList<string> rates, long? tokens, RunSettings settings,

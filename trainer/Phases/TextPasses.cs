@@ -20,8 +20,6 @@ public sealed record TextPasses(IReadOnlyList<(string Name, long Tokens)> Text, 
     public long Tokens => Text.Sum(t => t.Tokens);
 
     /// <summary>The default budget: what suits the size of the network, and at most <see cref="Sensible"/> passes.</summary>
-    /// <param name="usual">What suits the network.</param>
-    /// <param name="text">Tokens of the text.</param>
     public static long Budget(long usual, long text) => (long)Math.Clamp(Sensible * text, 1, usual);
 
     /// <summary>Passes over all the text.</summary>
@@ -51,7 +49,6 @@ public sealed record TextPasses(IReadOnlyList<(string Name, long Tokens)> Text, 
 public static class DomainWeights
 {
     /// <param name="named">Entries <c>NAME=NUMBER</c>; a domain that is not named has the weight 1.</param>
-    /// <param name="domains">Of the run.</param>
     /// <returns>By domain, summing to 1; null if none is named.</returns>
     /// <exception cref="BtxException">An unknown domain, one named twice, a value that is negative or no number, or a sum of 0.</exception>
     public static IReadOnlyList<double>? Parse(IReadOnlyList<string> named, IReadOnlyList<string> domains)

@@ -35,8 +35,8 @@ public sealed record TrainingOptions
     /// <summary>By flag, as text.</summary>
     public IEnumerable<KeyValuePair<string, string>> Flags() =>
     [
-        .. Numbers.Select(n => KeyValuePair.Create(n.Flag, $"{n.Value}")), new("--sequence", $"{Sequence}"), new("--random-seed", $"{RandomSeed}"),
-        new("--schedule", Schedule.ToString().ToLowerInvariant()), new("--device", Device),
+        .. Numbers.Select(n => KeyValuePair.Create(n.Flag, $"{n.Value}")), new("--sequence", $"{Sequence}"),
+        new("--random-seed", $"{RandomSeed}"), new("--schedule", Schedule.ToString().ToLowerInvariant()), new("--device", Device),
         .. Patience is null ? NoFlags : [Patience > 0 ? new("--patience", $"{Patience}") : new("--no-early-stop", "on")],
         .. FreezeShared ? [new("--freeze", "shared")] : NoFlags, // otherwise nothing, as in runs from before there was the choice
     ];
@@ -61,8 +61,9 @@ public sealed record TrainingOptions
 
     private IEnumerable<(string Flag, double Value, double Low, double High)> Numbers =>
     [
-        ("--tokens", Tokens, 1, 1e15), ("--batch", Batch, 1, 1 << 20), ("--accumulate", Accumulate, 1, 1 << 20), ("--threads", Threads, 1, 4096),
-        ("--lr", LearningRate, 0, 1e3), ("--min-lr", MinimumRate, 0, LearningRate), ("--warmup", WarmUp, 0, 1), ("--power", Power, 0, 100),
+        ("--tokens", Tokens, 1, 1e15), ("--batch", Batch, 1, 1 << 20), ("--accumulate", Accumulate, 1, 1 << 20),
+        ("--threads", Threads, 1, 4096), ("--lr", LearningRate, 0, 1e3), ("--min-lr", MinimumRate, 0, LearningRate),
+        ("--warmup", WarmUp, 0, 1), ("--power", Power, 0, 100),
         ("--beta1", Optimizer.Beta1, 0, 0.999999), ("--beta2", Optimizer.Beta2, 0, 0.999999999), ("--epsilon", Optimizer.Epsilon, 0, 1),
         ("--weight-decay", Optimizer.WeightDecay, 0, 1e3), ("--clip", Optimizer.ClipNorm, 0, double.PositiveInfinity),
     ];

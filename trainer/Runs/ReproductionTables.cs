@@ -27,7 +27,8 @@ internal sealed class ReproductionTables
 
         domains = [.. runs[0]["bits_per_byte"]!.AsObject().Select(d => d.Key)];
         columns = [.. domains, Mean];
-        modes = [.. runs[0]["bits_per_byte"]![domains[0]]!.AsObject().Select(m => m.Key).Where(m => !Regex.IsMatch(m, "^([a-z]+:)?expert:"))];
+        modes = [.. runs[0]["bits_per_byte"]![domains[0]]!.AsObject().Select(m => m.Key)
+            .Where(m => !Regex.IsMatch(m, "^([a-z]+:)?expert:"))];
     }
 
     /// <summary>The tables as lines.</summary>

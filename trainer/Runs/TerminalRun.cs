@@ -48,7 +48,8 @@ internal static class TerminalRun
                     var said = output[stage.Name];
                     if (cancellation.IsCancellationRequested) return;
                     if (result.Failure is { } failure)
-                        display.WriteLine(string.Join('\n', [.. said.TakeLast(TailLines).Select(l => l.Line), $"{stage.Name}: {failure}"]));
+                        display.WriteLine(string.Join('\n', [.. said.TakeLast(TailLines).Select(l => l.Line).Except([$"error: {failure}"]),
+                            $"{stage.Name}: {failure}"]));
                     else if (stage.Shown)
                         display.WriteLine($"\n{stage.Name}\n{string.Join('\n', said.Where(l => !l.IsError).Select(l => l.Line))}\n");
                     else if (result.Earlier) display.WriteLine($"{stage.Name,-20} finished earlier");

@@ -107,7 +107,8 @@ internal static class BenchTrainVerb
         }
 
         using LlamaModel sparse = Mixture(false), dense = Mixture(true);
-        using AdamW sparseOptimizer = new(sparse.Parameters, new(), LearningRate), denseOptimizer = new(dense.Parameters, new(), LearningRate);
+        using var sparseOptimizer = new AdamW(sparse.Parameters, new(), LearningRate);
+        using var denseOptimizer = new AdamW(dense.Parameters, new(), LearningRate);
         double[] sparseTimes = new double[pairs], denseTimes = new double[pairs];
         double apart = 0, last = 0;
         for (var step = 0; step < warmUp + pairs; step++)
@@ -151,7 +152,8 @@ internal static class BenchTrainVerb
         Synchronize(model);
         var clock = Stopwatch.StartNew();
         using var scope = NewDisposeScope();
-        var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device), tensor(targets, [batch, context], int64, model.Device));
+        var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device),
+            tensor(targets, [batch, context], int64, model.Device));
         (model.BalanceLoss is { } balance ? crossEntropy.Plus(balance) : crossEntropy).backward();
         optimizer.Step(LearningRate);
         var loss = crossEntropy.item<float>();

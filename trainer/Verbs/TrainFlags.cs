@@ -73,7 +73,6 @@ internal sealed class TrainFlags
     };
 
     /// <summary>What the text decides where the user does not: the budget, and whether validation may end the run.</summary>
-    /// <param name="textTokens">Of the text to train on.</param>
     public TrainingOptions Settle(ParseResult parsed, TrainingOptions options, long textTokens)
     {
         if (parsed.GetValue(tokens) is null) options = options with { Tokens = TextPasses.Budget(options.Tokens, textTokens) };

@@ -100,28 +100,28 @@ internal static class TrainMixVerbs
         return command.Does((parsed, cancellation) =>
         {
             var request = new MixRequest
-        {
-            Forest = parsed.GetValue(forest),
-            Upcycle = parsed.GetValue(upcycle),
-            Copies = parsed.GetValue(copies) ?? 0,
-            Output = parsed.GetValue(output)!,
-            Experts = parsed.GetValue(experts)!,
-            Without = parsed.GetValue(without)!,
-            Seed = parsed.GetValue(seed),
-            RouterInit = parsed.GetValue(init),
-            Corpus = parsed.GetValue(corpus),
-            Shards = parsed.GetValue(shards),
-            Statistics = parsed.GetValue(statistics),
-            States = parsed.GetValue(states),
-            TokensPerDomain = parsed.GetValue(tokens) ?? MixRequest.DefaultTokensPerDomain,
-            RidgeLambda = parsed.GetValue(lambda),
-            K = parsed.GetValue(k),
-            Router = parsed.GetValue(router)!,
-            RandomSeed = parsed.GetValue(randomSeed),
-            Threads = parsed.GetValue(threads),
-            Device = parsed.GetValue(device)!,
-            Fresh = parsed.GetValue(fresh),
-        };
+            {
+                Forest = parsed.GetValue(forest),
+                Upcycle = parsed.GetValue(upcycle),
+                Copies = parsed.GetValue(copies) ?? 0,
+                Output = parsed.GetValue(output)!,
+                Experts = parsed.GetValue(experts)!,
+                Without = parsed.GetValue(without)!,
+                Seed = parsed.GetValue(seed),
+                RouterInit = parsed.GetValue(init),
+                Corpus = parsed.GetValue(corpus),
+                Shards = parsed.GetValue(shards),
+                Statistics = parsed.GetValue(statistics),
+                States = parsed.GetValue(states),
+                TokensPerDomain = parsed.GetValue(tokens) ?? MixRequest.DefaultTokensPerDomain,
+                RidgeLambda = parsed.GetValue(lambda),
+                K = parsed.GetValue(k),
+                Router = parsed.GetValue(router)!,
+                RandomSeed = parsed.GetValue(randomSeed),
+                Threads = parsed.GetValue(threads),
+                Device = parsed.GetValue(device)!,
+                Fresh = parsed.GetValue(fresh),
+            };
             using var display = new ProgressDisplay();
             var (report, made) = new MixRun(request, display).Execute(cancellation);
             foreach (var line in Lines(report, request.Output, made)) display.WriteLine(line);
