@@ -56,22 +56,23 @@ public sealed class BodyJsonTests
     }
 
     [Theory]
-    [InlineData("\"metadata\":{\"a\":[1]},\"store\":true,\"service_tier\":\"auto\"", null)]
-    [InlineData("\"prompt_cache_key\":\"k\",\"prompt_cache_retention\":\"24h\",\"safety_identifier\":\"s\"", null)]
-    [InlineData("\"tools\":[]", "unknown field \"tools\"")]
-    [InlineData("\"stream_options\":{\"metadata\":{}},\"stream\":true", "unknown field \"stream_options.metadata\"")]
-    [InlineData("\"temperature\":[1,2]", "temperature is [1,2]; expected a finite number")]
-    [InlineData("\"stream_options\":3", "stream_options is not an object")]
-    [InlineData("\"prompt\":{\"a\":1}", "prompt is {\"a\":1}; expected a string or an array")]
-    [InlineData("\"stop\":[1]", "stop is 1; expected a string")]
-    [InlineData("\"metadata\":1,\"metadata\":2", "given twice")]
-    public async Task Fields_that_change_nothing_are_ignored_and_others_refused_by_name(string fields, string? refusal)
+    [InlineData("""{"model":"forest","prompt":"a","metadata":{"a":[1]},"store":true,"service_tier":"auto"}""", null)]
+    [InlineData("""{"model":"forest","prompt":"a","prompt_cache_key":"k","prompt_cache_retention":"24h","safety_identifier":"s"}""", null)]
+    [InlineData("""{"model":"forest","prompt":"a","tools":[]}""", "unknown field \"tools\"")]
+    [InlineData("""{"model":"forest","prompt":"a","stream_options":{"store":true}}""", "unknown field \"stream_options.store\"")]
+    [InlineData("""{"model":"forest","prompt":"a","temperature":[1,2]}""", "temperature is [1,2]; expected a finite number")]
+    [InlineData("""{"model":"forest","prompt":"a","stream_options":3}""", "stream_options is not an object")]
+    [InlineData("""{"model":"forest","prompt":{"a":1}}""", "prompt is {\"a\":1}; expected a string or an array")]
+    [InlineData("""{"model":"forest","prompt":"a","stop":[1]}""", "stop is 1; expected a string")]
+    [InlineData("""{"model":"forest","prompt":"a","metadata":1,"metadata":2}""", "given twice")]
+    public async Task Fields_that_change_nothing_are_ignored_and_others_refused_by_name(string body, string? refusal)
     {
-        using var stream = new MemoryStream(Encoding.UTF8.GetBytes($$"""{"model":"forest",{{(fields.Contains("prompt\":", StringComparison.Ordinal) ? "" : "\"prompt\":\"a\",")}}{{fields}}}"""));
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes(body));
         var reading = BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken);
-        if (refusal is null) (await reading).ToRequest(Forest);
-        else Assert.Contains(refusal, (await Assert.ThrowsAsync<InvalidRequestException>(async () => (await reading).ToRequest(Forest))).Message,
-            StringComparison.Ordinal);
+        var failure = await Record.ExceptionAsync(async () => (await reading).ToRequest(Forest));
+        Assert.Equal(refusal is null, failure is null);
+        if (failure is null) return;
+        Assert.Contains(refusal!, Assert.IsType<InvalidRequestException>(failure).Message, StringComparison.Ordinal);
     }
 
     private static async Task<CompletionRequest?> ReadAsync(byte[] body)

@@ -8,7 +8,7 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Listeners;
 
-/// <summary>What is wrong with a request is said in one line, with the right code, over both protocols; nothing reaches the engine.</summary>
+/// <summary>What is wrong with a request is said in one line, with the right code, by HTTP and gRPC; nothing reaches the engine.</summary>
 public sealed class BadInputTests : IAsyncLifetime
 {
     private RunningServer _server = null!;

@@ -96,7 +96,8 @@ public sealed class ConnectionLimitTests : IAsyncLifetime
             var check = await new Health.HealthClient(health).CheckAsync(new());
             Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, check.Status);
             using var other = GrpcChannel.ForAddress(_server.GrpcAddress);
-            var refused = await Assert.ThrowsAsync<RpcException>(async () => await new Inference.InferenceClient(other).DescribeAsync(new()));
+            var inference = new Inference.InferenceClient(other);
+            var refused = await Assert.ThrowsAsync<RpcException>(async () => await inference.DescribeAsync(new()));
             Assert.Equal((StatusCode.Unavailable, "as many connections are open as this port takes; try again"),
                 (refused.StatusCode, refused.Status.Detail));
         }

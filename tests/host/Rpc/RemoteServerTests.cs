@@ -55,8 +55,8 @@ public sealed class RemoteServerTests
         foreach (var call in calls)
         {
             var message = (await Assert.ThrowsAsync<BtxException>(call)).Message;
-            var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with "
-                + "--server";
+            var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that "
+                + "with --server";
             Assert.True(message.StartsWith(expected, StringComparison.Ordinal), message);
         }
     }
