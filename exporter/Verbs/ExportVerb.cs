@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Sources;
+using Btx.Exporter.Moe;
 using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
@@ -29,10 +29,8 @@ internal static class ExportVerb
     {
         var forest = new Flag<string?>("--forest DIR", "directory with forest.json");
         var btx = new Flag<string?>("--btx DIR", "directory of a BTX model, or of any Mixtral model");
-        var target = new Flag<string>("--out DIR", "directory to make; an earlier export there is replaced whole, unless it was served")
-        {
-            Required = true,
-        };
+        var target = new Flag<string>("--out DIR",
+            "directory to make; an earlier export there is replaced whole, unless it was served") { Required = true };
         var precision = new Flag<string>("--precision P",
             "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32", "fp32");
         var device = Flags.Device("where the self-check runs");
@@ -44,93 +42,89 @@ internal static class ExportVerb
             "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; the default on CUDA)");
         var counts = new Flag<string?>("--experts-per-token K,K", "with --form moe-op: write graphs for these k (the router's own)");
         var json = new JsonFlag();
-        var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form, counts,
-            json };
+        var command = new Command("export", Text)
+        {
+            forest, btx, target, precision, device, threads, experts, genai, copy, form, counts, json,
+        };
         command.Validators.Add(r =>
         {
             var (ofForest, ofBtx) = (r.GetResult(forest) is not null, r.GetResult(btx) is not null);
             if (ofForest == ofBtx) r.AddError("name one source: --forest DIR or --btx DIR");
             foreach (Option option in ofBtx ? (Option[])[experts, genai] : [form, counts])
+            {
                 if (r.GetResult(option) is { Implicit: false })
                     r.AddError($"{option.Name} does not go with {(ofBtx ? "--btx" : "--forest")}");
+            }
         });
-        command.SetAction((parse, cancellation) => Task.Run(() =>
-        {
-            T With<T>(T options) where T : ExportSettings => options with
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () =>
             {
-                Precision = GraphPrecisions.Parse(parse.GetValue(precision)!),
-                Device = DeviceSpec.Parse(parse.GetValue(device)!),
-                Threads = parse.GetValue(threads),
-                CopyWeights = parse.GetValue(copy),
-            };
-            MoeExportOptions OfModel(string model) => With(new MoeExportOptions
-            {
-                Model = model,
-                Out = parse.GetValue(target)!,
-                Form = ParseForm(parse.GetValue(form)),
-                ExpertsPerToken = ParseCounts(parse.GetValue(counts)),
-            });
-            ExportOptions OfForest() => With(new ExportOptions
-            {
-                Forest = parse.GetValue(forest)!,
-                Out = parse.GetValue(target)!,
-                Experts = parse.GetResult(experts) is { Implicit: false } ? parse.GetValue(experts) : null,
-                GenAI = parse.GetValue(genai),
-            });
-            object report = parse.GetValue(btx) is { } model ? Export(OfModel(model), cancellation) : Export(OfForest(), cancellation);
-            if (parse.GetValue(json) is { } path)
-                AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
-            return 0;
-        }, CancellationToken.None));
+                using var display = new ProgressDisplay();
+                var item = display.Start("export", 0, null);
+                var progress = new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total));
+                var (how, where) = (GraphPrecisions.Parse(parsed.GetValue(precision)!), DeviceSpec.Parse(parsed.GetValue(device)!));
+                if (parsed.GetValue(btx) is { } model)
+                    Say(MoeExporter.Export(new MoeExportOptions
+                    {
+                        Model = model,
+                        Out = parsed.GetValue(target)!,
+                        Precision = how,
+                        Device = where,
+                        Threads = parsed.GetValue(threads),
+                        Form = parsed.GetValue(form) switch { "gathered" => MoeForm.Gathered, "moe-op" => MoeForm.Fused, _ => null },
+                        ExpertsPerToken = Counts(parsed.GetValue(counts)),
+                        CopyWeights = parsed.GetValue(copy),
+                    }, progress, cancellation), MoeLines);
+                else
+                    Say(ForestExporter.Export(new ExportOptions
+                    {
+                        Forest = parsed.GetValue(forest)!,
+                        Out = parsed.GetValue(target)!,
+                        Precision = how,
+                        Device = where,
+                        Threads = parsed.GetValue(threads),
+                        Experts = parsed.GetResult(experts) is { Implicit: false } ? parsed.GetValue(experts) : null,
+                        GenAI = parsed.GetValue(genai),
+                        CopyWeights = parsed.GetValue(copy),
+                    }, progress, cancellation), Lines);
+
+                void Say<T>(T report, Func<T, IEnumerable<string>> lines)
+                {
+                    item.Finish();
+                    foreach (var line in lines(report)) display.WriteLine(line);
+                    if (parsed.GetValue(json) is { } file)
+                        AtomicFile.Write(file, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
+                }
+            },
+            CancellationToken.None));
         return command;
     }
 
-    private static MoeForm? ParseForm(string? text) => text switch
-    {
-        null => null,
-        "gathered" => MoeForm.Gathered,
-        "moe-op" => MoeForm.Fused,
-        _ => throw new BtxException($"--form {text}: unknown form; use gathered or moe-op"),
-    };
-
-    private static List<int>? ParseCounts(string? text) => text?.Split(',').Select(part => int.TryParse(part, out var k) ? k
+    private static List<int>? Counts(string? text) => text?.Split(',').Select(part => int.TryParse(part, out var k) ? k
         : throw new BtxException($"--experts-per-token {text}: expected whole numbers, as in 1,2")).ToList();
 
-    private static ExportReport Export(ExportOptions options, CancellationToken cancellation)
+    private static IEnumerable<string> Lines(ExportReport report)
     {
-        var report = Watch(progress => ForestExporter.Export(options, progress, cancellation));
-        var m = report.Manifest;
-        var rows = m.Experts.Select(e => new[] { e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, $"{e.MaxRelativeDifference:0.00E+0}" });
-        foreach (var line in TextTable.Lines(["EXPERT", "DOMAIN", "WEIGHTS", "LARGEST RELATIVE DIFFERENCE"], rows, figuresFrom: 3))
-            Console.WriteLine(line);
-        Console.WriteLine(Difference(report.MaxRelativeDifference, report.Tolerance, m.Graphs.Count, m.Precision, report.Seconds));
-        if (report.Note is { } note) Console.WriteLine($"note: {note}");
-        Console.WriteLine($"served forest: {report.Directory}");
-        return report;
+        foreach (var line in TextTable.Lines(["EXPERT", "DOMAIN", "WEIGHTS", "LARGEST RELATIVE DIFFERENCE"],
+            report.Manifest.Experts.Select(e => (string[])
+                [e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, $"{e.MaxRelativeDifference:0.00E+0}"]), figuresFrom: 3))
+            yield return line;
+        yield return $"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
+            + $"{report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s";
+        if (report.Note is { } note) yield return $"note: {note}";
+        yield return $"served forest: {report.Directory}";
     }
 
-    private static MoeExportReport Export(MoeExportOptions options, CancellationToken cancellation)
+    private static IEnumerable<string> MoeLines(MoeExportReport report)
     {
-        var report = Watch(progress => MoeExporter.Export(options, progress, cancellation));
         var m = report.Manifest;
-        Console.WriteLine(
-            $"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, k = {m.Router.ExpertsPerToken}; "
-            + $"weights {(m.Weights[0].InSource ? "bound in place" : m.Weights[0].Path)}");
-        Console.WriteLine(Difference(m.MaxRelativeDifference, report.Tolerance, m.Graphs.Count, m.Precision, report.Seconds));
+        yield return $"experts: {string.Join(", ", m.Experts.Select(e => e.Name))}; router {m.Router.Kind}, "
+            + $"k = {m.Router.ExpertsPerToken}; weights {(m.Weights[0].InSource ? "bound in place" : m.Weights[0].Path)}";
+        yield return $"largest difference {m.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
+            + $"{m.Graphs.Count} graphs, {m.Precision}; {report.Seconds:F1} s";
         if (m.Precision != "fp32")
-            Console.WriteLine($"cost of {m.Precision} on a passage of English: {m.QuantisationLoss:0.00E+0} nats a token (KL divergence "
-                + $"from the stored weights), {report.BitsPerByteLoss:+0.0000;-0.0000} bits per byte");
-        Console.WriteLine($"served BTX model: {report.Directory}");
-        return report;
-    }
-
-    private static string Difference(double largest, double tolerance, int graphs, string precision, double seconds) =>
-        $"largest difference {largest:0.00E+0} (at most {tolerance:0E+0} allowed); {graphs} graphs, {precision}; {seconds:F1} s";
-
-    private static T Watch<T>(Func<IProgress<ExportProgress>, T> export)
-    {
-        using var display = new ProgressDisplay();
-        var item = display.Start("export", 0, null);
-        return export(new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total)));
+            yield return $"cost of {m.Precision} on a passage of English: {m.QuantisationLoss:0.00E+0} nats a token (KL divergence from "
+                + $"the stored weights), {report.BitsPerByteLoss:+0.0000;-0.0000} bits per byte";
+        yield return $"served BTX model: {report.Directory}";
     }
 }

@@ -8,7 +8,6 @@ public sealed class CorpusDirectory
 {
     private CorpusDirectory(string path, CorpusManifest manifest) => (DirectoryPath, Domains) = (path, manifest.Domains);
 
-    /// <summary>Absolute path of the directory.</summary>
     public string DirectoryPath { get; }
 
     /// <summary>Every domain, train and eval-only, in the manifest's order.</summary>
@@ -35,14 +34,12 @@ public sealed class CorpusDirectory
     }
 
     /// <summary>The domain of that name.</summary>
-    /// <exception cref="BtxException">There is none; the message lists those there are.</exception>
     public CorpusDomain Domain(string name) =>
         Domains.FirstOrDefault(d => d.Name == name)
         ?? throw new BtxException($"the corpus {DirectoryPath} has no domain \"{BtxException.OneLine(name)}\"; it has "
             + $"{string.Join(", ", Domains.Select(d => d.Name))}: choose of these, or add it with `btx corpus --out {DirectoryPath}`");
 
     /// <summary>The named domains, or with no names every domain of <paramref name="role"/> (null: of both roles).</summary>
-    /// <exception cref="BtxException">A name is not in the corpus, or nothing is left.</exception>
     public IReadOnlyList<CorpusDomain> Select(IReadOnlyCollection<string>? names, CorpusRole? role = null)
     {
         if (names is { Count: > 0 }) return [.. names.Distinct().Select(Domain)];
@@ -66,7 +63,6 @@ public sealed class CorpusDirectory
         return Convert.ToHexStringLower(SHA256.HashData(stream)) == shard.Sha256;
     }
 
-    /// <summary>Absolute path of one split's file.</summary>
     public string ShardPath(CorpusDomain domain, CorpusSplit split) =>
         ContainedPath.Resolve(DirectoryPath, domain[split].Path, Path.Combine(DirectoryPath, CorpusManifest.FileName));
 }

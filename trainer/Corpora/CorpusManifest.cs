@@ -91,7 +91,6 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
 }
 
 /// <summary>One domain of a corpus: a body of text defined by where it comes from. Bytes are of UTF-8 text, in all splits.</summary>
-/// <param name="Sources">Packages or the folder that the text was taken from.</param>
 /// <param name="RecipeVersion">Version of the extraction and cleaning rules; another version means other text.</param>
 /// <param name="LimitBytes">Cap on the text, or null for all of it.</param>
 public sealed record CorpusDomain(string Name, CorpusRole Role, IReadOnlyList<CorpusSource> Sources, string Licence, int RecipeVersion,

@@ -5,10 +5,8 @@ using System.Text;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>What goes into one split whole: a document, the passages of a long one, or a part of one that is divided over the
-/// splits.</summary>
-/// <param name="Id">Its hash decides the split.</param>
-/// <param name="Fixed">The split, where it is decided already.</param>
+/// <summary>What goes into one split whole: a document, the passages of a long one, or a part of one that is divided.</summary>
+/// <param name="Fixed">The split, where it is decided already; else the hash of the id decides.</param>
 public sealed record SplitUnit(string Id, IReadOnlyList<CorpusDocument> Documents, CorpusSplit? Fixed = null)
 {
     /// <summary>UTF-8 bytes of text.</summary>
@@ -62,7 +60,6 @@ public static class DocumentSplit
 
     /// <summary>The split of every unit, in order. Where few or unequal ones would leave a split empty, or with less than half of the text
     /// that is meant for it, it gets those whose hash is nearest to it, so that a small domain can be evaluated too.</summary>
-    /// <exception cref="ArgumentException">Fewer than three units.</exception>
     public static CorpusSplit[] Assign(IReadOnlyList<SplitUnit> units, CorpusRole role)
     {
         if (units.Count < 3) throw new ArgumentException($"{units.Count} documents cannot fill three splits", nameof(units));

@@ -13,11 +13,9 @@ internal static class DomainWriter
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Builds <c>corpus/NAME/</c> and describes it.</summary>
-    /// <param name="notes">Hears what is left out; with it, long documents are divided. Null for a recipe, whose rules say what it leaves
-    /// out.</param>
+    /// <param name="notes">Hears what is left out; with it, long documents are divided. Null for a recipe, whose rules say it all.</param>
     /// <param name="cleaned">Hears the UTF-8 bytes of clean text so far.</param>
     /// <exception cref="BtxException">Fewer than three documents.</exception>
-    /// <exception cref="IOException">The disk refuses; names the path.</exception>
     public static CorpusDomain Write(string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence,
         CleaningRules rules, IEnumerable<CorpusDocument> documents, CorpusNotes? notes, Action<long> cleaned,
         CancellationToken cancellation)
@@ -27,8 +25,8 @@ internal static class DomainWriter
             ? [.. kept.Select(d => new SplitUnit(d.Id, [d]))]
             : TextDivision.Units(kept, request.Role,
                 id => notes.Add("long documents divided: the beginning is for training, the end for validation and test", id));
-        var splits = units.Count < 3 ? [] : DocumentSplit.Assign(units, request.Role);
-        if (splits.Distinct().Count() < 3)
+        var unitSplits = units.Count < 3 ? [] : DocumentSplit.Assign(units, request.Role);
+        if (unitSplits.Distinct().Count() < 3)
         {
             var noted = notes?.All.Count > 0 ? $" ({string.Join(", ", notes.All)})" : "";
             var found = $"{kept.Count} usable documents in {string.Join(", ", sources.Select(s => s.Name))}{noted}";
@@ -36,7 +34,27 @@ internal static class DomainWriter
                 $"domain {request.Name}: {found}; needed are 3, one for each split, or one of {TextDivision.LeastDivided} characters");
         }
 
-        return WriteShards(corpus, request, sources, licence, units, splits, notes, cancellation);
+        using var directory = new AtomicDirectory(Path.Combine(corpus, request.Name));
+        CorpusDocument[] all = [.. units.SelectMany(u => u.Documents)];
+        CorpusSplit[] splits = [.. units.SelectMany((u, i) => u.Documents.Select(_ => unitSplits[i]))];
+        var chosen = request.LimitBytes is { } limit ? DocumentSplit.Cap(all, splits, request.Role, limit) : null;
+        var shards = new Dictionary<CorpusSplit, CorpusShard>();
+        foreach (var split in Enum.GetValues<CorpusSplit>())
+        {
+            var name = split.ToString().ToLowerInvariant();
+            shards[split] = WriteShard(directory.Building, $"{request.Name}/{name}.jsonl",
+                all.Where((_, i) => splits[i] == split && chosen?[i] != false), cancellation);
+            // Below, a model has nothing to learn from, and a validation of a few windows says little.
+            var least = split == CorpusSplit.Train ? 100_000 : 8_000;
+            if (shards[split].Bytes < least)
+                notes?.Add($"bytes of {name} text are little: add text ({Quantity.Bytes(least)} or more)", count: shards[split].Bytes);
+        }
+
+        directory.Commit();
+        return new CorpusDomain(request.Name, request.Role, sources, licence, request.Version, request.LimitBytes,
+            shards.Values.Sum(s => s.Documents), shards.Values.Sum(s => s.Bytes),
+            shards[CorpusSplit.Train], shards[CorpusSplit.Validation], shards[CorpusSplit.Test])
+        { Notes = notes?.All ?? [] };
     }
 
     private static List<CorpusDocument> Clean(IEnumerable<CorpusDocument> documents, CleaningRules rules, CorpusNotes? notes,
@@ -62,32 +80,6 @@ internal static class DomainWriter
         }
 
         return kept;
-    }
-
-    private static CorpusDomain WriteShards(string corpus, DomainRequest request, IReadOnlyList<CorpusSource> sources, string licence,
-        List<SplitUnit> units, CorpusSplit[] unitSplits, CorpusNotes? notes, CancellationToken cancellation)
-    {
-        using var directory = new AtomicDirectory(Path.Combine(corpus, request.Name));
-        CorpusDocument[] documents = [.. units.SelectMany(u => u.Documents)];
-        CorpusSplit[] splits = [.. units.SelectMany((u, i) => u.Documents.Select(_ => unitSplits[i]))];
-        var chosen = request.LimitBytes is { } limit ? DocumentSplit.Cap(documents, splits, request.Role, limit) : null;
-        var shards = new Dictionary<CorpusSplit, CorpusShard>();
-        foreach (var split in Enum.GetValues<CorpusSplit>())
-        {
-            var name = split.ToString().ToLowerInvariant();
-            shards[split] = WriteShard(directory.Building, $"{request.Name}/{name}.jsonl",
-                documents.Where((_, i) => splits[i] == split && chosen?[i] != false), cancellation);
-            // Below, a model has nothing to learn from, and a validation of a few windows says little.
-            var least = split == CorpusSplit.Train ? 100_000 : 8_000;
-            if (shards[split].Bytes < least)
-                notes?.Add($"bytes of {name} text are little: add text ({Quantity.Bytes(least)} or more)", count: shards[split].Bytes);
-        }
-
-        directory.Commit();
-        return new CorpusDomain(request.Name, request.Role, sources, licence, request.Version, request.LimitBytes,
-            shards.Values.Sum(s => s.Documents), shards.Values.Sum(s => s.Bytes),
-            shards[CorpusSplit.Train], shards[CorpusSplit.Validation], shards[CorpusSplit.Test])
-        { Notes = notes?.All ?? [] };
     }
 
     // path: relative to the corpus

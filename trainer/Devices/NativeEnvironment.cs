@@ -4,8 +4,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Devices;
 
-/// <summary>What must stand before libtorch is loaded: what its threads and the C allocator read once, and a way to load it on older
-/// systems.</summary>
+/// <summary>What must stand before libtorch is loaded: what its threads and the C allocator read once, and a way to load it.</summary>
 internal static partial class NativeEnvironment
 {
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3, ArenaMax = -8; // mallopt's parameters in <malloc.h>

@@ -8,7 +8,6 @@ namespace Btx.Trainer.Devices;
 public static class TorchDevice
 {
     /// <summary>Loads libtorch, sets its threads, and gives the device to build networks on.</summary>
-    /// <param name="threads">From <c>--threads</c>: CPU threads of one operation; at least 1.</param>
     /// <exception cref="BtxException">libtorch, its CUDA part, the driver or the GPU is missing; says which.</exception>
     public static torch.Device Open(DeviceSpec spec, int threads)
     {
@@ -46,7 +45,8 @@ public sealed record TorchFacts(string? LoadError, bool CudaLibrary, bool Driver
         try
         {
             var devices = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
-            return new(null, devices > 0 || IsLoaded("libtorch_cuda.so"), devices > 0 || CanLoad("libcuda.so.1"), devices);
+            var driver = devices > 0 || NativeLibrary.TryLoad("libcuda.so.1", out _);
+            return new(null, devices > 0 || IsLoaded("libtorch_cuda.so"), driver, devices);
         }
         catch (Exception e) when (Cause(e) is { } cause)
         {
@@ -65,11 +65,4 @@ public sealed record TorchFacts(string? LoadError, bool CudaLibrary, bool Driver
 
     private static bool IsLoaded(string library) =>
         OperatingSystem.IsLinux() && File.ReadLines("/proc/self/maps").Any(line => line.EndsWith('/' + library, StringComparison.Ordinal));
-
-    private static bool CanLoad(string library)
-    {
-        if (!NativeLibrary.TryLoad(library, out var handle)) return false;
-        NativeLibrary.Free(handle);
-        return true;
-    }
 }

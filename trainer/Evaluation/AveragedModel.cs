@@ -13,7 +13,6 @@ public static class AveragedModel
 {
     /// <param name="weights">Not negative, summing to 1, one for each directory.</param>
     /// <param name="config">Of that architecture; null: the first one's.</param>
-    /// <exception cref="BtxException">A directory is no valid checkpoint, architectures differ, or the weights do not hold.</exception>
     public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device,
         LlamaConfig? config = null)
     {

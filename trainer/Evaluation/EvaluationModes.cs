@@ -5,8 +5,7 @@ using Btx.Model.Mixing;
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>One row of an evaluation: a model, or a way to mix the forest's experts.</summary>
-/// <param name="Key">Name in tables and JSON: <c>seed</c>, <c>dense</c>, a compared model's name, <c>moe</c>,
-/// <c>expert:NAME</c>, <c>ensemble</c>, <c>top_2</c>, …</param>
+/// <param name="Key">Name in tables and JSON: <c>seed</c>, a compared model's, <c>expert:NAME</c>, <c>ensemble</c>, <c>top_2</c>, …</param>
 /// <param name="Routing">For what the forest or the BTX model does; null for <c>seed</c>, <c>dense</c> and compared models.</param>
 public sealed record EvaluationMode(string Key, Routing? Routing)
 {

@@ -50,7 +50,6 @@ public sealed record EvaluationOptions
 public sealed record ComparedModel(string Name, string Directory)
 {
     /// <param name="texts"><c>NAME=DIR</c>, as on the command line.</param>
-    /// <exception cref="BtxException">Not of that form, a name that is none or is taken.</exception>
     public static IReadOnlyList<ComparedModel> Parse(IEnumerable<string> texts)
     {
         var models = new List<ComparedModel>();

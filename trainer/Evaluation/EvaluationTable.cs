@@ -3,8 +3,7 @@ using Spectre.Console;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>The tables on the terminal: a row for each mode, a column for each domain and the mean; the best of each
-/// column is starred; 120 columns at most.</summary>
+/// <summary>The tables on the terminal: a row for each mode, a column for each domain and mean; the best of each is starred.</summary>
 public static class EvaluationTable
 {
     private const int Width = 120;

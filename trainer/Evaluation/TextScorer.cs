@@ -77,7 +77,8 @@ public static class TextScorer
         {
             if (sequence.Length < 2) throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed");
             if (sequence.Length - 1 > model.Config.MaxPositionEmbeddings)
-                throw new BtxException($"{sequence.Length} tokens; the model's max_position_embeddings is {model.Config.MaxPositionEmbeddings}");
+                throw new BtxException($"a sequence has {sequence.Length} tokens; the model's max_position_embeddings is "
+                    + $"{model.Config.MaxPositionEmbeddings}");
             if (sequence.FirstOrDefault(id => (uint)id >= (uint)model.Config.VocabSize) is not 0 and var outside)
                 throw new BtxException($"token id {outside} is not in the model's vocabulary of {model.Config.VocabSize}; model and "
                     + "tokenizer do not belong together");
@@ -91,8 +92,7 @@ public static class TextScorer
 public static class SequencePacker
 {
     /// <param name="context">Largest sequence, BOS included; at least 2.</param>
-    /// <param name="maxTokens">Predicted tokens to keep, at most, but at least one sequence: whole sequences evenly spread over the text;
-    /// 0: all.</param>
+    /// <param name="maxTokens">Predicted tokens to keep, at most but one sequence: sequences evenly spread over the text; 0: all.</param>
     public static List<int[]> Pack(IEnumerable<string> documents, TextTokenizer tokenizer, int context, long maxTokens = 0)
     {
         if (context < 2) throw new BtxException($"--context {context}: expected at least 2");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Btx.Model.Forests;
 
 namespace Btx.Trainer.Evaluation;
 
@@ -41,16 +42,8 @@ internal static class RecordFile
     public static JsonElement? Read(string path)
     {
         if (!File.Exists(path)) return null;
-        try
-        {
-            using var document = JsonDocument.Parse(BoundedFile.Read(path));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
-                : throw new BtxException($"{path}: is not a JSON object");
-        }
-        catch (JsonException e)
-        {
-            throw new BtxException($"{path}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
-        }
+        var record = ManifestJson.Read<JsonElement>(BoundedFile.Read(path), path, "a JSON object");
+        return record.ValueKind == JsonValueKind.Object ? record : throw new BtxException($"{path}: is not a JSON object");
     }
 
     public static double? Number(this JsonElement? record, params string[] names) =>

@@ -28,13 +28,11 @@ public sealed record TrainingCompute(IReadOnlyCollection<TrainedRun> Runs, bool 
 /// <param name="Phase"><c>seed</c>, <c>expert</c>, <c>dense</c>, <c>finetune</c>.</param>
 public sealed record TrainedRun(string Sha256, string Phase, long Tokens, long ActiveParameters)
 {
-    /// <summary>2 for the forward pass and 4 for the backward pass, per parameter and token (arXiv 2001.08361, section 2.1);
-    /// attention's own products are left out.</summary>
+    /// <summary>2 forward and 4 backward per parameter and token (arXiv 2001.08361, section 2.1), without those of attention.</summary>
     public double Flops => 6.0 * ActiveParameters * Tokens;
 }
 
-/// <summary>How many parameters multiply for one token: all but an untied input embedding, which is only looked up,
-/// and the experts that are not chosen.</summary>
+/// <summary>How many parameters multiply for one token: all but an untied input embedding and the experts that are not chosen.</summary>
 public static class ActiveParameters
 {
     /// <param name="softLayers">Layers in which every expert runs.</param>
@@ -63,7 +61,6 @@ public sealed class TrainingHistory(EvaluatedModels models)
     private readonly Dictionary<string, string> hashes = new(StringComparer.Ordinal);
 
     /// <summary>For every mode, by its key.</summary>
-    /// <exception cref="BtxException">A record is there but cannot be read.</exception>
     public IReadOnlyDictionary<string, TrainingCompute> Of(IEnumerable<EvaluationMode> modes) => modes.ToDictionary(m => m.Key, Of);
 
     private TrainingCompute Of(EvaluationMode mode)

@@ -29,7 +29,6 @@ public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device 
 
     /// <summary>The statistics of every layer.</summary>
     /// <param name="read">Hears the number of tokens of each batch.</param>
-    /// <exception cref="BtxException">A state is not finite.</exception>
     public IReadOnlyList<LayerStatistics> Read(Checkpoint member, string form, ValidationWindows windows, Action<long>? read,
         CancellationToken cancellation)
     {

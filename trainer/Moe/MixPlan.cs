@@ -18,7 +18,6 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
 {
     public const string SeedName = "seed";
 
-    /// <exception cref="BtxException">Unknown or quarantined names, nothing left, or models that do not belong together.</exception>
     public static MixPlan Of(MixRequest request) => request.Upcycle is { } seed ? OfCopies(seed, request.Copies) : OfForest(request);
 
     private static MixPlan OfCopies(string seed, int copies)

@@ -16,9 +16,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
     public const string Phase = "mix";
 
     /// <returns>The mixture's report, and whether this call made it.</returns>
-    /// <exception cref="BtxException">Models, router or options that do not fit, no text, an output directory that holds something else,
-    /// a full disk.</exception>
-    /// <exception cref="OperationCanceledException">Stopped; nothing was written.</exception>
+    /// <exception cref="BtxException">Models, router, options or text do not fit, or the output directory holds something else.</exception>
     public (MixReport Report, bool Made) Execute(CancellationToken cancellation = default)
     {
         var earlier = Earlier();

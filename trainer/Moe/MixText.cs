@@ -85,7 +85,6 @@ internal sealed class MixText : IDisposable
     /// <summary>Of every member that stands for a domain, in the order of the members.</summary>
     /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own states, from which one can
     /// be left out.</returns>
-    /// <exception cref="BtxException">Saved statistics that do not fit the members, or a state that is not finite.</exception>
     public (RouterStatistics Fitted, RouterStatistics Kept) Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members,
         MoeWeights weights, ProgressDisplay display, CancellationToken cancellation)
     {

@@ -7,7 +7,6 @@ namespace Btx.Trainer.Moe;
 public static class RouterFile
 {
     /// <summary>By layer [N·d], row-major. Tensors of other names are ignored, so a Mixtral weight file serves.</summary>
-    /// <exception cref="BtxException">A layer is missing or surplus, a shape does not fit, or a value is not finite.</exception>
     public static float[][] Read(string path, LlamaConfig config)
     {
         using var file = SafetensorsFile.Open(path);

@@ -29,7 +29,6 @@ public sealed class MoeFeedForward : IFeedForward
         experts = [.. Enumerable.Range(0, moe.Experts).Select(_ => new SwiGlu(config, device))];
     }
 
-    /// <summary>E.</summary>
     public int Experts => experts.Length;
 
     /// <summary>k at inference, 1..E.</summary>

@@ -15,8 +15,7 @@ public interface IFeedForward
     Tensor Forward(Tensor x);
 }
 
-/// <summary>Llama's feed-forward: W_down (silu(W_gate x) ⊙ W_up x). Source: arXiv 2002.05202, section 2. Its weights start
-/// uninitialised.</summary>
+/// <summary>Llama's feed-forward: W_down (silu(W_gate x) ⊙ W_up x) (arXiv 2002.05202, section 2); uninitialised at first.</summary>
 public sealed class SwiGlu(LlamaConfig config, Device device) : IFeedForward
 {
     internal Parameter Gate { get; } = LlamaModel.NewParameter(device, config.IntermediateSize, config.HiddenSize); // [f, d]

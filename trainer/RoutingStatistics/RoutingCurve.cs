@@ -14,13 +14,11 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
     private const string Header = "step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits\n";
     private readonly List<RoutingRow> rows = [];
 
-    /// <summary>In the order of step, layer, expert.</summary>
     public IReadOnlyList<RoutingRow> Rows => rows;
 
     public void Add(IEnumerable<RoutingRow> statistic) => rows.AddRange(statistic);
 
     /// <summary>Reads the rows up to <paramref name="step"/>; later ones belong to steps that are done again.</summary>
-    /// <exception cref="BtxException">A line is no row of this mixture.</exception>
     public void Load(long step)
     {
         rows.Clear();

@@ -5,8 +5,7 @@ using Btx.Trainer.Networks;
 
 namespace Btx.Trainer.RoutingStatistics;
 
-/// <summary>Where a mixture sends each domain's validation text, by layer and expert: <c>routing.json</c>, and
-/// <c>routing.svg</c> as a picture of it.</summary>
+/// <summary>Where a mixture sends each domain's validation text, by layer and expert, as <c>routing.json</c> and a picture of it.</summary>
 public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
 {
     public const string JsonFile = "routing.json";
@@ -77,7 +76,6 @@ public sealed class RoutingTally(int layers, int experts)
     private readonly double[] sums = new double[layers * ((2 * experts) + 1)];
 
     /// <summary>Everything it remembers: what a resume point keeps.</summary>
-    /// <exception cref="ArgumentException">Not of this shape.</exception>
     public IReadOnlyList<double> Sums
     {
         get => [.. sums];

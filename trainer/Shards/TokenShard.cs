@@ -39,7 +39,6 @@ public sealed unsafe class TokenShard : IDisposable
         throw new InvalidDataException("its header does not fit its size");
     }
 
-    /// <summary>Name of the text source.</summary>
     public string Name { get; }
 
     /// <summary>SHA-256 (hex) over the hashes of text and tokenizer and the choice of documents: equal keys mean equal tokens.</summary>
@@ -95,7 +94,6 @@ public sealed class ValidationWindows
     /// <summary>Predicted tokens in each window.</summary>
     public int Context { get; }
 
-    /// <summary>Number of windows.</summary>
     public int Count { get; }
 
     public string Name => shard.Name;

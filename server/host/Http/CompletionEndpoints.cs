@@ -62,10 +62,8 @@ internal sealed class CompletionChoices(InferenceService service, CompletionRequ
         var logProbs = request.LogProbs is null ? null : new CompletionLogProbs([], [], [], []);
         for (var i = service.StartsWithBos(request.Prompt, prompt) ? 1 : 0; logProbs is not null && i < prompt.Length; i++)
             Add(logProbs, prompt[i], i == 0 ? null : score!.LogProbs[i - 1], i > 0 && score!.Top.Count > 0 ? score.Top[i - 1] : []);
-        return new(service.TextOf(request.Prompt), logProbs, request.IsOnlyEcho ? "length" : null)
-        {
-            Usage = request.IsOnlyEcho ? new(prompt.Length, 0) : null,
-        };
+        var text = service.TextOf(request.Prompt);
+        return request.IsOnlyEcho ? new(text, logProbs, "length") { Usage = new(prompt.Length, 0) } : new(text, logProbs, null);
     }
 
     public CompletionChoice Of(TokenEvent e)

@@ -49,10 +49,11 @@ internal static class HttpEndpoints
     }
 
     /// <summary>A routing by its name. <c>max_model_len</c>: tokens of prompt and answer together, as vLLM names it.</summary>
-    private static object Describe(string id, ForestDescription forest) => new
+    private static object Describe(string id, ForestDescription forest)
     {
-        id, @object = "model", created = forest.LoadedAt.ToUnixTimeSeconds(), owned_by = "btx", max_model_len = forest.ContextLength
-    };
+        var created = forest.LoadedAt.ToUnixTimeSeconds();
+        return new { id, @object = "model", created, owned_by = "btx", max_model_len = forest.ContextLength };
+    }
 
     /// <summary>The state that is served, its averages and the last changes. Reading only: changes are made over gRPC.</summary>
     private static IResult Forest(ForestChanges changes)

@@ -41,9 +41,8 @@ internal static class HealthEndpoints
     public static IServiceCollection AddServingHealth(this IServiceCollection services)
     {
         services.AddHealthChecks()
-            .Add(new(Engine, provider => new StateCheck(State(provider), state => state.Problem), null, [Live, Ready]))
-            .Add(new(Stopping, provider => new StateCheck(State(provider), state => state.IsStopping ? "shutting down" : null), null,
-                [Ready]));
+            .Add(new(Engine, services => new StateCheck(services, state => state.Problem), null, [Live, Ready]))
+            .Add(new(Stopping, services => new StateCheck(services, state => state.IsStopping ? "shutting down" : null), null, [Ready]));
         return services;
     }
 
@@ -53,8 +52,6 @@ internal static class HealthEndpoints
         endpoints.MapHealthChecks("/health/ready", Of(Ready, "serving"));
         endpoints.MapHealthChecks("/health/live", Of(Live, "live"));
     }
-
-    private static ServingState State(IServiceProvider provider) => provider.GetRequiredService<ServingState>();
 
     private static HealthCheckOptions Of(string tag, string well) => new()
     {
@@ -66,9 +63,10 @@ internal static class HealthEndpoints
     };
 
     /// <param name="problem">Null: it is well.</param>
-    private sealed class StateCheck(ServingState state, Func<ServingState, string?> problem) : IHealthCheck
+    private sealed class StateCheck(IServiceProvider services, Func<ServingState, string?> problem) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(problem(state) is { } why ? HealthCheckResult.Unhealthy(why) : HealthCheckResult.Healthy());
+            Task.FromResult(problem(services.GetRequiredService<ServingState>()) is { } why
+                ? HealthCheckResult.Unhealthy(why) : HealthCheckResult.Healthy());
     }
 }

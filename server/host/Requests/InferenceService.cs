@@ -90,9 +90,6 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The prompt as its tokens have it: normalised.</summary>
     public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
 
-    /// <summary>Bytes of the text that is predicted: of all tokens but the first.</summary>
-    public long PredictedBytes(TextScore score) => score.Tokens.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length);
-
     private static async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events,
         [EnumeratorCancellation] CancellationToken cancellation)
     {

@@ -5,10 +5,9 @@ using Btx.Model.Tokens;
 namespace Btx.Server.Requests;
 
 /// <summary>
-/// One reading of a part of a text that is longer than the context: tokens Start … End − 1 are read, those from First on are scored. Every
-/// window but a short text's only one holds a whole context and ends <c>stride</c> tokens after the one before, the last at the text's end;
-/// so every token but the very first is scored exactly once, from all tokens before it in the first window and from at least context −
-/// stride of them in the others.
+/// One reading of a part of a long text: tokens Start … End − 1 are read, those from First on are scored. Each holds a whole context and
+/// ends <c>stride</c> tokens after the one before; so every token but the very first is scored once, from all tokens before it in the
+/// first window and from at least context − stride of them in the others.
 /// </summary>
 internal readonly record struct ScoreWindow(int Start, int End, int First)
 {

@@ -66,7 +66,7 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         {
             Tokens = { score.Tokens },
             Logprobs = { score.Result.LogProbs },
-            PredictedBytes = service.PredictedBytes(score),
+            PredictedBytes = score.Tokens.Skip(1).Sum(id => (long)service.TokenBytes(id).Length),
             Windows = { score.Windows.Select(w => new V1.ScoreWindow { Start = w.Start, End = w.End, First = w.First }) },
             Routed = { (score.Result.Gates ?? []).Select(gates => ToMessage(gates, forest)) },
         };
@@ -132,10 +132,8 @@ internal sealed class InferenceRpc(InferenceService service) : V1.Inference.Infe
         for (var j = 0; e.Posterior is not null && j < e.Posterior.Length; j++)
         {
             if (e.Posterior[j] == 0) continue;
-            message.Experts.Add(new V1.ExpertShare
-            {
-                Name = forest.Experts[j], Posterior = e.Posterior[j], Contribution = e.Contribution?[j] ?? 0
-            });
+            var contribution = e.Contribution?[j] ?? 0;
+            message.Experts.Add(new V1.ExpertShare { Name = forest.Experts[j], Posterior = e.Posterior[j], Contribution = contribution });
         }
 
         if (e.Gates is not null) message.Routed = ToMessage(e.Gates, forest);

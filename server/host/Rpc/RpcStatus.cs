@@ -24,9 +24,8 @@ internal static class RpcStatus
     public static Refusal? RefusalOf(HttpContext http)
     {
         var (status, headers) = Read(http);
-        return status is { } code && Refusal.ReasonOf(code) is { } reason
-            ? new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString()))
-            : null;
+        if (status is not { } code || Refusal.ReasonOf(code) is not { } reason) return null;
+        return new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString()));
     }
 
     /// <summary>

@@ -15,16 +15,16 @@ internal static class StateMessages
     /// <param name="roots">Null: directories of the server are not shown.</param>
     public static V1.ListExpertsResponse List(
         ForestState state, ForestDamage damage, string? keyFingerprint, IReadOnlyList<string>? roots) => new()
-    {
-        Revision = state.Revision,
-        Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
-        Absent = { state.Absent.Select(Absent) },
-        StateSha256 = state.Hash(),
-        KeyFingerprint = keyFingerprint ?? "",
-        ExpertRoots = { roots ?? [] },
-        Precision = state.Precision,
-        BtxProblem = damage.Moe ?? "",
-    };
+        {
+            Revision = state.Revision,
+            Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
+            Absent = { state.Absent.Select(Absent) },
+            StateSha256 = state.Hash(),
+            KeyFingerprint = keyFingerprint ?? "",
+            ExpertRoots = { roots ?? [] },
+            Precision = state.Precision,
+            BtxProblem = damage.Moe ?? "",
+        };
 
     /// <exception cref="Model.BtxException">There is no expert of that name.</exception>
     public static V1.ShowExpertResponse Show(ForestState state, ForestDamage damage, string name, bool paths)
@@ -115,14 +115,10 @@ internal static class StateMessages
     };
 
     /// <param name="since">From the request to this.</param>
-    public static V1.ChangeUpdate Progress(ChangeProgress progress, TimeSpan since) =>
-        new()
-        {
-            Progress = new()
-            {
-                Phase = progress.Phase, Fraction = progress.Fraction, Message = progress.Message, Seconds = since.TotalSeconds
-            },
-        };
+    public static V1.ChangeUpdate Progress(ChangeProgress now, TimeSpan since) => new()
+    {
+        Progress = new() { Phase = now.Phase, Fraction = now.Fraction, Message = now.Message, Seconds = since.TotalSeconds },
+    };
 
     public static V1.ChangeUpdate Result(ChangeResult result) => new()
     {
@@ -171,7 +167,10 @@ internal static class StateMessages
     {
         var message = new V1.AbsentExpert
         {
-            Name = expert.Name, Domain = expert.Domain ?? "", Sha256 = expert.Sha256 ?? "", Parents = { expert.Parents.Select(Parent) }
+            Name = expert.Name,
+            Domain = expert.Domain ?? "",
+            Sha256 = expert.Sha256 ?? "",
+            Parents = { expert.Parents.Select(Parent) }
         };
         if (expert.RemovedIn is { } revision) message.RemovedIn = revision;
         return message;

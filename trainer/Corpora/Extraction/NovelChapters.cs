@@ -30,7 +30,6 @@ public static class RdbStrings
     private const int CharacterVector = 16, CharacterString = 9, MaximumBlock = 256 << 20;
 
     /// <summary>The strings of every block that is a character vector; missing values read as empty.</summary>
-    /// <exception cref="BtxException">The file is not such a database.</exception>
     public static IReadOnlyList<IReadOnlyList<string>> Read(ReadOnlyMemory<byte> file, string source)
     {
         var vectors = new List<IReadOnlyList<string>>();

@@ -67,7 +67,6 @@ public static class TaggedWords
 public static class SpdxLicences
 {
     /// <summary>The <c>licenseText</c> of every entry of <c>spdx-full.json</c>, by identifier.</summary>
-    /// <exception cref="BtxException">The file is not that list.</exception>
     public static IEnumerable<CorpusDocument> Read(string path)
     {
         try

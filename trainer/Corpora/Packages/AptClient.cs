@@ -10,7 +10,6 @@ internal sealed class AptClient(string cache)
     private Task<bool>? update; // one in a run
 
     /// <summary>Downloads the package's .deb into <paramref name="directory"/> and returns its path.</summary>
-    /// <exception cref="BtxException">apt does not have it or cannot reach its source.</exception>
     public async Task<string> DownloadAsync(string package, string directory, CancellationToken cancellation)
     {
         var withPrivateLists = update is { IsCompletedSuccessfully: true, Result: true };

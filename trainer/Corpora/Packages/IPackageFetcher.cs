@@ -9,7 +9,6 @@ public interface IPackageFetcher
     Task<FetchedPackage> FetchAsync(SourcePackage package, Action<long> downloaded, CancellationToken cancellation);
 
     /// <summary>Unpacks the archive's files into <paramref name="directory"/>, which is created.</summary>
-    /// <exception cref="BtxException">The archive is damaged.</exception>
     Task UnpackAsync(FetchedPackage package, string directory, CancellationToken cancellation);
 }
 

@@ -69,7 +69,6 @@ public static partial class RecipeCatalogue
     public static IReadOnlyList<DomainRecipe> Demo { get; } = Select(Full, ["novels", "bible", "python", "german"]);
 
     /// <summary>The recipes of the named domains, in the order of <paramref name="set"/>; all of the set without names.</summary>
-    /// <exception cref="BtxException">A name is not in the set; lists those that are.</exception>
     public static IReadOnlyList<DomainRecipe> Select(IReadOnlyList<DomainRecipe> set, IReadOnlyCollection<string> names)
     {
         if (names.FirstOrDefault(n => set.All(r => r.Name != n)) is { } unknown)

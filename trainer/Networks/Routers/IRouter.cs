@@ -7,7 +7,7 @@ namespace Btx.Trainer.Networks.Routers;
 /// <summary>One rule that gives tokens to experts, see <see cref="Btx.Model.Moe.RouterKind"/>.</summary>
 internal interface IRouter
 {
-    /// <param name="logits">W x, [N tokens, E experts].</param>
+    // logits: W x, [N tokens, E experts]
     ExpertChoice Route(Tensor logits, RouterDraw draw);
 }
 
@@ -62,10 +62,7 @@ internal sealed class TopKRouter(int k) : IRouter
 /// its gradient is the soft one of the expert that ran, y - detach(y) + 1.</summary>
 internal sealed class SampleTop1Router : IRouter
 {
-    private const double Floor = 0.5, Rate = 1e-4;
-
-    /// <summary>max(0.5, exp(-1e-4 · step)).</summary>
-    public static double Temperature(long step) => Math.Max(Floor, Math.Exp(-Rate * step));
+    public static double Temperature(long step) => Math.Max(0.5, Math.Exp(-1e-4 * step));
 
     public ExpertChoice Route(Tensor logits, RouterDraw draw)
     {
