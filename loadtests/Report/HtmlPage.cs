@@ -1,5 +1,5 @@
 using System.Text;
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 
 namespace Btx.LoadTests.Report;
 

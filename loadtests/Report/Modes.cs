@@ -1,4 +1,4 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 
 namespace Btx.LoadTests.Report;
 

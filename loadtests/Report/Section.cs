@@ -1,4 +1,4 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 
 namespace Btx.LoadTests.Report;
 
@@ -23,8 +23,6 @@ public sealed record Section(string Id, string Title)
 public sealed record Figure(string Name, string Title, string Svg, ReportTable Table)
 {
     public static Figure Of(Chart chart, ReportTable table) => new(chart.Name, chart.Title, chart.ToSvg(), table);
-
-    public static Figure Of(DotChart chart, ReportTable table) => new(chart.Name, chart.Title, chart.ToSvg(), table);
 }
 
 /// <summary>Rows of text. The first column names the row, the others hold figures; with a last column without a name, words.</summary>

@@ -1,10 +1,10 @@
+using Btx.Cli.Charts;
 using Btx.Model.Files;
-using Btx.Trainer.Charts;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>The bits per byte of every domain (rows) under every mode (columns) as a heat map; colours are spread over each
-/// row, as domains differ in difficulty.</summary>
+/// <summary>The bits per byte of every domain (rows) under every mode (columns); colours are spread over each row, as domains differ in
+/// difficulty.</summary>
 public static class EvaluationPicture
 {
     public static void Write(EvaluationReport report, string path) => AtomicFile.WriteText(path, Svg(report));
@@ -17,12 +17,12 @@ public static class EvaluationPicture
             for (var m = 0; m < report.Modes.Count; m++) values[d, m] = report.Domains[d].BitsPerByte(report.Modes[m]);
         }
 
-        return new HeatMap("Bits per byte of each domain", [.. report.Domains.Select(d => d.Name)], report.Modes, values)
+        string[] domains = [.. report.Domains.Select(d => d.Name)];
+        return new HeatMap("evaluation", "Bits per byte of each domain", domains, report.Modes, [("", values)])
         {
-            Unit = "bits per byte",
+            Caption = "bits per byte; lower is better; best of each row in bold",
             Format = "F3",
             LowerIsBetter = true,
-            ScalePerRow = true,
         }.ToSvg();
     }
 }

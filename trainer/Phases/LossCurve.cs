@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
+using Btx.Cli.Charts;
 using Btx.Model;
 using Btx.Model.Files;
-using Btx.Trainer.Charts;
 
 namespace Btx.Trainer.Phases;
 
@@ -85,12 +85,13 @@ internal static class LossPicture
 
     public static void Write(string path, string name, IReadOnlyList<LossPoint> points)
     {
-        var smooth = points.Select((p, i) => ((double)p.Tokens,
-            points.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average(q => q.Loss))).ToArray();
-        ChartSeries[] series = [new("training loss, nats per token", smooth)];
-        (double, double)[] validation = [.. points.Where(p => p.BitsPerByte is not null)
-            .Select(p => ((double)p.Tokens, p.BitsPerByte!.Value))];
-        if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
-        new LineChart($"Loss of {name}", "tokens", "loss", series).Save(path);
+        Datum[] loss = [.. points.Select((p, i) => new Datum(p.Tokens, points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
+        Datum[] validation = [.. points.Where(p => p.BitsPerByte is not null).Select(p => new Datum(p.Tokens, p.BitsPerByte!.Value))];
+        Series[] series =
+        [
+            new("training loss, nats per token", loss, SeriesStyle.Of(0)) { Marked = false },
+            .. validation.Length < 2 ? [] : (Series[])[new("validation, bits per byte", validation, SeriesStyle.Of(1))],
+        ];
+        AtomicFile.WriteText(path, new Chart("loss", $"Loss of {name}", new Axis("tokens"), [new Panel(new Axis("loss"), series)]).ToSvg());
     }
 }

@@ -1,4 +1,5 @@
-using Btx.Trainer.Charts;
+using Btx.Cli.Charts;
+using Btx.Model.Files;
 
 namespace Btx.Trainer.RoutingStatistics;
 
@@ -22,11 +23,11 @@ internal static class RoutingPicture
         if (map.Layers > 1)
             panels = panels.Prepend(("mean of the layers",
                 Panel((tally, e) => Enumerable.Range(0, map.Layers).Average(l => tally.GateShare(l, e)))));
-        new HeatMapGrid(title, map.Domains, map.Experts, [.. panels])
+        AtomicFile.WriteText(path, new HeatMap("routing", title, map.Domains, map.Experts, [.. panels])
         {
-            Caption =
-                "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, the largest of each in bold",
-            Most = 100,
-        }.Save(path);
+            Caption = "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, largest of each in bold",
+            Format = "F0",
+            Range = (0, 100),
+        }.ToSvg());
     }
 }

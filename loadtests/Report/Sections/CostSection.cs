@@ -1,4 +1,4 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 

@@ -1,4 +1,4 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Report.Sections;
@@ -42,10 +42,8 @@ public static class FrontierSection
                     new SeriesStyle(7, 0, 1)) { Marked = false },
                 .. frontier.Points.GroupBy(p => p.Mode).OrderBy(g => Modes.Rank(g.Key))
                     .Select(g => new Series(g.Key, [.. g.Select(p => new Datum(p.Cost.Value * 1e3, p.BitsPerByte,
-                    Label: p.OnFrontier ? null : model.Labels.Model(p.Mode, p.K, p.Precision, p.Options))
-                {
-                    Left = p.Cost.Low * 1e3, Right = p.Cost.High * 1e3,
-                })], Modes.Style(g.Key)) { Joined = false }),
+                    Left: p.Cost.Low * 1e3, Right: p.Cost.High * 1e3,
+                    Label: p.OnFrontier ? null : model.Labels.Model(p.Mode, p.K, p.Precision, p.Options)))], Modes.Style(g.Key)) { Joined = false }),
             ])
             {
                 Height = 340,

@@ -1,4 +1,4 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
 
@@ -57,11 +57,11 @@ public static class PeersSection
             Measurement Ours) pair) => $"{model.Labels.Model(pair.Ours.Settings)} / {pair.Peer.Settings.Mode["peer:".Length..]}, "
                 + $"{PointLabels.Load(pair.Peer.Settings)}";
         var ratios = pairs.Select(p => Quantities.Select(q => Ratio(p.Ours, p.Peer, q.Of)).ToArray()).ToArray();
-        var chart = new DotChart("peers", "This server over its peers", new Axis("ratio (logarithmic)") { Logarithmic = true },
-            [.. pairs.Select(Row)],
-            [.. Quantities.Select((q, at) => new Series(q.Title, [.. ratios.Select((
-                r, row) => (Row: row, Value: r[at])).Where(p => p.Value is not null)
-                .Select(p => new Datum(p.Value!.Value, p.Row, p.Value.Low, p.Value.High))], SeriesStyle.Of(at)) { Joined = false })])
+        var series = Quantities.Select((q, at) => new Series(q.Title, [.. ratios.Select((r, row) => (Row: row, Value: r[at]))
+            .Where(p => p.Value is not null)
+            .Select(p => new Datum(p.Value!.Value, p.Row, Left: p.Value.Low, Right: p.Value.High))], SeriesStyle.Of(at)) { Joined = false });
+        var chart = new Chart("peers", "This server over its peers", new Axis("ratio (logarithmic)") { Logarithmic = true },
+            [new Panel(new Axis("") { Rows = [.. pairs.Select(Row)] }, [.. series])])
         {
             Marks = [new(1, "the same")],
             Caption =

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Report.Sections;
@@ -20,13 +20,13 @@ public static partial class QualitySection
         string[] domains = [.. quality.BitsPerByte.Values.SelectMany(d => d.Keys).Distinct().Order(StringComparer.Ordinal)];
         string[] unknown = [.. model.Points.Select(p => p.Settings).Where(s => !Modes.IsPeer(s.Mode)).Select(QualityKey.Of).Distinct()
             .Where(k => !quality.BitsPerByte.ContainsKey(k)).Order(StringComparer.Ordinal)];
-        var chart = new DotChart("quality", "Bits per byte by domain", new Axis("bits per byte (less is better)"), keys,
-        [
+        var chart = new Chart("quality", "Bits per byte by domain", new Axis("bits per byte (less is better)"),
+        [new Panel(new Axis("") { Rows = keys }, [
             .. domains.Select((d, i) => new Series(d, [.. keys.Select((k, row) => (Row: row, Value: Value(quality.BitsPerByte, k, d)))
                 .Where(p => p.Value is not null).Select(p => new Datum(p.Value!.Value, p.Row))], SeriesStyle.Of(i)) { Joined = false }),
             new Series("mean over the domains", [.. keys.Select((k, row) => new Datum(Mean(quality.BitsPerByte[k], domains), row))
                 .Where(d => double.IsFinite(d.X))], new(7, 3, 0, true)) { Joined = false },
-        ])
+        ])])
         { Caption = $"Held-out text, no sampling between the rows: {quality.Source.Replace("`", "", StringComparison.Ordinal)}" };
         return new("quality", "Quality by domain")
         {

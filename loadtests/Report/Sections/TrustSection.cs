@@ -1,5 +1,5 @@
 using Btx.LoadTests.Ceilings;
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Statistics;
 

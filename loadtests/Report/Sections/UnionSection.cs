@@ -1,4 +1,4 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Report.Sections;
@@ -60,7 +60,7 @@ public static class UnionSection
             new Panel(new Axis($"{Quantities.Title(union.Quantity)} (ms)") { FromZero = true },
             [
                 .. groups.Select((g, i) => new Series($"k = {g.Key.K}, measured", [.. g.Select(p => new Datum(p.Distinct.Value,
-                    p.Seconds.Value * 1e3, p.Seconds.Low * 1e3, p.Seconds.High * 1e3) { Left = p.Distinct.Low, Right = p.Distinct.High })],
+                    p.Seconds.Value * 1e3, p.Seconds.Low * 1e3, p.Seconds.High * 1e3, p.Distinct.Low, p.Distinct.High))],
                     SeriesStyle.Of(i)) { Joined = false }),
                 .. union.Points.Any(p => p.Fitted is not null)
                     ? groups.Select((g, i) => new Series($"k = {g.Key.K}, fitted",

@@ -1,7 +1,7 @@
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Report;
 using Btx.LoadTests.Report.Sections;
-using Btx.LoadTests.Tests.Charts;
+using Btx.Cli.Tests.Charts;
 using Btx.LoadTests.Tests.Costs;
 
 namespace Btx.LoadTests.Tests.Report;

@@ -1,6 +1,6 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 
-namespace Btx.LoadTests.Tests.Charts;
+namespace Btx.Cli.Tests.Charts;
 
 public sealed class ChartTests
 {
@@ -40,10 +40,9 @@ public sealed class ChartTests
     public void A_line_runs_through_its_points_and_breaks_where_one_cannot_be_drawn()
     {
         var read = new Picture(Plot(Line("a", 0, (1, 1), (2, 2), (3, double.NaN), (4, 4), (5, 5))).ToSvg());
-        var lines = read.Of("a", "line").ToArray();
-        Assert.Equal(2, lines.Length);
-        Assert.Equal(read.Points("a").Take(2), ((string)lines[0].Attribute("points")!).Split(' ').Select(p => p.Split(','))
-            .Select(p => (Picture.Number(p[0]), Picture.Number(p[1]))));
+        var lines = read.Lines("a");
+        Assert.Equal(2, lines.Count);
+        Assert.Equal(read.Points("a").Take(2), Picture.Corners(lines[0]));
         Assert.Equal("1 value is not drawn: none was measured, or not above zero on a logarithmic axis",
             Assert.Single(read.Texts("undrawn")));
     }
@@ -55,12 +54,10 @@ public sealed class ChartTests
         var single = new Series("b", [new Datum(1, 10, 5, 40)], SeriesStyle.Of(1));
         var read = new Picture(Plot(series, single).ToSvg());
         var ticks = read.TicksOf('y');
-        var corners = ((string)Assert.Single(read.Of("a", "band")).Attribute("points")!).Split(' ')
-            .Select(p => Math.Round(Picture.Read(ticks, Picture.Number(p.Split(',')[1]), false), 1));
-        Assert.Equal([15.0, 30, 15, 8], corners);
-        var whisker = Assert.Single(read.Of("b", "whisker"));
-        Assert.Equal([5.0, 40],
-            new[] { "y1", "y2" }.Select(a => Math.Round(Picture.Read(ticks, Picture.Number((string)whisker.Attribute(a)!), false), 1)));
+        Assert.Equal([15.0, 30, 15, 8],
+            Picture.Corners(Assert.Single(read.Bands("a"))).Select(p => Math.Round(Picture.Read(ticks, p.Y, false), 1)));
+        var (from, to) = Assert.Single(read.Bars("b", upright: true));
+        Assert.Equal((5.0, 40.0), (Math.Round(Picture.Read(ticks, from, false), 1), Math.Round(Picture.Read(ticks, to, false), 1)));
     }
 
     [Fact]
@@ -73,12 +70,11 @@ public sealed class ChartTests
         Assert.Equal(["knee: 4 requests/s", "add bible"], read.Texts("mark"));
         Assert.Equal(["objective"], read.Texts("level"));
         var ticks = read.TicksOf('x');
-        Assert.Equal(4,
-            Picture.Read(ticks, Picture.Number((string)Assert.Single(read.Kind("mark", "line")).Attribute("x1")!), false), 0.02);
+        Assert.Equal(4, Picture.Read(ticks, Picture.Coordinate(Assert.Single(read.Kind("mark", "line")), "x1"), false), 0.02);
         var shade = Assert.Single(read.Kind("shade"));
-        var left = Picture.Number((string)shade.Attribute("x")!);
+        var left = Picture.Coordinate(shade, "x");
         Assert.Equal((6.0, 8.0), (Math.Round(Picture.Read(ticks, left, false), 1),
-            Math.Round(Picture.Read(ticks, left + Picture.Number((string)shade.Attribute("width")!), false), 1)));
+            Math.Round(Picture.Read(ticks, left + Picture.Coordinate(shade, "width"), false), 1)));
     }
 
     [Fact]
@@ -96,8 +92,8 @@ public sealed class ChartTests
     {
         var read = new Picture(Plot([.. Enumerable.Range(0, 30).Select(i => Line($"series {i}", i, (1, i), (2, i + 1)))]).ToSvg());
         Assert.Equal(Enumerable.Range(0, 30).Select(i => $"series {i}"), read.Texts("legend"));
-        var top = read.Kind("tick-y", "line").Min(t => Picture.Number((string)t.Attribute("y1")!));
-        Assert.All(read.Kind("legend"), l => Assert.True(Picture.Number((string)l.Attribute("y")!) < top));
+        var top = read.TicksOf('y').Min(t => t.Place);
+        Assert.All(read.Kind("legend"), l => Assert.True(Picture.Coordinate(l, "y") < top));
         Assert.Equal(30, Enumerable.Range(0, 30).Select(SeriesStyle.Of).Distinct().Count());
     }
 
@@ -109,8 +105,8 @@ public sealed class ChartTests
             .Select(i => new Datum(random.NextDouble(), random.NextDouble(), Label: $"label {i}"))], SeriesStyle.Of(0))
         { Joined = false };
         var read = new Picture(Plot(series).ToSvg());
-        var boxes = read.Kind("label").Select(l => (X: Picture.Number((string)l.Attribute("x")!),
-            Y: Picture.Number((string)l.Attribute("y")!), Wide: TextWidth.Of(Picture.OwnText(l), SvgCanvas.Small))).ToArray();
+        var boxes = read.Kind("label").Select(l => (X: Picture.Coordinate(l, "x"), Y: Picture.Coordinate(l, "y"),
+            Wide: TextWidth.Of(Picture.OwnText(l), Svg.Small))).ToArray();
         Assert.True(boxes.Length > 25);
         for (var i = 0; i < boxes.Length; i++)
         {
@@ -119,7 +115,7 @@ public sealed class ChartTests
                     && boxes[j].X < boxes[i].X + boxes[i].Wide, $"labels {i} and {j}");
         }
 
-        Assert.All(boxes, b => Assert.InRange(b.X + b.Wide, 0, Chart.Width));
+        Assert.All(boxes, b => Assert.InRange(b.X + b.Wide, 0, read.Bounds.Width));
     }
 
     [Theory]
@@ -145,6 +141,42 @@ public sealed class ChartTests
         Assert.DoesNotContain("url(", svg, StringComparison.Ordinal);
         Assert.Contains("prefers-color-scheme:dark", svg, StringComparison.Ordinal);
         Assert.Equal("Title", read.Xml.Root!.Element(read.Xml.Root.Name.Namespace + "title")!.Value);
-        Assert.Contains("Series: a, b", read.Xml.Root.Element(read.Xml.Root.Name.Namespace + "desc")!.Value, StringComparison.Ordinal);
+        Assert.Equal("latency (ms) against load (requests/s).", read.Xml.Root.Element(read.Xml.Root.Name.Namespace + "desc")!.Value);
+    }
+
+    private static Series Dots(string name, int style, params Datum[] points) =>
+        new(name, points, SeriesStyle.Of(style)) { Joined = false };
+
+    private static Chart Rows(string[] rows, params Series[] series) =>
+        new("d", "D", new Axis("x"), [new Panel(new Axis("") { Rows = rows }, series)]);
+
+    [Fact]
+    public void Dots_and_their_intervals_are_where_the_ticks_say_in_the_row_of_their_name()
+    {
+        var chart = Rows(["first", "second"], Dots("a", 0, new(0.5, 0, Left: 0.4, Right: 0.8), new(2, 1, Left: 1.5, Right: 3)));
+        var read = new Picture((chart with { X = new("ratio") { Logarithmic = true }, Marks = [new(1, "the same")] }).ToSvg());
+        var ticks = read.TicksOf('x');
+        Assert.Equal([0.5, 2], read.Points("a").Select(p => Math.Round(Picture.Read(ticks, p.X, true), 2)));
+        Assert.Equal([(0.4, 0.8), (1.5, 3)], read.Bars("a", upright: false).Select(b => (Value(b.From), Value(b.To))));
+        var rows = read.Kind("row").Select(r => Picture.Coordinate(r, "y") - 4);
+        Assert.Equal(rows, read.Points("a").Select(p => p.Y));
+        Assert.Equal(1, Value(Picture.Coordinate(Assert.Single(read.Kind("mark", "line")), "x1")));
+        double Value(double place) => Math.Round(Picture.Read(ticks, place, true), 2);
+    }
+
+    [Fact]
+    public void Series_of_one_row_stand_in_lanes_of_their_own()
+    {
+        var read = new Picture(Rows(["row"], [.. Enumerable.Range(0, 4).Select(i => Dots($"s{i}", i, new Datum(1, 0)))]).ToSvg());
+        Assert.Equal(4, Enumerable.Range(0, 4).Select(i => read.Points($"s{i}")[0].Y).Distinct().Count());
+    }
+
+    [Fact]
+    public void Rows_without_a_dot_that_can_be_drawn_say_so()
+    {
+        var read = new Picture(Rows(["row"], Dots("a", 0, new Datum(double.NaN, 0))).ToSvg());
+        Assert.Equal("no values", Assert.Single(read.Texts("empty")));
+        Assert.Single(read.Texts("undrawn"));
+        Assert.Equal("no values", Assert.Single(new Picture(Rows([]).ToSvg()).Texts("empty")));
     }
 }

@@ -1,8 +1,8 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Btx.LoadTests.Tests.Charts;
+namespace Btx.Cli.Tests.Charts;
 
 public sealed class ScaleTests
 {

@@ -1,8 +1,8 @@
-using Btx.LoadTests.Charts;
+using Btx.Cli.Charts;
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Btx.LoadTests.Tests.Charts;
+namespace Btx.Cli.Tests.Charts;
 
 /// <summary>Whatever names and numbers come, a picture is well-formed and keeps within its frame.</summary>
 public sealed class NamesInPicturesTests
@@ -31,7 +31,7 @@ public sealed class NamesInPicturesTests
             var n = d.Numbers;
             Series Of(int i) =>
                 new(d.Names[i], [.. Enumerable.Range(0, 3).Select(p => new Datum(n[(i * 12) + (p * 4)], n[(i * 12) + (p * 4) + 1],
-                n[(i * 12) + (p * 4) + 2], n[(i * 12) + (p * 4) + 3], d.Names[2]))], SeriesStyle.Of(i))
+                n[(i * 12) + (p * 4) + 2], n[(i * 12) + (p * 4) + 3], Label: d.Names[2]))], SeriesStyle.Of(i))
                 { Joined = d.Joined };
             var axis = new Axis(d.Names[3]) { Logarithmic = d.Logarithmic };
             Keeps(new Chart("c", d.Names[4], axis, [new Panel(axis, [Of(0), Of(1)]) { Levels = [new(n[0], d.Names[5])] }])
@@ -40,8 +40,11 @@ public sealed class NamesInPicturesTests
                 Marks = [new(n[1], d.Names[0])],
                 Shades = [new(n[2], n[3], d.Names[1])],
             }.ToSvg());
-            Series Row(int i) => Of(i) with { Points = [.. Of(i).Points.Select((p, at) => p with { Y = at })] };
-            Keeps(new DotChart("d", d.Names[4], axis, [.. d.Names.Take(3)], [Row(0), Row(1)])
+            Series Row(int i) => Of(i) with
+            {
+                Points = [.. Of(i).Points.Select((p, at) => new Datum(p.X, at, Left: p.Low, Right: p.High))]
+            };
+            Keeps(new Chart("d", d.Names[4], axis, [new Panel(new Axis("") { Rows = [.. d.Names.Take(3)] }, [Row(0), Row(1)])])
             {
                 Caption = d.Names[2],
                 Marks = [new(n[1], d.Names[0])]
@@ -74,8 +77,8 @@ public sealed class NamesInPicturesTests
         var read = new Picture(svg);
         var (_, _, width, height) = read.Bounds;
         Assert.DoesNotContain("NaN", string.Concat(read.Xml.Descendants().SelectMany(e => e.Attributes()).Where(a =>
-            a.Name.LocalName is "x" or "y" or "x1" or "y1" or "points" or "transform").Select(a => a.Value)), StringComparison.Ordinal);
-        Assert.All(read.Kind("point").Select(Picture.Place), p =>
+            a.Name.LocalName is "x" or "y" or "x1" or "y1" or "points" or "d" or "transform").Select(a => a.Value)), StringComparison.Ordinal);
+        Assert.All(read.Markers().Select(Picture.Place), p =>
         {
             Assert.InRange(p.X, 0, width);
             Assert.InRange(p.Y, 0, height);
