@@ -44,9 +44,9 @@ public sealed record ProgramFrame
             Console.SetOut(Console.Error);
         // The list of verbs shows the first line of each; the verb's own help shows the rest.
         if (parsed.CommandResult.Command == root) foreach (var verb in Verbs) verb.Description = verb.Description?.Split('\n')[0];
-        if (Faults(parsed, args) is { Count: > 0 } faults)
+        if (Problems(parsed, args) is { Count: > 0 } problems)
         {
-            foreach (var fault in faults) Console.Error.WriteLine($"error: {fault}");
+            foreach (var problem in problems) Console.Error.WriteLine($"error: {problem}");
             Console.Error.WriteLine($"see: {string.Join(' ', [Name, .. Path(parsed.CommandResult), "--help"])}");
             return 2;
         }
@@ -80,12 +80,12 @@ public sealed record ProgramFrame
         return 1;
     }
 
-    private static List<string> Faults(ParseResult parsed, string[] args)
+    private static List<string> Problems(ParseResult parsed, string[] args)
     {
-        List<string> faults = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
+        List<string> problems = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
         var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value);
-        if (faults.Count == 0 && UsageError.UnknownOption(args, values) is { } unknown) faults.Add(unknown);
-        return faults;
+        if (problems.Count == 0 && UsageError.UnknownOption(args, values) is { } unknown) problems.Add(unknown);
+        return problems;
     }
 
     // Names of the verbs that led here, without the root's.

@@ -21,5 +21,5 @@ public sealed record ExportProgress(int Done, int Total, string Doing);
 /// <param name="Directory">Absolute path of the served BTX model.</param>
 /// <param name="Tolerance">Largest |graph − reference| / max|reference| that would have been published.</param>
 /// <param name="BitsPerByteLoss">Bits per byte of the quality prompt that the served weights cost against fp32; 0 for fp32.</param>
-public sealed record MixtureExportReport(string Directory, ServedMixtureManifest Manifest, double Tolerance, double BitsPerByteLoss,
+public sealed record MoeExportReport(string Directory, ServedMoeManifest Manifest, double Tolerance, double BitsPerByteLoss,
     double Seconds);

@@ -19,12 +19,12 @@ public sealed class BtxException : Exception
     /// <param name="inner">The cause: a lack of memory, of disk or of file handles remains one, however it is told.</param>
     public BtxException(string message, Exception inner) : base(OneLine(message, MaxMessage), inner)
     {
-        if (KindOf(inner) == FaultKind.Exhausted) Kind = FaultKind.Exhausted;
+        if (KindOf(inner) == ErrorKind.Exhausted) Kind = ErrorKind.Exhausted;
     }
 
     public BtxException() { }
 
-    public FaultKind Kind { get; init; }
+    public ErrorKind Kind { get; init; }
 
     /// <summary>
     /// Another's words (a request's, a file's, a native library's) as part of a message: one line, cut after <paramref name="most"/> UTF-16
@@ -50,14 +50,14 @@ public sealed class BtxException : Exception
     private static string Escaped(char c) => c switch { '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", _ => $"\\u{(int)c:x4}" };
 
     /// <summary>The kind of any failure, by its cause: a lack of memory, of disk or of file handles
-    /// is <see cref="FaultKind.Exhausted"/>.</summary>
-    public static FaultKind KindOf(Exception failure) => failure switch
+    /// is <see cref="ErrorKind.Exhausted"/>.</summary>
+    public static ErrorKind KindOf(Exception failure) => failure switch
     {
         BtxException known => known.Kind,
-        OutOfMemoryException => FaultKind.Exhausted,
-        IOException { HResult: 12 or 23 or 24 or 27 or 28 or 122 } => FaultKind.Exhausted, // ENOMEM, ENFILE, EMFILE, EFBIG, ENOSPC, EDQUOT
-        ArgumentOutOfRangeException { ParamName: "value" } => FaultKind.Exhausted, // how the runtime reports EFBIG
+        OutOfMemoryException => ErrorKind.Exhausted,
+        IOException { HResult: 12 or 23 or 24 or 27 or 28 or 122 } => ErrorKind.Exhausted, // ENOMEM, ENFILE, EMFILE, EFBIG, ENOSPC, EDQUOT
+        ArgumentOutOfRangeException { ParamName: "value" } => ErrorKind.Exhausted, // how the runtime reports EFBIG
         { InnerException: { } cause } => KindOf(cause),
-        _ => FaultKind.Internal,
+        _ => ErrorKind.Internal,
     };
 }

@@ -13,7 +13,7 @@ internal sealed class BenchForest : IDisposable
 {
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("btx-bench-");
 
-    private readonly TinyServedMixture mixture;
+    private readonly TinyServedMoe moe;
 
     public BenchForest(string size)
     {
@@ -43,7 +43,7 @@ internal sealed class BenchForest : IDisposable
         Served = Path.Combine(root.FullName, "served");
         new TinyForest { Config = Config, Experts = 4 }.Write(source);
         ForestExporter.Export(new ExportOptions { Forest = source, Out = Served, GenAI = true });
-        mixture = new TinyServedMixture(tiny: new TinyForest { Config = Config });
+        moe = new TinyServedMoe(tiny: new TinyForest { Config = Config });
         GenAI = Model.Serving.ServedForestManifest.Load(Served) is { } manifest
             ? manifest.WeightsDirectory(Served, manifest.Experts[0]) : "";
     }
@@ -53,14 +53,14 @@ internal sealed class BenchForest : IDisposable
     public string Served { get; }
 
     /// <summary>The served BTX model.</summary>
-    public string Mixture => mixture.Served;
+    public string Moe => moe.Served;
 
     /// <summary>Directory of the first expert for GenAI.</summary>
     public string GenAI { get; }
 
     public void Dispose()
     {
-        mixture.Dispose();
+        moe.Dispose();
         root.Delete(recursive: true);
     }
 }

@@ -36,7 +36,7 @@ try
         await using var engine = ForestEngine.Start(new EngineOptions
         {
             Directory = forest.Served,
-            Mixture = forest.Mixture,
+            Moe = forest.Moe,
             Threads = workers,
             IntraOpThreads = intra,
             AllowSpinning = spinning,
@@ -85,8 +85,8 @@ catch (BtxException e)
     return 1;
 }
 
-static int Usage(string fault)
+static int Usage(string problem)
 {
-    Console.Error.WriteLine($"error: {fault}; usage: Btx.Bench.Engine [--size tiny|30m] [--pairs N] [--tokens N] [--threads N]");
+    Console.Error.WriteLine($"error: {problem}; usage: Btx.Bench.Engine [--size tiny|30m] [--pairs N] [--tokens N] [--threads N]");
     return 2;
 }

@@ -8,7 +8,7 @@ namespace Btx.Bench.Change;
 internal sealed class ThreadProbe : IDisposable
 {
     // fields of stat: the first behind name and state; see proc_pid_stat(5)
-    private const int First = 4, MinorFaults = 10, MajorFaults = 12;
+    private const int First = 4, MinorProblems = 10, MajorProblems = 12;
 
     private readonly SafeFileHandle schedule, status;
     private readonly byte[] buffer = new byte[1024];
@@ -25,12 +25,12 @@ internal sealed class ThreadProbe : IDisposable
 
     public ThreadTimes Read()
     {
-        Span<long> times = stackalloc long[2], fields = stackalloc long[MajorFaults - First + 1];
+        Span<long> times = stackalloc long[2], fields = stackalloc long[MajorProblems - First + 1];
         var line = Line(schedule);
         Parse(line, times);
         line = Line(status);
         Parse(line[(line.LastIndexOf((byte)')') + 4)..], fields); // the state is one letter
-        return new ThreadTimes(times[0] / 1e6, times[1] / 1e6, fields[MinorFaults - First], fields[MajorFaults - First]);
+        return new ThreadTimes(times[0] / 1e6, times[1] / 1e6, fields[MinorProblems - First], fields[MajorProblems - First]);
     }
 
     public void Dispose()

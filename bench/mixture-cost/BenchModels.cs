@@ -12,11 +12,11 @@ internal sealed class BenchModels : IDisposable
 
     public BenchModels(BenchOptions o)
     {
-        Mixture = Export(o, o.Mixture, "mixture", o.Device.IsCuda ? [.. Enumerable.Range(1, o.Experts)] : null);
+        Moe = Export(o, o.Moe, "mixture", o.Device.IsCuda ? [.. Enumerable.Range(1, o.Experts)] : null);
         var wide = o.Dense(2 * o.Intermediate);
         if (o.HasBlocks)
         {
-            Dense = Export(o, wide with { Mixture = new MixtureConfig(1, 1) }, "dense", null);
+            Dense = Export(o, wide with { Moe = new MoeConfig(1, 1) }, "dense", null);
             return;
         }
 
@@ -33,7 +33,7 @@ internal sealed class BenchModels : IDisposable
             Btx.Model.Tensors.CheckpointFiles.Weights(report.Manifest.WeightsDirectory(At("dense-served"), expert)));
     }
 
-    public ServedModel Mixture { get; }
+    public ServedModel Moe { get; }
 
     public ServedModel Dense { get; }
 
@@ -41,9 +41,9 @@ internal sealed class BenchModels : IDisposable
 
     private ServedModel Export(BenchOptions o, LlamaConfig config, string name, IReadOnlyList<int>? counts)
     {
-        new TinyMixture { Config = config }.Write(At(name));
+        new TinyMoe { Config = config }.Write(At(name));
         var target = At(name + "-served");
-        var report = MixtureExporter.Export(new MixtureExportOptions
+        var report = MoeExporter.Export(new MoeExportOptions
         {
             Model = At(name),
             Out = target,

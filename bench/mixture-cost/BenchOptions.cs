@@ -44,7 +44,7 @@ internal sealed record BenchOptions
     public bool HasBlocks => Precision is GraphPrecision.Int8 or GraphPrecision.Int4;
 
     /// <summary>The mixture.</summary>
-    public LlamaConfig Mixture => Dense(Intermediate) with { Mixture = new MixtureConfig(Experts, Math.Min(2, Experts)) };
+    public LlamaConfig Moe => Dense(Intermediate) with { Moe = new MoeConfig(Experts, Math.Min(2, Experts)) };
 
     /// <summary>A dense model around the same attention.</summary>
     public LlamaConfig Dense(int intermediate) => Fixtures.TinyForest.DefaultConfig with

@@ -54,9 +54,9 @@ internal sealed unsafe class DecodeLoop : IDecodeLoop
         if (session.InputMetadata.ContainsKey(RouterInput)) inputs.Add((RouterInput, Own(OrtValue.CreateTensorValueFromMemory(k, [1]))));
         BindCache(model, o);
         io.BindOutput("logits", Own(OrtValue.CreateTensorValueFromMemory(new float[vocabulary], [1, vocabulary])));
-        if (model.Config.Mixture is { } mixture)
+        if (model.Config.Moe is { } moe)
             io.BindOutput("router_gates", Own(OrtValue.CreateTensorValueFromMemory(
-                new float[model.Config.NumHiddenLayers * mixture.Experts], [1, model.Config.NumHiddenLayers, mixture.Experts])));
+                new float[model.Config.NumHiddenLayers * moe.Experts], [1, model.Config.NumHiddenLayers, moe.Experts])));
         foreach (var (name, value) in inputs) io.BindInput(name, value);
     }
 

@@ -10,11 +10,11 @@ internal sealed class EngineLoop(ServedModel model, BenchOptions o, int threads)
 {
     private const int PromptTokens = 16;
 
-    private readonly bool mixture = model.Config.Mixture is not null;
+    private readonly bool moe = model.Config.Moe is not null;
     private readonly ForestEngine engine = ForestEngine.Start(new EngineOptions
     {
-        Directory = model.Config.Mixture is null ? model.Directory : null,
-        Mixture = model.Config.Mixture is null ? null : model.Directory,
+        Directory = model.Config.Moe is null ? model.Directory : null,
+        Moe = model.Config.Moe is null ? null : model.Directory,
         Device = o.Device,
         Threads = threads,
         IntraOpThreads = threads,
@@ -32,8 +32,8 @@ internal sealed class EngineLoop(ServedModel model, BenchOptions o, int threads)
         var request = new GenerationRequest
         {
             Prompt = [.. Enumerable.Range(0, PromptTokens).Select(_ => random.Next(250))],
-            Routing = mixture
-                ? new Routing { Mode = RoutingMode.Moe, K = Math.Min(k, model.Config.Mixture!.Experts) }
+            Routing = moe
+                ? new Routing { Mode = RoutingMode.Moe, K = Math.Min(k, model.Config.Moe!.Experts) }
                 : new Routing { Mode = RoutingMode.Expert, Expert = engine.Describe().Experts[0] },
             MaxTokens = steps + 1,
             IgnoreEndOfSequence = true,

@@ -26,7 +26,7 @@ try
     using var models = new BenchModels(options);
     var expert = 3L * options.Hidden * options.Intermediate * options.Layers;
     Console
-        .WriteLine($"{options.Experts} experts of {expert / 1e6:F1} M parameters each, {models.Mixture.Config.ParameterCount / 1e6:F1} M "
+        .WriteLine($"{options.Experts} experts of {expert / 1e6:F1} M parameters each, {models.Moe.Config.ParameterCount / 1e6:F1} M "
             + $"in all; dense: {models.Dense.Config.ParameterCount / 1e6:F1} M; {options.Precision.Name()} on {options.Device}, batch 1, "
                 + $"through the {(options.ThroughEngine ? "engine" : "decode graph")}, medians of "
                     + $"{options.Rounds} rounds of {options.Steps} steps");

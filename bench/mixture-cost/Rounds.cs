@@ -14,7 +14,7 @@ internal static class Rounds
         {
             // One session serves every k where k is an input; otherwise each k has its own.
             for (var k = 1; k <= o.Experts; k++)
-                loops.Add(k > 1 && (models.Mixture.TakesK || o.ThroughEngine) ? loops[0] : Open(models.Mixture, k));
+                loops.Add(k > 1 && (models.Moe.TakesK || o.ThroughEngine) ? loops[0] : Open(models.Moe, k));
             loops.Add(Open(models.Dense, 1));
             var times = loops.Select(_ => new List<double>()).ToArray();
             var random = new Random(1);
@@ -31,7 +31,7 @@ internal static class Rounds
 
             double[] medians = [.. times.Select(Median)];
             var fit = LineFit.Of(medians[..o.Experts]);
-            var ratio = Median([.. times[1].Zip(times[^1], (mixture, dense) => mixture / dense)]);
+            var ratio = Median([.. times[1].Zip(times[^1], (moe, dense) => moe / dense)]);
             Console
                 .WriteLine($"threads {threads}: ms a step, k = 1 … {o.Experts}: "
                     + $"{string.Join("  ", medians[..o.Experts].Select(m => $"{m:F2}"))}; dense {medians[^1]:F2}");

@@ -10,7 +10,7 @@ namespace Btx.Exporter.Checking;
 /// <param name="softLayers">Layers in which every expert runs, whatever k is.</param>
 internal sealed class PlainMixtral(LlamaConfig config, Func<string, float[]> read, IReadOnlyList<int> softLayers)
 {
-    private readonly int experts = config.Mixture!.Experts;
+    private readonly int experts = config.Moe!.Experts;
 
     /// <param name="k">Experts of each token, 1..N.</param>
     public PlainRun Run(IReadOnlyList<int> tokens, IReadOnlyList<int> k, CancellationToken cancellation = default)
@@ -24,7 +24,7 @@ internal sealed class PlainMixtral(LlamaConfig config, Func<string, float[]> rea
     private double[][] FeedForward(int layer, double[][] x, IReadOnlyList<int> k, double[][] gates, double[] margins)
     {
         var prefix = $"model.layers.{layer}.";
-        var logits = PlainLlama.Linear(read(prefix + MixtureConfig.RouterTensor), x);
+        var logits = PlainLlama.Linear(read(prefix + MoeConfig.RouterTensor), x);
         for (var t = 0; t < x.Length; t++)
         {
             var taken = softLayers.Contains(layer) ? experts : k[t];

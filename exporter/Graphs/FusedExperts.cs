@@ -16,7 +16,7 @@ internal sealed class FusedExperts(LlamaConfig config, GraphForm form, int k, IR
     /// <summary>Names inside a layer.</summary>
     public const string GateUpTensor = "block_sparse_moe.gate_up.weight", DownTensor = "block_sparse_moe.down.weight";
 
-    private readonly int experts = config.Mixture!.Experts;
+    private readonly int experts = config.Moe!.Experts;
     private readonly RouterGates gates = new(config);
 
     /// <summary>A <see cref="FeedForward"/>; layers are added in order.</summary>

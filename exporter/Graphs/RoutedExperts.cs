@@ -17,7 +17,7 @@ internal sealed class RoutedExperts(LlamaConfig config, GraphForm form, GraphPre
 {
     public const string ExpertsPerToken = "experts_per_token";
 
-    private readonly int experts = config.Mixture!.Experts;
+    private readonly int experts = config.Moe!.Experts;
     private readonly RouterGates gates = new(config);
     private readonly bool half = precision is GraphPrecision.Fp16 or GraphPrecision.Bf16; // what experts give is summed in fp32 in any case
     private string beyond = "", zeros = "";
@@ -89,12 +89,12 @@ internal sealed class RoutedExperts(LlamaConfig config, GraphForm form, GraphPre
         var tokens = graph.Node("Transpose", $"{scope}/Transpose", [places]);                                             // [n,1]
         var x = graph.Node("GatherND", $"{scope}/GatherND", [rows, tokens]);                                              // [n,d]
         var g = graph.Node("GatherND", $"{scope}/gates/GatherND", [column, tokens]);                                      // [n,1]
-        var gate = Linear("w1", x, layer + MixtureConfig.GateTensor(expert), f, d);
-        var up = Linear("w3", x, layer + MixtureConfig.UpTensor(expert), f, d);
+        var gate = Linear("w1", x, layer + MoeConfig.GateTensor(expert), f, d);
+        var up = Linear("w3", x, layer + MoeConfig.UpTensor(expert), f, d);
         var sigmoid = graph.Node("Sigmoid", $"{scope}/act/Sigmoid", [gate]);
         var silu = graph.Node("Mul", $"{scope}/act/Mul", [gate, sigmoid]);
         var product = graph.Node("Mul", $"{scope}/Mul", [silu, up]);
-        var y = Linear("w2", product, layer + MixtureConfig.DownTensor(expert), d, f);                                    // [n,d]
+        var y = Linear("w2", product, layer + MoeConfig.DownTensor(expert), d, f);                                    // [n,d]
         if (half) y = graph.Node("Cast", $"{scope}/fp32/Cast", [y], Int("to", ElementTypes.Float));
         var weighted = graph.Node("Mul", $"{scope}/gates/Mul", [y, g]);
         return graph.Node("ScatterND", $"{scope}/ScatterND", [sum, tokens, weighted], Text("reduction", "add"));

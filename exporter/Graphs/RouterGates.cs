@@ -13,8 +13,8 @@ internal sealed class RouterGates(LlamaConfig config)
     /// <returns>W x, [T,N].</returns>
     /// <param name="rows">[T,d].</param>
     public static string Logits(GraphBuilder graph, LlamaConfig config, int layer, string rows) =>
-        graph.Linear($"/model/layers.{layer}/moe/router", rows, $"model.layers.{layer}.{MixtureConfig.RouterTensor}",
-        config.Mixture!.Experts, config.HiddenSize);
+        graph.Linear($"/model/layers.{layer}/moe/router", rows, $"model.layers.{layer}.{MoeConfig.RouterTensor}",
+        config.Moe!.Experts, config.HiddenSize);
 
     /// <summary>The logits in fp32.</summary>
     public static string Single(GraphBuilder graph, int layer, string logits) =>
@@ -27,6 +27,6 @@ internal sealed class RouterGates(LlamaConfig config)
         layers.Add(graph.Node("Unsqueeze", $"/model/layers.{layer}/moe/router/Unsqueeze", [gates, graph.Constant("axis_1", 1)]));
         if (layers.Count < config.NumHiddenLayers) return;
         graph.Node("Concat", "", "/model/router_gates/Concat", [.. layers], [Output], Int("axis", 1));
-        graph.Output(Output, ElementTypes.Float, "tokens", config.NumHiddenLayers, config.Mixture!.Experts);
+        graph.Output(Output, ElementTypes.Float, "tokens", config.NumHiddenLayers, config.Moe!.Experts);
     }
 }

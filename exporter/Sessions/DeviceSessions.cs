@@ -11,7 +11,7 @@ internal static class DeviceSessions
     public static SessionOptions Options(DeviceSpec device, int threads)
     {
         var available = OrtEnv.Instance().GetAvailableProviders();
-        if ((ProviderLibraries.Of(device).Fault(device) ?? ExecutionProviders.Fault(device, available, null)) is { } missing)
+        if ((ProviderLibraries.Of(device).Problem(device) ?? ExecutionProviders.Problem(device, available, null)) is { } missing)
             throw new BtxException(missing);
         var options = new SessionOptions
         {
@@ -29,7 +29,7 @@ internal static class DeviceSessions
         catch (OnnxRuntimeException e)
         {
             options.Dispose();
-            throw new BtxException(ExecutionProviders.Fault(device, available, e.Message)!, e);
+            throw new BtxException(ExecutionProviders.Problem(device, available, e.Message)!, e);
         }
     }
 }

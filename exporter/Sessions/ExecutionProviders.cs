@@ -12,7 +12,7 @@ internal static class ExecutionProviders
     /// <summary>Null if <paramref name="device"/> can be used; otherwise one line that names the missing part and the remedy.</summary>
     /// <param name="available">The providers this build of ONNX Runtime knows (<c>OrtEnv.GetAvailableProviders</c>).</param>
     /// <param name="loadError">What the runtime said when the provider was asked for; null if it was not asked or accepted.</param>
-    public static string? Fault(DeviceSpec device, IReadOnlyCollection<string> available, string? loadError)
+    public static string? Problem(DeviceSpec device, IReadOnlyCollection<string> available, string? loadError)
     {
         if (!device.IsCuda) return null;
         if (!available.Contains(Cuda))

@@ -71,11 +71,11 @@ internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, 
             io.BindInput(RoutedExperts.ExpertsPerToken, values.Add(OrtValue.CreateTensorValueFromMemory(k, [k.Length])));
         }
 
-        if (config.Mixture is { } mixture)
+        if (config.Moe is { } moe)
         {
-            Gates = new float[(long)positions.Length * config.NumHiddenLayers * mixture.Experts];
+            Gates = new float[(long)positions.Length * config.NumHiddenLayers * moe.Experts];
             io.BindOutput(RouterGates.Output,
-                values.Add(OrtValue.CreateTensorValueFromMemory(Gates, [positions.Length, config.NumHiddenLayers, mixture.Experts])));
+                values.Add(OrtValue.CreateTensorValueFromMemory(Gates, [positions.Length, config.NumHiddenLayers, moe.Experts])));
         }
 
         var logits = new float[(long)rows * config.VocabSize];

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Exporter.Graphs;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 using Btx.Model.Forests;
-using Spectre.Console;
 
 namespace Btx.Exporter.Verbs;
 
@@ -13,51 +13,25 @@ internal static class ExportVerb
 {
     public static Command Create()
     {
-        var forest = new Option<string?>("--forest") { Description = "directory with forest.json" };
-        var btx = new Option<string?>("--btx") { Description = "directory of a BTX model, or of any Mixtral model" };
-        var target = new Option<string>("--out")
-        {
-            Description = "directory to make; an earlier export there is replaced whole, unless it was served",
-            Required = true
-        };
-        var precision = new Option<string>("--precision")
-        {
-            Description = "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32",
-            DefaultValueFactory = _ => "fp32"
-        };
-        var device = new Option<string>("--device")
-        {
-            Description = "cpu or cuda[:n]: where the self-check runs",
-            DefaultValueFactory = _ => "cpu"
-        };
-        var threads = new Option<int>("--threads")
-        {
-            Description = "threads of the self-check; 0 = all cores",
-            DefaultValueFactory = _ => 0
-        };
-        var experts = new Option<string?>("--experts") { Description = "names, comma-separated; all that are not quarantined if left out" };
-        var genai = new Option<bool>("--genai")
-        {
-            Description = "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)"
-        };
-        var copy = new Option<bool>("--copy-weights") { Description = "copy weights instead of binding the forest's own files" };
-        var form = new Option<string?>("--form")
-        {
-            Description =
-            "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one "
-            + "graph per k; the default with --device cuda)"
-        };
-        var counts = new Option<string?>("--experts-per-token")
-        {
-            Description = "with --form moe-op: the k to write graphs for, comma-separated; the router's own if left out"
-        };
-        var json = new Option<string?>("--json") { Description = "write the report to this file, or - for standard output" };
+        var forest = new Flag<string?>("--forest DIR", "directory with forest.json");
+        var btx = new Flag<string?>("--btx DIR", "directory of a BTX model, or of any Mixtral model");
+        var target = new Flag<string>("--out DIR",
+            "directory to make; an earlier export there is replaced whole, unless it was served") { Required = true };
+        var precision = new Flag<string>("--precision P",
+            "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32", "fp32");
+        var device = Flags.Device("where the self-check runs");
+        var threads = Flags.Threads("threads of the self-check; 0: all cores", 0, least: 0);
+        var experts = Flags.Names("--experts A,B", "only these, in this order (all that are not quarantined)");
+        var genai = new Flag<bool>("--genai", "make each expert's weight directory loadable by ONNX Runtime GenAI too (copies weights)");
+        var copy = new Flag<bool>("--copy-weights", "copy weights instead of binding the forest's own files");
+        var form = new Flag<string?>("--form FORM",
+            "with --btx: gathered (k an input; the default) or moe-op (one fused operator and one graph per k; the default with --device "
+                + "cuda)");
+        var counts = new Flag<string?>("--experts-per-token K,K",
+            "with --form moe-op: the k to write graphs for, comma-separated; the router's own if left out");
+        var json = new JsonFlag();
         var command = new Command("export", Text) { forest, btx, target, precision, device, threads, experts, genai, copy, form,
             counts, json };
-        threads.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is < 0 or > 1024) r.AddError("--threads must be 0..1024");
-        });
         command.Validators.Add(r =>
         {
             var (ofForest, ofBtx) = (r.GetResult(forest) is not null, r.GetResult(btx) is not null);
@@ -74,16 +48,16 @@ internal static class ExportVerb
                 var (whereTo, how, where) = (parse.GetValue(target)!, GraphPrecisions.Parse(parse.GetValue(precision)!),
                     DeviceSpec.Parse(parse.GetValue(device)!));
                 return parse.GetValue(btx) is { } model
-                    ? MixtureExport.Run(
-                        new MixtureExportOptions
+                    ? MoeExport.Run(
+                        new MoeExportOptions
                         {
                             Model = model,
                             Out = whereTo,
                             Precision = how,
                             Device = where,
                             Threads = parse.GetValue(threads),
-                            Form = MixtureExport.ParseForm(parse.GetValue(form)),
-                            ExpertsPerToken = MixtureExport.ParseCounts(parse.GetValue(counts)),
+                            Form = MoeExport.ParseForm(parse.GetValue(form)),
+                            ExpertsPerToken = MoeExport.ParseCounts(parse.GetValue(counts)),
                             CopyWeights = parse.GetValue(copy),
                         },
                         parse.GetValue(json), cancellation)
@@ -95,8 +69,7 @@ internal static class ExportVerb
                             Precision = how,
                             Device = where,
                             Threads = parse.GetValue(threads),
-                            Experts = parse.GetValue(experts)?.Split(',',
-                                StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+                            Experts = parse.GetResult(experts) is { Implicit: false } ? parse.GetValue(experts) : null,
                             GenAI = parse.GetValue(genai),
                             CopyWeights = parse.GetValue(copy),
                         },
@@ -120,12 +93,11 @@ internal static class ExportVerb
 
     private static int Run(ExportOptions options, string? json, CancellationToken cancellation)
     {
-        var report = ExportDisplay.Watch(progress => ForestExporter.Export(options, progress, cancellation));
-        var table = new Table().AddColumn("expert").AddColumn("domain").AddColumn("weights")
-            .AddColumn(new TableColumn("largest relative difference").RightAligned());
-        foreach (var e in report.Manifest.Experts)
-            table.AddRow(e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, e.MaxRelativeDifference.ToString("0.00E+0"));
-        AnsiConsole.Write(table);
+        var report = Watch(progress => ForestExporter.Export(options, progress, cancellation));
+        foreach (var line in TextTable.Lines(["EXPERT", "DOMAIN", "WEIGHTS", "LARGEST RELATIVE DIFFERENCE"],
+            report.Manifest.Experts.Select(e =>
+                (string[])[e.Name, e.Domain, e.InSource ? "bound in place" : e.Path, $"{e.MaxRelativeDifference:0.00E+0}"]), figuresFrom: 3))
+            Console.WriteLine(line);
         Console
             .WriteLine($"largest difference {report.MaxRelativeDifference:0.00E+0} (at most {report.Tolerance:0E+0} allowed); "
                 + $"{report.Manifest.Graphs.Count} graphs, {report.Manifest.Precision}; {report.Seconds:F1} s");
@@ -133,5 +105,13 @@ internal static class ExportVerb
         Console.WriteLine($"served forest: {report.Directory}");
         if (json is not null) AtomicFile.Write(json, stream => JsonSerializer.Serialize(stream, report, ManifestJson.Options));
         return 0;
+    }
+
+    /// <summary>Shows the progress of an export.</summary>
+    internal static T Watch<T>(Func<IProgress<ExportProgress>, T> export)
+    {
+        using var display = new ProgressDisplay();
+        var item = display.Start("export", 0, null);
+        return export(new DirectProgress<ExportProgress>(p => item.Report(p.Done, p.Doing, p.Total)));
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Btx.Cli;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Sweeps;
@@ -13,7 +14,7 @@ namespace Btx.LoadTests.Changes;
 /// </summary>
 /// <param name="rounds">How often it comes and leaves.</param>
 /// <param name="quiet">Seconds of load before the first change, between two, and after the last.</param>
-internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int rounds, TimeSpan quiet, ISweepReport report)
+internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int rounds, TimeSpan quiet, ProgressItem progress)
 {
     /// <summary>Seconds of a window of the timeline.</summary>
     public const double Slice = 0.25;
@@ -88,7 +89,7 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
                 await PauseAsync(running, cancellation).ConfigureAwait(false);
                 for (var change = 0; change < 2 * rounds; change++)
                 {
-                    report.Measuring("changes under load", change, 2 * rounds);
+                    progress.Report(change, "changes under load", 2 * rounds);
                     await ChangeAsync(server, (change % 2 == 0) == present ? null : add, add.Name, Now, cancellation).ConfigureAwait(false);
                     await PauseAsync(running, cancellation).ConfigureAwait(false);
                 }
@@ -166,9 +167,7 @@ internal sealed class ChangeExperiment(Servers servers, ServedPoints points, int
 
         if (result is null) throw new LoadTestException(server.Obituary($"the server ended the change ({kind} {name}) without a result"));
         _changes.Add(new(kind, result.Change.Id, begin, now(), null, phases));
-        report
-            .Line(
-            $"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused {1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
+        progress.WriteLine($"      {kind} {name} under load: {now() - begin:0.00} s, the engine paused {1000 * (result.Swap?.PauseSeconds ?? 0):0.0} ms");
     }
 
     // The load must go on: its end is the end of the experiment.

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Comparing;
@@ -23,7 +24,7 @@ public static class ComparisonReport
 
         yield return $"{comparison.Changes.Count} comparisons: {comparison.Count(Verdict.Worse)} worse, "
             + $"{comparison.Count(Verdict.Better)} better, {comparison.Count(Verdict.Same)} the same within "
-            + $"{Wording.Percent(comparison.Tolerance)}, {comparison.Count(Verdict.CannotTell)} that cannot be told"
+            + $"{Quantity.Percent(comparison.Tolerance)}, {comparison.Count(Verdict.CannotTell)} that cannot be told"
             + (all ? "" : " (--all shows them)");
         if (comparison.Changes.Any(c => c.P is not null))
             yield return "p: Student's t over repeats with the noise of both runs, corrected for all "
@@ -35,29 +36,19 @@ public static class ComparisonReport
         RunSide side) => $"{side.Directory}: {side.Started:yyyy-MM-dd HH:mm}, version {side.Version}, {side.Measurements} measurements, "
             + $"{side.Machine.Processor}, {side.Machine.Cores} cores";
 
-    private static IEnumerable<string> Table(IEnumerable<Change> changes)
-    {
-        string[][] rows =
+    private static IEnumerable<string> Table(IEnumerable<Change> changes) => TextTable.Lines(
+        ["", "of", "figure", "first", "second", "second / first", "95 %", "p"],
+        changes.OrderBy(c => c.Verdict switch { Verdict.Worse => 0, Verdict.Better => 1, Verdict.CannotTell => 2, _ => 3 }).Select(c => (string[])
         [
-            ["", "of", "figure", "first", "second", "second / first", "95 %", "p"],
-            .. changes.OrderBy(c => c.Verdict switch { Verdict.Worse => 0, Verdict.Better => 1, Verdict.CannotTell => 2, _ => 3 })
-                .Select(c => new[]
-            {
-                c.Verdict, c.Of, c.Metric, Value(c.First, c.Unit), Value(c.Second, c.Unit),
-                    c.Ratio is { } ratio ? $"{ratio.Value:0.000}" : "",
-                c.Ratio is { Low: { } low, High: { } high } ? $"{low:0.000}-{high:0.000}" : "",
-                    c.AdjustedP is { } p ? p < 0.0001 ? "<0.0001" : $"{p:0.0000}" : "",
-            }),
-        ];
-        int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(i => rows.Max(r => r[i].Length))];
-        return rows.Select(r => string.Join("  ", r.Select((
-            cell, i) => i >= 3 ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
-    }
+            c.Verdict, c.Of, c.Metric, Value(c.First, c.Unit), Value(c.Second, c.Unit), c.Ratio is { } ratio ? $"{ratio.Value:0.000}" : "",
+            c.Ratio is { Low: { } low, High: { } high } ? $"{low:0.000}-{high:0.000}" : "",
+            c.AdjustedP is { } p ? p < 0.0001 ? "<0.0001" : $"{p:0.0000}" : "",
+        ]), figuresFrom: 3);
 
     private static string Value(double value, string unit) => unit switch
     {
-        "s" => Wording.Seconds(value),
-        "share" => Wording.Percent(value),
-        _ => Wording.Figures(value),
+        "s" => Quantity.Seconds(value),
+        "share" => Quantity.Percent(value),
+        _ => Quantity.Figures(value),
     };
 }

@@ -1,3 +1,4 @@
+using Btx.Cli;
 namespace Btx.LoadTests.Costs;
 
 /// <summary>Where a load curve bends.</summary>
@@ -17,8 +18,8 @@ public static class KneeFinding
     {
         var first = points.TakeWhile(p => !p.Saturated && !missed.Contains(p.Name)).Count();
         if (first == points.Count)
-            return (null, $"not saturated up to {Wording.Figures(points[^1].Load)} requests/s: "
-                + $"{Wording.Percent(points[^1].RequestsPerSecond.Value / points[^1].Load)} of what was offered is served");
+            return (null, $"not saturated up to {Quantity.Figures(points[^1].Load)} requests/s: "
+                + $"{Quantity.Percent(points[^1].RequestsPerSecond.Value / points[^1].Load)} of what was offered is served");
         var beyond = points[first];
         double low = first > 0 ? points[first - 1].Load : 0, high = beyond.Load;
         var objective = !beyond.Saturated;
@@ -26,10 +27,10 @@ public static class KneeFinding
             : Math.Clamp(points.Skip(first).Where(p => p.Saturated).Max(p => p.RequestsPerSecond.Value), low, high);
         var method = objective ? "first rate that misses the objective" : "first rate of which less than 95 % is served";
         var knee = new Knee(load, low, high, Math.Min(load, beyond.RequestsPerSecond.Value), method);
-        var reason = objective ? "the objective is missed" : $"{Wording.Percent(beyond.RequestsPerSecond.Value / beyond.Load)} is served";
-        var between = first > 0 ? $"between {Wording.Figures(low)} and {Wording.Figures(high)}"
-            : $"below {Wording.Figures(high)}, the lowest rate measured,";
-        return (knee, $"the knee lies {between} requests/s (about {Wording.Figures(load)}): at {Wording.Figures(high)} {reason}");
+        var reason = objective ? "the objective is missed" : $"{Quantity.Percent(beyond.RequestsPerSecond.Value / beyond.Load)} is served";
+        var between = first > 0 ? $"between {Quantity.Figures(low)} and {Quantity.Figures(high)}"
+            : $"below {Quantity.Figures(high)}, the lowest rate measured,";
+        return (knee, $"the knee lies {between} requests/s (about {Quantity.Figures(load)}): at {Quantity.Figures(high)} {reason}");
     }
 
     /// <summary>Closed loop: the point farthest above the line from the first to the last one, in the unit square (Kneedle: Satopaa
@@ -49,8 +50,8 @@ public static class KneeFinding
             return (null, $"throughput still grows in proportion at {points[^1].Load} requests in flight: no knee was reached");
         var knee = new Knee(points[at].Load, at > 0 ? points[at - 1].Load : 0,
             at + 1 < points.Count ? points[at + 1].Load : points[at].Load, points[at].RequestsPerSecond.Value, Kneedle);
-        return (knee, $"the knee is at {Wording.Figures(knee.Load)} requests in flight (neighbours {Wording.Figures(knee.Low)} and "
-            + $"{Wording.Figures(knee.High)}), {Wording.Figures(points[at].TokensPerSecond.Value)} tokens/s");
+        return (knee, $"the knee is at {Quantity.Figures(knee.Load)} requests in flight (neighbours {Quantity.Figures(knee.Low)} and "
+            + $"{Quantity.Figures(knee.High)}), {Quantity.Figures(points[at].TokensPerSecond.Value)} tokens/s");
     }
 
     private const string Kneedle = "farthest above the line from the first to the last point (Kneedle)";

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
 
@@ -80,12 +81,12 @@ public static class LineFitting
         foreach (var p in points.Where(p => p.Breaks))
         {
             var from = broken is null ? "the line through all" : $"the line through k = {others}";
-            yield return $"k = {p.K} takes {Wording.More(1 + p.Deviation)} than {from} says: {Wording.Seconds(p.Seconds.Value)} against "
-                + $"{Wording.Seconds(line.At(p.K))} (noise {Wording.Percent(noise)})";
+            yield return $"k = {p.K} takes {Wording.More(1 + p.Deviation)} than {from} says: {Quantity.Seconds(p.Seconds.Value)} against "
+                + $"{Quantity.Seconds(line.At(p.K))} (noise {Quantity.Percent(noise)})";
         }
 
         if (line.Intercept.High < 0)
-            yield return $"the constant is below zero ({Wording.Seconds(line.Intercept.Value)}): the first experts cost less than later "
+            yield return $"the constant is below zero ({Quantity.Seconds(line.Intercept.Value)}): the first experts cost less than later "
                 + $"ones, so the line says nothing below k = {line.From}";
         if (line.Slope.Low <= 0 && line.Slope.High >= 0)
             yield return "the slope cannot be told from zero: k makes no difference that shows beside the noise";

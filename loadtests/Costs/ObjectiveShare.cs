@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Records;
 
@@ -19,8 +20,8 @@ public static class ObjectiveShare
     /// <summary>The objective in words.</summary>
     internal static string Words(ServiceObjective objective)
     {
-        var limits = Limits(objective).Select(l => $"{l.Name} ≤ {Wording.Seconds(l.Limit)}");
-        return $"the objective ({string.Join(", ", limits)} for {Wording.Percent(objective.Share)} of requests)";
+        var limits = Limits(objective).Select(l => $"{l.Name} ≤ {Quantity.Seconds(l.Limit)}");
+        return $"the objective ({string.Join(", ", limits)} for {Quantity.Percent(objective.Share)} of requests)";
     }
 
     /// <summary>Which limits the slowest requests of a point miss, and by how much.</summary>
@@ -30,7 +31,7 @@ public static class ObjectiveShare
         [
             .. Limits(objective).Select(l => (l.Name, l.Limit, P99: measured.Middle(p => l.Of(p.Summary)?.P99.Value)?.Value))
                 .Where(l => l.P99 > l.Limit)
-                .Select(l => $"p99 of the {l.Name} is {Wording.Seconds(l.P99!.Value)} against {Wording.Seconds(l.Limit)}"),
+                .Select(l => $"p99 of the {l.Name} is {Quantity.Seconds(l.P99!.Value)} against {Quantity.Seconds(l.Limit)}"),
         ];
         return missed.Length == 0 ? "" : $": {string.Join(", ", missed)}";
     }

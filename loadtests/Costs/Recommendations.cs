@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
 
@@ -53,12 +54,12 @@ public static class Recommendations
             var told = within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value);
             var alike = next is not null && best.CostsAlike.Contains(next.Name);
             var saved = own is null || own.Name == best.Name || (undecided && ties.Contains(own)) ? ""
-                : $", {Wording.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Wording.Seconds(own.Cost.Value)}";
+                : $", {Quantity.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Quantity.Seconds(own.Cost.Value)}";
             var chosen = undecided
                 ? $"this run cannot tell what costs least within {percent:0.##} % of the full ensemble's quality: "
                     + $"{(ties.Length == qualify.Length ? "all" : $"{ties.Length} of the")} {qualify.Length} settings that qualify "
-                    + $"cost alike beside the noise, {Wording.Seconds(ties[0].Cost.Value)} ({ties[0].Name}) to "
-                        + $"{Wording.Seconds(ties[^1].Cost.Value)} ({ties[^1].Name}) a token; of these {best.Name} runs the fewest experts"
+                    + $"cost alike beside the noise, {Quantity.Seconds(ties[0].Cost.Value)} ({ties[0].Name}) to "
+                        + $"{Quantity.Seconds(ties[^1].Cost.Value)} ({ties[^1].Name}) a token; of these {best.Name} runs the fewest experts"
                 : $"{best.Name} costs least within {percent:0.##} % of the full ensemble's quality";
             yield return new Recommendation
             {
@@ -73,10 +74,10 @@ public static class Recommendations
                 Undecided = undecided,
                 Qualifying = qualify.Length,
                 CostsAlike = [.. ties.Select(p => p.Name)],
-                Sentence = $"{frontier.Where}: {chosen}: {Wording.Seconds(best.Cost.Value)} a token{saved}; its bits per byte are "
+                Sentence = $"{frontier.Where}: {chosen}: {Quantity.Seconds(best.Cost.Value)} a token{saved}; its bits per byte are "
                     + $"{Wording.More(1 + Loss(best))} ({full * (1 + Loss(best)):F3} against {full:F3})"
                     + (undecided ? "" : Next(best, next, alike))
-                    + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Wording.Seconds(told.Cost.Value)}"),
+                    + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Quantity.Seconds(told.Cost.Value)}"),
             };
         }
     }
@@ -118,7 +119,7 @@ public static class Recommendations
                 Kind = Recommendation.ForObjective,
                 Where = where,
                 Sentence = $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with "
-                    + $"{Wording.Percent(nearest.Share.Value)} of requests, "
+                    + $"{Quantity.Percent(nearest.Share.Value)} of requests, "
                     + $"{(objective.Share - nearest.Share.Value) * 100:0.#} points "
                         + $"short{ObjectiveShare.Misses(nearest.Measured, objective)}",
             };
@@ -144,11 +145,11 @@ public static class Recommendations
             Where = where,
             RunnerUp = next?.Measured.Name,
             WithinNoise = !sure,
-            Sentence = $"{where}: {best.Measured.Name} meets {words}, {rank}; {Wording.Percent(best.Share.Value)} of requests at "
-                + $"{Wording.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s ({Wording.Where(settings)})"
+            Sentence = $"{where}: {best.Measured.Name} meets {words}, {rank}; {Quantity.Percent(best.Share.Value)} of requests at "
+                + $"{Quantity.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s ({Wording.Where(settings)})"
                 + (next is null ? "" : $"; next is {next.Measured.Name}"
                 + (next.BitsPerByte is { } b && best.BitsPerByte is { } a ? $", bits per byte {Wording.More(b / a)}" : ""))
-                + (sure ? "" : $"; not in every repeat: {Wording.Percent(best.Share.Low!.Value)} in the worst"),
+                + (sure ? "" : $"; not in every repeat: {Quantity.Percent(best.Share.Low!.Value)} in the worst"),
         };
     }
 

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
 
@@ -96,8 +97,8 @@ public static class UnionFitting
                 : "the router favours some experts, and neighbouring requests are alike";
             var fewer = worst.Distinct.Value < worst.Formula;
             yield return $"the formula of distinct experts is off at {off.Length} of {points.Length} points, most at {worst.Name} (batch "
-                + $"{Wording.Figures(worst.Batch)}): {Wording.Figures(worst.Distinct.Value)} measured, "
-                + $"{Wording.Figures(worst.Formula)} by the formula ({Wording.More(worst.Distinct.Value / worst.Formula)})"
+                + $"{Quantity.Figures(worst.Batch)}): {Quantity.Figures(worst.Distinct.Value)} measured, "
+                + $"{Quantity.Figures(worst.Formula)} by the formula ({Wording.More(worst.Distinct.Value / worst.Formula)})"
                 + (fewer ? $"; it takes every choice for independent and even: {why}"
                 : "; the mean batch hides larger ones, or requests were spread over domains evenly");
         }
@@ -115,7 +116,7 @@ public static class UnionFitting
         foreach (var p in points.Where(p =>
             Math.Abs((p.Seconds.Value / p.Fitted!.Value) - 1) > Math.Max(tolerance, 2 * noise / Math.Sqrt(p.Seconds.Count))))
             yield return $"{p.Name} takes {Wording.More(p.Seconds.Value / p.Fitted!.Value)} than the fit says: "
-                + $"{Wording.Seconds(p.Seconds.Value)} against {Wording.Seconds(p.Fitted.Value)} (noise {Wording.Percent(noise)})";
+                + $"{Quantity.Seconds(p.Seconds.Value)} against {Quantity.Seconds(p.Fitted.Value)} (noise {Quantity.Percent(noise)})";
         string[] names = ["a step", "a distinct expert", "a row"];
         for (var i = 0; i < fit.Coefficients.Count; i++)
             if (fit.Coefficient(i).High < 0)

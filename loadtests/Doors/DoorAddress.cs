@@ -1,18 +1,13 @@
 using System.Net;
+using Btx.Cli;
 
 namespace Btx.LoadTests.Doors;
 
 /// <summary>A server's addresses as the command line names them, and what may be loaded: this machine, unless told otherwise.</summary>
 public static class DoorAddress
 {
-    /// <summary>The flag that names a server, as everywhere in btx.</summary>
-    public const string Option = "--server";
-
-    /// <summary>Names a server where the flag does not.</summary>
-    public const string Variable = "BTX_SERVER";
-
     /// <summary>Where <c>btx serve</c> listens unless told otherwise.</summary>
-    public const string Default = "127.0.0.1:8081,127.0.0.1:8080";
+    public const string Default = ServerFlag.Usual + ",127.0.0.1:8080";
 
     /// <summary>Reads <c>GRPC[,HTTP]</c>: a server's gRPC door, and its HTTP door, where the metrics are, too.</summary>
     /// <param name="option">What names them, for messages.</param>

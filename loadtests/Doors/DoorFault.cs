@@ -11,26 +11,26 @@ internal static class DoorFault
     {
         var server = address.GetLeftPart(UriPartial.Authority);
         if (http && answer.Error?.Contains(Http2Only, StringComparison.Ordinal) == true)
-            return new($"{server} is the gRPC door of a server, not its HTTP door; name that behind the comma of {DoorAddress.Option}",
+            return new($"{server} is the gRPC door of a server, not its HTTP door; name that behind the comma of --server",
                 inner);
         var isKey = answer.Status is "unauthenticated" or "permission_denied";
         if (!http && !isKey && await SpeaksHttp1Async(address).ConfigureAwait(false))
             return new(
                 $"{server} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that before the comma of "
-                    + $"{DoorAddress.Option} GRPC,HTTP",
+                    + $"--server GRPC,HTTP",
                 inner);
         return new(
             answer.Status switch
             {
                 DoorAnswer.Unreachable =>
-                    $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with {DoorAddress.Option}",
+                    $"no server listens at {server}; start one with `btx serve --forest S`, or name its address with --server",
                 "unauthenticated" or "permission_denied" or "http_401"
                     or "http_403" => $"the server at {server} refused the key ({answer.Status}); give the right one with --key-file FILE",
                 "unimplemented" or "http_404" =>
                     $"{server} is not the {(http ? "HTTP" : "gRPC")} door of a server ({answer.Status}); name "
-                    + $"the right address with {DoorAddress.Option}",
+                    + $"the right address with --server",
                 _ when answer.Status == DoorAnswer.CutOff || IsNoRpc(inner) =>
-                    $"what listens at {server} broke off its answer; is that the {(http ? "HTTP" : "gRPC")} door of {DoorAddress.Option}?",
+                    $"what listens at {server} broke off its answer; is that the {(http ? "HTTP" : "gRPC")} door of --server?",
                 _ => $"the server at {server} answered {answer.Status}: {answer.Error}",
             },
             inner);

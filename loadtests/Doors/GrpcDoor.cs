@@ -29,7 +29,7 @@ public sealed class GrpcDoor : IDoor
         try
         {
             var served = await _client.DescribeAsync(new(), _headers, DateTime.UtcNow.AddSeconds(30), cancellation).ConfigureAwait(false);
-            return new([.. served.Experts.Select(e => new ServedModel.Expert(e.Name, e.Domain))], served.Mixture?.Experts.Count,
+            return new([.. served.Experts.Select(e => new ServedModel.Expert(e.Name, e.Domain))], served.Moe?.Experts.Count,
                 served.ContextLength, served.Precision);
         }
         catch (RpcException e)

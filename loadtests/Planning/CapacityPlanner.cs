@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Planning;
@@ -13,12 +14,12 @@ public static class CapacityPlanner
         List<string> assumptions =
         [
             .. costs.Assumptions,
-            $"a decode step takes {Wording.Seconds(costs.Step)} + {Wording.Seconds(costs.PerExpert)} a distinct expert + "
-                + $"{Wording.Seconds(costs.PerRow)} a row; a prompt {Wording.Seconds(costs.PerPromptToken)} a token and expert",
-            $"a token's keys and values take {Wording.Figures(expert.KvBytesPerToken)} bytes an expert; {rules.Slots} slots of "
-                + $"{Wording.Figures(context)} tokens on every expert",
-            $"a device may be busy {Wording.Percent(rules.Utilisation)} of the time and its memory "
-                + $"{Wording.Percent(rules.MemoryShare)} full",
+            $"a decode step takes {Quantity.Seconds(costs.Step)} + {Quantity.Seconds(costs.PerExpert)} a distinct expert + "
+                + $"{Quantity.Seconds(costs.PerRow)} a row; a prompt {Quantity.Seconds(costs.PerPromptToken)} a token and expert",
+            $"a token's keys and values take {Quantity.Figures(expert.KvBytesPerToken)} bytes an expert; {rules.Slots} slots of "
+                + $"{Quantity.Figures(context)} tokens on every expert",
+            $"a device may be busy {Quantity.Percent(rules.Utilisation)} of the time and its memory "
+                + $"{Quantity.Percent(rules.MemoryShare)} full",
             "arrivals are random (Poisson) and batches full when busy; the first token takes prompt time / (1 - utilisation) (M/G/1, "
                 + "processor sharing); prompts of others lengthen the time between tokens",
             routing.IsMixture ? "tokens choose their experts evenly and independently (E·(1 - (1 - k/E)^batch) distinct ones)"
@@ -59,8 +60,8 @@ public static class CapacityPlanner
         var room = (machine.Memory * (1L << 30) * rules.MemoryShare) - fixedBytes;
         var perDevice = (int)Math.Min(experts, Math.Floor(room / bytes));
         if (perDevice < 1)
-            throw new LoadTestException($"an expert takes {Wording.Figures((bytes + fixedBytes) / (1 << 30))} GiB with its cache, a "
-                + $"device has {Wording.Figures(machine.Memory * rules.MemoryShare)} GiB to use; plan fewer "
+            throw new LoadTestException($"an expert takes {Quantity.Figures((bytes + fixedBytes) / (1 << 30))} GiB with its cache, a "
+                + $"device has {Quantity.Figures(machine.Memory * rules.MemoryShare)} GiB to use; plan fewer "
                     + "--slots, another --precision or more --memory");
         var use = routing.IsMixture ? null : ExpertUse.Of(DomainShares.Read("--mix", load.Mix, experts), routing.Active(experts));
         var notes = new List<string>();
@@ -111,7 +112,7 @@ public static class CapacityPlanner
         if (load.InterTokenLimit is { } limit && replica.Step(1) > limit)
         {
             notes
-                .Add($"whole: a step of one request takes {Wording.Seconds(replica.Step(1))}, more than the {Wording.Seconds(limit)} "
+                .Add($"whole: a step of one request takes {Quantity.Seconds(replica.Step(1))}, more than the {Quantity.Seconds(limit)} "
                     + "that are allowed between tokens");
             return null;
         }

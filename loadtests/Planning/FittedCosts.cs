@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Planning;
@@ -30,8 +31,8 @@ public static class FittedCosts
         var reached = measured.WeightBytes * share / fit.PerExpert / 1e9;
         var efficiency = bandwidth is { } b ? reached / b : (double?)null;
         if (efficiency > 1.5)
-            throw new LoadTestException($"--run {run.Directory}: an expert of {Wording.Figures(measured.WeightBytes * share)} bytes is "
-                + $"read at {Wording.Figures(reached)} GB/s, more than --fitted-bandwidth {bandwidth}: it lies in a cache, and its cost "
+            throw new LoadTestException($"--run {run.Directory}: an expert of {Quantity.Figures(measured.WeightBytes * share)} bytes is "
+                + $"read at {Quantity.Figures(reached)} GB/s, more than --fitted-bandwidth {bandwidth}: it lies in a cache, and its cost "
                     + "does not carry over to larger ones");
         var machine = target ?? new MachineSpec
         {
@@ -48,11 +49,11 @@ public static class FittedCosts
         List<string> assumptions =
         [
             $"costs are fitted to {places.Count} points of {run.Directory} ({places[0].Settings.Precision}, "
-                + $"{Wording.Figures(parameters / 1e6)} M parameters an expert): {Wording.Seconds(fit.Step)} a step, "
-                    + $"{Wording.Seconds(fit.PerExpert)} a distinct expert, "
-                + $"{Wording.Seconds(fit.PerRow)} a row, {Wording.Seconds(fit.PerPromptToken)} a prompt token and expert",
-            $"weights were read at {Wording.Figures(reached)} GB/s"
-                + (efficiency is { } e ? $", {Wording.Percent(e)} of {Wording.Figures(bandwidth!.Value)}"
+                + $"{Quantity.Figures(parameters / 1e6)} M parameters an expert): {Quantity.Seconds(fit.Step)} a step, "
+                    + $"{Quantity.Seconds(fit.PerExpert)} a distinct expert, "
+                + $"{Quantity.Seconds(fit.PerRow)} a row, {Quantity.Seconds(fit.PerPromptToken)} a prompt token and expert",
+            $"weights were read at {Quantity.Figures(reached)} GB/s"
+                + (efficiency is { } e ? $", {Quantity.Percent(e)} of {Quantity.Figures(bandwidth!.Value)}"
                 : "; how much of the machine's bandwidth that is was not given"),
         ];
         if (efficiency > 1)

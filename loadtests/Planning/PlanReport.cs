@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Planning;
@@ -12,24 +13,24 @@ public static class PlanReport
         var m = plan.Machine;
         yield return $"{plan.Load.RequestsPerSecond:0.###} requests/s of {plan.Load.PromptTokens:0.#} + {plan.Load.OutputTokens:0.#} "
             + $"tokens, {Wording.Model(plan.Routing.Mode, plan.Routing.K)}, on {m.Name}: "
-            + $"{m.Devices} device{(m.Devices == 1 ? "" : "s")} of {Wording.Figures(m.Memory)} GiB and {Wording.Figures(m.Bandwidth)} GB/s";
+            + $"{m.Devices} device{(m.Devices == 1 ? "" : "s")} of {Quantity.Figures(m.Memory)} GiB and {Quantity.Figures(m.Bandwidth)} GB/s";
         foreach (var forest in plan.Forests)
         {
             yield return "";
-            yield return $"{forest.Experts} experts of {Gib(forest.BytesPerExpert)} ({Gib(forest.WeightBytesPerExpert)} of weights), "
+            yield return $"{forest.Experts} experts of {Quantity.Memory(forest.BytesPerExpert)} ({Quantity.Memory(forest.WeightBytesPerExpert)} of weights), "
                 + $"{forest.ExpertsPerDevice} on a device";
             if (forest.Whole is { } w)
                 yield return $"  whole:   {w.Replicas:#,##0} replica{S(w.Replicas)} of {w.DevicesPerReplica} "
                     + $"device{S(w.DevicesPerReplica)} on {w.Machines:#,##0} machine{S(w.Machines)}; batch {w.Batch}, "
-                        + $"{Wording.Figures(w.Capacity)} requests/s each at most, "
-                    + $"{Wording.Percent(w.Utilisation)} busy; first token {Wording.Seconds(w.TimeToFirstToken)} (the prompt alone "
-                        + $"{Wording.Seconds(w.PromptSeconds)}), between tokens {Wording.Seconds(w.InterToken)}";
+                        + $"{Quantity.Figures(w.Capacity)} requests/s each at most, "
+                    + $"{Quantity.Percent(w.Utilisation)} busy; first token {Quantity.Seconds(w.TimeToFirstToken)} (the prompt alone "
+                        + $"{Quantity.Seconds(w.PromptSeconds)}), between tokens {Quantity.Seconds(w.InterToken)}";
             if (forest.Sharded is { } s)
             {
                 yield return $"  sharded: {s.Devices:#,##0} device{S(s.Devices)} on {s.Machines:#,##0} machine{S(s.Machines)}; "
-                    + $"{Wording.Percent(s.MeanUtilisation)} busy, the busiest {Wording.Percent(s.HighestUtilisation)}; "
-                    + $"the hottest expert {s.MostCopies} time{S(s.MostCopies)}; first token {Wording.Seconds(s.TimeToFirstToken)}, "
-                        + $"between tokens {Wording.Seconds(s.InterToken)}";
+                    + $"{Quantity.Percent(s.MeanUtilisation)} busy, the busiest {Quantity.Percent(s.HighestUtilisation)}; "
+                    + $"the hottest expert {s.MostCopies} time{S(s.MostCopies)}; first token {Quantity.Seconds(s.TimeToFirstToken)}, "
+                        + $"between tokens {Quantity.Seconds(s.InterToken)}";
                 for (var d = 0; d < Math.Min(DevicesShown, s.Devices); d++) yield return $"    device {d + 1}: {Ranges(s.Placement[d])}";
                 if (s.Devices > DevicesShown) yield return $"    … {s.Devices - DevicesShown:#,##0} more (--json has all)";
             }
@@ -50,26 +51,17 @@ public static class PlanReport
         yield return $"checked against {check.Directory}: throughput of each point, predicted from the other points";
         if (check.Points.Count > 0)
         {
-            string[][] rows =
-            [
-                ["point", "measured, tokens/s", "predicted", "predicted / measured"],
-                .. check.Points.Select(p =>
-                    new[] { p.Name, Wording.Figures(p.Measured), Wording.Figures(p.Predicted), $"{p.Predicted / p.Measured:0.00}" }),
-            ];
-            int[] widths = [.. Enumerable.Range(0, 4).Select(i => rows.Max(r => r[i].Length))];
-            foreach (var row in rows)
-                yield return "  " + string.Join("  ", row.Select((cell, i) => i == 0 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i])));
-            yield return $"  off by {Wording.Percent(check.MedianError)} in the median, {Wording.Percent(check.WorstError)} at most";
+            var table = TextTable.Lines(["point", "measured, tokens/s", "predicted", "predicted / measured"], check.Points.Select(p => (string[])
+                [p.Name, Quantity.Figures(p.Measured), Quantity.Figures(p.Predicted), $"{p.Predicted / p.Measured:0.00}"]), figuresFrom: 1);
+            foreach (var line in table) yield return $"  {line}";
+            yield return $"  off by {Quantity.Percent(check.MedianError)} in the median, {Quantity.Percent(check.WorstError)} at most";
         }
 
         foreach (var knee in check.Knees)
-            yield return $"  saturation of {knee.Name}: predicted {Wording.Figures(knee.Predicted)} requests/s, measured "
-                + $"{Wording.Figures(knee.Measured)} (between {Wording.Figures(knee.Low)} and {Wording.Figures(knee.High)})";
+            yield return $"  saturation of {knee.Name}: predicted {Quantity.Figures(knee.Predicted)} requests/s, measured "
+                + $"{Quantity.Figures(knee.Measured)} (between {Quantity.Figures(knee.Low)} and {Quantity.Figures(knee.High)})";
         foreach (var note in check.Notes) yield return $"  note: {note}";
     }
-
-    private static string Gib(double bytes) => bytes >= 1 << 30 ? $"{Wording.Figures(bytes / (1 << 30))} GiB"
-        : $"{Wording.Figures(bytes / (1 << 20))} MiB";
 
     private static string S(int count) => count == 1 ? "" : "s";
 

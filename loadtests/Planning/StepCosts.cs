@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 
 namespace Btx.LoadTests.Planning;
@@ -31,11 +32,11 @@ public sealed record StepCosts(double Step, double PerExpert, double PerRow, dou
             step + ((1 - share) * whole), share * whole, row, Math.Max(row, share * whole / Chunk),
                 1 / (machine.Bandwidth * 1e9 * efficiency),
             [
-                $"an expert's weights are read at {Wording.Percent(efficiency)} of {Wording.Figures(machine.Bandwidth)} GB/s: assumed, "
+                $"an expert's weights are read at {Quantity.Percent(efficiency)} of {Quantity.Figures(machine.Bandwidth)} GB/s: assumed, "
                     + "not measured (--run takes it from a measured run)",
-                $"a step takes {Wording.Seconds(step)} besides: assumed (--step-overhead)",
+                $"a step takes {Quantity.Seconds(step)} besides: assumed (--step-overhead)",
                 machine.Teraflops is { } f
-                    ? $"a row takes 2 operations a parameter at {Wording.Percent(efficiency)} of {Wording.Figures(f)} teraflops"
+                    ? $"a row takes 2 operations a parameter at {Quantity.Percent(efficiency)} of {Quantity.Figures(f)} teraflops"
                     : "computing a row is free beside reading weights: true of small batches only (--teraflops)",
                 $"a prompt is computed {Chunk} tokens at a time, bound by weights or by operations, whichever is slower",
             ]);

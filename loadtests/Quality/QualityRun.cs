@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Sweeps;
 using Btx.V1;
@@ -5,7 +6,7 @@ using Btx.V1;
 namespace Btx.LoadTests.Quality;
 
 /// <summary>Measures the quality of a sweep's points through its servers, each kind of point once, and keeps what is measured.</summary>
-internal sealed class QualityRun(Servers servers, ScoredQuality quality, string file, ISweepReport report)
+internal sealed class QualityRun(Servers servers, ScoredQuality quality, string file, ProgressItem progress)
 {
     /// <exception cref="LoadTestException">A server refuses.</exception>
     public async Task MeasureAsync(IEnumerable<PointSettings> points, CancellationToken cancellation)
@@ -16,15 +17,13 @@ internal sealed class QualityRun(Servers servers, ScoredQuality quality, string 
         for (var i = 0; i < open.Length; i++)
         {
             var settings = open[i];
-            report.Measuring($"quality of {QualityKey.Of(settings)}", i, open.Length);
+            progress.Report(i, $"quality of {QualityKey.Of(settings)}", open.Length);
             var server = await servers.ForAsync(settings.Precision, cancellation).ConfigureAwait(false);
             await quality.MeasureAsync(server.Inference, settings, domain => Routing(settings, domain, server), server.Facts.ContextLength,
                 cancellation).ConfigureAwait(false);
             RunJson.Write(file, quality.Table);
             var bits = quality.Table.BitsPerByte[QualityKey.Of(settings)];
-            report
-                .Line(
-                $"{i + 1,4}/{open.Length}  quality of {QualityKey.Of(settings),-30} "
+            progress.WriteLine($"{i + 1,4}/{open.Length}  quality of {QualityKey.Of(settings),-30} "
                     + $"{string.Join("  ", bits.Select(b => $"{b.Key} {b.Value:0.000}"))} bits per byte");
         }
     }

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Report.Sections;
@@ -79,7 +80,7 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
         model.Measurements.FirstOrDefault(m => m.Name == r.Point)?.Settings;
 
     private static string Name(ReportModel model, Recommendation r) => Settings(model, r) is { } settings ? model.Labels.Model(settings)
-        : r.Point ?? Amount.None;
+        : r.Point ?? Quantity.None;
 
     private static ReportTable Figures(ReportModel model, Recommendation[] recommended)
     {
@@ -94,7 +95,7 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
                 model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value),
                     Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.Mean)?.Value * 1e3),
                 Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3),
-                    quality.TryGetValue(m.Name, out var bits) ? Amount.Of(bits) : Amount.None,
+                    quality.TryGetValue(m.Name, out var bits) ? Amount.Of(bits) : Quantity.None,
             ]),
         ]);
     }
@@ -103,7 +104,7 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
     {
         var percents = all.Select(r => r.WithinPercent).OfType<double>().Distinct().Order().ToArray();
         var objective = all.Any(r => r.Kind == Recommendation.ForObjective);
-        string At(IEnumerable<Recommendation> here) => here.FirstOrDefault() is not { } r ? Amount.None
+        string At(IEnumerable<Recommendation> here) => here.FirstOrDefault() is not { } r ? Quantity.None
             : r.Point is null ? "nothing" : Name(model, r) + (r.WithinNoise ? " *" : "");
         return new(["at", .. objective ? (string[])["best quality within the objective"] : [],
             .. percents.Select(p => $"cheapest within {Amount.Of(p)} % of the ensemble")],

@@ -1,4 +1,5 @@
 using System.Text;
+using Btx.Cli;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Report;
@@ -73,6 +74,6 @@ public static class MarkdownPage
         foreach (var row in table.Rows.Take(MostRows)) text.Append($"| {string.Join(" | ", row.Select(Escape))} |\n");
         text.Append('\n');
         if (table.Rows.Count > MostRows)
-            text.Append($"{Amount.Count(table.Rows.Count - MostRows)} more rows are in {RunDirectory.Page}.\n\n");
+            text.Append($"{Quantity.Count(table.Rows.Count - MostRows)} more rows are in {RunDirectory.Page}.\n\n");
     }
 }

@@ -13,17 +13,6 @@ internal interface IPointSource : IAsyncDisposable
     Task<PointResult> MeasureAsync(PlannedPoint point, string requestsFile, CancellationToken cancellation);
 }
 
-/// <summary>Where a sweep says what it does.</summary>
-internal interface ISweepReport
-{
-    /// <summary>A line that stays.</summary>
-    void Line(string line);
-
-    /// <summary>What is being measured, as the next of so many.</summary>
-    /// <param name="done">Of <paramref name="total"/>.</param>
-    void Measuring(string what, int done, int total);
-}
-
 /// <summary>One measurement of a sweep; see <see cref="PointResult"/>.</summary>
 internal sealed record PlannedPoint(PointSettings Settings, int Repeat, int Order, bool Reference)
 {

@@ -23,13 +23,13 @@ internal sealed record ServedFacts(
     public static ServedFacts Of(DescribeResponse served) => new(
         [.. served.Experts.Select(e => e.Name)],
         [.. served.Experts.Select(e => e.Domain)],
-        [.. served.Mixture?.Experts.Select(e => e.Name) ?? []],
-        [.. served.Mixture?.Choices ?? []],
-        served.Mixture?.ExpertsPerToken ?? 0,
+        [.. served.Moe?.Experts.Select(e => e.Name) ?? []],
+        [.. served.Moe?.Choices ?? []],
+        served.Moe?.ExpertsPerToken ?? 0,
         served.ContextLength,
-        served.Experts.Count > 0 ? served.Precision : served.Mixture?.Precision ?? served.Precision,
+        served.Experts.Count > 0 ? served.Precision : served.Moe?.Precision ?? served.Precision,
         $"forest {(served.Experts.Count == 0 ? "none" : $"{Short(served.ForestSha256)} of "
-            + $"{string.Join(' ', served.Experts.Select(e => e.Name))}")}, btx {(served.Mixture is { } m ? Short(m.Sha256) : "none")}");
+            + $"{string.Join(' ', served.Experts.Select(e => e.Name))}")}, btx {(served.Moe is { } m ? Short(m.Sha256) : "none")}");
 
     private static string Short(string hash) => hash.Length > 12 ? hash[..12] : hash;
 }

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Changes;
 using Btx.LoadTests.PeerDoors;
@@ -9,7 +10,7 @@ namespace Btx.LoadTests.Sweeps;
 /// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load.
 /// What is there already is not measured again.</summary>
 /// <param name="command">The command line that repeats it.</param>
-internal sealed class Sweep(SweepRequest request, QualityRequest quality, ChangeRequest change, string command, ISweepReport report)
+internal sealed class Sweep(SweepRequest request, QualityRequest quality, ChangeRequest change, string command, ProgressItem progress)
 {
     /// <exception cref="LoadTestException">What was measured until then is kept.</exception>
     /// <exception cref="OperationCanceledException">Likewise.</exception>
@@ -21,7 +22,7 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         var served = new OrderedDictionary<string, ServedFacts>(StringComparer.Ordinal);
         foreach (var precision in request.Servers.Precisions.DefaultIfEmpty("")) // a running server's is what it says
         {
-            report.Line($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
+            progress.WriteLine($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
             var facts = (await servers.ForAsync(precision, cancellation).ConfigureAwait(false)).Facts;
             served[precision.Length > 0 ? precision : facts.Precision] = facts;
         }
@@ -34,17 +35,15 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         if (quality.Evaluation is { } file)
             RunJson.Write(Path.Combine(state.Directory, RunDirectory.Quality),
                 EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
-        foreach (var note in notes.Distinct()) report.Line($"note: {note}");
+        foreach (var note in notes.Distinct()) progress.WriteLine($"note: {note}");
 
         var forest = new ServedPoints(servers, request.Shape);
         await using var ignored = forest.ConfigureAwait(false);
         var peers = new PeerPoints(request.Peers, servers, forest, request.Shape, points[0], state.Directory);
         await using var leaving = peers.ConfigureAwait(false);
-        var run = new SweepRun(state, [forest, peers], report);
+        var run = new SweepRun(state, [forest, peers], progress);
         var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
-        report
-            .Line(
-            $"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} "
+        progress.WriteLine($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} "
                 + $"{plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
         await CeilingAsync(state.Directory, cancellation).ConfigureAwait(false);
         await run.MeasureAsync(plan, cancellation).ConfigureAwait(false);
@@ -52,15 +51,13 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         if (curve.Count > 0)
         {
             var more = SweepPlan.Following(plan, curve, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
-            report
-                .Line(
-                $"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
+            progress.WriteLine($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
             await run.MeasureAsync(more, cancellation).ConfigureAwait(false);
         }
 
         if (quality.Tokens > 0)
             await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection),
-                Path.Combine(state.Directory, RunDirectory.Quality), report).MeasureAsync(points, cancellation).ConfigureAwait(false);
+                Path.Combine(state.Directory, RunDirectory.Quality), progress).MeasureAsync(points, cancellation).ConfigureAwait(false);
         await ChangeAsync(state, servers, forest, points, cancellation).ConfigureAwait(false);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
     }
@@ -71,20 +68,18 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         var file = Path.Combine(directory, RunDirectory.CeilingFile);
         for (var attempt = 0; attempt < 3 && !File.Exists(file); attempt++)
         {
-            report.Measuring("the generator's own ceiling", 0, 1);
+            progress.Report(0, "the generator's own ceiling", 1);
             try
             {
                 var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.Quick ? 0.5 : 3, (int)Math.Max(1,
                     request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation).ConfigureAwait(false);
                 RunJson.Write(file, ceiling);
-                report
-                    .Line(
-                    $"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at "
+                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at "
                         + $"concurrency {ceiling.Concurrency}");
             }
             catch (LoadTestException e)
             {
-                report.Line($"note: {e.Message}");
+                progress.WriteLine($"note: {e.Message}");
             }
         }
     }
@@ -106,16 +101,15 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
             Precision = precision,
             Options = request.Servers.FirstOptions
         };
-        report
-            .Line($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes "
+        progress.WriteLine($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes "
                 + "and leaves")}, {change.Rounds} times, on a copy of {served}");
-        var timeline = await new ChangeExperiment(servers, forest, change.Rounds, change.Quiet, report)
+        var timeline = await new ChangeExperiment(servers, forest, change.Rounds, change.Quiet, progress)
             .RunAsync(served, precision, load, request.Shape.Seed, change.Guest, state.Directory, cancellation).ConfigureAwait(false);
         RunJson.Write(file, timeline);
     }
 
     private string Length(int measurements) =>
-        SweepRun.Duration(measurements * TimeSpan.FromSeconds(request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value));
+        Quantity.Seconds(Math.Ceiling(measurements * (request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value)));
 
     // Once: a sweep that goes on is still the one that was begun.
     private void Describe(string directory)

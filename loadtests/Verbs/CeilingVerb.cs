@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Load;
 
@@ -21,15 +22,13 @@ internal static class CeilingVerb
 
     public static Command Create()
     {
-        var door = new Option<string>("--door") { Description = "grpc or http", DefaultValueFactory = _ => "grpc" };
-        door.AcceptOnlyFromAmong("grpc", "http");
-        var concurrency = new Option<int>("--concurrency") { Description = "requests in flight", DefaultValueFactory = _ => 16 };
-        var duration = new Option<double>("--duration") { Description = "seconds that are measured", DefaultValueFactory = _ => 5 };
-        var prompt = new Option<int>("--prompt-words") { Description = "length of the prompts", DefaultValueFactory = _ => 64 };
-        var output = new Option<int>("--output-tokens") { Description = "length of the answers", DefaultValueFactory = _ => 32 };
+        var door = new Choice("--door", ["grpc", "http"], "how the server is called", "grpc");
+        var concurrency = new Flag<int>("--concurrency N", "requests in flight", 16);
+        var duration = new Flag<double>("--duration SECONDS", "seconds that are measured", 5);
+        var prompt = new Flag<int>("--prompt-words N", "length of the prompts", 64);
+        var output = new Flag<int>("--output-tokens N", "length of the answers", 32);
         var json = new JsonFlag();
-        var command = new Command("ceiling", Text) { door, concurrency, duration, prompt, output };
-        json.AddTo(command);
+        var command = new Command("ceiling", Text) { door, concurrency, duration, prompt, output, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             json.RequireWritable(parsed);

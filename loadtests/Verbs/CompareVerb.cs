@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Comparing;
 using Btx.LoadTests.Costs;
 
@@ -24,23 +25,12 @@ internal static class CompareVerb
     {
         var first = new Argument<string>("A") { Description = "directory of the first run" };
         var second = new Argument<string>("B") { Description = "directory of the second run" };
-        var all = new Option<bool>("--all") { Description = "show what is the same and what cannot be told too" };
-        var metrics = new Option<string?>("--metrics")
-        {
-            Description = $"compare these only: {string.Join(", ", RunComparer.MetricNames)}",
-            HelpName = "A,B"
-        };
-        var tolerance = new Option<double>("--tolerance")
-        {
-            Description = "per cent of difference that does not matter",
-            HelpName = "PERCENT",
-            DefaultValueFactory = _ => 2
-        };
-        var failOn = new Option<string?>("--fail-on") { Description = "end with 1 if anything is worse", HelpName = Verdict.Worse };
-        failOn.AcceptOnlyFromAmong(Verdict.Worse);
+        var all = new Flag<bool>("--all", "show what is the same and what cannot be told too");
+        var metrics = new Flag<string?>("--metrics A,B", $"compare these only: {string.Join(", ", RunComparer.MetricNames)}");
+        var tolerance = new Flag<double>("--tolerance PERCENT", "per cent of difference that does not matter", 2);
+        var failOn = new Choice("--fail-on", [Verdict.Worse], "end with 1 if anything is worse");
         var json = new JsonFlag();
-        var command = new Command("compare", Text) { first, second, all, metrics, tolerance, failOn };
-        json.AddTo(command);
+        var command = new Command("compare", Text) { first, second, all, metrics, tolerance, failOn, json };
         command.SetAction(parsed =>
         {
             var percent = parsed.GetValue(tolerance);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Btx.Cli;
 using Btx.LoadTests.Planning;
 
 namespace Btx.LoadTests.Verbs;
@@ -7,100 +8,28 @@ namespace Btx.LoadTests.Verbs;
 /// <summary>What to plan for.</summary>
 internal sealed class PlanFlags
 {
-    private readonly Option<string> _experts = new("--experts")
-    {
-        Description = "how many experts, several after commas",
-        HelpName = "N,N",
-        DefaultValueFactory = _ => "8,64,512"
-    };
-    private readonly Option<string?> _parameters = new("--expert-parameters")
-    {
-        Description = "parameters of an expert: 280k, 125M, 1.3B (with --run: as --fitted-parameters unless given)",
-        HelpName = "N"
-    };
-    private readonly Option<string> _precision = new("--precision")
-    {
-        Description = "fp32, fp16, bf16, int8 or int4",
-        HelpName = "P",
-        DefaultValueFactory = _ => "fp16"
-    };
-    private readonly Option<double?> _kv = new("--kv-bytes-per-token")
-    {
-        Description = "keys and values of a token on an expert (a Llama of usual proportions)",
-        HelpName = "BYTES"
-    };
-    private readonly Option<double?> _load = new("--load") { Description = "requests a second", HelpName = "RATE" };
-    private readonly Option<double> _prompt = new("--prompt-tokens")
-    {
-        Description = "mean",
-        HelpName = "N",
-        DefaultValueFactory = _ => 256
-    };
-    private readonly Option<double> _output = new("--output-tokens")
-    {
-        Description = "mean",
-        HelpName = "N",
-        DefaultValueFactory = _ => 128
-    };
-    private readonly Option<string> _mix = new("--mix")
-    {
-        Description = $"of domains: {DomainShares.Forms}",
-        HelpName = "MIX",
-        DefaultValueFactory = _ => "uniform"
-    };
-    private readonly Option<string> _mode = new("--mode")
-    {
-        Description = "top_k, ensemble, expert or moe",
-        HelpName = "MODE",
-        DefaultValueFactory = _ => "top_k"
-    };
-    private readonly Option<int> _k = new("--k")
-    {
-        Description = "experts a token, of top_k and moe",
-        HelpName = "K",
-        DefaultValueFactory = _ => 2
-    };
-    private readonly Option<string> _choice =
-        new("--choice")
-        {
-            Description = "who chooses the k of top_k: prompt (every expert reads it first) or domain (the caller knows)",
-            HelpName = "WHO",
-            DefaultValueFactory = _ => PlannedRouting.ByPrompt
-        };
-    private readonly Option<double?> _interToken =
-        new("--inter-token") { Description = "seconds that a step may take; smaller batches are planned for it", HelpName = "SECONDS" };
-    private readonly Option<double> _utilisation = new("--utilisation")
-    {
-        Description = "share of time that a device may be busy",
-        HelpName = "SHARE",
-        DefaultValueFactory = _ => 0.7
-    };
-    private readonly Option<double> _memoryShare = new("--memory-share")
-    {
-        Description = "share of memory that may be used",
-        HelpName = "SHARE",
-        DefaultValueFactory = _ => 0.9
-    };
-    private readonly Option<int> _slots = new("--slots")
-    {
-        Description = "requests at a time that a server has caches for",
-        HelpName = "N",
-        DefaultValueFactory = _ => 16
-    };
+    private readonly Flag<string> _experts = new("--experts N,N", "how many experts, several after commas", "8,64,512");
+    private readonly Flag<string?> _parameters = new("--expert-parameters N",
+        "parameters of an expert: 280k, 125M, 1.3B (with --run: as --fitted-parameters unless given)");
+    private readonly Choice _precision = new("--precision", [.. ExpertSize.BytesPerParameter.Keys], "of the weights", "fp16");
+    private readonly Flag<double?> _kv = new("--kv-bytes-per-token BYTES",
+        "keys and values of a token on an expert (a Llama of usual proportions)");
+    private readonly Flag<double?> _load = new("--load RATE", "requests a second");
+    private readonly Flag<double> _prompt = new("--prompt-tokens N", "mean", 256);
+    private readonly Flag<double> _output = new("--output-tokens N", "mean", 128);
+    private readonly Flag<string> _mix = new("--mix MIX", $"of domains: {DomainShares.Forms}", "uniform");
+    private readonly Choice _mode = new("--mode", ["top_k", "ensemble", "expert", "moe"], "how requests are routed", "top_k");
+    private readonly Flag<int> _k = new("--k K", "experts a token, of top_k and moe", 2);
+    private readonly Choice _choice = new("--choice", [PlannedRouting.ByPrompt, PlannedRouting.ByDomain],
+        "who chooses the k of top_k: prompt (every expert reads it first) or domain (the caller knows)", PlannedRouting.ByPrompt);
+    private readonly Flag<double?> _interToken = new("--inter-token SECONDS",
+        "seconds that a step may take; smaller batches are planned for it");
+    private readonly Flag<double> _utilisation = new("--utilisation SHARE", "share of time that a device may be busy", 0.7);
+    private readonly Flag<double> _memoryShare = new("--memory-share SHARE", "share of memory that may be used", 0.9);
+    private readonly Flag<int> _slots = new("--slots N", "requests at a time that a server has caches for", 16);
 
-    public PlanFlags()
-    {
-        _precision.AcceptOnlyFromAmong([.. ExpertSize.BytesPerParameter.Keys]);
-        _mode.AcceptOnlyFromAmong("top_k", "ensemble", "expert", "moe");
-        _choice.AcceptOnlyFromAmong(PlannedRouting.ByPrompt, PlannedRouting.ByDomain);
-    }
-
-    public void AddTo(Command command)
-    {
-        foreach (var option in new Option[] { _experts, _parameters, _precision, _kv, _load, _prompt, _output, _mix, _mode, _k, _choice,
-            _interToken, _utilisation, _memoryShare, _slots })
-            command.Options.Add(option);
-    }
+    public IReadOnlyList<Option> All => [_experts, _parameters, _precision, _kv, _load, _prompt, _output, _mix, _mode, _k, _choice,
+            _interToken, _utilisation, _memoryShare, _slots];
 
     public bool HasLoad(ParseResult parsed) => parsed.GetValue(_load) is not null;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Planning;
 
@@ -28,41 +29,20 @@ internal static class PlanVerb
     public static Command Create()
     {
         var flags = new PlanFlags();
-        var machine = new Option<string?>("--machine") { Description = "file that describes the machine", HelpName = "FILE" };
-        var bandwidth = new Option<double?>("--bandwidth") { Description = "of a device's memory, GB/s", HelpName = "GB/S" };
-        var memory = new Option<double?>("--memory") { Description = "of a device, GiB", HelpName = "GIB" };
-        var devices = new Option<int>("--devices") { Description = "in a machine", HelpName = "N", DefaultValueFactory = _ => 1 };
-        var teraflops = new Option<double?>("--teraflops") { Description = "of a device, in the precision that is served", HelpName = "T" };
-        var efficiency = new Option<double>("--efficiency")
-        {
-            Description =
-            "share of bandwidth and operations that is reached, without --run",
-            HelpName = "SHARE",
-            DefaultValueFactory = _ => 0.6
-        };
-        var overhead = new Option<double>("--step-overhead")
-        {
-            Description = "seconds of a step that no expert takes, without --run",
-            HelpName = "SECONDS",
-            DefaultValueFactory = _ => 0.001
-        };
-        var run = new Option<string?>("--run") { Description = "take the costs from this run's directory", HelpName = "RUN" };
-        var fittedParameters = new Option<string?>("--fitted-parameters")
-        {
-            Description = "parameters of an expert of that run",
-            HelpName = "N"
-        };
-        var fittedBandwidth = new Option<double?>("--fitted-bandwidth")
-        {
-            Description = "of that run's machine, GB/s: needed for another machine",
-            HelpName = "GB/S"
-        };
-        var check = new Option<string?>("--check") { Description = "hold the formulas against this run's directory", HelpName = "RUN" };
+        var machine = new Flag<string?>("--machine FILE", "file that describes the machine");
+        var bandwidth = new Flag<double?>("--bandwidth GB/S", "of a device's memory, GB/s");
+        var memory = new Flag<double?>("--memory GIB", "of a device, GiB");
+        var devices = new Flag<int>("--devices N", "in a machine", 1);
+        var teraflops = new Flag<double?>("--teraflops T", "of a device, in the precision that is served");
+        var efficiency = new Flag<double>("--efficiency SHARE", "share of bandwidth and operations that is reached, without --run", 0.6);
+        var overhead = new Flag<double>("--step-overhead SECONDS", "seconds of a step that no expert takes, without --run", 0.001);
+        var run = new Flag<string?>("--run RUN", "take the costs from this run's directory");
+        var fittedParameters = new Flag<string?>("--fitted-parameters N", "parameters of an expert of that run");
+        var fittedBandwidth = new Flag<double?>("--fitted-bandwidth GB/S", "of that run's machine, GB/s: needed for another machine");
+        var check = new Flag<string?>("--check RUN", "hold the formulas against this run's directory");
         var json = new JsonFlag();
         var command = new Command("plan", Text) { machine, bandwidth, memory, devices, teraflops, efficiency, overhead, run,
-            fittedParameters, fittedBandwidth, check };
-        flags.AddTo(command);
-        json.AddTo(command);
+            fittedParameters, fittedBandwidth, check, flags.All, json };
         command.SetAction(parsed =>
         {
             var checkedRun = parsed.GetValue(check) is { } of ? PlanChecking.Check(Run(parsed, of)) : null;

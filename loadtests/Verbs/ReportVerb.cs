@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Report;
 
@@ -22,20 +23,12 @@ internal static class ReportVerb
     public static Command Create()
     {
         var run = new Argument<string>("RUN") { Description = "directory that `btx loadtest sweep` or `run` wrote" };
-        var objective = new Option<string?>("--objective")
-        {
-            Description = $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}",
-            HelpName = "LIMITS"
-        };
-        var within = new Option<string>("--within")
-        {
-            Description = "recommend the cheapest point within so many per cent of the full ensemble's bits per byte",
-            HelpName = "PERCENT",
-            DefaultValueFactory = _ => "2"
-        };
+        var objective = new Flag<string?>("--objective LIMITS",
+            $"recommend for this service objective instead of the run's own: {ObjectiveCheck.Forms}");
+        var within = new Flag<string>("--within PERCENT",
+            "recommend the cheapest point within so many per cent of the full ensemble's bits per byte", "2");
         var json = new JsonFlag();
-        var command = new Command("report", Text) { run, objective, within };
-        json.AddTo(command);
+        var command = new Command("report", Text) { run, objective, within, json };
         command.SetAction(parsed =>
         {
             var directory = parsed.GetValue(run)!;
@@ -55,7 +48,7 @@ internal static class ReportVerb
         foreach (var reason in page.Headline.Reasons) yield return $"  {reason}";
         foreach (var path in written.Where(p => !p.EndsWith(".svg", StringComparison.Ordinal))) yield return path;
         if (page.Figures.FirstOrDefault() is not null)
-            yield return $"{Path.GetDirectoryName(written[^1])}: {Amount.Count(page.Figures.Count(), "picture")}";
+            yield return $"{Path.GetDirectoryName(written[^1])}: {Quantity.Count(page.Figures.Count(), "picture")}";
     }
 
     private static double[] Percents(string text)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Doors;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Measuring;
@@ -9,100 +10,37 @@ namespace Btx.LoadTests.Verbs;
 /// <summary>The options of <c>run</c>, and what they say together.</summary>
 internal sealed class RunFlags
 {
-    private readonly Option<string> _door = new("--door")
-    {
-        Description = "grpc, or http for OpenAI's form",
-        DefaultValueFactory = _ => "grpc"
-    };
-    private readonly Option<string?> _server = new(DoorAddress.Option)
-    {
-        Description = "the server: its gRPC door, and after a comma its HTTP door, for its metrics too "
-            + $"({DoorAddress.Variable}, or else {DoorAddress.Default})",
-        HelpName = "GRPC[,HTTP]",
-    };
+    private readonly Choice _door = new("--door", ["grpc", "http"], "how the server is called; http is OpenAI's form", "grpc");
+    private readonly ServerFlag _server = new("GRPC[,HTTP]",
+        "the server: its gRPC door, and after a comma its HTTP door, for its metrics too", DoorAddress.Default);
+    private readonly Flag<bool> _remote = new("--allow-remote", "the server may be on another machine");
+    private readonly Flag<string?> _key = new("--key-file FILE", "a key, sent as authorization: Bearer");
+    private readonly Flag<string> _corpus = new("--corpus DIR", "prompts come from the test split of this corpus") { Required = true };
+    private readonly Flag<string?> _domains = new("--domains MIX", "domain mix of the prompts: novels=0.7,python=0.3 (all alike)");
+    private readonly Flag<string> _mode = new("--mode MODE", string.Join(", ", RoutingChoice.Modes), "ensemble");
+    private readonly Flag<int?> _k = new("--k N", "experts a token, of top_k and moe");
+    private readonly Flag<double?> _p = new("--p MASS", "posterior mass of the experts, of top_p");
+    private readonly Flag<string?> _expert = new("--expert NAME", "of mode expert (the one of the prompt's domain)");
+    private readonly Flag<string?> _average = new("--average NAME", "of mode average: one that was given a name (the uniform one)");
+    private readonly Flag<double> _temperature = new("--temperature T", "0: greedy", 1);
+    private readonly Flag<string> _arrivals = new("--arrivals ARRIVALS",
+        $"{ArrivalsReader.Forms}; rates a second, times in seconds", "closed:4");
+    private readonly Flag<string> _prompts = new("--prompt-tokens LENGTHS", LengthsReader.Forms, "lognormal:32,0.5,64");
+    private readonly Flag<string> _outputs = new("--output-tokens LENGTHS", "likewise", "fixed:32");
+    private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds that are not measured (2)");
+    private readonly Flag<int?> _warmUpRequests = new("--warm-up-requests N", "requests that are not measured, instead");
+    private readonly Flag<double?> _duration = new("--duration SECONDS",
+        "seconds that are measured (30, unless --requests or a trace bounds the load)");
+    private readonly Flag<int?> _requests = new("--requests N", "requests that are measured");
+    private readonly Flag<double> _timeout = new("--timeout SECONDS", "seconds after which a request is given up", 120);
+    private readonly Flag<int> _inFlight = new("--max-in-flight N",
+        "open loop: requests under way at most; one that is due then waits, and its latency counts that", 1024);
+    private readonly Flag<string?> _objective = new("--objective LIMITS", $"service objective for the goodput: {ObjectiveCheck.Forms}");
+    private readonly Flag<int> _seed = new("--seed N", "of prompts, lengths, arrivals and sampling", 1);
 
-    private readonly Option<bool> _remote = new("--allow-remote") { Description = "the server may be on another machine" };
-    private readonly Option<string?> _key = new("--key-file") { Description = "a key, sent as authorization: Bearer", HelpName = "FILE" };
-    private readonly Option<string> _corpus = new("--corpus")
-    {
-        Description = "prompts come from the test split of this corpus",
-        HelpName = "DIR",
-        Required = true
-    };
-    private readonly Option<string?> _domains =
-        new("--domains") { Description = "domain mix of the prompts: novels=0.7,python=0.3 (all alike)", HelpName = "MIX" };
-    private readonly Option<string> _mode = new("--mode")
-    {
-        Description = string.Join(", ", RoutingChoice.Modes),
-        DefaultValueFactory = _ => "ensemble"
-    };
-    private readonly Option<int?> _k = new("--k") { Description = "experts a token, of top_k and moe" };
-    private readonly Option<double?> _p = new("--p") { Description = "posterior mass of the experts, of top_p" };
-    private readonly Option<string?> _expert = new("--expert")
-    {
-        Description = "of mode expert (the one of the prompt's domain)",
-        HelpName = "NAME"
-    };
-    private readonly Option<string?> _average =
-        new("--average") { Description = "of mode average: one that was given a name (the uniform one)", HelpName = "NAME" };
-    private readonly Option<double> _temperature = new("--temperature") { Description = "0: greedy", DefaultValueFactory = _ => 1 };
-    private readonly Option<string> _arrivals =
-        new("--arrivals")
-        {
-            Description = $"{ArrivalsReader.Forms}; rates a second, times in seconds",
-            HelpName = "ARRIVALS",
-            DefaultValueFactory = _ => "closed:4"
-        };
-    private readonly Option<string> _prompts = new("--prompt-tokens")
-    {
-        Description = LengthsReader.Forms,
-        HelpName = "LENGTHS",
-        DefaultValueFactory = _ => "lognormal:32,0.5,64"
-    };
-    private readonly Option<string> _outputs = new("--output-tokens")
-    {
-        Description = "likewise",
-        HelpName = "LENGTHS",
-        DefaultValueFactory = _ => "fixed:32"
-    };
-    private readonly Option<double?> _warmUp = new("--warm-up") { Description = "seconds that are not measured (2)" };
-    private readonly Option<int?> _warmUpRequests = new("--warm-up-requests") { Description = "requests that are not measured, instead" };
-    private readonly Option<double?> _duration =
-        new("--duration") { Description = "seconds that are measured (30, unless --requests or a trace bounds the load)" };
-    private readonly Option<int?> _requests = new("--requests") { Description = "requests that are measured" };
-    private readonly Option<double> _timeout = new("--timeout")
-    {
-        Description = "seconds after which a request is given up",
-        DefaultValueFactory = _ => 120
-    };
-    private readonly Option<int> _inFlight = new("--max-in-flight")
-    {
-        Description =
-        "open loop: requests under way at most; one that is due then waits, and its latency counts that",
-        DefaultValueFactory = _ => 1024
-    };
-    private readonly Option<string?> _objective =
-        new("--objective") { Description = $"service objective for the goodput: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
-    private readonly Option<int> _seed = new("--seed")
-    {
-        Description = "of prompts, lengths, arrivals and sampling",
-        DefaultValueFactory = _ => 1
-    };
-
-    public RunFlags()
-    {
-        _door.AcceptOnlyFromAmong("grpc", "http");
-    }
-
-    public void AddTo(Command command)
-    {
-        foreach (var option in new Option[]
-        {
-            _door, _server, _remote, _key, _corpus, _domains, _mode, _k, _p, _expert, _average, _temperature, _arrivals, _prompts, _outputs,
-                _warmUp, _warmUpRequests, _duration, _requests, _timeout,
-            _inFlight, _objective, _seed,
-        }) command.Options.Add(option);
-    }
+    public IReadOnlyList<Option> All =>
+        [_door, _server, _remote, _key, _corpus, _domains, _mode, _k, _p, _expert, _average, _temperature, _arrivals, _prompts, _outputs,
+            _warmUp, _warmUpRequests, _duration, _requests, _timeout, _inFlight, _objective, _seed];
 
     /// <exception cref="LoadTestException">A value that cannot be read, or some that do not go together.</exception>
     public RunRequest Read(ParseResult parsed)
@@ -124,12 +62,10 @@ internal sealed class RunFlags
             LateSeconds = parsed.GetValue(_timeout),
             MaxInFlight = parsed.GetValue(_inFlight),
         }.Validate();
-        var variable = Environment.GetEnvironmentVariable(DoorAddress.Variable);
-        var said = parsed.GetValue(_server) is null && variable is { Length: > 0 } ? DoorAddress.Variable : DoorAddress.Option;
-        var named = parsed.GetValue(_server) ?? (variable is { Length: > 0 } ? variable : DoorAddress.Default);
+        var (said, named) = _server.Read(parsed);
         var (grpc, http) = DoorAddress.ParseServer(said, named, remote);
         if (door == "http" && http is null)
-            throw new LoadTestException($"--door http: the server's HTTP door is not named; give both with {DoorAddress.Option} GRPC,HTTP");
+            throw new LoadTestException($"--door http: the server's HTTP door is not named; give both with --server GRPC,HTTP");
         var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert),
             parsed.GetValue(_average)).Validate();
         var (prompts, outputs) = (LengthsReader.Read("--prompt-tokens", parsed.GetValue(_prompts)!),

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Records;
 
@@ -60,22 +61,14 @@ internal static class RunReport
         + (server.DistinctExperts is { } experts ? $" on {experts:0.00} experts" : "")
         + (server.DistinctMixtureExperts is { } routed ? $" on {routed:0.00} experts a layer" : "");
 
-    private static IEnumerable<string> Table(LoadSummary summary)
-    {
-        List<string[]> rows = [["latency, ms", "p50", "p90", "p99", "mean", "max"]];
-        foreach (var (name, figures) in new[]
-        {
-            ("time to first token", summary.TimeToFirstToken), ("inter-token", summary.InterToken), ("end to end", summary.EndToEnd),
-                ("end to end, from sent", summary.EndToEndFromSent),
-        })
-        {
-            rows.Add(figures is null ? [name, "-", "-", "-", "-", "-"]
-                : [name, Cell(figures.P50), Cell(figures.P90), Cell(figures.P99), Milliseconds(figures.Mean), Milliseconds(figures.Max)]);
-        }
+    private static IEnumerable<string> Table(LoadSummary summary) => TextTable.Lines(["latency, ms", "p50", "p90", "p99", "mean", "max"],
+        [
+            Row("time to first token", summary.TimeToFirstToken), Row("inter-token", summary.InterToken), Row("end to end", summary.EndToEnd),
+            Row("end to end, from sent", summary.EndToEndFromSent),
+        ], figuresFrom: 1);
 
-        int[] widths = [.. rows[0].Select((_, c) => rows.Max(r => r[c].Length))];
-        return rows.Select(r => string.Join("  ", r.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]))));
-    }
+    private static string[] Row(string name, LatencyFigures? figures) => figures is null ? [name, "-", "-", "-", "-", "-"]
+        : [name, Cell(figures.P50), Cell(figures.P90), Cell(figures.P99), Milliseconds(figures.Mean), Milliseconds(figures.Max)];
 
     private static string Cell(Estimate estimate) => estimate is { Low: { } low, High: { } high }
         ? $"{Milliseconds(estimate.Value)} [{Milliseconds(low)}, {Milliseconds(high)}]" : $"{Milliseconds(estimate.Value)} [too few]";

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Measuring;
@@ -29,21 +30,11 @@ internal static class RunVerb
     {
         var flags = new RunFlags();
         var json = new JsonFlag();
-        var output = new Option<string?>("--out")
-        {
-            Description = "write the run's files here: settings, a record of each request, the figures",
-            HelpName = "DIR"
-        };
-        var ceiling = new Option<string?>("--ceiling")
-        {
-            Description = "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)",
-            HelpName = "FILE"
-        };
-        var noCeiling = new Option<bool>("--no-ceiling") { Description = "do not measure the generator's ceiling" };
-        var command = new Command("run", Text);
-        flags.AddTo(command);
-        foreach (var option in new Option[] { output, ceiling, noCeiling }) command.Options.Add(option);
-        json.AddTo(command);
+        var output = new Flag<string?>("--out DIR", "write the run's files here: settings, a record of each request, the figures");
+        var ceiling = new Flag<string?>("--ceiling FILE",
+            "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)");
+        var noCeiling = new Flag<bool>("--no-ceiling", "do not measure the generator's ceiling");
+        var command = new Command("run", Text) { flags.All, output, ceiling, noCeiling, json };
         command.Validators.Add(parsed =>
         {
             if (parsed.GetValue(noCeiling) && parsed.GetValue(ceiling) is not null)
@@ -107,8 +98,9 @@ internal static class RunVerb
         var plan = new LoadPlan(request.Arrivals, request.Texts, ruler, request.Mix, request.Prompts, request.Outputs, request.Seed);
         var records = files?.Records(settings);
         await using (records)
-        await using (var progress = new RunProgress(request.Bounds))
+        using (var display = new ProgressDisplay())
         {
+            var item = display.Start("load", request.Bounds is { Seconds: null, Requests: null } ? 0 : 1, null);
             outcome = await new LoadRun
             {
                 Door = door,
@@ -119,7 +111,7 @@ internal static class RunVerb
                 Temperature = request.Temperature,
                 File = records,
                 Metrics = metrics,
-                Progress = progress,
+                Progress = new DirectProgress<LoadProgress>(p => item.Report(Share(p, request.Bounds), Said(p))),
             }.RunAsync(cancellation).ConfigureAwait(false);
         }
 
@@ -151,4 +143,11 @@ internal static class RunVerb
             ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors, plan.Shortened,
             unwritten);
     }
+
+    private static string Said(LoadProgress p) => $"{(p.Measuring ? "measuring" : "warm-up")}: {p.Seconds:0} s, {p.Sent} sent, {p.Ended} ended, "
+        + $"{p.Failed} failed, {p.Tokens} tokens";
+
+    private static double Share(LoadProgress p, LoadBounds bounds) => Math.Clamp(Math.Max(
+        bounds.Seconds is { } seconds ? p.Seconds / (bounds.WarmUpSeconds + seconds) : 0,
+        bounds.Requests is { } requests && p.Measuring ? p.Ended / (double)(bounds.WarmUpRequests + requests) : 0), 0, 1);
 }

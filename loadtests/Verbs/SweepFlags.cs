@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.LoadTests.Doors;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Measuring;
@@ -13,112 +14,54 @@ internal sealed class SweepFlags
     private readonly Option<string[]> _forest = Repeated("--forest",
         "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", "DIR");
     private readonly Option<string[]> _mixture = Repeated("--btx", "served BTX model for mode moe; repeat it for other precisions", "DIR");
-    private readonly Option<string> _corpus = new("--corpus")
-    {
-        Description = "prompts come from the test split of this corpus",
-        HelpName = "DIR",
-        Required = true
-    };
-    private readonly Option<string> _out = new("--out")
-    {
-        Description = "the run's directory; the same command goes on with what is there",
-        HelpName = "RUN",
-        Required = true
-    };
-    private readonly Option<string?> _modes = new("--modes")
-    {
-        Description =
+    private readonly Flag<string> _corpus = new("--corpus DIR", "prompts come from the test split of this corpus") { Required = true };
+    private readonly Flag<string> _out = new("--out RUN",
+        "the run's directory; the same command goes on with what is there") { Required = true };
+    private readonly Flag<string?> _modes = new("--modes LIST",
         "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME "
-        + "(ensemble,top_k,average,moe: what is served of these)",
-        HelpName = "LIST"
-    };
-    private readonly Option<string?> _k = new("--k")
-    {
-        Description = "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)",
-        HelpName = "LIST",
-    };
-    private readonly Option<string?> _concurrency =
-        new("--concurrency") { Description = "closed loops: requests in flight; 0: none (1,2,4,8)", HelpName = "LIST" };
-    private readonly Option<string?> _rate = new("--rate")
-    {
-        Description =
-        "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%",
-        HelpName = "LIST"
-    };
-    private readonly Option<string?> _rateModes =
-        new("--rate-modes") { Description = "measure open loops in these modes only: ensemble,top_k=2", HelpName = "LIST" };
-    private readonly Option<string?> _precision =
-        new("--precision") { Description = "fp32, fp16, int8, int4 (all that --forest and --btx give)", HelpName = "LIST" };
+            + "(ensemble,top_k,average,moe: what is served of these)");
+    private readonly Flag<string?> _k = new("--k LIST", "experts a token, of top_k and moe: 1..4 or 1,2,8 (all there are)");
+    private readonly Flag<string?> _concurrency = new("--concurrency LIST", "closed loops: requests in flight; 0: none (1,2,4,8)");
+    private readonly Flag<string?> _rate = new("--rate LIST",
+        "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%");
+    private readonly Flag<string?> _rateModes = new("--rate-modes LIST", "measure open loops in these modes only: ensemble,top_k=2");
+    private readonly Flag<string?> _precision = new("--precision LIST", "fp32, fp16, int8, int4 (all that --forest and --btx give)");
     private readonly Option<string[]> _option = Repeated("--option",
         "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", "OPTION=LIST");
     private readonly Option<string[]> _peer = Repeated("--peer",
         "measure this too, with the same prompts: genai=DIR and llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense "
             + "model in a server of its own; repeat it",
         "NAME=DIR");
-    private readonly Option<int> _peerThreads = new("--peer-threads")
-    {
-        Description = "threads of genai and llama.cpp; a server's session has --intra-op-threads",
-        DefaultValueFactory = _ => 1
-    };
-    private readonly Option<int?> _repeats = new("--repeats") { Description = "measurements of each point (3)" };
-    private readonly Option<int?> _referenceEvery = new("--reference-every")
-    {
-        Description =
-        "points between two measurements of the reference point, the first of the grid: how it varies is the machine's noise (8)"
-    };
-    private readonly Option<double?> _duration = new("--duration") { Description = "seconds that are measured of each point (10)" };
-    private readonly Option<int?> _requests =
-        new("--requests") { Description = "requests that are measured of each point, if that is reached before --duration" };
-    private readonly Option<double?> _warmUp = new("--warm-up") { Description = "seconds before that of each point (2)" };
-    private readonly Option<double?> _heat = new("--server-warm-up")
-    {
-        Description = "seconds of load on a server that was just started, before its first point (5)",
-    };
-    private readonly Option<double> _timeout = new("--timeout")
-    {
-        Description = "seconds after which a request is given up",
-        DefaultValueFactory = _ => 120
-    };
-    private readonly Option<string?> _prompts =
-        new("--prompt-tokens") { Description = $"prompt lengths: {LengthsReader.Forms} (lognormal:32,0.5,64)", HelpName = "LENGTHS" };
-    private readonly Option<string?> _outputs = new("--output-tokens")
-    {
-        Description = "output lengths, likewise (fixed:32)",
-        HelpName = "LENGTHS"
-    };
-    private readonly Option<string?> _domains =
-        new("--domains") { Description = "domain mix of the prompts: novels=0.7,python=0.3 (all alike)", HelpName = "MIX" };
-    private readonly Option<string?> _objective =
-        new("--objective") { Description = $"service objective for the goodput: {ObjectiveCheck.Forms}", HelpName = "LIMITS" };
-    private readonly Option<int> _seed = new("--seed")
-    {
-        Description = "of order, prompts, lengths and arrivals",
-        DefaultValueFactory = _ => 1
-    };
-    private readonly Option<bool> _quick =
-        new("--quick") { Description = "few points of a second each: shows that everything works, measures little" };
-    private readonly Option<string?> _server = new(DoorAddress.Option)
-    {
-        Description = "load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics "
-            + $"({DoorAddress.Variable}, where neither --forest nor --btx is given)",
-        HelpName = "GRPC[,HTTP]",
-    };
-    private readonly Option<bool> _remote = new("--allow-remote") { Description = "--server may be on another machine" };
-    private readonly Option<string?> _command = new("--server-command")
-    {
-        Description = $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})",
-        HelpName = "FILE",
-    };
+    private readonly Flag<int> _peerThreads = new("--peer-threads N",
+        "threads of genai and llama.cpp; a server's session has --intra-op-threads", 1);
+    private readonly Flag<int?> _repeats = new("--repeats N", "measurements of each point (3)");
+    private readonly Flag<int?> _referenceEvery = new("--reference-every N",
+        "points between two measurements of the reference point, the first of the grid: how it varies is the machine's noise (8)");
+    private readonly Flag<double?> _duration = new("--duration SECONDS", "seconds that are measured of each point (10)");
+    private readonly Flag<int?> _requests = new("--requests N",
+        "requests that are measured of each point, if that is reached before --duration");
+    private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds before that of each point (2)");
+    private readonly Flag<double?> _heat = new("--server-warm-up SECONDS",
+        "seconds of load on a server that was just started, before its first point (5)");
+    private readonly Flag<double> _timeout = new("--timeout SECONDS", "seconds after which a request is given up", 120);
+    private readonly Flag<string?> _prompts = new("--prompt-tokens LENGTHS",
+        $"prompt lengths: {LengthsReader.Forms} (lognormal:32,0.5,64)");
+    private readonly Flag<string?> _outputs = new("--output-tokens LENGTHS", "output lengths, likewise (fixed:32)");
+    private readonly Flag<string?> _domains = new("--domains MIX", "domain mix of the prompts: novels=0.7,python=0.3 (all alike)");
+    private readonly Flag<string?> _objective = new("--objective LIMITS", $"service objective for the goodput: {ObjectiveCheck.Forms}");
+    private readonly Flag<int> _seed = new("--seed N", "of order, prompts, lengths and arrivals", 1);
+    private readonly Flag<bool> _quick = new("--quick", "few points of a second each: shows that everything works, measures little");
+    private readonly Flag<string?> _server = new($"{ServerFlag.Name} GRPC[,HTTP]",
+        "load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics "
+            + $"({ServerFlag.Variable}, where neither --forest nor --btx is given)");
+    private readonly Flag<bool> _remote = new("--allow-remote", "--server may be on another machine");
+    private readonly Flag<string?> _command = new("--server-command FILE",
+        $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})");
 
-    public void AddTo(Command command)
-    {
-        foreach (var option in new Option[]
-        {
-            _forest, _mixture, _corpus, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision, _option, _peer, _peerThreads,
-                _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _timeout, _prompts, _outputs, _domains,
-            _objective, _seed, _quick, _server, _remote, _command,
-        }) command.Options.Add(option);
-    }
+    public IReadOnlyList<Option> All =>
+        [_forest, _mixture, _corpus, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision, _option, _peer, _peerThreads,
+            _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _timeout, _prompts, _outputs, _domains, _objective, _seed,
+            _quick, _server, _remote, _command];
 
     /// <exception cref="LoadTestException">A value that cannot be read, or some that do not go together.</exception>
     public SweepRequest Read(ParseResult parsed)
@@ -210,7 +153,7 @@ internal sealed class SweepFlags
         var forests = ServedDirectory.ByPrecision("--forest", parsed.GetValue(_forest)!, ServedDirectory.Forest);
         var mixtures = ServedDirectory.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServedDirectory.Mixture);
         var running = parsed.GetValue(_server);
-        if (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(DoorAddress.Variable) is { Length: > 0 } set)
+        if (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(ServerFlag.Variable) is { Length: > 0 } set)
             running ??= set;
         if (running is null && forests.Count + mixtures.Count == 0)
             throw new LoadTestException(
@@ -223,7 +166,7 @@ internal sealed class SweepFlags
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
             throw new LoadTestException(
                 $"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
-        var doors = running is null ? default : DoorAddress.ParseServer(DoorAddress.Option, running, parsed.GetValue(_remote));
+        var doors = running is null ? default : DoorAddress.ParseServer(ServerFlag.Name, running, parsed.GetValue(_remote));
         return new()
         {
             Command = running is null ? ServerCommand.Find(parsed.GetValue(_command)) : null,

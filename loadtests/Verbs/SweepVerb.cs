@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Text.Json;
+using Btx.Cli;
 using Btx.LoadTests.Changes;
 using Btx.LoadTests.Quality;
 using Btx.LoadTests.Records;
@@ -30,47 +30,23 @@ internal static class SweepVerb
     public static Command Create()
     {
         var flags = new SweepFlags();
-        var evaluation = new Option<string?>("--evaluation")
-        {
-            Description = "quality of the points in fp32, from `btx evaluate --json`",
-            HelpName = "FILE"
-        };
-        var tokens = new Option<int>("--quality-tokens")
-        {
-            Description =
-            "measure quality through the servers, in every precision alike, on so many tokens of "
-            + "each domain; 0: not (instead of --evaluation)",
-            DefaultValueFactory = _ => 0
-        };
-        var select = new Option<string>("--quality-select")
-        {
-            Description = "while scoring, top_k and top_p choose once (prompt) or for every token (per_token)",
-            HelpName = "FORM",
-            DefaultValueFactory = _ => "prompt"
-        };
-        var changes = new Option<string?>("--change")
-        {
-            Description =
-            "end with changes under load, on a copy of the forest: remove-add (the last expert leaves and comes again) or none "
-            + "(remove-add where servers are started with a forest)",
-            HelpName = "KIND"
-        };
-        var guest = new Option<string?>("--change-expert") { Description = "add this expert under load, then remove it", HelpName = "DIR" };
-        var rounds = new Option<int?>("--change-rounds") { Description = "how often (3)" };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write what was measured as JSON to this file; -: to standard output",
-            HelpName = "FILE"
-        };
-        select.AcceptOnlyFromAmong("prompt", "per_token");
-        changes.AcceptOnlyFromAmong("remove-add", "none");
-        var command = new Command("sweep", Text);
-        flags.AddTo(command);
-        foreach (var option in new Option[] { evaluation, tokens, select, changes, guest, rounds, json }) command.Options.Add(option);
+        var evaluation = new Flag<string?>("--evaluation FILE", "quality of the points in fp32, from `btx evaluate --json`");
+        var tokens = new Flag<int>("--quality-tokens N",
+            "measure quality through the servers, in every precision alike, on so many tokens of each domain; 0: not (instead of "
+                + "--evaluation)", 0);
+        var select = new Choice("--quality-select", ["prompt", "per_token"],
+            "while scoring, top_k and top_p choose once (prompt) or for every token (per_token)", "prompt");
+        var changes = new Choice("--change", ["remove-add", "none"],
+            "end with changes under load, on a copy of the forest: remove-add (the last expert leaves and comes again) or none (remove-add "
+                + "where servers are started with a forest)");
+        var guest = new Flag<string?>("--change-expert DIR", "add this expert under load, then remove it");
+        var rounds = new Flag<int?>("--change-rounds N", "how often (3)");
+        var json = new JsonFlag();
+        var command = new Command("sweep", Text) { flags.All, evaluation, tokens, select, changes, guest, rounds, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var request = flags.Read(parsed);
-            JsonFlag.RequireWritable(parsed.GetValue(json));
+            json.RequireWritable(parsed);
             var quality = new QualityRequest(parsed.GetValue(evaluation), parsed.GetValue(tokens),
                 parsed.GetValue(select) == "prompt" ? Selection.Prompt : Selection.PerToken);
             if (quality is { Evaluation: not null, Tokens: not 0 })
@@ -79,17 +55,20 @@ internal static class SweepVerb
             if (quality.Tokens < 0) throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");
             var change = Change(request, parsed.GetValue(changes), parsed.GetValue(guest), parsed.GetValue(rounds));
             var output = parsed.GetValue(json) == "-" ? Console.Error : Console.Out;
-            var outcome = await SweepBar.WatchAsync(output,
-                report => new Sweep(request, quality, change, CommandLine(), report).RunAsync(cancellation)).ConfigureAwait(false);
+            SweepOutcome outcome;
+            using (var display = new ProgressDisplay(output: output))
+            {
+                outcome = await new Sweep(request, quality, change, CommandLine(), display.Start("sweep", 0, null)).RunAsync(cancellation)
+                    .ConfigureAwait(false);
+            }
+
             if (request.Shape.Objective is { } objective)
                 await output.WriteLineAsync(Verdict(objective, outcome.Results)).ConfigureAwait(false);
             await output
                 .WriteLineAsync($"{outcome.Points} points, {outcome.Results.Count} measurements in {outcome.Directory}; next: btx "
                     + $"loadtest report {request.Out}")
                 .ConfigureAwait(false);
-            var text = JsonSerializer.Serialize(outcome, RunJson.Indented);
-            if (parsed.GetValue(json) == "-") Console.WriteLine(text);
-            else if (parsed.GetValue(json) is { } file) RunJson.WriteText(file, text + "\n");
+            json.Write(parsed, outcome, []);
             return 0;
         });
         return command;

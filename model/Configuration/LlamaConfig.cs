@@ -8,7 +8,7 @@ namespace Btx.Model.Configuration;
 
 /// <summary>
 /// The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>, or of model type
-/// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Mixture"/> for its feed-forward.
+/// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Moe"/> for its feed-forward.
 /// Immutable; <see cref="Validate"/> is called by every reader.
 /// </summary>
 public sealed record LlamaConfig
@@ -39,7 +39,7 @@ public sealed record LlamaConfig
     public string TorchDtype { get; init; } = "float32";
 
     /// <summary>The mixture of feed-forward experts in every layer; null for a dense model.</summary>
-    public MixtureConfig? Mixture { get; init; }
+    public MoeConfig? Moe { get; init; }
 
     public int HeadDim => HeadDimOverride ?? HiddenSize / NumAttentionHeads;
 
@@ -49,7 +49,7 @@ public sealed record LlamaConfig
         get
         {
             long d = HiddenSize, q = (long)NumAttentionHeads * HeadDim, kv = (long)NumKeyValueHeads * HeadDim, f = IntermediateSize;
-            var feedForward = Mixture is { } m ? m.Experts * ((3 * d * f) + d) : 3 * d * f;
+            var feedForward = Moe is { } m ? m.Experts * ((3 * d * f) + d) : 3 * d * f;
             var layer = (d * q) + (2 * d * kv) + (q * d) + feedForward + (2 * d);
             return ((TieWordEmbeddings ? 1 : 2) * VocabSize * d) + (NumHiddenLayers * layer) + d;
         }
@@ -66,7 +66,7 @@ public sealed record LlamaConfig
             $"h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
             + string.Create(System.Globalization.CultureInfo.InvariantCulture,
             $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
-            + (Mixture is { } m ? $";experts={m.Experts}" : "");
+            + (Moe is { } m ? $";experts={m.Experts}" : "");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
@@ -114,9 +114,9 @@ public sealed record LlamaConfig
                 + $"num_key_value_heads {NumKeyValueHeads}");
         if (HeadDimOverride is null && HiddenSize % NumAttentionHeads != 0)
             throw new BtxException($"{source}: hidden_size {HiddenSize} is not a multiple of num_attention_heads {NumAttentionHeads}");
-        if (Mixture is { } m)
+        if (Moe is { } m)
         {
-            Positive("num_local_experts", m.Experts, MixtureConfig.MaxExperts);
+            Positive("num_local_experts", m.Experts, MoeConfig.MaxExperts);
             Positive("num_experts_per_tok", m.ExpertsPerToken, m.Experts);
         }
 
@@ -165,8 +165,8 @@ public sealed record LlamaConfig
     /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">It is of a mixture, which is no expert and cannot be averaged or branched.</exception>
     public LlamaConfig RequireDense(string source) =>
-        Mixture is null ? this
-        : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Mixture.Experts} "
+        Moe is null ? this
+        : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Moe.Experts} "
             + "experts; only llama models can be experts");
 
     /// <param name="json">UTF-8 JSON.</param>
@@ -228,14 +228,14 @@ public sealed record LlamaConfig
             yield return (p + "self_attn.k_proj.weight", [kv, d]);
             yield return (p + "self_attn.v_proj.weight", [kv, d]);
             yield return (p + "self_attn.o_proj.weight", [d, q]);
-            if (Mixture is { } m)
+            if (Moe is { } m)
             {
-                yield return (p + MixtureConfig.RouterTensor, [m.Experts, d]);
+                yield return (p + MoeConfig.RouterTensor, [m.Experts, d]);
                 for (var e = 0; e < m.Experts; e++)
                 {
-                    yield return (p + MixtureConfig.GateTensor(e), [f, d]);
-                    yield return (p + MixtureConfig.DownTensor(e), [d, f]);
-                    yield return (p + MixtureConfig.UpTensor(e), [f, d]);
+                    yield return (p + MoeConfig.GateTensor(e), [f, d]);
+                    yield return (p + MoeConfig.DownTensor(e), [d, f]);
+                    yield return (p + MoeConfig.UpTensor(e), [f, d]);
                 }
             }
             else

@@ -18,10 +18,10 @@ internal static class LlamaConfigJson
         using var w = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         w.WriteStartObject();
         w.WriteStartArray("architectures");
-        w.WriteStringValue(c.Mixture is null ? "LlamaForCausalLM" : "MixtralForCausalLM");
+        w.WriteStringValue(c.Moe is null ? "LlamaForCausalLM" : "MixtralForCausalLM");
         w.WriteEndArray();
-        w.WriteString("model_type", c.Mixture is null ? "llama" : "mixtral");
-        if (c.Mixture is null) w.WriteBoolean("attention_bias", false);
+        w.WriteString("model_type", c.Moe is null ? "llama" : "mixtral");
+        if (c.Moe is null) w.WriteBoolean("attention_bias", false);
         w.WriteNumber("attention_dropout", 0.0);
         if (c.BosTokenId is { } bos) w.WriteNumber("bos_token_id", bos); else w.WriteNull("bos_token_id");
         w.WritePropertyName("eos_token_id");
@@ -32,13 +32,13 @@ internal static class LlamaConfigJson
         w.WriteNumber("initializer_range", 0.02);
         w.WriteNumber("intermediate_size", c.IntermediateSize);
         w.WriteNumber("max_position_embeddings", c.MaxPositionEmbeddings);
-        if (c.Mixture is null) w.WriteBoolean("mlp_bias", false);
+        if (c.Moe is null) w.WriteBoolean("mlp_bias", false);
         w.WriteNumber("num_attention_heads", c.NumAttentionHeads);
-        if (c.Mixture is { } k) w.WriteNumber("num_experts_per_tok", k.ExpertsPerToken);
+        if (c.Moe is { } k) w.WriteNumber("num_experts_per_tok", k.ExpertsPerToken);
         w.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
         w.WriteNumber("num_key_value_heads", c.NumKeyValueHeads);
-        if (c.Mixture is { } n) w.WriteNumber("num_local_experts", n.Experts);
-        if (c.Mixture is not null) w.WriteBoolean("output_router_logits", false);
+        if (c.Moe is { } n) w.WriteNumber("num_local_experts", n.Experts);
+        if (c.Moe is not null) w.WriteBoolean("output_router_logits", false);
         w.WriteNumber("rms_norm_eps", c.RmsNormEps);
         w.WritePropertyName("rope_scaling");
         if (c.RopeScaling is { } s)
@@ -61,9 +61,9 @@ internal static class LlamaConfigJson
         }
 
         w.WriteNumber("rope_theta", c.RopeTheta);
-        if (c.Mixture is { } mixture)
+        if (c.Moe is { } moe)
         {
-            w.WriteNumber("router_aux_loss_coef", mixture.AuxLossCoefficient);
+            w.WriteNumber("router_aux_loss_coef", moe.AuxLossCoefficient);
             w.WriteNumber("router_jitter_noise", 0.0);
             w.WriteNull("sliding_window");
         }
@@ -130,8 +130,8 @@ internal static class LlamaConfigJson
             TieWordEmbeddings = Flag(root, "tie_word_embeddings", source) ?? false,
             BosTokenId = Ids(root, "bos_token_id", source).First,
             EosTokenIds = Ids(root, "eos_token_id", source),
-            Mixture = mixtral
-                ? new MixtureConfig(
+            Moe = mixtral
+                ? new MoeConfig(
                     Int(root, "num_local_experts", source) ?? 8, Int(root, "num_experts_per_tok", source) ?? 2,
                         Number(root, "router_aux_loss_coef", source) ?? 0.001)
                 : null,

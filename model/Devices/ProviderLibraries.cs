@@ -20,7 +20,7 @@ public sealed record ProviderLibraries(IReadOnlyList<(string Name, string Remedy
         new(device.IsCuda ? [.. Cuda.Select(l => (l.Names[0], l.Remedy, l.Names.Any(IsThere)))] : []);
 
     /// <summary>One clear line that names the first missing library and the remedy; null if all are there.</summary>
-    public string? Fault(DeviceSpec device)
+    public string? Problem(DeviceSpec device)
     {
         foreach (var (name, remedy, found) in Libraries)
         {

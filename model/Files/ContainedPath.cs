@@ -16,7 +16,7 @@ public static class ContainedPath
         foreach (var part in Parts(relative, Refuse))
         {
             current = Path.Combine(current, part);
-            if (FileStat.Of(current)?.Fault is { } fault) throw new BtxException(Refuse(fault));
+            if (FileStat.Of(current)?.Problem is { } problem) throw new BtxException(Refuse(problem));
         }
 
         return current;

@@ -44,7 +44,7 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
     public bool IsSameFile(FileStat other) => Device == other.Device && Inode == other.Inode;
 
     /// <summary>Why it is no file or directory of its own; null: it is one.</summary>
-    public string? Fault => Kind switch
+    public string? Problem => Kind switch
     {
         FileKind.Link => "passes through a symbolic link",
         FileKind.Special => "is a pipe, a socket or a device",

@@ -19,8 +19,8 @@ public static class FolderTree
         using var root = OpenFolder.At(directory);
         foreach (var (path, stat) in Entries(root, cancellation))
         {
-            if (stat.Fault is { } fault)
-                throw new BtxException($"{source}: {Path.Combine(directory, path)} {fault}; replace it by a copy, or take it away");
+            if (stat.Problem is { } problem)
+                throw new BtxException($"{source}: {Path.Combine(directory, path)} {problem}; replace it by a copy, or take it away");
         }
     }
 

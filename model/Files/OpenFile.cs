@@ -42,7 +42,7 @@ public static partial class OpenFile
                 ownsHandle: true);
             if (!handle.IsInvalid) return handle;
             var error = Marshal.GetLastPInvokeError();
-            throw IsGone(error) ? new BtxException($"{shown}: not found") { Kind = FaultKind.Missing }
+            throw IsGone(error) ? new BtxException($"{shown}: not found") { Kind = ErrorKind.Missing }
                 : Failure($"{shown}: cannot be opened", error);
         }
         finally

@@ -51,7 +51,7 @@ public sealed partial class OpenFolder : IDisposable
             using var named = OpenFile.Named(handle, name, follow: false, Combine(name));
             return FileStat.Of(named);
         }
-        catch (BtxException e) when (e.Kind == FaultKind.Missing)
+        catch (BtxException e) when (e.Kind == ErrorKind.Missing)
         {
             return null;
         }
@@ -87,7 +87,7 @@ public sealed partial class OpenFolder : IDisposable
             Unlink(name, 0);
             return FileStat.Of(named);
         }
-        catch (BtxException e) when (e.Kind == FaultKind.Missing)
+        catch (BtxException e) when (e.Kind == ErrorKind.Missing)
         {
             return null;
         }

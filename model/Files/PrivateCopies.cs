@@ -36,7 +36,7 @@ public sealed class PrivateCopies
         try
         {
             var stat = FileStat.Of(original);
-            if (stat.Fault is { } fault) throw new BtxException($"{path}: {fault}; replace it by a copy");
+            if (stat.Problem is { } problem) throw new BtxException($"{path}: {problem}; replace it by a copy");
             lock (gate)
             {
                 if (live.TryGetValue((path, stat), out var same) && same.TryHold())

@@ -93,8 +93,8 @@ public sealed record ForestManifest
     {
         var manifest = ManifestJson.Read<ForestManifest>(json, source, "a valid forest manifest");
 
-        var faults = ForestManifestRules.Faults(manifest, source, root).ToList();
-        if (faults.Count > 0) throw new BtxException($"{source}: {string.Join("; ", faults)}");
+        var problems = ForestManifestRules.Problems(manifest, source, root).ToList();
+        if (problems.Count > 0) throw new BtxException($"{source}: {string.Join("; ", problems)}");
         return manifest;
     }
 
@@ -108,8 +108,8 @@ public sealed record ForestManifest
     /// <exception cref="BtxException">The manifest has faults, all named, or it cannot be written.</exception>
     public void Save(string directory)
     {
-        var faults = ForestManifestRules.Faults(this, FileName, directory).ToList();
-        if (faults.Count > 0) throw new BtxException($"{FileName}: {string.Join("; ", faults)}");
+        var problems = ForestManifestRules.Problems(this, FileName, directory).ToList();
+        if (problems.Count > 0) throw new BtxException($"{FileName}: {string.Join("; ", problems)}");
         ManifestJson.Save(this, Path.Combine(directory, FileName));
     }
 

@@ -16,7 +16,7 @@ public static class ForestManifestRules
     /// <summary>Every fault of a manifest, one clause each.</summary>
     /// <param name="source">Named in errors of paths.</param>
     /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>
-    public static IEnumerable<string> Faults(ForestManifest manifest, string source, string? root)
+    public static IEnumerable<string> Problems(ForestManifest manifest, string source, string? root)
     {
         if (manifest.Schema != ForestManifest.CurrentSchema)
             yield return $"schema is {manifest.Schema}; this version reads {ForestManifest.CurrentSchema}";
@@ -34,12 +34,12 @@ public static class ForestManifestRules
 
             if (!IsName(e.Name)) yield return $"expert name \"{BtxException.OneLine(e.Name ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
             else if (!names.Add(e.Name)) yield return $"expert \"{e.Name}\" is listed twice";
-            foreach (var fault in ExpertFaults(e)) yield return $"expert \"{BtxException.OneLine(e.Name ?? "")}\": {fault}";
-            if (root is not null && PathFault(root, e.Path, source) is { } pathFault) yield return pathFault;
+            foreach (var problem in ExpertProblems(e)) yield return $"expert \"{BtxException.OneLine(e.Name ?? "")}\": {problem}";
+            if (root is not null && PathProblem(root, e.Path, source) is { } pathProblem) yield return pathProblem;
         }
     }
 
-    private static IEnumerable<string> ExpertFaults(ExpertEntry e)
+    private static IEnumerable<string> ExpertProblems(ExpertEntry e)
     {
         if (!IsName(e.Domain)) yield return $"domain \"{BtxException.OneLine(e.Domain ?? "")}\" is not 1-64 of a-z 0-9 . _ -";
         if (!IsHash(e.Sha256)) yield return "sha256 is not a SHA-256";
@@ -70,7 +70,7 @@ public static class ForestManifestRules
         if (Math.Abs(mass - 1) > 1e-6) yield return $"prior sums to {mass}; expected 1";
     }
 
-    private static string? PathFault(string root, string path, string source)
+    private static string? PathProblem(string root, string path, string source)
     {
         try
         {

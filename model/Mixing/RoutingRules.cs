@@ -5,17 +5,17 @@ public static class RoutingRules
 {
     /// <param name="experts">Names, in the forest's order.</param>
     /// <param name="domains">Domains that have a cached prior.</param>
-    /// <param name="mixture">N, the experts of the mixture that is served beside the forest; 0: there is none.</param>
+    /// <param name="moe">N, the experts of the mixture that is served beside the forest; 0: there is none.</param>
     /// <param name="averages">Named averages; null: there are none.</param>
     /// <returns>One clear sentence, or null if the routing is valid.</returns>
-    public static string? Fault(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int mixture = 0,
+    public static string? Problem(Routing r, IReadOnlyList<string> experts, IReadOnlyCollection<string> domains, int moe = 0,
         IReadOnlyCollection<string>? averages = null)
     {
         if (!Enum.IsDefined(r.Mode)) return $"unknown mode {r.Mode}; use ensemble, top_k, top_p, average, expert or moe";
         if (r.Mode == RoutingMode.Moe)
         {
-            if (mixture == 0) return "mode moe needs a BTX model; none is loaded";
-            if (r.K < 1 || r.K > mixture) return $"k is {r.K}; expected 1..{mixture}, the number of the mixture's experts";
+            if (moe == 0) return "mode moe needs a BTX model; none is loaded";
+            if (r.K < 1 || r.K > moe) return $"k is {r.K}; expected 1..{moe}, the number of the mixture's experts";
             return Foreign(r) is { } option ? $"{option} does not apply to mode moe: the model's own router chooses; leave it out" : null;
         }
 

@@ -8,7 +8,7 @@ public static class CertificateRules
     // 2e-3 of a log-probability of -1000 nats.
     private const double LargestTolerance = 2;
 
-    public static IEnumerable<string> Faults(RemovalCertificate c)
+    public static IEnumerable<string> Problems(RemovalCertificate c)
     {
         if (c.Schema is < 1 or > RemovalCertificate.CurrentSchema)
             yield return $"schema is {c.Schema}; this version reads 1 to {RemovalCertificate.CurrentSchema}";
@@ -24,8 +24,8 @@ public static class CertificateRules
         string?[] hashes = [c.StateBeforeSha256, c.StateAfterSha256, c.Equality.ProbeSha256, .. c.Removed.Select(e => e?.Sha256)];
         if (!hashes.All(ForestManifestRules.IsHash) || c.StateBeforeSha256 == c.StateAfterSha256)
             yield return "a hash is not a SHA-256, or the states are the same";
-        if (c.MixtureBeforeSha256 is null != c.MixtureAfterSha256 is null || (c.MixtureBeforeSha256 is not null
-            && (!ForestManifestRules.IsHash(c.MixtureBeforeSha256) || !ForestManifestRules.IsHash(c.MixtureAfterSha256))))
+        if (c.MoeBeforeSha256 is null != c.MoeAfterSha256 is null || (c.MoeBeforeSha256 is not null
+            && (!ForestManifestRules.IsHash(c.MoeBeforeSha256) || !ForestManifestRules.IsHash(c.MoeAfterSha256))))
             yield return "only one mixture hash is there, or it is not a SHA-256";
         if (c.Removed.Any(e => e is null || e.Files.Any(f => f is null) || e.Parents.Any(p => p is null))
             || c.Residuals.Any(r => r is null))
@@ -34,7 +34,7 @@ public static class CertificateRules
             yield break;
         }
 
-        foreach (var fault in LineageFaults(c)) yield return fault;
+        foreach (var problem in LineageProblems(c)) yield return problem;
         if (c.Removed.SelectMany(e => e.Files).Any(f =>
             f.Bytes < 0 || !ForestStateRules.IsText(f.Path, 4096) || Path.IsPathRooted(f.Path) || f.Path.Split('/').Contains("..")))
             yield return "a file has a path that leaves its directory, or negative bytes";
@@ -46,7 +46,7 @@ public static class CertificateRules
         if (!(check.LargestDifference >= 0) || !(check.Tolerance >= 0) || check.ProbeTokens < 1)
             yield return "the equality check has a negative figure, or no token";
         if (check.LeftOut is { } left && !left.All(e => ForestStateRules.IsText(e.Value, 4096)
-            && (e.Key == EqualityCheck.Mixture || c.Residuals.Any(r => r.Expert == e.Key))))
+            && (e.Key == EqualityCheck.Moe || c.Residuals.Any(r => r.Expert == e.Key))))
             yield return "the equality check leaves out what is no survivor, or does not say why";
         if (check.Tolerance > LargestTolerance)
             yield return $"the equality check has a tolerance of {check.Tolerance} nats; no rule gives more than {LargestTolerance}";
@@ -58,7 +58,7 @@ public static class CertificateRules
                 + $"{check.LargestDifference}, tolerance {check.Tolerance}";
     }
 
-    private static IEnumerable<string> LineageFaults(RemovalCertificate c)
+    private static IEnumerable<string> LineageProblems(RemovalCertificate c)
     {
         var removed = c.Removed.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var survivors = c.Residuals.Select(r => r.Expert).ToHashSet(StringComparer.Ordinal);

@@ -83,10 +83,10 @@ public sealed class CertificateSigner : IDisposable
     /// check is signed, and shown by <see cref="CertificateVerifier"/>.</exception>
     public RemovalCertificate Sign(RemovalCertificate certificate)
     {
-        var faults = CertificateRules.Faults(certificate)
+        var problems = CertificateRules.Problems(certificate)
             .Where(f => !f.StartsWith("the equality check failed", StringComparison.Ordinal)).ToList();
-        if (faults.Count > 0)
-            throw new BtxException($"the certificate of change {certificate.ChangeId} is not consistent: {string.Join("; ", faults)}");
+        if (problems.Count > 0)
+            throw new BtxException($"the certificate of change {certificate.ChangeId} is not consistent: {string.Join("; ", problems)}");
         certificate = certificate with { PublicKey = PublicKey, KeyFingerprint = Fingerprint, Signature = "" };
         return certificate with { Signature = SignBytes(certificate.SignedBytes()) };
     }
@@ -156,7 +156,7 @@ internal static class P256Signature
     /// <param name="fingerprint">SHA-256 (hex) that the public key must have.</param>
     /// <param name="anyS">For what was signed before the low s was called for.</param>
     /// <returns>Null if the signature holds, else why it does not.</returns>
-    public static string? Fault(byte[] bytes, string publicKey, string fingerprint, string signature, bool anyS = false)
+    public static string? Problem(byte[] bytes, string publicKey, string fingerprint, string signature, bool anyS = false)
     {
         try
         {

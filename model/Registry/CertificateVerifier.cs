@@ -19,7 +19,7 @@ public static class CertificateVerifier
     public static CertificateReport Verify(ReadOnlySpan<byte> json, string source, string? fingerprint = null,
         string? servedDirectory = null)
     {
-        List<string> checks = [], faults = [];
+        List<string> checks = [], problems = [];
         RemovalCertificate certificate;
         try
         {
@@ -31,13 +31,13 @@ public static class CertificateVerifier
         }
 
         if (!json.SequenceEqual(certificate.ToJson()))
-            faults.Add("the file is not as it was written: bytes were changed, added or left out");
+            problems.Add("the file is not as it was written: bytes were changed, added or left out");
         var (key, signature) = (certificate.KeyFingerprint, certificate.Signature);
-        var fault = P256Signature.Fault(certificate.SignedBytes(), certificate.PublicKey, key, signature, anyS: certificate.Schema == 1);
-        if (fault is not null) faults.Add(fault);
+        var problem = P256Signature.Problem(certificate.SignedBytes(), certificate.PublicKey, key, signature, anyS: certificate.Schema == 1);
+        if (problem is not null) problems.Add(problem);
         else checks.Add($"signed by the key {certificate.KeyFingerprint}");
-        var inner = CertificateRules.Faults(certificate).ToList();
-        faults.AddRange(inner);
+        var inner = CertificateRules.Problems(certificate).ToList();
+        problems.AddRange(inner);
         if (inner.Count == 0)
         {
             var check = certificate.Equality;
@@ -53,47 +53,47 @@ public static class CertificateVerifier
                 ?? throw new BtxException($"{servedDirectory}: has no {CertificateSigner.PublicKeyName} to compare "
                     + "with; name the key by its fingerprint"));
             if (expected is not null && expected != certificate.KeyFingerprint)
-                faults
+                problems
                     .Add(
                     $"signed by the key {BtxException.OneLine(certificate.KeyFingerprint)}, expected {BtxException.OneLine(expected)}");
             else if (expected is not null) checks.Add("the key is the expected one");
-            if (servedDirectory is not null && inner.Count == 0) Served(certificate, servedDirectory, checks, faults);
+            if (servedDirectory is not null && inner.Count == 0) Served(certificate, servedDirectory, checks, problems);
         }
         catch (BtxException e)
         {
-            faults.Add(e.Message);
+            problems.Add(e.Message);
         }
 
-        return new(certificate, checks, faults);
+        return new(certificate, checks, problems);
     }
 
-    private static void Served(RemovalCertificate c, string directory, List<string> checks, List<string> faults)
+    private static void Served(RemovalCertificate c, string directory, List<string> checks, List<string> problems)
     {
-        var before = faults.Count;
+        var before = problems.Count;
         var journal = JournalContents.Read(directory, c.ChangeId);
-        if (journal.Torn is { } torn) faults.Add(torn);
+        if (journal.Torn is { } torn) problems.Add(torn);
         if (journal.History.FirstOrDefault(h => h.Id == c.ChangeId) is not
             {
                 Kind: ChangeKind.Remove,
                 Outcome: ChangeOutcome.Committed
             } change)
         {
-            faults.Add($"{directory}: its journal has no committed removal {c.ChangeId}");
+            problems.Add($"{directory}: its journal has no committed removal {c.ChangeId}");
             return;
         }
 
         var began = journal.Wanted.Before ?? journal.Base ?? ForestState.Load(directory);
-        faults.AddRange(Differences(c, change, began, journal.Wanted.After!).Select(d => $"{directory}: {d}"));
+        problems.AddRange(Differences(c, change, began, journal.Wanted.After!).Select(d => $"{directory}: {d}"));
         foreach (var expert in c.Removed.Where(e => journal.State!.Experts.Any(s => s.Name == e.Name || s.Sha256 == e.Sha256)))
         {
             var again = journal.History.LastOrDefault(h => h.Kind == ChangeKind.Add && h.Outcome == ChangeOutcome.Committed
                 && h.RevisionBefore >= c.RevisionAfter && h.Subjects.Contains(expert.Name));
-            faults
+            problems
                 .Add($"{directory}: serves the weights or the name of "
                     + $"\"{BtxException.OneLine(expert.Name)}\"{(again is null ? "" : $", added again by change {again.Id}")}");
         }
 
-        if (faults.Count == before)
+        if (problems.Count == before)
         {
             checks.Add($"the journal of {directory} has the change and says the same in every field");
             checks.Add($"none of the removed is served at revision {journal.State!.Revision}");
@@ -102,7 +102,7 @@ public static class CertificateVerifier
                 : "the journal's end is not signed: an earlier version wrote it, and no server has opened it since");
         }
 
-        Files(c, directory, change, checks, faults);
+        Files(c, directory, change, checks, problems);
     }
 
     // Every statement follows from the journal: from the states before and after, the change, and what was found when it was made.
@@ -130,12 +130,12 @@ public static class CertificateVerifier
     private static Dictionary<string, string> Json(RemovalCertificate c) =>
         JsonSerializer.SerializeToElement(c, RegistryJson.Compact).EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetRawText());
 
-    private static void Files(RemovalCertificate c, string directory, ChangeRecord change, List<string> checks, List<string> faults)
+    private static void Files(RemovalCertificate c, string directory, ChangeRecord change, List<string> checks, List<string> problems)
     {
         var served = ServedForestManifest.Parse(BoundedFile.Read(Path.Combine(directory, ServedForestManifest.FileName)),
             Path.Combine(directory, ServedForestManifest.FileName));
         if (change is { Purge.Count: > 0, PurgedAt: null })
-            faults.Add($"{directory}: the purge of change {c.ChangeId} has not ended; start the server to complete it");
+            problems.Add($"{directory}: the purge of change {c.ChangeId} has not ended; start the server to complete it");
         var (gone, kept, left) = (0, 0, 0);
         foreach (var expert in c.Removed)
         {
@@ -145,7 +145,7 @@ public static class CertificateVerifier
                 if (file.Remains is not null) left++;
                 if (!file.Deleted) kept++;
                 else if (Path.Exists(Path.Combine(place, file.Path)))
-                    faults.Add($"{Path.Combine(place, file.Path)}: is still there, though the certificate says it was deleted");
+                    problems.Add($"{Path.Combine(place, file.Path)}: is still there, though the certificate says it was deleted");
                 else gone++;
             }
         }
@@ -158,8 +158,8 @@ public static class CertificateVerifier
 /// <summary>What the check of a certificate found.</summary>
 /// <param name="Certificate">Null if the file is no certificate.</param>
 /// <param name="Checks">What holds, one line each.</param>
-/// <param name="Faults">What does not, one line each.</param>
-public sealed record CertificateReport(RemovalCertificate? Certificate, IReadOnlyList<string> Checks, IReadOnlyList<string> Faults)
+/// <param name="Problems">What does not, one line each.</param>
+public sealed record CertificateReport(RemovalCertificate? Certificate, IReadOnlyList<string> Checks, IReadOnlyList<string> Problems)
 {
-    public bool Valid => Faults.Count == 0;
+    public bool Valid => Problems.Count == 0;
 }

@@ -25,16 +25,16 @@ public sealed class ChangeJournal : IDisposable
     private ForestState previous;
     private (string Id, ForestState State)? pending;
 
-    private ChangeJournal(string directory, ForestState @base, TimeProvider time, Action<string>? fault)
+    private ChangeJournal(string directory, ForestState @base, TimeProvider time, Action<string>? injectFault)
     {
         (this.directory, path) = (directory, Path.Combine(directory, FileName));
         (this.time, this.@base) = (time, @base);
         held = ForestLock.Take(directory);
         try
         {
-            fault?.Invoke("open:locked");
-            file = new JournalFile(directory, fault);
-            fault?.Invoke("open:read");
+            injectFault?.Invoke("open:locked");
+            file = new JournalFile(directory, injectFault);
+            injectFault?.Invoke("open:read");
             var contents = file.Contents;
             var baseSha256 = @base.Hash();
             contents.RequireBase(baseSha256);
@@ -61,7 +61,7 @@ public sealed class ChangeJournal : IDisposable
                 Settle(open, c => c with { Outcome = ChangeOutcome.Interrupted });
             }
 
-            fault?.Invoke("open:repaired");
+            injectFault?.Invoke("open:repaired");
         }
         catch (Exception e)
         {
@@ -119,11 +119,11 @@ public sealed class ChangeJournal : IDisposable
 
     /// <summary>Takes the journal of a served forest, makes it if it is not there, and repairs what a crash left.</summary>
     /// <param name="base">Revision 0: see <see cref="ForestState.Base"/>.</param>
-    /// <param name="fault">Called at each of <see cref="FaultPoints"/>; for tests that end the process or fail there.</param>
+    /// <param name="injectFault">Called at each of <see cref="FaultPoints"/>; for tests that end the process or fail there.</param>
     /// <exception cref="BtxException">Another server owns the forest, the journal is damaged or belongs to another export,
     /// or the directory cannot be written.</exception>
-    public static ChangeJournal Open(string servedDirectory, ForestState @base, TimeProvider? time = null, Action<string>? fault = null) =>
-        new(Path.GetFullPath(servedDirectory), @base, time ?? TimeProvider.System, fault);
+    public static ChangeJournal Open(string servedDirectory, ForestState @base, TimeProvider? time = null, Action<string>? injectFault = null) =>
+        new(Path.GetFullPath(servedDirectory), @base, time ?? TimeProvider.System, injectFault);
 
     /// <summary><c>c000001</c> for 1.</summary>
     public static string IdOf(int number) => $"c{number:D6}";
@@ -142,13 +142,13 @@ public sealed class ChangeJournal : IDisposable
         lock (gate)
         {
             if (history.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { } last)
-                throw new BtxException("there is no change to roll back") { Kind = FaultKind.Precondition };
+                throw new BtxException("there is no change to roll back") { Kind = ErrorKind.Precondition };
             if (!ChangeKind.IsReversible(last.Kind))
                 throw new BtxException($"the last change, {last.Id}, is a {last.Kind}; "
                     + (last.Kind == ChangeKind.Remove ? "a removal is final, add the expert again instead"
                         : "a rollback is not undone, make the change again instead"))
                 {
-                    Kind = FaultKind.Precondition
+                    Kind = ErrorKind.Precondition
                 };
             after = previous with { Revision = state.Revision + 1 };
             return Begin(new() { Kind = ChangeKind.Rollback, Author = author, Reason = reason, Subjects = last.Subjects }, after, last.Id);
@@ -264,7 +264,7 @@ public sealed class ChangeJournal : IDisposable
                 throw new BtxException($"change {open.Id} ({history[^1].Kind} by {history[^1].Author}) is "
                     + "under way; wait until it has ended")
                 {
-                    Kind = FaultKind.Conflict
+                    Kind = ErrorKind.Conflict
                 };
             if (!ChangeKind.Names.Contains(request.Kind) || (request.Kind == ChangeKind.Rollback) != (undoes is not null))
                 throw new BtxException($"change kind \"{BtxException.OneLine(request.Kind)}\" is unknown; use "
@@ -275,7 +275,7 @@ public sealed class ChangeJournal : IDisposable
                 throw new BtxException($"the change was made for revision {after.Revision - 1}, but the forest is at revision "
                     + $"{state.Revision} now; look at it again and repeat the change")
                 {
-                    Kind = FaultKind.Conflict
+                    Kind = ErrorKind.Conflict
                 };
             after.Checked();
             var record = new ChangeRecord

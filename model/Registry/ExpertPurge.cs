@@ -18,7 +18,7 @@ public static class ExpertPurge
                 throw new BtxException(
                     $"--purge would delete files of expert \"{other.Name}\", which stays and shares {target.Path} with "
                     + $"\"{target.Expert}\"; remove without --purge")
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
         }
     }
 
@@ -40,7 +40,7 @@ public static class ExpertPurge
                 throw new BtxException(
                     $"--purge could not delete {directory}: {place} cannot be written by the server; "
                     + "let it, or remove without --purge", e)
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
             }
         }
     }

@@ -37,11 +37,13 @@ public sealed record ForestState
 
     /// <summary>Directory of the served BTX model after a change made one, absolute or relative to the served forest; null: the one
     /// the server was started with, if any.</summary>
-    public string? Mixture { get; init; }
+    [JsonPropertyName("mixture")]
+    public string? Moe { get; init; }
 
     /// <summary>A removal took the BTX model out: none is served, whatever the server is started with.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
-    public bool MixtureDropped { get; init; }
+    [JsonPropertyName("mixture_dropped")]
+    public bool MoeDropped { get; init; }
 
     /// <summary>The experts that get traffic, in order.</summary>
     [JsonIgnore]
@@ -105,10 +107,10 @@ public sealed record ForestState
     {
         if (Experts.FirstOrDefault(e => e.Name == name) is { } expert) return expert;
         if (Absent.FirstOrDefault(a => a.Name == name) is { RemovedIn: { } revision })
-            throw new BtxException($"expert \"{name}\" was removed already, in revision {revision}") { Kind = FaultKind.Missing };
+            throw new BtxException($"expert \"{name}\" was removed already, in revision {revision}") { Kind = ErrorKind.Missing };
         throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {Names(Experts.Select(e => e.Name))}")
         {
-            Kind = FaultKind.Missing
+            Kind = ErrorKind.Missing
         };
     }
 
@@ -140,7 +142,7 @@ public sealed record ForestState
             var which = known.RemovedIn is { } r ? $"was removed in revision {r} and had" : "is an ancestor of others and has";
             throw new BtxException($"expert \"{expert.Name}\" {which} other weights; choose another --name, lineages refer to that one")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         }
 
@@ -161,14 +163,14 @@ public sealed record ForestState
         if (Experts.Any(e => e.Name == name))
             throw new BtxException($"expert \"{name}\" is in the forest already; choose another --name, or remove that one first")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         if (name != Seed) return;
         throw new BtxException(
             $"\"{Seed}\" is reserved: every lineage calls the seed model so, and experts that were "
                 + "branched from it would seem to descend from this one; "
             + "choose another --name")
-        { Kind = FaultKind.Precondition };
+        { Kind = ErrorKind.Precondition };
     }
 
     /// <summary>Removes experts: priors and averages are restricted to the others and rescaled; averages and priors
@@ -191,7 +193,7 @@ public sealed record ForestState
         if (Averages.Any(a => a.Name == average.Name))
             throw new BtxException($"average \"{average.Name}\" exists already; drop it first, or choose another name")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         return Next(this with { Averages = [.. Averages, average] });
     }
@@ -202,11 +204,11 @@ public sealed record ForestState
         : throw new BtxException($"no average \"{BtxException.OneLine(name)}\"; there "
             + $"{(Averages.Count == 0 ? "are none" : $"is {Names(Averages.Select(a => a.Name))}")}")
         {
-            Kind = FaultKind.Missing
+            Kind = ErrorKind.Missing
         };
 
     /// <param name="directory">Of the served BTX model.</param>
-    public ForestState WithMixture(string directory) => Next(this with { Mixture = directory, MixtureDropped = false });
+    public ForestState WithMoe(string directory) => Next(this with { Moe = directory, MoeDropped = false });
 
     // A parent is the expert of the source that has the recorded weights, by the name and the
     // weights that are served; whoever has its name with
@@ -233,16 +235,16 @@ public sealed record ForestState
     private ForestState Change(IReadOnlyCollection<string> removed, IReadOnlyCollection<string> quarantined)
     {
         if (removed.Count + quarantined.Count == 0)
-            throw new BtxException("no expert is named; name one or more") { Kind = FaultKind.Precondition };
+            throw new BtxException("no expert is named; name one or more") { Kind = ErrorKind.Precondition };
         var gone = removed.Select(n => Expert(n).Name).ToHashSet(StringComparer.Ordinal);
         if (quarantined.FirstOrDefault(n => Expert(n).Status != ExpertStatus.Ready) is { } already)
-            throw new BtxException($"expert \"{already}\" is quarantined already") { Kind = FaultKind.Precondition };
+            throw new BtxException($"expert \"{already}\" is quarantined already") { Kind = ErrorKind.Precondition };
         var held = quarantined.Where(n => !gone.Contains(n)).ToHashSet(StringComparer.Ordinal);
         if (Ready.All(e => gone.Contains(e.Name) || held.Contains(e.Name)))
             throw new BtxException($"without {Names(gone.Concat(held))} no expert is left that serves; the last expert cannot be "
                 + "removed, add another first")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         var after = this with
         {
@@ -276,9 +278,9 @@ public sealed record ForestState
     /// <exception cref="BtxException">It has faults.</exception>
     internal ForestState Checked()
     {
-        var faults = ForestStateRules.Faults(this).Take(10).ToList();
-        return faults.Count == 0 ? this
-            : throw new BtxException($"the forest would not be valid: {string.Join("; ", faults)}") { Kind = FaultKind.Precondition };
+        var problems = ForestStateRules.Problems(this).Take(10).ToList();
+        return problems.Count == 0 ? this
+            : throw new BtxException($"the forest would not be valid: {string.Join("; ", problems)}") { Kind = ErrorKind.Precondition };
     }
 
     private static string Names(IEnumerable<string> names)

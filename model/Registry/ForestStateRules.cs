@@ -10,7 +10,7 @@ public static class ForestStateRules
 
     public const int MaxAverages = 1024;
 
-    public static IEnumerable<string> Faults(ForestState state)
+    public static IEnumerable<string> Problems(ForestState state)
     {
         if (state.Schema != ForestState.CurrentSchema)
             yield return $"schema is {state.Schema}; this version reads {ForestState.CurrentSchema}";
@@ -18,8 +18,8 @@ public static class ForestStateRules
         if (!ForestManifestRules.IsHash(state.SourceSha256)) yield return "source_sha256 is not a SHA-256";
         if (state.Precision is not ("fp32" or "fp16"))
             yield return $"precision \"{BtxException.OneLine(state.Precision)}\" is unknown; use fp32 or fp16";
-        if (state.Mixture is not null && !IsText(state.Mixture, 4096)) yield return "mixture is empty or has a control character";
-        if (state is { Mixture: not null, MixtureDropped: true }) yield return "mixture is named and dropped";
+        if (state.Moe is not null && !IsText(state.Moe, 4096)) yield return "mixture is empty or has a control character";
+        if (state is { Moe: not null, MoeDropped: true }) yield return "mixture is named and dropped";
         if (state.Experts.Any(e => e is null || e.Parents.Any(p => p is null))
             || state.Absent.Any(e => e is null || e.Parents.Any(p => p is null)) || state.Averages.Any(a => a is null))
         {
@@ -27,15 +27,15 @@ public static class ForestStateRules
             yield break;
         }
 
-        foreach (var fault in ForestManifestRules.Faults(state.ToManifest(), "state", null)) yield return fault;
-        foreach (var fault in state.Experts.SelectMany(PathFaults)) yield return fault;
+        foreach (var problem in ForestManifestRules.Problems(state.ToManifest(), "state", null)) yield return problem;
+        foreach (var problem in state.Experts.SelectMany(PathProblems)) yield return problem;
         if (state.Experts.Count > 0 && !state.Ready.Any()) yield return "no expert is ready";
         if (state.Experts.Count == 0) yield return "experts is empty";
         var names = state.Experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var fault in AbsentFaults(state, names)) yield return fault;
-        foreach (var fault in ParentFaults(state)) yield return fault;
-        foreach (var fault in AverageFaults(state)) yield return fault;
-        if (Lineage.Fault(state) is { } lineage) yield return lineage;
+        foreach (var problem in AbsentProblems(state, names)) yield return problem;
+        foreach (var problem in ParentProblems(state)) yield return problem;
+        foreach (var problem in AverageProblems(state)) yield return problem;
+        if (Lineage.Problem(state) is { } lineage) yield return lineage;
     }
 
     /// <exception cref="BtxException">It is none.</exception>
@@ -43,7 +43,7 @@ public static class ForestStateRules
     {
         if (IsText(text, most)) return;
         throw new BtxException($"the {what} of a change is missing, has a control character or more than {most} characters; {remedy}")
-        { Kind = FaultKind.Precondition };
+        { Kind = ErrorKind.Precondition };
     }
 
     /// <summary>True for 1 to <paramref name="limit"/> printable characters, not all blank, that JSON can hold.</summary>
@@ -51,7 +51,7 @@ public static class ForestStateRules
         !string.IsNullOrWhiteSpace(text) && text.Length <= limit && !text.Any(char.IsControl)
         && text.EnumerateRunes().All(r => r != System.Text.Rune.ReplacementChar);
 
-    private static IEnumerable<string> PathFaults(RegisteredExpert e)
+    private static IEnumerable<string> PathProblems(RegisteredExpert e)
     {
         if (!ExpertRoot.Names.Contains(e.Root))
             yield return $"expert \"{e.Name}\": root \"{BtxException.OneLine(e.Root)}\" is unknown; use "
@@ -63,7 +63,7 @@ public static class ForestStateRules
                 + $"{(e.Root == ExpertRoot.External ? "" : "not ")}be absolute";
     }
 
-    private static IEnumerable<string> AbsentFaults(ForestState state, HashSet<string> names)
+    private static IEnumerable<string> AbsentProblems(ForestState state, HashSet<string> names)
     {
         if (state.Absent.Count > MaxAbsent)
             yield return $"{state.Absent.Count} absent experts; at most {MaxAbsent} are remembered: export the forest to another directory";
@@ -87,7 +87,7 @@ public static class ForestStateRules
     }
 
     // A lineage may not say one expert and mean another.
-    private static IEnumerable<string> ParentFaults(ForestState state)
+    private static IEnumerable<string> ParentProblems(ForestState state)
     {
         var known = state.Absent.Select(a => (a.Name, Sha256: a.Sha256 ?? "")).Concat(state.Experts.Select(e => (e.Name, e.Sha256)));
         var hashes = known.ToLookup(e => e.Name, e => e.Sha256);
@@ -98,7 +98,7 @@ public static class ForestStateRules
         }
     }
 
-    private static IEnumerable<string> AverageFaults(ForestState state)
+    private static IEnumerable<string> AverageProblems(ForestState state)
     {
         if (state.Averages.Count > MaxAverages) yield return $"{state.Averages.Count} averages; at most {MaxAverages} are supported";
         string[] ready = [.. state.Ready.Select(e => e.Name)];

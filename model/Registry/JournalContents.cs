@@ -240,7 +240,7 @@ public sealed class JournalContents
 
     private void Require(ForestState after, ForestState? before, string? sha256)
     {
-        if (after.Revision != (before?.Revision ?? 0) + 1 || ForestStateRules.Faults(after).Any() || after.Hash() != sha256)
+        if (after.Revision != (before?.Revision ?? 0) + 1 || ForestStateRules.Problems(after).Any() || after.Hash() != sha256)
             throw Damage("the state of the change is not valid");
     }
 

@@ -6,7 +6,7 @@ internal sealed class JournalFile : IDisposable
 {
     private readonly string directory, path;
     private readonly FileStream file;
-    private readonly Action<string>? fault;
+    private readonly Action<string>? injectFault;
     private readonly JournalHead? found;
     private CertificateSigner signer = null!;
     private long length;
@@ -14,9 +14,9 @@ internal sealed class JournalFile : IDisposable
 
     /// <exception cref="IOException">It cannot be opened.</exception>
     /// <exception cref="BtxException">It is damaged, or its end was cut off.</exception>
-    public JournalFile(string directory, Action<string>? fault)
+    public JournalFile(string directory, Action<string>? injectFault)
     {
-        (this.directory, path, this.fault) = (directory, Path.Combine(directory, ChangeJournal.FileName), fault);
+        (this.directory, path, this.injectFault) = (directory, Path.Combine(directory, ChangeJournal.FileName), injectFault);
         found = JournalHead.Read(directory);
         file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 0);
         try
@@ -75,15 +75,15 @@ internal sealed class JournalFile : IDisposable
         var signed = false;
         try
         {
-            fault?.Invoke($"{record.Type}:writing");
+            injectFault?.Invoke($"{record.Type}:writing");
             file.Position = length;
             file.Write(line);
-            fault?.Invoke($"{record.Type}:written");
+            injectFault?.Invoke($"{record.Type}:written");
             file.Flush(flushToDisk: true);
-            fault?.Invoke($"{record.Type}:synced");
+            injectFault?.Invoke($"{record.Type}:synced");
             JournalHead.Write(directory, signer, Records + 1, sha256);
             signed = true;
-            fault?.Invoke($"{record.Type}:signed");
+            injectFault?.Invoke($"{record.Type}:signed");
         }
         // The runtime reports a file too large for the file system (EFBIG) as an argument out of range.
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or BtxException

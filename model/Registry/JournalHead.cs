@@ -34,12 +34,12 @@ internal sealed record JournalHead
         if (!File.Exists(path)) return null;
         var bytes = BoundedFile.Read(path, 1 << 16);
         var head = RegistryJson.Parse<JournalHead>(bytes, path, $"the signed end of {ChangeJournal.FileName}; {Remedy}");
-        var fault = head.Schema != CurrentSchema ? $"schema is {head.Schema}; this version reads {CurrentSchema}"
+        var problem = head.Schema != CurrentSchema ? $"schema is {head.Schema}; this version reads {CurrentSchema}"
             : !bytes.AsSpan().SequenceEqual(head.ToJson()) ? "it is not as it was written"
-            : P256Signature.Fault((head with { Signature = "" }).ToJson(), head.PublicKey, head.KeyFingerprint, head.Signature);
-        if (fault is null && CertificateSigner.FingerprintOf(servedDirectory) is { } key && key != head.KeyFingerprint)
-            fault = $"it is signed by another key than {CertificateSigner.PublicKeyName}";
-        return fault is null ? head : throw new BtxException($"{path}: {fault}; {Remedy}");
+            : P256Signature.Problem((head with { Signature = "" }).ToJson(), head.PublicKey, head.KeyFingerprint, head.Signature);
+        if (problem is null && CertificateSigner.FingerprintOf(servedDirectory) is { } key && key != head.KeyFingerprint)
+            problem = $"it is signed by another key than {CertificateSigner.PublicKeyName}";
+        return problem is null ? head : throw new BtxException($"{path}: {problem}; {Remedy}");
     }
 
     /// <exception cref="BtxException">It cannot be written: the one before stands.</exception>
@@ -62,7 +62,7 @@ internal sealed record JournalHead
     public static void Require(JournalHead? head, JournalContents journal, string servedDirectory, bool owned)
     {
         var path = Path.Combine(servedDirectory, ChangeJournal.FileName);
-        var fault = head switch
+        var problem = head switch
         {
             null when journal is { Schema: >= 2, Records: > 0 }
                 && HasKey(servedDirectory) => $"{FileName}, which says how far it goes, is gone",
@@ -74,7 +74,7 @@ internal sealed record JournalHead
                 $"has {journal.Records} records, but {FileName} is signed for {head.Records}: no server wrote the rest",
             _ => null,
         };
-        if (fault is not null) throw new BtxException($"{path}: {fault}; {Remedy}");
+        if (problem is not null) throw new BtxException($"{path}: {problem}; {Remedy}");
     }
 
     /// <summary>What goes with a journal that is given up.</summary>

@@ -50,7 +50,7 @@ public sealed class Lineage
     public static Lineage Of(ForestState state)
     {
         var lineage = Read(state);
-        return (lineage.unknown ?? lineage.cycle) is { } fault ? throw new BtxException($"{ForestManifest.FileName}: {fault}") : lineage;
+        return (lineage.unknown ?? lineage.cycle) is { } problem ? throw new BtxException($"{ForestManifest.FileName}: {problem}") : lineage;
     }
 
     /// <summary>Of a forest that keeps no record of experts that are gone: a parent that is not there has no lineage.</summary>
@@ -61,7 +61,7 @@ public sealed class Lineage
         return lineage.cycle is null ? lineage : throw new BtxException($"{ForestManifest.FileName}: {lineage.cycle}");
     }
 
-    internal static string? Fault(ForestState state)
+    internal static string? Problem(ForestState state)
     {
         var lineage = Read(state);
         return lineage.unknown ?? lineage.cycle;
@@ -102,7 +102,7 @@ public sealed class Lineage
         .. state.Experts.Select(e => (e.Name, (string?)e.Sha256, e.Parents))]);
 
     private int Index(string name) => index.TryGetValue(name, out var i) ? i
-        : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest") { Kind = FaultKind.Missing };
+        : throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the lineage of the forest") { Kind = ErrorKind.Missing };
 
     // Those that are named, and whoever has their weights under another name.
     private bool[] Given(IEnumerable<string> ancestors)

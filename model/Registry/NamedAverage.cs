@@ -28,7 +28,7 @@ public sealed record NamedAverage
                 throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weight of {BtxException.OneLine(expert)} is "
                     + $"{weight}; expected 0 or more")
                 {
-                    Kind = FaultKind.Precondition
+                    Kind = ErrorKind.Precondition
                 };
         }
 
@@ -36,7 +36,7 @@ public sealed record NamedAverage
         if (!(sum > 0) || double.IsInfinity(sum))
             throw new BtxException($"average \"{BtxException.OneLine(name)}\": the weights sum to {sum}; expected at least one above 0")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         return new()
         {

@@ -48,7 +48,7 @@ public sealed record RecordedTraining
                 throw new BtxException($"{file}: not a record of a training round ({BtxException.OneLine(e.Message)}); move it away, or "
                     + "give the recipe its corpus by --corpus",
                     e)
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Btx.Model.Files;
 using Btx.Model.Forests;
 
@@ -73,9 +74,11 @@ public sealed record RemovalCertificate
     public required CertifiedCaches Caches { get; init; }
 
     /// <summary>SHA-256 (hex) of the BTX model's weight files that was mixed anew, before; null: none is served.</summary>
-    public string? MixtureBeforeSha256 { get; init; }
+    [JsonPropertyName("mixture_before_sha256")]
+    public string? MoeBeforeSha256 { get; init; }
 
-    public string? MixtureAfterSha256 { get; init; }
+    [JsonPropertyName("mixture_after_sha256")]
+    public string? MoeAfterSha256 { get; init; }
 
     /// <summary>Of every survivor.</summary>
     public required IReadOnlyList<SurvivorResidual> Residuals { get; init; }
@@ -120,13 +123,13 @@ public sealed record RemovalCertificate
             Caches = findings.Caches,
             Residuals = plan.Residuals,
             Equality = findings.Equality,
-            MixtureBeforeSha256 = findings.MixtureBeforeSha256,
-            MixtureAfterSha256 = findings.MixtureAfterSha256,
+            MoeBeforeSha256 = findings.MoeBeforeSha256,
+            MoeAfterSha256 = findings.MoeAfterSha256,
         };
 
     /// <summary>The part of it that the journal records.</summary>
     public CertifiedFindings Findings() =>
-        new(Removed.ToDictionary(e => e.Name, e => e.Files), Caches, Equality, MixtureBeforeSha256, MixtureAfterSha256);
+        new(Removed.ToDictionary(e => e.Name, e => e.Files), Caches, Equality, MoeBeforeSha256, MoeAfterSha256);
 
     /// <summary>Where a server keeps the certificate of a change.</summary>
     public static string FileOf(string servedDirectory, string changeId) =>
@@ -198,10 +201,10 @@ public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots,
 /// the same is written.
 /// </summary>
 /// <param name="Files">Of each removed expert, by name, with what became of them.</param>
-/// <param name="MixtureBeforeSha256">See <see cref="RemovalCertificate.MixtureBeforeSha256"/>.</param>
+/// <param name="MoeBeforeSha256">See <see cref="RemovalCertificate.MoeBeforeSha256"/>.</param>
 public sealed record CertifiedFindings(
     IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files, CertifiedCaches Caches, EqualityCheck Equality,
-    string? MixtureBeforeSha256 = null, string? MixtureAfterSha256 = null);
+    string? MoeBeforeSha256 = null, string? MoeAfterSha256 = null);
 
 /// <summary>The check that the forest after a removal equals one built from scratch without the experts.</summary>
 /// <param name="ProbeSha256">SHA-256 (hex) of the probe set.</param>
@@ -215,7 +218,7 @@ public sealed record EqualityCheck(string ProbeSha256, long ProbeTokens, double 
     IReadOnlyDictionary<string, string>? LeftOut = null)
 {
     /// <summary>The BTX model in <see cref="LeftOut"/>: no expert can have that name.</summary>
-    public const string Mixture = "the BTX model";
+    public const string Moe = "the BTX model";
 
     public static EqualityCheck Of(string probeSha256, long probeTokens, double largestDifference, double tolerance) =>
         new(probeSha256, probeTokens, largestDifference, tolerance, largestDifference <= tolerance);

@@ -50,13 +50,13 @@ public sealed record RemovalPlan
             throw new BtxException($"lineage policy \"{BtxException.OneLine(policy)}\" is unknown; use "
                 + $"{string.Join(", ", LineagePolicy.Names)}")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         string[] requested = [.. names.Select(n => state.Expert(n).Name)];
         if (requested.Distinct().Count() != requested.Length)
             throw new BtxException($"expert \"{requested.GroupBy(n => n).First(g => g.Count() > 1).Key}\" is named twice; name each once")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         var lineage = Lineage.Of(state);
         var descendants = lineage.Descendants(requested);
@@ -67,7 +67,7 @@ public sealed record RemovalPlan
                 throw new BtxException($"expert \"{child.Name}\", a descendant of \"{parent.Name}\", is being added; wait until it is in "
                     + "and remove both, or use --lineage only")
                 {
-                    Kind = FaultKind.Precondition
+                    Kind = ErrorKind.Precondition
                 };
         }
 
@@ -88,7 +88,7 @@ public sealed record RemovalPlan
                 + $"\"{plan.Removed.First(n => listed[n].Sha256 == twin.Sha256)}\", which would be "
                     + $"served on; remove both, name \"{twin.Name}\" too")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         var after = state.Apply(plan);
         var total = lineage.Shares(requested);

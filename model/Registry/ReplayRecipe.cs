@@ -140,7 +140,7 @@ public sealed record ReplayRecipe
                 throw new BtxException($"expert \"{e.Name}\" was trained on a random part of the text ({string.Join(", ", r.Domains)}), "
                     + "which cannot be done for one expert; train its forest again with --random-split")
                 {
-                    Kind = FaultKind.Precondition
+                    Kind = ErrorKind.Precondition
                 };
         }
 
@@ -148,7 +148,7 @@ public sealed record ReplayRecipe
             ?? throw new BtxException($"{sources.Forest}: no record of how expert \"{first.Name}\" was trained (runs/*/round.json); name "
                 + "its text with --corpus DIR")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
         List<string> command = ["./btx", "train", round > 0 ? "round" : "expert", "--forest", sources.Clean, "--corpus", corpus];
         if (recorded?.Shards is { } shards && sources.Corpus is null) command.AddRange(["--shards", shards]);
@@ -160,7 +160,7 @@ public sealed record ReplayRecipe
                 ?? throw new BtxException($"no clean expert is left to branch \"{first.Name}\" from, and no seed model "
                     + "is recorded; name it with --seed DIR")
                 {
-                    Kind = FaultKind.Precondition
+                    Kind = ErrorKind.Precondition
                 };
             command.AddRange([round > 0 ? "--seed" : "--from", seed]);
         }

@@ -93,10 +93,10 @@ public static class SafetensorsHeader
 
     private static TensorInfo Tensor(string name, ref Utf8JsonReader reader, long dataStart, long fileLength, string source)
     {
-        BtxException Fault(string what) => new($"{source}: tensor \"{Show(name)}\" {what}");
+        BtxException Invalid(string what) => new($"{source}: tensor \"{Show(name)}\" {what}");
         if (name.Length > MaxNameLength)
-            throw Fault($"has a name of {name.Length} characters; at most {MaxNameLength} are taken");
-        if (reader.TokenType != JsonTokenType.StartObject) throw Fault("is not a JSON object");
+            throw Invalid($"has a name of {name.Length} characters; at most {MaxNameLength} are taken");
+        if (reader.TokenType != JsonTokenType.StartObject) throw Invalid("is not a JSON object");
         string? type = null;
         long[]? shape = null, offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -104,31 +104,31 @@ public static class SafetensorsHeader
             var key = reader.GetString();
             reader.Read();
             if ((key == "dtype" && type is not null) || (key == "shape" && shape is not null)
-                || (key == "data_offsets" && offsets is not null)) throw Fault($"has a duplicate {key}");
+                || (key == "data_offsets" && offsets is not null)) throw Invalid($"has a duplicate {key}");
             if (key == "dtype" && reader.TokenType == JsonTokenType.String) type = reader.GetString();
             else if (key == "shape" && reader.TokenType == JsonTokenType.StartArray)
-                shape = Numbers(ref reader, MaxDimensions, out var wrong, out var count) ?? throw Fault(Misshapen(wrong, count));
+                shape = Numbers(ref reader, MaxDimensions, out var wrong, out var count) ?? throw Invalid(Misshapen(wrong, count));
             else if (key == "data_offsets" && reader.TokenType == JsonTokenType.StartArray) offsets = Numbers(ref reader, 2, out _, out _);
             else reader.Skip();
         }
 
         if (TensorDtypes.Parse(type) is not { } dtype)
-            throw Fault($"has no supported dtype{(type is null ? "" : $" (\"{Show(type)}\")")}; use F32, F16 or BF16");
-        if (shape is null) throw Fault("has no shape");
+            throw Invalid($"has no supported dtype{(type is null ? "" : $" (\"{Show(type)}\")")}; use F32, F16 or BF16");
+        if (shape is null) throw Invalid("has no shape");
         long elements = 1;
         foreach (var dimension in shape)
         {
-            if (dimension < 0) throw Fault($"has a negative dimension {dimension}");
-            if (dimension != 0 && elements > long.MaxValue / 16 / dimension) throw Fault("has more elements than any file can hold");
+            if (dimension < 0) throw Invalid($"has a negative dimension {dimension}");
+            if (dimension != 0 && elements > long.MaxValue / 16 / dimension) throw Invalid("has more elements than any file can hold");
             elements *= dimension;
         }
 
-        if (offsets is not [var begin, var end]) throw Fault("has no data_offsets [begin, end]");
-        if (begin < 0 || end < begin) throw Fault($"has data_offsets [{begin}, {end}]; expected 0 <= begin <= end");
+        if (offsets is not [var begin, var end]) throw Invalid("has no data_offsets [begin, end]");
+        if (begin < 0 || end < begin) throw Invalid($"has data_offsets [{begin}, {end}]; expected 0 <= begin <= end");
         if (end > fileLength - dataStart)
-            throw Fault($"ends at byte {end} of {fileLength - dataStart} data bytes; the file is truncated or the header wrong");
+            throw Invalid($"ends at byte {end} of {fileLength - dataStart} data bytes; the file is truncated or the header wrong");
         if (end - begin != elements * dtype.Size())
-            throw Fault($"has {end - begin} bytes; shape [{string.Join(", ", shape)}] of {dtype} needs {elements * dtype.Size()}");
+            throw Invalid($"has {end - begin} bytes; shape [{string.Join(", ", shape)}] of {dtype} needs {elements * dtype.Size()}");
         return new TensorInfo(name, dtype, shape, dataStart + begin, end - begin);
     }
 

@@ -12,7 +12,7 @@ public sealed record EngineOptions
 
     /// <summary>The served BTX model: the directory with <c>served-btx.json</c>; null: none. It or
     /// <see cref="Directory"/> is named, or both.</summary>
-    public string? Mixture { get; init; }
+    public string? Moe { get; init; }
 
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
 
@@ -60,7 +60,7 @@ public sealed record EngineOptions
     public PrivateCopies Copies { get; init; } = new();
 
     /// <summary>A step that takes longer is a fault of the engine while it lasts: see
-    /// <see cref="IForestEngine.Fault"/>. 1 s..1 h.</summary>
+    /// <see cref="IForestEngine.Problem"/>. 1 s..1 h.</summary>
     public TimeSpan StepLimit { get; init; } = TimeSpan.FromMinutes(1);
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -75,15 +75,15 @@ public sealed record EngineOptions
 
     /// <summary>Called on the engine's thread at each of
     /// <see cref="ForestEngine.FaultPoints"/>; for tests that hang or fail there.</summary>
-    public Action<string>? Fault { get; init; }
+    public Action<string>? InjectFault { get; init; }
 
     /// <exception cref="BtxException">Some options are out of range; the message lists them all.</exception>
     public EngineOptions Validate()
     {
-        var faults = new List<string>();
+        var problems = new List<string>();
         void Range(string name, int value, int low, int high)
         {
-            if (value < low || value > high) faults.Add($"{name} is {value}; expected {low}..{high}");
+            if (value < low || value > high) problems.Add($"{name} is {value}; expected {low}..{high}");
         }
 
         Range("--threads", Threads, 0, 1024);
@@ -93,15 +93,15 @@ public sealed record EngineOptions
         Range("--prefill-chunk", PrefillChunk, 1, 1 << 20);
         Range("--queue", QueueCapacity, 0, 1 << 20);
         if (StepLimit < TimeSpan.FromSeconds(1) || StepLimit > TimeSpan.FromHours(1))
-            faults.Add($"--step-limit is {StepLimit.TotalSeconds}; expected 1..3600 seconds");
+            problems.Add($"--step-limit is {StepLimit.TotalSeconds}; expected 1..3600 seconds");
         if (ContextLength is { } context) Range("--context", context, 2, 1 << 26);
-        if (MaxBatchTokens < Slots) faults.Add($"--max-batch-tokens is {MaxBatchTokens}; expected at least --slots, {Slots}");
-        if (Directory is null && Mixture is null)
-            faults.Add("neither a served forest nor a served BTX model is named; `btx export` makes them");
+        if (MaxBatchTokens < Slots) problems.Add($"--max-batch-tokens is {MaxBatchTokens}; expected at least --slots, {Slots}");
+        if (Directory is null && Moe is null)
+            problems.Add("neither a served forest nor a served BTX model is named; `btx export` makes them");
         else if (Directory is not null && string.IsNullOrWhiteSpace(Directory))
-            faults.Add("no served forest named; `btx export --forest F --out S` makes one");
-        if (Mixture is not null && string.IsNullOrWhiteSpace(Mixture))
-            faults.Add("no served BTX model named; `btx export --btx MODEL --out S` makes one");
-        return faults.Count == 0 ? this : throw new BtxException(string.Join("; ", faults));
+            problems.Add("no served forest named; `btx export --forest F --out S` makes one");
+        if (Moe is not null && string.IsNullOrWhiteSpace(Moe))
+            problems.Add("no served BTX model named; `btx export --btx MODEL --out S` makes one");
+        return problems.Count == 0 ? this : throw new BtxException(string.Join("; ", problems));
     }
 }

@@ -40,5 +40,5 @@ public sealed record ForestDescription
     public Sessions.ModelMemory Memory { get; init; }
 
     /// <summary>The BTX model that answers mode <c>moe</c>; null: none is loaded.</summary>
-    public MixtureDescription? Mixture { get; init; }
+    public MoeDescription? Moe { get; init; }
 }

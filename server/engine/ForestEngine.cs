@@ -38,7 +38,7 @@ public sealed class ForestEngine : IForestEngine
         new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
     }
 
-    /// <summary>The names that <see cref="EngineOptions.Fault"/> is called with: before each turn of the loop, where a
+    /// <summary>The names that <see cref="EngineOptions.InjectFault"/> is called with: before each turn of the loop, where a
     /// failure breaks the engine, and in a step.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } = ["engine:turn", "engine:step"];
 
@@ -56,14 +56,14 @@ public sealed class ForestEngine : IForestEngine
     /// device is not there; one clear line.</exception>
     public static ForestEngine Start(EngineOptions options) => SnapshotLoader.Start(options);
 
-    public string? Fault => broken is { } e
+    public string? Problem => broken is { } e
         ? $"the engine has failed: {BtxException.OneLine(e.Message)}"
         : loop.IsStalled
         ? $"the engine's thread is busy with one step for longer than --step-limit, {options.StepLimit.TotalSeconds:0.###} s" : null;
 
     public ForestDescription Describe() => loop.Current.Description;
 
-    public int LiveSnapshots => loop.Current.Ground.Snapshots.Count;
+    public int LiveSnapshots => loop.Current.Resources.Snapshots.Count;
 
     /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing
     /// changes until <see cref="SwapAsync"/>.</summary>
@@ -72,11 +72,11 @@ public sealed class ForestEngine : IForestEngine
     /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or
     /// a file is at fault; one clear line.</exception>
     public ForestSnapshot Prepare(ForestChange change, CancellationToken cancellation = default) =>
-        BuildThread.Run(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Ground.IsQuiet(change));
+        BuildThread.Run(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Resources.IsQuiet(change));
 
     /// <inheritdoc cref="Prepare"/>
     public Task<ForestSnapshot> PrepareAsync(ForestChange change, CancellationToken cancellation = default) =>
-        BuildThread.RunAsync(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Ground.IsQuiet(change));
+        BuildThread.RunAsync(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Resources.IsQuiet(change));
 
     /// <summary>
     /// Serves another forest from the next step on. New requests find it at once; those under way
@@ -227,7 +227,7 @@ public sealed class ForestEngine : IForestEngine
 
         try
         {
-            if (broken is { } fault) loop.Fail(fault);
+            if (broken is { } problem) loop.Fail(problem);
             commands.Writer.TryComplete();
             while (commands.Reader.TryRead(out var command)) loop.Refuse(command, broken);
             loop.Dispose();

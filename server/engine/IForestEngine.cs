@@ -13,7 +13,7 @@ public interface IForestEngine : IAsyncDisposable
     /// Why nobody is answered, one line: the engine has failed, or its thread has been busy with one step for longer than
     /// <see cref="EngineOptions.StepLimit"/>, as of this moment. Null while it works.
     /// </summary>
-    string? Fault { get; }
+    string? Problem { get; }
 
     /// <summary>Snapshots of the forest that something still holds: 1, and more while a change is
     /// under way or a request runs on what left.</summary>

@@ -5,7 +5,7 @@ namespace Btx.Engine;
 /// <summary>A request the engine will not run; the message is one clear line.</summary>
 public sealed class RequestRejectedException : Exception
 {
-    public RequestRejectedException(RequestFault fault) : this(fault.Reason, fault.Message) => Fault = fault;
+    public RequestRejectedException(RequestProblem problem) : this(problem.Reason, problem.Message) => Problem = problem;
 
     public RequestRejectedException(RejectionReason reason, string message)
         : base(BtxException.OneLine(message, BtxException.MaxMessage)) =>
@@ -23,7 +23,7 @@ public sealed class RequestRejectedException : Exception
     public RejectionReason Reason { get; }
 
     /// <summary>The rule that the request breaks; null: it is refused for another reason.</summary>
-    public RequestFault? Fault { get; }
+    public RequestProblem? Problem { get; }
 }
 
 /// <summary>Why a request is not run, and the status the doors give it.</summary>
@@ -61,7 +61,7 @@ public enum RejectionReason
 /// <param name="Parameter">The request's field, by its wire name.</param>
 /// <param name="Message">One line: the value found and what is expected.</param>
 /// <param name="Code">A machine's word for it, as OpenAI's errors have; null: none.</param>
-public sealed record RequestFault(
+public sealed record RequestProblem(
     string Parameter, string Message, RejectionReason Reason = RejectionReason.InvalidArgument, string? Code = null)
 {
     /// <summary>The code of a text that is longer than the context.</summary>

@@ -16,22 +16,22 @@ public static class RequestRules
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
     public static void Check(GenerationRequest request, ForestDescription forest) =>
-        Refuse(OptionsFault(request, forest) ?? PromptFault(request.Prompt, forest));
+        Refuse(OptionsProblem(request, forest) ?? PromptProblem(request.Prompt, forest));
 
     /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
     public static void Check(ScoreRequest request, ForestDescription forest) =>
-        Refuse(OptionsFault(request, forest) ?? TextFault(request.Tokens, forest));
+        Refuse(OptionsProblem(request, forest) ?? TextProblem(request.Tokens, forest));
 
     /// <summary>What is wrong with a generation besides its prompt; null if nothing is.</summary>
-    public static RequestFault? OptionsFault(GenerationRequest request, ForestDescription forest)
+    public static RequestProblem? OptionsProblem(GenerationRequest request, ForestDescription forest)
     {
-        if (RoutingFault(request.Routing, forest) is { } routing) return routing;
+        if (RoutingProblem(request.Routing, forest) is { } routing) return routing;
         if (request.Routing is { Mode: RoutingMode.TopK or RoutingMode.TopP, Select: SelectForm.PerToken })
             return new("select",
                 "select per_token needs every expert on every token: it is for scoring; use prompt, with a re-route interval");
-        if (Fault(request.Sampling) is { } sampling) return sampling;
+        if (Problem(request.Sampling) is { } sampling) return sampling;
         if (request.MaxTokens < 1) return new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1 or more");
-        if (TopFault(request.TopLogProbs) is { } top) return top;
+        if (TopProblem(request.TopLogProbs) is { } top) return top;
         if (request.Stop.Count > MaxStops) return new("stop", $"stop has {request.Stop.Count} strings; at most {MaxStops} are taken");
         return request.Stop.Any(stop => stop is not { Length: > 0 and <= MaxStopLength })
             ? new("stop", $"stop has an empty string or one of more than {MaxStopLength} characters")
@@ -39,29 +39,29 @@ public static class RequestRules
     }
 
     /// <summary>What is wrong with a score besides its text; null if nothing is.</summary>
-    public static RequestFault? OptionsFault(ScoreRequest request, ForestDescription forest) =>
-        RoutingFault(request.Routing, forest) ?? TopFault(request.TopLogProbs);
+    public static RequestProblem? OptionsProblem(ScoreRequest request, ForestDescription forest) =>
+        RoutingProblem(request.Routing, forest) ?? TopProblem(request.TopLogProbs);
 
     /// <summary>What is wrong with the tokens of a prompt.</summary>
-    public static RequestFault? PromptFault(int[] tokens, ForestDescription forest)
+    public static RequestProblem? PromptProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
-        if (tokens.Length < forest.ContextLength) return IdFault(tokens, "prompt", forest);
+        if (tokens.Length < forest.ContextLength) return IdProblem(tokens, "prompt", forest);
         return TooLong(
             "prompt", $"the prompt has {tokens.Length} tokens; the context holds "
                 + $"{forest.ContextLength}, at least one of them for the answer");
     }
 
     /// <summary>What is wrong with the tokens of a text to score.</summary>
-    public static RequestFault? TextFault(int[] tokens, ForestDescription forest)
+    public static RequestProblem? TextProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length < 2)
             return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
-        return FitFault(tokens, "text", forest) ?? IdFault(tokens, "text", forest);
+        return FitProblem(tokens, "text", forest) ?? IdProblem(tokens, "text", forest);
     }
 
     /// <summary>What is wrong with tokens that are only read: they may fill the whole context.</summary>
-    public static RequestFault? FitFault(int[] tokens, string what, ForestDescription forest) => tokens.Length <= forest.ContextLength
+    public static RequestProblem? FitProblem(int[] tokens, string what, ForestDescription forest) => tokens.Length <= forest.ContextLength
         ? null
         : TooLong(
             what,
@@ -69,24 +69,24 @@ public static class RequestRules
                 + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
 
     /// <summary>A token id that the vocabulary does not have.</summary>
-    public static RequestFault? IdFault(int[] tokens, string what, ForestDescription forest) =>
+    public static RequestProblem? IdProblem(int[] tokens, string what, ForestDescription forest) =>
         Array.FindIndex(tokens, id => id < 0 || id >= forest.VocabSize) is >= 0 and var at
             ? new(what, $"{what} token {at} is {tokens[at]}; expected 0..{forest.VocabSize - 1}")
             : null;
 
     /// <summary>What is wrong with a routing; null if nothing is.</summary>
-    public static RequestFault? RoutingFault(Routing routing, ForestDescription forest)
+    public static RequestProblem? RoutingProblem(Routing routing, ForestDescription forest)
     {
-        if (forest.Damage.Fault(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
-        var message = RoutingRules.Fault(
-            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Mixture?.Experts.Count ?? 0,
+        if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
+        var message = RoutingRules.Problem(
+            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Moe?.Experts.Count ?? 0,
                 (IReadOnlyCollection<string>)forest.Averages);
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
             message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was "
                 + $"removed; use one of {List(forest.Experts)}";
-        if (message is null && routing.Mode == RoutingMode.Moe && !forest.Mixture!.Choices.Contains(routing.K))
+        if (message is null && routing.Mode == RoutingMode.Moe && !forest.Moe!.Choices.Contains(routing.K))
             message = $"k is {routing.K}; the BTX model was exported for k "
-                + $"{List(forest.Mixture.Choices)}; use one of these or export it for more";
+                + $"{List(forest.Moe.Choices)}; use one of these or export it for more";
         if (message is null) return null;
         return new("model", message, IsUnknown(routing, forest) ? RejectionReason.NotFound : RejectionReason.InvalidArgument);
     }
@@ -94,7 +94,7 @@ public static class RequestRules
     /// <summary>True if a routing asks for a model, an expert or a domain's prior that is not there.</summary>
     internal static bool IsUnknown(Routing routing, ForestDescription forest) =>
         routing.Mode == RoutingMode.Moe
-            ? forest.Mixture is null
+            ? forest.Moe is null
             : forest.Experts.Count == 0
                 || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
                 || (routing.PriorDomain is { } prior && !forest.PriorDomains.Contains(prior))
@@ -102,19 +102,19 @@ public static class RequestRules
                 || (routing is { Mode: RoutingMode.Average, AverageName: null, AverageDomain: { } domain }
                 && !forest.PriorDomains.Contains(domain));
 
-    private static RequestFault? TopFault(int count) =>
+    private static RequestProblem? TopProblem(int count) =>
         count is >= 0 and <= MaxTopLogProbs ? null : new("logprobs", $"{count} top log-probabilities; expected 0..{MaxTopLogProbs}");
 
     private static string List<T>(IEnumerable<T> values) => string.Join(", ", values);
 
-    private static RequestFault TooLong(string what, string message) => new(what, message, Code: RequestFault.ContextLengthExceeded);
+    private static RequestProblem TooLong(string what, string message) => new(what, message, Code: RequestProblem.ContextLengthExceeded);
 
-    private static void Refuse(RequestFault? fault)
+    private static void Refuse(RequestProblem? problem)
     {
-        if (fault is not null) throw new RequestRejectedException(fault);
+        if (problem is not null) throw new RequestRejectedException(problem);
     }
 
-    private static RequestFault? Fault(SamplingOptions s)
+    private static RequestProblem? Problem(SamplingOptions s)
     {
         if (!(s.Temperature is >= 0 and <= 100)) return new("temperature", $"temperature is {s.Temperature}; expected 0..100 (0 = greedy)");
         if (!(s.TopP is > 0 and <= 1)) return new("top_p", $"top_p is {s.TopP}; expected a number in (0, 1]");

@@ -27,7 +27,7 @@ public readonly record struct StepReport
     public required ReadOnlyMemory<double> PosteriorMass { get; init; }
 
     /// <summary>Expert names of the BTX model, index n of the next two; empty where none is served.</summary>
-    public ReadOnlyMemory<string> MixtureExperts { get; init; }
+    public ReadOnlyMemory<string> MoeExperts { get; init; }
 
     /// <summary>Tokens that expert n of the BTX model computed in layer l, index l·N + n; empty in a step that did not run it.</summary>
     public ReadOnlyMemory<int> RoutedTokens { get; init; }

@@ -7,19 +7,19 @@ using Btx.Model.Registry;
 namespace Btx.Forest;
 
 /// <summary>Adds an expert: looked at, hashed, opened, tried, and its priors known before it is committed.</summary>
-internal sealed class AdditionChange(RegistryGround ground)
+internal sealed class AdditionChange(RegistryResources resources)
 {
     public async Task<ChangeResult> RunAsync(ExpertAddition addition, ChangeSession session)
     {
         session.Enter(ChangePhase.Validate, $"looking at {BtxException.OneLine(addition.Directory)}");
-        var before = ground.State;
-        var intake = new ExpertIntake(ground.Roots, ground.Directory, ground.Served);
+        var before = resources.State;
+        var intake = new ExpertIntake(resources.Roots, resources.Directory, resources.Served);
         var (expert, ancestors) = await BuildThread.RunAsync(() => intake.Look(addition, before)).ConfigureAwait(false);
         session.Adding = expert;
         RequireDomains(addition, expert, before);
         var files = new ExpertFiles(expert.Path);
         session.Enter(ChangePhase.Validate, $"copying and hashing {expert.Path}", 0.3);
-        var opener = ground.Engine.Current.Ground.Opener!;
+        var opener = resources.Engine.Current.Resources.Opener!;
         var weights = await BuildThread.RunAsync(() => Blame.Given(
             () => opener.OpenWeights(expert.Name, expert.Path, session.Cancellation, mustBe: expert.Path))).ConfigureAwait(false);
         try
@@ -32,7 +32,7 @@ internal sealed class AdditionChange(RegistryGround ground)
                     $"{expert.Path}: the weights have SHA-256 {sha256}, expected {expert.Sha256} "
                     + $"({(addition.Sha256 is null ? "as its forest lists it" : "as named")}); "
                     + "copy them again")
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
             expert = expert with { Sha256 = sha256 };
             before = before with { Absent = [.. before.Absent, .. ancestors] };
             var after = before.WithExpert(expert);
@@ -61,7 +61,7 @@ internal sealed class AdditionChange(RegistryGround ground)
 
         var source = new ExpertSource { Name = expert.Name, Domain = expert.Domain, Directory = expert.Path, Weights = weights };
         var model = await BuildThread.RunAsync(() => Blame.Given(() => opener.OpenExpert(source, session.Cancellation)),
-            !ground.Serving.Device.IsCuda).ConfigureAwait(false);
+            !resources.Serving.Device.IsCuda).ConfigureAwait(false);
         try
         {
             files.RequireUntouched();
@@ -95,7 +95,7 @@ internal sealed class AdditionChange(RegistryGround ground)
                     $"sample text of domain \"{BtxException.OneLine(domain)}\": no expert has that domain; "
                     + "it would be "
                     + $"{string.Join(", ", before.Experts.Select(e => e.Domain).Append(expert.Domain).Distinct())}")
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
         }
     }
 
@@ -103,13 +103,13 @@ internal sealed class AdditionChange(RegistryGround ground)
         RegisteredExpert expert, ServedModel model, ChangeSession session)
     {
         var priors = new Dictionary<string, IReadOnlyDictionary<string, double>>(StringComparer.Ordinal);
-        var estimate = new PriorEstimate(ground.Engine, ground.Serving);
+        var estimate = new PriorEstimate(resources.Engine, resources.Serving);
         foreach (var (domain, text) in addition.Samples)
         {
             session.Enter(ChangePhase.Prior, $"posterior over the text of {domain}");
             var (prior, sequences, tokens) = await estimate.OverAsync(text, $"domain \"{domain}\"", model,
                 f => session.Enter(ChangePhase.Prior, domain, f), session.Cancellation).ConfigureAwait(false);
-            foreach (var listed in ground.State.Experts.Append(expert).Where(e => e.Domain == domain)) priors[listed.Name] = prior;
+            foreach (var listed in resources.State.Experts.Append(expert).Where(e => e.Domain == domain)) priors[listed.Name] = prior;
             session.Note($"cached prior of {domain}: over {sequences} sequences of {tokens} tokens");
         }
 
@@ -132,31 +132,31 @@ internal sealed class AdditionChange(RegistryGround ground)
     private void RequireMixable(ExpertAddition addition, ForestState after, ChangeSession session)
     {
         if (addition.RouterStatistics is not { } statistics) return;
-        var resolved = Blame.Given(() => ground.Roots.Resolve(statistics));
-        if (ground.MixtureOf(ground.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
+        var resolved = Blame.Given(() => resources.Roots.Resolve(statistics));
+        if (resources.MoeOf(resources.State) is not { } present) session.Note("no BTX model is served: the router statistics are not used");
         else if (Obstacle(addition with { RouterStatistics = resolved }, after, present) is { } obstacle)
-            throw new BtxException(obstacle) { Kind = FaultKind.Precondition };
+            throw new BtxException(obstacle) { Kind = ErrorKind.Precondition };
     }
 
-    private string? Obstacle(ExpertAddition addition, ForestState after, string present) => ground.Options.Remix is { } remix
+    private string? Obstacle(ExpertAddition addition, ForestState after, string present) => resources.Options.Remix is { } remix
         ? remix.Obstacle(after, present, addition) : "this server mixes none anew";
 
     private async Task<ForestState> MixAsync(ExpertAddition addition, ForestState made, ChangeSession session)
     {
-        if (ground.MixtureOf(ground.State) is not { } present) return made;
+        if (resources.MoeOf(resources.State) is not { } present) return made;
         if (addition.RouterStatistics is { } statistics)
-            addition = addition with { RouterStatistics = Blame.Given(() => ground.Roots.Resolve(statistics)) };
+            addition = addition with { RouterStatistics = Blame.Given(() => resources.Roots.Resolve(statistics)) };
         if (Obstacle(addition, made, present) is { } obstacle)
         {
-            if (addition.RouterStatistics is not null) throw new BtxException(obstacle) { Kind = FaultKind.Precondition };
+            if (addition.RouterStatistics is not null) throw new BtxException(obstacle) { Kind = ErrorKind.Precondition };
             session.Note($"the BTX model stays as it is: {obstacle}");
             return made;
         }
 
-        foreach (var note in ground.Options.Remix!.Notes(present)) session.Note(note);
+        foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
         session.Enter(ChangePhase.Mix, "mixing the BTX model anew");
-        made = made with { Mixture = MixtureFolders.Of(session.Record!.Id), MixtureDropped = false };
-        await ground.Options.Remix.MixAsync(made, present, ground.Mixtures.Make(made.Mixture), addition, session.Progress,
+        made = made with { Moe = MoeFolders.Of(session.Record!.Id), MoeDropped = false };
+        await resources.Options.Remix.MixAsync(made, present, resources.Moe.Make(made.Moe), addition, session.Progress,
             session.Cancellation).ConfigureAwait(false);
         return made;
     }

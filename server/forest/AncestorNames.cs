@@ -48,7 +48,7 @@ internal sealed class AncestorNames(
             throw new BtxException(
                 $"{Path.Combine(path, ForestManifest.FileName)}: {why}, so the lineage would be wrong; "
                 + "name the parents")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         if (here is null && known.All(k => k.Name != name))
         {
             var absent = new AbsentExpert { Name = name, Sha256 = sha256 };

@@ -8,7 +8,7 @@ using Btx.Model.Registry;
 namespace Btx.Forest;
 
 /// <summary>Makes and drops named averages, and undoes the last change.</summary>
-internal sealed class AverageChange(RegistryGround ground)
+internal sealed class AverageChange(RegistryResources resources)
 {
     public async Task<ChangeResult> CreateAsync(AverageCreation creation, ChangeSession session)
     {
@@ -17,23 +17,23 @@ internal sealed class AverageChange(RegistryGround ground)
             throw new BtxException(
                 $"\"{BtxException.OneLine(creation.Name)}\" is no name for an average: use lower-case letters, digits, \".\", \"_\" and "
                 + "\"-\", at most 64")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         if (new object?[] { creation.Weights, creation.Domain, creation.Sample }.Count(o => o is not null) != 1)
             throw new BtxException(
                 $"average \"{creation.Name}\": give weights, a domain or sample text, one of the three")
-            { Kind = FaultKind.Precondition };
-        var before = ground.State;
+            { Kind = ErrorKind.Precondition };
+        var before = resources.State;
         if (before.Averages.Any(a => a.Name == creation.Name))
             throw new BtxException($"average \"{creation.Name}\" exists already; drop it first, or choose another name")
             {
-                Kind = FaultKind.Conflict
+                Kind = ErrorKind.Conflict
             };
         foreach (var name in creation.Weights?.Keys ?? []) before.Expert(name);
         if (creation.Domain is { } domain && before.ToManifest().Prior(domain, [.. before.Ready.Select(e => e.Name)]) is null)
             throw new BtxException($"average \"{creation.Name}\": no cached prior of domain \"{BtxException.OneLine(domain)}\" is known; "
                 + $"give sample text, or one of {Domains(before)}")
             {
-                Kind = FaultKind.Missing
+                Kind = ErrorKind.Missing
             };
         return await ToAsync(before.WithAverage(await NamedAsync(creation, session).ConfigureAwait(false)), creation.Name, session)
             .ConfigureAwait(false);
@@ -42,7 +42,7 @@ internal sealed class AverageChange(RegistryGround ground)
     public Task<ChangeResult> DropAsync(string name, ChangeSession session)
     {
         session.Enter(ChangePhase.Validate, $"average {BtxException.OneLine(name)}");
-        return ToAsync(ground.State.WithoutAverage(name), name, session);
+        return ToAsync(resources.State.WithoutAverage(name), name, session);
     }
 
     public static async Task<ChangeResult> RollBackAsync(ChangeSession session)
@@ -57,7 +57,7 @@ internal sealed class AverageChange(RegistryGround ground)
         if (creation.Weights is { } weights) return NamedAverage.Of(creation.Name, weights);
         if (creation.Domain is { } domain) return new NamedAverage { Name = creation.Name, Domain = domain };
         var text = creation.Sample!;
-        var (prior, sequences, tokens) = await new PriorEstimate(ground.Engine, ground.Serving)
+        var (prior, sequences, tokens) = await new PriorEstimate(resources.Engine, resources.Serving)
             .OverAsync(text, $"average \"{creation.Name}\"", null,
             f => session.Enter(ChangePhase.Prior, "posterior over the sample text", f), session.Cancellation).ConfigureAwait(false);
         session.Note($"weights: the posterior over {sequences} sequences of {tokens} tokens");

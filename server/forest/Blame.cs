@@ -16,9 +16,9 @@ internal static class Blame
         {
             return read();
         }
-        catch (BtxException e) when (e.Kind == FaultKind.Internal && !IsOfDevice(e))
+        catch (BtxException e) when (e.Kind == ErrorKind.Internal && !IsOfDevice(e))
         {
-            throw new BtxException(e.Message, e) { Kind = FaultKind.Precondition };
+            throw new BtxException(e.Message, e) { Kind = ErrorKind.Precondition };
         }
     }
 
@@ -30,7 +30,7 @@ internal static class Blame
         {
             return read();
         }
-        catch (BtxException e) when (e.Kind == FaultKind.Missing)
+        catch (BtxException e) when (e.Kind == ErrorKind.Missing)
         {
             throw new BtxException(e.Message, e);
         }

@@ -7,11 +7,11 @@ namespace Btx.Forest;
 
 /// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives
 /// it up; after it every step is tried.</summary>
-internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
+internal sealed class ChangeSession(RegistryResources resources, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
     CancellationToken cancellation, CancellationToken closing)
 {
     private readonly List<string> notes = [], left = [];
-    private FaultKind? worst;
+    private ErrorKind? worst;
 
     /// <summary>The expert that is on its way into the forest.</summary>
     public RegisteredExpert? Adding { get; set; }
@@ -35,7 +35,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     public void Note(string line) => notes.Add(line);
 
     /// <summary>A fault point.</summary>
-    public void At(string point) => ground.Options.Fault?.Invoke(point);
+    public void At(string point) => resources.Options.InjectFault?.Invoke(point);
 
     public void Enter(string phase, string message, double fraction = 0)
     {
@@ -48,7 +48,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
             // Who asked is gone; the change is not.
         }
 
-        if (Record is not null && fraction == 0) ground.Events.Publish(Record, phase, message, ground.State);
+        if (Record is not null && fraction == 0) resources.Events.Publish(Record, phase, message, resources.State);
     }
 
     /// <exception cref="BtxException">As <see cref="ChangeJournal.Begin"/>.</exception>
@@ -56,7 +56,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     {
         At("change:validated");
         cancellation.ThrowIfCancellationRequested();
-        Record = ground.Journal.Begin(new ChangeRequest
+        Record = resources.Journal.Begin(new ChangeRequest
         {
             Kind = kind,
             Author = by.Author,
@@ -72,7 +72,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     public ForestState BeginRollback()
     {
         At("change:validated");
-        Record = ground.Journal.BeginRollback(by.Author, by.Reason, out var after);
+        Record = resources.Journal.BeginRollback(by.Author, by.Reason, out var after);
         Enter(ChangePhase.Begin, $"{Record.Id}: rollback of {Record.Undoes}");
         return after;
     }
@@ -81,14 +81,14 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     /// <param name="opened">Models of added experts, held by the caller.</param>
     public async Task<ForestSnapshot> BuildAsync(ForestState after, IReadOnlyDictionary<string, ServedModel>? opened = null)
     {
-        var before = ground.State;
-        var change = StateTerms.Between(before, after, ground.DirectoryOf, ground.MixtureOf(before), ground.MixtureOf(after));
+        var before = resources.State;
+        var change = StateTerms.Between(before, after, resources.DirectoryOf, resources.MoeOf(before), resources.MoeOf(after));
         if (opened is not null) change = change with { Opened = opened };
         try
         {
-            return await ground.Engine.PrepareAsync(change, cancellation).ConfigureAwait(false);
+            return await resources.Engine.PrepareAsync(change, cancellation).ConfigureAwait(false);
         }
-        catch (BtxException e) when (e.Kind == FaultKind.Missing)
+        catch (BtxException e) when (e.Kind == ErrorKind.Missing)
         {
             throw new BtxException(e.Message, e); // what is served is not the request's to name
         }
@@ -105,7 +105,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
             At("change:built");
             cancellation.ThrowIfCancellationRequested();
             progress?.Report(new ChangeProgress(ChangePhase.Commit, 0, $"{Record!.Id} goes to disk")); // not yet an event: it may fail
-            Record = ground.Journal.Commit(Record!.Id, made);
+            Record = resources.Journal.Commit(Record!.Id, made);
             Committed = true;
         }
         catch
@@ -120,18 +120,18 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
         SwapReport report;
         try
         {
-            report = await ground.Engine.SwapAsync(next, policy).ConfigureAwait(false);
+            report = await resources.Engine.SwapAsync(next, policy).ConfigureAwait(false);
         }
         catch (RequestRejectedException e)
         {
             throw new BtxException($"change {Record.Id} is committed, but the server is shutting down: it "
                 + "is in force from the next start on",
                 e)
-            { Kind = FaultKind.Unavailable };
+            { Kind = ErrorKind.Unavailable };
         }
 
         Try(() => At("change:swapped"), "");
-        Try(() => ground.Mixtures.Sweep(ground.Journal), "");
+        Try(() => resources.Moe.Sweep(resources.Journal), "");
         return report;
     }
 
@@ -147,7 +147,7 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
         catch (Exception e)
         {
             var kind = BtxException.KindOf(e);
-            worst = worst is null || kind == FaultKind.Internal ? kind : worst;
+            worst = worst is null || kind == ErrorKind.Internal ? kind : worst;
             left.Add(otherwise.Length > 0 ? $"{BtxException.OneLine(e.Message)}; {otherwise}" : BtxException.OneLine(e.Message));
             return false;
         }
@@ -156,12 +156,12 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     /// <exception cref="BtxException">The change is in force, but a step after the commit failed.</exception>
     public ChangeResult Finish(SwapReport? swap, RemovalCertificate? certificate = null)
     {
-        Record = ground.Journal.History.First(c => c.Id == Record!.Id); // a purge is in it by now
+        Record = resources.Journal.History.First(c => c.Id == Record!.Id); // a purge is in it by now
         Try(() => At("change:finished"), "");
-        ground.Events.Publish(Record, null,
-            left.Count == 0 ? $"{Record.Id} is done" : $"{Record.Id} is in force, but {string.Join("; ", left)}", ground.State);
+        resources.Events.Publish(Record, null,
+            left.Count == 0 ? $"{Record.Id} is done" : $"{Record.Id} is in force, but {string.Join("; ", left)}", resources.State);
         if (left.Count == 0) return new ChangeResult(Record, swap, certificate, notes);
-        foreach (var line in left) ground.Options.Report?.Invoke($"change {Record.Id}: {line}");
+        foreach (var line in left) resources.Options.Report?.Invoke($"change {Record.Id}: {line}");
         throw new BtxException($"change {Record.Id} is in force, but {string.Join("; ", left)}") { Kind = worst!.Value };
     }
 
@@ -169,8 +169,8 @@ internal sealed class ChangeSession(RegistryGround ground, string kind, ChangeAu
     public void GiveUp(string message)
     {
         if (Record is null || Committed) return;
-        Record = ground.Journal.Abort(Record.Id, message);
-        ground.Mixtures.Sweep(ground.Journal);
-        ground.Events.Publish(Record, null, $"{Record.Id} was given up: {Record.Message}", ground.State);
+        Record = resources.Journal.Abort(Record.Id, message);
+        resources.Moe.Sweep(resources.Journal);
+        resources.Events.Publish(Record, null, $"{Record.Id} was given up: {Record.Message}", resources.State);
     }
 }

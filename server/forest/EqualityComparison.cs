@@ -8,21 +8,21 @@ using Btx.Model.Registry;
 namespace Btx.Forest;
 
 /// <summary>Compares the running forest with one built from scratch, from the files of a state, on one thread of low priority.</summary>
-internal sealed class EqualityComparison(RegistryGround ground)
+internal sealed class EqualityComparison(RegistryResources resources)
 {
     /// <exception cref="BtxException">The forest cannot be built once more, or answers
     /// something else than the running one offers.</exception>
     /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task<EqualityCheck> RunAsync(ForestState state, EqualityProbe probe, CancellationToken cancellation)
     {
-        var running = ground.Engine.Describe();
+        var running = resources.Engine.Describe();
         _ = BuildQueue.Releases; // its thread is made by this one, not by one of low priority
         var expected = await BuildThread.RunAsync(() => Rebuilt(state, probe, running, cancellation)).ConfigureAwait(false);
         double largest = 0, scale = 0;
         var i = 0;
         foreach (var request in probe.Requests(running))
         {
-            var score = await PriorEstimate.ScoreAsync(ground.Engine, request, cancellation).ConfigureAwait(false);
+            var score = await PriorEstimate.ScoreAsync(resources.Engine, request, cancellation).ConfigureAwait(false);
             foreach (var p in expected[i])
             {
                 if (double.IsFinite(p)) scale = Math.Max(scale, Math.Abs(p));
@@ -37,7 +37,7 @@ internal sealed class EqualityComparison(RegistryGround ground)
     // Its threads inherit the priority. Nothing here may wait for the pool, whose threads would inherit it too.
     private List<double[]> Rebuilt(ForestState state, EqualityProbe probe, ForestDescription running, CancellationToken cancellation)
     {
-        var options = ground.Serving with
+        var options = resources.Serving with
         {
             Threads = 1,
             IntraOpThreads = 1,
@@ -48,7 +48,7 @@ internal sealed class EqualityComparison(RegistryGround ground)
             Report = null,
             ContextLength = running.ContextLength
         };
-        if (running.Damage.Mixture is not null) (options, state) = (options with { Mixture = null }, state with { Mixture = null });
+        if (running.Damage.Moe is not null) (options, state) = (options with { Moe = null }, state with { Moe = null });
         state = state with
         {
             Experts = [
@@ -59,7 +59,7 @@ internal sealed class EqualityComparison(RegistryGround ground)
         {
             var built = engine.Describe();
             if (!built.Experts.SequenceEqual(running.Experts) || !built.PriorDomains.SequenceEqual(running.PriorDomains)
-                || !built.Averages.SequenceEqual(running.Averages) || built.Mixture?.Sha256 != running.Mixture?.Sha256)
+                || !built.Averages.SequenceEqual(running.Averages) || built.Moe?.Sha256 != running.Moe?.Sha256)
                 throw new BtxException("the forest that was built from scratch has other experts, averages or priors than the running one");
             var scores = new List<double[]>();
             foreach (var request in probe.Requests(built))

@@ -57,7 +57,7 @@ internal sealed class EqualityProbe
         if (tokens.Length < 2)
             throw new BtxException(
                 $"the probe text has {tokens.Length} tokens; give at least 2")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         var length = Math.Min(Window, context);
         var windows = new List<int[]>();
         for (var at = 0; at + 1 < Math.Min(tokens.Length, MostTokens); at += length - 1)
@@ -84,6 +84,6 @@ internal sealed class EqualityProbe
         foreach (var domain in forest.PriorDomains)
             yield return new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = domain };
         foreach (var average in forest.Averages) yield return new() { Mode = RoutingMode.Average, AverageName = average };
-        if (forest.Mixture is { } mixture) yield return new() { Mode = RoutingMode.Moe, K = mixture.ExpertsPerToken };
+        if (forest.Moe is { } moe) yield return new() { Mode = RoutingMode.Moe, K = moe.ExpertsPerToken };
     }
 }

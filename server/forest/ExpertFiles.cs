@@ -27,7 +27,7 @@ internal sealed class ExpertFiles
                 throw new BtxException(
                     $"{path}: changed while the expert was being added; "
                     + "add it again when nothing writes there")
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
         }
     }
 }

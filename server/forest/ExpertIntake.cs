@@ -22,16 +22,16 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
             throw new BtxException(
                 $"\"{BtxException.OneLine(addition.Name)}\" is no name for an expert: use lower-case letters, digits, \".\", \"_\" and "
                 + "\"-\", at most 64")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         if (addition.Domain is { } domain && !ForestManifestRules.IsName(domain))
             throw new BtxException(
                 $"\"{BtxException.OneLine(domain)}\" is no name for a domain: use lower-case letters, digits, \".\", \"_\" and \"-\", at "
                 + "most 64")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         if (addition.Sha256 is { } sha256 && !ForestManifestRules.IsHash(sha256))
             throw new BtxException(
                 $"\"{BtxException.OneLine(sha256)}\" is not a SHA-256 in lower-case hex")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         state.RequireFree(addition.Name);
         var directory = Blame.Given(() => roots.Resolve(addition.Directory));
         var (forest, entry) = Blame.Given(() => Listed(directory));
@@ -89,7 +89,7 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
                     $"{checkpoint.DirectoryPath}: tensor \"{tensor}\" is {checkpoint.Info(tensor).Dtype}, the served forest needs {dtype}; "
                     + $"`btx export --precision {state.Precision}` of its forest converts it, add it from "
                     + "there")
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
         }
     }
 
@@ -99,12 +99,12 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
             throw new BtxException(
                 $"{directory}: expert \"{name}\" has another architecture than the served forest; "
                 + "only experts of one architecture answer together")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         if (Blame.Given(() => TextTokenizer.Load(directory).Hash) != state.Tokenizer)
             throw new BtxException(
                 $"{directory}: another tokenizer than the served forest's; "
                 + "the experts of a forest share one")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
     }
 
     // Over the experts that are here; its own weight goes by its new name.

@@ -19,7 +19,7 @@ public sealed record ExpertRemoval
     public bool Purge { get; init; }
 
     /// <summary>A served BTX model that holds them leaves instead of being mixed anew.</summary>
-    public bool DropMixture { get; init; }
+    public bool DropMoe { get; init; }
 
     /// <summary>Text on which the forest is compared with one built from scratch without the experts; null: the built-in probe.</summary>
     public string? Probe { get; init; }

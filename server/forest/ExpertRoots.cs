@@ -28,7 +28,7 @@ internal sealed class ExpertRoots
     public string Resolve(string path)
     {
         if (string.IsNullOrWhiteSpace(path))
-            throw new BtxException("no directory is named; name one inside " + Listed) { Kind = FaultKind.Precondition };
+            throw new BtxException("no directory is named; name one inside " + Listed) { Kind = ErrorKind.Precondition };
         var found = Path.IsPathRooted(path) ? Absolute(path) : Relative(path);
         FolderTree.Check(found, path);
         return found;
@@ -49,14 +49,14 @@ internal sealed class ExpertRoots
                 if (!path.StartsWith(prefix + "/", StringComparison.Ordinal)) continue;
                 var inside = Contained(real, path[prefix.Length..].Trim('/'));
                 return Directory.Exists(inside) ? inside
-                    : throw new BtxException($"{BtxException.OneLine(path)}: no such directory") { Kind = FaultKind.Missing };
+                    : throw new BtxException($"{BtxException.OneLine(path)}: no such directory") { Kind = ErrorKind.Missing };
             }
         }
 
         throw new BtxException(
             $"{BtxException.OneLine(path)}: lies outside the directories that experts may be added from ({Listed}); "
             + "copy it there, or start the server with --expert-root")
-        { Kind = FaultKind.Precondition };
+        { Kind = ErrorKind.Precondition };
     }
 
     private string Relative(string path)
@@ -67,7 +67,7 @@ internal sealed class ExpertRoots
             if (Directory.Exists(inside)) return inside;
         }
 
-        throw new BtxException($"{BtxException.OneLine(path)}: no such directory in {Listed}") { Kind = FaultKind.Missing };
+        throw new BtxException($"{BtxException.OneLine(path)}: no such directory in {Listed}") { Kind = ErrorKind.Missing };
     }
 
     private static string Contained(string root, string relative) => ContainedPath.Resolve(root, relative, root,

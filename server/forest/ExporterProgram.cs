@@ -58,13 +58,13 @@ internal sealed partial class ExporterProgram
             },
         };
         process.StartInfo.Environment[ParentVariable] = "1";
-        string? fault = null;
+        string? problem = null;
         process.OutputDataReceived += (_, e) =>
         {
             if (e.Data is { } line && Step().Match(line) is { Success: true } m)
                 report(double.Parse(m.Groups[1].ValueSpan) / Math.Max(1, double.Parse(m.Groups[2].ValueSpan)), m.Groups[3].Value);
         };
-        process.ErrorDataReceived += (_, e) => fault = string.IsNullOrWhiteSpace(e.Data) ? fault : e.Data;
+        process.ErrorDataReceived += (_, e) => problem = string.IsNullOrWhiteSpace(e.Data) ? problem : e.Data;
         cancellation.ThrowIfCancellationRequested();
         try
         {
@@ -84,8 +84,8 @@ internal sealed partial class ExporterProgram
 
         cancellation.ThrowIfCancellationRequested();
         if (process.ExitCode == 0) return;
-        var why = fault is null ? $"it ended with code {process.ExitCode}"
-            : BtxException.OneLine(fault.StartsWith("error: ", StringComparison.Ordinal) ? fault["error: ".Length..] : fault);
+        var why = problem is null ? $"it ended with code {process.ExitCode}"
+            : BtxException.OneLine(problem.StartsWith("error: ", StringComparison.Ordinal) ? problem["error: ".Length..] : problem);
         throw new BtxException($"the mixture made anew could not be exported: {why}");
     }
 

@@ -12,7 +12,7 @@ namespace Btx.Forest;
 /// files are others would not start again, and its records would be of weights that are nowhere. So such an expert gets no traffic until
 /// they are back.
 /// </summary>
-internal sealed class FileWatch(RegistryGround ground)
+internal sealed class FileWatch(RegistryResources resources)
 {
     private readonly Dictionary<PrivateCopy, FileStat> accepted = []; // touched, and found equal
 
@@ -21,48 +21,48 @@ internal sealed class FileWatch(RegistryGround ground)
     /// <exception cref="RequestRejectedException">The server is shutting down.</exception>
     public async Task LookAsync(CancellationToken cancellation)
     {
-        ground.Damaged.Sweep();
-        var present = ground.Engine.Current;
-        var (experts, mixture) = await BuildThread.RunAsync(() => Faults(present, cancellation)).ConfigureAwait(false);
-        if (experts.Count == 0 && mixture is null) return;
-        await QuarantineAsync(ground, experts, mixture, cancellation).ConfigureAwait(false);
+        resources.Damaged.Sweep();
+        var present = resources.Engine.Current;
+        var (experts, moe) = await BuildThread.RunAsync(() => Problems(present, cancellation)).ConfigureAwait(false);
+        if (experts.Count == 0 && moe is null) return;
+        await QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Takes experts out of the running forest whose files are at fault, and the BTX model.</summary>
     /// <param name="experts">Why, by name.</param>
-    /// <param name="mixture">Why; null: it stays.</param>
+    /// <param name="moe">Why; null: it stays.</param>
     /// <exception cref="BtxException">The next forest cannot be made.</exception>
-    public static async Task QuarantineAsync(RegistryGround ground, IReadOnlyDictionary<string, string> experts, string? mixture,
+    public static async Task QuarantineAsync(RegistryResources resources, IReadOnlyDictionary<string, string> experts, string? moe,
         CancellationToken cancellation)
     {
-        ground.Damaged.Hold(ground.Engine.Current, experts.Keys);
-        var next = await ground.Engine.PrepareAsync(new ForestChange { Damage = new(experts, mixture) },
+        resources.Damaged.Hold(resources.Engine.Current, experts.Keys);
+        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) },
             cancellation).ConfigureAwait(false);
-        _ = ground.Engine.SwapAsync(next, InFlightPolicy.Drain);
-        _ = await ground.Engine.InspectAsync().ConfigureAwait(false); // commands are taken in order: the swap is done
-        foreach (var (name, why) in experts) ground.Options.Report?.Invoke($"expert \"{name}\" is quarantined: {why}");
-        if (mixture is not null) ground.Options.Report?.Invoke($"the BTX model is not served any more: {mixture}");
+        _ = resources.Engine.SwapAsync(next, InFlightPolicy.Drain);
+        _ = await resources.Engine.InspectAsync().ConfigureAwait(false); // commands are taken in order: the swap is done
+        foreach (var (name, why) in experts) resources.Options.Report?.Invoke($"expert \"{name}\" is quarantined: {why}");
+        if (moe is not null) resources.Options.Report?.Invoke($"the BTX model is not served any more: {moe}");
     }
 
-    private (Dictionary<string, string> Experts, string? Mixture) Faults(ForestSnapshot present, CancellationToken cancellation)
+    private (Dictionary<string, string> Experts, string? Moe) Problems(ForestSnapshot present, CancellationToken cancellation)
     {
         var served = present.Models.SelectMany(m => m.Copies).ToHashSet();
         foreach (var gone in accepted.Keys.Where(c => !served.Contains(c)).ToList()) accepted.Remove(gone);
         var experts = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var expert in present.Experts)
         {
-            if (Fault(expert.Model, cancellation) is { } fault)
-                experts[expert.Name] = $"{fault} since it was opened; bring the file back and start the server again, or remove the expert";
+            if (Problem(expert.Model, cancellation) is { } problem)
+                experts[expert.Name] = $"{problem} since it was opened; bring the file back and start the server again, or remove the expert";
         }
 
-        return (experts, present.Mixture is { } mixture && Fault(mixture.Model, cancellation) is { } why
+        return (experts, present.Moe is { } moe && Problem(moe.Model, cancellation) is { } why
             ? $"{why} since it was opened; bring the file back and start the server again" : null);
     }
 
-    private string? Fault(ServedModel model, CancellationToken cancellation) =>
-        model.Copies.Select(c => Fault(c, cancellation)).FirstOrDefault(f => f is not null);
+    private string? Problem(ServedModel model, CancellationToken cancellation) =>
+        model.Copies.Select(c => Problem(c, cancellation)).FirstOrDefault(f => f is not null);
 
-    private string? Fault(PrivateCopy copy, CancellationToken cancellation)
+    private string? Problem(PrivateCopy copy, CancellationToken cancellation)
     {
         try
         {
@@ -71,7 +71,7 @@ internal sealed class FileWatch(RegistryGround ground)
         catch (BtxException e)
         {
             // A device that fails for a moment says nothing of the file; what is served does not depend on it.
-            ground.Options.Report?.Invoke($"{BtxException.OneLine(e.Message)}; the file could not be compared and is tried again");
+            resources.Options.Report?.Invoke($"{BtxException.OneLine(e.Message)}; the file could not be compared and is tried again");
             return null;
         }
     }
@@ -80,7 +80,7 @@ internal sealed class FileWatch(RegistryGround ground)
     {
         if (FileStat.Of(copy.Path) is not { } now) return $"{copy.Path} was deleted or moved";
         if (now == copy.Stat || (accepted.TryGetValue(copy, out var seen) && now == seen)) return null;
-        if (now.Kind != FileKind.File) return $"{copy.Path} {now.Fault ?? "became a directory"}";
+        if (now.Kind != FileKind.File) return $"{copy.Path} {now.Problem ?? "became a directory"}";
         if (now.Length != copy.Stat.Length) return $"{copy.Path} has {now.Length} bytes instead of {copy.Stat.Length}";
         if (CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
             return $"{copy.Path} has other content (SHA-256 differs)";

@@ -11,7 +11,7 @@ namespace Btx.Forest;
 /// <summary>The registry of a served forest on disk: owns its journal and its engine.</summary>
 public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 {
-    private readonly RegistryGround ground;
+    private readonly RegistryResources resources;
     private readonly CancellationTokenSource closing = new();
     private readonly Lock gate = new();
     private ChangeSession? current; // under gate
@@ -21,14 +21,14 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     private readonly Task watching;
     private bool closed; // under gate
 
-    private ForestRegistry(RegistryGround ground)
+    private ForestRegistry(RegistryResources resources)
     {
-        this.ground = ground;
-        files = new FileWatch(ground);
+        this.resources = resources;
+        files = new FileWatch(resources);
         watching = Task.Run(WatchFilesAsync);
     }
 
-    /// <summary>The names that <see cref="RegistryOptions.Fault"/> is called with, the journal's first;
+    /// <summary>The names that <see cref="RegistryOptions.InjectFault"/> is called with, the journal's first;
     /// then in order of a removal with a purge.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
     [
@@ -37,22 +37,22 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     ];
 
     /// <summary>Serves the last committed state.</summary>
-    public ForestEngine Engine => ground.Engine;
+    public ForestEngine Engine => resources.Engine;
 
     /// <inheritdoc/>
-    public ForestState State => ground.State;
+    public ForestState State => resources.State;
 
     /// <inheritdoc/>
-    public ForestDamage Damage => ground.Engine.Describe().Damage;
+    public ForestDamage Damage => resources.Engine.Describe().Damage;
 
     /// <inheritdoc/>
-    public IReadOnlyList<ChangeRecord> History => ground.Journal.History;
+    public IReadOnlyList<ChangeRecord> History => resources.Journal.History;
 
     /// <inheritdoc/>
-    public string KeyFingerprint => ground.Signer.Fingerprint;
+    public string KeyFingerprint => resources.Signer.Fingerprint;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> ExpertRoots => ground.Roots.Names;
+    public IReadOnlyList<string> ExpertRoots => resources.Roots.Names;
 
     /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts
     /// the engine on the last committed state.</summary>
@@ -71,20 +71,20 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
                 + $"not at {source}; bring it back there, or export again");
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
         var first = CommittedState.Read(directory).Base;
-        var journal = ChangeJournal.Open(directory, first, options.Time, registry.Fault);
+        var journal = ChangeJournal.Open(directory, first, options.Time, registry.InjectFault);
         ForestEngine? engine = null;
         try
         {
             foreach (var message in journal.Messages) registry.Report?.Invoke(message);
             Record(source, directory, registry.Report);
-            var mixtures = new MixtureFolders(directory, registry.Report);
+            var moes = new MoeFolders(directory, registry.Report);
             var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
-            mixtures.Sweep(journal);
+            moes.Sweep(journal);
             engine = SnapshotLoader.Start(options, journal.State);
-            var ground = new RegistryGround(options, registry, directory, served, first, journal, engine, roots, mixtures,
+            var resources = new RegistryResources(options, registry, directory, served, first, journal, engine, roots, moes,
                 new EventFeed(options.Time));
-            Task.Run(() => new RemovalCompletion(ground).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
-            return new ForestRegistry(ground);
+            Task.Run(() => new RemovalCompletion(resources).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
+            return new ForestRegistry(resources);
         }
         catch
         {
@@ -105,7 +105,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     {
         ForestState state;
         lock (gate) state = State;
-        return state.Revision == plan.Revision ? new RemovalChange(ground).PurgeObstacle(plan, state)
+        return state.Revision == plan.Revision ? new RemovalChange(resources).PurgeObstacle(plan, state)
             : $"the forest is at revision {state.Revision} by now, not {plan.Revision}; look again";
     }
 
@@ -116,8 +116,8 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
             ? History.LastOrDefault(c =>
             c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
-        var state = removal is null ? State : ground.Journal.StatesOf(removal.Id).Before;
-        var source = ground.Served.SourceDirectory(ground.Directory);
+        var state = removal is null ? State : resources.Journal.StatesOf(removal.Id).Before;
+        var source = resources.Served.SourceDirectory(resources.Directory);
         var sources = new ReplaySources
         {
             Forest = source,
@@ -133,13 +133,13 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     /// <inheritdoc/>
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
-        RunAsync(ChangeKind.Add, addition.By, progress, s => new AdditionChange(ground).RunAsync(addition, s), cancellation);
+        RunAsync(ChangeKind.Add, addition.By, progress, s => new AdditionChange(resources).RunAsync(addition, s), cancellation);
 
     /// <inheritdoc/>
     public Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
         Plan(removal.Experts, removal.Lineage); // what cannot be removed is said first, also beside another change
-        return RunAsync(ChangeKind.Remove, removal.By, progress, s => new RemovalChange(ground).RunAsync(removal, s), cancellation);
+        return RunAsync(ChangeKind.Remove, removal.By, progress, s => new RemovalChange(resources).RunAsync(removal, s), cancellation);
     }
 
     /// <inheritdoc/>
@@ -149,34 +149,34 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     /// <inheritdoc/>
     public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
         CancellationToken cancellation) =>
-        RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(ground).CreateAsync(creation, s), cancellation);
+        RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(resources).CreateAsync(creation, s), cancellation);
 
     /// <inheritdoc/>
     public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
         CancellationToken cancellation) =>
-        RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(ground).DropAsync(name, s), cancellation);
+        RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(resources).DropAsync(name, s), cancellation);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => ground.Events.Watch(cancellation);
+    public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => resources.Events.Watch(cancellation);
 
     /// <inheritdoc/>
     public byte[] Certificate(string changeId)
     {
         if (History.FirstOrDefault(c => c.Id == changeId) is not { } change)
-            throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = FaultKind.Missing };
+            throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = ErrorKind.Missing };
         if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed)
             throw new BtxException($"change {change.Id} is "
                 + $"{(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal "
                     + "has a certificate")
             {
-                Kind = FaultKind.Precondition
+                Kind = ErrorKind.Precondition
             };
-        var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
+        var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
         return File.Exists(path) ? BoundedFile.Read(path)
             : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at "
                 + "the next start if nothing changed since")
             {
-                Kind = FaultKind.Missing
+                Kind = ErrorKind.Missing
             };
     }
 
@@ -193,11 +193,11 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
         await closing.CancelAsync().ConfigureAwait(false);
         await watching.ConfigureAwait(false);
-        await ground.Engine.DisposeAsync().ConfigureAwait(false);
+        await resources.Engine.DisposeAsync().ConfigureAwait(false);
         await change.ConfigureAwait(false);
-        ground.Events.Close();
-        ground.Journal.Dispose();
-        ground.Damaged.Dispose();
+        resources.Events.Close();
+        resources.Journal.Dispose();
+        resources.Damaged.Dispose();
         closing.Dispose();
     }
 
@@ -218,7 +218,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
         {
             if (!closing.IsCancellationRequested)
-                ground.Options.Report?.Invoke("the files of the experts could not be compared: "
+                resources.Options.Report?.Invoke("the files of the experts could not be compared: "
                     + $"{BtxException.OneLine(e.Message)}; it is tried again");
         }
         finally
@@ -229,7 +229,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 
     private async Task WatchFilesAsync()
     {
-        using var timer = new PeriodicTimer(ground.Options.FileInterval, ground.Serving.Time);
+        using var timer = new PeriodicTimer(resources.Options.FileInterval, resources.Serving.Time);
         try
         {
             while (await timer.WaitForNextTickAsync(closing.Token).ConfigureAwait(false)) await LookAtFilesAsync().ConfigureAwait(false);
@@ -261,19 +261,19 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
         Task look;
-        var session = new ChangeSession(ground, kind, by, progress, stop.Token, closing.Token);
+        var session = new ChangeSession(resources, kind, by, progress, stop.Token, closing.Token);
         lock (gate)
         {
-            if (closed) throw new BtxException("the server is shutting down") { Kind = FaultKind.Unavailable };
+            if (closed) throw new BtxException("the server is shutting down") { Kind = ErrorKind.Unavailable };
             if (current is { } other)
-                throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = FaultKind.Conflict };
+                throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = ErrorKind.Conflict };
             (current, idle, look) = (session, ended.Task, looking);
         }
 
         try
         {
             await look.ConfigureAwait(false); // it may swap the forest
-            await new RemovalCompletion(ground).FinishLastAsync(stop.Token).ConfigureAwait(false);
+            await new RemovalCompletion(resources).FinishLastAsync(stop.Token).ConfigureAwait(false);
             return await change(session).ConfigureAwait(false);
         }
         catch (Exception e)
@@ -285,7 +285,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
                 throw new BtxException(session.Committed
                     ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest"
                     : "the server is shutting down; the forest was not changed", e)
-                { Kind = FaultKind.Unavailable };
+                { Kind = ErrorKind.Unavailable };
             if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
             throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
         }

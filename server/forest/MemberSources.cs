@@ -1,7 +1,7 @@
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Forests;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
@@ -12,8 +12,8 @@ namespace Btx.Forest;
 /// <param name="forest">Directory of the served forest.</param>
 /// <param name="after">The state to mix for.</param>
 /// <param name="present">Directory of the served BTX model.</param>
-/// <param name="mixture">Its manifest.</param>
-internal sealed class MemberSources(string forest, ForestState after, string present, ServedMixtureManifest mixture)
+/// <param name="moe">Its manifest.</param>
+internal sealed class MemberSources(string forest, ForestState after, string present, ServedMoeManifest moe)
 {
     private readonly ServedForestManifest served = ServedForestManifest.Load(forest);
 
@@ -33,7 +33,7 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
 
     /// <summary>The seed, which no forest lists.</summary>
     /// <exception cref="BtxException">It is not where it was.</exception>
-    public string OfSeed(BtxExpert seed, ServedMixtureExpert listed)
+    public string OfSeed(BtxExpert seed, ServedMoeExpert listed)
     {
         string[] places = [.. new[] { listed.Source is { } relative ? Path.GetFullPath(Path.Combine(Path.GetFullPath(present), relative))
             : null, seed.Source }.OfType<string>().Distinct()];
@@ -69,8 +69,8 @@ internal sealed class MemberSources(string forest, ForestState after, string pre
     public void RequireStatistics(string file, IEnumerable<RemixMember> members)
     {
         if (!File.Exists(file))
-            throw new BtxException($"{file}: not found, though {Path.Combine(present, ServedMixtureManifest.FileName)} records it "
-                + $"({mixture.RouterStatisticsSha256![..12]}…); export again");
+            throw new BtxException($"{file}: not found, though {Path.Combine(present, ServedMoeManifest.FileName)} records it "
+                + $"({moe.RouterStatisticsSha256![..12]}…); export again");
         foreach (var member in members)
             Require(file, d => d.Expert == member.Expert.Name && d.Sha256
                 == member.Expert.Sha256, $"of expert \"{member.Expert.Name}\" with the weights that were mixed; mix and export again");

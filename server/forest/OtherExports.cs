@@ -30,7 +30,7 @@ internal static class OtherExports
         throw new BtxException(
             $"--purge would delete the files of expert \"{expert}\" under other served forests: {named}; "
             + "remove it from each of them first, or delete those exports, or remove without --purge")
-        { Kind = FaultKind.Precondition };
+        { Kind = ErrorKind.Precondition };
     }
 
     /// <summary>Weights of the expert that another export of the same source holds for itself: a purge does not delete them.</summary>

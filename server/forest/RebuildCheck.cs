@@ -15,19 +15,19 @@ namespace Btx.Forest;
 /// Whether a forest can be built once more from its files, as the check of a removal does after its commit: what a start opens is opened
 /// and looked at in the same way. Weights are read only where their file was touched since it was copied.
 /// </summary>
-internal sealed class RebuildCheck(RegistryGround ground)
+internal sealed class RebuildCheck(RegistryResources resources)
 {
     /// <summary>Before a removal is begun, whose check could not be made.</summary>
     /// <exception cref="BtxException">An expert that stays, a graph, a manifest or the BTX model cannot be opened again.</exception>
     public async Task RequireAsync(ForestState after, CancellationToken cancellation)
     {
-        var fault = await BuildThread.RunAsync(() => Common(after)
+        var problem = await BuildThread.RunAsync(() => Common(after)
             ?? Experts(after, cancellation).Select(e => $"expert \"{e.Key}\", which stays, could not be opened again: {e.Value}")
-                .FirstOrDefault() ?? Mixture(after, cancellation)).ConfigureAwait(false);
-        if (fault is null) return;
-        throw new BtxException($"{BtxException.OneLine(fault, 2000)}; the check of a removal builds the forest anew from its files: mend "
+                .FirstOrDefault() ?? Moe(after, cancellation)).ConfigureAwait(false);
+        if (problem is null) return;
+        throw new BtxException($"{BtxException.OneLine(problem, 2000)}; the check of a removal builds the forest anew from its files: mend "
             + "that and repeat the removal, or remove that expert first; nothing was changed")
-        { Kind = FaultKind.Precondition };
+        { Kind = ErrorKind.Precondition };
     }
 
     /// <summary>After the commit there is no way back: what cannot be opened again gets no traffic, as if it had been found by
@@ -35,73 +35,73 @@ internal sealed class RebuildCheck(RegistryGround ground)
     /// <exception cref="BtxException">A device fails, or the next forest cannot be made.</exception>
     public async Task QuarantineAsync(ForestState state, CancellationToken cancellation)
     {
-        var (experts, mixture) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Mixture(state, cancellation)))
+        var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)))
             .ConfigureAwait(false);
-        if (experts.Count == 0 && mixture is null) return;
-        await FileWatch.QuarantineAsync(ground, experts, mixture, cancellation).ConfigureAwait(false);
+        if (experts.Count == 0 && moe is null) return;
+        await FileWatch.QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
     }
 
     /// <summary>What of a state is quarantined because of its files, and why: a comparison says nothing of it. Null: nothing.</summary>
     public IReadOnlyDictionary<string, string>? LeftOut(ForestState state)
     {
-        var damage = ground.Engine.Describe().Damage;
+        var damage = resources.Engine.Describe().Damage;
         var left = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var expert in state.Ready)
         {
             if (damage.Experts.TryGetValue(expert.Name, out var why)) left[expert.Name] = BtxException.OneLine(why, 2000);
         }
 
-        if (damage.Mixture is { } fault) left[EqualityCheck.Mixture] = BtxException.OneLine(fault, 2000);
+        if (damage.Moe is { } problem) left[EqualityCheck.Moe] = BtxException.OneLine(problem, 2000);
         return left.Count == 0 ? null : left;
     }
 
     // Those that are quarantined already are left out of the comparison.
     private Dictionary<string, string> Experts(ForestState state, CancellationToken cancellation)
     {
-        var faults = new Dictionary<string, string>(StringComparer.Ordinal);
-        var models = ground.Engine.Current.Experts.ToDictionary(e => e.Name, e => e.Model);
+        var problems = new Dictionary<string, string>(StringComparer.Ordinal);
+        var models = resources.Engine.Current.Experts.ToDictionary(e => e.Name, e => e.Model);
         byte[]? tokenizer = null;
         foreach (var expert in state.Ready.Where(e => models.ContainsKey(e.Name)))
         {
-            var fault = Fault(() =>
+            var problem = Problem(() =>
             {
-                var directory = ground.DirectoryOf(expert);
+                var directory = resources.DirectoryOf(expert);
                 if (!Directory.Exists(directory)) throw new BtxException($"{directory}: not found; put it back");
                 FolderTree.Check(directory, expert.Name, cancellation);
                 RequireWeights(directory, models[expert.Name].Copies, cancellation);
-                if (LlamaConfig.Load(directory).Fingerprint() != ground.Served.Architecture)
+                if (LlamaConfig.Load(directory).Fingerprint() != resources.Served.Architecture)
                     throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: has another architecture by now");
                 tokenizer = RequireTokenizer(expert, directory, tokenizer);
             });
-            if (fault is not null) faults[expert.Name] = fault;
+            if (problem is not null) problems[expert.Name] = problem;
         }
 
-        return faults;
+        return problems;
     }
 
-    private string? Common(ForestState state) => Fault(() =>
+    private string? Common(ForestState state) => Problem(() =>
     {
-        if (ground.Journal.History.Count > 0) CommittedState.Read(ground.Directory); // else the journal has no line yet
-        var served = ServedForestManifest.Load(ground.Directory, trees: false);
+        if (resources.Journal.History.Count > 0) CommittedState.Read(resources.Directory); // else the journal has no line yet
+        var served = ServedForestManifest.Load(resources.Directory, trees: false);
         foreach (var expert in state.Ready)
         {
-            if (Fault(() => LlamaConfig.Load(ground.DirectoryOf(expert))) is not null) continue; // said of the expert
-            GraphFile.Read(ground.Directory, served.Graphs, LlamaConfig.Load(ground.DirectoryOf(expert)), served.Precision,
-                ground.Serving.VerifyHashes);
+            if (Problem(() => LlamaConfig.Load(resources.DirectoryOf(expert))) is not null) continue; // said of the expert
+            GraphFile.Read(resources.Directory, served.Graphs, LlamaConfig.Load(resources.DirectoryOf(expert)), served.Precision,
+                resources.Serving.VerifyHashes);
             return;
         }
     });
 
     // One that a change makes anew has no file yet.
-    private string? Mixture(ForestState state, CancellationToken cancellation)
+    private string? Moe(ForestState state, CancellationToken cancellation)
     {
-        if (ground.Engine.Current.Mixture is not { } present || ground.MixtureOf(state) is not { } directory
-            || directory != ground.MixtureOf(ground.State))
+        if (resources.Engine.Current.Moe is not { } present || resources.MoeOf(state) is not { } directory
+            || directory != resources.MoeOf(resources.State))
             return null;
-        return Fault(() =>
+        return Problem(() =>
         {
-            var served = ServedMixtureManifest.Load(directory);
-            GraphFile.Read(directory, served.Graphs, LlamaConfig.Load(directory), served.Precision, ground.Serving.VerifyHashes);
+            var served = ServedMoeManifest.Load(directory);
+            GraphFile.Read(directory, served.Graphs, LlamaConfig.Load(directory), served.Precision, resources.Serving.VerifyHashes);
             if (TextTokenizer.Load(directory).Hash != served.Tokenizer)
                 throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with");
             RequireSame([.. served.Weights.Select(w => Path.GetFullPath(served.WeightsFile(directory, w)))], directory,
@@ -114,7 +114,7 @@ internal sealed class RebuildCheck(RegistryGround ground)
         if (expert.Root == ExpertRoot.Served)
         {
             // Weights that the exporter converted have their tokenizer in the source.
-            var source = ground.Served.SourceDirectory(ground.Directory);
+            var source = resources.Served.SourceDirectory(resources.Directory);
             directory = ContainedPath.Resolve(source, ForestManifest.Load(source, trees: false).Expert(expert.Name).Path,
                 ForestManifest.FileName);
             FolderTree.Check(directory, expert.Name);
@@ -123,7 +123,7 @@ internal sealed class RebuildCheck(RegistryGround ground)
         var path = Path.Combine(directory, "tokenizer.json");
         var bytes = BoundedFile.Read(path);
         if (known is not null && bytes.AsSpan().SequenceEqual(known)) return known;
-        return TextTokenizer.Load(directory).Hash == ground.Served.Tokenizer ? bytes
+        return TextTokenizer.Load(directory).Hash == resources.Served.Tokenizer ? bytes
             : throw new BtxException($"{path}: is not the tokenizer that the forest was exported with");
     }
 
@@ -141,7 +141,7 @@ internal sealed class RebuildCheck(RegistryGround ground)
             using var file = folder.Read(Path.GetFileName(copy.Path));
             var now = FileStat.Of(file);
             if (now == copy.Stat) continue;
-            if (now.Fault is { } fault) throw new BtxException($"{copy.Path}: {fault}; replace it by a copy");
+            if (now.Problem is { } problem) throw new BtxException($"{copy.Path}: {problem}; replace it by a copy");
             if (now.Length != copy.Stat.Length
                 || CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
                 throw new BtxException($"{copy.Path}: has other content than when it was opened");
@@ -149,7 +149,7 @@ internal sealed class RebuildCheck(RegistryGround ground)
     }
 
     // A device that fails says nothing of the file: that is thrown.
-    private static string? Fault(Action read)
+    private static string? Problem(Action read)
     {
         try
         {
@@ -160,7 +160,7 @@ internal sealed class RebuildCheck(RegistryGround ground)
             });
             return null;
         }
-        catch (BtxException e) when (e.Kind != FaultKind.Internal)
+        catch (BtxException e) when (e.Kind != ErrorKind.Internal)
         {
             return e.Message;
         }

@@ -12,10 +12,10 @@ public sealed record RegistryOptions
     public TimeSpan FileInterval { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Mixes a served BTX model anew when its experts change; null: a removal of one of them must drop the model.</summary>
-    public IMixtureRemix? Remix { get; init; }
+    public IMoeRemix? Remix { get; init; }
 
     /// <summary>Called at each of the fault points of a change; for tests that end the process or fail there.</summary>
-    public Action<string>? Fault { get; init; }
+    public Action<string>? InjectFault { get; init; }
 
     /// <summary>Receives what was repaired at start and what a change leaves to do, one line each.</summary>
     public Action<string>? Report { get; init; }

@@ -1,4 +1,4 @@
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 
 namespace Btx.Forest;
 

@@ -1,6 +1,6 @@
 using Btx.Model;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 
@@ -11,13 +11,13 @@ namespace Btx.Forest;
 /// <param name="Statistics">The present model's.</param>
 /// <param name="Without">Names that <c>btx.json</c> will list as left out.</param>
 internal sealed record RemixPlan(
-    ServedMixtureManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members, BtxRouter Router,
+    ServedMoeManifest Present, BtxManifest Lineage, string Statistics, IReadOnlyList<RemixMember> Members, BtxRouter Router,
     IReadOnlyList<string> Without, bool Adds)
 {
     /// <param name="forest">Directory of the served forest.</param>
-    /// <param name="after"><inheritdoc cref="IMixtureRemix.Obstacle" path="/param[@name='after']"/></param>
-    /// <param name="present"><inheritdoc cref="IMixtureRemix.Obstacle" path="/param[@name='presentMixture']"/></param>
-    /// <param name="added"><inheritdoc cref="IMixtureRemix.Obstacle" path="/param[@name='added']"/></param>
+    /// <param name="after"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='after']"/></param>
+    /// <param name="present"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='presentMixture']"/></param>
+    /// <param name="added"><inheritdoc cref="IMoeRemix.Obstacle" path="/param[@name='added']"/></param>
     /// <exception cref="BtxException">It cannot be mixed anew, and why.</exception>
     public static RemixPlan Of(string forest, ForestState after, string present, ExpertAddition? added)
     {
@@ -33,8 +33,8 @@ internal sealed record RemixPlan(
             .Select(e => new RemixMember(e.Expert, sources.OfSeed(e.Expert, served.Experts[e.i]), null)));
         if (members.GroupBy(m => m.Expert.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new BtxException($"{present}: the BTX model has an expert named \"{twice.Key}\" already; choose another --name");
-        if (members.Count > MixtureConfig.MaxExperts)
-            throw new BtxException($"{present}: {members.Count} experts; a BTX model has at most {MixtureConfig.MaxExperts}");
+        if (members.Count > MoeConfig.MaxExperts)
+            throw new BtxException($"{present}: {members.Count} experts; a BTX model has at most {MoeConfig.MaxExperts}");
         var names = members.Select(m => m.Expert.Name).ToHashSet(StringComparer.Ordinal);
         return new(
             served, lineage, statistics, members, Route(lineage, members.Count),
@@ -56,9 +56,9 @@ internal sealed record RemixPlan(
         : [.. Present.Graphs.Select(g => g.ExpertsPerToken!.Value).Where(k => k <= Members.Count && Router.Kind != RouterKind.Soft)
         .Append(Router.ExpertsPerToken).Distinct().Order()];
 
-    private static (ServedMixtureManifest Served, BtxManifest Lineage) Read(string present)
+    private static (ServedMoeManifest Served, BtxManifest Lineage) Read(string present)
     {
-        var served = ServedMixtureManifest.Load(present);
+        var served = ServedMoeManifest.Load(present);
         if (served.RouterStatisticsSha256 is null || !BtxManifest.Exists(present))
             throw new BtxException($"{present}: the BTX model was exported without router statistics, so it cannot be mixed anew; mix it "
                 + "with --corpus if that was not done, and export it again");
@@ -67,7 +67,7 @@ internal sealed record RemixPlan(
             && lineage.Experts.Select(e => e.Name).SequenceEqual(served.Experts.Select(e => e.Name))
             ? (served, lineage)
             : throw new BtxException($"{Path.Combine(present, BtxManifest.FileName)}: describes another model than "
-                + $"{ServedMixtureManifest.FileName} beside it; export again");
+                + $"{ServedMoeManifest.FileName} beside it; export again");
     }
 
     // As the model was made: k is cut to the number of experts, as `btx train mix` does.

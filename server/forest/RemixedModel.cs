@@ -1,7 +1,7 @@
 using Btx.Engine.Sessions;
 using Btx.Model;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -27,7 +27,7 @@ internal static class RemixedModel
                 Check(member, members[^1], after);
             }
 
-            var weights = new MixtureWeights(members);
+            var weights = new MoeWeights(members);
             var config = weights.Config(plan.Router.ExpertsPerToken);
             report(0, "fitting routers");
             var statistics = Statistics(plan, config, opener, cancellation);

@@ -7,46 +7,46 @@ using Btx.Model.Registry;
 namespace Btx.Forest;
 
 /// <summary>Takes experts out of the forest, and with them whatever was computed from them; then proves it.</summary>
-internal sealed class RemovalChange(RegistryGround ground)
+internal sealed class RemovalChange(RegistryResources resources)
 {
     public async Task<ChangeResult> RunAsync(ExpertRemoval removal, ChangeSession session)
     {
         session.Enter(ChangePhase.Validate, $"removal of {BtxException.OneLine(string.Join(", ", removal.Experts))}");
-        var before = ground.State;
+        var before = resources.State;
         if (removal.ExpectedRevision is { } seen && seen != before.Revision)
             throw new BtxException($"the forest is at revision {before.Revision}, not {seen} as when it was "
                 + "looked at; look again and repeat the removal")
             {
-                Kind = FaultKind.Conflict
+                Kind = ErrorKind.Conflict
             };
         var plan = RemovalPlan.Of(before, removal.Experts, removal.Lineage);
-        var probe = EqualityProbe.Of(removal.Probe, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength);
+        var probe = EqualityProbe.Of(removal.Probe, resources.Engine.Tokenizer, resources.Engine.Describe().ContextLength);
         var after = before.Apply(plan);
-        var mixture = ground.Engine.Describe().Mixture;
-        string[] held = mixture is null ? []
+        var moe = resources.Engine.Describe().Moe;
+        string[] held = moe is null ? []
             : [.. plan.Removed.Concat(plan.Quarantined).Where(n => MemberOf(before.Expert(n)) is not null)];
         if (held.Length > 0) after = Without(after, held, removal, session);
-        else if (removal.DropMixture)
-            session.Note(mixture is null ? "no BTX model is served"
+        else if (removal.DropMoe)
+            session.Note(moe is null ? "no BTX model is served"
                 : $"the BTX model stays: it does not hold {string.Join(", ", plan.Removed)}");
         var purge = removal.Purge ? Targets(plan, before, after, session.Note) : [];
-        await new RebuildCheck(ground).RequireAsync(after, session.Cancellation).ConfigureAwait(false);
-        using var served = new HeldCopies(ground, plan.Removed);
-        var files = new RemovalCompletion(ground).Files(plan.Removed.Select(before.Expert), e => served[e]);
-        var damage = ground.Engine.Describe().Damage.Experts;
+        await new RebuildCheck(resources).RequireAsync(after, session.Cancellation).ConfigureAwait(false);
+        using var served = new HeldCopies(resources, plan.Removed);
+        var files = new RemovalCompletion(resources).Files(plan.Removed.Select(before.Expert), e => served[e]);
+        var damage = resources.Engine.Describe().Damage.Experts;
         session.Begin(after, plan.Requested, purge, plan.Policy);
 
-        if (after.Mixture != before.Mixture && after.Mixture is { } made)
+        if (after.Moe != before.Moe && after.Moe is { } made)
         {
             session.Enter(ChangePhase.Mix, "mixing the BTX model anew");
-            await ground.Options.Remix!.MixAsync(after, ground.MixtureOf(before)!, ground.Mixtures.Make(made), null, session.Progress,
+            await resources.Options.Remix!.MixAsync(after, resources.MoeOf(before)!, resources.Moe.Make(made), null, session.Progress,
                 session.Cancellation).ConfigureAwait(false);
         }
 
         session.Enter(ChangePhase.Build, "making the next forest");
         var next = await session.BuildAsync(after).ConfigureAwait(false);
         var swap = await session.CommitAsync(next, null, removal.InFlight).ConfigureAwait(false);
-        var hashes = held.Length > 0 && ground.Engine.Describe().Mixture is { } anew ? (mixture!.Sha256, anew.Sha256)
+        var hashes = held.Length > 0 && resources.Engine.Describe().Moe is { } anew ? (moe!.Sha256, anew.Sha256)
             : ((string, string)?)null;
         return session.Finish(swap,
             await CompleteAsync(plan, before, after, probe, files, served, damage, swap, hashes, session).ConfigureAwait(false));
@@ -55,10 +55,10 @@ internal sealed class RemovalChange(RegistryGround ground)
     private async Task<RemovalCertificate?> CompleteAsync(
         RemovalPlan plan, ForestState before, ForestState after, EqualityProbe probe,
         IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> files,
-        HeldCopies served, IReadOnlyDictionary<string, string> damage, SwapReport swap, (string Before, string After)? mixture,
+        HeldCopies served, IReadOnlyDictionary<string, string> damage, SwapReport swap, (string Before, string After)? moe,
         ChangeSession session)
     {
-        var completion = new RemovalCompletion(ground);
+        var completion = new RemovalCompletion(resources);
         if (session.Record!.Purge.Count > 0)
         {
             session.Enter(ChangePhase.Purge, $"deleting the files of {string.Join(", ", plan.Removed)}");
@@ -66,12 +66,12 @@ internal sealed class RemovalChange(RegistryGround ground)
             session.Try(() => completion.Purge(session.Record, outcomes),
                 "the purge is done again before the next change or at the next start");
             files = files.ToDictionary(f => f.Key, f => (outcomes.GetValueOrDefault(f.Key)
-                ?? new()).Certify(ground.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
+                ?? new()).Certify(resources.DirectoryOf(before.Expert(f.Key)), f.Value, served[f.Key], damage.GetValueOrDefault(f.Key)));
         }
 
-        ground.Found[session.Record.Id] = files;
+        resources.Found[session.Record.Id] = files;
         served.Dispose();
-        ground.Damaged.Drop(plan.Removed);
+        resources.Damaged.Drop(plan.Removed);
         session.Enter(ChangePhase.Check, $"comparing with a forest built from scratch on {probe.Tokens} tokens");
         EqualityCheck? check = null;
         try
@@ -81,7 +81,7 @@ internal sealed class RemovalChange(RegistryGround ground)
         catch (Exception e)
         {
             var why = e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown }
-                ? new BtxException("the server is shutting down", e) { Kind = FaultKind.Unavailable } : e;
+                ? new BtxException("the server is shutting down", e) { Kind = ErrorKind.Unavailable } : e;
             session.Try(() => throw why, "the equality check and the certificate are made before the next change or at the next start");
             return null;
         }
@@ -93,7 +93,7 @@ internal sealed class RemovalChange(RegistryGround ground)
             swap.BytesReturned);
         session.Enter(ChangePhase.Certify, "signing the certificate");
         RemovalCertificate? certificate = null;
-        var found = new CertifiedFindings(files, caches, check, mixture?.Before, mixture?.After);
+        var found = new CertifiedFindings(files, caches, check, moe?.Before, moe?.After);
         session.Try(() => certificate = completion.Certify(plan, before, after, session.Record, found),
             "the certificate is made before the next change or at the next start");
         if (!check.Passed)
@@ -105,38 +105,38 @@ internal sealed class RemovalChange(RegistryGround ground)
     }
 
     private string? MemberOf(RegisteredExpert expert) =>
-        CommittedState.MemberOf(ground.MixtureOf(ground.State)!, expert.Name, expert.Sha256);
+        CommittedState.MemberOf(resources.MoeOf(resources.State)!, expert.Name, expert.Sha256);
 
     private ForestState Without(ForestState after, string[] held, ExpertRemoval removal, ChangeSession session)
     {
-        var present = ground.MixtureOf(ground.State)!;
-        var made = present.StartsWith(ground.Directory + "/", StringComparison.Ordinal); // by a change before; deleted after the swap
-        if (removal.DropMixture)
+        var present = resources.MoeOf(resources.State)!;
+        var made = present.StartsWith(resources.Directory + "/", StringComparison.Ordinal); // by a change before; deleted after the swap
+        if (removal.DropMoe)
         {
             session
                 .Note($"the BTX model {present} is served no more; its files "
                     + $"{(made ? "are deleted" : $"stay and still hold {string.Join(", ", held)}")}");
-            return after with { Mixture = null, MixtureDropped = true };
+            return after with { Moe = null, MoeDropped = true };
         }
 
-        foreach (var expert in held.Select(ground.State.Expert))
+        foreach (var expert in held.Select(resources.State.Expert))
         {
             if (MemberOf(expert) is { } other && other != expert.Name)
                 throw new BtxException(
                     $"the BTX model {present} holds {expert.Name} under the name {other}, and is mixed anew by names; "
                     + "remove with --drop-btx to stop serving it")
-                { Kind = FaultKind.Precondition };
+                { Kind = ErrorKind.Precondition };
         }
 
-        var obstacle = ground.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server mixes none anew";
+        var obstacle = resources.Options.Remix is { } remix ? remix.Obstacle(after, present, null) : "this server mixes none anew";
         if (obstacle is not null)
             throw new BtxException(
                 $"the BTX model {present} holds {string.Join(", ", held)}: {obstacle}; "
                 + "remove with --drop-btx to stop serving it")
-            { Kind = FaultKind.Precondition };
-        foreach (var note in ground.Options.Remix!.Notes(present)) session.Note(note);
+            { Kind = ErrorKind.Precondition };
+        foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
         if (!made) session.Note($"the BTX model {present} is served no more; its files stay and still hold {string.Join(", ", held)}");
-        return after with { Mixture = MixtureFolders.Of(ChangeJournal.IdOf(ground.Journal.History.Count + 1)), MixtureDropped = false };
+        return after with { Moe = MoeFolders.Of(ChangeJournal.IdOf(resources.Journal.History.Count + 1)), MoeDropped = false };
     }
 
     /// <summary>Why a purge would be refused, as far as that can be told without trying to write; null: it would not.</summary>
@@ -163,23 +163,23 @@ internal sealed class RemovalChange(RegistryGround ground)
             if (expert.Root != ExpertRoot.Served) continue;
             // Converted weights have an original in the source.
             var source = Blame.Served(() =>
-                ForestManifest.Load(ground.Served.SourceDirectory(ground.Directory), trees: false).Expert(expert.Name));
+                ForestManifest.Load(resources.Served.SourceDirectory(resources.Directory), trees: false).Expert(expert.Name));
             targets.Add(new PurgeTarget(expert.Name, ExpertRoot.Source, source.Path, source.Sha256));
             note?.Invoke($"the weights that {expert.Name} was converted from are deleted too: {source.Path} in "
-                    + $"{ground.Served.SourceDirectory(ground.Directory)}");
+                    + $"{resources.Served.SourceDirectory(resources.Directory)}");
         }
 
-        var forest = ground.Served.SourceDirectory(ground.Directory);
+        var forest = resources.Served.SourceDirectory(resources.Directory);
         foreach (var target in targets)
         {
-            ExpertPurge.RequireUnshared(after, target, ground.Directory, ground.Served);
-            OtherExports.RequireNone(target.Expert, target.Directory(ground.Directory, ground.Served), ground.Directory, forest);
+            ExpertPurge.RequireUnshared(after, target, resources.Directory, resources.Served);
+            OtherExports.RequireNone(target.Expert, target.Directory(resources.Directory, resources.Served), resources.Directory, forest);
             if (note is null) continue;
-            ExpertPurge.RequireDeletable(target.Directory(ground.Directory, ground.Served));
+            ExpertPurge.RequireDeletable(target.Directory(resources.Directory, resources.Served));
             if (target.Root != ExpertRoot.Source) continue;
-            foreach (var copy in OtherExports.Copies(target.Expert, ground.Directory, forest))
+            foreach (var copy in OtherExports.Copies(target.Expert, resources.Directory, forest))
                 note($"another served forest holds weights of {target.Expert} in {copy}; a purge does not delete them");
-            foreach (var copy in ExpertPurge.TrainingCopies(ground.Served.SourceDirectory(ground.Directory), target.Expert, target.Sha256))
+            foreach (var copy in ExpertPurge.TrainingCopies(resources.Served.SourceDirectory(resources.Directory), target.Expert, target.Sha256))
                 note($"training left a copy of the weights of {target.Expert} in {copy}; a purge does not delete it");
         }
 

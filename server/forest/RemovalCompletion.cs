@@ -7,23 +7,23 @@ namespace Btx.Forest;
 
 /// <summary>What follows the swap of a removal: files are deleted, the forest is compared, the certificate is signed. A
 /// start does what a server that died left.</summary>
-internal sealed class RemovalCompletion(RegistryGround ground)
+internal sealed class RemovalCompletion(RegistryResources resources)
 {
     /// <summary>Files of the removed as they lie there, by expert, and those that do not lie there any more.</summary>
     /// <param name="served">The files that the server read, by expert.</param>
     public IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files(IEnumerable<RegisteredExpert> removed,
         Func<string, IReadOnlyList<FileTrace>> served) =>
-        removed.ToDictionary(e => e.Name, e => ExpertPurge.Files(ground.DirectoryOf(e), served(e.Name)));
+        removed.ToDictionary(e => e.Name, e => ExpertPurge.Files(resources.DirectoryOf(e), served(e.Name)));
 
     /// <summary>Deletes the files of a committed removal and says so in the journal. Again it deletes the rest.</summary>
     /// <param name="outcomes">Of each expert; filled as far as this comes.</param>
     /// <exception cref="BtxException">Something could not be deleted, or the journal not be written.</exception>
     public void Purge(ChangeRecord change, Dictionary<string, PurgeOutcome> outcomes)
     {
-        ground.Options.Fault?.Invoke("change:purging");
-        Delete(change, ground.State, ground.Directory, ground.Served, outcomes);
-        ground.Journal.Purged(change.Id);
-        ground.Options.Fault?.Invoke("change:purged");
+        resources.Options.InjectFault?.Invoke("change:purging");
+        Delete(change, resources.State, resources.Directory, resources.Served, outcomes);
+        resources.Journal.Purged(change.Id);
+        resources.Options.InjectFault?.Invoke("change:purged");
     }
 
     /// <summary>Compares the running forest with one built from scratch. An expert that stays, and whose files cannot be opened any
@@ -31,12 +31,12 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     /// <inheritdoc cref="EqualityComparison.RunAsync" path="/exception"/>
     public async Task<EqualityCheck> CheckAsync(ForestState after, EqualityProbe probe, CancellationToken cancellation)
     {
-        var files = new RebuildCheck(ground);
+        var files = new RebuildCheck(resources);
         await files.QuarantineAsync(after, cancellation).ConfigureAwait(false);
         var left = files.LeftOut(after);
-        var check = await new EqualityComparison(ground).RunAsync(after, probe, cancellation).ConfigureAwait(false);
+        var check = await new EqualityComparison(resources).RunAsync(after, probe, cancellation).ConfigureAwait(false);
         check = check with { LeftOut = left };
-        ground.Options.Fault?.Invoke("change:checked");
+        resources.Options.InjectFault?.Invoke("change:checked");
         return check;
     }
 
@@ -48,7 +48,7 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         var purged = change.PurgedAt is not null;
         found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value, purged)) };
         var certificate = RemovalCertificate.Of(plan, before, after, change, found);
-        var path = RemovalCertificate.FileOf(ground.Directory, certificate.ChangeId);
+        var path = RemovalCertificate.FileOf(resources.Directory, certificate.ChangeId);
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -58,11 +58,11 @@ internal sealed class RemovalCompletion(RegistryGround ground)
             throw new BtxException($"{path}: cannot be written: {BtxException.OneLine(e.Message)}", e);
         }
 
-        certificate = ground.Signer.Sign(certificate);
-        ground.Journal.Certified(change.Id, certificate.Findings());
+        certificate = resources.Signer.Sign(certificate);
+        resources.Journal.Certified(change.Id, certificate.Findings());
         certificate.Save(path);
-        ground.Found.Remove(change.Id);
-        ground.Options.Fault?.Invoke("change:certified");
+        resources.Found.Remove(change.Id);
+        resources.Options.InjectFault?.Invoke("change:certified");
         return certificate;
     }
 
@@ -100,16 +100,16 @@ internal sealed class RemovalCompletion(RegistryGround ground)
         IReadOnlyDictionary<string, Dictionary<string, IReadOnlyList<CertifiedFile>>> purged, CancellationToken cancellation)
     {
         string? why = null;
-        foreach (var change in ground.Journal.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }))
+        foreach (var change in resources.Journal.History.Where(c => c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed }))
         {
-            var path = RemovalCertificate.FileOf(ground.Directory, change.Id);
+            var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
             try
             {
                 if (File.Exists(path))
                 {
                     if (!purged.TryGetValue(change.Id, out var seen)) continue;
                     var old = RemovalCertificate.Parse(BoundedFile.Read(path), path);
-                    var (before, after) = ground.Journal.StatesOf(change.Id);
+                    var (before, after) = resources.Journal.StatesOf(change.Id);
                     var found = old.Findings();
                     var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
                     Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change,
@@ -117,22 +117,22 @@ internal sealed class RemovalCompletion(RegistryGround ground)
                     continue;
                 }
 
-                if (change.RevisionAfter != ground.State.Revision)
+                if (change.RevisionAfter != resources.State.Revision)
                 {
-                    ground.Options.Report?.Invoke($"removal {change.Id}: has no certificate, and the forest has changed since, so that "
+                    resources.Options.Report?.Invoke($"removal {change.Id}: has no certificate, and the forest has changed since, so that "
                         + "none can be made; every later certificate lists the experts there are");
                     continue;
                 }
 
                 var certificate = await RedoAsync(change, purged.GetValueOrDefault(change.Id), cancellation).ConfigureAwait(false);
-                ground.Options.Report?.Invoke($"removal {change.Id}: its certificate was still to be written; it is written "
+                resources.Options.Report?.Invoke($"removal {change.Id}: its certificate was still to be written; it is written "
                     + $"now{(certificate.Equality.Passed ? "" : ", and its equality check failed")}");
             }
             catch (Exception e) when (e is BtxException or RequestRejectedException { Reason: not RejectionReason.ShuttingDown }
                 or IOException or UnauthorizedAccessException)
             {
                 why = BtxException.OneLine(e.Message);
-                ground.Options.Report?.Invoke(
+                resources.Options.Report?.Invoke(
                     $"removal {change.Id}: its certificate could not be written: {why}; the next change or start tries again");
             }
         }
@@ -147,29 +147,29 @@ internal sealed class RemovalCompletion(RegistryGround ground)
     /// <exception cref="BtxException">The last removal still cannot be certified.</exception>
     public async Task FinishLastAsync(CancellationToken cancellation)
     {
-        var last = ground.Journal.History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
-        bool IsProved() => last is not { Kind: ChangeKind.Remove } || File.Exists(RemovalCertificate.FileOf(ground.Directory, last.Id));
-        if (IsProved() && ground.Journal.OpenPurges.Count == 0) return;
-        var purged = RedoPurges(ground.Journal, ground.Directory, ground.Served, ground.Options.Report);
+        var last = resources.Journal.History.LastOrDefault(c => c.Outcome == ChangeOutcome.Committed);
+        bool IsProved() => last is not { Kind: ChangeKind.Remove } || File.Exists(RemovalCertificate.FileOf(resources.Directory, last.Id));
+        if (IsProved() && resources.Journal.OpenPurges.Count == 0) return;
+        var purged = RedoPurges(resources.Journal, resources.Directory, resources.Served, resources.Options.Report);
         var why = await FinishAsync(purged, cancellation).ConfigureAwait(false);
         if (IsProved()) return;
         throw new BtxException($"removal {last!.Id} has no certificate yet, and after another change none "
             + $"could be made for it ({why}); the forest "
             + "is as it was: mend that (make room on the disk, say) and repeat the change, or restart the server")
         {
-            Kind = FaultKind.Precondition
+            Kind = ErrorKind.Precondition
         };
     }
 
     private async Task<RemovalCertificate> RedoAsync(ChangeRecord change, Dictionary<string, IReadOnlyList<CertifiedFile>>? purged,
         CancellationToken cancellation)
     {
-        var (before, after) = ground.Journal.StatesOf(change.Id);
+        var (before, after) = resources.Journal.StatesOf(change.Id);
         var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? LineagePolicy.Only);
-        var known = ground.Found.GetValueOrDefault(change.Id); // none after a restart
+        var known = resources.Found.GetValueOrDefault(change.Id); // none after a restart
         var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => known is null
             ? purged?.GetValueOrDefault(f.Key) ?? f.Value : Later(known[f.Key], purged?.GetValueOrDefault(f.Key) ?? []));
-        var check = await CheckAsync(ground.State, EqualityProbe.Of(null, ground.Engine.Tokenizer, ground.Engine.Describe().ContextLength),
+        var check = await CheckAsync(resources.State, EqualityProbe.Of(null, resources.Engine.Tokenizer, resources.Engine.Describe().ContextLength),
             cancellation).ConfigureAwait(false);
         // what was in memory went with the process
         return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check));

@@ -27,7 +27,7 @@ internal static class SampleText
             throw new BtxException(
                 $"{what}: the sample text has {tokens.Length} tokens; "
                 + $"give more than {least}, better {CachedPrior.Sequences * Longest}")
-            { Kind = FaultKind.Precondition };
+            { Kind = ErrorKind.Precondition };
         var length = Math.Clamp((tokens.Length - 1) / CachedPrior.Sequences, least, longest);
         var available = (tokens.Length - 1) / length;
         var count = Math.Min(CachedPrior.Sequences, available);

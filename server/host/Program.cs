@@ -5,7 +5,7 @@ using Btx.Server.Requests;
 using Btx.Server.Verbs;
 using Btx.Server.Verbs.Experts;
 
-if (args is ["serve", ..] && OpenFiles.Fault is { } tooFew)
+if (args is ["serve", ..] && OpenFiles.Problem is { } tooFew)
 {
     Console.Error.WriteLine($"error: {tooFew}");
     return 1;

@@ -22,7 +22,7 @@ public sealed class RequestRulesTests
         LoadedAt = default,
     };
 
-    private static readonly ForestDescription WithMixture = Forest with { Mixture = FakeForest.MixtureDescription };
+    private static readonly ForestDescription WithMoe = Forest with { Moe = FakeForest.MoeDescription };
 
     public static TheoryData<string, string> Bad { get; } = new()
     {
@@ -35,10 +35,10 @@ public sealed class RequestRulesTests
         { "stops", "stop has 17 strings" }, { "top 21", "0..20" }, { "per token", "per_token" }, { "p nan", "p is NaN" },
     };
 
-    private static GenerationRequest Make(string fault)
+    private static GenerationRequest Make(string problem)
     {
         var good = Request(new Routing());
-        return fault switch
+        return problem switch
         {
             "empty" => good with { Prompt = [] },
             "long" => good with { Prompt = new int[16] },
@@ -65,9 +65,9 @@ public sealed class RequestRulesTests
 
     [Theory]
     [MemberData(nameof(Bad))]
-    public void Bad_requests_are_refused_in_one_line(string fault, string expected)
+    public void Bad_requests_are_refused_in_one_line(string problem, string expected)
     {
-        var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Make(fault), Forest));
+        var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Make(problem), Forest));
         Assert.Equal(RejectionReason.InvalidArgument, e.Reason);
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
@@ -76,7 +76,7 @@ public sealed class RequestRulesTests
     [Fact]
     public void Mode_moe_takes_k_and_nothing_of_the_forests_options()
     {
-        foreach (var k in new[] { 1, 2, 4 }) RequestRules.Check(Request(Moe(k)), WithMixture);
+        foreach (var k in new[] { 1, 2, 4 }) RequestRules.Check(Request(Moe(k)), WithMoe);
         foreach (var (routing, expected) in new[]
         {
             (Moe(0), "k is 0; expected 1..4"), (Moe(5), "k is 5; expected 1..4"),
@@ -85,14 +85,14 @@ public sealed class RequestRulesTests
                 (Moe(2) with { RerouteInterval = 4 }, "a re-route interval does not apply"),
         })
         {
-            var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest([1, 2], routing), WithMixture));
+            var e = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(new ScoreRequest([1, 2], routing), WithMoe));
             Assert.Equal(RejectionReason.InvalidArgument, e.Reason);
             Assert.StartsWith(expected, e.Message, StringComparison.Ordinal);
         }
 
         var none = Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(1)), Forest));
         Assert.Equal((RejectionReason.NotFound, "mode moe needs a BTX model; none is loaded"), (none.Reason, none.Message));
-        var built = WithMixture with { Mixture = FakeForest.MixtureDescription with { Choices = [1, 2] } };
+        var built = WithMoe with { Moe = FakeForest.MoeDescription with { Choices = [1, 2] } };
         Assert.Contains("exported for k 1, 2",
             Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(Moe(3)), built)).Message, StringComparison.Ordinal);
     }
@@ -123,7 +123,7 @@ public sealed class RequestRulesTests
     public void Options_report_all_faults_at_once()
     {
         var e = Assert.Throws<BtxException>(() =>
-            new EngineOptions { Directory = " ", Mixture = "", Slots = 0, PrefillChunk = 0, Threads = -1 }.Validate());
+            new EngineOptions { Directory = " ", Moe = "", Slots = 0, PrefillChunk = 0, Threads = -1 }.Validate());
         foreach (var part in new[] { "--slots is 0", "--prefill-chunk is 0", "--threads is -1", "no served forest", "no served BTX model" })
             Assert.Contains(part, e.Message, StringComparison.Ordinal);
     }

@@ -22,7 +22,7 @@ public sealed class SteadyStateTests(ServedForest forest, ServedBtx btx)
     {
         await using var engine = ForestEngine.Start(forest.Options with
         {
-            Mixture = mode.EndsWith("each k", StringComparison.Ordinal)
+            Moe = mode.EndsWith("each k", StringComparison.Ordinal)
             ? btx.ServedByK : btx.Served
         });
         var requests = Enumerable.Range(0, 8).Select(i => Request(mode.StartsWith("moe", StringComparison.Ordinal) ? Moe(1 + (i % 2))

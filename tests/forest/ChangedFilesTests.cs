@@ -92,7 +92,7 @@ public sealed class ChangedFilesTests(ServedForest served)
         else await File.WriteAllTextAsync(manifest, "{", None);
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Add());
         Assert.Contains(manifest, e.Message, StringComparison.Ordinal);
-        Assert.Equal(FaultKind.Internal, e.Kind);
+        Assert.Equal(ErrorKind.Internal, e.Kind);
     }
 
     [Theory]
@@ -169,7 +169,7 @@ public sealed class ChangedFilesTests(ServedForest served)
         await f.Add();
         var weights = Path.Combine(f.Others, "experts", "epsilon", "model.safetensors");
         var moved = Path.Combine(f.Others, "moved");
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p != "change:swapped") return;
             File.Move(weights, moved);
@@ -190,7 +190,7 @@ public sealed class ChangedFilesTests(ServedForest served)
         var bytes = f.Engine.Copies.Bytes;
         Assert.True(bytes > 0);
         var most = 0L;
-        f.Fault = _ => most = Math.Max(most, f.Engine.Copies.Bytes);
+        f.InjectFault = _ => most = Math.Max(most, f.Engine.Copies.Bytes);
         await f.Remove("beta");
         Assert.Equal(bytes, most);
         Assert.Equal(bytes / 3 * 2, f.Engine.Copies.Bytes);

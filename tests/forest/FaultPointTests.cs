@@ -41,7 +41,7 @@ public sealed class FaultPointTests(ServedForest served)
     {
         var before = f.Registry.State.Hash();
         var armed = true;
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p != point || !armed) return;
             armed = false;
@@ -49,10 +49,10 @@ public sealed class FaultPointTests(ServedForest served)
         };
         var stream = f.Registry.Engine.Run(EngineCalls.Request(EngineCalls.Expert("alpha"), 60));
         var e = await Assert.ThrowsAsync<BtxException>(change);
-        f.Fault = null;
+        f.InjectFault = null;
         Assert.False(armed, point);
         Assert.Contains("the device is gone", e.Message, StringComparison.Ordinal);
-        Assert.Equal(FaultKind.Internal, e.Kind);
+        Assert.Equal(ErrorKind.Internal, e.Kind);
         Assert.DoesNotContain('\n', e.Message);
         var isAfter = f.Registry.State.Hash() != before;
         Assert.Equal(AfterCommit.Contains(point), isAfter);
@@ -91,7 +91,7 @@ public sealed class FaultPointTests(ServedForest served)
             if (unfinished is not var (point, id, directory)) return;
             Assert.False(Directory.Exists(directory), point);
             var report = CertificateVerifier.Verify(f.Registry.Certificate(id), point, null, f.Served);
-            Assert.Empty(report.Faults);
+            Assert.Empty(report.Problems);
             Assert.NotEmpty(report.Certificate!.Removed[0].Files);
             Assert.All(report.Certificate.Removed[0].Files.Where(file => !restarted || file.Path != "."), file =>
                 Assert.True(file.Deleted, $"{point}: {file.Path}"));
@@ -129,18 +129,18 @@ public sealed class FaultPointTests(ServedForest served)
     {
         await using var f = new RegistryFixture(served);
         var left = 3;
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p == point && left-- > 0) throw new IOException("No space left on device", 28);
         };
         var failure = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
         Assert.Contains("is in force, but", failure.Message, StringComparison.Ordinal);
-        Assert.Equal(FaultKind.Exhausted, failure.Kind);
+        Assert.Equal(ErrorKind.Exhausted, failure.Kind);
         var state = f.Registry.State.Hash();
         foreach (var change in new[] { () => f.Add(), () => f.Remove("gamma") })
         {
             var refusal = await Assert.ThrowsAsync<BtxException>(change);
-            Assert.Equal(FaultKind.Precondition, refusal.Kind);
+            Assert.Equal(ErrorKind.Precondition, refusal.Kind);
             Assert.Contains("removal c000001 has no certificate yet", refusal.Message, StringComparison.Ordinal);
             Assert.Contains("No space left on device", refusal.Message, StringComparison.Ordinal);
             Assert.Equal((state, 1), (f.Registry.State.Hash(), f.Registry.History.Count));
@@ -148,7 +148,7 @@ public sealed class FaultPointTests(ServedForest served)
 
         await f.Add();
         var report = CertificateVerifier.Verify(f.Registry.Certificate("c000001"), point, f.Registry.KeyFingerprint, f.Served);
-        Assert.Empty(report.Faults);
+        Assert.Empty(report.Problems);
     }
 
     [Theory]
@@ -160,7 +160,7 @@ public sealed class FaultPointTests(ServedForest served)
         var root = Path.GetDirectoryName(f.Source)!;
         var before = f.Registry.State.Hash();
         var images = new List<(string Point, string Root)>();
-        f.Fault = point =>
+        f.InjectFault = point =>
         {
             var image = Path.Combine(root, $"image-{images.Count}");
             CopyDirectory(f.Source, Path.Combine(image, "forest"));
@@ -168,7 +168,7 @@ public sealed class FaultPointTests(ServedForest served)
             images.Add((point, image));
         };
         var change = (removal ? await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None) : await f.Add()).Change;
-        f.Fault = null;
+        f.InjectFault = null;
         Assert.Equal(Points(removal).Order(), images.Select(i => i.Point).Order());
         foreach (var (point, image) in images)
         {
@@ -179,7 +179,7 @@ public sealed class FaultPointTests(ServedForest served)
             var weights = Path.Combine(image, "forest", "experts", "beta");
             Assert.Equal(removal && isAfter, !Directory.Exists(weights));
             if (removal && isAfter)
-                Assert.Empty(CertificateVerifier.Verify(again.Certificate(change.Id), point, null, Path.Combine(image, "served")).Faults);
+                Assert.Empty(CertificateVerifier.Verify(again.Certificate(change.Id), point, null, Path.Combine(image, "served")).Problems);
             else Assert.True(again.History.Count == 0 || isAfter || again.History[0].Outcome == ChangeOutcome.Interrupted, point);
         }
     }
@@ -196,7 +196,7 @@ public sealed class FaultPointTests(ServedForest served)
         var registry = f.Registry;
         var before = registry.State.Hash();
         Task? disposal = null;
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p != point) return;
             disposal = Task.Run(async () => await registry.DisposeAsync());
@@ -205,12 +205,12 @@ public sealed class FaultPointTests(ServedForest served)
         var e = await Assert.ThrowsAsync<BtxException>(() => registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
         Assert.Contains("the server is shutting down", e.Message, StringComparison.Ordinal);
         await disposal!;
-        f.Fault = null;
+        f.InjectFault = null;
         await f.Restart();
         var isAfter = AfterCommit.Contains(point);
         Assert.Equal(isAfter, f.Registry.State.Hash() != before);
         Assert.Equal(!isAfter, f.Registry.Engine.Describe().Experts.Contains("beta"));
-        if (isAfter) Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), point, null, f.Served).Faults);
+        if (isAfter) Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), point, null, f.Served).Problems);
     }
 
     [Fact]
@@ -219,7 +219,7 @@ public sealed class FaultPointTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         var before = f.Registry.State.Hash();
         using var early = new CancellationTokenSource();
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p == "change:built") early.Cancel();
         };
@@ -227,7 +227,7 @@ public sealed class FaultPointTests(ServedForest served)
         Assert.Equal((before, ChangeOutcome.Aborted, "cancelled"),
             (f.Registry.State.Hash(), f.Registry.History[0].Outcome, f.Registry.History[0].Message));
         using var late = new CancellationTokenSource();
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p == "change:committed") late.Cancel();
         };

@@ -53,7 +53,7 @@ public sealed class ForestRegistryTests(ServedForest served)
         Assert.True(certificate.Caches is { Averages: >= 2, KvSlots: 0, KvBytes: > 0, NativeBytes: > 0 }, $"{certificate.Caches}");
         var report = CertificateVerifier.Verify(f.Registry.Certificate(result.Change.Id), "certificate",
             f.Registry.KeyFingerprint, f.Served);
-        Assert.Empty(report.Faults);
+        Assert.Empty(report.Problems);
         Assert.Equal("expert \"beta\" was removed already, in revision 2",
             (await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"))).Message);
         await f.AssertSurvivesRestart();

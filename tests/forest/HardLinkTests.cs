@@ -31,7 +31,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         else File.Move(deed == "graph" ? graph : Path.Combine(directory, $"{deed}.json"), other);
         var e = await Assert.ThrowsAsync<BtxException>(() =>
             f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
-        Assert.Equal(FaultKind.Precondition, e.Kind);
+        Assert.Equal(ErrorKind.Precondition, e.Kind);
         Assert.Contains(why, e.Message, StringComparison.Ordinal);
         if (deed != "graph") Assert.Contains("expert \"gamma\", which stays, could not be opened again: ", e.Message,
             StringComparison.Ordinal);
@@ -93,12 +93,12 @@ public sealed partial class HardLinkTests(ServedForest served)
     public async Task A_survivor_whose_file_gets_another_name_meanwhile_is_left_out_and_named(string point)
     {
         await using var f = Open();
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p == point) Link(Weights(f, "gamma"), Path.Combine(f.Others, "other"));
         };
         var result = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
-        f.Fault = null;
+        f.InjectFault = null;
         var check = result.Certificate!.Equality;
         Assert.True(check.Passed);
         var (name, why) = Assert.Single(check.LeftOut!);
@@ -108,7 +108,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         Assert.Equal(["alpha"], f.Registry.Engine.Describe().Experts);
         Assert.Contains("gamma", f.Registry.Damage.Experts.Keys);
         var report = CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served);
-        Assert.Empty(report.Faults);
+        Assert.Empty(report.Problems);
         Assert.Contains(report.Checks, c => c.EndsWith("; not compared: gamma", StringComparison.Ordinal));
         Assert.True((await f.Remove("gamma")).Certificate!.Equality.Passed); // nothing is blocked
         await f.AssertSurvivesRestart();
@@ -118,12 +118,12 @@ public sealed partial class HardLinkTests(ServedForest served)
     public async Task A_check_that_failed_is_made_before_the_next_change_without_what_is_damaged()
     {
         await using var f = Open();
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p == "change:checked") throw new IOException("no room");
         };
         await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
-        f.Fault = null;
+        f.InjectFault = null;
         Link(Weights(f, "gamma"), Path.Combine(f.Others, "other"));
         Assert.True((await f.Remove("gamma")).Certificate!.Equality.Passed);
         Assert.Equal(["gamma"], RemovalCertificate.Parse(f.Registry.Certificate("c000001"), "it").Equality.LeftOut!.Keys);
@@ -148,7 +148,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         Assert.StartsWith("was not at its place", file.Remains, StringComparison.Ordinal);
         Assert.EndsWith($"the file that was served lies at {moved}/model.safetensors", file.Remains, StringComparison.Ordinal);
         var report = CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served);
-        Assert.Empty(report.Faults);
+        Assert.Empty(report.Problems);
         Assert.Contains("files of the removed: 0 deleted, 1 kept, 1 of them not as they lay there: see \"remains\" in the certificate",
             report.Checks);
     }

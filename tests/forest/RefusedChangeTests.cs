@@ -45,12 +45,12 @@ public sealed class RefusedChangeTests(ServedForest served)
         { "replaced", "changed while the expert was being added" },
     };
 
-    private static ExpertAddition Damage(string fault, RegistryFixture f)
+    private static ExpertAddition Damage(string problem, RegistryFixture f)
     {
         var addition = f.Addition();
         var directory = addition.Directory;
         var weights = Path.Combine(directory, "model.safetensors");
-        switch (fault)
+        switch (problem)
         {
             case "outside": return addition with { Directory = Path.GetTempPath() };
             case "dots": return addition with { Directory = f.Others + "/experts/../experts/epsilon" };
@@ -108,11 +108,11 @@ public sealed class RefusedChangeTests(ServedForest served)
             case "sample": return addition with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } };
             case "author": return addition with { By = new ChangeAuthor(" ", "why") };
             case "changes":
-                f.Fault = p => File.SetLastWriteTimeUtc(weights,
+                f.InjectFault = p => File.SetLastWriteTimeUtc(weights,
                     p == "begin:synced" ? DateTime.UtcNow.AddMinutes(-1) : File.GetLastWriteTimeUtc(weights));
                 return addition;
             default:
-                f.Fault = p =>
+                f.InjectFault = p =>
                 {
                     if (p != "begin:synced") return;
                     File.Copy(weights, weights + ".new");
@@ -144,16 +144,16 @@ public sealed class RefusedChangeTests(ServedForest served)
 
     [Theory]
     [MemberData(nameof(Additions))]
-    public async Task An_addition(string fault, string expected)
+    public async Task An_addition(string problem, string expected)
     {
         await using var f = new RegistryFixture(served);
         var before = f.Registry.State.Hash();
-        var addition = Damage(fault, f);
+        var addition = Damage(problem, f);
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.AddAsync(addition, null, None));
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
-        Assert.Equal(fault == "missing" ? FaultKind.Missing : FaultKind.Precondition, e.Kind);
+        Assert.Equal(problem == "missing" ? ErrorKind.Missing : ErrorKind.Precondition, e.Kind);
         Assert.DoesNotContain('\n', e.Message);
-        f.Fault = null;
+        f.InjectFault = null;
         Assert.Equal(before, f.Registry.State.Hash());
         Assert.Equal(3, f.Registry.Engine.Describe().Experts.Count);
         Assert.DoesNotContain(f.Registry.History, c => c.Outcome is ChangeOutcome.Open or ChangeOutcome.Committed);
@@ -164,46 +164,46 @@ public sealed class RefusedChangeTests(ServedForest served)
     public async Task Removals_and_averages()
     {
         await using var f = new RegistryFixture(served);
-        async Task Refused(string expected, FaultKind kind, Func<Task> change)
+        async Task Refused(string expected, ErrorKind kind, Func<Task> change)
         {
             var e = await Assert.ThrowsAsync<BtxException>(change);
             Assert.Contains(expected, e.Message, StringComparison.Ordinal);
             Assert.Equal(kind, e.Kind);
         }
 
-        await Refused("the last expert cannot be removed, add another first", FaultKind.Precondition,
+        await Refused("the last expert cannot be removed, add another first", ErrorKind.Precondition,
             () => f.Remove("alpha", "beta", "gamma"));
-        await Refused("is named twice", FaultKind.Precondition, () => f.Remove("alpha", "alpha"));
-        await Refused("no expert \"zeta\" in the forest", FaultKind.Missing, () => f.Remove("zeta"));
-        await Refused("lineage policy \"all\" is unknown", FaultKind.Precondition,
+        await Refused("is named twice", ErrorKind.Precondition, () => f.Remove("alpha", "alpha"));
+        await Refused("no expert \"zeta\" in the forest", ErrorKind.Missing, () => f.Remove("zeta"));
+        await Refused("lineage policy \"all\" is unknown", ErrorKind.Precondition,
             () => f.Registry.RemoveAsync(Removal("beta") with { Lineage = "all" }, null, None));
-        await Refused("the forest is at revision 0, not 7", FaultKind.Conflict,
+        await Refused("the forest is at revision 0, not 7", ErrorKind.Conflict,
             () => f.Registry.RemoveAsync(Removal("beta") with { ExpectedRevision = 7 }, null, None));
-        await Refused("the probe text has 0 tokens", FaultKind.Precondition,
+        await Refused("the probe text has 0 tokens", ErrorKind.Precondition,
             () => f.Registry.RemoveAsync(Removal("beta") with { Probe = "" }, null, None));
-        await Refused("there is no change to roll back", FaultKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
-        await Refused("no average \"none\"; there are none", FaultKind.Missing,
+        await Refused("there is no change to roll back", ErrorKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
+        await Refused("no average \"none\"; there are none", ErrorKind.Missing,
             () => f.Registry.DropAverageAsync("none", Author, null, None));
-        await Refused("one of the three", FaultKind.Precondition,
+        await Refused("one of the three", ErrorKind.Precondition,
             () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a" }, null, None));
-        await Refused("no cached prior of domain \"gamma\" is known", FaultKind.Missing,
+        await Refused("no cached prior of domain \"gamma\" is known", ErrorKind.Missing,
             () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Domain = "gamma" }, null, None));
-        await Refused("no expert \"zeta\"", FaultKind.Missing, () => f.Registry.CreateAverageAsync(new()
+        await Refused("no expert \"zeta\"", ErrorKind.Missing, () => f.Registry.CreateAverageAsync(new()
         {
             By = Author,
             Name = "a",
             Weights = new Dictionary<string, double> { ["zeta"] = 1 }
         }, null, None));
-        await Refused("the sample text has 2 tokens", FaultKind.Precondition,
+        await Refused("the sample text has 2 tokens", ErrorKind.Precondition,
             () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Sample = "ab" }, null, None));
-        await Refused("no change \"c000009\"", FaultKind.Missing, () => Task.FromResult(f.Registry.Certificate("c000009")));
+        await Refused("no change \"c000009\"", ErrorKind.Missing, () => Task.FromResult(f.Registry.Certificate("c000009")));
         await f.Remove("beta");
-        await Refused("a removal is final", FaultKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
+        await Refused("a removal is final", ErrorKind.Precondition, () => f.Registry.RollbackAsync(Author, null, None));
         await f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Weights = new Dictionary<string, double> { ["alpha"] = 1 } },
             null, None);
-        await Refused("average \"uni\" exists already", FaultKind.Conflict,
+        await Refused("average \"uni\" exists already", ErrorKind.Conflict,
             () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "uni", Domain = "alpha" }, null, None));
-        await Refused("only a removal has a certificate", FaultKind.Precondition, () => Task.FromResult(f.Registry.Certificate("c000002")));
+        await Refused("only a removal has a certificate", ErrorKind.Precondition, () => Task.FromResult(f.Registry.Certificate("c000002")));
     }
 
     [Fact]
@@ -212,7 +212,7 @@ public sealed class RefusedChangeTests(ServedForest served)
         await using var f = new RegistryFixture(served);
         var reached = new TaskCompletionSource();
         using var go = new ManualResetEventSlim();
-        f.Fault = p =>
+        f.InjectFault = p =>
         {
             if (p != "change:built") return;
             reached.SetResult();
@@ -221,13 +221,13 @@ public sealed class RefusedChangeTests(ServedForest served)
         var addition = f.Registry.AddAsync(f.Addition() with { Parents = [new ParentEntry("beta", 1)] }, null, None);
         await reached.Task;
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("gamma"));
-        Assert.Equal(("change c000001 (add by ada) is under way; wait until it has ended", FaultKind.Conflict), (e.Message, e.Kind));
+        Assert.Equal(("change c000001 (add by ada) is under way; wait until it has ended", ErrorKind.Conflict), (e.Message, e.Kind));
         e = await Assert.ThrowsAsync<BtxException>(() =>
             f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None));
         Assert.Contains("expert \"epsilon\", a descendant of \"beta\", is being added", e.Message, StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => f.Registry.Plan(["beta"], LineagePolicy.Cascade));
         Assert.Equal(["beta"], f.Registry.Plan(["beta"], LineagePolicy.Only).Removed);
-        f.Fault = null;
+        f.InjectFault = null;
         go.Set();
         await addition;
         var removal = await f.Registry.RemoveAsync(Removal("beta") with { Lineage = LineagePolicy.Cascade }, null, None);

@@ -21,7 +21,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
         Directory.Move(Path.Combine(Others, "experts", "delta"), Path.Combine(Source, "delta"));
         Engine = forest.Options with { Directory = Served };
         if (change is not null) Engine = change(Engine);
-        Options = new RegistryOptions { ExpertRoots = [Others], Report = Reports.Add, Fault = p => Fault?.Invoke(p) };
+        Options = new RegistryOptions { ExpertRoots = [Others], Report = Reports.Add, InjectFault = p => InjectFault?.Invoke(p) };
         if (registered is not null) Options = registered(Options);
     }
 
@@ -41,7 +41,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
 
     public List<string> Reports { get; } = [];
 
-    public Action<string>? Fault { get; set; }
+    public Action<string>? InjectFault { get; set; }
 
     public ForestRegistry Registry => registry ??= ForestRegistry.Open(Engine, Options);
 

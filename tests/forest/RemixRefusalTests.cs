@@ -1,6 +1,6 @@
 using Btx.Engine;
 using Btx.Model;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
@@ -20,13 +20,13 @@ public sealed class RemixRefusalTests : IDisposable
     public async Task A_model_that_was_exported_without_statistics()
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
-        (ServedMixtureManifest.Load(present) with { RouterStatisticsSha256 = null }).Save(present);
+        (ServedMoeManifest.Load(present) with { RouterStatisticsSha256 = null }).Save(present);
         await Refused(
             "was exported without router statistics, so it cannot be mixed anew; mix it with "
                 + "--corpus if that was not done, and export it again",
             present);
-        await using var engine = ForestEngine.Start(world.Options with { Mixture = present }); // it is served all the same
-        Assert.Equal(3, engine.Describe().Mixture!.Experts.Count);
+        await using var engine = ForestEngine.Start(world.Options with { Moe = present }); // it is served all the same
+        Assert.Equal(3, engine.Describe().Moe!.Experts.Count);
     }
 
     [Fact]

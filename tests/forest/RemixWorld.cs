@@ -2,7 +2,7 @@ using Btx.Engine;
 using Btx.Exporter;
 using Btx.Fixtures;
 using Btx.Model.Forests;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
@@ -42,7 +42,7 @@ public sealed class RemixWorld : IDisposable
     /// <summary>Revision 0.</summary>
     public ForestState State { get; }
 
-    public static string Exporter => typeof(MixtureExporter).Assembly.Location;
+    public static string Exporter => typeof(MoeExporter).Assembly.Location;
 
     public EngineOptions Options => new() { Directory = At("served"), Threads = 1, Slots = 2 };
 
@@ -50,11 +50,11 @@ public sealed class RemixWorld : IDisposable
 
     public string Expert(string name) => At($"forest/experts/{name}");
 
-    public MixtureRemix Remix(string? exporter = null) => new(Options, exporter ?? Exporter);
+    public MoeRemix Remix(string? exporter = null) => new(Options, exporter ?? Exporter);
 
     /// <summary>Makes a BTX model of these experts, the seed the last if it is named, and exports it.</summary>
     /// <returns>Its served directory.</returns>
-    public string Serve(string name, string[] experts, Func<MixtureExportOptions, MixtureExportOptions>? export = null,
+    public string Serve(string name, string[] experts, Func<MoeExportOptions, MoeExportOptions>? export = null,
         Func<BtxManifest, BtxManifest>? change = null, BtxRouter? router = null)
     {
         var directory = At($"{name}.model");
@@ -64,7 +64,7 @@ public sealed class RemixWorld : IDisposable
         {
             router ??= new BtxRouter { ExpertsPerToken = Math.Min(2, experts.Length), Init = RouterInit.Ridge, RidgeLambda = 0.01 };
             var statistics = Statistics([.. experts.Where(e => e != Seed)]);
-            var weights = new MixtureWeights(members);
+            var weights = new MoeWeights(members);
             var config = weights.Config(router.ExpertsPerToken);
             weights.Write(directory, config, RouterFit.Of(router.Init!, statistics, experts.Length,
                 router.RidgeLambda ?? RidgeRouter.DefaultLambda).Weights, _ => { }, CancellationToken.None);
@@ -88,8 +88,8 @@ public sealed class RemixWorld : IDisposable
             foreach (var member in members) member.Dispose();
         }
 
-        var options = new MixtureExportOptions { Model = directory, Out = At(name), Threads = 1 };
-        MixtureExporter.Export(export?.Invoke(options) ?? options);
+        var options = new MoeExportOptions { Model = directory, Out = At(name), Threads = 1 };
+        MoeExporter.Export(export?.Invoke(options) ?? options);
         return At(name);
     }
 

@@ -23,7 +23,7 @@ public sealed class RemovalTests(ServedForest served)
         Assert.NotNull(result.Change.PurgedAt);
         Assert.Equal(sizes.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new CertifiedFile(s.Key, s.Value, Deleted: true)),
             result.Certificate!.Removed[0].Files);
-        Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served).Faults);
+        Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it", null, f.Served).Problems);
         await f.AssertSurvivesRestart();
     }
 
@@ -111,7 +111,7 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Equal(["alpha", "gamma", "beta"], f.Registry.Engine.Describe().Experts);
         Assert.Equal(before[1], (await f.Scores())[2], (a, b) => Math.Abs(a - b) < 1e-5); // beta alone
         Assert.Contains("added again by change c000002", Assert.Single(CertificateVerifier.Verify(f.Registry.Certificate("c000001"), "it",
-            null, f.Served).Faults), StringComparison.Ordinal);
+            null, f.Served).Problems), StringComparison.Ordinal);
         await f.AssertSurvivesRestart();
     }
 
@@ -137,7 +137,7 @@ public sealed class RemovalTests(ServedForest served)
         var second = await f.Remove("epsilon"); // no traffic, still removable
         Assert.Empty(f.Registry.Engine.Describe().Quarantined);
         Assert.Equal(0, second.Swap!.Sessions);
-        Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate(second.Change.Id), "it", null, f.Served).Faults);
+        Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate(second.Change.Id), "it", null, f.Served).Problems);
     }
 
     [Fact]

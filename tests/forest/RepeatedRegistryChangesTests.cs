@@ -57,7 +57,7 @@ public sealed class RepeatedRegistryChangesTests(ServedForest served)
         Assert.Equal(f.Registry.State.Hash(), journal.State!.Hash());
         foreach (var change in journal.History.Where(c => c.Kind == ChangeKind.Remove))
             Assert.Empty(CertificateVerifier.Verify(f.Registry.Certificate(change.Id), change.Id, f.Registry.KeyFingerprint,
-                f.Served).Faults);
+                f.Served).Problems);
         await f.AssertSurvivesRestart();
     }
 }

@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Trainer.Corpora.Cleaning;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Corpora;
 
@@ -82,7 +82,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             item.Report(arrived.Sum(), "unpacking");
             var folders = fetched.ToDictionary(f => f.Package.Name, f => Path.Combine(work, f.Package.Name.Replace('/', '-')));
             await Task.WhenAll(fetched.Select(f => fetcher.UnpackAsync(f, folders[f.Package.Name], cancellation))).ConfigureAwait(false);
-            display.Remove(item, null);
+            item.Finish();
             item = display.Start(request.Name, recipe.TextBytes, "bytes");
             item.Report(0, "cleaning");
             CorpusSource[] sources = [.. fetched.Select(f =>
@@ -95,7 +95,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         }
         finally
         {
-            display.Remove(item, null);
+            item.Finish();
             if (Directory.Exists(work)) Directory.Delete(work, recursive: true);
         }
     }
@@ -116,7 +116,7 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         }
         finally
         {
-            display.Remove(item, null);
+            item.Finish();
         }
     }
 
@@ -166,9 +166,9 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
     private static string Describe(CorpusDomain domain)
     {
         string Part(CorpusSplit split) =>
-            $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.WithUnit(domain[split].Bytes, "bytes")}";
+            $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.Bytes(domain[split].Bytes)}";
         var splits = string.Join("; ", Enum.GetValues<CorpusSplit>().Select(Part));
-        var all = $"{domain.Documents} documents, {Quantity.WithUnit(domain.Bytes, "bytes")} ({splits})";
+        var all = $"{domain.Documents} documents, {Quantity.Bytes(domain.Bytes)} ({splits})";
         return string.Join("\n  ", domain.Notes.Select(n => n.ToString()).Prepend(all));
     }
 }

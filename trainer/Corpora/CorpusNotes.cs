@@ -28,7 +28,7 @@ public sealed class CorpusNotes(bool strict = false)
 
     /// <summary>Something that should be text and cannot be read as such.</summary>
     /// <exception cref="BtxException">The reading is strict.</exception>
-    public void Fault(string what, string message, Exception? cause = null)
+    public void Problem(string what, string message, Exception? cause = null)
     {
         if (strict) throw new BtxException(message, cause!);
         Add(what, message);

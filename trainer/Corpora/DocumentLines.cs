@@ -17,26 +17,26 @@ public static class DocumentLines
         () => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan),
         path, null, (message, cause) => throw new BtxException(message, cause!));
 
-    /// <summary>Reads documents; hands what is none to <paramref name="fault"/> and goes on.</summary>
+    /// <summary>Reads documents; hands what is none to <paramref name="problem"/> and goes on.</summary>
     /// <param name="path">Named in messages.</param>
     /// <param name="id">Called for every document with the number of its line, from 1; its answer is the id of one that has none.
     /// Null: every line must have one.</param>
-    /// <param name="fault">Receives messages that name file and line.</param>
-    public static IEnumerable<CorpusDocument> Read(Func<Stream> open, string path, Func<long, string>? id, Action<string, Exception?> fault)
+    /// <param name="problem">Receives messages that name file and line.</param>
+    public static IEnumerable<CorpusDocument> Read(Func<Stream> open, string path, Func<long, string>? id, Action<string, Exception?> problem)
     {
         long number = 0;
-        foreach (var line in Lines(open, path, fault))
+        foreach (var line in Lines(open, path, problem))
         {
             number++;
             CorpusDocument? document = null;
-            if (line is null) fault($"{path}:{number}: the line is longer than {LongestLine >> 20} MiB; divide it into documents", null);
+            if (line is null) problem($"{path}:{number}: the line is longer than {LongestLine >> 20} MiB; divide it into documents", null);
             else if (line.Value.Span.Trim(" \t\r"u8).IsEmpty) continue;
-            else document = Parse(line.Value, $"{path}:{number}", number, id, fault);
+            else document = Parse(line.Value, $"{path}:{number}", number, id, problem);
             if (document is not null) yield return document;
         }
     }
 
-    private static Stream? Open(Func<Stream> open, string path, Action<string, Exception?> fault)
+    private static Stream? Open(Func<Stream> open, string path, Action<string, Exception?> problem)
     {
         try
         {
@@ -44,15 +44,15 @@ public static class DocumentLines
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            fault($"cannot read {path}: {BtxException.OneLine(e.Message)}", e);
+            problem($"cannot read {path}: {BtxException.OneLine(e.Message)}", e);
             return null;
         }
     }
 
     /// <summary>The lines' bytes without their '\n', each valid until the next is asked for; null for one that is too long.</summary>
-    private static IEnumerable<ReadOnlyMemory<byte>?> Lines(Func<Stream> open, string path, Action<string, Exception?> fault)
+    private static IEnumerable<ReadOnlyMemory<byte>?> Lines(Func<Stream> open, string path, Action<string, Exception?> problem)
     {
-        using var stream = Open(open, path, fault);
+        using var stream = Open(open, path, problem);
         var buffer = new byte[1 << 16];
         int start = 0, end = 0, searched = 0;
         var tooLong = false;
@@ -85,7 +85,7 @@ public static class DocumentLines
             }
             catch (Exception e) when (e is IOException or InvalidDataException)
             {
-                fault($"cannot read {path}: {BtxException.OneLine(e.Message)}", e);
+                problem($"cannot read {path}: {BtxException.OneLine(e.Message)}", e);
                 yield break; // the line that the failure cut is no document
             }
 
@@ -98,7 +98,7 @@ public static class DocumentLines
     }
 
     private static CorpusDocument? Parse(
-        ReadOnlyMemory<byte> line, string place, long number, Func<long, string>? makeId, Action<string, Exception?> fault)
+        ReadOnlyMemory<byte> line, string place, long number, Func<long, string>? makeId, Action<string, Exception?> problem)
     {
         var made = makeId?.Invoke(number);
         try
@@ -109,27 +109,27 @@ public static class DocumentLines
             var root = json.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
             {
-                fault($"{place}: not a JSON object; expected {{\"text\": \"…\"}}", null);
+                problem($"{place}: not a JSON object; expected {{\"text\": \"…\"}}", null);
             }
             else if (!root.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
             {
-                fault($"{place}: no string \"text\"; expected {{\"text\": \"…\"}}", null);
+                problem($"{place}: no string \"text\"; expected {{\"text\": \"…\"}}", null);
             }
             else
             {
                 var named = root.TryGetProperty("id", out var property)
                     && property.ValueKind is JsonValueKind.String or JsonValueKind.Number;
                 if (named || made is not null) return new CorpusDocument(named ? property.ToString() : made!, text.GetString()!);
-                fault($"{place}: no string \"id\"", null);
+                problem($"{place}: no string \"id\"", null);
             }
         }
         catch (DecoderFallbackException e)
         {
-            fault($"{place}: not valid UTF-8; convert the file (iconv -t UTF-8)", e);
+            problem($"{place}: not valid UTF-8; convert the file (iconv -t UTF-8)", e);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            fault($"{place}: not valid JSON: {BtxException.OneLine(e.Message)}", e);
+            problem($"{place}: not valid JSON: {BtxException.OneLine(e.Message)}", e);
         }
 
         return null;

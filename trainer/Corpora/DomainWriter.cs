@@ -1,8 +1,8 @@
 using System.Text;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Trainer.Corpora.Cleaning;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Corpora;
 
@@ -96,7 +96,7 @@ internal static class DomainWriter
 
             shards[split] = writer.Complete();
             if (shards[split].Bytes >= Little(split)) continue;
-            var (name, least) = (split.ToString().ToLowerInvariant(), Quantity.WithUnit(Little(split), "bytes"));
+            var (name, least) = (split.ToString().ToLowerInvariant(), Quantity.Bytes(Little(split)));
             notes?.Add($"bytes of {name} text are little: add text ({least} or more)", count: shards[split].Bytes);
         }
 

@@ -74,7 +74,7 @@ public sealed class OwnFolder
                     yield return document with { Id = place };
                 }
                 else
-                    notes.Fault("documents with an id that stands already, left out",
+                    notes.Problem("documents with an id that stands already, left out",
                     $"{place}: id \"{BtxException.OneLine(document.Id)}\" stands already; ids must be unique in a domain");
             }
         }
@@ -83,7 +83,7 @@ public sealed class OwnFolder
     private IEnumerable<(CorpusDocument Document, string Place)> Lines(OwnFile file)
     {
         long number = 0;
-        foreach (var document in DocumentLines.Read(file.Open, file.Path, at => $"{file.Id}:{number = at}", Fault))
+        foreach (var document in DocumentLines.Read(file.Open, file.Path, at => $"{file.Id}:{number = at}", Problem))
             yield return (document, $"{file.Id}:{number}");
     }
 
@@ -96,7 +96,7 @@ public sealed class OwnFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            notes.Fault(e is InvalidDataException ? "files that are not text as their names say, left out" : Unreadable,
+            notes.Problem(e is InvalidDataException ? "files that are not text as their names say, left out" : Unreadable,
                 $"{file.Path}: {BtxException.OneLine(e.Message)}", e);
             yield break;
         }
@@ -105,7 +105,7 @@ public sealed class OwnFolder
         else yield return (new CorpusDocument(file.Id, text), file.Id);
     }
 
-    private void Fault(string message, Exception? cause) => notes.Fault("lines that are no documents, left out", message, cause);
+    private void Problem(string message, Exception? cause) => notes.Problem("lines that are no documents, left out", message, cause);
 
     private void Walk(DirectoryInfo directory)
     {
@@ -117,7 +117,7 @@ public sealed class OwnFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            notes.Fault(Unreadable, $"{directory.FullName}: {BtxException.OneLine(e.Message)}", e);
+            notes.Problem(Unreadable, $"{directory.FullName}: {BtxException.OneLine(e.Message)}", e);
             return;
         }
 

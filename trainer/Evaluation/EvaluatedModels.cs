@@ -2,7 +2,7 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Forests;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 
@@ -30,7 +30,7 @@ public sealed record EvaluatedModels
     public string? Btx { get; init; }
 
     /// <summary>N and k of the BTX model; 0 and 0: there is none.</summary>
-    public (int Experts, int PerToken) Mixture { get; init; }
+    public (int Experts, int PerToken) Moe { get; init; }
 
     public required TextTokenizer Tokenizer { get; init; }
 
@@ -61,7 +61,7 @@ public sealed record EvaluatedModels
             context = Math.Min(context, config.MaxPositionEmbeddings);
         }
 
-        (int, int) mixture = default;
+        (int, int) moe = default;
         foreach (var other in (string?[])[seed, dense, .. compared.Select(m => m.Directory), btx])
         {
             if (other is null) continue;
@@ -69,14 +69,14 @@ public sealed record EvaluatedModels
                 throw new BtxException($"{other}: no such directory; expected a model with config.json, "
                     + "model.safetensors and tokenizer.json");
             var config = LlamaConfig.Load(other);
-            if (config.Mixture is not null && (other == seed || other == dense))
+            if (config.Moe is not null && (other == seed || other == dense))
                 throw new BtxException($"{(other == seed ? "--seed-model" : "--dense")} {other}: model_type is mixtral, expected llama; "
                     + "compare a mixture with --btx DIR or --model NAME=DIR");
             SameTokenizer(other, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
-            if (config.Mixture is { } m && other == btx) mixture = (m.Experts, m.ExpertsPerToken);
+            if (config.Moe is { } m && other == btx) moe = (m.Experts, m.ExpertsPerToken);
             using (Checkpoint.Open(other)) { } // names a damaged file before btx.json only finds that the weights are others
-            if (config.Mixture is not null || other == btx) BtxManifest.Of(other, config, manifest.Tokenizer, CheckpointFiles.Hash(other));
+            if (config.Moe is not null || other == btx) BtxManifest.Of(other, config, manifest.Tokenizer, CheckpointFiles.Hash(other));
         }
 
         return new()
@@ -88,7 +88,7 @@ public sealed record EvaluatedModels
             Dense = dense,
             Compared = compared,
             Btx = btx,
-            Mixture = mixture,
+            Moe = moe,
             Tokenizer = tokenizer!,
             MaxContext = context,
         };

@@ -15,14 +15,14 @@ public static class EvaluationModes
 
     /// <summary>What is measured when nothing is chosen: all there is.</summary>
     /// <param name="models">Names of the compared models.</param>
-    /// <param name="mixture">N of the BTX model; 0: there is none.</param>
+    /// <param name="moe">N of the BTX model; 0: there is none.</param>
     public static IReadOnlyList<string> Default(int experts, bool seed, bool dense, IReadOnlyList<string>? models = null,
-        int mixture = 0) =>
+        int moe = 0) =>
     [
         .. seed ? [EvaluationMode.Seed] : Array.Empty<string>(),
         .. dense ? [EvaluationMode.Dense] : Array.Empty<string>(),
         .. models ?? [],
-        .. mixture > 0 ? [EvaluationMode.Moe] : Array.Empty<string>(),
+        .. moe > 0 ? [EvaluationMode.Moe] : Array.Empty<string>(),
         "experts", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching",
         .. Enumerable.Range(1, experts).Where(k => experts <= EveryTopUpTo || System.Numerics.BitOperations.IsPow2(k) || k == experts)
             .Select(k => $"top_{k}"),
@@ -35,11 +35,11 @@ public static class EvaluationModes
     /// <param name="dense">Whether <c>--dense</c> is given.</param>
     /// <param name="select">When top_k and top_p choose.</param>
     /// <param name="models">Names of the compared models.</param>
-    /// <param name="mixture">N and k of the BTX model; N = 0: there is none.</param>
+    /// <param name="moe">N and k of the BTX model; N = 0: there is none.</param>
     /// <exception cref="BtxException">Unknown mode, k out of range, p out of range, or a model that was not given.</exception>
     public static IReadOnlyList<EvaluationMode> Parse(
         IEnumerable<string> texts, IReadOnlyList<string> experts, bool seed, bool dense, SelectForm select,
-        IReadOnlyList<string>? models = null, (int Experts, int PerToken) mixture = default)
+        IReadOnlyList<string>? models = null, (int Experts, int PerToken) moe = default)
     {
         models ??= [];
         var modes = new List<EvaluationMode>();
@@ -52,7 +52,7 @@ public static class EvaluationModes
             if (text == "models" && models.Count == 0) throw new BtxException("--modes models: name at least one with --model NAME=DIR");
             if (text is EvaluationMode.Seed or EvaluationMode.Dense || models.Contains(text)) modes.Add(new(text, null));
             else if (text == "models") modes.AddRange(models.Select(m => new EvaluationMode(m, null)));
-            else if (text == EvaluationMode.Moe || text.StartsWith(MoeOfK, StringComparison.Ordinal)) modes.Add(Mixture(text, mixture));
+            else if (text == EvaluationMode.Moe || text.StartsWith(MoeOfK, StringComparison.Ordinal)) modes.Add(Moe(text, moe));
             else if (text == "experts") modes.AddRange(experts.Select(e => new EvaluationMode($"expert:{e}", Expert(e))));
             else modes.Add(Forest(text, experts, select));
         }
@@ -66,15 +66,15 @@ public static class EvaluationModes
         name is EvaluationMode.Seed or EvaluationMode.Dense or EvaluationMode.Moe or "models" or "experts" or "ensemble" or "average"
         or "forest" || name.StartsWith("top_", StringComparison.Ordinal);
 
-    private static EvaluationMode Mixture(string text, (int Experts, int PerToken) mixture)
+    private static EvaluationMode Moe(string text, (int Experts, int PerToken) moe)
     {
-        if (mixture.Experts == 0) throw new BtxException($"--modes {text}: name the BTX model's directory with --btx DIR");
-        var k = mixture.PerToken;
+        if (moe.Experts == 0) throw new BtxException($"--modes {text}: name the BTX model's directory with --btx DIR");
+        var k = moe.PerToken;
         if (text != EvaluationMode.Moe
             && !int.TryParse(text.AsSpan(MoeOfK.Length), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out k))
             throw new BtxException($"--modes {text}: unknown mode; choose among {Known}");
         var routing = new Routing { Mode = RoutingMode.Moe, K = k };
-        return RoutingRules.Fault(routing, [], [], mixture.Experts) is { } fault ? throw new BtxException($"--modes {text}: {fault}")
+        return RoutingRules.Problem(routing, [], [], moe.Experts) is { } problem ? throw new BtxException($"--modes {text}: {problem}")
             : new(text, routing);
     }
 
@@ -99,7 +99,7 @@ public static class EvaluationModes
         };
         // The target domain of an average is each evaluated domain in turn.
         var check = routing.Mode == RoutingMode.Average ? routing with { Average = AverageWeights.Uniform } : routing;
-        if (RoutingRules.Fault(check, experts, []) is { } fault) throw new BtxException($"--modes {text}: {fault}");
+        if (RoutingRules.Problem(check, experts, []) is { } problem) throw new BtxException($"--modes {text}: {problem}");
         var key = text switch { "ensemble:full_prefix" => "ensemble", "average" => "average:uniform", _ => text };
         return new(key, routing);
     }

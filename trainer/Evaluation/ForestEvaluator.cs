@@ -34,8 +34,8 @@ public sealed class ForestEvaluator
         string[] compared = [.. models.Compared.Select(m => m.Name)];
         var (seed, dense) = (options.SeedModel is not null, options.Dense is not null);
         var texts = options.Modes.Count > 0 ? options.Modes
-            : EvaluationModes.Default(models.Experts.Count, seed, dense, compared, models.Mixture.Experts);
-        var modes = EvaluationModes.Parse(texts, models.ExpertNames, seed, dense, options.Select, compared, models.Mixture);
+            : EvaluationModes.Default(models.Experts.Count, seed, dense, compared, models.Moe.Experts);
+        var modes = EvaluationModes.Parse(texts, models.ExpertNames, seed, dense, options.Select, compared, models.Moe);
         var context = options.Context ?? models.MaxContext;
         if (context < 2 || context > models.MaxContext)
             throw new BtxException($"--context {context}: expected 2..{models.MaxContext}, the shortest "

@@ -42,7 +42,7 @@ public sealed class ForestScorer
     /// <exception cref="BtxException">The routing is not valid for this forest.</exception>
     public double[] Score(int[] tokens, IReadOnlyList<double[]> expertLogProbs, Routing routing, IReadOnlyList<double[]>? weights = null)
     {
-        if (RoutingRules.Fault(routing, Experts, [.. priors.Keys]) is { } fault) throw new BtxException(fault);
+        if (RoutingRules.Problem(routing, Experts, [.. priors.Keys]) is { } problem) throw new BtxException(problem);
         if (routing.Mode == RoutingMode.Average)
         {
             using var model = AveragedModel.Build(models.ExpertDirectories,

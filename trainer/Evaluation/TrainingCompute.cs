@@ -1,6 +1,6 @@
+using Btx.Cli;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
-using Btx.Trainer.Terminal;
+using Btx.Model.Moe;
 
 namespace Btx.Trainer.Evaluation;
 
@@ -39,7 +39,7 @@ public static class ActiveParameters
     public static long Of(LlamaConfig config, int? k = null, IReadOnlyList<int>? softLayers = null)
     {
         var multiplied = config.ParameterCount - (config.TieWordEmbeddings ? 0 : (long)config.VocabSize * config.HiddenSize);
-        if (config.Mixture is not { } m) return multiplied;
+        if (config.Moe is not { } m) return multiplied;
         var routed = config.NumHiddenLayers - (softLayers?.Count ?? 0);
         return multiplied - ((long)routed * (m.Experts - (k ?? m.ExpertsPerToken)) * 3 * config.HiddenSize * config.IntermediateSize);
     }
@@ -49,6 +49,6 @@ public static class ActiveParameters
     {
         var config = LlamaConfig.Load(directory);
         return Of(config, k,
-            config.Mixture is not null && BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : null);
+            config.Moe is not null && BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : null);
     }
 }

@@ -3,7 +3,7 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Phases;
@@ -65,13 +65,13 @@ public sealed class TrainingHistory(EvaluatedModels models)
         }
 
         var run = RunOf(directory);
-        var mixture = BtxManifest.Exists(directory) ? BtxManifest.Load(directory) : null;
+        var moe = BtxManifest.Exists(directory) ? BtxManifest.Load(directory) : null;
         if (run is { FromRandom: false, Parents.Count: 0 }) found.Complete = false;
         foreach (var (parent, path) in run?.Parents ?? []) Parent(parent, path, found);
-        foreach (var source in mixture?.Experts ?? []) Parent(source.Sha256, null, found);
+        foreach (var source in moe?.Experts ?? []) Parent(source.Sha256, null, found);
         if (run is not null) found.Runs.Add(new(hash, run.Value.Phase, run.Value.Tokens, ActiveParameters.Of(directory)));
-        else if (mixture?.FineTune is { } tuned) found.Runs.Add(new(hash, "finetune", tuned.Tokens, ActiveParameters.Of(directory)));
-        if (run is null && mixture is null && !Average(directory, found)) found.Complete = false;
+        else if (moe?.FineTune is { } tuned) found.Runs.Add(new(hash, "finetune", tuned.Tokens, ActiveParameters.Of(directory)));
+        if (run is null && moe is null && !Average(directory, found)) found.Complete = false;
     }
 
     private void Parent(string? hash, string? path, Found found)

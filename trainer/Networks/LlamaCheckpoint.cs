@@ -1,7 +1,7 @@
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -27,7 +27,7 @@ public static class LlamaCheckpoint
         try
         {
             foreach (var (name, parameter) in model.NamedParameters) Read(checkpoint, name, parameter);
-            if (model.Mixtures.Count > 0) Route(model, checkpoint, expertsPerToken);
+            if (model.Moe.Count > 0) Route(model, checkpoint, expertsPerToken);
             else if (expertsPerToken is not null)
                 throw new BtxException($"{directory}: is a dense model; experts per token are an option of mixtures");
             return model;
@@ -58,7 +58,7 @@ public static class LlamaCheckpoint
     {
         var directory = checkpoint.DirectoryPath;
         foreach (var (name,
-            parameter) in model.NamedParameters.Where(p => p.Name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)))
+            parameter) in model.NamedParameters.Where(p => p.Name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal)))
         {
             using var scope = NewDisposeScope();
             if (!parameter.detach().isfinite().all().item<bool>())
@@ -69,13 +69,13 @@ public static class LlamaCheckpoint
         var soft = BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : [];
         foreach (var l in soft)
         {
-            if (l >= model.Mixtures.Count)
+            if (l >= model.Moe.Count)
                 throw new BtxException($"{Path.Combine(directory, BtxManifest.FileName)}: router: soft layer {l} is beyond the "
-                    + $"{model.Mixtures.Count} layers");
-            model.Mixtures[l].Soft = true;
+                    + $"{model.Moe.Count} layers");
+            model.Moe[l].Soft = true;
         }
 
-        foreach (var mixture in model.Mixtures) mixture.ExpertsPerToken = expertsPerToken ?? mixture.ExpertsPerToken;
+        foreach (var moe in model.Moe) moe.ExpertsPerToken = expertsPerToken ?? moe.ExpertsPerToken;
     }
 
     private static unsafe void Read(Checkpoint checkpoint, string name, Parameter parameter)

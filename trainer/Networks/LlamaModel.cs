@@ -10,7 +10,7 @@ namespace Btx.Trainer.Networks;
 /// <summary>
 /// A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits.
 /// Parameter names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size,
-/// H heads and G key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Mixture"/> it is a Mixtral network.
+/// H heads and G key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Moe"/> it is a Mixtral network.
 /// <para>
 /// The constructor leaves the weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them.
 /// Wrap each training step in a <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.
@@ -30,12 +30,12 @@ public sealed class LlamaModel : IDisposable
     /// <param name="config">The architecture.</param>
     /// <param name="device">Where parameters live and the network computes.</param>
     /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>, or
-    /// <see cref="MixtureFeedForward"/> where the configuration has a mixture.</param>
+    /// <see cref="MoeFeedForward"/> where the configuration has a mixture.</param>
     public LlamaModel(LlamaConfig config, Device device, Func<int, IFeedForward>? feedForward = null)
     {
         Config = config;
         Device = device;
-        feedForward ??= l => config.Mixture is null ? new SwiGlu(config, device) : new MixtureFeedForward(config, l, device);
+        feedForward ??= l => config.Moe is null ? new SwiGlu(config, device) : new MoeFeedForward(config, l, device);
         long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim,
             kv = (long)config.NumKeyValueHeads * config.HeadDim;
         embedding = NewParameter(device, config.VocabSize, d);
@@ -54,7 +54,7 @@ public sealed class LlamaModel : IDisposable
 
         finalNorm = NewParameter(device, d);
         output = config.TieWordEmbeddings ? null : NewParameter(device, config.VocabSize, d);
-        Mixtures = [.. layers.Select(l => l.FeedForward).OfType<MixtureFeedForward>()];
+        Moe = [.. layers.Select(l => l.FeedForward).OfType<MoeFeedForward>()];
         NamedParameters = [.. Enumerate()];
         Parameters = [.. NamedParameters.Select(p => p.Parameter)];
     }
@@ -72,10 +72,10 @@ public sealed class LlamaModel : IDisposable
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>The mixtures by layer; empty for a dense network.</summary>
-    public IReadOnlyList<MixtureFeedForward> Mixtures { get; }
+    public IReadOnlyList<MoeFeedForward> Moe { get; }
 
-    /// <summary>The layers' <see cref="MixtureFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>
-    public Tensor? BalanceLoss => Mixtures.Select(m => m.BalanceLoss).Aggregate((Tensor?)null,
+    /// <summary>The layers' <see cref="MoeFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>
+    public Tensor? BalanceLoss => Moe.Select(m => m.BalanceLoss).Aggregate((Tensor?)null,
         (sum, loss) => sum is null ? loss : loss is null ? sum : sum.Plus(loss));
 
     /// <summary>Logits of every position.</summary>

@@ -58,7 +58,7 @@ public static class PhaseDefaults
     /// </summary>
     public static TrainingOptions FineTune(LlamaConfig model)
     {
-        var seed = Seed(PresetOf((model with { Mixture = null }).ParameterCount), Math.Min(model.MaxPositionEmbeddings, 1024));
+        var seed = Seed(PresetOf((model with { Moe = null }).ParameterCount), Math.Min(model.MaxPositionEmbeddings, 1024));
         return seed with { Tokens = seed.Tokens * 5 / 12, LearningRate = seed.LearningRate / 2, Schedule = ScheduleKind.Linear };
     }
 

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
@@ -9,7 +10,6 @@ using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Shards;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 

@@ -27,7 +27,7 @@ internal static class RunIdentity
         if (job.Weights is { } weights)
             options["--weights"] = string.Join(",",
                 job.Sources.Select((s, i) => string.Create(CultureInfo.InvariantCulture, $"{s.Name}={weights[i]:R}")));
-        foreach (var (flag, value) in job.Mixture?.Flags() ?? []) options[flag] = value;
+        foreach (var (flag, value) in job.Moe?.Flags() ?? []) options[flag] = value;
         return options;
     }
 

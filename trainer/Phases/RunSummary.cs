@@ -1,5 +1,5 @@
+using Btx.Cli;
 using Btx.Trainer.Checkpoints;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 
@@ -10,7 +10,7 @@ internal static class RunSummary
     {
         var bits = r.ValidationBitsPerByte is { Count: > 0 } v ? $", validation {v.Values.Average():F3} bits/byte" : "";
         var passes = r.TextTokens > 0 ? $" ({(double)r.Tokens / r.TextTokens:F1} passes)" : "";
-        return $"{r.Name}: {Quantity.WithUnit(r.Tokens, "tokens")}{passes} in {Quantity.Duration(TimeSpan.FromSeconds(r.Seconds))} "
+        return $"{r.Name}: {Quantity.WithUnit(r.Tokens, "tokens")}{passes} in {Quantity.Clock(TimeSpan.FromSeconds(r.Seconds))} "
             + $"({Quantity.WithUnit(r.TokensPerSecond, "tokens")}/s), loss {r.Loss:F3}{bits}";
     }
 }

@@ -1,8 +1,8 @@
+using Btx.Cli;
 using Btx.Model.Configuration;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Phases;
 
@@ -33,7 +33,7 @@ internal static class SingleRun
 
     public static RunRecord Execute(TrainingJob job, string directory, RunSettings settings, CancellationToken cancellation)
     {
-        using var display = ProgressDisplay.Create();
+        using var display = new ProgressDisplay();
         ProgressItem? item = null;
         var (record, trained) = new TrainingRun(job, directory, settings, p =>
         {

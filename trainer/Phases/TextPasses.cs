@@ -1,5 +1,5 @@
 using System.Globalization;
-using Btx.Trainer.Terminal;
+using Btx.Cli;
 
 namespace Btx.Trainer.Phases;
 

@@ -34,5 +34,5 @@ public sealed record TrainingJob
     public required TrainingOptions Options { get; init; }
 
     /// <summary>For a mixture; null for a dense model.</summary>
-    public MixtureTuning? Mixture { get; init; }
+    public MoeTuning? Moe { get; init; }
 }

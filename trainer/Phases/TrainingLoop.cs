@@ -11,7 +11,7 @@ namespace Btx.Trainer.Phases;
 /// <summary>The steps of a run: draw, forward, backward, clip, update; now and then log, validate and save.</summary>
 internal sealed class TrainingLoop(
     LlamaModel model, AdamW optimizer, WindowSampler sampler, TrainingOptions options, RunSettings settings, LossCurve curve,
-    ResumeState start, MixtureTuner? mixture, Action<TrainingProgress>? report)
+    ResumeState start, MoeTuner? moe, Action<TrainingProgress>? report)
 {
     private const double ReportSeconds = 0.2;
     private readonly long steps = options.Steps;
@@ -63,7 +63,7 @@ internal sealed class TrainingLoop(
             var rate = rates.Rate(step);
             Step(rate);
             step++;
-            mixture?.EndStep(step, step * options.TokensPerStep, step == steps);
+            moe?.EndStep(step, step * options.TokensPerStep, step == steps);
             clock.Stop();
             var now = clock.Elapsed.TotalSeconds;
             var measured = Measure();
@@ -105,20 +105,20 @@ internal sealed class TrainingLoop(
     private void Report() => report?.Invoke(
         new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent,
             bits)
-        { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = mixture?.SmallestShare });
+        { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = moe?.SmallestShare });
 
     private ResumeState State() =>
-        new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = mixture?.Sums, Best = Watch.Best };
+        new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = moe?.Sums, Best = Watch.Best };
 
     private void Step(double rate)
     {
         using var scope = torch.NewDisposeScope();
-        mixture?.BeginStep();
+        moe?.BeginStep();
         var total = 0.0;
         for (var a = 0; a < options.Accumulate; a++)
         {
             sampler.Next(inputs, targets);
-            var (loss, objective) = mixture is null ? Both(Loss()) : mixture.Forward(step, a, options.Accumulate, Loss);
+            var (loss, objective) = moe is null ? Both(Loss()) : moe.Forward(step, a, options.Accumulate, Loss);
             if (options.Accumulate > 1) (objective / KeptScalar.Of(options.Accumulate)).backward(); else objective.backward();
             total += loss.item<float>() / options.Accumulate;
         }
@@ -127,11 +127,11 @@ internal sealed class TrainingLoop(
         var norm = optimizer.Step(rate);
         if (!double.IsFinite(norm)) throw Diverged("norm of the gradient", norm, rate);
         lossSum += total;
-        balanceSum += mixture?.Balance ?? 0;
+        balanceSum += moe?.Balance ?? 0;
         lossCount++;
         recent = double.IsNaN(recent) ? total : recent + (0.05 * (total - recent));
-        recentBalance += 0.05 * (mixture?.Balance - recentBalance);
-        recentBalance ??= mixture?.Balance;
+        recentBalance += 0.05 * (moe?.Balance - recentBalance);
+        recentBalance ??= moe?.Balance;
     }
 
     private torch.Tensor Loss() => model.Loss(
@@ -143,7 +143,7 @@ internal sealed class TrainingLoop(
     private void Log(double rate, double? bitsPerByte)
     {
         curve.Add(new LossPoint(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
-            bitsPerByte, mixture?.Balance is null ? null : balanceSum / lossCount));
+            bitsPerByte, moe?.Balance is null ? null : balanceSum / lossCount));
         (lossSum, balanceSum, lossCount) = (0, 0, 0);
     }
 

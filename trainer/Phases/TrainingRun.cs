@@ -1,13 +1,13 @@
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
-using Btx.Trainer.Mixtures;
+using Btx.Trainer.Moe;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
 using Btx.Trainer.RoutingStatistics;
@@ -92,11 +92,11 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         var sampler = shards.Sampler(options, job.Weights);
         var found = resume.Latest();
         using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);
-        var mixture = job.Mixture is null ? null : new MixtureTuner(model, job.Mixture, directory,
+        var moe = job.Moe is null ? null : new MoeTuner(model, job.Moe, directory,
             settings.StatisticsSteps > 0 ? settings.StatisticsSteps : Math.Max(1, options.Steps / RoutingCurve.Statistics), warn);
         if (options.FreezeShared)
         {
-            foreach (var (name, parameter) in model.NamedParameters) parameter.requires_grad_(MixtureWeights.IsFeedForward(name));
+            foreach (var (name, parameter) in model.NamedParameters) parameter.requires_grad_(MoeWeights.IsFeedForward(name));
         }
 
         using var optimizer = new AdamW(model.Parameters, options.Optimizer, options.LearningRate);
@@ -114,11 +114,11 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             ResumeStore.Restore(latest.Point, model, optimizer);
             sampler.State = state.Sampler;
             curve.Load(state.Step);
-            mixture?.Resume(state.Step, state.Routing);
+            moe?.Resume(state.Step, state.Routing);
             watch.Best = state.Best;
         }
 
-        var loop = new TrainingLoop(model, optimizer, sampler, options, settings, curve, state, mixture, report)
+        var loop = new TrainingLoop(model, optimizer, sampler, options, settings, curve, state, moe, report)
         {
             Watch = watch,
             Passes = passes,
@@ -131,7 +131,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Save = at =>
             {
                 curve.SaveCsv();
-                mixture?.SaveCsv();
+                moe?.SaveCsv();
                 resume.Save(at, model, optimizer);
             },
         };
@@ -145,14 +145,14 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
 
         if (watch.Outcome(state.Step, options.Steps) is { } outcome) warn?.Invoke($"{job.Name}: {outcome}");
         var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation,
-            mixture is null ? null : mixture.Note);
+            moe is null ? null : moe.Note);
         Directory.CreateDirectory(directory);
         TokenizerFiles.Copy(job.Tokenizer, directory);
         LlamaCheckpoint.Save(model, directory);
         loop.Finish(validation.Count > 0 ? validation.Values.Average() : null, last: steps == state.Step);
         curve.SaveCsv();
         LossPicture.Write(Path.Combine(directory, LossCurve.PictureFile), job.Name, curve.Points);
-        mixture?.Finish(job, cache, steps);
+        moe?.Finish(job, cache, steps);
         record = record with
         {
             Status = RunRecord.Finished,
@@ -165,7 +165,7 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             TokensPerSecond = Math.Round(state.Step * options.TokensPerStep / Math.Max(1e-9, state.Seconds), 1),
             Loss = loop.MeanLoss,
             ValidationBitsPerByte = validation,
-            RoutingAlarms = mixture?.Alarms,
+            RoutingAlarms = moe?.Alarms,
         };
         record.Save(directory);
         resume.Clear();

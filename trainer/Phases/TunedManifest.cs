@@ -1,4 +1,4 @@
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;
 
@@ -14,7 +14,7 @@ internal static class TunedManifest
     /// <param name="sha256">Of the new weights.</param>
     public static BtxManifest Of(TrainingJob job, TokenShardCache cache, long steps, string sha256)
     {
-        var (tuning, earlier) = (job.Mixture!, job.Mixture!.Source.FineTune);
+        var (tuning, earlier) = (job.Moe!, job.Moe!.Source.FineTune);
         var tokens = steps * job.Options.TokensPerStep;
         var all = tokens + (earlier?.Tokens ?? 0);
         SortedDictionary<string, string> corpora = new(earlier?.Corpora.ToDictionary() ?? [], StringComparer.Ordinal);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
@@ -20,39 +21,36 @@ internal static class BenchTrainVerb
 
     public static Command Create()
     {
-        var preset = new Option<string>("--preset") { Description = "demo, d256, tiny, small or base", DefaultValueFactory = _ => "demo" };
-        var steps = new Option<int>("--steps") { Description = "timed steps", DefaultValueFactory = _ => 100 };
-        var warmUp = new Option<int>("--warm-up") { Description = "steps before the clock starts", DefaultValueFactory = _ => 5 };
-        var batch = new Option<int>("--batch") { Description = "sequences a step", DefaultValueFactory = _ => 2 };
-        var context = new Option<int>("--context") { Description = "tokens a sequence", DefaultValueFactory = _ => 128 };
-        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1 };
-        var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu" };
-        var from = new Option<string?>("--from") { Description = "model directory to start from" };
-        var write = new Option<string?>("--write") { Description = "write the initial weights to this directory and stop" };
-        var mixture = new Option<int?>("--mixture")
-        {
-            Description =
-            "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs"
-        };
-        var k = new Option<int>("--k") { Description = "experts a token, with --mixture", DefaultValueFactory = _ => 2 };
+        var preset = new Flag<string>("--preset NAME", "demo, d256, tiny, small or base", "demo");
+        var steps = new Flag<int>("--steps N", "timed steps", 100);
+        var warmUp = new Flag<int>("--warm-up N", "steps before the clock starts", 5);
+        var batch = new Flag<int>("--batch N", "sequences a step", 2);
+        var context = new Flag<int>("--context N", "tokens a sequence", 128);
+        var threads = Flags.Threads("CPU threads", 1);
+        var device = Flags.Device("where to compute");
+        var from = new Flag<string?>("--from DIR", "model directory to start from");
+        var write = new Flag<string?>("--write DIR", "write the initial weights to this directory and stop");
+        var moe = new Flag<int?>("--mixture N",
+            "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs");
+        var k = new Flag<int>("--k N", "experts a token, with --mixture", 2);
         var command = new Command("bench-train",
             "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads "
                 + "1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
         {
-            preset, steps, warmUp, batch, context, threads, device, from, write, mixture, k,
+            preset, steps, warmUp, batch, context, threads, device, from, write, moe, k,
         };
         command.SetAction(parse =>
         {
             var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));
             var length = parse.GetRequiredValue(context);
-            if (parse.GetValue(mixture) is { } experts)
+            if (parse.GetValue(moe) is { } experts)
             {
                 if (experts < 2)
                     throw new BtxException($"--mixture {experts}: expected 2 or more experts; without the flag a dense model is timed");
                 var config = Config(parse.GetRequiredValue(preset),
                     length) with
-                { Mixture = new MixtureConfig(experts, parse.GetRequiredValue(k)) };
-                Console.WriteLine(MixtureStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp),
+                { Moe = new MoeConfig(experts, parse.GetRequiredValue(k)) };
+                Console.WriteLine(MoeStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp),
                     parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
                 return 0;
             }

@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Verbs;
 
@@ -27,44 +27,19 @@ internal static class CorpusVerb
 
     public static Command Create()
     {
-        var set = new Option<string?>("--set") { Description = "demo or full", HelpName = "demo|full" };
-        set.AcceptOnlyFromAmong("demo", "full");
-        var domains = new Option<string[]>("--domains")
-        {
-            Description = "only these domains of the set, separated by commas",
-            HelpName = "a,b",
-            DefaultValueFactory = _ => []
-        };
-        var own = new Option<string[]>("--domain")
-        {
-            Description = "a folder of text as a domain; may be repeated",
-            HelpName = "NAME=FOLDER",
-            DefaultValueFactory = _ => []
-        };
-        var role = new Option<string>("--role") { Description = "role of the --domain folders", DefaultValueFactory = _ => "train" };
-        role.AcceptOnlyFromAmong("train", "eval");
-        var strict = new Option<bool>("--strict")
-        {
-            Description = "fail where a file or line of a --domain folder is no text, "
-            + "instead of leaving it out"
-        };
-        var limit = new Option<double?>("--limit-mb") { Description = "cap on the text of each domain, in MB (demo: 1.5)" };
+        var set = new Choice("--set", ["demo", "full"], "a set of domains from packages");
+        var domains = Flags.Names("--domains A,B", "only these domains of the set");
+        var own = new Flag<string[]>("--domain NAME=FOLDER", "a folder of text as a domain; may be repeated", []);
+        var role = new Choice("--role", ["train", "eval"], "role of the --domain folders", "train");
+        var strict = new Flag<bool>("--strict", "fail where a file or line of a --domain folder is no text, instead of leaving it out");
+        var limit = new Flag<double?>("--limit-mb MB", "cap on the text of each domain, in MB (demo: 1.5)");
         limit.Validators.Add(result =>
         {
             if (result.Tokens is [{ Value: var given }] && double.TryParse(given, out var megabytes) && megabytes is not (> 0 and < 1e6))
                 result.AddError($"--limit-mb {given} is not above 0.");
         });
-        var output = new Option<string>("--out")
-        {
-            Description = "corpus directory; domains already there stay",
-            HelpName = "DIR",
-            Required = true
-        };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write what was built to this file, or - for standard output",
-            HelpName = "FILE",
-        };
+        var output = new Flag<string>("--out DIR", "corpus directory; domains already there stay") { Required = true };
+        var json = new JsonFlag();
         var command = new Command("corpus", Text) { set, domains, own, role, strict, limit, output, json };
         command.Validators.Add(result =>
         {
@@ -80,7 +55,7 @@ internal static class CorpusVerb
             if (parsed.GetValue(set) is { } name)
             {
                 var recipes = RecipeCatalogue.Select(name == "demo" ? RecipeCatalogue.Demo : RecipeCatalogue.Full,
-                    Names(parsed.GetValue(domains)!));
+                    parsed.GetValue(domains)!);
                 requests.AddRange(
                     recipes.Select(r => DomainRequest.Of(r, cap ?? (name == "demo" ? RecipeCatalogue.DemoLimitBytes : null))));
             }
@@ -98,7 +73,7 @@ internal static class CorpusVerb
     {
         IReadOnlyList<DomainOutcome> outcomes;
         using (var cache = new PackageCache(PackageCache.DefaultDirectory))
-        using (var display = ProgressDisplay.Create())
+        using (var display = new ProgressDisplay())
         {
             outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests,
                 cancellation).ConfigureAwait(false);
@@ -113,13 +88,10 @@ internal static class CorpusVerb
                     + $"{(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
         Console
             .WriteLine($"corpus: {outcomes.Count} domains, "
-                + $"{Quantity.WithUnit(outcomes.Sum(o => o.Domain!.Bytes), "bytes")} of text in {directory}");
+                + $"{Quantity.Bytes(outcomes.Sum(o => o.Domain!.Bytes))} of text in {directory}");
         foreach (var line in advice?.Lines(directory) ?? []) Console.WriteLine(line);
         return 0;
     }
-
-    private static string[] Names(string[] lists) =>
-        [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 
     private static DomainRequest Own(string text, CorpusRole role, long? limit, bool strict)
     {

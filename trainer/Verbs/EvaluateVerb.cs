@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
@@ -6,7 +7,6 @@ using Btx.Model.Mixing;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Evaluation;
-using Btx.Trainer.Terminal;
 using Spectre.Console;
 
 namespace Btx.Trainer.Verbs;
@@ -35,48 +35,26 @@ internal static class EvaluateVerb
 
     public static Command Create()
     {
-        var forest = new Option<string>("--forest") { Description = "directory with forest.json", HelpName = "DIR", Required = true };
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var seed = new Option<string?>("--seed-model") { Description = "the seed's model directory", HelpName = "DIR" };
-        var dense = new Option<string?>("--dense") { Description = "model directory of the dense baseline", HelpName = "DIR" };
-        var model = new Option<string[]>("--model")
-        {
-            Description = "another model to measure, Llama or Mixtral, and the name of its row; repeatable",
-            HelpName = "NAME=DIR",
-            DefaultValueFactory = _ => []
-        };
-        var btx = new Option<string?>("--btx") { Description = "directory of the BTX model", HelpName = "DIR" };
-        var domains = Names("--domains", "only these domains, separated by commas (all, also those only for evaluation)", "a,b");
-        var modes = Names("--modes", "only these modes, separated by commas (all)", "a,b");
-        var split = new Option<string>("--split") { Description = "split to measure on", DefaultValueFactory = _ => "test" };
-        split.AcceptOnlyFromAmong("train", "validation", "test");
-        var tokens = new Option<long>("--max-tokens-per-domain")
-        {
-            Description = "predicted tokens of each domain, evenly spread over the split; 0: all",
-            HelpName = "N",
-            DefaultValueFactory = _ => new EvaluationOptions { Forest = "", Corpus = "" }.MaxTokensPerDomain
-        };
-        var select = new Option<string>("--select")
-        {
-            Description =
-            "when top_k and top_p choose: anew for each token, or once after 32 tokens",
-            DefaultValueFactory = _ => "per_token"
-        };
-        select.AcceptOnlyFromAmong("per_token", "prompt");
-        var context = new Option<int?>("--context") { Description = "tokens of a sequence (the models' context)", HelpName = "N" };
-        var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:n", DefaultValueFactory = _ => "cpu" };
-        var threads = new Option<int>("--threads")
-        {
-            Description = "models scored at once on the CPU, a thread each (all cores)",
-            HelpName = "N",
-            DefaultValueFactory = _ => Environment.ProcessorCount
-        };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write every figure to this file, or - for standard output",
-            HelpName = "FILE",
-        };
-        var picture = new Option<string?>("--picture") { Description = "write a heat map to this file", HelpName = "FILE.svg" };
+        var forest = new Flag<string>("--forest DIR", "directory with forest.json") { Required = true };
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var seed = new Flag<string?>("--seed-model DIR", "the seed's model directory");
+        var dense = new Flag<string?>("--dense DIR", "model directory of the dense baseline");
+        var model = new Flag<string[]>("--model NAME=DIR",
+            "another model to measure, Llama or Mixtral, and the name of its row; repeatable", []);
+        var btx = new Flag<string?>("--btx DIR", "directory of the BTX model");
+        var domains = Flags.Names("--domains A,B", "only these domains (all, also those only for evaluation)");
+        var modes = Flags.Names("--modes A,B", "only these modes (all)");
+        var split = new Choice("--split", ["train", "validation", "test"], "split to measure on", "test");
+        var tokens = new Flag<long>("--max-tokens-per-domain N",
+            "predicted tokens of each domain, evenly spread over the split; 0: all",
+            new EvaluationOptions { Forest = "", Corpus = "" }.MaxTokensPerDomain);
+        var select = new Choice("--select", ["per_token", "prompt"],
+            "when top_k and top_p choose: anew for each token, or once after 32 tokens", "per_token");
+        var context = new Flag<int?>("--context N", "tokens of a sequence (the models' context)");
+        var device = Flags.Device("where models are scored");
+        var threads = Flags.Threads("models scored at once on the CPU, a thread each (all cores)", Environment.ProcessorCount);
+        var json = new JsonFlag();
+        var picture = new Flag<string?>("--picture FILE.svg", "write a heat map to this file");
         var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select,
             context, device, threads, json, picture };
         command.SetAction((parsed, cancellation) => Task.Run(() => Run(
@@ -88,8 +66,8 @@ internal static class EvaluateVerb
                 Dense = parsed.GetValue(dense),
                 Models = ComparedModel.Parse(parsed.GetValue(model)!),
                 Btx = parsed.GetValue(btx),
-                Domains = Split(parsed.GetValue(domains)!),
-                Modes = Split(parsed.GetValue(modes)!),
+                Domains = parsed.GetValue(domains)!,
+                Modes = parsed.GetValue(modes)!,
                 Split = Enum.Parse<CorpusSplit>(parsed.GetRequiredValue(split), ignoreCase: true),
                 MaxTokensPerDomain = parsed.GetValue(tokens),
                 Select = parsed.GetValue(select) == "prompt" ? SelectForm.Prompt : SelectForm.PerToken,
@@ -103,12 +81,11 @@ internal static class EvaluateVerb
 
     private static int Run(EvaluationOptions options, DeviceSpec spec, string? json, string? picture, CancellationToken cancellation)
     {
-        if (options.Parallel < 1) throw new BtxException($"--threads {options.Parallel}: expected at least 1");
         var device = TorchDevice.Open(spec, threads: 1);
         if (spec.IsCuda) options = options with { Parallel = 1 }; // one model fills a GPU
         var evaluator = ForestEvaluator.Open(options, cancellation);
         EvaluationReport report;
-        using (var display = Progress())
+        using (var display = new ProgressDisplay())
         {
             var item = display.Start("evaluate", evaluator.TotalTokens, "tokens");
             long done = 0;
@@ -129,16 +106,4 @@ internal static class EvaluateVerb
             Out = new AnsiConsoleOutput(Console.Out)
         });
 
-    // On standard error, so that standard output holds the tables alone.
-    private static ProgressDisplay Progress() => new(
-        Console.Error,
-        live: !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb"),
-        TimeProvider.System,
-        () => Console.IsErrorRedirected ? 120 : Math.Max(20, Console.WindowWidth - 1));
-
-    private static Option<string[]> Names(string name, string description, string help) =>
-        new(name) { Description = description, HelpName = help, AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-
-    private static string[] Split(string[] lists) =>
-        [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 }

@@ -1,8 +1,8 @@
 using System.Globalization;
+using Btx.Cli;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Phases;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Verbs;
 

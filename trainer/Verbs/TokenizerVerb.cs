@@ -2,11 +2,11 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Verbs;
 
@@ -30,36 +30,18 @@ internal static class TokenizerVerb
               btx tokenizer train --corpus corpus --out tokenizer
               btx tokenizer train --corpus corpus --domains novels,python --vocab-size 2048 --out tokenizer
             """;
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var domains = new Option<string[]>("--domains")
-        {
-            Description =
-            "only these domains, separated by commas (default: every train domain)",
-            HelpName = "a,b",
-            DefaultValueFactory = _ => []
-        };
-        var size = new Option<int?>("--vocab-size")
-        {
-            Description = "tokens in all, special ones included (what suits the size of "
-            + "the text, as btx corpus says)",
-            HelpName = "N"
-        };
-        var sample = new Option<long>("--sample-mb")
-        {
-            Description = "most text to read, in MB",
-            DefaultValueFactory = _ => DefaultSampleMegabytes
-        };
-        var output = new Option<string>("--out") { Description = "directory for the tokenizer", HelpName = "DIR", Required = true };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write the figures to this file, or - for standard output",
-            HelpName = "FILE",
-        };
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var domains = Flags.Names("--domains A,B", "only these domains, separated by commas (default: every train domain)");
+        var size = new Flag<int?>("--vocab-size N",
+            "tokens in all, special ones included (what suits the size of the text, as btx corpus says)");
+        var sample = new Flag<long>("--sample-mb N", "most text to read, in MB", DefaultSampleMegabytes);
+        var output = new Flag<string>("--out DIR", "directory for the tokenizer") { Required = true };
+        var json = new JsonFlag();
         size.Validators.Add(result => CheckRange(result, 257, int.MaxValue, $"the 256 bytes and {EndOfText} need 257"));
         sample.Validators.Add(result => CheckRange(result, 1, 1_000_000, "it is in MB"));
         var command = new Command("train", text) { corpus, domains, size, sample, output, json };
         command.SetAction((parsed, cancellation) => Task.Run(
-            () => Train(parsed.GetValue(corpus)!, Names(parsed.GetValue(domains)!), parsed.GetValue(size),
+            () => Train(parsed.GetValue(corpus)!, parsed.GetValue(domains)!, parsed.GetValue(size),
                 parsed.GetValue(sample) * 1_000_000, parsed.GetValue(output)!, parsed.GetValue(json), cancellation),
             cancellation));
         return command;
@@ -73,15 +55,15 @@ internal static class TokenizerVerb
         var size = vocabulary ?? TextAdvice.VocabularyFor(domains.Sum(d => d.Train.Bytes));
         TextTokenizer tokenizer;
         long read = 0;
-        using (var display = ProgressDisplay.Create())
+        using (var display = new ProgressDisplay())
         {
             var total = Math.Min(sampleBytes, domains.Sum(d => d.Train.Bytes));
             var reading = display.Start("read", total, "bytes");
             ProgressItem? merging = null;
-            var progress = new MergeProgress(fraction =>
+            var progress = new DirectProgress<double>(fraction =>
             {
                 if (fraction <= 0) return;
-                reading.Finish($"read {Quantity.WithUnit(read, "bytes")} of {string.Join(", ", domains.Select(d => d.Name))}");
+                reading.Finish($"read {Quantity.Bytes(read)} of {string.Join(", ", domains.Select(d => d.Name))}");
                 merging ??= display.Start("merge", size, "tokens");
                 merging.Report(fraction * size);
             });
@@ -116,13 +98,9 @@ internal static class TokenizerVerb
               btx tokenizer show tokenizer --corpus corpus --json figures.json
             """;
         var directory = new Argument<string>("DIR") { Description = "directory with tokenizer.json" };
-        var sentence = new Option<string?>("--text") { Description = "show the tokens of this text" };
-        var corpus = new Option<string?>("--corpus") { Description = "measure on this corpus", HelpName = "DIR" };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write the figures to this file, or - for standard output (with --corpus)",
-            HelpName = "FILE",
-        };
+        var sentence = new Flag<string?>("--text TEXT", "show the tokens of this text");
+        var corpus = new Flag<string?>("--corpus DIR", "measure on this corpus");
+        var json = new JsonFlag();
         var command = new Command("show", text) { directory, sentence, corpus, json };
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
@@ -190,13 +168,4 @@ internal static class TokenizerVerb
 
     private static string Name(TextTokenizer tokenizer, int? id) =>
         id is { } i ? $"{tokenizer.Decode([i], skipSpecial: false)} ({i})" : "none";
-
-    private static string[] Names(string[] lists) =>
-        [.. lists.SelectMany(l => l.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
-
-    /// <summary>Reports in the calling thread, in order.</summary>
-    private sealed class MergeProgress(Action<double> report) : IProgress<double>
-    {
-        public void Report(double value) => report(value);
-    }
 }

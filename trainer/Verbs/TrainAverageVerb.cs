@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Mixing;
 using Btx.Trainer.Phases;
@@ -21,22 +22,12 @@ internal static class TrainAverageVerb
 
     public static Command Create()
     {
-        var forest = new Option<string>("--forest") { Description = "forest directory", HelpName = "DIR", Required = true };
-        var weights = new Option<string>("--weights")
-        {
-            Description = "how the experts are weighted",
-            HelpName = "uniform|argmax|posterior",
-            Required = true
-        };
-        weights.AcceptOnlyFromAmong("uniform", "argmax", "posterior");
-        var domain = new Option<string?>("--domain") { Description = "target domain of argmax and posterior", HelpName = "NAME" };
-        var corpus = new Option<string?>("--corpus")
-        {
-            Description = "estimate the prior of a domain that no expert has",
-            HelpName = "DIR"
-        };
-        var output = new Option<string>("--out") { Description = "model directory to make", HelpName = "DIR", Required = true };
-        var fresh = new Option<bool>("--fresh") { Description = "replace an average made earlier" };
+        var forest = new Flag<string>("--forest DIR", "forest directory") { Required = true };
+        var weights = new Choice("--weights", ["uniform", "argmax", "posterior"], "how the experts are weighted") { Required = true };
+        var domain = new Flag<string?>("--domain NAME", "target domain of argmax and posterior");
+        var corpus = new Flag<string?>("--corpus DIR", "estimate the prior of a domain that no expert has");
+        var output = new Flag<string>("--out DIR", "model directory to make") { Required = true };
+        var fresh = new Flag<bool>("--fresh", "replace an average made earlier");
         var command = new Command("average", Text) { forest, weights, domain, corpus, output, fresh };
         command.Validators.Add(result =>
         {

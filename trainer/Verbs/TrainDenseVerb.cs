@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -23,19 +24,15 @@ internal static class TrainDenseVerb
     public static Command Create()
     {
         var (model, flags) = (new TrainModelFlags(), new TrainFlags());
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var tokenizer = new Option<string?>("--tokenizer")
-        {
-            Description = "directory with tokenizer.json (that of --from)",
-            HelpName = "DIR"
-        };
-        var from = new Option<string?>("--from") { Description = "start from this model instead of random weights", HelpName = "DIR" };
-        var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
-        var sweep = TrainFlags.Names("--lr-sweep", "learning rates to try first; the best is used");
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var tokenizer = new Flag<string?>("--tokenizer DIR", "directory with tokenizer.json (that of --from)");
+        var from = new Flag<string?>("--from DIR", "start from this model instead of random weights");
+        var domains = Flags.Names("--domains A,B", "domains to train on (all with the role train)");
+        var sweep = Flags.Names("--lr-sweep RATE,RATE", "learning rates to try first; the best is used");
         var sweepTokens = TrainFlags.Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)", "N");
-        var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
+        var output = new Flag<string>("--out DIR", "run and model directory") { Required = true };
         var command = new Command("dense", Text) { corpus, tokenizer, from, domains, sweep, sweepTokens, output };
-        foreach (var option in model.All.Concat(flags.All)) command.Options.Add(option);
+        command.Add(model.All.Concat(flags.All));
         command.Validators.Add(result =>
         {
             if (result.GetValue(tokenizer) is null && result.GetValue(from) is null)

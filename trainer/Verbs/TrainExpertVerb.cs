@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
@@ -24,25 +25,16 @@ internal static class TrainExpertVerb
     public static Command Create()
     {
         var flags = new TrainFlags();
-        var forest = new Option<string>("--forest")
-        {
-            Description = "forest directory; made if it is not there",
-            HelpName = "DIR",
-            Required = true
-        };
-        var from = new Option<string?>("--from") { Description = "model to start from, instead of the forest's experts", HelpName = "DIR" };
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var domain = new Option<string>("--domain") { Description = "domain to train on", HelpName = "NAME", Required = true };
-        var name = new Option<string?>("--name") { Description = "name of the expert (the domain's)", HelpName = "NAME" };
+        var forest = new Flag<string>("--forest DIR", "forest directory; made if it is not there") { Required = true };
+        var from = new Flag<string?>("--from DIR", "model to start from, instead of the forest's experts");
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var domain = new Flag<string>("--domain NAME", "domain to train on") { Required = true };
+        var name = new Flag<string?>("--name NAME", "name of the expert (the domain's)");
         var (branch, k) = TrainRoundVerb.BranchFlags();
         var freeze = TrainFlags.Freeze();
-        var json = new Option<string?>("--json")
-        {
-            Description = "write plan and figures to this file, or - for standard output",
-            HelpName = "FILE",
-        };
+        var json = new JsonFlag();
         var command = new Command("expert", Text) { forest, from, corpus, domain, name, branch, k, freeze, json };
-        foreach (var option in flags.All) command.Options.Add(option);
+        command.Add(flags.All);
         command.SetAction((parsed, cancellation) =>
         {
             var expert = parsed.GetValue(name) ?? parsed.GetValue(domain)!;

@@ -1,7 +1,8 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Phases;
@@ -27,42 +28,21 @@ internal static class TrainFinetuneVerb
     public static Command Create()
     {
         var flags = new TrainFlags();
-        var model = new Option<string>("--model")
-        {
-            Description = "Mixtral or Llama directory to start from",
-            HelpName = "DIR",
-            Required = true
-        };
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
-        var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
-        var weights = TrainFlags.Names("--weights", "shares of the domains, such as novels=2,bible=1 (1 each)");
-        var router = new Option<string?>("--router")
-        {
-            Description = "how tokens choose experts (as the model was made)",
-            HelpName = "top2|switch|sample_top1|soft"
-        };
-        var k = new Option<int?>("--k")
-        {
-            Description = "experts per token of --router top2 (as the model was made, or 2)",
-            HelpName = "K"
-        };
-        var balancing = new Option<double?>("--load-balancing")
-        {
-            Description = "weight of the balance loss; 0: none (0.01)",
-            HelpName = "ALPHA"
-        };
-        var freeze = new Option<string?>("--freeze") { Description = "leave the experts' weights as they are", HelpName = "experts" };
-        var statistics = new Option<long?>("--statistics-every")
-        {
-            Description = "steps between rows of routing.csv (about 20 rows in all)",
-            HelpName = "N"
-        };
-        var sweep = TrainFlags.Names("--lr-sweep", "learning rates to try first; the best is used");
+        var model = new Flag<string>("--model DIR", "Mixtral or Llama directory to start from") { Required = true };
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var domains = Flags.Names("--domains A,B", "domains to train on (all with the role train)");
+        var output = new Flag<string>("--out DIR", "run and model directory") { Required = true };
+        var weights = Flags.Names("--weights A=W,B=W", "shares of the domains, such as novels=2,bible=1 (1 each)");
+        var router = new Flag<string?>("--router top2|switch|sample_top1|soft", "how tokens choose experts (as the model was made)");
+        var k = new Flag<int?>("--k K", "experts per token of --router top2 (as the model was made, or 2)");
+        var balancing = new Flag<double?>("--load-balancing ALPHA", "weight of the balance loss; 0: none (0.01)");
+        var freeze = new Flag<string?>("--freeze experts", "leave the experts' weights as they are");
+        var statistics = new Flag<long?>("--statistics-every N", "steps between rows of routing.csv (about 20 rows in all)");
+        var sweep = Flags.Names("--lr-sweep RATE,RATE", "learning rates to try first; the best is used");
         var sweepTokens = TrainFlags.Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)", "N");
         var command = new Command("finetune", Text) { model, corpus, domains, output, weights, router, k, balancing, freeze, statistics,
             sweep, sweepTokens };
-        foreach (var option in flags.All) command.Options.Add(option);
+        command.Add(flags.All);
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
             {
@@ -71,8 +51,8 @@ internal static class TrainFinetuneVerb
                 var options = flags.Apply(parsed, PhaseDefaults.FineTune(config));
                 using (Checkpoint.Open(directory)) { } // names a damaged file before btx.json only finds that the weights are others
                 var sha256 = CheckpointFiles.Hash(directory);
-                MixtureTuning? tuning = null;
-                if (config.Mixture is { } mixture)
+                MoeTuning? tuning = null;
+                if (config.Moe is { } moe)
                 {
                     if (parsed.GetValue(freeze) is { } frozen && frozen != "experts")
                         throw new BtxException($"--freeze {BtxException.OneLine(frozen)}: unknown; only experts can be frozen");
@@ -80,16 +60,16 @@ internal static class TrainFinetuneVerb
                         throw new BtxException(
                             $"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
                     var source = BtxManifest.Of(directory, config, TextTokenizer.Load(directory).Hash, sha256);
-                    var alpha = parsed.GetValue(balancing) ?? MixtureTuning.DefaultLoadBalancing;
+                    var alpha = parsed.GetValue(balancing) ?? MoeTuning.DefaultLoadBalancing;
                     tuning = new()
                     {
                         Source = source,
-                        Routing = MixtureTuning.Route(source, parsed.GetValue(router), parsed.GetValue(k), alpha, options.RandomSeed),
+                        Routing = MoeTuning.Route(source, parsed.GetValue(router), parsed.GetValue(k), alpha, options.RandomSeed),
                         FreezeExperts = parsed.GetValue(freeze) is not null,
                     };
                     config = config with
                     {
-                        Mixture = mixture with
+                        Moe = moe with
                         {
                             ExpertsPerToken = tuning.ExpertsPerToken,
                             AuxLossCoefficient = alpha
@@ -110,7 +90,7 @@ internal static class TrainFinetuneVerb
                     Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(output)!))),
                     Parents = [new BranchParent(Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)), 1, directory, sha256)],
                     Weights = DomainWeights.Parse(parsed.GetValue(weights)!, [.. job.Sources.Select(s => s.Name)]),
-                    Mixture = tuning,
+                    Moe = tuning,
                 };
                 var (target, settings) = (parsed.GetValue(output)!,
                     flags.Settings(parsed) with { StatisticsSteps = parsed.GetValue(statistics) ?? 0 });

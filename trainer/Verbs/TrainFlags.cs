@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Trainer.Optimisation;
 using Btx.Trainer.Phases;
@@ -12,85 +13,33 @@ internal sealed class TrainFlags
 {
     private readonly Option<long?> tokens = Count("--tokens",
         "training tokens, such as 600000, 600k or 1.2M (what suits the network, at most 8 passes over the text)", "N");
-    private readonly Option<int?> batch = new("--batch") { Description = "windows in a micro-batch", HelpName = "N" };
-    private readonly Option<int?> sequence = new("--sequence")
-    {
-        Description = "predicted tokens in a window; at most the model's context",
-        HelpName = "N"
-    };
-    private readonly Option<int?> accumulate = new("--accumulate") { Description = "micro-batches in a step", HelpName = "N" };
-    private readonly Option<double?> rate = new("--lr") { Description = "largest learning rate", HelpName = "RATE" };
-    private readonly Option<double?> minimum = new("--min-lr")
-    {
-        Description = "learning rate at the end of a decaying schedule (0)",
-        HelpName = "RATE"
-    };
-    private readonly Option<string?> schedule = new("--schedule")
-    {
-        Description = "after the warm-up",
-        HelpName = "constant|cosine|linear|polynomial"
-    };
-    private readonly Option<double?> warmUp = new("--warmup") { Description = "share of the steps (0.04)", HelpName = "0..1" };
-    private readonly Option<double?> power = new("--power") { Description = "of the polynomial schedule (1)", HelpName = "P" };
-    private readonly Option<double?> beta1 = new("--beta1") { Description = "AdamW (0.9)", HelpName = "B" };
-    private readonly Option<double?> beta2 = new("--beta2") { Description = "AdamW (0.98; 0.95 for small and base)", HelpName = "B" };
-    private readonly Option<double?> epsilon = new("--epsilon") { Description = "AdamW (1e-8)", HelpName = "E" };
-    private readonly Option<double?> decay = new("--weight-decay")
-    {
-        Description = "AdamW, matrices only (0.05; 0.1 for small and base)",
-        HelpName = "W"
-    };
-    private readonly Option<double?> clip = new("--clip") { Description = "largest norm of the gradient; 0: none (1)", HelpName = "NORM" };
-    private readonly Option<long?> randomSeed = new("--random-seed")
-    {
-        Description = "equal seeds give equal weights on one machine (1)",
-        HelpName = "N"
-    };
-    private readonly Option<int?> patience = new("--patience")
-    {
-        Description = "where text comes twice: stop after so many "
-        + "validations, half a pass apart, without a new best; the best weights are kept (4)",
-        HelpName = "N"
-    };
-    private readonly Option<bool> noEarlyStop = new("--no-early-stop")
-    {
-        Description = "train on exactly --tokens and keep the last "
-        + "weights"
-    };
-    private readonly Option<int?> threads = new("--threads") { Description = "CPU threads of one process (1)", HelpName = "N" };
-    private readonly Option<string?> device = new("--device") { Description = "where to compute (cpu)", HelpName = "cpu|cuda[:n]" };
-    private readonly Option<string?> shards = new("--shards")
-    {
-        Description = "where token shards are kept (.shards in the corpus)",
-        HelpName = "DIR"
-    };
-    private readonly Option<bool> fresh = new("--fresh") { Description = "start over instead of resuming" };
-    private readonly Option<long> checkpointSteps = new("--checkpoint-steps")
-    {
-        Description = "steps between resume points; 0: by time",
-        HelpName = "N"
-    };
-    private readonly Option<double> checkpointSeconds = new("--checkpoint-seconds")
-    {
-        Description = "seconds between resume points",
-        HelpName = "S",
-        DefaultValueFactory = _ => new RunSettings().CheckpointSeconds
-    };
-    private readonly Option<long> validateSteps = new("--validate-steps")
-    {
-        Description = "steps between validations that only "
-        + "inform; 0: at each quarter",
-        HelpName = "N"
-    };
-    private readonly Option<int> validationWindows =
-        new("--validation-windows")
-        {
-            Description = "validation windows per domain at the end; 0: no validation",
-            HelpName = "N",
-            DefaultValueFactory = _ => new RunSettings().ValidationWindows
-        };
-
-    public TrainFlags() => schedule.AcceptOnlyFromAmong("constant", "cosine", "linear", "polynomial");
+    private readonly Flag<int?> batch = new("--batch N", "windows in a micro-batch");
+    private readonly Flag<int?> sequence = new("--sequence N", "predicted tokens in a window; at most the model's context");
+    private readonly Flag<int?> accumulate = new("--accumulate N", "micro-batches in a step");
+    private readonly Flag<double?> rate = new("--lr RATE", "largest learning rate");
+    private readonly Flag<double?> minimum = new("--min-lr RATE", "learning rate at the end of a decaying schedule (0)");
+    private readonly Choice schedule = new("--schedule", ["constant", "cosine", "linear", "polynomial"], "after the warm-up");
+    private readonly Flag<double?> warmUp = new("--warmup 0..1", "share of the steps (0.04)");
+    private readonly Flag<double?> power = new("--power P", "of the polynomial schedule (1)");
+    private readonly Flag<double?> beta1 = new("--beta1 B", "AdamW (0.9)");
+    private readonly Flag<double?> beta2 = new("--beta2 B", "AdamW (0.98; 0.95 for small and base)");
+    private readonly Flag<double?> epsilon = new("--epsilon E", "AdamW (1e-8)");
+    private readonly Flag<double?> decay = new("--weight-decay W", "AdamW, matrices only (0.05; 0.1 for small and base)");
+    private readonly Flag<double?> clip = new("--clip NORM", "largest norm of the gradient; 0: none (1)");
+    private readonly Flag<long?> randomSeed = new("--random-seed N", "equal seeds give equal weights on one machine (1)");
+    private readonly Flag<int?> patience = new("--patience N",
+        "where text comes twice: stop after so many validations, half a pass apart, without a new best; the best weights are kept (4)");
+    private readonly Flag<bool> noEarlyStop = new("--no-early-stop", "train on exactly --tokens and keep the last weights");
+    private readonly Flag<int> threads = Flags.Threads("CPU threads of one process", 1);
+    private readonly Flag<string> device = Flags.Device("where to compute");
+    private readonly Flag<string?> shards = new("--shards DIR", "where token shards are kept (.shards in the corpus)");
+    private readonly Flag<bool> fresh = new("--fresh", "start over instead of resuming");
+    private readonly Flag<long> checkpointSteps = new("--checkpoint-steps N", "steps between resume points; 0: by time");
+    private readonly Flag<double> checkpointSeconds = new("--checkpoint-seconds S",
+        "seconds between resume points", new RunSettings().CheckpointSeconds);
+    private readonly Flag<long> validateSteps = new("--validate-steps N", "steps between validations that only inform; 0: at each quarter");
+    private readonly Flag<int> validationWindows = new("--validation-windows N",
+        "validation windows per domain at the end; 0: no validation", new RunSettings().ValidationWindows);
 
     /// <summary>All flags.</summary>
     public IReadOnlyList<Option> All =>
@@ -121,8 +70,8 @@ internal sealed class TrainFlags
         },
         Patience = parsed.GetValue(noEarlyStop) || parsed.GetValue(validationWindows) == 0 ? 0 : parsed.GetValue(patience),
         RandomSeed = parsed.GetValue(randomSeed) ?? defaults.RandomSeed,
-        Threads = parsed.GetValue(threads) ?? defaults.Threads,
-        Device = parsed.GetValue(device) ?? defaults.Device,
+        Threads = parsed.GetValue(threads),
+        Device = parsed.GetValue(device)!,
     };
 
     /// <summary>What the text decides where the user does not: the budget, and whether validation may end the run.</summary>
@@ -144,13 +93,9 @@ internal sealed class TrainFlags
     };
 
     /// <summary><c>--freeze</c> of an expert.</summary>
-    public static Option<string?> Freeze() => new("--freeze")
-    {
-        Description =
-            "what does not learn: shared = all but the feed-forwards, so that mixing averages "
-            + "nothing away (as in the round before, or nothing)",
-        HelpName = "shared|nothing",
-    };
+    public static Option<string?> Freeze() => new Flag<string?>("--freeze shared|nothing",
+        "what does not learn: shared = all but the feed-forwards, so that mixing averages nothing away (as in the round before, or "
+            + "nothing)");
 
     /// <exception cref="BtxException">An unknown value.</exception>
     public static TrainingOptions Freeze(string? value, TrainingOptions options) => value switch
@@ -161,17 +106,6 @@ internal sealed class TrainFlags
     };
 
     public string? Shards(ParseResult parsed) => parsed.GetValue(shards);
-
-    /// <summary>A comma-separated list of names.</summary>
-    public static Option<string[]> Names(string name, string description) =>
-        new(name)
-        {
-            Description = description,
-            HelpName = "a,b",
-            DefaultValueFactory = _ => [],
-            CustomParser = r =>
-        [.. r.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))]
-        };
 
     /// <summary>A count that may end in k, M or G.</summary>
     public static Option<long?> Count(string name, string description, string help) =>

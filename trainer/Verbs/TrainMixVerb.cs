@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
+using Btx.Cli;
 using Btx.Model;
-using Btx.Model.Mixtures;
-using Btx.Trainer.Mixtures;
-using Btx.Trainer.Terminal;
+using Btx.Model.Moe;
+using Btx.Trainer.Moe;
 
 namespace Btx.Trainer.Verbs;
 
@@ -29,75 +29,30 @@ internal static class TrainMixVerb
 
     public static Command Create()
     {
-        var forest = new Option<string?>("--forest") { Description = "forest directory", HelpName = "DIR" };
-        var output = new Option<string>("--out") { Description = "model directory to make", HelpName = "DIR", Required = true };
-        var experts = TrainFlags.Names("--experts", "experts to mix, in the order of their indices (all that are ready)");
-        var without = TrainFlags.Names("--without", "experts to leave out");
-        var seed = new Option<string?>("--with-seed")
-        {
-            Description = "this model becomes one more expert, and counts in the average",
-            HelpName = "DIR"
-        };
-        var init = new Option<string?>("--router-init")
-        {
-            Description =
-            "where the router begins (ridge with --corpus or --statistics, else random)",
-            HelpName = "random|centroid|ridge|FILE"
-        };
-        var corpus = new Option<string?>("--corpus") { Description = "text of the experts' domains", HelpName = "DIR" };
-        var shards = new Option<string?>("--shards")
-        {
-            Description = "where token shards are kept (.shards in the corpus)",
-            HelpName = "DIR"
-        };
-        var statistics = new Option<string?>("--statistics")
-        {
-            Description = "take the domains' hidden states from this earlier mixture instead of text",
-            HelpName = "DIR"
-        };
-        var states = new Option<string?>("--states")
-        {
-            Description = "network that the hidden states are read in (mixed)",
-            HelpName = "mixed|own"
-        };
-        states.AcceptOnlyFromAmong(HiddenStateForm.Mixed, HiddenStateForm.Own);
+        var forest = new Flag<string?>("--forest DIR", "forest directory");
+        var output = new Flag<string>("--out DIR", "model directory to make") { Required = true };
+        var experts = Flags.Names("--experts A,B", "experts to mix, in the order of their indices (all that are ready)");
+        var without = Flags.Names("--without A,B", "experts to leave out");
+        var seed = new Flag<string?>("--with-seed DIR", "this model becomes one more expert, and counts in the average");
+        var init = new Flag<string?>("--router-init random|centroid|ridge|FILE",
+            "where the router begins (ridge with --corpus or --statistics, else random)");
+        var corpus = new Flag<string?>("--corpus DIR", "text of the experts' domains");
+        var shards = new Flag<string?>("--shards DIR", "where token shards are kept (.shards in the corpus)");
+        var statistics = new Flag<string?>("--statistics DIR", "take the domains' hidden states from this earlier mixture instead of text");
+        var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own], "network that the hidden states are read in (mixed)");
         var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})",
             "N");
-        var lambda = new Option<double>("--ridge-lambda")
-        {
-            Description = "regularisation of ridge, in mean eigenvalues of the states' second moments",
-            HelpName = "L",
-            DefaultValueFactory = _ => RidgeRouter.DefaultLambda
-        };
-        var k = new Option<int?>("--k") { Description = "experts per token (2)", HelpName = "K" };
-        var router = new Option<string>("--router")
-        {
-            Description = "how tokens are routed",
-            HelpName = string.Join('|', RouterKind.Names),
-            DefaultValueFactory = _ => RouterKind.TopK
-        };
-        router.AcceptOnlyFromAmong([.. RouterKind.Names]);
-        var upcycle = new Option<string?>("--upcycle") { Description = "mix copies of this model instead of a forest", HelpName = "DIR" };
-        var copies = new Option<int?>("--copies") { Description = "how many copies", HelpName = "N" };
-        var randomSeed = new Option<long>("--random-seed")
-        {
-            Description = "of random routers",
-            HelpName = "N",
-            DefaultValueFactory = _ => 1
-        };
-        var threads = new Option<int>("--threads") { Description = "CPU threads", HelpName = "N", DefaultValueFactory = _ => 1 };
-        var device = new Option<string>("--device")
-        {
-            Description = "where hidden states are computed",
-            HelpName = "cpu|cuda[:n]",
-            DefaultValueFactory = _ => "cpu"
-        };
-        var fresh = new Option<bool>("--fresh") { Description = "replace a mixture made earlier" };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write figures to this file, or - for standard output",
-            HelpName = "FILE",
-        };
+        var lambda = new Flag<double>("--ridge-lambda L",
+            "regularisation of ridge, in mean eigenvalues of the states' second moments", RidgeRouter.DefaultLambda);
+        var k = new Flag<int?>("--k K", "experts per token (2)");
+        var router = new Choice("--router", [.. RouterKind.Names], "how tokens are routed", RouterKind.TopK);
+        var upcycle = new Flag<string?>("--upcycle DIR", "mix copies of this model instead of a forest");
+        var copies = new Flag<int?>("--copies N", "how many copies");
+        var randomSeed = new Flag<long>("--random-seed N", "of random routers", 1);
+        var threads = Flags.Threads("CPU threads", 1);
+        var device = Flags.Device("where hidden states are computed");
+        var fresh = new Flag<bool>("--fresh", "replace a mixture made earlier");
+        var json = new JsonFlag();
         var command = new Command("mix", Text) { forest, output, experts, without, seed, init, corpus, shards, statistics, states, tokens,
             lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };
         command.Validators.Add(result =>
@@ -138,7 +93,7 @@ internal static class TrainMixVerb
                     Device = parsed.GetValue(device)!,
                     Fresh = parsed.GetValue(fresh),
                 };
-                using var display = ProgressDisplay.Create();
+                using var display = new ProgressDisplay();
                 var (report, made) = new MixRun(request, display).Execute(cancellation);
                 foreach (var line in Lines(report, request.Output, made)) display.WriteLine(line);
                 if (parsed.GetValue(json) is { } file) report.Save(file);

@@ -1,9 +1,9 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Tokens;
 using Btx.Trainer.Networks;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Verbs;
 
@@ -12,37 +12,16 @@ internal sealed class TrainModelFlags
 {
     private const string DefaultPreset = "demo";
 
-    private readonly Option<string> preset = new("--preset")
-    {
-        Description = $"size of the network, with a vocabulary of 2,048: "
-        + $"{string.Join("; ", Presets.Names.Select(Size))}",
-        DefaultValueFactory = _ => DefaultPreset,
-        HelpName = string.Join('|', Presets.Names)
-    };
-    private readonly Option<int?> hidden = new("--hidden") { Description = "hidden size", HelpName = "N" };
-    private readonly Option<int?> intermediate = new("--intermediate")
-    {
-        Description = "feed-forward size (8/3 of the hidden size)",
-        HelpName = "N"
-    };
-    private readonly Option<int?> layers = new("--layers") { Description = "layers", HelpName = "N" };
-    private readonly Option<int?> heads = new("--heads")
-    {
-        Description = "attention heads (one per 32 of the hidden size)",
-        HelpName = "N"
-    };
-    private readonly Option<int?> kvHeads = new("--kv-heads") { Description = "key/value heads (as many as heads)", HelpName = "N" };
-    private readonly Option<int?> context = new("--context")
-    {
-        Description = "longest sequence in tokens, which a prompt and its "
-        + "answer share (the preset's)",
-        HelpName = "N"
-    };
-    private readonly Option<bool?> tied = new("--tied")
-    {
-        Description = "whether input and output embeddings are one",
-        HelpName = "true|false"
-    };
+    private readonly Flag<string> preset = new($"--preset {string.Join('|', Presets.Names)}",
+        $"size of the network, with a vocabulary of 2,048: {string.Join("; ", Presets.Names.Select(Size))}", DefaultPreset);
+    private readonly Flag<int?> hidden = new("--hidden N", "hidden size");
+    private readonly Flag<int?> intermediate = new("--intermediate N", "feed-forward size (8/3 of the hidden size)");
+    private readonly Flag<int?> layers = new("--layers N", "layers");
+    private readonly Flag<int?> heads = new("--heads N", "attention heads (one per 32 of the hidden size)");
+    private readonly Flag<int?> kvHeads = new("--kv-heads N", "key/value heads (as many as heads)");
+    private readonly Flag<int?> context = new("--context N",
+        "longest sequence in tokens, which a prompt and its answer share (the preset's)");
+    private readonly Flag<bool?> tied = new("--tied true|false", "whether input and output embeddings are one");
 
     private static string Size(string name)
     {

@@ -1,7 +1,7 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Trainer.Phases;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Verbs;
 
@@ -26,33 +26,19 @@ internal static class TrainRoundVerb
     public static Command Create()
     {
         var flags = new TrainFlags();
-        var forest = new Option<string>("--forest")
-        {
-            Description = "forest directory; made if it is not there",
-            HelpName = "DIR",
-            Required = true
-        };
-        var seed = new Option<string?>("--seed") { Description = "model that the first round branches from", HelpName = "DIR" };
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var domains = TrainFlags.Names("--domains", "one expert each (all with the role train)");
+        var forest = new Flag<string>("--forest DIR", "forest directory; made if it is not there") { Required = true };
+        var seed = new Flag<string?>("--seed DIR", "model that the first round branches from");
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var domains = Flags.Names("--domains A,B", "one expert each (all with the role train)");
         var (branch, k) = BranchFlags();
         var freeze = TrainFlags.Freeze();
-        var round = new Option<int?>("--round") { Description = "train this round (the unfinished one, or the next)", HelpName = "N" };
-        var parallel = new Option<int>("--parallel")
-        {
-            Description = "experts trained at once",
-            HelpName = "N",
-            DefaultValueFactory = _ => 1
-        };
-        var split = new Option<bool>("--random-split") { Description = "control: random parts of the text instead of domains" };
-        var init = new Option<bool>("--random-init") { Description = "control: random weights instead of branches" };
-        var json = new Option<string?>("--json")
-        {
-            Description = "write plan and figures to this file, or - for standard output",
-            HelpName = "FILE",
-        };
+        var round = new Flag<int?>("--round N", "train this round (the unfinished one, or the next)");
+        var parallel = new Flag<int>("--parallel N", "experts trained at once", 1);
+        var split = new Flag<bool>("--random-split", "control: random parts of the text instead of domains");
+        var init = new Flag<bool>("--random-init", "control: random weights instead of branches");
+        var json = new JsonFlag();
         var command = new Command("round", Text) { forest, seed, corpus, domains, branch, k, freeze, round, parallel, split, init, json };
-        foreach (var option in flags.All) command.Options.Add(option);
+        command.Add(flags.All);
         command.SetAction((parsed, cancellation) => RunAsync(
             new RoundRequest
             {
@@ -79,14 +65,8 @@ internal static class TrainRoundVerb
     /// <summary><c>--branch</c> and <c>--k</c>.</summary>
     internal static (Option<string> Branch, Option<int> K) BranchFlags()
     {
-        var branch = new Option<string>("--branch")
-        {
-            Description = "weights of the forest's experts in a branch",
-            HelpName = "posterior|uniform|argmax|top_k",
-            DefaultValueFactory = _ => "posterior"
-        };
-        branch.AcceptOnlyFromAmong("posterior", "uniform", "argmax", "top_k");
-        return (branch, new Option<int>("--k") { Description = "of --branch top_k", HelpName = "K", DefaultValueFactory = _ => 2 });
+        var branch = new Choice("--branch", ["posterior", "uniform", "argmax", "top_k"], "weights of the forest's experts in a branch", "posterior");
+        return (branch, new Flag<int>("--k K", "of --branch top_k", 2));
     }
 
     internal static BranchRule Rule(string name) => name == "top_k" ? BranchRule.TopK : Enum.Parse<BranchRule>(name, ignoreCase: true);
@@ -95,7 +75,7 @@ internal static class TrainRoundVerb
     internal static async Task<int> RunAsync(RoundRequest request, string? json, CancellationToken cancellation)
     {
         RoundResult result;
-        using (var display = ProgressDisplay.Create())
+        using (var display = new ProgressDisplay())
         {
             result = await new RoundRunner(request, display).RunAsync(cancellation).ConfigureAwait(false);
         }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model.Tokens;
 using Btx.Trainer.Phases;
 
@@ -21,17 +22,12 @@ internal static class TrainSeedVerb
     public static Command Create()
     {
         var (model, flags) = (new TrainModelFlags(), new TrainFlags());
-        var corpus = new Option<string>("--corpus") { Description = "corpus directory", HelpName = "DIR", Required = true };
-        var tokenizer = new Option<string>("--tokenizer")
-        {
-            Description = "directory with tokenizer.json",
-            HelpName = "DIR",
-            Required = true
-        };
-        var domains = TrainFlags.Names("--domains", "domains to train on (all with the role train)");
-        var output = new Option<string>("--out") { Description = "run and model directory", HelpName = "DIR", Required = true };
+        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
+        var tokenizer = new Flag<string>("--tokenizer DIR", "directory with tokenizer.json") { Required = true };
+        var domains = Flags.Names("--domains A,B", "domains to train on (all with the role train)");
+        var output = new Flag<string>("--out DIR", "run and model directory") { Required = true };
         var command = new Command("seed", Text) { corpus, tokenizer, domains, output };
-        foreach (var option in model.All.Concat(flags.All)) command.Options.Add(option);
+        command.Add(model.All.Concat(flags.All));
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
             {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Trainer.Phases;
 
@@ -16,7 +17,7 @@ internal static class TrainWorkerVerb
         var expert = new Option<string>("--expert") { Required = true, HelpName = "NAME" };
         var command = new Command("worker", "Train one expert of a planned round.") { plan, expert };
         command.Hidden = true;
-        foreach (var option in flags.How) command.Options.Add(option);
+        command.Add(flags.How);
         command.SetAction((parsed, cancellation) => Task.Run(
             () =>
             {

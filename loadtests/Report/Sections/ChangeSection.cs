@@ -1,4 +1,5 @@
 using Btx.Cli.Charts;
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Statistics;
 
@@ -21,8 +22,8 @@ public static class ChangeSection
         };
 
     private static string Finding(ChangeTimeline change) =>
-        $"Over a constant load of {Amount.Count(change.Requests, "request")}, {Amount.Count(change.Changes.Count, "change")} of "
-        + $"{change.Expert}: {(change.Failed == 0 ? "no request failed." : $"{Amount.Count(change.Failed, "request")} failed.")}";
+        $"Over a constant load of {Quantity.Count(change.Requests, "request")}, {Quantity.Count(change.Changes.Count, "change")} of "
+        + $"{change.Expert}: {(change.Failed == 0 ? "no request failed." : $"{Quantity.Count(change.Failed, "request")} failed.")}";
 
     private static string Finding(ChangeTimeline timeline, ChangeTimeline.Change change)
     {
@@ -87,6 +88,6 @@ public static class ChangeSection
         return Figure.Of(chart,
             new ReportTable(["from (s)", "to (s)", "median gap (ms)", "p99 gap (ms)", "worst gap (ms)", "tokens/s", "failed"],
             [.. windows.Select(w => (string[])[Amount.Of(w.From), Amount.Of(w.To), Amount.Of(w.MedianGap * 1e3), Amount.Of(w.P99Gap * 1e3),
-                Amount.Of(w.WorstGap * 1e3), Amount.Of(w.TokensPerSecond), Amount.Count(w.Failed)])]));
+                Amount.Of(w.WorstGap * 1e3), Amount.Of(w.TokensPerSecond), Quantity.Count(w.Failed)])]));
     }
 }

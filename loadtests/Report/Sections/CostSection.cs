@@ -1,4 +1,5 @@
 using Btx.Cli.Charts;
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 
@@ -66,7 +67,7 @@ public static class CostSection
         var table = new ReportTable(["", "k", "measured (ms)", "the line (ms)", "deviation from it", "breaks",
             "line through all points (ms)"],
             [.. lines.SelectMany(l => l.Points.Select(p => (string[])[l.Where, Amount.Of(p.K), Amount.Of(p.Seconds, 1e3),
-                Amount.Of(l.Best().At(p.K) * 1e3), Amount.Percent(p.Deviation), p.Breaks ? "yes" : "", Amount.Of(p.Fitted, 1e3)]))]);
+                Amount.Of(l.Best().At(p.K) * 1e3), Quantity.Percent(p.Deviation), p.Breaks ? "yes" : "", Amount.Of(p.Fitted, 1e3)]))]);
         return Figure.Of(chart, table);
 
         IEnumerable<Series> Series(CostLine line, int at)

@@ -1,3 +1,4 @@
+using Btx.Cli;
 namespace Btx.LoadTests.Report.Sections;
 
 /// <summary>Requests that got no answer.</summary>
@@ -14,16 +15,16 @@ public static class FailuresSection
         {
             Findings = requests == 0 ? [] :
             [
-                failed.Length == 0 ? $"None of {Amount.Count(requests, "request")} failed."
-                : $"{Amount.Count(failed.Sum(m => m.Failed))} of {Amount.Count(requests, "request")} failed: "
-                    + $"{string.Join(", ", kinds.Select(k => $"{k} {Amount.Count(statuses[k])}"))}. Failed "
+                failed.Length == 0 ? $"None of {Quantity.Count(requests, "request")} failed."
+                : $"{Quantity.Count(failed.Sum(m => m.Failed))} of {Quantity.Count(requests, "request")} failed: "
+                    + $"{string.Join(", ", kinds.Select(k => $"{k} {Quantity.Count(statuses[k])}"))}. Failed "
                         + "requests are in no latency and in no throughput.",
             ],
             Tables = failed.Length == 0 ? [] :
             [
                 new ReportTable(["", "requests", "failed", .. kinds], [.. failed.Select(m =>
-                    (string[])[model.Labels.Full(m.Settings), Amount.Count(m.Requests), Amount.Percent((double)m.Failed / m.Requests),
-                    .. kinds.Select(k => Amount.Count(m.Repeats.Sum(p => p.Summary.Statuses.GetValueOrDefault(k))))])]),
+                    (string[])[model.Labels.Full(m.Settings), Quantity.Count(m.Requests), Quantity.Percent((double)m.Failed / m.Requests),
+                    .. kinds.Select(k => Quantity.Count(m.Repeats.Sum(p => p.Summary.Statuses.GetValueOrDefault(k))))])]),
             ],
             Missing = model.Points.Count == 0 ? [Absent.Points(model)] : [],
         };

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Report.Sections;
@@ -26,7 +27,7 @@ public static class PointsSection
             [
                 .. model.Measurements.Select(m => (string[])
                 [
-                    model.Labels.Full(m.Settings), $"{m.Repeats.Count}", Amount.Count(m.Requests), Amount.Count(m.Failed),
+                    model.Labels.Full(m.Settings), $"{m.Repeats.Count}", Quantity.Count(m.Requests), Quantity.Count(m.Failed),
                     Amount.Of(m.Of(s => (double?)s.OfferedPerSecond)), Amount.Of(m.Of(s => (double?)s.RequestsPerSecond)),
                         Amount.Of(m.Of(s => s.GoodputPerSecond)), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)),
                     .. Columns.Select(c => Amount.Of(m.Of(c.Of), c.Scale)),

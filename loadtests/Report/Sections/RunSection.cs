@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Report.Sections;
@@ -22,7 +23,7 @@ public static class RunSection
             objective.EndToEnd is { } end ? $"end to end within {Amount.Of(end)} s" : null,
         ];
         return limits.Any(l => l is not null)
-            ? $"{string.Join(", ", limits.OfType<string>())}, for {Amount.Percent(objective.Share)} of the requests" : null;
+            ? $"{string.Join(", ", limits.OfType<string>())}, for {Quantity.Percent(objective.Share)} of the requests" : null;
     }
 
     private static IReadOnlyList<string>[] Rows(ReportModel model, RunDescription d)
@@ -34,7 +35,7 @@ public static class RunSection
         [
             ["started", Amount.Time(d.Started)],
             ["command", d.Command],
-            ["machine", $"{d.Machine.Processor}, {Amount.Count(d.Machine.Cores, "core")}, {Amount.Bytes(d.Machine.MemoryBytes)}, "
+            ["machine", $"{d.Machine.Processor}, {Quantity.Count(d.Machine.Cores, "core")}, {Quantity.Memory(d.Machine.MemoryBytes)}, "
                 + $"{d.Machine.OperatingSystem}; load average before {Amount.Of(d.Machine.LoadAverage)}"],
             ["program", $"btx loadtest {d.Version}"],
             ["server", experts.Length + mixture.Length + precisions.Length == 0 ? null : string.Join("; ", new[] { experts.Length > 0
@@ -50,8 +51,8 @@ public static class RunSection
             ["objective", Words(d.Objective) ?? "none was named"],
             ["seed", $"{d.Seed}"],
             ["points", model.Points.Count == 0 ? null
-                : $"{Amount.Count(model.Points.Count)} measurements of {Amount.Count(model.Measurements.Count)} settings, "
-                    + $"{Amount.Count(model.Points.Sum(p => p.Summary.Requests), "request")}"],
+                : $"{Quantity.Count(model.Points.Count)} measurements of {Quantity.Count(model.Measurements.Count)} settings, "
+                    + $"{Quantity.Count(model.Points.Sum(p => p.Summary.Requests), "request")}"],
         ];
         return [.. rows.Where(r => r[1] is { Length: > 0 }).Select(r => (string[])[r[0]!, r[1]!])];
     }

@@ -1,4 +1,5 @@
 using Btx.Cli.Charts;
+using Btx.Cli;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 
@@ -81,7 +82,7 @@ public static class SaturationSection
             "first token p99 (ms)", "between tokens p50 (ms)", "end to end p50 (ms)", "end to end p99 (ms)", "failed", "saturated"],
             [.. curve.Points.Select(p => (string[])[Amount.Of(p.Load), Amount.Of(p.RequestsPerSecond), Amount.Of(p.TokensPerSecond),
                 Amount.Of(p.TimeToFirstTokenP50, 1e3), Amount.Of(p.TimeToFirstTokenP99, 1e3), Amount.Of(p.InterTokenP50, 1e3),
-                Amount.Of(p.EndToEndP50, 1e3), Amount.Of(p.EndToEndP99, 1e3), Amount.Percent(p.Failed), p.Saturated ? "yes" : ""])]));
+                Amount.Of(p.EndToEndP50, 1e3), Amount.Of(p.EndToEndP99, 1e3), Quantity.Percent(p.Failed), p.Saturated ? "yes" : ""])]));
     }
 
     /// <summary>All models of one kind of load in one picture.</summary>

@@ -1,3 +1,4 @@
+using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.Cli.Charts;
 using Btx.LoadTests.Costs;
@@ -18,7 +19,7 @@ public static class TrustSection
             Figures = reference.Length < 2 ? [] : [Drift(reference)],
             Tables = noise.Count == 0 ? []
                 : [new ReportTable(["figure", "standard deviation between measurements", "degrees of freedom", "from"], [.. noise.Select(
-                n => (string[])[Quantities.Title(n.Metric), Amount.Percent(n.RelativeDeviation), $"{n.DegreesOfFreedom}", n.Source])])],
+                n => (string[])[Quantities.Title(n.Metric), Quantity.Percent(n.RelativeDeviation), $"{n.DegreesOfFreedom}", n.Source])])],
             Missing =
             [
                 .. reference.Length >= 2 ? [] : (string[])[
@@ -30,7 +31,7 @@ public static class TrustSection
 
     /// <summary>The machine's noise in a sentence; null if it is not known.</summary>
     public static string? Noise(ReportModel model) => (model.Analysis?.Noise ?? []).Figure("tokens_per_second") is not { } n ? null
-        : $"Noise: the same settings measured again differ by {Amount.Percent(n.RelativeDeviation)} (standard deviation of tokens a "
+        : $"Noise: the same settings measured again differ by {Quantity.Percent(n.RelativeDeviation)} (standard deviation of tokens a "
             + $"second, from {(n.Source == "reference" ? "the reference point over the whole run" : "the repeats")}).";
 
     private static IEnumerable<string> Ceiling(ReportModel model)
@@ -42,7 +43,7 @@ public static class TrustSection
             var share = ceiling.TokensPerSecond > 0 ? most / ceiling.TokensPerSecond : double.PositiveInfinity;
             yield return $"The generator's own ceiling ({ceiling.Door}, {ceiling.Concurrency} in flight) is "
                 + $"{Amount.Of(ceiling.TokensPerSecond)} tokens/s and {Amount.Of(ceiling.RequestsPerSecond)} requests/s; "
-                + $"the fastest point made {Amount.Of(most)} tokens/s, {Amount.Percent(share)} of it. "
+                + $"the fastest point made {Amount.Of(most)} tokens/s, {Quantity.Percent(share)} of it. "
                     + $"{(share > CeilingRun.SafeShare ? "That is close: the fastest points may show the generator rather than the server." : "The generator was not the bottleneck.")}";
         }
     }
@@ -54,7 +55,7 @@ public static class TrustSection
         if (ratios.Length == 0) yield break;
         var farthest = ratios.MaxBy(r => Math.Abs(r - 1));
         yield return "Completion tokens as the clients counted them over the server's own count: median "
-            + $"{Amount.Of(Median.Value(ratios))}, farthest from 1 {Amount.Of(farthest)} ({Amount.Count(ratios.Length, "point")}). The "
+            + $"{Amount.Of(Median.Value(ratios))}, farthest from 1 {Amount.Of(farthest)} ({Quantity.Count(ratios.Length, "point")}). The "
                 + "server also counts what was in flight at the edges of a point.";
     }
 
@@ -75,6 +76,6 @@ public static class TrustSection
         "Nothing but the machine differs between these measurements: differences of other points that are no larger mean nothing."
         };
         return Figure.Of(chart, new ReportTable(["started", "tokens/s", "from the median"], [.. reference.Select(p => (string[])[
-            Amount.Time(p.Started), Amount.Of(p.Summary.TokensPerSecond), Amount.Percent((p.Summary.TokensPerSecond / median) - 1)])]));
+            Amount.Time(p.Started), Amount.Of(p.Summary.TokensPerSecond), Quantity.Percent((p.Summary.TokensPerSecond / median) - 1)])]));
     }
 }

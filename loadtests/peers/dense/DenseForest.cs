@@ -17,21 +17,21 @@ internal static class DenseForest
     /// feed-forward k times as wide, so as many parameters are
     /// active. Random weights: speed does not ask what they say.
     /// </summary>
-    /// <param name="mixture">Directory of a BTX model, or of a served one.</param>
+    /// <param name="moe">Directory of a BTX model, or of a served one.</param>
     /// <returns>Its configuration.</returns>
     /// <exception cref="BtxException">No BTX model, k out of range, or the forest cannot be written.</exception>
-    public static LlamaConfig Like(string mixture, int k, string forest)
+    public static LlamaConfig Like(string moe, int k, string forest)
     {
-        var config = LlamaConfig.Load(mixture);
-        if (config.Mixture is not { } m)
-            throw new BtxException($"{Path.Combine(mixture, LlamaConfig.FileName)}: no BTX model; --btx takes the directory of one "
+        var config = LlamaConfig.Load(moe);
+        if (config.Moe is not { } m)
+            throw new BtxException($"{Path.Combine(moe, LlamaConfig.FileName)}: no BTX model; --btx takes the directory of one "
                 + "(train mix, train finetune) or of a served one");
-        if (k < 1 || k > m.Experts) throw new BtxException($"--k {k}: {mixture} has {m.Experts} experts; use 1..{m.Experts}");
-        var dense = config with { Mixture = null, IntermediateSize = k * config.IntermediateSize, TorchDtype = "float32" };
+        if (k < 1 || k > m.Experts) throw new BtxException($"--k {k}: {moe} has {m.Experts} experts; use 1..{m.Experts}");
+        var dense = config with { Moe = null, IntermediateSize = k * config.IntermediateSize, TorchDtype = "float32" };
         Write(forest, directory =>
         {
             dense.Save(directory);
-            TokenizerFiles.Copy(mixture, directory);
+            TokenizerFiles.Copy(moe, directory);
             var random = new Random(1);
             var shapes = dense.TensorShapes().ToDictionary(t => t.Name, t => t.Shape);
             SafetensorsWriter.Write(Path.Combine(directory, CheckpointFiles.SingleFile),

@@ -45,7 +45,7 @@ if (values.TryGetValue("--k", out var text) && !int.TryParse(text, out k)) retur
 
 try
 {
-    var config = values.TryGetValue("--btx", out var mixture) ? DenseForest.Like(mixture, k, forest)
+    var config = values.TryGetValue("--btx", out var moe) ? DenseForest.Like(moe, k, forest)
         : DenseForest.Of(values["--model"], forest);
     Console
         .WriteLine($"{config.ParameterCount / 1e6:F2} M parameters, feed-forward {config.IntermediateSize}; next: ./btx export --forest "
@@ -58,8 +58,8 @@ catch (BtxException e)
     return 1;
 }
 
-static int Usage(string fault)
+static int Usage(string problem)
 {
-    Console.Error.WriteLine($"error: {fault}; see --help");
+    Console.Error.WriteLine($"error: {problem}; see --help");
     return 2;
 }

@@ -63,12 +63,12 @@ internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextRe
             }
 
             var request = command.Request!;
-            if (Fault(request) is { } fault) answers.Refused(request.Id, fault);
+            if (Problem(request) is { } problem) answers.Refused(request.Id, problem);
             else waiting.AddLast(request);
         }
     }
 
-    private string? Fault(PeerRequest r)
+    private string? Problem(PeerRequest r)
     {
         var d = model.Description;
         if (r.Prompt.Length == 0) return "the prompt is empty";

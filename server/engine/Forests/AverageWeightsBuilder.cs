@@ -28,7 +28,7 @@ internal sealed class AverageWeightsBuilder(RunnerFactory factory)
         }
         catch (OutOfMemoryException e)
         {
-            throw new BtxException($"{name}: not enough memory for one more model", e) { Kind = FaultKind.Exhausted };
+            throw new BtxException($"{name}: not enough memory for one more model", e) { Kind = ErrorKind.Exhausted };
         }
     }
 

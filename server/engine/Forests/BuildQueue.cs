@@ -74,17 +74,17 @@ internal sealed class BuildQueue : IDisposable
                 job = jobs.Dequeue();
             }
 
-            Exception? fault = null;
+            Exception? problem = null;
             try
             {
                 BuildThread.Run(job.Work, lowPriority);
             }
             catch (Exception e)
             {
-                fault = e;
+                problem = e;
             }
 
-            job.Done(fault);
+            job.Done(problem);
             Interlocked.Decrement(ref count);
         }
     }

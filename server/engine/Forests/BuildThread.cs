@@ -18,7 +18,7 @@ internal static partial class BuildThread
     public static T Run<T>(Func<T> work, bool lowPriority = true)
     {
         T result = default!;
-        ExceptionDispatchInfo? fault = null;
+        ExceptionDispatchInfo? problem = null;
         var thread = new Thread(() =>
         {
             try
@@ -28,13 +28,13 @@ internal static partial class BuildThread
             }
             catch (Exception e)
             {
-                fault = ExceptionDispatchInfo.Capture(e);
+                problem = ExceptionDispatchInfo.Capture(e);
             }
         })
         { IsBackground = true, Name = "btx-build" };
         thread.Start();
         thread.Join();
-        fault?.Throw();
+        problem?.Throw();
         return result;
     }
 

@@ -1,6 +1,6 @@
 using Btx.Model;
 using Btx.Model.Forests;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Model.Serving;
 
@@ -27,11 +27,11 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     /// </summary>
     /// <returns>Absolute directory, or null; and why the named one is not served, one line, or null.</returns>
     /// <exception cref="BtxException">The manifest of the named one is missing or invalid.</exception>
-    public (string? Directory, string? Note) Mixture(string servedDirectory, string? named)
+    public (string? Directory, string? Note) Moe(string servedDirectory, string? named)
     {
-        if (State.Mixture is { } made) return (Path.GetFullPath(Path.Combine(servedDirectory, made)), null);
+        if (State.Moe is { } made) return (Path.GetFullPath(Path.Combine(servedDirectory, made)), null);
         if (named is null) return (null, null);
-        if (State.MixtureDropped) return (null, $"{named}: is not served: a removal dropped the BTX model");
+        if (State.MoeDropped) return (null, $"{named}: is not served: a removal dropped the BTX model");
         var held = Base.Ready.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var gone = State.Absent.Where(a => a.RemovedIn is not null).Select(a => (a.Name, Weights: a.Sha256))
             .Concat(State.Experts.Where(e => e.Status == ExpertStatus.Quarantined && held.Contains(e.Name))
@@ -46,11 +46,11 @@ public sealed record CommittedState(ForestState State, ForestState Base)
     /// <param name="sha256">Of the expert's weight files; null where only the name is known.</param>
     /// <returns>Null: it does not hold it, as far as its manifests say.</returns>
     /// <exception cref="BtxException">A manifest is missing or invalid.</exception>
-    public static string? MemberOf(string mixture, string name, string? sha256)
+    public static string? MemberOf(string moe, string name, string? sha256)
     {
-        if (ServedMixtureManifest.Load(mixture).Experts.Any(e => e.Name == name)) return name;
-        return sha256 is null || !BtxManifest.Exists(mixture) ? null
-            : BtxManifest.Load(mixture).Experts.FirstOrDefault(e => e.Sha256 == sha256)?.Name;
+        if (ServedMoeManifest.Load(moe).Experts.Any(e => e.Name == name)) return name;
+        return sha256 is null || !BtxManifest.Exists(moe) ? null
+            : BtxManifest.Load(moe).Experts.FirstOrDefault(e => e.Sha256 == sha256)?.Name;
     }
 
     // A journal that was emptied or replaced must not bring back what a certificate says is gone.

@@ -15,10 +15,10 @@ public sealed record ForestChange
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>>? Averages { get; init; }
 
     /// <summary>The served BTX model that takes the present one's place; null: it stays.</summary>
-    public string? Mixture { get; init; }
+    public string? Moe { get; init; }
 
     /// <summary>The BTX model leaves.</summary>
-    public bool DropMixture { get; init; }
+    public bool DropMoe { get; init; }
 
     /// <summary>What leaves traffic because its files have changed; it stays listed, and its priors stay.</summary>
     internal ForestDamage Damage { get; init; } = ForestDamage.None;

@@ -14,9 +14,9 @@ namespace Btx.Engine.Forests;
 /// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers,
 /// weights and graphs, and makes the sessions.</summary>
 /// <param name="directory">Of the served forest.</param>
-/// <param name="mixture">The BTX model to serve beside it; null: none.</param>
+/// <param name="moe">The BTX model to serve beside it; null: none.</param>
 /// <param name="prepack">False: the sessions share the mapped weights.</param>
-internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MixtureLoader? mixture, int threads,
+internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MoeLoader? moe, int threads,
     bool prepack)
 {
     private ServedForestManifest served = null!;
@@ -26,9 +26,9 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     public ForestSnapshot Load()
     {
         served = ServedForestManifest.Load(directory, trees: false);
-        if ((ProviderLibraries.Of(options.Device).Fault(options.Device)
-            ?? DevicePrecision.Fault(options.Device, served.Precision)) is { } fault)
-            throw new BtxException(fault);
+        if ((ProviderLibraries.Of(options.Device).Problem(options.Device)
+            ?? DevicePrecision.Problem(options.Device, served.Precision)) is { } problem)
+            throw new BtxException(problem);
         if (!state.Ready.Any()) throw new BtxException($"{directory}: no expert is ready; all are quarantined");
         experts = [.. state.Ready.Select(e => (e, e.Directory(directory, served)))];
         foreach (var (entry, weights) in experts) RequireInPlace(entry, weights);
@@ -36,20 +36,20 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var config = LlamaConfig.Load(experts[0].Directory);
         var graphs = GraphFile.Read(directory, served.Graphs, config, served.Precision, options.VerifyHashes);
         config.RequireTokens(tokenizer.VocabSize, directory);
-        mixture?.RequireFit(directory, tokenizer, config);
-        var context = SnapshotLoader.Context(options, config, mixture);
+        moe?.RequireFit(directory, tokenizer, config);
+        var context = SnapshotLoader.Context(options, config, moe);
         var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
         var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
-        var ground = new ServingGround(
+        var resources = new ServingResources(
             tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time,
                 new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
         var models = new ServedModel?[experts.Count];
-        ServedMixture? loaded = null;
+        ServedMoe? loaded = null;
         try
         {
             ForEach(threads, opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
-            loaded = mixture?.Create(context);
-            return new ForestSnapshot(ground, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
+            loaded = moe?.Create(context);
+            return new ForestSnapshot(resources, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
                 StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
         }
         catch (AggregateException e) when (e.InnerException is BtxException inner)

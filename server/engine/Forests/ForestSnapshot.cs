@@ -20,25 +20,25 @@ public sealed class ForestSnapshot
     /// <param name="experts">In the order of every per-expert array; none where only a BTX model is served.</param>
     /// <param name="priors">As recorded; of two for one domain, the first that gives an expert weight.</param>
     /// <param name="named">Weights of the named averages, by expert.</param>
-    /// <param name="mixture">The BTX model beside the forest; null: none.</param>
+    /// <param name="moe">The BTX model beside the forest; null: none.</param>
     /// <param name="quarantined">Experts that are listed without traffic.</param>
     /// <param name="previous">Null: the first.</param>
     /// <param name="damage">Null: none.</param>
     internal ForestSnapshot(
-        ServingGround ground,
+        ServingResources resources,
         IReadOnlyList<SnapshotExpert> experts,
         IReadOnlyList<RecordedPrior> priors,
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
-        ServedMixture? mixture,
+        ServedMoe? moe,
         IReadOnlyList<string>? quarantined = null,
         ForestSnapshot? previous = null,
         ForestDamage? damage = null)
     {
         Id = Interlocked.Increment(ref lastId);
         PreviousId = previous?.Id ?? 0;
-        (Ground, Experts, RecordedPriors, Mixture) = (ground, experts, priors, mixture);
-        EndTokens = [.. experts.SelectMany(e => e.Model.Checkpoint?.Config.EosTokenIds ?? []).Concat(mixture?.EndTokens ?? []).Distinct()];
-        if (EndTokens.Length == 0 && ground.Tokenizer.EosId is { } end) EndTokens = [end];
+        (Resources, Experts, RecordedPriors, Moe) = (resources, experts, priors, moe);
+        EndTokens = [.. experts.SelectMany(e => e.Model.Checkpoint?.Config.EosTokenIds ?? []).Concat(moe?.EndTokens ?? []).Distinct()];
+        if (EndTokens.Length == 0 && resources.Tokenizer.EosId is { } end) EndTokens = [end];
         this.priors = PriorsByDomain(experts, priors);
         NamedAverages = named.Select(a => (a.Key, Value: Over(experts, a.Value))).Where(a => a.Value is not null).ToDictionary(a => a.Key,
             a => named[a.Key], StringComparer.Ordinal);
@@ -51,17 +51,17 @@ public sealed class ForestSnapshot
             Averages = [.. this.named.Keys],
             Quarantined = quarantined ?? [],
             Damage = damage ?? ForestDamage.None,
-            ContextLength = ground.ContextLength,
-            VocabSize = ground.VocabSize,
-            ForestSha256 = ground.ForestSha256,
-            Precision = ground.Precision,
-            Device = ground.Device,
-            LoadedAt = ground.Time.GetUtcNow(),
-            Mixture = mixture?.Description,
+            ContextLength = resources.ContextLength,
+            VocabSize = resources.VocabSize,
+            ForestSha256 = resources.ForestSha256,
+            Precision = resources.Precision,
+            Device = resources.Device,
+            LoadedAt = resources.Time.GetUtcNow(),
+            Moe = moe?.Description,
             Memory = Models.Aggregate(default(ModelMemory), (sum, m) => sum + m.Runner.Memory),
         };
         foreach (var model in Models) model.Hold();
-        ground.Snapshots.Enter();
+        resources.Snapshots.Enter();
     }
 
     /// <summary>What is served with it.</summary>
@@ -72,9 +72,9 @@ public sealed class ForestSnapshot
     /// <summary>The snapshot that this one was made from; 0: none.</summary>
     internal long PreviousId { get; }
 
-    internal ServingGround Ground { get; }
+    internal ServingResources Resources { get; }
 
-    internal TextTokenizer Tokenizer => Ground.Tokenizer;
+    internal TextTokenizer Tokenizer => Resources.Tokenizer;
 
     /// <summary>
     /// The tokens that end a text: those of every model that is served, for any of them may have put
@@ -92,11 +92,11 @@ public sealed class ForestSnapshot
     internal IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> NamedAverages { get; }
 
     /// <summary>What mode moe runs on.</summary>
-    internal ServedMixture? Mixture { get; }
+    internal ServedMoe? Moe { get; }
 
     /// <summary>The experts', then the BTX model's.</summary>
-    internal IEnumerable<ServedModel> Models => Mixture is null ? Experts.Select(e => e.Model)
-        : Experts.Select(e => e.Model).Append(Mixture.Model);
+    internal IEnumerable<ServedModel> Models => Moe is null ? Experts.Select(e => e.Model)
+        : Experts.Select(e => e.Model).Append(Moe.Model);
 
     internal int Leases => Volatile.Read(ref holds) - 1 + Volatile.Read(ref retired);
 
@@ -145,7 +145,7 @@ public sealed class ForestSnapshot
             else model.Release();
         }
 
-        Ground.Snapshots.Leave();
+        Resources.Snapshots.Leave();
     }
 
     /// <summary>Lets go of the models, now or with the last lease. Idempotent.</summary>
@@ -193,7 +193,7 @@ internal sealed class SnapshotLease(ForestSnapshot snapshot)
 
 /// <summary>A loaded BTX model: the runner gives gates of the description's layers and experts.</summary>
 /// <param name="EndTokens">Those that end a text; null: none of its own.</param>
-internal sealed record ServedMixture(MixtureDescription Description, ServedModel Model, IReadOnlyList<int>? EndTokens = null);
+internal sealed record ServedMoe(MoeDescription Description, ServedModel Model, IReadOnlyList<int>? EndTokens = null);
 
 /// <summary>A cached prior as it was recorded. It leaves with the expert whose entry holds it.</summary>
 /// <param name="Weights">By expert; those that are not served are dropped and the rest rescaled.</param>

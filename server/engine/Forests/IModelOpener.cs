@@ -17,7 +17,7 @@ internal interface IModelOpener
 
     /// <summary>Checks and opens a served BTX model. The caller holds the model.</summary>
     /// <exception cref="BtxException">A file is missing or damaged, or does not fit the forest; one clear line.</exception>
-    ServedMixture OpenMixture(string directory);
+    ServedMoe OpenMoe(string directory);
 }
 
 /// <summary>An expert to add.</summary>

@@ -61,12 +61,12 @@ internal sealed class ModelOpener(
         }
     }
 
-    public ServedMixture OpenMixture(string mixtureDirectory)
+    public ServedMoe OpenMoe(string moeDirectory)
     {
-        using var loader = BuildThread.Run(() => MixtureLoader.Open(options, mixtureDirectory, threads, hashThreads: 1));
+        using var loader = BuildThread.Run(() => MoeLoader.Open(options, moeDirectory, threads, hashThreads: 1));
         loader.RequireFit(directory, tokenizer, config);
         if (loader.Config.MaxPositionEmbeddings < context)
-            throw new BtxException($"{mixtureDirectory}: the BTX model was built for at most {loader.Config.MaxPositionEmbeddings} "
+            throw new BtxException($"{moeDirectory}: the BTX model was built for at most {loader.Config.MaxPositionEmbeddings} "
                 + $"tokens; the server's context is {context}");
         return loader.Create(context);
     }

@@ -60,10 +60,10 @@ internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? 
         if (Interlocked.Decrement(ref holders) != 0) return;
         BuildQueue.Releases.Start(
             runner.Dispose,
-            fault =>
+            problem =>
             {
-                if (fault is null) freed.SetResult();
-                else freed.SetException(fault);
+                if (problem is null) freed.SetResult();
+                else freed.SetException(problem);
             });
     }
 }

@@ -13,7 +13,7 @@ internal static class SnapshotBuilder
         Check(present, change);
         var opened = new List<ServedModel>();
         var lease = present.TryLease()
-            ?? throw new BtxException("the forest has changed since; begin the change anew") { Kind = FaultKind.Conflict };
+            ?? throw new BtxException("the forest has changed since; begin the change anew") { Kind = ErrorKind.Conflict };
         try
         {
             List<SnapshotExpert> experts = [.. present.Experts.Where(e =>
@@ -22,17 +22,17 @@ internal static class SnapshotBuilder
             {
                 cancellation.ThrowIfCancellationRequested();
                 var model = change.Opened.TryGetValue(source.Name, out var ready) ? ready.Hold()
-                    : present.Ground.Opener!.OpenExpert(source, cancellation);
+                    : present.Resources.Opener!.OpenExpert(source, cancellation);
                 opened.Add(model);
                 experts.Add(new SnapshotExpert(source.Name, source.Domain, model));
             }
 
-            var mixture = change.DropMixture || change.Damage.Mixture is not null ? null : present.Mixture;
-            if (change.Mixture is { } directory)
+            var moe = change.DropMoe || change.Damage.Moe is not null ? null : present.Moe;
+            if (change.Moe is { } directory)
             {
                 cancellation.ThrowIfCancellationRequested();
-                mixture = present.Ground.Opener!.OpenMixture(directory);
-                opened.Add(mixture.Model);
+                moe = present.Resources.Opener!.OpenMoe(directory);
+                opened.Add(moe.Model);
             }
 
             List<RecordedPrior> priors = [.. present.RecordedPriors.Where(p => !change.Remove.Contains(p.Expert))];
@@ -43,7 +43,7 @@ internal static class SnapshotBuilder
 
             var quarantined = change.Quarantined
                 ?? [.. present.Description.Quarantined.Union(change.Quarantine).Except(change.Add.Select(e => e.Name))];
-            return new ForestSnapshot(present.Ground, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, mixture,
+            return new ForestSnapshot(present.Resources, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, moe,
                 quarantined, present, Damage(present.Description.Damage, change));
         }
         finally
@@ -59,7 +59,7 @@ internal static class SnapshotBuilder
         string[] settled = [.. change.Remove, .. change.Quarantine, .. change.Add.Select(e => e.Name)];
         return new(
             before.Experts.Concat(change.Damage.Experts).Where(d => !settled.Contains(d.Key)).ToDictionary(StringComparer.Ordinal),
-            change.Damage.Mixture ?? (change.DropMixture || change.Mixture is not null ? null : before.Mixture));
+            change.Damage.Moe ?? (change.DropMoe || change.Moe is not null ? null : before.Moe));
     }
 
     private static void Check(ForestSnapshot present, ForestChange change)
@@ -83,9 +83,9 @@ internal static class SnapshotBuilder
 
         if (names.Count > 0 && names.All(leaving.Contains) && added.Count == 0)
             throw new BtxException($"{string.Join(", ", leaving)}: the last expert cannot be removed; add another first");
-        if (change is { DropMixture: true, Mixture: not null })
+        if (change is { DropMoe: true, Moe: not null })
             throw new BtxException("a BTX model is both dropped and named; do one of the two");
-        if ((added.Count > 0 || change.Mixture is not null) && present.Ground.Opener is null)
+        if ((added.Count > 0 || change.Moe is not null) && present.Resources.Opener is null)
             throw new BtxException("only a BTX model is served, no forest; nothing can be added to it");
         foreach (var (name, weights) in change.Averages ?? new Dictionary<string, IReadOnlyDictionary<string, double>>())
         {

@@ -24,17 +24,17 @@ internal static class SnapshotLoader
         if (options.Directory is not { } forest) return Alone(options, threads);
         var committed = CommittedState.Read(forest);
         if (state is not null) committed = committed with { State = state };
-        var (named, note) = committed.Mixture(forest, options.Mixture);
+        var (named, note) = committed.Moe(forest, options.Moe);
         if (note is not null) options.Report?.Invoke(note);
-        using var mixture = named is null ? null : MixtureLoader.Open(options, named, threads);
-        return new ForestLoader(options, forest, committed.State, mixture, threads, prepack).Load();
+        using var moe = named is null ? null : MoeLoader.Open(options, named, threads);
+        return new ForestLoader(options, forest, committed.State, moe, threads, prepack).Load();
     }
 
     /// <summary>Longest sequence in tokens: what was asked for, or what all models allow.</summary>
     /// <exception cref="BtxException">More was asked for than a model was built for.</exception>
-    public static int Context(EngineOptions options, LlamaConfig config, MixtureLoader? mixture)
+    public static int Context(EngineOptions options, LlamaConfig config, MoeLoader? moe)
     {
-        var most = Math.Min(config.MaxPositionEmbeddings, mixture?.Config.MaxPositionEmbeddings ?? int.MaxValue);
+        var most = Math.Min(config.MaxPositionEmbeddings, moe?.Config.MaxPositionEmbeddings ?? int.MaxValue);
         return options.ContextLength > most
             ? throw new BtxException($"--context is {options.ContextLength}; the models were built for at most {most}")
             : options.ContextLength ?? most;
@@ -42,15 +42,15 @@ internal static class SnapshotLoader
 
     private static ForestSnapshot Alone(EngineOptions options, int threads)
     {
-        using var mixture = MixtureLoader.Open(options, options.Mixture!, threads);
-        var context = Context(options, mixture.Config, mixture);
-        var ground = new ServingGround(
-            mixture.Tokenizer, context, mixture.Config.VocabSize, "", mixture.Describe().Precision, options.Device.ToString(), options.Time,
+        using var moe = MoeLoader.Open(options, options.Moe!, threads);
+        var context = Context(options, moe.Config, moe);
+        var resources = new ServingResources(
+            moe.Tokenizer, context, moe.Config.VocabSize, "", moe.Describe().Precision, options.Device.ToString(), options.Time,
             (_, name, _) => throw new InvalidOperationException($"{name}: there is no forest to average"));
-        var model = mixture.Create(context);
+        var model = moe.Create(context);
         try
         {
-            return new ForestSnapshot(ground, [], [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), model);
+            return new ForestSnapshot(resources, [], [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), model);
         }
         finally
         {

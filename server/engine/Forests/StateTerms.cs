@@ -31,10 +31,10 @@ internal static class StateTerms
 
     /// <summary>What changes between two states.</summary>
     /// <param name="directory">Absolute path of an expert's weights.</param>
-    /// <param name="mixtureBefore">Served now; null: none.</param>
-    /// <param name="mixtureAfter">To serve; null: none.</param>
+    /// <param name="moeBefore">Served now; null: none.</param>
+    /// <param name="moeAfter">To serve; null: none.</param>
     public static ForestChange Between(ForestState before, ForestState after, Func<RegisteredExpert, string> directory,
-        string? mixtureBefore, string? mixtureAfter)
+        string? moeBefore, string? moeAfter)
     {
         var serving = before.Ready.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var listed = after.Experts.ToDictionary(e => e.Name);
@@ -48,8 +48,8 @@ internal static class StateTerms
             Quarantined = Quarantined(after),
             Averages = Averages(after),
             Priors = Priors(after),
-            Mixture = mixtureAfter == mixtureBefore ? null : mixtureAfter,
-            DropMixture = mixtureBefore is not null && mixtureAfter is null,
+            Moe = moeAfter == moeBefore ? null : moeAfter,
+            DropMoe = moeBefore is not null && moeAfter is null,
         };
     }
 }

@@ -42,7 +42,7 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
     public bool TryJoin(Sequence s)
     {
         var snapshot = s.Lease.Snapshot;
-        var single = s.IsRouted ? lanes.Mixture : SingleExpert(s.Routing, snapshot);
+        var single = s.IsRouted ? lanes.Moe : SingleExpert(s.Routing, snapshot);
         if (AverageKey.Of(s.Routing) is { } key)
         {
             var recipe = snapshot.Recipe(key)!;

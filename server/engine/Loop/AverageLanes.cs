@@ -89,7 +89,7 @@ internal sealed class AverageBuilds(Func<AverageRecipe, string, CancellationToke
     {
         foreach (var (model, _) in recipe.Terms) model.Hold();
         IModelRunner? runner = null;
-        Exception? fault = null;
+        Exception? problem = null;
         queue.Start(
             () =>
             {
@@ -100,12 +100,12 @@ internal sealed class AverageBuilds(Func<AverageRecipe, string, CancellationToke
                 }
                 catch (Exception e)
                 {
-                    fault = e;
+                    problem = e;
                 }
             },
             _ =>
             {
-                var result = new EngineCommand.AverageReady(recipe, build, runner is null ? null : new ServedModel(name, runner), fault);
+                var result = new EngineCommand.AverageReady(recipe, build, runner is null ? null : new ServedModel(name, runner), problem);
                 if (!commands.TryWrite(result)) result.Model?.Release(); // the loop has ended
                 foreach (var (model, _) in recipe.Terms) model.ReleaseBeside();
             });

@@ -15,7 +15,7 @@ internal abstract record EngineCommand
 
     /// <param name="Build">As it was begun.</param>
     /// <param name="Model">With a hold; null: it could not be made.</param>
-    public sealed record AverageReady(AverageRecipe Recipe, object Build, ServedModel? Model, Exception? Fault) : EngineCommand;
+    public sealed record AverageReady(AverageRecipe Recipe, object Build, ServedModel? Model, Exception? Error) : EngineCommand;
 
     /// <param name="Model">With a hold.</param>
     public sealed record SessionsReady(ServedModel Model, IStagedSessions Sessions) : EngineCommand;
@@ -42,13 +42,13 @@ internal abstract record EngineCommand
 internal static class RefusedCommand
 {
     /// <summary>Answers a command that came after the end, and frees what it carries.</summary>
-    /// <param name="fault">Why the loop ended; null: it was told to.</param>
-    public static void Answer(EngineCommand command, Exception? fault, SequenceEnding ending)
+    /// <param name="problem">Why the loop ended; null: it was told to.</param>
+    public static void Answer(EngineCommand command, Exception? problem, SequenceEnding ending)
     {
         switch (command)
         {
             case EngineCommand.Submit submit:
-                ending.End(submit.Sequence, fault is null ? FinishReason.Cancelled : FinishReason.Failed, fault, null, waited: true);
+                ending.End(submit.Sequence, problem is null ? FinishReason.Cancelled : FinishReason.Failed, problem, null, waited: true);
                 break;
             case EngineCommand.AverageReady { Model: { } model }:
                 model.Release();
@@ -58,7 +58,7 @@ internal static class RefusedCommand
                 break;
             case EngineCommand.Swap swap:
                 swap.Next.Retire();
-                swap.Done.TrySetException(fault ?? new RequestRejectedException(RejectionReason.ShuttingDown,
+                swap.Done.TrySetException(problem ?? new RequestRejectedException(RejectionReason.ShuttingDown,
                     "the server is shutting down; the forest was not changed"));
                 break;
             case EngineCommand.Drain drain:

@@ -7,17 +7,17 @@ namespace Btx.Engine.Loop;
 internal static class EngineInvariants
 {
     /// <returns>Each broken rule in a sentence; empty if all hold.</returns>
-    public static IReadOnlyList<string> Faults(EngineView view)
+    public static IReadOnlyList<string> Problems(EngineView view)
     {
-        var faults = new List<string>();
+        var problems = new List<string>();
         var owners = new Dictionary<(string Lane, int Slot), long>();
         foreach (var s in view.Running)
         {
-            SequenceFaults(s, view.ContextLength, faults);
+            SequenceProblems(s, view.ContextLength, problems);
             foreach (var m in s.Members.Where(m => m.Slot >= 0))
             {
                 if (!owners.TryAdd((m.Lane, m.Slot), s.Id))
-                    faults.Add($"slot {m.Slot} of {m.Lane} belongs to sequences {owners[(m.Lane, m.Slot)]} and {s.Id}");
+                    problems.Add($"slot {m.Slot} of {m.Lane} belongs to sequences {owners[(m.Lane, m.Slot)]} and {s.Id}");
             }
         }
 
@@ -25,36 +25,36 @@ internal static class EngineInvariants
         {
             var used = lane.Used.Count(u => u);
             if (used + lane.Free != lane.Used.Count)
-                faults.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
-            if (used > lane.Users) faults.Add($"{lane.Name}: {used} slots used by {lane.Users} sequences");
+                problems.Add($"{lane.Name}: {used} used and {lane.Free} free slots of {lane.Used.Count}");
+            if (used > lane.Users) problems.Add($"{lane.Name}: {used} slots used by {lane.Users} sequences");
             for (var slot = 0; slot < lane.Used.Count; slot++)
             {
                 if (lane.Used[slot] != owners.ContainsKey((lane.Name, slot)))
-                    faults.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
+                    problems.Add($"slot {slot} of {lane.Name} is {(lane.Used[slot] ? "used by nobody" : "owned but free")}");
             }
         }
 
-        if (view.Waiting > view.QueueCapacity) faults.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
+        if (view.Waiting > view.QueueCapacity) problems.Add($"{view.Waiting} requests wait; the queue holds {view.QueueCapacity}");
         if (view.Leases < view.Running.Count + view.Resuming + view.Waiting)
-            faults
+            problems
                 .Add(
                 $"{view.Leases} leases for {view.Running.Count} running, {view.Resuming} resuming and {view.Waiting} waiting requests");
-        return faults;
+        return problems;
     }
 
-    private static void SequenceFaults(EngineView.SequenceView s, int context, List<string> faults)
+    private static void SequenceProblems(EngineView.SequenceView s, int context, List<string> problems)
     {
-        if (s.Phase is SequencePhase.Queued or SequencePhase.Finished) faults.Add($"sequence {s.Id} runs in phase {s.Phase}");
-        if (s.Length > context) faults.Add($"sequence {s.Id} has {s.Length} tokens; the context is {context}");
-        if (s.Observed >= s.Length) faults.Add($"sequence {s.Id} observed {s.Observed} of {s.Length} tokens");
-        if (!(Math.Abs(s.WeightSum - 1) < 1e-9)) faults.Add($"sequence {s.Id} has weights that sum to {s.WeightSum}");
+        if (s.Phase is SequencePhase.Queued or SequencePhase.Finished) problems.Add($"sequence {s.Id} runs in phase {s.Phase}");
+        if (s.Length > context) problems.Add($"sequence {s.Id} has {s.Length} tokens; the context is {context}");
+        if (s.Observed >= s.Length) problems.Add($"sequence {s.Id} observed {s.Observed} of {s.Length} tokens");
+        if (!(Math.Abs(s.WeightSum - 1) < 1e-9)) problems.Add($"sequence {s.Id} has weights that sum to {s.WeightSum}");
         foreach (var m in s.Members)
         {
-            if (m.Lane.EndsWith("(dropped)", StringComparison.Ordinal)) faults.Add($"sequence {s.Id} is a member of {m.Lane}");
-            if (m.Active && m.Slot < 0) faults.Add($"sequence {s.Id} is active on {m.Lane} without a slot");
-            if (m.Cached < 0 || m.Cached >= s.Length) faults.Add($"sequence {s.Id} has {m.Cached} of {s.Length} tokens cached on {m.Lane}");
+            if (m.Lane.EndsWith("(dropped)", StringComparison.Ordinal)) problems.Add($"sequence {s.Id} is a member of {m.Lane}");
+            if (m.Active && m.Slot < 0) problems.Add($"sequence {s.Id} is active on {m.Lane} without a slot");
+            if (m.Cached < 0 || m.Cached >= s.Length) problems.Add($"sequence {s.Id} has {m.Cached} of {s.Length} tokens cached on {m.Lane}");
             if (s.Phase == SequencePhase.Decode && m.Active && m.Cached != s.Length - 1)
-                faults.Add($"sequence {s.Id} decodes with {m.Cached} of {s.Length - 1} tokens cached on {m.Lane}");
+                problems.Add($"sequence {s.Id} decodes with {m.Cached} of {s.Length - 1} tokens cached on {m.Lane}");
         }
     }
 }

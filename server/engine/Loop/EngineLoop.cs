@@ -37,8 +37,8 @@ internal sealed class EngineLoop : IDisposable
         watch = new TurnWatch(options.Time);
         lanes = new LaneSet(options.Slots);
         lanes.Install(null, snapshot);
-        builds = new BuildQueue("btx-builds", snapshot.Ground.QuietBuilds);
-        averages = new AverageLanes(lanes, snapshot.Ground.BuildAverage, builds, channel.Writer);
+        builds = new BuildQueue("btx-builds", snapshot.Resources.QuietBuilds);
+        averages = new AverageLanes(lanes, snapshot.Resources.BuildAverage, builds, channel.Writer);
         staging = new SessionStaging(builds, channel.Writer, options.Report);
         admission = new Admission(lanes, averages, gate);
         Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, snapshot.Experts.Count))];
@@ -68,7 +68,7 @@ internal sealed class EngineLoop : IDisposable
         while (true)
         {
             watch.Begin();
-            options.Fault?.Invoke(ForestEngine.FaultPoints[0]);
+            options.InjectFault?.Invoke(ForestEngine.FaultPoints[0]);
             for (var n = 0; n < MostCommands && commands.TryRead(out handled); n++) Handle(handled);
             handled = null;
             Reap();
@@ -115,7 +115,7 @@ internal sealed class EngineLoop : IDisposable
     }
 
     /// <inheritdoc cref="RefusedCommand.Answer"/>
-    public void Refuse(EngineCommand command, Exception? fault) => RefusedCommand.Answer(command, fault, ending);
+    public void Refuse(EngineCommand command, Exception? problem) => RefusedCommand.Answer(command, problem, ending);
 
     /// <summary>After the end: frees threads and models.</summary>
     public void Dispose()
@@ -142,7 +142,7 @@ internal sealed class EngineLoop : IDisposable
             case EngineCommand.AverageReady ready:
                 if (!averages.Complete(ready)) break;
                 foreach (var s in admission.RemoveWaitingFor(ready.Recipe))
-                    ending.End(s, FinishReason.Failed, ready.Fault, null, waited: s.Admitted == 0);
+                    ending.End(s, FinishReason.Failed, ready.Error, null, waited: s.Admitted == 0);
                 break;
             case EngineCommand.SessionsReady ready:
                 if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();
@@ -184,7 +184,7 @@ internal sealed class EngineLoop : IDisposable
         {
             next.Retire();
             command.Done.TrySetException(
-                new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = FaultKind.Conflict });
+                new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = ErrorKind.Conflict });
             return;
         }
 
@@ -221,7 +221,7 @@ internal sealed class EngineLoop : IDisposable
         checkedIdle = false;
         try
         {
-            options.Fault?.Invoke(ForestEngine.FaultPoints[1]);
+            options.InjectFault?.Invoke(ForestEngine.FaultPoints[1]);
             step.Run(running);
         }
         catch (Exception e)
@@ -239,8 +239,8 @@ internal sealed class EngineLoop : IDisposable
 
     private void Idle()
     {
-        if (!checkedIdle && EngineInvariants.Faults(View()) is { Count: > 0 } faults)
-            throw new InvalidOperationException($"engine invariants broken: {string.Join("; ", faults)}");
+        if (!checkedIdle && EngineInvariants.Problems(View()) is { Count: > 0 } problems)
+            throw new InvalidOperationException($"engine invariants broken: {string.Join("; ", problems)}");
         checkedIdle = true;
         if (admission.Waiting.Count + admission.Resuming.Count > 0) return;
         options.Observer?.OnIdle();

@@ -22,7 +22,7 @@ internal sealed class EngineStep : IDisposable
     private readonly StepWorkers workers;
     private readonly Action<int, int> runLane, draw, rank;
     private readonly StepPlan plan = new();
-    private string[] expertNames = [], mixtureNames = [];
+    private string[] expertNames = [], moeNames = [];
     private int[] expertRows = [];
     private double[] posteriorMass = [];
 
@@ -40,11 +40,11 @@ internal sealed class EngineStep : IDisposable
         Ranking[] rankings = [.. mixers.Select(_ => new Ranking(snapshot.Description.VocabSize))];
         rank = (i, worker) =>
         {
-            if (plan.Ranked[i].Sequence.Fault is null) rankings[worker].Run(plan.Ranked[i]);
+            if (plan.Ranked[i].Sequence.Error is null) rankings[worker].Run(plan.Ranked[i]);
         };
         draw = (i, worker) =>
         {
-            if (plan.Emitting[i].Fault is null) mixers[worker].Draw(plan.Emitting[i]);
+            if (plan.Emitting[i].Error is null) mixers[worker].Draw(plan.Emitting[i]);
         };
     }
 
@@ -59,7 +59,7 @@ internal sealed class EngineStep : IDisposable
     {
         snapshot = next;
         expertNames = [.. next.Description.Experts];
-        mixtureNames = [.. next.Description.Mixture?.Experts ?? []];
+        moeNames = [.. next.Description.Moe?.Experts ?? []];
         expertRows = new int[expertNames.Length];
         posteriorMass = new double[expertNames.Length];
     }
@@ -86,7 +86,7 @@ internal sealed class EngineStep : IDisposable
         var tokens = 0;
         foreach (var s in plan.Emitting)
         {
-            if (s.Fault is not null) continue;
+            if (s.Error is not null) continue;
             CommitToken(s);
             tokens++;
         }
@@ -95,7 +95,7 @@ internal sealed class EngineStep : IDisposable
         foreach (var s in running)
         {
             var phase = s.Phase;
-            if (s.Fault is { } fault && s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, fault, null);
+            if (s.Error is { } problem && s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, problem, null);
             else if (s.Phase is SequencePhase.Prefill or SequencePhase.CatchUp) transition.Advance(s);
             moved |= s.Phase != phase;
         }
@@ -118,16 +118,16 @@ internal sealed class EngineStep : IDisposable
         Array.Clear(expertRows);
         foreach (var lane in plan.Lanes)
         {
-            if (lane.Fault is { } fault && !lane.Fails)
-                options.Report?.Invoke(fault is BtxException ? fault.Message
-                    : $"{lane.Title}: its run failed: {BtxException.OneLine(fault.Message)}");
-            lane.Fails = lane.Fault is not null;
+            if (lane.Error is { } problem && !lane.Fails)
+                options.Report?.Invoke(problem is BtxException ? problem.Message
+                    : $"{lane.Title}: its run failed: {BtxException.OneLine(problem.Message)}");
+            lane.Fails = lane.Error is not null;
             if (lane.Expert >= 0) expertRows[lane.Expert] = lane.Rows.Count;
             foreach (var row in lane.Rows)
             {
-                if (lane.Fault is not null)
+                if (lane.Error is not null)
                 {
-                    row.Sequence.Fault ??= lane.Fault;
+                    row.Sequence.Error ??= lane.Error;
                     continue;
                 }
 
@@ -165,7 +165,7 @@ internal sealed class EngineStep : IDisposable
 
     private void Report(long begin, int sequences, int tokens)
     {
-        var routed = lanes.Mixture is { Rows.Count: > 0 } lane ? lane.Load : null;
+        var routed = lanes.Moe is { Rows.Count: > 0 } lane ? lane.Load : null;
         options.Observer?.OnStep(new StepReport
         {
             Duration = options.Time.GetElapsedTime(begin),
@@ -176,7 +176,7 @@ internal sealed class EngineStep : IDisposable
             Experts = expertNames,
             ExpertRows = expertRows,
             PosteriorMass = posteriorMass,
-            MixtureExperts = mixtureNames,
+            MoeExperts = moeNames,
             RoutedTokens = routed?.Tokens ?? default,
             GateMass = routed?.Mass ?? default,
         });

@@ -55,7 +55,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
     public static bool Admissible(Sequence s, ForestSnapshot current, SequenceEnding ending)
     {
         if (ReferenceEquals(s.Lease.Snapshot, current)) return true;
-        if (RequestRules.IsUnknown(s.Routing, current.Description) || MixtureFault(s, current) is not null)
+        if (RequestRules.IsUnknown(s.Routing, current.Description) || MoeFault(s, current) is not null)
         {
             Refuse(s, current, ending, waited: true);
             return false;
@@ -104,14 +104,14 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         KvBytes = kvBytes,
     };
 
-    private static string? MixtureFault(Sequence s, ForestSnapshot snapshot) =>
-        s.IsRouted ? RequestRules.RoutingFault(s.Routing, snapshot.Description)?.Message : null;
+    private static string? MoeFault(Sequence s, ForestSnapshot snapshot) =>
+        s.IsRouted ? RequestRules.RoutingProblem(s.Routing, snapshot.Description)?.Message : null;
 
     private static void Refuse(Sequence s, ForestSnapshot snapshot, SequenceEnding ending, bool waited)
     {
-        var fault = RequestRules.RoutingFault(s.Routing, snapshot.Description);
-        var reason = fault?.Reason == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
-        var why = fault?.Message ?? "what the request asks for is gone";
+        var problem = RequestRules.RoutingProblem(s.Routing, snapshot.Description);
+        var reason = problem?.Reason == RejectionReason.Damaged ? RejectionReason.Damaged : RejectionReason.NotFound;
+        var why = problem?.Message ?? "what the request asks for is gone";
         ending.End(s, FinishReason.Removed, new RequestRejectedException(reason, $"the forest changed while the request waited: {why}"),
             null, waited);
     }
@@ -125,7 +125,7 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
 
     private void Lease(Sequence s) => Lease(s, next);
 
-    private bool IsUnknown(Sequence s) => RequestRules.IsUnknown(s.Routing, next.Description) || MixtureFault(s, next) is not null;
+    private bool IsUnknown(Sequence s) => RequestRules.IsUnknown(s.Routing, next.Description) || MoeFault(s, next) is not null;
 
     private void TreatWaiting(Sequence s)
     {
@@ -208,8 +208,8 @@ internal sealed class ForestSwap(ForestSnapshot next, InFlightPolicy policy, IRe
         { Mode: RoutingMode.Expert } => $"expert \"{s.Routing.Expert}\" was removed from the forest while the request ran on it",
         { Mode: RoutingMode.Moe } =>
             "the BTX model was removed or changed while the request ran on it: "
-            + $"{RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
-        _ => $"the average that the request ran on was removed: {RequestRules.RoutingFault(s.Routing, next.Description)?.Message}",
+            + $"{RequestRules.RoutingProblem(s.Routing, next.Description)?.Message}",
+        _ => $"the average that the request ran on was removed: {RequestRules.RoutingProblem(s.Routing, next.Description)?.Message}",
     };
 
     private void End(Sequence s, string message)

@@ -15,7 +15,7 @@ internal sealed class LaneSet(int slots)
     public IReadOnlyList<Lane> All => all;
 
     /// <summary>The BTX model's; null without one.</summary>
-    public Lane? Mixture { get; private set; }
+    public Lane? Moe { get; private set; }
 
     public Lane Of(ServedModel model) => byModel[model];
 
@@ -37,7 +37,7 @@ internal sealed class LaneSet(int slots)
         }
 
         for (var j = 0; j < next.Experts.Count; j++) byModel[next.Experts[j].Model].Expert = j;
-        Mixture = next.Mixture is null ? null : byModel[next.Mixture.Model];
+        Moe = next.Moe is null ? null : byModel[next.Moe.Model];
     }
 
     /// <summary>A lane for an average.</summary>
@@ -79,9 +79,9 @@ internal sealed class LaneSet(int slots)
         byModel.Clear();
     }
 
-    private static MixtureLoad? Load(ServedModel model, ForestSnapshot snapshot) =>
-        ReferenceEquals(model, snapshot.Mixture?.Model)
-        ? new MixtureLoad(snapshot.Mixture.Description.Layers, snapshot.Mixture.Description.Experts.Count) : null;
+    private static MoeLoad? Load(ServedModel model, ForestSnapshot snapshot) =>
+        ReferenceEquals(model, snapshot.Moe?.Model)
+        ? new MoeLoad(snapshot.Moe.Description.Layers, snapshot.Moe.Description.Experts.Count) : null;
 
     private void Add(Lane lane)
     {

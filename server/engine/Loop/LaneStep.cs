@@ -13,7 +13,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
     private readonly RunRow[] rows = new RunRow[maxRows];
     private readonly long[] tokens = new long[maxTokens];
 
-    /// <summary>A failure is kept in <see cref="Lane.Fault"/>; the lane's sequences fail, no other.</summary>
+    /// <summary>A failure is kept in <see cref="Lane.Error"/>; the lane's sequences fail, no other.</summary>
     public void Run(Lane lane)
     {
         try
@@ -36,19 +36,19 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
         }
         catch (OnnxRuntimeException e)
         {
-            lane.Fault = SessionSettings.Failure(e, $"{lane.Title}: its run failed");
+            lane.Error = SessionSettings.Failure(e, $"{lane.Title}: its run failed");
         }
         catch (OutOfMemoryException e)
         {
-            lane.Fault = new BtxException($"{lane.Title}: not enough memory for its run", e) { Kind = FaultKind.Exhausted };
+            lane.Error = new BtxException($"{lane.Title}: not enough memory for its run", e) { Kind = ErrorKind.Exhausted };
         }
         catch (Exception e)
         {
-            lane.Fault = e;
+            lane.Error = e;
         }
     }
 
-    private static void Count(MixtureLoad load, PlannedRow p, ReadOnlySpan<float> gates)
+    private static void Count(MoeLoad load, PlannedRow p, ReadOnlySpan<float> gates)
     {
         load.Add(gates, p.Sequence.RoutedTokens);
         if (p.Sequence.ScoredGates.Length == 0) return;

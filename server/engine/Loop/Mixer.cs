@@ -18,7 +18,7 @@ internal sealed class Mixer(int vocabSize, int experts)
     private readonly int[] top = new int[RequestRules.MaxTopLogProbs];
     private readonly TokenSampler sampler = new(vocabSize);
 
-    /// <summary>Sets <see cref="Sequence.Drawn"/> and what the event reports. A failure is kept in <see cref="Sequence.Fault"/>.</summary>
+    /// <summary>Sets <see cref="Sequence.Drawn"/> and what the event reports. A failure is kept in <see cref="Sequence.Error"/>.</summary>
     public void Draw(Sequence s)
     {
         try
@@ -32,7 +32,7 @@ internal sealed class Mixer(int vocabSize, int experts)
         }
         catch (Exception e)
         {
-            s.Fault = e;
+            s.Error = e;
         }
     }
 

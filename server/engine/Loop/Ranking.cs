@@ -15,7 +15,7 @@ internal sealed class Ranking(int vocabSize)
     private double[] normalisers = [], terms = [];
 
     /// <summary>
-    /// Reads the rows that this step ran, the same positions on every member. A failure is kept in <see cref="Sequence.Fault"/>.
+    /// Reads the rows that this step ran, the same positions on every member. A failure is kept in <see cref="Sequence.Error"/>.
     /// </summary>
     public void Run(RankedRows rows)
     {
@@ -28,7 +28,7 @@ internal sealed class Ranking(int vocabSize)
         }
         catch (Exception e)
         {
-            s.Fault = e;
+            s.Error = e;
         }
     }
 

@@ -9,7 +9,7 @@ internal sealed class SequenceEnding(QueueGate gate, SequenceReporter reporter)
     /// <param name="last">The last event, if the end came with a token.</param>
     /// <param name="message">Why, where the reason alone does not say it.</param>
     /// <param name="waited">The sequence was not admitted yet, so it holds a place in the queue.</param>
-    public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last, bool waited = false, string? message = null)
+    public void End(Sequence s, FinishReason reason, Exception? problem, TokenEvent? last, bool waited = false, string? message = null)
     {
         if (s.Phase == SequencePhase.Finished) return;
         s.Phase = SequencePhase.Finished;
@@ -22,7 +22,7 @@ internal sealed class SequenceEnding(QueueGate gate, SequenceReporter reporter)
         }
         finally
         {
-            reporter.End(s, reason, fault, last, message); // whatever is broken, its reader hears
+            reporter.End(s, reason, problem, last, message); // whatever is broken, its reader hears
             s.Lease.Return();
         }
     }

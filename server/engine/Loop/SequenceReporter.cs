@@ -42,18 +42,18 @@ internal sealed class SequenceReporter(TimeProvider time, IStepObserver? observe
     /// <summary>Ends the stream or the task, and reports the request.</summary>
     /// <param name="last">The last event, if the end came with a token.</param>
     /// <param name="message">Why, where the reason alone does not say it.</param>
-    public void End(Sequence s, FinishReason reason, Exception? fault, TokenEvent? last, string? message)
+    public void End(Sequence s, FinishReason reason, Exception? problem, TokenEvent? last, string? message)
     {
         if (s.Events is { } events)
         {
-            if (fault is null)
+            if (problem is null)
                 events.Writer.TryWrite(last
                     ?? new TokenEvent { Finish = reason, Message = message, Forest = s.Forest, Usage = UsageOf(s) });
-            events.Writer.TryComplete(fault);
+            events.Writer.TryComplete(problem);
         }
-        else if (fault is not null)
+        else if (problem is not null)
         {
-            s.Score!.TrySetException(fault);
+            s.Score!.TrySetException(problem);
         }
         else if (reason is FinishReason.Removed or FinishReason.Aborted)
         {

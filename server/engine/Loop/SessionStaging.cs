@@ -20,10 +20,10 @@ internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineComma
             {
                 if (model.Holders > 1) sessions = model.Runner.Stage(); // otherwise it has left meanwhile
             },
-            fault =>
+            problem =>
             {
-                if (fault is not null)
-                    report?.Invoke($"{model.Name}: no prepacked weights could be made ({Model.BtxException.OneLine(fault.Message)}); it "
+                if (problem is not null)
+                    report?.Invoke($"{model.Name}: no prepacked weights could be made ({Model.BtxException.OneLine(problem.Message)}); it "
                         + "answers without them, more slowly");
                 if (sessions is null)
                 {

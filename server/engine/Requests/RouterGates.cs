@@ -8,15 +8,15 @@ public sealed record RouterGates(int Experts, float[] Values)
     public int Layers => Values.Length / Experts;
 
     /// <summary>Mean gate over layers, summed over the experts of each domain; in the order of
-    /// <see cref="MixtureDescription.DomainNames"/>, sums to 1.</summary>
-    public double[] ByDomain(MixtureDescription mixture)
+    /// <see cref="MoeDescription.DomainNames"/>, sums to 1.</summary>
+    public double[] ByDomain(MoeDescription moe)
     {
-        var shares = new double[mixture.DomainNames.Count];
+        var shares = new double[moe.DomainNames.Count];
         for (var d = 0; d < shares.Length; d++)
         {
             for (var e = 0; e < Experts; e++)
             {
-                if (mixture.Domains[e] == mixture.DomainNames[d]) shares[d] += Mean(e);
+                if (moe.Domains[e] == moe.DomainNames[d]) shares[d] += Mean(e);
             }
         }
 

@@ -6,7 +6,7 @@ namespace Btx.Engine.Scheduling;
 /// <summary>A model as the loop runs it: its runner, its slots, and the rows of the step under way. Holds the
 /// model until the loop drops the lane.</summary>
 /// <param name="model">Held by the lane; see <see cref="Loop.LaneSet"/>.</param>
-internal sealed class Lane(ServedModel model, int expert, int slots, MixtureLoad? load = null)
+internal sealed class Lane(ServedModel model, int expert, int slots, MoeLoad? load = null)
 {
     public string Name => Model.Name;
 
@@ -19,7 +19,7 @@ internal sealed class Lane(ServedModel model, int expert, int slots, MixtureLoad
     public int Expert { get; set; } = expert;
 
     /// <summary>What this step's tokens asked of a mixture's experts; null for a dense model.</summary>
-    public MixtureLoad? Load { get; } = load;
+    public MoeLoad? Load { get; } = load;
 
     public IModelRunner Runner { get; } = model.Runner;
 
@@ -38,7 +38,7 @@ internal sealed class Lane(ServedModel model, int expert, int slots, MixtureLoad
     public int Budget { get; set; }
 
     /// <summary>Why this step's run failed; null if it did not.</summary>
-    public Exception? Fault { get; set; }
+    public Exception? Error { get; set; }
 
     /// <summary>Its last run failed, which was reported.</summary>
     public bool Fails { get; set; }

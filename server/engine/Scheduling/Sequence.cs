@@ -126,7 +126,7 @@ internal sealed class Sequence
     /// <summary>Mode moe, [N]: tokens that each expert computed, summed over layers.</summary>
     public long[] RoutedTokens { get; set; } = [];
 
-    public Exception? Fault { get; set; }
+    public Exception? Error { get; set; }
 
     public long Admitted { get; set; }
 

@@ -16,7 +16,7 @@ internal static class StepPlanner
         for (var i = 0; i < lanes.Count; i++)
         {
             lanes[i].Rows.Clear();
-            lanes[i].Fault = null;
+            lanes[i].Error = null;
             lanes[i].Load?.Clear();
             lanes[i].Budget = maxBatchTokens;
         }

@@ -11,7 +11,7 @@ internal sealed unsafe class DecodeBinding : IDisposable
     private readonly OrtIoBinding io;
     private readonly List<OrtValue> values = [];
     private readonly (string Name, OrtValue Value)[] inputs;
-    private readonly MixturePorts? mixture;
+    private readonly MoePorts? moe;
     private readonly int span;
     private readonly float* gates;
     private readonly bool rebind;
@@ -30,7 +30,7 @@ internal sealed unsafe class DecodeBinding : IDisposable
         (this.session, this.span, this.rebind) = (session, span, rebind);
         this.gates = gates;
         io = session.CreateIoBinding();
-        if (config.Mixture is { } m) mixture = new MixturePorts(io, config.NumHiddenLayers, m.Experts, takesK, span, rebind);
+        if (config.Moe is { } m) moe = new MoePorts(io, config.NumHiddenLayers, m.Experts, takesK, span, rebind);
         inputs =
         [
             ("input_ids", Own(TensorViews.Cpu(ids, TensorElementType.Int64, span, 1))),
@@ -50,12 +50,12 @@ internal sealed unsafe class DecodeBinding : IDisposable
         io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, config.VocabSize)));
     }
 
-    /// <inheritdoc cref="MixturePorts.ExpertsPerToken"/>
-    public Span<long> ExpertsPerToken => mixture is null ? [] : mixture.ExpertsPerToken;
+    /// <inheritdoc cref="MoePorts.ExpertsPerToken"/>
+    public Span<long> ExpertsPerToken => moe is null ? [] : moe.ExpertsPerToken;
 
     public void Run(RunOptions options)
     {
-        mixture?.Bind(span, gates);
+        moe?.Bind(span, gates);
         if (rebind) BindInputs();
         session.RunWithBinding(options, io);
     }
@@ -63,7 +63,7 @@ internal sealed unsafe class DecodeBinding : IDisposable
     public void Dispose()
     {
         io.Dispose();
-        mixture?.Dispose();
+        moe?.Dispose();
         foreach (var value in values) value.Dispose();
     }
 

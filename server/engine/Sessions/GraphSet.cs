@@ -31,8 +31,8 @@ internal sealed unsafe class GraphSet : IDisposable
         int maxTokens, bool rebind)
     {
         (this.config, this.kv, this.rebind) = (config, kv, rebind);
-        takesK = config.Mixture is not null && graphs[0].Graph.ExpertsPerToken is null;
-        gatesPerToken = config.NumHiddenLayers * (config.Mixture?.Experts ?? 0);
+        takesK = config.Moe is not null && graphs[0].Graph.ExpertsPerToken is null;
+        gatesPerToken = config.NumHiddenLayers * (config.Moe?.Experts ?? 0);
         (logitsStart, gatesStart, counts) = (new int[slots], new int[slots], new int[slots]);
         decodeIds = new NativeBuffer(8L * slots);
         decodePasts = new NativeBuffer(4L * slots);

@@ -13,7 +13,7 @@ internal sealed class PrivateWeights(EngineOptions options)
 {
     // The temporary directory where the served one cannot be written.
     private readonly string[] places = options.CopiesInMemory ? []
-        : [Path.GetFullPath(options.Directory ?? options.Mixture!), Path.GetTempPath()];
+        : [Path.GetFullPath(options.Directory ?? options.Moe!), Path.GetTempPath()];
 
     /// <summary>An expert's directory; no file in it may be reached through a link.</summary>
     /// <param name="mustBe">Where the directory must really lie; null: wherever its path leads.</param>

@@ -18,7 +18,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private readonly List<(string Name, OrtValue Value)> fixedInputs = [];
     private readonly string[][] pastNames, presentNames; // [row][layer·2 + part]
     private readonly int[] boundSlots;
-    private readonly MixturePorts? mixture;
+    private readonly MoePorts? moe;
     private OrtValue? idsValue, indexValue, logitsValue;
     private int boundTokens = -1, boundWanted = -1;
     private float* boundLogits;
@@ -29,7 +29,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
         (this.session, this.kv, Rows, vocabSize, this.rebind) = (session, kv, rows, config.VocabSize, rebind);
         var layers = config.NumHiddenLayers;
         io = session.CreateIoBinding();
-        if (config.Mixture is { } m) mixture = new MixturePorts(io, layers, m.Experts, takesK, maxTokens + rows, rebind);
+        if (config.Moe is { } m) moe = new MoePorts(io, layers, m.Experts, takesK, maxTokens + rows, rebind);
         ids = new NativeBuffer(8L * (maxTokens + rows));
         index = new NativeBuffer(8L * (maxTokens + rows));
         lens = new NativeBuffer(8L * rows);
@@ -65,7 +65,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
     public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits, float* gates)
     {
         var (count, wanted) = Fill(rows, tokens, scratchSlot);
-        mixture?.Bind(count, gates);
+        moe?.Bind(count, gates);
         if (idsValue is null || count != boundTokens)
         {
             Replace(ref idsValue, TensorViews.Cpu(ids.Pointer, TensorElementType.Int64, 1, count));
@@ -102,7 +102,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
     public void Dispose()
     {
         io.Dispose();
-        mixture?.Dispose();
+        moe?.Dispose();
         idsValue?.Dispose();
         indexValue?.Dispose();
         logitsValue?.Dispose();
@@ -121,8 +121,8 @@ internal sealed unsafe class RaggedBinding : IDisposable
             var row = r < rows.Length ? rows[r] : new RunRow(scratchSlot, 0, 1, 0);
             if (r >= rows.Length) id[at] = 0;
             for (var i = row.Count - row.Wanted; i < row.Count; i++) want[wanted++] = at + i;
-            if (mixture is { ExpertsPerToken.IsEmpty: false })
-                mixture.ExpertsPerToken.Slice(at, row.Count).Fill(Math.Max(1, row.ExpertsPerToken));
+            if (moe is { ExpertsPerToken.IsEmpty: false })
+                moe.ExpertsPerToken.Slice(at, row.Count).Fill(Math.Max(1, row.ExpertsPerToken));
             at += row.Count;
             lens.Span<long>(r, 1)[0] = row.Count;
             seqLens.Span<int>(r, 1)[0] = row.Past + row.Count - 1;

@@ -49,6 +49,6 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
         var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
         return new BtxException($"{what}: {BtxException.OneLine(e.Message)}",
             e)
-        { Kind = memory ? FaultKind.Exhausted : FaultKind.Internal };
+        { Kind = memory ? ErrorKind.Exhausted : ErrorKind.Internal };
     }
 }

@@ -23,7 +23,7 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
         "no forest is served here that can be changed: the server runs with --read-only, or has only a BTX model; start it with --forest "
             + "S and without --read-only (list, history and show read a served forest without a server: --forest S)")
     {
-        Kind = FaultKind.Precondition
+        Kind = ErrorKind.Precondition
     };
 
     /// <summary>Null: no forest is served.</summary>
@@ -85,5 +85,5 @@ internal sealed class ForestChanges(IForestRegistry? registry, ForestMetrics met
     public void Dispose() => _stopping.Dispose();
 
     private static BtxException ShuttingDown(string outcome, Exception? cause) =>
-        new($"the server is shutting down; the change was {outcome}", cause!) { Kind = FaultKind.Unavailable };
+        new($"the server is shutting down; the change was {outcome}", cause!) { Kind = ErrorKind.Unavailable };
 }

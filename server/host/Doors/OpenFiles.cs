@@ -20,7 +20,7 @@ internal static partial class OpenFiles
     /// Why a server cannot run; null: it can. To be asked before anything is loaded: with too few files not even an error can be printed
     /// later.
     /// </summary>
-    public static string? Fault => Limit is var limit && limit < Least
+    public static string? Problem => Limit is var limit && limit < Least
         ? $"this process may open {limit} files; a server needs {Least} and one for each connection: raise the limit (`ulimit -n 4096`)"
         : null;
 

@@ -75,18 +75,18 @@ internal sealed class RequestBody : Stream
         {
             var late = $"the body did not arrive within {_time.TotalSeconds:0.#} s";
             HalfClosed.GiveUp(_http);
-            throw Fault(late, StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
+            throw Invalid(late, StatusCodes.Status408RequestTimeout, StatusCode.InvalidArgument, null);
         }
         catch (Exception e) when (!_isRpc && HasBrokenOff(e))
         {
             const string BrokenOff = "the connection ended before the whole body had come";
-            throw Fault(BrokenOff, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
+            throw Invalid(BrokenOff, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
         }
         catch (Exception e) when (e is not (OperationCanceledException or BadHttpRequestException
             or ConnectionResetException))
         {
             const string Unreadable = "the body cannot be read: it is damaged, or not encoded as its headers say";
-            throw Fault(Unreadable, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
+            throw Invalid(Unreadable, StatusCodes.Status400BadRequest, StatusCode.InvalidArgument, e);
         }
 
         _read += count;
@@ -129,7 +129,7 @@ internal sealed class RequestBody : Stream
         if (!_budget.TryTake(bytes))
         {
             const string Full = "the server is reading as many large requests as it can hold; try again";
-            throw Fault(Full, StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, null);
+            throw Invalid(Full, StatusCodes.Status429TooManyRequests, StatusCode.ResourceExhausted, null);
         }
 
         _taken += bytes;
@@ -142,6 +142,6 @@ internal sealed class RequestBody : Stream
         _read = 0;
     }
 
-    private Exception Fault(string message, int status, StatusCode code, Exception? cause) =>
+    private Exception Invalid(string message, int status, StatusCode code, Exception? cause) =>
         _isRpc ? new RpcException(new(code, message, cause)) : new BadHttpRequestException(message, status, cause!);
 }

@@ -31,12 +31,12 @@ internal sealed record CompletionExperts
         if (e.Posterior is { } posterior)
             return new() { Posterior = [Named(served.Experts, posterior)], Contribution = [Named(served.Experts, e.Contribution!)] };
         if (e.Gates is not { } gates) return null;
-        var mixture = served.Mixture!;
+        var moe = served.Moe!;
         return new()
         {
             Gates = [
-                [.. gates.Values.Chunk(gates.Experts).Select(layer => Named(mixture.Experts, [.. layer.Select(gate => (double)gate)]))]],
-            Domains = [Named(mixture.DomainNames, gates.ByDomain(mixture))],
+                [.. gates.Values.Chunk(gates.Experts).Select(layer => Named(moe.Experts, [.. layer.Select(gate => (double)gate)]))]],
+            Domains = [Named(moe.DomainNames, gates.ByDomain(moe))],
         };
     }
 

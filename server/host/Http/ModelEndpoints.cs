@@ -18,7 +18,7 @@ internal static class ModelEndpoints
         {
             var forest = service.Forest;
             var model = ModelId.Parse(id, forest);
-            if (RequestRules.RoutingFault(model.Routing, forest) is { } fault) throw new InvalidRequestException(fault);
+            if (RequestRules.RoutingProblem(model.Routing, forest) is { } problem) throw new InvalidRequestException(problem);
             return Results.Json(Describe(model.Name, forest));
         });
     }

@@ -18,7 +18,7 @@ internal static class HealthEndpoints
     public static IServiceCollection AddServingHealth(this IServiceCollection services)
     {
         services.AddHealthChecks()
-            .Add(new(Engine, provider => new StateCheck(State(provider), state => state.Fault), null, [Live, Ready]))
+            .Add(new(Engine, provider => new StateCheck(State(provider), state => state.Problem), null, [Live, Ready]))
             .Add(new(Doors, provider => new StateCheck(State(provider), state => state.IsStopping ? "shutting down" : null),
             null, [Ready]));
         return services;
@@ -37,15 +37,15 @@ internal static class HealthEndpoints
     {
         Predicate = check => check.Tags.Contains(tag),
         ResponseWriter = (http, report) => http.Response.WriteAsJsonAsync(
-            report.Entries[Engine].Description is { } fault ? new { status = "failed", reason = fault }
+            report.Entries[Engine].Description is { } problem ? new { status = "failed", reason = problem }
             : report.Status == HealthStatus.Healthy ? new { status = well }
             : (object)new { status = report.Entries[Doors].Description }),
     };
 
-    /// <param name="fault">Null: it is well.</param>
-    private sealed class StateCheck(ServingState state, Func<ServingState, string?> fault) : IHealthCheck
+    /// <param name="problem">Null: it is well.</param>
+    private sealed class StateCheck(ServingState state, Func<ServingState, string?> problem) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(fault(state) is { } why ? HealthCheckResult.Unhealthy(why) : HealthCheckResult.Healthy());
+            Task.FromResult(problem(state) is { } why ? HealthCheckResult.Unhealthy(why) : HealthCheckResult.Healthy());
     }
 }

@@ -32,20 +32,20 @@ internal sealed record ServerOptions
 
     /// <exception cref="BtxException">Some values are out of range; one line that lists them all.</exception>
     public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters,
-        Access access, IEnumerable<string> otherFaults)
+        Access access, IEnumerable<string> otherProblems)
     {
-        var faults = new List<string>();
-        var httpAddress = ListenAddress.Parse("--http", http, out var httpFault);
-        var grpcAddress = ListenAddress.Parse("--grpc", grpc, out var grpcFault);
-        if (httpFault is not null) faults.Add(httpFault);
-        if (grpcFault is not null) faults.Add(grpcFault);
+        var problems = new List<string>();
+        var httpAddress = ListenAddress.Parse("--http", http, out var httpProblem);
+        var grpcAddress = ListenAddress.Parse("--grpc", grpc, out var grpcProblem);
+        if (httpProblem is not null) problems.Add(httpProblem);
+        if (grpcProblem is not null) problems.Add(grpcProblem);
         if (httpAddress is { EndPoint.Port: > 0 } && grpcAddress is not null && httpAddress.EndPoint.Port == grpcAddress.EndPoint.Port)
-            faults.Add($"--http and --grpc both name port {httpAddress.EndPoint.Port}; each needs its own");
+            problems.Add($"--http and --grpc both name port {httpAddress.EndPoint.Port}; each needs its own");
         if (!(shutdownSeconds >= 0 && shutdownSeconds <= LongestShutdown.TotalSeconds))
-            faults.Add($"--shutdown-limit is {shutdownSeconds}; expected 0..{LongestShutdown.TotalSeconds} seconds");
-        if (!(bodyMegabytes is > 0 and <= 1024)) faults.Add($"--max-body-mb is {bodyMegabytes}; expected a number in (0, 1024]");
-        if (promptCharacters < 1) faults.Add($"--max-prompt-chars is {promptCharacters}; expected 1 or more");
-        faults.AddRange(otherFaults);
+            problems.Add($"--shutdown-limit is {shutdownSeconds}; expected 0..{LongestShutdown.TotalSeconds} seconds");
+        if (!(bodyMegabytes is > 0 and <= 1024)) problems.Add($"--max-body-mb is {bodyMegabytes}; expected a number in (0, 1024]");
+        if (promptCharacters < 1) problems.Add($"--max-prompt-chars is {promptCharacters}; expected 1 or more");
+        problems.AddRange(otherProblems);
         if (httpAddress is not null && grpcAddress is not null)
         {
             try
@@ -54,11 +54,11 @@ internal sealed record ServerOptions
             }
             catch (BtxException e)
             {
-                faults.Add(e.Message);
+                problems.Add(e.Message);
             }
         }
 
-        if (faults.Count > 0) throw new BtxException(string.Join("; ", faults));
+        if (problems.Count > 0) throw new BtxException(string.Join("; ", problems));
         return new()
         {
             Http = httpAddress!,

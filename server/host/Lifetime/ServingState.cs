@@ -6,20 +6,20 @@ namespace Btx.Server.Lifetime;
 internal sealed partial class ServingState(IForestEngine engine, ILogger<ServingState> log)
 {
     private readonly TaskCompletionSource _stopping = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private string? _lastFault;
+    private string? _lastProblem;
 
-    public bool IsServing => !IsStopping && Fault is null;
+    public bool IsServing => !IsStopping && Problem is null;
 
     public bool IsStopping => _stopping.Task.IsCompleted;
 
     /// <summary>Why the engine answers nobody; null while it works. Each fault is logged once.</summary>
-    public string? Fault
+    public string? Problem
     {
         get
         {
-            var fault = engine.Fault;
-            if (Interlocked.Exchange(ref _lastFault, fault) != fault && fault is not null) LogFault(log, fault);
-            return fault;
+            var problem = engine.Problem;
+            if (Interlocked.Exchange(ref _lastProblem, problem) != problem && problem is not null) LogProblem(log, problem);
+            return problem;
         }
     }
 
@@ -28,6 +28,6 @@ internal sealed partial class ServingState(IForestEngine engine, ILogger<Serving
 
     public void Stop() => _stopping.TrySetResult();
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "health fails: {Fault}")]
-    private static partial void LogFault(ILogger logger, string fault);
+    [LoggerMessage(Level = LogLevel.Critical, Message = "health fails: {Problem}")]
+    private static partial void LogProblem(ILogger logger, string problem);
 }

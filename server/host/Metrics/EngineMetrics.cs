@@ -84,7 +84,7 @@ internal sealed class EngineMetrics : IStepObserver
         }
 
         if (report.RoutedTokens.IsEmpty) return;
-        var gates = GatesOf(report.MixtureExperts.Span, report.RoutedTokens.Length);
+        var gates = GatesOf(report.MoeExperts.Span, report.RoutedTokens.Length);
         for (var i = 0; i < gates.Length; i++)
         {
             gates[i].Tokens.Inc(report.RoutedTokens.Span[i]);
@@ -96,7 +96,7 @@ internal sealed class EngineMetrics : IStepObserver
     public void OnForest(ForestDescription forest)
     {
         SeriesOf([.. forest.Experts]);
-        GatesOf([.. forest.Mixture?.Experts ?? []], (forest.Mixture?.Layers ?? 0) * (forest.Mixture?.Experts.Count ?? 0));
+        GatesOf([.. forest.Moe?.Experts ?? []], (forest.Moe?.Layers ?? 0) * (forest.Moe?.Experts.Count ?? 0));
     }
 
     public void OnIdle()

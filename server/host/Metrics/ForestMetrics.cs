@@ -43,7 +43,7 @@ internal sealed class ForestMetrics
             var ready = state.Ready.Count(e => !damage.Experts.ContainsKey(e.Name));
             _experts.WithLabels(ExpertStatus.Ready).Set(ready);
             _experts.WithLabels(ExpertStatus.Quarantined).Set(state.Experts.Count - ready);
-            _damaged.Set(damage.Experts.Count + (damage.Mixture is null ? 0 : 1));
+            _damaged.Set(damage.Experts.Count + (damage.Moe is null ? 0 : 1));
         });
     }
 

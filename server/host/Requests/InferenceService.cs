@@ -18,12 +18,12 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
-        Refuse(prompt.Fault(limits) ?? RequestRules.OptionsFault(onlyRead ? request with { MaxTokens = 1 } : request, forest));
+        Refuse(prompt.Problem(limits) ?? RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest));
         if (!onlyRead && request.MaxTokens > forest.ContextLength)
             Refuse(new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1..{forest.ContextLength}, the context's length"));
         var tokens = Encode(prompt);
-        if (onlyRead) Refuse(RequestRules.FitFault(tokens, "prompt", forest) ?? RequestRules.IdFault(tokens, "prompt", forest));
-        else Refuse(RequestRules.PromptFault(tokens, forest));
+        if (onlyRead) Refuse(RequestRules.FitProblem(tokens, "prompt", forest) ?? RequestRules.IdProblem(tokens, "prompt", forest));
+        else Refuse(RequestRules.PromptProblem(tokens, forest));
         return tokens;
     }
 
@@ -44,11 +44,11 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
-        Refuse(text.Fault(limits) ?? RequestRules.OptionsFault(request, forest));
+        Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest));
         if (stride is not null && (stride < 0 || stride >= forest.ContextLength))
             Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context"));
         var tokens = Encode(text);
-        Refuse(stride is null || tokens.Length < 2 ? RequestRules.TextFault(tokens, forest) : RequestRules.IdFault(tokens, "text", forest));
+        Refuse(stride is null || tokens.Length < 2 ? RequestRules.TextProblem(tokens, forest) : RequestRules.IdProblem(tokens, "text", forest));
         if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
         var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
         var results = new List<ScoreResult>();
@@ -92,9 +92,9 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>Bytes of the text that is predicted: of all tokens but the first.</summary>
     public long PredictedBytes(TextScore score) => score.Tokens.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length);
 
-    private static void Refuse(RequestFault? fault)
+    private static void Refuse(RequestProblem? problem)
     {
-        if (fault is not null) throw new InvalidRequestException(fault);
+        if (problem is not null) throw new InvalidRequestException(problem);
     }
 
     private int[] Encode(Prompt prompt)

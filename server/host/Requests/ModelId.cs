@@ -28,7 +28,7 @@ internal sealed record ModelId(string Name, Routing Routing)
         var (name, routing) = (colon < 0 ? id : id[..colon]) switch
         {
             "forest" => ForestOf(id, rest),
-            "btx" => MixtureOf(id, rest),
+            "btx" => MoeOf(id, rest),
             "average" => (id, AverageOf(rest)),
             "expert" when rest.Length > 0 => (id, new() { Mode = V1.Mode.Expert, Expert = rest }),
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
@@ -62,12 +62,12 @@ internal sealed record ModelId(string Name, Routing Routing)
         foreach (var domain in forest.PriorDomains) yield return $"average:posterior@{domain}";
         foreach (var average in forest.Averages) yield return $"average:{average}";
         foreach (var expert in forest.Experts) yield return $"expert:{expert}";
-        if (forest.Mixture is null) yield break;
+        if (forest.Moe is null) yield break;
         yield return "btx";
-        foreach (var k in forest.Mixture.Choices.Take(4)) yield return $"btx:k={k}";
+        foreach (var k in forest.Moe.Choices.Take(4)) yield return $"btx:k={k}";
     }
 
-    private static (string Name, V1.Routing Routing) MixtureOf(string id, string option)
+    private static (string Name, V1.Routing Routing) MoeOf(string id, string option)
     {
         var routing = new V1.Routing { Mode = V1.Mode.Moe };
         if (option.Length == 0) return (id, routing);

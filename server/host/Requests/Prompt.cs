@@ -10,7 +10,7 @@ internal readonly record struct Prompt(string? Text, int[]? Tokens)
     public static Prompt FromTokens(int[] tokens) => new(null, tokens);
 
     /// <summary>What is wrong before it becomes tokens; null if nothing is.</summary>
-    public RequestFault? Fault(RequestLimits limits) => this switch
+    public RequestProblem? Problem(RequestLimits limits) => this switch
     {
         { Text: null, Tokens: null } => new("prompt", "prompt is missing; give a text or token ids"),
         { Text.Length: 0 } or { Tokens.Length: 0 } => new("prompt", "prompt is empty; give at least one character"),

@@ -13,16 +13,16 @@ internal sealed record Rejection(RejectionReason Reason, string Message, string?
     /// <summary>Null for a failure that nobody foresaw, of which a client is told no more.</summary>
     public static Rejection? Of(Exception exception) => exception switch
     {
-        InvalidRequestException e => Of(e.Fault),
-        RequestRejectedException { Fault: { } fault } => Of(fault),
-        RequestRejectedException { InnerException: null } e => Of(new RequestFault("", e.Message, e.Reason)) with { Parameter = null },
-        BtxException e => Of(new RequestFault("", e.Message, ReasonOf(e.Kind))) with { Parameter = null },
+        InvalidRequestException e => Of(e.Problem),
+        RequestRejectedException { Problem: { } problem } => Of(problem),
+        RequestRejectedException { InnerException: null } e => Of(new RequestProblem("", e.Message, e.Reason)) with { Parameter = null },
+        BtxException e => Of(new RequestProblem("", e.Message, ReasonOf(e.Kind))) with { Parameter = null },
         OutOfMemoryException => new(RejectionReason.Exhausted, "the server has not enough memory for this", null),
         _ => null,
     };
 
-    private static Rejection Of(RequestFault fault) =>
-        new(fault.Reason, BtxException.OneLine(fault.Message, MaxMessage), BtxException.OneLine(fault.Parameter, 100), fault.Code);
+    private static Rejection Of(RequestProblem problem) =>
+        new(problem.Reason, BtxException.OneLine(problem.Message, MaxMessage), BtxException.OneLine(problem.Parameter, 100), problem.Code);
 
     /// <summary>The statuses of both doors.</summary>
     public (int Http, StatusCode Grpc) Status => Reason switch
@@ -37,14 +37,14 @@ internal sealed record Rejection(RejectionReason Reason, string Message, string?
         _ => (StatusCodes.Status400BadRequest, StatusCode.InvalidArgument),
     };
 
-    private static RejectionReason ReasonOf(FaultKind kind) => kind switch
+    private static RejectionReason ReasonOf(ErrorKind kind) => kind switch
     {
-        FaultKind.Invalid => RejectionReason.InvalidArgument,
-        FaultKind.Precondition => RejectionReason.Precondition,
-        FaultKind.Missing => RejectionReason.NotFound,
-        FaultKind.Conflict => RejectionReason.Aborted,
-        FaultKind.Unavailable => RejectionReason.ShuttingDown,
-        FaultKind.Exhausted => RejectionReason.Exhausted,
+        ErrorKind.Invalid => RejectionReason.InvalidArgument,
+        ErrorKind.Precondition => RejectionReason.Precondition,
+        ErrorKind.Missing => RejectionReason.NotFound,
+        ErrorKind.Conflict => RejectionReason.Aborted,
+        ErrorKind.Unavailable => RejectionReason.ShuttingDown,
+        ErrorKind.Exhausted => RejectionReason.Exhausted,
         _ => RejectionReason.Failed,
     };
 }

@@ -48,6 +48,6 @@ internal readonly record struct ScoreWindow(int Start, int End, int First)
     }
 
     private static bool IsSame(ForestDescription? one, ForestDescription? other) =>
-        one?.ForestSha256 == other?.ForestSha256 && one?.Mixture?.Sha256 == other?.Mixture?.Sha256
+        one?.ForestSha256 == other?.ForestSha256 && one?.Moe?.Sha256 == other?.Moe?.Sha256
         && (one?.Experts ?? []).SequenceEqual(other?.Experts ?? []);
 }

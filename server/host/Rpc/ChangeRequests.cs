@@ -45,7 +45,7 @@ internal static class ChangeRequests
             _ => throw Unknown("in_flight", request.InFlight),
         },
         Purge = request.Purge,
-        DropMixture = request.DropMixture,
+        DropMoe = request.DropMoe,
         Probe = NullIfEmpty(request.Probe),
         ExpectedRevision = request.HasExpectedRevision ? request.ExpectedRevision : null,
     };

@@ -75,7 +75,7 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
             Precision = forest.Precision,
             Device = forest.Device,
             ForestSha256 = forest.ForestSha256,
-            Mixture = forest.Mixture is null ? null : ToMessage(forest.Mixture),
+            Moe = forest.Moe is null ? null : ToMessage(forest.Moe),
         });
     }
 
@@ -140,26 +140,26 @@ internal sealed class InferenceMessages(InferenceService service) : IInference
             Seconds = usage.Total.TotalSeconds,
         };
         for (var j = 0; j < usage.ExpertSteps.Length; j++) message.ExpertSteps[forest.Experts[j]] = usage.ExpertSteps[j];
-        for (var e = 0; e < usage.RoutedTokens.Length; e++) message.RoutedTokens[forest.Mixture!.Experts[e]] = usage.RoutedTokens[e];
+        for (var e = 0; e < usage.RoutedTokens.Length; e++) message.RoutedTokens[forest.Moe!.Experts[e]] = usage.RoutedTokens[e];
         return message;
     }
 
     private static V1.TokenRouting ToMessage(RouterGates gates, ForestDescription forest) => new()
     {
         Gates = { gates.Values },
-        Domains = { gates.ByDomain(forest.Mixture!).Zip(forest.Mixture!.DomainNames, (
+        Domains = { gates.ByDomain(forest.Moe!).Zip(forest.Moe!.DomainNames, (
             share, domain) => new V1.DomainShare { Domain = domain, Share = share }) },
     };
 
-    private static V1.MixtureModel ToMessage(MixtureDescription mixture) => new()
+    private static V1.MoeModel ToMessage(MoeDescription moe) => new()
     {
-        Experts = { mixture.Experts.Zip(mixture.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },
-        ExpertsPerToken = mixture.ExpertsPerToken,
-        Choices = { mixture.Choices },
-        Layers = mixture.Layers,
-        Router = mixture.Router,
-        SoftLayers = { mixture.SoftLayers },
-        Precision = mixture.Precision,
-        Sha256 = mixture.Sha256,
+        Experts = { moe.Experts.Zip(moe.Domains, (name, domain) => new V1.Expert { Name = name, Domain = domain }) },
+        ExpertsPerToken = moe.ExpertsPerToken,
+        Choices = { moe.Choices },
+        Layers = moe.Layers,
+        Router = moe.Router,
+        SoftLayers = { moe.SoftLayers },
+        Precision = moe.Precision,
+        Sha256 = moe.Sha256,
     };
 }

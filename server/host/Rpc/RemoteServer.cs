@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Btx.Cli;
 using Btx.Model;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -23,7 +24,7 @@ internal sealed class RemoteServer : IDisposable
         (_option, _remedy, Patience) = (option, remedy, patience ?? TimeSpan.FromSeconds(30));
         _address = Read(address) ?? throw new BtxException(
             $"{option} {BtxException.OneLine(address, 100)}: not a server's address; expected ADDRESS:PORT, for example "
-                + $"{Verbs.ServerFlag.Default}, or a URL");
+                + $"{ServerFlag.Usual}, or a URL");
         _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null });
     }
 
@@ -92,7 +93,7 @@ internal sealed class RemoteServer : IDisposable
         var mayBeHttp = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
         if (mayBeHttp && await IsHttpDoorAsync().ConfigureAwait(false))
             return $"{Name} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with {_option} "
-                + $"(`serve` prints both; {Verbs.ServerFlag.Default} unless told otherwise)";
+                + $"(`serve` prints both; {ServerFlag.Usual} unless told otherwise)";
         if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return $"no server listens at {Name}; {_remedy}";
         if (HasBrokenStream(e)) return $"the server at {Name} went away before its answer ended; {_remedy}";
         return e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}";

@@ -30,12 +30,12 @@ internal static class RoutingMessages
             V1.Mode.Moe => RoutingMode.Moe,
             _ => throw Unknown("mode", message.Mode),
         };
-        if (RoutingOptions.Idle(message, mode, scores) is { } fault) throw new InvalidRequestException(fault);
+        if (RoutingOptions.Idle(message, mode, scores) is { } problem) throw new InvalidRequestException(problem);
         return new()
         {
             Mode = mode,
             K = message.HasK ? message.K
-                : mode == RoutingMode.Moe ? forest.Mixture?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
+                : mode == RoutingMode.Moe ? forest.Moe?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
             P = message.HasP ? message.P : defaults.P,
             Posterior = message.Posterior switch
             {

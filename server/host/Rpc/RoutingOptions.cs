@@ -29,29 +29,29 @@ internal static class RoutingOptions
     ];
 
     /// <summary>The first option that is given and changes nothing; null if there is none.</summary>
-    public static RequestFault? Idle(V1.Routing r, RoutingMode mode, bool scores)
+    public static RequestProblem? Idle(V1.Routing r, RoutingMode mode, bool scores)
     {
         foreach (var (name, isGiven, modes) in s_options)
         {
             if (!isGiven(r) || modes.Contains(mode)) continue;
             var readers = string.Join(" and ", modes.Select(RoutingNames.Of));
-            return Fault(name, $"does not apply to mode {RoutingNames.Of(mode)}: it is for {readers}; leave it out or choose another mode");
+            return Problem(name, $"does not apply to mode {RoutingNames.Of(mode)}: it is for {readers}; leave it out or choose another mode");
         }
 
         if (r.HasSwitchingRate && r.Posterior != V1.PosteriorKind.Switching)
-            return Fault("switching_rate", "applies to posterior switching only; ask for that or leave it out");
-        if (r.RerouteInterval != 0 && scores) return Fault("reroute_interval", "is for generation; leave it out of a score");
+            return Problem("switching_rate", "applies to posterior switching only; ask for that or leave it out");
+        if (r.RerouteInterval != 0 && scores) return Problem("reroute_interval", "is for generation; leave it out of a score");
         if (r.RerouteInterval != 0 && r.Posterior == V1.PosteriorKind.Fixed)
-            return Fault("reroute_interval",
+            return Problem("reroute_interval",
                 "changes nothing with posterior fixed, which would always choose the same experts; leave one of them out");
         if (r.HasSelectTokens && !(scores && r.Select == V1.Selection.Prompt))
-            return Fault("select_tokens", "is for scoring with select prompt; leave it out");
+            return Problem("select_tokens", "is for scoring with select prompt; leave it out");
         if (r.AverageName.Length > 0 && (r.Average != V1.AverageKind.Unspecified || r.AverageDomain.Length > 0))
-            return Fault("average_name", "names an average that has its weights already; leave average and average_domain out");
+            return Problem("average_name", "names an average that has its weights already; leave average and average_domain out");
         if (r.AverageDomain.Length > 0 && r.Average is V1.AverageKind.Unspecified or V1.AverageKind.Uniform)
-            return Fault("average_domain", "weighs the experts of average posterior and argmax only; ask for one of these or leave it out");
+            return Problem("average_domain", "weighs the experts of average posterior and argmax only; ask for one of these or leave it out");
         return null;
     }
 
-    private static RequestFault Fault(string option, string why) => new(option, $"{option} {why}");
+    private static RequestProblem Problem(string option, string why) => new(option, $"{option} {why}");
 }

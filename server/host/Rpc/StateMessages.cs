@@ -23,7 +23,7 @@ internal static class StateMessages
             KeyFingerprint = keyFingerprint ?? "",
             ExpertRoots = { roots ?? [] },
             Precision = state.Precision,
-            BtxFault = damage.Mixture ?? "",
+            BtxProblem = damage.Moe ?? "",
         };
 
     /// <exception cref="Model.BtxException">There is no expert of that name.</exception>
@@ -162,13 +162,13 @@ internal static class StateMessages
 
     private static V1.RegisteredExpert Expert(RegisteredExpert expert, ForestDamage damage, bool paths)
     {
-        var fault = damage.Experts.GetValueOrDefault(expert.Name);
+        var problem = damage.Experts.GetValueOrDefault(expert.Name);
         var message = new V1.RegisteredExpert
         {
             Name = expert.Name,
             Domain = expert.Domain,
-            Status = fault is null ? expert.Status : ExpertStatus.Quarantined,
-            Fault = fault ?? "",
+            Status = problem is null ? expert.Status : ExpertStatus.Quarantined,
+            Problem = problem ?? "",
             Sha256 = expert.Sha256,
             Parents = { expert.Parents.Select(Parent) },
             Round = expert.Round,

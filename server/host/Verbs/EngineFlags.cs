@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Model.Devices;
 
@@ -8,72 +9,33 @@ namespace Btx.Server.Verbs;
 /// <param name="required">At least one of the two must be named.</param>
 internal sealed class EngineFlags(bool required)
 {
-    private readonly Option<string?> _forest = new("--forest")
-    {
-        Description = "the served forest, which `btx export` writes",
-        HelpName = "DIR"
-    };
-    private readonly Option<string?> _mixture = new("--btx")
-    {
-        Description = "the served BTX model for mode moe, which `btx export --btx` writes; beside a forest or alone",
-        HelpName = "DIR"
-    };
-    private readonly Option<string> _device = new("--device") { Description = "cpu or cuda[:n]", DefaultValueFactory = _ => "cpu" };
-    private readonly Option<int> _threads = new("--threads")
-    {
-        Description = "threads that run experts; 0: one per core",
-        DefaultValueFactory = _ => 0
-    };
-    private readonly Option<int> _intraOp = new("--intra-op-threads")
-    {
-        Description = "threads inside one expert's session; 0: what --threads leaves to each",
-        DefaultValueFactory = _ => 0
-    };
-    private readonly Option<bool> _spin =
-        new("--spin") { Description = "let idle threads spin: lower latency on a machine of its own, ruinous on a shared one" };
-    private readonly Option<int> _slots = new("--slots")
-    {
-        Description = "sequences in the cache at a time",
-        DefaultValueFactory = _ => 16
-    };
-    private readonly Option<int?> _context =
-        new("--context") { Description = "longest sequence in tokens; bounds the cache (what the model allows)" };
-    private readonly Option<int> _batchTokens = new("--max-batch-tokens")
-    {
-        Description = "tokens that one step runs at most",
-        DefaultValueFactory = _ => 512
-    };
-    private readonly Option<int> _prefillChunk = new("--prefill-chunk")
-    {
-        Description = "prompt tokens of one sequence in one step at most",
-        DefaultValueFactory = _ => 128
-    };
-    private readonly Option<int> _queue = new("--queue")
-    {
-        Description = "requests that may wait; one more is refused",
-        DefaultValueFactory = _ => 256
-    };
-    private readonly Option<double> _stepLimit = new("--step-limit")
-    {
-        Description = "seconds; /health/live fails while one step takes longer, so that a supervisor restarts a server that hangs",
-        DefaultValueFactory = _ => 60,
-    };
+    private readonly Flag<string?> _forest = new("--forest DIR", "the served forest, which `btx export` writes");
+    private readonly Flag<string?> _mixture = new("--btx DIR",
+        "the served BTX model for mode moe, which `btx export --btx` writes; beside a forest or alone");
+    private readonly Flag<string> _device = Flags.Device("where experts run");
+    private readonly Flag<int> _threads = Flags.Threads("threads that run experts; 0: one per core", 0, least: 0);
+    private readonly Flag<int> _intraOp = new("--intra-op-threads N",
+        "threads inside one expert's session; 0: what --threads leaves to each", 0);
+    private readonly Flag<bool> _spin = new("--spin",
+        "let idle threads spin: lower latency on a machine of its own, ruinous on a shared one");
+    private readonly Flag<int> _slots = new("--slots N", "sequences in the cache at a time", 16);
+    private readonly Flag<int?> _context = new("--context N", "longest sequence in tokens; bounds the cache (what the model allows)");
+    private readonly Flag<int> _batchTokens = new("--max-batch-tokens N", "tokens that one step runs at most", 512);
+    private readonly Flag<int> _prefillChunk = new("--prefill-chunk N", "prompt tokens of one sequence in one step at most", 128);
+    private readonly Flag<int> _queue = new("--queue N", "requests that may wait; one more is refused", 256);
+    private readonly Flag<double> _stepLimit = new("--step-limit SECONDS",
+        "/health/live fails while one step takes longer, so that a supervisor restarts a server that hangs", 60);
 
-    private readonly Option<bool> _noVerify = new("--no-verify") { Description = "do not compare the weights' hashes with the manifest" };
+    private readonly Flag<bool> _noVerify = new("--no-verify", "do not compare the weights' hashes with the manifest");
 
-    private readonly Option<string> _copies = new Option<string>("--weights-copy")
-    {
-        Description =
-            "where weights are copied to, so that nobody can change them under the server: disk (a file without a name in the served "
-            + "directory; free where files can be reflinked) or memory",
-        DefaultValueFactory = _ => "disk",
-    }.AcceptOnlyFromAmong("disk", "memory");
+    private readonly Choice _copies = new("--weights-copy", ["disk", "memory"],
+        "where weights are copied to, so that nobody can change them under the server: disk (a file without a name in the served "
+            + "directory; free where files can be reflinked) or memory", "disk");
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _forest, _mixture, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens,
-            _prefillChunk, _queue, _stepLimit, _noVerify, _copies })
-            command.Options.Add(option);
+        command.Add([_forest, _mixture, _device, _threads, _intraOp, _spin, _slots, _context, _batchTokens, _prefillChunk, _queue,
+            _stepLimit, _noVerify, _copies]);
         if (!required) return;
         command.Validators.Add(parsed =>
         {
@@ -90,7 +52,7 @@ internal sealed class EngineFlags(bool required)
         : new()
         {
             Directory = parsed.GetValue(_forest),
-            Mixture = parsed.GetValue(_mixture),
+            Moe = parsed.GetValue(_mixture),
             Device = DeviceSpec.Parse(parsed.GetValue(_device)!),
             Threads = parsed.GetValue(_threads),
             IntraOpThreads = parsed.GetValue(_intraOp),

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Forest;
 using Btx.Model;
@@ -10,42 +11,25 @@ namespace Btx.Server.Verbs;
 /// <summary>The flags of <c>serve</c> that say who may change the forest, and from where.</summary>
 internal sealed class ForestFlags
 {
-    private readonly Option<string[]> _roots = new("--expert-root")
-    {
-        Description = "experts may be added from this directory; repeat it (the source forest's directory always)",
-        HelpName = "DIR",
-        DefaultValueFactory = _ => [],
-    };
+    private readonly Flag<string[]> _roots = new("--expert-root DIR",
+        "experts may be added from this directory; repeat it (the source forest's directory always)", []);
 
-    private readonly Option<string?> _keyFile = new("--admin-key-file")
-    {
-        Description = "changes of the forest need the key in this file; without one no changes are taken",
-        HelpName = "FILE",
-    };
+    private readonly Flag<string?> _keyFile = new("--admin-key-file FILE",
+        "changes of the forest need the key in this file; without one no changes are taken");
 
-    private readonly Option<bool> _unauthenticated = new("--allow-unauthenticated-admin")
-    {
-        Description = "take changes without a key from every program of this machine (--grpc on loopback only); for experiments",
-    };
+    private readonly Flag<bool> _unauthenticated = new("--allow-unauthenticated-admin",
+        "take changes without a key from every program of this machine (--grpc on loopback only); for experiments");
 
-    private readonly Option<string> _hosts = new("--allowed-hosts")
-    {
-        Description =
-            "names that clients may call this server by, besides localhost and the addresses it "
-            + "listens on: api.example.com,*.internal; * for any",
-        HelpName = "NAME,NAME",
-        DefaultValueFactory = _ => "",
-    };
+    private readonly Flag<string> _hosts = new("--allowed-hosts NAME,NAME",
+        "names that clients may call this server by, besides localhost and the addresses it listens on: api.example.com,*.internal; * for "
+            + "any", "");
 
-    private readonly Option<bool> _readOnly =
-        new("--read-only") { Description = "serve the forest as it is and take no changes; its directory need not be writable" };
+    private readonly Flag<bool> _readOnly = new("--read-only",
+        "serve the forest as it is and take no changes; its directory need not be writable");
 
     private readonly Option<string[]> _faults = new("--fault-point") { Hidden = true, DefaultValueFactory = _ => [] };
 
-    public void AddTo(Command command)
-    {
-        foreach (var option in new Option[] { _roots, _keyFile, _unauthenticated, _hosts, _readOnly, _faults }) command.Options.Add(option);
-    }
+    public IReadOnlyList<Option> All => [_roots, _keyFile, _unauthenticated, _hosts, _readOnly, _faults];
 
     /// <exception cref="BtxException">The key's file cannot be read, can be read by others, or holds no key.</exception>
     public Access ReadAccess(ParseResult parsed) => new()
@@ -61,7 +45,7 @@ internal sealed class ForestFlags
     {
         ExpertRoots = [.. parsed.GetValue(_roots)!.Select(root => Directory.Exists(root) ? Path.GetFullPath(root)
             : throw new BtxException($"--expert-root {root}: is not a directory"))],
-        Fault = new FaultPoints(parsed.GetValue(_faults)!, [.. ForestRegistry.FaultPoints, .. ForestEngine.FaultPoints]).Hook,
+        InjectFault = new FaultPoints(parsed.GetValue(_faults)!, [.. ForestRegistry.FaultPoints, .. ForestEngine.FaultPoints]).Hook,
         Report = line => Console.Error.WriteLine(line),
     };
 }

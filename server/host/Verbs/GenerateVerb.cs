@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Server.Rpc;
 using Btx.Server.Terminal;
@@ -34,26 +35,23 @@ internal static class GenerateVerb
         var routing = new RoutingFlags();
         var engine = new EngineFlags(required: false);
         var server = new ServerFlag();
-        var maxTokens = new Option<int>("--max-tokens") { Description = "tokens to generate at most", DefaultValueFactory = _ => 128 };
-        var temperature = new Option<double?>("--temperature") { Description = "0: always the most probable token (1)" };
-        var topP = new Option<double?>("--top-p") { Description = "sample from the tokens that make up this probability (1)" };
-        var topK = new Option<int?>("--top-k") { Description = "sample from so many most probable tokens (all)" };
-        var minP = new Option<double?>("--min-p") { Description = "drop tokens less probable than this times the most probable one (0)" };
-        var penalty = new Option<double?>("--repetition-penalty") { Description = "above 1: tokens seen before become less probable (1)" };
-        var seed = new Option<long?>("--seed") { Description = "the same seed gives the same text (random)" };
-        var stop = new Option<string[]>("--stop") { Description = "end before this text; may be repeated", DefaultValueFactory = _ => [] };
-        var ignoreEos = new Option<bool>("--ignore-eos") { Description = "go on past the end-of-text token" };
-        var showExperts = new Option<bool>("--show-experts")
-        {
-            Description = "colour each token by the expert that contributed most; mode moe: by the domain routed to"
-        };
-        var colour = new Option<string>("--color") { Description = "auto: on a terminal only", DefaultValueFactory = _ => "auto" };
-        colour.AcceptOnlyFromAmong("auto", "always", "never");
+        var maxTokens = new Flag<int>("--max-tokens N", "tokens to generate at most", 128);
+        var temperature = new Flag<double?>("--temperature T", "0: always the most probable token (1)");
+        var topP = new Flag<double?>("--top-p P", "sample from the tokens that make up this probability (1)");
+        var topK = new Flag<int?>("--top-k N", "sample from so many most probable tokens (all)");
+        var minP = new Flag<double?>("--min-p P", "drop tokens less probable than this times the most probable one (0)");
+        var penalty = new Flag<double?>("--repetition-penalty X", "above 1: tokens seen before become less probable (1)");
+        var seed = new Flag<long?>("--seed N", "the same seed gives the same text (random)");
+        var stop = new Flag<string[]>("--stop TEXT", "end before this text; may be repeated", []);
+        var ignoreEos = new Flag<bool>("--ignore-eos", "go on past the end-of-text token");
+        var showExperts = new Flag<bool>("--show-experts",
+            "colour each token by the expert that contributed most; mode moe: by the domain routed to");
+        var colour = new Choice("--color", ["auto", "always", "never"], "auto: on a terminal only", "auto");
         var command = new Command("generate", Text)
         {
-            prompt, server.Option, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour,
+            prompt, server, maxTokens, temperature, topP, topK, minP, penalty, seed, stop, ignoreEos, showExperts, colour,
+            routing.All,
         };
-        routing.AddTo(command);
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -94,7 +92,7 @@ internal static class GenerateVerb
         if (request.IncludeExperts)
         {
             var served = await inference.DescribeAsync(cancellation).ConfigureAwait(false);
-            palette = new(routed ? [.. (served.Mixture?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
+            palette = new(routed ? [.. (served.Moe?.Experts ?? []).Select(expert => expert.Domain).Distinct()]
                 : [.. served.Experts.Select(expert => expert.Name)], colour);
             if (colour)
                 await output.WriteLineAsync($"{(routed ? "domains" : "experts")}: {palette.Legend()}".AsMemory(), cancellation)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Model;
 using Btx.Server.Lifetime;
@@ -18,11 +19,11 @@ internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded
     {
         if (here is null)
         {
-            var (source, address) = server.Read(parsed);
+            var (source, address) = server.ReadGrpc(parsed);
             return new(new RemoteInference(address, source), null);
         }
 
-        if (server.IsGiven(parsed))
+        if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
         var loaded = await LoadedForest.OpenAsync(here, cancellation).ConfigureAwait(false);
         return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Server.Requests;
 using V1 = Btx.V1;
@@ -10,53 +11,27 @@ namespace Btx.Server.Verbs;
 /// </summary>
 internal sealed class RoutingFlags
 {
-    private readonly Option<string> _mode = new("--mode")
-    {
-        Description = "ensemble, top_k, top_p, average, expert or moe",
-        HelpName = "MODE",
-        DefaultValueFactory = _ => "ensemble"
-    };
-    private readonly Option<int?> _k = new("--k")
-    {
-        Description = "top_k: experts run per token (2, of one expert 1); moe: per token and layer (the model's own)",
-    };
-    private readonly Option<double?> _p = new("--p") { Description = "top_p: posterior mass of the experts that run (0.9)" };
-    private readonly Option<string?> _posterior =
-        new("--posterior") { Description = "full_prefix (default), last_token, fixed or switching", HelpName = "KIND" };
-    private readonly Option<double?> _switchingRate =
-        new("--switching-rate") { Description = "switching: probability that the domain changes at a token (0.01)" };
-    private readonly Option<string?> _priorDomain = new("--prior-domain")
-    {
-        Description = "start from this domain's cached prior (uniform)",
-        HelpName = "DOMAIN"
-    };
-    private readonly Option<string?> _select = new("--select")
-    {
-        Description = "when top_k and top_p choose: prompt or per_token",
-        HelpName = "FORM"
-    };
-    private readonly Option<int?> _selectTokens =
-        new("--select-tokens") { Description = "score with --select prompt: leading tokens that choose (32)" };
-    private readonly Option<int?> _reroute =
-        new("--reroute-interval") { Description = "generate: choose the experts anew every so many tokens (never)" };
-    private readonly Option<string?> _expert = new("--expert") { Description = "mode expert: its name", HelpName = "NAME" };
-    private readonly Option<string?> _average = new("--average")
-    {
-        Description = "mode average: uniform (default), argmax or posterior",
-        HelpName = "WEIGHTS"
-    };
-    private readonly Option<string?> _averageDomain =
-        new("--average-domain") { Description = "argmax and posterior averages: the target domain", HelpName = "DOMAIN" };
+    private readonly Flag<string> _mode = new("--mode MODE", "ensemble, top_k, top_p, average, expert or moe", "ensemble");
+    private readonly Flag<int?> _k = new("--k N",
+        "top_k: experts run per token (2, of one expert 1); moe: per token and layer (the model's own)");
+    private readonly Flag<double?> _p = new("--p MASS", "top_p: posterior mass of the experts that run (0.9)");
+    private readonly Flag<string?> _posterior = new("--posterior KIND", "full_prefix (default), last_token, fixed or switching");
+    private readonly Flag<double?> _switchingRate = new("--switching-rate P",
+        "switching: probability that the domain changes at a token (0.01)");
+    private readonly Flag<string?> _priorDomain = new("--prior-domain DOMAIN", "start from this domain's cached prior (uniform)");
+    private readonly Flag<string?> _select = new("--select FORM", "when top_k and top_p choose: prompt or per_token");
+    private readonly Flag<int?> _selectTokens = new("--select-tokens N", "score with --select prompt: leading tokens that choose (32)");
+    private readonly Flag<int?> _reroute = new("--reroute-interval N", "generate: choose the experts anew every so many tokens (never)");
+    private readonly Flag<string?> _expert = new("--expert NAME", "mode expert: its name");
+    private readonly Flag<string?> _average = new("--average WEIGHTS", "mode average: uniform (default), argmax or posterior");
+    private readonly Flag<string?> _averageDomain = new("--average-domain DOMAIN", "argmax and posterior averages: the target domain");
 
-    private readonly Option<string?> _averageName =
-        new("--average-name") { Description = "mode average: one that was given a name (`btx experts averages list`)", HelpName = "NAME" };
+    private readonly Flag<string?> _averageName = new("--average-name NAME",
+        "mode average: one that was given a name (`btx experts averages list`)");
 
-    public void AddTo(Command command)
-    {
-        foreach (var option in new Option[] { _mode, _k, _p, _posterior, _switchingRate, _priorDomain, _select, _selectTokens, _reroute,
-            _expert, _average, _averageDomain, _averageName })
-            command.Options.Add(option);
-    }
+    public IReadOnlyList<Option> All =>
+        [_mode, _k, _p, _posterior, _switchingRate, _priorDomain, _select, _selectTokens, _reroute, _expert, _average, _averageDomain,
+            _averageName];
 
     /// <exception cref="InvalidRequestException">A name is unknown.</exception>
     public V1.Routing Read(ParseResult parsed)

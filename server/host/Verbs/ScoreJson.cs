@@ -10,8 +10,8 @@ namespace Btx.Server.Verbs;
 /// </summary>
 internal static class ScoreJson
 {
-    /// <param name="mixture">The BTX model whose routing the score holds; null: none.</param>
-    public static string Write(ScoreResponse score, MixtureModel? mixture = null)
+    /// <param name="moe">The BTX model whose routing the score holds; null: none.</param>
+    public static string Write(ScoreResponse score, MoeModel? moe = null)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -28,7 +28,7 @@ internal static class ScoreJson
             json.WriteStartObject("posterior");
             foreach (var expert in score.Experts) WriteNumbers(json, expert.Name, expert.Posterior);
             json.WriteEndObject();
-            if (mixture is not null) WriteRouting(json, score, mixture);
+            if (moe is not null) WriteRouting(json, score, moe);
             if (score.Windows.Count > 1) WriteWindows(json, score);
             json.WriteEndObject();
         }
@@ -36,18 +36,18 @@ internal static class ScoreJson
         return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
     }
 
-    private static void WriteRouting(Utf8JsonWriter json, ScoreResponse score, MixtureModel mixture)
+    private static void WriteRouting(Utf8JsonWriter json, ScoreResponse score, MoeModel moe)
     {
         json.WriteStartObject("routing");
-        json.WriteNumber("layers", mixture.Layers);
+        json.WriteNumber("layers", moe.Layers);
         json.WriteStartArray("experts");
-        foreach (var expert in mixture.Experts) json.WriteStringValue(expert.Name);
+        foreach (var expert in moe.Experts) json.WriteStringValue(expert.Name);
         json.WriteEndArray();
         json.WriteStartArray("gates");
         foreach (var position in score.Routed)
         {
             json.WriteStartArray();
-            foreach (var layer in position.Gates.Chunk(mixture.Experts.Count))
+            foreach (var layer in position.Gates.Chunk(moe.Experts.Count))
             {
                 json.WriteStartArray();
                 foreach (var gate in layer) json.WriteNumberValue(gate);

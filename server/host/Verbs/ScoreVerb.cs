@@ -1,5 +1,6 @@
 using System.CommandLine;
-using Btx.Server.Verbs.Experts;
+using Btx.Cli;
+using Btx.Model.Files;
 using Btx.V1;
 
 namespace Btx.Server.Verbs;
@@ -34,28 +35,13 @@ internal static class ScoreVerb
     {
         var routing = new RoutingFlags();
         var engine = new EngineFlags(required: false);
-        var file = new Option<string>("--file")
-        {
-            Description = "the text, UTF-8, or a .jsonl of documents; -: standard input",
-            HelpName = "TEXT",
-            Required = true
-        };
+        var file = new Flag<string>("--file TEXT", "the text, UTF-8, or a .jsonl of documents; -: standard input") { Required = true };
         var json = new JsonFlag();
-        var stride = new Option<int?>("--stride")
-        {
-            Description = "tokens that each window of a long text scores (half the context)",
-            HelpName = "N",
-        };
-        var sample = new Option<int?>("--sample")
-        {
-            Description = "score about so many bytes of a .jsonl: an equal part of each document",
-            HelpName = "BYTES"
-        };
-        var showExperts = new Option<bool>("--show-experts") { Description = "mode moe: report the router's gates" };
+        var stride = new Flag<int?>("--stride N", "tokens that each window of a long text scores (half the context)");
+        var sample = new Flag<int?>("--sample BYTES", "score about so many bytes of a .jsonl: an equal part of each document");
+        var showExperts = new Flag<bool>("--show-experts", "mode moe: report the router's gates");
         var server = new ServerFlag();
-        var command = new Command("score", Text) { file, stride, sample, showExperts, server.Option };
-        json.AddTo(command);
-        routing.AddTo(command);
+        var command = new Command("score", Text) { file, stride, sample, showExperts, server, json, routing.All };
         engine.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -77,22 +63,22 @@ internal static class ScoreVerb
             }
 
             var routed = scores.Exists(score => score.Routed.Count > 0);
-            var mixture = routed ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Mixture : null;
+            var moe = routed ? (await target.Inference.DescribeAsync(cancellation).ConfigureAwait(false)).Moe : null;
             if (scores.Find(score => score.Windows.Count > 1) is { } longest)
                 await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest)).ConfigureAwait(false);
             var total = ScoreTotal.Of(scores);
-            json.Write(parsed, scores is [var one] ? ScoreJson.Write(one, mixture) : total.ToJson(), Lines(total, scores, mixture));
+            json.Write(parsed, scores is [var one] ? ScoreJson.Write(one, moe) : total.ToJson(), Lines(total, scores, moe), AtomicFile.WriteText);
             return 0;
         });
         return command;
     }
 
-    private static IEnumerable<string> Lines(ScoreTotal total, List<ScoreResponse> scores, MixtureModel? mixture)
+    private static IEnumerable<string> Lines(ScoreTotal total, List<ScoreResponse> scores, MoeModel? moe)
     {
         yield return $"{(total.Documents > 1 ? $"{total.Documents} documents, " : "")}{total.Tokens} "
             + $"tokens: {total.NatsPerToken:F4} nats per token, "
             + $"perplexity {total.Perplexity:F3}, {total.BitsPerByte:F4} bits per byte";
-        if (mixture is not null) yield return $"routed to: {Shares(scores)}";
+        if (moe is not null) yield return $"routed to: {Shares(scores)}";
     }
 
     private static string Windows(ScoreResponse score)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Forest;
 using Btx.Model;
@@ -40,44 +41,20 @@ internal static class ServeVerb
     {
         var engine = new EngineFlags(required: true);
         var living = new ForestFlags();
-        var http = new Option<string>("--http")
-        {
-            Description = "where the HTTP door listens",
-            HelpName = "ADDRESS:PORT",
-            DefaultValueFactory = _ => "127.0.0.1:8080"
-        };
-        var grpc = new Option<string>("--grpc")
-        {
-            Description = "where the gRPC door listens (HTTP/2 without TLS)",
-            HelpName = "ADDRESS:PORT",
-            DefaultValueFactory = _ => "127.0.0.1:8081"
-        };
-        var shutdown = new Option<double>("--shutdown-limit")
-        {
-            Description = "seconds that running requests may go on after the shutdown begins",
-            DefaultValueFactory = _ => 30
-        };
-        var body = new Option<double>("--max-body-mb") { Description = "largest request", DefaultValueFactory = _ => 4 };
-        var prompt = new Option<int>("--max-prompt-chars")
-        {
-            Description = "longest prompt in characters",
-            DefaultValueFactory = _ => 1_000_000
-        };
-        var averages = new Option<string>("--averages")
-        {
-            Description =
-                "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it",
-            DefaultValueFactory = _ => "load",
-        };
-        averages.AcceptOnlyFromAmong("load", "demand");
+        var http = new Flag<string>("--http ADDRESS:PORT", "where the HTTP door listens", "127.0.0.1:8080");
+        var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where the gRPC door listens (HTTP/2 without TLS)", "127.0.0.1:8081");
+        var shutdown = new Flag<double>("--shutdown-limit SECONDS", "how long running requests may go on after the shutdown begins", 30);
+        var body = new Flag<double>("--max-body-mb MB", "largest request", 4);
+        var prompt = new Flag<int>("--max-prompt-chars N", "longest prompt in characters", 1_000_000);
+        var averages = new Choice("--averages", ["load", "demand"],
+            "load: make every average when the forest is loaded, each as large as an expert; demand: at the first request for it", "load");
         var command = new Command("serve", Text);
         engine.AddTo(command);
-        foreach (var option in new Option[] { averages, http, grpc, shutdown, body, prompt }) command.Options.Add(option);
-        living.AddTo(command);
+        command.Add([averages, http, grpc, shutdown, body, prompt, .. living.All]);
         command.SetAction((parsed, cancellation) =>
         {
             var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-            var faults = new List<string>();
+            var problems = new List<string>();
             T? Checked<T>(Func<T> read)
             {
                 try
@@ -86,7 +63,7 @@ internal static class ServeVerb
                 }
                 catch (BtxException e)
                 {
-                    faults.Add(e.Message);
+                    problems.Add(e.Message);
                     return default;
                 }
             }
@@ -100,9 +77,9 @@ internal static class ServeVerb
             var access = Checked(() => living.ReadAccess(parsed)) ?? new();
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown),
-                parsed.GetValue(body), parsed.GetValue(prompt), access, faults);
-            engineOptions = engineOptions! with { Fault = changes?.Fault };
-            if (changes is not null) changes = changes with { Remix = new MixtureRemix(engineOptions) };
+                parsed.GetValue(body), parsed.GetValue(prompt), access, problems);
+            engineOptions = engineOptions! with { InjectFault = changes?.InjectFault };
+            if (changes is not null) changes = changes with { Remix = new MoeRemix(engineOptions) };
             return RunAsync(options, engineOptions, changes, metrics, cancellation);
         });
         return command;
@@ -125,7 +102,7 @@ internal static class ServeVerb
             Console
                 .WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
                     + $"{forest.Precision}, context {forest.ContextLength}");
-        if (forest.Mixture is { } btx)
+        if (forest.Moe is { } btx)
         {
             var alone = forest.Experts.Count == 0 ? "; mode moe only, no forest is loaded" : "";
             Console

@@ -42,7 +42,7 @@ internal static class EngineCalls
     public static async Task AssertSound(this ForestEngine engine, bool idle = true)
     {
         var view = await engine.InspectAsync();
-        Assert.Empty(EngineInvariants.Faults(view));
+        Assert.Empty(EngineInvariants.Problems(view));
         if (!idle) return;
         Assert.Empty(view.Running);
         Assert.Equal(0, view.Leases);

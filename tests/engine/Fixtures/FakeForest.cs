@@ -11,7 +11,7 @@ internal sealed class FakeForest : IAsyncDisposable
     public const int Vocab = 320;
     public const int Layers = 2;
 
-    public static MixtureDescription MixtureDescription { get; } = new()
+    public static MoeDescription MoeDescription { get; } = new()
     {
         Experts = ["a", "b", "c", "d"],
         Domains = ["prose", "code", "prose", "law"],
@@ -41,30 +41,30 @@ internal sealed class FakeForest : IAsyncDisposable
         seeds ??= [.. Enumerable.Range(1, experts)];
         names ??= [.. seeds.Select((_, j) => $"expert-{j}")];
         Experts = [.. seeds.Select(seed => new FakeModelRunner(seed, Vocab, options.Slots) { Records = records })];
-        Mixture = new FakeModelRunner(77, Vocab, options.Slots, Layers, MixtureDescription.Experts.Count) { Records = records };
+        Moe = new FakeModelRunner(77, Vocab, options.Slots, Layers, MoeDescription.Experts.Count) { Records = records };
         Opener = new FakeOpener(options.Slots, records);
         var directory = Directory.CreateTempSubdirectory("btx-fake-");
         TinyForest.WriteTokenizer(directory.FullName);
         var tokenizer = TextTokenizer.Load(directory.FullName);
         directory.Delete(recursive: true);
-        var ground = new ServingGround(
+        var resources = new ServingResources(
             tokenizer, context, Vocab, "", "fp32", "cpu", options.Time,
             (recipe, name, cancellation) => name.Contains("posterior", StringComparison.Ordinal)
                 ? throw new InvalidOperationException("no memory") : Average(recipe, options.Slots, records, cancellation), Opener);
         var prior = new Dictionary<string, double>();
         for (var j = 0; j < seeds.Length; j++) prior[names[j]] = j == 0 ? 0.5 : 0.25;
         SnapshotExpert[] served = [.. seeds.Select((_, j) => new SnapshotExpert(names[j], names[j], Opener.Open(names[j], Experts[j])))];
-        var mixture = new ServedMixture(MixtureDescription, Opener.Open("the BTX model", Mixture));
-        Snapshot = new ForestSnapshot(ground, served, seeds.Length > 0 ? [new RecordedPrior(names[0], names[0], prior)] : [],
-            new Dictionary<string, IReadOnlyDictionary<string, double>>(), mixture);
+        var moe = new ServedMoe(MoeDescription, Opener.Open("the BTX model", Moe));
+        Snapshot = new ForestSnapshot(resources, served, seeds.Length > 0 ? [new RecordedPrior(names[0], names[0], prior)] : [],
+            new Dictionary<string, IReadOnlyDictionary<string, double>>(), moe);
         foreach (var expert in served) expert.Model.Release();
-        mixture.Model.Release();
+        moe.Model.Release();
         Engine = new ForestEngine(options, Snapshot, options.Threads);
     }
 
     public FakeModelRunner[] Experts { get; }
 
-    public FakeModelRunner Mixture { get; }
+    public FakeModelRunner Moe { get; }
 
     public FakeOpener Opener { get; }
 

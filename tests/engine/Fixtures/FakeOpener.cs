@@ -35,15 +35,15 @@ internal sealed class FakeOpener(int slots, bool records) : IModelOpener
     public Btx.Model.Tensors.Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null) =>
         throw new NotSupportedException();
 
-    public ServedMixture OpenMixture(string directory)
+    public ServedMoe OpenMoe(string directory)
     {
-        var description = FakeForest.MixtureDescription with
+        var description = FakeForest.MoeDescription with
         {
             Experts = ["a", "b", "c"],
             Domains = ["prose", "code", "prose"],
             Choices = [1, 2, 3]
         };
-        return new ServedMixture(description, Open("the BTX model",
+        return new ServedMoe(description, Open("the BTX model",
             new FakeModelRunner(int.Parse(directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots, FakeForest.Layers, 3)));
     }
 

@@ -1,5 +1,5 @@
 using Btx.Engine.Tests.Fixtures;
-using Btx.Exporter.Mixtures;
+using Btx.Exporter.Moe;
 using Btx.Fixtures;
 
 [assembly: AssemblyFixture(typeof(ServedBtx))]
@@ -10,8 +10,8 @@ namespace Btx.Engine.Tests.Fixtures;
 /// with a graph for each of k = 1 and 2.</summary>
 public sealed class ServedBtx : IDisposable
 {
-    private readonly TinyServedMixture input = new(soft: [0]);
-    private readonly TinyServedMixture built = new(o => o with { Form = MixtureForm.Fused, ExpertsPerToken = [1, 2] }, soft: [0]);
+    private readonly TinyServedMoe input = new(soft: [0]);
+    private readonly TinyServedMoe built = new(o => o with { Form = MoeForm.Fused, ExpertsPerToken = [1, 2] }, soft: [0]);
 
     /// <summary>k as an input.</summary>
     public string Served => input.Served;

@@ -73,7 +73,7 @@ public sealed class EndOfRequestTests
         for (var i = 0; i < 2; i++)
         {
             var failure = await Assert.ThrowsAsync<BtxException>(() => forest.Engine.Run(Request(new Routing())));
-            Assert.Equal((FaultKind.Internal, Why), (failure.Kind, failure.Message));
+            Assert.Equal((ErrorKind.Internal, Why), (failure.Kind, failure.Message));
         }
 
         Assert.Equal([Why], reports); // once, not for every request
@@ -86,7 +86,7 @@ public sealed class EndOfRequestTests
         await using var forest = new FakeForest();
         forest.Experts[1].Before = (_, _) => throw new InsufficientMemoryException();
         var failure = await Assert.ThrowsAsync<BtxException>(() => forest.Engine.Run(Request(Expert("expert-1"))));
-        Assert.Equal((FaultKind.Exhausted, "expert \"expert-1\": not enough memory for its run"), (failure.Kind, failure.Message));
+        Assert.Equal((ErrorKind.Exhausted, "expert \"expert-1\": not enough memory for its run"), (failure.Kind, failure.Message));
     }
 
     [Fact]
@@ -112,8 +112,8 @@ public sealed class EndOfRequestTests
     {
         await using var forest = new FakeForest();
         forest.Experts[2].Damaged = true;
-        var fault = await Assert.ThrowsAsync<Btx.Model.BtxException>(() => forest.Engine.Run(Request(new Routing())));
-        Assert.Contains("expert-2", fault.Message, StringComparison.Ordinal);
+        var problem = await Assert.ThrowsAsync<Btx.Model.BtxException>(() => forest.Engine.Run(Request(new Routing())));
+        Assert.Contains("expert-2", problem.Message, StringComparison.Ordinal);
         Assert.Equal(12, (await forest.Engine.Run(Request(Expert("expert-0")))).Count);
         await forest.Engine.AssertSound();
     }
@@ -125,8 +125,8 @@ public sealed class EndOfRequestTests
         var routing = new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "expert-0" };
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            var fault = await Assert.ThrowsAnyAsync<Exception>(() => forest.Engine.Run(Request(routing)));
-            Assert.Contains("no memory", fault.Message, StringComparison.Ordinal);
+            var problem = await Assert.ThrowsAnyAsync<Exception>(() => forest.Engine.Run(Request(routing)));
+            Assert.Contains("no memory", problem.Message, StringComparison.Ordinal);
         }
 
         Assert.Equal(12, (await forest.Engine.Run(Request(new Routing { Mode = RoutingMode.Average }))).Count);

@@ -14,10 +14,10 @@ public sealed class EngineFaultTests
     {
         var observer = new BreakingObserver();
         await using var forest = new FakeForest(change: o => o with { Observer = observer });
-        Assert.Null(forest.Engine.Fault);
+        Assert.Null(forest.Engine.Problem);
         await forest.Engine.Run(Request(new Routing()));
-        while (forest.Engine.Fault is null) await Task.Delay(1, TestContext.Current.CancellationToken);
-        Assert.Equal("the engine has failed: 2 slots\\r\\nused by nobody", forest.Engine.Fault);
+        while (forest.Engine.Problem is null) await Task.Delay(1, TestContext.Current.CancellationToken);
+        Assert.Equal("the engine has failed: 2 slots\\r\\nused by nobody", forest.Engine.Problem);
         var refused = Assert.Throws<RequestRejectedException>(() =>
             forest.Engine.Generate(Request(new Routing()), TestContext.Current.CancellationToken));
         Assert.Contains("used by nobody", refused.Message, StringComparison.Ordinal);
@@ -29,7 +29,7 @@ public sealed class EngineFaultTests
         var breaks = false;
         await using var forest = new FakeForest(change: o => o with
         {
-            Fault = point =>
+            InjectFault = point =>
             {
                 if (breaks && point == ForestEngine.FaultPoints[0]) throw new InvalidOperationException("slots are lost");
             },
@@ -68,7 +68,7 @@ public sealed class EngineFaultTests
         await forest.Engine.DrainAsync(new CancellationToken(canceled: true));
         Assert.Equal(RejectionReason.ShuttingDown, (await Assert.ThrowsAsync<RequestRejectedException>(() => streaming)).Reason);
         Assert.Equal(RejectionReason.ShuttingDown, (await Assert.ThrowsAsync<RequestRejectedException>(() => scoring)).Reason);
-        Assert.Equal("the engine has failed: the engine's thread did not end its step for the shutdown", forest.Engine.Fault);
+        Assert.Equal("the engine has failed: the engine's thread did not end its step for the shutdown", forest.Engine.Problem);
         go.Set();
     }
 
@@ -87,15 +87,15 @@ public sealed class EngineFaultTests
         var request = forest.Engine.Run(Request(Expert("expert-0")));
         entered.Wait(TestContext.Current.CancellationToken);
         clock.Now += TimeSpan.FromSeconds(30).Ticks;
-        Assert.Null(forest.Engine.Fault);
+        Assert.Null(forest.Engine.Problem);
         clock.Now++;
-        Assert.Equal("the engine's thread is busy with one step for longer than --step-limit, 30 s", forest.Engine.Fault);
+        Assert.Equal("the engine's thread is busy with one step for longer than --step-limit, 30 s", forest.Engine.Problem);
         go.Set();
         await request;
-        Assert.Null(forest.Engine.Fault);
+        Assert.Null(forest.Engine.Problem);
         await forest.Engine.AssertSound(); // the loop rests from here on
         clock.Now += TimeSpan.FromHours(1).Ticks;
-        Assert.Null(forest.Engine.Fault);
+        Assert.Null(forest.Engine.Problem);
     }
 
     private sealed class BreakingObserver : IStepObserver

@@ -10,15 +10,15 @@ public sealed class DevicePrecisionTests
     [Fact]
     public void The_cpu_serves_both()
     {
-        Assert.Null(DevicePrecision.Fault(DeviceSpec.Cpu, "fp32"));
-        Assert.Null(DevicePrecision.Fault(DeviceSpec.Cpu, "fp16"));
+        Assert.Null(DevicePrecision.Problem(DeviceSpec.Cpu, "fp32"));
+        Assert.Null(DevicePrecision.Problem(DeviceSpec.Cpu, "fp16"));
     }
 
     [Fact]
     public void Cuda_serves_half_precision_and_says_how_to_get_it()
     {
-        Assert.Null(DevicePrecision.Fault(Cuda, "fp16"));
+        Assert.Null(DevicePrecision.Problem(Cuda, "fp16"));
         Assert.Equal("--device cuda:1: attention on CUDA needs fp16, the forest is fp32; export with --precision fp16",
-            DevicePrecision.Fault(Cuda, "fp32"));
+            DevicePrecision.Problem(Cuda, "fp32"));
     }
 }

@@ -37,7 +37,7 @@ public sealed class SequenceMemoryTests
             VocabSize = 1 << 24
         };
         var failure = Assert.Throws<BtxException>(() => new SequenceMemory(huge, slots, context, maxTokens, 4).Require(DeviceSpec.Cpu));
-        Assert.Equal(FaultKind.Exhausted, failure.Kind);
+        Assert.Equal(ErrorKind.Exhausted, failure.Kind);
         Assert.Contains($"--slots {slots}, context {context}", failure.Message, StringComparison.Ordinal);
         Assert.Contains("lower --slots, --context or --max-batch-tokens", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("takes -", failure.Message, StringComparison.Ordinal);
@@ -55,8 +55,8 @@ public sealed class SequenceMemoryTests
     [Fact]
     public void Gates_that_no_span_can_show_are_refused()
     {
-        var mixture = Large with { Mixture = new MixtureConfig(64, 2) };
+        var moe = Large with { Moe = new MoeConfig(64, 2) };
         Assert.Contains("80 layers and 64 experts", Assert.Throws<BtxException>(() =>
-            new SequenceMemory(mixture, 16, 4096, 1 << 20, 2).Require(DeviceSpec.Cpu)).Message, StringComparison.Ordinal);
+            new SequenceMemory(moe, 16, 4096, 1 << 20, 2).Require(DeviceSpec.Cpu)).Message, StringComparison.Ordinal);
     }
 }

@@ -82,7 +82,7 @@ public sealed class ChangesUnderLoadTests
             {
                 var policy = (InFlightPolicy)random.Next(3);
                 var there = forest.Engine.Describe().Experts.Contains(name);
-                var change = random.Next(6) == 0 ? new ForestChange { Mixture = $"{70 + i}" }
+                var change = random.Next(6) == 0 ? new ForestChange { Moe = $"{70 + i}" }
                     : there ? new ForestChange { Remove = [name] } : new ForestChange { Add = [FakeOpener.Source(name, 100 + i)] };
                 var before = forest.Engine.Current.Id;
                 swaps.Add(forest.Swap(change, policy));

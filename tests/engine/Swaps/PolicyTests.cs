@@ -237,7 +237,7 @@ public sealed class PolicyTests
         await forest.Remove("expert-1");
         Assert.True(forest.Averages[0].Disposed);
         await Until(98);
-        await forest.Swap(new ForestChange { Mixture = "78" }); // the same experts: the same average
+        await forest.Swap(new ForestChange { Moe = "78" }); // the same experts: the same average
         Assert.False(forest.Averages[1].Disposed);
         Assert.Equal(2, forest.Averages.Count);
     }

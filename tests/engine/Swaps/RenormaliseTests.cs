@@ -231,15 +231,15 @@ public sealed class RenormaliseTests
     public async Task Mode_moe_moves_to_the_new_mixture()
     {
         await using var forest = new FakeForest();
-        var swap = forest.SwapWhen(forest.Mixture, 12, new ForestChange { Mixture = "78" });
+        var swap = forest.SwapWhen(forest.Moe, 12, new ForestChange { Moe = "78" });
         var request = Request(Moe(2), Tokens);
         var events = await forest.Engine.Run(request);
         Assert.Equal(1, (await swap).Moved);
-        Assert.True(forest.Mixture.Disposed);
-        var given = Before(forest.Mixture, request.Prompt.Length);
+        Assert.True(forest.Moe.Disposed);
+        var given = Before(forest.Moe, request.Prompt.Length);
         Assert.Equal(Tokens, events.Count);
-        Assert.All(events.Skip(given), e => Assert.Equal((3, 3), (e.Gates!.Experts, e.Forest!.Mixture!.Experts.Count)));
-        Assert.All(events.Take(given), e => Assert.Equal((4, 4), (e.Gates!.Experts, e.Forest!.Mixture!.Experts.Count)));
+        Assert.All(events.Skip(given), e => Assert.Equal((3, 3), (e.Gates!.Experts, e.Forest!.Moe!.Experts.Count)));
+        Assert.All(events.Take(given), e => Assert.Equal((4, 4), (e.Gates!.Experts, e.Forest!.Moe!.Experts.Count)));
         var expected = await forest.Engine.Run(request with
         {
             Prompt = [.. request.Prompt, .. events.Take(given).Tokens()],

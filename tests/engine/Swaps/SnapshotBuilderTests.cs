@@ -17,7 +17,7 @@ public sealed class SnapshotBuilderTests
             { "mixture", "both dropped and named" },
     };
 
-    private static ForestChange Make(string fault) => fault switch
+    private static ForestChange Make(string problem) => problem switch
     {
         "unknown" => new() { Remove = ["zzz"] },
         "twice" => new() { Remove = ["expert-0"], Quarantine = ["expert-0"] },
@@ -25,7 +25,7 @@ public sealed class SnapshotBuilderTests
         "last" => new() { Remove = ["expert-0", "expert-1", "expert-2"] },
         "average" => new() { Remove = ["expert-1"], Averages = Named("a", ("expert-1", 1)) },
         "weights" => new() { Averages = Named("a", ("expert-1", double.NaN)) },
-        _ => new() { DropMixture = true, Mixture = "78" },
+        _ => new() { DropMoe = true, Moe = "78" },
     };
 
     private static Dictionary<string, IReadOnlyDictionary<string, double>> Named(string name,
@@ -34,10 +34,10 @@ public sealed class SnapshotBuilderTests
 
     [Theory]
     [MemberData(nameof(Bad))]
-    public async Task A_change_that_cannot_be_made_changes_nothing(string fault, string expected)
+    public async Task A_change_that_cannot_be_made_changes_nothing(string problem, string expected)
     {
         await using var forest = new FakeForest();
-        var e = Assert.Throws<BtxException>(() => forest.Engine.Prepare(Make(fault)));
+        var e = Assert.Throws<BtxException>(() => forest.Engine.Prepare(Make(problem)));
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
         Assert.Same(forest.Snapshot, forest.Engine.Current);
         Assert.Equal(12, (await forest.Engine.Run(Request(new Routing()))).Count);

@@ -18,7 +18,7 @@ public sealed class PlainMixtralTests : IDisposable
     {
         new TinyForest().WriteExpert(directory["dense"], 1);
         using var dense = Checkpoint.Open(directory["dense"]);
-        var config = dense.Config with { Mixture = new MixtureConfig(3, 2) };
+        var config = dense.Config with { Moe = new MoeConfig(3, 2) };
         var expected = PlainLlama.Logits(dense, Tokens);
         var mixtral = new PlainMixtral(config, Upcycled(PlainLlama.Reader(dense), config), []);
         foreach (var k in new[] { 1, 2, 3 })
@@ -31,7 +31,7 @@ public sealed class PlainMixtralTests : IDisposable
     [Fact]
     public void Gates_sum_to_one_over_k_experts_and_over_all_where_soft()
     {
-        new TinyMixture().Write(directory["model"]);
+        new TinyMoe().Write(directory["model"]);
         using var model = Checkpoint.Open(directory["model"]);
         var run = new PlainMixtral(model.Config, PlainLlama.Reader(model), [1]).Run(Tokens, [1, 2, 3, 4, 1, 2]);
         for (var t = 0; t < Tokens.Length; t++)
@@ -46,7 +46,7 @@ public sealed class PlainMixtralTests : IDisposable
     [Fact]
     public void A_token_that_hangs_on_a_hair_is_replaced_in_the_check()
     {
-        new TinyMixture().Write(directory["model"]);
+        new TinyMoe().Write(directory["model"]);
         using var model = Checkpoint.Open(directory["model"]);
         var reference = new PlainMixtral(model.Config, PlainLlama.Reader(model), []);
         var loose = CheckPlan.Run(reference, 320, 128, _ => 2, 0, CancellationToken.None);
@@ -62,10 +62,10 @@ public sealed class PlainMixtralTests : IDisposable
     {
         var at = name.IndexOf(".block_sparse_moe.", StringComparison.Ordinal);
         if (at < 0) return dense(name);
-        if (name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal))
+        if (name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal))
         {
             var random = new Random(2);
-            return [.. Enumerable.Range(0, config.Mixture!.Experts * config.HiddenSize).Select(_ => random.NextSingle() - 0.5f)];
+            return [.. Enumerable.Range(0, config.Moe!.Experts * config.HiddenSize).Select(_ => random.NextSingle() - 0.5f)];
         }
 
         var part = name.Split('.')[^2] switch { "w1" => "gate_proj", "w3" => "up_proj", _ => "down_proj" };

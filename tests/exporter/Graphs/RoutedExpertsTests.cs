@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Btx.Exporter.Checking;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Mixtures;
+using Btx.Exporter.Moe;
 using Btx.Exporter.Sessions;
 using Btx.Fixtures;
 using Btx.Model.Configuration;
@@ -14,7 +14,7 @@ namespace Btx.Exporter.Tests.Graphs;
 
 public sealed partial class RoutedExpertsTests
 {
-    private static readonly LlamaConfig Config = TinyMixture.DefaultConfig;
+    private static readonly LlamaConfig Config = TinyMoe.DefaultConfig;
 
     [Fact]
     public void Every_node_is_named_by_its_place_and_every_weight_by_its_tensor()
@@ -48,12 +48,12 @@ public sealed partial class RoutedExpertsTests
 
     /// <summary>A router of zeros knows no difference: the first k experts share the token equally.</summary>
     [Theory]
-    [InlineData(MixtureForm.Gathered)]
-    [InlineData(MixtureForm.Fused)]
-    public void Of_equal_router_logits_the_lower_index_comes_first(MixtureForm form)
+    [InlineData(MoeForm.Gathered)]
+    [InlineData(MoeForm.Fused)]
+    public void Of_equal_router_logits_the_lower_index_comes_first(MoeForm form)
     {
-        using var served = new ExportedMixture(options: o =>
-            o with { Form = form, ExpertsPerToken = form == MixtureForm.Fused ? [1, 2, 3, 4] : null });
+        using var served = new ExportedMoe(options: o =>
+            o with { Form = form, ExpertsPerToken = form == MoeForm.Fused ? [1, 2, 3, 4] : null });
         using var model = new EqualRouters(served);
         for (var k = 1; k <= 4; k++)
         {
@@ -69,8 +69,8 @@ public sealed partial class RoutedExpertsTests
     [InlineData(GraphPrecision.Int4)]
     public void Sessions_that_share_repacked_weights_give_the_same_logits(GraphPrecision precision)
     {
-        using var served = new ExportedMixture(options: o => o with { Precision = precision });
-        var manifest = ServedMixtureManifest.Load(served.Served);
+        using var served = new ExportedMoe(options: o => o with { Precision = precision });
+        var manifest = ServedMoeManifest.Load(served.Served);
         using var files = new ServedFiles(manifest.Weights.Select(w => manifest.WeightsFile(served.Served, w)));
         using var bound = new BoundWeights(files.Files);
         using var container = new PrePackedWeightsContainer();
@@ -93,7 +93,7 @@ public sealed partial class RoutedExpertsTests
     [Fact]
     public void A_token_has_the_same_result_alone_and_in_a_crowd_of_other_k()
     {
-        using var served = new ExportedMixture();
+        using var served = new ExportedMoe();
         using var files = new ServedFiles(CheckpointFiles.Weights(served.Model));
         using var weights = new CheckedWeights(Config, files.Files, null, (form, _) => Build(Config, form), GraphPrecision.Fp32,
             DeviceSpec.Cpu);
@@ -139,11 +139,11 @@ public sealed partial class RoutedExpertsTests
     private static partial Regex NodeName();
 
     /// <summary>The served graphs over the model's weights with every router zeroed.</summary>
-    private sealed class EqualRouters(ExportedMixture served) : IDisposable
+    private sealed class EqualRouters(ExportedMoe served) : IDisposable
     {
         private readonly TemporaryDirectory directory = new();
 
-        public float[] Gates(MixtureForm form, int k)
+        public float[] Gates(MoeForm form, int k)
         {
             var manifest = served.Report.Manifest;
             var path = directory["zero.safetensors"];
@@ -152,13 +152,13 @@ public sealed partial class RoutedExpertsTests
                 SafetensorsWriter.Write(path, [.. source.Tensors.Values.Select(t => (t.Name, t.Dtype, t.Shape.ToArray()))], (name, to) =>
                 {
                     to.Clear();
-                    if (!name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal))
+                    if (!name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal))
                         source.CopyTo(source[name], System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(to));
                 });
             }
 
             using var files = new ServedFiles([path]);
-            int? built = form == MixtureForm.Fused ? k : null;
+            int? built = form == MoeForm.Fused ? k : null;
             using var weights = new CheckedWeights(Config, files.Files, null, (f, _) => Build(Config, f), GraphPrecision.Fp32,
                 DeviceSpec.Cpu);
             using var session = weights.Open(Path.Combine(served.Served, "graphs"), GraphForm.Ragged(1), 1, built);

@@ -9,22 +9,22 @@ public sealed class ExecutionProvidersTests
     private static readonly string[] Both = ["CUDAExecutionProvider", "CPUExecutionProvider"];
 
     [Fact]
-    public void The_cpu_is_always_there() => Assert.Null(ExecutionProviders.Fault(DeviceSpec.Cpu, ["CPUExecutionProvider"], null));
+    public void The_cpu_is_always_there() => Assert.Null(ExecutionProviders.Problem(DeviceSpec.Cpu, ["CPUExecutionProvider"], null));
 
     [Fact]
-    public void Cuda_with_all_its_parts_is_accepted() => Assert.Null(ExecutionProviders.Fault(Cuda, Both, null));
+    public void Cuda_with_all_its_parts_is_accepted() => Assert.Null(ExecutionProviders.Problem(Cuda, Both, null));
 
     [Fact]
     public void A_runtime_built_without_cuda_is_named() =>
         Assert.Contains("has no CUDAExecutionProvider (it has CPUExecutionProvider)",
-        ExecutionProviders.Fault(Cuda, ["CPUExecutionProvider"], null));
+        ExecutionProviders.Problem(Cuda, ["CPUExecutionProvider"], null));
 
     [Fact]
     public void What_the_loader_said_is_passed_on_in_one_line()
     {
-        var fault = ExecutionProviders.Fault(Cuda, Both, "libcudnn.so.9: cannot open\nshared object file")!;
-        Assert.Contains("--device cpu", fault, StringComparison.Ordinal);
-        Assert.Contains(@"libcudnn.so.9: cannot open\nshared object file", fault);
-        Assert.DoesNotContain('\n', fault);
+        var problem = ExecutionProviders.Problem(Cuda, Both, "libcudnn.so.9: cannot open\nshared object file")!;
+        Assert.Contains("--device cpu", problem, StringComparison.Ordinal);
+        Assert.Contains(@"libcudnn.so.9: cannot open\nshared object file", problem);
+        Assert.DoesNotContain('\n', problem);
     }
 }

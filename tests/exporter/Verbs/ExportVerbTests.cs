@@ -28,7 +28,7 @@ public sealed class ExportVerbTests : IDisposable
     [Fact]
     public void A_mixture_is_exported_and_the_cost_of_its_precision_printed()
     {
-        new TinyMixture().Write(directory["model"]);
+        new TinyMoe().Write(directory["model"]);
         var (code, output, error) = Run("export", "--btx", directory["model"], "--out", directory["served"], "--precision", "int4",
             "--json", directory["report.json"]);
         Assert.Equal((0, ""), (code, error));
@@ -47,7 +47,7 @@ public sealed class ExportVerbTests : IDisposable
     [InlineData(1, "error: --experts-per-token 1,two: expected whole numbers", "export", "--btx", "x", "--out", "y",
         "--experts-per-token", "1,two")]
     [InlineData(2, "name one source: --forest DIR or --btx DIR", "export", "--out", "x")]
-    [InlineData(2, "--threads must be 0..1024", "export", "--forest", "x", "--out", "y", "--threads", "-1")]
+    [InlineData(2, "--threads -1: expected 0 to 1024", "export", "--forest", "x", "--out", "y", "--threads", "-1")]
     [InlineData(2, "Unrecognized command or argument", "export", "--forest", "x", "--out", "y", "--quick")]
     [InlineData(1, "error: --precision fp8: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4", "export", "--forest",
         "x", "--out", "y", "--precision", "fp8")]

@@ -64,7 +64,7 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     {
         var completions = Volatile.Read(ref _completions) + 2; // one of them began after the call
         await _rpcLoad.EndedAsync(2);
-        for (var until = DateTime.UtcNow + Hang; Volatile.Read(ref _completions) < completions && Faults.Count == 0; await Task.Delay(1))
+        for (var until = DateTime.UtcNow + Hang; Volatile.Read(ref _completions) < completions && Problems.Count == 0; await Task.Delay(1))
             Assert.True(DateTime.UtcNow < until, "no completion ends");
         Others();
     }
@@ -82,10 +82,10 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
     }
 
     private void Others() =>
-        Assert.True(Faults.Count == 0 && _rpcLoad.Failures.Count == 0,
-        string.Join('\n', [.. Faults, .. _rpcLoad.Failures, "the server said:", .. _server.Errors.TakeLast(20).Select(Cut)]));
+        Assert.True(Problems.Count == 0 && _rpcLoad.Failures.Count == 0,
+        string.Join('\n', [.. Problems, .. _rpcLoad.Failures, "the server said:", .. _server.Errors.TakeLast(20).Select(Cut)]));
 
-    private List<string> Faults
+    private List<string> Problems
     {
         get
         {

@@ -38,7 +38,7 @@ public sealed class FileAttacks
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
 
-        Assert.Contains(why, beta.Fault, StringComparison.Ordinal);
+        Assert.Contains(why, beta.Problem, StringComparison.Ordinal);
         var returned = Stopwatch.GetTimestamp();
         using var refusal = await server.Http.PostAsJsonAsync("/v1/completions",
             new { model = "expert:beta", prompt = "the cat", max_tokens = 2 }, TestContext.Current.CancellationToken);

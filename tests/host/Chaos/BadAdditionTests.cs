@@ -17,16 +17,16 @@ public sealed class BadAdditionTests
         var load = Load.EveryMode(server, null);
         var called = Stopwatch.GetTimestamp();
         var before = await server.ListAsync();
-        var faults = new List<string>();
+        var problems = new List<string>();
         foreach (var (title, directory, expected) in Bad(forest))
         {
             var status = await Changes.RefusalAsync(server.AddAsync("delta", directory));
             if (!status.Detail.Contains(expected, StringComparison.OrdinalIgnoreCase))
-                faults.Add($"{title}: \"{status.Detail}\" does not say \"{expected}\"");
+                problems.Add($"{title}: \"{status.Detail}\" does not say \"{expected}\"");
             Assert.Equal(before.StateSha256, (await server.ListAsync()).StateSha256);
         }
 
-        Assert.Empty(faults);
+        Assert.Empty(problems);
         await load.EndedAsync(3);
         await new Verdict { Before = Base, After = Base, Change = (called, Stopwatch.GetTimestamp()) }.AssertAsync(await load.StopAsync());
         await server.AddAsync("delta", forest.Guest("delta"));

@@ -32,7 +32,7 @@ public sealed class FailedWriteTests
             }, $"{r.Name}: {r.Failure} {r.Finish} {r.Message}"));
             var due = points.Where(p =>
                 !FaultPointNames.IsOfRemovals(p) || other == "purge" || (other == "remove" && FaultPointNames.IsOfCertificates(p)));
-            Assert.Empty(due.Except(server.Errors.Where(IsFault).Select(e => e.Split(": ")[0]["fault point ".Length..])));
+            Assert.Empty(due.Except(server.Errors.Where(IsProblem).Select(e => e.Split(": ")[0]["fault point ".Length..])));
         }
 
         await using var again = await ServerProcess.StartAsync(forest); // does what was left to do
@@ -49,7 +49,7 @@ public sealed class FailedWriteTests
         if (kind is "rollback"
             && (await server.HistoryAsync()).LastOrDefault(c => c.Outcome == ChangeOutcome.Committed) is not { Kind: ChangeKind.Average })
             return false;
-        var met = server.Errors.Count(IsFault);
+        var met = server.Errors.Count(IsProblem);
         var failed = "";
         try
         {
@@ -66,7 +66,7 @@ public sealed class FailedWriteTests
             failed = e.Status.Detail;
             Changes.AssertTold(e.Status);
             // A device that fails is the server's fault, a full one passes; and nothing changes before the last removal is certified.
-            var isFull = server.Errors.Last(IsFault).EndsWith(": full", StringComparison.Ordinal);
+            var isFull = server.Errors.Last(IsProblem).EndsWith(": full", StringComparison.Ordinal);
             var isUncertified = failed.Contains("no certificate yet", StringComparison.Ordinal);
             var expected = isUncertified ? StatusCode.FailedPrecondition : isFull ? StatusCode.ResourceExhausted : StatusCode.Internal;
             Assert.True(e.StatusCode == expected, $"{e.Status}");
@@ -80,8 +80,8 @@ public sealed class FailedWriteTests
             (await server.Inference.DescribeAsync(new())).Experts.Select(e => e.Name).Order());
         using var health = await server.Http.GetAsync("/health");
         Assert.True(health.IsSuccessStatusCode, failed);
-        return failed.Length == 0 && server.Errors.Count(IsFault) == met;
+        return failed.Length == 0 && server.Errors.Count(IsProblem) == met;
     }
 
-    private static bool IsFault(string line) => line.StartsWith("fault point ", StringComparison.Ordinal);
+    private static bool IsProblem(string line) => line.StartsWith("fault point ", StringComparison.Ordinal);
 }

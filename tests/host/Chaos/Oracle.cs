@@ -25,7 +25,7 @@ internal sealed class Oracle
 
     /// <param name="mayMove">A request under way may go from the first forest to the second.</param>
     /// <returns>Null: it is as it must be; else what is wrong.</returns>
-    public static async Task<string?> FaultAsync(LoadRecord record, IReadOnlyList<IReadOnlyList<string>> legal, bool mayMove)
+    public static async Task<string?> ProblemAsync(LoadRecord record, IReadOnlyList<IReadOnlyList<string>> legal, bool mayMove)
     {
         for (var i = 0; i < record.Tokens.Count; i++)
         {

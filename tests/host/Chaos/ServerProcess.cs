@@ -46,20 +46,20 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Returns when the doors are open or the process has ended.</summary>
-    /// <param name="faults">Values of <c>--fault-point</c>.</param>
-    public static Task<ServerProcess> LaunchAsync(ChaosForest forest, params IEnumerable<string> faults) =>
-        LaunchWithinAsync(":", forest, faults);
+    /// <param name="problems">Values of <c>--fault-point</c>.</param>
+    public static Task<ServerProcess> LaunchAsync(ChaosForest forest, params IEnumerable<string> problems) =>
+        LaunchWithinAsync(":", forest, problems);
 
     /// <param name="limits">A command of the shell that lowers the limits of the process, as <c>ulimit -n 300</c>.</param>
     /// <inheritdoc cref="LaunchAsync"/>
-    public static async Task<ServerProcess> LaunchWithinAsync(string limits, ChaosForest forest, params IEnumerable<string> faults)
+    public static async Task<ServerProcess> LaunchWithinAsync(string limits, ChaosForest forest, params IEnumerable<string> problems)
     {
         string[] arguments =
         [
             Path.Combine(AppContext.BaseDirectory, "Btx.Server.dll"), "serve", "--forest", forest.Served, "--expert-root", forest.Guests,
                 "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0",
             "--threads", "1", "--slots", "12", "--prefill-chunk", "16", "--averages", "demand", "--allow-unauthenticated-admin",
-                .. faults.SelectMany(f => new[] { "--fault-point", f }),
+                .. problems.SelectMany(f => new[] { "--fault-point", f }),
         ];
         // A write beyond a file-size limit is to fail, not to end the process.
         var start = new ProcessStartInfo("sh", ["-c", $"{limits}; trap '' XFSZ; exec dotnet \"$@\"", "sh",
@@ -91,9 +91,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>A server that must come up.</summary>
-    public static async Task<ServerProcess> StartAsync(ChaosForest forest, params IEnumerable<string> faults)
+    public static async Task<ServerProcess> StartAsync(ChaosForest forest, params IEnumerable<string> problems)
     {
-        var server = await LaunchAsync(forest, faults);
+        var server = await LaunchAsync(forest, problems);
         Assert.True(server.Started, string.Join('\n', server.Errors));
         return server;
     }

@@ -60,7 +60,7 @@ internal static class StateCheck
             var record = new LoadRecord { Request = Load.Request(routing, 0, 20, 24), Began = 0 };
             await record.RunAsync(server.Inference);
             Assert.Null(record.Failure);
-            Assert.Null(await Oracle.FaultAsync(record, [names], mayMove: false));
+            Assert.Null(await Oracle.ProblemAsync(record, [names], mayMove: false));
             var reference = Reference.Of(names);
             var asked = Btx.Server.Rpc.RoutingMessages.ToRouting(routing, scores: false, reference.Forest);
             Assert.Equal(await reference.ContinueAsync(record.Prompt, asked, 24), record.Tokens);
@@ -82,7 +82,7 @@ internal static class StateCheck
                 && c.RevisionBefore >= change.RevisionAfter && c.Subjects.Any(change.Subjects.Contains));
             var path = RemovalCertificate.FileOf(forest.Served, change.Id);
             var report = CertificateVerifier.Verify(path, CertificateSigner.FingerprintOf(forest.Served), again ? null : forest.Served);
-            Assert.True(report.Valid, $"{path}: {string.Join("; ", report.Faults)}");
+            Assert.True(report.Valid, $"{path}: {string.Join("; ", report.Problems)}");
             Assert.Equal(change.Purge.Count > 0, change.PurgedAt is not null);
             foreach (var expert in report.Certificate!.Removed.Where(_ => change.Purge.Count > 0 && !again))
                 Assert.False(Directory.Exists(Path.Combine(forest.Guests, expert.Name)), $"{expert.Name} is purged but still there");

@@ -25,16 +25,16 @@ internal sealed class Verdict
     public async Task AssertAsync(IReadOnlyList<LoadRecord> records)
     {
         Assert.NotEmpty(records);
-        var faults = new List<string>();
+        var problems = new List<string>();
         foreach (var record in records)
         {
-            if (Fault(record) is { } fault) faults.Add(fault);
-            else if (await Oracle.FaultAsync(record, Legal(record),
+            if (Problem(record) is { } problem) problems.Add(problem);
+            else if (await Oracle.ProblemAsync(record, Legal(record),
                 Policy == InFlight.Renormalise && Removed.Length > 0 && IsBeside(record)) is { } wrong)
-                faults.Add(wrong);
+                problems.Add(wrong);
         }
 
-        Assert.True(faults.Count == 0, $"{faults.Count} of {records.Count} requests:\n{string.Join('\n', faults.Take(8))}");
+        Assert.True(problems.Count == 0, $"{problems.Count} of {records.Count} requests:\n{string.Join('\n', problems.Take(8))}");
     }
 
     private bool IsBeside(LoadRecord record) => record.Ended >= Change.Called && record.Began <= Change.Returned;
@@ -42,7 +42,7 @@ internal sealed class Verdict
     private IReadOnlyList<IReadOnlyList<string>> Legal(LoadRecord record) => IsBeside(record) ? [Before, After]
         : [record.Ended < Change.Called ? Before : After];
 
-    private string? Fault(LoadRecord record)
+    private string? Problem(LoadRecord record)
     {
         var names = Removed.Contains(record.Request.Routing.Expert);
         if (record is { Failure: null, Finish: FinishReason.Length })

@@ -233,14 +233,14 @@ public sealed class BadInputTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(Model.FaultKind.Internal, HttpStatusCode.InternalServerError, StatusCode.Internal)]
-    [InlineData(Model.FaultKind.Exhausted, HttpStatusCode.ServiceUnavailable, StatusCode.ResourceExhausted)]
-    [InlineData(Model.FaultKind.Invalid, HttpStatusCode.BadRequest, StatusCode.InvalidArgument)]
-    [InlineData(Model.FaultKind.Missing, HttpStatusCode.NotFound, StatusCode.NotFound)]
-    [InlineData(Model.FaultKind.Conflict, HttpStatusCode.Conflict, StatusCode.Aborted)]
-    [InlineData(Model.FaultKind.Unavailable, HttpStatusCode.ServiceUnavailable, StatusCode.Unavailable)]
-    [InlineData(Model.FaultKind.Precondition, HttpStatusCode.BadRequest, StatusCode.FailedPrecondition)]
-    public async Task A_failure_is_answered_as_its_kind_says(Model.FaultKind kind, HttpStatusCode http, StatusCode grpc)
+    [InlineData(Model.ErrorKind.Internal, HttpStatusCode.InternalServerError, StatusCode.Internal)]
+    [InlineData(Model.ErrorKind.Exhausted, HttpStatusCode.ServiceUnavailable, StatusCode.ResourceExhausted)]
+    [InlineData(Model.ErrorKind.Invalid, HttpStatusCode.BadRequest, StatusCode.InvalidArgument)]
+    [InlineData(Model.ErrorKind.Missing, HttpStatusCode.NotFound, StatusCode.NotFound)]
+    [InlineData(Model.ErrorKind.Conflict, HttpStatusCode.Conflict, StatusCode.Aborted)]
+    [InlineData(Model.ErrorKind.Unavailable, HttpStatusCode.ServiceUnavailable, StatusCode.Unavailable)]
+    [InlineData(Model.ErrorKind.Precondition, HttpStatusCode.BadRequest, StatusCode.FailedPrecondition)]
+    public async Task A_failure_is_answered_as_its_kind_says(Model.ErrorKind kind, HttpStatusCode http, StatusCode grpc)
     {
         _server.Engine.Failure = new Model.BtxException("expert \"german\" gives logits that are not finite") { Kind = kind };
         Assert.Equal((http, grpc), await Codes());

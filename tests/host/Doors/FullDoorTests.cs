@@ -45,7 +45,7 @@ public sealed class FullDoorTests : IAsyncLifetime
     [Fact]
     public async Task A_broken_engine_is_told_from_a_full_door()
     {
-        _server.Engine.Fault = "the engine has failed: a reason";
+        _server.Engine.Problem = "the engine has failed: a reason";
         var answer = await AskAsync("HEAD /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n");
         Assert.Equal((503, true), (answer.Status, answer.Text.Contains("x-request-id", StringComparison.Ordinal)));
         Assert.Contains("a reason", (await AskAsync("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")).Text,

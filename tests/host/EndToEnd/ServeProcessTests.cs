@@ -37,7 +37,7 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
     [Fact]
     public async Task A_btx_model_runs_alone_and_says_that_it_has_no_forest()
     {
-        var generated = await Run("generate", "The cat", "--btx", tiny.ServedMixture, "--mode", "moe", "--k", "2", "--max-tokens", "5",
+        var generated = await Run("generate", "The cat", "--btx", tiny.ServedMoe, "--mode", "moe", "--k", "2", "--max-tokens", "5",
             "--seed", "1", "--ignore-eos", "--show-experts", "--threads", "1");
         Assert.Equal((0, true), (generated.Code, generated.Output.Contains("routed to: ", StringComparison.Ordinal)));
         foreach (var (arguments, message) in new[]
@@ -48,7 +48,7 @@ public sealed class ServeProcessTests(ServedForestFixture tiny) : IClassFixture<
                 "error: posterior does not apply to mode moe: it is for ensemble and top_k and top_p; leave it out or choose another mode\n"),
         })
         {
-            var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMixture, "--threads", "1", .. arguments]);
+            var refused = await Run(["generate", "The cat", "--btx", tiny.ServedMoe, "--threads", "1", .. arguments]);
             Assert.Equal((1, message), (refused.Code, refused.Errors));
         }
 

@@ -6,12 +6,12 @@ namespace Btx.Server.Tests.EndToEnd;
 public sealed class ServedForestFixture : IDisposable
 {
     private readonly TinyServedForest _forest = new();
-    private readonly TinyServedMixture _mixture = new();
+    private readonly TinyServedMoe _mixture = new();
 
     public string Served => _forest.Served;
 
     /// <summary>Of the BTX model.</summary>
-    public string ServedMixture => _mixture.Served;
+    public string ServedMoe => _mixture.Served;
 
     public void Dispose()
     {

@@ -27,7 +27,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
         _loaded = await LoadedForest.OpenAsync(new EngineOptions
         {
             Directory = _tiny.Served,
-            Mixture = _tiny.ServedMixture,
+            Moe = _tiny.ServedMoe,
             Threads = 1,
             Slots = 4,
             Observer = metrics

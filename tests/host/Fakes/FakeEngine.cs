@@ -33,7 +33,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         Precision = "fp32",
         Device = "cpu",
         LoadedAt = DateTimeOffset.UnixEpoch.AddDays(20_000),
-        Mixture = new()
+        Moe = new()
         {
             Experts = ["novels", "python", "fables"],
             Domains = ["prose", "code", "prose"],
@@ -76,7 +76,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
     /// <summary>How a request ends before its first token.</summary>
     public (FinishReason Finish, string Message)? Refused { get; set; }
 
-    public string? Fault { get; set; }
+    public string? Problem { get; set; }
 
     public int LiveSnapshots => 2;
 
@@ -213,7 +213,7 @@ internal sealed class FakeEngine(TextTokenizer tokenizer, IStepObserver? observe
         Experts = Forest.Experts.ToArray(),
         ExpertRows = new[] { 1, 1, 0 },
         PosteriorMass = new[] { 0.75, 0.25, 0 },
-        MixtureExperts = Forest.Mixture!.Experts.ToArray(),
+        MoeExperts = Forest.Moe!.Experts.ToArray(),
         RoutedTokens = IsRouted(request) ? new[] { 1, 1, 0, 0, 0, 1 } : default,
         GateMass = IsRouted(request) ? new[] { 0.75, 0.25, 0, 0, 0, 1 } : default,
     });

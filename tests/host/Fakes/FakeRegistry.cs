@@ -103,7 +103,7 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
         LastRemoval = removal;
         var plan = Plan(removal.Experts, removal.Lineage);
         if (removal.ExpectedRevision is { } revision && revision != State.Revision)
-            throw new BtxException($"the forest is at revision {State.Revision}, not {revision}") { Kind = FaultKind.Conflict };
+            throw new BtxException($"the forest is at revision {State.Revision}, not {revision}") { Kind = ErrorKind.Conflict };
         return RunAsync(ChangeKind.Remove, removal.By, plan.Requested, State.Apply(plan), plan, progress, cancellation);
     }
 
@@ -144,7 +144,7 @@ internal sealed class FakeRegistry : IForestRegistry, IDisposable
     {
         var path = RemovalCertificate.FileOf(_served, changeId);
         return File.Exists(path) ? File.ReadAllBytes(path)
-            : throw new BtxException($"change \"{BtxException.OneLine(changeId)}\" has no certificate") { Kind = FaultKind.Missing };
+            : throw new BtxException($"change \"{BtxException.OneLine(changeId)}\" has no certificate") { Kind = ErrorKind.Missing };
     }
 
     public void Dispose()

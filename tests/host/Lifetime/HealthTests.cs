@@ -19,13 +19,13 @@ public sealed class HealthTests
     public async Task A_broken_engine_fails_both_with_the_reason_on_both_doors()
     {
         await using var server = await RunningServer.StartAsync();
-        server.Engine.Fault = "the engine has failed: a reason";
+        server.Engine.Problem = "the engine has failed: a reason";
         foreach (var path in new[] { "/health", "/health/ready", "/health/live" })
             Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"failed","reason":"the engine has failed: a reason"}"""),
                 await Ask(server, path));
         var rpc = new global::Grpc.Health.V1.Health.HealthClient(server.Channel);
         Assert.Equal(global::Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.NotServing, (await rpc.CheckAsync(new())).Status);
-        server.Engine.Fault = null; // a step that took long has ended
+        server.Engine.Problem = null; // a step that took long has ended
         Assert.Equal(HttpStatusCode.OK, (await Ask(server, "/health/live")).Status);
     }
 

@@ -25,8 +25,8 @@ public sealed class ServerOptionsTests
     [InlineData("::1:81")]
     public void Bad_addresses(string text)
     {
-        Assert.Null(ListenAddress.Parse("--http", text, out var fault));
-        Assert.Contains($"\"{text}\"", fault, StringComparison.Ordinal);
+        Assert.Null(ListenAddress.Parse("--http", text, out var problem));
+        Assert.Contains($"\"{text}\"", problem, StringComparison.Ordinal);
     }
 
     [Fact]

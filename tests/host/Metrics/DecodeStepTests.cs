@@ -9,7 +9,7 @@ namespace Btx.Server.Tests.Metrics;
 public sealed class DecodeStepTests
 {
     private static readonly string[] Experts = ["novels", "python", "german"];
-    private static readonly string[] Mixture = ["prose", "code"];
+    private static readonly string[] Moe = ["prose", "code"];
     private static readonly double[] Mass = new double[4];
 
     private readonly EngineMetrics _metrics = new(Prometheus.Metrics.NewCustomRegistry());
@@ -54,7 +54,7 @@ public sealed class DecodeStepTests
         Experts = Experts,
         ExpertRows = rows,
         PosteriorMass = Mass.AsMemory(0, 3),
-        MixtureExperts = Mixture,
+        MoeExperts = Moe,
         RoutedTokens = routed,
         GateMass = Mass,
     };

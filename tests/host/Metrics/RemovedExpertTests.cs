@@ -25,13 +25,13 @@ public sealed class RemovedExpertTests
             Experts = forest.Experts.ToArray(),
             ExpertRows = new[] { 1, 2, 3 },
             PosteriorMass = new[] { 0.5, 0.25, 0.25 },
-            MixtureExperts = forest.Mixture!.Experts.ToArray(),
+            MoeExperts = forest.Moe!.Experts.ToArray(),
             RoutedTokens = new[] { 1, 1, 0, 0, 0, 1 },
             GateMass = new[] { 0.75, 0.25, 0, 0, 0, 1 },
         });
         Assert.Equal(3 + 3 + 3 + 6 + 6 + 6, (await Series(registry)).Length);
 
-        metrics.OnForest(forest with { Experts = ["novels", "german"], Mixture = forest.Mixture with { Experts = ["python", "fables"] } });
+        metrics.OnForest(forest with { Experts = ["novels", "german"], Moe = forest.Moe with { Experts = ["python", "fables"] } });
         var left = await Series(registry);
         Assert.Equal(2 + 2 + 2 + 4 + 4 + 4, left.Length);
         Assert.Contains("btx_expert_steps_total{expert=\"german\"} 3", left);
@@ -39,7 +39,7 @@ public sealed class RemovedExpertTests
         Assert.DoesNotContain(left,
             line => line.StartsWith("btx_expert", StringComparison.Ordinal) && line.Contains("python", StringComparison.Ordinal));
 
-        metrics.OnForest(forest with { Experts = ["novels", "german", "python"], Mixture = null });
+        metrics.OnForest(forest with { Experts = ["novels", "german", "python"], Moe = null });
         Assert.Equal(3 + 3 + 3, (await Series(registry)).Length);
         Assert.Contains("btx_expert_steps_total{expert=\"python\"} 0", await Series(registry));
     }

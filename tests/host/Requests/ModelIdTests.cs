@@ -39,7 +39,7 @@ public sealed class ModelIdTests
     [InlineData("Forest")]
     [InlineData("btx2")]
     public void Unknown_models_are_not_found(string id) =>
-        Assert.Equal(RejectionReason.NotFound, Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Fault.Reason);
+        Assert.Equal(RejectionReason.NotFound, Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Problem.Reason);
 
     [Theory]
     [InlineData("forest:")]
@@ -65,9 +65,9 @@ public sealed class ModelIdTests
     [InlineData("expert:")]
     public void Bad_options_are_invalid(string id)
     {
-        var fault = Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Fault;
-        Assert.Equal(RejectionReason.InvalidArgument, fault.Reason);
-        Assert.Equal("model", fault.Parameter);
+        var problem = Assert.Throws<InvalidRequestException>(() => ModelId.Parse(id, Forest)).Problem;
+        Assert.Equal(RejectionReason.InvalidArgument, problem.Reason);
+        Assert.Equal("model", problem.Parameter);
     }
 
     [Theory]
@@ -91,7 +91,7 @@ public sealed class ModelIdTests
             new string('x', 500), $"forest:top_k=1,{new string('y', 400)}=\r\n", $"expert:{new string('\0', 400)}" })
         {
             var message = Record.Exception(() => ModelId.Parse(id, Forest))?.Message
-                ?? RequestRules.RoutingFault(ModelId.Parse(id, Forest).Routing, Forest)!.Message;
+                ?? RequestRules.RoutingProblem(ModelId.Parse(id, Forest).Routing, Forest)!.Message;
             Assert.InRange(message.Length, 1, 1000);
             Assert.DoesNotContain(message, char.IsControl);
         }
@@ -126,10 +126,10 @@ public sealed class ModelIdTests
     {
         var alone = Forest with { Experts = [], Domains = [], PriorDomains = [], Averages = [] };
         Assert.Equal(["btx", "btx:k=1", "btx:k=2", "btx:k=3"], ModelId.All(alone));
-        var without = Forest with { Mixture = null };
+        var without = Forest with { Moe = null };
         Assert.DoesNotContain(ModelId.All(without), id => id.StartsWith("btx", StringComparison.Ordinal));
         foreach (var served in new[] { Forest, alone, without })
-            Assert.All(ModelId.All(served), id => Assert.Null(RequestRules.RoutingFault(ModelId.Parse(id, served).Routing, served)));
+            Assert.All(ModelId.All(served), id => Assert.Null(RequestRules.RoutingProblem(ModelId.Parse(id, served).Routing, served)));
     }
 
     [Theory]
@@ -137,11 +137,11 @@ public sealed class ModelIdTests
     [InlineData("btx:k=2", "none is loaded", false)]
     [InlineData("forest", "only a BTX model is loaded", true)]
     [InlineData("expert:novels", "only a BTX model is loaded", true)]
-    public void A_model_that_is_not_loaded_is_not_found(string id, string message, bool mixtureOnly)
+    public void A_model_that_is_not_loaded_is_not_found(string id, string message, bool moeOnly)
     {
-        var served = mixtureOnly ? Forest with { Experts = [], Domains = [], PriorDomains = [] } : Forest with { Mixture = null };
-        var fault = RequestRules.RoutingFault(ModelId.Parse(id, served).Routing, served)!;
-        Assert.Equal(RejectionReason.NotFound, fault.Reason);
-        Assert.Contains(message, fault.Message, StringComparison.Ordinal);
+        var served = moeOnly ? Forest with { Experts = [], Domains = [], PriorDomains = [] } : Forest with { Moe = null };
+        var problem = RequestRules.RoutingProblem(ModelId.Parse(id, served).Routing, served)!;
+        Assert.Equal(RejectionReason.NotFound, problem.Reason);
+        Assert.Contains(message, problem.Message, StringComparison.Ordinal);
     }
 }

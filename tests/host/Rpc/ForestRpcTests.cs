@@ -53,7 +53,7 @@ public sealed class ForestRpcTests : IAsyncLifetime
             Lineage = V1.LineagePolicy.Quarantine,
             InFlight = InFlight.Drain,
             Purge = true,
-            DropMixture = true,
+            DropMoe = true,
             Probe = "some text",
             ExpectedRevision = plan.Revision,
         };
@@ -69,7 +69,7 @@ public sealed class ForestRpcTests : IAsyncLifetime
         Assert.Equal(["prepacked weights follow"], result.Notes);
         var asked = _server.Registry.LastRemoval!;
         Assert.Equal((Model.Registry.LineagePolicy.Quarantine, InFlightPolicy.Drain, true, true, "some text", 0L),
-            (asked.Lineage, asked.InFlight, asked.Purge, asked.DropMixture, asked.Probe, asked.ExpectedRevision));
+            (asked.Lineage, asked.InFlight, asked.Purge, asked.DropMoe, asked.Probe, asked.ExpectedRevision));
 
         var certificate = await _server.Forest.GetCertificateAsync(new() { ChangeId = "c000001" });
         Assert.Equal(result.Certificate, certificate.Certificate);

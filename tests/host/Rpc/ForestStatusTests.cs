@@ -100,7 +100,7 @@ public sealed class ForestStatusTests : IAsyncLifetime
     [Fact]
     public async Task A_failure_is_told_and_what_is_unexpected_is_not_shown()
     {
-        _server.Registry.Failure = new BtxException("x/model.safetensors: tensor a holds NaN") { Kind = FaultKind.Precondition };
+        _server.Registry.Failure = new BtxException("x/model.safetensors: tensor a holds NaN") { Kind = ErrorKind.Precondition };
         await Refused(_server.Forest.AddExpert(new() { By = s_by, Directory = "x", Name = "law" }), StatusCode.FailedPrecondition,
             "x/model.safetensors: tensor a holds NaN");
         _server.Registry.Failure = new InvalidOperationException("secret");

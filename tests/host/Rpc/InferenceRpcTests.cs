@@ -137,10 +137,10 @@ public sealed class InferenceRpcTests : IAsyncLifetime
         Assert.Equal(["novels", "python"], forest.PriorDomains);
         Assert.Equal(64, forest.ContextLength);
         Assert.Equal([("novels", "prose"), ("python", "code"), ("fables", "prose")],
-            forest.Mixture.Experts.Select(expert => (expert.Name, expert.Domain)));
-        Assert.Equal((1, 2, "top2", "int8", new string('b', 64)), (forest.Mixture.ExpertsPerToken, forest.Mixture.Layers,
-            forest.Mixture.Router, forest.Mixture.Precision, forest.Mixture.Sha256));
-        Assert.Equal([1, 2, 3], forest.Mixture.Choices);
+            forest.Moe.Experts.Select(expert => (expert.Name, expert.Domain)));
+        Assert.Equal((1, 2, "top2", "int8", new string('b', 64)), (forest.Moe.ExpertsPerToken, forest.Moe.Layers,
+            forest.Moe.Router, forest.Moe.Precision, forest.Moe.Sha256));
+        Assert.Equal([1, 2, 3], forest.Moe.Choices);
     }
 
     [Fact]

@@ -10,41 +10,41 @@ public sealed partial class HouseStyleTests
     [Fact]
     public void A_file_is_named_after_the_type_that_the_others_in_it_belong_to()
     {
-        var faults = new List<string>();
+        var problems = new List<string>();
         foreach (var file in Sources())
         {
             var types = DeclaredType().Matches(Repository.Read(file)).Select(m => m.Groups["name"].Value).ToHashSet();
             if (types.Count > 0 && !types.Contains(Path.GetFileName(file).Split('.')[0]))
-                faults.Add($"{file} holds {string.Join(", ", types)}");
+                problems.Add($"{file} holds {string.Join(", ", types)}");
         }
 
-        Assert.Empty(faults);
+        Assert.Empty(problems);
     }
 
     [Fact]
     public void Namespaces_are_file_scoped()
     {
-        var faults = Sources().Where(f => BlockNamespace().IsMatch(Repository.Read(f)));
-        Assert.Empty(faults);
+        var problems = Sources().Where(f => BlockNamespace().IsMatch(Repository.Read(f)));
+        Assert.Empty(problems);
     }
 
     [Fact]
     public void No_room_or_type_is_called_by_a_name_that_names_nothing()
     {
-        var faults = Sources().Where(f => EmptyName().IsMatch(f));
-        Assert.Empty(faults);
+        var problems = Sources().Where(f => EmptyName().IsMatch(f));
+        Assert.Empty(problems);
     }
 
     // The text that forests are compared on is one line a sentence, and certificates name its hash.
     [Fact]
     public void No_line_is_longer_than_140_characters()
     {
-        var faults = Sources()
+        var problems = Sources()
             .Where(f => !f.StartsWith("loadtests/", StringComparison.Ordinal) && Path.GetFileName(f) != "EqualityProbe.cs")
             .SelectMany(f => Repository.Read(f).Split('\n').Select((l, i) => (l.Length, At: $"{f}:{i + 1}")))
             .Where(l => l.Length > 140)
             .Select(l => l.At);
-        Assert.Empty(faults);
+        Assert.Empty(problems);
     }
 
     // Networks and graphs stay in one file however long.
@@ -52,12 +52,12 @@ public sealed partial class HouseStyleTests
     public void Files_are_short_enough_to_read()
     {
         string[] networks = ["LlamaModel.cs", "LlamaGraph.cs", "PlainLlama.cs"];
-        var faults = Sources()
+        var problems = Sources()
             .Where(f => !networks.Contains(Path.GetFileName(f)))
             .Select(f => (File: f, Lines: Repository.Read(f).AsSpan().Count('\n')))
             .Where(f => f.Lines > 320)
             .Select(f => $"{f.File}: {f.Lines} lines");
-        Assert.Empty(faults);
+        Assert.Empty(problems);
     }
 
     private static IEnumerable<string> Sources() =>

@@ -13,31 +13,31 @@ public sealed partial class HygieneTests
     {
         // Put together here so that this file does not name them either.
         string[] hosts = ["api.nuget." + "org", "registry.npmjs." + "org", "deb.debian." + "org", "pypi." + "org"];
-        string[] faults = [.. Tracked().Where(f => hosts.Any(h => Repository.Read(f).Contains(h, StringComparison.OrdinalIgnoreCase)))];
-        Assert.Empty(faults);
+        string[] problems = [.. Tracked().Where(f => hosts.Any(h => Repository.Read(f).Contains(h, StringComparison.OrdinalIgnoreCase)))];
+        Assert.Empty(problems);
     }
 
     [Fact]
     public void No_file_is_large()
     {
-        string[] faults = [.. Repository.Files(".", "*")
+        string[] problems = [.. Repository.Files(".", "*")
             .Where(f => IsTracked(f) && new FileInfo(Path.Combine(Repository.Root, f)).Length > 1_000_000)];
-        Assert.Empty(faults);
+        Assert.Empty(problems);
     }
 
     [Fact]
     public void Every_link_and_source_path_of_a_document_leads_somewhere()
     {
-        var faults = new List<string>();
+        var problems = new List<string>();
         foreach (var document in Tracked().Where(f => Path.GetExtension(f) == ".md"))
         {
             var text = Repository.Read(document);
             var links = Link().Matches(text).Select(m => Path.Combine(Path.GetDirectoryName(document)!, m.Groups["to"].Value));
             var paths = SourcePath().Matches(text).Select(m => m.Groups["path"].Value);
-            faults.AddRange(links.Concat(paths).Where(p => !Path.Exists(Path.Combine(Repository.Root, p))).Select(p => $"{document}: {p}"));
+            problems.AddRange(links.Concat(paths).Where(p => !Path.Exists(Path.Combine(Repository.Root, p))).Select(p => $"{document}: {p}"));
         }
 
-        Assert.Empty(faults);
+        Assert.Empty(problems);
     }
 
     [GeneratedRegex(@"\]\((?!https?:|#)(?<to>[^)#\s]+)")]

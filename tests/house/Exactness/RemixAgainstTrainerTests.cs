@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Btx.Cli;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Exporter;
@@ -8,11 +9,10 @@ using Btx.Fixtures;
 using Btx.Forest;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Registry;
 using Btx.Trainer.Corpora;
-using Btx.Trainer.Mixtures;
-using Btx.Trainer.Terminal;
+using Btx.Trainer.Moe;
 using static Btx.House.Tests.Exactness.LogitParity;
 
 namespace Btx.House.Tests.Exactness;
@@ -67,9 +67,9 @@ public sealed class RemixAgainstTrainerTests : IDisposable
         Mix(Request);
         Mix(Request with { Without = ["beta"], Corpus = null, States = null, Statistics = At("mix"), Output = At("without") });
         foreach (var model in (string[])["mix", "without"])
-            MixtureExporter.Export(new MixtureExportOptions { Model = At(model), Out = At($"{model}-served"), Threads = 1 });
+            MoeExporter.Export(new MoeExportOptions { Model = At(model), Out = At($"{model}-served"), Threads = 1 });
         var options = new EngineOptions { Directory = At("served"), Threads = 1, Slots = 2 };
-        var remix = new MixtureRemix(options, typeof(MixtureExporter).Assembly.Location);
+        var remix = new MoeRemix(options, typeof(MoeExporter).Assembly.Location);
         var state = ForestState.Load(At("served"));
         var removed = state.Without(["beta"]);
         var anew = await remix.MixAsync(removed, At("mix-served"), At("anew"), null, null, None);
@@ -78,7 +78,7 @@ public sealed class RemixAgainstTrainerTests : IDisposable
         foreach (var file in Directory.EnumerateFiles(At("without-served/graphs")))
             Same($"without-served/graphs/{Path.GetFileName(file)}", $"anew/graphs/{Path.GetFileName(file)}");
 
-        await using (var engine = ForestEngine.Start(options with { Mixture = anew }))
+        await using (var engine = ForestEngine.Start(options with { Moe = anew }))
         {
             foreach (var k in (int[])[1, 2, 3])
             {
@@ -123,7 +123,7 @@ public sealed class RemixAgainstTrainerTests : IDisposable
 
     private static void Mix(MixRequest request)
     {
-        using var display = new ProgressDisplay(TextWriter.Null, live: false, TimeProvider.System);
+        using var display = new ProgressDisplay(TextWriter.Null, TextWriter.Null);
         new MixRun(request, display).Execute(None);
     }
 

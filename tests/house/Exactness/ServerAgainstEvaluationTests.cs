@@ -125,11 +125,11 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
     public async Task Score_in_mode_moe_agrees_for_every_number_of_experts(params int[] softLayers)
     {
         using var scope = NewDisposeScope();
-        using var mixture = new TinyServedMixture(soft: softLayers);
+        using var moe = new TinyServedMoe(soft: softLayers);
         await using var engine = ForestEngine.Start(new EngineOptions
         {
             Directory = forest.Served,
-            Mixture = mixture.Served,
+            Moe = moe.Served,
             Threads = 2,
             Slots = 4,
             PrefillChunk = 24,
@@ -137,7 +137,7 @@ public sealed class ServerAgainstEvaluationTests(PriorForest forest) : IClassFix
         });
         for (var k = 1; k <= 4; k++)
         {
-            using var model = LlamaCheckpoint.Load(mixture.Model, CPU, k);
+            using var model = LlamaCheckpoint.Load(moe.Model, CPU, k);
             var actual = await engine.ScoreAsync(new ScoreRequest(Tokens, new Routing { Mode = RoutingMode.Moe, K = k }),
                 TestContext.Current.CancellationToken);
             AssertClose(TextScorer.LogProbs(model, [Tokens])[0], actual.LogProbs, $"moe, k = {k}");

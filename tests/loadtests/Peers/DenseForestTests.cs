@@ -19,11 +19,11 @@ public sealed class DenseForestTests : IDisposable
     [InlineData(4)]
     public void It_has_as_many_parameters_as_the_mixture_has_active(int k)
     {
-        new TinyMixture().Write(At("btx"));
+        new TinyMoe().Write(At("btx"));
         var config = DenseForest.Like(At("btx"), k, At("forest"));
-        var mixture = TinyMixture.DefaultConfig;
+        var mixture = TinyMoe.DefaultConfig;
         var routers = (long)mixture.NumHiddenLayers * k * mixture.HiddenSize; // of k experts' rows
-        Assert.Equal((mixture with { Mixture = new MixtureConfig(k, k) }).ParameterCount - routers, config.ParameterCount);
+        Assert.Equal((mixture with { Moe = new MoeConfig(k, k) }).ParameterCount - routers, config.ParameterCount);
         var manifest = ForestManifest.Load(At("forest"));
         using var checkpoint = Checkpoint.Open(Path.Combine(At("forest"), Assert.Single(manifest.Experts).Path));
         checkpoint.CheckFinite();
@@ -43,7 +43,7 @@ public sealed class DenseForestTests : IDisposable
     [Fact]
     public void What_cannot_be_made_says_why()
     {
-        new TinyMixture().Write(At("btx"));
+        new TinyMoe().Write(At("btx"));
         new TinyForest().WriteExpert(At("model"), 4);
         Assert.Contains("use 1..4", Assert.Throws<BtxException>(() => DenseForest.Like(At("btx"), 5, At("a"))).Message,
             StringComparison.Ordinal);

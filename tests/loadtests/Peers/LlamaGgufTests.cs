@@ -145,7 +145,7 @@ public sealed class LlamaGgufTests : IDisposable
     [Fact]
     public void A_mixture_is_refused()
     {
-        new TinyMixture().Write(Expert);
+        new TinyMoe().Write(Expert);
         Assert.Contains("mixtral", Assert.Throws<BtxException>(() =>
             LlamaGguf.Write(Expert, Path.Combine(_root.FullName, "x.gguf"), GgufType.F32)).Message, StringComparison.Ordinal);
     }

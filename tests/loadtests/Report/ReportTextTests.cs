@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Report;
 using FsCheck;
@@ -25,8 +26,8 @@ public sealed class ReportTextTests
         Assert.Equal("12.3 (11 to 14)", Amount.Of(new Estimate(0.0123, 0.011, 0.014, 3), 1000));
         Assert.Equal("12.3", Amount.Of(new Estimate(0.0123, null, null, 1), 1000));
         Assert.Equal("–", Amount.Of((Estimate?)null));
-        Assert.Equal("2.5 %", Amount.Percent(0.025));
-        Assert.Equal("98.8 %", Amount.Percent(0.98765));
+        Assert.Equal("2.5 %", Quantity.Percent(0.025));
+        Assert.Equal("98.8 %", Quantity.Percent(0.98765));
     }
 
     [Fact]

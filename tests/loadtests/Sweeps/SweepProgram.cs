@@ -9,7 +9,7 @@ public sealed class SweepProgram : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("btx-quick-sweep-");
     private readonly TinyServedForest _forest = new(new TinyForest { Experts = 2 });
-    private readonly TinyServedMixture _mixture = new();
+    private readonly TinyServedMoe _mixture = new();
 
     public SweepProgram()
     {

@@ -27,7 +27,7 @@ public sealed class LlamaConfigTests
 
     private static LlamaConfig Parse(string json) => LlamaConfig.Parse(Encoding.UTF8.GetBytes(json), "config.json");
 
-    private static string Fault(string fields) => Assert.Throws<BtxException>(() => Parse(Llama + "," + fields + "}")).Message;
+    private static string Problem(string fields) => Assert.Throws<BtxException>(() => Parse(Llama + "," + fields + "}")).Message;
 
     [Fact]
     public void What_is_saved_is_loaded()
@@ -160,7 +160,7 @@ public sealed class LlamaConfigTests
     [InlineData("\"torch_dtype\":\"\\ud800\"", "not valid JSON")]
     public void A_field_out_of_range_is_named(string field, string named)
     {
-        var message = Fault(field);
+        var message = Problem(field);
         Assert.StartsWith("config.json: ", message, StringComparison.Ordinal);
         Assert.Contains(named, message, StringComparison.Ordinal);
     }

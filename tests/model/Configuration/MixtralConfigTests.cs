@@ -18,12 +18,12 @@ public sealed class MixtralConfigTests
         NumAttentionHeads = 4,
         NumKeyValueHeads = 2,
         MaxPositionEmbeddings = 128,
-        Mixture = new(4, 2, 0.02),
+        Moe = new(4, 2, 0.02),
     };
 
     private static LlamaConfig Parse(string json) => LlamaConfig.Parse(Encoding.UTF8.GetBytes(json), "config.json");
 
-    private static string Fault(string fields) => Assert.Throws<BtxException>(() => Parse(Least + "," + fields + "}")).Message;
+    private static string Problem(string fields) => Assert.Throws<BtxException>(() => Parse(Least + "," + fields + "}")).Message;
 
     [Fact]
     public void What_is_saved_is_loaded()
@@ -54,7 +54,7 @@ public sealed class MixtralConfigTests
     public void Defaults_are_those_of_Hugging_Face()
     {
         var c = Parse(Least + "}");
-        Assert.Equal((8, 2, 0.001), (c.Mixture!.Experts, c.Mixture.ExpertsPerToken, c.Mixture.AuxLossCoefficient));
+        Assert.Equal((8, 2, 0.001), (c.Moe!.Experts, c.Moe.ExpertsPerToken, c.Moe.AuxLossCoefficient));
         Assert.Equal(8, Parse(Least + ",\"num_key_value_heads\":null,\"num_attention_heads\":8}").NumKeyValueHeads);
         Assert.Equal(16, Parse(Least + ",\"num_key_value_heads\":null,\"num_attention_heads\":16,\"head_dim\":4}").NumKeyValueHeads);
         Assert.Equal((8, 131072, 1e-5, 1e6, false),
@@ -67,7 +67,7 @@ public sealed class MixtralConfigTests
     [InlineData("\"num_experts_per_tok\":0", "num_experts_per_tok is 0")]
     [InlineData("\"sliding_window\":4096", "sliding_window is 4096")]
     [InlineData("\"num_local_experts\":\"x\"", "num_local_experts")]
-    public void Faults_name_the_field(string fields, string part) => Assert.Contains(part, Fault(fields), StringComparison.Ordinal);
+    public void Problems_name_the_field(string fields, string part) => Assert.Contains(part, Problem(fields), StringComparison.Ordinal);
 
     [Fact]
     public void A_window_as_long_as_the_context_is_none() =>
@@ -78,7 +78,7 @@ public sealed class MixtralConfigTests
     {
         Assert.Contains("mixture of 4 experts", Assert.Throws<BtxException>(() => Small.RequireDense("m/config.json")).Message,
             StringComparison.Ordinal);
-        var dense = Small with { Mixture = null };
+        var dense = Small with { Moe = null };
         Assert.Same(dense, dense.RequireDense("m/config.json"));
     }
 
@@ -97,9 +97,9 @@ public sealed class MixtralConfigTests
     [Fact]
     public void The_fingerprint_tells_mixtures_apart_by_their_experts_and_not_by_k()
     {
-        Assert.NotEqual(Small.Fingerprint(), (Small with { Mixture = null }).Fingerprint());
-        Assert.NotEqual(Small.Fingerprint(), (Small with { Mixture = new(5, 2) }).Fingerprint());
-        Assert.Equal(Small.Fingerprint(), (Small with { Mixture = new(4, 1, 0) }).Fingerprint());
+        Assert.NotEqual(Small.Fingerprint(), (Small with { Moe = null }).Fingerprint());
+        Assert.NotEqual(Small.Fingerprint(), (Small with { Moe = new(5, 2) }).Fingerprint());
+        Assert.Equal(Small.Fingerprint(), (Small with { Moe = new(4, 1, 0) }).Fingerprint());
     }
 
     [Fact]

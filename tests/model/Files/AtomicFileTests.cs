@@ -66,15 +66,15 @@ public sealed class AtomicFileTests
     {
         using var directory = new TemporaryDirectory();
         AtomicFile.WriteText(directory["f"], "old");
-        var fault = Assert.Throws<BtxException>(() => AtomicFile.Write(directory["f"], stream =>
+        var problem = Assert.Throws<BtxException>(() => AtomicFile.Write(directory["f"], stream =>
         {
             stream.Write("new"u8);
             using var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write);
             full.Write(new byte[8]);
             full.Flush();
         }));
-        Assert.Contains(directory["f"], fault.Message, StringComparison.Ordinal);
-        Assert.Contains("No space left on device", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(directory["f"], problem.Message, StringComparison.Ordinal);
+        Assert.Contains("No space left on device", problem.Message, StringComparison.Ordinal);
         Assert.Equal("old", File.ReadAllText(directory["f"]));
     }
 
@@ -89,9 +89,9 @@ public sealed class AtomicFileTests
         {
             using (new FileSizeLimit(limit))
             {
-                var fault = Assert.Throws<BtxException>(() => SafetensorsWriter.Write(path, [("w", TensorDtype.F32, [1000, 1000])], (
+                var problem = Assert.Throws<BtxException>(() => SafetensorsWriter.Write(path, [("w", TensorDtype.F32, [1000, 1000])], (
                     _, d) => d.Fill(1)));
-                Assert.Contains(path, fault.Message, StringComparison.Ordinal);
+                Assert.Contains(path, problem.Message, StringComparison.Ordinal);
             }
 
             Assert.Equal(before, File.ReadAllBytes(path));

@@ -15,7 +15,7 @@ public sealed class BoundedFileTests
         (LlamaConfig.FileName, d => LlamaConfig.Load(d)), ("tokenizer.json", d => TextTokenizer.Load(d)),
             (CheckpointFiles.IndexFile, d => CheckpointFiles.Weights(d)),
         (ForestManifest.FileName, d => ForestManifest.Load(d)), (ServedForestManifest.FileName, d => ServedForestManifest.Load(d)),
-            (ServedMixtureManifest.FileName, d => ServedMixtureManifest.Load(d)),
+            (ServedMoeManifest.FileName, d => ServedMoeManifest.Load(d)),
         (CheckpointFiles.SingleFile, d => SafetensorsFile.Open(Path.Combine(d, CheckpointFiles.SingleFile)).Dispose()),
     ];
 

@@ -5,7 +5,7 @@ namespace Btx.Model.Tests.Files;
 
 public sealed class ContainedPathTests
 {
-    private static string Fault(string root, string relative) =>
+    private static string Problem(string root, string relative) =>
         Assert.Throws<BtxException>(() => ContainedPath.Resolve(root, relative, "forest.json")).Message;
 
     private static void HardLink(string existing, string name)
@@ -44,7 +44,7 @@ public sealed class ContainedPathTests
     public void A_path_that_could_leave_is_refused(string relative)
     {
         using var root = new TemporaryDirectory();
-        var message = Fault(root.Path, relative);
+        var message = Problem(root.Path, relative);
         Assert.StartsWith("forest.json: path ", message, StringComparison.Ordinal);
         Assert.DoesNotContain(message, char.IsControl);
         Assert.Throws<BtxException>(() => ContainedPath.ResolveNames(root.Path, relative, "forest.json"));
@@ -75,7 +75,7 @@ public sealed class ContainedPathTests
         Directory.CreateSymbolicLink(root["in"], root["real"]);
         File.CreateSymbolicLink(root["dangling"], root["nowhere"]);
         foreach (var path in new[] { "out", "out/e", "in", "dangling", "dangling/x" })
-            Assert.Contains("symbolic link", Fault(root.Path, path), StringComparison.Ordinal);
+            Assert.Contains("symbolic link", Problem(root.Path, path), StringComparison.Ordinal);
         Assert.Equal(root["in"], ContainedPath.ResolveNames(root.Path, "in", "m"));
     }
 
@@ -87,8 +87,8 @@ public sealed class ContainedPathTests
         File.WriteAllText(outside["w"], "weights");
         Assert.Equal(outside["w"], ContainedPath.Resolve(outside.Path, "w", "m"));
         HardLink(outside["w"], root["w"]);
-        Assert.Contains("hard link", Fault(root.Path, "w"), StringComparison.Ordinal);
-        Assert.Contains("hard link", Fault(outside.Path, "w"), StringComparison.Ordinal);
+        Assert.Contains("hard link", Problem(root.Path, "w"), StringComparison.Ordinal);
+        Assert.Contains("hard link", Problem(outside.Path, "w"), StringComparison.Ordinal);
         File.Delete(outside["w"]);
         Assert.Equal(root["w"], ContainedPath.Resolve(root.Path, "w", "m"));
     }
@@ -98,6 +98,6 @@ public sealed class ContainedPathTests
     {
         using var root = new TemporaryDirectory();
         System.Diagnostics.Process.Start("mkfifo", [root["w"]]).WaitForExit();
-        Assert.Contains("is a pipe, a socket or a device", Fault(root.Path, "w"), StringComparison.Ordinal);
+        Assert.Contains("is a pipe, a socket or a device", Problem(root.Path, "w"), StringComparison.Ordinal);
     }
 }

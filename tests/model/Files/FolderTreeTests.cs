@@ -7,7 +7,7 @@ namespace Btx.Model.Tests.Files;
 /// <summary>Whatever is no file of its own is refused wherever it lies, and nobody waits for it.</summary>
 public sealed class FolderTreeTests
 {
-    private static string Fault(string directory) => Assert.Throws<BtxException>(() => FolderTree.Check(directory, "expert \"x\"")).Message;
+    private static string Problem(string directory) => Assert.Throws<BtxException>(() => FolderTree.Check(directory, "expert \"x\"")).Message;
 
     [Theory]
     [MemberData(nameof(HostileEntry.All), MemberType = typeof(HostileEntry))]
@@ -21,7 +21,7 @@ public sealed class FolderTreeTests
             FolderTree.Check(root.Path, "m");
             var path = Path.Combine(root[at], "w.safetensors");
             HostileEntry.Make(kind, path, outside.Path);
-            var message = Fault(root.Path);
+            var message = Problem(root.Path);
             Assert.StartsWith($"expert \"x\": {path} ", message, StringComparison.Ordinal);
             Assert.Contains(words, message, StringComparison.Ordinal);
             Assert.Contains("replace it by a copy, or take it away", message, StringComparison.Ordinal);
@@ -41,10 +41,10 @@ public sealed class FolderTreeTests
         Directory.CreateDirectory(root[string.Join('/', Enumerable.Repeat("d", FolderTree.MaxDepth))]);
         FolderTree.Check(root.Path, "m");
         Directory.CreateDirectory(root[string.Join('/', Enumerable.Repeat("d", FolderTree.MaxDepth + 2))]);
-        Assert.Contains($"more than {FolderTree.MaxDepth} directories inside each other", Fault(root.Path), StringComparison.Ordinal);
+        Assert.Contains($"more than {FolderTree.MaxDepth} directories inside each other", Problem(root.Path), StringComparison.Ordinal);
         Directory.Delete(root["d"], recursive: true);
         for (var i = 0; i <= FolderTree.MaxEntries; i++) File.Create(root[$"{i}"]).Dispose();
-        Assert.Contains($"more than {FolderTree.MaxEntries} files", Fault(root.Path), StringComparison.Ordinal);
+        Assert.Contains($"more than {FolderTree.MaxEntries} files", Problem(root.Path), StringComparison.Ordinal);
     }
 
     [Fact]

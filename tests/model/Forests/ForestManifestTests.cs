@@ -28,10 +28,10 @@ public sealed class ForestManifestTests
         Experts = [Expert("novels"), Expert("bible") with { Status = ExpertStatus.Quarantined, Prior = null }]
     };
 
-    private static string Fault(ForestManifest manifest, string? root = null) =>
+    private static string Problem(ForestManifest manifest, string? root = null) =>
         Assert.Throws<BtxException>(() => ForestManifest.Parse(manifest.ToJson(), "forest.json", root)).Message;
 
-    private static string Fault(ExpertEntry expert) => Fault(Forest with { Experts = [expert] });
+    private static string Problem(ExpertEntry expert) => Problem(Forest with { Experts = [expert] });
 
     [Fact]
     public void What_is_saved_is_loaded()
@@ -95,38 +95,38 @@ public sealed class ForestManifestTests
     }
 
     [Fact]
-    public void Faults_of_an_expert_are_named()
+    public void Problems_of_an_expert_are_named()
     {
-        Assert.Contains("\"Novels\"", Fault(Expert("Novels")), StringComparison.Ordinal);
-        Assert.Contains("1-64 of", Fault(Expert(new string('x', 65))), StringComparison.Ordinal);
-        Assert.Contains("domain", Fault(Expert("a") with { Domain = "a b" }), StringComparison.Ordinal);
-        Assert.Contains("sha256", Fault(Expert("a") with { Sha256 = "abc" }), StringComparison.Ordinal);
-        Assert.Contains("corpus_sha256", Fault(Expert("a") with { CorpusSha256 = "" }), StringComparison.Ordinal);
-        Assert.Contains("round is -1", Fault(Expert("a") with { Round = -1 }), StringComparison.Ordinal);
-        Assert.Contains("negative", Fault(Expert("a") with { Tokens = -1 }), StringComparison.Ordinal);
-        Assert.Contains("status \"gone\"", Fault(Expert("a") with { Status = "gone" }), StringComparison.Ordinal);
-        Assert.Contains("sum to 0.5", Fault(Expert("a") with { Parents = [new("seed", 0.5)] }), StringComparison.Ordinal);
-        Assert.Contains("weight -1", Fault(Expert("a") with { Parents = [new("seed", -1), new("b", 2)] }), StringComparison.Ordinal);
-        Assert.Contains("parent has no valid name", Fault(Expert("a") with { Parents = [new("../x", 1)] }), StringComparison.Ordinal);
-        Assert.Contains("prior sums to 0.5", Fault(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 0.5 } }),
+        Assert.Contains("\"Novels\"", Problem(Expert("Novels")), StringComparison.Ordinal);
+        Assert.Contains("1-64 of", Problem(Expert(new string('x', 65))), StringComparison.Ordinal);
+        Assert.Contains("domain", Problem(Expert("a") with { Domain = "a b" }), StringComparison.Ordinal);
+        Assert.Contains("sha256", Problem(Expert("a") with { Sha256 = "abc" }), StringComparison.Ordinal);
+        Assert.Contains("corpus_sha256", Problem(Expert("a") with { CorpusSha256 = "" }), StringComparison.Ordinal);
+        Assert.Contains("round is -1", Problem(Expert("a") with { Round = -1 }), StringComparison.Ordinal);
+        Assert.Contains("negative", Problem(Expert("a") with { Tokens = -1 }), StringComparison.Ordinal);
+        Assert.Contains("status \"gone\"", Problem(Expert("a") with { Status = "gone" }), StringComparison.Ordinal);
+        Assert.Contains("sum to 0.5", Problem(Expert("a") with { Parents = [new("seed", 0.5)] }), StringComparison.Ordinal);
+        Assert.Contains("weight -1", Problem(Expert("a") with { Parents = [new("seed", -1), new("b", 2)] }), StringComparison.Ordinal);
+        Assert.Contains("parent has no valid name", Problem(Expert("a") with { Parents = [new("../x", 1)] }), StringComparison.Ordinal);
+        Assert.Contains("prior sums to 0.5", Problem(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 0.5 } }),
             StringComparison.Ordinal);
-        Assert.Contains("prior of \"a\" is 2", Fault(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 2 } }),
+        Assert.Contains("prior of \"a\" is 2", Problem(Expert("a") with { Prior = new Dictionary<string, double> { ["a"] = 2 } }),
             StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Faults_of_the_forest_are_named()
+    public void Problems_of_the_forest_are_named()
     {
-        Assert.Contains("schema is 2", Fault(Forest with { Schema = 2 }), StringComparison.Ordinal);
-        Assert.Contains("architecture", Fault(Forest with { Architecture = "x" }), StringComparison.Ordinal);
-        Assert.Contains("tokenizer", Fault(Forest with { Tokenizer = Hash.ToUpperInvariant() }), StringComparison.Ordinal);
-        Assert.Contains("listed twice", Fault(Forest with { Experts = [Expert("a"), Expert("a")] }), StringComparison.Ordinal);
+        Assert.Contains("schema is 2", Problem(Forest with { Schema = 2 }), StringComparison.Ordinal);
+        Assert.Contains("architecture", Problem(Forest with { Architecture = "x" }), StringComparison.Ordinal);
+        Assert.Contains("tokenizer", Problem(Forest with { Tokenizer = Hash.ToUpperInvariant() }), StringComparison.Ordinal);
+        Assert.Contains("listed twice", Problem(Forest with { Experts = [Expert("a"), Expert("a")] }), StringComparison.Ordinal);
     }
 
     [Fact]
     public void All_faults_are_in_the_one_message()
     {
-        var message = Fault(Forest with { Schema = 2, Architecture = "x", Experts = [Expert("a") with { Round = -1, Steps = -2 }] });
+        var message = Problem(Forest with { Schema = 2, Architecture = "x", Experts = [Expert("a") with { Round = -1, Steps = -2 }] });
         foreach (var part in new[] { "schema is 2", "architecture", "round is -1", "negative" })
             Assert.Contains(part, message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);

@@ -7,7 +7,7 @@ public sealed class RoutingRulesTests
     private static readonly string[] Experts = ["novels", "bible", "python"];
     private static readonly string[] Domains = ["novels"];
 
-    private static string? Fault(Routing routing) => RoutingRules.Fault(routing, Experts, Domains);
+    private static string? Problem(Routing routing) => RoutingRules.Problem(routing, Experts, Domains);
 
     [Fact]
     public void Valid_routings_pass()
@@ -20,16 +20,16 @@ public sealed class RoutingRulesTests
             new() { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "novels" },
             new() { Posterior = PosteriorKind.Switching, SwitchingRate = 1 }, new() { K = 99 },
         ];
-        Assert.All(valid, r => Assert.Null(Fault(r)));
+        Assert.All(valid, r => Assert.Null(Problem(r)));
     }
 
     [Fact]
-    public void Faults_name_the_value_and_the_choices()
+    public void Problems_name_the_value_and_the_choices()
     {
         void Expect(Routing routing, params string[] parts)
         {
-            var fault = Fault(routing);
-            foreach (var part in parts) Assert.Contains(part, fault, StringComparison.Ordinal);
+            var problem = Problem(routing);
+            foreach (var part in parts) Assert.Contains(part, problem, StringComparison.Ordinal);
         }
 
         Expect(new() { Mode = RoutingMode.TopK, K = 0 }, "k is 0", "1..3");
@@ -52,7 +52,7 @@ public sealed class RoutingRulesTests
     [Fact]
     public void A_mixture_takes_k_up_to_its_own_experts()
     {
-        string? Moe(int k, int mixture) => RoutingRules.Fault(new() { Mode = RoutingMode.Moe, K = k }, Experts, Domains, mixture);
+        string? Moe(int k, int mixture) => RoutingRules.Problem(new() { Mode = RoutingMode.Moe, K = k }, Experts, Domains, mixture);
         Assert.Null(Moe(1, 5));
         Assert.Null(Moe(5, 5));
         Assert.Contains("k is 6; expected 1..5", Moe(6, 5), StringComparison.Ordinal);

@@ -7,7 +7,7 @@ public sealed class ChangeJournalTests
 {
     private static readonly ForestState Base = SampleForest.State;
 
-    private static string Fault(Action change) => Assert.Throws<BtxException>(change).Message;
+    private static string Problem(Action change) => Assert.Throws<BtxException>(change).Message;
 
     [Fact]
     public void Committed_changes_are_the_state_after_a_restart()
@@ -35,7 +35,7 @@ public sealed class ChangeJournalTests
         Assert.Equal(("c000002", "a", "experts/a"), (removal.Id, removal.Purge[0].Expert, removal.Purge[0].Path));
         Assert.NotNull(again.Purged(removal.Id).PurgedAt);
         Assert.Empty(again.OpenPurges);
-        Assert.Contains("no files", Fault(() => again.Purged(removal.Id)), StringComparison.Ordinal);
+        Assert.Contains("no files", Problem(() => again.Purged(removal.Id)), StringComparison.Ordinal);
         Assert.Equal([("ada", "a test", 0L, 1L), ("ada", "a test", 1L, 2L)],
             again.History.Select(h => (h.Author, h.Reason, h.RevisionBefore, h.RevisionAfter!.Value)));
         Assert.Equal(again.History[0].AfterSha256, again.History[1].BeforeSha256);
@@ -54,13 +54,13 @@ public sealed class ChangeJournalTests
         {
             var begun = Base.WithExpert(SampleForest.Expert("e"));
             var change = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), begun);
-            Assert.Contains("made for revision 2", Fault(() => journal.Commit(change.Id, begun with { Revision = 2 })),
+            Assert.Contains("made for revision 2", Problem(() => journal.Commit(change.Id, begun with { Revision = 2 })),
                 StringComparison.Ordinal);
-            Assert.Contains("would not be valid", Fault(() => journal.Commit(change.Id, begun with { Mixture = "" })),
+            Assert.Contains("would not be valid", Problem(() => journal.Commit(change.Id, begun with { Moe = "" })),
                 StringComparison.Ordinal);
-            change = journal.Commit(change.Id, begun with { Mixture = "mixtures/c000001" });
+            change = journal.Commit(change.Id, begun with { Moe = "mixtures/c000001" });
             made = journal.State.Hash();
-            Assert.Equal(("mixtures/c000001", made), (journal.State.Mixture, change.AfterSha256));
+            Assert.Equal(("mixtures/c000001", made), (journal.State.Moe, change.AfterSha256));
             Assert.Equal(Base.Hash(), journal.Previous.Hash());
             change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Policy = LineagePolicy.Only },
                 journal.State.Without(["a"]));
@@ -83,11 +83,11 @@ public sealed class ChangeJournalTests
         {
             var first = journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
             Assert.Contains("c000001 (add by ada) is under way",
-                Fault(() => journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]))), StringComparison.Ordinal);
-            Assert.Contains("not under way", Fault(() => journal.Commit("c000002")), StringComparison.Ordinal);
+                Problem(() => journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]))), StringComparison.Ordinal);
+            Assert.Contains("not under way", Problem(() => journal.Commit("c000002")), StringComparison.Ordinal);
             Assert.Equal((ChangeOutcome.Aborted, "wrong tokenizer\\nsecond line"),
                 (journal.Abort(first.Id, "wrong tokenizer\nsecond line").Outcome, journal.History[0].Message));
-            Assert.Contains("not under way", Fault(() => journal.Commit(first.Id)), StringComparison.Ordinal);
+            Assert.Contains("not under way", Problem(() => journal.Commit(first.Id)), StringComparison.Ordinal);
             journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), Base.WithExpert(SampleForest.Expert("e")));
         }
 
@@ -106,7 +106,7 @@ public sealed class ChangeJournalTests
         using var directory = new TemporaryDirectory();
         using (var journal = ChangeJournal.Open(directory.Path, Base))
         {
-            Assert.Contains("no change", Fault(() => journal.BeginRollback("ada", "r", out _)), StringComparison.Ordinal);
+            Assert.Contains("no change", Problem(() => journal.BeginRollback("ada", "r", out _)), StringComparison.Ordinal);
             journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Average, "x"),
                 Base.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))).Id);
             journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Add, "e"), journal.State.WithExpert(SampleForest.Expert("e"))).Id);
@@ -121,9 +121,9 @@ public sealed class ChangeJournalTests
         Assert.Equal(Base.Experts.Select(e => e.Name), again.State.Experts.Select(e => e.Name));
         Assert.Equal("x", again.State.Averages[0].Name);
         Assert.Null(again.RollbackTarget);
-        Assert.Contains("a rollback is not undone", Fault(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
+        Assert.Contains("a rollback is not undone", Problem(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
         again.Commit(again.Begin(SampleForest.Request(ChangeKind.Remove, "a"), again.State.Without(["a"])).Id);
-        Assert.Contains("a removal is final", Fault(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
+        Assert.Contains("a removal is final", Problem(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
         Assert.Null(again.RollbackTarget);
     }
 
@@ -134,14 +134,14 @@ public sealed class ChangeJournalTests
         using var journal = ChangeJournal.Open(directory.Path, Base);
         var request = SampleForest.Request(ChangeKind.Remove, "a");
         var after = Base.Without(["a"]);
-        Assert.Contains("author", Fault(() => journal.Begin(request with { Author = " " }, after)), StringComparison.Ordinal);
-        Assert.Contains("reason", Fault(() => journal.Begin(request with { Reason = "a\nb" }, after)), StringComparison.Ordinal);
-        Assert.Contains("kind \"paint\"", Fault(() => journal.Begin(request with { Kind = "paint" }, after)), StringComparison.Ordinal);
-        Assert.Contains("unknown", Fault(() => journal.Begin(request with { Kind = ChangeKind.Rollback }, after)),
+        Assert.Contains("author", Problem(() => journal.Begin(request with { Author = " " }, after)), StringComparison.Ordinal);
+        Assert.Contains("reason", Problem(() => journal.Begin(request with { Reason = "a\nb" }, after)), StringComparison.Ordinal);
+        Assert.Contains("kind \"paint\"", Problem(() => journal.Begin(request with { Kind = "paint" }, after)), StringComparison.Ordinal);
+        Assert.Contains("unknown", Problem(() => journal.Begin(request with { Kind = ChangeKind.Rollback }, after)),
             StringComparison.Ordinal);
-        Assert.Contains("revision 1, but the forest is at revision 0", Fault(() => journal.Begin(request, after.Without(["b"]))),
+        Assert.Contains("revision 1, but the forest is at revision 0", Problem(() => journal.Begin(request, after.Without(["b"]))),
             StringComparison.Ordinal);
-        Assert.Contains("sha256", Fault(() => journal.Begin(request, after with { Experts = [after.Experts[0] with { Sha256 = "" }] })),
+        Assert.Contains("sha256", Problem(() => journal.Begin(request, after with { Experts = [after.Experts[0] with { Sha256 = "" }] })),
             StringComparison.Ordinal);
         Assert.Empty(journal.History);
     }
@@ -151,7 +151,7 @@ public sealed class ChangeJournalTests
     {
         using var directory = new TemporaryDirectory();
         ChangeJournal.Open(directory.Path, Base).Dispose();
-        Assert.Contains("another export", Fault(() => ChangeJournal.Open(directory.Path, SampleForest.Small)), StringComparison.Ordinal);
+        Assert.Contains("another export", Problem(() => ChangeJournal.Open(directory.Path, SampleForest.Small)), StringComparison.Ordinal);
         ChangeJournal.Open(directory.Path, Base).Dispose(); // the refusal let go of it
     }
 
@@ -161,7 +161,7 @@ public sealed class ChangeJournalTests
         using var directory = new TemporaryDirectory();
         using (ChangeJournal.Open(directory.Path, Base))
         {
-            Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
+            Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
             using var other = Process.Start("flock", ["-n", directory[ChangeJournal.LockName], "true"]);
             other.WaitForExit();
             Assert.Equal(1, other.ExitCode);
@@ -175,7 +175,7 @@ public sealed class ChangeJournalTests
             File.Delete(directory[ChangeJournal.LockName]);
             foreach (var spelling in new[] { directory.Path, directory.Path + "/", directory.Path + "/.",
                 link, $"/proc/self/root{directory.Path}" })
-                Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(spelling, Base)), StringComparison.Ordinal);
+                Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(spelling, Base)), StringComparison.Ordinal);
             File.Delete(link);
         }
 
@@ -183,7 +183,7 @@ public sealed class ChangeJournalTests
             "echo held; read end"])
         { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());
-        Assert.Contains("served by another process", Fault(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
+        Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
         holder.StandardInput.Close();
         holder.WaitForExit();
         ChangeJournal.Open(directory.Path, Base).Dispose();
@@ -193,7 +193,7 @@ public sealed class ChangeJournalTests
     public void A_directory_that_cannot_be_written_is_named()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains(directory["none"], Fault(() => ChangeJournal.Open(directory["none"], Base)), StringComparison.Ordinal);
+        Assert.Contains(directory["none"], Problem(() => ChangeJournal.Open(directory["none"], Base)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -207,7 +207,7 @@ public sealed class ChangeJournalTests
         Assert.Equal([new CertifiedFile("model.safetensors", 1, Deleted: false)], ExpertPurge.Files(place));
         ExpertPurge.RequireUnshared(state.Without(["a"]), target, served, manifest);
         var shared = state.Without(["a"]).WithExpert(SampleForest.Expert("e") with { Path = place + "/inner" });
-        Assert.Contains("\"e\"", Fault(() => ExpertPurge.RequireUnshared(shared, target, served, manifest)), StringComparison.Ordinal);
+        Assert.Contains("\"e\"", Problem(() => ExpertPurge.RequireUnshared(shared, target, served, manifest)), StringComparison.Ordinal);
         ExpertPurge.Delete(place);
         ExpertPurge.Delete(place);
         Assert.Empty(ExpertPurge.Files(place));

@@ -7,7 +7,7 @@ public sealed class ForestStateTests
 {
     private static readonly ForestState State = SampleForest.State;
 
-    private static string Fault(Action change)
+    private static string Problem(Action change)
     {
         var message = Assert.Throws<BtxException>(change).Message;
         Assert.DoesNotContain('\n', message);
@@ -33,7 +33,7 @@ public sealed class ForestStateTests
         ExpertPurge.Delete(directory["forest/experts/a"]);
         Assert.Equal(state.Hash(), ForestState.Load(served).Hash());
         (SampleForest.Manifest with { Experts = [SampleForest.Manifest.Experts[0]] }).Save(directory["forest"]);
-        Assert.Contains("has changed since", Fault(() => ForestState.Load(served)), StringComparison.Ordinal);
+        Assert.Contains("has changed since", Problem(() => ForestState.Load(served)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,10 +80,10 @@ public sealed class ForestStateTests
         Assert.Equal(ExpertStatus.Quarantined, after.Expert("a").Status);
         Assert.Equal(["b", "c", "d"], after.Ready.Select(e => e.Name));
         Assert.Equal(1, after.Averages[0].Weights!["b"]);
-        Assert.Contains("quarantined already", Fault(() => after.Quarantine(["a"])), StringComparison.Ordinal);
+        Assert.Contains("quarantined already", Problem(() => after.Quarantine(["a"])), StringComparison.Ordinal);
         Assert.Contains("no expert \"a\" serves",
-            Fault(() => after.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
-        Assert.Contains("last expert", Fault(() => after.Without(["b", "c", "d"])), StringComparison.Ordinal);
+            Problem(() => after.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
+        Assert.Contains("last expert", Problem(() => after.Without(["b", "c", "d"])), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -102,32 +102,32 @@ public sealed class ForestStateTests
     [Fact]
     public void What_cannot_be_done_is_said_in_one_line()
     {
-        Assert.Contains("a, b, c, d", Fault(() => State.Without(["x"])), StringComparison.Ordinal);
-        Assert.Contains("removed already, in revision 1", Fault(() => State.Without(["a"]).Without(["a"])), StringComparison.Ordinal);
-        Assert.Contains("last expert", Fault(() => State.Without(["a", "b", "c", "d"])), StringComparison.Ordinal);
-        Assert.Contains("no expert is named", Fault(() => State.Without([])), StringComparison.Ordinal);
-        Assert.Contains("in the forest already", Fault(() => State.WithExpert(SampleForest.Expert("a"))), StringComparison.Ordinal);
+        Assert.Contains("a, b, c, d", Problem(() => State.Without(["x"])), StringComparison.Ordinal);
+        Assert.Contains("removed already, in revision 1", Problem(() => State.Without(["a"]).Without(["a"])), StringComparison.Ordinal);
+        Assert.Contains("last expert", Problem(() => State.Without(["a", "b", "c", "d"])), StringComparison.Ordinal);
+        Assert.Contains("no expert is named", Problem(() => State.Without([])), StringComparison.Ordinal);
+        Assert.Contains("in the forest already", Problem(() => State.WithExpert(SampleForest.Expert("a"))), StringComparison.Ordinal);
         Assert.Contains("was removed in revision 1",
-            Fault(() => State.Without(["a"]).WithExpert(SampleForest.Expert("a") with { Sha256 = SampleForest.Hash("other") })),
+            Problem(() => State.Without(["a"]).WithExpert(SampleForest.Expert("a") with { Sha256 = SampleForest.Hash("other") })),
             StringComparison.Ordinal);
-        Assert.Contains("parent \"x\" is unknown", Fault(() => State.WithExpert(SampleForest.Expert("e", ("x", 1)))),
+        Assert.Contains("parent \"x\" is unknown", Problem(() => State.WithExpert(SampleForest.Expert("e", ("x", 1)))),
             StringComparison.Ordinal);
-        Assert.Contains("must be absolute", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "models/e" })),
+        Assert.Contains("must be absolute", Problem(() => State.WithExpert(SampleForest.Expert("e") with { Path = "models/e" })),
             StringComparison.Ordinal);
-        Assert.Contains("..", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Path = "/models/../e" })),
+        Assert.Contains("..", Problem(() => State.WithExpert(SampleForest.Expert("e") with { Path = "/models/../e" })),
             StringComparison.Ordinal);
-        Assert.Contains("root \"home\"", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Root = "home" })),
+        Assert.Contains("root \"home\"", Problem(() => State.WithExpert(SampleForest.Expert("e") with { Root = "home" })),
             StringComparison.Ordinal);
-        Assert.Contains("sha256", Fault(() => State.WithExpert(SampleForest.Expert("e") with { Sha256 = "x" })), StringComparison.Ordinal);
-        Assert.Contains("reserved", Fault(() =>
+        Assert.Contains("sha256", Problem(() => State.WithExpert(SampleForest.Expert("e") with { Sha256 = "x" })), StringComparison.Ordinal);
+        Assert.Contains("reserved", Problem(() =>
             State.WithAverage(NamedAverage.Of("posterior", new Dictionary<string, double> { ["a"] = 1 }))), StringComparison.Ordinal);
-        Assert.Contains("known are a, b", Fault(() => State.WithAverage(new() { Name = "x", Domain = "c" })), StringComparison.Ordinal);
-        Assert.Contains("either weights or a domain", Fault(() => State.WithAverage(new() { Name = "x" })), StringComparison.Ordinal);
-        Assert.Contains("sum to 0", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 0 })),
+        Assert.Contains("known are a, b", Problem(() => State.WithAverage(new() { Name = "x", Domain = "c" })), StringComparison.Ordinal);
+        Assert.Contains("either weights or a domain", Problem(() => State.WithAverage(new() { Name = "x" })), StringComparison.Ordinal);
+        Assert.Contains("sum to 0", Problem(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = 0 })),
             StringComparison.Ordinal);
-        Assert.Contains("is NaN", Fault(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = double.NaN })),
+        Assert.Contains("is NaN", Problem(() => NamedAverage.Of("x", new Dictionary<string, double> { ["a"] = double.NaN })),
             StringComparison.Ordinal);
-        Assert.Contains("there are none", Fault(() => State.WithoutAverage("x")), StringComparison.Ordinal);
+        Assert.Contains("there are none", Problem(() => State.WithoutAverage("x")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -148,8 +148,8 @@ public sealed class ForestStateTests
     {
         var state = State.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["b"] = 3, ["a"] = 1, ["c"] = 0 }));
         Assert.Equal(new Dictionary<string, double> { ["a"] = 0.25, ["b"] = 0.75 }, state.Averages[0].Weights);
-        Assert.Contains("exists already", Fault(() => state.WithAverage(state.Averages[0])), StringComparison.Ordinal);
+        Assert.Contains("exists already", Problem(() => state.WithAverage(state.Averages[0])), StringComparison.Ordinal);
         Assert.Empty(state.WithoutAverage("x").Averages);
-        Assert.Equal("mixtures/1", State.WithMixture("mixtures/1").Mixture);
+        Assert.Equal("mixtures/1", State.WithMoe("mixtures/1").Moe);
     }
 }

@@ -40,7 +40,7 @@ public sealed class ForgedCertificateTests
         { "reweighted_averages", c => c with { ReweightedAverages = ["y"] } },
         { "reweighted_priors", c => c with { ReweightedPriors = ["b"] } },
         { "mixture_before_sha256",
-            c => c with { MixtureBeforeSha256 = SampleForest.Hash("m"), MixtureAfterSha256 = SampleForest.Hash("n") } },
+            c => c with { MoeBeforeSha256 = SampleForest.Hash("m"), MoeAfterSha256 = SampleForest.Hash("n") } },
         { "caches", c => c with { Schema = 1, JournalRecords = null, JournalSha256 = null, Caches = c.Caches with { Sessions = 99 } } },
     };
 
@@ -54,8 +54,8 @@ public sealed class ForgedCertificateTests
         return (signer.Sign(RemovalCertificateTests.Unsigned(LineagePolicy.Only, change, state, deleted: false)), signer);
     }
 
-    private static IReadOnlyList<string> Faults(RemovalCertificate certificate, string? served = null) =>
-        CertificateVerifier.Verify(certificate.ToJson(), "c.json", null, served).Faults;
+    private static IReadOnlyList<string> Problems(RemovalCertificate certificate, string? served = null) =>
+        CertificateVerifier.Verify(certificate.ToJson(), "c.json", null, served).Problems;
 
     [Theory]
     [MemberData(nameof(Forgeries), DisableDiscoveryEnumeration = true)]
@@ -66,10 +66,10 @@ public sealed class ForgedCertificateTests
         var (certificate, signer) = Certified(served, state);
         using (signer)
         {
-            Assert.Empty(Faults(certificate, served));
+            Assert.Empty(Problems(certificate, served));
             var forged = signer.Sign(forge(certificate));
-            Assert.Empty(Faults(forged)); // alone it holds: the key is the genuine one
-            Assert.Contains(Faults(forged, served), f => f.Contains($"its journal has another {field}: ", StringComparison.Ordinal));
+            Assert.Empty(Problems(forged)); // alone it holds: the key is the genuine one
+            Assert.Contains(Problems(forged, served), f => f.Contains($"its journal has another {field}: ", StringComparison.Ordinal));
         }
     }
 
@@ -78,9 +78,9 @@ public sealed class ForgedCertificateTests
     {
         using var directory = new TemporaryDirectory();
         using var signer = CertificateSigner.Open(directory.Path);
-        var fault = Assert.Throws<BtxException>(() => signer.Sign(
+        var problem = Assert.Throws<BtxException>(() => signer.Sign(
             RemovalCertificateTests.Unsigned() with { Equality = EqualityCheck.Of(SampleForest.Hash("probe"), 100, 1000, 2000) })).Message;
-        Assert.Contains("a tolerance of 2000 nats", fault, StringComparison.Ordinal);
+        Assert.Contains("a tolerance of 2000 nats", problem, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -91,15 +91,15 @@ public sealed class ForgedCertificateTests
         for (var i = 0; i < 20; i++)
         {
             var certificate = signer.Sign(RemovalCertificateTests.Unsigned());
-            Assert.Empty(Faults(certificate));
+            Assert.Empty(Problems(certificate));
             var s = BigInteger.Parse("00" + certificate.Signature[64..], NumberStyles.HexNumber);
             Assert.True(s <= Order / 2);
             string Other(string signature) => signature[..64] + (Order - s).ToString("x64", CultureInfo.InvariantCulture)[^64..];
             Assert.Contains("the signature was changed",
-                Assert.Single(Faults(certificate with { Signature = Other(certificate.Signature) })), StringComparison.Ordinal);
+                Assert.Single(Problems(certificate with { Signature = Other(certificate.Signature) })), StringComparison.Ordinal);
             var old = signer.Sign(RemovalCertificateTests.Unsigned() with { Schema = 1, JournalRecords = null, JournalSha256 = null });
             s = BigInteger.Parse("00" + old.Signature[64..], NumberStyles.HexNumber);
-            Assert.Empty(Faults(old with { Signature = Other(old.Signature) }));
+            Assert.Empty(Problems(old with { Signature = Other(old.Signature) }));
         }
     }
 
@@ -114,6 +114,6 @@ public sealed class ForgedCertificateTests
         var lines = File.ReadAllLines(path);
         File.WriteAllLines(path, lines[..^1]);
         Assert.Contains($"{path}: ends with record {lines.Length - 1}, but forest.head is signed for {lines.Length}: its end was cut off",
-            Assert.Single(Faults(certificate, served)), StringComparison.Ordinal);
+            Assert.Single(Problems(certificate, served)), StringComparison.Ordinal);
     }
 }

@@ -7,7 +7,7 @@ public sealed class JournalHeadTests
 {
     private static readonly ForestState Base = SampleForest.Small;
 
-    private static string Fault(TemporaryDirectory directory)
+    private static string Problem(TemporaryDirectory directory)
     {
         var read = Assert.Throws<BtxException>(() => JournalContents.Read(directory.Path)).Message;
         Assert.Equal(read, Assert.Throws<BtxException>(() => ChangeJournal.Open(directory.Path, Base)).Message);
@@ -43,13 +43,13 @@ public sealed class JournalHeadTests
             Assert
                 .StartsWith($"{path}: ends with record {kept}, but forest.head is signed for 5: its end was cut off; restore "
                     + "forest.journal and forest.head from one copy",
-                Fault(directory), StringComparison.Ordinal);
+                Problem(directory), StringComparison.Ordinal);
             File.WriteAllText(path, string.Concat(lines.Take(kept).Select(l => l + "\n")) + lines[kept][..40]); // a torn line is no excuse
-            Assert.Contains("its end was cut off", Fault(directory), StringComparison.Ordinal);
+            Assert.Contains("its end was cut off", Problem(directory), StringComparison.Ordinal);
         }
 
         File.Delete(path);
-        Assert.Contains("ends with record 0", Fault(directory), StringComparison.Ordinal);
+        Assert.Contains("ends with record 0", Problem(directory), StringComparison.Ordinal);
         File.WriteAllLines(path, lines);
         File.WriteAllBytes(directory[ChangeJournal.HeadName], heads[2]); // of an older copy
         Assert.Equal(2, JournalContents.Read(directory.Path).History.Count); // a server may be writing
@@ -68,9 +68,9 @@ public sealed class JournalHeadTests
         Written(directory);
         Written(other); // at another time, so with other checksums
         File.Copy(other[ChangeJournal.FileName], directory[ChangeJournal.FileName], overwrite: true);
-        Assert.Contains("is not the journal that forest.head is signed for", Fault(directory), StringComparison.Ordinal);
+        Assert.Contains("is not the journal that forest.head is signed for", Problem(directory), StringComparison.Ordinal);
         File.Copy(other[ChangeJournal.HeadName], directory[ChangeJournal.HeadName], overwrite: true);
-        Assert.Contains("it is signed by another key than forest.key.pub", Fault(directory), StringComparison.Ordinal);
+        Assert.Contains("it is signed by another key than forest.key.pub", Problem(directory), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class JournalHeadTests
         using var directory = new TemporaryDirectory();
         Written(directory);
         File.Delete(directory[ChangeJournal.HeadName]);
-        Assert.Contains("forest.head, which says how far it goes, is gone", Fault(directory), StringComparison.Ordinal);
+        Assert.Contains("forest.head, which says how far it goes, is gone", Problem(directory), StringComparison.Ordinal);
         File.Delete(directory[CertificateSigner.KeyName]);
         File.Delete(directory[CertificateSigner.PublicKeyName]);
         using (var journal = ChangeJournal.Open(directory.Path, Base))
@@ -137,6 +137,6 @@ public sealed class JournalHeadTests
         using (var journal = ChangeJournal.Open(directory.Path, Base))
             journal.Begin(SampleForest.Request(ChangeKind.Remove, "a"), Base.Without(["a"]));
         File.WriteAllBytes(directory[ChangeJournal.FileName], line);
-        Assert.Contains("its end was cut off", Fault(directory), StringComparison.Ordinal);
+        Assert.Contains("its end was cut off", Problem(directory), StringComparison.Ordinal);
     }
 }

@@ -66,7 +66,7 @@ public sealed class LineageTests
         Assert.Contains("choose another --name", message, StringComparison.Ordinal);
         // As an earlier version let it in.
         var old = State with { Revision = 1, Experts = [.. State.Experts, SampleForest.Expert("seed", ("seed", 1))] };
-        Assert.Empty(ForestStateRules.Faults(old));
+        Assert.Empty(ForestStateRules.Problems(old));
         var plan = RemovalPlan.Of(old, ["seed"], LineagePolicy.Cascade);
         Assert.Equal(["seed"], plan.Removed);
         Assert.All(plan.Residuals, r => Assert.Equal(0, r.Share));
@@ -92,7 +92,7 @@ public sealed class LineageTests
         Assert.Equal([new ParentEntry("a", 0.5, SampleForest.Hash("a")), new ParentEntry("seed", 0.5)], state.Expert("e").Parents);
         var moved =
             state with { Experts = [.. state.Experts.Select(e => e.Name == "a" ? e with { Sha256 = SampleForest.Hash("other") } : e)] };
-        Assert.Contains("parent \"a\" has not the weights of the one that is recorded", ForestStateRules.Faults(moved));
+        Assert.Contains("parent \"a\" has not the weights of the one that is recorded", ForestStateRules.Problems(moved));
         // A forest whose "a" was replaced after "b" was branched from it; converted weights; a parent that is listed under another name.
         var manifest = SampleForest.Manifest with
         {

@@ -50,7 +50,7 @@ public sealed class RemovalCertificateTests
         var path = RemovalCertificate.FileOf(directory.Path, "c000001");
         signer.Sign(Unsigned(policy)).Save(path);
         var report = CertificateVerifier.Verify(path, signer.Fingerprint);
-        Assert.Empty(report.Faults);
+        Assert.Empty(report.Problems);
         Assert.True(report.Valid);
         Assert.Equal(4, report.Checks.Count);
         var certificate = report.Certificate!;
@@ -69,8 +69,8 @@ public sealed class RemovalCertificateTests
         using var signer = CertificateSigner.Open(directory.Path);
         var json = signer.Sign(Unsigned(LineagePolicy.Quarantine) with
         {
-            MixtureBeforeSha256 = SampleForest.Hash("before"),
-            MixtureAfterSha256 = SampleForest.Hash("after"),
+            MoeBeforeSha256 = SampleForest.Hash("before"),
+            MoeAfterSha256 = SampleForest.Hash("after"),
             ReweightedAverages = ["y"],
             ReweightedPriors = ["b"],
         }).ToJson();
@@ -99,7 +99,7 @@ public sealed class RemovalCertificateTests
             var report = Verify(changed); // written as a certificate is, so that only its content can tell
             Assert.False(report.Valid, name);
             if (name != "$.key_fingerprint" && name != "$.public_key")
-                Assert.True(report.Faults.Any(f => f.Contains("signature", StringComparison.Ordinal)), name);
+                Assert.True(report.Problems.Any(f => f.Contains("signature", StringComparison.Ordinal)), name);
         }
     }
 
@@ -128,7 +128,7 @@ public sealed class RemovalCertificateTests
         Assert.False(CertificateVerifier.Verify(json.AsSpan(0, json.Length - 1), "c.json").Valid);
         Mutations.Fuzz(json, 300, bytes =>
         {
-            if (CertificateVerifier.Verify(bytes, "c.json") is { Valid: false } report) throw new BtxException(report.Faults[0]);
+            if (CertificateVerifier.Verify(bytes, "c.json") is { Valid: false } report) throw new BtxException(report.Problems[0]);
         });
     }
 
@@ -171,26 +171,26 @@ public sealed class RemovalCertificateTests
     {
         using var directory = new TemporaryDirectory();
         using var signer = CertificateSigner.Open(directory.Path);
-        string Fault(Func<RemovalCertificate, RemovalCertificate> change, string policy = LineagePolicy.Only) =>
+        string Problem(Func<RemovalCertificate, RemovalCertificate> change, string policy = LineagePolicy.Only) =>
             Assert.Throws<BtxException>(() => signer.Sign(change(Unsigned(policy)))).Message;
-        Assert.Contains("revisions", Fault(c => c with { RevisionAfter = 7 }), StringComparison.Ordinal);
-        Assert.Contains("statement", Fault(c => c with { Statement = "all is forgotten" }), StringComparison.Ordinal);
-        Assert.Contains("residual ancestry under policy cascade", Fault(c => c with { Policy = LineagePolicy.Cascade }),
+        Assert.Contains("revisions", Problem(c => c with { RevisionAfter = 7 }), StringComparison.Ordinal);
+        Assert.Contains("statement", Problem(c => c with { Statement = "all is forgotten" }), StringComparison.Ordinal);
+        Assert.Contains("residual ancestry under policy cascade", Problem(c => c with { Policy = LineagePolicy.Cascade }),
             StringComparison.Ordinal);
-        Assert.Contains("still serves", Fault(c => c with { Policy = LineagePolicy.Quarantine }), StringComparison.Ordinal);
-        Assert.Contains("more was removed", Fault(c => c with { Policy = LineagePolicy.Only }, LineagePolicy.Cascade),
+        Assert.Contains("still serves", Problem(c => c with { Policy = LineagePolicy.Quarantine }), StringComparison.Ordinal);
+        Assert.Contains("more was removed", Problem(c => c with { Policy = LineagePolicy.Only }, LineagePolicy.Cascade),
             StringComparison.Ordinal);
-        Assert.Contains("removed expert", Fault(c => c with { Residuals = [.. c.Residuals, c.Residuals[0] with { Expert = "a" }] }),
+        Assert.Contains("removed expert", Problem(c => c with { Residuals = [.. c.Residuals, c.Residuals[0] with { Expert = "a" }] }),
             StringComparison.Ordinal);
-        Assert.Contains("requested", Fault(c => c with { Requested = ["b"] }), StringComparison.Ordinal);
-        Assert.Contains("says passed", Fault(c => c with { Equality = c.Equality with { Passed = false } }), StringComparison.Ordinal);
-        Assert.Contains("leaves out", Fault(c => c with { Equality = c.Equality with { LeftOut = Reasons("nobody") } }),
+        Assert.Contains("requested", Problem(c => c with { Requested = ["b"] }), StringComparison.Ordinal);
+        Assert.Contains("says passed", Problem(c => c with { Equality = c.Equality with { Passed = false } }), StringComparison.Ordinal);
+        Assert.Contains("leaves out", Problem(c => c with { Equality = c.Equality with { LeftOut = Reasons("nobody") } }),
             StringComparison.Ordinal);
         signer.Sign(Unsigned() with { Equality = Unsigned().Equality with { LeftOut = Reasons(Unsigned().Residuals[0].Expert) } });
-        Assert.Contains("leaves its directory", Fault(c => c with { Removed = [c.Removed[0] with { Files = [new("../x", 1, true)] }] }),
+        Assert.Contains("leaves its directory", Problem(c => c with { Removed = [c.Removed[0] with { Files = [new("../x", 1, true)] }] }),
             StringComparison.Ordinal);
         var failed = signer.Sign(Unsigned() with { Equality = EqualityCheck.Of(SampleForest.Hash("probe"), 100, 0.5, 1e-6) });
-        Assert.Contains("equality check failed", Assert.Single(Verify(failed).Faults), StringComparison.Ordinal);
+        Assert.Contains("equality check failed", Assert.Single(Verify(failed).Problems), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -202,7 +202,7 @@ public sealed class RemovalCertificateTests
         Assert.Equal([".", "config.json"], files.Select(f => f.Path));
         Assert.Equal((0L, false), (files[0].Bytes, files[0].Deleted));
         Assert.StartsWith("no weight file lay in the directory", files[0].Remains, StringComparison.Ordinal);
-        Assert.Empty(CertificateRules.Faults(Unsigned() with { Removed = [Unsigned().Removed[0] with { Files = files }] }));
+        Assert.Empty(CertificateRules.Problems(Unsigned() with { Removed = [Unsigned().Removed[0] with { Files = files }] }));
     }
 
     private static Dictionary<string, string> Reasons(string expert) => new() { [expert] = "its file is gone" };
@@ -221,23 +221,23 @@ public sealed class RemovalCertificateTests
             var target = PurgeTarget.Of(state.Expert("a"));
             var change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with { Purge = [target] }, state.Without(["a"]));
             certificate = signer.Sign(Unsigned());
-            Assert.Contains(Check().Faults, f => f.Contains("no committed removal c000001", StringComparison.Ordinal));
+            Assert.Contains(Check().Problems, f => f.Contains("no committed removal c000001", StringComparison.Ordinal));
             change = journal.Commit(change.Id);
             certificate = signer.Sign(Unsigned(LineagePolicy.Only, change, state));
-            Assert.Contains(Check().Faults, f => f.Contains("does not have that change c000001 was certified", StringComparison.Ordinal));
+            Assert.Contains(Check().Problems, f => f.Contains("does not have that change c000001 was certified", StringComparison.Ordinal));
             journal.Certified(change.Id, Findings());
-            Assert.Contains(Check().Faults, f => f.Contains("the purge of change c000001 has not ended", StringComparison.Ordinal));
-            Assert.Contains(Check().Faults, f => f.Contains("is still there", StringComparison.Ordinal));
+            Assert.Contains(Check().Problems, f => f.Contains("the purge of change c000001 has not ended", StringComparison.Ordinal));
+            Assert.Contains(Check().Problems, f => f.Contains("is still there", StringComparison.Ordinal));
             ExpertPurge.Delete(target.Directory(served, manifest));
             journal.Purged(change.Id);
-            Assert.Empty(Check().Faults);
+            Assert.Empty(Check().Problems);
             Assert.Contains("files of the removed: 1 deleted, 0 kept", Check().Checks);
             journal.Commit(journal.Begin(SampleForest.Request(ChangeKind.Add, "a"), journal.State.WithExpert(SampleForest.Expert("a"))).Id);
-            Assert.Contains(Check().Faults, f => f.Contains("added again by change c000002", StringComparison.Ordinal));
+            Assert.Contains(Check().Problems, f => f.Contains("added again by change c000002", StringComparison.Ordinal));
         }
 
         File.Delete(Path.Combine(served, CertificateSigner.PublicKeyName));
-        Assert.Contains(Check().Faults, f => f.Contains(CertificateSigner.PublicKeyName, StringComparison.Ordinal));
+        Assert.Contains(Check().Problems, f => f.Contains(CertificateSigner.PublicKeyName, StringComparison.Ordinal));
     }
 
     private static IEnumerable<JsonNode> Leaves(JsonNode node) => node switch

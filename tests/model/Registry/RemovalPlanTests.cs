@@ -7,7 +7,7 @@ public sealed class RemovalPlanTests
 {
     private static readonly ForestState State = SampleForest.State;
 
-    private static string Fault(Action plan) => Assert.Throws<BtxException>(plan).Message;
+    private static string Problem(Action plan) => Assert.Throws<BtxException>(plan).Message;
 
     [Fact]
     public void Only_removes_what_is_named_and_reports_what_stays()
@@ -67,16 +67,16 @@ public sealed class RemovalPlanTests
     [Fact]
     public void What_cannot_be_removed_is_said()
     {
-        Assert.Contains("only, cascade, quarantine", Fault(() => RemovalPlan.Of(State, ["a"], "all")), StringComparison.Ordinal);
-        Assert.Contains("named twice", Fault(() => RemovalPlan.Of(State, ["a", "a"], LineagePolicy.Only)), StringComparison.Ordinal);
-        Assert.Contains("no expert is named", Fault(() => RemovalPlan.Of(State, [], LineagePolicy.Only)), StringComparison.Ordinal);
-        Assert.Contains("removed already", Fault(() => RemovalPlan.Of(State.Without(["a"]), ["a"], LineagePolicy.Only)),
+        Assert.Contains("only, cascade, quarantine", Problem(() => RemovalPlan.Of(State, ["a"], "all")), StringComparison.Ordinal);
+        Assert.Contains("named twice", Problem(() => RemovalPlan.Of(State, ["a", "a"], LineagePolicy.Only)), StringComparison.Ordinal);
+        Assert.Contains("no expert is named", Problem(() => RemovalPlan.Of(State, [], LineagePolicy.Only)), StringComparison.Ordinal);
+        Assert.Contains("removed already", Problem(() => RemovalPlan.Of(State.Without(["a"]), ["a"], LineagePolicy.Only)),
             StringComparison.Ordinal);
-        Assert.Contains("last expert", Fault(() => RemovalPlan.Of(State.Without(["b"]), ["a"], LineagePolicy.Quarantine)),
+        Assert.Contains("last expert", Problem(() => RemovalPlan.Of(State.Without(["b"]), ["a"], LineagePolicy.Quarantine)),
             StringComparison.Ordinal);
         var child = SampleForest.Expert("e", ("c", 1));
         Assert.Contains("\"e\", a descendant of \"c\", is being added",
-            Fault(() => RemovalPlan.Of(State, ["a"], LineagePolicy.Cascade, [child])), StringComparison.Ordinal);
+            Problem(() => RemovalPlan.Of(State, ["a"], LineagePolicy.Cascade, [child])), StringComparison.Ordinal);
         Assert.Equal(["a"], RemovalPlan.Of(State, ["a"], LineagePolicy.Only, [child]).Removed);
     }
 
@@ -86,12 +86,12 @@ public sealed class RemovalPlanTests
         var state = State.WithExpert(SampleForest.Expert("twin", ("seed", 1)) with { Sha256 = SampleForest.Hash("b") });
         foreach (var policy in LineagePolicy.Names)
         {
-            var message = Fault(() => RemovalPlan.Of(state, ["b"], policy));
+            var message = Problem(() => RemovalPlan.Of(state, ["b"], policy));
             Assert.Contains("\"twin\" has the same weights as \"b\"", message, StringComparison.Ordinal);
             Assert.Contains("name \"twin\" too", message, StringComparison.Ordinal);
         }
 
-        Assert.Contains("name \"b\" too", Fault(() => RemovalPlan.Of(state.Quarantine(["b"]), ["twin"], LineagePolicy.Only)),
+        Assert.Contains("name \"b\" too", Problem(() => RemovalPlan.Of(state.Quarantine(["b"]), ["twin"], LineagePolicy.Only)),
             StringComparison.Ordinal);
         Assert.Equal(["b", "twin"], RemovalPlan.Of(state, ["b", "twin"], LineagePolicy.Only).Removed);
     }

@@ -23,7 +23,7 @@ public sealed class ServedForestManifestTests
 
     private static byte[] Json(ServedForestManifest manifest) => JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Options);
 
-    private static string Fault(ServedForestManifest manifest) =>
+    private static string Problem(ServedForestManifest manifest) =>
         Assert.Throws<BtxException>(() => ServedForestManifest.Parse(Json(manifest), "served.json", "/tmp/served")).Message;
 
     [Fact]
@@ -50,22 +50,22 @@ public sealed class ServedForestManifestTests
     }
 
     [Fact]
-    public void Faults_are_named()
+    public void Problems_are_named()
     {
-        Assert.Contains("schema is 9", Fault(Served with { Schema = 9 }), StringComparison.Ordinal);
-        Assert.Contains("\"int3\"", Fault(Served with { Precision = "int3" }), StringComparison.Ordinal);
-        Assert.Contains("source is empty", Fault(Served with { Source = " " }), StringComparison.Ordinal);
-        Assert.Contains("source is empty or has", Fault(Served with { Source = "a\0b" }), StringComparison.Ordinal);
-        Assert.Contains("SHA-256", Fault(Served with { SourceSha256 = "x" }), StringComparison.Ordinal);
-        Assert.Contains("0 experts", Fault(Served with { Experts = [] }), StringComparison.Ordinal);
-        Assert.Contains("listed twice", Fault(Served with { Experts = [Served.Experts[0], Served.Experts[0]] }), StringComparison.Ordinal);
-        Assert.Contains("name or domain", Fault(Served with { Experts = [Served.Experts[0] with { Name = "A" }] }),
+        Assert.Contains("schema is 9", Problem(Served with { Schema = 9 }), StringComparison.Ordinal);
+        Assert.Contains("\"int3\"", Problem(Served with { Precision = "int3" }), StringComparison.Ordinal);
+        Assert.Contains("source is empty", Problem(Served with { Source = " " }), StringComparison.Ordinal);
+        Assert.Contains("source is empty or has", Problem(Served with { Source = "a\0b" }), StringComparison.Ordinal);
+        Assert.Contains("SHA-256", Problem(Served with { SourceSha256 = "x" }), StringComparison.Ordinal);
+        Assert.Contains("0 experts", Problem(Served with { Experts = [] }), StringComparison.Ordinal);
+        Assert.Contains("listed twice", Problem(Served with { Experts = [Served.Experts[0], Served.Experts[0]] }), StringComparison.Ordinal);
+        Assert.Contains("name or domain", Problem(Served with { Experts = [Served.Experts[0] with { Name = "A" }] }),
             StringComparison.Ordinal);
-        Assert.Contains("unknown form", Fault(Served with { Graphs = [new("prefill", 1, "p.onnx", Hash)] }), StringComparison.Ordinal);
-        Assert.Contains("no ragged graph", Fault(Served with { Graphs = [Served.Graphs[0]] }), StringComparison.Ordinal);
-        Assert.Contains("\"../x\"", Fault(Served with { Graphs = [new(ServedGraph.Ragged, 1, "../x", Hash)] }), StringComparison.Ordinal);
-        Assert.Contains("\"/x\"", Fault(Served with { Experts = [Served.Experts[0] with { Path = "/x" }] }), StringComparison.Ordinal);
-        Assert.Contains("\"a/../../x\"", Fault(Served with { Experts = [Served.Experts[1] with { Path = "a/../../x" }] }),
+        Assert.Contains("unknown form", Problem(Served with { Graphs = [new("prefill", 1, "p.onnx", Hash)] }), StringComparison.Ordinal);
+        Assert.Contains("no ragged graph", Problem(Served with { Graphs = [Served.Graphs[0]] }), StringComparison.Ordinal);
+        Assert.Contains("\"../x\"", Problem(Served with { Graphs = [new(ServedGraph.Ragged, 1, "../x", Hash)] }), StringComparison.Ordinal);
+        Assert.Contains("\"/x\"", Problem(Served with { Experts = [Served.Experts[0] with { Path = "/x" }] }), StringComparison.Ordinal);
+        Assert.Contains("\"a/../../x\"", Problem(Served with { Experts = [Served.Experts[1] with { Path = "a/../../x" }] }),
             StringComparison.Ordinal);
     }
 

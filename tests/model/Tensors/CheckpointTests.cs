@@ -24,7 +24,7 @@ public sealed class CheckpointTests
         float value = 0.5f) =>
         SafetensorsWriter.Write(path, tensors, (_, d) => MemoryMarshal.Cast<byte, float>(d).Fill(value));
 
-    private static string OpenFault(string directory) => Assert.Throws<BtxException>(() => Checkpoint.Open(directory)).Message;
+    private static string OpenProblem(string directory) => Assert.Throws<BtxException>(() => Checkpoint.Open(directory)).Message;
 
     [Fact]
     public void One_file_and_shards_hold_the_same()
@@ -55,16 +55,16 @@ public sealed class CheckpointTests
         using var directory = new TemporaryDirectory();
         Config.Save(directory.Path);
         var all = Tensors(Config);
-        Assert.Contains("neither", OpenFault(directory.Path), StringComparison.Ordinal);
+        Assert.Contains("neither", OpenProblem(directory.Path), StringComparison.Ordinal);
         WriteShard(directory[CheckpointFiles.SingleFile], all[1..]);
-        Assert.Contains("\"model.embed_tokens.weight\" is missing", OpenFault(directory.Path), StringComparison.Ordinal);
+        Assert.Contains("\"model.embed_tokens.weight\" is missing", OpenProblem(directory.Path), StringComparison.Ordinal);
         WriteShard(directory[CheckpointFiles.SingleFile], [.. all, ("extra", TensorDtype.F32, [1])]);
-        Assert.Contains("\"extra\" is not part", OpenFault(directory.Path), StringComparison.Ordinal);
+        Assert.Contains("\"extra\" is not part", OpenProblem(directory.Path), StringComparison.Ordinal);
         WriteShard(directory[CheckpointFiles.SingleFile], [(all[0].Name, TensorDtype.F32, [8, 11]), .. all[1..]]);
-        Assert.Contains("has shape [8, 11]", OpenFault(directory.Path), StringComparison.Ordinal);
+        Assert.Contains("has shape [8, 11]", OpenProblem(directory.Path), StringComparison.Ordinal);
         SafetensorsWriter.Write(directory[CheckpointFiles.SingleFile], [.. all.Select(t => (t.Name, TensorDtype.U8, t.Shape))],
             (_, d) => d.Clear());
-        Assert.Contains("is U8", OpenFault(directory.Path), StringComparison.Ordinal);
+        Assert.Contains("is U8", OpenProblem(directory.Path), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,10 +86,10 @@ public sealed class CheckpointTests
             (name, d) => MemoryMarshal.Cast<byte, float>(d).Fill(name == "lm_head.weight" ? 0.25f : 0.5f));
         Assert.Contains(
             "tensor \"lm_head.weight\" is not equal to \"model.embed_tokens.weight\", though config.json has tie_word_embeddings: true",
-            OpenFault(directory.Path), StringComparison.Ordinal);
+            OpenProblem(directory.Path), StringComparison.Ordinal);
         WriteShard(directory[CheckpointFiles.SingleFile],
             [.. Tensors(Config).Select(t => t.Name == "lm_head.weight" ? (t.Name, t.Dtype, new long[] { 1 }) : t)]);
-        Assert.Contains("\"lm_head.weight\"", OpenFault(directory.Path), StringComparison.Ordinal);
+        Assert.Contains("\"lm_head.weight\"", OpenProblem(directory.Path), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class SafetensorsHeaderTests
     private static (Dictionary<string, TensorInfo> Tensors, Dictionary<string, string> Metadata) Parse(byte[] file) =>
         SafetensorsHeader.Parse(file, file.Length, "m.safetensors");
 
-    private static string Fault(string header, int data) =>
+    private static string Problem(string header, int data) =>
         Assert.Throws<BtxException>(() => Parse(SafetensorsBytes.File(header, data))).Message;
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class SafetensorsHeaderTests
     [InlineData("", "6", "0,24", "dtype")]
     public void Refuses_a_tensor_that_does_not_hold(string dtype, string shape, string offsets, string named)
     {
-        var message = Fault("{" + SafetensorsBytes.Tensor("w", dtype, shape, offsets) + "}", 24);
+        var message = Problem("{" + SafetensorsBytes.Tensor("w", dtype, shape, offsets) + "}", 24);
         Assert.StartsWith("m.safetensors: tensor \"w\" ", message, StringComparison.Ordinal);
         Assert.Contains(named, message, StringComparison.Ordinal);
     }
@@ -64,33 +64,33 @@ public sealed class SafetensorsHeaderTests
     [Fact]
     public void Refuses_overlap() =>
         Assert.Contains("overlap",
-        Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "4,12") + "}", 12),
+        Problem("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "4,12") + "}", 12),
         StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_two_tensors_on_the_same_bytes() =>
         Assert.Contains("overlap",
-        Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "0,8") + "}", 8),
+        Problem("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "2", "0,8") + "}", 8),
         StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_a_hole() =>
         Assert.Contains("4 bytes before tensor \"b\"",
-        Fault("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "1", "12,16") + "}", 16),
+        Problem("{" + SafetensorsBytes.Tensor("a", "F32", "2", "0,8") + "," + SafetensorsBytes.Tensor("b", "F32", "1", "12,16") + "}", 16),
         StringComparison.Ordinal);
 
     [Fact]
-    public void Refuses_bytes_after_the_last_tensor() => Assert.Contains("1 bytes at the end", Fault(Good, 33), StringComparison.Ordinal);
+    public void Refuses_bytes_after_the_last_tensor() => Assert.Contains("1 bytes at the end", Problem(Good, 33), StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_a_name_listed_twice_however_it_is_spelt()
     {
         Assert.Contains("uplicate",
-            Fault("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + "," + SafetensorsBytes.Tensor("a", "F32", "1", "4,8") + "}", 8),
+            Problem("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + "," + SafetensorsBytes.Tensor("a", "F32", "1", "4,8") + "}", 8),
             StringComparison.Ordinal);
-        Assert.Contains("uplicate", Fault("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + ","
+        Assert.Contains("uplicate", Problem("{" + SafetensorsBytes.Tensor("a", "F32", "1", "0,4") + ","
             + SafetensorsBytes.Tensor("\\u0061", "F32", "1", "4,8") + "}", 8), StringComparison.Ordinal);
-        Assert.Contains("uplicate", Fault("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4),
+        Assert.Contains("uplicate", Problem("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4),
             StringComparison.Ordinal);
     }
 
@@ -105,7 +105,7 @@ public sealed class SafetensorsHeaderTests
     [InlineData("{\"__metadata__\":{\"n\":1}}")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,0],\"x\":[[[[[[[[[[1]]]]]]]]]]}}")]
     [InlineData("{\"\\ud800\":{}}")]
-    public void Refuses_other_json(string header) => Assert.StartsWith("m.safetensors: ", Fault(header, 0), StringComparison.Ordinal);
+    public void Refuses_other_json(string header) => Assert.StartsWith("m.safetensors: ", Problem(header, 0), StringComparison.Ordinal);
 
     [Fact]
     public void Refuses_invalid_utf8_in_a_name()
@@ -140,7 +140,7 @@ public sealed class SafetensorsHeaderTests
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Equal(SafetensorsHeader.MaxTensors, Parse(file).Tensors.Count);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 6L * file.Length);
-        Assert.Contains($"more than {SafetensorsHeader.MaxTensors} tensors", Fault(Many(SafetensorsHeader.MaxTensors + 1), 0),
+        Assert.Contains($"more than {SafetensorsHeader.MaxTensors} tensors", Problem(Many(SafetensorsHeader.MaxTensors + 1), 0),
             StringComparison.Ordinal);
     }
 
@@ -154,17 +154,17 @@ public sealed class SafetensorsHeaderTests
     [InlineData("{\"w\":{\"dtype\":[\"F32\"],\"shape\":[1],\"data_offsets\":[0,4]}}", "no supported dtype")]
     [InlineData("{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":{\"0\":4}}}", "no data_offsets")]
     public void Refuses_what_two_readers_could_read_in_two_ways(string header, string named) =>
-    Assert.Contains(named, Fault(header, 4), StringComparison.Ordinal);
+    Assert.Contains(named, Problem(header, 4), StringComparison.Ordinal);
 
     [Fact]
     public void A_nesting_bomb_is_refused() =>
-        Assert.Contains("not valid JSON", Fault("{\"a\":{\"x\":" + new string('[', 1_000_000) + new string(']', 1_000_000) + "}}", 0),
+        Assert.Contains("not valid JSON", Problem("{\"a\":{\"x\":" + new string('[', 1_000_000) + new string(']', 1_000_000) + "}}", 0),
         StringComparison.Ordinal);
 
     [Fact]
     public void A_long_name_is_cut_and_its_control_characters_hidden()
     {
-        var message = Fault("{" + SafetensorsBytes.Tensor("\\n\\u001b[31m" + new string('x', 10_000), "F64", "3", "0,24") + "}", 24);
+        var message = Problem("{" + SafetensorsBytes.Tensor("\\n\\u001b[31m" + new string('x', 10_000), "F64", "3", "0,24") + "}", 24);
         Assert.InRange(message.Length, 1, 300);
         Assert.DoesNotContain(message, char.IsControl);
     }

@@ -1,9 +1,9 @@
+using Btx.Cli;
 using Btx.Model;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Corpora.Extraction;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
-using Btx.Trainer.Terminal;
 
 namespace Btx.Trainer.Tests.Corpora;
 
@@ -237,7 +237,7 @@ public sealed class CorpusBuilderTests : IDisposable
     private async Task<IReadOnlyList<DomainOutcome>> BuildAsync(FakeFetcher fetcher, int parallel, CancellationToken cancellation,
         params DomainRequest[] requests)
     {
-        using var display = new ProgressDisplay(output, live: false, TimeProvider.System);
+        using var display = new ProgressDisplay(output, output);
         return await new CorpusBuilder(fetcher, display, parallel).BuildAsync(Out, requests, cancellation);
     }
 }

@@ -115,11 +115,11 @@ public sealed class OwnFolderTests : IDisposable
         }
 
         Assert.Equal(4001, Read().Count);
-        var faults = Assert.Single(notes.All);
-        Assert.Equal(4, faults.Count);
+        var problems = Assert.Single(notes.All);
+        Assert.Equal(4, problems.Count);
         foreach (var (file, reason) in new[] { ("bomb", "more than 256 MiB in one document"), ("cut", "is cut off"),
             ("damaged", "damaged"), ("none", "is no gzip file") })
-            Assert.Contains(faults.Examples, e => e.Contains($"/{file}.txt.gz: ", StringComparison.Ordinal)
+            Assert.Contains(problems.Examples, e => e.Contains($"/{file}.txt.gz: ", StringComparison.Ordinal)
                 && e.Contains(reason, StringComparison.Ordinal));
     }
 

@@ -1,7 +1,7 @@
 using Btx.Fixtures;
 using Btx.Model;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Trainer.Evaluation;
 using TorchSharp;
@@ -12,7 +12,7 @@ public sealed class EvaluationRefusalTests
 {
     private static EvaluationOptions Options(EvaluationWorld world) => new() { Forest = world.Forest, Corpus = world.Corpus, Parallel = 2 };
 
-    private static string Fault(EvaluationOptions options)
+    private static string Problem(EvaluationOptions options)
     {
         var message = Assert.Throws<BtxException>(() => ForestEvaluator.Open(options)).Message;
         Assert.DoesNotContain('\n', message);
@@ -24,30 +24,30 @@ public sealed class EvaluationRefusalTests
     {
         using var world = new EvaluationWorld();
         var options = Options(world);
-        Assert.Contains("\"law\"", Fault(options with { Domains = ["law"] }), StringComparison.Ordinal);
-        Assert.Contains("unknown mode", Fault(options with { Modes = ["best"] }), StringComparison.Ordinal);
-        Assert.Contains("2..128", Fault(options with { Context = 129 }), StringComparison.Ordinal);
-        Assert.Contains("2..128", Fault(options with { Context = 1 }), StringComparison.Ordinal);
-        Assert.Contains("--max-tokens-per-domain", Fault(options with { MaxTokensPerDomain = -1 }), StringComparison.Ordinal);
-        Assert.Contains("forest.json", Fault(options with { Forest = world.Corpus }), StringComparison.Ordinal);
-        Assert.Contains("corpus.json", Fault(options with { Corpus = world.Forest }), StringComparison.Ordinal);
-        Assert.Contains("config.json", Fault(options with { SeedModel = world.Corpus }), StringComparison.Ordinal);
-        Assert.Contains("no such directory", Fault(options with { Models = [new("lost", Path.Combine(world.Root, "lost"))] }),
+        Assert.Contains("\"law\"", Problem(options with { Domains = ["law"] }), StringComparison.Ordinal);
+        Assert.Contains("unknown mode", Problem(options with { Modes = ["best"] }), StringComparison.Ordinal);
+        Assert.Contains("2..128", Problem(options with { Context = 129 }), StringComparison.Ordinal);
+        Assert.Contains("2..128", Problem(options with { Context = 1 }), StringComparison.Ordinal);
+        Assert.Contains("--max-tokens-per-domain", Problem(options with { MaxTokensPerDomain = -1 }), StringComparison.Ordinal);
+        Assert.Contains("forest.json", Problem(options with { Forest = world.Corpus }), StringComparison.Ordinal);
+        Assert.Contains("corpus.json", Problem(options with { Corpus = world.Forest }), StringComparison.Ordinal);
+        Assert.Contains("config.json", Problem(options with { SeedModel = world.Corpus }), StringComparison.Ordinal);
+        Assert.Contains("no such directory", Problem(options with { Models = [new("lost", Path.Combine(world.Root, "lost"))] }),
             StringComparison.Ordinal);
-        Assert.Contains("expected mixtral", Fault(options with { Btx = world.Expert("alpha") }), StringComparison.Ordinal);
-        Assert.Contains("--btx", Fault(options with { Modes = ["moe"] }), StringComparison.Ordinal);
-        var mixture = world.Upcycled("alpha", 2, 1);
-        Assert.StartsWith($"--seed-model {mixture}: model_type is mixtral", Fault(options with { SeedModel = mixture }),
+        Assert.Contains("expected mixtral", Problem(options with { Btx = world.Expert("alpha") }), StringComparison.Ordinal);
+        Assert.Contains("--btx", Problem(options with { Modes = ["moe"] }), StringComparison.Ordinal);
+        var moe = world.Upcycled("alpha", 2, 1);
+        Assert.StartsWith($"--seed-model {moe}: model_type is mixtral", Problem(options with { SeedModel = moe }),
             StringComparison.Ordinal);
-        Assert.StartsWith($"--dense {mixture}: model_type is mixtral", Fault(options with { Dense = mixture, Btx = mixture }),
+        Assert.StartsWith($"--dense {moe}: model_type is mixtral", Problem(options with { Dense = moe, Btx = moe }),
             StringComparison.Ordinal);
-        BtxManifest.Of(mixture, LlamaConfig.Load(mixture), Model.Tokens.TextTokenizer.Load(mixture).Hash, CheckpointFiles.Hash(mixture))
-            .Save(mixture);
-        using (var file = File.OpenWrite(Path.Combine(mixture, CheckpointFiles.SingleFile))) file.SetLength(file.Length - 4);
-        Assert.Contains("the file is truncated", Fault(options with { Btx = mixture }), StringComparison.Ordinal);
-        Assert.Contains("the file is truncated", Fault(options with { Models = [new("mixtral", mixture)] }), StringComparison.Ordinal);
+        BtxManifest.Of(moe, LlamaConfig.Load(moe), Model.Tokens.TextTokenizer.Load(moe).Hash, CheckpointFiles.Hash(moe))
+            .Save(moe);
+        using (var file = File.OpenWrite(Path.Combine(moe, CheckpointFiles.SingleFile))) file.SetLength(file.Length - 4);
+        Assert.Contains("the file is truncated", Problem(options with { Btx = moe }), StringComparison.Ordinal);
+        Assert.Contains("the file is truncated", Problem(options with { Models = [new("mixtral", moe)] }), StringComparison.Ordinal);
         using var empty = new EvaluationWorld(experts: 1, emptyTest: true);
-        Assert.Contains("no text in its test split", Fault(Options(empty)), StringComparison.Ordinal);
+        Assert.Contains("no text in its test split", Problem(Options(empty)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -64,11 +64,11 @@ public sealed class EvaluationRefusalTests
         File.WriteAllText(file, File.ReadAllText(file).Replace("\"t h\"", "\"t i\"", StringComparison.Ordinal).Replace("\"th\"", "\"ti2\"",
             StringComparison.Ordinal).Replace("\"ti\"", "\"th\"", StringComparison.Ordinal).Replace("\"ti2\"", "\"ti\"",
             StringComparison.Ordinal));
-        var message = Fault(options with { SeedModel = other });
+        var message = Problem(options with { SeedModel = other });
         Assert.Contains(other, message, StringComparison.Ordinal);
         Assert.Contains("tokenizer", message, StringComparison.Ordinal);
 
         new TinyForest { Config = TinyForest.DefaultConfig with { NumHiddenLayers = 1 } }.WriteExpert(world.Expert("beta"), 1);
-        Assert.Contains("architecture", Fault(options), StringComparison.Ordinal);
+        Assert.Contains("architecture", Problem(options), StringComparison.Ordinal);
     }
 }

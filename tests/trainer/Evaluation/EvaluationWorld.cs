@@ -52,11 +52,11 @@ internal sealed class EvaluationWorld : IDisposable
         var directory = Path.Combine(Root, $"upcycled-{expert}-{copies}");
         Directory.CreateDirectory(directory);
         using var source = Checkpoint.Open(Expert(expert));
-        using var model = new LlamaModel(source.Config with { Mixture = new(copies, expertsPerToken) }, CPU).Init(4);
+        using var model = new LlamaModel(source.Config with { Moe = new(copies, expertsPerToken) }, CPU).Init(4);
         using var mode = no_grad();
         foreach (var (parameterName, parameter) in model.NamedParameters)
         {
-            if (parameterName.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)) continue;
+            if (parameterName.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal)) continue;
             using var scope = NewDisposeScope();
             var values = new float[parameter.numel()];
             source.CopyTo(Source(parameterName), values);

@@ -4,7 +4,7 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Evaluation;
@@ -20,7 +20,7 @@ public sealed class ForestEvaluatorTests
 
     private static EvaluationReport Run(EvaluationOptions options) => ForestEvaluator.Open(options).Run(torch.CPU, _ => { });
 
-    private static string Fault(EvaluationOptions options)
+    private static string Problem(EvaluationOptions options)
     {
         var message = Assert.Throws<BtxException>(() => ForestEvaluator.Open(options)).Message;
         Assert.DoesNotContain('\n', message);
@@ -105,11 +105,11 @@ public sealed class ForestEvaluatorTests
     public void A_mixture_of_one_experts_copies_is_that_expert_with_any_k()
     {
         using var world = new EvaluationWorld();
-        var mixture = world.Upcycled("beta", 3, 2);
+        var moe = world.Upcycled("beta", 3, 2);
         var report = Run(Options(world) with
         {
-            Btx = mixture,
-            Models = [new("mixtral", mixture)],
+            Btx = moe,
+            Models = [new("mixtral", moe)],
             Modes = ["moe", "moe:k=1", "moe:k=3", "mixtral", "expert:beta"]
         });
         foreach (var domain in report.Domains)
@@ -121,7 +121,7 @@ public sealed class ForestEvaluatorTests
         Assert.Equal(report.Compute["expert:beta"].ActiveParameters + (layers * (feedForward + (3 * 64))),
             report.Compute["moe"].ActiveParameters);
         Assert.Equal(layers * feedForward, report.Compute["moe:k=3"].ActiveParameters - report.Compute["mixtral"].ActiveParameters);
-        Assert.Contains("1..3", Fault(Options(world) with { Btx = mixture, Modes = ["moe:k=4"] }), StringComparison.Ordinal);
+        Assert.Contains("1..3", Problem(Options(world) with { Btx = moe, Modes = ["moe:k=4"] }), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class ForestEvaluatorTests
         var directory = Path.Combine(world.Root, "mixture");
         Directory.CreateDirectory(directory);
         TinyForest.WriteTokenizer(directory);
-        using (var model = new LlamaModel(TinyForest.DefaultConfig with { Mixture = new(4, 2) }, torch.CPU).Init(3))
+        using (var model = new LlamaModel(TinyForest.DefaultConfig with { Moe = new(4, 2) }, torch.CPU).Init(3))
             LlamaCheckpoint.Save(model, directory);
         var report = Run(Options(world) with { Btx = directory, Modes = ["moe", "moe:k=1", "moe:k=2", "moe:k=4"], Domains = ["alpha"] });
         var logProb = report.Domains[0].LogProb;

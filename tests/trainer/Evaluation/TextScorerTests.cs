@@ -60,11 +60,11 @@ public sealed class TextScorerTests
     public void Sequences_that_cannot_be_scored_are_refused_with_the_value()
     {
         using var model = Model();
-        string Fault(params int[] sequence) => Assert.Throws<BtxException>(() => TextScorer.LogProbs(model, [sequence])).Message;
-        Assert.Contains("has 1 tokens", Fault(3), StringComparison.Ordinal);
-        Assert.Contains("token id 320", Fault(3, 320), StringComparison.Ordinal);
-        Assert.Contains("token id -1", Fault(-1, 3), StringComparison.Ordinal);
-        Assert.Contains("max_position_embeddings is 128", Fault(new int[130]), StringComparison.Ordinal);
+        string Problem(params int[] sequence) => Assert.Throws<BtxException>(() => TextScorer.LogProbs(model, [sequence])).Message;
+        Assert.Contains("has 1 tokens", Problem(3), StringComparison.Ordinal);
+        Assert.Contains("token id 320", Problem(3, 320), StringComparison.Ordinal);
+        Assert.Contains("token id -1", Problem(-1, 3), StringComparison.Ordinal);
+        Assert.Contains("max_position_embeddings is 128", Problem(new int[130]), StringComparison.Ordinal);
         Assert.Equal(128, TextScorer.LogProbs(model, [new int[129]])[0].Length);
     }
 

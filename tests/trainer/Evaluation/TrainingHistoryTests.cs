@@ -3,7 +3,7 @@ using Btx.Fixtures;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Evaluation;

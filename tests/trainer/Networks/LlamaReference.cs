@@ -17,9 +17,9 @@ internal sealed class LlamaReference(LlamaConfig c, IReadOnlyDictionary<string, 
             var h = x.Select(r => Norm(r, weights[p + "input_layernorm.weight"])).ToArray();
             x = Sum(x, Attention(h, p + "self_attn."));
             h = [.. x.Select(r => Norm(r, weights[p + "post_attention_layernorm.weight"]))];
-            x = Sum(x, [.. h.Select(r => c.Mixture is null
+            x = Sum(x, [.. h.Select(r => c.Moe is null
                 ? FeedForward(r, p + "mlp.gate_proj.weight", p + "mlp.up_proj.weight", p + "mlp.down_proj.weight")
-                : Mixture(r, p + "block_sparse_moe.", c.Mixture.ExpertsPerToken))]);
+                : Moe(r, p + "block_sparse_moe.", c.Moe.ExpertsPerToken))]);
         }
 
         var output = c.TieWordEmbeddings ? embedding : weights["lm_head.weight"];
@@ -33,7 +33,7 @@ internal sealed class LlamaReference(LlamaConfig c, IReadOnlyDictionary<string, 
     }
 
     // Softmax over all experts, the k largest, renormalised.
-    private double[] Mixture(double[] x, string prefix, int k)
+    private double[] Moe(double[] x, string prefix, int k)
     {
         var logits = Times(weights[prefix + "gate.weight"], x);
         var total = logits.Sum(Math.Exp);

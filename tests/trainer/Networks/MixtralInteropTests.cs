@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Btx.Model;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Trainer.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -30,7 +30,7 @@ public sealed class MixtralInteropTests : IDisposable
         foreach (var k in new[] { 1, 2, MixtralDirectory.Experts })
         {
             using var model = LlamaCheckpoint.Load(directory, CPU, k);
-            var config = model.Config with { Mixture = model.Config.Mixture! with { ExpertsPerToken = k } };
+            var config = model.Config with { Moe = model.Config.Moe! with { ExpertsPerToken = k } };
             var expected = new LlamaReference(config, stored).Logits(Ids).SelectMany(r => r).ToArray();
             using var mode = no_grad();
             var got = model.Forward(tensor(Ids, [1, Ids.Length])).data<float>().ToArray();
@@ -81,7 +81,7 @@ public sealed class MixtralInteropTests : IDisposable
         using var model = LlamaCheckpoint.Load(directory, CPU);
         var together = model.Forward(tensor(Ids.Concat(Ids.Reverse()).Concat(Enumerable.Repeat(5L, Ids.Length)).ToArray(),
             [3, Ids.Length]));
-        Assert.All(model.Mixtures, m => Assert.Equal(3 * Ids.Length * 2, m.Routing!.TokensPerExpert().Sum()));
+        Assert.All(model.Moe, m => Assert.Equal(3 * Ids.Length * 2, m.Routing!.TokensPerExpert().Sum()));
         var alone = model.Forward(tensor(Ids, [1, Ids.Length]));
         Assert.True(alone.select(0, 0).allclose(together.select(0, 0), 1e-5, 1e-5));
     }
@@ -118,7 +118,7 @@ public sealed class MixtralInteropTests : IDisposable
         using (var model = LlamaCheckpoint.Load(directory, CPU, expertsPerToken: 1))
         {
             model.Forward(tensor(Ids, [1, Ids.Length]));
-            Assert.Equal([MixtralDirectory.Experts, 1], model.Mixtures.Select(m => m.Routing!.PerToken));
+            Assert.Equal([MixtralDirectory.Experts, 1], model.Moe.Select(m => m.Routing!.PerToken));
         }
 
         File.Delete(Path.Combine(directory, BtxManifest.FileName));

@@ -1,7 +1,7 @@
 using System.Xml.Linq;
 using Btx.Model;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
@@ -25,13 +25,13 @@ public sealed class FineTuneTests : IDisposable
     [InlineData(RouterKind.Soft, 4)]
     public void Every_router_learns_and_leaves_a_mixture_its_lineage_and_its_routing(string kind, int k)
     {
-        var job = world.FineTune(world.Mixture("mixture"), new() { Router = kind }, TinyWorld.Options with { Tokens = 6_400 });
+        var job = world.FineTune(world.Moe("mixture"), new() { Router = kind }, TinyWorld.Options with { Tokens = 6_400 });
         var statistics = Path.Combine(world.At("mixture"), RouterStatistics.FileName);
         new RouterStatistics(HiddenStateForm.Own, 1, [new("expert-0", "", "", [new(1, [1], [1], [1])])]).Save(statistics);
         var tuned = Run(job, "tuned");
         Assert.Equal(File.ReadAllBytes(statistics), File.ReadAllBytes(Path.Combine(tuned, RouterStatistics.FileName)));
         var config = LlamaConfig.Load(tuned);
-        Assert.Equal((4, k), (config.Mixture!.Experts, config.Mixture.ExpertsPerToken));
+        Assert.Equal((4, k), (config.Moe!.Experts, config.Moe.ExpertsPerToken));
         var manifest = BtxManifest.Of(tuned, config, TextTokenizer.Load(tuned).Hash, CheckpointFiles.Hash(tuned));
         Assert.Equal((kind, k), (manifest.Router.Kind, manifest.Router.ExpertsPerToken));
         Assert.Equal(kind == RouterKind.SampleTop1 ? [0] : [], manifest.Router.SoftLayers);
@@ -58,7 +58,7 @@ public sealed class FineTuneTests : IDisposable
         var svg = XDocument.Load(Path.Combine(tuned, "routing.svg")).Root!.Value;
         Assert.All(["layer 0", "layer 1", "ants", "cows", "expert-3"], text => Assert.Contains(text, svg));
         using var model = LlamaCheckpoint.Load(tuned, torch.CPU);
-        Assert.All(model.Mixtures, m => Assert.Equal(k, m.ExpertsPerToken));
+        Assert.All(model.Moe, m => Assert.Equal(k, m.ExpertsPerToken));
     }
 
     [Theory]
@@ -66,7 +66,7 @@ public sealed class FineTuneTests : IDisposable
     [InlineData(RouterKind.TopK)]
     public void Stopped_and_resumed_it_ends_with_the_same_weights_and_the_same_statistics(string kind)
     {
-        var job = world.FineTune(world.Mixture("mixture"), new() { Router = kind, Seed = 7 }, Short);
+        var job = world.FineTune(world.Moe("mixture"), new() { Router = kind, Seed = 7 }, Short);
         var whole = Run(job, "whole", new() { StatisticsSteps = 4 });
         for (var stops = 0; stops < 3; stops++)
         {
@@ -86,9 +86,9 @@ public sealed class FineTuneTests : IDisposable
     [Fact]
     public void Another_random_seed_samples_other_experts()
     {
-        var mixture = world.Mixture("mixture");
+        var moe = world.Moe("mixture");
         var runs = new[] { 1L, 1, 2 }.Select((seed, i) =>
-            Run(world.FineTune(mixture, new() { Router = RouterKind.SampleTop1, Seed = seed }, Short), $"run-{i}")).ToArray();
+            Run(world.FineTune(moe, new() { Router = RouterKind.SampleTop1, Seed = seed }, Short), $"run-{i}")).ToArray();
         Assert.Equal(Bytes(runs[0], "model.safetensors"), Bytes(runs[1], "model.safetensors"));
         Assert.NotEqual(Bytes(runs[0], "routing.csv"), Bytes(runs[2], "routing.csv"));
     }
@@ -96,8 +96,8 @@ public sealed class FineTuneTests : IDisposable
     [Fact]
     public void Frozen_experts_stay_as_they_are_bit_for_bit_and_the_optimizer_keeps_nothing_for_them()
     {
-        var mixture = world.Mixture("mixture");
-        var job = world.FineTune(mixture, new(), Short, freeze: true);
+        var moe = world.Moe("mixture");
+        var job = world.FineTune(moe, new(), Short, freeze: true);
         long State(TrainingJob of, string name)
         {
             using var stop = new CancellationTokenSource();
@@ -107,7 +107,7 @@ public sealed class FineTuneTests : IDisposable
         }
 
         var tuned = Run(job, "tuned");
-        using Checkpoint before = Checkpoint.Open(mixture), after = Checkpoint.Open(tuned);
+        using Checkpoint before = Checkpoint.Open(moe), after = Checkpoint.Open(tuned);
         var expertElements = 0L;
         foreach (var (name, shape) in before.Config.TensorShapes())
         {
@@ -121,7 +121,7 @@ public sealed class FineTuneTests : IDisposable
 
         Assert.True(BtxManifest.Load(tuned).FineTune!.FrozenExperts);
         // Two fp32 moments for each weight that learns.
-        Assert.InRange(State(job with { Mixture = job.Mixture! with { FreezeExperts = false } }, "free") - State(job, "frozen"),
+        Assert.InRange(State(job with { Moe = job.Moe! with { FreezeExperts = false } }, "free") - State(job, "frozen"),
             8 * expertElements, (8 * expertElements) + 4096);
     }
 
@@ -131,18 +131,18 @@ public sealed class FineTuneTests : IDisposable
     public void Without_load_balancing_a_starved_expert_dies_with_an_alarm_and_with_it_it_lives(double alpha, bool dies)
     {
         // Every token has a positive first element here, and the router of layer 1 holds it against expert 2.
-        var mixture = world.Mixture("mixture", rig: model =>
+        var moe = world.Moe("mixture", rig: model =>
         {
             using var mode = torch.no_grad();
             foreach (var (name, parameter) in model.NamedParameters)
             {
                 if (name == "model.embed_tokens.weight") parameter.narrow(1, 0, 1).fill_(2);
-                if (name == "model.layers.1." + MixtureConfig.RouterTensor) parameter.narrow(0, 2, 1).narrow(1, 0, 1).fill_(-1);
+                if (name == "model.layers.1." + MoeConfig.RouterTensor) parameter.narrow(0, 2, 1).narrow(1, 0, 1).fill_(-1);
             }
         });
         var options = TinyWorld.Options with { Tokens = 5_120, LearningRate = 3e-3, Optimizer = new() { WeightDecay = 0 } };
         var lines = new List<string>();
-        new TrainingRun(world.FineTune(mixture, new() { LoadBalancing = alpha }, options), world.At("tuned"),
+        new TrainingRun(world.FineTune(moe, new() { LoadBalancing = alpha }, options), world.At("tuned"),
             new() { ValidationWindows = 4, StatisticsSteps = 40 }, warn: lines.Add).Execute(TestContext.Current.CancellationToken);
         var last = Rows(world.At("tuned"), "routing.csv").Last(r => r[2] == "1" && r[3] == "2");
         var alarms = RunRecord.Load(world.At("tuned"))!.RoutingAlarms!;
@@ -166,8 +166,8 @@ public sealed class FineTuneTests : IDisposable
     [Fact]
     public void Weights_of_the_domains_are_drawn_by_and_recorded()
     {
-        var mixture = world.Mixture("mixture");
-        var job = world.FineTune(mixture, new(), Short) with { Weights = DomainWeights.Parse(["bees=0", "cows=3"], TinyWorld.Domains) };
+        var moe = world.Moe("mixture");
+        var job = world.FineTune(moe, new(), Short) with { Weights = DomainWeights.Parse(["bees=0", "cows=3"], TinyWorld.Domains) };
         var tuned = Run(job, "tuned");
         Assert.Equal(new Dictionary<string, double> { ["ants"] = 0.25, ["bees"] = 0, ["cows"] = 0.75 }, RunRecord.Load(tuned)!.Weights);
         Assert.Equal([0.25, 0, 0.75], BtxManifest.Load(tuned).FineTune!.Weights.Values);
@@ -179,7 +179,7 @@ public sealed class FineTuneTests : IDisposable
     [Fact]
     public void Tuned_again_a_mixture_says_what_it_was_tuned_on_in_all()
     {
-        var first = Run(world.FineTune(world.Mixture("mixture"), new(), Short) with { Weights = [1, 0, 0] }, "first");
+        var first = Run(world.FineTune(world.Moe("mixture"), new(), Short) with { Weights = [1, 0, 0] }, "first");
         var second = Run(world.FineTune(first, new() { Router = RouterKind.Switch }, Short with { Tokens = 2_880 },
             freeze: true) with
         { Weights = [0, 0, 1] }, "second");
@@ -191,13 +191,13 @@ public sealed class FineTuneTests : IDisposable
     [Fact]
     public void A_router_that_holds_no_number_and_a_loss_that_is_none_are_one_line()
     {
-        var mixture = world.Mixture("mixture", rig: model =>
+        var moe = world.Moe("mixture", rig: model =>
         {
             using var mode = torch.no_grad();
             model.NamedParameters.First(p =>
-                p.Name.EndsWith(MixtureConfig.RouterTensor, StringComparison.Ordinal)).Parameter.fill_(double.NaN);
+                p.Name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal)).Parameter.fill_(double.NaN);
         });
-        var e = Assert.Throws<BtxException>(() => Run(world.FineTune(mixture, new(), Short), "tuned"));
+        var e = Assert.Throws<BtxException>(() => Run(world.FineTune(moe, new(), Short), "tuned"));
         Assert.Contains("block_sparse_moe.gate.weight", e.Message);
         var fast = TinyWorld.Options with
         {
@@ -206,7 +206,7 @@ public sealed class FineTuneTests : IDisposable
             Tokens = 12_800,
             Optimizer = new() { ClipNorm = 0, WeightDecay = 1000 }
         };
-        e = Assert.Throws<BtxException>(() => Run(world.FineTune(world.Mixture("sound"), new(), fast), "diverged"));
+        e = Assert.Throws<BtxException>(() => Run(world.FineTune(world.Moe("sound"), new(), fast), "diverged"));
         Assert.Contains("lower --lr", e.Message);
         Assert.DoesNotContain('\n', e.Message);
     }

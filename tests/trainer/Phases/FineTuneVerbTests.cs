@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
@@ -18,14 +18,14 @@ public sealed class FineTuneVerbTests : IDisposable
     [Fact]
     public async Task Killed_at_any_step_a_sampled_run_ends_with_the_weights_of_an_uninterrupted_one()
     {
-        var mixture = world.Mixture("mixture", layers: 1);
+        var moe = world.Moe("mixture", layers: 1);
         string[] flags = ["--router", "sample_top1", "--tokens", "9600", "--accumulate", "2", "--checkpoint-steps", "3",
             "--statistics-every", "7", "--weights", "ants=2", "--freeze", "experts"];
-        var whole = TinyWorld.RunAsync(Arguments(mixture, "whole", flags));
+        var whole = TinyWorld.RunAsync(Arguments(moe, "whole", flags));
         var random = new Random(Environment.ProcessId);
         foreach (var earliest in (int[])[random.Next(3, 60), random.Next(60, 120)])
         {
-            using var process = TinyWorld.Start(Arguments(mixture, "killed", flags));
+            using var process = TinyWorld.Start(Arguments(moe, "killed", flags));
             while (NewestPoint("killed") < earliest && !process.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
             process.Kill();
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -33,13 +33,13 @@ public sealed class FineTuneVerbTests : IDisposable
                 File.Exists(world.At("killed/model.safetensors")), $"the run was over before it could be killed after step {earliest}");
         }
 
-        var end = await TinyWorld.RunAsync(Arguments(mixture, "killed", flags));
+        var end = await TinyWorld.RunAsync(Arguments(moe, "killed", flags));
         Assert.Equal((0, ""), (end.Code, end.Errors));
         Assert.Equal((0, ""), ((await whole).Code, (await whole).Errors));
         foreach (var file in (string[])["model.safetensors", "routing.csv", "routing.json", "btx.json", "config.json"])
             Assert.Equal(File.ReadAllBytes(world.At($"whole/{file}")), File.ReadAllBytes(world.At($"killed/{file}")));
         Assert.Equal("experts", RunRecord.Load(world.At("killed"))!.Options["--freeze"]);
-        var again = await TinyWorld.RunAsync(Arguments(mixture, "killed", [.. flags, "--load-balancing", "0"]));
+        var again = await TinyWorld.RunAsync(Arguments(moe, "killed", [.. flags, "--load-balancing", "0"]));
         Assert.StartsWith("error: --load-balancing is 0, but the run in", again.Errors);
     }
 
@@ -47,7 +47,7 @@ public sealed class FineTuneVerbTests : IDisposable
     public async Task A_dense_model_is_trained_on_and_a_rate_can_be_swept_for()
     {
         var continued = TinyWorld.RunAsync(Arguments(world.Model("seed", 1), "continued", ["--tokens", "640"]));
-        var swept = TinyWorld.RunAsync(Arguments(world.Mixture("mixture", layers: 1), "swept",
+        var swept = TinyWorld.RunAsync(Arguments(world.Moe("mixture", layers: 1), "swept",
             ["--tokens", "640", "--lr-sweep", "1e-4,1e-2", "--sweep-tokens", "1280"]));
         Assert.Equal((0, ""), ((await continued).Code, (await continued).Errors));
         Assert.False(BtxManifest.Exists(world.At("continued")));
@@ -60,8 +60,8 @@ public sealed class FineTuneVerbTests : IDisposable
     [Fact]
     public async Task Bad_input_is_one_line_each()
     {
-        string seed = world.Model("seed", 1), mixture = world.Mixture("mixture", layers: 1),
-            truncated = world.Mixture("truncated", layers: 1);
+        string seed = world.Model("seed", 1), moe = world.Moe("mixture", layers: 1),
+            truncated = world.Moe("truncated", layers: 1);
         BtxManifest.Of(truncated, LlamaConfig.Load(truncated), TextTokenizer.Load(truncated).Hash, CheckpointFiles.Hash(truncated))
             .Save(truncated);
         using (var file = File.OpenWrite(Path.Combine(truncated, "model.safetensors"))) file.SetLength(file.Length - 4);
@@ -69,15 +69,15 @@ public sealed class FineTuneVerbTests : IDisposable
         [
             (seed, ["--router", "top2"], $"--router: {seed} is a dense model; leave the flag out"),
             (seed, ["--freeze", "experts"], $"--freeze: {seed} is a dense model"),
-            (mixture, ["--freeze", "attention"], "--freeze attention: unknown; only experts can be frozen"),
-            (mixture, ["--k", "9"], "--k 9: the model has 4 experts; choose 1..4"),
-            (mixture, ["--weights", "dogs=2"], "--weights: \"dogs\" is no domain of this run"),
-            (mixture, ["--domains", "dogs"],
+            (moe, ["--freeze", "attention"], "--freeze attention: unknown; only experts can be frozen"),
+            (moe, ["--k", "9"], "--k 9: the model has 4 experts; choose 1..4"),
+            (moe, ["--weights", "dogs=2"], "--weights: \"dogs\" is no domain of this run"),
+            (moe, ["--domains", "dogs"],
                 "has no domain \"dogs\"; it has ants, bees, cows: choose of these, or add it with `btx corpus --out "),
-            (mixture, ["--statistics-every", "0"], "--statistics-every is 0"),
+            (moe, ["--statistics-every", "0"], "--statistics-every is 0"),
             (world.At("nothing"), [], "not found"),
             (truncated, [], "the file is truncated"),
-            (mixture, ["--fresh", "--out", mixture], "is the model that the run starts from"),
+            (moe, ["--fresh", "--out", moe], "is the model that the run starts from"),
         ];
         var runs = await Task.WhenAll(cases.Select((c, i) => TinyWorld.RunAsync(Arguments(c.Model, $"out-{i}", c.Flags))));
         foreach (var ((_, _, message), (code, _, errors)) in cases.Zip(runs))
@@ -89,21 +89,21 @@ public sealed class FineTuneVerbTests : IDisposable
         }
 
         Assert.Empty(Directory.GetDirectories(world.Root, "out-*"));
-        Assert.True(File.Exists(Path.Combine(mixture, "model.safetensors")));
+        Assert.True(File.Exists(Path.Combine(moe, "model.safetensors")));
     }
 
     [Fact]
     public async Task A_domain_without_text_and_a_vocabulary_too_small_for_the_tokenizer_are_one_line()
     {
-        var mixture = world.Mixture("mixture", layers: 1);
-        var small = world.Mixture("small", layers: 1);
+        var moe = world.Moe("mixture", layers: 1);
+        var small = world.Moe("small", layers: 1);
         BpeTrainer.Train(CorpusDirectory.Open(world.Corpus).Read("ants", CorpusSplit.Train).Select(d => d.Text), 320, ["<|endoftext|>"])
             .Save(small);
         File.WriteAllText(Path.Combine(world.Corpus, "bees/train.jsonl"), "");
         var manifest = CorpusManifest.Read(world.Corpus);
         var none = new CorpusShard("bees/train.jsonl", 0, 0, 0, Convert.ToHexStringLower(SHA256.HashData([])));
         (manifest with { Domains = [.. manifest.Domains.Select(d => d.Name == "bees" ? d with { Train = none } : d)] }).Write(world.Corpus);
-        var (textless, wide) = (TinyWorld.RunAsync(Arguments(mixture, "textless", [])), TinyWorld.RunAsync(Arguments(small, "wide", [])));
+        var (textless, wide) = (TinyWorld.RunAsync(Arguments(moe, "textless", [])), TinyWorld.RunAsync(Arguments(small, "wide", [])));
         Assert.Contains("has no train document for bees; add text to bees or choose another domain", (await textless).Errors);
         Assert.Contains("tokens, the model a vocabulary of", (await wide).Errors);
         Assert.All([await textless, await wide], run => Assert.Single(run.Errors.TrimEnd().Split('\n')));

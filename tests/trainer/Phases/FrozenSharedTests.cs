@@ -2,7 +2,7 @@ using Btx.Model;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
 using Btx.Trainer.Checkpoints;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Tests.Phases;
@@ -99,11 +99,11 @@ public sealed class FrozenSharedTests : IDisposable
     {
         using Checkpoint before = Checkpoint.Open(from), after = Checkpoint.Open(to);
         foreach (var name in before.Config.TensorShapes().Select(t => t.Name))
-            Assert.True(MixtureWeights.IsFeedForward(name) != Values(before, name).AsSpan().SequenceEqual(Values(after, name)), name);
+            Assert.True(MoeWeights.IsFeedForward(name) != Values(before, name).AsSpan().SequenceEqual(Values(after, name)), name);
     }
 
     private static IEnumerable<string> Shared(Checkpoint model) =>
-        model.Config.TensorShapes().Select(t => t.Name).Where(n => !MixtureWeights.IsFeedForward(n));
+        model.Config.TensorShapes().Select(t => t.Name).Where(n => !MoeWeights.IsFeedForward(n));
 
     private static float[] Values(Checkpoint model, string name)
     {

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Btx.Model.Configuration;
-using Btx.Model.Mixtures;
+using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
@@ -82,11 +82,11 @@ public sealed class TinyWorld : IDisposable
     }
 
     /// <summary>A Mixtral directory with random weights and no btx.json.</summary>
-    public string Mixture(string name, int experts = 4, int layers = 2, Action<LlamaModel>? rig = null)
+    public string Moe(string name, int experts = 4, int layers = 2, Action<LlamaModel>? rig = null)
     {
         var directory = At(name);
         Directory.CreateDirectory(directory);
-        using var model = new LlamaModel(Config() with { NumHiddenLayers = layers, Mixture = new(experts, Math.Min(2, experts)) },
+        using var model = new LlamaModel(Config() with { NumHiddenLayers = layers, Moe = new(experts, Math.Min(2, experts)) },
             torch.CPU).Init(1);
         rig?.Invoke(model);
         LlamaCheckpoint.Save(model, directory);
@@ -95,11 +95,11 @@ public sealed class TinyWorld : IDisposable
     }
 
     /// <summary>A fine-tune of a mixture on all three languages.</summary>
-    public TrainingJob FineTune(string model, MixtureTraining routing, TrainingOptions? options = null, bool freeze = false)
+    public TrainingJob FineTune(string model, MoeTraining routing, TrainingOptions? options = null, bool freeze = false)
     {
         var hash = CheckpointFiles.Hash(model);
         var config = LlamaConfig.Load(model);
-        var tuning = new MixtureTuning
+        var tuning = new MoeTuning
         {
             Source = BtxManifest.Of(model, config, TextTokenizer.Load(model).Hash, hash),
             Routing = routing,
@@ -110,8 +110,8 @@ public sealed class TinyWorld : IDisposable
             Phase = "finetune",
             Name = "tuned",
             Parents = [new BranchParent("mixture", 1, model, hash)],
-            Mixture = tuning,
-            Architecture = config with { Mixture = config.Mixture! with { ExpertsPerToken = tuning.ExpertsPerToken } },
+            Moe = tuning,
+            Architecture = config with { Moe = config.Moe! with { ExpertsPerToken = tuning.ExpertsPerToken } },
         };
     }
 

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks.Routers;
 
-/// <summary>One rule that gives tokens to experts, see <see cref="Btx.Model.Mixtures.RouterKind"/>.</summary>
+/// <summary>One rule that gives tokens to experts, see <see cref="Btx.Model.Moe.RouterKind"/>.</summary>
 internal interface IRouter
 {
     /// <param name="logits">W x, [N tokens, E experts].</param>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.V1;
 
 namespace Btx.Server.Verbs.Experts;
@@ -23,37 +24,21 @@ internal static class AddVerb
     {
         var directory =
             new Argument<string>("directory") { Description = "the expert: absolute, or relative to here or to one of the server's roots" };
-        var name = new Option<string>("--name") { Description = "what it is called from now on", HelpName = "NAME", Required = true };
-        var domain = new Option<string?>("--domain") { Description = "its domain (as recorded, else the name)", HelpName = "NAME" };
-        var parents = new Option<string[]>("--parent")
-        {
-            Description = "what it was branched from, and the weight; repeat it; they sum to 1 (as recorded)",
-            HelpName = "NAME=W",
-            DefaultValueFactory = _ => []
-        };
-        var sha256 = new Option<string?>("--sha256") { Description = "what its weight files must have (as recorded)", HelpName = "HEX" };
-        var samples = new Option<string[]>("--sample")
-        {
-            Description = "text of a domain: its cached prior is computed anew; repeat it",
-            HelpName = "DOMAIN=FILE",
-            DefaultValueFactory = _ => []
-        };
-        var statistics = new Option<string?>("--router-statistics")
-        {
-            Description = "the expert's router statistics, for a served BTX model (beside its weights, if there)",
-            HelpName = "DIR"
-        };
-        var unlessServed = new Option<bool>("--unless-served")
-        {
-            Description = "nothing to do if this name is served from this directory already: for scripts that are run again"
-        };
+        var name = new Flag<string>("--name NAME", "what it is called from now on") { Required = true };
+        var domain = new Flag<string?>("--domain NAME", "its domain (as recorded, else the name)");
+        var parents = new Flag<string[]>("--parent NAME=W",
+            "what it was branched from, and the weight; repeat it; they sum to 1 (as recorded)", []);
+        var sha256 = new Flag<string?>("--sha256 HEX", "what its weight files must have (as recorded)");
+        var samples = new Flag<string[]>("--sample DOMAIN=FILE", "text of a domain: its cached prior is computed anew; repeat it", []);
+        var statistics = new Flag<string?>("--router-statistics DIR",
+            "the expert's router statistics, for a served BTX model (beside its weights, if there)");
+        var unlessServed = new Flag<bool>("--unless-served",
+            "nothing to do if this name is served from this directory already: for scripts that are run again");
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("add", Text) { directory, name, domain, parents, sha256, samples, statistics, unlessServed };
-        author.AddTo(command);
-        forest.AddTo(command);
-        json.AddTo(command);
+        var command = new Command("add", Text) { directory, name, domain, parents, sha256, samples, statistics, unlessServed,
+            author.All, forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);

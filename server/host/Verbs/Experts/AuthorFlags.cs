@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.V1;
 
@@ -8,20 +9,12 @@ namespace Btx.Server.Verbs.Experts;
 /// <param name="ask">Asks the person at the terminal; null where there is none.</param>
 internal sealed class AuthorFlags(Func<string, string?> ask)
 {
-    private readonly Option<string?> _reason =
-        new("--reason") { Description = "why: goes into the journal and the certificate; asked for if it is not given", HelpName = "TEXT" };
-    private readonly Option<string> _author = new("--author")
-    {
-        Description = "who makes the change",
-        HelpName = "NAME",
-        DefaultValueFactory = _ => $"{Environment.UserName}@{Environment.MachineName}"
-    };
+    private readonly Flag<string?> _reason = new("--reason TEXT",
+        "why: goes into the journal and the certificate; asked for if it is not given");
+    private readonly Flag<string> _author = new("--author NAME",
+        "who makes the change", $"{Environment.UserName}@{Environment.MachineName}");
 
-    public void AddTo(Command command)
-    {
-        command.Options.Add(_reason);
-        command.Options.Add(_author);
-    }
+    public IReadOnlyList<Option> All => [_reason, _author];
 
     /// <exception cref="BtxException">No reason is given, and nobody can be asked.</exception>
     public ChangeAuthor Read(ParseResult parsed)

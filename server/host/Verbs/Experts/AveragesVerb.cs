@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.V1;
 
@@ -35,9 +36,7 @@ internal static class AveragesVerb
     {
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("list", "List the averages that have a name, with their weights as they are served now.");
-        forest.AddTo(command);
-        json.AddTo(command);
+        var command = new Command("list", "List the averages that have a name, with their weights as they are served now.") { forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);
@@ -51,16 +50,13 @@ internal static class AveragesVerb
     private static Command Make(Func<string, string?> ask)
     {
         var name = new Argument<string>("name") { Description = "what it is called" };
-        var weights = new Option<string?>("--weights") { Description = "w by expert, scaled to sum to 1", HelpName = "A=W,B=W" };
-        var domain = new Option<string?>("--domain") { Description = "the domain whose cached prior it follows", HelpName = "NAME" };
-        var sample = new Option<string?>("--sample") { Description = "text of the target domain", HelpName = "FILE" };
+        var weights = new Flag<string?>("--weights A=W,B=W", "w by expert, scaled to sum to 1");
+        var domain = new Flag<string?>("--domain NAME", "the domain whose cached prior it follows");
+        var sample = new Flag<string?>("--sample FILE", "text of the target domain");
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("create", CreateText) { name, weights, domain, sample };
-        author.AddTo(command);
-        forest.AddTo(command);
-        json.AddTo(command);
+        var command = new Command("create", CreateText) { name, weights, domain, sample, author.All, forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             Option[] given = [.. new Option[] { weights, domain, sample }.Where(o => parsed.GetResult(o) is not null)];
@@ -90,10 +86,7 @@ internal static class AveragesVerb
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("drop", "Drop an average that has a name. Requests that run on it end; the experts stay.") { name };
-        author.AddTo(command);
-        forest.AddTo(command);
-        json.AddTo(command);
+        var command = new Command("drop", "Drop an average that has a name. Requests that run on it end; the experts stay.") { name, author.All, forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model.Files;
 
 namespace Btx.Server.Verbs.Experts;
@@ -17,10 +18,9 @@ internal static class CertificateVerb
     public static Command Create()
     {
         var change = new Argument<string>("change") { Description = "the removal's id, from history" };
-        var file = new Option<string>("--out") { Description = "where to save it", HelpName = "FILE", Required = true };
+        var file = new Flag<string>("--out FILE", "where to save it") { Required = true };
         var forest = new ForestFlags();
-        var command = new Command("certificate", Text) { change, file };
-        forest.AddTo(command);
+        var command = new Command("certificate", Text) { change, file, forest.All };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);

@@ -1,5 +1,5 @@
+using Btx.Cli;
 using Btx.Model.Registry;
-using Btx.Server.Terminal;
 using Btx.V1;
 
 namespace Btx.Server.Verbs.Experts;
@@ -16,8 +16,8 @@ internal static class ChangeReport
             + $"{change.RevisionBefore} -> {change.RevisionAfter}, by {change.Author}";
         if (result.Swap is { } swap)
         {
-            yield return $"  requests     {Requests(swap)}; the engine paused {Figures.Duration(swap.PauseSeconds)}";
-            if (swap.BytesReturned > 0) yield return $"  memory       {Figures.Bytes(swap.BytesReturned)} returned";
+            yield return $"  requests     {Requests(swap)}; the engine paused {Quantity.Seconds(swap.PauseSeconds)}";
+            if (swap.BytesReturned > 0) yield return $"  memory       {Quantity.Bytes(swap.BytesReturned)} returned";
         }
 
         if (Certificate(result) is { } certificate)
@@ -37,9 +37,9 @@ internal static class ChangeReport
         var files = certificate.Removed.SelectMany(e => e.Files).ToList();
         var deleted = files.Where(f => f.Deleted).ToList();
         yield return $"  removed      {string.Join(", ", certificate.Removed.Select(e => $"{e.Name} ({e.Sha256[..12]}…)"))}";
-        if (deleted.Count > 0) yield return $"  deleted      {deleted.Count} files, {Figures.Bytes(deleted.Sum(f => f.Bytes))}";
+        if (deleted.Count > 0) yield return $"  deleted      {deleted.Count} files, {Quantity.Bytes(deleted.Sum(f => f.Bytes))}";
         foreach (var file in files.Where(f => f.Remains is not null).Take(MostRemains))
-            yield return $"  remains      {file.Path} ({Figures.Bytes(file.Bytes)}): {file.Remains}";
+            yield return $"  remains      {file.Path} ({Quantity.Bytes(file.Bytes)}): {file.Remains}";
         var more = files.Count(f => f.Remains is not null) - MostRemains;
         if (more > 0) yield return $"  remains      {more} more files, see the certificate";
         var kept = files.Count(f => f is { Deleted: false, Remains: null });
@@ -50,7 +50,7 @@ internal static class ChangeReport
         var affected = certificate.Residuals.Where(r => r.Share > 0).ToList();
         yield return affected.Count == 0
             ? "  residual     none: no survivor was branched from what was removed"
-            : $"  residual     {string.Join(", ", affected.Select(r => $"{r.Expert} {Figures.Share(r.Share)}"))}";
+            : $"  residual     {string.Join(", ", affected.Select(r => $"{r.Expert} {Quantity.Share(r.Share)}"))}";
         var check = certificate.Equality;
         yield return $"  equality     {(check.Passed ? "passed" : "FAILED")}: largest difference {check.LargestDifference:0.##E+0} nats "
             + $"over {check.ProbeTokens} tokens, tolerance {check.Tolerance:0.##E+0}"

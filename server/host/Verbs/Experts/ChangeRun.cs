@@ -1,63 +1,58 @@
 using System.CommandLine;
+using System.Diagnostics;
+using Btx.Cli;
 using Btx.Model;
-using Btx.Server.Terminal;
 using Btx.V1;
 
 namespace Btx.Server.Verbs.Experts;
 
-/// <summary>Follows a change to its end.</summary>
+/// <summary>Follows a change to its end: shows how far the phase under way is, and leaves a line for each that has ended.</summary>
 internal static class ChangeRun
 {
-    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(10);
-
     /// <summary>Shows the progress on the error stream.</summary>
     /// <exception cref="BtxException">It was not made: the server's line.</exception>
     public static Task<ChangeResult> FollowAsync(ParseResult parsed, IAsyncEnumerable<ChangeUpdate> updates) =>
-        FollowAsync(parsed.InvocationConfiguration.Error, updates, s_silence);
+        FollowAsync(parsed.InvocationConfiguration.Error, updates);
 
     /// <inheritdoc cref="FollowAsync(ParseResult, IAsyncEnumerable{ChangeUpdate})"/>
-    /// <param name="silence">After so long without news it says that it waits. A change takes what it takes: it has no deadline.</param>
-    public static async Task<ChangeResult> FollowAsync(TextWriter error, IAsyncEnumerable<ChangeUpdate> updates, TimeSpan silence)
+    internal static async Task<ChangeResult> FollowAsync(TextWriter error, IAsyncEnumerable<ChangeUpdate> updates)
     {
+        using var display = new ProgressDisplay(error, error);
+        var phase = display.Start("change", 0, null);
+        phase.Report(0, "the server has not answered yet");
+        var (last, began, arrived) = ((ChangeProgress?)null, 0.0, Stopwatch.StartNew());
         ChangeResult? result = null;
-        using (var display = ChangeDisplay.On(error))
+        void End(double seconds) =>
+            phase.Finish(last is null ? null : $"  {last.Phase,-9} {Quantity.Seconds(seconds),8}  {last.Message}".TrimEnd());
+        try
         {
-            try
+            // A change takes what it takes: it has no deadline.
+            await foreach (var update in updates.ConfigureAwait(false))
             {
-                var coming = updates.GetAsyncEnumerator();
-                await using var end = coming.ConfigureAwait(false);
-                while (await NextAsync(coming, silence, display).ConfigureAwait(false))
+                if (update.Progress is { } progress)
                 {
-                    if (coming.Current.Progress is { } progress) display.Report(progress);
-                    result = coming.Current.Result ?? result;
+                    if (progress.Phase != last?.Phase)
+                    {
+                        End(progress.Seconds > 0 ? progress.Seconds - began : arrived.Elapsed.TotalSeconds); // an earlier server tells none
+                        (phase, began) = (display.Start(progress.Phase, 1, null), progress.Seconds);
+                        arrived.Restart();
+                    }
+
+                    phase.Report(progress.Fraction, progress.Message);
+                    last = progress;
                 }
-            }
-            catch (OperationCanceledException)
-            {
-                display.Dispose();
-                await error.WriteLineAsync("the change is given up unless it was committed already: `btx experts history` says")
-                    .ConfigureAwait(false);
-                throw;
+
+                result = update.Result ?? result;
             }
         }
-
-        return result
-            ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
-    }
-
-    private static async Task<bool> NextAsync(IAsyncEnumerator<ChangeUpdate> coming, TimeSpan silence, ChangeDisplay display)
-    {
-        var next = coming.MoveNextAsync().AsTask();
-        while (true)
+        catch (OperationCanceledException)
         {
-            try
-            {
-                return await next.WaitAsync(silence).ConfigureAwait(false);
-            }
-            catch (TimeoutException) when (!next.IsCompleted)
-            {
-                display.Wait();
-            }
+            End(arrived.Elapsed.TotalSeconds);
+            display.WriteLine("the change is given up unless it was committed already: `btx experts history` says");
+            throw;
         }
+
+        End(arrived.Elapsed.TotalSeconds);
+        return result ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
     }
 }

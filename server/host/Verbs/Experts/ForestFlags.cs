@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Server.Changes;
 using Btx.Server.Rpc;
 
@@ -8,40 +9,32 @@ namespace Btx.Server.Verbs.Experts;
 internal sealed class ForestFlags
 {
     private readonly ServerFlag _server = new();
-    private readonly Option<string?> _keyFile = new("--admin-key-file")
-    {
-        Description = "the server's admin key, which changes need",
-        HelpName = "FILE"
-    };
-    private readonly Option<string?> _forest = new("--forest")
-    {
-        Description = "read this served forest, without a server",
-        HelpName = "DIR"
-    };
+    private readonly Flag<string?> _keyFile = new("--admin-key-file FILE", "the server's admin key, which changes need");
+    private readonly Flag<string?> _forest = new("--forest DIR", "read this served forest, without a server");
 
-    public void AddTo(Command command, bool withDisk = false)
+    /// <param name="withDisk">The verb can read a served forest without a server.</param>
+    public ForestFlags(bool withDisk = false)
     {
-        command.Options.Add(_server.Option);
-        command.Options.Add(_keyFile);
-        if (!withDisk) return;
-        command.Options.Add(_forest);
-        command.Validators.Add(parsed =>
+        All = withDisk ? [_server, _keyFile, _forest] : [_server, _keyFile];
+        _forest.Validators.Add(given =>
         {
-            if (parsed.GetValue(_forest) is not null && parsed.GetValue(_server.Option) is not null)
-                parsed.AddError("'--server' and '--forest' are both given; name the server or the directory.");
+            if (given.GetResult(_server) is not null)
+                given.AddError("'--server' and '--forest' are both given; name the server or the directory.");
         });
     }
+
+    public IReadOnlyList<Option> All { get; }
 
     /// <exception cref="Model.BtxException">The address or the key file cannot be read.</exception>
     public RemoteForest Open(ParseResult parsed)
     {
-        var (source, address) = _server.Read(parsed);
+        var (source, address) = _server.ReadGrpc(parsed);
         return new(address, parsed.GetValue(_keyFile) is { } file ? AdminAccess.ReadKey(file) : null, option: source);
     }
 
     /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>
     public string Given(ParseResult parsed) =>
-        string.Concat(new[] { _server.Option, _keyFile }.Where(option => parsed.GetValue(option) is not null)
+        string.Concat(new Flag<string?>[] { _server, _keyFile }.Where(option => parsed.GetValue(option) is not null)
         .Select(option => $" {option.Name} {parsed.GetValue(option)}"));
 
     /// <summary>The served forest on disk; null: the server is asked.</summary>

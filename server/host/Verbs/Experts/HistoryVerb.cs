@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 
 namespace Btx.Server.Verbs.Experts;
@@ -18,12 +19,10 @@ internal static class HistoryVerb
 
     public static Command Create()
     {
-        var limit = new Option<int>("--limit") { Description = "the last so many; 0: all", HelpName = "N" };
-        var forest = new ForestFlags();
+        var limit = new Flag<int>("--limit N", "the last so many; 0: all");
+        var forest = new ForestFlags(withDisk: true);
         var json = new JsonFlag();
-        var command = new Command("history", Text) { limit };
-        forest.AddTo(command, withDisk: true);
-        json.AddTo(command);
+        var command = new Command("history", Text) { limit, forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var last = parsed.GetValue(limit);

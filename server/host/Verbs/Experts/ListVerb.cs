@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 
 namespace Btx.Server.Verbs.Experts;
 
@@ -17,11 +18,9 @@ internal static class ListVerb
 
     public static Command Create()
     {
-        var forest = new ForestFlags();
+        var forest = new ForestFlags(withDisk: true);
         var json = new JsonFlag();
-        var command = new Command("list", Text);
-        forest.AddTo(command, withDisk: true);
-        json.AddTo(command);
+        var command = new Command("list", Text) { forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var disk = forest.Disk(parsed);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Model.Files;
 using Btx.Server.Rpc;
@@ -32,47 +33,25 @@ internal static class RemoveVerb
           btx experts remove python --lineage quarantine --purge --yes --reason "request of the owner"
         """;
 
-    private static readonly string[] s_lineages = ["only", "cascade", "quarantine"];
-    private static readonly string[] s_inFlight = ["renormalise", "drain", "abort"];
-
     public static Command Create(Func<string, string?> ask, bool attended)
     {
         var names = new Argument<string[]>("name") { Description = "the experts", Arity = ArgumentArity.OneOrMore };
-        var lineage = new Option<string>("--lineage")
-        {
-            Description = "only, cascade or quarantine",
-            HelpName = "POLICY",
-            DefaultValueFactory = _ => "only"
-        }.AcceptOnlyFromAmong(s_lineages);
-        var inFlight = new Option<string>("--in-flight")
-        {
-            Description = "renormalise, drain or abort",
-            HelpName = "POLICY",
-            DefaultValueFactory = _ => "renormalise"
-        }.AcceptOnlyFromAmong(s_inFlight);
-        var purge = new Option<bool>("--purge") { Description = "delete the experts' files, too" };
-        var dropBtx = new Option<bool>("--drop-btx")
-        {
-            Description = "a served BTX model that holds them leaves, instead of being mixed anew without them"
-        };
-        var probe = new Option<string?>("--probe")
-        {
-            Description = "text on which the forest is compared with one built without them (built in)",
-            HelpName = "FILE"
-        };
-        var expect = new Option<long?>("--expect-revision") { Description = "only if the forest is at this revision", HelpName = "N" };
-        var certificate = new Option<string?>("--certificate") { Description = "save the certificate here, too", HelpName = "FILE" };
-        var dryRun = new Option<bool>("--dry-run") { Description = "show what would happen, and change nothing" };
-        var yes = new Option<bool>("--yes") { Description = "do not ask" };
+        var lineage = new Choice("--lineage", ["only", "cascade", "quarantine"], "what is done with experts branched from them", "only");
+        var inFlight = new Choice("--in-flight", ["renormalise", "drain", "abort"],
+            "what becomes of requests that use them", "renormalise");
+        var purge = new Flag<bool>("--purge", "delete the experts' files, too");
+        var dropBtx = new Flag<bool>("--drop-btx", "a served BTX model that holds them leaves, instead of being mixed anew without them");
+        var probe = new Flag<string?>("--probe FILE", "text on which the forest is compared with one built without them (built in)");
+        var expect = new Flag<long?>("--expect-revision N", "only if the forest is at this revision");
+        var certificate = new Flag<string?>("--certificate FILE", "save the certificate here, too");
+        var dryRun = new Flag<bool>("--dry-run", "show what would happen, and change nothing");
+        var yes = new Flag<bool>("--yes", "do not ask");
         var replay = new ReplayFlags();
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("remove", Text) { names, lineage, inFlight, purge, dropBtx, probe, expect, certificate, dryRun, yes };
-        replay.AddTo(command);
-        author.AddTo(command);
-        forest.AddTo(command);
-        json.AddTo(command);
+        var command = new Command("remove", Text) { names, lineage, inFlight, purge, dropBtx, probe, expect, certificate, dryRun, yes,
+            replay.All, author.All, forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             if (!attended && !parsed.GetValue(dryRun)) RequireAnswers(author, parsed, parsed.GetValue(yes));
@@ -109,7 +88,7 @@ internal static class RemoveVerb
                 Lineage = policy,
                 InFlight = Enum.Parse<InFlight>(parsed.GetValue(inFlight)!, ignoreCase: true),
                 Purge = parsed.GetValue(purge),
-                DropMixture = parsed.GetValue(dropBtx),
+                DropMoe = parsed.GetValue(dropBtx),
                 Probe = probeText,
                 ExpectedRevision = plan.Revision,
             };

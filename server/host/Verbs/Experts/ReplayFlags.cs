@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model.Files;
 using Btx.Server.Rpc;
 
@@ -7,23 +8,12 @@ namespace Btx.Server.Verbs.Experts;
 /// <summary>The replay recipe of a removal: the commands that retrain its descendants from clean ancestors.</summary>
 internal sealed class ReplayFlags
 {
-    private readonly Option<string?> _replay =
-        new("--replay") { Description = "write the commands that retrain descendants from clean ancestors, for bash", HelpName = "FILE" };
-    private readonly Option<string?> _corpus = new("--corpus")
-    {
-        Description = "replay: directory of the text (as recorded)",
-        HelpName = "DIR"
-    };
-    private readonly Option<string?> _seed = new("--seed")
-    {
-        Description = "replay: directory of the seed model (as recorded)",
-        HelpName = "DIR"
-    };
+    private readonly Flag<string?> _replay = new("--replay FILE",
+        "write the commands that retrain descendants from clean ancestors, for bash");
+    private readonly Flag<string?> _corpus = new("--corpus DIR", "replay: directory of the text (as recorded)");
+    private readonly Flag<string?> _seed = new("--seed DIR", "replay: directory of the seed model (as recorded)");
 
-    public void AddTo(Command command)
-    {
-        foreach (var option in new[] { _replay, _corpus, _seed }) command.Options.Add(option);
-    }
+    public IReadOnlyList<Option> All => [_replay, _corpus, _seed];
 
     /// <summary>Writes the recipe, if it is asked for, and says so.</summary>
     /// <exception cref="Model.BtxException">A corpus or a seed is neither recorded nor given, or the file cannot be written.</exception>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.V1;
 
 namespace Btx.Server.Verbs.Experts;
@@ -20,10 +21,7 @@ internal static class RollbackVerb
         var author = new AuthorFlags(ask);
         var forest = new ForestFlags();
         var json = new JsonFlag();
-        var command = new Command("rollback", Text);
-        author.AddTo(command);
-        forest.AddTo(command);
-        json.AddTo(command);
+        var command = new Command("rollback", Text) { author.All, forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             using var remote = forest.Open(parsed);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 
 namespace Btx.Server.Verbs.Experts;
 
@@ -18,11 +19,9 @@ internal static class ShowVerb
     public static Command Create()
     {
         var name = new Argument<string>("name") { Description = "the expert" };
-        var forest = new ForestFlags();
+        var forest = new ForestFlags(withDisk: true);
         var json = new JsonFlag();
-        var command = new Command("show", Text) { name };
-        forest.AddTo(command, withDisk: true);
-        json.AddTo(command);
+        var command = new Command("show", Text) { name, forest.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             var disk = forest.Disk(parsed);

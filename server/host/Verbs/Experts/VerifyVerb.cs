@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Btx.Cli;
+using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Registry;
 
@@ -24,21 +26,17 @@ internal static class VerifyVerb
     public static Command Create()
     {
         var certificate = new Argument<string>("certificate") { Description = "the certificate's file" };
-        var served = new Option<string?>("--forest") { Description = "the served forest that it speaks of", HelpName = "DIR" };
-        var fingerprint = new Option<string?>("--fingerprint")
-        {
-            Description = "SHA-256 of the key that must have signed it (the served forest's, or else any)",
-            HelpName = "HEX"
-        };
+        var served = new Flag<string?>("--forest DIR", "the served forest that it speaks of");
+        var fingerprint = new Flag<string?>("--fingerprint HEX",
+            "SHA-256 of the key that must have signed it (the served forest's, or else any)");
         var json = new JsonFlag();
-        var command = new Command("verify", Text) { certificate, served, fingerprint };
-        json.AddTo(command);
+        var command = new Command("verify", Text) { certificate, served, fingerprint, json };
         command.SetAction(parsed =>
         {
             var report = CertificateVerifier.Verify(parsed.GetValue(certificate)!, parsed.GetValue(fingerprint)?.ToLowerInvariant(),
                 parsed.GetValue(served));
             var anyKey = parsed.GetValue(served) is null && parsed.GetValue(fingerprint) is null;
-            json.Write(parsed, Json(report), Lines(report, anyKey));
+            json.Write(parsed, Json(report), Lines(report, anyKey), AtomicFile.WriteText);
             return report.Valid ? 0 : 1;
         });
         return command;
@@ -52,11 +50,11 @@ internal static class VerifyVerb
                 + $"{c.Time:yyyy-MM-dd HH:mm:ss} UTC, \"{c.Reason}\"";
             foreach (var r in c.Residuals.Where(r => r.Share > 0))
                 yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: "
-                    + $"{Terminal.Figures.Share(r.Share)}";
+                    + $"{Quantity.Share(r.Share)}";
         }
 
         foreach (var check in report.Checks) yield return $"  ok     {check}";
-        foreach (var fault in report.Faults) yield return $"  FAULT  {fault}";
+        foreach (var problem in report.Problems) yield return $"  FAULT  {problem}";
         if (report.Valid && anyKey)
             yield return "  note   any key is accepted: compare it with the fingerprint noted when the "
                 + "server was set up (--fingerprint, or --forest)";
@@ -73,7 +71,7 @@ internal static class VerifyVerb
             json.WriteStartObject();
             json.WriteBoolean("valid", report.Valid);
             WriteLines(json, "checks", report.Checks);
-            WriteLines(json, "faults", report.Faults);
+            WriteLines(json, "faults", report.Problems);
             json.WritePropertyName("certificate");
             if (report.Certificate is null) json.WriteNullValue();
             else JsonSerializer.SerializeToElement(report.Certificate, ManifestJson.Options).WriteTo(json);

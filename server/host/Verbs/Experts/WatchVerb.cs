@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Model;
 using Btx.Server.Rpc;
 
@@ -19,10 +20,9 @@ internal static class WatchVerb
 
     public static Command Create()
     {
-        var lines = new Option<string?>("--json") { Description = "-: one JSON object a line", HelpName = "-" };
+        var lines = new Flag<string?>("--json -", "-: one JSON object a line");
         var forest = new ForestFlags();
-        var command = new Command("watch", Text) { lines };
-        forest.AddTo(command);
+        var command = new Command("watch", Text) { lines, forest.All };
         command.SetAction(async (parsed, cancellation) =>
         {
             if (parsed.GetValue(lines) is not (null or "-"))

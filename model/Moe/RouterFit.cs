@@ -1,0 +1,80 @@
+using System.Runtime.ExceptionServices;
+
+namespace Btx.Model.Moe;
+
+/// <summary>Routers fitted to hidden states.</summary>
+/// <param name="Weights">By layer [N·d], row-major.</param>
+/// <param name="Scales">By layer, see <see cref="RouterScale"/>.</param>
+/// <param name="Accuracy">By layer: share of the sampled states whose largest logit is that of
+/// their own domain; each domain weighs alike.</param>
+public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accuracy)
+{
+    /// <param name="init"><see cref="RouterInit.Centroid"/> or <see cref="RouterInit.Ridge"/>.</param>
+    /// <param name="experts">N of the mixture: those after the domains of the statistics stand for no domain and
+    /// get a row of 0, the logit of no evidence.</param>
+    /// <param name="threads">At most; 1: the caller's own.</param>
+    public static RouterFit Of(string init, RouterStatistics statistics, int experts, double lambda, int threads = -1)
+    {
+        var layers = statistics.Domains[0].Layers.Count;
+        var (weights, scales, accuracy) = (new float[layers][], new double[layers], new double[layers]);
+        void Layer(int l)
+        {
+            LayerStatistics[] domains = [.. statistics.Domains.Select(d => d.Layers[l])];
+            var d = domains[0].Sum.Length;
+            var rows = init == RouterInit.Ridge ? RidgeRouter.Fit(domains, lambda) : CentroidRouter.Fit(domains);
+            double[][] logits = [.. domains.Select(s => Logits(rows, s.Sample, domains.Length, d))];
+            scales[l] = RouterScale.Fit(logits);
+            accuracy[l] = logits.Select((a, j) => Correct(a, j, domains.Length)).Average();
+            weights[l] = new float[(long)experts * d];
+            for (var i = 0; i < rows.Length; i++) weights[l][i] = (float)(scales[l] * rows[i]);
+        }
+
+        try
+        {
+            for (var l = 0; threads == 1 && l < layers; l++) Layer(l);
+            if (threads != 1) Parallel.For(0, layers, new ParallelOptions { MaxDegreeOfParallelism = threads }, Layer);
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+
+        return weights.All(w => w.All(float.IsFinite))
+            ? new RouterFit(weights, scales, accuracy)
+            : throw new BtxException($"--router-init {init} gives weights that are not finite; the hidden states are degenerate");
+    }
+
+    // [states, N]
+    private static double[] Logits(double[] rows, float[] states, int n, int d)
+    {
+        var logits = new double[states.Length / d * n];
+        for (var t = 0; t < states.Length / d; t++)
+        {
+            for (var j = 0; j < n; j++)
+            {
+                double sum = 0;
+                for (var i = 0; i < d; i++) sum += rows[(j * d) + i] * states[(t * d) + i];
+                logits[(t * n) + j] = sum;
+            }
+        }
+
+        return logits;
+    }
+
+    private static double Correct(double[] logits, int domain, int n)
+    {
+        var (right, states) = (0, logits.Length / n);
+        for (var t = 0; t < states; t++)
+        {
+            var best = 0;
+            for (var j = 1; j < n; j++)
+            {
+                if (logits[(t * n) + j] > logits[(t * n) + best]) best = j;
+            }
+
+            if (best == domain) right++;
+        }
+
+        return states == 0 ? 0 : (double)right / states;
+    }
+}

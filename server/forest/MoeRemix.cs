@@ -1,0 +1,123 @@
+using Btx.Engine;
+using Btx.Engine.Forests;
+using Btx.Engine.Sessions;
+using Btx.Model;
+using Btx.Model.Files;
+using Btx.Model.Moe;
+using Btx.Model.Registry;
+using Btx.Model.Serving;
+
+namespace Btx.Forest;
+
+/// <summary>
+/// Mixes a served BTX model anew (Branch-Train-MiX, arXiv 2403.07816, section 3.2): what the members
+/// share is averaged without those that leave, the
+/// feed-forwards are the experts', router rows are fitted to the statistics kept of each
+/// domain. Then the exporter makes graphs of it, in the
+/// precision and form of the present one. The Mixtral checkpoint lies in <c>model/</c> of the served directory.
+/// </summary>
+/// <param name="options">Names the served forest and the device.</param>
+/// <param name="exporter">Path of the exporter's program; null: as BTX_EXPORTER says, else beside the server.</param>
+public sealed class MoeRemix(EngineOptions options, string? exporter = null) : IMoeRemix
+{
+    private const string Checkpoint = "model";
+    private const string Export = "served";
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+
+    private string Forest =>
+        options.Directory ?? throw new BtxException("no served forest is named; a BTX model alone cannot be mixed anew");
+
+    public string? Obstacle(ForestState after, string presentMoe, ExpertAddition? added)
+    {
+        try
+        {
+            _ = ExporterProgram.Find(exporter);
+            _ = RemixPlan.Of(Forest, after, presentMoe, added);
+            return null;
+        }
+        catch (BtxException e)
+        {
+            return e.Message;
+        }
+    }
+
+    public IReadOnlyList<string> Notes(string presentMoe)
+    {
+        if (!BtxManifest.Exists(presentMoe) || BtxManifest.Load(presentMoe).FineTune is not { } tuning) return [];
+        return
+        [
+            $"the BTX model loses its fine-tuning on {tuning.Tokens} tokens: router and shared weights that were tuned carry the text of "
+                + "all experts; fine-tune the new one with `btx train finetune` and export it",
+        ];
+    }
+
+    public async Task<string> MixAsync(ForestState after, string presentMoe, string output, ExpertAddition? added,
+        IProgress<ChangeProgress>? progress, CancellationToken cancellation)
+    {
+        void Report(double fraction, string message) => progress?.Report(new(ChangePhase.Mix, fraction, message));
+        output = Path.GetFullPath(output);
+        var program = ExporterProgram.Find(exporter);
+        var plan = RemixPlan.Of(Forest, after, presentMoe, added);
+        foreach (var note in Notes(presentMoe)) Report(0, note);
+        try
+        {
+            using var directory = new AtomicDirectory(output);
+            string model = Path.Combine(directory.Building, Checkpoint), served = Path.Combine(directory.Building, Export);
+            var step = Tuple.Create(0.0, "reading");
+            var mixing = BuildThread.RunAsync(() =>
+            {
+                RemixedModel.Write(plan, after, model, new PrivateWeights(options), (
+                    fraction, what) => Volatile.Write(ref step, Tuple.Create(fraction, what)), cancellation);
+                return true;
+            });
+            // Reports may start threads of the pool, which must not inherit the low priority.
+            for (Tuple<double, string>? told = null;
+                await Task.WhenAny(mixing, Task.Delay(Interval, CancellationToken.None)).ConfigureAwait(false) != mixing;)
+            {
+                if (Volatile.Read(ref step) is var now && now != told) Report(0.5 * now.Item1, $"mixing: {now.Item2}");
+                told = now;
+            }
+
+            await mixing.ConfigureAwait(false);
+            await program.RunAsync(Arguments(plan, model, served), (fraction, what) => Report(0.5 + (0.5 * fraction), $"exporting: {what}"),
+                cancellation).ConfigureAwait(false);
+            await BuildThread.RunAsync(() =>
+            {
+                Join(served, directory.Building, output, plan);
+                cancellation.ThrowIfCancellationRequested();
+                directory.Commit();
+                return true;
+            }).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"cannot write {output}: {BtxException.OneLine(e.Message)}", e);
+        }
+
+        Report(1, $"mixed anew of {string.Join(", ", plan.Members.Select(m => m.Expert.Name))}");
+        return output;
+    }
+
+    private IEnumerable<string> Arguments(RemixPlan plan, string model, string served)
+    {
+        string[] form = plan.Counts is { } counts ? ["--form", "moe-op", "--experts-per-token", string.Join(',', counts)]
+            : ["--form", "gathered"];
+        return ["export", "--btx", model, "--out", served, "--precision", plan.Present.Precision, "--device", options.Device.ToString(),
+            "--threads", "1", .. form];
+    }
+
+    // One directory for both, which can be moved and deleted as one: the export above, the checkpoint below it.
+    private static void Join(string served, string building, string output, RemixPlan plan)
+    {
+        var manifest = ServedMoeManifest.Load(served);
+        foreach (var entry in Directory.EnumerateFileSystemEntries(served))
+            Directory.Move(entry, Path.Combine(building, Path.GetFileName(entry)));
+        Directory.Delete(served);
+        (manifest with
+        {
+            Source = Checkpoint,
+            Experts = [.. manifest.Experts.Select((
+                e, i) => e.Source is null ? e : e with { Source = Path.GetRelativePath(output, plan.Members[i].Directory) })],
+        }).Save(building);
+    }
+}

@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Btx.Cli;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Devices;
+using Btx.Model.Moe;
+using Btx.Model.Tensors;
+using Btx.Model.Tokens;
+using Btx.Trainer.Corpora;
+using Btx.Trainer.Devices;
+using Btx.Trainer.Shards;
+
+namespace Btx.Trainer.Moe;
+
+/// <summary>What a fitted router learns from: the training text of the members' domains, or the
+/// statistics that an earlier mixture saved.</summary>
+internal sealed class MixText : IDisposable
+{
+    private readonly MixRequest request;
+    private readonly string form;
+    private readonly List<(MixMember Member, TokenShard Shard)> shards = [];
+
+    private MixText(MixRequest request, string form) => (this.request, this.form) = (request, form);
+
+    /// <summary>What the fit depends on, by flag or subject.</summary>
+    public SortedDictionary<string, string> Options { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Tokenises what is not in the shard cache yet.</summary>
+    /// <exception cref="BtxException">Neither text nor statistics, or a domain without text.</exception>
+    public static MixText Open(MixRequest request, MixPlan plan, CancellationToken cancellation)
+    {
+        var labelled = plan.Members.Where(m => m.Text is not null).ToArray();
+        if (labelled.Length == 0)
+            throw new BtxException($"--router-init {request.RouterInit}: copies of one model stand for no domains; use "
+                + $"{RouterInit.Random} or a file");
+        if (!(request.RidgeLambda > 0) || !double.IsFinite(request.RidgeLambda))
+            throw new BtxException($"--ridge-lambda is {request.RidgeLambda}; expected a number above 0");
+        if (request.TokensPerDomain < 1) throw new BtxException($"--tokens-per-domain is {request.TokensPerDomain}; expected 1 or more");
+        var text = new MixText(request, request.States ?? (request.Statistics is null ? HiddenStateForm.Mixed : HiddenStateForm.Own));
+        try
+        {
+            text.Options["--states"] = text.form;
+            if (request.Statistics is { } earlier)
+            {
+                if (text.form != HiddenStateForm.Own)
+                    throw new BtxException("--statistics has states of the experts' own networks; --states "
+                        + $"{text.form} needs text: --corpus DIR");
+                text.Options["--statistics"] = Hash(Path.Combine(earlier, RouterStatistics.FileName));
+                return text;
+            }
+
+            if (request.Corpus is null)
+                throw new BtxException($"--router-init {request.RouterInit} needs text of the experts' domains: --corpus DIR, or "
+                    + "--statistics DIR with an earlier mixture");
+            var corpus = CorpusDirectory.Open(request.Corpus);
+            foreach (var member in labelled)
+            {
+                if (member.Text!.Domains.FirstOrDefault(d => corpus.Domains.All(c => c.Name != d)) is not { } missing) continue;
+                throw new BtxException(
+                    $"--corpus {request.Corpus}: has no domain \"{missing}\", the text of expert \"{member.Expert.Name}\"; it has "
+                        + $"{string.Join(", ", corpus.Domains.Select(d => d.Name))}: "
+                    + $"add it with `btx corpus`, leave the expert out with --without {member.Expert.Name}, "
+                        + $"or take --router-init {RouterInit.Random}");
+            }
+
+            var cache = new TokenShardCache(corpus, TextTokenizer.Load(plan.Members[0].Directory), request.Shards);
+            foreach (var member in labelled)
+            {
+                text.shards.Add((member, cache.Open(member.Text!, CorpusSplit.Train, cancellation)));
+                text.Options[$"text of {member.Expert.Name} (--corpus)"] = text.shards[^1].Shard.Key;
+            }
+
+            text.Options["--tokens-per-domain"] = request.TokensPerDomain.ToString(CultureInfo.InvariantCulture);
+            text.Options["--threads"] = request.Threads.ToString(CultureInfo.InvariantCulture);
+            text.Options["--device"] = request.Device;
+            return text;
+        }
+        catch
+        {
+            text.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Of every member that stands for a domain, in the order of the members.</summary>
+    /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own
+    /// states, from which one can be left out.</returns>
+    /// <exception cref="BtxException">Saved statistics that do not fit the members, or a state that is not finite.</exception>
+    public (RouterStatistics Fitted, RouterStatistics Kept) Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members,
+        MoeWeights weights, ProgressDisplay display, CancellationToken cancellation)
+    {
+        if (request.Statistics is { } earlier)
+        {
+            var saved = Saved(Path.Combine(earlier, RouterStatistics.FileName), plan);
+            return (saved, saved);
+        }
+
+        var config = plan.Architecture.RequireDense(plan.Members[0].Directory);
+        var device = TorchDevice.Open(DeviceSpec.Parse(request.Device), request.Threads);
+        using var states = new HiddenStates(weights, config, device);
+        var windows = shards.Select(s => HiddenStates.Windows(s.Shard, config.MaxPositionEmbeddings, request.TokensPerDomain)).ToArray();
+        string[] forms = [.. new[] { form, HiddenStateForm.Own }.Distinct()];
+        var item = display.Start("hidden states", forms.Length * windows.Sum(w => (long)w.Count * w.Context), "tokens");
+        var read = 0L;
+        var index = plan.Members.Select((m, i) => (m.Expert.Name, i)).ToDictionary(p => p.Name, p => p.i);
+        RouterStatistics[] found =
+        [
+            .. forms.Select(f => new RouterStatistics(f, request.TokensPerDomain,
+            [
+                .. shards.Select((s, j) => new DomainStatistics(
+                    s.Member.Expert.Name, s.Member.Expert.Sha256!, s.Shard.Key,
+                    states.Read(members[index[s.Member.Expert.Name]], f, windows[j], n => item.Report(read += n, s.Member.Expert.Domain),
+                        cancellation))),
+            ])),
+        ];
+        item.Finish($"hidden states of {shards.Count} domains: {Quantity.WithUnit(read, "tokens")}");
+        return (found[0], found[^1]);
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, shard) in shards) shard.Dispose();
+    }
+
+    private static RouterStatistics Saved(string path, MixPlan plan)
+    {
+        var saved = RouterStatistics.Load(path);
+        if (saved.Form != HiddenStateForm.Own)
+            throw new BtxException($"{path}: holds {saved.Form} states, on which every expert left its mark; expected "
+                + $"{HiddenStateForm.Own}: give text with --corpus");
+        if (saved.Domains[0].Layers.Count != plan.Architecture.NumHiddenLayers
+            || saved.Domains[0].Layers[0].Sum.Length != plan.Architecture.HiddenSize)
+            throw new BtxException($"{path}: is of a model with {saved.Domains[0].Layers.Count} layers of hidden size "
+                + $"{saved.Domains[0].Layers[0].Sum.Length}; the experts have {plan.Architecture.NumHiddenLayers} of "
+                    + $"{plan.Architecture.HiddenSize}");
+        return saved with
+        {
+            Domains = [.. plan.Members.Where(m => m.Text is not null).Select(m =>
+            {
+                var domain = saved.Domains.FirstOrDefault(d => d.Expert == m.Expert.Name)
+                    ?? throw new BtxException($"{path}: has no statistics of expert \"{m.Expert.Name}\"; it has "
+                        + $"{string.Join(", ", saved.Domains.Select(d => d.Expert))}: give text with --corpus");
+                return domain.Sha256 == m.Expert.Sha256 ? domain
+                    : throw new BtxException($"{path}: the statistics of expert \"{m.Expert.Name}\" are of other weights than the "
+                        + "forest's; give text with --corpus");
+            })],
+        };
+    }
+
+    private static string Hash(string path)
+    {
+        if (!File.Exists(path))
+            throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+}
