@@ -63,7 +63,8 @@ public sealed record HeatMap(string Name, string Title, IReadOnlyList<string> Ro
         }
 
         var bottom = top + ((Panels.Count + across - 1) / across * panelHeight) + 4;
-        for (var i = 0.5; i < 24; i++) svg.Rectangle("cell", Side + (10 * i) - 5, bottom, 10, 10, Colour((LowerIsBetter ? 24 - i : i) / 24));
+        for (var i = 0.5; i < 24; i++) svg.Rectangle("cell", Side + (10 * i) - 5, bottom, 10, 10,
+            Colour((LowerIsBetter ? 24 - i : i) / 24));
         svg.Text("least", Side, bottom + 25, Range is { } range ? Shown(range.Least) : "least of the row");
         svg.Text("end", Side + 240, bottom + 25, Range is { } ends ? Shown(ends.Most) : "most");
         var description = $"{Caption}. Rows: {string.Join(", ", Rows)}. Columns: {string.Join(", ", Columns)}.";

@@ -38,7 +38,8 @@ internal sealed class Svg
     private static readonly (string Selector, string Light, string Dark)[] Rules =
     [
         ("text", "font-size:11.5px;fill:#566170", "fill:#a6b0bc"),
-        ("[class|=title]", $"font-size:12.5px;text-anchor:middle;{Ink}", DarkInk), (".title", "font-size:16px;font-weight:600;text-anchor:start", ""), (".tick-x", "text-anchor:middle", ""),
+        ("[class|=title]", $"font-size:12.5px;text-anchor:middle;{Ink}", DarkInk),
+            (".title", "font-size:16px;font-weight:600;text-anchor:start", ""), (".tick-x", "text-anchor:middle", ""),
         (".tick-y", "text-anchor:end", ""),
         (".legend", Ink, DarkInk), (".label", Ink, DarkInk), (".name", $"font-weight:600;{Ink}", DarkInk),
         (".row", $"text-anchor:end;{Ink}", DarkInk), (".end", "text-anchor:end", ""), (".empty", "text-anchor:middle", ""),

@@ -45,7 +45,7 @@ internal static class PlanVerb
             fittedParameters, fittedBandwidth, check, flags.All, json };
         command.SetAction(parsed =>
         {
-            var checkedRun = parsed.GetValue(check) is { } of ? PlanChecking.Check(Run(parsed, of)) : null;
+            var checkedRun = parsed.GetValue(check) is { } of ? StepCostFit.Check(Run(parsed, of)) : null;
             var plan = checkedRun is not null && !flags.HasLoad(parsed) ? null : Plan(parsed);
             json.Write(parsed, new PlanDocument(plan, checkedRun), [.. plan is null ? [] : PlanReport.Lines(plan),
                 .. plan is null || checkedRun is null ? [] : new[] { "" }, .. checkedRun is null ? [] : PlanReport.Lines(checkedRun)]);
@@ -80,7 +80,7 @@ internal static class PlanVerb
                 ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
             var planned = flags.Expert(parsed, parameters);
             var known = parsed.GetValue(fittedBandwidth) is { } b ? PlanFlags.Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
-            var (fitted, on) = FittedCosts.Of(Run(parsed, directory), routing, parameters, known, planned, target);
+            var (fitted, on) = StepCosts.Of(Run(parsed, directory), routing, parameters, known, planned, target);
             return CapacityPlanner.Plan(experts, planned, on, load, routing, fitted, rules);
         }
 
