@@ -118,7 +118,7 @@ internal sealed class Svg
     private string Style()
     {
         var drawn = _svg.ToString();
-        var used = Rules.Where(r => r.Selector == ".ground" || drawn.Contains(r.Selector.Split(' ', '.', '|')[^1].TrimEnd(']')));
+        var used = Rules.Where(r => r.Selector == ".ground" || drawn.Contains(r.Selector.Split(' ', '.', '=')[^1].TrimEnd(']')));
         return string.Concat(used.Select(r => $".btx {r.Selector}{{{r.Light}}}")) + "@media (prefers-color-scheme:dark){"
             + string.Concat(used.Where(r => r.Dark.Length > 0).Select(r => $".btx {r.Selector}{{{r.Dark}}}")) + "}";
     }
