@@ -19,7 +19,8 @@ public class Flag<T> : Option<T>
 public sealed class Choice : Flag<string>
 {
     /// <param name="usual">Null: there is no value where none is given.</param>
-    public Choice(string name, string[] words, string description, string? usual = null) : base($"{name} {string.Join('|', words)}", description)
+    public Choice(string name, string[] words, string description, string? usual = null)
+        : base($"{name} {string.Join('|', words)}", description)
     {
         if (usual is not null) DefaultValueFactory = _ => usual;
         AcceptOnlyFromAmong(words);
@@ -27,7 +28,8 @@ public sealed class Choice : Flag<string>
 }
 
 /// <summary><c>--json</c>: the report as JSON.</summary>
-public sealed class JsonFlag() : Flag<string?>("--json FILE", "write the report as JSON to this file; -: to standard output, in the place of the text")
+public sealed class JsonFlag()
+    : Flag<string?>("--json FILE", "write the report as JSON to this file; -: to standard output, in the place of the text")
 {
     /// <summary>Writes a report: as text, and as JSON if asked to.</summary>
     /// <param name="save">Writes a text to a file, whole or not at all.</param>
@@ -55,16 +57,15 @@ public sealed class ServerFlag(string form, string description, string usual)
     public const string Variable = "BTX_SERVER";
     public const string Usual = "127.0.0.1:8081";
 
-    /// <summary>The server's gRPC door alone.</summary>
-    public ServerFlag() : this("ADDRESS", "the running server: its gRPC door, as ADDRESS:PORT or a URL", Usual) { }
+    /// <summary>The server's gRPC port alone.</summary>
+    public ServerFlag() : this("ADDRESS", "the running server: its gRPC port, as ADDRESS:PORT or a URL", Usual) { }
 
-    /// <returns>What named the address, for messages, and the gRPC door alone.</returns>
+    /// <returns>What named the address, for messages, and the gRPC port alone.</returns>
     public (string Source, string Address) ReadGrpc(ParseResult parsed)
     {
         var (source, address) = Read(parsed);
         return (source, address.Split(',')[0]);
     }
-
 
     /// <returns>What named the address, for messages, and the address.</returns>
     public (string Source, string Address) Read(ParseResult parsed) =>
@@ -87,7 +88,8 @@ public static class Flags
         var flag = new Flag<int>("--threads N", what, usual);
         flag.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is var n && (n < least || n > 1024)) result.AddError($"--threads {n}: expected {least} to 1024");
+            var n = result.GetValueOrDefault<int>();
+            if (n < least || n > 1024) result.AddError($"--threads {n}: expected {least} to 1024");
         });
         return flag;
     }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Btx.Cli;
 
@@ -9,7 +10,7 @@ namespace Btx.Cli;
 /// The frame of every program: reads the command line, runs the verb, and turns whatever is thrown into one line and an exit code:
 /// 0 done, 1 failed, 2 the command line cannot be read, 130 stopped.
 /// </summary>
-public sealed record ProgramFrame
+public sealed partial record ProgramFrame
 {
     /// <summary>How a user calls the program: <c>btx</c>, <c>btx loadtest</c>.</summary>
     public required string Name { get; init; }
@@ -36,18 +37,21 @@ public sealed record ProgramFrame
     public async Task<int> RunAsync(string[] args, CancellationToken stop = default)
     {
         CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-        var root = new Command("btx", Description) { new HelpOption(), new VersionOption() };
-        foreach (var verb in Verbs) root.Subcommands.Add(verb);
-        var parsed = root.Parse(args);
+        string[] names = Name.Split(' ');
+        var program = new Command(names[^1], Description) { new HelpOption(), new VersionOption() };
+        foreach (var verb in Verbs) program.Subcommands.Add(verb);
+        var root = names.Length == 1 ? program : new Command(names[0]) { program };
+        var parsed = root.Parse([.. names[1..], .. args]);
         if (JsonStandsAlone
             && parsed.Tokens.Zip(parsed.Tokens.Skip(1)).Any(pair => (pair.First.Value, pair.Second.Value) is ("--json", "-")))
             Console.SetOut(Console.Error);
-        // The list of verbs shows the first line of each; the verb's own help shows the rest.
-        if (parsed.CommandResult.Command == root) foreach (var verb in Verbs) verb.Description = verb.Description?.Split('\n')[0];
+        // A list of verbs shows what each is for; the verb's own help shows the rest.
+        foreach (var verb in parsed.CommandResult.Command.Subcommands)
+            verb.Description = Gist().Match(verb.Description ?? "").Value.ReplaceLineEndings(" ");
         if (Problems(parsed, args) is { Count: > 0 } problems)
         {
             foreach (var problem in problems) Console.Error.WriteLine($"error: {problem}");
-            Console.Error.WriteLine($"see: {string.Join(' ', [Name, .. Path(parsed.CommandResult), "--help"])}");
+            Console.Error.WriteLine($"see: {string.Join(' ', [.. Path(parsed.CommandResult), "--help"])}");
             return 2;
         }
 
@@ -82,13 +86,18 @@ public sealed record ProgramFrame
 
     private static List<string> Problems(ParseResult parsed, string[] args)
     {
-        List<string> problems = [.. parsed.Errors.Select(error => UsageError.Plain(error.Message))];
+        List<string> problems =
+            [.. parsed.Errors.Select(error => UsageError.Plain(error.Message, (error.SymbolResult as OptionResult)?.Option.Name))];
         var values = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value);
         if (problems.Count == 0 && UsageError.UnknownOption(args, values) is { } unknown) problems.Add(unknown);
         return problems;
     }
 
-    // Names of the verbs that led here, without the root's.
+    // Names of the commands that led here.
     private static IEnumerable<string> Path(CommandResult result) =>
-        result.Parent is CommandResult above ? Path(above).Append(result.Command.Name) : [];
+        [.. result.Parent is CommandResult above ? Path(above) : [], result.Command.Name];
+
+    // A sentence up to its first point, colon or semicolon.
+    [GeneratedRegex(@"^.*?(?=[.:;](\s|$)|\n\n|$)", RegexOptions.Singleline)]
+    private static partial Regex Gist();
 }

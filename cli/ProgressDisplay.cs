@@ -39,13 +39,11 @@ public sealed class ProgressDisplay : IDisposable
         }
 
         _terminal = terminal;
-        _drawing = Task.Run(() => terminal.Progress().AutoClear(true).ExcludeVerticalPadding()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = 24 }, new FiguresColumn())
-            .StartAsync(bars =>
-            {
-                _bars.SetResult(bars);
-                return _over.Task;
-            }));
+        _drawing = Task.Run(() => terminal.Progress().AutoClear(true).ExcludeVerticalPadding().Columns(new BarColumn()).StartAsync(bars =>
+        {
+            _bars.SetResult(bars);
+            return _over.Task;
+        }));
     }
 
     /// <summary>Shows a piece of work.</summary>
@@ -55,7 +53,7 @@ public sealed class ProgressDisplay : IDisposable
     /// <param name="alreadyDone">Units done by an earlier run: they count as done but not towards the rate.</param>
     public ProgressItem Start(string name, double total, string? unit, double alreadyDone = 0)
     {
-        var bar = _terminal is null ? null : _bars.Task.Result.AddTask(Markup.Escape(name), maxValue: 1);
+        var bar = _terminal is null ? null : _bars.Task.Result.AddTask("work");
         var item = new ProgressItem(this, _time, name, total, unit, alreadyDone, bar);
         lock (_gate) _items.Add(item);
         return item;
@@ -83,7 +81,12 @@ public sealed class ProgressDisplay : IDisposable
         bool there;
         lock (_gate) there = _items.Remove(item);
         if (!there) return;
-        if (bar is not null) _bars.Task.Result.RemoveTask(bar);
+        if (bar is not null)
+        {
+            _bars.Task.Result.RemoveTask(bar);
+            _bars.Task.Result.Refresh();
+        }
+
         if (line is not null) WriteLine(line);
     }
 
@@ -103,12 +106,16 @@ public sealed class ProgressDisplay : IDisposable
         }
     }
 
-    private sealed class FiguresColumn : ProgressColumn
+    private sealed class BarColumn : ProgressColumn
     {
         protected override bool NoWrap => true;
 
-        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
-            new Text((task.Tag as ProgressItem)?.Figures() ?? "").Ellipsis();
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime)
+        {
+            var line = (task.Tag as ProgressItem)?.Bar() ?? "";
+            var width = Math.Max(20, options.ConsoleSize.Width - 1);
+            return new Text(line.Length <= width ? line : line[..(width - 1)] + "…");
+        }
     }
 }
 
@@ -116,6 +123,7 @@ public sealed class ProgressDisplay : IDisposable
 public sealed class ProgressItem
 {
     private const double RateSeconds = 10;
+    private const int BarWidth = 24;
     private readonly Lock _gate = new();
     private readonly ProgressDisplay _display;
     private readonly TimeProvider _time;
@@ -129,13 +137,12 @@ public sealed class ProgressItem
     private double _rateDone;
     private long _rateTime;
 
-    internal ProgressItem(ProgressDisplay display, TimeProvider time, string name, double total, string? unit, double alreadyDone, ProgressTask? bar)
+    internal ProgressItem(
+        ProgressDisplay display, TimeProvider time, string name, double total, string? unit, double alreadyDone, ProgressTask? bar)
     {
         (_display, _time, _name, _total, _unit, _bar) = (display, time, name, total, unit, bar);
         (_done, _rateDone, _rateTime) = (alreadyDone, alreadyDone, time.GetTimestamp());
-        if (bar is null) return;
-        bar.Tag = this;
-        Report(alreadyDone);
+        if (bar is not null) bar.Tag = this;
     }
 
     /// <summary>Sets how much is done, in units.</summary>
@@ -144,9 +151,6 @@ public sealed class ProgressItem
     public void Report(double done, string? note = null, double? total = null)
     {
         lock (_gate) (_done, _note, _total) = (done, note ?? _note, total ?? _total);
-        if (_bar is null) return;
-        _bar.IsIndeterminate = _total <= 0;
-        if (_total > 0) _bar.Value = done / _total;
     }
 
     /// <inheritdoc cref="ProgressDisplay.WriteLine"/>
@@ -158,8 +162,13 @@ public sealed class ProgressItem
     /// <summary><c>seed: 62 % (372 k of 600 k tokens, 8.1 k tokens/s, 0:28 left), loss 3.214</c>.</summary>
     public override string ToString() => $"{_name}: {Figures()}";
 
-    /// <summary>What stands behind the name or the bar.</summary>
-    internal string Figures()
+    internal string Bar()
+    {
+        var filled = _total > 0 ? (int)(Math.Clamp(_done / _total, 0, 1) * BarWidth) : 0;
+        return $"{_name,-14} {new string('█', filled)}{new string('░', BarWidth - filled)} {Figures()}";
+    }
+
+    private string Figures()
     {
         lock (_gate)
         {

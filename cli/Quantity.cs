@@ -49,10 +49,12 @@ public static class Quantity
     public static string Share(double share) => share is > 0 and < 0.00005 ? "<0.0001" : $"{share:0.0000}";
 
     /// <summary><c>1 request</c>, <c>1,200 requests</c>; without a noun the number alone.</summary>
-    public static string Count(long count, string? noun = null) => noun is null ? $"{count:N0}" : $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
+    public static string Count(long count, string? noun = null) =>
+        noun is null ? $"{count:N0}" : $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
 
     /// <summary>Of memory, in powers of 1024: <c>12 MiB</c>, <c>31.3 GiB</c>.</summary>
-    public static string Memory(double bytes) => bytes >= 1 << 30 ? $"{Figures(bytes / (1 << 30))} GiB" : $"{Figures(bytes / (1 << 20))} MiB";
+    public static string Memory(double bytes) =>
+        bytes >= 1 << 30 ? $"{Figures(bytes / (1 << 30))} GiB" : $"{Figures(bytes / (1 << 20))} MiB";
 
     /// <summary><c>340 µs</c>, <c>12.3 ms</c>, <c>1.25 s</c>, <c>2 min 5 s</c>, <c>3 h 20 min</c>.</summary>
     public static string Seconds(double value) => Math.Abs(value) switch

@@ -9,12 +9,16 @@ public static partial class UsageError
 {
     /// <summary><paramref name="message"/> on one line; <c>Cannot parse argument 'x' for option '--k' as expected type 'System.Int32'.</c>
     /// becomes <c>--k "x": expected a whole number</c>.</summary>
-    public static string Plain(string message)
+    /// <param name="option">That it is about.</param>
+    public static string Plain(string message, string? option = null)
     {
         var line = string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         var match = CannotParse().Match(line);
-        return match.Success
-            ? $"{match.Groups["option"]} \"{match.Groups["value"]}\": expected {Expected(match.Groups["type"].Value)}" : line;
+        if (match.Success)
+            return $"{match.Groups["option"]} \"{match.Groups["value"]}\": expected {Expected(match.Groups["type"].Value)}";
+        match = NoneOf().Match(line);
+        return !match.Success || option is null ? line
+            : $"{option} \"{Shown(match.Groups["value"].Value)}\": use {match.Groups["words"].Value.Replace("' '", ", ")}";
     }
 
     /// <summary>
@@ -43,4 +47,7 @@ public static partial class UsageError
 
     [GeneratedRegex("^Cannot parse argument '(?<value>.*)' for option '(?<option>[^']+)' as expected type '(?<type>[^']+)'\\.?$")]
     private static partial Regex CannotParse();
+
+    [GeneratedRegex("^Argument '(?<value>.*)' not recognized\\. Must be one of: '(?<words>.*)'$")]
+    private static partial Regex NoneOf();
 }

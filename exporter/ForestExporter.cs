@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Btx.Exporter.Checking;
-using Btx.Exporter.Forests;
+using Btx.Exporter.Sources;
 using Btx.Exporter.GenAI;
 using Btx.Exporter.Graphs;
 using Btx.Exporter.Sessions;
@@ -13,16 +13,13 @@ using Btx.Model.Tensors;
 
 namespace Btx.Exporter;
 
-/// <summary>
-/// Turns a forest into a served forest: graphs for its architecture, weights bound where they are or converted, and
-/// <c>served.json</c>. Each expert's logits are compared with a plain reference first; a mismatch is not published.
-/// </summary>
+/// <summary>Turns a forest into a served forest: graphs for its architecture, weights bound where they are or converted, and
+/// <c>served.json</c>. Each expert's logits are compared with a plain reference first; a mismatch is not published.</summary>
 public static class ForestExporter
 {
     private const string WeightFolder = "weights";
 
     /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
     public static ExportReport Export(ExportOptions options, IProgress<ExportProgress>? progress = null,
         CancellationToken cancellation = default)
     {

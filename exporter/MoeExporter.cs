@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Btx.Exporter.Checking;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Exporter.Sessions;
 using Btx.Exporter.Weights;
 using Btx.Model;
@@ -16,15 +15,14 @@ using Btx.Model.Tokens;
 namespace Btx.Exporter;
 
 /// <summary>
-/// Turns a BTX model (any Mixtral directory) into a served one: graphs, weights bound where they are or converted, the config
-/// and tokenizer, and <c>served-btx.json</c>. Logits and gates are compared with a plain reference first; a mismatch is not published.
+/// Turns a BTX model (any Mixtral directory) into a served one: graphs, weights bound where they are or converted, the config and
+/// tokenizer, and <c>served-btx.json</c>. Logits and gates are compared with a plain reference first; a mismatch is not published.
 /// </summary>
 public static class MoeExporter
 {
     private const string WeightFile = "weights/model.safetensors";
 
     /// <exception cref="BtxException">Anything a user can act on; nothing half-written remains.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; nothing half-written remains.</exception>
     public static MoeExportReport Export(MoeExportOptions options, IProgress<ExportProgress>? progress = null,
         CancellationToken cancellation = default)
     {
@@ -109,8 +107,7 @@ public static class MoeExporter
         int[] counts = [.. (options.ExpertsPerToken ?? [source.Manifest.Router.ExpertsPerToken]).Distinct().Order()];
         if (counts.Length == 0) throw new BtxException("--experts-per-token: is empty; name one or more, as in 1,2");
         if (counts.FirstOrDefault(k => k < 1 || k > source.Moe.Experts, 1) is var bad && (bad < 1 || bad > source.Moe.Experts))
-            throw new BtxException($"--experts-per-token {bad}: the model has {source.Moe.Experts} experts; use "
-                + $"1..{source.Moe.Experts}");
+            throw new BtxException($"--experts-per-token {bad}: the model has {source.Moe.Experts} experts; use 1..{source.Moe.Experts}");
         return [.. counts.Select(k => (int?)k)];
     }
 
@@ -133,8 +130,8 @@ public static class MoeExporter
         return [new ServedWeights { Path = WeightFile, InSource = false, Sha256 = Hash(path) }];
     }
 
-    /// <summary>Puts beside the graphs what a mixture anew with other experts needs: which weights were mixed, and the
-    /// statistics that routers are fitted to.</summary>
+    /// <summary>Puts beside the graphs what a mixture anew with other experts needs: which weights were mixed, and the statistics that
+    /// routers are fitted to.</summary>
     /// <returns>The statistics' hash; null: the model has none.</returns>
     private static string? CarryLineage(SourceMoe source, string building)
     {
@@ -144,9 +141,5 @@ public static class MoeExporter
         return File.Exists(statistics) ? Hash(statistics) : null;
     }
 
-    private static string Hash(string path)
-    {
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
-    }
+    private static string Hash(string path) => CheckpointFiles.HashFiles([path], CancellationToken.None);
 }

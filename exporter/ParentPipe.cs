@@ -1,7 +1,7 @@
 namespace Btx.Exporter;
 
-/// <summary>Whoever started this program holds the other end of its standard input, if <see cref="Variable"/> says so:
-/// the end of that is the end of the work.</summary>
+/// <summary>Whoever started this program holds the other end of its standard input, if <see cref="Variable"/> says so: the end of that is
+/// the end of the work.</summary>
 public static class ParentPipe
 {
     public const string Variable = "BTX_PARENT_PIPE";

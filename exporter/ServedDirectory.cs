@@ -18,11 +18,8 @@ internal static class ServedDirectory
             throw new BtxException($"--out {target}: exists and is not a {what} (it has no {manifest}); name another directory");
     }
 
-    /// <summary>
-    /// Keeps servers out of a served forest that is to be replaced. One that was served has a
-    /// history, which an export may not erase: what was
-    /// removed would be back.
-    /// </summary>
+    /// <summary>Keeps servers out of a served forest that is to be replaced. One that was served has a history, which an export may not
+    /// erase: what was removed would be back.</summary>
     /// <returns>Null: nothing is there yet.</returns>
     /// <exception cref="BtxException">A server owns it, or it has a history.</exception>
     public static ForestLock? TakeForest(string target)
@@ -54,7 +51,7 @@ internal static class ServedDirectory
             throw new BtxException(
                 $"--out {target}: was served and has {found}, the record of its changes, which an export would erase; "
                 + "add experts to it with `btx experts add`, or export to another directory (or move this "
-                    + "one away, if nothing was ever removed from it)");
+                + "one away, if nothing was ever removed from it)");
         }
     }
 }

@@ -3,10 +3,8 @@ using System.Text;
 
 namespace Btx.Model;
 
-/// <summary>
-/// A failure that a user can act on: the message is one line that names the file or option, the value found, and the remedy.
-/// Programs print it as <c>error: …</c> and exit with 1; services answer it as its <see cref="Kind"/> says.
-/// </summary>
+/// <summary>A failure that a user can act on: the message is one line that names the file or option, the value found, and the remedy.
+/// Programs print it as <c>error: …</c> and exit with 1; services answer it as its <see cref="Kind"/> says.</summary>
 public sealed class BtxException : Exception
 {
     /// <summary>UTF-16 characters of a message at most, so that it can travel in a header and stand in a line of a log.</summary>
@@ -15,12 +13,14 @@ public sealed class BtxException : Exception
     /// <param name="message">One line; whatever was not quoted by <see cref="OneLine"/> is made so here.</param>
     public BtxException(string message) : base(OneLine(message, MaxMessage)) { }
 
-    /// <inheritdoc cref="BtxException(string)"/>
     /// <param name="inner">The cause: a lack of memory, of disk or of file handles remains one, however it is told.</param>
     public BtxException(string message, Exception inner) : base(OneLine(message, MaxMessage), inner)
     {
         if (KindOf(inner) == ErrorKind.Exhausted) Kind = ErrorKind.Exhausted;
     }
+
+    /// <inheritdoc cref="BtxException(string)"/>
+    public BtxException(ErrorKind kind, string message, Exception? inner = null) : base(OneLine(message, MaxMessage), inner) => Kind = kind;
 
     public BtxException() { }
 
@@ -49,8 +49,8 @@ public sealed class BtxException : Exception
 
     private static string Escaped(char c) => c switch { '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", _ => $"\\u{(int)c:x4}" };
 
-    /// <summary>The kind of any failure, by its cause: a lack of memory, of disk or of file handles
-    /// is <see cref="ErrorKind.Exhausted"/>.</summary>
+    /// <summary>The kind of any failure, by its cause: a lack of memory, of disk or of file handles is
+    /// <see cref="ErrorKind.Exhausted"/>.</summary>
     public static ErrorKind KindOf(Exception failure) => failure switch
     {
         BtxException known => known.Kind,
@@ -60,4 +60,30 @@ public sealed class BtxException : Exception
         { InnerException: { } cause } => KindOf(cause),
         _ => ErrorKind.Internal,
     };
+}
+
+/// <summary>Whose fault a <see cref="BtxException"/> is, for services that answer with a status.</summary>
+public enum ErrorKind
+{
+    /// <summary>The server's own: damaged weights or files that it serves, a library that fails; and whatever nobody knows better of: gRPC
+    /// Internal.</summary>
+    Internal,
+
+    /// <summary>What was asked is wrong in itself: gRPC InvalidArgument.</summary>
+    Invalid,
+
+    /// <summary>It cannot be done as things are: gRPC FailedPrecondition.</summary>
+    Precondition,
+
+    /// <summary>What was named is not there: gRPC NotFound.</summary>
+    Missing,
+
+    /// <summary>Something else is under way, or came first; the same may succeed later: gRPC Aborted.</summary>
+    Conflict,
+
+    /// <summary>Shutting down: gRPC Unavailable.</summary>
+    Unavailable,
+
+    /// <summary>The server's memory, disk or files do not suffice: gRPC ResourceExhausted.</summary>
+    Exhausted,
 }

@@ -5,10 +5,8 @@ using Btx.Model.Tensors;
 
 namespace Btx.Exporter.Checking;
 
-/// <summary>
-/// The Llama forward pass written plainly, from the checkpoint alone, with sums in double precision: the reference that a graph's
-/// logits are compared with. It shares no code with the graph, has no cache, and takes one weight into memory at a time.
-/// </summary>
+/// <summary>The Llama forward pass written plainly, from the checkpoint alone, with sums in double precision: the reference that a graph's
+/// logits are compared with. It shares no code with the graph, has no cache, and takes one weight into memory at a time.</summary>
 internal static class PlainLlama
 {
     /// <returns>Logits [tokens.Length][V] after each prefix.</returns>
@@ -52,9 +50,7 @@ internal static class PlainLlama
         var gate = Linear(read($"{prefix}{names.Gate}.weight"), x);
         var up = Linear(read($"{prefix}{names.Up}.weight"), x);
         for (var t = 0; t < gate.Length; t++)
-        {
             for (var i = 0; i < gate[t].Length; i++) gate[t][i] = gate[t][i] / (1 + Math.Exp(-gate[t][i])) * up[t][i];
-        }
 
         return Linear(read($"{prefix}{names.Down}.weight"), gate);
     }
@@ -167,8 +163,16 @@ internal static class PlainLlama
     private static void AddTo(double[][] rows, double[][] other)
     {
         for (var t = 0; t < rows.Length; t++)
-        {
             for (var i = 0; i < rows[t].Length; i++) rows[t][i] += other[t][i];
-        }
     }
 }
+
+/// <summary>What a plain reference computed for a text, one entry a token.</summary>
+/// <param name="ExpertsPerToken">k of each token; empty for a dense model.</param>
+/// <param name="Logits">[V] each.</param>
+/// <param name="Gates">[L·N] each; empty for a dense model.</param>
+/// <param name="Margins">
+/// How narrowly the last expert was taken rather than the next: the smallest difference of the two router logits over the layers, as a
+/// share of the largest. Infinite where nothing was left out or the two are equal, which has its rule.
+/// </param>
+internal sealed record PlainRun(int[] Tokens, int[] ExpertsPerToken, float[][] Logits, double[][] Gates, double[] Margins);

@@ -44,9 +44,7 @@ internal sealed class PlainMixtral(LlamaConfig config, Func<string, float[]> rea
             if (mine.Length == 0) continue;
             var y = PlainLlama.SwiGlu(read, $"{prefix}block_sparse_moe.experts.{e}.", ("w1", "w3", "w2"), [.. mine.Select(t => x[t])]);
             for (var i = 0; i < mine.Length; i++)
-            {
                 for (var j = 0; j < y[i].Length; j++) result[mine[i]][j] += gates[mine[i]][(layer * experts) + e] * y[i][j];
-            }
         }
 
         return result;

@@ -7,10 +7,8 @@ using Google.Protobuf;
 
 namespace Btx.Exporter.GenAI;
 
-/// <summary>
-/// Makes a model directory that ONNX Runtime GenAI loads out of a Hugging Face one: <c>model.onnx</c>, whose weights point into the
-/// directory's <c>model.safetensors</c>, and <c>genai_config.json</c>.
-/// </summary>
+/// <summary>Makes a model directory that ONNX Runtime GenAI loads out of a Hugging Face one: <c>model.onnx</c>, whose weights point into
+/// the directory's <c>model.safetensors</c>, and <c>genai_config.json</c>.</summary>
 internal static class GenAIModel
 {
     public const string GraphFile = "model.onnx", ConfigFile = "genai_config.json";

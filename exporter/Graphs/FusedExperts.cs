@@ -32,9 +32,9 @@ internal sealed class FusedExperts(LlamaConfig config, GraphForm form, int k, IR
         var mixed = graph.Node(
             "MoE", MicrosoftDomain, name,
             [rows, logits, graph.Weight(weights + GateUpTensor, experts, 2 * f, d), "", graph.Weight(weights + DownTensor, experts, d, f)],
-                [$"{name}/output_0"],
+            [$"{name}/output_0"],
             Int("k", taken), Text("activation_type", "swiglu"), Int("swiglu_fusion", 1), Real("activation_alpha", 1),
-                Real("activation_beta", 0), Int("normalize_routing_weights", 1))[0];
+            Real("activation_beta", 0), Int("normalize_routing_weights", 1))[0];
         return graph.Node("Reshape", $"{scope}/output/Reshape",
             [mixed, graph.Constant("positions", form.Name == ServedGraph.Decode ? [-1, 1, d] : [1, -1, d])]);
     }
@@ -42,8 +42,7 @@ internal sealed class FusedExperts(LlamaConfig config, GraphForm form, int k, IR
     private static string Gates(GraphBuilder graph, string scope, string logits, int taken)
     {
         var largest = graph.Node("TopK", "", $"{scope}/TopK", [logits, graph.Constant($"top_{taken}", taken)],
-            [$"{scope}/TopK/output_0", $"{scope}/TopK/output_1"],
-            Int("axis", 1), Int("largest", 1), Int("sorted", 1));
+            [$"{scope}/TopK/output_0", $"{scope}/TopK/output_1"], Int("axis", 1), Int("largest", 1), Int("sorted", 1));
         var softmax = graph.Node("Softmax", $"{scope}/Softmax", [largest[0]], Int("axis", 1));
         var zeros = graph.Node("Sub", $"{scope}/Sub", [logits, logits]);
         return graph.Node("ScatterElements", $"{scope}/ScatterElements", [zeros, largest[1], softmax], Int("axis", 1));

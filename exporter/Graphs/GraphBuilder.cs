@@ -3,10 +3,8 @@ using Onnx;
 
 namespace Btx.Exporter.Graphs;
 
-/// <summary>
-/// Writes nodes, values and initializers of one ONNX graph. A node's name is its place in the network
-/// (<c>/model/layers.0/attn/q_proj/MatMul</c>), its first output that name with <c>/output_0</c>.
-/// </summary>
+/// <summary>Writes nodes, values and initializers of one ONNX graph. A node's name is its place in the network
+/// (<c>/model/layers.0/attn/q_proj/MatMul</c>), its first output that name with <c>/output_0</c>.</summary>
 internal sealed class GraphBuilder
 {
     /// <summary>ONNX Runtime's own operator domain.</summary>
@@ -122,8 +120,8 @@ internal sealed class GraphBuilder
             Int("transB", 1))[0];
     }
 
-    /// <summary>y = x Wᵀ with W [outputs, inputs] stored in blocks along the inputs, see
-    /// <see cref="BlockLayout"/>; activations are rounded to 8 bits.</summary>
+    /// <summary>y = x Wᵀ with W [outputs, inputs] stored in blocks along the inputs, see <see cref="BlockLayout"/>; activations are rounded
+    /// to 8 bits.</summary>
     public string BlockLinear(string scope, string input, string weight, long outputs, long inputs, int bits)
     {
         var layout = new BlockLayout(outputs, inputs, bits);
@@ -177,11 +175,8 @@ internal sealed class GraphBuilder
     {
         var shape = new TensorShapeProto();
         foreach (var dim in dims)
-        {
-            shape.Dim.Add(dim is string symbol
-                ? new TensorShapeProto.Types.Dimension { DimParam = symbol }
+            shape.Dim.Add(dim is string symbol ? new TensorShapeProto.Types.Dimension { DimParam = symbol }
                 : new TensorShapeProto.Types.Dimension { DimValue = Convert.ToInt64(dim) });
-        }
 
         return new ValueInfoProto
         {

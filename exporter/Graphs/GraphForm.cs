@@ -1,4 +1,11 @@
+using System.Security.Cryptography;
+using Btx.Model;
+using Btx.Model.Configuration;
+using Btx.Model.Files;
 using Btx.Model.Serving;
+using Btx.Model.Tensors;
+using Google.Protobuf;
+using Onnx;
 
 namespace Btx.Exporter.Graphs;
 
@@ -41,3 +48,85 @@ public enum GraphPrecision
     /// <summary>fp32, but the experts of a mixture in 4 bits.</summary>
     Int4,
 }
+
+/// <summary>Writes the graphs of every served form, the tables they share, and the file that placeholders point into.</summary>
+internal static class GraphFolder
+{
+    public const string Name = "graphs";
+
+    /// <param name="building">The served directory; the files go into <see cref="Name"/> in it.</param>
+    /// <param name="expertsPerToken">k where it is built into the graphs.</param>
+    public static List<ServedGraph> Write(string building, LlamaConfig config, GraphPrecision precision, GraphSource source,
+        int? expertsPerToken = null)
+    {
+        var directory = Path.Combine(building, Name);
+        Directory.CreateDirectory(directory);
+        RotaryTable.Write(Path.Combine(directory, WeightPlacements.RotaryFile), config, precision);
+        File.WriteAllBytes(Path.Combine(directory, WeightPlacements.PlaceholderFile), []);
+        var graphs = new List<ServedGraph>();
+        foreach (var form in GraphForm.Served)
+        {
+            var bytes = source(form, WeightPlacements.Placeholder).ToByteArray();
+            var file = FileName(form, expertsPerToken);
+            AtomicFile.Write(Path.Combine(directory, file), stream => stream.Write(bytes));
+            graphs.Add(new ServedGraph(form.Name, form.Rows, $"{Name}/{file}", Convert.ToHexStringLower(SHA256.HashData(bytes)),
+                expertsPerToken));
+        }
+
+        return graphs;
+    }
+
+    public static string FileName(GraphForm form, int? expertsPerToken) =>
+        expertsPerToken is { } k ? $"{Path.GetFileNameWithoutExtension(form.FileName)}-k{k}.onnx" : form.FileName;
+}
+
+/// <summary>Names and dtypes of <see cref="GraphPrecision"/>.</summary>
+public static class GraphPrecisions
+{
+    public static GraphPrecision Parse(string text) => text switch
+    {
+        "fp32" => GraphPrecision.Fp32,
+        "fp16" => GraphPrecision.Fp16,
+        "int8" => GraphPrecision.Int8,
+        "int4" => GraphPrecision.Int4,
+        _ => throw new BtxException($"--precision {text}: unknown precision; use fp32 or fp16, or for a BTX model int8 or int4"),
+    };
+
+    public static string Name(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Fp16 => "fp16",
+        GraphPrecision.Bf16 => "bf16",
+        GraphPrecision.Int8 => "int8",
+        GraphPrecision.Int4 => "int4",
+        _ => "fp32",
+    };
+
+    /// <summary>The dtype that stored weights need so that they can be bound without conversion; with blocks, that of the rest.</summary>
+    public static TensorDtype Dtype(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Fp16 => TensorDtype.F16,
+        GraphPrecision.Bf16 => TensorDtype.BF16,
+        _ => TensorDtype.F32,
+    };
+
+    /// <summary>Bits of a weight where the experts are stored in blocks; null otherwise.</summary>
+    public static int? BlockBits(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Int8 => 8,
+        GraphPrecision.Int4 => 4,
+        _ => null,
+    };
+
+    /// <summary>Largest |graph − reference| / max|reference| of the logits that an export may show. With blocks the reference reads the
+    /// same dequantised weights; what remains is the rounding of activations to 8 bits inside the products.</summary>
+    public static double Tolerance(this GraphPrecision precision) => precision switch
+    {
+        GraphPrecision.Fp32 => 1e-4,
+        GraphPrecision.Fp16 => 1e-2,
+        GraphPrecision.Bf16 => 8e-2,
+        _ => 5e-2,
+    };
+}
+
+/// <summary>Builds a model's graph of one form.</summary>
+internal delegate ModelProto GraphSource(GraphForm form, WeightPlacement weights);

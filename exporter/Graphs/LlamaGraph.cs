@@ -1,5 +1,6 @@
 using Btx.Model;
 using Btx.Model.Configuration;
+using Btx.Model.Tensors;
 using Onnx;
 using static Btx.Exporter.Graphs.GraphBuilder;
 
@@ -21,19 +22,10 @@ namespace Btx.Exporter.Graphs;
 ///         →  logits fp32[B,S,V], present.L.key|value
 /// </code>
 /// </summary>
-internal sealed class LlamaGraph
+internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecision precision, GraphBuilder graph, FeedForward feedForward)
 {
-    private readonly LlamaConfig config;
-    private readonly GraphForm form;
-    private readonly GraphBuilder graph;
-    private readonly FeedForward feedForward;
     private (string Cos, string Sin) rotary;
     private (string SeqLens, string Total)[] rows = [];
-
-    private LlamaGraph(LlamaConfig config, GraphForm form, GraphBuilder graph, FeedForward feedForward)
-    {
-        (this.config, this.form, this.graph, this.feedForward) = (config, form, graph, feedForward);
-    }
 
     /// <param name="weights">Where the weights' data lies.</param>
     /// <param name="feedForward">The block after attention; a dense SwiGLU if null.</param>
@@ -43,7 +35,7 @@ internal sealed class LlamaGraph
     {
         CheckHeadDim(config);
         var graph = new GraphBuilder($"llama {form.Name}", precision, weights);
-        new LlamaGraph(config, form, graph, feedForward ?? SwiGlu.Of(config)).AddNetwork();
+        new LlamaGraph(config, form, precision, graph, feedForward ?? SwiGlu.Of(config)).AddNetwork();
         return graph.Build();
     }
 
@@ -59,9 +51,9 @@ internal sealed class LlamaGraph
     {
         var tokens = AddTokenInputs();
         var context = config.MaxPositionEmbeddings;
-        long half = config.HeadDim / 2, tableBytes = RotaryTable.Bytes(config, graph.ElementType != ElementTypes.Float);
-        rotary = (graph.Table(RotaryTable.Cosine, WeightPlacements.RotaryFile, 0, context, half),
-                  graph.Table(RotaryTable.Sine, WeightPlacements.RotaryFile, tableBytes, context, half));
+        long half = config.HeadDim / 2, tableBytes = RotaryEmbedding.Bytes(config, precision.Dtype());
+        rotary = (graph.Table(RotaryEmbedding.Cosine, WeightPlacements.RotaryFile, 0, context, half),
+                  graph.Table(RotaryEmbedding.Sine, WeightPlacements.RotaryFile, tableBytes, context, half));
 
         var embedding = graph.Weight("model.embed_tokens.weight", config.VocabSize, config.HiddenSize);
         var residual = graph.Node("Gather", "/model/embed_tokens/Gather", [embedding, tokens]);         // [B,S,d]
@@ -125,10 +117,7 @@ internal sealed class LlamaGraph
         var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d);
         string attended;
         if (form.Rows <= 1)
-        {
-            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key,
-                value, rows[0]);
-        }
+            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value, rows[0]);
         else
         {
             var queries = SplitRows($"{scope}/attn/q/Split", query);
@@ -156,20 +145,18 @@ internal sealed class LlamaGraph
             [query, key, value, pastKey, pastValue, lengths.SeqLens, lengths.Total, rotary.Cos, rotary.Sin],
             [$"{name}/output_0", presentKey, presentValue],
             Int("num_heads", config.NumAttentionHeads), Int("kv_num_heads", config.NumKeyValueHeads), Int("do_rotary", 1),
-                Int("rotary_interleaved", 0));
+            Int("rotary_interleaved", 0));
         foreach (var present in new[] { presentKey, presentValue })
             graph.Output(present, graph.ElementType, batch, config.NumKeyValueHeads, "present_sequence", config.HeadDim);
         return outputs[0];
     }
 
-    private string[] SplitRows(string name, string packed) =>
-        graph.Node("Split", "", name, [packed, "lens"], [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")],
-        Int("axis", 1));
+    private string[] SplitRows(string name, string packed) => graph.Node("Split", "", name, [packed, "lens"],
+        [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")], Int("axis", 1));
 
     private string FirstNorm(string scope, string input, string weight) =>
-        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization",
-        [input, graph.Weight(weight, config.HiddenSize)],
-            Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
+        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization", [input, graph.Weight(weight, config.HiddenSize)],
+        Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
 
     /// <summary>residual ← residual + x; returns RMSNorm(residual) and the residual.</summary>
     private (string Normed, string Residual) SkipNorm(string scope, string residual, string x, string weight)

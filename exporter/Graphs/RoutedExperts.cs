@@ -5,6 +5,58 @@ using static Btx.Exporter.Graphs.GraphBuilder;
 namespace Btx.Exporter.Graphs;
 
 /// <summary>
+/// Adds the feed-forward block of a layer to a graph: the part in which a dense Llama and a mixture differ.
+/// </summary>
+/// <param name="graph">The graph under construction.</param>
+/// <param name="layer">Layer index from 0.</param>
+/// <param name="input">Value name; shape [.., d], normalised.</param>
+/// <returns>Value name; the same shape.</returns>
+internal delegate string FeedForward(GraphBuilder graph, int layer, string input);
+
+/// <summary>The dense feed-forward of Llama: down(silu(gate x) * up x).</summary>
+internal static class SwiGlu
+{
+    public static FeedForward Of(LlamaConfig config) => (graph, layer, input) =>
+    {
+        string scope = $"/model/layers.{layer}/mlp", weights = $"model.layers.{layer}.mlp";
+        var gate = graph.Linear($"{scope}/gate_proj", input, $"{weights}.gate_proj.weight", config.IntermediateSize, config.HiddenSize);
+        var up = graph.Linear($"{scope}/up_proj", input, $"{weights}.up_proj.weight", config.IntermediateSize, config.HiddenSize);
+        var sigmoid = graph.Node("Sigmoid", $"{scope}/act/Sigmoid", [gate]);
+        var silu = graph.Node("Mul", $"{scope}/act/Mul", [gate, sigmoid]);
+        var product = graph.Node("Mul", $"{scope}/Mul", [silu, up]);
+        return graph.Linear($"{scope}/down_proj", product, $"{weights}.down_proj.weight", config.HiddenSize, config.IntermediateSize);
+    };
+}
+
+/// <summary>The router of a mixture and its gates as the output <c>router_gates</c> fp32 [T,L,N], in either form of the experts.</summary>
+internal sealed class RouterGates(LlamaConfig config)
+{
+    public const string Output = "router_gates";
+
+    private readonly List<string> layers = [];
+
+    /// <returns>W x, [T,N].</returns>
+    /// <param name="rows">[T,d].</param>
+    public static string Logits(GraphBuilder graph, LlamaConfig config, int layer, string rows) =>
+        graph.Linear($"/model/layers.{layer}/moe/router", rows, $"model.layers.{layer}.{MoeConfig.RouterTensor}",
+        config.Moe!.Experts, config.HiddenSize);
+
+    /// <summary>The logits in fp32.</summary>
+    public static string Single(GraphBuilder graph, int layer, string logits) =>
+        graph.ElementType == ElementTypes.Float ? logits
+        : graph.Node("Cast", $"/model/layers.{layer}/moe/router/fp32/Cast", [logits], Int("to", ElementTypes.Float));
+
+    /// <param name="gates">fp32 [T,N]; layers are added in order.</param>
+    public void Add(GraphBuilder graph, int layer, string gates)
+    {
+        layers.Add(graph.Node("Unsqueeze", $"/model/layers.{layer}/moe/router/Unsqueeze", [gates, graph.Constant("axis_1", 1)]));
+        if (layers.Count < config.NumHiddenLayers) return;
+        graph.Node("Concat", "", "/model/router_gates/Concat", [.. layers], [Output], Int("axis", 1));
+        graph.Output(Output, ElementTypes.Float, "tokens", config.NumHiddenLayers, config.Moe!.Experts);
+    }
+}
+
+/// <summary>
 /// The feed-forward of a mixture in plain operators: FF(x) = Σ_i g_i(W x) · FF_i(x), where g is the softmax over the k largest router
 /// logits (of equal ones the lower index first) and k is an input, so the tokens of one run may differ in it. Each expert takes
 /// its own tokens alone; one without tokens is a branch not taken.

@@ -5,8 +5,8 @@ namespace Btx.Exporter.Graphs;
 /// <summary>The usual placements.</summary>
 public static class WeightPlacements
 {
-    /// <summary>The zero-byte file that placeholders point into. ONNX Runtime wants it to exist
-    /// although every weight is overridden.</summary>
+    /// <summary>The zero-byte file that placeholders point into. ONNX Runtime wants it to exist although every weight is
+    /// overridden.</summary>
     public const string PlaceholderFile = "weights.bin";
 
     /// <summary>Cosine and sine tables of the rotary embedding, shared by the graphs of one directory.</summary>
@@ -31,4 +31,40 @@ internal static class CheckpointPlacement
             throw new ArgumentException($"{file.Path}: tensor {name} has {info.Length} bytes, the graph expects {bytes}", nameof(bytes));
         return new ExternalTensor(Path.GetFileName(file.Path), info.Offset, bytes);
     };
+}
+
+/// <summary>Where ONNX external data lies: a file beside the graph, a byte offset in it and a length in bytes.</summary>
+public sealed record ExternalTensor(string Location, long Offset, long Length);
+
+/// <summary>How <c>com.microsoft.MatMulNBits</c> stores a weight [outputs, inputs]: each row in blocks of 128 inputs, the last one filled
+/// up, w = (code − 2^(bits−1)) · scale with one scale a block. Two 4-bit codes share a byte, the lower half first.</summary>
+internal readonly record struct BlockLayout(long Outputs, long Inputs, int Bits)
+{
+    public const int BlockSize = 128;
+
+    public long Blocks => (Inputs + BlockSize - 1) / BlockSize;
+
+    public int BlockBytes => BlockSize * Bits / 8;
+
+    /// <summary>uint8.</summary>
+    public long[] CodesShape => [Outputs, Blocks, BlockBytes];
+
+    /// <summary>fp32.</summary>
+    public long[] ScalesShape => [Outputs, Blocks];
+
+    public static string Codes(string weight) => weight + ".codes";
+
+    public static string Scales(string weight) => weight + ".scales";
+}
+
+/// <summary>ONNX's numbers for element types (<c>TensorProto.DataType</c>).</summary>
+internal static class ElementTypes
+{
+    public const int Float = 1;
+    public const int UInt8 = 2;
+    public const int Int32 = 6;
+    public const int Int64 = 7;
+    public const int Bool = 9;
+    public const int Float16 = 10;
+    public const int BFloat16 = 16;
 }

@@ -2,10 +2,8 @@ using Btx.Exporter.Graphs;
 
 namespace Btx.Exporter.Weights;
 
-/// <summary>
-/// Rounds a weight to the blocks of <see cref="BlockLayout"/>. Codes are symmetric about 2^(bits−1); a block's scale is the one
-/// of several candidates that loses least (sum of squares): in 4 bits the range that holds the largest value is not always the best.
-/// </summary>
+/// <summary>Rounds a weight to the blocks of <see cref="BlockLayout"/>. Codes are symmetric about 2^(bits−1); a block's scale is the one of
+/// several candidates that loses least (sum of squares): in 4 bits the range that holds the largest value is not always the best.</summary>
 internal static class BlockQuantiser
 {
     // Of the range that just holds the block; clipping one outlier may serve the rest.
@@ -70,9 +68,7 @@ internal static class BlockQuantiser
     {
         var largest = 0f;
         foreach (var v in block)
-        {
             if (Math.Abs(v) > Math.Abs(largest)) largest = v;
-        }
 
         // The largest value becomes the code −2^(bits−1), of which there is no positive counterpart: its sign is the scale's.
         var full = -largest / (1 << (bits - 1));

@@ -5,8 +5,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Exporter.Weights;
 
-/// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its
-/// own, in the precision that is served.</summary>
+/// <summary>Writes an expert's weights into a served forest: a Hugging Face model directory of its own, in the precision that is
+/// served.</summary>
 internal static class WeightDirectory
 {
     /// <summary>True if every tensor is stored in the served precision, so that the source's own memory can be bound.</summary>
@@ -19,23 +19,11 @@ internal static class WeightDirectory
     {
         var dtype = precision.Dtype();
         Directory.CreateDirectory(directory);
-        SafetensorsWriter.Write(
-            Path.Combine(directory, CheckpointFiles.SingleFile),
-            [.. checkpoint.Config.TensorShapes().Select(t => (t.Name, dtype, t.Shape))],
-            (name, destination) =>
-            {
-                cancellation.ThrowIfCancellationRequested();
-                Fill(checkpoint, name, dtype, destination);
-            });
-        (checkpoint.Config with
+        CheckpointWriter.Write(directory, checkpoint.Config with { TorchDtype = dtype.TorchName() }, (name, destination) =>
         {
-            TorchDtype = dtype switch
-            {
-                TensorDtype.F16 => "float16",
-                TensorDtype.BF16 => "bfloat16",
-                _ => "float32"
-            }
-        }).Save(directory);
+            cancellation.ThrowIfCancellationRequested();
+            Fill(checkpoint, name, dtype, destination);
+        }, shardBytes: long.MaxValue);
         TokenizerFiles.Copy(checkpoint.DirectoryPath, directory);
     }
 
@@ -65,10 +53,8 @@ internal static class WeightDirectory
     private static void RequireHalf(ReadOnlySpan<float> values, Checkpoint checkpoint, string name)
     {
         foreach (var v in values)
-        {
             if (Math.Abs(v) > (float)Half.MaxValue)
                 throw new BtxException($"{checkpoint.DirectoryPath}: tensor \"{name}\" holds {v}, more than fp16 can "
                     + $"({Half.MaxValue}); use --precision fp32");
-        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using System.Text.Json;
 using Btx.V1;
 using Google.Protobuf;
@@ -10,20 +11,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Btx.LoadTests.Ceilings;
 
-/// <summary>
-/// Both doors without a model: every token is sent and flushed as a server does, as soon as the one before is on its way. It runs in this
-/// process, on loopback, so what is measured against
-/// it is what the generator can do at least.
-/// </summary>
+/// <summary>gRPC and HTTP without a model: every token is sent and flushed as a server does, as soon as the one before is on its way. It
+/// runs in this process, on loopback, so what is measured against it is what the generator can do at least.</summary>
 internal sealed class InstantServer : IAsyncDisposable
 {
-    private static readonly byte[] s_event =
-        "data: {\"id\":\"cmpl-0\",\"object\":\"text_completion\",\"created\":0,\"model\":\"forest\",\"choices\":[{\"text\":\" word\",\"logprobs\":{\"tokens\":[\" word\"],\"token_logprobs\":[-1.5],\"top_logprobs\":[{}],\"text_offset\":[0]},\"finish_reason\":null,\"index\":0}],\"usage\":null}\n\n"u8
-        .ToArray();
+    private static readonly byte[] s_event = Encoding.UTF8.GetBytes("""
+        data: {"id":"cmpl-0","object":"text_completion","created":0,"model":"forest","choices":[{"text":" word","logprobs":
+        {"tokens":[" word"],"token_logprobs":[-1.5],"top_logprobs":[{}],"text_offset":[0]},"finish_reason":null,"index":0}],"usage":null}
+        """.ReplaceLineEndings("") + "\n\n");
     private static readonly byte[] s_message = Framed(new GenerateResponse { Text = " word", TokenId = 1, Logprob = -1.5 });
     private readonly WebApplication _app;
 
-    private InstantServer(WebApplication app, Uri http, Uri grpc) => (_app, Http, Grpc) = (app, http, grpc);
+    private InstantServer(WebApplication app) => (_app, Http, Grpc) = (app, new(app.Urls.First()), new(app.Urls.Last()));
 
     public Uri Http { get; }
 
@@ -37,71 +36,65 @@ internal sealed class InstantServer : IAsyncDisposable
         {
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Listen(System.Net.IPAddress.Loopback, 0, door => door.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(System.Net.IPAddress.Loopback, 0, door => door.Protocols = HttpProtocols.Http2);
+            foreach (var protocol in new[] { HttpProtocols.Http1, HttpProtocols.Http2 })
+                kestrel.Listen(System.Net.IPAddress.Loopback, 0, endpoint => endpoint.Protocols = protocol);
         });
         var app = builder.Build();
-        app.Run(context => context.Request.Path.Value switch
+        app.Run(async context =>
         {
-            "/btx.v1.Inference/Generate" => GenerateAsync(context),
-            "/v1/completions" => CompleteAsync(context),
-            _ => NotFound(context),
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            switch (context.Request.Path.Value)
+            {
+                case "/btx.v1.Inference/Generate":
+                    await GenerateAsync(context, body.ToArray());
+                    break;
+                case "/v1/completions":
+                    await CompleteAsync(context, body.ToArray());
+                    break;
+                default:
+                    context.Response.StatusCode = StatusCodes.Status404NotFound;
+                    break;
+            }
         });
-        await app.StartAsync(cancellation).ConfigureAwait(false);
-        Uri[] doors = [.. app.Urls.Select(url => new Uri(url))];
-        return new(app, doors[0], doors[1]);
+        await app.StartAsync(cancellation);
+        return new(app);
     }
 
-    public async ValueTask DisposeAsync() => await _app.DisposeAsync().ConfigureAwait(false);
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
-    private static async Task GenerateAsync(HttpContext context)
+    private static async Task GenerateAsync(HttpContext context, byte[] body)
     {
-        var body = await ReadAsync(context).ConfigureAwait(false);
         var request = GenerateRequest.Parser.ParseFrom(body.AsSpan(5));
         context.Response.ContentType = "application/grpc";
-        for (var i = 1; i < request.MaxTokens; i++) await SendAsync(context, s_message).ConfigureAwait(false);
-        var last = new GenerateResponse
+        for (var i = 1; i < request.MaxTokens; i++) await SendAsync(context, s_message);
+        await SendAsync(context, Framed(new GenerateResponse
         {
             Text = " word",
             TokenId = 1,
             Logprob = -1.5,
             FinishReason = FinishReason.Length,
-            Usage = new() { PromptTokens = Words(request.Prompt.Text), CompletionTokens = request.MaxTokens }
-        };
-        await SendAsync(context, Framed(last)).ConfigureAwait(false);
+            Usage = new() { PromptTokens = Words(request.Prompt.Text), CompletionTokens = request.MaxTokens },
+        }));
         context.Response.AppendTrailer("grpc-status", "0");
     }
 
-    private static async Task CompleteAsync(HttpContext context)
+    private static async Task CompleteAsync(HttpContext context, byte[] body)
     {
-        int tokens, words;
-        using (var request = JsonDocument.Parse(await ReadAsync(context).ConfigureAwait(false)))
-            (tokens, words) = (request.RootElement.GetProperty("max_tokens").GetInt32(),
-                Words(request.RootElement.GetProperty("prompt").GetString()!));
+        using var request = JsonDocument.Parse(body);
+        var tokens = request.RootElement.GetProperty("max_tokens").GetInt32();
+        var words = Words(request.RootElement.GetProperty("prompt").GetString()!);
         context.Response.ContentType = "text/event-stream";
-        for (var i = 0; i < tokens; i++) await SendAsync(context, s_event).ConfigureAwait(false);
-        var end = "data: {\"choices\":[{\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\",\"index\":0}]}\n\ndata: "
-            + $"{{\"choices\":[],\"usage\":{{\"prompt_tokens\":{words},\"completion_tokens\":{tokens}}}}}\n\ndata: [DONE]\n\n";
-        await SendAsync(context, System.Text.Encoding.UTF8.GetBytes(end)).ConfigureAwait(false);
-    }
-
-    private static Task NotFound(HttpContext context)
-    {
-        context.Response.StatusCode = StatusCodes.Status404NotFound;
-        return Task.CompletedTask;
+        for (var i = 0; i < tokens; i++) await SendAsync(context, s_event);
+        string[] end = ["""{"choices":[{"text":"","logprobs":null,"finish_reason":"length","index":0}]}""",
+            $$$"""{"choices":[],"usage":{"prompt_tokens":{{{words}}},"completion_tokens":{{{tokens}}}}}""", "[DONE]"];
+        await SendAsync(context, Encoding.UTF8.GetBytes(string.Concat(end.Select(e => $"data: {e}\n\n"))));
     }
 
     private static async Task SendAsync(HttpContext context, byte[] bytes)
     {
-        await context.Response.Body.WriteAsync(bytes, context.RequestAborted).ConfigureAwait(false);
-        await context.Response.Body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
-    }
-
-    private static async Task<byte[]> ReadAsync(HttpContext context)
-    {
-        using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted).ConfigureAwait(false);
-        return body.ToArray();
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
     }
 
     private static int Words(string text) => 1 + text.AsSpan().Count(' ');

@@ -5,23 +5,18 @@ namespace Btx.LoadTests.Changes;
 /// <summary>A served forest of one's own, in a run's directory: changes are made to it, never to the user's. Gone on disposal.</summary>
 internal sealed class ServedCopy : IDisposable
 {
-    private const string Manifest = "served.json";
-    /// <summary>Where it lies in a run's directory.</summary>
-    public const string Folder = "change-copy";
-
+    private const string Folder = "change-copy";
     private readonly DirectoryInfo _root;
 
     /// <param name="run">The run's directory, absolute.</param>
-    /// <param name="served">Copied with its journal and with weights that lie in it; those of
-    /// its source forest stay where they are.</param>
-    /// <exception cref="LoadTestException">It cannot be copied.</exception>
+    /// <param name="served">Copied with its journal and with weights that lie in it, not with those of its source forest.</param>
     public ServedCopy(string run, string served)
     {
         _root = new(Path.Combine(run, Folder));
         try
         {
             Copy(new DirectoryInfo(served), Directory);
-            var path = Path.Combine(Directory, Manifest);
+            var path = Path.Combine(Directory, "served.json");
             var manifest = JsonNode.Parse(File.ReadAllBytes(path))!.AsObject();
             if (manifest["source"] is { } source)
                 manifest["source"] = Path.GetRelativePath(Real(Directory),
@@ -33,21 +28,19 @@ internal sealed class ServedCopy : IDisposable
         {
             Dispose();
             throw new LoadTestException($"--forest {served}: cannot be copied to {_root.FullName} for changes under load: "
-                + $"{e.Message.ReplaceLineEndings(" ")}",
-                e);
+                + e.Message.ReplaceLineEndings(" "), e);
         }
     }
 
     public string Directory => Path.Combine(_root.FullName, "served");
 
     /// <summary>Removes what a sweep that was killed left in its run's directory.</summary>
-    /// <exception cref="LoadTestException">It cannot be removed.</exception>
     public static void Clear(string run)
     {
-        var left = Path.Combine(run, Folder);
+        var left = new DirectoryInfo(Path.Combine(run, Folder));
         try
         {
-            if (System.IO.Directory.Exists(left)) System.IO.Directory.Delete(left, recursive: true);
+            if (left.Exists) left.Delete(recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,26 +1,26 @@
+using System.Globalization;
+
 namespace Btx.LoadTests.Load;
+
+/// <summary>A request before it is sent.</summary>
+/// <param name="Index">From 0, in the order of arrival.</param>
+/// <param name="Due">Seconds since the load began; null in a closed loop.</param>
+/// <param name="PromptTokens">Asked for; the answer's usage says how many there were.</param>
+/// <param name="Seed">Of its sampling.</param>
+public sealed record PlannedRequest(int Index, double? Due, string Domain, string Prompt, int PromptTokens, int OutputTokens, long Seed);
 
 /// <summary>Which requests come when: a pure function of its parts and the seed. The prompts and lengths of request i are the
 /// same under all arrivals but a trace's.</summary>
-public sealed class LoadPlan(IArrivals arrivals, PromptTexts texts, PromptRuler ruler, DomainMix mix, ILengths prompts,
-    ILengths outputs, long seed)
+public sealed class LoadPlan(Arrivals arrivals, PromptTexts texts, PromptRuler ruler, DomainMix mix, Lengths prompts, Lengths outputs,
+    long seed)
 {
-    public IArrivals Arrivals => arrivals;
-
-    public ILengths Outputs => outputs;
+    public Arrivals Arrivals => arrivals;
 
     /// <summary>Requests so far whose lengths do not fit into the context and were cut.</summary>
     public int Shortened { get; private set; }
 
-    /// <summary>In order of arrival; without end, except of a trace. <exception cref="LoadTestException">A trace names a
-    /// domain that has no text.</exception></summary>
-    public IEnumerable<PlannedRequest> Requests()
-    {
-        var index = 0;
-        foreach (var arrival in arrivals.From(seed)) yield return Request(index++, arrival);
-    }
-
-    private PlannedRequest Request(int index, Arrival arrival)
+    /// <summary>In order of arrival; without end, except of a trace.</summary>
+    public IEnumerable<PlannedRequest> Requests() => arrivals.From(seed).Select((arrival, index) =>
     {
         var draws = new RandomStream(seed, RandomStream.Prompts, index);
         var domain = mix.Draw(ref draws);
@@ -29,10 +29,89 @@ public sealed class LoadPlan(IArrivals arrivals, PromptTexts texts, PromptRuler 
             domain = mix.Domains.Contains(named) ? named
                 : throw new LoadTestException($"the trace names the domain {named}; the domain mix has {string.Join(", ", mix.Domains)}");
         var (promptAsked, outputAsked) = (arrival.PromptTokens ?? prompt, arrival.OutputTokens ?? output);
-        output = ruler.AllowedOutput(outputAsked);
-        prompt = ruler.Allowed(promptAsked, output);
+        (prompt, output) = ruler.Allowed(promptAsked, outputAsked);
         if (prompt < promptAsked || output < outputAsked) Shortened++;
-        return new(index, arrival.Due, domain, ruler.Fit(domain, texts.Cut(domain, ruler.Characters(domain, prompt), ref draws), output),
-            prompt, output, own);
+        var text = texts.Cut(domain, ruler.Characters(domain, prompt), ref draws);
+        return new PlannedRequest(index, arrival.Due, domain, ruler.Fit(domain, text, output), prompt, output, own);
+    });
+}
+
+/// <summary>Which domain a prompt is from, by weight.</summary>
+public sealed class DomainMix
+{
+    private readonly double[] _cumulative;
+
+    /// <param name="weights">Above 0; scaled to sum to 1.</param>
+    public DomainMix(IReadOnlyList<(string Domain, double Weight)> weights)
+    {
+        Domains = [.. weights.Select(w => w.Domain)];
+        double sum = weights.Sum(w => w.Weight), below = 0;
+        _cumulative = [.. weights.Select(w => below += w.Weight / sum)];
+        Text = string.Join(',', weights.Select(w => FormattableString.Invariant($"{w.Domain}={w.Weight / sum:0.###}")));
+    }
+
+    public IReadOnlyList<string> Domains { get; }
+
+    public string Text { get; }
+
+    /// <summary>Reads <c>novels=0.5,python=0.5</c>; null: all that there are, equally.</summary>
+    public static DomainMix Read(string option, string? text, IReadOnlyCollection<string> available)
+    {
+        if (text is null) return new([.. available.Select(d => (d, 1.0))]);
+        var weights = new List<(string Domain, double Weight)>();
+        foreach (var part in text.Split(','))
+        {
+            var (domain, said) = part.Split('=', 2) is [var name, var value] ? (name.Trim(), value) : (part.Trim(), "1");
+            if (!(double.TryParse(said, CultureInfo.InvariantCulture, out var weight) && double.IsFinite(weight) && weight > 0))
+                throw new LoadTestException($"{option} {text}: the weight of {domain} is \"{said}\"; expected a number above 0");
+            if (!available.Contains(domain))
+                throw new LoadTestException($"{option} {text}: the corpus has no \"{domain}\"; it has {string.Join(", ", available)}");
+            if (weights.Exists(w => w.Domain == domain)) throw new LoadTestException($"{option} {text}: {domain} is named twice");
+            weights.Add((domain, weight));
+        }
+
+        return new(weights);
+    }
+
+    public string Draw(ref RandomStream draws)
+    {
+        var at = draws.Uniform();
+        var index = Array.FindIndex(_cumulative, c => at < c);
+        return Domains[index < 0 ? ^1 : index];
+    }
+}
+
+/// <summary>Random draws that are the same on every machine (SplitMix64: Steele, Lea, Flood 2014). Each stream and index has its own: what
+/// one request draws does not move the next.</summary>
+public struct RandomStream(long seed, int stream, long index = 0)
+{
+    /// <summary>What a stream is for: the same prompts come whatever the arrivals are.</summary>
+    public const int Arrivals = 1, Prompts = 2, Calibration = 3;
+
+    private ulong _state = Mix(Mix((ulong)seed ^ 0x9E3779B97F4A7C15) + ((ulong)stream * 0xD1B54A32D192ED03))
+        ^ Mix((ulong)index + 0x8CB92BA72F3D8DD7);
+
+    /// <summary>Uniform in [0, 1).</summary>
+    public double Uniform() => (Next() >> 11) * (1.0 / (1UL << 53));
+
+    /// <summary>Uniform in 0..<paramref name="count"/> - 1.</summary>
+    public int Below(int count) => (int)(Uniform() * count);
+
+    /// <summary>Exponential of mean 1.</summary>
+    public double Exponential() => -Math.Log(1 - Uniform());
+
+    /// <summary>Standard normal (Box and Muller).</summary>
+    public double Normal() => Math.Sqrt(2 * Exponential()) * Math.Cos(2 * Math.PI * Uniform());
+
+    /// <summary>Not negative.</summary>
+    public long Seed() => (long)(Next() >> 2);
+
+    private ulong Next() => Mix(_state += 0x9E3779B97F4A7C15);
+
+    private static ulong Mix(ulong z)
+    {
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
     }
 }

@@ -1,36 +1,16 @@
-using Btx.LoadTests.Doors;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Load;
 
 /// <summary>
-/// Sends a plan's requests through a door and records what becomes of them. The clock of a request starts when
-/// it is due, whether or not it could be sent then.
-/// Requests that are under way when the measured time is over are waited for; their latency counts,
-/// their later tokens do not count to the throughput.
+/// Sends a plan's requests to a server and records what becomes of them. The clock of a request starts when it is due, whether or not it
+/// could be sent then. Requests that are under way when the measured time is over are waited for; their latency counts, their later
+/// tokens do not count to the throughput.
 /// </summary>
-public sealed class LoadRun
+public sealed record LoadRun(IServerClient Client, ServedFacts Served, LoadPlan Plan, RoutingChoice Routing, LoadBounds Bounds)
 {
-    private readonly List<RequestRecord> _records = [];
-    private readonly Lock _gate = new();
-    private RequestIssuer _issue = null!;
-    private int _sent, _ended, _failed, _gone;
-    private long _tokens, _begin;
-    private volatile string? _givenUp;
-    private volatile bool _cutOff;
-    private volatile Exception? _fault;
-
-    public required IDoor Door { get; init; }
-
-    public required ServedModel Served { get; init; }
-
-    public required LoadPlan Plan { get; init; }
-
-    public required RoutingChoice Routing { get; init; }
-
-    public required LoadBounds Bounds { get; init; }
-
     /// <summary>0: greedy.</summary>
     public double Temperature { get; init; } = 1;
 
@@ -42,149 +22,172 @@ public sealed class LoadRun
 
     public IProgress<LoadProgress>? Progress { get; init; }
 
-    public TimeProvider Time { get; init; } = TimeProvider.System;
-
-    /// <summary>So many requests in a row without a server: it is gone.</summary>
-    private int GoneAfter => Plan.Arrivals is ClosedArrivals closed ? Math.Max(20, 2 * closed.Concurrency) : 50;
-
-    /// <summary>Runs once. When <paramref name="stop"/> is cancelled, what was measured until then is the outcome.</summary>
+    /// <summary>When <paramref name="stop"/> is cancelled, what was measured until then is the outcome.</summary>
     public async Task<LoadOutcome> RunAsync(CancellationToken stop)
     {
-        var bounds = Bounds.Validate();
+        Bounds.Validate();
         using var requests = Plan.Requests().GetEnumerator();
-        _issue = new(requests, bounds);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop); // of everything
-        using var issuing = CancellationTokenSource.CreateLinkedTokenSource(end.Token); // of sending
-        using var window = new MeasuredWindow(Metrics, Time);
+        using var window = new MeasuredWindow(Metrics);
+        using var running = new RunningLoad(this, new(requests, Bounds), window, stop);
+        return await running.RunAsync(stop);
+    }
+}
+
+/// <summary>What a load left behind.</summary>
+/// <param name="Records">In the order in which they ended, warm-up included.</param>
+/// <param name="From">Seconds since the load began: the time that is measured, to <paramref name="To"/>.</param>
+/// <param name="Server">Of the same time; null where the server shows no metrics of that kind.</param>
+/// <param name="Stopped">Before a bound was met.</param>
+/// <param name="GivenUp">Why the load was given up; null: it was not.</param>
+/// <param name="ProcessorShare">Processor seconds that this process used a second, while it measured.</param>
+public sealed record LoadOutcome(IReadOnlyList<RequestRecord> Records, DateTimeOffset Started, double From, double To,
+    ServerFigures? Server, bool Stopped, string? GivenUp, double ProcessorShare)
+{
+    public LoadSummary Summarise(ServiceObjective? objective = null) => LoadFigures.Of(Records, From, To, objective);
+}
+
+/// <summary>How far a load is.</summary>
+/// <param name="Seconds">Since it began.</param>
+/// <param name="Measuring">The warm-up is over.</param>
+/// <param name="Tokens">Of requests that have ended, like <paramref name="Ended"/>.</param>
+public readonly record struct LoadProgress(double Seconds, bool Measuring, int Sent, int Ended, int Failed, long Tokens);
+
+/// <param name="stop">Ends everything.</param>
+internal sealed class RunningLoad(LoadRun load, RequestIssuer issuer, MeasuredWindow window, CancellationToken stop) : IDisposable
+{
+    private readonly List<RequestRecord> _records = [];
+    private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+    private CancellationTokenSource _issuing = null!; // of sending
+    private int _sent, _failed, _unanswered;
+    private long _tokens, _begin;
+    private volatile string? _givenUp;
+    private volatile bool _cutOff;
+    private volatile Exception? _error;
+
+    private LoadBounds Bounds => load.Bounds;
+
+    private double Now => TimeProvider.System.GetElapsedTime(_begin).TotalSeconds;
+
+    /// <summary>So many requests in a row without a server: it is gone.</summary>
+    private int GoneAfter => load.Plan.Arrivals.Concurrency is { } concurrency ? Math.Max(20, 2 * concurrency) : 50;
+
+    public async Task<LoadOutcome> RunAsync(CancellationToken stop)
+    {
+        _issuing = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
         // an idle server's counters are exact
-        if (bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(end.Token).ConfigureAwait(false);
-        var started = Time.GetUtcNow();
-        _begin = Time.GetTimestamp();
-        var watch = WatchAsync(window, issuing, end.Token);
+        if (Bounds is { WarmUpSeconds: 0, WarmUpRequests: 0 }) await window.OpenAsync(_end.Token);
+        var started = TimeProvider.System.GetUtcNow();
+        _begin = TimeProvider.System.GetTimestamp();
+        var watch = WatchAsync();
         try
         {
-            await (Plan.Arrivals is ClosedArrivals closed ? ClosedAsync(closed.Concurrency, issuing, end)
-                : OpenAsync(issuing, end)).ConfigureAwait(false);
-            if (_fault is { } fault) throw fault;
-            if (_issue.DurationMet && _givenUp is null)
-                await PauseAsync(_issue.From!.Value + bounds.Seconds!.Value - Now, end.Token).ConfigureAwait(false);
-            if (!end.IsCancellationRequested) await window.CloseAsync(end.Token).ConfigureAwait(false);
+            await (load.Plan.Arrivals.Concurrency is { } concurrency ? ClosedAsync(concurrency) : OpenAsync());
+            if (_error is { } error) throw error;
+            if (issuer.DurationMet && _givenUp is null)
+                await PauseAsync(issuer.From!.Value + Bounds.Seconds!.Value - Now, _end.Token);
+            if (!_end.IsCancellationRequested) await window.CloseAsync(_end.Token);
         }
-        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        catch (OperationCanceledException) when (_end.IsCancellationRequested)
         {
             // What was measured is kept.
         }
         finally
         {
-            await end.CancelAsync().ConfigureAwait(false);
-            await watch.ConfigureAwait(false);
+            await _end.CancelAsync();
+            await watch;
         }
 
         Report();
-        var from = _issue.From ?? 0;
+        var from = issuer.From ?? 0;
         var last = _records.Where(r => !r.WarmUp).Select(r => r.End ?? 0).DefaultIfEmpty(from).Max();
         var to = stop.IsCancellationRequested ? Math.Max(from, last)
-            : bounds.Seconds is { } seconds && (_issue.DurationMet || _cutOff) ? from + seconds : last;
-        return new()
-        {
-            Records = _records,
-            Started = started,
-            From = from,
-            To = to,
-            Server = window.Figures,
-            Stopped = stop.IsCancellationRequested,
-            GivenUp = _givenUp,
-            ProcessorShare = window.ProcessorShare,
-        };
+            : Bounds.Seconds is { } seconds && (issuer.DurationMet || _cutOff) ? from + seconds : last;
+        return new(_records, started, from, to, window.Figures, stop.IsCancellationRequested, _givenUp, window.ProcessorShare);
     }
 
-    private double Now => Time.GetElapsedTime(_begin).TotalSeconds;
-
-    private Task ClosedAsync(int concurrency, CancellationTokenSource issuing, CancellationTokenSource end)
+    public void Dispose()
     {
-        return Task.WhenAll(Enumerable.Range(0, concurrency).Select(_ => Task.Run(ClientAsync)));
+        _issuing?.Dispose();
+        _end.Dispose();
+    }
 
-        async Task ClientAsync()
+    private Task ClosedAsync(int concurrency) => Task.WhenAll(Enumerable.Range(0, concurrency).Select(_ => Task.Run(async () =>
+    {
+        while (!_issuing.IsCancellationRequested && issuer.Next(Now) is var (request, due, warmUp))
         {
-            while (!issuing.IsCancellationRequested && _issue.Next(Now) is { } next)
+            var record = await SendAsync(request, due, warmUp);
+            // A server that refuses at once would otherwise be asked thousands of times a second.
+            if (record is { Ok: false, CompletionTokens: 0 })
+                await PauseAsync(record.Status == Answer.Unreachable ? 0.05 : 0.01, _issuing.Token);
+        }
+    })));
+
+    private async Task OpenAsync()
+    {
+        using var free = new SemaphoreSlim(Bounds.MaxInFlight);
+        async Task OneAsync(PlannedRequest request, double due, bool warmUp)
+        {
+            try
             {
-                var record = await SendAsync(next, issuing, end.Token).ConfigureAwait(false);
-                // A server that refuses at once would otherwise be asked thousands of times a second.
-                if (record is { Ok: false, CompletionTokens: 0 })
-                    await PauseAsync(record.Status == DoorAnswer.Unreachable ? 0.05 : 0.01, issuing.Token).ConfigureAwait(false);
+                await SendAsync(request, due, warmUp);
+            }
+            catch (Exception e)
+            {
+                _error = e;
+                await _issuing.CancelAsync();
+            }
+            finally
+            {
+                free.Release();
             }
         }
-    }
 
-    private async Task OpenAsync(CancellationTokenSource issuing, CancellationTokenSource end)
-    {
-        var free = new SemaphoreSlim(Bounds.MaxInFlight);
-        var running = new HashSet<Task>();
         try
         {
-            while (!issuing.IsCancellationRequested && _issue.Next(0) is { } next)
+            while (!_issuing.IsCancellationRequested && issuer.Next(0) is var (request, due, warmUp))
             {
-                await PauseAsync(next.Due - Now, issuing.Token).ConfigureAwait(false);
-                while (Now < next.Due && !issuing.IsCancellationRequested) Thread.Sleep(0); // timers count whole milliseconds
-                await free.WaitAsync(issuing.Token).ConfigureAwait(false);
-                if (issuing.IsCancellationRequested) break;
-                var task = Task.Run(() => SendAsync(next, issuing, end.Token), CancellationToken.None);
-                lock (running) running.Add(task);
-                _ = task.ContinueWith(
-                    t =>
-                    {
-                        if (t.Exception is { } e) _fault = e.InnerException;
-                        if (t.IsFaulted) issuing.Cancel();
-                        lock (running) running.Remove(t);
-                        free.Release();
-                    },
-                    CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                await PauseAsync(due - Now, _issuing.Token);
+                while (Now < due && !_issuing.IsCancellationRequested) Thread.Sleep(0); // timers count whole milliseconds
+                await free.WaitAsync(_issuing.Token);
+                _ = Task.Run(() => OneAsync(request, due, warmUp), CancellationToken.None);
             }
         }
-        catch (OperationCanceledException) when (issuing.IsCancellationRequested)
+        catch (OperationCanceledException) when (_issuing.IsCancellationRequested)
         {
             // What is under way is waited for.
         }
 
-        Task[] left;
-        lock (running) left = [.. running];
-        await Task.WhenAll(left).ConfigureAwait(false);
+        while (free.CurrentCount < Bounds.MaxInFlight) await Task.Delay(1);
     }
 
     /// <returns>Null: it was cancelled, and nothing is recorded.</returns>
-    private async Task<RequestRecord?> SendAsync(RequestIssuer.Ticket ticket, CancellationTokenSource issuing, CancellationToken end)
+    private async Task<RequestRecord?> SendAsync(PlannedRequest planned, double due, bool warmUp)
     {
-        var planned = ticket.Request;
-        var request = new DoorRequest
-        {
-            Prompt = planned.Prompt,
-            MaxTokens = planned.OutputTokens,
-            Routing = Routing.For(planned.Domain, Served),
-            Temperature = Temperature,
-            Seed = planned.Seed
-        };
-        var arrivals = new TokenArrivals(Time, planned.OutputTokens);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(end);
+        var request = new CompletionRequest(planned.Prompt, planned.OutputTokens, load.Routing.For(planned.Domain, load.Served),
+            load.Temperature, planned.Seed);
+        var arrivals = new TokenArrivals(TimeProvider.System, planned.OutputTokens);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
         limit.CancelAfter(TimeSpan.FromSeconds(Bounds.TimeoutSeconds));
         Interlocked.Increment(ref _sent);
-        var sent = Time.GetTimestamp();
-        DoorAnswer answer;
+        var sent = TimeProvider.System.GetTimestamp();
+        Answer answer;
         try
         {
-            answer = await Door.GenerateAsync(request, arrivals, limit.Token).ConfigureAwait(false);
+            answer = await load.Client.GenerateAsync(request, arrivals, limit.Token);
         }
         catch (OperationCanceledException)
         {
-            if (end.IsCancellationRequested) return null;
-            answer = new(DoorAnswer.Timeout) { Error = $"no end within {Bounds.TimeoutSeconds} s" };
+            if (_end.IsCancellationRequested) return null;
+            answer = new(Answer.Timeout, $"no end within {Bounds.TimeoutSeconds} s");
         }
 
-        var (finished, at) = (Now, Time.GetElapsedTime(_begin, sent).TotalSeconds);
+        var (finished, at) = (Now, TimeProvider.System.GetElapsedTime(_begin, sent).TotalSeconds);
         var record = new RequestRecord
         {
             Index = planned.Index,
-            WarmUp = ticket.WarmUp,
-            Due = ticket.Due,
+            WarmUp = warmUp,
+            Due = due,
             Sent = at,
             FirstToken = arrivals.First(sent) + at,
             End = finished,
@@ -197,45 +200,50 @@ public sealed class LoadRun
             Error = answer.Error,
             ExpertTokens = answer.ExpertTokens,
         };
-        await KeepAsync(record, issuing).ConfigureAwait(false);
+        await KeepAsync(record);
         return record;
     }
 
-    private async Task KeepAsync(RequestRecord record, CancellationTokenSource issuing)
+    private async Task KeepAsync(RequestRecord record)
     {
         bool gone;
         lock (_gate)
         {
             _records.Add(record);
-            _ended++;
             _tokens += record.CompletionTokens;
             if (!record.Ok) _failed++;
-            _gone = record.Status is DoorAnswer.Unreachable or DoorAnswer.CutOff ? _gone + 1 : 0;
-            gone = _gone == GoneAfter;
+            _unanswered = record.Status is Answer.Unreachable or Answer.CutOff ? _unanswered + 1 : 0;
+            gone = _unanswered == GoneAfter;
         }
 
-        File?.Add(record);
+        load.File?.Add(record);
         if (!gone) return;
         _givenUp = $"the server went away: the last {GoneAfter} requests were answered by nobody; what was measured until then is kept";
-        await issuing.CancelAsync().ConfigureAwait(false);
+        await _issuing.CancelAsync();
     }
 
-    /// <summary>Opens and closes the measured window in time, and tells how far the load is.</summary>
-    private async Task WatchAsync(MeasuredWindow window, CancellationTokenSource issuing, CancellationToken end)
+    /// <summary>Opens and closes the measured window in time, gives up what is far too late, and tells how far the load is.</summary>
+    private async Task WatchAsync()
     {
         var reported = 0.0;
-        while (!end.IsCancellationRequested)
+        while (!_end.IsCancellationRequested)
         {
             try
             {
                 var now = Now;
-                if (_issue.Begin(now) is { } from)
+                if (issuer.Begin(now) is { } from)
                 {
-                    if (!window.IsOpen) await window.OpenAsync(end).ConfigureAwait(false);
-                    if (now >= from + Bounds.Seconds) await window.CloseAsync(end).ConfigureAwait(false);
-                    if (!_cutOff && Plan.Arrivals is not ClosedArrivals && now >= from + Bounds.Seconds + Bounds.LateSeconds
-                        && !_issue.IsOver)
-                        await CutOffAsync(issuing).ConfigureAwait(false);
+                    if (!window.IsOpen) await window.OpenAsync(_end.Token);
+                    if (now >= from + Bounds.Seconds) await window.CloseAsync(_end.Token);
+                    if (!_cutOff && !issuer.IsOver && load.Plan.Arrivals.Concurrency is null
+                        && now >= from + Bounds.Seconds + Bounds.LateSeconds)
+                    {
+                        _cutOff = true;
+                        _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests that were due in it had not been sent yet, "
+                            + "and were given up: the server is far from keeping up. What was measured is kept, without them; offer "
+                            + "less, or give a longer --timeout";
+                        await _issuing.CancelAsync();
+                    }
                 }
 
                 if (now - reported >= 0.5)
@@ -243,39 +251,26 @@ public sealed class LoadRun
                     reported = now;
                     Report();
                 }
-
-                await Task.Delay(TimeSpan.FromMilliseconds(10), Time, end).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (end.IsCancellationRequested)
+            catch (OperationCanceledException) when (_end.IsCancellationRequested)
             {
                 return;
             }
-        }
-    }
 
-    private async Task CutOffAsync(CancellationTokenSource issuing)
-    {
-        _cutOff = true;
-        _givenUp ??= $"{Bounds.LateSeconds} s after the measured time, requests that were due in it had not been sent yet, and were "
-            + "given up: the server is far from keeping up. What was measured is kept, without them; offer less, or give a longer --timeout";
-        await issuing.CancelAsync().ConfigureAwait(false);
+            await PauseAsync(0.01, _end.Token);
+        }
     }
 
     private void Report()
     {
-        lock (_gate) Progress?.Report(new(Now, _issue.From is not null, Volatile.Read(ref _sent), _ended, _failed, _tokens));
+        lock (_gate)
+            load.Progress?.Report(new(Now, issuer.From is not null, Volatile.Read(ref _sent), _records.Count, _failed, _tokens));
     }
 
-    private async Task PauseAsync(double seconds, CancellationToken cancellation)
+    // A cancelled pause ends early: the caller looks.
+    private static async Task PauseAsync(double seconds, CancellationToken cancellation)
     {
         if (seconds <= 0) return;
-        try
-        {
-            await Task.Delay(TimeSpan.FromSeconds(seconds), Time, cancellation).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The caller looks.
-        }
+        await Task.Delay(TimeSpan.FromSeconds(seconds), cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

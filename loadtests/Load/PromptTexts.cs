@@ -1,55 +1,45 @@
+using System.Text;
 using System.Text.Json;
+using Btx.LoadTests.Clients;
+using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Load;
 
 /// <summary>Held-out text by domain: what prompts are cut from.</summary>
-public sealed class PromptTexts
+/// <param name="documents">By domain; each has at least one.</param>
+/// <param name="name">Where they are from, for reports.</param>
+public sealed class PromptTexts(IReadOnlyDictionary<string, string[]> documents, string name)
 {
-    private readonly Dictionary<string, string[]> _documents;
+    public string Name => name;
 
-    /// <param name="documents">By domain; each has at least one.</param>
-    /// <param name="name">Where they are from, for reports.</param>
-    public PromptTexts(IReadOnlyDictionary<string, string[]> documents, string name) =>
-        (_documents, Name) = (documents.OrderBy(d => d.Key, StringComparer.Ordinal).ToDictionary(d => d.Key, d => d.Value,
-        StringComparer.Ordinal), name);
-
-    public string Name { get; }
-
-    public IReadOnlyCollection<string> Domains => _documents.Keys;
+    public IReadOnlyCollection<string> Domains { get; } = [.. documents.Keys.Order(StringComparer.Ordinal)];
 
     /// <summary>Reads CORPUS/DOMAIN/test.jsonl of every domain.</summary>
-    /// <exception cref="LoadTestException">No corpus there, or a line that cannot be read.</exception>
     public static PromptTexts Read(string corpus)
     {
-        if (!Directory.Exists(corpus))
-            throw new LoadTestException($"--corpus {corpus}: no such directory; make one with `btx corpus --set demo --out {corpus}`");
-        var documents = new Dictionary<string, string[]>(StringComparer.Ordinal);
-        foreach (var domain in Directory.GetDirectories(corpus))
-        {
-            var file = Path.Combine(domain, "test.jsonl");
-            if (!File.Exists(file)) continue;
-            string[] texts = [.. TraceFile.ReadLines(file).Select((line, i) => Text(line, $"{file}, line {i + 1}"))
-                .Where(t => !string.IsNullOrWhiteSpace(t))];
-            if (texts.Length > 0) documents[Path.GetFileName(domain)] = texts;
-        }
-
+        var remedy = $"make one with `btx corpus --set demo --out {corpus}`";
+        if (!Directory.Exists(corpus)) throw new LoadTestException($"--corpus {corpus}: no such directory; {remedy}");
+        var documents = Directory.GetDirectories(corpus).Select(d => (Domain: Path.GetFileName(d), File: Path.Combine(d, "test.jsonl")))
+            .Where(d => File.Exists(d.File))
+            .Select(d => (d.Domain, Texts: RunJson.ReadText(d.File).Select((line, i) => Text(line, $"{d.File}, line {i + 1}"))
+                .Where(t => !string.IsNullOrWhiteSpace(t)).ToArray()))
+            .Where(d => d.Texts.Length > 0).ToDictionary(d => d.Domain, d => d.Texts);
         return documents.Count > 0 ? new(documents, $"{corpus}, test split")
-            : throw new LoadTestException($"--corpus {corpus}: no DOMAIN/test.jsonl with text; make a corpus with "
-                + $"`btx corpus --set demo --out {corpus}`");
+            : throw new LoadTestException($"--corpus {corpus}: no DOMAIN/test.jsonl with text; {remedy}");
     }
 
     /// <summary>So many characters from a random line of a random document on; where that ends, the next document follows.</summary>
     public string Cut(string domain, int characters, ref RandomStream draws)
     {
-        var documents = _documents[domain];
-        var at = draws.Below(documents.Length);
-        var first = documents[at];
+        var texts = documents[domain];
+        var at = draws.Below(texts.Length);
+        var first = texts[at];
         var from = first.LastIndexOf('\n', draws.Below(first.Length)) + 1;
         if (first.Length - from >= characters) return Whole(first, from, characters);
         if (first.Length >= characters) // from the last line that leaves enough
             return Whole(first, first.Length == characters ? 0 : first.LastIndexOf('\n', first.Length - characters - 1) + 1, characters);
-        var text = new System.Text.StringBuilder(first, characters + 16);
-        while (text.Length < characters) text.Append("\n\n").Append(documents[at = (at + 1) % documents.Length]);
+        var text = new StringBuilder(first, characters + 16);
+        while (text.Length < characters) text.Append("\n\n").Append(texts[at = (at + 1) % texts.Length]);
         return Whole(text.ToString(), 0, characters);
     }
 
@@ -68,5 +58,80 @@ public sealed class PromptTexts
         {
             throw new LoadTestException($"{where}: expected {{\"text\": \"…\"}}", e);
         }
+    }
+}
+
+/// <summary>
+/// How many characters make so many tokens. This program has no tokenizer: it sends the server a few samples of each domain and takes the
+/// lengths from its answers. A prompt's true length is in its own answer; the one that is asked for is met on average.
+/// </summary>
+/// <param name="charactersPerToken">By domain: over all samples, and of the sample with the most tokens for its length.</param>
+/// <param name="context">Tokens of prompt and answer together; 0: not known.</param>
+public sealed class PromptRuler(IReadOnlyDictionary<string, (double Mean, double Densest)> charactersPerToken, int context)
+{
+    private const int Samples = 8;
+    private const double Margin = 1.5; // over the densest sample
+
+    public static async Task<PromptRuler> MeasureAsync(IServerClient client, PromptTexts texts, DomainMix mix, RoutingChoice routing,
+        ServedFacts served, Lengths prompts, long seed, CancellationToken cancellation)
+    {
+        // A token is at least a byte, and a character at most four of them.
+        var (characters, context) = (Math.Clamp((int)(4 * prompts.Median), 64, 4096), served.ContextLength);
+        if (context > 0) characters = Math.Max(1, Math.Min(characters, (context / 2) - 2));
+        var measured = new Dictionary<string, (double, double)>(StringComparer.Ordinal);
+        foreach (var domain in mix.Domains)
+        {
+            double length = 0, tokens = 0, densest = double.MaxValue;
+            for (var s = 0; s < Samples; s++)
+            {
+                var draws = new RandomStream(seed, RandomStream.Calibration, s);
+                var sample = texts.Cut(domain, characters, ref draws);
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+                limit.CancelAfter(TimeSpan.FromMinutes(2));
+                var answer = await client.GenerateAsync(new(sample, 1, routing.For(domain, served), Seed: 1), new(TimeProvider.System, 1),
+                    limit.Token);
+                if (answer.Status != Answer.Ok)
+                    throw new LoadTestException($"a first prompt of {domain} was answered {answer.Status}: {answer.Error}");
+                if (answer.PromptTokens <= 0)
+                    throw new LoadTestException("the server's answer has no usage: how long a prompt is cannot be told");
+                length += sample.Length;
+                tokens += answer.PromptTokens;
+                densest = Math.Min(densest, sample.Length / (double)answer.PromptTokens);
+            }
+
+            measured[domain] = (length / tokens, densest);
+        }
+
+        return new(measured, context);
+    }
+
+    /// <summary>Tokens that fit into the context: of an answer beside a prompt of one, and of a prompt beside that answer.</summary>
+    public (int Prompt, int Output) Allowed(int prompt, int output)
+    {
+        if (context == 0) return (prompt, output);
+        output = Math.Clamp(output, 1, Math.Max(1, context - 1));
+        return (Math.Clamp(prompt, 1, Math.Max(1, context - output)), output);
+    }
+
+    /// <summary>Characters that make so many tokens on average.</summary>
+    public int Characters(string domain, int tokens) => Math.Max(1, (int)Math.Round(tokens * charactersPerToken[domain].Mean));
+
+    /// <summary>
+    /// The prompt, or as much of its beginning as stays within the context beside the answer even where text is dense: a small
+    /// letter or a blank counts as in the densest sample and a margin more, any other character as a token, beyond ASCII by its bytes.
+    /// </summary>
+    public string Fit(string domain, string prompt, int outputTokens)
+    {
+        if (context == 0) return prompt;
+        var (left, share) = (Math.Max(1.0, context - outputTokens - 2), Math.Min(1, Margin / charactersPerToken[domain].Densest));
+        var at = 0;
+        foreach (var rune in prompt.EnumerateRunes())
+        {
+            left -= !rune.IsAscii ? rune.Utf8SequenceLength * share : rune.Value is (>= 'a' and <= 'z') or ' ' ? share : 1;
+            if (left < 0 && at > 0) break;
+            at += rune.Utf16SequenceLength;
+        }
+
+        return prompt[..at];
     }
 }

@@ -12,7 +12,6 @@ public sealed class RecordFile : IAsyncDisposable
     private readonly Task _written;
 
     /// <param name="path">Made, or made anew.</param>
-    /// <exception cref="LoadTestException">It cannot be written.</exception>
     public RecordFile(string path)
     {
         try
@@ -29,7 +28,7 @@ public sealed class RecordFile : IAsyncDisposable
     }
 
     /// <summary>Why records are missing from it; null: none is. Known when it is disposed.</summary>
-    public string? Fault { get; private set; }
+    public string? Problem { get; private set; }
 
     public void Add(RequestRecord record) => _records.Writer.TryWrite(record);
 
@@ -37,39 +36,38 @@ public sealed class RecordFile : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _records.Writer.TryComplete();
-        await _written.ConfigureAwait(false);
-        try
-        {
-            await _file.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (IOException e)
-        {
-            Fail(e);
-        }
+        await _written;
+        await TryAsync(() => _file.DisposeAsync().AsTask());
     }
-
-    private void Fail(IOException e) =>
-        Fault ??= $"{_file.Name} cannot be written any further: {e.Message.ReplaceLineEndings(" ")}; the records before that are in it";
 
     private async Task WriteAsync()
     {
-        while (await _records.Reader.WaitToReadAsync().ConfigureAwait(false))
+        while (await _records.Reader.WaitToReadAsync())
         {
-            try
+            await TryAsync(async () =>
             {
                 while (_records.Reader.TryRead(out var record))
                 {
-                    if (Fault is not null) continue; // the load goes on, and its figures are made of what is in memory
+                    if (Problem is not null) continue; // the load goes on, and its figures are made of what is in memory
                     JsonSerializer.Serialize(_file, record, RunJson.Line);
                     _file.WriteByte((byte)'\n');
                 }
 
-                if (Fault is null) await _file.FlushAsync().ConfigureAwait(false);
-            }
-            catch (IOException e)
-            {
-                Fail(e);
-            }
+                if (Problem is null) await _file.FlushAsync();
+            });
+        }
+    }
+
+    private async Task TryAsync(Func<Task> write)
+    {
+        try
+        {
+            await write();
+        }
+        catch (IOException e)
+        {
+            Problem ??= $"{_file.Name} cannot be written any further: {e.Message.ReplaceLineEndings(" ")}; "
+                + "the records before that are in it";
         }
     }
 }

@@ -12,8 +12,8 @@ public static class LoadFigures
     {
         RequestRecord[] measured = [.. records.Where(r => !r.WarmUp)];
         RequestRecord[] ok = [.. measured.Where(r => r.Ok)];
-        RequestRecord[] begun = [.. ok.Where(r => r.FirstToken is not null)];
         float[][] gaps = [.. ok.Select(r => r.Gaps)];
+        float[] all = [.. gaps.SelectMany(g => g)];
         var seconds = to - from;
         double PerSecond(double count) => seconds > 0 ? count / seconds : 0;
         return new()
@@ -29,8 +29,9 @@ public static class LoadFigures
             RequestsPerSecond = PerSecond(records.Count(r => r.Ok && r.End > from && r.End <= to)),
             OfferedPerSecond = PerSecond(measured.Length),
             GoodputPerSecond = objective is null ? null : PerSecond(ok.Count(r => ObjectiveCheck.Meets(objective, r))),
-            TimeToFirstToken = Latency(begun.Select(r => r.FirstToken!.Value - r.Due)),
-            InterToken = gaps.Any(g => g.Length > 0) ? Gaps(gaps) : null,
+            TimeToFirstToken = Latency(ok.Where(r => r.FirstToken is not null).Select(r => r.FirstToken!.Value - r.Due)),
+            InterToken = all.Length == 0 ? null : new(Quantile.OfGroups(gaps, 0.5), Quantile.OfGroups(gaps, 0.9),
+                Quantile.OfGroups(gaps, 0.99), all.Average(v => (double)v), all.Max()),
             EndToEnd = Latency(ok.Select(r => r.End!.Value - r.Due)),
             EndToEndFromSent = Latency(ok.Select(r => r.End!.Value - r.Sent)),
         };
@@ -38,16 +39,10 @@ public static class LoadFigures
 
     private static LatencyFigures? Latency(IEnumerable<double> values)
     {
-        double[] ordered = [.. values];
-        if (ordered.Length == 0) return null;
-        Array.Sort(ordered);
-        return new(Quantile.OfOrdered(ordered, 0.5), Quantile.OfOrdered(ordered, 0.9), Quantile.OfOrdered(ordered, 0.99), ordered.Average(),
-            ordered[^1]);
+        double[] ordered = [.. values.Order()];
+        return ordered.Length == 0 ? null : new(Quantile.OfOrdered(ordered, 0.5), Quantile.OfOrdered(ordered, 0.9),
+            Quantile.OfOrdered(ordered, 0.99), ordered.Average(), ordered[^1]);
     }
-
-    private static LatencyFigures Gaps(float[][] gaps) =>
-        new(Quantile.OfGroups(gaps, 0.5), Quantile.OfGroups(gaps, 0.9), Quantile.OfGroups(gaps, 0.99),
-        gaps.SelectMany(g => g).Average(v => (double)v), gaps.SelectMany(g => g).Max());
 
     private static int TokensWithin(RequestRecord record, double from, double to)
     {

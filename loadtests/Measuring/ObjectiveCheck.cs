@@ -9,19 +9,16 @@ public static class ObjectiveCheck
     public const string Forms = "ttft=SECONDS,itl=SECONDS,e2e=SECONDS,share=0.99, any of the first three";
 
     /// <summary>Reads <c>ttft=0.5,itl=0.05,e2e=2,share=0.99</c>.</summary>
-    /// <exception cref="LoadTestException">Not of that form, or a number out of range.</exception>
     public static ServiceObjective Read(string option, string text)
     {
         var limits = new Dictionary<string, double>(StringComparer.Ordinal);
         foreach (var part in text.Split(','))
         {
-            var equals = part.IndexOf('=', StringComparison.Ordinal);
-            var name = equals < 0 ? part : part[..equals].Trim();
-            if (equals < 0 || name is not ("ttft" or "itl" or "e2e" or "share"))
+            if (part.Split('=', 2).Select(p => p.Trim()).ToArray() is not [("ttft" or "itl" or "e2e" or "share") and var name, var value])
                 throw new LoadTestException($"{option} {text}: \"{part}\"; expected {Forms}");
-            if (!double.TryParse(part[(equals + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) || !(limit > 0)
-                || !double.IsFinite(limit) || (name == "share" && limit > 1))
-                throw new LoadTestException($"{option} {text}: {name} is \"{part[(equals + 1)..]}\"; expected "
+            if (!double.TryParse(value, CultureInfo.InvariantCulture, out var limit) || !(limit > 0) || !double.IsFinite(limit)
+                || (name == "share" && limit > 1))
+                throw new LoadTestException($"{option} {text}: {name} is \"{value}\"; expected "
                     + $"{(name == "share" ? "a share above 0, to 1" : "seconds, above 0")}");
             if (!limits.TryAdd(name, limit)) throw new LoadTestException($"{option} {text}: {name} is named twice");
         }
@@ -54,16 +51,12 @@ public static class ObjectiveCheck
     }
 
     private static IEnumerable<(string Name, double Seconds, double Limit, double Excess)> Excess(ServiceObjective objective,
-        RequestRecord record)
-    {
-        foreach (var (name, seconds, limit) in new[]
+        RequestRecord record) => new (string Name, double? Seconds, double? Limit)[]
         {
             ("time to first token", record.FirstToken - record.Due, objective.TimeToFirstToken),
-            ("mean inter-token latency", record.Gaps.Length > 0 ? record.Gaps.Average() : (double?)null, objective.InterToken),
+            ("mean inter-token latency", record.Gaps.Length > 0 ? record.Gaps.Average() : null, objective.InterToken),
             ("end-to-end latency", record.End - record.Due, objective.EndToEnd),
-        })
-        {
-            if (seconds is { } s && limit is { } l) yield return (name, s, l, s / l);
         }
-    }
+        .Where(l => l is { Seconds: not null, Limit: not null })
+        .Select(l => (l.Name, l.Seconds!.Value, l.Limit!.Value, l.Seconds.Value / l.Limit.Value));
 }

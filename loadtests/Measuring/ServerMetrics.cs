@@ -1,28 +1,24 @@
-using Btx.LoadTests.Doors;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Btx.LoadTests.Clients;
+using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Measuring;
 
 /// <summary>The <c>/metrics</c> of a server.</summary>
-public sealed class ServerMetrics : IDisposable
+/// <param name="http">Where it speaks HTTP.</param>
+public sealed class ServerMetrics(Uri http) : IDisposable
 {
-    private readonly Uri _page;
-    private readonly HttpClient _http;
-
-    /// <param name="http">Its HTTP door.</param>
-    public ServerMetrics(Uri http)
-    {
-        _page = new(http, "/metrics");
-        _http = new(DoorConnections.Create()) { Timeout = TimeSpan.FromSeconds(10) };
-    }
+    private readonly HttpClient _http = new(Connection.Handler()) { Timeout = TimeSpan.FromSeconds(10) };
 
     /// <summary>Null: there are none, or not of a server of this kind.</summary>
     public async Task<MetricsPage?> ReadAsync(CancellationToken cancellation)
     {
         try
         {
-            using var response = await _http.GetAsync(_page, cancellation).ConfigureAwait(false);
+            using var response = await _http.GetAsync(new Uri(http, "/metrics"), cancellation);
             if (!response.IsSuccessStatusCode) return null;
-            var page = MetricsPage.Parse(await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false));
+            var page = new MetricsPage(await response.Content.ReadAsStringAsync(cancellation));
             return page.Has("btx_step_duration_seconds_count") ? page : null;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
@@ -33,4 +29,114 @@ public sealed class ServerMetrics : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+}
+
+/// <summary>A page of metrics in Prometheus' text format, as it was at one time.</summary>
+public sealed partial class MetricsPage
+{
+    private readonly ILookup<string, (Dictionary<string, string> Labels, double Value)> _samples;
+
+    /// <param name="text">Comments and lines that are no samples are left out.</param>
+    public MetricsPage(string text) => _samples = Sample().Matches(text)
+        .Where(m => double.TryParse(m.Groups["value"].Value, CultureInfo.InvariantCulture, out _))
+        .ToLookup(m => m.Groups["name"].Value, m => (
+            Label().Matches(m.Groups["labels"].Value).ToDictionary(l => l.Groups["name"].Value,
+                l => Escaped().Replace(l.Groups["value"].Value, e => e.Value == "\\n" ? "\n" : e.Value[1..])),
+            double.Parse(m.Groups["value"].Value, CultureInfo.InvariantCulture)));
+
+    public bool Has(string name) => _samples.Contains(name);
+
+    /// <summary>Over all labels; 0 where there is none.</summary>
+    public double Sum(string name) => _samples[name].Sum(s => s.Value);
+
+    /// <summary>Summed by one label's value.</summary>
+    public Dictionary<string, double> By(string name, string label) => _samples[name].Where(s => s.Labels.ContainsKey(label))
+        .GroupBy(s => s.Labels[label]).ToDictionary(g => g.Key, g => g.Sum(s => s.Value));
+
+    /// <summary>What the server did since an earlier reading of its counters.</summary>
+    internal ServerFigures Since(MetricsPage before)
+    {
+        double Delta(string name) => Sum(name) - before.Sum(name);
+        double Mean(string histogram) => Delta(histogram + "_count") is var count and > 0 ? Delta(histogram + "_sum") / count : 0;
+        var (steps, old) = (Delta("btx_decode_steps_total"), before.By("btx_expert_steps_total", "expert"));
+        double? Distinct(string name, int layers) => steps > 0 && Delta(name) is var runs and > 0 ? runs / steps / layers : null;
+        return new()
+        {
+            Requests = Delta("btx_requests_total"),
+            CompletionTokens = Delta("btx_completion_tokens_total"),
+            PrefillTokens = Delta("btx_prefill_tokens_total"),
+            Steps = Delta("btx_step_duration_seconds_count"),
+            StepSeconds = Delta("btx_step_duration_seconds_sum"),
+            MeanTimeToFirstToken = Mean("btx_time_to_first_token_seconds"),
+            MeanRequestSeconds = Mean("btx_request_duration_seconds"),
+            ExpertSteps = By("btx_expert_steps_total", "expert").ToDictionary(s => s.Key, s => s.Value - old.GetValueOrDefault(s.Key)),
+            DecodeSteps = steps,
+            DecodeSeconds = Delta("btx_decode_seconds_total"),
+            MeanBatch = steps > 0 ? Delta("btx_decode_rows_total") / steps : 0,
+            DistinctExperts = Distinct("btx_expert_decode_runs_total", 1),
+            DistinctMixtureExperts = Distinct("btx_moe_expert_decode_runs_total",
+                Math.Max(1, By("btx_moe_expert_decode_runs_total", "layer").Count)),
+        };
+    }
+
+    // NAME{NAME="VALUE",…} VALUE [TIME], with \\, \" and \n in labels' values.
+    [GeneratedRegex("""^(?<name>[\w:]+)(\{(?<labels>([^"}\n]|"([^"\\\n]|\\.)*")*)\})? +(?<value>\S+)""", RegexOptions.Multiline)]
+    private static partial Regex Sample();
+
+    [GeneratedRegex("""(?<name>\w+)="(?<value>([^"\\]|\\.)*)"(,|$)""")]
+    private static partial Regex Label();
+
+    [GeneratedRegex(@"\\.")]
+    private static partial Regex Escaped();
+}
+
+/// <summary>Reads the server's counters and this process's processor time where measuring begins and where it ends. Opens once and
+/// closes once.</summary>
+internal sealed class MeasuredWindow(ServerMetrics? metrics) : IDisposable
+{
+    private readonly SemaphoreSlim _one = new(1);
+    private MetricsPage? _before;
+    private long _opened;
+    private TimeSpan _processor;
+    private bool _closed;
+
+    public bool IsOpen { get; private set; }
+
+    /// <summary>Null before the window is closed, or without metrics.</summary>
+    public ServerFigures? Figures { get; private set; }
+
+    /// <summary>Processor seconds of this process a second.</summary>
+    public double ProcessorShare { get; private set; }
+
+    public Task OpenAsync(CancellationToken cancellation) => OnceAsync(async () =>
+    {
+        if (IsOpen) return;
+        if (metrics is not null) _before = await metrics.ReadAsync(cancellation);
+        (_opened, _processor, IsOpen) = (TimeProvider.System.GetTimestamp(), Environment.CpuUsage.TotalTime, true);
+    }, cancellation);
+
+    public Task CloseAsync(CancellationToken cancellation) => OnceAsync(async () =>
+    {
+        if (!IsOpen || _closed) return;
+        _closed = true;
+        double Seconds() => Math.Max(1e-9, TimeProvider.System.GetElapsedTime(_opened).TotalSeconds);
+        ProcessorShare = (Environment.CpuUsage.TotalTime - _processor).TotalSeconds / Seconds();
+        if (_before is null || await metrics!.ReadAsync(cancellation) is not { } after) return;
+        Figures = after.Since(_before) with { Seconds = Seconds() };
+    }, cancellation);
+
+    public void Dispose() => _one.Dispose();
+
+    private async Task OnceAsync(Func<Task> work, CancellationToken cancellation)
+    {
+        await _one.WaitAsync(cancellation);
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
 }

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Records;
-using Btx.LoadTests.Sweeps;
 
 namespace Btx.LoadTests.Quality;
 

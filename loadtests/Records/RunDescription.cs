@@ -1,4 +1,21 @@
+using System.Runtime.InteropServices;
+
 namespace Btx.LoadTests.Records;
+
+/// <summary>Names inside a run's directory. All in it is written whole or line by line: what is there after a crash is used.</summary>
+public static class RunDirectory
+{
+    public const string Description = "loadtest.json"; // a RunDescription
+    public const string Points = "points.jsonl"; // a PointResult a line
+    public const string Requests = "requests"; // folder of RequestRecords, a file a point: NAME-rREPEAT.jsonl
+    public const string Quality = "quality.json"; // a QualityTable
+    public const string Change = "change.json"; // a ChangeTimeline
+    public const string CeilingFile = "ceiling.json"; // the generator's own Ceiling
+    public const string Fits = "fits.json"; // fitted cost models, frontier and recommendation
+    public const string Page = "report.html";
+    public const string Markdown = "report.md";
+    public const string Charts = "charts"; // folder of the report's pictures, SVG
+}
 
 /// <summary>What a run was asked to do, where.</summary>
 public sealed record RunDescription
@@ -12,7 +29,6 @@ public sealed record RunDescription
     /// <summary>The command line that repeats it.</summary>
     public required string Command { get; init; }
 
-    /// <summary>Processor, cores, memory, operating system, load when it began.</summary>
     public required MachineDescription Machine { get; init; }
 
     /// <summary>Version of the program.</summary>
@@ -25,15 +41,92 @@ public sealed record RunDescription
 
     /// <summary>Order of the points, prompts, lengths and arrivals follow from it.</summary>
     public required int Seed { get; init; }
+
+    /// <summary>Of a run that begins now, on this machine, with this program.</summary>
+    public static RunDescription Now(string command, LoadDescription load, ServiceObjective? objective, int seed) => new()
+    {
+        Started = DateTimeOffset.UtcNow,
+        Command = command,
+        Machine = MachineDescription.OfThis(),
+        Version = typeof(RunDescription).Assembly.GetName().Version!.ToString(3),
+        Load = load,
+        Objective = objective,
+        Seed = seed,
+    };
 }
 
 /// <param name="MemoryBytes">Physical memory.</param>
 /// <param name="LoadAverage">Of the last minute, before the run.</param>
-public sealed record MachineDescription(string Processor, int Cores, long MemoryBytes, string OperatingSystem, double LoadAverage);
+public sealed record MachineDescription(string Processor, int Cores, long MemoryBytes, string OperatingSystem, double LoadAverage)
+{
+    public static MachineDescription OfThis() => new(
+        Value("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
+        Environment.ProcessorCount,
+        long.TryParse(Value("/proc/meminfo", "MemTotal")?.Split(' ')[0], out var kibibytes) ? kibibytes * 1024
+            : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+        RuntimeInformation.OSDescription,
+        double.TryParse(Lines("/proc/loadavg").FirstOrDefault()?.Split(' ')[0], out var load) ? load : 0);
 
-/// <summary>What the generator itself can do, against a server in its own process that answers at
-/// once: above this it would measure itself.</summary>
-/// <param name="Door"><c>grpc</c> or <c>http</c>.</param>
+    private static string? Value(string file, string name) =>
+        Lines(file).FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal))?.Split(':', 2).ElementAtOrDefault(1)?.Trim();
+
+    private static string[] Lines(string file) => File.Exists(file) ? File.ReadAllLines(file) : [];
+}
+
+/// <summary>The load's shape, in the command line's own words.</summary>
+/// <param name="Door">How requests reach the server: <c>grpc</c> or <c>http</c>.</param>
+/// <param name="Prompts">Where prompts come from, and the domain mix.</param>
+/// <param name="PromptTokens">Distribution of prompt lengths.</param>
+/// <param name="OutputTokens">Distribution of output lengths.</param>
+/// <param name="WarmUp">What is left out: seconds or requests.</param>
+/// <param name="Bound">When a point ends: seconds or requests.</param>
+public sealed record LoadDescription(string Door, string Prompts, string PromptTokens, string OutputTokens, string WarmUp, string Bound);
+
+/// <summary>What the generator itself can do, against a server in its own process that answers at once: above this it would measure
+/// itself.</summary>
+/// <param name="Door">How requests reached that server: <c>grpc</c> or <c>http</c>.</param>
 /// <param name="ProcessorSecondsPerToken">Of the generator and that server together.</param>
 public sealed record Ceiling(string Door, int Concurrency, double RequestsPerSecond, double TokensPerSecond,
     double ProcessorSecondsPerToken);
+
+/// <summary>How good each point's model is on held-out text. Keys of the outer dictionaries are <see cref="QualityKey"/>s, of the inner
+/// ones domains.</summary>
+/// <param name="Source">Which files and what text.</param>
+public sealed record QualityTable(string Source, IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> BitsPerByte,
+    IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> Perplexity);
+
+/// <summary>Which quality belongs to a point: quality depends on mode, k and precision, not on load.</summary>
+public static class QualityKey
+{
+    public static string Of(PointSettings settings) => Of(settings.Mode, settings.K, settings.Precision);
+
+    /// <summary><c>top_k:k=2@fp32</c>, <c>ensemble@fp32</c>, <c>moe:k=2@int4</c>.</summary>
+    public static string Of(string mode, int? k, string precision) =>
+        (mode is "top_k" or "moe" && k is { } n ? $"{mode}:k={n}" : mode) + "@" + precision;
+}
+
+/// <summary>A constant load over which an expert is added and removed. Times are seconds since the load began.</summary>
+public sealed record ChangeTimeline
+{
+    public required string Expert { get; init; }
+
+    public required IReadOnlyList<Change> Changes { get; init; }
+
+    public required IReadOnlyList<Window> Windows { get; init; }
+
+    public required int Requests { get; init; }
+
+    public required int Failed { get; init; }
+
+    /// <param name="Kind"><c>add</c> or <c>remove</c>.</param>
+    /// <param name="End">When the call returned.</param>
+    /// <param name="Phases">What the server reported on the way, and when.</param>
+    /// <param name="Background">When what is made after the answer (prepacked sessions, averages) was ready; null: not known.</param>
+    public sealed record Change(string Kind, string Id, double Begin, double End, double? Background, IReadOnlyList<Phase> Phases);
+
+    public sealed record Phase(string Name, double At);
+
+    /// <summary>The gaps between tokens in a slice of time; null where no token arrived.</summary>
+    public sealed record Window(double From, double To, double? MedianGap, double? P99Gap, double? WorstGap, double TokensPerSecond,
+        int Failed);
+}

@@ -1,72 +1,69 @@
+using System.Globalization;
+using Btx.LoadTests.Clients;
+using Btx.LoadTests.Load;
 using Btx.LoadTests.Records;
+using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Sweeps;
 
 /// <summary>The axes of a sweep: every combination that makes sense is a point.</summary>
-internal sealed record Grid
+/// <param name="Concurrency">Closed loops, by requests in flight.</param>
+/// <param name="Rates">Open loops, by requests due a second.</param>
+/// <param name="RateModes">Modes that the open loops are measured in, <c>top_k=2</c> one k of a mode; null: all.</param>
+/// <param name="Modes">As <see cref="PointSettings.Mode"/>; null: all that the server has.</param>
+/// <param name="K">Of top_k and moe; null: all that the server has.</param>
+internal sealed record Grid(IReadOnlyList<int> Concurrency, IReadOnlyList<double> Rates, IReadOnlyList<string>? RateModes = null,
+    IReadOnlyList<string>? Modes = null, IReadOnlyList<int>? K = null)
 {
     private static readonly string[] s_plain = ["ensemble", "top_k", "moe", "average", "expert"], s_named = ["average", "expert", "top_p"];
-
-    /// <summary>As <see cref="PointSettings.Mode"/>; null: all that the server has.</summary>
-    public IReadOnlyList<string>? Modes { get; init; }
-
-    /// <summary>Modes of peers, with the precision of each.</summary>
-    public IReadOnlyList<(string Mode, string Precision)> Peers { get; init; } = [];
-
-    /// <summary>Of top_k and moe; null: all that the server has.</summary>
-    public IReadOnlyList<int>? K { get; init; }
-
-    /// <summary>Closed loops, by requests in flight.</summary>
-    public required IReadOnlyList<int> Concurrency { get; init; }
-
-    /// <summary>Open loops, by requests due a second.</summary>
-    public required IReadOnlyList<double> Rates { get; init; }
 
     /// <summary>Open loops, as shares of what the same settings gave in their best closed loop; see <see cref="CurveRates"/>.</summary>
     public IReadOnlyList<double> RateShares { get; init; } = [];
 
-    /// <summary>Modes that the open loops are measured in, <c>top_k=2</c> one k of a mode; null: all.</summary>
-    public IReadOnlyList<string>? RateModes { get; init; }
+    /// <summary>Modes of peers, with the precision of each.</summary>
+    public IReadOnlyList<(string Mode, string Precision)> Peers { get; init; } = [];
 
     /// <summary>Further server options, each with its values.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Options { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
-    /// <summary>Checks the names of modes, before any server is started.</summary>
-    /// <exception cref="LoadTestException">A mode is unknown.</exception>
-    public static void RequireModes(string option, IEnumerable<string> modes)
+    /// <summary>Checks what can be checked before any server is started.</summary>
+    public void Validate()
     {
-        foreach (var mode in modes)
+        foreach (var mode in Modes ?? [])
         {
             var name = mode.Split(':', 2);
             if (name.Length == 1 ? !s_plain.Contains(mode) : !s_named.Contains(name[0]) || name[1].Length == 0)
-                throw new LoadTestException($"{option} {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average, "
+                throw new LoadTestException($"--modes {mode}: unknown mode; use ensemble, top_k, top_p:MASS, moe, average, "
                     + "average:NAME, expert (of the prompt's domain) or expert:NAME; peers are named with --peer");
             if (name[0] == "top_p" && !(double.TryParse(name[1], out var p) && p is > 0 and <= 1))
-                throw new LoadTestException($"{option} {mode}: expected a posterior mass in (0, 1], for example top_p:0.9");
+                throw new LoadTestException($"--modes {mode}: expected a posterior mass in (0, 1], for example top_p:0.9");
         }
+
+        foreach (var c in Concurrency.Where(v => v > Arrivals.MostInFlight))
+            throw new LoadTestException($"--concurrency {c}: one client has {Arrivals.MostInFlight} requests in flight at most");
+        foreach (var r in Rates.Where(v => v > Arrivals.MostPerSecond))
+            throw new LoadTestException($"--rate {r}: one client sends {Arrivals.MostPerSecond} requests a second at most");
+        if (RateShares.Count > 0 && Concurrency.Count == 0)
+            throw new LoadTestException("--rate with %: shares of the best closed loop need closed loops; give --concurrency");
     }
 
     /// <summary>All points of what is served in each precision, in the order of the axes. Peers have a point a load,
     /// whatever precisions and options there are.</summary>
     /// <param name="served">By precision.</param>
     /// <param name="notes">Gets a line for each value that a mode cannot take.</param>
-    /// <exception cref="LoadTestException">A value that no mode can take, or a point that nothing serves.</exception>
     public IReadOnlyList<PointSettings> Points(IReadOnlyDictionary<string, ServedFacts> served, IList<string> notes)
     {
         var points = new List<PointSettings>();
         foreach (var (precision, facts) in served)
-        {
-            foreach (var (mode, k) in ModesOf(precision, facts, notes))
-                points.AddRange(Loads(mode, k)
-                    .SelectMany(load => Combinations().Select(options => load with { Precision = precision, Options = options })));
-        }
-
+            points.AddRange(from mode in ModesOf(precision, facts, notes)
+                            from load in Loads(mode.Mode, mode.K)
+                            from options in Combinations()
+                            select load with { Precision = precision, Options = options });
         foreach (var mode in (Modes ?? []).Where(m => points.All(p => p.Mode != m)))
             throw new LoadTestException($"--modes {mode}: {Unserved(mode, served.Values)}");
         foreach (var k in (K ?? []).Where(k => points.All(p => p.K != k || p.Mode is not ("top_k" or "moe"))))
-            throw new LoadTestException($"--k {k}: no mode takes it; "
-                + $"{string.Join("; ", served.Values.Select(f => $"the forest has {f.Experts.Count} experts, the BTX "
-                    + $"model {f.MixtureExperts.Count}"))}");
+            throw new LoadTestException($"--k {k}: no mode takes it; " + string.Join("; ", served.Values
+                .Select(f => $"the forest has {f.Experts.Count} experts, the BTX model {f.MixtureExperts.Count}")));
         if (points.Count == 0) throw new LoadTestException("the sweep has no points; name --modes, and --concurrency or --rate");
         foreach (var (mode, precision) in Peers) points.AddRange(Loads(mode, null).Select(load => load with { Precision = precision }));
         return points;
@@ -115,17 +112,82 @@ internal sealed record Grid
 
     private IEnumerable<PointSettings> Loads(string mode, int? k)
     {
-        foreach (var n in Concurrency) yield return new(mode, k, "closed", n, null, "fp32", new Dictionary<string, string>());
-        if (!HasRates(mode, k)) yield break;
-        foreach (var rate in Rates) yield return new(mode, k, "open", null, rate, "fp32", new Dictionary<string, string>());
+        var closed = Concurrency.Select(n => new PointSettings(mode, k, "closed", n, null, "fp32", new Dictionary<string, string>()));
+        return !HasRates(mode, k) ? closed : closed.Concat(Rates.Select(rate =>
+            new PointSettings(mode, k, "open", null, rate, "fp32", new Dictionary<string, string>())));
     }
 
-    private IEnumerable<IReadOnlyDictionary<string, string>> Combinations()
+    private IEnumerable<Dictionary<string, string>> Combinations()
     {
-        IEnumerable<Dictionary<string, string>> all = [new(StringComparer.Ordinal)];
+        IEnumerable<Dictionary<string, string>> all = [[]];
         foreach (var (name, values) in Options.OrderBy(o => o.Key, StringComparer.Ordinal))
-            all = [.. all.SelectMany(chosen =>
-                values.Select(v => new Dictionary<string, string>(chosen, StringComparer.Ordinal) { [name] = v }))];
+            all = [.. all.SelectMany(chosen => values.Select(v => new Dictionary<string, string>(chosen) { [name] = v }))];
         return all;
     }
+}
+
+/// <summary>The open loops of a load curve, from what the closed loops gave: a rate at which a server saturates cannot be named before
+/// it is measured.</summary>
+internal static class CurveRates
+{
+    /// <param name="measured">Closed loops among them, all that the sweep has.</param>
+    /// <returns>For each settings, loads apart: its highest median request rate over the closed loops, times each share.</returns>
+    public static IReadOnlyList<PointSettings> Points(IEnumerable<PointResult> measured, Grid grid) =>
+    [
+        .. measured
+            .Where(p => p.Settings.Load == "closed" && !p.Reference && grid.HasRates(p.Settings.Mode, p.Settings.K))
+            .GroupBy(p => (p.Settings with { Concurrency = null }).Name)
+            .OrderBy(g => g.Key, StringComparer.Ordinal)
+            .SelectMany(group =>
+            {
+                var capacity = group.GroupBy(p => p.Settings.Concurrency)
+                    .Max(g => Quantile.Value([.. g.Select(p => p.Summary.RequestsPerSecond).Order()], 0.5));
+                // Three digits: a name that people can read.
+                return grid.RateShares.Select(share => double.Parse((capacity * share).ToString("G3", CultureInfo.InvariantCulture),
+                    CultureInfo.InvariantCulture)).Where(rate => rate > 0).Distinct()
+                    .Select(rate => group.First().Settings with { Load = "open", Concurrency = null, Rate = rate });
+            }),
+    ];
+}
+
+/// <summary>Reads an axis' values from the command line.</summary>
+internal static class ValueList
+{
+    /// <summary><c>1,2,8</c>, <c>1..4</c>, or both.</summary>
+    public static IReadOnlyList<int> Integers(string option, string text)
+    {
+        var values = new List<int>();
+        foreach (var part in Words(option, text))
+        {
+            var ends = part.Split("..");
+            if (ends.Length > 2 || !ends.All(e => int.TryParse(e, NumberStyles.None, null, out _)))
+                throw Unreadable(option, text, "whole numbers such as 1,2,8 or 1..4");
+            var (from, to) = (int.Parse(ends[0]), int.Parse(ends[^1]));
+            if (from < 1 || to < from || to - from > 10_000)
+                throw Unreadable(option, text, "whole numbers of 1 or more, a range from its smaller end");
+            values.AddRange(Enumerable.Range(from, to - from + 1));
+        }
+
+        return [.. values.Distinct()];
+    }
+
+    /// <summary><c>0.5,2</c> and <c>50%,110%</c>, in one list.</summary>
+    /// <returns>Requests a second; shares, 1 for 100 %.</returns>
+    public static (IReadOnlyList<double> Rates, IReadOnlyList<double> Shares) Rates(string option, string text)
+    {
+        double Positive(string word) => double.TryParse(word, CultureInfo.InvariantCulture, out var x) && x > 0 && double.IsFinite(x) ? x
+            : throw Unreadable(option, text, "numbers above 0, such as 0.5,1,2 or 50%,100%");
+        var words = Words(option, text).ToLookup(w => w.EndsWith('%'), w => Positive(w.TrimEnd('%')));
+        return ([.. words[false].Distinct()], [.. words[true].Distinct().Select(s => s / 100)]);
+    }
+
+    /// <summary>Separated by commas.</summary>
+    public static IReadOnlyList<string> Words(string option, string text)
+    {
+        string[] parts = [.. text.Split(',').Select(p => p.Trim()).Distinct()];
+        return parts.Contains("") ? throw Unreadable(option, text, "values separated by commas") : parts;
+    }
+
+    private static LoadTestException Unreadable(string option, string text, string expected) =>
+        new($"{option} {text}: expected {expected}");
 }

@@ -1,15 +1,16 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Btx.LoadTests.Sweeps;
 
-/// <summary>A server in a process of its own, on loopback ports that the system chose. It ends
-/// with this program, however that ends.</summary>
+/// <summary>A server in a process of its own, on loopback ports that the system chose. It ends when this program does.</summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
-    // The shell ends the server when its own input ends: when this program says so, or is gone. A
-    // Ctrl-C in the terminal is this program's to answer.
+    /// <summary>Names the program where the command line does not; the launcher sets it.</summary>
+    public const string Variable = "BTX_SERVER_PROGRAM";
+
+    // The shell ends the server when its own input ends: when this program says so, or is gone. A Ctrl-C in the terminal is this
+    // program's to answer.
     private const string Guard =
         """
         trap '' INT; exec 2>/dev/null
@@ -23,7 +24,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         exit $code
         """;
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
     private readonly Process _guard;
 
     private ServerProcess(Process guard, string log) => (_guard, Log) = (guard, log);
@@ -37,50 +37,54 @@ internal sealed partial class ServerProcess : IAsyncDisposable
 
     public bool Ended => _guard.HasExited;
 
-    /// <summary>Starts it and waits until its doors are open.</summary>
+    /// <summary>The program that servers are started with.</summary>
+    /// <param name="path">Btx.Server.dll or an executable; null: as <see cref="Variable"/> says.</param>
+    public static string[] Program(string? path)
+    {
+        var said = path is null ? Variable : "--server-command";
+        path ??= Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } set ? set
+            : throw new LoadTestException("which program serves? Run `./btx loadtest`, or name it with --server-command FILE or in "
+                + $"{Variable}; --server ADDRESS loads a running one");
+        if (!File.Exists(path)) throw new LoadTestException($"{said} {path}: not found; name Btx.Server.dll or an executable");
+        path = Path.GetFullPath(path);
+        if (!path.EndsWith(".dll", StringComparison.Ordinal)) return [path];
+        return [Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet", path];
+    }
+
+    /// <summary>Starts it and waits until it listens.</summary>
+    /// <param name="program">Of <see cref="Program"/>.</param>
     /// <param name="arguments">Of <c>serve</c>, without addresses.</param>
     /// <param name="log">Appended to.</param>
-    /// <exception cref="LoadTestException">It ended before; with its own line.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; it was ended.</exception>
-    public static async Task<ServerProcess> StartAsync(ServerCommand command, IEnumerable<string> arguments, string log,
+    public static async Task<ServerProcess> StartAsync(string[] program, IEnumerable<string> arguments, string log,
         CancellationToken cancellation)
     {
-        string[] words = [command.File, .. command.Arguments, "serve", .. arguments, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
-        await File.AppendAllTextAsync(log, $"$ {string.Join(' ', words)}\n", cancellation).ConfigureAwait(false);
+        string[] words = [.. program, "serve", .. arguments, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
+        await File.AppendAllTextAsync(log, $"$ {string.Join(' ', words)}\n", cancellation);
         var begin = new FileInfo(log).Length;
-        ServerProcess server;
-        try
-        {
-            server = new(Process.Start(new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words])
-            {
-                RedirectStandardInput = true,
-                UseShellExecute = false
-            })!, log);
-        }
-        catch (Win32Exception e)
-        {
-            throw new LoadTestException($"sh cannot be started, which a sweep runs its servers in: {e.Message}", e);
-        }
-
+        var start = new ProcessStartInfo("sh", ["-c", Guard, "sh", log, .. words]) { RedirectStandardInput = true };
+        var server = new ServerProcess(Process.Start(start)!, log);
         try
         {
             while (true)
             {
-                var ended = server._guard.HasExited;
-                var text = await server.WrittenAsync(begin, cancellation).ConfigureAwait(false);
-                if (Address("gRPC", text) is { } grpc && Address("HTTP", text) is { } http)
+                var ended = server.Ended;
+                var text = await server.WrittenAsync(begin, cancellation);
+                var addresses = Address().Matches(text).ToLookup(m => m.Groups[1].Value, m => new Uri(m.Groups[2].Value));
+                if (addresses.Contains("gRPC") && addresses.Contains("HTTP"))
                 {
-                    (server.Grpc, server.Http) = (grpc, new(http.GetLeftPart(UriPartial.Authority)));
+                    server.Grpc = addresses["gRPC"].First();
+                    server.Http = new(addresses["HTTP"].First().GetLeftPart(UriPartial.Authority));
                     return server;
                 }
 
                 if (ended) throw new LoadTestException($"the server ended at once: {Cause(text)} (all of it: {log})");
-                await Task.Delay(Poll, cancellation).ConfigureAwait(false);
+                await Task.Delay(20, cancellation);
             }
         }
         catch
         {
-            await server.DisposeAsync().ConfigureAwait(false);
+            await server.DisposeAsync();
             throw;
         }
     }
@@ -100,31 +104,26 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             // It has ended.
         }
 
-        await _guard.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        await _guard.WaitForExitAsync(CancellationToken.None);
         _guard.Dispose();
     }
-
-    private static Uri? Address(string door, string text) =>
-        Doors().Matches(text).FirstOrDefault(m => m.Groups[1].Value == door) is { } found ? new(found.Groups[2].Value) : null;
 
     // Its last error; after it may stand where to read more.
     private static string Cause(string text)
     {
-        string[] lines = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Where(l => l[0] != '$')];
-        var line = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))
+        const StringSplitOptions Trimmed = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        string[] lines = [.. text.Split('\n', Trimmed).Where(l => l[0] != '$')];
+        return lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))?["error: ".Length..]
             ?? lines.LastOrDefault() ?? "it wrote nothing";
-        return line.StartsWith("error: ", StringComparison.Ordinal) ? line["error: ".Length..] : line;
     }
 
     private async Task<string> WrittenAsync(long begin, CancellationToken cancellation)
     {
-        using var file = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        file.Position = begin;
+        using var file = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite) { Position = begin };
         using var reader = new StreamReader(file);
-        return await reader.ReadToEndAsync(cancellation).ConfigureAwait(false);
+        return await reader.ReadToEndAsync(cancellation);
     }
 
     [GeneratedRegex(@"^  (HTTP|gRPC) +(http://\S+)[^\n]*\n", RegexOptions.Multiline)]
-    private static partial Regex Doors();
+    private static partial Regex Address();
 }

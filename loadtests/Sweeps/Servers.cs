@@ -1,7 +1,138 @@
-using System.Globalization;
+using Btx.LoadTests.Clients;
+using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Records;
+using Btx.V1;
+using Grpc.Core;
 
 namespace Btx.LoadTests.Sweeps;
+
+/// <summary>What a sweep may serve, and how.</summary>
+/// <param name="Forests">Served forests by precision.</param>
+/// <param name="Mixtures">Served BTX models by precision.</param>
+/// <param name="Precisions">Those that are measured.</param>
+/// <param name="Concurrency">The largest closed loop: the server gets a slot for each request of it.</param>
+/// <param name="AveragesOnDemand">No mode needs averages when the server starts.</param>
+/// <param name="FirstOptions">The values that the server of a description is started with.</param>
+/// <param name="Program">See <see cref="ServerProcess.Program"/>; empty: <paramref name="Grpc"/> is loaded, which is running.</param>
+/// <param name="Http">Where a running server has its metrics; null: they are not read.</param>
+internal sealed record ServerInputs(IReadOnlyDictionary<string, string> Forests, IReadOnlyDictionary<string, string> Mixtures,
+    IReadOnlyList<string> Precisions, int Concurrency, bool AveragesOnDemand, IReadOnlyDictionary<string, string> FirstOptions,
+    string[] Program, Uri? Grpc = null, Uri? Http = null)
+{
+    /// <summary>The manifest of a served forest, and of a served BTX model.</summary>
+    public const string ForestFile = "served.json", MixtureFile = "served-btx.json";
+
+    /// <summary>Reads each <c>DIR</c> or <c>PRECISION=DIR</c>; by precision, in their order.</summary>
+    /// <param name="file">The manifest that it has to hold.</param>
+    public static IReadOnlyDictionary<string, string> ByPrecision(string option, IEnumerable<string> values, string file)
+    {
+        var found = new OrderedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var value in values)
+        {
+            var (said, directory) = value.Split('=', 2) is [("fp32" or "fp16" or "int8" or "int4") and var name, var rest]
+                ? (name, rest) : (null, value);
+            var manifest = Path.Combine(directory, file);
+            var precision = RunJson.ReadField($"{option} {value}", manifest, "precision", "name a directory that `btx export` wrote");
+            if (precision is null or "") throw new LoadTestException($"{option} {value}: {manifest} names no precision");
+            if (said is not null && said != precision)
+                throw new LoadTestException($"{option} {value}: {manifest} is of {precision}, not of {said}");
+            if (!found.TryAdd(precision, Path.GetFullPath(directory)))
+                throw new LoadTestException($"{option} {value}: {found[precision]} is of {precision} too; a sweep takes one of each");
+        }
+
+        return found;
+    }
+
+    /// <summary>Arguments of <c>serve</c>: read-only, so that a sweep never changes what it serves.</summary>
+    /// <param name="verified">The weights' hashes were compared by an earlier start.</param>
+    public IReadOnlyList<string> Arguments(string precision, IReadOnlyDictionary<string, string> options, bool verified)
+    {
+        var arguments = new List<string>();
+        if (Forests.TryGetValue(precision, out var forest)) arguments.AddRange(["--forest", forest]);
+        if (Mixtures.TryGetValue(precision, out var mixture)) arguments.AddRange(["--btx", mixture]);
+        arguments.Add("--read-only");
+        if (verified) arguments.Add("--no-verify");
+        if (!options.ContainsKey("--slots")) arguments.Add($"--slots={Math.Max(16, Concurrency)}");
+        if (AveragesOnDemand && !options.ContainsKey("--averages")) arguments.Add("--averages=demand");
+        arguments.AddRange(options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}"));
+        return arguments;
+    }
+}
+
+/// <summary>Points with equal keys are measured on one server process. Peers have none.</summary>
+internal sealed record ServerKey(string Precision, string Options)
+{
+    /// <returns>Null: the point is a peer's.</returns>
+    public static ServerKey? Of(PointSettings settings) => settings.Mode.StartsWith("peer:", StringComparison.Ordinal) ? null
+        : new(settings.Precision,
+            string.Join(' ', settings.Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")));
+}
+
+/// <summary>A server that answers: started for the sweep, or one that was running.</summary>
+internal sealed class LiveServer : IAsyncDisposable
+{
+    private readonly ServerProcess? _process;
+
+    private LiveServer(ServerProcess? process, Uri grpc, Uri? http)
+    {
+        (_process, Client) = (process, new(grpc));
+        Forest = new(Client.Channel);
+        Metrics = http is null ? null : new ServerMetrics(http);
+    }
+
+    public GrpcClient Client { get; }
+
+    public Forest.ForestClient Forest { get; }
+
+    public ServerMetrics? Metrics { get; }
+
+    /// <summary>What it said when it was reached.</summary>
+    public ServedFacts Facts { get; private set; } = null!;
+
+    /// <summary>It was started for the sweep and is no more.</summary>
+    public bool Ended => _process?.Ended == true;
+
+    public static async Task<LiveServer> StartAsync(string[] program, IEnumerable<string> arguments, string log,
+        CancellationToken cancellation)
+    {
+        var process = await ServerProcess.StartAsync(program, arguments, log, cancellation);
+        return await ReachAsync(process.Grpc, process.Http, cancellation, process);
+    }
+
+    public static async Task<LiveServer> ReachAsync(Uri grpc, Uri? http, CancellationToken cancellation, ServerProcess? process = null)
+    {
+        var server = new LiveServer(process, grpc, http);
+        try
+        {
+            server.Facts = await server.Client.DescribeAsync(cancellation);
+            return server;
+        }
+        catch (LoadTestException e) when (e.InnerException is RpcException { StatusCode: StatusCode.Unauthenticated
+            or StatusCode.PermissionDenied } refused)
+        {
+            await server.DisposeAsync();
+            var detail = refused.Status.Detail.ReplaceLineEndings(" ");
+            throw new LoadTestException($"the server at {grpc.Authority} refused ({detail}); a sweep sends no key: start its server with "
+                + "`./btx loadtest sweep --forest`, or reach it directly", refused);
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Adds to a message why it answers no more.</summary>
+    public string ExitReport(string what) =>
+        Ended ? $"{what}; the server ended{_process!.LastError()}, its output is in {_process.Log}" : what;
+
+    public async ValueTask DisposeAsync()
+    {
+        await Client.DisposeAsync();
+        Metrics?.Dispose();
+        if (_process is not null) await _process.DisposeAsync();
+    }
+}
 
 /// <summary>The servers of a sweep, one at a time: started when a point needs another one, ended then and at the end.</summary>
 /// <param name="logs">Directory of their outputs: server-1.log and on.</param>
@@ -13,53 +144,38 @@ internal sealed class Servers(ServerInputs inputs, string logs) : IAsyncDisposab
 
     public ServerInputs Inputs => inputs;
 
-    /// <summary>The one that the point needs.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
-    public Task<LiveServer> ForAsync(PointSettings settings, CancellationToken cancellation) =>
-        ForAsync(ServerKey.Of(settings)!, settings.Precision, settings.Options, cancellation);
-
     /// <summary>Of a precision, with the first value of each option.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
-    public Task<LiveServer> ForAsync(string precision, CancellationToken cancellation)
-    {
-        var first = new PointSettings("ensemble", null, "closed", 1, null, precision, inputs.FirstOptions);
-        return ForAsync(first, cancellation);
-    }
+    public Task<LiveServer> ForAsync(string precision, CancellationToken cancellation) =>
+        ForAsync(new PointSettings("ensemble", null, "closed", 1, null, precision, inputs.FirstOptions), cancellation);
 
-    /// <summary>One that is not read-only, beside none of the sweep's own.</summary>
-    /// <exception cref="LoadTestException">It does not come up.</exception>
-    public async Task<LiveServer> StartAsync(IEnumerable<string> arguments, CancellationToken cancellation)
+    /// <summary>The one that the point needs.</summary>
+    public async Task<LiveServer> ForAsync(PointSettings settings, CancellationToken cancellation)
     {
-        await DisposeAsync().ConfigureAwait(false);
-        return await LiveServer.StartAsync(inputs.Command!, arguments, NextLog(), cancellation).ConfigureAwait(false);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_server is not null) await _server.DisposeAsync().ConfigureAwait(false);
-        (_server, _key) = (null, null);
-    }
-
-    private async Task<LiveServer> ForAsync(ServerKey key, string precision, IReadOnlyDictionary<string, string> options,
-        CancellationToken cancellation)
-    {
+        var key = ServerKey.Of(settings);
         if (_server is not null && key == _key) return _server;
-        await DisposeAsync().ConfigureAwait(false);
+        await DisposeAsync();
         _server = inputs.Grpc is { } running
-            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation).ConfigureAwait(false)
-            : await LiveServer.StartAsync(inputs.Command!, inputs.Arguments(precision, options, _verified.Contains(precision)), NextLog(),
-            cancellation).ConfigureAwait(false);
-        _verified.Add(precision);
+            ? await LiveServer.ReachAsync(running, inputs.Http, cancellation)
+            : await LiveServer.StartAsync(inputs.Program, inputs.Arguments(settings.Precision, settings.Options,
+                _verified.Contains(settings.Precision)), NextLog(), cancellation);
+        _verified.Add(settings.Precision);
         _key = key;
         return _server;
     }
 
-    private string NextLog()
+    /// <summary>One that is not read-only, beside none of the sweep's own.</summary>
+    public async Task<LiveServer> StartAsync(IEnumerable<string> arguments, CancellationToken cancellation)
     {
-        for (var n = 1; ; n++)
-        {
-            var path = Path.Combine(logs, string.Create(CultureInfo.InvariantCulture, $"server-{n}.log"));
-            if (!File.Exists(path)) return path;
-        }
+        await DisposeAsync();
+        return await LiveServer.StartAsync(inputs.Program, arguments, NextLog(), cancellation);
     }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+        (_server, _key) = (null, null);
+    }
+
+    private string NextLog() =>
+        Enumerable.Range(1, int.MaxValue - 1).Select(n => Path.Combine(logs, $"server-{n}.log")).First(path => !File.Exists(path));
 }

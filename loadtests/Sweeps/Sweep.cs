@@ -1,81 +1,110 @@
+using System.Diagnostics;
 using Btx.Cli;
 using Btx.LoadTests.Ceilings;
 using Btx.LoadTests.Changes;
-using Btx.LoadTests.PeerDoors;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Quality;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Sweeps;
 
+/// <summary>What a sweep is to do, checked as far as that goes without a server.</summary>
+/// <param name="Out">The run's directory.</param>
+/// <param name="Asked">All that decides what is measured, by option: what a sweep that goes on must be asked again.</param>
+/// <param name="Repeats">Measurements of each point.</param>
+/// <param name="ReferenceEvery">Points between two measurements of the reference point.</param>
+/// <param name="CeilingSeconds">In which the generator's own ceiling is measured.</param>
+internal sealed record SweepRequest(string Out, IReadOnlyDictionary<string, string> Asked, Grid Grid, ServerInputs Servers, LoadShape Shape,
+    PeerRequest Peers, int Repeats, int ReferenceEvery, double CeilingSeconds, string Corpus, QualityRequest Quality, ChangeRequest Change);
+
+/// <summary>What a sweep left behind.</summary>
+/// <param name="Points">Settings that were measured.</param>
+/// <param name="Results">All measurements, the reference point's among them.</param>
+/// <param name="Notes">What was left out, and why.</param>
+internal sealed record SweepOutcome(string Directory, int Points, IReadOnlyList<PointResult> Results, IReadOnlyList<string> Notes);
+
 /// <summary>A whole sweep: the closed loops and rates of the grid, the load curves that follow from them, quality, and changes under load.
 /// What is there already is not measured again.</summary>
 /// <param name="command">The command line that repeats it.</param>
-internal sealed class Sweep(SweepRequest request, QualityRequest quality, ChangeRequest change, string command, ProgressItem progress)
+internal sealed class Sweep(SweepRequest request, string command, ProgressItem progress)
 {
-    /// <exception cref="LoadTestException">What was measured until then is kept.</exception>
-    /// <exception cref="OperationCanceledException">Likewise.</exception>
+    /// <exception cref="OperationCanceledException">Likewise; the point under way does not count.</exception>
     public async Task<SweepOutcome> RunAsync(CancellationToken cancellation)
     {
+        var (grid, shape, quality) = (request.Grid, request.Shape, request.Quality);
         using var state = SweepState.Open(request.Out, request.Asked);
-        var servers = new Servers(request.Servers, state.Directory);
-        await using var ended = servers.ConfigureAwait(false);
+        await using var servers = new Servers(request.Servers, state.Directory);
         var served = new OrderedDictionary<string, ServedFacts>(StringComparer.Ordinal);
         foreach (var precision in request.Servers.Precisions.DefaultIfEmpty("")) // a running server's is what it says
         {
             progress.WriteLine($"asking what is served{(precision.Length > 0 ? $" in {precision}" : "")}");
-            var facts = (await servers.ForAsync(precision, cancellation).ConfigureAwait(false)).Facts;
+            var facts = (await servers.ForAsync(precision, cancellation)).Facts;
             served[precision.Length > 0 ? precision : facts.Precision] = facts;
         }
 
         var notes = new List<string>();
-        var points = request.Grid.Points(served, notes);
-        if (request.Shape.TooLong(served.Values.Min(f => f.ContextLength)) is { } cut) notes.Add(cut);
+        var points = grid.Points(served, notes);
+        if (shape.TooLong(served.Values.Min(f => f.ContextLength)) is { } cut) notes.Add(cut);
         state.RequireServed(served.ToDictionary(s => s.Key, s => s.Value.Identity));
-        Describe(state.Directory);
+        Describe(state.At(RunDirectory.Description));
+        var qualityFile = state.At(RunDirectory.Quality);
         if (quality.Evaluation is { } file)
-            RunJson.Write(Path.Combine(state.Directory, RunDirectory.Quality),
-                EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
+            RunJson.Write(qualityFile, EvaluationQuality.Read(file, points, served.GetValueOrDefault("fp32"), notes));
         foreach (var note in notes.Distinct()) progress.WriteLine($"note: {note}");
 
-        var forest = new ServedPoints(servers, request.Shape);
-        await using var ignored = forest.ConfigureAwait(false);
-        var peers = new PeerPoints(request.Peers, servers, forest, request.Shape, points[0], state.Directory);
-        await using var leaving = peers.ConfigureAwait(false);
-        var run = new SweepRun(state, [forest, peers], progress);
-        var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
+        await using var source = new SweepPoints(servers, request.Peers, shape, points[0], state.Directory);
+        var plan = SweepPlan.Of(points, points[0], request.Repeats, request.ReferenceEvery, shape.Seed);
         progress.WriteLine($"{points.Count} points, {request.Repeats} times each, and the reference point {points[0].Name} "
-                + $"{plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
-        await CeilingAsync(state.Directory, cancellation).ConfigureAwait(false);
-        await run.MeasureAsync(plan, cancellation).ConfigureAwait(false);
-        var curve = CurveRates.Points(state.Results, request.Grid);
+            + $"{plan.Count(p => p.Reference)} times: {plan.Count} measurements, about {Length(plan.Count)}");
+        await CeilingAsync(state.At(RunDirectory.CeilingFile), cancellation);
+        await MeasureAsync(plan, state, source, cancellation);
+        var curve = CurveRates.Points(state.Results, grid);
         if (curve.Count > 0)
         {
-            var more = SweepPlan.Following(plan, curve, points[0], request.Repeats, request.ReferenceEvery, request.Shape.Seed);
-            progress.WriteLine($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about {Length(more.Count)}");
-            await run.MeasureAsync(more, cancellation).ConfigureAwait(false);
+            var more = SweepPlan.Of(curve, points[0], request.Repeats, request.ReferenceEvery, shape.Seed, plan);
+            progress.WriteLine($"load curves: {curve.Count} points, {request.Repeats} times each: {more.Count} measurements, about "
+                + Length(more.Count));
+            await MeasureAsync(more, state, source, cancellation);
         }
 
         if (quality.Tokens > 0)
-            await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection),
-                Path.Combine(state.Directory, RunDirectory.Quality), progress).MeasureAsync(points, cancellation).ConfigureAwait(false);
-        await ChangeAsync(state, servers, forest, points, cancellation).ConfigureAwait(false);
+            await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), qualityFile, progress)
+                .MeasureAsync(points, cancellation);
+        await ChangeAsync(state, servers, source, points[0], cancellation);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
     }
 
-    // What the generator itself can do, at the largest closed loop; the servers are idle meanwhile.
-    private async Task CeilingAsync(string directory, CancellationToken cancellation)
+    // In the plan's order; what the directory holds already is left out.
+    private async Task MeasureAsync(IReadOnlyList<PlannedPoint> plan, SweepState state, SweepPoints source, CancellationToken cancellation)
     {
-        var file = Path.Combine(directory, RunDirectory.CeilingFile);
+        PlannedPoint[] open = [.. plan.Where(p => !state.Has(p))];
+        var done = plan.Count - open.Length;
+        if (done > 0) progress.WriteLine($"{done} of {plan.Count} measurements are there already");
+        var clock = Stopwatch.StartNew();
+        for (var i = 0; i < open.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            progress.Report(done + i, open[i].Name, plan.Count);
+            var result = await source.MeasureAsync(open[i], state.At(RunDirectory.Requests, open[i].FileName), cancellation);
+            state.Add(result);
+            var left = i + 1 == open.Length ? "" : $"  {Duration(clock.Elapsed / (i + 1) * (open.Length - i - 1))} left";
+            progress.WriteLine($"{done + i + 1,4}/{plan.Count}  {open[i].Name,-44} {Line(result.Summary)}{left}");
+        }
+    }
+
+    // What the generator itself can do, at the largest closed loop; the servers are idle meanwhile.
+    private async Task CeilingAsync(string file, CancellationToken cancellation)
+    {
         for (var attempt = 0; attempt < 3 && !File.Exists(file); attempt++)
         {
             progress.Report(0, "the generator's own ceiling", 1);
             try
             {
-                var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.Quick ? 0.5 : 3, (int)Math.Max(1,
-                    request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation).ConfigureAwait(false);
+                var ceiling = await CeilingRun.MeasureAsync("grpc", request.Servers.Concurrency, request.CeilingSeconds,
+                    (int)Math.Max(1, request.Shape.Prompts.Median), (int)Math.Max(1, request.Shape.Outputs.Median), cancellation);
                 RunJson.Write(file, ceiling);
-                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} requests/s at "
-                        + $"concurrency {ceiling.Concurrency}");
+                progress.WriteLine($"the generator's own ceiling: {ceiling.TokensPerSecond:0} tokens/s, {ceiling.RequestsPerSecond:0} "
+                    + $"requests/s at concurrency {ceiling.Concurrency}");
             }
             catch (LoadTestException e)
             {
@@ -84,50 +113,39 @@ internal sealed class Sweep(SweepRequest request, QualityRequest quality, Change
         }
     }
 
-    private async Task ChangeAsync(SweepState state, Servers servers, ServedPoints forest, IReadOnlyList<PointSettings> points,
-        CancellationToken cancellation)
+    private async Task ChangeAsync(SweepState state, Servers servers, SweepPoints source, PointSettings first, CancellationToken stop)
     {
+        var change = request.Change;
         ServedCopy.Clear(state.Directory);
-        var file = Path.Combine(state.Directory, RunDirectory.Change);
-        if (change.Rounds == 0 || File.Exists(file)) return;
+        if (change.Rounds == 0 || File.Exists(state.At(RunDirectory.Change))) return;
         var (precision, served) = request.Servers.Forests.First();
-        var load = points[0] with
-        {
-            Mode = "ensemble",
-            K = null,
-            Load = "closed",
-            Rate = null,
-            Concurrency = change.Concurrency,
-            Precision = precision,
-            Options = request.Servers.FirstOptions
-        };
-        progress.WriteLine($"changes under load: {(change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes "
-                + "and leaves")}, {change.Rounds} times, on a copy of {served}");
-        var timeline = await new ChangeExperiment(servers, forest, change.Rounds, change.Quiet, progress)
-            .RunAsync(served, precision, load, request.Shape.Seed, change.Guest, state.Directory, cancellation).ConfigureAwait(false);
-        RunJson.Write(file, timeline);
+        var load = first with { Mode = "ensemble", K = null, Load = "closed", Rate = null, Concurrency = change.Concurrency,
+            Precision = precision, Options = request.Servers.FirstOptions };
+        var what = change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves";
+        progress.WriteLine($"changes under load: {what}, {change.Rounds} times, on a copy of {served}");
+        RunJson.Write(state.At(RunDirectory.Change), await new ChangeExperiment(servers, source, change, progress)
+            .RunAsync(served, load, request.Shape.Seed, state.Directory, stop));
+    }
+
+    // Once: a sweep that goes on is still the one that was begun.
+    private void Describe(string file)
+    {
+        if (File.Exists(file)) return;
+        var (shape, bounds, asked) = (request.Shape, request.Shape.Bounds, request.Asked);
+        var load = new LoadDescription("grpc", $"{shape.Texts.Name}: {shape.Mix.Text}", asked["--prompt-tokens"], asked["--output-tokens"],
+            $"{bounds.WarmUpSeconds} s", $"{bounds.Seconds} s{(bounds.Requests is { } n ? $" or {n} requests" : "")}");
+        RunJson.Write(file, RunDescription.Now(command, load, shape.Objective, shape.Seed));
     }
 
     private string Length(int measurements) =>
-        Quantity.Seconds(Math.Ceiling(measurements * (request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value)));
+        Duration(measurements * TimeSpan.FromSeconds(request.Shape.Bounds.WarmUpSeconds + request.Shape.Bounds.Seconds!.Value));
 
-    // Once: a sweep that goes on is still the one that was begun.
-    private void Describe(string directory)
-    {
-        var file = Path.Combine(directory, RunDirectory.Description);
-        if (File.Exists(file)) return;
-        var shape = request.Shape;
-        RunJson.Write(file, new RunDescription
-        {
-            Started = TimeProvider.System.GetUtcNow(),
-            Command = command,
-            Machine = ThisMachine.Describe(),
-            Version = typeof(Sweep).Assembly.GetName().Version!.ToString(3),
-            Load = new("grpc", $"{shape.Texts.Name}: {shape.Mix.Text}", request.Asked["--prompt-tokens"],
-                request.Asked["--output-tokens"], $"{shape.Bounds.WarmUpSeconds} s", $"{shape.Bounds.Seconds} "
-                    + $"s{(shape.Bounds.Requests is { } n ? $" or {n} requests" : "")}"),
-            Objective = shape.Objective,
-            Seed = shape.Seed,
-        });
-    }
+    private static string Duration(TimeSpan time) => time.TotalHours >= 1 ? $"{(int)time.TotalHours} h {time.Minutes} min"
+        : time.TotalSeconds >= 90 ? $"{time.TotalMinutes:0} min" : $"{Math.Ceiling(time.TotalSeconds):0} s";
+
+    private static string Line(LoadSummary s) =>
+        $"{s.TokensPerSecond,8:0.0} tokens/s {s.RequestsPerSecond,7:0.00} requests/s  first token {Milliseconds(s.TimeToFirstToken)}  "
+        + $"token {Milliseconds(s.InterToken)}{(s.Failed > 0 ? $"  {s.Failed} of {s.Requests} failed" : "")}";
+
+    private static string Milliseconds(LatencyFigures? figures) => figures is null ? "     – ms" : $"{1000 * figures.P50.Value,6:0.0} ms";
 }

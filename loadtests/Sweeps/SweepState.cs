@@ -7,16 +7,12 @@ namespace Btx.LoadTests.Sweeps;
 /// <summary>A sweep's directory: what was asked, and what is measured. One program at a time.</summary>
 internal sealed class SweepState : IDisposable
 {
-    /// <summary>What was asked, in the command line's words, and what was served: the same
-    /// again goes on, anything else is refused.</summary>
-    public const string Asked = "sweep.json";
-
-    private const string LockFile = "sweep.lock";
+    // What was asked, in the command line's words, and what was served: the same again goes on, anything else is refused.
+    private const string AskedFile = "sweep.json", LockFile = "sweep.lock";
     private readonly FileStream _lock;
+    private readonly IReadOnlyDictionary<string, string> _asked;
     private readonly HashSet<string> _done = new(StringComparer.Ordinal);
     private readonly List<PointResult> _results = [];
-
-    private readonly IReadOnlyDictionary<string, string> _asked;
 
     private SweepState(string directory, FileStream held, IReadOnlyDictionary<string, string> asked) =>
         (Directory, _lock, _asked) = (directory, held, asked);
@@ -28,8 +24,6 @@ internal sealed class SweepState : IDisposable
 
     /// <summary>Opens the directory, or makes it.</summary>
     /// <param name="asked">By option.</param>
-    /// <exception cref="LoadTestException">It holds another sweep or something else, another
-    /// program has it, or it cannot be written.</exception>
     public static SweepState Open(string directory, IReadOnlyDictionary<string, string> asked)
     {
         FileStream held;
@@ -57,19 +51,18 @@ internal sealed class SweepState : IDisposable
         }
     }
 
-    /// <summary>What is served, by precision: known only when a server has been asked.
-    /// <exception cref="LoadTestException">Another one was served before.</exception></summary>
-    public void RequireServed(IReadOnlyDictionary<string, string> served) => Require(
-        _asked.Concat(served.Select(s => new KeyValuePair<string, string>($"served {s.Key}", s.Value))).ToDictionary(), whole: true);
+    public string At(params string[] names) => Path.Combine([Directory, .. names]);
+
+    /// <summary>What is served, by precision: known only when a server has been asked.</summary>
+    public void RequireServed(IReadOnlyDictionary<string, string> served) =>
+        Require(_asked.Concat(served.Select(s => KeyValuePair.Create($"served {s.Key}", s.Value))).ToDictionary(), whole: true);
 
     public bool Has(PlannedPoint point) => _done.Contains(point.Name);
-
-    public string RequestsFile(PlannedPoint point) => Path.Combine(Directory, RunDirectory.Requests, point.FileName);
 
     /// <summary>Keeps a measured point: a line, flushed to the disk.</summary>
     public void Add(PointResult result)
     {
-        using var file = new FileStream(Path.Combine(Directory, RunDirectory.Points), FileMode.Append, FileAccess.Write, FileShare.Read);
+        using var file = new FileStream(At(RunDirectory.Points), FileMode.Append, FileAccess.Write, FileShare.Read);
         file.Write(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(result, RunJson.Line) + "\n"));
         file.Flush(flushToDisk: true);
         Keep(result);
@@ -80,33 +73,28 @@ internal sealed class SweepState : IDisposable
     // Written when all of it is known; compared, as far as it is known, before that.
     private void Require(IReadOnlyDictionary<string, string> asked, bool whole)
     {
-        var path = Path.Combine(Directory, Asked);
-        if (!File.Exists(path))
+        if (!File.Exists(At(AskedFile)))
         {
-            if (File.Exists(Path.Combine(Directory, RunDirectory.Points)))
-                throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was "
-                    + "no sweep; name another directory");
-            if (whole) RunJson.Write(path, asked.OrderBy(a => a.Key, StringComparer.Ordinal).ToDictionary());
+            if (File.Exists(At(RunDirectory.Points)))
+                throw new LoadTestException($"--out {Directory}: holds {RunDirectory.Points} of a run that was no sweep; name another one");
+            if (whole) RunJson.Write(At(AskedFile), asked.OrderBy(a => a.Key, StringComparer.Ordinal).ToDictionary());
             return;
         }
 
-        var before = RunJson.Read<Dictionary<string, string>>(path);
-        var keys = whole ? before.Keys.Union(asked.Keys)
-            : before.Keys.Where(k => !k.StartsWith("served ", StringComparison.Ordinal)).Union(asked.Keys);
-        string[] differences = [.. keys.Order(StringComparer.Ordinal).Where(k => before.GetValueOrDefault(k) != asked.GetValueOrDefault(k))
-            .Select(k => $"{k} was {Shown(before, k)}, is {Shown(asked, k)}")];
+        var before = RunJson.Read<Dictionary<string, string>>(At(AskedFile));
+        static string Shown(string? value) => value is null ? "not given" : $"\"{value}\"";
+        string[] differences = [.. before.Keys.Where(k => whole || !k.StartsWith("served ", StringComparison.Ordinal)).Union(asked.Keys)
+            .Order(StringComparer.Ordinal).Select(k => (Key: k, Was: before.GetValueOrDefault(k), Is: asked.GetValueOrDefault(k)))
+            .Where(d => d.Was != d.Is).Select(d => $"{d.Key} was {Shown(d.Was)}, is {Shown(d.Is)}")];
         if (differences.Length > 0)
             throw new LoadTestException($"--out {Directory}: holds another sweep ({string.Join("; ", differences)}); repeat that command "
                 + "to go on with it, or name another directory");
     }
 
-    private static string Shown(IReadOnlyDictionary<string, string> asked, string key) => asked.TryGetValue(key, out var value)
-        ? $"\"{value}\"" : "not given";
-
     // A line that a crash cut off goes: what follows must begin on a line of its own.
     private void ReadPoints()
     {
-        var path = Path.Combine(Directory, RunDirectory.Points);
+        var path = At(RunDirectory.Points);
         if (!File.Exists(path)) return;
         using (var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite))
         {
@@ -125,6 +113,6 @@ internal sealed class SweepState : IDisposable
 
     private void Keep(PointResult result)
     {
-        if (_done.Add(PlannedPoint.NameOf(result))) _results.Add(result);
+        if (_done.Add(PlannedPoint.Of(result).Name)) _results.Add(result);
     }
 }

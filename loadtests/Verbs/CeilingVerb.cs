@@ -22,28 +22,24 @@ internal static class CeilingVerb
 
     public static Command Create()
     {
-        var door = new Choice("--door", ["grpc", "http"], "how the server is called", "grpc");
+        var kind = new Choice("--door", ["grpc", "http"], "how the server is called", "grpc");
         var concurrency = new Flag<int>("--concurrency N", "requests in flight", 16);
         var duration = new Flag<double>("--duration SECONDS", "seconds that are measured", 5);
         var prompt = new Flag<int>("--prompt-words N", "length of the prompts", 64);
         var output = new Flag<int>("--output-tokens N", "length of the answers", 32);
         var json = new JsonFlag();
-        var command = new Command("ceiling", Text) { door, concurrency, duration, prompt, output, json };
+        var command = new Command("ceiling", Text) { kind, concurrency, duration, prompt, output, json };
         command.SetAction(async (parsed, cancellation) =>
         {
             json.RequireWritable(parsed);
-            foreach (var option in new[] { concurrency, prompt, output })
-            {
-                if (parsed.GetValue(option) < 1)
-                    throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
-            }
-
-            if (parsed.GetValue(concurrency) > ArrivalsReader.MostInFlight)
-                throw new LoadTestException($"--concurrency {parsed.GetValue(concurrency)}: one client has {ArrivalsReader.MostInFlight} "
-                    + "requests in flight at most");
+            foreach (var option in new[] { concurrency, prompt, output }.Where(o => parsed.GetValue(o) < 1))
+                throw new LoadTestException($"{option.Name} {parsed.GetValue(option)}: expected 1 or more");
+            var inFlight = parsed.GetValue(concurrency);
+            if (inFlight > Arrivals.MostInFlight)
+                throw new LoadTestException($"--concurrency {inFlight}: one client has {Arrivals.MostInFlight} requests in flight at most");
             var seconds = new LoadBounds { Seconds = parsed.GetValue(duration) }.Validate().Seconds!.Value;
-            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(door)!, parsed.GetValue(concurrency), seconds,
-                parsed.GetValue(prompt), parsed.GetValue(output), cancellation).ConfigureAwait(false);
+            var ceiling = await CeilingRun.MeasureAsync(parsed.GetValue(kind)!, inFlight, seconds, parsed.GetValue(prompt),
+                parsed.GetValue(output), cancellation);
             json.Write(parsed, ceiling, RunReport.Lines(ceiling));
             return 0;
         });

@@ -42,7 +42,7 @@ internal static class CompareVerb
             var (a, b) = (MeasuredRun.Load(parsed.GetValue(first)!), MeasuredRun.Load(parsed.GetValue(second)!));
             var comparison = RunComparer.Compare(a, b, percent / 100, names);
             json.Write(parsed, comparison, ComparisonReport.Lines(comparison, parsed.GetValue(all)));
-            foreach (var fault in a.Faults.Concat(b.Faults)) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
+            foreach (var problem in a.Faults.Concat(b.Faults)) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");
             return parsed.GetValue(failOn) is not null && comparison.Count(Verdict.Worse) > 0 ? 1 : 0;
         });
         return command;

@@ -8,14 +8,14 @@ namespace Btx.LoadTests.Verbs;
 /// <summary>What <c>--json</c> writes.</summary>
 internal static class JsonReport
 {
-    /// <summary>Before anything is measured for it. <exception cref="LoadTestException">The file cannot be written.</exception></summary>
+    /// <summary>Before anything is measured for it.</summary>
     public static void RequireWritable(this JsonFlag json, ParseResult parsed)
     {
         if (parsed.GetValue(json) is not { } path || path == "-") return;
         Try(path, () =>
         {
             if (Directory.Exists(path)) throw new IOException("it is a directory");
-            using var probe = new FileStream(path + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            using var probe = File.Create(path + ".tmp", 1, FileOptions.DeleteOnClose);
         });
     }
 

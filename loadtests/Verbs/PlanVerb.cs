@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Btx.Cli;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Planning;
@@ -6,7 +7,7 @@ using Btx.LoadTests.Planning;
 namespace Btx.LoadTests.Verbs;
 
 /// <summary><c>btx loadtest plan</c>.</summary>
-internal static class PlanVerb
+internal sealed class PlanVerb
 {
     private const string Text =
         """
@@ -17,90 +18,150 @@ internal static class PlanVerb
 
         Examples:
           btx loadtest plan --expert-parameters 125M --load 50 --bandwidth 3350 --memory 80 --devices 8 --teraflops 900
-          btx loadtest plan --experts 64 --expert-parameters 1.3B --precision int8 --load 20 --mix zipf:1 --choice domain --machine h100.json
+          btx loadtest plan --experts 64 --expert-parameters 1.3B --precision int8 --load 20 --mix zipf:1 --choice domain \
+            --machine h100.json
           btx loadtest plan --run runs/today --fitted-parameters 280k --load 5 --experts 4,8 --precision fp32
-          btx loadtest plan --run runs/today --fitted-parameters 280k --fitted-bandwidth 40 --expert-parameters 125M --load 50 --machine h100.json --json plan.json
+          btx loadtest plan --run runs/today --fitted-parameters 280k --fitted-bandwidth 40 --expert-parameters 125M --load 50 \
+            --machine h100.json --json plan.json
           btx loadtest plan --check runs/today
 
         A machine's file: {"name": "...", "bandwidth_gb_per_s": 3350, "memory_gib": 80, "devices": 8, "teraflops": 900}, of one
         device each but devices.
         """;
 
+    private readonly Flag<string?> _machine = new("--machine FILE", "file that describes the machine");
+    private readonly Flag<double?> _bandwidth = new("--bandwidth GB/S", "of a device's memory, GB/s");
+    private readonly Flag<double?> _memory = new("--memory GIB", "of a device, GiB");
+    private readonly Flag<int> _devices = new("--devices N", "in a machine", 1);
+    private readonly Flag<double?> _teraflops = new("--teraflops T", "of a device, in the precision that is served");
+    private readonly Flag<double> _efficiency = new("--efficiency SHARE",
+        "share of bandwidth and operations that is reached, without --run", 0.6);
+    private readonly Flag<double> _overhead = new("--step-overhead SECONDS",
+        "seconds of a step that no expert takes, without --run", 0.001);
+    private readonly Flag<string?> _run = new("--run RUN", "take the costs from this run's directory");
+    private readonly Flag<string?> _fittedParameters = new("--fitted-parameters N", "parameters of an expert of that run");
+    private readonly Flag<double?> _fittedBandwidth = new("--fitted-bandwidth GB/S",
+        "of that run's machine, GB/s: needed for another machine");
+    private readonly Flag<string?> _check = new("--check RUN", "hold the formulas against this run's directory");
+    private readonly Flag<string> _experts = new("--experts N,N", "how many experts, several after commas", "8,64,512");
+    private readonly Flag<string?> _parameters = new("--expert-parameters N",
+        "parameters of an expert: 280k, 125M, 1.3B (with --run: as --fitted-parameters unless given)");
+    private readonly Choice _precision = new("--precision", [.. ExpertSize.BytesPerParameter.Keys],
+        "of the weights", "fp16");
+    private readonly Flag<double?> _kv = new("--kv-bytes-per-token BYTES",
+        "keys and values of a token on an expert (a Llama of usual proportions)");
+    private readonly Flag<double?> _load = new("--load RATE", "requests a second");
+    private readonly Flag<double> _prompt = new("--prompt-tokens N", "mean", 256);
+    private readonly Flag<double> _output = new("--output-tokens N", "mean", 128);
+    private readonly Flag<string> _mix = new("--mix MIX", $"of domains: {DomainShares.Forms}", "uniform");
+    private readonly Choice _mode = new("--mode", ["top_k", "ensemble", "expert", "moe"], "how requests are routed", "top_k");
+    private readonly Flag<int> _k = new("--k K", "experts a token, of top_k and moe", 2);
+    private readonly Choice _choice = new("--choice", [PlannedRouting.ByPrompt, PlannedRouting.ByDomain],
+        "who chooses the k of top_k: prompt (every expert reads it first) or domain (the caller knows)", PlannedRouting.ByPrompt);
+    private readonly Flag<double?> _interToken = new("--inter-token SECONDS",
+        "seconds that a step may take; smaller batches are planned for it");
+    private readonly Flag<double> _utilisation = new("--utilisation SHARE", "share of time that a device may be busy", 0.7);
+    private readonly Flag<double> _memoryShare = new("--memory-share SHARE", "share of memory that may be used", 0.9);
+    private readonly Flag<int> _slots = new("--slots N", "requests at a time that a server has caches for", 16);
+    private readonly JsonFlag _json = new();
+
+    private IReadOnlyList<Option> All => [_machine, _bandwidth, _memory, _devices, _teraflops, _efficiency, _overhead, _run,
+        _fittedParameters, _fittedBandwidth, _check, _experts, _parameters, _precision, _kv, _load, _prompt, _output, _mix, _mode, _k,
+        _choice, _interToken, _utilisation, _memoryShare, _slots, _json];
+
     public static Command Create()
     {
-        var flags = new PlanFlags();
-        var machine = new Flag<string?>("--machine FILE", "file that describes the machine");
-        var bandwidth = new Flag<double?>("--bandwidth GB/S", "of a device's memory, GB/s");
-        var memory = new Flag<double?>("--memory GIB", "of a device, GiB");
-        var devices = new Flag<int>("--devices N", "in a machine", 1);
-        var teraflops = new Flag<double?>("--teraflops T", "of a device, in the precision that is served");
-        var efficiency = new Flag<double>("--efficiency SHARE", "share of bandwidth and operations that is reached, without --run", 0.6);
-        var overhead = new Flag<double>("--step-overhead SECONDS", "seconds of a step that no expert takes, without --run", 0.001);
-        var run = new Flag<string?>("--run RUN", "take the costs from this run's directory");
-        var fittedParameters = new Flag<string?>("--fitted-parameters N", "parameters of an expert of that run");
-        var fittedBandwidth = new Flag<double?>("--fitted-bandwidth GB/S", "of that run's machine, GB/s: needed for another machine");
-        var check = new Flag<string?>("--check RUN", "hold the formulas against this run's directory");
-        var json = new JsonFlag();
-        var command = new Command("plan", Text) { machine, bandwidth, memory, devices, teraflops, efficiency, overhead, run,
-            fittedParameters, fittedBandwidth, check, flags.All, json };
-        command.SetAction(parsed =>
-        {
-            var checkedRun = parsed.GetValue(check) is { } of ? StepCostFit.Check(Run(parsed, of)) : null;
-            var plan = checkedRun is not null && !flags.HasLoad(parsed) ? null : Plan(parsed);
-            json.Write(parsed, new PlanDocument(plan, checkedRun), [.. plan is null ? [] : PlanReport.Lines(plan),
-                .. plan is null || checkedRun is null ? [] : new[] { "" }, .. checkedRun is null ? [] : PlanReport.Lines(checkedRun)]);
-            return 0;
-        });
+        var verb = new PlanVerb();
+        var command = new Command("plan", Text) { verb.All };
+        command.SetAction(verb.Run);
         return command;
-
-        static MeasuredRun Run(ParseResult parsed, string directory)
-        {
-            var measured = MeasuredRun.Load(directory);
-            foreach (var fault in measured.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
-            return measured;
-        }
-
-        CapacityPlan Plan(ParseResult parsed)
-        {
-            var (experts, load, routing, rules) = (flags.Experts(parsed), flags.Load(parsed), flags.Routing(parsed), flags.Rules(parsed));
-            var target = Machine(parsed);
-            if (parsed.GetValue(run) is not { } directory)
-            {
-                if (target is null)
-                    throw new LoadTestException(
-                        "no machine to plan for: give --machine FILE, or --bandwidth and --memory, or "
-                            + "--run RUN for the machine that was measured");
-                var expert = flags.Expert(parsed, null);
-                var costs = StepCosts.Of(target, expert, routing, PlanFlags.Between("--efficiency", parsed.GetValue(efficiency), 0, 1),
-                    PlanFlags.Between("--step-overhead", parsed.GetValue(overhead), 0, 60, orLow: true));
-                return CapacityPlanner.Plan(experts, expert, target, load, routing, costs, rules);
-            }
-
-            var parameters = ExpertSize.ReadParameters("--fitted-parameters", parsed.GetValue(fittedParameters)
-                ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
-            var planned = flags.Expert(parsed, parameters);
-            var known = parsed.GetValue(fittedBandwidth) is { } b ? PlanFlags.Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
-            var (fitted, on) = StepCosts.Of(Run(parsed, directory), routing, parameters, known, planned, target);
-            return CapacityPlanner.Plan(experts, planned, on, load, routing, fitted, rules);
-        }
-
-        MachineSpec? Machine(ParseResult parsed)
-        {
-            var (b, m) = (parsed.GetValue(bandwidth), parsed.GetValue(memory));
-            if (parsed.GetValue(machine) is { } file)
-                return b is null && m is null ? MachineSpec.Read(file)
-                    : throw new LoadTestException("--machine and --bandwidth or --memory both describe the machine; give one of the two");
-            if (b is null && m is null) return null;
-            if (b is null || m is null)
-                throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine "
-                    + "needs both --bandwidth and --memory");
-            return new MachineSpec
-            {
-                Bandwidth = b.Value,
-                Memory = m.Value,
-                Devices = parsed.GetValue(devices),
-                Teraflops = parsed.GetValue(teraflops)
-            }.Checked("--bandwidth, --memory, --devices, --teraflops");
-        }
     }
+
+    private int Run(ParseResult parsed)
+    {
+        var checkedRun = parsed.GetValue(_check) is { } of ? StepCostFit.Check(Measured(parsed, of)) : null;
+        var plan = checkedRun is not null && parsed.GetValue(_load) is null ? null : Plan(parsed);
+        _json.Write(parsed, new PlanDocument(plan, checkedRun), [.. plan is null ? [] : PlanReport.Lines(plan),
+            .. plan is null || checkedRun is null ? [] : new[] { "" }, .. checkedRun is null ? [] : PlanReport.Lines(checkedRun)]);
+        return 0;
+    }
+
+    private static MeasuredRun Measured(ParseResult parsed, string directory)
+    {
+        var measured = MeasuredRun.Load(directory);
+        foreach (var problem in measured.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");
+        return measured;
+    }
+
+    private CapacityPlan Plan(ParseResult parsed)
+    {
+        var text = parsed.GetValue(_experts)!;
+        int[] experts = [.. text.Split(',')
+            .Select(part => int.TryParse(part, NumberStyles.None, null, out var n) && n is >= 1 and <= 65_536 ? n
+            : throw new LoadTestException($"--experts {text}: \"{part}\" is no number of experts from 1 to 65,536"))];
+        var rate = parsed.GetValue(_load) ?? throw new LoadTestException("--load is missing: requests a second, such as 50");
+        var load = new PlannedLoad(Between("--load", rate, 0, 1e6), Between("--prompt-tokens", parsed.GetValue(_prompt), 0, 1e6),
+            Between("--output-tokens", parsed.GetValue(_output), 0, 1e6), parsed.GetValue(_mix)!,
+            parsed.GetValue(_interToken) is { } limit ? Between("--inter-token", limit, 0, 3600) : null);
+        var (mode, k) = (parsed.GetValue(_mode)!, parsed.GetValue(_k));
+        if (k < 1) throw new LoadTestException($"--k is {k}; expected 1 or more");
+        if (mode is "top_k" or "moe" && k > experts.Min())
+            throw new LoadTestException($"--k is {k}, more than the {experts.Min()} of --experts");
+        var routing = new PlannedRouting(mode, k, parsed.GetValue(_choice)!);
+        var rules = new ServiceRules(Between("--utilisation", parsed.GetValue(_utilisation), 0, 0.99),
+            Between("--memory-share", parsed.GetValue(_memoryShare), 0, 1), (int)Between("--slots", parsed.GetValue(_slots), 0, 1024));
+        var target = Machine(parsed);
+        if (parsed.GetValue(_run) is not { } directory)
+        {
+            if (target is null)
+                throw new LoadTestException("no machine to plan for: give --machine FILE, or --bandwidth and --memory, or --run RUN for "
+                    + "the machine that was measured");
+            var expert = Expert(parsed, null);
+            var costs = StepCosts.Of(target, expert, routing, Between("--efficiency", parsed.GetValue(_efficiency), 0, 1),
+                Between("--step-overhead", parsed.GetValue(_overhead), 0, 60, orLow: true));
+            return CapacityPlanner.Plan(experts, expert, target, load, routing, costs, rules);
+        }
+
+        var parameters = ExpertSize.ReadParameters("--fitted-parameters", parsed.GetValue(_fittedParameters)
+            ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
+        var planned = Expert(parsed, parameters);
+        var known = parsed.GetValue(_fittedBandwidth) is { } b ? Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
+        var (fitted, on) = StepCosts.Of(Measured(parsed, directory), routing, parameters, known, planned, target);
+        return CapacityPlanner.Plan(experts, planned, on, load, routing, fitted, rules);
+    }
+
+    /// <param name="fitted">Parameters of a measured expert, if there is one.</param>
+    private ExpertSize Expert(ParseResult parsed, double? fitted)
+    {
+        var parameters = parsed.GetValue(_parameters) is { } text ? ExpertSize.ReadParameters("--expert-parameters", text)
+            : fitted ?? throw new LoadTestException("--expert-parameters is missing: the size of an expert, such as 125M");
+        var precision = parsed.GetValue(_precision)!;
+        return new ExpertSize(parameters, precision, Between("--kv-bytes-per-token",
+            parsed.GetValue(_kv) ?? ExpertSize.UsualKvBytesPerToken(parameters, precision), 0, 1e9, orLow: true));
+    }
+
+    private MachineSpec? Machine(ParseResult parsed)
+    {
+        var (b, m) = (parsed.GetValue(_bandwidth), parsed.GetValue(_memory));
+        if (parsed.GetValue(_machine) is { } file)
+            return b is null && m is null ? MachineSpec.Read(file)
+                : throw new LoadTestException("--machine and --bandwidth or --memory both describe the machine; give one of the two");
+        if (b is null && m is null) return null;
+        if (b is null || m is null)
+            throw new LoadTestException($"{(b is null ? "--bandwidth" : "--memory")} is missing: a machine needs both --bandwidth and "
+                + "--memory");
+        return new MachineSpec
+        {
+            Bandwidth = b.Value,
+            Memory = m.Value,
+            Devices = parsed.GetValue(_devices),
+            Teraflops = parsed.GetValue(_teraflops),
+        }.Checked("--bandwidth, --memory, --devices, --teraflops");
+    }
+
+    /// <summary>A value above <paramref name="low"/> up to <paramref name="high"/>, or a message.</summary>
+    private static double Between(string option, double value, double low, double high, bool orLow = false) =>
+        (value > low || (orLow && value == low)) && value <= high ? value
+        : throw new LoadTestException($"{option} is {value}; expected a number {(orLow ? "from" : "above")} {low}{(orLow ? "" : ",")} to "
+            + $"{high:#,##0.##}");
 }

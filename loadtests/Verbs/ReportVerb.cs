@@ -33,10 +33,13 @@ internal static class ReportVerb
         {
             var directory = parsed.GetValue(run)!;
             var asked = parsed.GetValue(objective) is { } limits ? ObjectiveCheck.Read("--objective", limits) : null;
-            var page = ReportPage.Of(ReportModel.Read(directory).Analyse(directory, asked, Percents(parsed.GetValue(within)!)));
-            var written = Write(page, directory);
-            json.Write(parsed, page.Model.Analysis, Lines(page, written));
-            foreach (var fault in page.Model.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {fault}");
+            var text = parsed.GetValue(within)!;
+            double[] percents = [.. text.Split(',', StringSplitOptions.TrimEntries)
+                .Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent
+                : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
+            var page = ReportPage.Of(ReportModel.Read(directory).Analyse(directory, asked, percents));
+            json.Write(parsed, page.Model.Analysis, Lines(page, Write(page, directory)));
+            foreach (var problem in page.Model.Faults) parsed.InvocationConfiguration.Error.WriteLine($"left out: {problem}");
             return 0;
         });
         return command;
@@ -47,16 +50,8 @@ internal static class ReportVerb
         yield return page.Headline.Answer;
         foreach (var reason in page.Headline.Reasons) yield return $"  {reason}";
         foreach (var path in written.Where(p => !p.EndsWith(".svg", StringComparison.Ordinal))) yield return path;
-        if (page.Figures.FirstOrDefault() is not null)
+        if (page.Figures.Any())
             yield return $"{Path.GetDirectoryName(written[^1])}: {Quantity.Count(page.Figures.Count(), "picture")}";
-    }
-
-    private static double[] Percents(string text)
-    {
-        string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
-        double[] percents = [.. parts.Select(p => double.TryParse(p, out var percent) && percent is >= 0 and <= 1000 ? percent
-            : throw new LoadTestException($"--within {text}: \"{p}\"; expected per cent, such as 2 or 1,5"))];
-        return percents;
     }
 
     private static IReadOnlyList<string> Write(ReportPage page, string directory)

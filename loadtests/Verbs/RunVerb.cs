@@ -1,15 +1,16 @@
 using System.CommandLine;
+using System.Text.Json;
 using Btx.Cli;
 using Btx.LoadTests.Ceilings;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Records;
-using Btx.LoadTests.Sweeps;
 
 namespace Btx.LoadTests.Verbs;
 
 /// <summary><c>btx loadtest run</c>.</summary>
-internal static class RunVerb
+internal sealed class RunVerb
 {
     private const double CeilingSeconds = 1.5;
     private const string Text =
@@ -21,98 +22,108 @@ internal static class RunVerb
 
         Examples:
           btx loadtest run --corpus demo/corpus
-          btx loadtest run --corpus demo/corpus --mode top_k --k 2 --arrivals poisson:5 --duration 60 --objective ttft=0.5,itl=0.05,share=0.99
+          btx loadtest run --corpus demo/corpus --mode top_k --k 2 --arrivals poisson:5 --duration 60 \
+            --objective ttft=0.5,itl=0.05,share=0.99
           btx loadtest run --corpus demo/corpus --door http --arrivals bursts:1,8,5 --domains novels=0.8,python=0.2 --out runs/bursts
           btx loadtest run --corpus demo/corpus --arrivals trace:trace.csv,2 --prompt-tokens lognormal:48,0.8,200 --json -
         """;
 
+    private readonly Choice _door = new("--door", ["grpc", "http"], "how the server is called; http: in OpenAI's form", "grpc");
+    private readonly ServerFlag _server = new("GRPC[,HTTP]",
+        "the server: where it speaks gRPC, and after a comma where HTTP, for its metrics too", ServerAddress.Default);
+    private readonly Flag<bool> _remote = new("--allow-remote", "the server may be on another machine");
+    private readonly Flag<string?> _key = new("--key-file FILE", "a key, sent as authorization: Bearer");
+    private readonly LoadFlags _shared = new("prompts, lengths, arrivals and sampling");
+    private readonly Flag<string> _mode = new("--mode MODE", string.Join(", ", RoutingChoice.Modes), "ensemble");
+    private readonly Flag<int?> _k = new("--k N", "experts a token, of top_k and moe");
+    private readonly Flag<double?> _p = new("--p MASS", "posterior mass of the experts, of top_p");
+    private readonly Flag<string?> _expert = new("--expert NAME", "of mode expert (the one of the prompt's domain)");
+    private readonly Flag<string?> _average = new("--average NAME", "of mode average: one that was given a name (the uniform one)");
+    private readonly Flag<double> _temperature = new("--temperature T", "0: greedy", 1);
+    private readonly Flag<string> _arrivals = new("--arrivals ARRIVALS", $"{Arrivals.Forms}; rates a second, times in seconds", "closed:4");
+    private readonly Flag<string> _prompts = new("--prompt-tokens LENGTHS", Lengths.Forms, "lognormal:32,0.5,64");
+    private readonly Flag<string> _outputs = new("--output-tokens LENGTHS", "likewise", "fixed:32");
+    private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds that are not measured (2)");
+    private readonly Flag<int?> _warmUpRequests = new("--warm-up-requests N", "requests that are not measured, instead");
+    private readonly Flag<double?> _duration = new("--duration SECONDS",
+        "seconds that are measured (30, unless --requests or a trace bounds the load)");
+    private readonly Flag<int?> _requests = new("--requests N", "requests that are measured");
+    private readonly Flag<int> _inFlight = new("--max-in-flight N",
+        "open loop: requests under way at most; one that is due then waits, and its latency counts that", 1024);
+    private readonly Flag<string?> _out = new("--out DIR", "write the run's files here: settings, a record of each request, the figures");
+    private readonly Flag<string?> _ceiling = new("--ceiling FILE",
+        "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)");
+    private readonly Flag<bool> _noCeiling = new("--no-ceiling", "do not measure the generator's ceiling");
+    private readonly JsonFlag _json = new();
+
+    private IReadOnlyList<Option> All => [_door, _server, _remote, _key, .. _shared.All, _mode, _k, _p, _expert, _average, _temperature,
+        _arrivals, _prompts, _outputs, _warmUp, _warmUpRequests, _duration, _requests, _inFlight, _out, _ceiling, _noCeiling, _json];
+
     public static Command Create()
     {
-        var flags = new RunFlags();
-        var json = new JsonFlag();
-        var output = new Flag<string?>("--out DIR", "write the run's files here: settings, a record of each request, the figures");
-        var ceiling = new Flag<string?>("--ceiling FILE",
-            "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)");
-        var noCeiling = new Flag<bool>("--no-ceiling", "do not measure the generator's ceiling");
-        var command = new Command("run", Text) { flags.All, output, ceiling, noCeiling, json };
+        var verb = new RunVerb();
+        var command = new Command("run", Text) { verb.All };
         command.Validators.Add(parsed =>
         {
-            if (parsed.GetValue(noCeiling) && parsed.GetValue(ceiling) is not null)
+            if (parsed.GetValue(verb._noCeiling) && parsed.GetValue(verb._ceiling) is not null)
                 parsed.AddError("'--ceiling' and '--no-ceiling' are both given; choose one.");
         });
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            var request = flags.Read(parsed);
-            json.RequireWritable(parsed);
-            var known = parsed.GetValue(ceiling) is { } file ? RunJson.Read<Ceiling>(file) : null;
-            if (known is not null && known.Door != request.Door)
-                throw new LoadTestException($"--ceiling {parsed.GetValue(ceiling)}: is of the door {known.Door}, the load goes through "
-                    + $"{request.Door}; measure that one with `btx loadtest ceiling --door {request.Door}`");
-            var directory = parsed.GetValue(output) is { } name ? RunFiles.Of(name) : null;
-            var result = await RunAsync(request, directory, known, parsed.GetValue(
-                noCeiling), $"btx loadtest {string.Join(' ', parsed.Tokens.Select(t => t.Value))}", cancellation).ConfigureAwait(false);
-            json.Write(parsed, result, RunReport.Lines(result));
-            if (result.GivenUp is { } why) Console.Error.WriteLine($"error: {why}");
-            foreach (var lost in result.Unwritten) Console.Error.WriteLine($"error: {lost}");
-            if (result.Unwritten.Count > 0)
-                Console.Error.WriteLine("the figures above are of all requests; free some space and keep them with --json FILE next time");
-            if (result.Stopped) Console.Error.WriteLine("stopped; what was measured is kept");
-            return result.Stopped ? 130 : result.GivenUp is not null || result.Unwritten.Count > 0
-                || result.Point.Summary.Failed == result.Point.Summary.Requests ? 1 : 0;
-        });
+        command.SetAction(verb.RunAsync);
         return command;
     }
 
-    private static async Task<RunResult> RunAsync(RunRequest request, RunFiles? files, Ceiling? ceiling, bool noCeiling, string command,
-        CancellationToken cancellation)
+    private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
-        await using var door = request.Open();
-        using var metrics = request.Http is { } http ? new ServerMetrics(http) : null;
-        var served = await door.DescribeAsync(cancellation).ConfigureAwait(false);
-        if (served.ContextLength is { } context && request.Outputs.Max >= context)
-            throw new LoadTestException($"--output-tokens {request.Outputs.Text}: up to {request.Outputs.Max} tokens; prompt and answer "
-                + $"together have {context} in this model");
-        var ruler = await PromptRuler.MeasureAsync(door, request.Texts, request.Mix, request.Routing, served, request.Prompts, request.Seed,
-            cancellation).ConfigureAwait(false);
-        var description = new RunDescription
-        {
-            Started = DateTimeOffset.UtcNow,
-            Command = command,
-            Machine = ThisMachine.Describe(),
-            Version = typeof(RunVerb).Assembly.GetName().Version!.ToString(3),
-            Load = request.Describe(),
-            Objective = request.Objective,
-            Seed = request.Seed,
-        };
-        files?.Write(description);
-        if (ceiling is null && !noCeiling)
-        {
-            var concurrency = request.Arrivals is ClosedArrivals closed ? closed.Concurrency : 32;
-            ceiling = await CeilingRun.MeasureAsync(request.Door, concurrency, CeilingSeconds, Math.Max(1, (int)request.Prompts.Median),
-                Math.Max(1, (int)request.Outputs.Median), cancellation).ConfigureAwait(false);
-        }
+        var kind = parsed.GetValue(_door)!;
+        var (grpc, http) = Server(parsed, kind);
+        var arrivals = Arrivals.Read("--arrivals", parsed.GetValue(_arrivals)!);
+        var (bounds, objective) = (Bounds(parsed), _shared.ReadObjective(parsed));
+        var (prompts, outputs) = (Lengths.Read("--prompt-tokens", parsed.GetValue(_prompts)!),
+            Lengths.Read("--output-tokens", parsed.GetValue(_outputs)!));
+        var temperature = parsed.GetValue(_temperature);
+        if (!(temperature >= 0) || !double.IsFinite(temperature))
+            throw new LoadTestException($"--temperature {temperature}: expected 0 or more");
+        var routing = new RoutingChoice(parsed.GetValue(_mode)!, parsed.GetValue(_k), parsed.GetValue(_p), parsed.GetValue(_expert),
+            parsed.GetValue(_average)).Validate();
+        var key = ServerAddress.ReadKey(parsed.GetValue(_key));
+        var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
+        var (mix, seed) = (_shared.ReadMix(parsed, texts), parsed.GetValue(_shared.Seed));
+        _json.RequireWritable(parsed);
+        var ceiling = KnownCeiling(parsed, kind);
+        RequireFree(parsed.GetValue(_out));
 
-        if (ceiling is not null) files?.Write(ceiling);
-        var settings = request.Settings(served);
+        await using IServerClient client = kind == "grpc" ? new GrpcClient(grpc, key) : new OpenAiClient(http!, key);
+        using var metrics = http is null ? null : new ServerMetrics(http);
+        var served = await client.DescribeAsync(cancellation);
+        if (served.ContextLength > 0 && outputs.Max >= served.ContextLength)
+            throw new LoadTestException($"--output-tokens {outputs.Text}: up to {outputs.Max} tokens; prompt and answer together have "
+                + $"{served.ContextLength} in this model");
+        var ruler = await PromptRuler.MeasureAsync(client, texts, mix, routing, served, prompts, seed, cancellation);
+        var description = RunDescription.Now(SweepVerb.CommandLine(),
+            new(kind, $"{texts.Name}; {mix.Text}", Described(prompts, arrivals, a => a.PromptTokens),
+                Described(outputs, arrivals, a => a.OutputTokens),
+                bounds.WarmUpRequests > 0 ? $"{bounds.WarmUpRequests} requests" : $"{bounds.WarmUpSeconds} s",
+                string.Join(", ", new[] { bounds.Seconds is { } s ? $"{s} s" : null, bounds.Requests is { } n ? $"{n} requests" : null,
+                    arrivals.Recorded is not null ? "the trace's end" : null }.OfType<string>())), objective, seed);
+        Keep(parsed, RunDirectory.Description, path => RunJson.Write(path, description));
+        if (ceiling is null && !parsed.GetValue(_noCeiling))
+            ceiling = await CeilingRun.MeasureAsync(kind, arrivals.Concurrency ?? 32, CeilingSeconds, Math.Max(1, (int)prompts.Median),
+                Math.Max(1, (int)outputs.Median), cancellation);
+        if (ceiling is not null) Keep(parsed, RunDirectory.CeilingFile, path => RunJson.Write(path, ceiling));
+
+        var settings = Settings(routing, arrivals, served);
+        var plan = new LoadPlan(arrivals, texts, ruler, mix, prompts, outputs, seed);
+        var records = parsed.GetValue(_out) is { } directory
+            ? new RecordFile(Path.Combine(directory, RunDirectory.Requests, $"{settings.Name}-r0.jsonl")) : null;
         LoadOutcome outcome;
-        var plan = new LoadPlan(request.Arrivals, request.Texts, ruler, request.Mix, request.Prompts, request.Outputs, request.Seed);
-        var records = files?.Records(settings);
         await using (records)
         using (var display = new ProgressDisplay())
         {
-            var item = display.Start("load", request.Bounds is { Seconds: null, Requests: null } ? 0 : 1, null);
-            outcome = await new LoadRun
-            {
-                Door = door,
-                Served = served,
-                Plan = plan,
-                Routing = request.Routing,
-                Bounds = request.Bounds,
-                Temperature = request.Temperature,
-                File = records,
-                Metrics = metrics,
-                Progress = new DirectProgress<LoadProgress>(p => item.Report(Share(p, request.Bounds), Said(p))),
-            }.RunAsync(cancellation).ConfigureAwait(false);
+            var item = display.Start("load", bounds is { Seconds: null, Requests: null } ? 0 : 1, null);
+            var progress = new DirectProgress<LoadProgress>(p => item.Report(Share(p, bounds), (p.Measuring ? "measuring" : "warm-up")
+                + $": {p.Seconds:0} s, {p.Sent} sent, {p.Ended} ended, {p.Failed} failed, {p.Tokens} tokens"));
+            outcome = await new LoadRun(client, served, plan, routing, bounds)
+            { Temperature = temperature, File = records, Metrics = metrics, Progress = progress }.RunAsync(cancellation);
         }
 
         var point = new PointResult
@@ -121,16 +132,16 @@ internal static class RunVerb
             Repeat = 0,
             Order = 0,
             Started = outcome.Started,
-            Summary = outcome.Summarise(request.Objective),
+            Summary = outcome.Summarise(objective),
             Server = outcome.Server,
             Experts = served.Experts.Count,
-            MixtureExperts = served.MixtureExperts,
+            MixtureExperts = served.MixtureExperts.Count is > 0 and var experts ? experts : null,
         };
         var unwritten = new List<string>();
-        if (records?.Fault is { } fault) unwritten.Add(fault);
+        if (records?.Problem is { } problem) unwritten.Add(problem);
         try
         {
-            files?.Write(point);
+            Keep(parsed, RunDirectory.Points, path => RunJson.WriteText(path, JsonSerializer.Serialize(point, RunJson.Line) + "\n"));
         }
         catch (LoadTestException e)
         {
@@ -139,15 +150,96 @@ internal static class RunVerb
 
         var errors = outcome.Records.Where(r => r is { Ok: false, WarmUp: false, Error: not null }).GroupBy(r => r.Status)
             .ToDictionary(g => g.Key, g => g.First().Error!);
-        return new(description, point, request.Objective is { } objective ? ObjectiveCheck.Verdict(objective, outcome.Records) : null,
-            ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors, plan.Shortened,
-            unwritten);
+        var verdict = objective is null ? null : ObjectiveCheck.Verdict(objective, outcome.Records);
+        var result = new RunResult(description, point, verdict, ceiling, outcome.ProcessorShare, outcome.GivenUp, outcome.Stopped, errors,
+            plan.Shortened, unwritten);
+        _json.Write(parsed, result, RunReport.Lines(result));
+        foreach (var said in unwritten.Prepend(result.GivenUp).OfType<string>()) Console.Error.WriteLine($"error: {said}");
+        if (unwritten.Count > 0)
+            Console.Error.WriteLine("the figures above are of all requests; free some space and keep them with --json FILE next time");
+        if (result.Stopped) Console.Error.WriteLine("stopped; what was measured is kept");
+        var failed = result.GivenUp is not null || unwritten.Count > 0 || point.Summary.Failed == point.Summary.Requests;
+        return result.Stopped ? 130 : failed ? 1 : 0;
     }
-
-    private static string Said(LoadProgress p) => $"{(p.Measuring ? "measuring" : "warm-up")}: {p.Seconds:0} s, {p.Sent} sent, {p.Ended} ended, "
-        + $"{p.Failed} failed, {p.Tokens} tokens";
 
     private static double Share(LoadProgress p, LoadBounds bounds) => Math.Clamp(Math.Max(
         bounds.Seconds is { } seconds ? p.Seconds / (bounds.WarmUpSeconds + seconds) : 0,
         bounds.Requests is { } requests && p.Measuring ? p.Ended / (double)(bounds.WarmUpRequests + requests) : 0), 0, 1);
+
+    private (Uri Grpc, Uri? Http) Server(ParseResult parsed, string kind)
+    {
+        var (said, address) = _server.Read(parsed);
+        var server = ServerAddress.ParseServer(said, address, parsed.GetValue(_remote));
+        return kind != "http" || server.Http is not null ? server
+            : throw new LoadTestException("--door http: the server's HTTP address is not named; give both with --server GRPC,HTTP");
+    }
+
+    private LoadBounds Bounds(ParseResult parsed)
+    {
+        var (warmUpRequests, requests) = (parsed.GetValue(_warmUpRequests) ?? 0, parsed.GetValue(_requests));
+        var unbounded = requests is null && !parsed.GetValue(_arrivals)!.StartsWith("trace:", StringComparison.Ordinal);
+        return new LoadBounds
+        {
+            WarmUpSeconds = parsed.GetValue(_warmUp) ?? (warmUpRequests > 0 ? 0 : 2),
+            WarmUpRequests = warmUpRequests,
+            Seconds = parsed.GetValue(_duration) ?? (unbounded ? 30 : null),
+            Requests = requests,
+            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
+            LateSeconds = parsed.GetValue(_shared.Timeout),
+            MaxInFlight = parsed.GetValue(_inFlight),
+        }.Validate();
+    }
+
+    private Ceiling? KnownCeiling(ParseResult parsed, string kind)
+    {
+        if (parsed.GetValue(_ceiling) is not { } file) return null;
+        var known = RunJson.Read<Ceiling>(file);
+        return known.Door == kind ? known : throw new LoadTestException($"--ceiling {file}: is of {known.Door}, the load goes through "
+            + $"{kind}; measure that one with `btx loadtest ceiling --door {kind}`");
+    }
+
+    private static void RequireFree(string? directory)
+    {
+        if (directory is null) return;
+        if (File.Exists(Path.Combine(directory, RunDirectory.Description)))
+            throw new LoadTestException($"--out {directory}: holds a run already; name another directory");
+        if (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
+            throw new LoadTestException($"--out {directory}: holds something else than a run; name a new directory or an empty one");
+    }
+
+    // Writes one of the run's files, if a directory is asked for.
+    private void Keep(ParseResult parsed, string name, Action<string> write)
+    {
+        if (parsed.GetValue(_out) is not { } directory) return;
+        try
+        {
+            Directory.CreateDirectory(directory);
+            write(Path.Combine(directory, name));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LoadTestException($"--out {directory}: cannot be written: {e.Message}", e);
+        }
+    }
+
+    // As a sweep's point.
+    private static PointSettings Settings(RoutingChoice routing, Arrivals arrivals, ServedFacts served)
+    {
+        var k = routing.Mode switch
+        {
+            "top_k" or "moe" => routing.K,
+            "ensemble" => served.Experts.Count,
+            "average" or "expert" => 1,
+            _ => (int?)null,
+        };
+        return new(routing.Mode, k, arrivals.Concurrency is null ? "open" : "closed", arrivals.Concurrency, arrivals.Rate,
+            served.Precision.Length > 0 ? served.Precision : PointSettings.Unknown, new Dictionary<string, string>());
+    }
+
+    // A trace's own lengths come before those that are drawn.
+    private static string Described(Lengths drawn, Arrivals arrivals, Func<Arrival, int?> recorded)
+    {
+        if (arrivals.Recorded is not var (file, trace) || trace.All(a => recorded(a) is null)) return drawn.Text;
+        return trace.All(a => recorded(a) is not null) ? $"trace:{file}" : $"trace:{file}, or {drawn.Text} where it says none";
+    }
 }

@@ -1,20 +1,21 @@
 using System.CommandLine;
 using Btx.Cli;
-using Btx.LoadTests.Doors;
+using Btx.LoadTests.Changes;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
-using Btx.LoadTests.Measuring;
-using Btx.LoadTests.PeerDoors;
+using Btx.LoadTests.Quality;
 using Btx.LoadTests.Sweeps;
+using Btx.V1;
 
 namespace Btx.LoadTests.Verbs;
 
 /// <summary>The options of <c>sweep</c>, and what they say together.</summary>
 internal sealed class SweepFlags
 {
-    private readonly Option<string[]> _forest = Repeated("--forest",
-        "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", "DIR");
-    private readonly Option<string[]> _mixture = Repeated("--btx", "served BTX model for mode moe; repeat it for other precisions", "DIR");
-    private readonly Flag<string> _corpus = new("--corpus DIR", "prompts come from the test split of this corpus") { Required = true };
+    private readonly Flag<string[]> _forest = new("--forest DIR",
+        "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", []);
+    private readonly Flag<string[]> _mixture = new("--btx DIR", "served BTX model for mode moe; repeat it for other precisions", []);
+    private readonly LoadFlags _shared = new("order, prompts, lengths and arrivals");
     private readonly Flag<string> _out = new("--out RUN",
         "the run's directory; the same command goes on with what is there") { Required = true };
     private readonly Flag<string?> _modes = new("--modes LIST",
@@ -26,12 +27,11 @@ internal sealed class SweepFlags
         "open loops (Poisson): requests a second, or shares of the best closed loop: 25%,50%,75%,100%,125%");
     private readonly Flag<string?> _rateModes = new("--rate-modes LIST", "measure open loops in these modes only: ensemble,top_k=2");
     private readonly Flag<string?> _precision = new("--precision LIST", "fp32, fp16, int8, int4 (all that --forest and --btx give)");
-    private readonly Option<string[]> _option = Repeated("--option",
-        "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", "OPTION=LIST");
-    private readonly Option<string[]> _peer = Repeated("--peer",
+    private readonly Flag<string[]> _option = new("--option OPTION=LIST",
+        "a further option of `btx serve` and its values: --option=--intra-op-threads=1,2", []);
+    private readonly Flag<string[]> _peer = new("--peer NAME=DIR",
         "measure this too, with the same prompts: genai=DIR and llama.cpp=DIR (or llama.cpp-fp16) run one expert, dense=SERVED a dense "
-            + "model in a server of its own; repeat it",
-        "NAME=DIR");
+            + "model in a server of its own; repeat it", []);
     private readonly Flag<int> _peerThreads = new("--peer-threads N",
         "threads of genai and llama.cpp; a server's session has --intra-op-threads", 1);
     private readonly Flag<int?> _repeats = new("--repeats N", "measurements of each point (3)");
@@ -43,150 +43,146 @@ internal sealed class SweepFlags
     private readonly Flag<double?> _warmUp = new("--warm-up SECONDS", "seconds before that of each point (2)");
     private readonly Flag<double?> _heat = new("--server-warm-up SECONDS",
         "seconds of load on a server that was just started, before its first point (5)");
-    private readonly Flag<double> _timeout = new("--timeout SECONDS", "seconds after which a request is given up", 120);
-    private readonly Flag<string?> _prompts = new("--prompt-tokens LENGTHS",
-        $"prompt lengths: {LengthsReader.Forms} (lognormal:32,0.5,64)");
+    private readonly Flag<string?> _prompts = new("--prompt-tokens LENGTHS", $"prompt lengths: {Lengths.Forms} (lognormal:32,0.5,64)");
     private readonly Flag<string?> _outputs = new("--output-tokens LENGTHS", "output lengths, likewise (fixed:32)");
-    private readonly Flag<string?> _domains = new("--domains MIX", "domain mix of the prompts: novels=0.7,python=0.3 (all alike)");
-    private readonly Flag<string?> _objective = new("--objective LIMITS", $"service objective for the goodput: {ObjectiveCheck.Forms}");
-    private readonly Flag<int> _seed = new("--seed N", "of order, prompts, lengths and arrivals", 1);
     private readonly Flag<bool> _quick = new("--quick", "few points of a second each: shows that everything works, measures little");
     private readonly Flag<string?> _server = new($"{ServerFlag.Name} GRPC[,HTTP]",
-        "load this running server instead of starting some: its gRPC door, and after a comma its HTTP door for metrics "
+        "load this running server instead of starting some: where it speaks gRPC, and after a comma where HTTP, for metrics "
             + $"({ServerFlag.Variable}, where neither --forest nor --btx is given)");
     private readonly Flag<bool> _remote = new("--allow-remote", "--server may be on another machine");
-    private readonly Flag<string?> _command = new("--server-command FILE",
-        $"Btx.Server.dll or an executable that serves ({ServerCommand.Variable})");
+    private readonly Flag<string?> _program = new("--server-command FILE",
+        $"Btx.Server.dll or an executable that serves ({ServerProcess.Variable})");
+    private readonly Flag<string?> _evaluation = new("--evaluation FILE", "quality of the points in fp32, from `btx evaluate --json`");
+    private readonly Flag<int> _qualityTokens = new("--quality-tokens N",
+        "measure quality through the servers, in every precision alike, on so many tokens of each domain; 0: not (instead of "
+            + "--evaluation)", 0);
+    private readonly Choice _select = new("--quality-select", ["prompt", "per_token"],
+        "while scoring, top_k and top_p choose once (prompt) or for every token (per_token)", "prompt");
+    private readonly Choice _change = new("--change", ["remove-add", "none"],
+        "end with changes under load, on a copy of the forest: remove-add (the last expert leaves and comes again) or none (remove-add "
+            + "where servers are started with a forest)");
+    private readonly Flag<string?> _guest = new("--change-expert DIR", "add this expert under load, then remove it");
+    private readonly Flag<int?> _rounds = new("--change-rounds N", "how often (3)");
 
-    public IReadOnlyList<Option> All =>
-        [_forest, _mixture, _corpus, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision, _option, _peer, _peerThreads,
-            _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _timeout, _prompts, _outputs, _domains, _objective, _seed,
-            _quick, _server, _remote, _command];
+    public IReadOnlyList<Option> All => [_forest, _mixture, .. _shared.All, _out, _modes, _k, _concurrency, _rate, _rateModes, _precision,
+        _option, _peer, _peerThreads, _repeats, _referenceEvery, _duration, _requests, _warmUp, _heat, _prompts, _outputs, _quick, _server,
+        _remote, _program, _evaluation, _qualityTokens, _select, _change, _guest, _rounds];
 
-    /// <exception cref="LoadTestException">A value that cannot be read, or some that do not go together.</exception>
     public SweepRequest Read(ParseResult parsed)
     {
         var quick = parsed.GetValue(_quick);
         string Text(Option<string?> option, string usual, string ofQuick) => parsed.GetValue(option) ?? (quick ? ofQuick : usual);
-        var concurrency = Text(_concurrency, "1,2,4,8", "1,4");
-        var rate = Text(_rate, "", "50%,100%,150%");
-        var (rates, shares) = rate.Length == 0 ? ([], []) : CurveRates.Read("--rate", rate);
+        var (concurrency, rate) = (Text(_concurrency, "1,2,4,8", "1,4"), Text(_rate, "", "50%,100%,150%"));
+        var (rates, shares) = rate.Length == 0 ? ([], []) : ValueList.Rates("--rate", rate);
         var peers = Peers(parsed);
-        var grid = new Grid
+        var modes = parsed.GetValue(_rateModes) ?? (quick && parsed.GetValue(_rate) is null ? "ensemble" : null);
+        var grid = new Grid(concurrency == "0" ? [] : ValueList.Integers("--concurrency", concurrency), rates,
+            Words("--rate-modes", modes), Words("--modes", parsed.GetValue(_modes)),
+            parsed.GetValue(_k) is { Length: > 0 } k ? ValueList.Integers("--k", k) : null)
         {
-            Peers = [.. peers.Choices.Select(c => (c.Mode, c.Precision))],
-            Modes = Words("--modes", parsed.GetValue(_modes)),
-            K = Text(_k, "", "") is { Length: > 0 } k ? ValueList.Integers("--k", k) : null,
-            Concurrency = concurrency == "0" ? [] : ValueList.Integers("--concurrency", concurrency),
-            Rates = rates,
             RateShares = shares,
-            RateModes = Words("--rate-modes", parsed.GetValue(_rateModes) ?? (quick && parsed.GetValue(_rate) is null ? "ensemble" : null)),
+            Peers = [.. peers.Choices.Select(c => (c.Mode, c.Precision))],
             Options = ServerOptions(parsed.GetValue(_option)!),
         };
-        Grid.RequireModes("--modes", grid.Modes ?? []);
-        foreach (var c in grid.Concurrency.Where(v => v > ArrivalsReader.MostInFlight))
-            throw new LoadTestException($"--concurrency {c}: one client has {ArrivalsReader.MostInFlight} requests in flight at most");
-        foreach (var r in grid.Rates.Where(v => v > ArrivalsReader.MostPerSecond))
-            throw new LoadTestException($"--rate {r}: one client sends {ArrivalsReader.MostPerSecond} requests a second at most");
-        if (grid.RateShares.Count > 0 && grid.Concurrency.Count == 0)
-            throw new LoadTestException("--rate with %: shares of the best closed loop need closed loops; give --concurrency");
-        var texts = PromptTexts.Read(parsed.GetValue(_corpus)!);
+        grid.Validate();
+        var texts = PromptTexts.Read(parsed.GetValue(_shared.Corpus)!);
         var servers = Servers(parsed, grid);
-        var words = new Dictionary<string, string>(StringComparer.Ordinal)
+        var repeats = Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3));
+        var referenceEvery = Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8);
+        var bounds = new LoadBounds
+        {
+            WarmUpSeconds = parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2),
+            Seconds = parsed.GetValue(_duration) ?? (quick ? 1 : 10),
+            Requests = parsed.GetValue(_requests),
+            TimeoutSeconds = parsed.GetValue(_shared.Timeout),
+        }.Validate();
+        var heat = parsed.GetValue(_heat) ?? (quick ? 1 : 5);
+        if (heat is not (> 0 and <= 1e6)) throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds");
+        var (prompts, outputs) = (Text(_prompts, "lognormal:32,0.5,64", "fixed:12"), Text(_outputs, "fixed:32", "fixed:8"));
+        var shape = new LoadShape(texts, _shared.ReadMix(parsed, texts), Lengths.Read("--prompt-tokens", prompts),
+            Lengths.Read("--output-tokens", outputs), bounds, heat, parsed.GetValue(_shared.Seed), _shared.ReadObjective(parsed));
+        var asked = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["--modes"] = parsed.GetValue(_modes) ?? "all",
             ["--k"] = parsed.GetValue(_k) ?? "all",
             ["--concurrency"] = concurrency,
             ["--rate"] = rate.Length == 0 ? "none" : rate,
             ["--rate-modes"] = grid.RateModes is null ? "all" : string.Join(',', grid.RateModes),
-            ["--corpus"] = Path.GetFullPath(parsed.GetValue(_corpus)!),
+            ["--corpus"] = Path.GetFullPath(parsed.GetValue(_shared.Corpus)!),
             ["--option"] = string.Join(' ', grid.Options.Select(o => $"{o.Key}={string.Join(',', o.Value)}")),
-            ["--repeats"] = $"{Positive("--repeats", parsed.GetValue(_repeats) ?? (quick ? 2 : 3))}",
-            ["--reference-every"] = $"{Positive("--reference-every", parsed.GetValue(_referenceEvery) ?? 8)}",
-            ["--duration"] = $"{parsed.GetValue(_duration) ?? (quick ? 1 : 10)}",
-            ["--requests"] = parsed.GetValue(_requests) is { } n ? $"{n}" : "any",
-            ["--warm-up"] = $"{parsed.GetValue(_warmUp) ?? (quick ? 0.3 : 2)}",
-            ["--timeout"] = $"{parsed.GetValue(_timeout)}",
-            ["--prompt-tokens"] = Text(_prompts, "lognormal:32,0.5,64", "fixed:12"),
-            ["--output-tokens"] = Text(_outputs, "fixed:32", "fixed:8"),
-            ["--domains"] = parsed.GetValue(_domains) ?? "all",
-            ["--objective"] = parsed.GetValue(_objective) ?? "none",
-            ["--seed"] = $"{parsed.GetValue(_seed)}",
+            ["--repeats"] = $"{repeats}",
+            ["--reference-every"] = $"{referenceEvery}",
+            ["--duration"] = $"{bounds.Seconds}",
+            ["--requests"] = bounds.Requests is { } n ? $"{n}" : "any",
+            ["--warm-up"] = $"{bounds.WarmUpSeconds}",
+            ["--timeout"] = $"{bounds.TimeoutSeconds}",
+            ["--prompt-tokens"] = prompts,
+            ["--output-tokens"] = outputs,
+            ["--domains"] = parsed.GetValue(_shared.Domains) ?? "all",
+            ["--objective"] = parsed.GetValue(_shared.Objective) ?? "none",
+            ["--seed"] = $"{shape.Seed}",
             ["--precision"] = string.Join(',', servers.Precisions),
-            ["--peer"] = string.Join(' ', peers.Choices.Select(c => c.ToString())),
-            ["--peer-threads"] = $"{parsed.GetValue(_peerThreads)}",
+            ["--peer"] = string.Join(' ', peers.Choices),
+            ["--peer-threads"] = $"{peers.Threads}",
         };
-        return new()
-        {
-            Out = parsed.GetValue(_out)!,
-            Grid = grid,
-            Servers = servers,
-            Peers = peers,
-            Repeats = int.Parse(words["--repeats"]),
-            ReferenceEvery = int.Parse(words["--reference-every"]),
-            Shape = new()
-            {
-                Texts = texts,
-                Mix = DomainMix.Read("--domains", parsed.GetValue(_domains), texts.Domains),
-                Prompts = LengthsReader.Read("--prompt-tokens", words["--prompt-tokens"]),
-                Outputs = LengthsReader.Read("--output-tokens", words["--output-tokens"]),
-                Bounds = new LoadBounds
-                {
-                    WarmUpSeconds = double.Parse(words["--warm-up"]),
-                    Seconds = double.Parse(words["--duration"]),
-                    Requests = parsed.GetValue(_requests),
-                    TimeoutSeconds = parsed.GetValue(_timeout)
-                }.Validate(),
-                HeatSeconds = parsed.GetValue(_heat) is var heat and not null ? heat is > 0 and <= 1e6 ? heat.Value
-                    : throw new LoadTestException($"--server-warm-up {heat}: expected more than 0 seconds") : quick ? 1 : 5,
-                Seed = parsed.GetValue(_seed),
-                Objective = parsed.GetValue(_objective) is { } objective ? ObjectiveCheck.Read("--objective", objective) : null,
-            },
-            Asked = words,
-            Corpus = parsed.GetValue(_corpus)!,
-            Quick = quick,
-        };
+        return new(parsed.GetValue(_out)!, asked, grid, servers, shape, peers, repeats, referenceEvery, quick ? 0.5 : 3,
+            parsed.GetValue(_shared.Corpus)!, Quality(parsed), Change(parsed, servers, grid));
     }
 
     private ServerInputs Servers(ParseResult parsed, Grid grid)
     {
-        var forests = ServedDirectory.ByPrecision("--forest", parsed.GetValue(_forest)!, ServedDirectory.Forest);
-        var mixtures = ServedDirectory.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServedDirectory.Mixture);
-        var running = parsed.GetValue(_server);
-        if (forests.Count + mixtures.Count == 0 && Environment.GetEnvironmentVariable(ServerFlag.Variable) is { Length: > 0 } set)
-            running ??= set;
-        if (running is null && forests.Count + mixtures.Count == 0)
-            throw new LoadTestException(
-                "what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server ADDRESS");
-        if (running is not null && forests.Count + mixtures.Count + grid.Options.Count > 0)
-            throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, "
-                + "--btx and --option out, or --server");
+        var forests = ServerInputs.ByPrecision("--forest", parsed.GetValue(_forest)!, ServerInputs.ForestFile);
+        var mixtures = ServerInputs.ByPrecision("--btx", parsed.GetValue(_mixture)!, ServerInputs.MixtureFile);
         string[] given = [.. forests.Keys.Union(mixtures.Keys)];
+        var running = parsed.GetValue(_server);
+        if (given.Length == 0 && Environment.GetEnvironmentVariable(ServerFlag.Variable) is { Length: > 0 } set) running ??= set;
+        if (running is null && given.Length == 0)
+            throw new LoadTestException("what is to be served? Give --forest DIR or --btx DIR, or load a running server with --server");
+        if (running is not null && given.Length + grid.Options.Count > 0)
+            throw new LoadTestException($"--server {running}: a running server is loaded as it is; leave --forest, --btx and --option "
+                + "out, or --server");
         var wanted = Words("--precision", parsed.GetValue(_precision));
         if (running is null && wanted?.FirstOrDefault(p => !given.Contains(p)) is { } missing)
-            throw new LoadTestException(
-                $"--precision {missing}: neither --forest nor --btx is of it; given are {string.Join(", ", given)}");
-        var doors = running is null ? default : DoorAddress.ParseServer(ServerFlag.Name, running, parsed.GetValue(_remote));
-        return new()
-        {
-            Command = running is null ? ServerCommand.Find(parsed.GetValue(_command)) : null,
-            Grpc = doors.Grpc,
-            Http = doors.Http,
-            Forests = forests,
-            Mixtures = mixtures,
-            Precisions = wanted ?? given,
-            Concurrency = grid.Concurrency.DefaultIfEmpty(1).Max(),
-            AveragesOnDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal)),
-            FirstOptions = grid.Options.ToDictionary(o => o.Key, o => o.Value[0]),
-        };
+            throw new LoadTestException($"--precision {missing}: neither --forest nor --btx is of it, only of {string.Join(", ", given)}");
+        var (grpc, http) = running is null ? default : ServerAddress.ParseServer(ServerFlag.Name, running, parsed.GetValue(_remote));
+        var onDemand = grid.Modes is { } modes && !modes.Any(m => m.StartsWith("average", StringComparison.Ordinal));
+        return new(forests, mixtures, wanted ?? given, grid.Concurrency.DefaultIfEmpty(1).Max(), onDemand,
+            grid.Options.ToDictionary(o => o.Key, o => o.Value[0]), running is null ? ServerProcess.Program(parsed.GetValue(_program)) : [],
+            grpc, http);
     }
 
     private PeerRequest Peers(ParseResult parsed)
     {
         var choices = PeerChoice.ParseAll(parsed.GetValue(_peer)!);
         var threads = Positive("--peer-threads", parsed.GetValue(_peerThreads));
-        foreach (var choice in choices.Where(c => c.Kind != PeerKind.Dense)) _ = PeerCommand.Of(choice, threads, 1, null); // is it built?
-        return new(choices, threads, choices.Any(c => c.Kind == PeerKind.Dense) ? ServerCommand.Find(parsed.GetValue(_command)) : null);
+        foreach (var choice in choices.Where(c => c.Kind != PeerKind.Dense)) _ = choice.Command(threads, 1, 0); // is it built?
+        return new(choices, threads, choices.Any(c => c.Kind == PeerKind.Dense) ? ServerProcess.Program(parsed.GetValue(_program)) : []);
+    }
+
+    private QualityRequest Quality(ParseResult parsed)
+    {
+        var quality = new QualityRequest(parsed.GetValue(_evaluation), parsed.GetValue(_qualityTokens),
+            parsed.GetValue(_select) == "prompt" ? Selection.Prompt : Selection.PerToken);
+        if (quality is { Evaluation: not null, Tokens: not 0 })
+            throw new LoadTestException("--evaluation and --quality-tokens are both given: figures of two kinds do not belong on one axis; "
+                + "choose one");
+        return quality.Tokens >= 0 ? quality : throw new LoadTestException($"--quality-tokens {quality.Tokens}: expected 0 or more");
+    }
+
+    private ChangeRequest Change(ParseResult parsed, ServerInputs servers, Grid grid)
+    {
+        var (kind, guest, rounds) = (parsed.GetValue(_change), parsed.GetValue(_guest), parsed.GetValue(_rounds));
+        var (quick, possible) = (parsed.GetValue(_quick), servers.Forests.Count > 0);
+        if (rounds < 1) throw new LoadTestException($"--change-rounds {rounds}: expected 1 or more; --change none leaves changes out");
+        if (guest is not null && kind is not null)
+            throw new LoadTestException($"--change-expert {guest}: says already what is changed; leave --change {kind} out");
+        if (guest is not null && !Directory.Exists(guest))
+            throw new LoadTestException($"--change-expert {guest}: no such directory; name an expert's");
+        if (!possible && (guest is not null || kind == "remove-add"))
+            throw new LoadTestException($"{(guest is null ? "--change remove-add" : $"--change-expert {guest}")}: a forest is changed only "
+                + "on a server that the sweep starts, on a copy; give --forest DIR, not --server");
+        return new(kind == "none" || !possible ? 0 : rounds ?? (quick ? 1 : 3), guest,
+            Math.Min(4, grid.Concurrency.DefaultIfEmpty(4).Max()), TimeSpan.FromSeconds(quick ? 1 : 5));
     }
 
     private static Dictionary<string, IReadOnlyList<string>> ServerOptions(string[] given)
@@ -195,13 +191,11 @@ internal sealed class SweepFlags
         var options = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
         foreach (var text in given)
         {
-            var at = text.IndexOf('=', StringComparison.Ordinal);
-            var name = at < 0 ? text : $"--{text[..at].TrimStart('-')}";
-            if (at < 0 || name.Length < 3)
-                throw new LoadTestException($"--option {text}: expected an option of `btx serve` with its "
-                    + "values, such as --intra-op-threads=1,2");
+            var (name, values) = text.Split('=', 2) is [var before, var after] ? ($"--{before.TrimStart('-')}", after) : ("", "");
+            if (name.Length < 3)
+                throw new LoadTestException($"--option {text}: expected an option of `btx serve` with its values: --intra-op-threads=1,2");
             if (own.Contains(name)) throw new LoadTestException($"--option {text}: the sweep sets {name} itself");
-            if (!options.TryAdd(name, ValueList.Words($"--option {name}", text[(at + 1)..])))
+            if (!options.TryAdd(name, ValueList.Words($"--option {name}", values)))
                 throw new LoadTestException($"--option {text}: {name} is given twice; list its values once");
         }
 
@@ -210,9 +204,6 @@ internal sealed class SweepFlags
 
     private static IReadOnlyList<string>? Words(string option, string? text) => text is null ? null : ValueList.Words(option, text);
 
-    private static int Positive(string option, int value) => value > 0 ? value
-        : throw new LoadTestException($"{option} {value}: expected 1 or more");
-
-    private static Option<string[]> Repeated(string name, string description, string value) =>
-        new(name) { Description = description, HelpName = value, DefaultValueFactory = _ => [] };
+    private static int Positive(string option, int value) =>
+        value > 0 ? value : throw new LoadTestException($"{option} {value}: expected 1 or more");
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Btx.Model.Mixing;
 
 namespace Btx.Model.Averaging;
 
@@ -48,5 +49,27 @@ public static class ParameterAverage
         if (weights.Count(w => w != 0) == 1) return [.. weights.Select(w => w != 0 ? 1.0 : 0.0)];
         var sum = weights.Sum();
         return [.. weights.Select(w => w / sum)];
+    }
+}
+
+/// <summary>The w of a parameter average θ = Σ_j w_j θ_j, from the prior of the target domain.</summary>
+public static class AverageShares
+{
+    /// <param name="prior">π of the target domain, length E, sums to 1. By
+    /// <see cref="AverageWeights.Uniform"/> only its length counts.</param>
+    /// <returns>Length E, sums to 1.</returns>
+    public static double[] Of(AverageWeights rule, ReadOnlySpan<double> prior)
+    {
+        switch (rule)
+        {
+            case AverageWeights.Uniform:
+                return DomainPosterior.Uniform(prior.Length);
+            case AverageWeights.Posterior:
+                return prior.ToArray();
+            default:
+                var shares = new double[prior.Length];
+                shares[ActiveSet.Largest(prior)] = 1;
+                return shares;
+        }
     }
 }

@@ -8,8 +8,8 @@ namespace Btx.Model.Configuration;
 
 /// <summary>
 /// The architecture of an expert: the fields of a Hugging Face <c>config.json</c> of model type <c>llama</c>, or of model type
-/// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Moe"/> for its feed-forward.
-/// Immutable; <see cref="Validate"/> is called by every reader.
+/// <c>mixtral</c> (arXiv 2401.04088), which is the same network with a <see cref="Moe"/> for its feed-forward. Immutable;
+/// <see cref="Validate"/> is called by every reader.
 /// </summary>
 public sealed record LlamaConfig
 {
@@ -55,16 +55,13 @@ public sealed record LlamaConfig
         }
     }
 
-    /// <summary>
-    /// SHA-256 (hex) over what must agree for two models to be averaged or mixed: shapes and position encoding, not dtype.
-    /// </summary>
+    /// <summary>SHA-256 (hex) over what must agree for two models to be averaged or mixed: shapes and position encoding, not
+    /// dtype.</summary>
     public string Fingerprint()
     {
-        var text = string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};")
-            + string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
-            + string.Create(System.Globalization.CultureInfo.InvariantCulture,
+        var text = FormattableString.Invariant(
+            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
+            + FormattableString.Invariant(
             $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
             + (Moe is { } m ? $";experts={m.Experts}" : "");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
@@ -75,29 +72,29 @@ public sealed record LlamaConfig
     public void RequireTokens(int tokens, string directory)
     {
         if (tokens > VocabSize)
-        {
             throw new BtxException(
                 $"{directory}: the tokenizer has {tokens} tokens, the model a vocab_size of {VocabSize}; "
                 + "they do not belong together, use the tokenizer that the model was trained with");
-        }
     }
 
     // Only the fields that the type reads, written the same in every culture.
     private string ScalingText() => RopeScaling switch
     {
         null => "none",
-        { Type: "llama3" } s => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+        { Type: "llama3" } s => FormattableString.Invariant(
             $"llama3,{s.Factor:R},{s.LowFreqFactor:R},{s.HighFreqFactor:R},{s.OriginalMaxPositionEmbeddings}"),
-        var s => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{s.Type},{s.Factor:R}"),
+        var s => FormattableString.Invariant($"{s.Type},{s.Factor:R}"),
     };
 
     /// <exception cref="BtxException">A field is out of range; names the file, the field and the value.</exception>
     public LlamaConfig Validate(string source)
     {
-        void Positive(string name, long value, long max)
+        void Require(bool holds, string otherwise)
         {
-            if (value < 1 || value > max) throw new BtxException($"{source}: {name} is {value}; expected 1..{max}");
+            if (!holds) throw new BtxException($"{source}: {otherwise}");
         }
+
+        void Positive(string name, long value, long max) => Require(value >= 1 && value <= max, $"{name} is {value}; expected 1..{max}");
 
         Positive("vocab_size", VocabSize, 1 << 24);
         Positive("hidden_size", HiddenSize, 1 << 20);
@@ -106,14 +103,13 @@ public sealed record LlamaConfig
         Positive("num_attention_heads", NumAttentionHeads, 4096);
         Positive("num_key_value_heads", NumKeyValueHeads, 4096);
         Positive("max_position_embeddings", MaxPositionEmbeddings, 1 << 26);
-        if (BosTokenId is < 0 || BosTokenId >= VocabSize)
-            throw new BtxException($"{source}: bos_token_id is {BosTokenId}; expected 0..{VocabSize - 1}");
+        Require(BosTokenId is null || (BosTokenId >= 0 && BosTokenId < VocabSize),
+            $"bos_token_id is {BosTokenId}; expected 0..{VocabSize - 1}");
         RequireEndTokens(EosTokenIds, source);
-        if (NumAttentionHeads % NumKeyValueHeads != 0)
-            throw new BtxException($"{source}: num_attention_heads {NumAttentionHeads} is not a multiple of "
-                + $"num_key_value_heads {NumKeyValueHeads}");
-        if (HeadDimOverride is null && HiddenSize % NumAttentionHeads != 0)
-            throw new BtxException($"{source}: hidden_size {HiddenSize} is not a multiple of num_attention_heads {NumAttentionHeads}");
+        Require(NumAttentionHeads % NumKeyValueHeads == 0,
+            $"num_attention_heads {NumAttentionHeads} is not a multiple of num_key_value_heads {NumKeyValueHeads}");
+        Require(HeadDimOverride is not null || HiddenSize % NumAttentionHeads == 0,
+            $"hidden_size {HiddenSize} is not a multiple of num_attention_heads {NumAttentionHeads}");
         if (Moe is { } m)
         {
             Positive("num_local_experts", m.Experts, MoeConfig.MaxExperts);
@@ -121,31 +117,26 @@ public sealed record LlamaConfig
         }
 
         Positive("head_dim", HeadDim, 4096);
-        if (HeadDim % 2 != 0) throw new BtxException($"{source}: head_dim {HeadDim} is odd; rotary embedding needs an even one");
-        if (!(RmsNormEps > 0 && RmsNormEps < 1))
-            throw new BtxException($"{source}: rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
-        if (!(RopeTheta > 0) || double.IsInfinity(RopeTheta))
-            throw new BtxException($"{source}: rope_theta is {RopeTheta}; expected a positive number");
-        if (RopeScaling is { Type: not ("linear" or "llama3") })
-            throw new BtxException($"{source}: rope_scaling type \"{BtxException.OneLine(RopeScaling.Type)}\" "
-                + "is not supported; use linear or llama3");
-        if (RopeScaling is not null && !(RopeScaling.Factor > 0 && double.IsFinite(RopeScaling.Factor)))
-            throw new BtxException($"{source}: rope_scaling factor is {RopeScaling.Factor}; expected a positive number");
-        if (RopeScaling is { Type: "llama3" } && !(RopeScaling.LowFreqFactor > 0 && RopeScaling.HighFreqFactor > RopeScaling.LowFreqFactor
-            && double.IsFinite(RopeScaling.HighFreqFactor) && RopeScaling.OriginalMaxPositionEmbeddings > 0))
-            throw new BtxException($"{source}: rope_scaling of type llama3 needs high_freq_factor > low_freq_factor > 0 and "
-                + "original_max_position_embeddings > 0");
-        if (TorchDtype is not ("float32" or "float16" or "bfloat16"))
-            throw new BtxException($"{source}: torch_dtype \"{BtxException.OneLine(TorchDtype)}\" is not "
-                + "supported; use float32, float16 or bfloat16");
+        Require(HeadDim % 2 == 0, $"head_dim {HeadDim} is odd; rotary embedding needs an even one");
+        Require(RmsNormEps > 0 && RmsNormEps < 1, $"rms_norm_eps is {RmsNormEps}; expected a number in (0, 1)");
+        Require(RopeTheta > 0 && !double.IsInfinity(RopeTheta), $"rope_theta is {RopeTheta}; expected a positive number");
+        if (RopeScaling is { } s)
+        {
+            Require(s.Type is "linear" or "llama3",
+                $"rope_scaling type \"{BtxException.OneLine(s.Type)}\" is not supported; use linear or llama3");
+            Require(s.Factor > 0 && double.IsFinite(s.Factor), $"rope_scaling factor is {s.Factor}; expected a positive number");
+            Require(s.Type != "llama3" || (s.LowFreqFactor > 0 && s.HighFreqFactor > s.LowFreqFactor && double.IsFinite(s.HighFreqFactor)
+                && s.OriginalMaxPositionEmbeddings > 0),
+                "rope_scaling of type llama3 needs high_freq_factor > low_freq_factor > 0 and original_max_position_embeddings > 0");
+        }
+
+        Require(TorchDtype is "float32" or "float16" or "bfloat16",
+            $"torch_dtype \"{BtxException.OneLine(TorchDtype)}\" is not supported; use float32, float16 or bfloat16");
         return this;
     }
 
-    /// <summary>
-    /// Reads <c>config.json</c> in a Hugging Face model directory. Where
-    /// <c>generation_config.json</c> names end tokens, they are the model's, as in
-    /// transformers.
-    /// </summary>
+    /// <summary>Reads <c>config.json</c> in a Hugging Face model directory. Where <c>generation_config.json</c> names end tokens, they are
+    /// the model's, as in transformers.</summary>
     /// <exception cref="BtxException">Missing, not JSON, not a Llama config, or out of range.</exception>
     public static LlamaConfig Load(string directory)
     {
@@ -162,24 +153,21 @@ public sealed record LlamaConfig
     }
 
     /// <summary>This configuration, if it is of a dense model.</summary>
-    /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">It is of a mixture, which is no expert and cannot be averaged or branched.</exception>
     public LlamaConfig RequireDense(string source) =>
         Moe is null ? this
         : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Moe.Experts} "
-            + "experts; only llama models can be experts");
+        + "experts; only llama models can be experts");
 
     /// <param name="json">UTF-8 JSON.</param>
-    /// <param name="source">Named in errors.</param>
     public static LlamaConfig Parse(ReadOnlyMemory<byte> json, string source) => LlamaConfigJson.Read(json, source).Validate(source);
 
     /// <summary>Writes <c>config.json</c> into a directory, whole or not at all.</summary>
-    /// <exception cref="BtxException">It cannot be written.</exception>
     public void Save(string directory) =>
         AtomicFile.Write(Path.Combine(directory, FileName), stream => LlamaConfigJson.Write(this, stream));
 
-    /// <summary>The inverse frequencies of the rotary embedding, length head_dim / 2, scaling applied
-    /// (Hugging Face <c>modeling_rope_utils</c>).</summary>
+    /// <summary>The inverse frequencies of the rotary embedding, length head_dim / 2, scaling applied (Hugging Face
+    /// <c>modeling_rope_utils</c>).</summary>
     public double[] RotaryInverseFrequencies()
     {
         var half = HeadDim / 2;
@@ -201,9 +189,7 @@ public sealed record LlamaConfig
     private void RequireEndTokens(TokenIds ids, string source)
     {
         foreach (var id in ids)
-        {
             if (id < 0 || id >= VocabSize) throw new BtxException($"{source}: eos_token_id is {id}; expected 0..{VocabSize - 1}");
-        }
     }
 
     private static double Llama3(double frequency, RopeScaling s)

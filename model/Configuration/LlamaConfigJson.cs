@@ -1,213 +1,145 @@
 using System.Text.Json;
+using Btx.Model.Files;
 
 namespace Btx.Model.Configuration;
 
 /// <summary>Reads and writes <see cref="LlamaConfig"/> in Hugging Face's <c>config.json</c> form.</summary>
-internal static class LlamaConfigJson
+internal sealed class LlamaConfigJson(string source) : JsonMembers(source)
 {
     private const int MostIds = 256;
 
-    public static LlamaConfig Read(ReadOnlyMemory<byte> json, string source) => Parse(json, source, root => Read(root, source));
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    public static LlamaConfig Read(ReadOnlyMemory<byte> json, string source) => Parse(json, source, new LlamaConfigJson(source).Config);
 
     /// <summary>The end tokens that a <c>generation_config.json</c> names; empty: none.</summary>
     public static TokenIds ReadEndTokens(ReadOnlyMemory<byte> json, string source) =>
-        Parse(json, source, root => Ids(root, "eos_token_id", source));
+        Parse(json, source, root => new LlamaConfigJson(source).Ids(root, "eos_token_id"));
 
     public static void Write(LlamaConfig c, Stream stream)
     {
-        using var w = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
-        w.WriteStartObject();
-        w.WriteStartArray("architectures");
-        w.WriteStringValue(c.Moe is null ? "LlamaForCausalLM" : "MixtralForCausalLM");
-        w.WriteEndArray();
-        w.WriteString("model_type", c.Moe is null ? "llama" : "mixtral");
-        if (c.Moe is null) w.WriteBoolean("attention_bias", false);
-        w.WriteNumber("attention_dropout", 0.0);
-        if (c.BosTokenId is { } bos) w.WriteNumber("bos_token_id", bos); else w.WriteNull("bos_token_id");
-        w.WritePropertyName("eos_token_id");
-        c.EosTokenIds.WriteTo(w);
-        w.WriteNumber("head_dim", c.HeadDim);
-        w.WriteString("hidden_act", "silu");
-        w.WriteNumber("hidden_size", c.HiddenSize);
-        w.WriteNumber("initializer_range", 0.02);
-        w.WriteNumber("intermediate_size", c.IntermediateSize);
-        w.WriteNumber("max_position_embeddings", c.MaxPositionEmbeddings);
-        if (c.Moe is null) w.WriteBoolean("mlp_bias", false);
-        w.WriteNumber("num_attention_heads", c.NumAttentionHeads);
-        if (c.Moe is { } k) w.WriteNumber("num_experts_per_tok", k.ExpertsPerToken);
-        w.WriteNumber("num_hidden_layers", c.NumHiddenLayers);
-        w.WriteNumber("num_key_value_heads", c.NumKeyValueHeads);
-        if (c.Moe is { } n) w.WriteNumber("num_local_experts", n.Experts);
-        if (c.Moe is not null) w.WriteBoolean("output_router_logits", false);
-        w.WriteNumber("rms_norm_eps", c.RmsNormEps);
-        w.WritePropertyName("rope_scaling");
-        if (c.RopeScaling is { } s)
+        var json = new SortedDictionary<string, object?>(StringComparer.Ordinal)
         {
-            w.WriteStartObject();
-            w.WriteString("rope_type", s.Type);
-            w.WriteNumber("factor", s.Factor);
-            if (s.Type == "llama3")
+            ["architectures"] = new[] { c.Moe is null ? "LlamaForCausalLM" : "MixtralForCausalLM" },
+            ["model_type"] = c.Moe is null ? "llama" : "mixtral",
+            ["attention_dropout"] = 0.0,
+            ["bos_token_id"] = c.BosTokenId,
+            ["eos_token_id"] = c.EosTokenIds,
+            ["head_dim"] = c.HeadDim,
+            ["hidden_act"] = "silu",
+            ["hidden_size"] = c.HiddenSize,
+            ["initializer_range"] = 0.02,
+            ["intermediate_size"] = c.IntermediateSize,
+            ["max_position_embeddings"] = c.MaxPositionEmbeddings,
+            ["num_attention_heads"] = c.NumAttentionHeads,
+            ["num_hidden_layers"] = c.NumHiddenLayers,
+            ["num_key_value_heads"] = c.NumKeyValueHeads,
+            ["rms_norm_eps"] = c.RmsNormEps,
+            ["rope_scaling"] = c.RopeScaling switch
             {
-                w.WriteNumber("low_freq_factor", s.LowFreqFactor);
-                w.WriteNumber("high_freq_factor", s.HighFreqFactor);
-                w.WriteNumber("original_max_position_embeddings", s.OriginalMaxPositionEmbeddings);
-            }
-
-            w.WriteEndObject();
+                null => null,
+                { Type: "llama3" } s => new
+                {
+                    rope_type = s.Type,
+                    factor = s.Factor,
+                    low_freq_factor = s.LowFreqFactor,
+                    high_freq_factor = s.HighFreqFactor,
+                    original_max_position_embeddings = s.OriginalMaxPositionEmbeddings,
+                },
+                var s => new { rope_type = s.Type, factor = s.Factor },
+            },
+            ["rope_theta"] = c.RopeTheta,
+            ["tie_word_embeddings"] = c.TieWordEmbeddings,
+            ["torch_dtype"] = c.TorchDtype,
+            ["use_cache"] = true,
+            ["vocab_size"] = c.VocabSize,
+        };
+        if (c.Moe is { } moe)
+        {
+            json["num_experts_per_tok"] = moe.ExpertsPerToken;
+            json["num_local_experts"] = moe.Experts;
+            json["output_router_logits"] = false;
+            json["router_aux_loss_coef"] = moe.AuxLossCoefficient;
+            json["router_jitter_noise"] = 0.0;
+            json["sliding_window"] = null;
         }
         else
         {
-            w.WriteNullValue();
+            json["attention_bias"] = false;
+            json["mlp_bias"] = false;
         }
 
-        w.WriteNumber("rope_theta", c.RopeTheta);
-        if (c.Moe is { } moe)
-        {
-            w.WriteNumber("router_aux_loss_coef", moe.AuxLossCoefficient);
-            w.WriteNumber("router_jitter_noise", 0.0);
-            w.WriteNull("sliding_window");
-        }
-
-        w.WriteBoolean("tie_word_embeddings", c.TieWordEmbeddings);
-        w.WriteString("torch_dtype", c.TorchDtype);
-        w.WriteBoolean("use_cache", true);
-        w.WriteNumber("vocab_size", c.VocabSize);
-        w.WriteEndObject();
+        JsonSerializer.Serialize(stream, json, Indented);
     }
 
-    private static T Parse<T>(ReadOnlyMemory<byte> json, string source, Func<JsonElement, T> read)
+    private LlamaConfig Config(JsonElement root)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? read(document.RootElement)
-                : throw new BtxException($"{source}: not a JSON object");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
-        {
-            throw new BtxException($"{source}: not valid JSON ({BtxException.OneLine(e.Message)})", e);
-        }
-    }
-
-    private static LlamaConfig Read(JsonElement root, string source)
-    {
-        var type = Text(root, "model_type", source) ?? "";
+        var type = Text(root, "model_type") ?? "";
         if (type is not ("llama" or "mixtral"))
-            throw new BtxException($"{source}: model_type is \"{BtxException.OneLine(type)}\"; only llama models "
-                + "can be experts and mixtral models mixtures");
+            throw Problem($"model_type is {Quote(type)}; only llama models can be experts and mixtral models mixtures");
         var mixtral = type == "mixtral";
-        var context = Int(root, "max_position_embeddings", source) ?? (mixtral ? 131072 : 2048);
-        if (mixtral && Int(root, "sliding_window", source) is { } window && window < context)
-            throw new BtxException($"{source}: sliding_window is {window}; attention over a window is not supported");
-        if (Flag(root, "attention_bias", source) == true || Flag(root, "mlp_bias", source) == true)
-            throw new BtxException($"{source}: attention_bias or mlp_bias is true; Llama models with biases are not supported");
+        var context = Int(root, "max_position_embeddings") ?? (mixtral ? 131072 : 2048);
+        if (mixtral && Int(root, "sliding_window") is { } window && window < context)
+            throw Problem($"sliding_window is {window}; attention over a window is not supported");
+        if (Flag(root, "attention_bias") || Flag(root, "mlp_bias"))
+            throw Problem("attention_bias or mlp_bias is true; Llama models with biases are not supported");
         foreach (var name in new[] { "hidden_act", "hidden_activation" })
-        {
-            if (Text(root, name, source) is { } act && act is not ("silu" or "swish"))
-                throw new BtxException($"{source}: {name} is \"{BtxException.OneLine(act)}\"; expected silu");
-        }
+            if (Text(root, name) is { } act && act is not ("silu" or "swish")) throw Problem($"{name} is {Quote(act)}; expected silu");
 
         // transformers 5 writes rope_parameters {rope_theta, rope_type, …} where 4 wrote rope_theta and rope_scaling; it reads either.
-        var rope = Object(root, "rope_scaling", source) ?? Object(root, "rope_parameters", source);
+        var rope = Object(root, "rope_scaling") ?? Object(root, "rope_parameters");
         if ((Of(Number, "partial_rotary_factor") ?? 1) is var part and not 1)
-            throw new BtxException($"{source}: partial_rotary_factor is {part}; only whole heads are rotated");
-        var heads = Required(root, "num_attention_heads", source);
+            throw Problem($"partial_rotary_factor is {part}; only whole heads are rotated");
+        var heads = Required("num_attention_heads");
         return new LlamaConfig
         {
-            VocabSize = Required(root, "vocab_size", source),
-            HiddenSize = Required(root, "hidden_size", source),
-            IntermediateSize = Required(root, "intermediate_size", source),
-            NumHiddenLayers = Required(root, "num_hidden_layers", source),
+            VocabSize = Required("vocab_size"),
+            HiddenSize = Required("hidden_size"),
+            IntermediateSize = Required("intermediate_size"),
+            NumHiddenLayers = Required("num_hidden_layers"),
             NumAttentionHeads = heads,
             // Written as null it means as many as heads; unwritten, Mixtral has 8.
-            NumKeyValueHeads = Int(root, "num_key_value_heads", source)
+            NumKeyValueHeads = Int(root, "num_key_value_heads")
                 ?? (mixtral && !root.TryGetProperty("num_key_value_heads", out _) ? 8 : heads),
             MaxPositionEmbeddings = context,
-            HeadDimOverride = Int(root, "head_dim", source),
-            RmsNormEps = Number(root, "rms_norm_eps", source) ?? (mixtral ? 1e-5 : 1e-6),
+            HeadDimOverride = Int(root, "head_dim"),
+            RmsNormEps = Number(root, "rms_norm_eps") ?? (mixtral ? 1e-5 : 1e-6),
             RopeTheta = Of(Number, "rope_theta") ?? (mixtral ? 1e6 : 10000),
-            RopeScaling = rope is { } r ? Scaling(r, Of(Int, "original_max_position_embeddings") ?? context, source) : null,
-            TieWordEmbeddings = Flag(root, "tie_word_embeddings", source) ?? false,
-            BosTokenId = Ids(root, "bos_token_id", source).First,
-            EosTokenIds = Ids(root, "eos_token_id", source),
-            Moe = mixtral
-                ? new MoeConfig(
-                    Int(root, "num_local_experts", source) ?? 8, Int(root, "num_experts_per_tok", source) ?? 2,
-                        Number(root, "router_aux_loss_coef", source) ?? 0.001)
-                : null,
-            TorchDtype = (Text(root, "torch_dtype", source) ?? Text(root, "dtype", source) ?? "float32").Replace("torch.", "",
-                StringComparison.Ordinal),
+            RopeScaling = rope is { } r ? Scaling(r, Of(Int, "original_max_position_embeddings") ?? context) : null,
+            TieWordEmbeddings = Flag(root, "tie_word_embeddings"),
+            BosTokenId = Ids(root, "bos_token_id").First,
+            EosTokenIds = Ids(root, "eos_token_id"),
+            Moe = mixtral ? new MoeConfig(Int(root, "num_local_experts") ?? 8, Int(root, "num_experts_per_tok") ?? 2,
+                Number(root, "router_aux_loss_coef") ?? 0.001) : null,
+            TorchDtype = (Text(root, "torch_dtype") ?? Text(root, "dtype") ?? "float32").Replace("torch.", "", StringComparison.Ordinal),
         };
 
+        int Required(string name) => Int(root, name) ?? throw Problem($"{name} is missing");
+
         // A rotary setting stands among the others or beside them.
-        T? Of<T>(Func<JsonElement, string, string, T?> read, string name) where T : struct =>
-            (rope is { } r ? read(r, name, source) : null) ?? read(root, name, source);
+        T? Of<T>(Func<JsonElement, string, T?> read, string name) where T : struct =>
+            (rope is { } r ? read(r, name) : null) ?? read(root, name);
     }
 
-    private static RopeScaling? Scaling(JsonElement rope, int original, string source)
+    private RopeScaling? Scaling(JsonElement rope, int original)
     {
         // Without a type only what no type needs may stand there.
-        var type = Text(rope, "rope_type", source) ?? Text(rope, "type", source) ?? (rope.TryGetProperty("factor", out _) ? "" : "default");
+        var type = Text(rope, "rope_type") ?? Text(rope, "type") ?? (rope.TryGetProperty("factor", out _) ? "" : "default");
         if (type is "default") return null;
-        return new RopeScaling(
-            type,
-            Required("factor"),
-            type == "llama3" ? Required("low_freq_factor") : 1,
-            type == "llama3" ? Required("high_freq_factor") : 4,
-            type == "llama3" ? original : 8192);
+        var factor = Required("factor");
+        return type != "llama3" ? new RopeScaling(type, factor)
+            : new RopeScaling(type, factor, Required("low_freq_factor"), Required("high_freq_factor"), original);
 
-        double Required(string name) =>
-            Number(rope, name, source)
-            ?? throw new BtxException($"{source}: rope_scaling of type \"{BtxException.OneLine(type)}\" has no {name}");
-    }
-
-    private static int Required(JsonElement e, string name, string source) =>
-        Int(e, name, source) ?? throw new BtxException($"{source}: {name} is missing");
-
-    private static int? Int(JsonElement e, string name, string source)
-    {
-        if (Member(e, name) is not { } v) return null;
-        return v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out var i) ? i : throw Wrong(name, v, "a whole number", source);
+        double Required(string name) => Number(rope, name) ?? throw Problem($"rope_scaling of type {Quote(type)} has no {name}");
     }
 
     // A number, or several: Llama 3 has three end tokens.
-    private static TokenIds Ids(JsonElement e, string name, string source)
+    private TokenIds Ids(JsonElement root, string name)
     {
-        if (Member(e, name) is not { } v) return TokenIds.None;
-        if (v.ValueKind != JsonValueKind.Array) return [Int(e, name, source)!.Value];
-        if (v.GetArrayLength() is 0 or > MostIds) throw Wrong(name, v, $"a whole number, or 1 to {MostIds} of them", source);
+        if (Member(root, name) is not { } v) return TokenIds.None;
+        if (v.ValueKind != JsonValueKind.Array) return [Int(root, name)!.Value];
+        if (v.GetArrayLength() is 0 or > MostIds) throw Wrong(name, v, $"a whole number, or 1 to {MostIds} of them");
         return [.. v.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var i) ? i
-            : throw Wrong(name, v, "a whole number or a list of them", source))];
+            : throw Wrong(name, v, "a whole number or a list of them"))];
     }
-
-    private static double? Number(JsonElement e, string name, string source)
-    {
-        if (Member(e, name) is not { } v) return null;
-        return v.ValueKind == JsonValueKind.Number ? v.GetDouble() : throw Wrong(name, v, "a number", source);
-    }
-
-    private static bool? Flag(JsonElement e, string name, string source)
-    {
-        if (Member(e, name) is not { } v) return null;
-        return v.ValueKind is JsonValueKind.True or JsonValueKind.False ? v.GetBoolean() : throw Wrong(name, v, "true or false", source);
-    }
-
-    private static string? Text(JsonElement e, string name, string source)
-    {
-        if (Member(e, name) is not { } v) return null;
-        return v.ValueKind == JsonValueKind.String ? v.GetString() : throw Wrong(name, v, "a string", source);
-    }
-
-    private static JsonElement? Object(JsonElement e, string name, string source)
-    {
-        if (Member(e, name) is not { } v) return null;
-        return v.ValueKind == JsonValueKind.Object ? v : throw Wrong(name, v, "an object", source);
-    }
-
-    // Null is as good as unwritten.
-    private static JsonElement? Member(JsonElement e, string name) =>
-        e.TryGetProperty(name, out var v) && v.ValueKind != JsonValueKind.Null ? v : null;
-
-    private static BtxException Wrong(string name, JsonElement value, string expected, string source) =>
-        new($"{source}: {name} is {BtxException.OneLine(value.GetRawText())}; expected {expected}");
 }

@@ -23,3 +23,12 @@ public sealed record MoeConfig(int Experts, int ExpertsPerToken, double AuxLossC
     /// <summary>W_up of an expert, [f, d]: <c>mlp.up_proj</c> of a Llama model.</summary>
     public static string UpTensor(int expert) => $"block_sparse_moe.experts.{expert}.w3.weight";
 }
+
+/// <summary>The <c>rope_scaling</c> object of a Hugging Face Llama config. <see cref="Type"/> is <c>linear</c> or <c>llama3</c>; the last
+/// three fields belong to <c>llama3</c>.</summary>
+public sealed record RopeScaling(
+    string Type,
+    double Factor,
+    double LowFreqFactor = 1,
+    double HighFreqFactor = 4,
+    int OriginalMaxPositionEmbeddings = 8192);

@@ -1,11 +1,12 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Files;
 
 /// <summary>
-/// Builds a directory beside its final place and puts it there whole. A directory that exists is exchanged for the new one in one
-/// step after the new one is complete and on disk, so a reader sees the old one or the new one, whenever the process dies.
-/// What a process that died left beside the place is removed by the next writer of the same place.
+/// Builds a directory beside its final place and puts it there whole. A directory that exists is exchanged for the new one in one step
+/// after the new one is complete and on disk, so a reader sees the old one or the new one, whenever the process dies. What a process that
+/// died left beside the place is removed by the next writer of the same place.
 /// </summary>
 public sealed partial class AtomicDirectory : IDisposable
 {
@@ -30,7 +31,7 @@ public sealed partial class AtomicDirectory : IDisposable
                 held?.Dispose();
                 Building = Path.Combine(parent, $".{Path.GetFileName(final)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp");
                 Directory.CreateDirectory(Building);
-                held = DirectoryLock.TryTake(Building, wait: true);
+                held = DirectoryLock.TryTake(Building, wait: true, out _);
             }
             while (!Directory.Exists(Building)); // another writer swept it before it was locked
         }
@@ -84,7 +85,7 @@ public sealed partial class AtomicDirectory : IDisposable
         foreach (var left in new DirectoryInfo(parent).EnumerateDirectories(".*.tmp")
             .Where(d => IsBuilding(d.Name, name) && d.LinkTarget is null))
         {
-            using var abandoned = DirectoryLock.TryTake(left.FullName, wait: false);
+            using var abandoned = DirectoryLock.TryTake(left.FullName, wait: false, out _);
             if (abandoned is null) continue;
             try
             {
@@ -141,4 +142,38 @@ public sealed partial class AtomicDirectory : IDisposable
 
     [LibraryImport("libc", EntryPoint = "renameat2", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int RenameAt2(int oldDirectory, string oldPath, int newDirectory, string newPath, uint flags);
+}
+
+/// <summary>An advisory lock (flock) on a directory. It stays with the directory when that is renamed, and the operating system drops it
+/// when the process ends, however it ends: unlike a process id, it tells a dead process from one in another container.</summary>
+internal sealed partial class DirectoryLock : IDisposable
+{
+    private const int Exclusive = 2, NonBlocking = 4; // LOCK_EX, LOCK_NB
+    private const int WouldBlock = 11; // EWOULDBLOCK
+
+    private readonly SafeFileHandle handle;
+
+    private DirectoryLock(SafeFileHandle handle) => this.handle = handle;
+
+    /// <returns>Null: another holds it, or the directory or its file system has no locks.</returns>
+    /// <param name="wait">Until another gives it up.</param>
+    /// <param name="isHeld">True: another holds it, by whatever path it came to the directory.</param>
+    public static DirectoryLock? TryTake(string path, bool wait, out bool isHeld)
+    {
+        isHeld = false;
+        var handle = OpenFile.Try(path); // a child process does not keep the lock
+        if (!handle.IsInvalid)
+        {
+            if (FLock(handle, wait ? Exclusive : Exclusive | NonBlocking) == 0) return new DirectoryLock(handle);
+            isHeld = Marshal.GetLastPInvokeError() == WouldBlock;
+        }
+
+        handle.Dispose();
+        return null;
+    }
+
+    public void Dispose() => handle.Dispose();
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int FLock(SafeFileHandle descriptor, int operation);
 }

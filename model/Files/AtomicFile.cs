@@ -1,12 +1,8 @@
-using System.Runtime.InteropServices;
-
 namespace Btx.Model.Files;
 
-/// <summary>
-/// Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory. What a process that died
-/// left beside the file is removed by the next writer of the same file.
-/// </summary>
-public static partial class AtomicFile
+/// <summary>Writes a file whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory. What a process
+/// that died left beside the file is removed by the next writer of the same file.</summary>
+public static class AtomicFile
 {
     /// <summary>Writes through <paramref name="write"/>. If it throws (a full disk, say) the old file
     /// stands untouched and no temporary remains.</summary>
@@ -51,12 +47,10 @@ public static partial class AtomicFile
 
     /// <summary>Writes text as UTF-8 without a mark, whole or not at all.</summary>
     /// <exception cref="BtxException">It cannot be written; the file there before, if any, is unchanged.</exception>
-    public static void WriteText(string path, string text) =>
-        Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+    public static void WriteText(string path, string text) => Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Copies a file, whole or not at all.</summary>
     /// <returns>False: there is none, and nothing was done.</returns>
-    /// <exception cref="BtxException">It cannot be read or written.</exception>
     public static bool CopyIfThere(string from, string to)
     {
         if (!File.Exists(from)) return false;
@@ -72,11 +66,8 @@ public static partial class AtomicFile
     /// Does nothing where it cannot be opened.</summary>
     public static void SyncDirectory(string directory)
     {
-        if (!OperatingSystem.IsLinux()) return;
-        var descriptor = Open(directory, 0);
-        if (descriptor < 0) return;
-        _ = FSync(descriptor);
-        _ = Close(descriptor);
+        using var handle = OpenFile.Try(directory);
+        if (!handle.IsInvalid) RandomAccess.FlushToDisk(handle);
     }
 
     // Only a file named as Write names them, of a process that is gone, and that nobody holds open.
@@ -100,13 +91,4 @@ public static partial class AtomicFile
             }
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync")]
-    private static partial int FSync(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    private static partial int Close(int descriptor);
 }

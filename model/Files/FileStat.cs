@@ -25,7 +25,6 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
         return OpenFile.IsGone(error) ? null : throw OpenFile.Failure($"{BtxException.OneLine(path)}: could not be looked at", error);
     }
 
-    /// <exception cref="IOException">The handle is of no file.</exception>
     public static FileStat Of(SafeFileHandle file)
     {
         var held = false;
@@ -66,11 +65,63 @@ public readonly partial record struct FileStat(FileKind Kind, uint Names, ulong 
         };
         return new(
             kind, *(uint*)(b + 16), ((ulong)*(uint*)(b + 136) << 32) | *(uint*)(b + 140), *(ulong*)(b + 32), *(long*)(b + 40),
-                Time(b + 112), Time(b + 96), (*(ulong*)(b + 8) & ImmutableOrVerity) != 0);
+            Time(b + 112), Time(b + 96), (*(ulong*)(b + 8) & ImmutableOrVerity) != 0);
     }
 
     private static unsafe long Time(byte* at) => unchecked((*(long*)at * 1_000_000_000) + *(uint*)(at + 8));
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static unsafe partial int StatX(int directory, string path, int flags, uint mask, byte* buffer);
+}
+
+/// <summary>What a name leads to, links not followed.</summary>
+public enum FileKind
+{
+    File,
+    Folder,
+    Link,
+
+    /// <summary>A pipe, a socket or a device. Who opens a pipe to read it waits for a writer, for ever.</summary>
+    Special,
+}
+
+/// <summary>Holds on to a file that was read, to see later what became of it. Nothing of its content is held, but while it is open the
+/// system keeps a file without a name.</summary>
+public sealed class FileTrace : IDisposable
+{
+    private readonly SafeFileHandle file;
+    private FileStat? last;
+
+    internal FileTrace(string path, FileStat stat, SafeFileHandle file) => (Path, Stat, this.file) = (path, stat, file);
+
+    /// <summary>As it was named when it was read.</summary>
+    public string Path { get; }
+
+    /// <summary>The file when it was read.</summary>
+    public FileStat Stat { get; }
+
+    /// <summary>What the file is by now, wherever it was moved: 0 names if it is gone.</summary>
+    public FileStat Now => last ?? FileStat.Of(file);
+
+    /// <summary>Where the file lies by now; null if it is gone, or the name that it was read by was taken away and it has others.</summary>
+    public string? RealPath
+    {
+        get
+        {
+            if (Now.Names == 0) return null;
+            var place = File.ResolveLinkTarget(OpenFile.Link(file), returnFinalTarget: false)?.FullName;
+            return place is not null && System.IO.Path.Exists(place) ? place : null; // the system says "(deleted)" of a name that is gone
+        }
+    }
+
+    /// <summary>Lets a file go that has no name any more, so that its space is free; what it was stays known.</summary>
+    public void LetGo()
+    {
+        if (last is not null || Now is not { Names: 0 } gone) return;
+        last = gone;
+        file.Dispose();
+    }
+
+    /// <summary>Idempotent.</summary>
+    public void Dispose() => file.Dispose();
 }

@@ -3,11 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Btx.Model.Files;
 
-/// <summary>
-/// Opens files for reading in two steps: a handle that only names the file (O_PATH), which waits for nobody and touches no device, then,
-/// if the file
-/// is a regular one, that very file by its handle. Whatever is done to the name in between changes nothing.
-/// </summary>
+/// <summary>Opens files for reading in two steps: a handle that only names the file (O_PATH), which waits for nobody and touches no device,
+/// then, if the file is a regular one, that very file by its handle. Whatever is done to the name in between changes nothing.</summary>
 public static partial class OpenFile
 {
     private const int PathOnly = 0x200000, CloseOnExec = 0x80000, NonBlocking = 0x800; // O_PATH, O_CLOEXEC, O_NONBLOCK
@@ -21,8 +18,6 @@ public static partial class OpenFile
     /// <exception cref="BtxException">It is not there, is no regular file, or cannot be opened; one line that names the path.</exception>
     public static SafeFileHandle Read(string path) => Reopen(Named(null, path, follow: true, path), path);
 
-    /// <summary><inheritdoc cref="Read" path="/summary"/></summary>
-    /// <exception cref="BtxException">As <see cref="Read"/>.</exception>
     public static FileStream Stream(string path) => new(Read(path), FileAccess.Read, 1);
 
     /// <summary>A directory, links followed.</summary>
@@ -75,6 +70,9 @@ public static partial class OpenFile
         }
     }
 
+    /// <summary>Whatever the path leads to, for reading; an invalid handle: it cannot be opened.</summary>
+    internal static SafeFileHandle Try(string path) => new(OpenAt(CurrentDirectory, path, CloseOnExec | NonBlocking), ownsHandle: true);
+
     /// <summary>True for the errors that say that nothing has the name; all others leave it open.</summary>
     internal static bool IsGone(int error) => error is NoSuchFile or NotAFolder;
 
@@ -97,4 +95,38 @@ public static partial class OpenFile
 
     [LibraryImport("libc", EntryPoint = "openat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int OpenAt(int directory, string path, int flags);
+}
+
+/// <summary>Reads a small file whole: a manifest, a config. A size limit keeps a wrong path (a weight file, say) from filling the
+/// memory.</summary>
+public static class BoundedFile
+{
+    /// <summary>64 MiB: far above any manifest.</summary>
+    public const long DefaultLimit = 64L << 20;
+
+    /// <exception cref="BtxException">The file cannot be read, is no regular file, or has more than <paramref name="limit"/> bytes; names
+    /// the path.</exception>
+    public static byte[] Read(string path, long limit = DefaultLimit)
+    {
+        using var file = OpenFile.Read(path);
+        return Read(file, path, limit);
+    }
+
+    public static byte[] Read(SafeFileHandle file, string path, long limit = DefaultLimit)
+    {
+        try
+        {
+            var length = RandomAccess.GetLength(file);
+            if (length > limit) throw new BtxException($"{path}: has {length} bytes; at most {limit} are expected here");
+            var bytes = new byte[length];
+            var got = 0;
+            for (int read; got < bytes.Length && (read = RandomAccess.Read(file, bytes.AsSpan(got), got)) > 0;) got += read;
+            return got == bytes.Length ? bytes :
+                throw new BtxException($"{path}: became shorter while it was read; read it again when nothing writes there");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"{path}: cannot be read: {BtxException.OneLine(e.Message)}", e);
+        }
+    }
 }

@@ -6,8 +6,8 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Forests;
 
-/// <summary>How manifests are written: snake_case names, indented, nulls left out; unknown fields are kept out
-/// silently so that newer files stay readable.</summary>
+/// <summary>How manifests are written: snake_case names, indented, nulls left out; unknown fields are kept out silently so that newer files
+/// stay readable.</summary>
 public static class ManifestJson
 {
     /// <summary>For both directions; reading refuses missing required fields, nulls where none may be, and duplicate names.</summary>
@@ -23,9 +23,7 @@ public static class ManifestJson
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <param name="source">Named in errors.</param>
     /// <param name="what">What was expected, with its article: <c>a valid forest manifest</c>.</param>
-    /// <exception cref="BtxException">Not JSON of that type.</exception>
     public static T Read<T>(ReadOnlySpan<byte> json, string source, string what)
     {
         try
@@ -39,7 +37,6 @@ public static class ManifestJson
     }
 
     /// <summary>Writes a manifest, whole or not at all.</summary>
-    /// <exception cref="BtxException">It cannot be written.</exception>
     public static void Save<T>(T manifest, string path) =>
         AtomicFile.WriteText(path, Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(manifest, Options)) + "\n");
 }

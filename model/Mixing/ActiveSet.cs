@@ -57,9 +57,7 @@ public static class ActiveSet
     {
         var best = -1;
         for (var j = 0; j < weights.Length; j++)
-        {
             if ((taken.IsEmpty || !taken[j]) && (best < 0 || weights[j] > weights[best])) best = j;
-        }
 
         return best;
     }

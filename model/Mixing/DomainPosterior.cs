@@ -1,10 +1,10 @@
 namespace Btx.Model.Mixing;
 
 /// <summary>
-/// The domain posterior of one sequence: weights w_j(t) over E experts, updated token by token. Works in log space, sums to 1,
-/// never NaN: if every active expert gave the text probability 0, the weights fall back to the prior.
-/// Experts that did not run are inactive: their likelihood is unknown, so weights are the posterior restricted to the active
-/// set and renormalised. Sources: DEMix (arXiv 2108.05036) section 5; c-BTM (2303.14177); fixed share: Herbster and Warmuth 1998.
+/// The domain posterior of one sequence: weights w_j(t) over E experts, updated token by token. Works in log space, sums to 1, never NaN:
+/// if every active expert gave the text probability 0, the weights fall back to the prior. Experts that did not run are inactive: their
+/// likelihood is unknown, so weights are the posterior restricted to the active set and renormalised. Sources: DEMix (arXiv 2108.05036)
+/// section 5; c-BTM (2303.14177); fixed share: Herbster and Warmuth 1998.
 /// </summary>
 public sealed class DomainPosterior
 {
@@ -46,19 +46,10 @@ public sealed class DomainPosterior
         {
             case PosteriorKind.Fixed:
                 return;
-            case PosteriorKind.LastToken:
+            case PosteriorKind.LastToken or PosteriorKind.FullPrefix:
+                var before = Kind == PosteriorKind.LastToken ? logPrior : logWeights;
                 for (var j = 0; j < Count; j++)
-                {
-                    if (IsActive(active, j)) logWeights[j] = logPrior[j] + Likelihood(logProbs[j]);
-                }
-
-                return;
-            case PosteriorKind.FullPrefix:
-                for (var j = 0; j < Count; j++)
-                {
-                    if (IsActive(active, j)) logWeights[j] += Likelihood(logProbs[j]);
-                }
-
+                    if (IsActive(active, j)) logWeights[j] = before[j] + Likelihood(logProbs[j]);
                 return;
             case PosteriorKind.Switching:
                 Switch(logProbs, active);
@@ -121,4 +112,34 @@ public sealed class DomainPosterior
     private static double Likelihood(double logProb) => logProb < 1 ? logProb : double.IsNaN(logProb) ? double.NegativeInfinity : 0;
 
     private static bool IsActive(ReadOnlySpan<bool> active, int j) => active.IsEmpty || active[j];
+}
+
+/// <summary>DEMix's cached prior of a domain: an exponential moving average of the sequence-end posterior over held-out sequences, π ←
+/// 0.7·π + 0.3·w, starting from uniform; then frozen.</summary>
+public static class CachedPrior
+{
+    /// <summary>How many held-out sequences the papers use.</summary>
+    public const int Sequences = 100;
+    public const double Decay = 0.7;
+
+    /// <summary>The prior after all sequences of a domain.</summary>
+    /// <param name="logLikelihoods">[expert][sequence]: total log-likelihood in nats. At a sequence's end only the totals count.</param>
+    /// <returns>Length E, sums to 1.</returns>
+    public static double[] Estimate(IReadOnlyList<double[]> logLikelihoods)
+    {
+        var experts = logLikelihoods.Count;
+        var prior = DomainPosterior.Uniform(experts);
+        var posterior = new DomainPosterior(prior, PosteriorKind.FullPrefix);
+        double[] sequence = new double[experts], weights = new double[experts];
+        for (var n = 0; n < logLikelihoods[0].Length; n++)
+        {
+            for (var j = 0; j < experts; j++) sequence[j] = logLikelihoods[j][n];
+            posterior.Reset();
+            posterior.Observe(sequence);
+            posterior.Weights(weights);
+            for (var j = 0; j < experts; j++) prior[j] = (Decay * prior[j]) + ((1 - Decay) * weights[j]);
+        }
+
+        return prior;
+    }
 }

@@ -4,10 +4,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Moe;
 
-/// <summary>
-/// The contents of <c>btx.json</c>, which lies beside the Mixtral checkpoint it describes: which expert became which index, the
-/// lineage, and how the router works. Immutable.
-/// </summary>
+/// <summary>The contents of <c>btx.json</c>, which lies beside the Mixtral checkpoint it describes: which expert became which index, the
+/// lineage, and how the router works. Immutable.</summary>
 public sealed record BtxManifest
 {
     public const string FileName = "btx.json";
@@ -46,9 +44,8 @@ public sealed record BtxManifest
     /// <exception cref="BtxException">The config is of no mixture, or btx.json is invalid or describes another model.</exception>
     public static BtxManifest Of(string directory, LlamaConfig config, string tokenizer, string sha256)
     {
-        var moe = config.Moe
-            ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; "
-                + "expected mixtral, `btx train mix` makes one");
+        var moe = config.Moe ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; "
+            + "expected mixtral, `btx train mix` makes one");
         if (!Exists(directory))
         {
             return new()
@@ -56,27 +53,20 @@ public sealed record BtxManifest
                 Architecture = config.Fingerprint(),
                 Tokenizer = tokenizer,
                 Sha256 = sha256,
-                Experts = [.. Enumerable.Range(0, moe.Experts)
-                    .Select(i => new BtxExpert { Name = $"expert-{i}", Domain = $"expert-{i}" })],
+                Experts = [.. Enumerable.Range(0, moe.Experts).Select(i => new BtxExpert { Name = $"expert-{i}", Domain = $"expert-{i}" })],
                 Router = new() { ExpertsPerToken = moe.ExpertsPerToken },
             };
         }
 
-        var manifest = Load(directory);
-        var path = Path.Combine(directory, FileName);
-        const string remedy = "; mix again, or remove the file to use the directory as a plain Mixtral model";
-        if (manifest.Architecture != config.Fingerprint())
-            throw new BtxException($"{path}: describes another architecture than {LlamaConfig.FileName} beside it{remedy}");
-        if (manifest.Experts.Count != moe.Experts)
-            throw new BtxException($"{path}: lists {manifest.Experts.Count} experts; {LlamaConfig.FileName} has "
-                + $"num_local_experts {moe.Experts}{remedy}");
-        if (manifest.Tokenizer != tokenizer)
-            throw new BtxException($"{path}: describes another tokenizer than tokenizer.json beside it{remedy}");
-        if (manifest.Sha256 != sha256)
-            throw new BtxException($"{path}: describes other weights than those beside it (SHA-256 differs){remedy}");
-        if (manifest.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers))
-            throw new BtxException($"{path}: router: a soft layer is beyond the {config.NumHiddenLayers} layers");
-        return manifest;
+        var m = Load(directory);
+        var problem = m.Architecture != config.Fingerprint() ? $"describes another architecture than {LlamaConfig.FileName} beside it"
+            : m.Experts.Count != moe.Experts
+            ? $"lists {m.Experts.Count} experts; {LlamaConfig.FileName} has num_local_experts {moe.Experts}" : m.Tokenizer != tokenizer
+            ? "describes another tokenizer than tokenizer.json beside it" : m.Sha256 != sha256
+            ? "describes other weights than those beside it (SHA-256 differs)" : m.Router.SoftLayers.Any(l => l >= config.NumHiddenLayers)
+            ? $"router: a soft layer is beyond the {config.NumHiddenLayers} layers" : null;
+        return problem is null ? m : throw new BtxException(
+            $"{Path.Combine(directory, FileName)}: {problem}; mix again, or remove the file to use the directory as a plain Mixtral model");
     }
 
     /// <summary>Reads and validates <c>btx.json</c> alone.</summary>
@@ -88,21 +78,43 @@ public sealed record BtxManifest
         return Parse(BoundedFile.Read(path), path);
     }
 
-    /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">Invalid; names the first fault.</exception>
-    public static BtxManifest Parse(ReadOnlySpan<byte> json, string source)
-    {
-        var manifest = ManifestJson.Read<BtxManifest>(json, source, "a valid BTX manifest");
-
-        return BtxManifestRules.Problem(manifest) is { } problem ? throw new BtxException($"{source}: {problem}") : manifest;
-    }
+    public static BtxManifest Parse(ReadOnlySpan<byte> json, string source) =>
+        ManifestJson.Read<BtxManifest>(json, source, "a valid BTX manifest").Valid(source);
 
     /// <summary>Writes <c>btx.json</c> into a directory, whole or not at all.</summary>
     /// <exception cref="BtxException">The manifest is not valid, or it cannot be written.</exception>
-    public void Save(string directory)
+    public void Save(string directory) => ManifestJson.Save(Valid(FileName), Path.Combine(directory, FileName));
+
+    private BtxManifest Valid(string source) => Problem() is { } problem ? throw new BtxException($"{source}: {problem}") : this;
+
+    private string? Problem()
     {
-        if (BtxManifestRules.Problem(this) is { } problem) throw new BtxException($"{FileName}: {problem}");
-        ManifestJson.Save(this, Path.Combine(directory, FileName));
+        if (Schema != CurrentSchema) return $"schema is {Schema}; this version reads {CurrentSchema}";
+        if (!ForestManifestRules.IsHash(Architecture) || !ForestManifestRules.IsHash(Tokenizer)
+            || !ForestManifestRules.IsHash(Sha256))
+            return "architecture, tokenizer or sha256 is not a SHA-256";
+        if (ForestSha256 is not null && !ForestManifestRules.IsHash(ForestSha256)) return "forest_sha256 is not a SHA-256";
+        if (Experts.Count is 0 or > MoeConfig.MaxExperts) return $"{Experts.Count} experts; expected 1..{MoeConfig.MaxExperts}";
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var e in Experts)
+        {
+            if (e is null || !ForestManifestRules.IsName(e.Name) || !ForestManifestRules.IsName(e.Domain))
+                return "an expert has no valid name or domain";
+            if (!names.Add(e.Name)) return $"expert \"{e.Name}\" is listed twice";
+            if (e.Source is { } source && (source.Length == 0 || source.Any(char.IsControl)))
+                return $"expert \"{e.Name}\": source is no path";
+            if (e.Sha256 is not null && !ForestManifestRules.IsHash(e.Sha256)) return $"expert \"{e.Name}\": sha256 is not a SHA-256";
+        }
+
+        if (!RouterKind.Names.Contains(Router.Kind))
+            return $"router kind \"{BtxException.OneLine(Router.Kind)}\" is unknown; use {string.Join(", ", RouterKind.Names)}";
+        if (Router.ExpertsPerToken < 1 || Router.ExpertsPerToken > Experts.Count)
+            return $"router: experts_per_token is {Router.ExpertsPerToken}; expected 1..{Experts.Count}, the number of experts";
+        if (Router.RidgeLambda is { } lambda && !(lambda > 0 && double.IsFinite(lambda)))
+            return $"router: ridge_lambda is {lambda}; expected a number above 0";
+        if (Router.SoftLayers.Any(l => l < 0)) return "router: a soft layer is negative";
+        return Without.Any(n => !ForestManifestRules.IsName(n)) ? "without holds a name that is none" : null;
     }
 }
 
@@ -128,8 +140,8 @@ public sealed record BtxExpert
 
     public long Steps { get; init; }
 
-    /// <summary>Absolute path of its own model directory when it was mixed, for one that is in no forest (the
-    /// seed): what a mixture anew reads it from.</summary>
+    /// <summary>Absolute path of its own model directory when it was mixed, for one that is in no forest (the seed): what a mixture anew
+    /// reads it from.</summary>
     public string? Source { get; init; }
 }
 

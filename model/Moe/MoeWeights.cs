@@ -6,10 +6,8 @@ using Btx.Model.Tensors;
 
 namespace Btx.Model.Moe;
 
-/// <summary>
-/// The weights of a mixture, tensor by tensor from the members' mapped files (arXiv 2403.07816, section 3.2): the feed-forwards of
-/// member i are expert i, everything else is the uniform average of the members, the routers are given.
-/// </summary>
+/// <summary>The weights of a mixture, tensor by tensor from the members' mapped files (arXiv 2403.07816, section 3.2): the feed-forwards of
+/// member i are expert i, everything else is the uniform average of the members, the routers are given.</summary>
 public sealed class MoeWeights
 {
     private static readonly (Func<int, string> Expert, string Dense)[] FeedForward =
@@ -72,26 +70,17 @@ public sealed class MoeWeights
             else if (name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal))
                 router[int.Parse(name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture)].CopyTo(values);
             else Average(name, values);
-            if (dtype != TensorDtype.F32) Narrow(values, dtype, bytes);
+            if (dtype != TensorDtype.F32) TensorDtypes.FromSingle(values, dtype, bytes);
             report(done += values.Length);
         }
-    }
-
-    private static unsafe void Narrow(ReadOnlySpan<float> values, TensorDtype dtype, Span<byte> bytes)
-    {
-        fixed (byte* start = bytes) TensorDtypes.FromSingle(values, dtype, start);
     }
 
     private Dictionary<string, (int Member, string Name)> ExpertSources(LlamaConfig config)
     {
         var sources = new Dictionary<string, (int, string)>(StringComparer.Ordinal);
         for (var l = 0; l < config.NumHiddenLayers; l++)
-        {
             for (var e = 0; e < members.Count; e++)
-            {
                 foreach (var (expert, dense) in FeedForward) sources[$"model.layers.{l}.{expert(e)}"] = (e, $"model.layers.{l}.{dense}");
-            }
-        }
 
         return sources;
     }

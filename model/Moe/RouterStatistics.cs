@@ -13,8 +13,8 @@ namespace Btx.Model.Moe;
 /// <param name="Tokens">Tokens asked for of each domain.</param>
 public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<DomainStatistics> Domains)
 {
-    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every
-    /// safetensors file beside config.json.</summary>
+    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every safetensors file
+    /// beside config.json.</summary>
     public static readonly string FileName = Path.Combine("router", "statistics.safetensors");
 
     /// <exception cref="BtxException">The disk is full or the path cannot be written.</exception>
@@ -62,13 +62,12 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
         return Read(file, wanted);
     }
 
-    /// <inheritdoc cref="Load"/>
     public static RouterStatistics Read(SafetensorsFile file, Func<DomainStatistics, bool>? wanted = null)
     {
         var path = file.Path;
         string About(string key) => file.Metadata.GetValueOrDefault(key)
             ?? throw new BtxException($"{path}: its header lacks \"{BtxException.OneLine(key)}\"; expected router "
-                + "statistics that `btx train mix` wrote");
+            + "statistics that `btx train mix` wrote");
         if (!int.TryParse(About("layers"), NumberStyles.None, CultureInfo.InvariantCulture, out var layers) || layers is < 1 or > 4096
             || !long.TryParse(About("tokens_per_domain"), NumberStyles.None, CultureInfo.InvariantCulture, out var tokens))
             throw new BtxException($"{path}: its header names no number of layers or tokens");
@@ -92,7 +91,7 @@ public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<Do
             if (info.Dtype != TensorDtype.F32 || info.Shape.Count != dimensions || (width > 0 && info.Shape[^1] != width)
                 || (part == "gram" && info.Shape[0] != width))
                 throw new BtxException($"{file.Path}: tensor \"{info.Name}\" has dtype {info.Dtype} and shape "
-                    + $"[{string.Join(", ", info.Shape)}]; router statistics do not look like that");
+                + $"[{string.Join(", ", info.Shape)}]; router statistics do not look like that");
             var values = new float[info.ElementCount];
             file.CopyTo(info, values);
             return values.All(float.IsFinite) ? values

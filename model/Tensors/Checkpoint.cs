@@ -2,10 +2,8 @@ using Btx.Model.Configuration;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>
-/// A Hugging Face Llama directory opened for reading: <c>config.json</c> and the memory-mapped weights, in one
-/// <c>model.safetensors</c> or in shards listed by <c>model.safetensors.index.json</c>. Owns the mappings.
-/// </summary>
+/// <summary>A Hugging Face Llama directory opened for reading: <c>config.json</c> and the memory-mapped weights, in one
+/// <c>model.safetensors</c> or in shards listed by <c>model.safetensors.index.json</c>. Owns the mappings.</summary>
 public sealed unsafe class Checkpoint : IDisposable
 {
     private const string OutputLayer = "lm_head.weight", Embedding = "model.embed_tokens.weight";
@@ -13,13 +11,8 @@ public sealed unsafe class Checkpoint : IDisposable
     private readonly List<SafetensorsFile> files;
     private readonly Dictionary<string, SafetensorsFile> owner;
 
-    private Checkpoint(string directory, LlamaConfig config, List<SafetensorsFile> files, Dictionary<string, SafetensorsFile> owner)
-    {
-        DirectoryPath = directory;
-        Config = config;
-        this.files = files;
-        this.owner = owner;
-    }
+    private Checkpoint(string directory, LlamaConfig config, List<SafetensorsFile> files, Dictionary<string, SafetensorsFile> owner) =>
+        (DirectoryPath, Config, this.files, this.owner) = (directory, config, files, owner);
 
     /// <summary>Absolute path of the model directory.</summary>
     public string DirectoryPath { get; }
@@ -32,9 +25,7 @@ public sealed unsafe class Checkpoint : IDisposable
     /// <exception cref="BtxException">A file is missing or malformed, or a tensor is missing, surplus or of another shape.</exception>
     public static Checkpoint Open(string directory) => Open(directory, SafetensorsFile.Open);
 
-    /// <summary><inheritdoc cref="Open(string)" path="/summary"/></summary>
     /// <param name="open">Opens a weight file by its absolute path.</param>
-    /// <exception cref="BtxException">As <see cref="Open(string)"/>.</exception>
     public static Checkpoint Open(string directory, Func<string, SafetensorsFile> open)
     {
         directory = Path.GetFullPath(directory);
@@ -46,12 +37,8 @@ public sealed unsafe class Checkpoint : IDisposable
             foreach (var file in CheckpointFiles.Weights(directory)) files.Add(open(file));
             var owner = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
             foreach (var file in files)
-            {
                 foreach (var name in file.Tensors.Keys)
-                {
                     if (!owner.TryAdd(name, file)) throw new BtxException($"{file.Path}: tensor \"{name}\" is also in {owner[name].Path}");
-                }
-            }
 
             var checkpoint = new Checkpoint(directory, config, files, owner);
             checkpoint.CheckTensors();
@@ -94,10 +81,8 @@ public sealed unsafe class Checkpoint : IDisposable
                 var some = values.AsSpan(0, (int)Math.Min(values.Length, info.ElementCount - at));
                 TensorDtypes.ToSingle(info.Dtype, Pointer(name) + (at * info.Dtype.Size()), some);
                 foreach (var v in some)
-                {
                     if (!float.IsFinite(v))
                         throw new BtxException($"{FileOf(name).Path}: tensor \"{name}\" holds {v}; weights must be finite");
-                }
             }
         }
     }

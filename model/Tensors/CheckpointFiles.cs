@@ -72,9 +72,7 @@ public static class CheckpointFiles
     /// <summary>SHA-256 (lower-case hex) over the weight files in order: what manifests record as <c>sha256</c>.</summary>
     public static string Hash(string directory) => HashFiles(Weights(directory), CancellationToken.None);
 
-    /// <inheritdoc cref="Hash"/>
     /// <param name="files">See <see cref="Weights"/>.</param>
-    /// <exception cref="BtxException">A file is missing or cannot be read.</exception>
     public static string HashFiles(IReadOnlyList<string> files, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -88,7 +86,6 @@ public static class CheckpointFiles
     }
 
     /// <summary>As <see cref="Hash"/>, of private copies.</summary>
-    /// <exception cref="BtxException">One cannot be read.</exception>
     public static string HashCopies(IEnumerable<PrivateCopy> copies, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -2,11 +2,8 @@ using Btx.Model.Configuration;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>
-/// Cosine and sine of the rotary embedding, each [max_position_embeddings, head_dim / 2], from
-/// <see cref="LlamaConfig.RotaryInverseFrequencies"/>,
-/// so every kind of rope scaling is in the table and none in the graph.
-/// </summary>
+/// <summary>Cosine and sine of the rotary embedding, each [max_position_embeddings, head_dim / 2], from
+/// <see cref="LlamaConfig.RotaryInverseFrequencies"/>, so every kind of rope scaling is in the table and none in the graph.</summary>
 public static class RotaryEmbedding
 {
     /// <summary>Names of the two in every graph.</summary>
@@ -30,14 +27,9 @@ public static class RotaryEmbedding
             var values = new float[Math.Min(Rows, config.MaxPositionEmbeddings - first) * frequencies.Length];
             for (var i = 0; i < values.Length; i++)
                 values[i] = (float)function((first + (i / frequencies.Length)) * frequencies[i % frequencies.Length]);
-            yield return Narrow(values, dtype);
+            var bytes = new byte[values.Length * dtype.Size()];
+            TensorDtypes.FromSingle(values, dtype, bytes);
+            yield return bytes;
         }
-    }
-
-    private static unsafe byte[] Narrow(float[] values, TensorDtype dtype)
-    {
-        var bytes = new byte[values.Length * dtype.Size()];
-        fixed (byte* start = bytes) TensorDtypes.FromSingle(values, dtype, start);
-        return bytes;
     }
 }

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Btx.Model.Tensors;
 
 /// <summary>
-/// A safetensors file, memory-mapped read-only. Tensor data is used in place: pointers and spans stay valid until
-/// <see cref="Dispose"/>. Whoever cuts a mapped file ends the process that reads it; a server maps private copies. Thread-safe for reading.
+/// A safetensors file, memory-mapped read-only. Tensor data is used in place: pointers and spans stay valid until <see cref="Dispose"/>.
+/// Whoever cuts a mapped file ends the process that reads it; a server maps private copies. Thread-safe for reading.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
@@ -18,12 +18,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private SafetensorsFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, byte* start,
         Dictionary<string, TensorInfo> tensors, Dictionary<string, string> metadata)
     {
-        Path = path;
-        this.map = map;
-        this.view = view;
+        (this.map, this.view) = (map, view);
         this.start = start;
-        Tensors = tensors;
-        Metadata = metadata;
+        (Path, Tensors, Metadata) = (path, tensors, metadata);
     }
 
     /// <summary>Absolute path.</summary>
@@ -37,8 +34,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public PrivateCopy? Copy { get; private init; }
 
     /// <summary>Maps a file; links are followed.</summary>
-    /// <exception cref="BtxException">Missing, unreadable, no regular file, truncated, overlapping,
-    /// or otherwise not valid safetensors.</exception>
+    /// <exception cref="BtxException">Missing, unreadable, no regular file, truncated, overlapping, or otherwise not valid
+    /// safetensors.</exception>
     public static SafetensorsFile Open(string path)
     {
         path = System.IO.Path.GetFullPath(path);
@@ -48,7 +45,6 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     /// <summary>Maps a private copy.</summary>
     /// <param name="copy">Taken over, also if this throws.</param>
-    /// <exception cref="BtxException">Not valid safetensors.</exception>
     public static SafetensorsFile Open(PrivateCopy copy)
     {
         try
@@ -95,7 +91,6 @@ public sealed unsafe class SafetensorsFile : IDisposable
         }
     }
 
-    /// <exception cref="BtxException">No such tensor.</exception>
     public TensorInfo this[string name] =>
         Tensors.TryGetValue(name, out var info) ? info : throw new BtxException($"{Path}: has no tensor \"{name}\"");
 

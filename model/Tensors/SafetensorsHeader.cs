@@ -3,10 +3,8 @@ using System.Text.Json;
 
 namespace Btx.Model.Tensors;
 
-/// <summary>
-/// Parses the header of a safetensors file: 8 bytes little-endian length, then JSON. Every offset, shape and length is checked
-/// against the file's size before anything is returned. Format: the safetensors README.
-/// </summary>
+/// <summary>Parses the header of a safetensors file: 8 bytes little-endian length, then JSON. Every offset, shape and length is checked
+/// against the file's size before anything is returned. Format: the safetensors README.</summary>
 public static class SafetensorsHeader
 {
     private const string Metadata = "__metadata__";
@@ -22,7 +20,6 @@ public static class SafetensorsHeader
 
     /// <param name="prefix">The first bytes of the file: at least the 8-byte length and the header it announces.</param>
     /// <param name="fileLength">Size of the whole file in bytes.</param>
-    /// <param name="source">Named in errors.</param>
     /// <exception cref="BtxException">Anything that does not hold: names the file, the tensor and the value.</exception>
     public static (Dictionary<string, TensorInfo> Tensors, Dictionary<string, string> Metadata) Parse(
         ReadOnlyMemory<byte> prefix, long fileLength, string source)
@@ -134,7 +131,7 @@ public static class SafetensorsHeader
 
     private static string Misshapen(string? wrong, int count) =>
         wrong is null ? $"has {count} dimensions; at most {MaxDimensions} are allowed"
-            : $"has a dimension {Show(wrong)} that is not a whole number";
+        : $"has a dimension {Show(wrong)} that is not a whole number";
 
     // Null: more than the most, or one (it is named) that is no whole number.
     private static long[]? Numbers(ref Utf8JsonReader reader, int most, out string? wrong, out int count)

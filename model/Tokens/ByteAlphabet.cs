@@ -1,9 +1,7 @@
 namespace Btx.Model.Tokens;
 
-/// <summary>
-/// The printable character that stands for each byte in byte-level vocabularies (GPT-2's <c>bytes_to_unicode</c>): printable Latin-1 stands
-/// for itself, the other 68 bytes take U+0100 onwards, so that a space is 'Ġ' and a line feed 'Ċ'.
-/// </summary>
+/// <summary>The printable character that stands for each byte in byte-level vocabularies (GPT-2's <c>bytes_to_unicode</c>): printable
+/// Latin-1 stands for itself, the other 68 bytes take U+0100 onwards, so that a space is 'Ġ' and a line feed 'Ċ'.</summary>
 internal static class ByteAlphabet
 {
     private const int Limit = 256 + 68;
@@ -18,15 +16,8 @@ internal static class ByteAlphabet
         for (var i = 0; i < bytes.Length; i++) destination[i] = Characters[bytes[i]];
     }
 
-    public static string ToText(ReadOnlySpan<byte> bytes)
-    {
-        Span<char> characters = bytes.Length <= 256 ? stackalloc char[bytes.Length] : new char[bytes.Length];
-        ToCharacters(bytes, characters);
-        return new string(characters);
-    }
-
-    /// <summary>The bytes a token stands for, or null where a character is no member of the
-    /// alphabet (then the token is plain text).</summary>
+    /// <summary>The bytes a token stands for, or null where a character is no member of the alphabet (then the token is plain
+    /// text).</summary>
     public static byte[]? ToBytes(string token)
     {
         var bytes = new byte[token.Length];

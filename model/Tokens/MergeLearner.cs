@@ -17,23 +17,23 @@ internal sealed class MergeLearner
     private readonly List<(ulong Key, Pair Pair)> _grown = [];
     private int _round;
 
-    /// <param name="words">Distinct pre-tokens with their counts.</param>
+    /// <param name="words">Distinct pre-tokens, of which each character stands for a byte, with their counts.</param>
     /// <param name="byteIds">The id of each byte's token.</param>
-    public MergeLearner(PreTokenCounter words, ReadOnlySpan<int> byteIds)
+    public MergeLearner(Dictionary<string, long> words, ReadOnlySpan<int> byteIds)
     {
         _starts = new int[words.Count];
         _lengths = new int[words.Count];
         _counts = new long[words.Count];
-        var total = 0;
-        for (var w = 0; w < words.Count; w++) total = checked(total + words.Bytes(w).Length);
+        if (words.Keys.Sum(w => (long)w.Length) is var total && total > Array.MaxLength)
+            throw new BtxException("the corpus has over 2 GB of distinct words; train the tokenizer on a sample of it");
         _symbols = new int[total];
-        for (int w = 0, at = 0; w < words.Count; w++)
+        var at = 0;
+        foreach (var (w, (word, count)) in words.Index())
         {
-            var bytes = words.Bytes(w);
-            (_starts[w], _lengths[w], _counts[w]) = (at, bytes.Length, words.Occurrences(w));
-            for (var i = 0; i < bytes.Length; i++) _symbols[at + i] = byteIds[bytes[i]];
-            for (var i = 0; i + 1 < bytes.Length; i++) Change(_symbols[at + i], _symbols[at + i + 1], _counts[w], w);
-            at += bytes.Length;
+            (_starts[w], _lengths[w], _counts[w]) = (at, word.Length, count);
+            for (var i = 0; i < word.Length; i++) _symbols[at + i] = byteIds[word[i]];
+            for (var i = 0; i + 1 < word.Length; i++) Change(_symbols[at + i], _symbols[at + i + 1], count, w);
+            at += word.Length;
         }
 
         foreach (var (key, pair) in _grown) _heap.Enqueue(key, (-pair.Count, key));
@@ -69,9 +69,7 @@ internal sealed class MergeLearner
         _grown.Clear();
         foreach (var word in pair!.Words) MergeIn(word, left, right, merged);
         foreach (var (key, grown) in _grown)
-        {
             if (grown.Count >= 2) _heap.Enqueue(key, (-grown.Count, key));
-        }
     }
 
     private static ulong Key(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;

@@ -1,4 +1,101 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
 namespace Btx.Model.Tokens;
+
+/// <summary>The split patterns' published expressions, as <c>tokenizer.json</c> spells them.</summary>
+internal static class SplitPatterns
+{
+    public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+    public const string Llama3 =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    public const string Qwen =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    public static SplitPattern? Parse(string expression) => expression switch
+    {
+        Gpt2 => SplitPattern.Gpt2,
+        Llama3 => SplitPattern.Llama3,
+        Qwen => SplitPattern.Qwen,
+        _ => null,
+    };
+
+    public static string Expression(SplitPattern pattern) => pattern switch
+    {
+        SplitPattern.Llama3 => Llama3,
+        SplitPattern.Qwen => Qwen,
+        _ => Gpt2,
+    };
+}
+
+/// <summary>How text is cut into pre-tokens before merging. Each is one published regular expression, matched by
+/// <see cref="PreTokenScanner"/>.</summary>
+public enum SplitPattern
+{
+    /// <summary>GPT-2's: a leading space joins letters, digits or symbols. The <c>ByteLevel</c> pre-tokenizer with its own
+    /// expression.</summary>
+    Gpt2,
+
+    /// <summary>Llama 3's: case-blind contractions, digits in threes, line ends kept together.</summary>
+    Llama3,
+
+    /// <summary>Qwen 2 and 3's: Llama 3's with single digits.</summary>
+    Qwen,
+}
+
+/// <summary>The distinctions that the split patterns make: \p{L}, \p{N}, \s (line ends and the plain space apart), and all else.</summary>
+internal enum CharacterClass : byte
+{
+    Other,
+    Letter,
+    Number,
+    NewLine,
+    Space,
+    OtherWhite,
+}
+
+internal static class CharacterClasses
+{
+    private static readonly CharacterClass[] BasicPlane = Build();
+
+    public static bool IsWhite(CharacterClass c) => c >= CharacterClass.NewLine;
+
+    /// <summary>The class of the character at <paramref name="at"/> and its length in bytes. A byte
+    /// that is no UTF-8 is <c>Other</c>, alone.</summary>
+    public static CharacterClass At(ReadOnlySpan<byte> text, int at, out int length)
+    {
+        var first = text[at];
+        length = 1;
+        if (first < 0x80) return BasicPlane[first];
+        if (Rune.DecodeFromUtf8(text[at..], out var rune, out var consumed) != OperationStatus.Done) return CharacterClass.Other;
+        length = consumed;
+        return rune.IsBmp ? BasicPlane[rune.Value] : Classify(rune.Value);
+    }
+
+    private static CharacterClass Classify(int codePoint) => CharUnicodeInfo.GetUnicodeCategory(codePoint) switch
+    {
+        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+            or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => CharacterClass.Letter,
+        UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => CharacterClass.Number,
+        _ when codePoint <= char.MaxValue && char.IsWhiteSpace((char)codePoint) => codePoint switch
+        {
+            '\r' or '\n' => CharacterClass.NewLine,
+            ' ' => CharacterClass.Space,
+            _ => CharacterClass.OtherWhite,
+        },
+        _ => CharacterClass.Other,
+    };
+
+    private static CharacterClass[] Build()
+    {
+        var classes = new CharacterClass[char.MaxValue + 1];
+        for (var c = 0; c < classes.Length; c++) classes[c] = Classify(c);
+        return classes;
+    }
+}
 
 /// <summary>
 /// Cuts UTF-8 text into pre-tokens: the three published expressions, matched by hand over

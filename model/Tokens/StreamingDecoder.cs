@@ -3,10 +3,8 @@ using System.Text;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>
-/// Turns ids into text as they come. A UTF-8 character is given out whole, with the token that completes it; the pieces put together are
-/// what <see cref="TextTokenizer.Decode"/> gives for all the ids. For one stream, one thread at a time.
-/// </summary>
+/// <summary>Turns ids into text as they come. A UTF-8 character is given out whole, with the token that completes it; the pieces put
+/// together are what <see cref="TextTokenizer.Decode"/> gives for all the ids. For one stream, one thread at a time.</summary>
 public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial = true)
 {
     // The start of a character whose end has not come yet, then the newest token's bytes.
@@ -39,8 +37,8 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial =
         return Rune.DecodeFromUtf8(next, out _, out var length) == OperationStatus.InvalidData && length == _unfinished;
     }
 
-    /// <summary>What is left at the end of the stream: U+FFFD for an unfinished character, else
-    /// nothing. The decoder can then be used again.</summary>
+    /// <summary>What is left at the end of the stream: U+FFFD for an unfinished character, else nothing. The decoder can then be used
+    /// again.</summary>
     public string Flush()
     {
         var text = Encoding.UTF8.GetString(_bytes.AsSpan(0, _unfinished));
@@ -52,9 +50,7 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecial =
     private static int UnfinishedLength(ReadOnlySpan<byte> bytes)
     {
         for (var length = 1; length <= Math.Min(3, bytes.Length); length++)
-        {
             if (Rune.DecodeFromUtf8(bytes[^length..], out _, out _) == OperationStatus.NeedMoreData) return length;
-        }
 
         return 0;
     }

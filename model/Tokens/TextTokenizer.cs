@@ -5,16 +5,10 @@ using Btx.Model.Files;
 
 namespace Btx.Model.Tokens;
 
-/// <summary>
-/// Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes:
-/// decoding gives back what was encoded, ill-formed
-/// UTF-8 included (with a normalizer, what <see cref="Normalize"/> makes of it). Thread-safe; immutable.
-/// </summary>
-/// <remarks>
-/// Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special
-/// tokens and decoding are ours: the package reads
-/// no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.
-/// </remarks>
+/// <summary>Byte-level BPE, as Hugging Face's <c>tokenizer.json</c> describes it. Exact on any bytes: decoding gives back what was encoded,
+/// ill-formed UTF-8 included (with a normalizer, what <see cref="Normalize"/> makes of it). Thread-safe; immutable.</summary>
+/// <remarks>Merging is Microsoft.ML.Tokenizers' (see <see cref="PieceEncoder"/>). Files, splitting, special tokens and decoding are ours:
+/// the package reads no tokenizer.json, and works on UTF-16 text, which cannot carry arbitrary bytes.</remarks>
 public sealed class TextTokenizer
 {
     private const long MaxFileBytes = BoundedFile.DefaultLimit;
@@ -53,31 +47,32 @@ public sealed class TextTokenizer
     /// <summary>The token that ends a document, if the tokenizer has one.</summary>
     public int? EosId { get; }
 
-    /// <summary>Whether the model expects <see cref="BosId"/> before a text.
-    /// <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to its caller.</summary>
+    /// <summary>Whether the model expects <see cref="BosId"/> before a text. <see cref="Encode(ReadOnlySpan{byte}, bool)"/> leaves that to
+    /// its caller.</summary>
     public bool AddBos => _definition.AddBos;
 
     /// <summary>SHA-256, in hexadecimal, of what tokenizer.json says, however it is spelled: equal for equal tokenizers.</summary>
     public string Hash => _hash.Value;
 
     /// <summary>Reads tokenizer.json, and tokenizer_config.json where there is one.</summary>
-    /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not
-    /// supported; names the file and the feature.</exception>
+    /// <exception cref="BtxException">A file is missing, malformed, or asks for something that is not supported; names the file and the
+    /// feature.</exception>
     public static TextTokenizer Load(string directory)
     {
         var path = Path.Combine(directory, "tokenizer.json");
         var config = Path.Combine(directory, "tokenizer_config.json");
         if (!File.Exists(path)) throw new BtxException($"{path}: no such file; expected a Hugging Face tokenizer");
         var definition = TokenizerJsonReader.Read(BoundedFile.Read(path, MaxFileBytes), path);
-        if (File.Exists(config)) definition = TokenizerConfigJson.Apply(definition, BoundedFile.Read(config, MaxFileBytes), config);
+        if (File.Exists(config)) definition = TokenizerJsonReader.ApplyConfig(definition, BoundedFile.Read(config, MaxFileBytes), config);
         return new TextTokenizer(definition, path);
     }
 
     /// <summary>Writes tokenizer.json and tokenizer_config.json, each whole or not at all.</summary>
     public void Save(string directory)
     {
-        AtomicFile.Write(Path.Combine(directory, "tokenizer.json"), stream => TokenizerJsonWriter.Write(_definition, stream));
-        AtomicFile.Write(Path.Combine(directory, "tokenizer_config.json"), stream => TokenizerConfigJson.Write(_definition, stream));
+        AtomicFile.Write(Path.Combine(directory, "tokenizer.json"), stream => TokenizerJsonWriter.Write(_definition, stream,
+            toHash: false));
+        AtomicFile.Write(Path.Combine(directory, "tokenizer_config.json"), stream => TokenizerJsonWriter.WriteConfig(_definition, stream));
     }
 
     /// <summary>The ids of <paramref name="utf8OrAnyBytes"/>, without <see cref="BosId"/>.</summary>
@@ -85,18 +80,18 @@ public sealed class TextTokenizer
     /// <param name="allowSpecial">Whether the text of a special token stands for that token. Leave it false for text from outside.</param>
     public int[] Encode(ReadOnlySpan<byte> utf8OrAnyBytes, bool allowSpecial = false)
     {
-        var ids = new IdBuffer((utf8OrAnyBytes.Length / 3) + 16);
+        var ids = new List<int>((utf8OrAnyBytes.Length / 3) + 16);
         var matcher = allowSpecial ? _rawWithSpecial : _raw;
         int at = 0, search = 0;
         while (matcher is not null && matcher.Next(utf8OrAnyBytes, ref search, at, out var start, out var end, out var id))
         {
-            if (start > at) EncodeRaw(utf8OrAnyBytes[at..start], allowSpecial, ref ids);
+            if (start > at) EncodeRaw(utf8OrAnyBytes[at..start], allowSpecial, ids);
             ids.Add(id);
             at = end;
         }
 
-        EncodeRaw(utf8OrAnyBytes[at..], allowSpecial, ref ids);
-        return ids.ToArrayAndReturn();
+        EncodeRaw(utf8OrAnyBytes[at..], allowSpecial, ids);
+        return [.. ids];
     }
 
     /// <summary>The ids of <paramref name="text"/>, without <see cref="BosId"/>. A lone surrogate is encoded as U+FFFD.</summary>
@@ -132,7 +127,7 @@ public sealed class TextTokenizer
     internal static TextTokenizer Parse(ReadOnlyMemory<byte> tokenizerJson, byte[]? configJson, string source)
     {
         var definition = TokenizerJsonReader.Read(tokenizerJson, source);
-        if (configJson is not null) definition = TokenizerConfigJson.Apply(definition, configJson, source);
+        if (configJson is not null) definition = TokenizerJsonReader.ApplyConfig(definition, configJson, source);
         return new TextTokenizer(definition, source);
     }
 
@@ -149,28 +144,30 @@ public sealed class TextTokenizer
         return (bytes, offsets);
     }
 
-    private void EncodeRaw(ReadOnlySpan<byte> text, bool allowSpecial, ref IdBuffer ids)
+    private void EncodeRaw(ReadOnlySpan<byte> text, bool allowSpecial, List<int> ids)
     {
         if (_definition.Normalizer is { } normalizer) text = normalizer.Apply(text);
         var matcher = allowSpecial ? _normalizedWithSpecial : _normalized;
         int at = 0, search = 0;
         while (matcher is not null && matcher.Next(text, ref search, at, out var start, out var end, out var id))
         {
-            if (start > at) EncodeOrdinary(text[at..start], ref ids);
+            if (start > at) EncodeOrdinary(text[at..start], ids);
             ids.Add(id);
             at = end;
         }
 
-        EncodeOrdinary(text[at..], ref ids);
+        EncodeOrdinary(text[at..], ids);
     }
 
-    private void EncodeOrdinary(ReadOnlySpan<byte> text, ref IdBuffer ids)
+    private void EncodeOrdinary(ReadOnlySpan<byte> text, List<int> ids)
     {
         var scanner = new PreTokenScanner(text, _definition.Pattern);
         for (var at = 0; at < text.Length;)
         {
             var end = scanner.End(at);
-            ids.Add(_pieces.Encode(text[at..end]));
+            var piece = _pieces.Encode(text[at..end]);
+            if (piece.Length == 1) ids.Add(piece[0]);
+            else ids.AddRange(piece.AsSpan());
             at = end;
         }
     }
@@ -179,17 +176,14 @@ public sealed class TextTokenizer
     {
         var bytes = new ArrayBufferWriter<byte>((ids.Length * 4) + 16);
         foreach (var id in ids)
-        {
             if (!skipSpecial || !IsSpecial(id)) bytes.Write(TokenBytes(id).Span);
-        }
-
         return bytes;
     }
 
     private string ComputeHash()
     {
         using var stream = new MemoryStream();
-        TokenizerJsonWriter.WriteToHash(_definition, stream);
+        TokenizerJsonWriter.Write(_definition, stream, toHash: true);
         return Convert.ToHexStringLower(SHA256.HashData(stream.GetBuffer().AsSpan(0, (int)stream.Length)));
     }
 }

@@ -1,3 +1,5 @@
+using Btx.Model.Files;
+
 namespace Btx.Model.Tokens;
 
 /// <summary>What a <c>tokenizer.json</c> and a <c>tokenizer_config.json</c> say, checked: see <see cref="Validate"/>.</summary>
@@ -31,9 +33,7 @@ internal sealed record TokenizerDefinition
     public int? IdOf(string token)
     {
         foreach (var added in AddedTokens)
-        {
             if (added.Content == token) return added.Id;
-        }
 
         return Vocabulary.TryGetValue(token, out var id) ? id : null;
     }
@@ -64,26 +64,33 @@ internal sealed record TokenizerDefinition
         }
 
         for (var b = 0; b < 256; b++)
-        {
             if (!Vocabulary.ContainsKey(ByteAlphabet.Character((byte)b).ToString()))
                 throw new BtxException($"{source}: no token for byte 0x{b:X2}; only byte-level BPE "
                     + "vocabularies with all 256 bytes are supported");
-        }
 
         var rules = new HashSet<(int, int)>(Merges.Count);
         foreach (var (left, right, merged) in Merges)
-        {
             if (!rules.Add((left, right))) throw new BtxException($"{source}: the merge rule for {Quote(seen[merged])} is listed twice");
-        }
 
         foreach (var (name, token) in new[] { ("bos_token", BosToken), ("eos_token", EosToken) })
-        {
             if (token is not null && IdOf(token) is null)
                 throw new BtxException($"{source}: {name} {Quote(token)} is not in the vocabulary");
-        }
 
         if (AddBos && BosToken is null) throw new BtxException($"{source}: add_bos_token is true but there is no bos_token");
     }
 
     internal static string Quote(string token) => $"\"{BtxException.OneLine(token, 60)}\"";
+}
+
+/// <summary>The files of a model directory that say how text becomes tokens, and which of them end it.</summary>
+public static class TokenizerFiles
+{
+    private static readonly string[] Names = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "generation_config.json"];
+
+    /// <summary>Copies those that are there, each file whole.</summary>
+    public static void Copy(string from, string to)
+    {
+        foreach (var name in Names) AtomicFile.CopyIfThere(Path.Combine(from, name), Path.Combine(to, name));
+    }
 }

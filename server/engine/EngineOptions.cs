@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
 
@@ -10,8 +9,8 @@ public sealed record EngineOptions
     /// <summary>The served forest: the directory with <c>served.json</c>; null: none.</summary>
     public string? Directory { get; init; }
 
-    /// <summary>The served BTX model: the directory with <c>served-btx.json</c>; null: none. It or
-    /// <see cref="Directory"/> is named, or both.</summary>
+    /// <summary>The served BTX model: the directory with <c>served-btx.json</c>; null: none. It or <see cref="Directory"/> is named, or
+    /// both.</summary>
     public string? Moe { get; init; }
 
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
@@ -19,10 +18,8 @@ public sealed record EngineOptions
     /// <summary>Threads that run experts and mix, the loop's own included; 0: one per core.</summary>
     public int Threads { get; init; }
 
-    /// <summary>
-    /// Threads inside one session; 0: what <see cref="Threads"/> leaves to each expert when all run at once, at least 1; a BTX model,
-    /// which answers alone, then has them all. More than one pays where few experts run on many cores.
-    /// </summary>
+    /// <summary>Threads inside one session; 0: what <see cref="Threads"/> leaves to each expert when all run at once, at least 1; a BTX
+    /// model, which answers alone, then has them all. More than one pays where few experts run on many cores.</summary>
     public int IntraOpThreads { get; init; }
 
     /// <summary>Lets idle session threads spin: lower latency on a machine of its own, ruinous on a shared one.</summary>
@@ -46,11 +43,8 @@ public sealed record EngineOptions
     /// <summary>Hashes every weight file and compares it with the manifest (reads all weights once).</summary>
     public bool VerifyHashes { get; init; } = true;
 
-    /// <summary>
-    /// Makes every average (uniform, and one for each domain with a cached prior) when the
-    /// forest is loaded, in the background, instead of at
-    /// the first request for it. Each takes the memory of one expert.
-    /// </summary>
+    /// <summary>Makes every average (uniform, and one for each domain with a cached prior) when the forest is loaded, in the background,
+    /// instead of at the first request for it. Each takes the memory of one expert.</summary>
     public bool PrepareAverages { get; init; }
 
     /// <summary>Private copies of weights are in memory, sealed; otherwise they are files without a name in the served directory.</summary>
@@ -59,13 +53,12 @@ public sealed record EngineOptions
     /// <summary>Shared by all engines whose options are copies of these, so that a file is copied once.</summary>
     public PrivateCopies Copies { get; init; } = new();
 
-    /// <summary>A step that takes longer is a fault of the engine while it lasts: see
-    /// <see cref="IForestEngine.Problem"/>. 1 s..1 h.</summary>
+    /// <summary>A step that takes longer is a fault of the engine while it lasts: see <see cref="IForestEngine.Problem"/>. 1 s..1
+    /// h.</summary>
     public TimeSpan StepLimit { get; init; } = TimeSpan.FromMinutes(1);
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>Seeds for requests that name none.</summary>
     public Func<long> SeedSource { get; init; } = static () => Random.Shared.NextInt64();
 
     public IStepObserver? Observer { get; init; }
@@ -73,8 +66,8 @@ public sealed record EngineOptions
     /// <summary>Receives what went wrong beside the loop and stops no request, one line each. Any thread.</summary>
     public Action<string>? Report { get; init; }
 
-    /// <summary>Called on the engine's thread at each of
-    /// <see cref="ForestEngine.FaultPoints"/>; for tests that hang or fail there.</summary>
+    /// <summary>Called on the engine's thread at each of <see cref="ForestEngine.FaultPoints"/>; for tests that hang or fail
+    /// there.</summary>
     public Action<string>? InjectFault { get; init; }
 
     /// <exception cref="BtxException">Some options are out of range; the message lists them all.</exception>

@@ -1,15 +1,11 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
 using Btx.Engine.Loop;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine;
 
-/// <summary>Serves a forest, a BTX model or both: validates requests, sends them to the loop,
-/// hands back their streams. Thread-safe.</summary>
+/// <summary>Serves a forest, a BTX model or both: validates requests, sends them to the loop, hands back their streams.
+/// Thread-safe.</summary>
 public sealed class ForestEngine : IForestEngine
 {
     // After the deadline of a shutdown: the step under way may end, and what it belongs to be cancelled.
@@ -21,7 +17,6 @@ public sealed class ForestEngine : IForestEngine
         Channel.CreateUnbounded<EngineCommand>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly QueueGate gate;
     private readonly EngineLoop loop;
-    private readonly SequenceStart starts;
     private readonly CancellationTokenSource abandoned = new();
     private readonly TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool closing;
@@ -33,16 +28,14 @@ public sealed class ForestEngine : IForestEngine
         this.options = options;
         Tokenizer = snapshot.Tokenizer;
         gate = new QueueGate(options.QueueCapacity);
-        starts = new SequenceStart(options);
         loop = new EngineLoop(options, snapshot, commands, gate, threads);
         new Thread(RunLoop) { IsBackground = true, Name = "btx-engine" }.Start();
     }
 
-    /// <summary>The names that <see cref="EngineOptions.InjectFault"/> is called with: before each turn of the loop, where a
-    /// failure breaks the engine, and in a step.</summary>
+    /// <summary>The names that <see cref="EngineOptions.InjectFault"/> is called with: before each turn of the loop, where a failure breaks
+    /// the engine, and in a step.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } = ["engine:turn", "engine:step"];
 
-    /// <summary>The tokenizer that all models share.</summary>
     public TextTokenizer Tokenizer { get; }
 
     /// <summary>Averages and prepacked sessions that are being made beside the running ones, or wait for it.</summary>
@@ -52,8 +45,8 @@ public sealed class ForestEngine : IForestEngine
     internal (long Bytes, long Tokens) DecodeAllocation => loop.DecodeAllocation;
 
     /// <summary>Loads what the options name, a forest in its last committed state, and starts its loop.</summary>
-    /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the
-    /// device is not there; one clear line.</exception>
+    /// <exception cref="BtxException">An option is out of range, a file is missing or damaged, or the device is not there; one clear
+    /// line.</exception>
     public static ForestEngine Start(EngineOptions options) => SnapshotLoader.Start(options);
 
     public string? Problem => broken is { } e
@@ -65,25 +58,18 @@ public sealed class ForestEngine : IForestEngine
 
     public int LiveSnapshots => loop.Current.Resources.Snapshots.Count;
 
-    /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing
-    /// changes until <see cref="SwapAsync"/>.</summary>
-    /// <returns>For one call of <see cref="SwapAsync"/>, or <see cref="ForestSnapshot.Discard"/>; until then it holds its models,
-    /// those that another change removes too.</returns>
-    /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or
-    /// a file is at fault; one clear line.</exception>
-    public ForestSnapshot Prepare(ForestChange change, CancellationToken cancellation = default) =>
-        BuildThread.Run(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Resources.IsQuiet(change));
-
-    /// <inheritdoc cref="Prepare"/>
+    /// <summary>Opens and checks what a change adds, beside the running forest. Slow; nothing changes until
+    /// <see cref="SwapAsync"/>.</summary>
+    /// <returns>For one call of <see cref="SwapAsync"/>, or <see cref="ForestSnapshot.Discard"/>; until then it holds its models, those
+    /// that another change removes too.</returns>
+    /// <exception cref="BtxException">The change names what is not there or is there already, would leave no expert, or a file is at fault;
+    /// one clear line.</exception>
     public Task<ForestSnapshot> PrepareAsync(ForestChange change, CancellationToken cancellation = default) =>
         BuildThread.RunAsync(() => SnapshotBuilder.Next(loop.Current, change, cancellation), loop.Current.Resources.IsQuiet(change));
 
-    /// <summary>
-    /// Serves another forest from the next step on. New requests find it at once; those under way
-    /// go on by <paramref name="policy"/>. Models that
-    /// both have stay as they are, KV caches included. An added expert runs without prepacked
-    /// weights until those are made, in the background.
-    /// </summary>
+    /// <summary>Serves another forest from the next step on. New requests find it at once; those under way go on by
+    /// <paramref name="policy"/>. Models that both have stay as they are, KV caches included. An added expert runs without prepacked
+    /// weights until those are made, in the background.</summary>
     /// <param name="next">Taken over; made from the present forest, or from one whose swap was asked for before.</param>
     /// <returns>Completes when no step can use what left the forest and its sessions, KV caches, averages and mappings are freed.</returns>
     /// <exception cref="BtxException">The forest has changed since <paramref name="next"/> was prepared.</exception>
@@ -100,14 +86,14 @@ public sealed class ForestEngine : IForestEngine
 
     public ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation)
     {
-        var sequence = starts.Of(request, Lease(forest => RequestRules.Check(request, forest)));
+        var sequence = Sequence.Of(request, Lease(forest => RequestRules.Check(request, forest)), options);
         Enqueue(sequence, cancellation);
         return sequence.Events!.Reader;
     }
 
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation)
     {
-        var sequence = starts.Of(request, Lease(forest => RequestRules.Check(request, forest)));
+        var sequence = Sequence.Of(request, Lease(forest => RequestRules.Check(request, forest)), options);
         Enqueue(sequence, cancellation);
         return sequence.Score!.Task;
     }
@@ -241,4 +227,30 @@ public sealed class ForestEngine : IForestEngine
             stopped.SetResult();
         }
     }
+}
+
+/// <summary>What gRPC, HTTP and the command line may ask of the engine. Thread-safe. Tests of the host have a fake.</summary>
+public interface IForestEngine : IAsyncDisposable
+{
+    ForestDescription Describe();
+
+    /// <summary>Why nobody is answered, one line: the engine has failed, or its thread has been busy with one step for longer than
+    /// <see cref="EngineOptions.StepLimit"/>, as of this moment. Null while it works.</summary>
+    string? Problem { get; }
+
+    /// <summary>Snapshots of the forest that something still holds: 1, and more while a change is under way or a request runs on what
+    /// left.</summary>
+    int LiveSnapshots { get; }
+
+    /// <summary>Validates and enqueues a request. Events arrive in order and end with one that has a <see cref="TokenEvent.Finish"/>; then
+    /// the channel completes. A failure inside the engine completes the channel with that exception.</summary>
+    /// <param name="cancellation">Ends the request and frees its slots; the last event has <see cref="FinishReason.Cancelled"/>.</param>
+    /// <exception cref="RequestRejectedException">Invalid request, or no room in the queue, or shutting down.</exception>
+    ChannelReader<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation);
+
+    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>.</exception>
+    Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation);
+
+    /// <summary>Stops admitting, lets running requests finish until <paramref name="deadline"/> fires, then cancels the rest.</summary>
+    Task DrainAsync(CancellationToken deadline);
 }

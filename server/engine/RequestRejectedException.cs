@@ -1,15 +1,11 @@
-using Btx.Model;
-
 namespace Btx.Engine;
 
-/// <summary>A request the engine will not run; the message is one clear line.</summary>
 public sealed class RequestRejectedException : Exception
 {
     public RequestRejectedException(RequestProblem problem) : this(problem.Reason, problem.Message) => Problem = problem;
 
     public RequestRejectedException(RejectionReason reason, string message)
-        : base(BtxException.OneLine(message, BtxException.MaxMessage)) =>
-        Reason = reason;
+        : base(BtxException.OneLine(message, BtxException.MaxMessage)) => Reason = reason;
 
     public RequestRejectedException(string message) : this(RejectionReason.InvalidArgument, message) { }
 
@@ -26,7 +22,7 @@ public sealed class RequestRejectedException : Exception
     public RequestProblem? Problem { get; }
 }
 
-/// <summary>Why a request is not run, and the status the doors give it.</summary>
+/// <summary>Why a request is not run, and the status that HTTP and gRPC give it.</summary>
 public enum RejectionReason
 {
     /// <summary>gRPC InvalidArgument, HTTP 400.</summary>
@@ -57,7 +53,6 @@ public enum RejectionReason
     Failed,
 }
 
-/// <summary>One thing that is wrong with a request.</summary>
 /// <param name="Parameter">The request's field, by its wire name.</param>
 /// <param name="Message">One line: the value found and what is expected.</param>
 /// <param name="Code">A machine's word for it, as OpenAI's errors have; null: none.</param>

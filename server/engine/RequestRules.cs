@@ -1,13 +1,7 @@
-using Btx.Engine.Requests;
-using Btx.Model;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine;
 
-/// <summary>
-/// What a request must satisfy, in one place for every door and for every path behind it. Options are checked before a text is turned into
-/// tokens, the tokens before any other work; the engine checks both again on the forest that answers.
-/// </summary>
+/// <summary>What a request must satisfy, in one place for every protocol and for every path behind it. Options are checked before a text is
+/// turned into tokens, the tokens before any other work; the engine checks both again on the forest that answers.</summary>
 public static class RequestRules
 {
     public const int MaxStops = 16;
@@ -18,7 +12,6 @@ public static class RequestRules
     public static void Check(GenerationRequest request, ForestDescription forest) =>
         Refuse(OptionsProblem(request, forest) ?? PromptProblem(request.Prompt, forest));
 
-    /// <exception cref="RequestRejectedException">The first rule that is broken, as one clear line.</exception>
     public static void Check(ScoreRequest request, ForestDescription forest) =>
         Refuse(OptionsProblem(request, forest) ?? TextProblem(request.Tokens, forest));
 
@@ -42,7 +35,6 @@ public static class RequestRules
     public static RequestProblem? OptionsProblem(ScoreRequest request, ForestDescription forest) =>
         RoutingProblem(request.Routing, forest) ?? TopProblem(request.TopLogProbs);
 
-    /// <summary>What is wrong with the tokens of a prompt.</summary>
     public static RequestProblem? PromptProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length == 0) return new("prompt", "the prompt is empty; give at least one token");
@@ -52,21 +44,32 @@ public static class RequestRules
                 + $"{forest.ContextLength}, at least one of them for the answer");
     }
 
-    /// <summary>What is wrong with the tokens of a text to score.</summary>
     public static RequestProblem? TextProblem(int[] tokens, ForestDescription forest)
     {
         if (tokens.Length < 2)
             return new("text", $"the text has {tokens.Length} tokens; scoring needs at least 2, one to predict from and one to predict");
-        return FitProblem(tokens, "text", forest) ?? IdProblem(tokens, "text", forest);
+        return ReadProblem(tokens, "text", forest);
     }
 
     /// <summary>What is wrong with tokens that are only read: they may fill the whole context.</summary>
     public static RequestProblem? FitProblem(int[] tokens, string what, ForestDescription forest) => tokens.Length <= forest.ContextLength
         ? null
         : TooLong(
-            what,
-            $"the {what} has {tokens.Length} tokens; the context holds "
+            what, $"the {what} has {tokens.Length} tokens; the context holds "
                 + $"{forest.ContextLength}{(what == "text" ? "; score it in windows (stride) or in parts" : "")}");
+
+    /// <summary>What is wrong with tokens that are only read and not continued.</summary>
+    public static RequestProblem? ReadProblem(int[] tokens, string what, ForestDescription forest) =>
+        FitProblem(tokens, what, forest) ?? IdProblem(tokens, what, forest);
+
+    /// <summary>A number of tokens to generate that no context holds; the engine clamps it, a door refuses it.</summary>
+    public static RequestProblem? MaxTokensProblem(int maxTokens, ForestDescription forest) => maxTokens <= forest.ContextLength ? null
+        : new("max_tokens", $"max_tokens is {maxTokens}; expected 1..{forest.ContextLength}, the context's length");
+
+    /// <summary>How far the windows of a long text may be apart; null: the text is read whole, 0: half the context.</summary>
+    public static RequestProblem? StrideProblem(int? stride, ForestDescription forest) =>
+        stride is null || (stride >= 0 && stride < forest.ContextLength) ? null
+        : new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context");
 
     /// <summary>A token id that the vocabulary does not have.</summary>
     public static RequestProblem? IdProblem(int[] tokens, string what, ForestDescription forest) =>
@@ -74,13 +77,11 @@ public static class RequestRules
             ? new(what, $"{what} token {at} is {tokens[at]}; expected 0..{forest.VocabSize - 1}")
             : null;
 
-    /// <summary>What is wrong with a routing; null if nothing is.</summary>
     public static RequestProblem? RoutingProblem(Routing routing, ForestDescription forest)
     {
         if (forest.Damage.Problem(routing, forest.Experts) is { } damage) return new("model", damage, RejectionReason.Damaged);
-        var message = RoutingRules.Problem(
-            routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains, forest.Moe?.Experts.Count ?? 0,
-                (IReadOnlyCollection<string>)forest.Averages);
+        var message = RoutingRules.Problem(routing, forest.Experts, (IReadOnlyCollection<string>)forest.PriorDomains,
+            forest.Moe?.Experts.Count ?? 0, (IReadOnlyCollection<string>)forest.Averages);
         if (routing is { Mode: RoutingMode.Expert, Expert: { } name } && forest.Quarantined.Contains(name))
             message = $"expert \"{name}\" is quarantined: it stays listed without traffic, for it was branched from one that was "
                 + $"removed; use one of {List(forest.Experts)}";
@@ -95,8 +96,7 @@ public static class RequestRules
     internal static bool IsUnknown(Routing routing, ForestDescription forest) =>
         routing.Mode == RoutingMode.Moe
             ? forest.Moe is null
-            : forest.Experts.Count == 0
-                || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
+            : forest.Experts.Count == 0 || (routing is { Mode: RoutingMode.Expert, Expert: { } name } && !forest.Experts.Contains(name))
                 || (routing.PriorDomain is { } prior && !forest.PriorDomains.Contains(prior))
                 || (routing is { Mode: RoutingMode.Average, AverageName: { } average } && !forest.Averages.Contains(average))
                 || (routing is { Mode: RoutingMode.Average, AverageName: null, AverageDomain: { } domain }

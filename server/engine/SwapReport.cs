@@ -1,37 +1,33 @@
 namespace Btx.Engine;
 
-/// <summary>What a swap of the forest did.</summary>
 public sealed record SwapReport
 {
     /// <summary>Requests that went on without a removed expert.</summary>
-    public required int Renormalised { get; init; }
+    public int Renormalised { get; init; }
 
     /// <summary>Of those, how many needed other experts to catch up.</summary>
-    public required int Refilled { get; init; }
+    public int Refilled { get; init; }
 
     /// <summary>Requests that moved to another model with a prefill of their own: averages and mode moe.</summary>
-    public required int Moved { get; init; }
+    public int Moved { get; init; }
 
-    /// <summary>Requests that finish on what left the forest.</summary>
-    public required int Drained { get; init; }
+    public int Drained { get; init; }
 
     /// <summary>Requests that ended because they asked for what left the forest, running or waiting.</summary>
-    public required int Ended { get; init; }
+    public int Ended { get; init; }
 
-    /// <summary>Requests that ended by the policy <see cref="InFlightPolicy.Abort"/>.</summary>
-    public required int Aborted { get; init; }
+    public int Aborted { get; init; }
 
     /// <summary>How long the loop was held between two steps.</summary>
-    public required TimeSpan Pause { get; init; }
+    public TimeSpan Pause { get; init; }
 
     /// <summary>From the call until no step could use what left and its memory was back.</summary>
-    public required TimeSpan Total { get; init; }
+    public TimeSpan Total { get; init; }
 
-    /// <summary>Native memory of the models that left and of averages of them: mapped weights, KV
-    /// caches, an estimate of the sessions.</summary>
-    public required long BytesReturned { get; init; }
+    /// <summary>Native memory of the models that left and of averages of them: mapped weights, KV caches, an estimate of the
+    /// sessions.</summary>
+    public long BytesReturned { get; init; }
 
-    /// <summary>Runtime sessions of the models that left and of averages of them.</summary>
     public int Sessions { get; init; }
 
     /// <summary>Averaged models that held something of what left.</summary>
@@ -42,4 +38,17 @@ public sealed record SwapReport
 
     /// <summary>Of all their slots.</summary>
     public long KvBytes { get; init; }
+}
+
+/// <summary>What becomes of requests under way that use a model which leaves the forest.</summary>
+public enum InFlightPolicy
+{
+    /// <summary>They go on without it: an ensemble over the rest; <c>top_k</c> and <c>top_p</c> fill their set from the rest, which catch
+    /// up first; an average and mode moe on the new model. A request for the expert by name ends.</summary>
+    Renormalise,
+
+    /// <summary>They finish as they began; the swap completes after the last of them.</summary>
+    Drain,
+
+    Abort,
 }

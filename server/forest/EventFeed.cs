@@ -1,14 +1,11 @@
 using System.Threading.Channels;
-using Btx.Model.Registry;
 
 namespace Btx.Forest;
 
-/// <summary>Hands events to whoever watches; a slow watcher loses the oldest. Thread-safe.</summary>
-internal sealed class EventFeed(TimeProvider time)
+internal sealed class EventFeed(TimeProvider time, Lock gate)
 {
     private const int Kept = 256;
 
-    private readonly Lock gate = new();
     private readonly List<Channel<ForestEvent>> watchers = [];
     private long number;
     private bool closed;
@@ -27,10 +24,7 @@ internal sealed class EventFeed(TimeProvider time)
     public IAsyncEnumerable<ForestEvent> Watch(CancellationToken cancellation)
     {
         var channel = Channel.CreateBounded<ForestEvent>(new BoundedChannelOptions(Kept)
-        {
-            FullMode = BoundedChannelFullMode.DropOldest,
-            SingleReader = true
-        });
+        { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         lock (gate)
         {
             if (closed) channel.Writer.Complete();
@@ -64,3 +58,11 @@ internal sealed class EventFeed(TimeProvider time)
         }
     }
 }
+
+/// <param name="Number">Counts the events of this server from 1, without gaps.</param>
+/// <param name="Change">As it stands now; its outcome says whether it is open, committed or given up.</param>
+/// <param name="Phase">One of <see cref="ChangePhase.Names"/>; null: the outcome is new.</param>
+/// <param name="Experts">Those that get traffic now.</param>
+/// <param name="Revision">Of the forest served now.</param>
+public sealed record ForestEvent(long Number, DateTimeOffset Time, ChangeRecord Change, string? Phase, string Message,
+    IReadOnlyList<string> Experts, long Revision);

@@ -1,25 +1,19 @@
-using Btx.Engine;
-using Btx.Engine.Forests;
-using Btx.Model;
-using Btx.Model.Files;
-using Btx.Model.Forests;
-using Btx.Model.Registry;
+using Btx.Engine.Requests;
 using Btx.Model.Serving;
 
 namespace Btx.Forest;
 
-/// <summary>The registry of a served forest on disk: owns its journal and its engine.</summary>
+/// <summary>The registry of a served forest: owns its log of changes and its engine.</summary>
 public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
 {
     private readonly RegistryResources resources;
     private readonly CancellationTokenSource closing = new();
-    private readonly Lock gate = new();
-    private ChangeSession? current; // under gate
-    private Task idle = Task.CompletedTask; // under gate: ends with the current change
-    private Task looking = Task.CompletedTask; // under gate: ends when no look at the files is under way
     private readonly FileWatch files;
     private readonly Task watching;
-    private bool closed; // under gate
+    private ChangeSession? current; // under the gate
+    private Task idle = Task.CompletedTask; // under the gate: ends with the current change
+    private Task looking = Task.CompletedTask; // under the gate: ends when no look at the files is under way
+    private bool closed; // under the gate
 
     private ForestRegistry(RegistryResources resources)
     {
@@ -28,37 +22,32 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         watching = Task.Run(WatchFilesAsync);
     }
 
-    /// <summary>The names that <see cref="RegistryOptions.InjectFault"/> is called with, the journal's first;
-    /// then in order of a removal with a purge.</summary>
+    /// <summary>The names that <see cref="RegistryOptions.InjectFault"/> is called with, the journal's first; then in order of a removal
+    /// with a purge.</summary>
     public static IReadOnlyList<string> FaultPoints { get; } =
     [
         .. ChangeJournal.FaultPoints, "change:validated", "change:built", "change:committed", "change:swapped", "change:purging",
-            "change:purged", "change:checked", "change:certified", "change:finished",
+        "change:purged", "change:checked", "change:certified", "change:finished",
     ];
 
     /// <summary>Serves the last committed state.</summary>
     public ForestEngine Engine => resources.Engine;
 
-    /// <inheritdoc/>
     public ForestState State => resources.State;
 
-    /// <inheritdoc/>
     public ForestDamage Damage => resources.Engine.Describe().Damage;
 
-    /// <inheritdoc/>
-    public IReadOnlyList<ChangeRecord> History => resources.Journal.History;
+    public IReadOnlyList<ChangeRecord> History => resources.Log.History;
 
-    /// <inheritdoc/>
-    public string KeyFingerprint => resources.Signer.Fingerprint;
+    public string KeyFingerprint => resources.Log.Signer.Fingerprint;
 
-    /// <inheritdoc/>
     public IReadOnlyList<string> ExpertRoots => resources.Roots.Names;
 
-    /// <summary>Takes a served forest's journal, does what a server that died left to do, and starts
-    /// the engine on the last committed state.</summary>
-    /// <param name="options">Name a served forest; one that only serves a BTX model has no registry.</param>
-    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the
-    /// device is at fault; one clear line.</exception>
+    private Lock Gate => resources.Gate;
+
+    /// <summary>Takes a served forest's log, does what a server that died left to do, and starts the engine on the last committed
+    /// state.</summary>
+    /// <exception cref="BtxException">Another server owns the forest, or a file, an option or the device is at fault.</exception>
     public static ForestRegistry Open(EngineOptions options, RegistryOptions registry)
     {
         options = options.Validate() with { Report = options.Report ?? registry.Report };
@@ -67,124 +56,107 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         var served = ServedForestManifest.Load(directory, trees: false);
         var source = served.SourceDirectory(directory);
         if (!Directory.Exists(source))
-            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is "
-                + $"not at {source}; bring it back there, or export again");
+            throw new BtxException($"{Path.Combine(directory, ServedForestManifest.FileName)}: the forest that it was exported from is not "
+                + $"at {source}; bring it back there, or export again");
         var roots = new ExpertRoots([source, .. registry.ExpertRoots]);
-        var first = CommittedState.Read(directory).Base;
-        var journal = ChangeJournal.Open(directory, first, options.Time, registry.InjectFault);
+        var log = registry.OpenLog?.Invoke(directory)
+            ?? ChangeJournal.Open(directory, CommittedState.Read(directory).Base, options.Time, registry.InjectFault);
         ForestEngine? engine = null;
         try
         {
-            foreach (var message in journal.Messages) registry.Report?.Invoke(message);
-            Record(source, directory, registry.Report);
+            foreach (var message in log.Messages) registry.Report?.Invoke(message);
+            RecordExport(source, directory, registry.Report);
             var moes = new MoeFolders(directory, registry.Report);
-            var purged = RemovalCompletion.RedoPurges(journal, directory, served, registry.Report);
-            moes.Sweep(journal);
-            engine = SnapshotLoader.Start(options, journal.State);
-            var resources = new RegistryResources(options, registry, directory, served, first, journal, engine, roots, moes,
-                new EventFeed(options.Time));
+            var purged = RemovalCompletion.RedoPurges(log, directory, served, registry.Report);
+            moes.Sweep(log);
+            engine = SnapshotLoader.Start(options, new CommittedState(log.State, log.Base));
+            var gate = new Lock();
+            var resources = new RegistryResources(options, registry, directory, served, log, engine, roots, moes, gate,
+                new EventFeed(options.Time, gate));
             Task.Run(() => new RemovalCompletion(resources).FinishAsync(purged, CancellationToken.None)).GetAwaiter().GetResult();
             return new ForestRegistry(resources);
         }
         catch
         {
             engine?.Stop();
-            journal.Dispose();
+            log.Dispose();
             throw;
         }
     }
 
-    /// <inheritdoc/>
     public RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy)
     {
-        lock (gate) return RemovalPlan.Of(State, experts, lineagePolicy, Adding());
+        RegisteredExpert? adding;
+        lock (Gate) adding = current?.Adding;
+        return RemovalPlan.Of(State, experts, lineagePolicy, adding is null ? [] : [adding]);
     }
 
-    /// <inheritdoc/>
     public string? PurgeObstacle(RemovalPlan plan)
     {
-        ForestState state;
-        lock (gate) state = State;
+        var state = State;
         return state.Revision == plan.Revision ? new RemovalChange(resources).PurgeObstacle(plan, state)
             : $"the forest is at revision {state.Revision} by now, not {plan.Revision}; look again";
     }
 
-    /// <inheritdoc/>
     public ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel)
     {
         // Of experts that are gone: as it was before the removal that took the last of them.
         var removal = experts.Any(n => State.Experts.All(e => e.Name != n))
-            ? History.LastOrDefault(c =>
-            c is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed } && experts.Any(c.Subjects.Contains)) : null;
-        var state = removal is null ? State : resources.Journal.StatesOf(removal.Id).Before;
-        var source = resources.Served.SourceDirectory(resources.Directory);
-        var sources = new ReplaySources
+            ? History.LastOrDefault(c => c.IsRemoval && experts.Any(c.Subjects.Contains)) : null;
+        var state = removal is null ? State : resources.Log.StatesOf(removal.Id).Before;
+        var source = resources.Source;
+        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), new ReplaySources
         {
             Forest = source,
             Manifest = ForestManifest.Load(source),
-            Clean =
-            Path.Combine(source, $"replay-{state.Revision}"),
+            Clean = Path.Combine(source, $"replay-{state.Revision}"),
             Corpus = corpus,
             Seed = seedModel,
-            Recorded = RecordedTraining.All(source)
-        };
-        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), sources);
+            Recorded = RecordedTraining.All(source),
+        });
     }
 
-    /// <inheritdoc/>
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
         RunAsync(ChangeKind.Add, addition.By, progress, s => new AdditionChange(resources).RunAsync(addition, s), cancellation);
 
-    /// <inheritdoc/>
     public Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation)
     {
         Plan(removal.Experts, removal.Lineage); // what cannot be removed is said first, also beside another change
         return RunAsync(ChangeKind.Remove, removal.By, progress, s => new RemovalChange(resources).RunAsync(removal, s), cancellation);
     }
 
-    /// <inheritdoc/>
     public Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>
         RunAsync(ChangeKind.Rollback, by, progress, AverageChange.RollBackAsync, cancellation);
 
-    /// <inheritdoc/>
     public Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress,
         CancellationToken cancellation) =>
         RunAsync(ChangeKind.Average, creation.By, progress, s => new AverageChange(resources).CreateAsync(creation, s), cancellation);
 
-    /// <inheritdoc/>
     public Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress,
         CancellationToken cancellation) =>
         RunAsync(ChangeKind.DropAverage, by, progress, s => new AverageChange(resources).DropAsync(name, s), cancellation);
 
-    /// <inheritdoc/>
     public IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation) => resources.Events.Watch(cancellation);
 
-    /// <inheritdoc/>
     public byte[] Certificate(string changeId)
     {
         if (History.FirstOrDefault(c => c.Id == changeId) is not { } change)
-            throw new BtxException($"no change \"{BtxException.OneLine(changeId)}\"") { Kind = ErrorKind.Missing };
-        if (change.Kind != ChangeKind.Remove || change.Outcome != ChangeOutcome.Committed)
-            throw new BtxException($"change {change.Id} is "
-                + $"{(change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")}; only a removal "
-                    + "has a certificate")
-            {
-                Kind = ErrorKind.Precondition
-            };
+            throw new BtxException(ErrorKind.Missing, $"no change \"{BtxException.OneLine(changeId)}\"");
+        if (!change.IsRemoval)
+            throw new BtxException(ErrorKind.Precondition, $"change {change.Id} is "
+                + (change.Kind == ChangeKind.Remove ? "a removal that was not committed" : $"of kind {change.Kind}")
+                + "; only a removal has a certificate");
         var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
         return File.Exists(path) ? BoundedFile.Read(path)
-            : throw new BtxException($"{path}: not there yet, or moved away; a certificate that is missing is made at "
-                + "the next start if nothing changed since")
-            {
-                Kind = ErrorKind.Missing
-            };
+            : throw new BtxException(ErrorKind.Missing, $"{path}: not there yet, or moved away; a certificate that is missing is made at "
+                + "the next start if nothing changed since");
     }
 
     /// <summary>Stops the engine; a change under way is given up, or if it is committed found by the next start.</summary>
     public async ValueTask DisposeAsync()
     {
         Task change;
-        lock (gate)
+        lock (Gate)
         {
             if (closed) return;
             closed = true;
@@ -196,7 +168,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         await resources.Engine.DisposeAsync().ConfigureAwait(false);
         await change.ConfigureAwait(false);
         resources.Events.Close();
-        resources.Journal.Dispose();
+        resources.Log.Dispose();
         resources.Damaged.Dispose();
         closing.Dispose();
     }
@@ -205,7 +177,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     internal async Task LookAtFilesAsync()
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (gate)
+        lock (Gate)
         {
             if (closed || current is not null || !looking.IsCompleted) return;
             looking = ended.Task;
@@ -218,8 +190,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         catch (Exception e) when (e is BtxException or RequestRejectedException or OperationCanceledException)
         {
             if (!closing.IsCancellationRequested)
-                resources.Options.Report?.Invoke("the files of the experts could not be compared: "
-                    + $"{BtxException.OneLine(e.Message)}; it is tried again");
+                resources.Report($"the files of the experts could not be compared: {BtxException.OneLine(e.Message)}; it is tried again");
         }
         finally
         {
@@ -241,7 +212,7 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
     }
 
     // A source that cannot be written cannot be purged either.
-    private static void Record(string source, string directory, Action<string>? report)
+    private static void RecordExport(string source, string directory, Action<string>? report)
     {
         try
         {
@@ -253,20 +224,18 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
         }
     }
 
-    private RegisteredExpert[] Adding() => current?.Adding is { } expert ? [expert] : [];
-
     private async Task<ChangeResult> RunAsync(string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
         Func<ChangeSession, Task<ChangeResult>> change, CancellationToken cancellation)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, closing.Token);
-        Task look;
         var session = new ChangeSession(resources, kind, by, progress, stop.Token, closing.Token);
-        lock (gate)
+        Task look;
+        lock (Gate)
         {
-            if (closed) throw new BtxException("the server is shutting down") { Kind = ErrorKind.Unavailable };
+            if (closed) throw new BtxException(ErrorKind.Unavailable, "the server is shutting down");
             if (current is { } other)
-                throw new BtxException($"{other.Title} is under way; wait until it has ended") { Kind = ErrorKind.Conflict };
+                throw new BtxException(ErrorKind.Conflict, $"{other.Title} is under way; wait until it has ended");
             (current, idle, look) = (session, ended.Task, looking);
         }
 
@@ -282,16 +251,15 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
                 && e is OperationCanceledException or RequestRejectedException { Reason: RejectionReason.ShuttingDown };
             session.GiveUp(ends ? "the server is shutting down" : e is OperationCanceledException ? "cancelled" : e.Message);
             if (ends)
-                throw new BtxException(session.Committed
+                throw new BtxException(ErrorKind.Unavailable, session.Committed
                     ? $"{session.Title} is committed, but the server is shutting down; the next start does the rest"
-                    : "the server is shutting down; the forest was not changed", e)
-                { Kind = ErrorKind.Unavailable };
+                    : "the server is shutting down; the forest was not changed", e);
             if (e is not (IOException or UnauthorizedAccessException or OutOfMemoryException)) throw;
             throw new BtxException($"{session.Title} was given up: {BtxException.OneLine(e.Message)}; the forest is as it was", e);
         }
         finally
         {
-            lock (gate) current = null;
+            lock (Gate) current = null;
             ended.SetResult();
         }
     }

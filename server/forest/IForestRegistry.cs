@@ -1,13 +1,7 @@
-using Btx.Engine;
-using Btx.Model.Registry;
-
 namespace Btx.Forest;
 
-/// <summary>
-/// Changes a served forest while it serves, and remembers every change. One change at a time;
-/// a second one waits for nothing and is refused.
-/// A change that fails leaves the running forest untouched. Thread-safe. Tests of the host have a fake.
-/// </summary>
+/// <summary>Changes a served forest while it serves, and remembers every change. One change at a time; a second one waits for nothing and
+/// is refused. A change that fails leaves the running forest untouched. Thread-safe. Tests of the host have a fake.</summary>
 public interface IForestRegistry
 {
     /// <summary>What is served now: the last committed state.</summary>
@@ -16,7 +10,6 @@ public interface IForestRegistry
     /// <summary>What of it gets no traffic because its files have changed on disk.</summary>
     ForestDamage Damage { get; }
 
-    /// <summary>Every change that was begun, oldest first.</summary>
     IReadOnlyList<ChangeRecord> History { get; }
 
     /// <summary>SHA-256 (hex) of the public key that certificates are signed with.</summary>
@@ -26,7 +19,6 @@ public interface IForestRegistry
     IReadOnlyList<string> ExpertRoots { get; }
 
     /// <summary>What a removal would do; nothing is changed.</summary>
-    /// <exception cref="Model.BtxException">As <see cref="RemovalPlan.Of"/>.</exception>
     RemovalPlan Plan(IReadOnlyList<string> experts, string lineagePolicy);
 
     /// <summary>Why the files of what a plan removes would not be deleted, one line; null: they would, unless the directory cannot be
@@ -35,33 +27,26 @@ public interface IForestRegistry
 
     /// <summary>The commands that retrain the descendants of experts from clean ancestors.</summary>
     /// <param name="corpus">Directory of the text; null: as recorded.</param>
-    /// <param name="seedModel">Null: as recorded.</param>
-    /// <exception cref="Model.BtxException">As <see cref="ReplayRecipe.Of"/>.</exception>
     ReplayRecipe Replay(IReadOnlyList<string> experts, string? corpus, string? seedModel);
 
-    /// <summary>Validates an expert beside the running forest and serves it: from a session without prepacked weights
-    /// first, from a prepacked one soon after.</summary>
-    /// <exception cref="Model.BtxException">One clear line; the forest is as it was.</exception>
+    /// <summary>Validates an expert beside the running forest and serves it: from a session without prepacked weights first, from a
+    /// prepacked one soon after.</summary>
+    /// <exception cref="BtxException">One clear line; the forest is as it was.</exception>
     Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
-    /// <summary>
-    /// Takes experts out. When this completes no token uses them; their sessions, KV caches,
-    /// averages and priors are gone, and the certificate is
-    /// on disk. A removal that is committed is final; cancelling it then has no effect.
-    /// </summary>
-    /// <exception cref="Model.BtxException">One clear line; before the commit: the forest is as it was. After it
-    /// the message says what is left to do.</exception>
+    /// <summary>Takes experts out. When this completes no token uses them; their sessions, KV caches, averages and priors are gone, and the
+    /// certificate is on disk. A removal that is committed is final; cancelling it then has no effect.</summary>
+    /// <exception cref="BtxException">One clear line; before the commit: the forest is as it was. After it the message says what is left to
+    /// do.</exception>
     Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Undoes the last committed change, an addition, an average or a mixture.</summary>
-    /// <exception cref="Model.BtxException">There is none, or it is final.</exception>
     Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Serves a parameter average under a name.</summary>
-    /// <exception cref="Model.BtxException">The name is taken, a weight or an expert is at fault, the sample is too short.</exception>
+    /// <exception cref="BtxException">The name is taken, a weight or an expert is at fault, the sample is too short.</exception>
     Task<ChangeResult> CreateAverageAsync(AverageCreation creation, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
-    /// <exception cref="Model.BtxException">There is none of that name.</exception>
     Task<ChangeResult> DropAverageAsync(string name, ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Every event from the call on, the changes under way among them.</summary>
@@ -69,9 +54,6 @@ public interface IForestRegistry
     /// <see cref="ForestEvent.Number"/> shows it.</returns>
     IAsyncEnumerable<ForestEvent> WatchAsync(CancellationToken cancellation);
 
-    /// <summary>The certificate of a removal.</summary>
-    /// <param name="changeId"><c>c000007</c>.</param>
-    /// <returns>The bytes of its file.</returns>
-    /// <exception cref="Model.BtxException">No such change, it is no removal, or its certificate is not there.</exception>
+    /// <exception cref="BtxException">No such change, it is no removal, or its certificate is not there.</exception>
     byte[] Certificate(string changeId);
 }

@@ -1,6 +1,6 @@
 using Btx.Cli;
 using Btx.Model;
-using Btx.Server.Doors;
+using Btx.Server.Listeners;
 using Btx.Server.Requests;
 using Btx.Server.Verbs;
 using Btx.Server.Verbs.Experts;

@@ -1,4 +1,4 @@
-namespace Btx.Trainer.Tests.Terminal;
+namespace Btx.Cli.Tests;
 
 /// <summary>Time that passes only when told to; fires the one timer made from it.</summary>
 public sealed class ManualClock : TimeProvider

@@ -6,10 +6,11 @@ namespace Btx.Cli.Tests;
 public sealed class ProgramFrameTests
 {
     private static readonly Lock Console = new();
+    private static string said = "";
 
     private static (int Code, string Errors) Run(Action deed, params string[] args)
     {
-        var inner = new Command("inner", "does it") { new Option<int?>("--k"),
+        var inner = new Command("inner", "does it") { new Option<int?>("--k"), new Choice("--one", ["a", "b"], "of two"),
             new Argument<string?>("text") { Arity = ArgumentArity.ZeroOrOne } };
         inner.SetAction(_ =>
         {
@@ -20,22 +21,23 @@ public sealed class ProgramFrameTests
         {
             Name = "btx outer",
             Description = "a program",
-            Verbs = [new Command("verb", "first line\nsecond line") { inner }],
+            Verbs = [new Command("verb", "makes what\nis asked for: twice. And more") { inner }],
             IsForTheUser = e => e is FormatException,
             Stopped = "stopped; again goes on",
         };
         lock (Console)
         {
             var (output, error) = (System.Console.Out, System.Console.Error);
-            using var errors = new StringWriter();
+            using StringWriter errors = new(), lines = new();
             System.Console.SetError(errors);
-            System.Console.SetOut(TextWriter.Null);
+            System.Console.SetOut(lines);
             try
             {
                 return (frame.RunAsync(args, TestContext.Current.CancellationToken).GetAwaiter().GetResult(), errors.ToString());
             }
             finally
             {
+                said = lines.ToString();
                 System.Console.SetOut(output);
                 System.Console.SetError(error);
             }
@@ -50,9 +52,20 @@ public sealed class ProgramFrameTests
     {
         Assert.Equal((2, "error: --k \"x\": expected a whole number\nsee: btx outer verb inner --help\n"),
             Run(() => { }, "verb", "inner", "--k", "x"));
+        Assert.Equal((2, "error: --one \"c\": use a, b\nsee: btx outer verb inner --help\n"), Run(() => { }, "verb", "inner", "--one", "c"));
         var (code, errors) = Run(() => { }, "verb", "inner", "--kk");
         Assert.Equal(2, code);
         Assert.StartsWith("error: unknown option \"--kk\"; a text that begins with - goes behind --\n", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_list_of_verbs_says_what_each_is_for_and_its_own_help_the_rest()
+    {
+        Assert.Equal((0, ""), Run(() => { }, "--help"));
+        Assert.Contains("btx outer [command]", said, StringComparison.Ordinal);
+        Assert.Contains("  verb  makes what is asked for\n", said, StringComparison.Ordinal);
+        Assert.Equal((0, ""), Run(() => { }, "verb", "--help"));
+        Assert.Contains("is asked for: twice. And more\n", said, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,9 @@
+using System.Text;
+using Spectre.Console;
+
 using Btx.Cli;
 
-namespace Btx.Trainer.Tests.Terminal;
+namespace Btx.Cli.Tests;
 
 public sealed class ProgressDisplayTests
 {
@@ -10,7 +13,7 @@ public sealed class ProgressDisplayTests
     [Fact]
     public void Plain_lines_tell_share_rate_time_left_and_note_without_escape_codes()
     {
-        using var display = new ProgressDisplay(output, live: false, clock);
+        using var display = new ProgressDisplay(output, output, clock, null);
         var item = display.Start("seed", 600_000, "tokens");
         item.Report(60_000, "loss 3.214");
         clock.Advance(6);
@@ -23,7 +26,7 @@ public sealed class ProgressDisplayTests
     [Fact]
     public void Work_of_an_earlier_run_counts_as_done_but_not_towards_the_rate()
     {
-        using var display = new ProgressDisplay(output, live: false, clock);
+        using var display = new ProgressDisplay(output, output, clock, null);
         display.Start("seed", 1000, "tokens", alreadyDone: 500).Report(600);
         clock.Advance(10);
         Assert.Contains("60 % (600 of 1.00 k tokens, 10 tokens/s, 0:40 left)", output.ToString(), StringComparison.Ordinal);
@@ -32,7 +35,7 @@ public sealed class ProgressDisplayTests
     [Fact]
     public void The_rate_follows_recent_speed()
     {
-        using var display = new ProgressDisplay(output, live: false, clock);
+        using var display = new ProgressDisplay(output, output, clock, null);
         var item = display.Start("x", 1e6, "steps");
         double done = 0;
         for (var i = 0; i < 10; i++) Step(1000);
@@ -47,56 +50,52 @@ public sealed class ProgressDisplayTests
     }
 
     [Fact]
-    public void Bars_are_redrawn_in_place_and_kept_lines_stand_above_them()
+    public void On_a_terminal_there_are_bars_and_kept_lines_stand_above_them()
     {
-        using (var display = new ProgressDisplay(output, live: true, clock, () => 60))
+        var terminal = AnsiConsole.Create(new() { Ansi = AnsiSupport.Yes, Interactive = InteractionSupport.Yes, Out = new Screen(output) });
+        using (var display = new ProgressDisplay(output, output, clock, terminal))
         {
             var item = display.Start("novels", 4_000_000, "bytes");
             item.Report(1_000_000, "cleaning and a note that is far too long for one line of this terminal");
-            clock.Advance(1);
-            var bar = output.ToString().TrimEnd('\n');
-            Assert.Contains("25 %", bar, StringComparison.Ordinal);
-            Assert.Equal(60, bar.Length);
-            display.WriteLine("kept");
-            Assert.Contains("\u001b[1F\u001b[Jkept\n", output.ToString(), StringComparison.Ordinal);
+            display.Start("bible", 1, "bytes").Finish("kept");
+            item.Finish("novels: 4.00 MB");
+            display.WriteLine("last");
         }
 
-        Assert.EndsWith("\u001b[1F\u001b[J", output.ToString(), StringComparison.Ordinal);
+        var text = output.ToString();
+        Assert.Matches("novels         █{6}░{18} 25 % \\(1.00 M of 4.00 MB\\), cleaning.*…", text.ReplaceLineEndings(" "));
+        Assert.Matches("kept\\s+novels         █", text);
+        Assert.DoesNotContain("25 %", text[text.IndexOf("last", StringComparison.Ordinal)..], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Work_that_is_measured_by_its_share_shows_the_share_the_time_left_and_what_is_being_done()
+    {
+        using var display = new ProgressDisplay(output, output, clock, null);
+        var item = display.Start("export", 0, null);
+        item.Report(0, "opening");
+        clock.Advance(5);
+        item.Report(1, "writing graphs", 4);
+        clock.Advance(5);
+        Assert.Equal("export: opening\nexport: 25 % (0:38 left), writing graphs\n", output.ToString());
     }
 
     [Fact]
     public void An_unknown_total_shows_no_share()
     {
-        using var display = new ProgressDisplay(output, live: false, clock);
+        using var display = new ProgressDisplay(output, output, clock, null);
         display.Start("x", 0, "documents").Report(5);
         clock.Advance(5);
         Assert.Equal("x: 5 documents, 1 documents/s\n", output.ToString());
     }
 
-    [Theory]
-    [InlineData(0, "0")]
-    [InlineData(7, "7")]
-    [InlineData(0.1234, "0.12")]
-    [InlineData(999, "999")]
-    [InlineData(999.7, "1.00 k")]
-    [InlineData(12_345, "12.3 k")]
-    [InlineData(999_600, "1.00 M")]
-    [InlineData(1_500_000, "1.50 M")]
-    [InlineData(2.5e9, "2.50 G")]
-    public void Numbers_are_short(double value, string expected) => Assert.Equal(expected, Quantity.Short(value));
+    private sealed class Screen(TextWriter writer) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+        public bool IsTerminal => true;
+        public int Width => 80;
+        public int Height => 24;
 
-    [Theory]
-    [InlineData(0, "0:00")]
-    [InlineData(-5, "0:00")]
-    [InlineData(59.6, "1:00")]
-    [InlineData(754, "12:34")]
-    [InlineData(3723, "1:02:03")]
-    [InlineData(183_840, "2 d 03:04")]
-    public void Durations_are_clear(double seconds, string expected) =>
-    Assert.Equal(expected, Quantity.Clock(TimeSpan.FromSeconds(seconds)));
-
-    [Theory]
-    [InlineData(512, "512 B")]
-    [InlineData(1_500_000, "1.50 MB")]
-    public void Bytes_have_their_unit(double bytes, string expected) => Assert.Equal(expected, Quantity.Bytes(bytes));
+        public void SetEncoding(Encoding encoding) { }
+    }
 }

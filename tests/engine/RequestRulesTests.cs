@@ -105,10 +105,8 @@ public sealed class RequestRulesTests
             Expert("zzz"), new Routing { PriorDomain = "b" },
                 new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior, AverageDomain = "b" },
         })
-        {
             Assert.Equal(RejectionReason.NotFound,
                 Assert.Throws<RequestRejectedException>(() => RequestRules.Check(Request(routing), Forest)).Reason);
-        }
     }
 
     [Fact]

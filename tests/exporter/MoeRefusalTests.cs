@@ -1,5 +1,5 @@
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Fixtures;
 using Btx.Model;
 using Btx.Model.Configuration;

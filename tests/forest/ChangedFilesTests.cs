@@ -39,19 +39,13 @@ public sealed class ChangedFilesTests(ServedForest served)
         bytes[^3] ^= 1;
         switch (deed)
         {
-            case "cut":
-                using (var file = File.OpenWrite(weights)) file.SetLength(64);
-                break;
-            case "overwrite":
-                using (var file = File.OpenWrite(weights)) file.Write(bytes);
-                break;
+            case "cut": using (var file = File.OpenWrite(weights)) file.SetLength(64); break;
+            case "overwrite": using (var file = File.OpenWrite(weights)) file.Write(bytes); break;
             case "replace":
                 File.WriteAllBytes(Path.Combine(f.Others, "new"), bytes);
                 File.Move(Path.Combine(f.Others, "new"), weights, overwrite: true);
                 break;
-            case "delete":
-                File.Delete(weights);
-                break;
+            case "delete": File.Delete(weights); break;
             default:
                 File.Move(weights, Path.Combine(f.Others, "moved"));
                 File.CreateSymbolicLink(weights, Path.Combine(f.Others, "moved"));
@@ -117,13 +111,7 @@ public sealed class ChangedFilesTests(ServedForest served)
         Assert.Equal(alpha, await Score(f, "alpha"), (a, b) => Math.Abs(a - b) < 1e-5);
         Assert.Equal(2, (await f.Registry.Engine.ScoreAsync(new ScoreRequest(Text, new()), None)).Posterior.Length);
         await f.Registry.CreateAverageAsync(new()
-        {
-            By = Author,
-            Name = "all",
-            Weights = new Dictionary<string,
-            double>
-            { ["alpha"] = 1, ["beta"] = 1 }
-        }, null, None);
+        { By = Author, Name = "all", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
         var removal = await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None);
         Assert.True(removal.Certificate!.Equality.Passed);
         Assert.DoesNotContain(removal.Certificate.Removed[0].Files, file => file.Deleted

@@ -25,7 +25,7 @@ public sealed class FaultPointTests(ServedForest served)
     private static void CopyDirectory(string from, string to)
     {
         foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)
-            .Where(f => Path.GetFileName(f) != ChangeJournal.LockName))
+            .Where(f => Path.GetFileName(f) != ForestLock.FileName))
         {
             var target = Path.Combine(to, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);

@@ -38,11 +38,7 @@ public sealed class ForestRegistryTests(ServedForest served)
     {
         await using var f = new RegistryFixture(served);
         await f.Registry.CreateAverageAsync(new()
-        {
-            By = Author,
-            Name = "blend",
-            Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 }
-        }, null, None);
+        { By = Author, Name = "blend", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 1 } }, null, None);
         await f.Scores(); // makes the averages
         var result = await f.Registry.RemoveAsync(Removal("beta") with { Probe = null }, null, None);
         Assert.Equal(["alpha", "gamma"], f.Registry.Engine.Describe().Experts);
@@ -81,8 +77,7 @@ public sealed class ForestRegistryTests(ServedForest served)
     {
         await using var f = new RegistryFixture(served);
         Directory.Move(f.Source, f.Source + "-elsewhere");
-        Assert
-            .Equal($"{Path.Combine(f.Served, "served.json")}: the forest that it was exported from is not at "
+        Assert.Equal($"{Path.Combine(f.Served, "served.json")}: the forest that it was exported from is not at "
                 + $"{f.Source}; bring it back there, or export again",
             Assert.Throws<BtxException>(() => f.Registry).Message);
     }
@@ -92,11 +87,7 @@ public sealed class ForestRegistryTests(ServedForest served)
     {
         await using var f = new RegistryFixture(served);
         await f.Registry.CreateAverageAsync(new()
-        {
-            By = Author,
-            Name = "mine",
-            Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 3 }
-        }, null, None);
+        { By = Author, Name = "mine", Weights = new Dictionary<string, double> { ["alpha"] = 1, ["beta"] = 3 } }, null, None);
         await f.Registry.CreateAverageAsync(new() { By = Author, Name = "of-beta", Domain = "beta" }, null, None);
         var sampled = await f.Registry.CreateAverageAsync(new() { By = Author, Name = "sampled", Sample = Sample }, null, None);
         Assert.Contains("weights: the posterior over", Assert.Single(sampled.Notes), StringComparison.Ordinal);

@@ -29,8 +29,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         if (deed == "link") Link(Weights(f, "gamma"), other);
         else if (deed == "cut") using (var file = File.OpenWrite(Weights(f, "gamma"))) file.SetLength(64);
         else File.Move(deed == "graph" ? graph : Path.Combine(directory, $"{deed}.json"), other);
-        var e = await Assert.ThrowsAsync<BtxException>(() =>
-            f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
+        var e = await Assert.ThrowsAsync<BtxException>(() => f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
         Assert.Equal(ErrorKind.Precondition, e.Kind);
         Assert.Contains(why, e.Message, StringComparison.Ordinal);
         if (deed != "graph") Assert.Contains("expert \"gamma\", which stays, could not be opened again: ", e.Message,
@@ -68,12 +67,7 @@ public sealed partial class HardLinkTests(ServedForest served)
         await using var f = Open();
         var half = Path.Combine(f.Others, "half");
         Exporter.ForestExporter.Export(new()
-        {
-            Forest = f.Source,
-            Out = half,
-            Threads = 1,
-            Precision = Exporter.Graphs.GraphPrecision.Fp16
-        });
+        { Forest = f.Source, Out = half, Threads = 1, Precision = Exporter.Graphs.GraphPrecision.Fp16 });
         f.Engine = f.Engine with { Directory = half };
         _ = f.Registry;
         Link(Weights(f, "gamma"), Path.Combine(f.Others, "other"));

@@ -30,10 +30,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
     {
         var f = new RegistryFixture(served, registered: o => o with { Remix = remix });
         f.Engine = f.Engine with
-        {
-            Moe = Moe(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "btx"), "alpha", "beta",
-            "gamma", "seed")
-        };
+        { Moe = Moe(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "btx"), "alpha", "beta", "gamma", "seed") };
         return f;
     }
 
@@ -62,7 +59,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
     [Fact]
     public async Task An_expert_that_it_holds_under_another_name_is_found_by_its_weights()
     {
-        await using var f = Fixture(served, btx, new FakeRemix((_, _) => Assert.Fail("it cannot be mixed anew")));
+        await using var f = Fixture(served, btx, new FakeRemix((_, _) => Assert.Fail("it cannot be re-mixed")));
         var named = Moe(btx, Path.Combine(Path.GetDirectoryName(f.Source)!, "renamed"), "alpha", "second", "gamma", "seed");
         var lineage = BtxManifest.Load(btx.Model);
         (lineage with
@@ -73,8 +70,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         f.Engine = f.Engine with { Moe = named };
         await f.Restart();
         var e = await Assert.ThrowsAsync<BtxException>(() => f.Remove("beta"));
-        Assert
-            .Equal($"the BTX model {named} holds beta under the name second, and is mixed anew by names; "
+        Assert.Equal($"the BTX model {named} holds beta under the name second, and is re-mixed by names; "
                 + "remove with --drop-btx to stop serving it",
             e.Message);
         await AssertAnswers(f, true);
@@ -103,8 +99,7 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
         var remix = new FakeRemix((to, names) => Moe(btx, to, names));
         await using var f = Fixture(served, btx, remix);
         var first = await f.Remove("beta");
-        Assert.Equal(("mixtures/c000001", true),
-            (f.Registry.State.Moe, Directory.Exists(Path.Combine(f.Served, "mixtures", "c000001"))));
+        Assert.Equal(("mixtures/c000001", true), (f.Registry.State.Moe, Directory.Exists(Path.Combine(f.Served, "mixtures", "c000001"))));
         Assert.NotNull(first.Certificate!.MoeAfterSha256);
         Assert.True(first.Certificate.Equality.Passed);
         Assert.DoesNotContain("beta", f.Registry.Engine.Describe().Moe!.Experts);

@@ -3,7 +3,7 @@ using System.Text.Json;
 using Btx.Engine;
 using Btx.Exporter;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Model.Forests;
 using Btx.Model.Moe;
 using Btx.Model.Serving;
@@ -11,8 +11,8 @@ using Btx.Model.Tensors;
 
 namespace Btx.Forest.Tests;
 
-/// <summary>A served BTX model is mixed anew for a change of the forest: bit for bit the model that
-/// was made of those experts from scratch.</summary>
+/// <summary>A served BTX model is mixed anew for a change of the forest: bit for bit the model that was made of those experts from
+/// scratch.</summary>
 public sealed class MoeRemixTests : IDisposable
 {
     private readonly RemixWorld world = new();
@@ -117,7 +117,7 @@ public sealed class MoeRemixTests : IDisposable
             Init = init,
             ExpertsPerToken = RouterKind.ExpertsPerToken(kind, 2, experts),
             SoftLayers = soft,
-            RidgeLambda = init == RouterInit.Ridge ? 0.3 : null
+            RidgeLambda = init == RouterInit.Ridge ? 0.3 : null,
         };
         var anew = await world.Remix().MixAsync(world.State.Without(["beta"]),
             world.Serve("present", ["alpha", "beta", "gamma"], router: Router(3)), world.At("anew"), null, null, None);
@@ -129,12 +129,7 @@ public sealed class MoeRemixTests : IDisposable
     public async Task Fine_tuning_is_lost_and_that_is_said()
     {
         var tuned = new BtxFineTune
-        {
-            Tokens = 4096,
-            Steps = 16,
-            Corpora = new Dictionary<string, string>(),
-            Weights = new Dictionary<string, double>()
-        };
+        { Tokens = 4096, Steps = 16, Corpora = new Dictionary<string, string>(), Weights = new Dictionary<string, double>() };
         var present = world.Serve("present", ["alpha", "beta", "gamma"], change: m => m with { FineTune = tuned });
         Assert.Contains("loses its fine-tuning on 4096 tokens", Assert.Single(world.Remix().Notes(present)), StringComparison.Ordinal);
         var progress = new Recorded();
@@ -208,8 +203,7 @@ public sealed class MoeRemixTests : IDisposable
         ServedMoeManifest Plain(string d) => ServedMoeManifest.Load(d) is var m ? m with
         {
             Source = ".",
-            Experts = [
-            .. m.Experts.Select(e => e.Source is null ? e : e with { Source = Path.GetFullPath(Path.Combine(d, e.Source)) })]
+            Experts = [.. m.Experts.Select(e => e.Source is null ? e : e with { Source = Path.GetFullPath(Path.Combine(d, e.Source)) })]
         } : m;
         Assert.Equal(Json(Plain(expected)), Json(Plain(actual)));
     }

@@ -72,15 +72,9 @@ public sealed class RefusedChangeTests(ServedForest served)
             case "domain": return addition with { Domain = "a/b" };
             case "hash form": return addition with { Sha256 = "abc" };
             case "other hash": return addition with { Sha256 = new string('0', 64) };
-            case "hash of its forest":
-                WriteLast(0.5f);
-                return addition;
-            case "truncated":
-                using (var file = File.OpenWrite(weights)) file.SetLength(file.Length - 100);
-                return addition;
-            case "not finite":
-                WriteLast(float.NaN);
-                return addition with { Directory = Unlisted(f) };
+            case "hash of its forest": WriteLast(0.5f); return addition;
+            case "truncated": using (var file = File.OpenWrite(weights)) file.SetLength(file.Length - 100); return addition;
+            case "not finite": WriteLast(float.NaN); return addition with { Directory = Unlisted(f) };
             case "architecture":
                 new TinyForest { Config = TinyForest.DefaultConfig with { IntermediateSize = 320 } }.WriteExpert(directory, 5);
                 return addition;
@@ -89,20 +83,16 @@ public sealed class RefusedChangeTests(ServedForest served)
                 File.WriteAllText(path, File.ReadAllText(path).Replace("\"h e\"", "\"e h\"", StringComparison.Ordinal).Replace("\"he\"",
                     "\"eh\"", StringComparison.Ordinal));
                 return addition;
-            case "precision":
-                new TinyForest { Dtype = Btx.Model.Tensors.TensorDtype.F16 }.WriteExpert(directory, 5);
-                return addition;
+            case "precision": new TinyForest { Dtype = Btx.Model.Tensors.TensorDtype.F16 }.WriteExpert(directory, 5); return addition;
             case "parent": return addition with { Parents = [new ParentEntry("nobody", 1)] };
             case "parents": return addition with { Parents = [new ParentEntry("alpha", 0.25)] };
             case "lineage": return Relist(m => m.With(m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }));
             case "unlisted parent":
-                return Relist(m =>
-                m with { Experts = [m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }] });
+                return Relist(m => m with { Experts = [m.Expert("epsilon") with { Parents = [new ParentEntry("alpha", 1)] }] });
             case "expert as seed":
                 return Relist(m => m with
                 {
-                    Experts = [m.Expert("beta") with { Name = "seed" },
-                m.Expert("epsilon") with { Parents = [new ParentEntry("seed", 1)] }]
+                    Experts = [m.Expert("beta") with { Name = "seed" }, m.Expert("epsilon") with { Parents = [new ParentEntry("seed", 1)] }]
                 });
             case "sample domain": return addition with { Samples = new Dictionary<string, string> { ["law"] = "the text" } };
             case "sample": return addition with { Samples = new Dictionary<string, string> { ["epsilon"] = "abc" } };
@@ -189,11 +179,7 @@ public sealed class RefusedChangeTests(ServedForest served)
         await Refused("no cached prior of domain \"gamma\" is known", ErrorKind.Missing,
             () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Domain = "gamma" }, null, None));
         await Refused("no expert \"zeta\"", ErrorKind.Missing, () => f.Registry.CreateAverageAsync(new()
-        {
-            By = Author,
-            Name = "a",
-            Weights = new Dictionary<string, double> { ["zeta"] = 1 }
-        }, null, None));
+        { By = Author, Name = "a", Weights = new Dictionary<string, double> { ["zeta"] = 1 } }, null, None));
         await Refused("the sample text has 2 tokens", ErrorKind.Precondition,
             () => f.Registry.CreateAverageAsync(new() { By = Author, Name = "a", Sample = "ab" }, null, None));
         await Refused("no change \"c000009\"", ErrorKind.Missing, () => Task.FromResult(f.Registry.Certificate("c000009")));

@@ -7,7 +7,7 @@ using Btx.Model.Tensors;
 
 namespace Btx.Forest.Tests;
 
-/// <summary>What cannot be mixed anew is refused with one line, and leaves nothing behind.</summary>
+/// <summary>What cannot be re-mixed is refused with one line, and leaves nothing behind.</summary>
 public sealed class RemixRefusalTests : IDisposable
 {
     private readonly RemixWorld world = new();
@@ -21,9 +21,8 @@ public sealed class RemixRefusalTests : IDisposable
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
         (ServedMoeManifest.Load(present) with { RouterStatisticsSha256 = null }).Save(present);
-        await Refused(
-            "was exported without router statistics, so it cannot be mixed anew; mix it with "
-                + "--corpus if that was not done, and export it again",
+        await Refused("was exported without router statistics, so it cannot be re-mixed; mix it with --corpus if that was not done, and "
+            + "export it again",
             present);
         await using var engine = ForestEngine.Start(world.Options with { Moe = present }); // it is served all the same
         Assert.Equal(3, engine.Describe().Moe!.Experts.Count);
@@ -106,9 +105,8 @@ public sealed class RemixRefusalTests : IDisposable
             await Refused(message, present, change?.Invoke(after) ?? after, added, obstacle: obstacle);
         }
 
-        await Join(
-            "without router statistics expert \"beta\" cannot join the BTX model; `btx train mix --forest F "
-                + "--experts beta --corpus C --out DIR` makes them",
+        await Join("without router statistics expert \"beta\" cannot join the BTX model; `btx train mix --forest F --experts beta --corpus "
+            + "C --out DIR` makes them",
             null);
         await Join("has statistics of alpha, none of the weights in", world.StatisticsDirectory("others", "alpha"));
         var shallow = world.Statistics("beta");
@@ -126,7 +124,7 @@ public sealed class RemixRefusalTests : IDisposable
     public async Task An_exporter_that_is_missing_cannot_start_or_fails()
     {
         var present = world.Serve("present", ["alpha", "beta", "gamma"]);
-        await Refused("not found; mixing a BTX model anew needs the exporter: build it, or name Btx.Exporter.dll in BTX_EXPORTER", present,
+        await Refused("not found; re-mixing a BTX model needs the exporter: build it, or name Btx.Exporter.dll in BTX_EXPORTER", present,
             exporter: world.At("nowhere/Btx.Exporter.dll"));
         await Refused("could not be exported: out of luck", present,
             exporter: Script("echo progress; echo first >&2; echo 'error: out of luck' >&2; exit 1"), obstacle: false);

@@ -10,8 +10,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Forest.Tests;
 
-/// <summary>A served forest of alpha, beta and gamma, a seed, and BTX models of them with made-up router
-/// statistics, in a directory of its own.</summary>
+/// <summary>A served forest of alpha, beta and gamma, a seed, and BTX models of them with made-up router statistics, in a directory of its
+/// own.</summary>
 public sealed class RemixWorld : IDisposable
 {
     public const string Seed = "seed";
@@ -23,15 +23,7 @@ public sealed class RemixWorld : IDisposable
     public RemixWorld(Func<ExportOptions, ExportOptions>? export = null)
     {
         var tiny = new TinyForest
-        {
-            Config = TinyForest.DefaultConfig with
-            {
-                HiddenSize = 32,
-                IntermediateSize = 48,
-                NumAttentionHeads = 2,
-                NumKeyValueHeads = 1
-            }
-        };
+        { Config = TinyForest.DefaultConfig with { HiddenSize = 32, IntermediateSize = 48, NumAttentionHeads = 2, NumKeyValueHeads = 1 } };
         manifest = tiny.Write(At("forest"));
         tiny.WriteExpert(At(Seed), 99);
         var options = new ExportOptions { Forest = At("forest"), Out = At("served"), Threads = 1 };
@@ -109,12 +101,7 @@ public sealed class RemixWorld : IDisposable
     {
         var entry = manifest.Expert(expert);
         var added = new ExpertAddition
-        {
-            By = new("tester", "test"),
-            Name = expert,
-            Directory = Expert(expert),
-            RouterStatistics = statistics
-        };
+        { By = new("tester", "test"), Name = expert, Directory = Expert(expert), RouterStatistics = statistics };
         return (state.WithExpert(new RegisteredExpert
         {
             Name = expert,
@@ -123,7 +110,7 @@ public sealed class RemixWorld : IDisposable
             Root = ExpertRoot.External,
             Sha256 = entry.Sha256,
             Tokens = entry.Tokens,
-            Steps = entry.Steps
+            Steps = entry.Steps,
         }), added);
     }
 

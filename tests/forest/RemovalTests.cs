@@ -60,8 +60,7 @@ public sealed class RemovalTests(ServedForest served)
         var before = f.Registry.State.Hash();
         var refused = await Assert.ThrowsAsync<BtxException>(() =>
             f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None));
-        Assert
-            .Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them "
+        Assert.Equal($"--purge would delete the files of expert \"beta\" under other served forests: {other}; remove it from each of them "
                 + "first, or delete those exports, or remove without --purge",
             refused.Message);
         Assert.Equal((before, 0), (f.Registry.State.Hash(), f.Registry.History.Count));
@@ -185,4 +184,14 @@ public sealed class RemovalTests(ServedForest served)
         Assert.Equal(RejectionReason.NotFound, refused.Reason);
         Assert.StartsWith("expert \"epsilon\" is quarantined: ", refused.Message, StringComparison.Ordinal);
     }
+}
+
+public sealed class EqualityProbeTests
+{
+    [Theory]
+    [InlineData("fp32", 0.5, 2e-5)]
+    [InlineData("fp32", 20, 4e-4)]
+    [InlineData("fp16", 20, 4e-2)]
+    public void What_counts_as_equal_grows_with_the_logits_that_are_rounded(string precision, double largest, double tolerance) =>
+        Assert.Equal(tolerance, EqualityProbe.Tolerance(precision, largest), 1e-12);
 }

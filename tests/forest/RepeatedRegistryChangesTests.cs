@@ -7,8 +7,8 @@ using static Btx.Engine.Tests.Fixtures.EngineCalls;
 
 namespace Btx.Forest.Tests;
 
-/// <summary>Whole changes again and again beside a stream, with journal, equality check and certificate: the process holds what
-/// it held, and the journal can be read.</summary>
+/// <summary>Whole changes again and again beside a stream, with journal, equality check and certificate: the process holds what it held,
+/// and the journal can be read.</summary>
 public sealed class RepeatedRegistryChangesTests(ServedForest served)
 {
     private const int Cycles = 25;

@@ -1,10 +1,10 @@
 using System.Text;
 using System.Text.Json;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Phases;
+using Btx.Trainer.Shards;
 using TorchSharp;
 using TorchSharp.Modules;
 
@@ -21,8 +21,7 @@ public sealed class ResumeStore(string runDirectory)
     private const string WeightsFile = "weights.safetensors", OptimizerFile = "optimizer.bin", StateFile = "state.json",
         BestFile = "best.safetensors", Prefix = "step-";
 
-    /// <summary>Where the points lie.</summary>
-    public string DirectoryPath { get; } = Path.Combine(runDirectory, "resume");
+    public string DirectoryPath { get; } = Path.Combine(runDirectory, "resume"); // where the points lie
 
     /// <exception cref="BtxException">It cannot be written (a full disk, say); the points there stay.</exception>
     public void Save(ResumeState state, LlamaModel model, AdamW optimizer)
@@ -84,13 +83,11 @@ public sealed class ResumeStore(string runDirectory)
         catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException)
         {
             throw new BtxException($"{Path.Combine(point, OptimizerFile)}: cannot be read ({BtxException.OneLine(e.Message)}); delete "
-                + $"{point} to resume from the point before, or start over with --fresh",
-                e);
+                + $"{point} to resume from the point before, or start over with --fresh", e);
         }
     }
 
     /// <summary>Keeps the weights as the best of the run so far.</summary>
-    /// <exception cref="BtxException">They cannot be written.</exception>
     public void SaveBest(LlamaModel model)
     {
         try
@@ -114,8 +111,15 @@ public sealed class ResumeStore(string runDirectory)
         if (Directory.Exists(DirectoryPath)) Directory.Delete(DirectoryPath, recursive: true);
     }
 
-    private static void SaveWeights(string path, LlamaModel model) =>
-        SafetensorsWriter.Write(path, [.. model.NamedParameters.Select(p => (p.Name, TensorDtype.F32, p.Parameter.shape))], Bytes(model));
+    private static void SaveWeights(string path, LlamaModel model)
+    {
+        var byName = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
+        SafetensorsWriter.Write(path, [.. byName.Select(p => (p.Key, TensorDtype.F32, p.Value.shape))], (name, destination) =>
+        {
+            using var scope = torch.NewDisposeScope();
+            byName[name].detach().cpu().bytes.CopyTo(destination);
+        });
+    }
 
     private static unsafe void RestoreWeights(string path, LlamaModel model)
     {
@@ -133,17 +137,19 @@ public sealed class ResumeStore(string runDirectory)
         }
     }
 
-    private static SafetensorsWriter.Fill Bytes(LlamaModel model)
-    {
-        var byName = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
-        return (name, destination) =>
-        {
-            using var scope = torch.NewDisposeScope();
-            byName[name].detach().cpu().bytes.CopyTo(destination);
-        };
-    }
-
     // Newest first.
     private IEnumerable<string> Points() =>
         [.. Directory.EnumerateDirectories(DirectoryPath, Prefix + "*").OrderByDescending(p => p, StringComparer.Ordinal)];
+}
+
+/// <summary>What a run needs besides weights and optimizer moments to go on exactly. The schedule and a network's
+/// random numbers are functions of the step.</summary>
+/// <param name="Step">Finished optimizer steps.</param>
+/// <param name="Sampler">State after the last drawn window.</param>
+/// <param name="Seconds">Training time so far.</param>
+/// <param name="Options">Hash of the options that the run was started with.</param>
+public sealed record ResumeState(long Step, SamplerState Sampler, double Seconds, string Options)
+{
+    public IReadOnlyList<double>? Routing { get; init; } // of a mixture: the routing sums since the last statistic
+    public BestValidation? Best { get; init; } // null before the first validation
 }

@@ -1,20 +1,14 @@
-using Btx.Model;
-
 namespace Btx.Trainer.Checkpoints;
 
 /// <summary>Holds a directory for one process; the operating system drops it when the process ends, however it ends.</summary>
-public sealed class RunLock : IDisposable
+public static class RunLock
 {
     public const string FileName = ".lock";
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
-    private readonly FileStream stream;
-
-    private RunLock(FileStream stream) => this.stream = stream;
-
     /// <param name="wait">Wait for the process that holds it instead of failing.</param>
+    /// <returns>To be disposed.</returns>
     /// <exception cref="BtxException">Another process holds it, or the directory cannot be written.</exception>
-    public static RunLock Acquire(string directory, bool wait = false, CancellationToken cancellation = default)
+    public static IDisposable Acquire(string directory, bool wait = false, CancellationToken cancellation = default)
     {
         while (true)
         {
@@ -22,26 +16,18 @@ public sealed class RunLock : IDisposable
             try
             {
                 Directory.CreateDirectory(directory);
-                return new RunLock(new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite,
-                    FileShare.None, 1));
+                return new FileStream(Path.Combine(directory, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1);
             }
             catch (IOException) when (wait && Directory.Exists(directory))
             {
-                cancellation.WaitHandle.WaitOne(Poll);
+                cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(250));
             }
-            catch (UnauthorizedAccessException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new BtxException($"cannot write to {directory}: {e.Message}", e);
-            }
-            catch (IOException e)
-            {
-                throw new BtxException(
-                    Directory.Exists(directory)
-                        ? $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory"
-                        : $"cannot create {directory}: {e.Message}", e);
+                throw new BtxException(e is UnauthorizedAccessException ? $"cannot write to {directory}: {e.Message}"
+                    : !Directory.Exists(directory) ? $"cannot create {directory}: {e.Message}"
+                    : $"{directory} is in use by another training process ({e.Message}); wait for it or choose another directory", e);
             }
         }
     }
-
-    public void Dispose() => stream.Dispose();
 }

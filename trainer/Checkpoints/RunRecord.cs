@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Btx.Model;
-using Btx.Model.Files;
+using Btx.Cli;
 using Btx.Model.Forests;
 using Btx.Trainer.Phases;
 using Btx.Trainer.RoutingStatistics;
@@ -16,49 +15,26 @@ public sealed record RunRecord
     public const string Training = "training";
     public const string Finished = "finished";
 
-    /// <summary><c>seed</c>, <c>dense</c>, <c>expert</c> or <c>finetune</c>.</summary>
-    public required string Phase { get; init; }
-
+    public required string Phase { get; init; } // seed, dense, expert or finetune
     public required string Name { get; init; }
-
-    /// <summary><see cref="Training"/> or <see cref="Finished"/>.</summary>
-    public string Status { get; init; } = Training;
+    public string Status { get; init; } = Training; // training or Finished
 
     /// <summary>By flag or subject, as text: what must not change when the run is resumed.</summary>
     public required IReadOnlyDictionary<string, string> Options { get; init; }
+    public required TrainingOptions Settings { get; init; } // the same as numbers: what later phases inherit
 
-    /// <summary>The same as numbers: what later phases inherit.</summary>
-    public required TrainingOptions Settings { get; init; }
-
-    /// <summary>What the initial weights are the average of; empty: random. Names the weights by hash,
-    /// so a moved directory is still found.</summary>
+    /// <summary>What the initial weights are the average of; empty: random. The hash finds a directory that was moved.</summary>
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
-
     public long Parameters { get; init; }
-
-    /// <summary>Steps behind the weights.</summary>
-    public long Steps { get; init; }
-
-    /// <summary>Tokens that the weights were trained on.</summary>
-    public long Tokens { get; init; }
-
-    /// <summary>How the run ended where validation decided it; null where the run had to go to its end.</summary>
-    public EarlyStop? EarlyStop { get; init; }
-
-    /// <summary>Tokens of its text: of which <see cref="Tokens"/> are so many passes.</summary>
-    public long TextTokens { get; init; }
-
+    public long Steps { get; init; } // steps behind the weights
+    public long Tokens { get; init; } // tokens that the weights were trained on
+    public EarlyStop? EarlyStop { get; init; } // how the run ended where validation decided it; null where the run had to go to its end
+    public long TextTokens { get; init; } // tokens of its text: of which Tokens are so many passes
     public double Seconds { get; init; }
     public double TokensPerSecond { get; init; }
-
-    /// <summary>Mean of the last logged losses, nats per token.</summary>
-    public double? Loss { get; init; }
-
-    /// <summary>By text source, at the end of the run.</summary>
-    public IReadOnlyDictionary<string, double>? ValidationBitsPerByte { get; init; }
-
-    /// <summary>Share of the training windows by text source, where it was chosen.</summary>
-    public IReadOnlyDictionary<string, double>? Weights { get; init; }
+    public double? Loss { get; init; } // mean of the last logged losses, nats per token
+    public IReadOnlyDictionary<string, double>? ValidationBitsPerByte { get; init; } // by text source, at the end of the run
+    public IReadOnlyDictionary<string, double>? Weights { get; init; } // share of the training windows by text source, where it was chosen
 
     /// <summary>Experts of a mixture that starved while it was fine-tuned; null for a dense model.</summary>
     public IReadOnlyList<RoutingAlarm>? RoutingAlarms { get; init; }
@@ -66,21 +42,29 @@ public sealed record RunRecord
     /// <summary>Mean validation bits per byte by learning rate, where one was swept for.</summary>
     public IReadOnlyDictionary<string, double>? LearningRateSweep { get; init; }
 
+    /// <summary>A finished run in one line.</summary>
+    internal string Summary =>
+        $"{Name}: {Quantity.WithUnit(Tokens, "tokens")}{(TextTokens > 0 ? $" ({(double)Tokens / TextTokens:F1} passes)" : "")}"
+        + $" in {Quantity.Clock(TimeSpan.FromSeconds(Seconds))} ({Quantity.WithUnit(TokensPerSecond, "tokens")}/s), loss {Loss:F3}"
+        + (ValidationBitsPerByte is { Count: > 0 } bits ? $", validation {bits.Values.Average():F3} bits/byte" : "");
+
     /// <summary>SHA-256 (hex) of the options.</summary>
-    public string OptionsHash() =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n',
-        Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")))));
+    public string OptionsHash() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Join('\n', Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}")))));
 
     /// <summary>The record of a run directory; null if it has none.</summary>
     /// <exception cref="BtxException">There is one that cannot be read.</exception>
-    public static RunRecord? Load(string directory)
+    public static RunRecord? Load(string directory) => Read<RunRecord>(Path.Combine(directory, FileName));
+
+    /// <summary>A record of this or another kind; null if there is no such file.</summary>
+    /// <exception cref="BtxException">It cannot be read.</exception>
+    internal static T? Read<T>(string path) where T : class
     {
-        var path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) return null;
         try
         {
             using var stream = File.OpenRead(path);
-            return JsonSerializer.Deserialize<RunRecord>(stream, ManifestJson.Options) ?? throw new BtxException($"{path}: is null");
+            return JsonSerializer.Deserialize<T>(stream, ManifestJson.Options) ?? throw new BtxException($"{path}: is null");
         }
         catch (Exception e) when (e is JsonException or IOException or NotSupportedException)
         {

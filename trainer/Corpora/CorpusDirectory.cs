@@ -1,29 +1,19 @@
 using System.Security.Cryptography;
-using Btx.Model;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>
-/// Reads a corpus directory: <c>corpus.json</c> and <c>DOMAIN/{train,validation,test}.jsonl</c>, each line
-/// <c>{"id": "…", "text": "…"}</c>. Immutable and safe to use from several threads.
-/// </summary>
+/// <summary>Reads a corpus directory: <c>corpus.json</c> and <c>DOMAIN/{train,validation,test}.jsonl</c>, each line <c>{"id": "…", "text":
+/// "…"}</c>. Immutable and safe to use from several threads.</summary>
 public sealed class CorpusDirectory
 {
-    private CorpusDirectory(string path, CorpusManifest manifest)
-    {
-        DirectoryPath = path;
-        Domains = manifest.Domains;
-    }
+    private CorpusDirectory(string path, CorpusManifest manifest) => (DirectoryPath, Domains) = (path, manifest.Domains);
 
-    /// <summary>Absolute path of the directory.</summary>
     public string DirectoryPath { get; }
 
     /// <summary>Every domain, train and eval-only, in the manifest's order.</summary>
     public IReadOnlyList<CorpusDomain> Domains { get; }
 
-    /// <summary>Opens a corpus and checks its manifest and that every shard is there with its recorded size (not
-    /// its hash: see <see cref="Verify"/>).</summary>
+    /// <summary>Opens a corpus and checks that every shard is there with its recorded size, not its hash.</summary>
     /// <exception cref="BtxException">No corpus there, a bad manifest, a shard missing or of another size, or no domain at all.</exception>
     public static CorpusDirectory Open(string directory)
     {
@@ -31,32 +21,25 @@ public sealed class CorpusDirectory
         var corpus = new CorpusDirectory(directory, CorpusManifest.Read(directory));
         if (corpus.Domains.Count == 0)
             throw new BtxException($"{directory}: the corpus has no domain; make one with: btx corpus --set demo --out {directory}");
-        foreach (var domain in corpus.Domains)
+        foreach (var (domain, split) in corpus.Domains.SelectMany(d => Enum.GetValues<CorpusSplit>().Select(s => (d, s))))
         {
-            foreach (var split in Enum.GetValues<CorpusSplit>())
-            {
-                var file = new FileInfo(corpus.ShardPath(domain, split));
-                if (!file.Exists)
-                    throw new BtxException($"{file.FullName} is missing though {CorpusManifest.FileName} names "
-                        + "it; run the btx corpus command again");
-                if (file.Length != domain[split].FileBytes)
-                    throw new BtxException($"{file.FullName} has {file.Length} bytes, {CorpusManifest.FileName} says "
-                        + $"{domain[split].FileBytes}; run the btx corpus command again");
-            }
+            var file = new FileInfo(corpus.ShardPath(domain, split));
+            if (!file.Exists)
+                throw new BtxException($"{file.FullName} is missing, which {CorpusManifest.FileName} names; run btx corpus again");
+            if (file.Length != domain[split].FileBytes)
+                throw new BtxException($"{file.FullName} has {file.Length} bytes, not {domain[split].FileBytes}; run btx corpus again");
         }
 
         return corpus;
     }
 
     /// <summary>The domain of that name.</summary>
-    /// <exception cref="BtxException">There is none; the message lists those there are.</exception>
     public CorpusDomain Domain(string name) =>
         Domains.FirstOrDefault(d => d.Name == name)
         ?? throw new BtxException($"the corpus {DirectoryPath} has no domain \"{BtxException.OneLine(name)}\"; it has "
             + $"{string.Join(", ", Domains.Select(d => d.Name))}: choose of these, or add it with `btx corpus --out {DirectoryPath}`");
 
     /// <summary>The named domains, or with no names every domain of <paramref name="role"/> (null: of both roles).</summary>
-    /// <exception cref="BtxException">A name is not in the corpus, or nothing is left.</exception>
     public IReadOnlyList<CorpusDomain> Select(IReadOnlyCollection<string>? names, CorpusRole? role = null)
     {
         if (names is { Count: > 0 }) return [.. names.Distinct().Select(Domain)];
@@ -72,21 +55,41 @@ public sealed class CorpusDirectory
     /// <inheritdoc cref="Read(string, CorpusSplit)"/>
     public IEnumerable<CorpusDocument> Read(CorpusDomain domain, CorpusSplit split) => DocumentLines.Read(ShardPath(domain, split));
 
-    /// <summary>Whether every shard of the domain still hashes to what the manifest records. Reads the files whole.</summary>
-    /// <exception cref="BtxException">One does not; names it.</exception>
-    public void Verify(CorpusDomain domain)
+    /// <summary>Whether a shard's file is there, as long as the manifest records, and hashes to what it records. Reads it whole.</summary>
+    public static bool IsWhole(string directory, CorpusShard shard)
     {
-        foreach (var split in Enum.GetValues<CorpusSplit>())
-        {
-            var path = ShardPath(domain, split);
-            using var stream = File.OpenRead(path);
-            if (Convert.ToHexStringLower(SHA256.HashData(stream)) != domain[split].Sha256)
-                throw new BtxException($"{path}: its content is not what {CorpusManifest.FileName} records (SHA-256 "
-                    + "differs); run the btx corpus command again");
-        }
+        if (new FileInfo(Path.Combine(directory, shard.Path)) is not { Exists: true } file || file.Length != shard.FileBytes) return false;
+        using var stream = file.OpenRead();
+        return Convert.ToHexStringLower(SHA256.HashData(stream)) == shard.Sha256;
     }
 
-    /// <summary>Absolute path of one split's file.</summary>
     public string ShardPath(CorpusDomain domain, CorpusSplit split) =>
         ContainedPath.Resolve(DirectoryPath, domain[split].Path, Path.Combine(DirectoryPath, CorpusManifest.FileName));
+}
+
+/// <summary>Training documents of several domains in about equal amounts, so that no domain's words crowd out another's.</summary>
+public static class BalancedSample
+{
+    /// <summary>Up to <paramref name="limitBytes"/> of UTF-8 text over all domains: each has an equal share, and what a small domain cannot
+    /// fill goes to the larger ones. Documents are chosen by a hash of their ids: the same in every run.</summary>
+    public static IEnumerable<CorpusDocument> Read(CorpusDirectory corpus, IReadOnlyList<CorpusDomain> domains, long limitBytes)
+    {
+        var share = Share([.. domains.Select(d => d.Train.Bytes).Order()], limitBytes);
+        return domains.SelectMany(domain => corpus.Read(domain, CorpusSplit.Train)
+            .Where(d => domain.Train.Bytes <= share || DocumentHash.ForSample(d.Id) < share / domain.Train.Bytes));
+    }
+
+    // The most bytes that a domain may give, so that all together give no more than the limit.
+    private static double Share(long[] ordered, long limitBytes)
+    {
+        var left = (double)limitBytes;
+        for (var i = 0; i < ordered.Length; i++)
+        {
+            var share = left / (ordered.Length - i);
+            if (ordered[i] > share) return share;
+            left -= ordered[i];
+        }
+
+        return double.PositiveInfinity;
+    }
 }

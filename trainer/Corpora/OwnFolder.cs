@@ -1,13 +1,11 @@
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model;
+using Btx.Trainer.Corpora.Extraction;
 
 namespace Btx.Trainer.Corpora;
 
-/// <summary>
-/// A user's own folder as documents: every file whose name says that it is text (see <see cref="OwnFile"/>), at any depth, and every
-/// line of JSON Lines with a "text" and optionally an "id". What is left out is noted.
-/// </summary>
+/// <summary>A user's own folder as documents: every file whose name says that it is text (see <see cref="OwnFile"/>), at any depth, and
+/// every line of JSON Lines with a "text" and optionally an "id". What is left out is noted.</summary>
 public sealed class OwnFolder
 {
     /// <summary>Raised whenever the reading gives other documents or other splits than before.</summary>
@@ -29,8 +27,8 @@ public sealed class OwnFolder
         Walk(new DirectoryInfo(this.folder));
         files.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
         if (files.Count > 0) return;
-        throw new BtxException($"folder {folder} has no file of text (.txt, .md, .rst, .html, .jsonl, source code, or these as "
-            + $".gz){Found()}");
+        var found = notes.All.Count == 0 ? "" : $"; it has {string.Join(", ", notes.All)}";
+        throw new BtxException($"folder {folder} has no file of text (.txt, .md, .rst, .html, .jsonl, source code, these as .gz){found}");
     }
 
     /// <summary>The files to read, in ordinal order of their ids.</summary>
@@ -67,15 +65,13 @@ public sealed class OwnFolder
         {
             foreach (var (document, place) in file.Format == TextFormat.Lines ? Lines(file) : Whole(file))
             {
-                if (ids.Add(document.Id)) yield return document;
-                else if (ids.Add(place))
-                {
-                    notes.Add("ids that stand twice, their documents named by file and line", $"{place}: {document.Id}");
-                    yield return document with { Id = place };
-                }
-                else
+                var id = ids.Add(document.Id) ? document.Id : ids.Add(place) ? place : null;
+                if (id is null)
                     notes.Problem("documents with an id that stands already, left out",
-                    $"{place}: id \"{BtxException.OneLine(document.Id)}\" stands already; ids must be unique in a domain");
+                        $"{place}: id \"{BtxException.OneLine(document.Id)}\" stands already; ids must be unique in a domain");
+                else if (id != document.Id)
+                    notes.Add("ids that stand twice, their documents named by file and line", $"{place}: {document.Id}");
+                if (id is not null) yield return document with { Id = id };
             }
         }
     }
@@ -83,7 +79,8 @@ public sealed class OwnFolder
     private IEnumerable<(CorpusDocument Document, string Place)> Lines(OwnFile file)
     {
         long number = 0;
-        foreach (var document in DocumentLines.Read(file.Open, file.Path, at => $"{file.Id}:{number = at}", Problem))
+        foreach (var document in DocumentLines.Read(file.Path, file.IsPacked, at => $"{file.Id}:{number = at}",
+            (message, cause) => notes.Problem("lines that are no documents, left out", message, cause)))
             yield return (document, $"{file.Id}:{number}");
     }
 
@@ -105,15 +102,12 @@ public sealed class OwnFolder
         else yield return (new CorpusDocument(file.Id, text), file.Id);
     }
 
-    private void Problem(string message, Exception? cause) => notes.Problem("lines that are no documents, left out", message, cause);
-
     private void Walk(DirectoryInfo directory)
     {
         FileSystemInfo[] entries;
         try
         {
-            entries = [.. directory.EnumerateFileSystemInfos("*",
-                new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false })];
+            entries = directory.GetFileSystemInfos("*", new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false });
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -136,6 +130,84 @@ public sealed class OwnFolder
             else files.Add(file);
         }
     }
+}
 
-    private string Found() => notes.All.Count == 0 ? "" : $"; it has {string.Join(", ", notes.All)}";
+/// <summary>How a file of the user's own holds text.</summary>
+public enum TextFormat
+{
+    None,    // not at all, as far as its name tells
+    Plain,   // a document as it stands: prose, Markdown, source code
+    Unnamed, // a file without an ending, such as README or GPL-2.0: plain if its bytes are text
+    Html,    // a page, of which the running text is taken
+    Lines,   // a document a line, as JSON
+}
+
+/// <summary>A file of the user's own: its format goes by the ending of its name, in any case; <c>.gz</c> behind it is unpacked.</summary>
+/// <param name="Id">Path relative to the folder, '/' between the parts.</param>
+public sealed record OwnFile(string Id, string Path)
+{
+    /// <summary>Most bytes of a file that is one document.</summary>
+    public const long MostTextBytes = 256L << 20;
+
+    private static readonly HashSet<string> Plain =
+    [
+        ".txt", ".text", ".md", ".markdown", ".rst", ".adoc", ".asciidoc", ".org", ".tex", ".textile", ".wiki", ".srt", ".vtt",
+        ".py", ".pyi", ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".cs", ".fs", ".vb", ".java", ".kt", ".scala", ".go", ".rs",
+        ".swift", ".rb", ".pl", ".pm", ".php", ".lua", ".r", ".jl", ".hs", ".ml", ".mli", ".clj", ".lisp", ".el", ".scm", ".ex", ".exs",
+        ".erl", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".css", ".sh", ".bash", ".sql", ".v", ".lean",
+    ];
+
+    public bool IsPacked => Id.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+
+    public TextFormat Format => System.IO.Path.GetExtension(IsPacked ? Id[..^3] : Id).ToLowerInvariant() switch
+    {
+        ".jsonl" or ".ndjson" => TextFormat.Lines,
+        ".html" or ".htm" or ".xhtml" => TextFormat.Html,
+        var ending when ending.AsSpan().Trim('.').ContainsAnyExceptInRange('0', '9') is false => TextFormat.Unnamed, // README, and GPL-2.0
+        var ending => Plain.Contains(ending) ? TextFormat.Plain : TextFormat.None,
+    };
+
+    /// <summary>The text of a file that is one document; null for one without an ending whose bytes are no text.</summary>
+    /// <exception cref="InvalidDataException">Too large, damaged, or not in UTF-8 nor in UTF-16 with a byte-order mark.</exception>
+    public string? Text()
+    {
+        using var file = new UnpackedFile(Path, IsPacked);
+        using var bytes = new MemoryStream();
+        var buffer = new byte[1 << 16];
+        for (int read; (read = file.Read(buffer)) > 0;)
+        {
+            if (Format == TextFormat.Unnamed && buffer.AsSpan(0, read).Contains((byte)0)) return null;
+            if (bytes.Length + read > MostTextBytes)
+                throw new InvalidDataException($"more than {MostTextBytes >> 20} MiB in one document; divide it, or write it as .jsonl");
+            bytes.Write(buffer, 0, read);
+        }
+
+        try
+        {
+            var text = Decode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
+            return Format == TextFormat.Html ? HtmlText.Convert(text) : text;
+        }
+        catch (InvalidDataException) when (Format == TextFormat.Unnamed)
+        {
+            return null;
+        }
+    }
+
+    private static string Decode(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            return bytes switch
+            {
+                [0xFF, 0xFE, .. var little] => new UnicodeEncoding(bigEndian: false, false, throwOnInvalidBytes: true).GetString(little),
+                [0xFE, 0xFF, .. var big] => new UnicodeEncoding(bigEndian: true, false, throwOnInvalidBytes: true).GetString(big),
+                _ => new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes),
+            };
+        }
+        catch (DecoderFallbackException e)
+        {
+            var line = 1 + bytes[..Math.Clamp(e.Index, 0, bytes.Length)].Count((byte)'\n');
+            throw new InvalidDataException($"line {line} is not valid UTF-8; convert the file (iconv -t UTF-8)", e);
+        }
+    }
 }

@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using static TorchSharp.torch;
 
 namespace Btx.Trainer.Devices;
 
-/// <summary>What must stand before libtorch is loaded: what its threads and the C allocator read once,
-/// and a way to load it on older systems.</summary>
+/// <summary>What must stand before libtorch is loaded: what its threads and the C allocator read once, and a way to load it.</summary>
 internal static partial class NativeEnvironment
 {
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3, ArenaMax = -8; // mallopt's parameters in <malloc.h>
@@ -32,4 +32,14 @@ internal static partial class NativeEnvironment
 
     [LibraryImport("libc", EntryPoint = "mallopt")]
     private static partial int MallOpt(int parameter, int value);
+}
+
+/// <summary>The memory of a tensor on the CPU, without the checks and copies of a span of bounded length.</summary>
+internal static unsafe partial class NativeTensor
+{
+    /// <summary>The first element of a contiguous fp32 tensor on the CPU; valid as long as the tensor is.</summary>
+    public static float* Data(Tensor tensor) => (float*)DataPointer(tensor.Handle);
+
+    [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_data")]
+    private static partial nint DataPointer(nint tensor);
 }

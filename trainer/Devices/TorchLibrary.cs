@@ -1,18 +1,13 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Security.Cryptography;
-using Btx.Model;
-using Btx.Model.Files;
 using TorchSharp;
 
 namespace Btx.Trainer.Devices;
 
-/// <summary>
-/// Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in
-/// the cache, made by <see cref="StreamsRedirect"/>
-/// and named by the hash of the original, which stays as it is. Where the original loads nothing is copied.
-/// </summary>
+/// <summary>Loads TorchSharp's native library where the system's libstdc++ is too old for it: a copy in the cache, made by <see
+/// cref="StreamsRedirect"/> and named by the hash of the original, which stays as it is. Where the original loads nothing is
+/// copied.</summary>
 internal static class TorchLibrary
 {
     private const string Name = "LibTorchSharp", FileName = "libLibTorchSharp.so";
@@ -30,8 +25,7 @@ internal static class TorchLibrary
     private static (nint Handle, string? Refusal) Redirected()
     {
         if (Find() is not { } library)
-            return (0, $"{FileName} is missing beside the program; it is there for linux-x64 with glibc, and this is "
-                + $"{RuntimeInformation.RuntimeIdentifier}");
+            return (0, $"{FileName} is missing: there is one for linux-x64 with glibc, and this is {RuntimeInformation.RuntimeIdentifier}");
         if (Cause(library) is not { } cause) return (NativeLibrary.Load(library), null);
         if (!cause.Contains(StreamsRedirect.NewerVersion, StringComparison.Ordinal)) return (0, cause);
         try
@@ -71,36 +65,24 @@ internal static class TorchLibrary
         .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
 
     /// <summary>The redirected copy of a library in a directory; made if it is missing or not what it should be.</summary>
-    /// <returns>Its path.</returns>
     /// <exception cref="BtxException">The library cannot be redirected, or the directory cannot be written.</exception>
     internal static string Copy(string library, string directory)
     {
         var original = Bytes(library) ?? throw new BtxException($"{library}: cannot be read");
-        byte[] redirected;
+        var name = $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so";
+        var copy = Path.Combine(directory, name);
         try
         {
-            redirected = StreamsRedirect.Apply(original);
-        }
-        catch (BtxException e)
-        {
-            throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy "
-                + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer",
-                e);
-        }
-
-        var copy = Path.Combine(
-            directory, $"{Path.GetFileNameWithoutExtension(library)}-{Convert.ToHexStringLower(SHA256.HashData(original))}.so");
-        if (Bytes(copy) is { } there && there.AsSpan().SequenceEqual(redirected)) return copy;
-        try
-        {
+            var redirected = StreamsRedirect.Apply(original);
+            if (Bytes(copy) is { } there && there.AsSpan().SequenceEqual(redirected)) return copy;
             AtomicFile.Write(copy, stream => stream.Write(redirected));
             return copy;
         }
         catch (BtxException e)
         {
-            throw new BtxException(
-                $"{library} needs a copy for this system's older libstdc++: {e.Message}; BTX_CACHE chooses another place",
-                e);
+            throw new BtxException($"{library} needs {StreamsRedirect.NewerVersion} of libstdc++, which this system lacks, and no copy "
+                + $"without it can be made: {e.Message}; use a system with GCC 13's libstdc++ or newer, or where the cache cannot be "
+                + "written: BTX_CACHE chooses another place", e);
         }
     }
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using Btx.Model;
 using Btx.Model.Averaging;
+using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
 using TorchSharp;
@@ -11,10 +11,10 @@ namespace Btx.Trainer.Evaluation;
 /// <summary>A model whose parameters are a weighted average of several checkpoints', made in memory.</summary>
 public static class AveragedModel
 {
-    /// <param name="directories">Model directories of one architecture.</param>
     /// <param name="weights">Not negative, summing to 1, one for each directory.</param>
-    /// <exception cref="BtxException">A directory is no valid checkpoint, architectures differ, or the weights do not hold.</exception>
-    public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device)
+    /// <param name="config">Of that architecture; null: the first one's.</param>
+    public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device,
+        LlamaConfig? config = null)
     {
         var shares = ParameterAverage.Normalise(weights);
         var checkpoints = new List<Checkpoint>();
@@ -24,13 +24,12 @@ public static class AveragedModel
             foreach (var directory in directories)
             {
                 checkpoints.Add(Checkpoint.Open(directory));
-                checkpoints[^1].Config.RequireDense(directory);
-                if (checkpoints[^1].Config.Fingerprint() != checkpoints[0].Config.Fingerprint())
-                    throw new BtxException($"{directory} and {directories[0]} have different architectures "
-                        + "(config.json); only equal ones can be averaged");
+                if (checkpoints[^1].Config.RequireDense(directory).Fingerprint() != checkpoints[0].Config.Fingerprint())
+                    throw new BtxException($"{directory} and {directories[0]} have different architectures (config.json); only equal ones "
+                        + "can be averaged");
             }
 
-            model = new LlamaModel(checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };
+            model = new LlamaModel(config ?? checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };
             foreach (var (name, parameter) in model.NamedParameters) Fill(checkpoints, shares, name, parameter);
             return model;
         }
@@ -41,7 +40,7 @@ public static class AveragedModel
         }
         finally
         {
-            foreach (var checkpoint in checkpoints) checkpoint.Dispose();
+            checkpoints.ForEach(c => c.Dispose());
         }
     }
 

@@ -1,8 +1,22 @@
 using System.Globalization;
-using Btx.Model;
+using System.Numerics;
 using Btx.Model.Mixing;
 
 namespace Btx.Trainer.Evaluation;
+
+/// <summary>One row of an evaluation: a model, or a way to mix the forest's experts.</summary>
+/// <param name="Key">Name in tables and JSON: <c>seed</c>, a compared model's, <c>expert:NAME</c>, <c>ensemble</c>, <c>top_2</c>, …</param>
+/// <param name="Routing">For what the forest or the BTX model does; null for <c>seed</c>, <c>dense</c> and compared models.</param>
+public sealed record EvaluationMode(string Key, Routing? Routing)
+{
+    public const string Seed = "seed";
+    public const string Dense = "dense";
+    public const string Moe = "moe";
+
+    /// <summary>Name of the model of its own that answers, which reads the text itself; null: the row follows from the experts'
+    /// log-probabilities.</summary>
+    public string? Model => Routing is null ? Key : Routing.Mode == RoutingMode.Moe ? Moe : null;
+}
 
 /// <summary>Reads <c>--modes</c>.</summary>
 public static class EvaluationModes
@@ -13,52 +27,35 @@ public static class EvaluationModes
     private const string MoeOfK = "moe:k=";
     private const int EveryTopUpTo = 8;
 
-    /// <summary>What is measured when nothing is chosen: all there is.</summary>
-    /// <param name="models">Names of the compared models.</param>
-    /// <param name="moe">N of the BTX model; 0: there is none.</param>
-    public static IReadOnlyList<string> Default(int experts, bool seed, bool dense, IReadOnlyList<string>? models = null,
-        int moe = 0) =>
+    /// <summary>What is measured when nothing is chosen: all there is, models beside the forest first.</summary>
+    public static IReadOnlyList<string> Default(int experts, IReadOnlyList<string> models) =>
     [
-        .. seed ? [EvaluationMode.Seed] : Array.Empty<string>(),
-        .. dense ? [EvaluationMode.Dense] : Array.Empty<string>(),
-        .. models ?? [],
-        .. moe > 0 ? [EvaluationMode.Moe] : Array.Empty<string>(),
-        "experts", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching",
-        .. Enumerable.Range(1, experts).Where(k => experts <= EveryTopUpTo || System.Numerics.BitOperations.IsPow2(k) || k == experts)
+        .. models, "experts", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching",
+        .. Enumerable.Range(1, experts).Where(k => experts <= EveryTopUpTo || BitOperations.IsPow2(k) || k == experts)
             .Select(k => $"top_{k}"),
         "top_p=0.9", "average:uniform", "average:posterior", "average:argmax",
     ];
 
-    /// <param name="texts">Names as on the command line; a name given twice counts once.</param>
-    /// <param name="experts">Names of the experts.</param>
-    /// <param name="seed">Whether <c>--seed-model</c> is given.</param>
-    /// <param name="dense">Whether <c>--dense</c> is given.</param>
-    /// <param name="select">When top_k and top_p choose.</param>
-    /// <param name="models">Names of the compared models.</param>
-    /// <param name="moe">N and k of the BTX model; N = 0: there is none.</param>
+    /// <param name="texts">As on the command line; a name given twice counts once.</param>
+    /// <param name="moe">N and k of the BTX model, if that is one of the models.</param>
     /// <exception cref="BtxException">Unknown mode, k out of range, p out of range, or a model that was not given.</exception>
-    public static IReadOnlyList<EvaluationMode> Parse(
-        IEnumerable<string> texts, IReadOnlyList<string> experts, bool seed, bool dense, SelectForm select,
-        IReadOnlyList<string>? models = null, (int Experts, int PerToken) moe = default)
+    public static IReadOnlyList<EvaluationMode> Parse(IEnumerable<string> texts, IReadOnlyList<string> experts,
+        IReadOnlyList<string> models, SelectForm select, (int Experts, int PerToken) moe = default)
     {
-        models ??= [];
-        var modes = new List<EvaluationMode>();
-        foreach (var text in texts)
-        {
-            if (text == EvaluationMode.Seed && !seed)
-                throw new BtxException("--modes seed: name the seed's directory with --seed-model DIR");
-            if (text == EvaluationMode.Dense && !dense)
-                throw new BtxException("--modes dense: name the baseline's directory with --dense DIR");
-            if (text == "models" && models.Count == 0) throw new BtxException("--modes models: name at least one with --model NAME=DIR");
-            if (text is EvaluationMode.Seed or EvaluationMode.Dense || models.Contains(text)) modes.Add(new(text, null));
-            else if (text == "models") modes.AddRange(models.Select(m => new EvaluationMode(m, null)));
-            else if (text == EvaluationMode.Moe || text.StartsWith(MoeOfK, StringComparison.Ordinal)) modes.Add(Moe(text, moe));
-            else if (text == "experts") modes.AddRange(experts.Select(e => new EvaluationMode($"expert:{e}", Expert(e))));
-            else modes.Add(Forest(text, experts, select));
-        }
+        EvaluationMode[] modes = [.. texts.SelectMany(Of).DistinctBy(m => m.Key)];
+        return modes.Length > 0 ? modes : throw new BtxException($"--modes is empty; choose among {Known}");
 
-        if (modes.Count == 0) throw new BtxException($"--modes is empty; choose among {Known}");
-        return [.. modes.DistinctBy(m => m.Key)];
+        IEnumerable<EvaluationMode> Of(string text)
+        {
+            if (text == "experts") return experts.Select(e => new EvaluationMode($"expert:{e}", Expert(e)));
+            if (text == EvaluationMode.Moe || After(text, MoeOfK) is not null) return [MoeOf(text, moe)];
+            if (models.Contains(text)) return [new(text, null)];
+            if (text == EvaluationMode.Seed) throw new BtxException("--modes seed: name the seed's directory with --seed-model DIR");
+            if (text == EvaluationMode.Dense) throw new BtxException("--modes dense: name the baseline's directory with --dense DIR");
+            if (text != "models") return [Forest(text, experts, select)];
+            EvaluationMode[] named = [.. models.Where(m => !IsReserved(m)).Select(m => new EvaluationMode(m, null))];
+            return named.Length > 0 ? named : throw new BtxException("--modes models: name at least one with --model NAME=DIR");
+        }
     }
 
     /// <summary>Whether a mode has this name, or may have.</summary>
@@ -66,13 +63,10 @@ public static class EvaluationModes
         name is EvaluationMode.Seed or EvaluationMode.Dense or EvaluationMode.Moe or "models" or "experts" or "ensemble" or "average"
         or "forest" || name.StartsWith("top_", StringComparison.Ordinal);
 
-    private static EvaluationMode Moe(string text, (int Experts, int PerToken) moe)
+    private static EvaluationMode MoeOf(string text, (int Experts, int PerToken) moe)
     {
         if (moe.Experts == 0) throw new BtxException($"--modes {text}: name the BTX model's directory with --btx DIR");
-        var k = moe.PerToken;
-        if (text != EvaluationMode.Moe
-            && !int.TryParse(text.AsSpan(MoeOfK.Length), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out k))
-            throw new BtxException($"--modes {text}: unknown mode; choose among {Known}");
+        var k = text == EvaluationMode.Moe ? moe.PerToken : Integer(After(text, MoeOfK)) ?? throw Unknown(text);
         var routing = new Routing { Mode = RoutingMode.Moe, K = k };
         return RoutingRules.Problem(routing, [], [], moe.Experts) is { } problem ? throw new BtxException($"--modes {text}: {problem}")
             : new(text, routing);
@@ -89,13 +83,11 @@ public static class EvaluationModes
             "average" or "average:uniform" => new Routing { Mode = RoutingMode.Average },
             "average:posterior" => new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Posterior },
             "average:argmax" => new Routing { Mode = RoutingMode.Average, Average = AverageWeights.Argmax },
-            _ when text.StartsWith("expert:", StringComparison.Ordinal) => Expert(text[7..]),
-            _ when text.StartsWith("top_p=", StringComparison.Ordinal)
-                && Number(text[6..]) is { } p => new Routing { Mode = RoutingMode.TopP, P = p, Select = select },
-            _ when text.StartsWith("top_", StringComparison.Ordinal)
-                && int.TryParse(text.AsSpan(4), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var k) =>
-                new Routing { Mode = RoutingMode.TopK, K = k, Select = select },
-            _ => throw new BtxException($"--modes {text}: unknown mode; choose among {Known}"),
+            _ when After(text, "expert:") is { } name => Expert(name),
+            _ when double.TryParse(After(text, "top_p="), NumberStyles.Float, CultureInfo.InvariantCulture, out var p) =>
+                new Routing { Mode = RoutingMode.TopP, P = p, Select = select },
+            _ when Integer(After(text, "top_")) is { } k => new Routing { Mode = RoutingMode.TopK, K = k, Select = select },
+            _ => throw Unknown(text),
         };
         // The target domain of an average is each evaluated domain in turn.
         var check = routing.Mode == RoutingMode.Average ? routing with { Average = AverageWeights.Uniform } : routing;
@@ -106,6 +98,11 @@ public static class EvaluationModes
 
     private static Routing Expert(string name) => new() { Mode = RoutingMode.Expert, Expert = name };
 
-    private static double? Number(string text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var p) ? p : null;
+    private static string? After(string text, string start) =>
+        text.StartsWith(start, StringComparison.Ordinal) ? text[start.Length..] : null;
+
+    private static int? Integer(string? text) =>
+        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var k) ? k : null;
+
+    private static BtxException Unknown(string text) => new($"--modes {text}: unknown mode; choose among {Known}");
 }

@@ -1,4 +1,4 @@
-using Btx.Model;
+using Btx.Model.Tokens;
 using Btx.Trainer.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,20 +11,15 @@ public static class TextScorer
     private const int BatchTokens = 2048;
     private const long BatchLogits = 1 << 23; // 32 MiB of fp32
 
-    /// <summary>
-    /// For each sequence of n tokens, n − 1 values in nats: entry i is log p(tokens[i+1] | tokens[0..i]).
-    /// Sequences of like length share a batch; padding stands at the end, where causal attention does not see it.
-    /// </summary>
-    /// <param name="model">Used by this call alone while it runs.</param>
+    /// <summary>For each sequence of n tokens, n − 1 values in nats: entry i is log p(tokens[i+1] | tokens[0..i]). Sequences of like length
+    /// share a batch; padding stands at the end, where causal attention does not see it.</summary>
     /// <param name="sequences">Each at least 2 tokens, at most max_position_embeddings + 1.</param>
-    /// <param name="scored">Hears the number of tokens predicted by each batch.</param>
-    /// <exception cref="BtxException">A sequence is too short or too long, an id is not in the vocabulary, or the
-    /// model gives a value that is no number.</exception>
+    /// <exception cref="BtxException">A length or an id out of range, or the model gives a value that is no number.</exception>
     public static double[][] LogProbs(LlamaModel model, IReadOnlyList<int[]> sequences, Action<long>? scored = null,
         CancellationToken cancellation = default)
     {
         Check(model, sequences);
-        var order = Enumerable.Range(0, sequences.Count).OrderByDescending(i => sequences[i].Length).ThenBy(i => i).ToArray();
+        int[] order = [.. Enumerable.Range(0, sequences.Count).OrderByDescending(i => sequences[i].Length)];
         var result = new double[sequences.Count][];
         using var mode = no_grad();
         for (var first = 0; first < order.Length;)
@@ -80,17 +75,58 @@ public static class TextScorer
     {
         foreach (var sequence in sequences)
         {
-            if (sequence.Length < 2)
-                throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed to predict one");
+            if (sequence.Length < 2) throw new BtxException($"a sequence has {sequence.Length} tokens; at least 2 are needed");
             if (sequence.Length - 1 > model.Config.MaxPositionEmbeddings)
                 throw new BtxException($"a sequence has {sequence.Length} tokens; the model's max_position_embeddings is "
                     + $"{model.Config.MaxPositionEmbeddings}");
-            foreach (var id in sequence)
-            {
-                if ((uint)id >= (uint)model.Config.VocabSize)
-                    throw new BtxException($"token id {id} is not in the model's vocabulary of {model.Config.VocabSize}; model and "
-                        + "tokenizer do not belong together");
-            }
+            if (sequence.FirstOrDefault(id => (uint)id >= (uint)model.Config.VocabSize) is not 0 and var outside)
+                throw new BtxException($"token id {outside} is not in the model's vocabulary of {model.Config.VocabSize}; model and "
+                    + "tokenizer do not belong together");
         }
+    }
+}
+
+/// <summary>Cuts documents into sequences that a model scores: each begins with the tokenizer's BOS token (not predicted) and goes on with
+/// the next tokens of one document, so that every token of the text is predicted exactly once and none of two documents stand in one
+/// sequence.</summary>
+public static class SequencePacker
+{
+    /// <param name="context">Largest sequence, BOS included; at least 2.</param>
+    /// <param name="maxTokens">Predicted tokens to keep, at most but one sequence: sequences evenly spread over the text; 0: all.</param>
+    public static List<int[]> Pack(IEnumerable<string> documents, TextTokenizer tokenizer, int context, long maxTokens = 0)
+    {
+        if (context < 2) throw new BtxException($"--context {context}: expected at least 2");
+        var bos = tokenizer.BosId ?? tokenizer.EosId
+            ?? throw new BtxException("the tokenizer has no token to begin a text with; name one bos_token in tokenizer_config.json");
+        var sequences = new List<int[]>();
+        foreach (var document in documents)
+        {
+            var ids = tokenizer.Encode(document);
+            for (var at = 0; at < ids.Length; at += context - 1)
+                sequences.Add([bos, .. ids.AsSpan(at, Math.Min(context - 1, ids.Length - at))]);
+        }
+
+        return maxTokens > 0 ? Spread(sequences, maxTokens) : sequences;
+    }
+
+    /// <summary>As many as <paramref name="count"/> sequences, evenly spread.</summary>
+    public static List<int[]> Take(List<int[]> sequences, int count) =>
+        sequences.Count <= count ? sequences
+        : [.. Enumerable.Range(0, count).Select(i => sequences[(int)((long)i * sequences.Count / count)])];
+
+    /// <summary>Bytes of text that the sequences predict: those of every token but the first.</summary>
+    public static long Bytes(IEnumerable<int[]> sequences, TextTokenizer tokenizer) =>
+        sequences.Sum(s => s.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length));
+
+    /// <summary>Tokens that the sequences predict.</summary>
+    public static long Predicted(IEnumerable<int[]> sequences) => sequences.Sum(s => (long)s.Length - 1);
+
+    // Sequences differ in length, so a count chosen by the mean may exceed the limit a little: take fewer until it does not.
+    private static List<int[]> Spread(List<int[]> sequences, long maxTokens)
+    {
+        var kept = sequences;
+        for (var tokens = Predicted(kept); tokens > maxTokens && kept.Count > 1; tokens = Predicted(kept))
+            kept = Take(sequences, (int)Math.Clamp(kept.Count * maxTokens / tokens, 1, kept.Count - 1));
+        return kept;
     }
 }

@@ -1,65 +1,62 @@
 using System.Globalization;
 using System.Text.Json;
-using Btx.Model;
+using Btx.Model.Forests;
 
 namespace Btx.Trainer.Evaluation;
 
 /// <summary>Training tokens behind the compared models, and how the dense baseline's learning rate was chosen: read from the records
 /// beside the models, where there are any.</summary>
-public sealed record TrainingBudget
+/// <param name="ExpertTokens">Sum over the experts, after branching.</param>
+/// <param name="DenseSweep">Validation bits per byte by learning rate; empty if none was swept for.</param>
+public sealed record TrainingBudget(
+    long? SeedTokens, long ExpertTokens, long? DenseTokens, double? DenseLearningRate, IReadOnlyDictionary<string, double> DenseSweep)
 {
-    private const string RunFile = "run.json";
-    private const string SweepFile = "lr_sweep.json";
-
-    public long? SeedTokens { get; init; }
-
-    /// <summary>Sum over the experts, after branching.</summary>
-    public long ExpertTokens { get; init; }
-
-    public long? DenseTokens { get; init; }
-
-    public double? DenseLearningRate { get; init; }
-
-    /// <summary>Validation bits per byte by learning rate; empty if none was swept for.</summary>
-    public IReadOnlyDictionary<string, double> DenseSweep { get; init; } = new Dictionary<string, double>();
-
-    /// <exception cref="BtxException">A record is there but is no JSON object.</exception>
-    public static TrainingBudget Read(EvaluatedModels models) => new()
+    public static TrainingBudget Read(EvaluatedModels models)
     {
-        SeedTokens = models.Seed is { } seed ? Number(Path.Combine(seed, RunFile), "tokens") is { } s ? (long)s : null : null,
-        ExpertTokens = models.Experts.Sum(e => e.Tokens),
-        DenseTokens = models.Dense is { } dense && Number(Path.Combine(dense, RunFile), "tokens") is { } d ? (long)d : null,
-        DenseLearningRate = models.Dense is { } place ? Number(Path.Combine(place, RunFile), "settings", "learning_rate") : null,
-        DenseSweep = models.Dense is { } directory ? Sweep(Path.Combine(directory, SweepFile)) : new Dictionary<string, double>(),
-    };
+        JsonElement? Record(string name, string file) => models.Other(name) is { } path ? RecordFile.Read(Path.Combine(path, file)) : null;
+        var dense = Record(EvaluationMode.Dense, "run.json");
+        var sweep = Record(EvaluationMode.Dense, "lr_sweep.json").At("validation_bits_per_byte");
+        var swept = sweep is not { ValueKind: JsonValueKind.Object } bits ? [] : bits.EnumerateObject()
+            .Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name, p => p.Value.GetDouble());
+        return new((long?)Record(EvaluationMode.Seed, "run.json").Number("tokens"), models.Experts.Sum(e => e.Tokens),
+            (long?)dense.Number("tokens"), dense.Number("settings", "learning_rate"), swept);
+    }
 
     /// <summary>For the reader of the tables, in lines.</summary>
     public IEnumerable<string> Lines()
     {
-        var seed = SeedTokens is { } s ? $"{s:N0} (seed) + " : "";
-        yield return $"training tokens: forest {seed}{ExpertTokens:N0} "
-            + $"(experts){(SeedTokens is { } t ? $" = {t + ExpertTokens:N0}" : "")}{(DenseTokens is { } d ? $"; dense {d:N0}" : "")}";
+        var (seed, sum) = SeedTokens is { } s ? ($"{s:N0} (seed) + ", $" = {s + ExpertTokens:N0}") : ("", "");
+        yield return $"training tokens: forest {seed}{ExpertTokens:N0} (experts){sum}{(DenseTokens is { } d ? $"; dense {d:N0}" : "")}";
         if (DenseTokens is null) yield break;
         var rate = DenseLearningRate is { } r ? r.ToString("R", CultureInfo.InvariantCulture) : "not recorded";
-        yield return DenseSweep.Count == 0
-            ? $"dense learning rate {rate}, not swept"
-            : $"dense learning rate {rate}, swept: "
-                + $"{string.Join(", ", DenseSweep.Select(p => $"{p.Key} → {p.Value:F3}"))} validation bits/byte";
+        yield return DenseSweep.Count == 0 ? $"dense learning rate {rate}, not swept"
+            : $"dense learning rate {rate}, swept: {string.Join(", ", DenseSweep.Select(p => $"{p.Key} → {p.Value:F3}"))} "
+                + "validation bits/byte";
+    }
+}
+
+/// <summary>Reads single fields of a JSON record that may lie beside a model, made here or elsewhere: what is not there is null.</summary>
+internal static class RecordFile
+{
+    /// <exception cref="BtxException">It is there but is no JSON object.</exception>
+    public static JsonElement? Read(string path)
+    {
+        if (!File.Exists(path)) return null;
+        var record = ManifestJson.Read<JsonElement>(BoundedFile.Read(path), path, "a JSON object");
+        return record.ValueKind == JsonValueKind.Object ? record : throw new BtxException($"{path}: is not a JSON object");
     }
 
-    private static Dictionary<string, double> Sweep(string path)
-    {
-        using var document = RecordFile.Open(path);
-        if (document is null || !document.RootElement.TryGetProperty("validation_bits_per_byte", out var bits)
-            || bits.ValueKind != JsonValueKind.Object)
-            return [];
-        return bits.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Number).ToDictionary(p => p.Name,
-            p => p.Value.GetDouble());
-    }
+    public static double? Number(this JsonElement? record, params string[] names) =>
+        record.At(names) is { ValueKind: JsonValueKind.Number } number && number.TryGetDouble(out var value) && double.IsFinite(value)
+            ? value : null;
 
-    private static double? Number(string path, params string[] names)
+    public static string? Text(this JsonElement? record, params string[] names) =>
+        record.At(names) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+
+    public static JsonElement? At(this JsonElement? record, params string[] names)
     {
-        using var document = RecordFile.Open(path);
-        return document is null ? null : RecordFile.Number(document, names);
+        foreach (var name in names)
+            record = record is { ValueKind: JsonValueKind.Object } item && item.TryGetProperty(name, out var inner) ? inner : null;
+        return record;
     }
 }

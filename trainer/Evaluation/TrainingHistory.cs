@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Btx.Model;
-using Btx.Model.Configuration;
+using Btx.Cli;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Model.Moe;
@@ -10,41 +9,74 @@ using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Evaluation;
 
-/// <summary>
-/// Finds the runs behind each model of an evaluation from the records beside them:
-/// <c>run.json</c>, <c>btx.json</c>, <c>average.json</c> and
-/// <c>forest.json</c>. Models are known by the SHA-256 of their weights, so that the seed of four experts counts once.
-/// </summary>
+/// <summary>What it took to train the model, or the models, behind one row, and what each token costs it.</summary>
+/// <param name="Complete">False where a record is missing: then the figures are lower bounds.</param>
+/// <param name="ActiveParameters">Parameters that multiply for a predicted token; null where it varies.</param>
+public sealed record TrainingCompute(IReadOnlyCollection<TrainedRun> Runs, bool Complete, long? ActiveParameters)
+{
+    public long Tokens => Runs.Sum(r => r.Tokens);
+
+    public double Flops => Runs.Sum(r => r.Flops);
+
+    /// <summary>Tokens by phase, in the order of training.</summary>
+    public string Phases => string.Join(" + ", Runs.GroupBy(r => r.Phase)
+        .Select(g => $"{Quantity.Short(g.Sum(r => r.Tokens))} {g.Key}{(g.Count() > 1 ? $" ({g.Count()})" : "")}"));
+}
+
+/// <summary>One run in the history of a model.</summary>
+/// <param name="Sha256">Of the weights it made: a run that two experts descend from is the same run.</param>
+/// <param name="Phase"><c>seed</c>, <c>expert</c>, <c>dense</c>, <c>finetune</c>.</param>
+public sealed record TrainedRun(string Sha256, string Phase, long Tokens, long ActiveParameters)
+{
+    /// <summary>2 forward and 4 backward per parameter and token (arXiv 2001.08361, section 2.1), without those of attention.</summary>
+    public double Flops => 6.0 * ActiveParameters * Tokens;
+}
+
+/// <summary>How many parameters multiply for one token: all but an untied input embedding and the experts that are not chosen.</summary>
+public static class ActiveParameters
+{
+    /// <param name="softLayers">Layers in which every expert runs.</param>
+    public static long Of(LlamaConfig config, int? k = null, IReadOnlyList<int>? softLayers = null)
+    {
+        var multiplied = config.ParameterCount - (config.TieWordEmbeddings ? 0 : (long)config.VocabSize * config.HiddenSize);
+        if (config.Moe is not { } m) return multiplied;
+        var routed = config.NumHiddenLayers - (softLayers?.Count ?? 0);
+        return multiplied - ((long)routed * (m.Experts - (k ?? m.ExpertsPerToken)) * 3 * config.HiddenSize * config.IntermediateSize);
+    }
+
+    /// <summary>Of a model directory, Llama or Mixtral.</summary>
+    public static long Of(string directory, int? k = null)
+    {
+        var config = LlamaConfig.Load(directory);
+        var mixed = config.Moe is not null && BtxManifest.Exists(directory);
+        return Of(config, k, mixed ? BtxManifest.Load(directory).Router.SoftLayers : null);
+    }
+}
+
+/// <summary>Finds the runs behind each model of an evaluation from the records beside them: <c>run.json</c>, <c>btx.json</c>,
+/// <c>average.json</c> and <c>forest.json</c>. Models are known by the SHA-256 of their weights, so that the seed of four experts counts
+/// once.</summary>
 public sealed class TrainingHistory(EvaluatedModels models)
 {
     private readonly Dictionary<string, string> hashes = new(StringComparer.Ordinal);
 
     /// <summary>For every mode, by its key.</summary>
-    /// <exception cref="BtxException">A record is there but cannot be read.</exception>
     public IReadOnlyDictionary<string, TrainingCompute> Of(IEnumerable<EvaluationMode> modes) => modes.ToDictionary(m => m.Key, Of);
 
     private TrainingCompute Of(EvaluationMode mode)
     {
         var found = new Found();
-        var expert = ActiveParameters.Of(models.ExpertDirectories[0]);
-        if (mode.IsModel)
+        if (mode.Model is { } name)
         {
-            var directory = mode switch
-            {
-                { Key: EvaluationMode.Seed } => models.Seed!,
-                { Key: EvaluationMode.Dense } => models.Dense!,
-                { Routing: not null } => models.Btx!,
-                _ => models.Compared.Single(m => m.Name == mode.Key).Directory,
-            };
+            var directory = models.Other(name)!;
             Model(directory, found);
             return found.Compute(ActiveParameters.Of(directory, mode.Routing?.K));
         }
 
         foreach (var entry in models.Experts)
-        {
             if (mode.Routing is not { Mode: RoutingMode.Expert } alone || alone.Expert == entry.Name) Expert(entry, found);
-        }
 
+        var expert = ActiveParameters.Of(models.ExpertDirectories[0]);
         return found.Compute(mode.Routing switch
         {
             { Mode: RoutingMode.Ensemble } => models.Experts.Count * expert,
@@ -64,27 +96,26 @@ public sealed class TrainingHistory(EvaluatedModels models)
             return;
         }
 
-        var run = RunOf(directory);
+        var run = RecordFile.Read(Path.Combine(directory, RunRecord.FileName));
+        var tokens = run.Number("tokens");
+        if (tokens is null) run = null;
         var moe = BtxManifest.Exists(directory) ? BtxManifest.Load(directory) : null;
-        if (run is { FromRandom: false, Parents.Count: 0 }) found.Complete = false;
-        foreach (var (parent, path) in run?.Parents ?? []) Parent(parent, path, found);
+        JsonElement[] parents = run.At("parents") is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : [];
+        if (parents.Length == 0 && run.Text("options", "initial weights") is not (null or "random")) found.Complete = false;
+        foreach (JsonElement? parent in parents) Parent(parent.Text("sha256"), parent.Text("model"), found);
         foreach (var source in moe?.Experts ?? []) Parent(source.Sha256, null, found);
-        if (run is not null) found.Runs.Add(new(hash, run.Value.Phase, run.Value.Tokens, ActiveParameters.Of(directory)));
-        else if (moe?.FineTune is { } tuned) found.Runs.Add(new(hash, "finetune", tuned.Tokens, ActiveParameters.Of(directory)));
+        var active = ActiveParameters.Of(directory);
+        if (run is not null) found.Runs.Add(new(hash, run.Text("phase") ?? "training", (long)tokens!, active));
+        else if (moe?.FineTune is { } tuned) found.Runs.Add(new(hash, "finetune", tuned.Tokens, active));
         if (run is null && moe is null && !Average(directory, found)) found.Complete = false;
     }
 
     private void Parent(string? hash, string? path, Found found)
     {
-        if (hash is null || found.Visited.Contains(hash))
-        {
-            found.Complete &= hash is not null;
-            return;
-        }
-
-        var expert = models.Manifest.Experts.FirstOrDefault(e => e.Sha256 == hash);
-        var known = ((string?[])[models.Seed, models.Dense, models.Btx, .. models.Compared.Select(m => m.Directory),
-            Directory.Exists(path) ? path : null]).FirstOrDefault(d => d is not null && Hash(d) == hash);
+        if (hash is not null && found.Visited.Contains(hash)) return;
+        var expert = hash is null ? null : models.Manifest.Experts.FirstOrDefault(e => e.Sha256 == hash);
+        var known = hash is null ? null : models.Others.Select(m => m.Directory).Append(Directory.Exists(path) ? path : null)
+            .FirstOrDefault(d => d is not null && Hash(d) == hash);
         if (expert is not null) Expert(expert, found);
         else if (known is not null) Model(known, found);
         else found.Complete = false;
@@ -96,7 +127,7 @@ public sealed class TrainingHistory(EvaluatedModels models)
         foreach (var parent in entry.Parents.Where(p => p.Weight > 0))
         {
             if (models.Manifest.Experts.FirstOrDefault(e => e.Name == parent.Name) is { } other) Expert(other, found);
-            else if (models.Seed is { } seed) Model(seed, found);
+            else if (models.Other(EvaluationMode.Seed) is { } seed) Model(seed, found);
             else found.Complete = false;
         }
 
@@ -106,37 +137,16 @@ public sealed class TrainingHistory(EvaluatedModels models)
     // An average costs nothing itself.
     private bool Average(string directory, Found found)
     {
-        var path = Path.Combine(directory, ForestAverage.FileName);
-        using var document = RecordFile.Open(path);
-        if (document is null || RecordFile.Text(document, "forest") != models.Manifest.Hash()
-            || !document.RootElement.TryGetProperty("experts", out var shares) || shares.ValueKind != JsonValueKind.Object)
+        var record = RecordFile.Read(Path.Combine(directory, ForestAverage.FileName));
+        if (record.Text("forest") != models.Manifest.Hash() || record.At("experts") is not { ValueKind: JsonValueKind.Object } shares)
             return false;
         foreach (var share in shares.EnumerateObject().Where(s => s.Value is { ValueKind: JsonValueKind.Number } v && v.GetDouble() > 0))
             Expert(models.Manifest.Expert(share.Name), found);
         return true;
     }
 
-    private static (string Phase, long Tokens, bool FromRandom, IReadOnlyList<(string? Sha256, string? Path)> Parents)? RunOf(
-        string directory)
-    {
-        using var document = RecordFile.Open(Path.Combine(directory, RunRecord.FileName));
-        if (document is null || RecordFile.Number(document, "tokens") is not { } tokens) return null;
-        var parents = new List<(string?, string?)>();
-        if (document.RootElement.TryGetProperty("parents", out var list) && list.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var parent in list.EnumerateArray())
-                parents.Add((RecordFile.Text(parent, "sha256"), RecordFile.Text(parent, "model")));
-        }
-
-        return (RecordFile.Text(document, "phase") ?? "training", (long)tokens,
-            RecordFile.Text(document, "options", "initial weights") is null or "random", parents);
-    }
-
-    private string Hash(string directory)
-    {
-        if (!hashes.TryGetValue(directory, out var hash)) hashes[directory] = hash = CheckpointFiles.Hash(directory);
-        return hash;
-    }
+    private string Hash(string directory) =>
+        hashes.TryGetValue(directory, out var hash) ? hash : hashes[directory] = CheckpointFiles.Hash(directory);
 
     private sealed class Found
     {

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Btx.Model;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
@@ -9,27 +8,16 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>
-/// Reads the hidden states of domains' text: one dense network, whose weights are exchanged for each member (see
-/// <see cref="HiddenStateForm"/>), runs windows of text, and every layer's feed-forward input is summed up.
-/// </summary>
-public sealed class HiddenStates : IDisposable
+/// <summary>Reads the hidden states of domains' text: one dense network, whose weights are exchanged for each member (see <see
+/// cref="HiddenStateForm"/>), runs windows of text, and what every layer's feed-forward reads, as a router would, is summed up.</summary>
+public sealed class HiddenStates(MoeWeights weights, LlamaConfig config, Device device) : IDisposable
 {
     private const int BatchTokens = 2048;
     private const int SampleStates = 512;
     private const int HeldOut = 8; // one window in so many is for the sample, not for the sums
 
-    private readonly MoeWeights weights;
-    private readonly RecordedFeedForward[] layers;
-    private readonly LlamaModel model;
+    private readonly LlamaModel model = new(config, device);
     private bool averaged;
-
-    public HiddenStates(MoeWeights weights, Btx.Model.Configuration.LlamaConfig config, Device device)
-    {
-        this.weights = weights;
-        layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => new RecordedFeedForward(new SwiGlu(config, device)))];
-        model = new LlamaModel(config, device, l => layers[l]);
-    }
 
     /// <summary>Windows of a text, evenly spread over it.</summary>
     /// <param name="tokens">About how many tokens in all.</param>
@@ -39,11 +27,8 @@ public sealed class HiddenStates : IDisposable
         return new ValidationWindows(shard, context, (int)Math.Clamp((tokens + context - 1) / context, 2, int.MaxValue));
     }
 
-    /// <param name="member">Whose domain it is.</param>
-    /// <param name="form">See <see cref="HiddenStateForm"/>.</param>
+    /// <summary>The statistics of every layer.</summary>
     /// <param name="read">Hears the number of tokens of each batch.</param>
-    /// <returns>One entry for each layer.</returns>
-    /// <exception cref="BtxException">A state is not finite.</exception>
     public IReadOnlyList<LayerStatistics> Read(Checkpoint member, string form, ValidationWindows windows, Action<long>? read,
         CancellationToken cancellation)
     {
@@ -53,9 +38,10 @@ public sealed class HiddenStates : IDisposable
         int[] held = windows.Count == 1 ? all : [.. all.Where(Held)], summed = windows.Count == 1 ? all : [.. all.Where(w => !Held(w))];
         using var mode = no_grad();
         using var outer = NewDisposeScope();
-        long d = model.Config.HiddenSize;
-        Tensor[] sums = [.. layers.Select(_ => zeros([d], float64, model.Device))],
-            grams = [.. layers.Select(_ => zeros([d, d], float64, model.Device))];
+        var layers = Enumerable.Range(0, config.NumHiddenLayers);
+        long d = config.HiddenSize;
+        Tensor[] sums = [.. layers.Select(_ => zeros([d], float64, device))];
+        Tensor[] grams = [.. layers.Select(_ => zeros([d, d], float64, device))];
         Run(windows, summed, (l, x, _) =>
         {
             var exact = x.to_type(float64);
@@ -63,18 +49,17 @@ public sealed class HiddenStates : IDisposable
             grams[l].AddInPlace(exact.transpose(0, 1).matmul(exact));
         }, read, cancellation);
 
-        long states = (long)held.Length * windows.Context;
-        var places = Enumerable.Range(0, (int)Math.Min(SampleStates, states))
-            .Select(i => i * states / Math.Min(SampleStates, states)).ToArray();
-        var samples = layers.Select(_ => new List<float>()).ToArray();
+        long states = (long)held.Length * windows.Context, sampled = Math.Min(SampleStates, states);
+        long[] places = [.. Enumerable.Range(0, (int)sampled).Select(i => i * states / sampled)];
+        List<float>[] samples = [.. layers.Select(_ => new List<float>())];
         Run(windows, held, (l, x, first) =>
         {
             long[] rows = [.. places.Where(p => p >= first && p < first + x.shape[0]).Select(p => p - first)];
-            if (rows.Length > 0) samples[l].AddRange(Values(x.index_select(0, tensor(rows, [rows.Length], int64, model.Device))));
+            if (rows.Length > 0) samples[l].AddRange(Values(x.index_select(0, tensor(rows, [rows.Length], int64, device))));
         }, read, cancellation);
 
-        var statistics = layers.Select((_, l) =>
-            new LayerStatistics((long)summed.Length * windows.Context, Values(sums[l]), Values(grams[l]), [.. samples[l]])).ToArray();
+        LayerStatistics[] statistics = [.. layers.Select(l =>
+            new LayerStatistics((long)summed.Length * windows.Context, Values(sums[l]), Values(grams[l]), [.. samples[l]]))];
         return statistics.All(s => s.Sum.All(float.IsFinite) && s.Gram.All(float.IsFinite) && s.Sample.All(float.IsFinite))
             ? statistics
             : throw new BtxException($"{member.DirectoryPath}: a hidden state on the text of {windows.Name} is not finite; its weights "
@@ -101,19 +86,20 @@ public sealed class HiddenStates : IDisposable
                 window.AsSpan(0, context).CopyTo(ids.AsSpan(r * context));
             }
 
-            _ = model.Hidden(tensor(ids, [count, context], int64, model.Device));
-            for (var l = 0; l < layers.Length; l++) take(l, layers[l].Input!, (long)first * context);
+            var at = (long)first * context;
+            model.FeedForwardInput = (l, x) => take(l, x, at);
+            _ = model.Hidden(tensor(ids, [count, context], int64, device));
             read?.Invoke(ids.Length);
         }
     }
 
     private void Fill(Checkpoint member, string form)
     {
+        using var mode = no_grad();
         foreach (var (name, parameter) in model.NamedParameters)
         {
             var own = form == HiddenStateForm.Own || MoeWeights.IsFeedForward(name);
             if (!own && averaged) continue;
-            using var mode = no_grad();
             using var scope = NewDisposeScope();
             var values = empty(parameter.shape, float32);
             var span = MemoryMarshal.Cast<byte, float>(values.bytes);

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Btx.Model.Forests;
 using Btx.Model.Moe;
 
 namespace Btx.Trainer.Moe;
@@ -12,25 +14,18 @@ public sealed record MixRequest
 
     /// <summary>Model to make copies of (sparse upcycling, arXiv 2212.05055); null with <see cref="Forest"/>.</summary>
     public string? Upcycle { get; init; }
-
-    /// <summary>N of <see cref="Upcycle"/>.</summary>
     public int Copies { get; init; }
-
     public required string Output { get; init; }
 
     /// <summary>Names in the order of their indices; empty: every ready expert in the manifest's order.</summary>
     public IReadOnlyList<string> Experts { get; init; } = [];
-
-    /// <summary>Names to leave out.</summary>
     public IReadOnlyList<string> Without { get; init; } = [];
 
     /// <summary>Model that becomes the last expert; null: none.</summary>
     public string? Seed { get; init; }
 
-    /// <summary>See <see cref="Model.Moe.RouterInit"/>, or a file; null: ridge where there is
-    /// text or statistics, random otherwise.</summary>
+    /// <summary>See <see cref="Model.Moe.RouterInit"/>, or a file; null: ridge where there is text or statistics, else random.</summary>
     public string? RouterInit { get; init; }
-
     public string? Corpus { get; init; }
 
     /// <summary>Where token shards are kept; null: inside the corpus.</summary>
@@ -41,7 +36,6 @@ public sealed record MixRequest
 
     /// <summary>See <see cref="HiddenStateForm"/>; null: mixed from text, own from statistics.</summary>
     public string? States { get; init; }
-
     public long TokensPerDomain { get; init; } = DefaultTokensPerDomain;
 
     /// <summary>λ in units of the mean eigenvalue of the second moments.</summary>
@@ -49,11 +43,46 @@ public sealed record MixRequest
 
     /// <summary>k; null: 2, or as the router's kind says.</summary>
     public int? K { get; init; }
-
     public string Router { get; init; } = RouterKind.TopK;
-
     public long RandomSeed { get; init; } = 1;
     public string Device { get; init; } = "cpu";
     public int Threads { get; init; } = 1;
     public bool Fresh { get; init; }
+}
+
+/// <summary>What was made: <c>mix.json</c> beside the mixture, and the output of <c>--json</c>.</summary>
+public sealed record MixReport
+{
+    public const string FileName = "mix.json";
+
+    /// <summary>Names by index.</summary>
+    public required IReadOnlyList<string> Experts { get; init; }
+    public IReadOnlyList<string> Without { get; init; } = [];
+
+    /// <summary>Ancestry of left-out experts that stays in the mixture.</summary>
+    public IReadOnlyList<MixResidual> Residuals { get; init; } = [];
+    public required long Parameters { get; init; }
+
+    /// <summary>See <see cref="Evaluation.ActiveParameters"/>.</summary>
+    public required long ActiveParameters { get; init; }
+    public required int ExpertsPerToken { get; init; }
+    public required string Router { get; init; }
+    public required string RouterInit { get; init; }
+
+    /// <summary>See <see cref="HiddenStateForm"/>; null for routers that are not fitted.</summary>
+    public string? States { get; init; }
+
+    /// <summary>By layer; null for routers that are not fitted.</summary>
+    public IReadOnlyList<double>? RouterScales { get; init; }
+
+    /// <summary>By layer, share of held-out states whose largest logit is their own domain's; null where none is fitted.</summary>
+    public IReadOnlyList<double>? RouterAccuracy { get; init; }
+
+    public static MixReport Load(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        return ManifestJson.Read<MixReport>(BoundedFile.Read(path), path, "a report of a mixture, mix again with --fresh");
+    }
+
+    public void Save(string path) => AtomicFile.WriteText(path, JsonSerializer.Serialize(this, ManifestJson.Options) + "\n");
 }

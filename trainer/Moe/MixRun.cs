@@ -1,9 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Configuration;
-using Btx.Model.Files;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -12,18 +9,14 @@ using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>
-/// Mixes a forest, or copies of one model, into a Mixtral directory (Branch-Train-MiX, arXiv 2403.07816, section 3.2). It appears
-/// whole: a mixture there before stays until the new one is complete on disk. The same request again finds it done.
-/// </summary>
+/// <summary>Mixes a forest, or copies of one model, into a Mixtral directory (Branch-Train-MiX, arXiv 2403.07816, section 3.2). It appears
+/// whole: a mixture there before stays until the new one is complete on disk. The same request again finds it done.</summary>
 public sealed class MixRun(MixRequest request, ProgressDisplay display)
 {
     public const string Phase = "mix";
 
     /// <returns>The mixture's report, and whether this call made it.</returns>
-    /// <exception cref="BtxException">Models, router or options that do not fit, no text, an output directory that
-    /// holds something else, a full disk.</exception>
-    /// <exception cref="OperationCanceledException">Stopped; nothing was written.</exception>
+    /// <exception cref="BtxException">Models, router, options or text do not fit, or the output directory holds something else.</exception>
     public (MixReport Report, bool Made) Execute(CancellationToken cancellation = default)
     {
         var earlier = Earlier();
@@ -31,6 +24,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var router = Router(plan.Members.Count);
         var init = request.RouterInit ?? (request.Corpus is null && request.Statistics is null ? RouterInit.Random : RouterInit.Ridge);
         using var text = RouterInit.NeedsText(init) ? MixText.Open(request, plan, cancellation) : null;
+        MixMember[] distinct = [.. plan.Members.DistinctBy(m => m.Directory)];
         var record = new RunRecord
         {
             Phase = Phase,
@@ -38,7 +32,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Status = RunRecord.Finished,
             Options = Options(plan, router, init, text),
             Settings = plan.Settings,
-            Parents = Parents(plan),
+            Parents = [.. distinct.Select(m => new BranchParent(distinct.Length < plan.Members.Count ? m.Expert.Domain : m.Expert.Name,
+                1.0 / distinct.Length, Path.GetFullPath(m.Directory), m.Expert.Sha256!))],
             Parameters = (plan.Architecture with { Moe = new(plan.Members.Count, router.ExpertsPerToken) }).ParameterCount,
         };
         if (earlier is not null && !request.Fresh)
@@ -50,9 +45,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var opened = new Dictionary<string, Checkpoint>(StringComparer.Ordinal);
         try
         {
-            foreach (var member in plan.Members)
+            foreach (var member in distinct)
             {
-                if (opened.ContainsKey(member.Directory)) continue;
                 opened[member.Directory] = Checkpoint.Open(member.Directory);
                 opened[member.Directory].CheckFinite(cancellation);
             }
@@ -75,6 +69,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var weights = new MoeWeights(members);
         var config = weights.Config(router.ExpertsPerToken);
         var statistics = text?.Statistics(plan, members, weights, display, cancellation);
+        var kind = RouterInit.IsFile(init) ? RouterInit.File : init;
         var fit = statistics is { Fitted: var fitted } ? RouterFit.Of(init, fitted, members.Count, request.RidgeLambda) : null;
         var gates = fit?.Weights
             ?? (init == RouterInit.Random ? RandomRouter.Make(config.NumHiddenLayers, members.Count, config.HiddenSize, request.RandomSeed)
@@ -90,11 +85,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             Tokenizer = plan.Tokenizer,
             Sha256 = CheckpointFiles.Hash(target.Building),
             Experts = [.. plan.Members.Select(m => m.Expert)],
-            Router = router with
-            {
-                Init = RouterInit.IsFile(init) ? RouterInit.File : init,
-                RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null
-            },
+            Router = router with { Init = kind, RidgeLambda = init == RouterInit.Ridge ? request.RidgeLambda : null },
             ForestSha256 = plan.ForestSha256,
             Without = plan.Without,
         }.Save(target.Building);
@@ -109,7 +100,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
             ActiveParameters = Evaluation.ActiveParameters.Of(config, router.ExpertsPerToken, router.SoftLayers),
             ExpertsPerToken = router.ExpertsPerToken,
             Router = router.Kind,
-            RouterInit = RouterInit.IsFile(init) ? RouterInit.File : init,
+            RouterInit = kind,
             States = statistics?.Fitted.Form,
             RouterScales = fit?.Scales,
             RouterAccuracy = fit?.Accuracy,
@@ -120,13 +111,6 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         return report;
     }
 
-    private static BranchParent[] Parents(MixPlan plan)
-    {
-        MixMember[] distinct = [.. plan.Members.DistinctBy(m => m.Directory)];
-        return [.. distinct.Select(m => new BranchParent(distinct.Length < plan.Members.Count ? m.Expert.Domain : m.Expert.Name,
-            1.0 / distinct.Length, Path.GetFullPath(m.Directory), m.Expert.Sha256!))];
-    }
-
     private BtxRouter Router(int experts)
     {
         if (request.K is { } k && (k < 1 || k > experts))
@@ -135,12 +119,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         if (request.K is { } asked && asked != used)
             throw new BtxException($"--k is {asked}, but a {request.Router} router runs {used} of {experts} experts for each token; "
                 + $"leave --k out or use --router {RouterKind.TopK}");
-        return new BtxRouter
-        {
-            Kind = request.Router,
-            ExpertsPerToken = used,
-            SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : []
-        };
+        return new() { Kind = request.Router, ExpertsPerToken = used, SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : [] };
     }
 
     // What two mixtures must agree in to be the same one, by flag or subject.
@@ -150,8 +129,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var options = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
             ["phase"] = Phase,
-            ["experts (--experts, --without, --with-seed, --upcycle)"] = string.Join(",",
-                plan.Members.Select(m => $"{m.Expert.Name}:{m.Expert.Sha256![..16]}")),
+            ["experts (--experts, --without, --with-seed, --upcycle)"] =
+                string.Join(",", plan.Members.Select(m => $"{m.Expert.Name}:{m.Expert.Sha256![..16]}")),
             ["--without"] = string.Join(",", plan.Without),
             ["--router"] = router.Kind,
             ["--k"] = Number(router.ExpertsPerToken),
@@ -169,10 +148,8 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         var output = request.Output;
         if (File.Exists(output)) throw new BtxException($"--out {output} is a file; choose another directory");
         if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return null;
-        return RunRecord.Load(output) is { Phase: Phase } earlier
-            ? earlier
-            : throw new BtxException($"--out {output} exists and holds something else than a mixture made by "
-                + "this command; choose another directory");
+        return RunRecord.Load(output) is { Phase: Phase } earlier ? earlier : throw new BtxException(
+            $"--out {output} exists and holds something else than a mixture made by this command; choose another directory");
     }
 
     private static string FileHash(string path)
@@ -185,8 +162,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BtxException($"--router-init {path}: cannot be read ({e.Message}); use {RouterInit.Random}, {RouterInit.Centroid}, "
-                + $"{RouterInit.Ridge} or a safetensors file",
-                e);
+                + $"{RouterInit.Ridge} or a safetensors file", e);
         }
     }
 }

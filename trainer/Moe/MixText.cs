@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
@@ -13,8 +11,7 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>What a fitted router learns from: the training text of the members' domains, or the
-/// statistics that an earlier mixture saved.</summary>
+/// <summary>What a fitted router learns from: training text of the members' domains, or statistics that an earlier mixture saved.</summary>
 internal sealed class MixText : IDisposable
 {
     private readonly MixRequest request;
@@ -32,8 +29,8 @@ internal sealed class MixText : IDisposable
     {
         var labelled = plan.Members.Where(m => m.Text is not null).ToArray();
         if (labelled.Length == 0)
-            throw new BtxException($"--router-init {request.RouterInit}: copies of one model stand for no domains; use "
-                + $"{RouterInit.Random} or a file");
+            throw new BtxException(
+                $"--router-init {request.RouterInit}: copies of one model stand for no domains; use {RouterInit.Random} or a file");
         if (!(request.RidgeLambda > 0) || !double.IsFinite(request.RidgeLambda))
             throw new BtxException($"--ridge-lambda is {request.RidgeLambda}; expected a number above 0");
         if (request.TokensPerDomain < 1) throw new BtxException($"--tokens-per-domain is {request.TokensPerDomain}; expected 1 or more");
@@ -44,9 +41,12 @@ internal sealed class MixText : IDisposable
             if (request.Statistics is { } earlier)
             {
                 if (text.form != HiddenStateForm.Own)
-                    throw new BtxException("--statistics has states of the experts' own networks; --states "
-                        + $"{text.form} needs text: --corpus DIR");
-                text.Options["--statistics"] = Hash(Path.Combine(earlier, RouterStatistics.FileName));
+                    throw new BtxException(
+                        $"--statistics has states of the experts' own networks; --states {text.form} needs text: --corpus DIR");
+                var path = Path.Combine(earlier, RouterStatistics.FileName);
+                if (!File.Exists(path))
+                    throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
+                text.Options["--statistics"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
                 return text;
             }
 
@@ -59,9 +59,8 @@ internal sealed class MixText : IDisposable
                 if (member.Text!.Domains.FirstOrDefault(d => corpus.Domains.All(c => c.Name != d)) is not { } missing) continue;
                 throw new BtxException(
                     $"--corpus {request.Corpus}: has no domain \"{missing}\", the text of expert \"{member.Expert.Name}\"; it has "
-                        + $"{string.Join(", ", corpus.Domains.Select(d => d.Name))}: "
-                    + $"add it with `btx corpus`, leave the expert out with --without {member.Expert.Name}, "
-                        + $"or take --router-init {RouterInit.Random}");
+                    + $"{string.Join(", ", corpus.Domains.Select(d => d.Name))}: add it with `btx corpus`, leave the expert out with "
+                    + $"--without {member.Expert.Name}, or take --router-init {RouterInit.Random}");
             }
 
             var cache = new TokenShardCache(corpus, TextTokenizer.Load(plan.Members[0].Directory), request.Shards);
@@ -84,9 +83,8 @@ internal sealed class MixText : IDisposable
     }
 
     /// <summary>Of every member that stands for a domain, in the order of the members.</summary>
-    /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own
-    /// states, from which one can be left out.</returns>
-    /// <exception cref="BtxException">Saved statistics that do not fit the members, or a state that is not finite.</exception>
+    /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own states, from which one can
+    /// be left out.</returns>
     public (RouterStatistics Fitted, RouterStatistics Kept) Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members,
         MoeWeights weights, ProgressDisplay display, CancellationToken cancellation)
     {
@@ -104,18 +102,16 @@ internal sealed class MixText : IDisposable
         var item = display.Start("hidden states", forms.Length * windows.Sum(w => (long)w.Count * w.Context), "tokens");
         var read = 0L;
         var index = plan.Members.Select((m, i) => (m.Expert.Name, i)).ToDictionary(p => p.Name, p => p.i);
-        RouterStatistics[] found =
-        [
-            .. forms.Select(f => new RouterStatistics(f, request.TokensPerDomain,
-            [
-                .. shards.Select((s, j) => new DomainStatistics(
-                    s.Member.Expert.Name, s.Member.Expert.Sha256!, s.Shard.Key,
-                    states.Read(members[index[s.Member.Expert.Name]], f, windows[j], n => item.Report(read += n, s.Member.Expert.Domain),
-                        cancellation))),
-            ])),
-        ];
+        RouterStatistics[] found = [.. forms.Select(f => new RouterStatistics(f, request.TokensPerDomain, [.. shards.Select(Of(f))]))];
         item.Finish($"hidden states of {shards.Count} domains: {Quantity.WithUnit(read, "tokens")}");
         return (found[0], found[^1]);
+
+        Func<(MixMember Member, TokenShard Shard), int, DomainStatistics> Of(string form) => (s, j) =>
+        {
+            var (name, domain) = (s.Member.Expert.Name, s.Member.Expert.Domain);
+            var layers = states.Read(members[index[name]], form, windows[j], n => item.Report(read += n, domain), cancellation);
+            return new DomainStatistics(name, s.Member.Expert.Sha256!, s.Shard.Key, layers);
+        };
     }
 
     public void Dispose()
@@ -129,11 +125,11 @@ internal sealed class MixText : IDisposable
         if (saved.Form != HiddenStateForm.Own)
             throw new BtxException($"{path}: holds {saved.Form} states, on which every expert left its mark; expected "
                 + $"{HiddenStateForm.Own}: give text with --corpus");
-        if (saved.Domains[0].Layers.Count != plan.Architecture.NumHiddenLayers
-            || saved.Domains[0].Layers[0].Sum.Length != plan.Architecture.HiddenSize)
-            throw new BtxException($"{path}: is of a model with {saved.Domains[0].Layers.Count} layers of hidden size "
-                + $"{saved.Domains[0].Layers[0].Sum.Length}; the experts have {plan.Architecture.NumHiddenLayers} of "
-                    + $"{plan.Architecture.HiddenSize}");
+        var (layers, hidden) = (plan.Architecture.NumHiddenLayers, plan.Architecture.HiddenSize);
+        var found = saved.Domains[0].Layers;
+        if (found.Count != layers || found[0].Sum.Length != hidden)
+            throw new BtxException($"{path}: is of a model with {found.Count} layers of hidden size {found[0].Sum.Length}; the experts "
+                + $"have {layers} of {hidden}");
         return saved with
         {
             Domains = [.. plan.Members.Where(m => m.Text is not null).Select(m =>
@@ -146,13 +142,5 @@ internal sealed class MixText : IDisposable
                         + "forest's; give text with --corpus");
             })],
         };
-    }
-
-    private static string Hash(string path)
-    {
-        if (!File.Exists(path))
-            throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

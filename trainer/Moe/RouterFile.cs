@@ -1,5 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 
@@ -9,8 +7,6 @@ namespace Btx.Trainer.Moe;
 public static class RouterFile
 {
     /// <summary>By layer [N·d], row-major. Tensors of other names are ignored, so a Mixtral weight file serves.</summary>
-    /// <param name="config">Of the mixture: gives layers, N and d.</param>
-    /// <exception cref="BtxException">A layer is missing or surplus, a shape does not fit, or a value is not finite.</exception>
     public static float[][] Read(string path, LlamaConfig config)
     {
         using var file = SafetensorsFile.Open(path);
@@ -28,11 +24,8 @@ public static class RouterFile
             if (info.Dtype is not (TensorDtype.F32 or TensorDtype.F16 or TensorDtype.BF16))
                 throw new BtxException($"--router-init {path}: tensor \"{name}\" is {info.Dtype}; expected F32, F16 or BF16");
             file.CopyTo(info, router[l] = new float[experts * hidden]);
-            foreach (var v in router[l])
-            {
-                if (!float.IsFinite(v))
-                    throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {v}; router weights must be finite");
-            }
+            if (router[l].FirstOrDefault(v => !float.IsFinite(v)) is not 0 and var bad)
+                throw new BtxException($"--router-init {path}: tensor \"{name}\" holds {bad}; router weights must be finite");
         }
 
         var more = file.Tensors.Keys.FirstOrDefault(n => n == Tensor(router.Length));

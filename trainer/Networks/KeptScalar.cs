@@ -4,11 +4,8 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>
-/// Numbers handed to libtorch. TorchSharp turns a number into an object of its own whose
-/// finalizer may free the native value while the call that
-/// was given it still runs, for nothing holds the object: so those that are used are held here. A model uses a handful of constants.
-/// </summary>
+/// <summary>Numbers handed to libtorch. TorchSharp turns a number into an object of its own whose finalizer may free the native value while
+/// the call that was given it still runs, for nothing holds the object: so those that are used are held here.</summary>
 internal static class KeptScalar
 {
     private static readonly ConcurrentDictionary<double, Scalar> Kept = new();

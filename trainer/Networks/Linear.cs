@@ -5,8 +5,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>y = x Wᵀ with its gradients, by <see cref="MatrixProduct"/> where that is faster
-/// than libtorch, otherwise by libtorch.</summary>
+/// <summary>y = x Wᵀ with its gradients, by <see cref="MatrixProduct"/> where that is faster than libtorch, else by libtorch.</summary>
 internal sealed unsafe class Linear : autograd.SingleTensorFunction<Linear>
 {
     private const string WeightLearns = "weight learns";
@@ -17,9 +16,7 @@ internal sealed unsafe class Linear : autograd.SingleTensorFunction<Linear>
 
     public override string Name => nameof(Linear);
 
-    /// <param name="x">[N, d].</param>
-    /// <param name="weight">[f, d].</param>
-    /// <returns>[N, f].</returns>
+    /// <summary>x [N, d] and a weight [f, d] → [N, f].</summary>
     public static Tensor Of(Tensor x, Tensor weight)
     {
         if (!MatrixProduct.IsFaster || x.device_type != DeviceType.CPU || x.dtype != float32 || weight.dtype != float32)
@@ -62,13 +59,11 @@ internal sealed unsafe class Linear : autograd.SingleTensorFunction<Linear>
     private static Tensor Product(Tensor x, Tensor weight)
     {
         if (x.shape is not [var n, var d] || weight.shape is not [var f, var width] || width != d)
-            throw new ArgumentException($"a product of [{string.Join(", ", x.shape)}] and the transpose of "
-                + $"[{string.Join(", ", weight.shape)}]");
+            throw new ArgumentException($"[{string.Join(", ", x.shape)}] times the transpose of [{string.Join(", ", weight.shape)}]");
         var y = empty([n, f], float32);
         using Tensor rows = x.contiguous(), columns = weight.contiguous();
-        MatrixProduct.Multiply((int)n, (int)f, (int)d, Data(rows), (nint)d, 1, Data(columns), 1, (nint)d, Data(y), false,
-            get_num_threads());
+        var threads = get_num_threads();
+        MatrixProduct.Multiply((int)n, (int)f, (int)d, Data(rows), (nint)d, 1, Data(columns), 1, (nint)d, Data(y), false, threads);
         return y;
     }
-
 }

@@ -1,6 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
-using Btx.Model.Files;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using TorchSharp;
@@ -12,14 +9,11 @@ namespace Btx.Trainer.Networks;
 /// <summary>Reads and writes a <see cref="LlamaModel"/> as a Hugging Face model directory: <c>config.json</c> and safetensors.</summary>
 public static class LlamaCheckpoint
 {
-    /// <summary>Builds the network without an initialisation and copies the weights out of the memory-mapped
-    /// files. Stored fp16 or bf16 becomes fp32.</summary>
+    /// <summary>Builds the network and copies the weights out of the memory-mapped files. Stored fp16 or bf16 becomes fp32.</summary>
     /// <param name="directory">Of a Llama or a Mixtral model; <c>btx.json</c> beside a Mixtral model names its soft layers.</param>
-    /// <param name="device">Where the parameters live.</param>
     /// <param name="expertsPerToken">k of a Mixtral model, 1..E; null: as its config says.</param>
     /// <param name="config">The network's configuration, of the same shapes; null: the directory's.</param>
-    /// <exception cref="BtxException">The directory is no valid checkpoint, a router's weights
-    /// are not finite, or k is out of range.</exception>
+    /// <exception cref="BtxException">No valid checkpoint, a router's weights are not finite, or k is out of range.</exception>
     public static LlamaModel Load(string directory, Device device, int? expertsPerToken = null, LlamaConfig? config = null)
     {
         using var checkpoint = Checkpoint.Open(directory);
@@ -27,7 +21,7 @@ public static class LlamaCheckpoint
         try
         {
             foreach (var (name, parameter) in model.NamedParameters) Read(checkpoint, name, parameter);
-            if (model.Moe.Count > 0) Route(model, checkpoint, expertsPerToken);
+            if (model.Moe.Count > 0) Route(model, directory, expertsPerToken);
             else if (expertsPerToken is not null)
                 throw new BtxException($"{directory}: is a dense model; experts per token are an option of mixtures");
             return model;
@@ -39,39 +33,37 @@ public static class LlamaCheckpoint
         }
     }
 
-    /// <summary>
-    /// Writes <c>config.json</c> and the weights, as <c>torch_dtype</c> of the model's config says, into an existing or new directory.
-    /// Each file is written whole; write into an <see cref="AtomicDirectory"/> to replace a checkpoint as a whole.
-    /// </summary>
-    /// <param name="model">Its parameters are read, not changed.</param>
-    /// <param name="directory">The tokenizer's files there are left alone.</param>
+    /// <summary>Writes <c>config.json</c> and the weights, as <c>torch_dtype</c> of the model's config says, into an existing or new
+    /// directory. Each file is written whole; write into an <see cref="Btx.Model.Files.AtomicDirectory"/> to replace a checkpoint as a
+    /// whole.</summary>
     /// <param name="shardBytes">Largest weight file; more go into numbered shards with an index.</param>
     /// <exception cref="BtxException">The disk is full or the directory cannot be written.</exception>
     public static void Save(LlamaModel model, string directory, long shardBytes = CheckpointWriter.ShardBytes)
     {
-        var type = TensorDtypes.FromTorch(model.Config.TorchDtype);
+        var type = Torch(TensorDtypes.FromTorch(model.Config.TorchDtype));
         var byName = model.NamedParameters.ToDictionary(p => p.Name, p => p.Parameter);
-        CheckpointWriter.Write(directory, model.Config, (name, bytes) => Write(byName[name], type, bytes), shardBytes);
+        CheckpointWriter.Write(directory, model.Config, (name, bytes) =>
+        {
+            using var mode = no_grad();
+            using var scope = NewDisposeScope();
+            byName[name].detach().cpu().to(type).bytes.CopyTo(bytes);
+        }, shardBytes);
     }
 
-    private static void Route(LlamaModel model, Checkpoint checkpoint, int? expertsPerToken)
+    private static void Route(LlamaModel model, string directory, int? expertsPerToken)
     {
-        var directory = checkpoint.DirectoryPath;
-        foreach (var (name,
-            parameter) in model.NamedParameters.Where(p => p.Name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal)))
+        foreach (var (name, parameter) in model.NamedParameters)
         {
             using var scope = NewDisposeScope();
-            if (!parameter.detach().isfinite().all().item<bool>())
+            if (name.EndsWith(MoeConfig.RouterTensor, StringComparison.Ordinal) && !parameter.detach().isfinite().all().item<bool>())
                 throw new BtxException($"{directory}: tensor \"{name}\" holds NaN or an infinity; a router's weights must be finite: mix "
                     + "again, or restore the file");
         }
 
-        var soft = BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : [];
-        foreach (var l in soft)
+        foreach (var l in BtxManifest.Exists(directory) ? BtxManifest.Load(directory).Router.SoftLayers : [])
         {
             if (l >= model.Moe.Count)
-                throw new BtxException($"{Path.Combine(directory, BtxManifest.FileName)}: router: soft layer {l} is beyond the "
-                    + $"{model.Moe.Count} layers");
+                throw new BtxException($"{directory}/{BtxManifest.FileName}: soft layer {l} is beyond the {model.Moe.Count} layers");
             model.Moe[l].Soft = true;
         }
 
@@ -83,16 +75,11 @@ public static class LlamaCheckpoint
         using var mode = no_grad();
         using var scope = NewDisposeScope();
         var info = checkpoint.Info(name);
-        var stored = empty([.. info.Shape], info.Dtype switch { TensorDtype.F16 => float16, TensorDtype.BF16 => bfloat16, _ => float32 });
+        var stored = empty([.. info.Shape], Torch(info.Dtype));
         new ReadOnlySpan<byte>(checkpoint.Pointer(name), stored.bytes.Length).CopyTo(stored.bytes);
         parameter.copy_(stored);
     }
 
-    private static void Write(Parameter parameter, TensorDtype type, Span<byte> bytes)
-    {
-        using var mode = no_grad();
-        using var scope = NewDisposeScope();
-        var stored = parameter.detach().cpu().to(type switch { TensorDtype.F16 => float16, TensorDtype.BF16 => bfloat16, _ => float32 });
-        stored.bytes.CopyTo(bytes);
-    }
+    private static ScalarType Torch(TensorDtype type) =>
+        type switch { TensorDtype.F16 => float16, TensorDtype.BF16 => bfloat16, _ => float32 };
 }

@@ -1,5 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -7,15 +5,11 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>
-/// A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits.
-/// Parameter names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size,
-/// H heads and G key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Moe"/> it is a Mixtral network.
-/// <para>
-/// The constructor leaves the weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them.
-/// Wrap each training step in a <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.
-/// </para>
-/// </summary>
+/// <summary>A Llama network (arXiv 2302.13971; grouped-query attention: arXiv 2305.13245) in fp32, from token ids to logits. Parameter
+/// names are those of a Hugging Face checkpoint. Letters in shapes: B sequences of T tokens, N = B·T, d hidden size, H heads and G
+/// key/value heads of size D, V vocabulary. With a <see cref="LlamaConfig.Moe"/> it is a Mixtral network. The constructor leaves the
+/// weights uninitialised: call <see cref="Init"/>, or let <see cref="LlamaCheckpoint"/> fill them. Wrap each training step in a
+/// <c>torch.NewDisposeScope()</c>: activations are freed with it. Not thread-safe.</summary>
 public sealed class LlamaModel : IDisposable
 {
     /// <summary>A target with this value counts for nothing in a loss.</summary>
@@ -27,40 +21,37 @@ public sealed class LlamaModel : IDisposable
     private readonly Parameter? output;    // [V, d]; null when tied to the embedding
     private (Tensor Cos, Tensor Sin)? rotary;
 
-    /// <param name="config">The architecture.</param>
-    /// <param name="device">Where parameters live and the network computes.</param>
-    /// <param name="feedForward">Makes the feed-forward of a layer (by its index); without it, <see cref="SwiGlu"/>, or
-    /// <see cref="MoeFeedForward"/> where the configuration has a mixture.</param>
-    public LlamaModel(LlamaConfig config, Device device, Func<int, IFeedForward>? feedForward = null)
+    public LlamaModel(LlamaConfig config, Device device)
     {
-        Config = config;
-        Device = device;
-        feedForward ??= l => config.Moe is null ? new SwiGlu(config, device) : new MoeFeedForward(config, l, device);
-        long d = config.HiddenSize, q = (long)config.NumAttentionHeads * config.HeadDim,
-            kv = (long)config.NumKeyValueHeads * config.HeadDim;
-        embedding = NewParameter(device, config.VocabSize, d);
-        layers = new Layer[config.NumHiddenLayers];
-        for (var l = 0; l < layers.Length; l++)
+        (Config, Device) = (config, device);
+        long d = config.HiddenSize, size = config.HeadDim, q = config.NumAttentionHeads * size, kv = config.NumKeyValueHeads * size;
+        var named = new List<(string, Parameter)>();
+        embedding = New("model.embed_tokens.weight", config.VocabSize, d);
+        layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(l => NewLayer(l, $"model.layers.{l}."))];
+        finalNorm = New("model.norm.weight", d);
+        output = config.TieWordEmbeddings ? null : New("lm_head.weight", config.VocabSize, d);
+        NamedParameters = named;
+        Parameters = [.. named.Select(p => p.Item2)];
+        Moe = [.. layers.Select(l => l.FeedForward).OfType<MoeFeedForward>()];
+
+        Layer NewLayer(int l, string prefix)
         {
-            layers[l] = new Layer(
-                AttentionNorm: NewParameter(device, d),
-                Query: NewParameter(device, q, d),
-                Key: NewParameter(device, kv, d),
-                Value: NewParameter(device, kv, d),
-                Output: NewParameter(device, d, q),
-                FeedForwardNorm: NewParameter(device, d),
-                FeedForward: feedForward(l));
+            Parameter query = New($"{prefix}self_attn.q_proj.weight", q, d), key = New($"{prefix}self_attn.k_proj.weight", kv, d),
+                value = New($"{prefix}self_attn.v_proj.weight", kv, d), output = New($"{prefix}self_attn.o_proj.weight", d, q);
+            IFeedForward feedForward = config.Moe is null ? new SwiGlu(config, device) : new MoeFeedForward(config, l, device);
+            named.AddRange(feedForward.Parameters.Select(p => (prefix + p.Name, p.Parameter)));
+            return new(New($"{prefix}input_layernorm.weight", d), query, key, value, output,
+                New($"{prefix}post_attention_layernorm.weight", d), feedForward);
         }
 
-        finalNorm = NewParameter(device, d);
-        output = config.TieWordEmbeddings ? null : NewParameter(device, config.VocabSize, d);
-        Moe = [.. layers.Select(l => l.FeedForward).OfType<MoeFeedForward>()];
-        NamedParameters = [.. Enumerate()];
-        Parameters = [.. NamedParameters.Select(p => p.Parameter)];
+        Parameter New(string name, params long[] shape)
+        {
+            named.Add((name, NewParameter(device, shape)));
+            return named[^1].Item2;
+        }
     }
 
     public LlamaConfig Config { get; }
-
     public Device Device { get; }
 
     /// <summary>Where the weights came from, for errors: a directory.</summary>
@@ -68,66 +59,58 @@ public sealed class LlamaModel : IDisposable
 
     /// <summary>Every parameter once, by its Hugging Face name, in the order of <see cref="LlamaConfig.TensorShapes"/>.</summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> NamedParameters { get; }
-
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>The mixtures by layer; empty for a dense network.</summary>
     public IReadOnlyList<MoeFeedForward> Moe { get; }
 
+    /// <summary>Hears, by layer, what every feed-forward reads, [N, d]: it lives as long as the caller's dispose scope.</summary>
+    public Action<int, Tensor>? FeedForwardInput { get; set; }
+
     /// <summary>The layers' <see cref="MoeFeedForward.BalanceLoss"/> of the last forward, summed; null if there is none.</summary>
-    public Tensor? BalanceLoss => Moe.Select(m => m.BalanceLoss).Aggregate((Tensor?)null,
-        (sum, loss) => sum is null ? loss : loss is null ? sum : sum.Plus(loss));
+    public Tensor? BalanceLoss => Moe.Select(m => m.BalanceLoss).OfType<Tensor>()
+        .Aggregate((Tensor?)null, (sum, loss) => sum is null ? loss : sum.Plus(loss));
 
-    /// <summary>Logits of every position.</summary>
+    /// <summary>Logits of every position: [B, T, V].</summary>
     /// <param name="ids">[B, T] int64, values in 0..V-1, T at most max_position_embeddings.</param>
-    /// <returns>[B, T, V].</returns>
-    /// <exception cref="BtxException">The shape or the element type does not fit.</exception>
-    public Tensor Forward(Tensor ids)
-    {
-        var (b, t) = CheckIds(ids);
-        return Logits(Hidden(ids)).view(b, t, Config.VocabSize);
-    }
+    public Tensor Forward(Tensor ids) => Logits(ids).view([.. ids.shape, Config.VocabSize]);
 
-    /// <summary>Mean cross-entropy in nats over the targets that are not
-    /// <see cref="IgnoredTarget"/>. A scalar to call backward on.</summary>
-    /// <param name="ids">[B, T] int64.</param>
+    /// <summary>Mean cross-entropy in nats over the targets that are not <see cref="IgnoredTarget"/>: a scalar.</summary>
     /// <param name="targets">[B, T] int64: targets[b, t] follows ids[b, t].</param>
     public Tensor Loss(Tensor ids, Tensor targets)
     {
         CheckTargets(ids, targets);
-        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget);
+        return F.cross_entropy(Logits(ids), targets.flatten(), ignore_index: IgnoredTarget);
     }
 
     /// <summary>Cross-entropy in nats of every target, 0 where it is <see cref="IgnoredTarget"/>: [B, T].</summary>
     public Tensor TokenLosses(Tensor ids, Tensor targets)
     {
         CheckTargets(ids, targets);
-        return F.cross_entropy(Logits(Hidden(ids)), targets.flatten(), ignore_index: IgnoredTarget, reduction: nn.Reduction.None)
+        return F.cross_entropy(Logits(ids), targets.flatten(), ignore_index: IgnoredTarget, reduction: nn.Reduction.None)
             .view(targets.shape);
     }
 
-    /// <summary>The last hidden states, normalised: what the output layer reads.</summary>
-    /// <param name="ids">[B, T] int64.</param>
-    /// <returns>[N, d].</returns>
+    /// <summary>The last hidden states, normalised: what the output layer reads, [N, d].</summary>
     public Tensor Hidden(Tensor ids)
     {
         var (b, t) = CheckIds(ids);
         var (cos, sin) = Rotary(t);
         var x = embedding.index_select(0, ids.flatten());                                        // [N, d]
-        foreach (var layer in layers)
+        for (var l = 0; l < layers.Length; l++)
         {
-            x = x.Plus(Attention(layer, RmsNorm(x, layer.AttentionNorm), b, t, cos, sin));         // [N, d]
-            x = x.Plus(layer.FeedForward.Forward(RmsNorm(x, layer.FeedForwardNorm)));              // [N, d]
+            x = x.Plus(Attention(layers[l], RmsNorm(x, layers[l].AttentionNorm), b, t, cos, sin)); // [N, d]
+            var h = RmsNorm(x, layers[l].FeedForwardNorm);                                       // [N, d]
+            FeedForwardInput?.Invoke(l, h);
+            x = x.Plus(layers[l].FeedForward.Forward(h));                                        // [N, d]
         }
 
         return RmsNorm(x, finalNorm);                                                            // [N, d]
     }
 
-    /// <summary>
-    /// Fills the weights: norms 1; matrices normal with deviation sqrt(2 / 5d) (Nguyen and Salazar, arXiv 1910.05895: 0.02 at a
-    /// width of 1,000, more for the narrow), those that write to the residual stream divided by sqrt(2 · layers). The same seed
-    /// gives the same weights on every device.
-    /// </summary>
+    /// <summary>Fills the weights: norms 1; matrices normal with deviation sqrt(2 / 5d) (Nguyen and Salazar, arXiv 1910.05895: 0.02 at a
+    /// width of 1,000, more for the narrow), those that write to the residual stream divided by sqrt(2 · layers). The same seed gives the
+    /// same weights on every device.</summary>
     public LlamaModel Init(long seed)
     {
         using var mode = no_grad();
@@ -142,9 +125,8 @@ public sealed class LlamaModel : IDisposable
                 continue;
             }
 
-            var residual = name.EndsWith("o_proj.weight", StringComparison.Ordinal)
-                || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
-                || name.EndsWith("w2.weight", StringComparison.Ordinal);
+            string[] outputs = ["o_proj.weight", "down_proj.weight", "w2.weight"];
+            var residual = outputs.Any(end => name.EndsWith(end, StringComparison.Ordinal));
             var deviation = residual ? width / Math.Sqrt(2.0 * Config.NumHiddenLayers) : width;
             parameter.copy_(empty(parameter.shape).normal_(0, deviation, generator));
         }
@@ -155,7 +137,6 @@ public sealed class LlamaModel : IDisposable
     public void Dispose()
     {
         foreach (var p in Parameters) p.Dispose();
-        foreach (var layer in layers) layer.FeedForward.Dispose();
         rotary?.Cos.Dispose();
         rotary?.Sin.Dispose();
     }
@@ -191,17 +172,12 @@ public sealed class LlamaModel : IDisposable
     }
 
     // x [..., d] → x / rms(x) · weight
-    private Tensor RmsNorm(Tensor x, Tensor weight)
-    {
-        // [N, 1]
-        var scale = x.pow(KeptScalar.Of(2)).mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps), KeptScalar.Of(1)).rsqrt();
-        return x * scale * weight;
-    }
+    private Tensor RmsNorm(Tensor x, Tensor weight) =>
+        x * x.pow(KeptScalar.Of(2)).mean([-1], keepdim: true).add_(KeptScalar.Of(Config.RmsNormEps), KeptScalar.Of(1)).rsqrt() * weight;
 
     // Rotary position embedding (arXiv 2104.09864) in Hugging Face's layout: element i turns with element i + D/2.
     // x [B, T, H, D]; cos, sin [T, 1, D], sin negative in its first half.
-    private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) =>
-        (x * cos).addcmul_(x.roll(x.shape[3] / 2, -1), sin, KeptScalar.Of(1));
+    private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) => (x * cos).addcmul_(x.roll(x.shape[3] / 2, -1), sin, KeptScalar.Of(1));
 
     // [B, T, G, D] → [B, T, G·n, D]: each key/value head serves n query heads that stand together.
     private static Tensor ShareHeads(Tensor x, long n)
@@ -210,7 +186,7 @@ public sealed class LlamaModel : IDisposable
         return x.unsqueeze(3).expand(s[0], s[1], s[2], n, s[3]).reshape(s[0], s[1], s[2] * n, s[3]);
     }
 
-    private Tensor Logits(Tensor hidden) => Linear.Of(hidden, output ?? embedding);               // [N, V]
+    private Tensor Logits(Tensor ids) => Linear.Of(Hidden(ids), output ?? embedding);             // [N, V]
 
     // cos and sin of the first t positions: [T, 1, D] each. The tables grow to the longest sequence seen.
     private (Tensor Cos, Tensor Sin) Rotary(long t)
@@ -245,8 +221,7 @@ public sealed class LlamaModel : IDisposable
     {
         var s = ids.shape;
         if (s.Length != 2 || s[0] < 1 || s[1] < 1)
-            throw new BtxException(
-                $"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both at least 1");
+            throw new BtxException($"token ids have shape [{string.Join(", ", s)}]; the network takes [sequences, tokens], both above 0");
         if (ids.dtype != int64) throw new BtxException($"token ids are {ids.dtype}; the network takes Int64");
         if (s[1] > Config.MaxPositionEmbeddings)
             throw new BtxException($"a sequence has {s[1]} tokens; the model's max_position_embeddings is {Config.MaxPositionEmbeddings}");
@@ -259,25 +234,6 @@ public sealed class LlamaModel : IDisposable
         if (!targets.shape.SequenceEqual(ids.shape) || targets.dtype != int64)
             throw new BtxException($"targets are {targets.dtype} of shape [{string.Join(", ", targets.shape)}]; expected Int64 of shape "
                 + $"[{string.Join(", ", ids.shape)}], as the token ids");
-    }
-
-    private IEnumerable<(string, Parameter)> Enumerate()
-    {
-        yield return ("model.embed_tokens.weight", embedding);
-        for (var l = 0; l < layers.Length; l++)
-        {
-            var prefix = $"model.layers.{l}.";
-            yield return (prefix + "self_attn.q_proj.weight", layers[l].Query);
-            yield return (prefix + "self_attn.k_proj.weight", layers[l].Key);
-            yield return (prefix + "self_attn.v_proj.weight", layers[l].Value);
-            yield return (prefix + "self_attn.o_proj.weight", layers[l].Output);
-            foreach (var (name, parameter) in layers[l].FeedForward.Parameters) yield return (prefix + name, parameter);
-            yield return (prefix + "input_layernorm.weight", layers[l].AttentionNorm);
-            yield return (prefix + "post_attention_layernorm.weight", layers[l].FeedForwardNorm);
-        }
-
-        yield return ("model.norm.weight", finalNorm);
-        if (output is not null) yield return ("lm_head.weight", output);
     }
 
     private sealed record Layer(

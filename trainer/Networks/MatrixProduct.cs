@@ -5,10 +5,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>
-/// C = A·B or C += A·B in fp32 with AVX-512, for processors on which libtorch's MKL takes its slower AVX2 path: it asks for the maker's
-/// name, not for the instructions. Each element is summed in the order of k, so the result is the same for any number of threads.
-/// </summary>
+/// <summary>C = A·B or C += A·B in fp32 with AVX-512, for processors on which libtorch's MKL takes its slower AVX2 path: it asks for the
+/// maker's name, not for the instructions. Each element is summed in the order of k, so the result is the same for any number of
+/// threads.</summary>
 internal static unsafe class MatrixProduct
 {
     private const int Rows = 8, Columns = 32, Depth = 256; // of a tile of C in registers; of a panel of B in the first-level cache
@@ -18,12 +17,7 @@ internal static unsafe class MatrixProduct
     // "GenuineIntel"
     public static bool IsFaster { get; } = Avx512F.IsSupported && X86Base.CpuId(0, 0) is not (_, 0x756e6547, 0x6c65746e, 0x49656e69);
 
-    /// <param name="m">Rows of A and C.</param>
-    /// <param name="n">Columns of B and C.</param>
-    /// <param name="k">Columns of A and rows of B.</param>
-    /// <param name="a">Element (i, p) lies at i·<paramref name="aRow"/> + p·<paramref name="aColumn"/>.</param>
-    /// <param name="b">Likewise.</param>
-    /// <param name="c">[m, n], row by row.</param>
+    /// <summary>C [m, n] from A [m, k] and B [k, n]. Element (i, p) of A lies at i·aRow + p·aColumn, B likewise; C row by row.</summary>
     /// <param name="accumulate">Adds to C instead of replacing it.</param>
     public static void Multiply(int m, int n, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, nint bColumn, float* c,
         bool accumulate, int threads)
@@ -106,8 +100,7 @@ internal static unsafe class MatrixProduct
     private static void Tile(int depth, float* a, nint aRow, nint aColumn, float* panel, float* c, nint cRow, bool add)
     {
         Vector512<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default,
-            c31 = default;
-        Vector512<float> c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default,
+            c31 = default, c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default,
             c71 = default;
         float* a3 = a + (3 * aRow), a6 = a + (6 * aRow);
         for (var p = 0; p < depth; p++)

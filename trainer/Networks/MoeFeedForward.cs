@@ -1,5 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Trainer.Networks.Routers;
 using TorchSharp;
@@ -8,48 +6,32 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>
-/// A mixture of feed-forward experts, FF(x) = Σ_i g_i(W x) · FF_i(x) (arXiv 2403.07816, section 3.2; the layout is Mixtral's,
-/// arXiv 2401.04088). Tokens are gathered by expert: an expert computes only what it was given, and nothing if that is nothing.
-/// Letters in shapes: N tokens, E experts, k of them for each token, P = N·k pairs, d hidden size, f intermediate size.
-/// <para>
-/// Without <see cref="Training"/> it routes as Mixtral: softmax over the <see cref="ExpertsPerToken"/> largest logits, or over all
-/// where <see cref="Soft"/>; no token is ever dropped.
-/// </para>
-/// </summary>
+/// <summary>A mixture of feed-forward experts, FF(x) = Σ_i g_i(W x) · FF_i(x) (arXiv 2403.07816, section 3.2; the layout is Mixtral's,
+/// arXiv 2401.04088). Tokens are gathered by expert: an expert computes only what it was given, and nothing if that is nothing. Letters in
+/// shapes: N tokens, E experts, k of them for each token, P = N·k pairs, d hidden size. Without <see cref="Training"/> it routes as
+/// Mixtral: softmax over the <see cref="ExpertsPerToken"/> largest logits, or over all where <see cref="Soft"/>; no token is ever dropped.
+/// Its weights start uninitialised.</summary>
 public sealed class MoeFeedForward : IFeedForward
 {
     private readonly int layer;
-    private readonly Parameter router;  // [E, d]
-    private readonly Expert[] experts;  // [E]
+    private readonly Parameter router; // [E, d]
+    private readonly SwiGlu[] experts; // [E]
     private MoeTraining? settings;
     private IRouter? trainingRouter;
     private int expertsPerToken;
 
-    /// <summary>Leaves the weights uninitialised.</summary>
-    /// <param name="config">Of a mixture.</param>
-    /// <param name="layer">Index of the layer, from 0.</param>
-    /// <param name="device">Where the weights live.</param>
     public MoeFeedForward(LlamaConfig config, int layer, Device device)
     {
         var moe = config.Moe ?? throw new ArgumentException("the configuration is of a dense model", nameof(config));
-        long d = config.HiddenSize, f = config.IntermediateSize;
         this.layer = layer;
         expertsPerToken = moe.ExpertsPerToken;
-        router = LlamaModel.NewParameter(device, moe.Experts, d);
-        experts = new Expert[moe.Experts];
-        for (var e = 0; e < experts.Length; e++)
-        {
-            experts[e] = new Expert(LlamaModel.NewParameter(device, f, d), LlamaModel.NewParameter(device, d, f),
-                LlamaModel.NewParameter(device, f, d));
-        }
+        router = LlamaModel.NewParameter(device, moe.Experts, config.HiddenSize);
+        experts = [.. Enumerable.Range(0, moe.Experts).Select(_ => new SwiGlu(config, device))];
     }
 
-    /// <summary>E.</summary>
     public int Experts => experts.Length;
 
     /// <summary>k at inference, 1..E.</summary>
-    /// <exception cref="BtxException">Out of range.</exception>
     public int ExpertsPerToken
     {
         get => expertsPerToken;
@@ -60,8 +42,7 @@ public sealed class MoeFeedForward : IFeedForward
     /// <summary>Every expert runs on every token, whatever k is.</summary>
     public bool Soft { get; set; }
 
-    /// <summary>Runs every expert on every token and multiplies by the gate, mostly 0: the form that
-    /// the gathered one is measured against.</summary>
+    /// <summary>Runs every expert on every token and multiplies by the gate, mostly 0: what gathering is measured against.</summary>
     public bool DenseForm { get; set; }
 
     /// <summary>Routes by <see cref="Settings"/> and computes <see cref="BalanceLoss"/>.</summary>
@@ -69,7 +50,6 @@ public sealed class MoeFeedForward : IFeedForward
 
     /// <summary>How it routes in training; also sets <see cref="ExpertsPerToken"/> and <see cref="Soft"/> to what
     /// the kind of router uses at inference.</summary>
-    /// <exception cref="BtxException">A setting does not fit.</exception>
     public MoeTraining? Settings
     {
         get => settings;
@@ -83,57 +63,35 @@ public sealed class MoeFeedForward : IFeedForward
         }
     }
 
-    /// <summary>Training step from 0, and which of its accumulated batches: temperature and
-    /// random numbers follow from them alone.</summary>
+    /// <summary>Training step from 0, and which of its accumulated batches: temperature and random numbers follow from them.</summary>
     public (long Step, int Part) At { get; set; }
 
-    /// <summary>Every token goes to this expert with gate 1 and the router is not asked; null: the router decides.</summary>
-    public int? ForcedExpert { get; set; }
-
-    /// <summary>Receives the input x [N, d] of every forward before it is routed. The tensor lives
-    /// as long as the caller's dispose scope.</summary>
-    public Action<Tensor>? InputSeen { get; set; }
-
-    /// <summary>
-    /// α·E·Σ u_i p_i of the last forward in training, u the mean gate and p the mean softmax over all logits; to be added to the loss.
-    /// Where a token has one expert u is a count without gradient. Null outside training and for α = 0.
-    /// </summary>
+    /// <summary>α·E·Σ u_i p_i of the last forward in training, u the mean gate and p the mean softmax over all logits; to be added to the
+    /// loss. Where a token has one expert u is a count without gradient. Null outside training and for α = 0.</summary>
     public Tensor? BalanceLoss { get; private set; }
 
     /// <summary>What the last forward decided; null before the first.</summary>
     public TokenRouting? Routing { get; private set; }
 
-    public IEnumerable<(string Name, Parameter Parameter)> Parameters
-    {
-        get
+    public IEnumerable<(string Name, Parameter Parameter)> Parameters =>
+    [
+        (MoeConfig.RouterTensor, router),
+        .. experts.SelectMany((expert, e) => new[]
         {
-            yield return (MoeConfig.RouterTensor, router);
-            for (var e = 0; e < experts.Length; e++)
-            {
-                yield return (MoeConfig.GateTensor(e), experts[e].Gate);
-                yield return (MoeConfig.DownTensor(e), experts[e].Down);
-                yield return (MoeConfig.UpTensor(e), experts[e].Up);
-            }
-        }
-    }
+            (MoeConfig.GateTensor(e), expert.Gate), (MoeConfig.DownTensor(e), expert.Down), (MoeConfig.UpTensor(e), expert.Up),
+        }),
+    ];
 
     public Tensor Forward(Tensor x)
     {
-        InputSeen?.Invoke(x);
         BalanceLoss = null;
-        if (ForcedExpert is { } forced) return Force(x, forced);
         var logits = Linear.Of(x, router);                                                        // [N, E]
         var choice = Router().Route(logits, new RouterDraw(settings?.Seed ?? 0, At.Step, At.Part, layer));
         if (Training && settings is { LoadBalancing: > 0 } s) BalanceLoss = Balance(logits, choice, s.LoadBalancing);
         var dispatch = new ExpertDispatch(choice.Experts, Experts, choice.Capacity ?? int.MaxValue);
-        Record(choice, dispatch);
+        using var weights = choice.Gates.detach().cpu();
+        Routing = new TokenRouting(Experts, choice.PerToken, choice.Experts, weights.data<float>().ToArray(), dispatch.Refused);
         return choice.PerToken == Experts || DenseForm ? All(x, choice, dispatch) : Gathered(x, choice, dispatch);
-    }
-
-    public void Dispose()
-    {
-        router.Dispose();
-        foreach (var expert in experts) expert.Dispose();
     }
 
     private IRouter Router()
@@ -156,9 +114,7 @@ public sealed class MoeFeedForward : IFeedForward
         var parts = sorted.split([.. dispatch.Counts, p - dispatch.Taken]);
         if (dispatch.Taken < p) parts[Experts] = zeros([p - dispatch.Taken, d], x.dtype, x.device);
         for (var e = 0; e < Experts; e++)
-        {
             if (dispatch.Counts[e] > 0) parts[e] = experts[e].Forward(parts[e]);
-        }
 
         // [P, d], token after token
         var results = empty([p, d], x.dtype, x.device).index_copy(0, tensor(dispatch.Order, int64, x.device), cat(parts));
@@ -177,23 +133,6 @@ public sealed class MoeFeedForward : IFeedForward
         return y;
     }
 
-    private Tensor Force(Tensor x, int expert)
-    {
-        if (expert < 0 || expert >= Experts) throw new BtxException($"expert {expert}; the model has {Experts}, numbered from 0");
-        var chosen = new long[x.shape[0]];
-        var weights = new float[chosen.Length];
-        Array.Fill(chosen, expert);
-        Array.Fill(weights, 1f);
-        Routing = new TokenRouting(Experts, 1, chosen, weights);
-        return experts[expert].Forward(x);
-    }
-
-    private void Record(ExpertChoice choice, ExpertDispatch dispatch)
-    {
-        using var weights = choice.Gates.detach().cpu();
-        Routing = new TokenRouting(Experts, choice.PerToken, choice.Experts, weights.data<float>().ToArray(), dispatch.Refused);
-    }
-
     private Tensor Balance(Tensor logits, ExpertChoice choice, double alpha)
     {
         var u = Matrix(choice, choice.PerToken == 1 ? choice.Gates.detach() : choice.Gates).mean([0]); // [E]
@@ -206,22 +145,43 @@ public sealed class MoeFeedForward : IFeedForward
     {
         if (choice.PerToken == Experts) return pairs;
         var n = pairs.shape[0];
-        return zeros([n, Experts], pairs.dtype, pairs.device).scatter(1,
-            tensor(choice.Experts, [n, choice.PerToken], int64, pairs.device), pairs);
+        return zeros([n, Experts], pairs.dtype, pairs.device)
+            .scatter(1, tensor(choice.Experts, [n, choice.PerToken], int64, pairs.device), pairs);
     }
+}
 
-    private sealed record Expert(
-        Parameter Gate, // w1 [f, d]
-        Parameter Down, // w2 [d, f]
-        Parameter Up)   // w3 [f, d]
+/// <summary>How the mixtures of a network route while they learn.</summary>
+/// <param name="Router">One of <see cref="RouterKind.Names"/>.</param>
+/// <param name="ExpertsPerToken">k of <see cref="RouterKind.TopK"/>.</param>
+/// <param name="LoadBalancing">α; 0 turns load balancing off.</param>
+/// <param name="CapacityFactor">For <see cref="RouterKind.Switch"/>: an expert takes at most so many times its even share.</param>
+/// <param name="Seed">Of the samples of <see cref="RouterKind.SampleTop1"/>.</param>
+public sealed record MoeTraining(string Router = RouterKind.TopK, int ExpertsPerToken = 2, double LoadBalancing = 0.01,
+    double CapacityFactor = 1.5, long Seed = 0)
+{
+    /// <summary>Layers in which every expert runs, in training and after: the first for <see cref="RouterKind.SampleTop1"/>.</summary>
+    public IReadOnlyList<int> SoftLayers => Router == RouterKind.SampleTop1 ? [0] : [];
+
+    public MoeTraining Validate(int experts)
     {
-        public Tensor Forward(Tensor x) => SwiGlu.Apply(x, Gate, Up, Down);
-
-        public void Dispose()
-        {
-            Gate.Dispose();
-            Down.Dispose();
-            Up.Dispose();
-        }
+        if (!RouterKind.Names.Contains(Router))
+            throw new BtxException(
+                $"--router {BtxException.OneLine(Router)}: unknown; choose one of {string.Join(", ", RouterKind.Names)}");
+        if (ExpertsPerToken < 1 || ExpertsPerToken > experts)
+            throw new BtxException($"--k {ExpertsPerToken}: the model has {experts} experts; choose 1..{experts}");
+        if (!(LoadBalancing >= 0) || !double.IsFinite(LoadBalancing))
+            throw new BtxException($"--load-balancing {LoadBalancing}: expected a number of at least 0");
+        if (!(CapacityFactor > 0) || !double.IsFinite(CapacityFactor))
+            throw new BtxException($"a capacity factor of {CapacityFactor}; expected a positive number");
+        return this;
     }
+
+    internal IRouter MakeRouter(int experts) => Router switch
+    {
+        RouterKind.Switch => new SwitchRouter(CapacityFactor),
+        RouterKind.SampleTop1 => new SampleTop1Router(),
+        RouterKind.Soft => new SoftRouter(),
+        _ when ExpertsPerToken == experts => new SoftRouter(),
+        _ => new TopKRouter(ExpertsPerToken),
+    };
 }

@@ -1,6 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
-
 namespace Btx.Trainer.Networks;
 
 /// <summary>Architectures by name. Parameter counts are for a vocabulary of 2,048 (base: 32,000).</summary>
@@ -10,29 +7,27 @@ public static class Presets
     public static IReadOnlyList<string> Names { get; } = ["demo", "tiny", "small", "base"];
 
     /// <param name="name">demo (0.28 M parameters), tiny (1.1 M), small (10.5 M) or base (134 M).</param>
-    /// <param name="vocabSize">Tokens of the tokenizer.</param>
     /// <param name="context">Overrides the preset's longest sequence.</param>
-    /// <exception cref="BtxException">Unknown name.</exception>
     public static LlamaConfig Get(string name, int vocabSize, int? context = null)
     {
-        LlamaConfig Make(int d, int f, int layers, int heads, int kv, int length, bool tied) => new LlamaConfig
+        LlamaConfig Make(int d, int f, int layers, int heads, int length, bool tied) => new LlamaConfig
         {
             VocabSize = vocabSize,
             HiddenSize = d,
             IntermediateSize = f,
             NumHiddenLayers = layers,
             NumAttentionHeads = heads,
-            NumKeyValueHeads = kv,
+            NumKeyValueHeads = heads,
             MaxPositionEmbeddings = context ?? length,
             TieWordEmbeddings = tied,
         }.Validate($"preset {name}");
 
         return name switch
         {
-            "demo" => Make(64, 172, 3, 2, 2, 128, true),
-            "tiny" => Make(128, 344, 4, 4, 4, 256, true),
-            "small" => Make(320, 864, 8, 5, 5, 512, true),
-            "base" => Make(768, 2048, 12, 12, 12, 1024, false),
+            "demo" => Make(64, 172, 3, 2, 128, true),
+            "tiny" => Make(128, 344, 4, 4, 256, true),
+            "small" => Make(320, 864, 8, 5, 512, true),
+            "base" => Make(768, 2048, 12, 12, 1024, false),
             _ => throw new BtxException($"--preset {name}: unknown; choose one of {string.Join(", ", Names)}"),
         };
     }

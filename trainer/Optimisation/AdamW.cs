@@ -7,11 +7,9 @@ using static TorchSharp.torch;
 namespace Btx.Trainer.Optimisation;
 
 /// <summary>
-/// AdamW whose step on a CPU is one pass over each parameter, its gradient and its moments,
-/// clipping included. Its state, and so its file, is
-/// that of TorchSharp's AdamW (which names its class in the file), and on other devices so is the step. Every parameter
-/// has a gradient from the start, zero where nothing
-/// was learned: a resumed run then decays what an uninterrupted one decays.
+/// AdamW whose step on a CPU is one pass over each parameter, its gradient and its moments, clipping included. Its state, and so its file,
+/// is that of TorchSharp's AdamW (which names its class in the file), and on other devices so is the step. Every parameter has a gradient
+/// from the start, zero where nothing was learned: a resumed run then decays what an uninterrupted one decays.
 /// </summary>
 public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
 {
@@ -19,9 +17,7 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
     private readonly double clipNorm;
     private readonly Parameter[] learning;
 
-    /// <param name="parameters">Those with <c>requires_grad</c> learn; weight decay applies to matrices.</param>
-    /// <param name="settings">Of the optimiser.</param>
-    /// <param name="learningRate">Of the first step.</param>
+    /// <param name="parameters">Those with <c>requires_grad</c> learn.</param>
     public AdamW(IReadOnlyList<Parameter> parameters, AdamWSettings settings, double learningRate)
         : base(Groups(parameters, settings, learningRate), learningRate, settings.Beta1, settings.Beta2, settings.Epsilon, 0, false, false)
     {
@@ -81,8 +77,11 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
                     mean = NativeTensor.Data(state.exp_avg), square = NativeTensor.Data(state.exp_avg_sq);
                 var elements = parameter.numel();
                 for (long at = 0; at < elements; at += ChunkElements)
-                    chunks.Add(new(weights + at, gradient + at, mean + at, square + at,
-                        (int)Math.Min(ChunkElements, elements - at), factors));
+                    chunks.Add(new()
+                    {
+                        Weights = weights + at, Gradient = gradient + at, Mean = mean + at, Square = square + at,
+                        Length = (int)Math.Min(ChunkElements, elements - at), Factors = factors,
+                    });
             }
         }
 
@@ -144,14 +143,11 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
     private sealed record Factors(float Decay, float Beta1, float Rest1, float Beta2, float Rest2, float Correction, float Epsilon,
         float Rate);
 
-    private readonly struct Chunk(float* weights, float* gradient, float* mean, float* square, int length, Factors factors)
+    private struct Chunk
     {
-        public float* Weights { get; } = weights;
-        public float* Gradient { get; } = gradient;
-        public float* Mean { get; } = mean;
-        public float* Square { get; } = square;
-        public int Length { get; } = length;
-        public Factors Factors { get; } = factors;
+        public float* Weights, Gradient, Mean, Square;
+        public int Length;
+        public Factors Factors;
     }
 }
 
@@ -162,7 +158,5 @@ public sealed record AdamWSettings
     public double Beta2 { get; init; } = 0.98;
     public double Epsilon { get; init; } = 1e-8;
     public double WeightDecay { get; init; } = 0.05;
-
-    /// <summary>Largest norm of the whole gradient; 0: no clipping.</summary>
-    public double ClipNorm { get; init; } = 1;
+    public double ClipNorm { get; init; } = 1; // largest norm of the whole gradient; 0: no clipping
 }

@@ -2,11 +2,20 @@ using System.Text.Json.Serialization;
 
 namespace Btx.Trainer.Optimisation;
 
-/// <summary>The learning rate of each step: a linear warm-up to the peak, then <see cref="ScheduleKind"/>. A pure function of
-/// the step, so nothing has to be saved.</summary>
-/// <param name="Peak">Largest rate.</param>
+/// <summary>How the learning rate goes on after the warm-up: it stays, or falls to the minimum along half a cosine, along a straight line,
+/// or as (1 − progress)^power.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<ScheduleKind>))]
+public enum ScheduleKind
+{
+    Constant,
+    Cosine,
+    Linear,
+    Polynomial,
+}
+
+/// <summary>The learning rate of each step. A pure function of the step, so nothing has to be saved.</summary>
+/// <param name="Peak">Largest rate, after a linear warm-up.</param>
 /// <param name="Minimum">Rate after the last step of a decaying schedule.</param>
-/// <param name="WarmUpSteps">Steps until the peak.</param>
 /// <param name="Steps">All steps, warm-up included.</param>
 /// <param name="Power">Of the polynomial.</param>
 public sealed record LearningRateSchedule(ScheduleKind Kind, double Peak, double Minimum, long WarmUpSteps, long Steps, double Power = 1)
@@ -16,30 +25,12 @@ public sealed record LearningRateSchedule(ScheduleKind Kind, double Peak, double
     {
         if (step < WarmUpSteps) return Peak * (step + 1) / WarmUpSteps;
         var progress = Math.Clamp((double)(step - WarmUpSteps) / Math.Max(1, Steps - WarmUpSteps), 0, 1);
-        var share = Kind switch
+        return Kind switch
         {
-            ScheduleKind.Constant => 1,
-            ScheduleKind.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),
-            ScheduleKind.Linear => 1 - progress,
-            _ => Math.Pow(1 - progress, Power),
+            ScheduleKind.Constant => Peak,
+            ScheduleKind.Cosine => Minimum + ((Peak - Minimum) * (0.5 * (1 + Math.Cos(Math.PI * progress)))),
+            ScheduleKind.Linear => Minimum + ((Peak - Minimum) * (1 - progress)),
+            _ => Minimum + ((Peak - Minimum) * Math.Pow(1 - progress, Power)),
         };
-        return Kind == ScheduleKind.Constant ? Peak : Minimum + ((Peak - Minimum) * share);
     }
-}
-
-/// <summary>How the learning rate goes on after the warm-up.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<ScheduleKind>))]
-public enum ScheduleKind
-{
-    /// <summary>Stays.</summary>
-    Constant,
-
-    /// <summary>Half a cosine down to the minimum.</summary>
-    Cosine,
-
-    /// <summary>A straight line down to the minimum.</summary>
-    Linear,
-
-    /// <summary>(1 − progress)^power down to the minimum.</summary>
-    Polynomial,
 }

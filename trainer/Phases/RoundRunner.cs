@@ -1,7 +1,7 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Devices;
-using Btx.Model.Files;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
 using Btx.Model.Tensors;
@@ -9,6 +9,7 @@ using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
+using Btx.Trainer.Runs;
 using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Phases;
@@ -19,6 +20,10 @@ namespace Btx.Trainer.Phases;
 /// </summary>
 internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
 {
+    /// <summary>How a worker writes <see cref="TrainingProgress"/>, one line each.</summary>
+    public static JsonSerializerOptions ProgressJson { get; } =
+        new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
     private readonly string forest = Path.GetFullPath(request.Forest);
 
     /// <returns>The plan, whether it was finished before, and the experts that failed with the reason of each.</returns>
@@ -36,7 +41,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
         if (plan is not null)
         {
             RunRecord.RequireSame(plan.Options, planner.Flags(), directory);
-            if (plan.Status == RoundPlan.Finished) return new(plan, directory, true, new Dictionary<string, string>());
+            if (plan.Status == RunRecord.Finished) return new(plan, directory, true, new Dictionary<string, string>());
         }
         else
         {
@@ -46,56 +51,51 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
 
         var failures = await TrainAsync(plan, directory, cancellation).ConfigureAwait(false);
         Merge(plan, directory, [.. plan.Experts.Where(e => !failures.ContainsKey(e.Name))], cancellation);
-        if (failures.Count == 0)
-        {
-            plan = plan with { Status = RoundPlan.Finished };
-            plan.Save(directory);
-        }
-
+        if (failures.Count == 0) (plan = plan with { Status = RunRecord.Finished }).Save(directory);
         return new(plan, directory, false, failures);
     }
 
+    // A worker's record, not a mark, says that its expert is trained: the process may have outlived this one.
     private async Task<SortedDictionary<string, string>> TrainAsync(RoundPlan plan, string directory, CancellationToken cancellation)
     {
-        var failures = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        using var free = new SemaphoreSlim(request.Parallel);
-        await Task.WhenAll(plan.Experts.Select(async job =>
+        var (lane, how) = (new Lane("experts", request.Parallel), request.Settings);
+        var stages = plan.Experts.Where(job => RunRecord.Load(Path.Combine(directory, job.Name)) is not { Status: RunRecord.Finished })
+            .Select(job => new Stage(job.Name, ["btx", "train", "worker", "--plan", directory, "--expert", job.Name,
+                "--checkpoint-steps", $"{how.CheckpointSteps}", "--checkpoint-seconds", $"{how.CheckpointSeconds}",
+                "--validate-steps", $"{how.ValidateSteps}", "--validation-windows", $"{how.ValidationWindows}"], lane));
+        var items = new Dictionary<string, ProgressItem>(StringComparer.Ordinal);
+        void Said(Stage stage, string line, bool isError)
         {
-            await free.WaitAsync(cancellation).ConfigureAwait(false);
-            try
+            if (isError) return;
+            if (!line.StartsWith('{'))
             {
-                var run = Path.Combine(directory, job.Name);
-                if (RunRecord.Load(run) is { Status: RunRecord.Finished }) return;
-                if (await TrainOneAsync(job, directory, cancellation).ConfigureAwait(false) is not { } reason) return;
-                lock (failures) failures[job.Name] = reason;
+                display.WriteLine(line.StartsWith(stage.Name, StringComparison.Ordinal) ? line : $"{stage.Name}: {line}");
+                return;
             }
-            finally
-            {
-                free.Release();
-            }
-        })).ConfigureAwait(false);
-        return failures;
-    }
 
-    private async Task<string?> TrainOneAsync(TrainingJob job, string directory, CancellationToken cancellation)
-    {
-        ProgressItem? item = null;
-        var failure = await ExpertProcess.RunAsync(
-            directory,
-            job.Name,
-            request.Settings,
-            p =>
+            var progress = JsonSerializer.Deserialize<TrainingProgress>(line, ProgressJson);
+            lock (items)
             {
-                item ??= display.Start(job.Name, p.TotalTokens, "tokens", p.Resumed);
-                item.Report(p.Tokens, p.Note);
-            },
-            line => display.WriteLine(line.StartsWith(job.Name, StringComparison.Ordinal) ? line : $"{job.Name}: {line}"),
-            cancellation).ConfigureAwait(false);
-        var record = failure is null ? RunRecord.Load(Path.Combine(directory, job.Name)) : null;
-        var summary = record is null ? $"{job.Name}: failed: {failure}" : RunSummary.Of(record);
-        if (item is null) display.WriteLine(summary);
-        else item.Finish(summary);
-        return failure;
+                if (!items.TryGetValue(stage.Name, out var item))
+                    items[stage.Name] = item = display.Start(stage.Name, progress.TotalTokens, "tokens", progress.Resumed);
+                item.Report(progress.Tokens, progress.Note);
+            }
+        }
+
+        void Ended(Stage stage, StageResult result)
+        {
+            var record = result.Failure is null ? RunRecord.Load(Path.Combine(directory, stage.Name)) : null;
+            var summary = record?.Summary ?? $"{stage.Name}: failed: {result.Failure}";
+            lock (items)
+            {
+                if (items.TryGetValue(stage.Name, out var item)) item.Finish(summary);
+                else display.WriteLine(summary);
+            }
+        }
+
+        var run = new GraphRun(new RunGraph(stages), new LocalStageRunner()) { Said = Said, Ended = Ended };
+        var results = await run.RunAsync(keepGoing: true, cancellation).ConfigureAwait(false);
+        return new(results.Where(r => r.Value.Failure is not null).ToDictionary(r => r.Key, r => r.Value.Failure!), StringComparer.Ordinal);
     }
 
     private void Merge(RoundPlan plan, string directory, IReadOnlyList<TrainingJob> trained, CancellationToken cancellation)
@@ -107,8 +107,7 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
         foreach (var job in trained)
         {
             var run = Path.Combine(directory, job.Name);
-            var record = RunRecord.Load(run)!;
-            var hash = CheckpointFiles.Hash(run);
+            var (record, hash) = (RunRecord.Load(run)!, CheckpointFiles.Hash(run));
             var known = manifest.Experts.FirstOrDefault(e => e.Name == job.Name);
             if (known?.Sha256 != hash || !Directory.Exists(Path.Combine(forest, known.Path))) ForestMerge.CopyModel(forest, job.Name, run);
             manifest = manifest.With(new ExpertEntry
@@ -134,44 +133,38 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
     {
         ExpertEntry[] ready = manifest.Present(forest, _ => { });
         var jobs = RoundPlan.All(forest).SelectMany(p => p.Experts).GroupBy(j => j.Name).ToDictionary(g => g.Key, g => g.Last().Sources[0]);
-        var domains = new List<(string Expert, TokenShard Shard)>();
+        var shards = new Dictionary<string, TokenShard>(StringComparer.Ordinal); // by expert, where the corpus has its text
         try
         {
             foreach (var expert in ready)
             {
                 var source = jobs.GetValueOrDefault(expert.Name) ?? TextSource.Of(expert.Domain);
                 if (source.Domains.All(d => corpus.Domains.Any(c => c.Name == d)))
-                    domains.Add((expert.Name, cache.Open(source, CorpusSplit.Validation, cancellation)));
+                    shards[expert.Name] = cache.Open(source, CorpusSplit.Validation, cancellation);
             }
 
             var item = display.Start("cached priors", ready.Length, "experts");
-            var device = TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads);
-            var priors = DomainPriors.Estimate(
-                [.. ready.Select(e => ContainedPath.Resolve(forest, e.Path, ForestManifest.FileName))],
-                [.. domains.Select(d => new ValidationWindows(d.Shard, options.Sequence, CachedPrior.Sequences))],
-                device, Math.Max(request.Parallel, 1), done => item.Report(done), cancellation);
-            for (var i = 0; i < domains.Count; i++)
+            var priors = DomainPriors.Estimate([.. ready.Select(e => ContainedPath.Resolve(forest, e.Path, ForestManifest.FileName))],
+                [.. shards.Values.Select(s => new ValidationWindows(s, options.Sequence, CachedPrior.Sequences))],
+                TorchDevice.Open(DeviceSpec.Parse(options.Device), options.Threads), request.Parallel, done => item.Report(done),
+                cancellation);
+            var byExpert = shards.Keys.Zip(priors).ToDictionary(p => p.First,
+                p => ready.Zip(p.Second).ToDictionary(w => w.First.Name, w => w.Second));
+            item.Finish($"cached priors of {shards.Count} domains over {ready.Length} experts");
+            return manifest with
             {
-                var prior = ready.Select((e, j) => (e.Name, Weight: priors[i][j])).ToDictionary(p => p.Name, p => p.Weight);
-                manifest = manifest with
-                {
-                    Experts = [.. manifest.Experts.Select(e => e.Name == domains[i].Expert ? e with { Prior = prior } : e)]
-                };
-            }
-
-            item.Finish($"cached priors of {domains.Count} domains over {ready.Length} experts");
-            return manifest;
+                Experts = [.. manifest.Experts.Select(e => byExpert.TryGetValue(e.Name, out var prior) ? e with { Prior = prior } : e)]
+            };
         }
         finally
         {
-            foreach (var (_, shard) in domains) shard.Dispose();
+            foreach (var shard in shards.Values) shard.Dispose();
         }
     }
 
     // The unfinished round; the last one when it has the domains asked for; else the one after it.
     private int NextRound()
     {
-        var plans = RoundPlan.All(forest);
         if (request.Name is not null)
         {
             if (RoundPlan.Load(RoundPlan.DirectoryOf(forest, $"expert-{request.Name}")) is { } own) return own.Round;
@@ -179,9 +172,8 @@ internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
             return 1 + ForestManifest.Load(forest).Experts.Select(e => e.Round).DefaultIfEmpty(0).Max();
         }
 
-        if (plans.Count == 0) return 1;
-        var last = plans.MaxBy(p => p.Round)!;
-        if (last.Status != RoundPlan.Finished || request.Settings.Fresh) return last.Round;
+        if (RoundPlan.All(forest).MaxBy(p => p.Round) is not { } last) return 1;
+        if (last.Status != RunRecord.Finished || request.Settings.Fresh) return last.Round;
         var trained = last.Experts.SelectMany(e => e.Sources).SelectMany(s => s.Domains).ToHashSet(StringComparer.Ordinal);
         return request.Domains.Count == 0 || request.Domains.Any(trained.Contains) ? last.Round : last.Round + 1;
     }

@@ -1,3 +1,4 @@
+using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Shards;
@@ -9,16 +10,19 @@ internal sealed class ShardSet : IDisposable
 {
     private readonly List<TokenShard> training = [];
     private readonly List<TokenShard> validation = [];
-    private readonly int context;
+    private readonly TrainingJob job;
+    private readonly int[] tokenBytes; // bytes of text that each token id stands for; 0 for special tokens and unused ids
 
-    public ShardSet(TokenShardCache cache, IReadOnlyList<TextSource> sources, int context, CancellationToken cancellation)
+    public ShardSet(TrainingJob job, TokenShardCache cache, TextTokenizer tokenizer, CancellationToken cancellation)
     {
-        this.context = context;
+        this.job = job;
+        var ids = Enumerable.Range(0, job.Architecture.VocabSize);
+        tokenBytes = [.. ids.Select(id => tokenizer.IsSpecial(id) ? 0 : tokenizer.TokenBytes(id).Length)];
         try
         {
-            foreach (var source in sources)
+            foreach (var source in job.Sources)
             {
-                training.Add(cache.Open(source, CorpusSplit.Train, cancellation).Require(context));
+                training.Add(cache.Open(source, CorpusSplit.Train, cancellation).Require(job.Options.Sequence));
                 validation.Add(cache.Open(source, CorpusSplit.Validation, cancellation));
             }
         }
@@ -30,24 +34,22 @@ internal sealed class ShardSet : IDisposable
     }
 
     /// <summary>How often a run goes over this text.</summary>
-    public TextPasses Passes(IReadOnlyList<double>? weights) => new([.. training.Select(t => (t.Name, t.Count))], weights);
+    public TextPasses Passes => new([.. training.Select(t => (t.Name, t.Count))], job.Weights);
 
     /// <summary>Tokens of a validation of so many windows per source.</summary>
-    public long ValidationTokens(int windows) => validation.Sum(v => Math.Min(v.Count, (long)windows * context));
+    public long ValidationTokens(int windows) => validation.Sum(v => Math.Min(v.Count, (long)windows * job.Options.Sequence));
 
-    /// <param name="weights">By source; null: all the same.</param>
-    public WindowSampler Sampler(TrainingOptions options, IReadOnlyList<double>? weights) =>
-        new(training, weights ?? [.. training.Select(_ => 1.0)], options.Sequence, options.RandomSeed);
+    public WindowSampler Sampler() =>
+        new(training, job.Weights ?? [.. training.Select(_ => 1.0)], job.Options.Sequence, job.Options.RandomSeed);
 
     /// <summary>Bits per byte by source.</summary>
     /// <param name="scored">Called with the source's name after each pass through the network.</param>
-    public SortedDictionary<string, double> Validate(LlamaModel model, int[] tokenBytes, int windows, CancellationToken cancellation,
+    public SortedDictionary<string, double> Validate(LlamaModel model, int windows, CancellationToken cancellation,
         Action<string>? scored = null)
     {
         var bits = new SortedDictionary<string, double>(StringComparer.Ordinal);
-        if (windows < 1) return bits;
-        foreach (var shard in validation)
-            bits[shard.Name] = SequenceScorer.BitsPerByte(model, new ValidationWindows(shard, context, windows), tokenBytes,
+        foreach (var shard in windows < 1 ? [] : validation)
+            bits[shard.Name] = SequenceScorer.BitsPerByte(model, new ValidationWindows(shard, job.Options.Sequence, windows), tokenBytes,
                 scored is null ? null : () => scored(shard.Name), cancellation);
         return bits;
     }

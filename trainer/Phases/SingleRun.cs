@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Btx.Cli;
-using Btx.Model.Configuration;
+using Btx.Model.Forests;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Shards;
@@ -11,9 +14,8 @@ internal static class SingleRun
 {
     /// <param name="domains">Empty: every domain that is to be trained on.</param>
     /// <param name="settle">The options once the tokens of the text are known.</param>
-    public static TrainingJob Job(
-        string phase, string corpus, string? shards, string tokenizer, IReadOnlyList<string> domains, LlamaConfig architecture,
-        Func<long, TrainingOptions> settle, CancellationToken cancellation)
+    public static TrainingJob Job(string phase, string corpus, string? shards, string tokenizer, IReadOnlyList<string> domains,
+        LlamaConfig architecture, Func<long, TrainingOptions> settle, CancellationToken cancellation)
     {
         var opened = CorpusDirectory.Open(corpus);
         TextSource[] sources = [.. opened.Select(domains, CorpusRole.Train).Select(d => TextSource.Of(d.Name))];
@@ -40,10 +42,53 @@ internal static class SingleRun
             item ??= display.Start(job.Name, p.TotalTokens, "tokens", p.Resumed);
             item.Report(p.Tokens, p.Note);
         }, display.WriteLine).Execute(cancellation);
-        var line = trained ? RunSummary.Of(record)
-            : $"{RunSummary.Of(record)}: finished earlier, nothing to do ({directory}; --fresh trains it again)";
+        var line = record.Summary + (trained ? "" : $": finished earlier, nothing to do ({directory}; --fresh trains it again)");
         if (item is null) display.WriteLine(line);
         else item.Finish(line);
         return record;
     }
+}
+
+/// <summary>Trains the same job for a short while at several learning rates and keeps the one with the lowest validation bits per byte.
+/// Resumable: each rate is a run of its own under <c>sweep/</c>.</summary>
+internal static class LearningRateSweep
+{
+    public const string FileName = "lr_sweep.json";
+
+    /// <summary>The job at the best of the rates that a user named; as it is where none was.</summary>
+    /// <param name="tokens">Training tokens at each rate, which the schedule is scaled to; null: an eighth of the job's.</param>
+    /// <exception cref="BtxException">One is no rate, or there is no validation.</exception>
+    public static TrainingJob Choose(TrainingJob job, string directory, IReadOnlyList<string> rates, long? tokens, RunSettings settings,
+        CancellationToken cancellation)
+    {
+        if (rates.Count == 0) return job;
+        double[] parsed = [.. rates.Select(Rate)];
+        if (settings.ValidationWindows < 1) throw new BtxException("--validation-windows is 0; --lr-sweep needs validation to choose by");
+        var budget = tokens ?? Math.Max(1, job.Options.Tokens / 8);
+        var bits = new SortedDictionary<string, double>(StringComparer.Ordinal);
+        foreach (var rate in parsed)
+        {
+            var trial = job with { Name = $"lr {rate:R}", Options = job.Options with { LearningRate = rate, Tokens = budget } };
+            var record = SingleRun.Execute(trial, Path.Combine(directory, "sweep", $"lr-{rate:R}"), settings, cancellation);
+            bits[$"{rate:R}"] = record.ValidationBitsPerByte!.Values.Average();
+        }
+
+        var best = parsed.MinBy(rate => bits[$"{rate:R}"]);
+        AtomicFile.WriteText(Path.Combine(directory, FileName), JsonSerializer.Serialize(
+            new { tokens_per_rate = budget, validation_bits_per_byte = bits, best }, ManifestJson.Options) + "\n");
+        return job with { Options = job.Options with { LearningRate = best } };
+    }
+
+    /// <summary>The rate that the sweep of an earlier run chose.</summary>
+    /// <exception cref="BtxException">The directory has no sweep.</exception>
+    public static double Best(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) throw new BtxException($"--lr-of {directory}: there is no {FileName}; name a run with --lr-sweep");
+        return JsonNode.Parse(File.ReadAllText(path))!["best"]!.GetValue<double>();
+    }
+
+    private static double Rate(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate > 0 ? rate
+            : throw new BtxException($"--lr-sweep: \"{text}\" is not a learning rate; expected numbers such as 2e-3,4e-3");
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Btx.Model;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
@@ -19,6 +18,7 @@ internal sealed class TrainingLoop(
     private readonly long[] inputs = new long[options.Batch * options.Sequence];
     private readonly long[] targets = new long[options.Batch * options.Sequence];
     private readonly Stopwatch clock = new();
+    private double reportedAt = double.NegativeInfinity;
     private double lossSum;
     private double balanceSum;
     private int lossCount;
@@ -29,17 +29,10 @@ internal sealed class TrainingLoop(
 
     /// <summary>Bits per byte by source over at most so many windows each.</summary>
     public required Func<int, IReadOnlyDictionary<string, double>> Validate { get; init; }
-
     public required Action<ResumeState> Save { get; init; }
-
     public required ValidationWatch Watch { get; init; }
-
-    /// <summary>Steps between validations.</summary>
-    public required long ValidateEvery { get; init; }
-
-    /// <summary>Keeps the weights of now as the best so far.</summary>
-    public required Action Keep { get; init; }
-
+    public required long ValidateEvery { get; init; } // steps between validations
+    public required Action Keep { get; init; } // keeps the weights of now as the best so far
     public required TextPasses Passes { get; init; }
 
     /// <summary>Mean of the last rows of the curve, a twentieth of the run.</summary>
@@ -50,7 +43,7 @@ internal sealed class TrainingLoop(
     public ResumeState Run(CancellationToken cancellation)
     {
         var rates = options.Rates();
-        double savedAt = 0, reportedAt = double.NegativeInfinity;
+        var savedAt = 0.0;
         while (step < steps && !Watch.Exhausted)
         {
             if (cancellation.IsCancellationRequested)
@@ -69,12 +62,7 @@ internal sealed class TrainingLoop(
             var measured = Measure();
             var last = step == steps || Watch.Exhausted;
             if (step % logEvery == 0 || last || measured is not null) Log(rate, measured);
-            if (now - reportedAt >= ReportSeconds || last)
-            {
-                reportedAt = now;
-                Report();
-            }
-
+            if (now - reportedAt >= ReportSeconds || last) Report();
             if (last || (settings.CheckpointSteps > 0 ? step % settings.CheckpointSteps == 0 : now - savedAt >= settings.CheckpointSeconds))
             {
                 savedAt = now;
@@ -98,14 +86,19 @@ internal sealed class TrainingLoop(
     public void Finish(double? bitsPerByte, bool last)
     {
         bits = bitsPerByte ?? bits;
-        if (last && curve.Points.Count > 0) curve.Amend(curve.Points[^1] with { BitsPerByte = bitsPerByte });
+        if (last && curve.Points.Count > 0) curve.Points[^1] = curve.Points[^1] with { BitsPerByte = bitsPerByte };
         Report();
     }
 
-    private void Report() => report?.Invoke(
-        new(step * options.TokensPerStep, steps * options.TokensPerStep, start.Step * options.TokensPerStep, recent,
-            bits)
-        { Passes = Passes.Of(step * options.TokensPerStep), Balance = recentBalance, SmallestShare = moe?.SmallestShare });
+    private void Report()
+    {
+        reportedAt = clock.Elapsed.TotalSeconds;
+        var perStep = options.TokensPerStep;
+        report?.Invoke(new(step * perStep, steps * perStep, start.Step * perStep, recent, bits)
+        {
+            Passes = Passes.Of(step * perStep), Balance = recentBalance, SmallestShare = moe?.SmallestShare,
+        });
+    }
 
     private ResumeState State() =>
         new(step, sampler.State, start.Seconds + clock.Elapsed.TotalSeconds, start.Options) { Routing = moe?.Sums, Best = Watch.Best };
@@ -118,7 +111,8 @@ internal sealed class TrainingLoop(
         for (var a = 0; a < options.Accumulate; a++)
         {
             sampler.Next(inputs, targets);
-            var (loss, objective) = moe is null ? Both(Loss()) : moe.Forward(step, a, options.Accumulate, Loss);
+            var (loss, objective) = moe is null ? (Loss(), null) : moe.Forward(step, a, options.Accumulate, Loss);
+            objective ??= loss;
             if (options.Accumulate > 1) (objective / KeptScalar.Of(options.Accumulate)).backward(); else objective.backward();
             total += loss.item<float>() / options.Accumulate;
         }
@@ -138,11 +132,9 @@ internal sealed class TrainingLoop(
         torch.tensor(inputs, [options.Batch, options.Sequence], torch.int64, model.Device),
         torch.tensor(targets, [options.Batch, options.Sequence], torch.int64, model.Device));
 
-    private static (torch.Tensor CrossEntropy, torch.Tensor Objective) Both(torch.Tensor loss) => (loss, loss);
-
     private void Log(double rate, double? bitsPerByte)
     {
-        curve.Add(new LossPoint(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
+        curve.Points.Add(new(step, step * options.TokensPerStep, lossSum / lossCount, rate, start.Seconds + clock.Elapsed.TotalSeconds,
             bitsPerByte, moe?.Balance is null ? null : balanceSum / lossCount));
         (lossSum, balanceSum, lossCount) = (0, 0, 0);
     }

@@ -1,5 +1,3 @@
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
@@ -7,6 +5,7 @@ using Btx.Model.Tokens;
 using Btx.Trainer.Checkpoints;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
+using Btx.Trainer.Evaluation;
 using Btx.Trainer.Moe;
 using Btx.Trainer.Networks;
 using Btx.Trainer.Optimisation;
@@ -26,7 +25,6 @@ namespace Btx.Trainer.Phases;
 public sealed class TrainingRun(TrainingJob job, string directory, RunSettings settings, Action<TrainingProgress>? report = null,
     Action<string>? warn = null)
 {
-    private const string BranchDirectory = "branch";
     private readonly string directory = Path.GetFullPath(directory);
 
     /// <summary>Trains, or finds that it was done already.</summary>
@@ -37,8 +35,8 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
     public (RunRecord Record, bool Trained) Execute(CancellationToken cancellation = default)
     {
         job.Options.Validate(job.Architecture.MaxPositionEmbeddings);
-        if (job.Parents.FirstOrDefault(p =>
-            Path.TrimEndingDirectorySeparator(Path.GetFullPath(p.Model)) == Path.TrimEndingDirectorySeparator(directory)) is { } parent)
+        static string Whole(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (job.Parents.FirstOrDefault(p => Whole(p.Model) == Whole(directory)) is { } parent)
             throw new BtxException($"{directory} is the model that the run starts from ({parent.Name}); choose another directory");
         using var held = RunLock.Acquire(directory, settings.Wait, cancellation);
         var resume = new ResumeStore(directory);
@@ -47,19 +45,17 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         else if (earlier is null && File.Exists(Path.Combine(directory, CheckpointFiles.SingleFile)))
             throw new BtxException($"{directory} already holds a model that no run here made; choose another directory");
 
-        var corpus = CorpusDirectory.Open(job.Corpus);
         var tokenizer = Tokenizer(job.Tokenizer, job.Architecture);
-        var cache = new TokenShardCache(corpus, tokenizer, job.Shards);
+        var cache = new TokenShardCache(CorpusDirectory.Open(job.Corpus), tokenizer, job.Shards);
         var record = new RunRecord
         {
             Phase = job.Phase,
             Name = job.Name,
-            Options = RunIdentity.Of(job, cache, tokenizer),
+            Options = job.Identity(cache, tokenizer),
             Settings = job.Options,
             Parents = job.Parents,
             Parameters = job.Architecture.ParameterCount,
-            Weights = job.Weights is { } weights
-                ? job.Sources.Select((s, i) => (s.Name, Weight: weights[i])).ToDictionary(w => w.Name, w => w.Weight) : null,
+            Weights = job.Weights is { } weights ? job.Sources.Zip(weights).ToDictionary(w => w.First.Name, w => w.Second) : null,
             LearningRateSweep = earlier?.LearningRateSweep,
         };
         if (earlier is not null)
@@ -70,10 +66,9 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
 
         // What cannot begin leaves no record: it would bind the next try to options that never ran.
         var device = TorchDevice.Open(DeviceSpec.Parse(job.Options.Device), job.Options.Threads);
-        using var shards = new ShardSet(cache, job.Sources, job.Options.Sequence, cancellation);
+        using var shards = new ShardSet(job, cache, tokenizer, cancellation);
         record.Save(directory);
-        return (Train(record, resume, shards, cache, device, TokenByteCounts.Of(tokenizer, job.Architecture.VocabSize),
-            cancellation), true);
+        return (Train(record, resume, shards, cache, device, cancellation), true);
     }
 
     /// <exception cref="BtxException">There is none, or it has more tokens than the model.</exception>
@@ -86,22 +81,17 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
     }
 
     private RunRecord Train(RunRecord record, ResumeStore resume, ShardSet shards, TokenShardCache cache, torch.Device device,
-        int[] tokenBytes, CancellationToken cancellation)
+        CancellationToken cancellation)
     {
-        var options = job.Options;
-        var sampler = shards.Sampler(options, job.Weights);
-        var found = resume.Latest();
+        var (options, found) = (job.Options, resume.Latest());
         using var model = found is null ? InitialModel(device) : new LlamaModel(job.Architecture, device);
         var moe = job.Moe is null ? null : new MoeTuner(model, job.Moe, directory,
             settings.StatisticsSteps > 0 ? settings.StatisticsSteps : Math.Max(1, options.Steps / RoutingCurve.Statistics), warn);
-        if (options.FreezeShared)
-        {
-            foreach (var (name, parameter) in model.NamedParameters) parameter.requires_grad_(MoeWeights.IsFeedForward(name));
-        }
-
+        foreach (var layer in model.Moe) layer.Settings = job.Moe!.Routing;
+        foreach (var (name, parameter) in model.NamedParameters)
+            parameter.requires_grad_((!options.FreezeShared || MoeWeights.IsFeedForward(name)) && job.Moe?.Learns(name) != false);
         using var optimizer = new AdamW(model.Parameters, options.Optimizer, options.LearningRate);
-        var curve = new LossCurve(directory);
-        var passes = shards.Passes(job.Weights);
+        var (sampler, curve, passes) = (shards.Sampler(), new LossCurve(directory), shards.Passes);
         foreach (var line in passes.Lines(options, job.Architecture.MaxPositionEmbeddings)) warn?.Invoke(line);
         var watch = new ValidationWatch(options.Patience ?? 0, options.TokensPerStep, warn);
         var hash = record.OptionsHash();
@@ -124,10 +114,9 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
             Passes = passes,
             ValidateEvery = watch.Decides
                 ? ValidationWatch.Interval(options, passes.Tokens, shards.ValidationTokens(ValidationWatch.Windows))
-                : settings.ValidateSteps > 0 ? settings.ValidateSteps
-                : Math.Max(1, (options.Steps + 3) / 4),
+                : settings.ValidateSteps > 0 ? settings.ValidateSteps : Math.Max(1, (options.Steps + 3) / 4),
             Keep = () => resume.SaveBest(model),
-            Validate = windows => shards.Validate(model, tokenBytes, windows, cancellation),
+            Validate = windows => shards.Validate(model, windows, cancellation),
             Save = at =>
             {
                 curve.SaveCsv();
@@ -144,14 +133,13 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         }
 
         if (watch.Outcome(state.Step, options.Steps) is { } outcome) warn?.Invoke($"{job.Name}: {outcome}");
-        var validation = shards.Validate(model, tokenBytes, settings.ValidationWindows, cancellation,
-            moe is null ? null : moe.Note);
+        var validation = shards.Validate(model, settings.ValidationWindows, cancellation, moe is null ? null : moe.Note);
         Directory.CreateDirectory(directory);
         TokenizerFiles.Copy(job.Tokenizer, directory);
         LlamaCheckpoint.Save(model, directory);
         loop.Finish(validation.Count > 0 ? validation.Values.Average() : null, last: steps == state.Step);
         curve.SaveCsv();
-        LossPicture.Write(Path.Combine(directory, LossCurve.PictureFile), job.Name, curve.Points);
+        curve.SavePicture(job.Name);
         moe?.Finish(job, cache, steps);
         record = record with
         {
@@ -169,40 +157,25 @@ public sealed class TrainingRun(TrainingJob job, string directory, RunSettings s
         };
         record.Save(directory);
         resume.Clear();
-        DeleteBranch();
         return record;
     }
 
-    // A single parent with the whole weight is read as it is; an average is made on disk first, by the same arithmetic as everywhere.
     private LlamaModel InitialModel(torch.Device device)
     {
         if (job.Parents.Count == 0) return new LlamaModel(job.Architecture, device).Init(job.Options.RandomSeed);
-        foreach (var parent in job.Parents)
-        {
-            if (CheckpointFiles.Hash(parent.Model) != parent.Sha256)
-                throw new BtxException($"{parent.Model}: the weights of parent {parent.Name} have changed since the "
-                    + "branch was decided; start over with --fresh");
-        }
-
+        if (job.Parents.FirstOrDefault(p => CheckpointFiles.Hash(p.Model) != p.Sha256) is { } changed)
+            throw new BtxException($"{changed.Model}: the weights of parent {changed.Name} have changed since the branch was decided; "
+                + "start over with --fresh");
         BranchParent[] used = [.. job.Parents.Where(p => p.Weight > 0)];
-        if (used.Length == 1) return LlamaCheckpoint.Load(used[0].Model, device, config: job.Architecture);
-        var average = Path.Combine(directory, BranchDirectory);
-        ModelAverage.Write([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], average);
-        return LlamaCheckpoint.Load(average, device);
+        return used.Length == 1 ? LlamaCheckpoint.Load(used[0].Model, device, config: job.Architecture)
+            : AveragedModel.Build([.. used.Select(p => p.Model)], [.. used.Select(p => p.Weight)], device, job.Architecture);
     }
 
     private void Forget(ResumeStore resume)
     {
         resume.Clear();
-        DeleteBranch();
         foreach (var name in (string[])[RunRecord.FileName, LossCurve.CsvFile, LossCurve.PictureFile, CheckpointFiles.SingleFile,
             RoutingCurve.CsvFile, RoutingMap.JsonFile, RoutingMap.PictureFile, BtxManifest.FileName])
             File.Delete(Path.Combine(directory, name));
-    }
-
-    private void DeleteBranch()
-    {
-        var path = Path.Combine(directory, BranchDirectory);
-        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
     }
 }

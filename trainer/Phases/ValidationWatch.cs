@@ -32,7 +32,6 @@ internal sealed class ValidationWatch(int patience, long tokensPerStep, Action<s
     public static long Interval(TrainingOptions options, long textTokens, long validationTokens) =>
         Math.Max(1, Math.Min(options.Steps / 4, Math.Max(textTokens / 2, 8 * validationTokens) / options.TokensPerStep));
 
-    /// <param name="step">Finished steps.</param>
     /// <returns>Whether it is the lowest so far.</returns>
     public bool Note(long step, double bits)
     {

@@ -1,12 +1,9 @@
 using System.Globalization;
 using System.Text;
-using Btx.Model;
-using Btx.Model.Files;
 
 namespace Btx.Trainer.RoutingStatistics;
 
 /// <summary>The routing of a fine-tune over its steps: <c>routing.csv</c>, every layer and expert at each statistic.</summary>
-/// <param name="experts">Names by index, written beside the index.</param>
 public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts)
 {
     public const string CsvFile = "routing.csv";
@@ -14,16 +11,14 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
     /// <summary>About so many statistics in a whole run.</summary>
     public const int Statistics = 20;
 
-    private const string Header = "step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits";
+    private const string Header = "step,tokens,layer,expert,name,top1_share,gate_share,layer_entropy_bits\n";
     private readonly List<RoutingRow> rows = [];
 
-    /// <summary>In the order of step, layer, expert.</summary>
     public IReadOnlyList<RoutingRow> Rows => rows;
 
     public void Add(IEnumerable<RoutingRow> statistic) => rows.AddRange(statistic);
 
     /// <summary>Reads the rows up to <paramref name="step"/>; later ones belong to steps that are done again.</summary>
-    /// <exception cref="BtxException">A line is no row of this mixture.</exception>
     public void Load(long step)
     {
         rows.Clear();
@@ -32,48 +27,69 @@ public sealed class RoutingCurve(string directory, IReadOnlyList<string> experts
         foreach (var line in File.ReadLines(path).Skip(1))
         {
             if (Parse(line.Split(',')) is not { } row)
-                throw new BtxException($"{path}: \"{BtxException.OneLine(line)}\" is not a row of routing "
-                    + "statistics; delete the file to go on without it");
+                throw new BtxException($"{path}: \"{BtxException.OneLine(line)}\" is not a row of routing statistics; delete the file");
             if (row.Step <= step) rows.Add(row);
         }
     }
 
     public void SaveCsv()
     {
-        var text = new StringBuilder(Header).Append('\n');
+        var text = new StringBuilder(Header);
         foreach (var r in rows)
-            text.Append(
-                CultureInfo.InvariantCulture,
-                    $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"{r.Step},{r.Tokens},{r.Layer},{r.Expert},{experts[r.Expert]},{r.TopShare:F6},{r.GateShare:F6},{r.Entropy:F6}\n");
         AtomicFile.WriteText(Path.Combine(directory, CsvFile), text.ToString());
     }
 
     private RoutingRow? Parse(string[] cells)
     {
-        static bool Number(string cell, out double value) =>
-            double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
-        if (cells.Length != 8 || !long.TryParse(cells[0], out var step) || !long.TryParse(cells[1], out var tokens)) return null;
-        if (!int.TryParse(cells[2], out var layer) || !int.TryParse(cells[3], out var expert) || expert < 0 || expert >= experts.Count)
-            return null;
-        return Number(cells[5], out var top) && Number(cells[6], out var gate) && Number(cells[7], out var entropy)
+        static bool Number(string cell, out double value) => double.TryParse(cell, CultureInfo.InvariantCulture, out value);
+        return cells.Length == 8 && long.TryParse(cells[0], out var step) && long.TryParse(cells[1], out var tokens)
+            && int.TryParse(cells[2], out var layer) && int.TryParse(cells[3], out var expert) && expert >= 0 && expert < experts.Count
+            && Number(cells[5], out var top) && Number(cells[6], out var gate) && Number(cells[7], out var entropy)
             ? new(step, tokens, layer, expert, top, gate, entropy) : null;
     }
 }
 
 /// <summary>One row of <c>routing.csv</c>: an expert of one layer over the training tokens since the statistic before.</summary>
-/// <param name="Step">Finished steps.</param>
-/// <param name="Tokens">Tokens trained on.</param>
-/// <param name="Layer">From 0.</param>
-/// <param name="Expert">Its index.</param>
 /// <param name="TopShare">Share of the tokens whose largest gate is the expert's.</param>
 /// <param name="GateShare">Mean gate; over a layer they sum to 1.</param>
 /// <param name="Entropy">Of the layer's gate shares, in bits; log2 E is even.</param>
 public sealed record RoutingRow(long Step, long Tokens, int Layer, int Expert, double TopShare, double GateShare, double Entropy);
 
-/// <summary>An expert that hardly any token reaches.</summary>
-/// <param name="Step">At which statistic it was raised.</param>
-/// <param name="Layer">From 0.</param>
-/// <param name="Expert">Its index.</param>
-/// <param name="Name">Its name.</param>
-/// <param name="Share">Its gate share at that statistic.</param>
+/// <summary>An expert that hardly any token reaches, and its gate share at the statistic at which that was noted.</summary>
 public sealed record RoutingAlarm(long Step, int Layer, int Expert, string Name, double Share);
+
+/// <summary>Raises an alarm when an expert's share of the gates in a layer stays under 1 % for <see cref="Patience"/> statistics in a row,
+/// and again only after it was above. Of more than 25 experts a quarter of the even share is the bound.</summary>
+public sealed class RoutingWatch(IReadOnlyList<string> experts)
+{
+    /// <summary>Statistics in a row.</summary>
+    public const int Patience = 3;
+
+    private readonly Dictionary<(int Layer, int Expert), int> low = [];
+
+    /// <summary>The share under which an expert counts as starved.</summary>
+    public double Bound { get; } = Math.Min(0.01, 0.25 / experts.Count);
+
+    /// <summary>The alarms that a statistic raises, of one row for each layer and expert.</summary>
+    public IReadOnlyList<RoutingAlarm> Note(IEnumerable<RoutingRow> statistic)
+    {
+        var raised = new List<RoutingAlarm>();
+        foreach (var row in statistic)
+        {
+            var count = low[(row.Layer, row.Expert)] = row.GateShare < Bound ? low.GetValueOrDefault((row.Layer, row.Expert)) + 1 : 0;
+            if (count == Patience) raised.Add(new(row.Step, row.Layer, row.Expert, experts[row.Expert], row.GateShare));
+        }
+
+        return raised;
+    }
+
+    /// <summary>One line for the console: what, where, and the remedy.</summary>
+    public string Line(RoutingAlarm alarm, double loadBalancing)
+    {
+        var remedy = loadBalancing > 0 ? $"a larger --load-balancing than {loadBalancing:G3}" : "--load-balancing 0.01";
+        return $"ALARM: layer {alarm.Layer}: expert {alarm.Expert} ({alarm.Name}) gets {100 * alarm.Share:F2} % of the gates at step "
+            + $"{alarm.Step}, under {100 * Bound:F1} % for {Patience} statistics in a row; start over with --fresh and {remedy}";
+    }
+}

@@ -1,26 +1,17 @@
 using System.Text.Json;
-using Btx.Model.Files;
+using Btx.Cli.Charts;
 using Btx.Model.Forests;
+using Btx.Trainer.Networks;
 
 namespace Btx.Trainer.RoutingStatistics;
 
-/// <summary>Where a mixture sends each domain's validation text, by layer and expert: <c>routing.json</c>, and
-/// <c>routing.svg</c> as a picture of it.</summary>
-/// <param name="experts">Names by index.</param>
-/// <param name="layers">L.</param>
+/// <summary>Where a mixture sends each domain's validation text, by layer and expert, as <c>routing.json</c> and a picture of it.</summary>
 public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
 {
     public const string JsonFile = "routing.json";
     public const string PictureFile = "routing.svg";
 
     private readonly List<(string Domain, RoutingTally Tally)> domains = [];
-
-    /// <summary>In the order in which they were first asked for.</summary>
-    public IReadOnlyList<string> Domains => [.. domains.Select(d => d.Domain)];
-
-    public IReadOnlyList<string> Experts => experts;
-
-    public int Layers => layers;
 
     /// <summary>The sums of a domain, to add to.</summary>
     public RoutingTally Of(string domain)
@@ -32,12 +23,10 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
     }
 
     /// <summary>Writes both files, each whole; nothing where no text was routed.</summary>
-    /// <param name="name">Of the model, for the headline.</param>
-    /// <param name="expertsPerToken">k.</param>
-    /// <param name="alarms">Raised in training.</param>
     public void Save(string directory, string name, int expertsPerToken, IReadOnlyList<RoutingAlarm> alarms)
     {
         if (domains.Count == 0) return;
+        double[] Each(Func<int, double> value) => [.. Enumerable.Range(0, experts.Count).Select(e => Math.Round(value(e), 6))];
         var json = new
         {
             ExpertsPerToken = expertsPerToken,
@@ -56,8 +45,86 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
             Alarms = alarms,
         };
         AtomicFile.WriteText(Path.Combine(directory, JsonFile), JsonSerializer.Serialize(json, ManifestJson.Options) + "\n");
-        RoutingPicture.Write(Path.Combine(directory, PictureFile), $"Routing of {name}, k = {expertsPerToken}", this);
+
+        // A panel for each layer and one for their mean: domains down, experts across.
+        var panels = Enumerable.Range(0, layers).Select(l => ($"layer {l}", Panel((tally, e) => tally.GateShare(l, e))));
+        if (layers > 1)
+            panels = panels.Prepend(("mean of the layers",
+                Panel((tally, e) => Enumerable.Range(0, layers).Average(l => tally.GateShare(l, e)))));
+        string[] rows = [.. domains.Select(d => d.Domain)];
+        var map = new HeatMap("routing", $"Routing of {name}, k = {expertsPerToken}", rows, experts, [.. panels])
+        {
+            Caption = "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, largest of each in bold",
+            Format = "F0",
+            Range = (0, 100),
+        };
+        AtomicFile.WriteText(Path.Combine(directory, PictureFile), map.ToSvg());
     }
 
-    private double[] Each(Func<int, double> value) => [.. Enumerable.Range(0, experts.Count).Select(e => Math.Round(value(e), 6))];
+    private double[,] Panel(Func<RoutingTally, int, double> share)
+    {
+        var values = new double[domains.Count, experts.Count];
+        for (var d = 0; d < domains.Count; d++)
+            for (var e = 0; e < experts.Count; e++) values[d, e] = 100 * share(domains[d].Tally, e);
+
+        return values;
+    }
+}
+
+/// <summary>Sums over tokens of how each layer of a mixture routed them.</summary>
+public sealed class RoutingTally(int layers, int experts)
+{
+    // For each layer: tokens, E tokens that weigh the expert most, E sums of gates.
+    private readonly double[] sums = new double[layers * ((2 * experts) + 1)];
+
+    /// <summary>Everything it remembers: what a resume point keeps.</summary>
+    public IReadOnlyList<double> Sums
+    {
+        get => [.. sums];
+        set
+        {
+            if (value.Count != sums.Length) throw new ArgumentException($"{value.Count} numbers; expected {sums.Length}", nameof(value));
+            for (var i = 0; i < sums.Length; i++) sums[i] = value[i];
+        }
+    }
+
+    /// <summary>Adds one forward pass through a layer.</summary>
+    public void Add(int layer, TokenRouting routing)
+    {
+        var row = Row(layer);
+        var (top, mass) = (routing.TopShare(), routing.GateMass());
+        row[0] += routing.Tokens;
+        for (var e = 0; e < experts; e++)
+        {
+            row[1 + e] += top[e] * routing.Tokens;
+            row[1 + experts + e] += mass[e];
+        }
+    }
+
+    public void Clear() => Array.Clear(sums);
+
+    public double Tokens(int layer) => Row(layer)[0];
+
+    /// <summary>Share of the tokens that weigh the expert most.</summary>
+    public double TopShare(int layer, int expert) => Row(layer)[1 + expert] / Math.Max(1, Tokens(layer));
+
+    /// <summary>Mean gate of the expert; over a layer they sum to 1.</summary>
+    public double GateShare(int layer, int expert) => Row(layer)[1 + experts + expert] / Math.Max(1, Tokens(layer));
+
+    /// <summary>Entropy of the layer's gate shares in bits: log2 E when all experts carry the same, 0 when one carries all.</summary>
+    public double Entropy(int layer) =>
+        Enumerable.Range(0, experts).Select(e => GateShare(layer, e)).Sum(share => share > 0 ? -share * Math.Log2(share) : 0);
+
+    /// <summary>The smallest gate share of any expert in any layer.</summary>
+    public double SmallestShare() => Enumerable.Range(0, layers * experts).Select(i => GateShare(i / experts, i % experts)).Append(1).Min();
+
+    /// <summary>The rows of one statistic, rounded as <c>routing.csv</c> keeps them.</summary>
+    public IReadOnlyList<RoutingRow> Rows(long step, long tokens)
+    {
+        static double Six(double value) => Math.Round(value, 6);
+        return [.. Enumerable.Range(0, layers).SelectMany(l => Enumerable.Range(0, experts)
+            .Select(e => new RoutingRow(step, tokens, l, e, Six(TopShare(l, e)), Six(GateShare(l, e)), Six(Entropy(l)))))];
+    }
+
+    private Span<double> Row(int layer) => sums.AsSpan(layer * ((2 * experts) + 1), (2 * experts) + 1);
 }

@@ -1,90 +1,107 @@
-using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
-using Btx.Model;
+using System.Runtime.InteropServices;
 
 namespace Btx.Trainer.Shards;
 
-/// <summary>
-/// A text source as token ids, memory-mapped read-only: <c>&lt;|endoftext|&gt;</c> before each document and after the last.
-/// File: 64-byte header, then ids of 2 or 4 bytes, little-endian. Thread-safe for reading.
-/// </summary>
+/// <summary>What a <see cref="TokenShard"/>'s file begins with; 64 bytes, little-endian. Token ids follow.</summary>
+/// <param name="Width">Bytes of an id: 2 or 4.</param>
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal readonly record struct TokenShardHeader(ulong Magic, long Width, long Count, long Documents)
+{
+    public static ulong Expected { get; } = MemoryMarshal.Read<ulong>("BTXTOKS1"u8);
+}
+
+/// <summary>A text source as token ids, memory-mapped read-only: <c>&lt;|endoftext|&gt;</c> before each document and after the last.
+/// Thread-safe for reading.</summary>
 public sealed unsafe class TokenShard : IDisposable
 {
-    internal const int HeaderBytes = 64;
-    internal static readonly byte[] Magic = "BTXTOKS1"u8.ToArray();
-
     private readonly MemoryMappedFile map;
     private readonly MemoryMappedViewAccessor view;
     private readonly byte* data;
-    private readonly int width;
+    private readonly TokenShardHeader header;
 
-    private TokenShard(string name, string key, string path)
+    /// <exception cref="InvalidDataException">Not a shard, or cut short.</exception>
+    internal TokenShard(string name, string key, string path)
     {
-        Name = name;
-        Key = key;
+        (Name, Key) = (name, key);
         var length = new FileInfo(path).Length;
-        if (length < HeaderBytes) throw new InvalidDataException("shorter than its header");
+        if (length < sizeof(TokenShardHeader)) throw new InvalidDataException("shorter than its header");
         map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
         view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
         byte* start = null;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         start += view.PointerOffset;
-        var header = new ReadOnlySpan<byte>(start, HeaderBytes);
-        width = BinaryPrimitives.ReadInt32LittleEndian(header[8..]);
-        Count = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
-        Documents = BinaryPrimitives.ReadInt64LittleEndian(header[24..]);
-        data = start + HeaderBytes;
-        if (header[..8].SequenceEqual(Magic) && width is 2 or 4 && Count >= 0 && length == HeaderBytes + (Count * width)) return;
+        header = *(TokenShardHeader*)start;
+        data = start + sizeof(TokenShardHeader);
+        if (header is { Width: 2 or 4, Count: >= 0 } && header.Magic == TokenShardHeader.Expected
+            && length == sizeof(TokenShardHeader) + (Count * header.Width)) return;
         Dispose();
         throw new InvalidDataException("its header does not fit its size");
     }
 
-    /// <summary>Name of the text source.</summary>
     public string Name { get; }
 
-    /// <summary>SHA-256 (hex) over the text's hash, the choice of documents and the
-    /// tokenizer's hash: equal keys mean equal tokens.</summary>
+    /// <summary>SHA-256 (hex) over the hashes of text and tokenizer and the choice of documents: equal keys mean equal tokens.</summary>
     public string Key { get; }
 
     /// <summary>Token ids in the shard, separators included.</summary>
-    public long Count { get; }
+    public long Count => header.Count;
 
-    public long Documents { get; }
-
-    /// <exception cref="InvalidDataException">Not a shard, or cut short.</exception>
-    internal static TokenShard Open(string name, string key, string path) => new(name, key, path);
+    public long Documents => header.Documents;
 
     /// <summary>Copies <c>destination.Length</c> ids from <paramref name="start"/> on.</summary>
     public void CopyTo(long start, Span<long> destination)
     {
         if (start < 0 || start + destination.Length > Count)
             throw new ArgumentOutOfRangeException(nameof(start), $"{start}+{destination.Length} of {Count} tokens");
-        if (width == 2)
+        if (header.Width == 2)
         {
-            var source = (ushort*)data + start;
-            for (var i = 0; i < destination.Length; i++) destination[i] = source[i];
+            for (var i = 0; i < destination.Length; i++) destination[i] = ((ushort*)data)[start + i];
         }
         else
-        {
-            var source = (int*)data + start;
-            for (var i = 0; i < destination.Length; i++) destination[i] = source[i];
-        }
+            for (var i = 0; i < destination.Length; i++) destination[i] = ((int*)data)[start + i];
     }
 
     /// <summary>Throws unless a window of <paramref name="context"/> predicted tokens fits.</summary>
-    /// <exception cref="BtxException">It does not; names the source.</exception>
-    public TokenShard Require(int context)
-    {
-        if (Count <= context)
-            throw new BtxException(
-                $"text of {Name} has {Count} tokens; a training window needs {context + 1}: add text or lower --sequence");
-        return this;
-    }
+    public TokenShard Require(int context) => Count > context ? this
+        : throw new BtxException($"text of {Name} has {Count} tokens; a training window needs {context + 1}: add text or lower --sequence");
 
     public void Dispose()
     {
         view.SafeMemoryMappedViewHandle.ReleasePointer();
         view.Dispose();
         map.Dispose();
+    }
+}
+
+/// <summary>Consecutive windows of a shard, each starting on the last token of the one before, so that every token but the first is
+/// predicted once; with a limit, evenly spread ones.</summary>
+public sealed class ValidationWindows
+{
+    private readonly TokenShard shard;
+    private readonly long available;
+
+    /// <param name="context">T: predicted tokens in a window; a shard shorter than that gives one shorter window.</param>
+    public ValidationWindows(TokenShard shard, int context, int limit = int.MaxValue)
+    {
+        if (shard.Count < 2) throw new BtxException($"text of {shard.Name} has {shard.Count} tokens; nothing to predict");
+        this.shard = shard;
+        Context = (int)Math.Min(context, shard.Count - 1);
+        available = (shard.Count - 1) / Context;
+        Count = (int)Math.Min(limit, available);
+    }
+
+    /// <summary>Predicted tokens in each window.</summary>
+    public int Context { get; }
+
+    public int Count { get; }
+
+    public string Name => shard.Name;
+
+    /// <summary>Copies T + 1 tokens of window <paramref name="index"/>.</summary>
+    public void CopyTo(int index, Span<long> window)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+        shard.CopyTo(index * available / Count * Context, window[..(Context + 1)]);
     }
 }

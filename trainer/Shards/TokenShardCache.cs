@@ -1,17 +1,13 @@
-using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Shards;
 
-/// <summary>
-/// Token shards of one corpus under one tokenizer, each made once and kept as <c>NAME-SPLIT-KEY.tokens</c>. The key names text
-/// and tokenizer, so a stale shard is never read; files appear whole, so several processes may share the directory.
-/// </summary>
+/// <summary>Token shards of one corpus under one tokenizer, each made once and kept as <c>NAME-SPLIT-KEY.tokens</c>. The key names text and
+/// tokenizer, so a stale shard is never read; files appear whole, so several processes may share the directory.</summary>
 public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokenizer, string? directory = null)
 {
     private const int BatchDocuments = 64;
@@ -20,26 +16,22 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
     public string DirectoryPath { get; } = Path.GetFullPath(directory ?? Path.Combine(corpus.DirectoryPath, ".shards"));
 
     /// <summary>Opens the shard of a source, tokenising the text first if it is not there yet.</summary>
-    /// <exception cref="BtxException">Missing domain, no text in the split, no end-of-text
-    /// token, or the shard cannot be written.</exception>
+    /// <exception cref="BtxException">No such domain, no text in the split, no end-of-text token, or it cannot be written.</exception>
     public TokenShard Open(TextSource source, CorpusSplit split, CancellationToken cancellation = default)
     {
         var key = Key(source, split);
         var path = Path.Combine(DirectoryPath, $"{source.Name}-{split.ToString().ToLowerInvariant()}-{key[..16]}.tokens");
-        if (File.Exists(path))
+        try
         {
-            try
-            {
-                return TokenShard.Open(source.Name, key, path);
-            }
-            catch (InvalidDataException)
-            {
-                File.Delete(path); // a damaged cache file is made anew
-            }
+            if (File.Exists(path)) return new TokenShard(source.Name, key, path);
+        }
+        catch (InvalidDataException)
+        {
+            File.Delete(path); // a damaged cache file is made anew
         }
 
-        Write(source, split, path, cancellation);
-        return TokenShard.Open(source.Name, key, path);
+        AtomicFile.Write(path, stream => Write(source, split, stream, cancellation));
+        return new TokenShard(source.Name, key, path);
     }
 
     /// <summary>Tokens of a source, tokenising the text first if need be.</summary>
@@ -58,60 +50,65 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    private void Write(TextSource source, CorpusSplit split, string path, CancellationToken cancellation)
+    private void Write(TextSource source, CorpusSplit split, Stream stream, CancellationToken cancellation)
     {
         if (tokenizer.EosId is not { } separator)
-            throw new BtxException(
-                "the tokenizer has no end-of-text token to set between documents; name it eos_token in tokenizer_config.json");
-        var width = tokenizer.VocabSize <= 1 << 16 ? 2 : 4;
-        AtomicFile.Write(path, stream =>
+            throw new BtxException("the tokenizer has no end-of-text token; name it eos_token in tokenizer_config.json");
+        var header = new TokenShardHeader(TokenShardHeader.Expected, tokenizer.VocabSize <= 1 << 16 ? 2 : 4, 0, 0);
+        stream.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<TokenShardHeader>(in header)));
+        foreach (var batch in Documents(source, split).Chunk(BatchDocuments))
         {
-            var header = new byte[TokenShard.HeaderBytes];
-            stream.Write(header);
-            long count = 0, documents = 0;
-            foreach (var batch in Documents(source, split).Chunk(BatchDocuments))
+            cancellation.ThrowIfCancellationRequested();
+            foreach (var ids in batch.AsParallel().AsOrdered().Select(d => tokenizer.Encode(d.Text)))
             {
-                cancellation.ThrowIfCancellationRequested();
-                foreach (var ids in batch.AsParallel().AsOrdered().Select(d => tokenizer.Encode(d.Text)))
-                {
-                    var bytes = new byte[(ids.Length + 1) * width];
-                    Put(bytes, 0, separator, width);
-                    for (var i = 0; i < ids.Length; i++) Put(bytes, i + 1, ids[i], width);
-                    stream.Write(bytes);
-                    count += ids.Length + 1;
-                    documents++;
-                }
+                Put([separator, .. ids]);
+                header = header with { Documents = header.Documents + 1 };
             }
+        }
 
-            if (documents == 0)
-                throw new BtxException($"the corpus {corpus.DirectoryPath} has no {split.ToString().ToLowerInvariant()} document for "
-                    + $"{source.Name}; add text to {string.Join(", ", source.Domains)} or choose another domain");
-            var last = new byte[width];
-            Put(last, 0, separator, width);
-            stream.Write(last);
-            TokenShard.Magic.CopyTo(header, 0);
-            BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), width);
-            BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(16), count + 1);
-            BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(24), documents);
-            stream.Position = 0;
-            stream.Write(header);
-        });
-    }
+        if (header.Documents == 0)
+            throw new BtxException($"the corpus {corpus.DirectoryPath} has no {split.ToString().ToLowerInvariant()} document for "
+                + $"{source.Name}; add text to {string.Join(", ", source.Domains)} or choose another domain");
+        Put([separator]);
+        stream.Position = 0;
+        stream.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<TokenShardHeader>(in header)));
 
-    private IEnumerable<CorpusDocument> Documents(TextSource source, CorpusSplit split)
-    {
-        foreach (var domain in source.Domains)
+        void Put(int[] ids)
         {
-            foreach (var document in corpus.Read(domain, split))
-            {
-                if (source.Part is null || source.Part.Holds(domain, document.Id)) yield return document;
-            }
+            stream.Write(header.Width == 2
+                ? MemoryMarshal.AsBytes<ushort>(Array.ConvertAll(ids, id => (ushort)id)) : MemoryMarshal.AsBytes<int>(ids));
+            header = header with { Count = header.Count + ids.Length };
         }
     }
 
-    private static void Put(Span<byte> bytes, int index, int id, int width)
+    private IEnumerable<CorpusDocument> Documents(TextSource source, CorpusSplit split) => source.Domains.SelectMany(domain =>
+        corpus.Read(domain, split).Where(document => source.Part is null || source.Part.Holds(domain, document.Id)));
+}
+
+/// <summary>The text that a model is trained on or a prior is estimated on: some corpus domains, whole or a random part.</summary>
+/// <param name="Part">Null: every document.</param>
+public sealed record TextSource(string Name, IReadOnlyList<string> Domains, TextPart? Part = null)
+{
+    public static TextSource Of(string domain) => new(domain, [domain]);
+
+    /// <summary>Random parts <c>split-0</c> … of the union of <paramref name="domains"/>.</summary>
+    public static IReadOnlyList<TextSource> RandomParts(IReadOnlyList<string> domains, int count, long seed) =>
+        [.. Enumerable.Range(0, count).Select(i => new TextSource($"split-{i}", domains, new TextPart(i, count, seed)))];
+}
+
+/// <summary>One of <paramref name="Count"/> disjoint random parts of a corpus: a document belongs to exactly one, chosen by a hash of its
+/// id (Branch-Train-Merge's random-split control).</summary>
+/// <param name="Seed">Another seed splits otherwise.</param>
+public sealed record TextPart(int Index, int Count, long Seed)
+{
+    /// <summary>Whether this part holds the document.</summary>
+    public bool Holds(string domain, string id) => (int)(Mix(domain + "\n" + id) % (ulong)Count) == Index;
+
+    // FNV-1a over the id, then the finaliser of SplitMix64: stable over runs, machines and versions.
+    private ulong Mix(string text)
     {
-        if (width == 2) BinaryPrimitives.WriteUInt16LittleEndian(bytes[(index * 2)..], (ushort)id);
-        else BinaryPrimitives.WriteInt32LittleEndian(bytes[(index * 4)..], id);
+        var hash = 14695981039346656037UL ^ (ulong)Seed;
+        foreach (var b in Encoding.UTF8.GetBytes(text)) hash = (hash ^ b) * 1099511628211UL;
+        return SplitMix64.Mix(hash);
     }
 }

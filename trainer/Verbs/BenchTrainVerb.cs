@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Trainer.Devices;
 using Btx.Trainer.Networks;
@@ -16,8 +14,8 @@ namespace Btx.Trainer.Verbs;
 /// <summary>Times training steps on generated token ids; bench/pytorch-pair runs the same network in Python beside it.</summary>
 internal static class BenchTrainVerb
 {
-    internal const double LearningRate = 1e-3;
-    internal const int Batches = 64; // then they repeat
+    private const double LearningRate = 1e-3;
+    private const int Batches = 64; // then they repeat
 
     public static Command Create()
     {
@@ -34,99 +32,60 @@ internal static class BenchTrainVerb
             "so many experts in each layer: times a step of sparse dispatch beside one with all experts on all tokens, in pairs");
         var k = new Flag<int>("--k N", "experts a token, with --mixture", 2);
         var command = new Command("bench-train",
-            "Time training steps on generated token ids; prints JSON.\n\nExamples:\n  bench-train --preset demo --steps 200 --threads "
-                + "1\n  bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2")
-        {
-            preset, steps, warmUp, batch, context, threads, device, from, write, moe, k,
-        };
+            """
+            Time training steps on generated token ids; prints JSON.
+
+            Examples:
+              bench-train --preset demo --steps 200 --threads 1
+              bench-train --preset d256 --mixture 8 --k 2 --batch 8 --context 256 --steps 15 --threads 2
+            """) { preset, steps, warmUp, batch, context, threads, device, from, write, moe, k };
         command.SetAction(parse =>
         {
             var target = TorchDevice.Open(DeviceSpec.Parse(parse.GetRequiredValue(device)), parse.GetRequiredValue(threads));
-            var length = parse.GetRequiredValue(context);
+            var config = Config(parse.GetRequiredValue(preset), parse.GetRequiredValue(context));
+            var (first, timed, rows) = (parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps), parse.GetRequiredValue(batch));
+            if (timed < 1 || first < 0 || rows < 1)
+                throw new BtxException("bench-train: --steps and --batch must be at least 1, --warm-up at least 0");
             if (parse.GetValue(moe) is { } experts)
             {
                 if (experts < 2)
                     throw new BtxException($"--mixture {experts}: expected 2 or more experts; without the flag a dense model is timed");
-                var config = Config(parse.GetRequiredValue(preset),
-                    length) with
-                { Moe = new MoeConfig(experts, parse.GetRequiredValue(k)) };
-                Console.WriteLine(MoeStepPairs.Run(config.Validate("bench-train"), target, parse.GetRequiredValue(warmUp),
-                    parse.GetRequiredValue(steps), parse.GetRequiredValue(batch)));
-                return 0;
+                config = (config with { Moe = new MoeConfig(experts, parse.GetRequiredValue(k)) }).Validate("bench-train");
+                Console.WriteLine(RunPairs(config, target, first, timed, rows));
+                return;
             }
 
-            using var model = parse.GetValue(from) is { } directory
-                ? LlamaCheckpoint.Load(directory, target)
-                : new LlamaModel(Config(parse.GetRequiredValue(preset), length), target).Init(1);
-            if (parse.GetValue(write) is { } place)
-            {
-                LlamaCheckpoint.Save(model, place);
-                return 0;
-            }
-
-            Console.WriteLine(Run(model, parse.GetRequiredValue(warmUp), parse.GetRequiredValue(steps),
-                parse.GetRequiredValue(batch), length));
-            return 0;
+            using var model = parse.GetValue(from) is { } directory ? LlamaCheckpoint.Load(directory, target)
+                : new LlamaModel(config, target).Init(1);
+            if (parse.GetValue(write) is { } place) LlamaCheckpoint.Save(model, place);
+            else Console.WriteLine(Run(model, first, timed, rows, config.MaxPositionEmbeddings));
         });
         return command;
     }
 
     // d256: the size whose figures the benchmark notes quote, 4.2 M parameters.
-    private static LlamaConfig Config(string preset, int context) => preset == "d256"
-        ? new LlamaConfig
-        {
-            VocabSize = 2048,
-            HiddenSize = 256,
-            IntermediateSize = 688,
-            NumHiddenLayers = 4,
-            NumAttentionHeads = 4,
-            NumKeyValueHeads = 4,
-            MaxPositionEmbeddings = context,
-            TieWordEmbeddings = false
-        }
-        : Presets.Get(preset, 2048, context);
+    private static LlamaConfig Config(string preset, int context) => preset != "d256" ? Presets.Get(preset, 2048, context)
+        : Presets.Get("tiny", 2048, context) with { HiddenSize = 256, IntermediateSize = 688, TieWordEmbeddings = false };
 
     private static string Run(LlamaModel model, int warmUp, int steps, int batch, int context)
     {
-        if (steps < 1 || warmUp < 0 || batch < 1 || context < 1)
-            throw new BtxException("bench-train: --steps, --batch and --context must be at least 1, --warm-up at least 0");
         using var optimizer = new AdamW(model.Parameters, new AdamWSettings(), LearningRate);
-        var losses = new List<double>();
-        var memory = new List<long>();
-        var clock = new Stopwatch();
-        var cpu = TimeSpan.Zero;
-        var ids = new long[batch * context];
-        var targets = new long[batch * context];
+        var (losses, memory) = (new List<double>(), new List<long>());
+        var (milliseconds, cpu) = (0.0, TimeSpan.Zero);
         for (var step = 0; step < warmUp + steps; step++)
         {
-            if (step == warmUp)
-            {
-                Synchronize(model);
-                clock.Start();
-                cpu = Environment.CpuUsage.TotalTime;
-            }
-
-            Batch(step % Batches, model.Config.VocabSize, context, ids, targets);
-            using (NewDisposeScope())
-            {
-                var loss = model.Loss(tensor(ids, [batch, context], int64, model.Device),
-                    tensor(targets, [batch, context], int64, model.Device));
-                loss.backward();
-                optimizer.Step(LearningRate);
-                losses.Add(loss.item<float>());
-            }
-
+            if (step == warmUp) (milliseconds, cpu) = (0, Environment.CpuUsage.TotalTime);
+            var (time, loss) = Time(model, optimizer, step, batch, context);
+            milliseconds += time;
+            losses.Add(loss);
             if (step % 100 == 0) memory.Add(Environment.WorkingSet >> 20);
         }
 
-        Synchronize(model);
-        clock.Stop();
-        cpu = Environment.CpuUsage.TotalTime - cpu;
         var tokens = (double)steps * batch * context;
         return JsonSerializer.Serialize(new
         {
-            tokens_per_second = tokens / clock.Elapsed.TotalSeconds,
-            tokens_per_cpu_second = tokens / cpu.TotalSeconds,
+            tokens_per_second = tokens / milliseconds * 1000,
+            tokens_per_cpu_second = tokens / (Environment.CpuUsage.TotalTime - cpu).TotalSeconds,
             parameters = model.Config.ParameterCount,
             threads = get_num_threads(),
             live_tensors = Tensor.TotalCount,
@@ -135,21 +94,81 @@ internal static class BenchTrainVerb
         });
     }
 
-    // Every id is a fixed function of step, row and position, so that Python makes the same batch.
-    internal static void Batch(int step, int vocabulary, int context, long[] ids, long[] targets)
+    // Fine-tuning steps of two copies of one mixture on the same batches, in turns: tokens gathered by expert, and every expert on every
+    // token. Both learn the same, which the losses show. Times are medians in milliseconds, ratios those of the pairs.
+    private static string RunPairs(LlamaConfig config, Device device, int warmUp, int pairs, int batch)
     {
-        for (var i = 0; i < ids.Length; i++)
+        LlamaModel Mixture(bool dense)
         {
-            ids[i] = Id(step, i / context, i % context, vocabulary);
-            targets[i] = Id(step, i / context, (i % context) + 1, vocabulary);
+            var model = new LlamaModel(config, device).Init(1);
+            foreach (var moe in model.Moe)
+                (moe.Settings, moe.Training, moe.DenseForm) = (new() { ExpertsPerToken = config.Moe!.ExpertsPerToken }, true, dense);
+            return model;
         }
+
+        using LlamaModel sparse = Mixture(false), dense = Mixture(true);
+        using var sparseOptimizer = new AdamW(sparse.Parameters, new(), LearningRate);
+        using var denseOptimizer = new AdamW(dense.Parameters, new(), LearningRate);
+        double[] sparseTimes = new double[pairs], denseTimes = new double[pairs];
+        double apart = 0, last = 0;
+        for (var step = 0; step < warmUp + pairs; step++)
+        {
+            (double Milliseconds, double Loss) ofSparse = default, ofDense = default;
+            if (step % 2 == 0) ofSparse = Time(sparse, sparseOptimizer, step, batch, config.MaxPositionEmbeddings);
+            ofDense = Time(dense, denseOptimizer, step, batch, config.MaxPositionEmbeddings);
+            if (step % 2 == 1) ofSparse = Time(sparse, sparseOptimizer, step, batch, config.MaxPositionEmbeddings);
+            apart = Math.Max(apart, Math.Abs(ofSparse.Loss - ofDense.Loss));
+            last = ofSparse.Loss;
+            if (step >= warmUp) (sparseTimes[step - warmUp], denseTimes[step - warmUp]) = (ofSparse.Milliseconds, ofDense.Milliseconds);
+        }
+
+        double[] ratios = [.. sparseTimes.Zip(denseTimes, (s, d) => s / d).Order()];
+        return JsonSerializer.Serialize(new
+        {
+            sparse_ms = Math.Round(Median(sparseTimes), 2),
+            dense_all_ms = Math.Round(Median(denseTimes), 2),
+            ratio = Math.Round(Median(ratios), 3),
+            ratio_range = new[] { Math.Round(ratios[0], 3), Math.Round(ratios[^1], 3) },
+            pairs,
+            experts = config.Moe!.Experts,
+            experts_per_token = config.Moe.ExpertsPerToken,
+            tokens_per_step = batch * config.MaxPositionEmbeddings,
+            parameters = config.ParameterCount,
+            threads = get_num_threads(),
+            smallest_share = Math.Round(sparse.Moe.Min(m =>
+                m.Routing!.TokensPerExpert().Min() / (double)(m.Routing.Tokens * m.Routing.PerToken)), 3),
+            last_loss = Math.Round(last, 4),
+            losses_differ_by_at_most = apart,
+        });
     }
 
-    private static long Id(int step, int row, int position, int vocabulary) =>
-        ((((step * 31L) + row + 1) * 7919) + (position % 16 * 97L) + (position * (long)row)) % vocabulary;
+    private static (double Milliseconds, double Loss) Time(LlamaModel model, AdamW optimizer, int step, int batch, int context)
+    {
+        // Every id is a fixed function of step, row and position, so that Python makes the same batch.
+        long Id(int row, int position) => (((((step % Batches) * 31L) + row + 1) * 7919) + (position % 16 * 97L) + (position * (long)row))
+            % model.Config.VocabSize;
+        long[] ids = new long[batch * context], targets = new long[batch * context];
+        for (var i = 0; i < ids.Length; i++) (ids[i], targets[i]) = (Id(i / context, i % context), Id(i / context, (i % context) + 1));
+        Synchronize(model);
+        var clock = Stopwatch.StartNew();
+        using var scope = NewDisposeScope();
+        var crossEntropy = model.Loss(tensor(ids, [batch, context], int64, model.Device),
+            tensor(targets, [batch, context], int64, model.Device));
+        (model.BalanceLoss is { } balance ? crossEntropy.Plus(balance) : crossEntropy).backward();
+        optimizer.Step(LearningRate);
+        var loss = crossEntropy.item<float>();
+        Synchronize(model);
+        return (clock.Elapsed.TotalMilliseconds, loss);
+    }
 
-    internal static void Synchronize(LlamaModel model)
+    private static void Synchronize(LlamaModel model)
     {
         if (model.Device.type == DeviceType.CUDA) cuda.synchronize(model.Device);
+    }
+
+    private static double Median(double[] values)
+    {
+        double[] sorted = [.. values.Order()];
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 }

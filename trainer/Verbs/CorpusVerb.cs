@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Corpora.Packages;
 using Btx.Trainer.Corpora.Recipes;
@@ -54,16 +52,15 @@ internal static class CorpusVerb
             List<DomainRequest> requests = [];
             if (parsed.GetValue(set) is { } name)
             {
-                var recipes = RecipeCatalogue.Select(name == "demo" ? RecipeCatalogue.Demo : RecipeCatalogue.Full,
-                    parsed.GetValue(domains)!);
-                requests.AddRange(
-                    recipes.Select(r => DomainRequest.Of(r, cap ?? (name == "demo" ? RecipeCatalogue.DemoLimitBytes : null))));
+                var (recipes, most) = name == "demo" ? (RecipeCatalogue.Demo, RecipeCatalogue.DemoLimitBytes)
+                    : (RecipeCatalogue.Full, (long?)null);
+                requests.AddRange(RecipeCatalogue.Select(recipes, parsed.GetValue(domains)!).Select(r => DomainRequest.Of(r, cap ?? most)));
             }
 
             var ownRole = parsed.GetValue(role) == "eval" ? CorpusRole.Eval : CorpusRole.Train;
             requests.AddRange(parsed.GetValue(own)!.Select(o => Own(o, ownRole, cap, parsed.GetValue(strict))));
-            var twice = requests.GroupBy(r => r.Name).FirstOrDefault(g => g.Count() > 1);
-            if (twice is not null) throw new BtxException($"domain {twice.Key} is asked for twice; give your folder another name");
+            if (requests.GroupBy(r => r.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+                throw new BtxException($"domain {twice.Key} is asked for twice; give your folder another name");
             return RunAsync(parsed.GetValue(output)!, requests, parsed.GetValue(json), cancellation);
         });
         return command;
@@ -72,7 +69,7 @@ internal static class CorpusVerb
     private static async Task<int> RunAsync(string directory, List<DomainRequest> requests, string? json, CancellationToken cancellation)
     {
         IReadOnlyList<DomainOutcome> outcomes;
-        using (var cache = new PackageCache(PackageCache.DefaultDirectory))
+        var cache = new PackageCache(PackageCache.DefaultDirectory);
         using (var display = new ProgressDisplay())
         {
             outcomes = await new CorpusBuilder(cache, display, Math.Clamp(Environment.ProcessorCount, 2, 8)).BuildAsync(directory, requests,
@@ -85,19 +82,16 @@ internal static class CorpusVerb
         if (failed.Length > 0)
             throw new BtxException($"{failed.Length} of {outcomes.Count} domains could not be built: "
                 + $"{string.Join(", ", failed.Select(f => f.Request.Name))} (reasons above); "
-                    + $"{(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
-        Console
-            .WriteLine($"corpus: {outcomes.Count} domains, "
-                + $"{Quantity.Bytes(outcomes.Sum(o => o.Domain!.Bytes))} of text in {directory}");
+                + $"{(failed.Length < outcomes.Count ? $"the rest is in {directory}, " : "")}the same command tries again");
+        Console.WriteLine($"corpus: {outcomes.Count} domains, {Quantity.Bytes(outcomes.Sum(o => o.Domain!.Bytes))} of text in {directory}");
         foreach (var line in advice?.Lines(directory) ?? []) Console.WriteLine(line);
         return 0;
     }
 
     private static DomainRequest Own(string text, CorpusRole role, long? limit, bool strict)
     {
-        var parts = text.Split('=', 2);
-        if (parts is not [var name, { Length: > 0 } folder]) throw new BtxException($"--domain \"{BtxException.OneLine(text)}\": "
-            + "expected NAME=FOLDER, such as law=./law-texts");
+        if (text.Split('=', 2) is not [var name, { Length: > 0 } folder])
+            throw new BtxException($"--domain \"{BtxException.OneLine(text)}\": expected NAME=FOLDER, such as law=./law-texts");
         CorpusManifest.CheckName(name, "--domain");
         return DomainRequest.OwnFolder(name, folder, role, limit, strict);
     }
@@ -122,7 +116,7 @@ internal static class CorpusVerb
                 vocabulary_size = advice.VocabularySize,
                 text_tokens = advice.Tokens,
                 preset = advice.Preset,
-                training_tokens = advice.Budget
+                training_tokens = advice.Budget,
             },
     }) + "\n";
 }

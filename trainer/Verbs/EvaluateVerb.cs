@@ -1,8 +1,6 @@
 using System.CommandLine;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Model.Devices;
-using Btx.Model.Files;
 using Btx.Model.Mixing;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Devices;
@@ -57,29 +55,25 @@ internal static class EvaluateVerb
         var picture = new Flag<string?>("--picture FILE.svg", "write a heat map to this file");
         var command = new Command("evaluate", Text) { forest, corpus, seed, dense, model, btx, domains, modes, split, tokens, select,
             context, device, threads, json, picture };
-        command.SetAction((parsed, cancellation) => Task.Run(() => Run(
-            new EvaluationOptions
-            {
-                Forest = parsed.GetRequiredValue(forest),
-                Corpus = parsed.GetRequiredValue(corpus),
-                SeedModel = parsed.GetValue(seed),
-                Dense = parsed.GetValue(dense),
-                Models = ComparedModel.Parse(parsed.GetValue(model)!),
-                Btx = parsed.GetValue(btx),
-                Domains = parsed.GetValue(domains)!,
-                Modes = parsed.GetValue(modes)!,
-                Split = Enum.Parse<CorpusSplit>(parsed.GetRequiredValue(split), ignoreCase: true),
-                MaxTokensPerDomain = parsed.GetValue(tokens),
-                Select = parsed.GetValue(select) == "prompt" ? SelectForm.Prompt : SelectForm.PerToken,
-                Context = parsed.GetValue(context),
-                Parallel = parsed.GetValue(threads),
-            },
-            DeviceSpec.Parse(parsed.GetRequiredValue(device)), parsed.GetValue(json), parsed.GetValue(picture), cancellation),
-                cancellation));
-        return command;
+        return command.Does((parsed, cancellation) => Run(new()
+        {
+            Forest = parsed.GetRequiredValue(forest),
+            Corpus = parsed.GetRequiredValue(corpus),
+            SeedModel = parsed.GetValue(seed),
+            Dense = parsed.GetValue(dense),
+            Models = ComparedModel.Parse(parsed.GetValue(model)!),
+            Btx = parsed.GetValue(btx),
+            Domains = parsed.GetValue(domains)!,
+            Modes = parsed.GetValue(modes)!,
+            Split = Enum.Parse<CorpusSplit>(parsed.GetRequiredValue(split), ignoreCase: true),
+            MaxTokensPerDomain = parsed.GetValue(tokens),
+            Select = parsed.GetValue(select) == "prompt" ? SelectForm.Prompt : SelectForm.PerToken,
+            Context = parsed.GetValue(context),
+            Parallel = parsed.GetValue(threads),
+        }, DeviceSpec.Parse(parsed.GetRequiredValue(device)), parsed.GetValue(json), parsed.GetValue(picture), cancellation));
     }
 
-    private static int Run(EvaluationOptions options, DeviceSpec spec, string? json, string? picture, CancellationToken cancellation)
+    private static void Run(EvaluationOptions options, DeviceSpec spec, string? json, string? picture, CancellationToken cancellation)
     {
         var device = TorchDevice.Open(spec, threads: 1);
         if (spec.IsCuda) options = options with { Parallel = 1 }; // one model fills a GPU
@@ -94,16 +88,7 @@ internal static class EvaluateVerb
 
         if (json is not null) AtomicFile.WriteText(json, EvaluationReportJson.Write(report));
         if (picture is not null) EvaluationPicture.Write(report, picture);
-        EvaluationTable.Write(report, Console.IsOutputRedirected ? Plain() : AnsiConsole.Console);
-        return 0;
+        EvaluationTable.Write(report,
+            AnsiConsole.Create(new() { Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect }));
     }
-
-    private static IAnsiConsole Plain() =>
-        AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = AnsiSupport.No,
-            ColorSystem = ColorSystemSupport.NoColors,
-            Out = new AnsiConsoleOutput(Console.Out)
-        });
-
 }

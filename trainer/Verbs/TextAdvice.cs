@@ -1,4 +1,3 @@
-using System.Globalization;
 using Btx.Cli;
 using Btx.Trainer.Corpora;
 using Btx.Trainer.Networks;
@@ -49,8 +48,7 @@ internal sealed record TextAdvice(int VocabularySize, long Tokens)
     }
 
     /// <summary>How to train a seed on it, in one line.</summary>
-    public string Seed(string corpus, string tokenizer) => string.Create(
-        CultureInfo.InvariantCulture,
+    public string Seed(string corpus, string tokenizer) =>
         $"btx train seed --corpus {corpus} --tokenizer {tokenizer} --preset {Preset} --out seed   # --tokens "
-            + $"{Quantity.Short(Budget).Replace(" ", "")} by default, {(double)Budget / Tokens:0.0} passes over the text");
+            + $"{Quantity.Short(Budget).Replace(" ", "")} by default, {(double)Budget / Tokens:0.0} passes over the text";
 }

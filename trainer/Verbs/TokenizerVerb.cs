@@ -3,8 +3,6 @@ using System.CommandLine.Parsing;
 using System.Text;
 using System.Text.Json;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Files;
 using Btx.Model.Tokens;
 using Btx.Trainer.Corpora;
 
@@ -40,14 +38,11 @@ internal static class TokenizerVerb
         size.Validators.Add(result => CheckRange(result, 257, int.MaxValue, $"the 256 bytes and {EndOfText} need 257"));
         sample.Validators.Add(result => CheckRange(result, 1, 1_000_000, "it is in MB"));
         var command = new Command("train", text) { corpus, domains, size, sample, output, json };
-        command.SetAction((parsed, cancellation) => Task.Run(
-            () => Train(parsed.GetValue(corpus)!, parsed.GetValue(domains)!, parsed.GetValue(size),
-                parsed.GetValue(sample) * 1_000_000, parsed.GetValue(output)!, parsed.GetValue(json), cancellation),
-            cancellation));
-        return command;
+        return command.Does((parsed, cancellation) => Train(parsed.GetValue(corpus)!, parsed.GetValue(domains)!, parsed.GetValue(size),
+            parsed.GetValue(sample) * 1_000_000, parsed.GetValue(output)!, parsed.GetValue(json), cancellation));
     }
 
-    private static int Train(string corpusPath, string[] names, int? vocabulary, long sampleBytes, string output, string? json,
+    private static void Train(string corpusPath, string[] names, int? vocabulary, long sampleBytes, string output, string? json,
         CancellationToken cancellation)
     {
         var corpus = CorpusDirectory.Open(corpusPath);
@@ -83,7 +78,6 @@ internal static class TokenizerVerb
         var tokens = Measure(tokenizer, corpus, domains, json, cancellation);
         Console.WriteLine($"about {Quantity.WithUnit(tokens, "tokens")} to train on; next:\n  "
             + $"{new TextAdvice(tokenizer.VocabSize, tokens).Seed(corpusPath, output)}");
-        return 0;
     }
 
     private static Command Show()
@@ -102,30 +96,18 @@ internal static class TokenizerVerb
         var corpus = new Flag<string?>("--corpus DIR", "measure on this corpus");
         var json = new JsonFlag();
         var command = new Command("show", text) { directory, sentence, corpus, json };
-        command.SetAction((parsed, cancellation) => Task.Run(
-            () =>
-            {
-                var tokenizer = TextTokenizer.Load(parsed.GetValue(directory)!);
-                Console.WriteLine($"{tokenizer.VocabSize} tokens, SHA-256 {tokenizer.Hash}");
-                Console
-                    .WriteLine($"begin {Name(tokenizer, tokenizer.BosId)}{(tokenizer.AddBos ? ", added to every text" : "")}; end "
-                        + $"{Name(tokenizer, tokenizer.EosId)}");
-                if (parsed.GetValue(sentence) is { } shown)
-                {
-                    foreach (var id in tokenizer.Encode(shown))
-                        Console.WriteLine($"{id,8}  {JsonSerializer.Serialize(tokenizer.Decode([id], skipSpecial: false))}");
-                }
-
-                if (parsed.GetValue(corpus) is { } path)
-                {
-                    var opened = CorpusDirectory.Open(path);
-                    Measure(tokenizer, opened, opened.Domains, parsed.GetValue(json), cancellation);
-                }
-
-                return 0;
-            },
-            cancellation));
-        return command;
+        return command.Does((parsed, cancellation) =>
+        {
+            var tokenizer = TextTokenizer.Load(parsed.GetValue(directory)!);
+            Console.WriteLine($"{tokenizer.VocabSize} tokens, SHA-256 {tokenizer.Hash}");
+            Console.WriteLine($"begin {Name(tokenizer, tokenizer.BosId)}{(tokenizer.AddBos ? ", added to every text" : "")}; "
+                + $"end {Name(tokenizer, tokenizer.EosId)}");
+            foreach (var id in parsed.GetValue(sentence) is { } shown ? tokenizer.Encode(shown) : [])
+                Console.WriteLine($"{id,8}  {JsonSerializer.Serialize(tokenizer.Decode([id], skipSpecial: false))}");
+            if (parsed.GetValue(corpus) is not { } path) return;
+            var opened = CorpusDirectory.Open(path);
+            Measure(tokenizer, opened, opened.Domains, parsed.GetValue(json), cancellation);
+        });
     }
 
     /// <summary>Prints UTF-8 bytes per token on each domain's validation split: more is better compression.</summary>
@@ -151,12 +133,8 @@ internal static class TokenizerVerb
 
         Console.WriteLine($"bytes per token: {string.Join(", ", figures.Select(f => $"{f.Key} {f.Value:F2}"))}");
         if (json is not null)
-            AtomicFile.WriteText(json, JsonSerializer.Serialize(new
-            {
-                vocab_size = tokenizer.VocabSize,
-                hash = tokenizer.Hash,
-                bytes_per_token = figures
-            }) + "\n");
+            AtomicFile.WriteText(json, JsonSerializer.Serialize(
+                new { vocab_size = tokenizer.VocabSize, hash = tokenizer.Hash, bytes_per_token = figures }) + "\n");
         return Math.Max(1, (long)training);
     }
 

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using Btx.Cli;
-using Btx.Model;
-using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
 using Btx.Model.Tokens;
@@ -27,78 +25,60 @@ internal static class TrainFinetuneVerb
 
     public static Command Create()
     {
-        var flags = new TrainFlags();
+        var (flags, corpus, domains, output) = (new TrainFlags(), TrainFlags.Corpus(), TrainFlags.Domains(), TrainFlags.Output());
         var model = new Flag<string>("--model DIR", "Mixtral or Llama directory to start from") { Required = true };
-        var corpus = new Flag<string>("--corpus DIR", "corpus directory") { Required = true };
-        var domains = Flags.Names("--domains A,B", "domains to train on (all with the role train)");
-        var output = new Flag<string>("--out DIR", "run and model directory") { Required = true };
         var weights = Flags.Names("--weights A=W,B=W", "shares of the domains, such as novels=2,bible=1 (1 each)");
         var router = new Flag<string?>("--router top2|switch|sample_top1|soft", "how tokens choose experts (as the model was made)");
         var k = new Flag<int?>("--k K", "experts per token of --router top2 (as the model was made, or 2)");
         var balancing = new Flag<double?>("--load-balancing ALPHA", "weight of the balance loss; 0: none (0.01)");
         var freeze = new Flag<string?>("--freeze experts", "leave the experts' weights as they are");
         var statistics = new Flag<long?>("--statistics-every N", "steps between rows of routing.csv (about 20 rows in all)");
-        var sweep = Flags.Names("--lr-sweep RATE,RATE", "learning rates to try first; the best is used");
-        var sweepTokens = TrainFlags.Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)", "N");
+        var (sweep, sweepTokens) = TrainFlags.Sweep();
         var command = new Command("finetune", Text) { model, corpus, domains, output, weights, router, k, balancing, freeze, statistics,
             sweep, sweepTokens };
         command.Add(flags.All);
-        command.SetAction((parsed, cancellation) => Task.Run(
-            () =>
+        return command.Does((parsed, cancellation) =>
+        {
+            var (directory, target) = (Path.GetFullPath(parsed.GetValue(model)!), parsed.GetValue(output)!);
+            var config = LlamaConfig.Load(directory) with { TorchDtype = "float32" };
+            var options = flags.Apply(parsed, PhaseDefaults.FineTune(config));
+            using (Checkpoint.Open(directory)) { } // names a damaged file before btx.json only finds that the weights are others
+            var sha256 = CheckpointFiles.Hash(directory);
+            MoeTuning? tuning = null;
+            if (config.Moe is { } moe)
             {
-                var directory = Path.GetFullPath(parsed.GetValue(model)!);
-                var config = LlamaConfig.Load(directory) with { TorchDtype = "float32" };
-                var options = flags.Apply(parsed, PhaseDefaults.FineTune(config));
-                using (Checkpoint.Open(directory)) { } // names a damaged file before btx.json only finds that the weights are others
-                var sha256 = CheckpointFiles.Hash(directory);
-                MoeTuning? tuning = null;
-                if (config.Moe is { } moe)
+                if (parsed.GetValue(freeze) is { } frozen && frozen != "experts")
+                    throw new BtxException($"--freeze {BtxException.OneLine(frozen)}: unknown; only experts can be frozen");
+                if (parsed.GetValue(statistics) < 1)
+                    throw new BtxException($"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
+                var source = BtxManifest.Of(directory, config, TextTokenizer.Load(directory).Hash, sha256);
+                var alpha = parsed.GetValue(balancing) ?? MoeTuning.DefaultLoadBalancing;
+                tuning = new()
                 {
-                    if (parsed.GetValue(freeze) is { } frozen && frozen != "experts")
-                        throw new BtxException($"--freeze {BtxException.OneLine(frozen)}: unknown; only experts can be frozen");
-                    if (parsed.GetValue(statistics) < 1)
-                        throw new BtxException(
-                            $"--statistics-every is {parsed.GetValue(statistics)}; expected a number of steps from 1 on");
-                    var source = BtxManifest.Of(directory, config, TextTokenizer.Load(directory).Hash, sha256);
-                    var alpha = parsed.GetValue(balancing) ?? MoeTuning.DefaultLoadBalancing;
-                    tuning = new()
-                    {
-                        Source = source,
-                        Routing = MoeTuning.Route(source, parsed.GetValue(router), parsed.GetValue(k), alpha, options.RandomSeed),
-                        FreezeExperts = parsed.GetValue(freeze) is not null,
-                    };
-                    config = config with
-                    {
-                        Moe = moe with
-                        {
-                            ExpertsPerToken = tuning.ExpertsPerToken,
-                            AuxLossCoefficient = alpha
-                        }
-                    };
-                }
-                else if (((Option[])[router, k, balancing, freeze,
-                    statistics]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } flag)
-                {
-                    throw new BtxException($"{flag.Name}: {directory} is a dense model; leave the flag out, or "
-                        + "make a mixture with `btx train mix`");
-                }
-
-                var job = SingleRun.Job("finetune", parsed.GetValue(corpus)!, flags.Shards(parsed), directory, parsed.GetValue(domains)!,
-                    config, text => flags.Settle(parsed, options, text), cancellation);
-                job = job with
-                {
-                    Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(output)!))),
-                    Parents = [new BranchParent(Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)), 1, directory, sha256)],
-                    Weights = DomainWeights.Parse(parsed.GetValue(weights)!, [.. job.Sources.Select(s => s.Name)]),
-                    Moe = tuning,
+                    Source = source,
+                    Routing = MoeTuning.Route(source, parsed.GetValue(router), parsed.GetValue(k), alpha, options.RandomSeed),
+                    FreezeExperts = parsed.GetValue(freeze) is not null,
                 };
-                var (target, settings) = (parsed.GetValue(output)!,
-                    flags.Settings(parsed) with { StatisticsSteps = parsed.GetValue(statistics) ?? 0 });
-                SingleRun.Execute(LearningRateSweep.Choose(job, target, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings,
-                    cancellation), target, settings, cancellation);
-                return 0;
-            },
-            CancellationToken.None));
-        return command;
+                config = config with { Moe = moe with { ExpertsPerToken = tuning.ExpertsPerToken, AuxLossCoefficient = alpha } };
+            }
+            else if (((Option[])[router, k, balancing, freeze, statistics]).FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false })
+                is { } flag)
+                throw new BtxException($"{flag.Name}: {directory} is a dense model; leave the flag out, or mix one with `btx train mix`");
+
+            var job = SingleRun.Job("finetune", parsed.GetValue(corpus)!, flags.Shards(parsed), directory, parsed.GetValue(domains)!,
+                config, text => flags.Settle(parsed, options, text), cancellation);
+            job = job with
+            {
+                Name = NameOf(Path.GetFullPath(target)),
+                Parents = [new BranchParent(NameOf(directory), 1, directory, sha256)],
+                Weights = DomainWeights.Parse(parsed.GetValue(weights)!, [.. job.Sources.Select(s => s.Name)]),
+                Moe = tuning,
+            };
+            var settings = flags.Settings(parsed) with { StatisticsSteps = parsed.GetValue(statistics) ?? 0 };
+            job = LearningRateSweep.Choose(job, target, parsed.GetValue(sweep)!, parsed.GetValue(sweepTokens), settings, cancellation);
+            SingleRun.Execute(job, target, settings, cancellation);
+        });
     }
+
+    private static string NameOf(string directory) => Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
 }

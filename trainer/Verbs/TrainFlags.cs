@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Btx.Cli;
-using Btx.Model;
 using Btx.Trainer.Optimisation;
 using Btx.Trainer.Phases;
 
@@ -12,7 +10,7 @@ namespace Btx.Trainer.Verbs;
 internal sealed class TrainFlags
 {
     private readonly Option<long?> tokens = Count("--tokens",
-        "training tokens, such as 600000, 600k or 1.2M (what suits the network, at most 8 passes over the text)", "N");
+        "training tokens, such as 600000, 600k or 1.2M (what suits the network, at most 8 passes over the text)");
     private readonly Flag<int?> batch = new("--batch N", "windows in a micro-batch");
     private readonly Flag<int?> sequence = new("--sequence N", "predicted tokens in a window; at most the model's context");
     private readonly Flag<int?> accumulate = new("--accumulate N", "micro-batches in a step");
@@ -30,8 +28,8 @@ internal sealed class TrainFlags
     private readonly Flag<int?> patience = new("--patience N",
         "where text comes twice: stop after so many validations, half a pass apart, without a new best; the best weights are kept (4)");
     private readonly Flag<bool> noEarlyStop = new("--no-early-stop", "train on exactly --tokens and keep the last weights");
-    private readonly Flag<int> threads = Flags.Threads("CPU threads of one process", 1);
-    private readonly Flag<string> device = Flags.Device("where to compute");
+    private readonly Flag<int?> threads = new("--threads N", "CPU threads of one process (1)");
+    private readonly Flag<string?> device = new("--device cpu|cuda[:n]", "where to compute (cpu)");
     private readonly Flag<string?> shards = new("--shards DIR", "where token shards are kept (.shards in the corpus)");
     private readonly Flag<bool> fresh = new("--fresh", "start over instead of resuming");
     private readonly Flag<long> checkpointSteps = new("--checkpoint-steps N", "steps between resume points; 0: by time");
@@ -70,12 +68,11 @@ internal sealed class TrainFlags
         },
         Patience = parsed.GetValue(noEarlyStop) || parsed.GetValue(validationWindows) == 0 ? 0 : parsed.GetValue(patience),
         RandomSeed = parsed.GetValue(randomSeed) ?? defaults.RandomSeed,
-        Threads = parsed.GetValue(threads),
-        Device = parsed.GetValue(device)!,
+        Threads = parsed.GetValue(threads) ?? defaults.Threads,
+        Device = parsed.GetValue(device) ?? defaults.Device,
     };
 
     /// <summary>What the text decides where the user does not: the budget, and whether validation may end the run.</summary>
-    /// <param name="textTokens">Of the text to train on.</param>
     public TrainingOptions Settle(ParseResult parsed, TrainingOptions options, long textTokens)
     {
         if (parsed.GetValue(tokens) is null) options = options with { Tokens = TextPasses.Budget(options.Tokens, textTokens) };
@@ -92,31 +89,27 @@ internal sealed class TrainFlags
         ValidationWindows = parsed.GetValue(validationWindows),
     };
 
-    /// <summary><c>--freeze</c> of an expert.</summary>
-    public static Option<string?> Freeze() => new Flag<string?>("--freeze shared|nothing",
-        "what does not learn: shared = all but the feed-forwards, so that mixing averages nothing away (as in the round before, or "
-            + "nothing)");
-
-    /// <exception cref="BtxException">An unknown value.</exception>
-    public static TrainingOptions Freeze(string? value, TrainingOptions options) => value switch
-    {
-        null => options,
-        "shared" or "nothing" => options with { FreezeShared = value == "shared" },
-        _ => throw new BtxException($"--freeze {BtxException.OneLine(value)}: unknown; choose shared or nothing"),
-    };
-
     public string? Shards(ParseResult parsed) => parsed.GetValue(shards);
 
+    public static Flag<string> Corpus() => new("--corpus DIR", "corpus directory") { Required = true };
+
+    public static Flag<string[]> Domains() => Flags.Names("--domains A,B", "domains to train on (all with the role train)");
+
+    public static Flag<string> Output() => new("--out DIR", "run and model directory") { Required = true };
+
+    public static (Flag<string[]> Rates, Option<long?> Tokens) Sweep() =>
+        (Flags.Names("--lr-sweep RATE,RATE", "learning rates to try first; the best is used"),
+            Count("--sweep-tokens", "training tokens of each try (an eighth of --tokens)"));
+
     /// <summary>A count that may end in k, M or G.</summary>
-    public static Option<long?> Count(string name, string description, string help) =>
-        new(name) { Description = description, HelpName = help, CustomParser = ParseCount };
+    public static Option<long?> Count(string name, string description) =>
+        new Flag<long?>($"{name} N", description) { CustomParser = ParseCount };
 
     private static long? ParseCount(ArgumentResult result)
     {
         var text = result.Tokens[0].Value;
         var scale = text[^1] switch { 'k' => 1e3, 'M' => 1e6, 'G' => 1e9, _ => 1 };
-        if (double.TryParse(scale == 1 ? text : text[..^1], NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
-            && Math.Abs(value * scale) < 1e15)
+        if (double.TryParse(scale == 1 ? text : text[..^1], out var value) && Math.Abs(value * scale) < 1e15)
             return (long)Math.Round(value * scale);
         result.AddError($"{result.Argument.Name} \"{text}\": expected a number such as 600000, 600k or 1.2M");
         return null;

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Text.Json;
+using Btx.Cli;
+using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
@@ -21,13 +24,49 @@ internal static class TrainVerb
 
     public static Command Create() => new("train", Text)
     {
-        TrainSeedVerb.Create(),
-        TrainExpertVerb.Create(),
-        TrainRoundVerb.Create(),
-        TrainDenseVerb.Create(),
-        TrainAverageVerb.Create(),
-        TrainMixVerb.Create(),
+        TrainModelVerbs.Seed(),
+        TrainRoundVerbs.Expert(),
+        TrainRoundVerbs.Round(),
+        TrainModelVerbs.Dense(),
+        TrainMixVerbs.Average(),
+        TrainMixVerbs.Mix(),
         TrainFinetuneVerb.Create(),
-        TrainWorkerVerb.Create(),
+        Worker(),
     };
+
+    /// <summary>What a verb does, on a thread of its own: the program goes on listening for Ctrl-C.</summary>
+    internal static Command Does(this Command command, Action<ParseResult, CancellationToken> work)
+    {
+        command.SetAction((parsed, cancellation) => Task.Run(
+            () =>
+            {
+                work(parsed, cancellation);
+                return 0;
+            },
+            CancellationToken.None));
+        return command;
+    }
+
+    // Trains one expert of a planned round; progress goes to standard output as JSON lines.
+    private static Command Worker()
+    {
+        var flags = new TrainFlags();
+        var plan = new Flag<string>("--plan DIR", "of the round") { Required = true };
+        var expert = new Flag<string>("--expert NAME", "of the round") { Required = true };
+        var command = new Command("worker", "Train one expert of a planned round.") { plan, expert };
+        command.Hidden = true;
+        command.Add(flags.How);
+        return command.Does((parsed, cancellation) =>
+        {
+            var (directory, name) = (parsed.GetValue(plan)!, parsed.GetValue(expert)!);
+            var round = RoundPlan.Load(directory) ?? throw new BtxException($"{directory} has no {RoundPlan.FileName}");
+            var job = round.Experts.FirstOrDefault(e => e.Name == name)
+                ?? throw new BtxException($"{directory}: the round has no expert \"{name}\"");
+            new TrainingRun(job, Path.Combine(directory, name), flags.Settings(parsed) with { Wait = true }, progress =>
+            {
+                Console.Out.WriteLine(JsonSerializer.Serialize(progress, RoundRunner.ProgressJson));
+                Console.Out.Flush();
+            }, Console.Out.WriteLine).Execute(cancellation);
+        });
+    }
 }

@@ -1,4 +1,5 @@
-using Btx.Model.Mixing;
+using Btx.Model.Averaging;
+using Btx.Model.Tensors;
 
 namespace Btx.Engine.Forests;
 
@@ -35,4 +36,48 @@ internal sealed record AverageKey(string? Domain, string? Named = null)
 
     public override string ToString() => Named is not null ? $"average:named:{Named}"
         : Domain is null ? "average:uniform" : $"average:posterior:{Domain}";
+}
+
+/// <summary>Averages the experts' parameters in memory and makes a model of the result; no checkpoint is written. Thread-safe.</summary>
+internal sealed class AverageWeightsBuilder(RunnerFactory factory)
+{
+    // Elements summed at a time: bounds the fp64 scratch.
+    private const int Block = 1 << 16;
+
+    public IModelRunner Build(AverageRecipe recipe, string name, CancellationToken cancellation)
+    {
+        try
+        {
+            var weights = ParameterAverage.Normalise([.. recipe.Terms.Select(t => t.Weight)]);
+            Checkpoint[] experts = [.. recipe.Terms.Select(t => t.Model.Checkpoint!)];
+            // once: what is larger than 85 kB and lives briefly calls for full collections
+            var (parameters, sum) = (new float[Block], new double[Block]);
+            return factory.Create(WeightSet.Create(factory.Config, factory.Dtype,
+                (tensor, destination, count) => Fill(experts, weights, tensor, destination, count, parameters, sum, cancellation)));
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new BtxException(ErrorKind.Exhausted, $"{name}: not enough memory for one more model", e);
+        }
+    }
+
+    private unsafe void Fill(Checkpoint[] experts, double[] weights, string tensor, nint destination, long count, float[] parameters,
+        double[] sum, CancellationToken cancellation)
+    {
+        for (long at = 0; at < count; at += Block)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var n = (int)Math.Min(Block, count - at);
+            sum.AsSpan(0, n).Clear();
+            for (var j = 0; j < weights.Length; j++)
+            {
+                var dtype = experts[j].Info(tensor).Dtype;
+                TensorDtypes.ToSingle(dtype, experts[j].Pointer(tensor) + (at * dtype.Size()), parameters.AsSpan(0, n));
+                ParameterAverage.Accumulate(parameters.AsSpan(0, n), weights[j], sum.AsSpan(0, n));
+            }
+
+            ParameterAverage.Round(sum.AsSpan(0, n), parameters);
+            TensorDtypes.FromSingle(parameters.AsSpan(0, n), factory.Dtype, (byte*)destination + (at * factory.Dtype.Size()));
+        }
+    }
 }

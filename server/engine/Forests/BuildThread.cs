@@ -1,12 +1,11 @@
+using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>
-/// Slow work beside the running engine, on a thread of its own of low priority: what is served goes first. Such work must start no
-/// threads, which inherit the priority for good, and complete no tasks, for which the runtime may start one.
-/// </summary>
+/// <summary>Slow work beside the running engine, on a thread of its own of low priority: what is served goes first. Such work must start no
+/// threads, which inherit the priority for good, and complete no tasks, for which the runtime may start one.</summary>
 internal static partial class BuildThread
 {
     // A tenth of a processor that a thread of the engine keeps busy: little for those who are served,
@@ -18,7 +17,7 @@ internal static partial class BuildThread
     public static T Run<T>(Func<T> work, bool lowPriority = true)
     {
         T result = default!;
-        ExceptionDispatchInfo? problem = null;
+        ExceptionDispatchInfo? error = null;
         var thread = new Thread(() =>
         {
             try
@@ -28,51 +27,111 @@ internal static partial class BuildThread
             }
             catch (Exception e)
             {
-                problem = ExceptionDispatchInfo.Capture(e);
+                error = ExceptionDispatchInfo.Capture(e);
             }
         })
         { IsBackground = true, Name = "btx-build" };
         thread.Start();
         thread.Join();
-        problem?.Throw();
+        error?.Throw();
         return result;
     }
 
-    /// <inheritdoc cref="Run{T}"/>
-    public static void Run(Action work, bool lowPriority = true) => Run(
-        () =>
-        {
-            work();
-            return 0;
-        },
-        lowPriority);
-
     /// <summary>Does not hold a thread of the pool meanwhile: those write what is served.</summary>
     /// <inheritdoc cref="Run{T}"/>
-    public static Task<T> RunAsync<T>(Func<T> work, bool lowPriority = true)
+    public static Task<T> RunAsync<T>(Func<T> work, bool lowPriority = true) =>
+        Task.Factory.StartNew(() => Run(work, lowPriority), CancellationToken.None,
+            TaskCreationOptions.LongRunning | TaskCreationOptions.RunContinuationsAsynchronously, TaskScheduler.Default);
+
+    /// <summary>Calls <paramref name="body"/> for every index below <paramref name="count"/>; throws the first failure.</summary>
+    public static void ForEach(int count, int threads, Action<int> body)
     {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() =>
+        try
         {
-            try
-            {
-                done.SetResult(Run(work, lowPriority));
-            }
-            catch (OperationCanceledException e)
-            {
-                done.SetCanceled(e.CancellationToken);
-            }
-            catch (Exception e)
-            {
-                done.SetException(e);
-            }
-        })
-        { IsBackground = true, Name = "btx-build-wait" };
-        thread.Start();
-        return done.Task;
+            if (threads > 1) Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+            else for (var i = 0; i < count; i++) body(i);
+        }
+        catch (AggregateException e) when (e.InnerException is { } first)
+        {
+            ExceptionDispatchInfo.Throw(first);
+        }
     }
 
     // Of the calling thread alone, on Linux.
     [LibraryImport("libc", EntryPoint = "nice")]
     private static partial int Nice(int increment);
+}
+
+/// <summary>Slow work beside a running engine, one piece after the other. To hand work in costs the caller little: the thread is there
+/// already.</summary>
+internal sealed class BuildQueue : IDisposable
+{
+    private readonly bool lowPriority;
+    private readonly Thread thread;
+    private readonly BlockingCollection<(Action Work, Action<Exception?> Done)> jobs = [];
+    private int count;
+
+    /// <param name="lowPriority">As of <see cref="BuildThread.Run{T}"/>.</param>
+    public BuildQueue(string name, bool lowPriority)
+    {
+        this.lowPriority = lowPriority;
+        thread = new Thread(Serve) { IsBackground = true, Name = name };
+        thread.Start();
+    }
+
+    /// <summary>Frees models that nobody uses any more.</summary>
+    public static BuildQueue Releases { get; } = new("btx-releases", lowPriority: true);
+
+    /// <summary>Pieces that wait or run. Any thread may read it.</summary>
+    public int Count => Volatile.Read(ref count);
+
+    /// <param name="work">On a <see cref="BuildThread"/>.</param>
+    /// <param name="done">Then, at normal priority, with what the work threw; must not throw.</param>
+    public void Start(Action work, Action<Exception?> done)
+    {
+        Interlocked.Increment(ref count);
+        jobs.Add((work, done));
+    }
+
+    /// <summary>Does what was handed in, and waits for it: a process that ends while a session is made or freed ends by a fault of
+    /// memory.</summary>
+    public void Dispose()
+    {
+        jobs.CompleteAdding();
+        thread.Join();
+        jobs.Dispose();
+    }
+
+    /// <summary>Waits until what was handed in before is done.</summary>
+    public void Flush()
+    {
+        var done = new TaskCompletionSource();
+        Start(static () => { }, _ => done.SetResult());
+        done.Task.Wait();
+    }
+
+    private void Serve()
+    {
+        foreach (var (work, done) in jobs.GetConsumingEnumerable())
+        {
+            Exception? error = null;
+            try
+            {
+                BuildThread.Run<object?>(
+                    () =>
+                    {
+                        work();
+                        return null;
+                    },
+                    lowPriority);
+            }
+            catch (Exception e)
+            {
+                error = e;
+            }
+
+            done(error);
+            Interlocked.Decrement(ref count);
+        }
+    }
 }

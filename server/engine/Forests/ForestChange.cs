@@ -1,3 +1,6 @@
+using Btx.Model.Registry;
+using Btx.Model.Tensors;
+
 namespace Btx.Engine.Forests;
 
 /// <summary>How the next snapshot differs from the present one. What is not named stays as it is.</summary>
@@ -17,14 +20,13 @@ public sealed record ForestChange
     /// <summary>The served BTX model that takes the present one's place; null: it stays.</summary>
     public string? Moe { get; init; }
 
-    /// <summary>The BTX model leaves.</summary>
     public bool DropMoe { get; init; }
 
     /// <summary>What leaves traffic because its files have changed; it stays listed, and its priors stay.</summary>
     internal ForestDamage Damage { get; init; } = ForestDamage.None;
 
-    /// <summary>All recorded priors there shall be; null: those there are, less those of experts
-    /// that leave, and those of the added ones.</summary>
+    /// <summary>All recorded priors there shall be; null: those there are, less those of experts that leave, and those of the added
+    /// ones.</summary>
     internal IReadOnlyList<RecordedPrior>? Priors { get; init; }
 
     /// <summary>All experts that shall be listed without traffic; null: those there are, and <see cref="Quarantine"/>.</summary>
@@ -32,4 +34,43 @@ public sealed record ForestChange
 
     /// <summary>Models of <see cref="Add"/> that were opened before, by name; held by the caller.</summary>
     internal IReadOnlyDictionary<string, ServedModel> Opened { get; init; } = new Dictionary<string, ServedModel>();
+
+    /// <summary>What changes between two states.</summary>
+    internal static ForestChange Between(ForestState before, ForestState after, Func<RegisteredExpert, string> directory,
+        string? moeBefore, string? moeAfter)
+    {
+        var serving = before.Ready.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
+        var listed = after.Experts.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
+        return new ForestChange
+        {
+            Add = [.. after.Ready.Where(e => !serving.Contains(e.Name))
+                .Select(e => new ExpertSource { Name = e.Name, Domain = e.Domain, Directory = directory(e) })],
+            Remove = [.. serving.Where(n => !listed.Contains(n))],
+            Quarantine = [.. after.Quarantined.Where(serving.Contains)],
+            Quarantined = after.Quarantined,
+            Averages = after.AverageWeights(),
+            Priors = RecordedPrior.Of(after),
+            Moe = moeAfter == moeBefore ? null : moeAfter,
+            DropMoe = moeBefore is not null && moeAfter is null,
+        };
+    }
+}
+
+public sealed record ExpertSource
+{
+    public required string Name { get; init; }
+
+    public required string Domain { get; init; }
+
+    /// <summary>Directory of its weights, config and tokenizer, in the served precision.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>SHA-256 (hex) that its weight files must have; null: not compared.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>Its weights, if they were opened before; taken over by who opens the expert.</summary>
+    internal Checkpoint? Weights { get; init; }
+
+    /// <summary>The cached prior of its domain, by expert; null: none.</summary>
+    public IReadOnlyDictionary<string, double>? Prior { get; init; }
 }

@@ -1,5 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Files;
@@ -11,18 +9,15 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers,
-/// weights and graphs, and makes the sessions.</summary>
-/// <param name="directory">Of the served forest.</param>
+/// <summary>Opens a state of a served forest: reads and checks its manifest, its source, hashes, tokenizers, weights and graphs, and makes
+/// the sessions.</summary>
 /// <param name="moe">The BTX model to serve beside it; null: none.</param>
 /// <param name="prepack">False: the sessions share the mapped weights.</param>
-internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MoeLoader? moe, int threads,
-    bool prepack)
+internal sealed class ForestLoader(EngineOptions options, string directory, ForestState state, MoeLoader? moe, int threads, bool prepack)
 {
     private ServedForestManifest served = null!;
     private IReadOnlyList<(RegisteredExpert Entry, string Directory)> experts = [];
 
-    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     public ForestSnapshot Load()
     {
         served = ServedForestManifest.Load(directory, trees: false);
@@ -40,21 +35,17 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var context = SnapshotLoader.Context(options, config, moe);
         var factory = new RunnerFactory(options, graphs, served, config, context, threads, experts.Count);
         var opener = new ModelOpener(options, directory, served, config, tokenizer, factory, new PrivateWeights(options), context, threads);
-        var resources = new ServingResources(
-            tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision, options.Device.ToString(), options.Time,
-                new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
+        var resources = new ServingResources(tokenizer, context, config.VocabSize, served.SourceSha256, served.Precision,
+            options.Device.ToString(), options.Time, new AverageWeightsBuilder(factory).Build, opener, factory.SessionThreads == 1);
         var models = new ServedModel?[experts.Count];
         ServedMoe? loaded = null;
         try
         {
-            ForEach(threads, opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
+            ForEach(opener, (checkpoint, j) => models[j] = opener.Open(experts[j].Entry.Name, checkpoint, prepack));
             loaded = moe?.Create(context);
-            return new ForestSnapshot(resources, [.. experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!))],
-                StateTerms.Priors(state), StateTerms.Averages(state), loaded, StateTerms.Quarantined(state));
-        }
-        catch (AggregateException e) when (e.InnerException is BtxException inner)
-        {
-            throw new BtxException(inner.Message, e);
+            var loadedExperts = experts.Select((e, j) => new SnapshotExpert(e.Entry.Name, e.Entry.Domain, models[j]!));
+            return new ForestSnapshot(resources, [.. loadedExperts], RecordedPrior.Of(state), state.AverageWeights(), loaded,
+                state.Quarantined);
         }
         finally
         {
@@ -99,23 +90,17 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
     }
 
     // All weights are copied and compared with the state before the first session is made: a wrong file is named at once.
-    private void ForEach(int threads, ModelOpener opener, Action<Checkpoint, int> make)
+    private void ForEach(ModelOpener opener, Action<Checkpoint, int> make)
     {
         var checkpoints = new Checkpoint?[experts.Count];
         try
         {
-            Parallel(j => checkpoints[j] = Checked(opener, experts[j]));
-            Parallel(j => make(Interlocked.Exchange(ref checkpoints[j], null)!, j));
+            BuildThread.ForEach(experts.Count, threads, j => checkpoints[j] = Checked(opener, experts[j]));
+            BuildThread.ForEach(experts.Count, threads, j => make(Interlocked.Exchange(ref checkpoints[j], null)!, j));
         }
         finally
         {
             foreach (var left in checkpoints) left?.Dispose();
-        }
-
-        void Parallel(Action<int> body)
-        {
-            if (threads == 1) for (var j = 0; j < experts.Count; j++) body(j);
-            else System.Threading.Tasks.Parallel.For(0, experts.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
         }
     }
 
@@ -127,5 +112,55 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var (was, remedy) = expert.Entry.Root == ExpertRoot.External ? ("added", "restore them from a copy") : ("exported", "export again");
         throw new BtxException($"{expert.Directory}: the weights of expert \"{expert.Entry.Name}\" are not those that were {was} "
             + $"(SHA-256 differs); {remedy}");
+    }
+}
+
+/// <summary>Opens what the options name: a forest, a BTX model, or one beside the other.</summary>
+internal static class SnapshotLoader
+{
+    /// <summary>An engine over what the options name.</summary>
+    /// <param name="prepack">False: the sessions share the mapped weights, which takes less memory and more time.</param>
+    public static ForestEngine Start(EngineOptions options, CommittedState? state = null, bool prepack = true)
+    {
+        options.Validate();
+        var threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
+        return new ForestEngine(options, Load(options, threads, state, prepack), threads);
+    }
+
+    public static ForestSnapshot Load(EngineOptions options, int threads, CommittedState? state, bool prepack)
+    {
+        if (options.Directory is not { } forest) return Alone(options, threads);
+        var committed = state ?? CommittedState.Read(forest);
+        var (named, note) = committed.Moe(forest, options.Moe);
+        if (note is not null) options.Report?.Invoke(note);
+        using var moe = named is null ? null : MoeLoader.Open(options, named, threads);
+        return new ForestLoader(options, forest, committed.State, moe, threads, prepack).Load();
+    }
+
+    /// <summary>Longest sequence in tokens: what was asked for, or what all models allow.</summary>
+    public static int Context(EngineOptions options, LlamaConfig config, MoeLoader? moe)
+    {
+        var most = Math.Min(config.MaxPositionEmbeddings, moe?.Config.MaxPositionEmbeddings ?? int.MaxValue);
+        return options.ContextLength > most
+            ? throw new BtxException($"--context is {options.ContextLength}; the models were built for at most {most}")
+            : options.ContextLength ?? most;
+    }
+
+    private static ForestSnapshot Alone(EngineOptions options, int threads)
+    {
+        using var moe = MoeLoader.Open(options, options.Moe!, threads);
+        var context = Context(options, moe.Config, moe);
+        var resources = new ServingResources(
+            moe.Tokenizer, context, moe.Config.VocabSize, "", moe.Describe().Precision, options.Device.ToString(), options.Time,
+            (_, name, _) => throw new InvalidOperationException($"{name}: there is no forest to average"));
+        var model = moe.Create(context);
+        try
+        {
+            return new ForestSnapshot(resources, [], [], new Dictionary<string, IReadOnlyDictionary<string, double>>(), model);
+        }
+        finally
+        {
+            model.Model.Release();
+        }
     }
 }

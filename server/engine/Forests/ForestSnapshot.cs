@@ -1,13 +1,10 @@
-using Btx.Engine.Sessions;
-using Btx.Model.Mixing;
+using Btx.Model.Registry;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>
-/// A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between snapshots.
-/// Requests hold leases; a retired snapshot lets go of its models when the last lease comes back.
-/// </summary>
+/// <summary>A loaded forest. Immutable; a change of the forest makes a new one and swaps the reference. Models are shared between
+/// snapshots. Requests hold leases; a retired snapshot lets go of its models when the last lease comes back.</summary>
 public sealed class ForestSnapshot
 {
     private static long lastId;
@@ -20,19 +17,9 @@ public sealed class ForestSnapshot
     /// <param name="experts">In the order of every per-expert array; none where only a BTX model is served.</param>
     /// <param name="priors">As recorded; of two for one domain, the first that gives an expert weight.</param>
     /// <param name="named">Weights of the named averages, by expert.</param>
-    /// <param name="moe">The BTX model beside the forest; null: none.</param>
-    /// <param name="quarantined">Experts that are listed without traffic.</param>
-    /// <param name="previous">Null: the first.</param>
-    /// <param name="damage">Null: none.</param>
-    internal ForestSnapshot(
-        ServingResources resources,
-        IReadOnlyList<SnapshotExpert> experts,
-        IReadOnlyList<RecordedPrior> priors,
-        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named,
-        ServedMoe? moe,
-        IReadOnlyList<string>? quarantined = null,
-        ForestSnapshot? previous = null,
-        ForestDamage? damage = null)
+    internal ForestSnapshot(ServingResources resources, IReadOnlyList<SnapshotExpert> experts, IReadOnlyList<RecordedPrior> priors,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> named, ServedMoe? moe, IReadOnlyList<string>? quarantined = null,
+        ForestSnapshot? previous = null, ForestDamage? damage = null)
     {
         Id = Interlocked.Increment(ref lastId);
         PreviousId = previous?.Id ?? 0;
@@ -64,7 +51,6 @@ public sealed class ForestSnapshot
         resources.Snapshots.Enter();
     }
 
-    /// <summary>What is served with it.</summary>
     public ForestDescription Description { get; }
 
     internal long Id { get; }
@@ -76,11 +62,8 @@ public sealed class ForestSnapshot
 
     internal TextTokenizer Tokenizer => Resources.Tokenizer;
 
-    /// <summary>
-    /// The tokens that end a text: those of every model that is served, for any of them may have put
-    /// most of the probability on one; the tokenizer's
-    /// where no model names any.
-    /// </summary>
+    /// <summary>The tokens that end a text: those of every model that is served, for any of them may have put most of the probability on
+    /// one; the tokenizer's where no model names any.</summary>
     internal int[] EndTokens { get; }
 
     /// <summary>In the order of the description; none where only a BTX model is served.</summary>
@@ -91,12 +74,10 @@ public sealed class ForestSnapshot
     /// <summary>Weights as they were chosen, by expert; those that leave no expert are gone.</summary>
     internal IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> NamedAverages { get; }
 
-    /// <summary>What mode moe runs on.</summary>
     internal ServedMoe? Moe { get; }
 
     /// <summary>The experts', then the BTX model's.</summary>
-    internal IEnumerable<ServedModel> Models => Moe is null ? Experts.Select(e => e.Model)
-        : Experts.Select(e => e.Model).Append(Moe.Model);
+    internal IEnumerable<ServedModel> Models => Moe is null ? Experts.Select(e => e.Model) : Experts.Select(e => e.Model).Append(Moe.Model);
 
     internal int Leases => Volatile.Read(ref holds) - 1 + Volatile.Read(ref retired);
 
@@ -113,7 +94,6 @@ public sealed class ForestSnapshot
     /// <summary>π of a domain, length E; uniform for null.</summary>
     internal double[] Prior(string? domain) => domain is null ? DomainPosterior.Uniform(Experts.Count) : priors[domain];
 
-    /// <summary>Null where there is no such average.</summary>
     internal AverageRecipe? Recipe(AverageKey key)
     {
         var weights = key.Named is { } name ? named.GetValueOrDefault(name)
@@ -159,10 +139,7 @@ public sealed class ForestSnapshot
     {
         var priors = new Dictionary<string, double[]>(StringComparer.Ordinal);
         foreach (var prior in recorded)
-        {
             if (!priors.ContainsKey(prior.Domain) && Over(experts, prior.Weights) is { } weights) priors.Add(prior.Domain, weights);
-        }
-
         return priors;
     }
 
@@ -175,7 +152,6 @@ public sealed class ForestSnapshot
     }
 }
 
-/// <summary>One expert of a snapshot.</summary>
 internal sealed record SnapshotExpert(string Name, string Domain, ServedModel Model);
 
 /// <summary>Keeps a snapshot's models alive while a request uses them. Returning is idempotent.</summary>
@@ -192,12 +168,31 @@ internal sealed class SnapshotLease(ForestSnapshot snapshot)
 }
 
 /// <summary>A loaded BTX model: the runner gives gates of the description's layers and experts.</summary>
-/// <param name="EndTokens">Those that end a text; null: none of its own.</param>
 internal sealed record ServedMoe(MoeDescription Description, ServedModel Model, IReadOnlyList<int>? EndTokens = null);
 
 /// <summary>A cached prior as it was recorded. It leaves with the expert whose entry holds it.</summary>
 /// <param name="Weights">By expert; those that are not served are dropped and the rest rescaled.</param>
-internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDictionary<string, double> Weights);
+internal sealed record RecordedPrior(string Domain, string Expert, IReadOnlyDictionary<string, double> Weights)
+{
+    /// <summary>Those of quarantined experts too: their domains still have text.</summary>
+    public static IReadOnlyList<RecordedPrior> Of(ForestState state) =>
+        [.. state.Experts.Where(e => e.Prior is not null).Select(e => new RecordedPrior(e.Domain, e.Name, e.Prior!))];
+}
+
+/// <summary>What stays the same however a server's forest changes. Immutable, but for what it counts.</summary>
+/// <param name="BuildAverage">Makes the model of an average; slow, any thread. Throws <see cref="OperationCanceledException"/> when told to
+/// stop.</param>
+/// <param name="QuietBuilds">Models can be made on a thread of low priority: their sessions start no threads.</param>
+/// <param name="Opener">Opens what a change adds; null where only a BTX model is served.</param>
+internal sealed record ServingResources(TextTokenizer Tokenizer, int ContextLength, int VocabSize, string ForestSha256, string Precision,
+    string Device, TimeProvider Time, Func<AverageRecipe, string, CancellationToken, IModelRunner> BuildAverage,
+    IModelOpener? Opener = null, bool QuietBuilds = false)
+{
+    /// <summary>Whether a change can be prepared on a thread of low priority. A BTX model's sessions have threads of their own.</summary>
+    public bool IsQuiet(ForestChange change) => QuietBuilds && change.Moe is null;
+
+    public LiveSnapshots Snapshots { get; } = new();
+}
 
 /// <summary>Counts an engine's snapshots that something still holds. Thread-safe.</summary>
 internal sealed class LiveSnapshots

@@ -1,5 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Serving;
 using Btx.Model.Tensors;
@@ -8,18 +6,14 @@ using Btx.Model.Tokens;
 namespace Btx.Engine.Forests;
 
 /// <summary>Opens models that must fit a served forest: same architecture, tokenizer and precision.</summary>
-/// <param name="directory">Of the served forest.</param>
-internal sealed class ModelOpener(
-    EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config, TextTokenizer tokenizer,
-    RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
+internal sealed class ModelOpener(EngineOptions options, string directory, ServedForestManifest served, LlamaConfig config,
+    TextTokenizer tokenizer, RunnerFactory factory, PrivateWeights weights, int context, int threads) : IModelOpener
 {
     /// <summary>Makes the sessions of weights that were checked already.</summary>
     /// <param name="checkpoint">Taken over, also if this throws.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses them, or they are stored in another precision.</exception>
     public ServedModel Open(string name, Checkpoint checkpoint, bool prepack) =>
         new(name, factory.Create(WeightSet.Map(checkpoint, factory.Dtype), prepack), checkpoint);
 
-    /// <inheritdoc/>
     public Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null)
     {
         var checkpoint = weights.Open(directory, cancellation, mustBe);
@@ -76,10 +70,22 @@ internal sealed class ModelOpener(
     {
         model.Runner.Run([new RunRow(0, 0, 1, 1)], [0]);
         foreach (var logit in model.Runner.Logits(0, 0))
-        {
             if (!float.IsFinite(logit))
                 throw new BtxException($"{expert.Directory}: expert \"{expert.Name}\" gives logits that are "
                     + "not finite; its weights are damaged");
-        }
     }
+}
+
+/// <summary>Opens models beside the running forest. Tests of changes have a fake.</summary>
+internal interface IModelOpener
+{
+    /// <summary>Checks an expert's files and opens it for a quick start, without prepacking. The caller holds the model.</summary>
+    ServedModel OpenExpert(ExpertSource expert, CancellationToken cancellation = default);
+
+    /// <summary>Opens the weights of an expert by private copies of them.</summary>
+    /// <param name="mustBe">Where the directory must really lie; null: wherever its path leads.</param>
+    Checkpoint OpenWeights(string name, string directory, CancellationToken cancellation, string? mustBe = null);
+
+    /// <summary>Checks and opens a served BTX model. The caller holds the model.</summary>
+    ServedMoe OpenMoe(string directory);
 }

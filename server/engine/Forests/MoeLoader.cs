@@ -1,5 +1,3 @@
-using Btx.Engine.Sessions;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
@@ -28,7 +26,6 @@ internal sealed class MoeLoader : IDisposable
     public TextTokenizer Tokenizer { get; }
 
     /// <summary>Reads and checks everything but the graphs themselves.</summary>
-    /// <exception cref="BtxException">Whatever is missing, damaged or does not fit, as one clear line.</exception>
     /// <param name="hashThreads">Threads that hash; null: as many.</param>
     public static MoeLoader Open(EngineOptions options, string directory, int threads, int? hashThreads = null)
     {
@@ -61,7 +58,6 @@ internal sealed class MoeLoader : IDisposable
     }
 
     /// <summary>Requests move between the two, so text must mean the same tokens to both.</summary>
-    /// <exception cref="BtxException">The forest has another tokenizer or vocabulary.</exception>
     public void RequireFit(string forest, TextTokenizer tokenizer, LlamaConfig config)
     {
         if (tokenizer.Hash != Tokenizer.Hash)
@@ -87,8 +83,6 @@ internal sealed class MoeLoader : IDisposable
     };
 
     /// <summary>Makes the sessions; once.</summary>
-    /// <param name="context">Longest sequence in tokens.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
     public ServedMoe Create(int context)
     {
         var files = weights.Select(f => f!).ToList();
@@ -113,21 +107,11 @@ internal sealed class MoeLoader : IDisposable
         var opener = new PrivateWeights(options);
         graphs = GraphFile.Read(directory, served.Graphs, Config, served.Precision, options.VerifyHashes);
         weights = new SafetensorsFile?[served.Weights.Count];
-        try
-        {
-            if (hashThreads > 1) Parallel.For(0, weights.Length, new ParallelOptions { MaxDegreeOfParallelism = hashThreads }, Open);
-            else for (var i = 0; i < weights.Length; i++) Open(i);
-        }
-        catch (AggregateException e) when (e.InnerException is BtxException inner)
-        {
-            throw new BtxException(inner.Message, e) { Kind = inner.Kind };
-        }
-
-        void Open(int i)
+        BuildThread.ForEach(weights.Length, hashThreads, i =>
         {
             var file = weights[i] = opener.OpenFile(served.WeightsFile(directory, served.Weights[i]));
             if (options.VerifyHashes && CheckpointFiles.HashCopies([file.Copy!], CancellationToken.None) != served.Weights[i].Sha256)
                 throw new BtxException($"{file.Path}: the weight file is not the one that was exported (SHA-256 differs); export again");
-        }
+        });
     }
 }

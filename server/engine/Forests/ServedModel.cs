@@ -1,16 +1,11 @@
-using Btx.Engine.Sessions;
 using Btx.Model.Files;
 using Btx.Model.Tensors;
 
 namespace Btx.Engine.Forests;
 
-/// <summary>
-/// A model with its sessions, KV cache and weights, shared by count between snapshots, lanes and builders of averages: a change of the
-/// forest makes only what is new. Freed when the last of them lets go. Thread-safe but for the runner.
-/// </summary>
-/// <param name="name">As errors, lanes and metrics call it.</param>
+/// <summary>A model with its sessions, KV cache and weights, shared by count between snapshots, lanes and builders of averages: a change of
+/// the forest makes only what is new. Freed when the last of them lets go. Thread-safe but for the runner.</summary>
 /// <param name="checkpoint">The weights that averages are made from; owned by the runner. Null where there is none.</param>
-/// <param name="copies">Null: those of the checkpoint.</param>
 internal sealed class ServedModel(string name, IModelRunner runner, Checkpoint? checkpoint = null,
     IReadOnlyList<PrivateCopy>? copies = null)
 {

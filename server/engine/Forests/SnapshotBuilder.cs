@@ -1,19 +1,15 @@
-using Btx.Model;
-
 namespace Btx.Engine.Forests;
 
 /// <summary>Makes the next snapshot from the present one: opens what is new, shares the rest, and recomputes priors and averages.</summary>
 internal static class SnapshotBuilder
 {
     /// <summary>Slow where something is added; any thread, beside the running engine. A change that throws leaves nothing behind.</summary>
-    /// <exception cref="BtxException">The change names what is not there or is there already, would
-    /// leave no expert, or a file is at fault.</exception>
     public static ForestSnapshot Next(ForestSnapshot present, ForestChange change, CancellationToken cancellation = default)
     {
         Check(present, change);
         var opened = new List<ServedModel>();
         var lease = present.TryLease()
-            ?? throw new BtxException("the forest has changed since; begin the change anew") { Kind = ErrorKind.Conflict };
+            ?? throw new BtxException(ErrorKind.Conflict, "the forest has changed since; begin the change again");
         try
         {
             List<SnapshotExpert> experts = [.. present.Experts.Where(e =>
@@ -37,10 +33,7 @@ internal static class SnapshotBuilder
 
             List<RecordedPrior> priors = [.. present.RecordedPriors.Where(p => !change.Remove.Contains(p.Expert))];
             foreach (var source in change.Add)
-            {
                 if (source.Prior is { } prior) priors.Add(new RecordedPrior(source.Domain, source.Name, prior));
-            }
-
             var quarantined = change.Quarantined
                 ?? [.. present.Description.Quarantined.Union(change.Quarantine).Except(change.Add.Select(e => e.Name))];
             return new ForestSnapshot(present.Resources, experts, change.Priors ?? priors, change.Averages ?? present.NamedAverages, moe,
@@ -53,7 +46,7 @@ internal static class SnapshotBuilder
         }
     }
 
-    // What leaves the forest, or is served anew, is damaged no more.
+    // What leaves the forest, or is served again, is damaged no more.
     private static ForestDamage Damage(ForestDamage before, ForestChange change)
     {
         string[] settled = [.. change.Remove, .. change.Quarantine, .. change.Add.Select(e => e.Name)];
@@ -68,19 +61,13 @@ internal static class SnapshotBuilder
         var damaged = present.Description.Damage.Experts;
         List<string> leaving = [.. change.Remove, .. change.Quarantine];
         foreach (var name in leaving)
-        {
             if (!names.Contains(name) && !damaged.ContainsKey(name))
                 throw new BtxException($"no expert \"{BtxException.OneLine(name)}\" in the forest; it has {string.Join(", ", names)}");
-        }
-
         if (leaving.Distinct().Count() != leaving.Count) throw new BtxException("an expert is named twice among those that leave");
         var added = change.Add.Select(e => e.Name).ToList();
         foreach (var name in added)
-        {
             if ((names.Contains(name) && !leaving.Contains(name)) || added.Count(a => a == name) > 1)
                 throw new BtxException($"an expert \"{BtxException.OneLine(name)}\" is in the forest already; choose another name");
-        }
-
         if (names.Count > 0 && names.All(leaving.Contains) && added.Count == 0)
             throw new BtxException($"{string.Join(", ", leaving)}: the last expert cannot be removed; add another first");
         if (change is { DropMoe: true, Moe: not null })

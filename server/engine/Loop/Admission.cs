@@ -1,20 +1,34 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Loop;
 
-/// <summary>Gives waiting requests their slots, first come first served. A request for an average that
-/// is still being built lets others pass.</summary>
+/// <summary>Counts the requests that wait for slots; refuses more than it may hold. Thread-safe.</summary>
+internal sealed class QueueGate(int capacity)
+{
+    private int waiting;
+
+    public int Capacity => capacity;
+
+    public int Waiting => Volatile.Read(ref waiting);
+
+    /// <summary>False if the queue is full. A request that can start at once passes through it too, so 0 still lets one wait.</summary>
+    public bool TryEnter()
+    {
+        if (Interlocked.Increment(ref waiting) <= Math.Max(1, capacity)) return true;
+        Interlocked.Decrement(ref waiting);
+        return false;
+    }
+
+    public void Leave() => Interlocked.Decrement(ref waiting);
+}
+
+/// <summary>Gives waiting requests their slots, first come first served. A request for an average that is still being built lets others
+/// pass.</summary>
 internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate gate)
 {
     public List<Sequence> Waiting { get; } = [];
 
-    /// <summary>Sequences that ran and must prefill anew after a change of the forest; they go before those that wait.</summary>
+    /// <summary>Sequences that ran and must prefill again after a change of the forest; they go before those that wait.</summary>
     public List<Sequence> Resuming { get; } = [];
 
-    /// <summary>Takes out the requests that wait for an average.</summary>
     public IReadOnlyList<Sequence> RemoveWaitingFor(AverageRecipe recipe)
     {
         var failed = Waiting.Concat(Resuming).Where(s =>
@@ -24,17 +38,22 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
         return failed;
     }
 
-    /// <summary>Ends what was cancelled.</summary>
-    public void Reap(SequenceEnding ending)
+    public void Reap(SequenceReporter reporter)
     {
-        Reap(Resuming, ending, waited: false);
-        Reap(Waiting, ending, waited: true);
+        foreach (var s in Waiting.Concat(Resuming).Where(s => s.IsCancelled)) reporter.End(s, FinishReason.Cancelled);
+        Sweep();
+    }
+
+    public void Sweep()
+    {
+        Waiting.RemoveAll(static s => s.Phase == SequencePhase.Finished);
+        Resuming.RemoveAll(static s => s.Phase == SequencePhase.Finished);
     }
 
     /// <summary>Moves every request that can start to <paramref name="running"/>.</summary>
     public void Admit(List<Sequence> running, long now)
     {
-        if (Admit(Resuming, running, now, waited: false)) Admit(Waiting, running, now, waited: true);
+        if (Admit(Resuming, running, now)) Admit(Waiting, running, now);
     }
 
     /// <summary>Gives a request its members, without slots.</summary>
@@ -50,40 +69,19 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
             if (single is null) return false;
             s.AverageShares = new double[s.Forest.Experts.Count];
             foreach (var expert in snapshot.Experts)
-            {
                 if (IndexOf(s.Forest.Experts, expert.Name) is >= 0 and var j)
                     s.AverageShares[j] = recipe.Terms.FirstOrDefault(t => t.Model == expert.Model).Weight;
-            }
         }
 
-        if (single is not null) JoinOne(s, single);
-        else JoinAll(s, snapshot);
+        if (single is null) JoinAll(s, snapshot);
+        else s.Members = [Member(s, single, scores: s.IsScore)];
+        if (s.IsRouted) s.RoutedTokens = new long[lanes.Moe!.Load!.Experts];
         return true;
     }
 
-    /// <summary>Undoes <see cref="TryJoin"/>.</summary>
-    public static void Unjoin(Sequence s)
+    private bool Admit(List<Sequence> queue, List<Sequence> running, long now)
     {
-        foreach (var member in s.Members) member.Leave();
-        (s.Members, s.Posterior, s.Prior, s.AverageShares) = ([], null, [], []);
-        s.Observed = 0;
-    }
-
-    private static void Reap(List<Sequence> queue, SequenceEnding ending, bool waited)
-    {
-        for (var i = queue.Count - 1; i >= 0; i--)
-        {
-            var s = queue[i];
-            if (!s.IsCancelled) continue;
-            queue.RemoveAt(i);
-            ending.End(s, FinishReason.Cancelled, null, null, waited);
-        }
-    }
-
-    private bool Admit(List<Sequence> queue, List<Sequence> running, long now, bool waited)
-    {
-        var i = 0;
-        while (i < queue.Count)
+        for (var i = 0; i < queue.Count;)
         {
             var s = queue[i];
             if (s.Members.Length == 0 && !TryJoin(s))
@@ -94,74 +92,57 @@ internal sealed class Admission(LaneSet lanes, AverageLanes averages, QueueGate 
 
             if (!TakeSlots(s)) return false;
             queue.RemoveAt(i);
-            if (waited)
+            if (s.Admitted is null)
             {
                 gate.Leave();
                 s.Admitted = now;
             }
 
-            s.Phase = SequencePhase.Prefill;
+            s.Enter(SequencePhase.Prefill);
             running.Add(s);
         }
 
         return true;
     }
 
-    private static void JoinOne(Sequence s, Lane lane)
-    {
-        s.Members = [Member(s, lane, scores: s.IsScore)];
-        if (s.IsRouted) s.RoutedTokens = new long[lane.Load!.Experts];
-        s.Active = [true];
-        s.Weights = [1];
-    }
-
     private void JoinAll(Sequence s, ForestSnapshot snapshot)
     {
-        var scores = s.IsScore || s.Routing.Posterior != PosteriorKind.Fixed;
+        var prior = snapshot.Prior(s.Routing.PriorDomain);
         s.Members = new Member[snapshot.Experts.Count];
-        for (var m = 0; m < s.Members.Length; m++) s.Members[m] = Member(s, lanes.Of(snapshot.Experts[m].Model), scores);
-        s.Prior = snapshot.Prior(s.Routing.PriorDomain);
-        s.Posterior = new DomainPosterior(s.Prior, s.Routing.Posterior, s.Routing.SwitchingRate);
-        s.Active = new bool[s.Members.Length];
-        Array.Fill(s.Active, true);
-        s.Weights = new double[s.Members.Length];
-        s.Posterior.Weights(s.Weights);
-        if (s.Selects && s.Routing.Posterior == PosteriorKind.Fixed) ExpertChoice.Apply(s, previous: false);
+        for (var m = 0; m < s.Members.Length; m++)
+        {
+            s.Members[m] = Member(s, lanes.Of(snapshot.Experts[m].Model), s.IsScore || !s.IsFixed);
+            s.Members[m].Prior = prior[m];
+        }
+
+        s.BeginPosterior();
+        if (s.Selects && s.IsFixed) ExpertChoice.Apply(s, previous: false);
     }
 
     private static Member Member(Sequence s, Lane lane, bool scores) =>
-        new Member(lane, s.Tokens.Length, scores) { Expert = lane.Expert < 0 ? -1 : IndexOf(s.Forest.Experts, lane.Name) }.Join();
+        new(lane, lane.Expert < 0 ? -1 : IndexOf(s.Forest.Experts, lane.Name), s.Tokens.Length, scores);
 
-    private Lane? SingleExpert(Routing routing, ForestSnapshot snapshot)
+    private Lane? SingleExpert(Routing routing, ForestSnapshot snapshot) => routing switch
     {
-        if (routing.Mode == RoutingMode.Expert)
-            return lanes.Of(snapshot.Experts[IndexOf(snapshot.Description.Experts, routing.Expert!)].Model);
-        if (routing is not { Mode: RoutingMode.Average, AverageName: null, Average: AverageWeights.Argmax }) return null;
-        return lanes.Of(snapshot.Experts[ActiveSet.Largest(snapshot.Prior(routing.AverageDomain))].Model);
-    }
+        { Mode: RoutingMode.Expert } => lanes.Of(snapshot.Experts[IndexOf(snapshot.Description.Experts, routing.Expert!)].Model),
+        { Mode: RoutingMode.Average, AverageName: null, Average: AverageWeights.Argmax } =>
+            lanes.Of(snapshot.Experts[ActiveSet.Largest(snapshot.Prior(routing.AverageDomain))].Model),
+        _ => null,
+    };
 
     private static int IndexOf(IReadOnlyList<string> names, string name)
     {
         for (var j = 0; j < names.Count; j++)
-        {
             if (names[j] == name) return j;
-        }
-
         return -1;
     }
 
     private static bool TakeSlots(Sequence s)
     {
         foreach (var member in s.Members)
-        {
             if (member.Active && member.Lane.Slots.Free == 0) return false;
-        }
-
         foreach (var member in s.Members)
-        {
             if (member.Active) member.Slot = member.Lane.Slots.Take();
-        }
-
         return true;
     }
 }

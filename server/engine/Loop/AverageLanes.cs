@@ -1,24 +1,19 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>The averaged models of the current snapshot, by what they are made of: an equal
-/// recipe keeps its model through a swap.</summary>
+/// <summary>The averaged models of the current snapshot, by recipe: an equal one keeps its model through a swap.</summary>
 internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, CancellationToken, IModelRunner> make, BuildQueue queue,
     ChannelWriter<EngineCommand> commands)
 {
     private readonly Dictionary<AverageRecipe, Entry> entries = [];
-    private readonly AverageBuilds builds = new(make, queue, commands);
 
     /// <summary>The average's lane, or null while it is being built; the first to ask begins that.</summary>
     public Lane? Find(AverageRecipe recipe, string name)
     {
         if (entries.TryGetValue(recipe, out var entry)) return entry.Lane;
         entries[recipe] = entry = new Entry();
-        builds.Start(recipe, name, entry, entry.Cancellation.Token);
+        Build(recipe, name, entry);
         return null;
     }
 
@@ -54,20 +49,34 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
             return false;
         }
 
-        if (ready.Model is not null)
-        {
-            entry.Lane = lanes.AddAverage(ready.Model);
-            return false;
-        }
-
-        entries.Remove(ready.Recipe);
-        return true;
+        if (ready.Model is null) return entries.Remove(ready.Recipe);
+        entry.Lane = lanes.AddAverage(ready.Model);
+        return false;
     }
 
-    /// <summary>After the loop's end.</summary>
     public void Cancel()
     {
         foreach (var entry in entries.Values) entry.Cancellation.Cancel();
+    }
+
+    // Holds the experts while it reads their weights: whoever asked may be gone, and the engine too, before it is done.
+    private void Build(AverageRecipe recipe, string name, Entry entry)
+    {
+        foreach (var (model, _) in recipe.Terms) model.Hold();
+        var cancellation = entry.Cancellation.Token;
+        IModelRunner? runner = null;
+        queue.Start(
+            () =>
+            {
+                cancellation.ThrowIfCancellationRequested();
+                runner = make(recipe, name, cancellation);
+            },
+            error =>
+            {
+                var result = new EngineCommand.AverageReady(recipe, entry, runner is null ? null : new ServedModel(name, runner), error);
+                if (!commands.TryWrite(result)) result.Model?.Release(); // the loop has ended
+                foreach (var (model, _) in recipe.Terms) model.ReleaseBeside();
+            });
     }
 
     private sealed class Entry
@@ -79,35 +88,36 @@ internal sealed class AverageLanes(LaneSet lanes, Func<AverageRecipe, string, Ca
     }
 }
 
-/// <summary>Makes averaged models; each comes back as a command.</summary>
-internal sealed class AverageBuilds(Func<AverageRecipe, string, CancellationToken, IModelRunner> make, BuildQueue queue,
-    ChannelWriter<EngineCommand> commands)
+/// <summary>Makes the fast sessions of models that were opened for a quick start; each comes back as a command. A model for which that
+/// fails goes on with the sessions it has.</summary>
+internal sealed class SessionStaging(BuildQueue queue, ChannelWriter<EngineCommand> commands, Action<string>? report)
 {
-    /// <summary>Holds the experts while it reads their weights: whoever asked may be gone, and the engine too, before it is done.</summary>
-    /// <param name="build">Comes back with the result.</param>
-    public void Start(AverageRecipe recipe, string name, object build, CancellationToken cancellation)
+    public void Start(ServedModel model)
     {
-        foreach (var (model, _) in recipe.Terms) model.Hold();
-        IModelRunner? runner = null;
-        Exception? problem = null;
+        model.Hold();
+        IStagedSessions? sessions = null;
         queue.Start(
             () =>
             {
-                try
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    runner = make(recipe, name, cancellation);
-                }
-                catch (Exception e)
-                {
-                    problem = e;
-                }
+                if (model.Holders > 1) sessions = model.Runner.Stage(); // otherwise it has left meanwhile
             },
-            _ =>
+            problem =>
             {
-                var result = new EngineCommand.AverageReady(recipe, build, runner is null ? null : new ServedModel(name, runner), problem);
-                if (!commands.TryWrite(result)) result.Model?.Release(); // the loop has ended
-                foreach (var (model, _) in recipe.Terms) model.ReleaseBeside();
+                if (problem is not null)
+                    report?.Invoke($"{model.Name}: no prepacked weights could be made ({Model.BtxException.OneLine(problem.Message)}); it "
+                        + "answers without them, more slowly");
+                if (sessions is null)
+                {
+                    model.ReleaseBeside();
+                    return;
+                }
+
+                var ready = new EngineCommand.SessionsReady(model, sessions);
+                if (!commands.TryWrite(ready)) Finish(ready); // the loop has ended
             });
     }
+
+    /// <summary>Frees the sessions that do not run and gives the command's hold back, both off this thread.</summary>
+    public static void Finish(EngineCommand.SessionsReady ready) =>
+        BuildQueue.Releases.Start(ready.Sessions.Dispose, _ => ready.Model.ReleaseBeside());
 }

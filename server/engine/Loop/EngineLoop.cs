@@ -1,17 +1,14 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>
-/// The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then
-/// a step. Others send commands and read channels.
-/// </summary>
+/// <summary>The one thread that owns all mutable state. Each turn: commands, cancellations, admission, then a step. Others send commands
+/// and read channels.</summary>
 internal sealed class EngineLoop : IDisposable
 {
+    private const int MostCommands = 1024; // in one turn: whoever sends more than that does not hold up who runs
+    private const long Resting = long.MinValue;
+
     private readonly EngineOptions options;
     private readonly ChannelReader<EngineCommand> commands;
     private readonly QueueGate gate;
@@ -20,44 +17,37 @@ internal sealed class EngineLoop : IDisposable
     private readonly AverageLanes averages;
     private readonly SessionStaging staging;
     private readonly Admission admission;
-    private readonly SequenceEnding ending;
-    private readonly PhaseTransition transition;
+    private readonly SequenceReporter reporter;
     private readonly EngineStep step;
-    private readonly TurnWatch watch;
     private readonly List<Sequence> running = [];
     private readonly List<TaskCompletionSource> drains = [];
-    private const int MostCommands = 1024; // in one turn: whoever sends more than that does not hold up who runs
     private ForestSnapshot current; // written by the loop alone
     private EngineCommand? handled;
+    private long turnBegan = Resting; // timestamp; read by any thread, also while the turn lasts
     private bool stopping, checkedIdle = true;
 
     public EngineLoop(EngineOptions options, ForestSnapshot snapshot, Channel<EngineCommand> channel, QueueGate gate, int threads)
     {
         (this.options, current, this.gate, commands) = (options, snapshot, gate, channel.Reader);
-        watch = new TurnWatch(options.Time);
         lanes = new LaneSet(options.Slots);
         lanes.Install(null, snapshot);
         builds = new BuildQueue("btx-builds", snapshot.Resources.QuietBuilds);
         averages = new AverageLanes(lanes, snapshot.Resources.BuildAverage, builds, channel.Writer);
         staging = new SessionStaging(builds, channel.Writer, options.Report);
         admission = new Admission(lanes, averages, gate);
-        Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(snapshot.Description.VocabSize, snapshot.Experts.Count))];
-        var reporter = new SequenceReporter(options.Time, options.Observer);
-        ending = new SequenceEnding(gate, reporter);
-        transition = new PhaseTransition(mixers[0], ending);
-        step = new EngineStep(options, snapshot, lanes, gate, mixers, reporter, ending, transition);
+        reporter = new SequenceReporter(options.Time, options.Observer, gate);
+        step = new EngineStep(options, snapshot, lanes, gate, reporter, threads);
     }
 
     /// <summary>What is served now. Any thread may read it; by the time it looks there may be a newer one.</summary>
     public ForestSnapshot Current => Volatile.Read(ref current);
 
     /// <summary>The present turn, commands and step, is longer than the limit. Any thread.</summary>
-    public bool IsStalled => watch.Elapsed > options.StepLimit;
+    public bool IsStalled =>
+        Volatile.Read(ref turnBegan) is var began && began != Resting && options.Time.GetElapsedTime(began) > options.StepLimit;
 
-    /// <inheritdoc cref="BuildQueue.Count"/>
     public int BuildsUnderWay => builds.Count;
 
-    /// <inheritdoc cref="EngineStep.DecodeAllocation"/>
     public (long Bytes, long Tokens) DecodeAllocation => step.DecodeAllocation;
 
     /// <summary>Runs until told to stop; then everything under way is cancelled.</summary>
@@ -65,9 +55,9 @@ internal sealed class EngineLoop : IDisposable
     {
         options.Observer?.OnForest(current.Description);
         Prepare();
-        while (true)
+        while (!stopping)
         {
-            watch.Begin();
+            Volatile.Write(ref turnBegan, options.Time.GetTimestamp());
             options.InjectFault?.Invoke(ForestEngine.FaultPoints[0]);
             for (var n = 0; n < MostCommands && commands.TryRead(out handled); n++) Handle(handled);
             handled = null;
@@ -75,9 +65,7 @@ internal sealed class EngineLoop : IDisposable
             if (stopping) break;
             admission.Admit(running, options.Time.GetTimestamp());
             foreach (var s in running)
-            {
-                if (s.Phase == SequencePhase.Prefill) transition.Advance(s);
-            }
+                if (s.Phase == SequencePhase.Prefill) step.Advance(s);
 
             Compact();
             lanes.Sweep();
@@ -88,11 +76,11 @@ internal sealed class EngineLoop : IDisposable
             }
 
             Idle();
-            watch.Rest();
+            Volatile.Write(ref turnBegan, Resting);
             commands.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
         }
 
-        watch.Rest();
+        Volatile.Write(ref turnBegan, Resting);
     }
 
     /// <summary>After <see cref="Run"/> threw: ends everything under way with its exception.</summary>
@@ -102,7 +90,7 @@ internal sealed class EngineLoop : IDisposable
         {
             try
             {
-                ending.End(s, FinishReason.Failed, e, null, waited: s.Admitted == 0);
+                reporter.End(s, FinishReason.Failed, e);
             }
             catch (Exception)
             {
@@ -114,8 +102,26 @@ internal sealed class EngineLoop : IDisposable
         foreach (var drain in drains) drain.TrySetResult();
     }
 
-    /// <inheritdoc cref="RefusedCommand.Answer"/>
-    public void Refuse(EngineCommand command, Exception? problem) => RefusedCommand.Answer(command, problem, ending);
+    /// <summary>Answers a command that came after the end, and frees what it carries.</summary>
+    /// <param name="error">Why the loop ended; null: it was told to.</param>
+    public void Refuse(EngineCommand command, Exception? error)
+    {
+        switch (command)
+        {
+            case EngineCommand.Submit submit:
+                reporter.End(submit.Sequence, error is null ? FinishReason.Cancelled : FinishReason.Failed, error);
+                break;
+            case EngineCommand.AverageReady { Model: { } model }: model.Release(); break;
+            case EngineCommand.SessionsReady ready: SessionStaging.Finish(ready); break;
+            case EngineCommand.Swap swap:
+                swap.Next.Retire();
+                swap.Done.TrySetException(error ?? new RequestRejectedException(RejectionReason.ShuttingDown,
+                    "the server is shutting down; the forest was not changed"));
+                break;
+            case EngineCommand.Drain drain: drain.Empty.TrySetResult(); break;
+            case EngineCommand.Inspect inspect: inspect.View.TrySetCanceled(); break;
+        }
+    }
 
     /// <summary>After the end: frees threads and models.</summary>
     public void Dispose()
@@ -123,53 +129,39 @@ internal sealed class EngineLoop : IDisposable
         step.Dispose();
         foreach (var drain in drains) drain.TrySetResult();
         averages.Cancel();
-        builds.Dispose();
         lanes.Release();
         current.Retire();
-        builds.Join();
+        builds.Dispose();
         BuildQueue.Releases.Flush();
     }
 
     private IEnumerable<Sequence> Everything => running.Concat(admission.Resuming).Concat(admission.Waiting);
+
+    private EngineView View => EngineView.Of(lanes.All, running, admission, gate, current);
 
     private void Handle(EngineCommand command)
     {
         switch (command)
         {
             case EngineCommand.Submit submit:
-                if (ForestSwap.Admissible(submit.Sequence, current, ending)) admission.Waiting.Add(submit.Sequence);
+                if (ForestSwap.Admissible(submit.Sequence, current, reporter)) admission.Waiting.Add(submit.Sequence);
                 break;
             case EngineCommand.AverageReady ready:
                 if (!averages.Complete(ready)) break;
-                foreach (var s in admission.RemoveWaitingFor(ready.Recipe))
-                    ending.End(s, FinishReason.Failed, ready.Error, null, waited: s.Admitted == 0);
+                foreach (var s in admission.RemoveWaitingFor(ready.Recipe)) reporter.End(s, FinishReason.Failed, ready.Error);
                 break;
             case EngineCommand.SessionsReady ready:
                 if (lanes.Find(ready.Model) is not null) ready.Sessions.Install();
                 SessionStaging.Finish(ready);
                 break;
-            case EngineCommand.Swap swap:
-                Swap(swap);
+            case EngineCommand.Swap swap: Swap(swap); break;
+            case EngineCommand.Drain drain: drains.Add(drain.Empty); break;
+            case EngineCommand.CancelAll or EngineCommand.Stop:
+                foreach (var s in Everything) s.RequestCancel();
+                stopping |= command is EngineCommand.Stop;
                 break;
-            case EngineCommand.Drain drain:
-                drains.Add(drain.Empty);
-                break;
-            case EngineCommand.CancelAll:
-                CancelAll();
-                break;
-            case EngineCommand.Inspect inspect:
-                inspect.View.SetResult(View());
-                break;
-            case EngineCommand.Stop:
-                CancelAll();
-                stopping = true;
-                break;
+            case EngineCommand.Inspect inspect: inspect.View.SetResult(View); break;
         }
-    }
-
-    private void CancelAll()
-    {
-        foreach (var s in Everything) s.RequestCancel();
     }
 
     private void Prepare()
@@ -184,16 +176,15 @@ internal sealed class EngineLoop : IDisposable
         {
             next.Retire();
             command.Done.TrySetException(
-                new BtxException("the forest has changed since this change was prepared; prepare it again") { Kind = ErrorKind.Conflict });
+                new BtxException(ErrorKind.Conflict, "the forest has changed since this change was prepared; prepare it again"));
             return;
         }
 
         var begin = options.Time.GetTimestamp();
         var gone = present.Models.Except(next.Models).ToHashSet();
         var fresh = next.Models.Except(present.Models).ToList();
-        var swap = new ForestSwap(next, command.Policy, gone, lanes, averages, admission, ending);
+        var swap = new ForestSwap(next, command.Policy, gone, lanes, averages, admission, reporter);
         swap.Apply(present, running);
-        List<ServedModel> leaving = [.. gone, .. swap.Averages];
         step.Serve(next);
         Volatile.Write(ref current, next);
         options.Observer?.OnForest(next.Description);
@@ -201,19 +192,15 @@ internal sealed class EngineLoop : IDisposable
         present.Retire(beside: true);
         foreach (var model in fresh) staging.Start(model);
         Prepare();
-        var pause = options.Time.GetElapsedTime(begin);
-        swap.Complete(command, leaving, pause, options.Time);
+        swap.Complete(command, options.Time.GetElapsedTime(begin), options.Time);
     }
 
     private void Reap()
     {
         foreach (var s in running)
-        {
-            if (s.IsCancelled) ending.End(s, FinishReason.Cancelled, null, null);
-        }
-
+            if (s.IsCancelled) reporter.End(s, FinishReason.Cancelled);
         Compact();
-        admission.Reap(ending);
+        admission.Reap(reporter);
     }
 
     private void Turn()
@@ -226,10 +213,7 @@ internal sealed class EngineLoop : IDisposable
         }
         catch (Exception e)
         {
-            foreach (var s in running)
-            {
-                if (s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, e, null);
-            }
+            foreach (var s in running) reporter.End(s, FinishReason.Failed, e);
         }
 
         Compact();
@@ -239,7 +223,7 @@ internal sealed class EngineLoop : IDisposable
 
     private void Idle()
     {
-        if (!checkedIdle && EngineInvariants.Problems(View()) is { Count: > 0 } problems)
+        if (!checkedIdle && EngineInvariants.Problems(View) is { Count: > 0 } problems)
             throw new InvalidOperationException($"engine invariants broken: {string.Join("; ", problems)}");
         checkedIdle = true;
         if (admission.Waiting.Count + admission.Resuming.Count > 0) return;
@@ -247,6 +231,4 @@ internal sealed class EngineLoop : IDisposable
         foreach (var drain in drains) drain.TrySetResult();
         drains.Clear();
     }
-
-    private EngineView View() => EngineView.Of(lanes.All, running, admission, gate, current);
 }

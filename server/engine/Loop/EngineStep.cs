@@ -1,43 +1,37 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Model;
-
 namespace Btx.Engine.Loop;
 
-/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and
-/// draws fork to workers and join again.</summary>
+/// <summary>A step: plan → run → mix → sample → commit. Called by the loop's thread; lanes and draws fork to workers and join
+/// again.</summary>
 internal sealed class EngineStep : IDisposable
 {
     // Below this many exponentials a fork costs more than it saves.
     private const int ParallelMixing = 1 << 16;
 
     private readonly EngineOptions options;
-    private ForestSnapshot snapshot = null!;
     private readonly LaneSet lanes;
     private readonly QueueGate gate;
     private readonly SequenceReporter reporter;
-    private readonly SequenceEnding ending;
-    private readonly PhaseTransition transition;
+    private readonly Mixer mixer; // the loop's own
     private readonly StepWorkers workers;
     private readonly Action<int, int> runLane, draw, rank;
     private readonly StepPlan plan = new();
+    private ForestSnapshot snapshot = null!;
+    private Exception?[] failures = []; // by lane of the plan
     private string[] expertNames = [], moeNames = [];
     private int[] expertRows = [];
     private double[] posteriorMass = [];
 
-    /// <param name="mixers">One per thread, the loop's own first.</param>
-    public EngineStep(
-        EngineOptions options, ForestSnapshot snapshot, LaneSet lanes, QueueGate gate, Mixer[] mixers, SequenceReporter reporter,
-        SequenceEnding ending, PhaseTransition transition)
+    public EngineStep(EngineOptions options, ForestSnapshot snapshot, LaneSet lanes, QueueGate gate, SequenceReporter reporter, int threads)
     {
-        (this.options, this.lanes, this.gate) = (options, lanes, gate);
-        (this.reporter, this.ending, this.transition) = (reporter, ending, transition);
+        (this.options, this.lanes, this.gate, this.reporter) = (options, lanes, gate, reporter);
         Serve(snapshot);
-        workers = new StepWorkers(mixers.Length);
+        workers = new StepWorkers(threads);
+        var vocabulary = snapshot.Description.VocabSize;
+        Mixer[] mixers = [.. Enumerable.Range(0, threads).Select(_ => new Mixer(vocabulary, snapshot.Experts.Count))];
         LaneStep[] laneSteps = [.. mixers.Select(_ => new LaneStep(options.Slots, options.MaxBatchTokens))];
-        runLane = (i, worker) => laneSteps[worker].Run(plan.Lanes[i]);
-        Ranking[] rankings = [.. mixers.Select(_ => new Ranking(snapshot.Description.VocabSize))];
+        Ranking[] rankings = [.. mixers.Select(_ => new Ranking(vocabulary))];
+        mixer = mixers[0];
+        runLane = (i, worker) => failures[i] = laneSteps[worker].Run(plan.Lanes[i]);
         rank = (i, worker) =>
         {
             if (plan.Ranked[i].Sequence.Error is null) rankings[worker].Run(plan.Ranked[i]);
@@ -48,8 +42,7 @@ internal sealed class EngineStep : IDisposable
         };
     }
 
-    /// <summary>Bytes that this thread has allocated in steps that only decoded, and the
-    /// tokens those steps gave: what tests bound.</summary>
+    /// <summary>Bytes that this thread has allocated in steps that only decoded, and their tokens: what tests bound.</summary>
     public (long Bytes, long Tokens) DecodeAllocation { get; private set; }
 
     public void Dispose() => workers.Dispose();
@@ -64,23 +57,20 @@ internal sealed class EngineStep : IDisposable
         posteriorMass = new double[expertNames.Length];
     }
 
-    /// <summary>One step of all that runs. Sequences that end in it stay in the list, marked finished.</summary>
+    /// <summary>One step of all that runs. Sequences that end in it stay in the list, finished.</summary>
     public void Run(List<Sequence> running)
     {
         var begin = options.Time.GetTimestamp();
         var allocated = GC.GetAllocatedBytesForCurrentThread();
         StepPlanner.Plan(running, lanes.All, options.MaxBatchTokens, options.PrefillChunk, plan);
+        if (failures.Length < plan.Lanes.Count) failures = new Exception?[plan.Lanes.Count];
         workers.Run(plan.Lanes.Count, runLane);
         CommitLengths();
-        if (plan.Ranked.Count > 0) workers.Run(plan.Ranked.Count, rank);
+        workers.Run(plan.Ranked.Count, rank);
         if ((long)plan.Emitting.Count * Math.Max(1, expertNames.Length) * snapshot.Description.VocabSize >= ParallelMixing)
-        {
             workers.Run(plan.Emitting.Count, draw);
-        }
         else
-        {
             for (var i = 0; i < plan.Emitting.Count; i++) draw(i, 0);
-        }
 
         Array.Clear(posteriorMass);
         var tokens = 0;
@@ -92,47 +82,75 @@ internal sealed class EngineStep : IDisposable
         }
 
         var moved = plan.Lanes.Count > 0;
+        var left = 0;
         foreach (var s in running)
         {
             var phase = s.Phase;
-            if (s.Error is { } problem && s.Phase != SequencePhase.Finished) ending.End(s, FinishReason.Failed, problem, null);
-            else if (s.Phase is SequencePhase.Prefill or SequencePhase.CatchUp) transition.Advance(s);
+            if (s.Error is { } error) reporter.End(s, FinishReason.Failed, error);
+            else if (s.Phase is SequencePhase.Prefill or SequencePhase.CatchUp) Advance(s);
             moved |= s.Phase != phase;
+            if (s.Phase != SequencePhase.Finished) left++;
         }
 
         if (!moved) throw new InvalidOperationException("no sequence can go on: nothing was planned for any of them");
-
         if (plan.PrefillTokens == 0)
         {
             var (bytes, given) = DecodeAllocation;
             DecodeAllocation = (bytes + GC.GetAllocatedBytesForCurrentThread() - allocated, given + tokens);
         }
 
-        var left = 0;
-        foreach (var s in running) left += s.Phase == SequencePhase.Finished ? 0 : 1;
         Report(begin, left, tokens);
+    }
+
+    /// <summary>Goes on to the next phase once every member that has a slot has run all but the last token: from the prompt or from
+    /// catching up to decoding, from a scored text to its result.</summary>
+    public void Advance(Sequence s)
+    {
+        foreach (var member in s.Members)
+            if (member.Slot >= 0 && member.Cached < s.Length - 1) return;
+        if (s.IsScore)
+        {
+            reporter.Complete(s);
+            return;
+        }
+
+        if (s.Selects && !s.IsFixed)
+        {
+            var again = s.Phase == SequencePhase.CatchUp;
+            if (again)
+            {
+                s.Posterior!.Reset(); // with the late joiners' likelihoods known, the posterior is exact again
+                s.Observed = 0;
+            }
+
+            mixer.CatchUp(s, everyone: true);
+            ExpertChoice.Apply(s, previous: again);
+        }
+
+        s.Enter(SequencePhase.Decode);
     }
 
     private void CommitLengths()
     {
         Array.Clear(expertRows);
-        foreach (var lane in plan.Lanes)
+        for (var i = 0; i < plan.Lanes.Count; i++)
         {
-            if (lane.Error is { } problem && !lane.Fails)
-                options.Report?.Invoke(problem is BtxException ? problem.Message
-                    : $"{lane.Title}: its run failed: {BtxException.OneLine(problem.Message)}");
-            lane.Fails = lane.Error is not null;
-            if (lane.Expert >= 0) expertRows[lane.Expert] = lane.Rows.Count;
-            foreach (var row in lane.Rows)
+            var (lane, rows, error) = (plan.Lanes[i].Lane, plan.Lanes[i].Rows, failures[i]);
+            if (error is not null && !lane.Fails)
+                options.Report?.Invoke(error is BtxException ? error.Message
+                    : $"{lane.Title}: its run failed: {BtxException.OneLine(error.Message)}");
+            lane.Fails = error is not null;
+            if (lane.Expert >= 0) expertRows[lane.Expert] = rows.Count;
+            foreach (var row in rows)
             {
-                if (lane.Error is not null)
+                if (error is not null)
                 {
-                    row.Sequence.Error ??= lane.Error;
+                    row.Sequence.Error ??= error;
                     continue;
                 }
 
-                row.Sequence.Members[row.Member].Cached += row.Count;
-                row.Sequence.Members[row.Member].Steps++;
+                row.Member.Cached += row.Count;
+                row.Member.Steps++;
             }
         }
     }
@@ -140,32 +158,29 @@ internal sealed class EngineStep : IDisposable
     private void CommitToken(Sequence s)
     {
         var request = s.Generation!;
-        if (s.FirstToken == 0) s.FirstToken = options.Time.GetTimestamp();
-        for (var m = 0; m < s.Members.Length; m++)
-        {
-            if (s.Members[m].Lane.Expert >= 0) posteriorMass[s.Members[m].Lane.Expert] += s.Weights[m];
-        }
+        s.FirstToken ??= options.Time.GetTimestamp();
+        foreach (var member in s.Members)
+            if (member.Lane.Expert >= 0) posteriorMass[member.Lane.Expert] += member.Weight;
 
         s.Tokens[s.Length++] = s.Drawn;
         if (s.Seen is not null) s.Seen[s.Drawn] = true;
-        s.Phase = SequencePhase.Decode;
+        s.Enter(SequencePhase.Decode);
         var text = s.Text!.Push(s.Drawn);
-        var finish = FinishReason.None;
-        if (s.Text.Stopped || (!request.IgnoreEndOfSequence && Array.IndexOf(snapshot.EndTokens, s.Drawn) >= 0)) finish = FinishReason.Stop;
-        else if (s.Completed >= s.MaxTokens) finish = FinishReason.Length;
-        if (finish == FinishReason.None)
+        var stops = s.Text.Stopped || (!request.IgnoreEndOfSequence && Array.IndexOf(snapshot.EndTokens, s.Drawn) >= 0);
+        var finish = stops ? FinishReason.Stop : s.Completed >= s.MaxTokens ? FinishReason.Length : FinishReason.None;
+        if (finish != FinishReason.None)
         {
-            s.Events!.Writer.TryWrite(reporter.Token(s, text, finish));
-            if (ExpertChoice.IsDue(s)) s.Phase = SequencePhase.CatchUp;
+            reporter.End(s, finish, last: reporter.Token(s, text + s.Text.Flush(), finish));
             return;
         }
 
-        ending.End(s, finish, null, reporter.Token(s, text + s.Text.Flush(), finish));
+        s.Events!.Writer.TryWrite(reporter.Token(s, text, finish));
+        if (ExpertChoice.IsDue(s)) s.Enter(SequencePhase.CatchUp);
     }
 
     private void Report(long begin, int sequences, int tokens)
     {
-        var routed = lanes.Moe is { Rows.Count: > 0 } lane ? lane.Load : null;
+        var routed = lanes.Moe is { } lane && plan[lane].Rows.Count > 0 ? lane.Load : null;
         options.Observer?.OnStep(new StepReport
         {
             Duration = options.Time.GetElapsedTime(begin),

@@ -1,10 +1,7 @@
-using Btx.Engine.Forests;
-using Btx.Engine.Scheduling;
-
 namespace Btx.Engine.Loop;
 
-/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what
-/// left the forest but still has users.</summary>
+/// <summary>The loop's lanes: one for each model of the current snapshot, its averages, and what left the forest but still has
+/// users.</summary>
 internal sealed class LaneSet(int slots)
 {
     private readonly Dictionary<ServedModel, Lane> byModel = [];
@@ -14,7 +11,6 @@ internal sealed class LaneSet(int slots)
     /// <summary>The same list always.</summary>
     public IReadOnlyList<Lane> All => all;
 
-    /// <summary>The BTX model's; null without one.</summary>
     public Lane? Moe { get; private set; }
 
     public Lane Of(ServedModel model) => byModel[model];
@@ -26,10 +22,7 @@ internal sealed class LaneSet(int slots)
     public void Install(ForestSnapshot? previous, ForestSnapshot next)
     {
         foreach (var model in next.Models)
-        {
             if (!byModel.ContainsKey(model)) Add(new Lane(model.Hold(), -1, slots, Load(model, next)));
-        }
-
         foreach (var model in previous?.Models ?? [])
         {
             byModel[model].Expert = -1;
@@ -40,8 +33,6 @@ internal sealed class LaneSet(int slots)
         Moe = next.Moe is null ? null : byModel[next.Moe.Model];
     }
 
-    /// <summary>A lane for an average.</summary>
-    /// <param name="model">Its hold is taken over.</param>
     public Lane AddAverage(ServedModel model)
     {
         var lane = new Lane(model, -1, slots);
@@ -71,7 +62,6 @@ internal sealed class LaneSet(int slots)
         }
     }
 
-    /// <summary>After the loop's end.</summary>
     public void Release()
     {
         foreach (var lane in all) lane.Model.Release();

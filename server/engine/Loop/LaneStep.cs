@@ -1,8 +1,4 @@
-using Btx.Engine.Requests;
-using Btx.Engine.Scheduling;
-using Btx.Engine.Sessions;
-using Btx.Model;
-using Btx.Model.Mixing;
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Loop;
@@ -13,38 +9,42 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
     private readonly RunRow[] rows = new RunRow[maxRows];
     private readonly long[] tokens = new long[maxTokens];
 
-    /// <summary>A failure is kept in <see cref="Lane.Error"/>; the lane's sequences fail, no other.</summary>
-    public void Run(Lane lane)
+    /// <returns>Why it failed, or null: then the lane's sequences fail, no other.</returns>
+    public Exception? Run(LaneRows plan)
     {
+        var lane = plan.Lane;
         try
         {
-            var planned = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(lane.Rows);
+            var planned = CollectionsMarshal.AsSpan(plan.Rows);
             var at = 0;
             for (var r = 0; r < planned.Length; r++)
             {
                 ref readonly var p = ref planned[r];
-                rows[r] = new RunRow(p.Sequence.Members[p.Member].Slot, p.Start, p.Count, p.Wanted, p.Sequence.Routing.K);
+                rows[r] = new RunRow(p.Member.Slot, p.Start, p.Count, p.Wanted, p.Sequence.Routing.K);
                 for (var i = 0; i < p.Count; i++) tokens[at++] = p.Sequence.Tokens[p.Start + i];
             }
 
+            lane.Load?.Clear();
             lane.Runner.Run(rows.AsSpan(0, planned.Length), tokens.AsSpan(0, at));
             for (var r = 0; r < planned.Length; r++)
             {
                 Read(lane, planned[r], r);
                 if (lane.Load is { } load) Count(load, planned[r], lane.Runner.Gates(r));
             }
+
+            return null;
         }
         catch (OnnxRuntimeException e)
         {
-            lane.Error = SessionSettings.Failure(e, $"{lane.Title}: its run failed");
+            return SessionSettings.Failure(e, $"{lane.Title}: its run failed");
         }
         catch (OutOfMemoryException e)
         {
-            lane.Error = new BtxException($"{lane.Title}: not enough memory for its run", e) { Kind = ErrorKind.Exhausted };
+            return new BtxException(ErrorKind.Exhausted, $"{lane.Title}: not enough memory for its run", e);
         }
         catch (Exception e)
         {
-            lane.Error = e;
+            return e;
         }
     }
 
@@ -59,7 +59,7 @@ internal sealed class LaneStep(int maxRows, int maxTokens)
 
     private static void Read(Lane lane, PlannedRow p, int row)
     {
-        var member = p.Sequence.Members[p.Member];
+        var member = p.Member;
         member.Row = row;
         for (var i = 0; i < p.Wanted; i++)
         {

@@ -1,29 +1,27 @@
-using Btx.Engine.Requests;
 using Btx.Engine.Sampling;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was
-/// worth. One per worker: owns scratch.</summary>
+/// <summary>Mixes the active members' distributions of one sequence, draws a token and says what it was worth. One per worker: owns
+/// scratch.</summary>
 internal sealed class Mixer(int vocabSize, int experts)
 {
     // An expert below this weight cannot move an fp32 mixture, and its products would be denormal numbers, a hundred times slower.
     public const double Negligible = 1e-20;
 
     private readonly float[] mixture = new float[vocabSize];
-    private double[] observed = new double[experts];
-    private double[] terms = new double[Math.Max(1, experts)]; // a mixture alone is one member
     private readonly int[] top = new int[RequestRules.MaxTopLogProbs];
     private readonly TokenSampler sampler = new(vocabSize);
+    private double[] observed = new double[experts];
+    private double[] terms = new double[Math.Max(1, experts)]; // a BTX model alone is one member
+    private bool[] active = new bool[experts];
 
     /// <summary>Sets <see cref="Sequence.Drawn"/> and what the event reports. A failure is kept in <see cref="Sequence.Error"/>.</summary>
     public void Draw(Sequence s)
     {
         try
         {
-            CatchUp(s);
+            CatchUp(s, everyone: false);
             Mix(s);
             var request = s.Generation!;
             s.Top = Alternatives(s, request.TopLogProbs);
@@ -37,52 +35,44 @@ internal sealed class Mixer(int vocabSize, int experts)
     }
 
     /// <summary>Takes all known tokens into the posterior and sets the weights of the next one.</summary>
-    public void CatchUp(Sequence s)
+    /// <param name="everyone">All members have run the text, not the active ones alone.</param>
+    public void CatchUp(Sequence s, bool everyone)
     {
-        // the forest has grown
-        if (terms.Length < s.Members.Length) (observed, terms) = (new double[s.Members.Length], new double[s.Members.Length]);
+        var count = s.Members.Length;
+        if (terms.Length < count || active.Length < count) // the forest has grown
+            (observed, terms, active) = (new double[count], new double[count], new bool[count]);
         if (s.Posterior is null) return;
+        for (var m = 0; m < count; m++) active[m] = everyone || s.Members[m].Active;
         while (s.Observed < s.Length - 1)
         {
             s.Observed++;
-            for (var m = 0; m < s.Members.Length; m++)
-            {
-                if ((s.Active[m] || Choosing(s)) && s.NeedsLikelihood) observed[m] = s.Members[m].LogProbs[s.Observed];
-            }
-
-            s.Posterior.Observe(observed.AsSpan(0, s.Members.Length), Choosing(s) ? [] : s.Active);
+            // Before the last choice all members ran, so a posterior that is taken in again hears them all there.
+            var choosing = s.Selects && s.Observed < s.ChosenLength && !s.IsFixed;
+            for (var m = 0; m < count; m++)
+                if ((active[m] || choosing) && s.NeedsLikelihood) observed[m] = s.Members[m].LogProbs[s.Observed];
+            s.Posterior.Observe(observed.AsSpan(0, count), choosing ? [] : active.AsSpan(0, count));
         }
 
-        s.Posterior.Weights(s.Weights, s.Active);
+        s.Weigh();
     }
-
-    // Before the last choice all members ran, so a posterior that is taken in again hears them all there.
-    private static bool Choosing(Sequence s) => s.Selects && s.Observed < s.ChosenLength && s.Routing.Posterior != PosteriorKind.Fixed;
 
     private void Mix(Sequence s)
     {
         Array.Clear(mixture);
-        for (var m = 0; m < s.Members.Length; m++)
-        {
-            var member = s.Members[m];
-            if (s.Active[m] && s.Weights[m] >= Negligible)
-                LogitRow.AddSoftmax(member.NextLogits, member.LogNormaliser, s.Weights[m], mixture);
-        }
+        foreach (var member in s.Members)
+            if (member.Active && member.Weight >= Negligible)
+                LogitRow.AddSoftmax(member.NextLogits, member.LogNormaliser, member.Weight, mixture);
     }
 
     // The token's log-probability in fp64 from the members' own; the vocabulary-wide mixture is fp32.
     private void Weigh(Sequence s, bool reportExperts)
     {
-        var count = s.Members.Length;
         s.DrawnLogProb = LogProb(s, s.Drawn);
-        for (var m = 0; m < count; m++)
-        {
-            // Not from the weighted term: a weight may be 0 and come back.
-            var member = s.Members[m];
-            if (s.Active[m] && member.LogProbs.Length > 0) member.LogProbs[s.Length] = member.NextLogits[s.Drawn] - member.LogNormaliser;
-        }
+        foreach (var member in s.Members) // not from the weighted term: a weight may be 0 and come back
+            if (member.Active && member.LogProbs.Length > 0)
+                member.LogProbs[s.Length] = member.NextLogits[s.Drawn] - member.LogNormaliser;
 
-        (s.Contribution, s.Gates) = (null, null);
+        s.Gates = null;
         if (!reportExperts) return;
         if (s.Members[0].Lane is { Load: { } load } lane)
         {
@@ -90,21 +80,20 @@ internal sealed class Mixer(int vocabSize, int experts)
             return;
         }
 
-        s.Contribution = new double[count];
-        for (var m = 0; m < count; m++)
-            s.Contribution[m] = double.IsNegativeInfinity(s.DrawnLogProb) ? s.Weights[m] : Math.Exp(terms[m] - s.DrawnLogProb);
+        var isSure = double.IsFinite(s.DrawnLogProb);
+        for (var m = 0; m < s.Members.Length; m++)
+            s.Members[m].Contribution = isSure ? Math.Exp(terms[m] - s.DrawnLogProb) : s.Members[m].Weight;
     }
 
     private double LogProb(Sequence s, int token)
     {
-        var count = s.Members.Length;
-        for (var m = 0; m < count; m++)
+        for (var m = 0; m < s.Members.Length; m++)
         {
             var member = s.Members[m];
-            terms[m] = s.Active[m] ? Math.Log(s.Weights[m]) + member.NextLogits[token] - member.LogNormaliser : double.NegativeInfinity;
+            terms[m] = member.Active ? Math.Log(member.Weight) + member.NextLogits[token] - member.LogNormaliser : double.NegativeInfinity;
         }
 
-        return LogSpace.Sum(terms.AsSpan(0, count));
+        return LogSpace.Sum(terms.AsSpan(0, s.Members.Length));
     }
 
     private TokenAlternative[] Alternatives(Sequence s, int count)

@@ -1,29 +1,24 @@
-using Btx.Engine.Requests;
 using Btx.Engine.Sampling;
-using Btx.Engine.Scheduling;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Loop;
 
-/// <summary>
-/// The most probable tokens at the positions of a scored text, from the mixture that scores it. One per worker: owns scratch.
-/// </summary>
+/// <summary>The most probable tokens at the positions of a scored text, from the mixture that scores it. One per worker: owns
+/// scratch.</summary>
 internal sealed class Ranking(int vocabSize)
 {
     private readonly float[] mixture = new float[vocabSize];
     private readonly int[] top = new int[Math.Min(RequestRules.MaxTopLogProbs, vocabSize)];
     private double[] normalisers = [], terms = [];
 
-    /// <summary>
-    /// Reads the rows that this step ran, the same positions on every member. A failure is kept in <see cref="Sequence.Error"/>.
-    /// </summary>
+    /// <summary>Reads the rows that this step ran, the same positions on every member. A failure is kept in
+    /// <see cref="Sequence.Error"/>.</summary>
     public void Run(RankedRows rows)
     {
         var s = rows.Sequence;
         try
         {
             if (normalisers.Length < s.Members.Length) (normalisers, terms) = (new double[s.Members.Length], new double[s.Members.Length]);
-            if (rows.Start == 0) s.Scorer = s.Posterior is null ? null : new MixtureScorer(s.Members.Length, s.ScoredRouting, s.Prior);
+            if (rows.Start == 0) s.Scorer = s.Posterior is null ? null : new MixtureScorer(s.Members.Length, s.ScoredRouting, s.Priors());
             for (var i = 0; i < rows.Count; i++) s.ScoredTop[rows.Start + i] = At(s, rows.Start + i, i);
         }
         catch (Exception e)

@@ -1,17 +1,13 @@
-using Btx.Model.Mixing;
-
 namespace Btx.Engine.Requests;
 
-/// <summary>One generation. Tokens are the door's work; rules on their ids and number are the engine's.</summary>
+/// <summary>One generation. Tokens are the host's work; rules on their ids and number are the engine's.</summary>
 public sealed record GenerationRequest
 {
     /// <summary>Prompt token ids, beginning-of-sequence included where the tokenizer asks for it; at least one.</summary>
     public required int[] Prompt { get; init; }
 
-    /// <summary>Which experts answer and how they are mixed.</summary>
     public required Routing Routing { get; init; }
 
-    /// <summary>How tokens are drawn; the default is plain sampling at temperature 1.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
     /// <summary>1 … context length − prompt length; a larger value is clamped to what fits, 0 or less is refused.</summary>
@@ -20,7 +16,6 @@ public sealed record GenerationRequest
     /// <summary>Generation ends before the first of these in the text; at most 16, none empty.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
-    /// <summary>Goes on past the end-of-sequence token.</summary>
     public bool IgnoreEndOfSequence { get; init; }
 
     /// <summary>How many alternatives to report per token, 0..20.</summary>
@@ -28,4 +23,28 @@ public sealed record GenerationRequest
 
     /// <summary>Reports the posterior and per-expert contribution with each token; in mode moe the router's gates.</summary>
     public bool ReportExperts { get; init; }
+}
+
+/// <summary>How the next token is drawn from the mixture. Applied in this order: repetition penalty, temperature, top_k, top_p,
+/// min_p.</summary>
+public sealed record SamplingOptions
+{
+    /// <summary>Below 1e-5, greedy: the limit. Otherwise divides the mixture's log-probabilities; finite, 0..100.</summary>
+    public double Temperature { get; init; } = 1;
+
+    /// <summary>Nucleus mass, in (0, 1]; 1 keeps all.</summary>
+    public double TopP { get; init; } = 1;
+
+    /// <summary>Keeps the k most probable tokens; 0 keeps all.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>Keeps tokens with p ≥ min_p · max p; in [0, 1].</summary>
+    public double MinP { get; init; }
+
+    /// <summary>Divides positive and multiplies negative scores of tokens seen in prompt or completion (CTRL); 1 is off; in (0,
+    /// 10].</summary>
+    public double RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>Same seed, same request: same tokens. Null: drawn at random.</summary>
+    public long? Seed { get; init; }
 }

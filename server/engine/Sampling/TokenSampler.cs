@@ -1,14 +1,9 @@
 using System.Numerics;
-using Btx.Engine.Requests;
-using Btx.Model;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Sampling;
 
-/// <summary>
-/// Draws the next token from the mixture. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch, so one
-/// per thread; nothing is kept from call to call.
-/// </summary>
+/// <summary>Draws the next token from the mixture. Order: repetition penalty, temperature, top_k, top_p, min_p. Owns its scratch, so one
+/// per thread; nothing is kept from call to call.</summary>
 internal sealed class TokenSampler(int vocabSize)
 {
     // Below this temperature the rounding of fp32 logits would decide the draw: it is greedy, which is the limit.
@@ -23,7 +18,6 @@ internal sealed class TokenSampler(int vocabSize)
     /// <param name="probabilities">The mixture, length V, sums to 1 (fp32 rounding aside).</param>
     /// <param name="seen">Marks the tokens of prompt and completion, length V; read only with a repetition penalty.</param>
     /// <returns>The token; of equal ones the lower id.</returns>
-    /// <exception cref="BtxException">The probabilities hold NaN or ∞, or are all 0.</exception>
     public int Sample(ReadOnlySpan<float> probabilities, SamplingOptions options, ReadOnlySpan<bool> seen, ref RandomStream random)
     {
         var max = LogitRow.Max(probabilities);
@@ -51,8 +45,8 @@ internal sealed class TokenSampler(int vocabSize)
         return at < 0 ? 0 : at;
     }
 
-    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to
-    /// <paramref name="top"/>; returns their ids.</summary>
+    /// <summary>Writes the n most probable tokens, most probable first (ties: lower id), to <paramref name="top"/>; returns their
+    /// ids.</summary>
     public static void Largest(ReadOnlySpan<float> probabilities, Span<int> top)
     {
         var count = 0;
@@ -76,9 +70,7 @@ internal sealed class TokenSampler(int vocabSize)
         if (penalty == 1) return;
         var factor = Math.Max((float)penalty, float.Epsilon); // 0 would make NaN of probability 0
         for (var v = 0; v < seen.Length; v++)
-        {
             if (seen[v]) weights[v] *= factor;
-        }
     }
 
     // exp((score − largest) / T): 1 for the largest whatever T is, so that some weight is always left.
@@ -176,4 +168,19 @@ internal sealed class TokenSampler(int vocabSize)
     }
 
     private static int Id(ulong key) => (int)(uint)key;
+}
+
+/// <summary>One request's own random numbers (SplitMix64, Steele et al. 2014): the same seed gives the same numbers whatever else
+/// runs.</summary>
+internal struct RandomStream(long seed)
+{
+    private ulong state = unchecked((ulong)seed);
+
+    public double NextDouble()
+    {
+        var z = state += 0x9E3779B97F4A7C15UL;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
+        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
+    }
 }

@@ -1,18 +1,34 @@
 using System.Threading.Channels;
-using Btx.Engine.Forests;
-using Btx.Engine.Requests;
 using Btx.Engine.Sampling;
 using Btx.Engine.Text;
-using Btx.Model.Mixing;
 
 namespace Btx.Engine.Scheduling;
+
+internal enum SequencePhase
+{
+    /// <summary>Waits for slots, or for an average being built.</summary>
+    Queued,
+
+    /// <summary>The prompt (or the text to score) runs in chunks.</summary>
+    Prefill,
+
+    /// <summary>One new token a step.</summary>
+    Decode,
+
+    /// <summary>Inactive experts run what they missed, then the active set is chosen again.</summary>
+    CatchUp,
+
+    Finished,
+}
 
 /// <summary>A request under way: the only mutable per-request type, touched by the loop alone (cancellation flag aside).</summary>
 internal sealed class Sequence
 {
+    private const int OnStack = 256; // members whose weights need no memory of their own
+    private static long lastId;
     private volatile bool cancelled;
 
-    public required long Id { get; init; }
+    public long Id { get; } = Interlocked.Increment(ref lastId);
 
     /// <summary>Null for a request to score.</summary>
     public GenerationRequest? Generation { get; init; }
@@ -27,7 +43,7 @@ internal sealed class Sequence
 
     public required int PromptLength { get; init; }
 
-    public required int MaxTokens { get; init; }
+    public int MaxTokens => Tokens.Length - PromptLength;
 
     /// <summary>On the current snapshot once the loop has seen the sequence.</summary>
     public required SnapshotLease Lease { get; set; }
@@ -49,61 +65,53 @@ internal sealed class Sequence
 
     public required long Submitted { get; init; }
 
+    /// <summary>Timestamp; null while it holds a place in the queue.</summary>
+    public long? Admitted { get; set; }
+
+    public long? FirstToken { get; set; }
+
     public CancellationTokenRegistration Cancellation { get; set; }
 
     /// <summary>Calls <see cref="Abandon"/> where the loop is not waited for any more.</summary>
     public CancellationTokenRegistration Abandonment { get; set; }
 
-    public SequencePhase Phase { get; set; }
+    public SequencePhase Phase { get; private set; }
 
     public int Length { get; set; }
 
     public int Completed => Length - PromptLength;
 
-    /// <summary>Length at which the active set was last chosen: every member's likelihood is known before it.</summary>
-    public int ChosenLength => PromptLength + ChosenAt;
-
-    /// <summary>One per model that the request may run on: all experts in the forest's order but
-    /// those removed since, or a single one.</summary>
+    /// <summary>One per model that it may run on: all experts in the forest's order but those removed since, or a single one.</summary>
     public Member[] Members { get; set; } = [];
 
     /// <summary>Null for a single model.</summary>
-    public DomainPosterior? Posterior { get; set; }
+    public DomainPosterior? Posterior { get; private set; }
 
-    /// <summary>π by member; empty for a single model.</summary>
-    public double[] Prior { get; set; } = [];
+    /// <summary>Tokens 1 … Observed are in <see cref="Posterior"/>.</summary>
+    public int Observed { get; set; }
 
     /// <summary>An average's weights, in the order of <see cref="Forest"/>; empty otherwise.</summary>
     public double[] AverageShares { get; set; } = [];
 
     /// <summary>Forward rows, by expert, of members that have left.</summary>
-    public int[] PastSteps { get; set; } = [];
+    public int[] PastSteps { get; private set; } = [];
 
-    /// <summary>Experts that were removed while it ran.</summary>
     public List<string> Removed { get; } = [];
 
     /// <summary>Waits with the members of a forest that is being drained.</summary>
     public bool Pinned { get; set; }
 
-    /// <summary>Tokens 1 … Observed are in <see cref="Posterior"/>.</summary>
-    public int Observed { get; set; }
-
-    /// <summary>Mixture weights of the next token, by member.</summary>
-    public double[] Weights { get; set; } = [];
-
-    public bool[] Active { get; set; } = [];
-
     /// <summary>Completion length at which the active set was last chosen.</summary>
     public int ChosenAt { get; set; }
 
-    /// <summary>Token drawn in this step; −1: none.</summary>
-    public int Drawn { get; set; } = -1;
+    /// <summary>Length at which the active set was last chosen: every member's likelihood is known before it.</summary>
+    public int ChosenLength => PromptLength + ChosenAt;
+
+    public int Drawn { get; set; }
 
     public double DrawnLogProb { get; set; }
 
     public TokenAlternative[] Top { get; set; } = [];
-
-    public double[]? Contribution { get; set; }
 
     /// <summary>Mode moe: how the position that this step's token was drawn from was routed; null unless asked for.</summary>
     public RouterGates? Gates { get; set; }
@@ -128,22 +136,120 @@ internal sealed class Sequence
 
     public Exception? Error { get; set; }
 
-    public long Admitted { get; set; }
-
-    public long FirstToken { get; set; }
-
     public bool IsCancelled => cancelled;
 
     public bool IsScore => Generation is null;
 
-    /// <summary>Runs on the BTX model.</summary>
     public bool IsRouted => Routing.Mode == RoutingMode.Moe;
 
     /// <summary>Chooses experts after the prompt, so the prompt's last token waits for the choice.</summary>
     public bool Selects => !IsScore && Routing.Mode is RoutingMode.TopK or RoutingMode.TopP && Members.Length > 1;
 
+    /// <summary>The posterior is the prior, whatever the text.</summary>
+    public bool IsFixed => Routing.Posterior == PosteriorKind.Fixed;
+
     /// <summary>Whether the posterior reads the text.</summary>
-    public bool NeedsLikelihood => IsScore || (Members.Length > 1 && Routing.Posterior != PosteriorKind.Fixed);
+    public bool NeedsLikelihood => IsScore || (Members.Length > 1 && !IsFixed);
+
+    /// <summary>A sequence of a request that passed the rules.</summary>
+    public static Sequence Of(GenerationRequest request, SnapshotLease lease, EngineOptions options)
+    {
+        var snapshot = lease.Snapshot;
+        var max = Math.Min(request.MaxTokens, snapshot.Description.ContextLength - request.Prompt.Length);
+        var tokens = new int[request.Prompt.Length + max];
+        request.Prompt.CopyTo(tokens, 0);
+        var seen = request.Sampling.RepetitionPenalty == 1 ? null : new bool[snapshot.Description.VocabSize];
+        if (seen is not null) foreach (var token in request.Prompt) seen[token] = true;
+        return new Sequence
+        {
+            Generation = request,
+            Routing = request.Routing,
+            Tokens = tokens,
+            PromptLength = request.Prompt.Length,
+            Length = request.Prompt.Length,
+            Lease = lease,
+            Forest = snapshot.Description,
+            // Room for every event there can be: a slow reader never stalls the loop, and memory is bounded by max_tokens.
+            Events = Channel.CreateBounded<TokenEvent>(new BoundedChannelOptions(max + 1) { SingleReader = true }),
+            Text = new TextStream(snapshot.Tokenizer, request.Stop),
+            Seen = seen,
+            Random = new RandomStream(request.Sampling.Seed ?? options.SeedSource()),
+            Submitted = options.Time.GetTimestamp(),
+        };
+    }
+
+    public static Sequence Of(ScoreRequest request, SnapshotLease lease, EngineOptions options) => new()
+    {
+        Routing = request.Routing,
+        Chunk = request.Chunk,
+        Tokens = (int[])request.Tokens.Clone(),
+        PromptLength = request.Tokens.Length,
+        Length = request.Tokens.Length,
+        Lease = lease,
+        Forest = lease.Snapshot.Description,
+        Score = new TaskCompletionSource<ScoreResult>(TaskCreationOptions.RunContinuationsAsynchronously),
+        ScoredGates = request is { ReportExperts: true, Routing.Mode: RoutingMode.Moe } ? new RouterGates[request.Tokens.Length - 1] : [],
+        Alternatives = request.TopLogProbs,
+        ScoredTop = request.TopLogProbs > 0 ? new TokenAlternative[request.Tokens.Length - 1][] : [],
+        Submitted = options.Time.GetTimestamp(),
+    };
+
+    /// <summary>Takes the phase to the next one, by the only table of transitions. To enter the present phase changes nothing.</summary>
+    /// <exception cref="InvalidOperationException">The next phase does not follow from the present one.</exception>
+    public void Enter(SequencePhase next)
+    {
+        var follows = (Phase, next) switch
+        {
+            (SequencePhase.Queued, SequencePhase.Prefill) => true, // it has its slots
+            (SequencePhase.Prefill or SequencePhase.CatchUp, SequencePhase.Decode) => true, // its text is cached
+            (SequencePhase.Decode, SequencePhase.CatchUp) => true, // its experts are chosen again
+            (SequencePhase.Prefill or SequencePhase.Decode or SequencePhase.CatchUp, SequencePhase.Queued) => true, // a swap took its slots
+            (not SequencePhase.Finished, SequencePhase.Finished) => true,
+            _ => Phase == next,
+        };
+        if (!follows) throw new InvalidOperationException($"sequence {Id} cannot go from phase {Phase} to {next}");
+        Phase = next;
+    }
+
+    public double[] Priors() => [.. Members.Select(m => m.Prior)];
+
+    /// <summary>Begins the posterior again over the members, which know their priors.</summary>
+    public void BeginPosterior()
+    {
+        Posterior = new DomainPosterior(Priors(), Routing.Posterior, Routing.SwitchingRate);
+        Observed = 0;
+        Weigh();
+    }
+
+    /// <summary>Gives every member its weight: the posterior over the active ones, or while none is active over all.</summary>
+    public void Weigh()
+    {
+        Span<double> weights = Members.Length <= OnStack ? stackalloc double[Members.Length] : new double[Members.Length];
+        Span<bool> active = Members.Length <= OnStack ? stackalloc bool[Members.Length] : new bool[Members.Length];
+        for (var m = 0; m < active.Length; m++) active[m] = Members[m].Active;
+        Posterior!.Weights(weights, active.Contains(true) ? active : []);
+        for (var m = 0; m < weights.Length; m++) Members[m].Weight = weights[m];
+    }
+
+    /// <summary>Gives a member's place back and keeps what it cost.</summary>
+    public void Drop(Member member)
+    {
+        if (member.Expert >= 0)
+        {
+            if (PastSteps.Length == 0) PastSteps = new int[Forest.Experts.Count];
+            PastSteps[member.Expert] += member.Steps;
+        }
+
+        member.Active = false;
+        member.Leave();
+    }
+
+    /// <summary>Gives every member's place back: what it runs on is to be found again.</summary>
+    public void Unjoin()
+    {
+        foreach (var member in Members) member.Leave();
+        (Members, Posterior, AverageShares, Observed) = ([], null, [], 0);
+    }
 
     public void RequestCancel() => cancelled = true;
 

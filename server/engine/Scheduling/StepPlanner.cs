@@ -1,54 +1,93 @@
 namespace Btx.Engine.Scheduling;
 
-/// <summary>
-/// Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active
-/// member; what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.
-/// </summary>
+/// <summary>What one step runs, a value: made whole by <see cref="StepPlanner"/> before anything runs, then only read. Its buffers serve
+/// the next step again.</summary>
+internal sealed class StepPlan
+{
+    private readonly Dictionary<Lane, LaneRows> byLane = [];
+    private readonly List<LaneRows> buffers = [];
+
+    /// <summary>Models with at least one row.</summary>
+    public List<LaneRows> Lanes { get; } = [];
+
+    /// <summary>Sequences that get a token in this step.</summary>
+    public List<Sequence> Emitting { get; } = [];
+
+    /// <summary>Scored texts whose most probable tokens are asked for.</summary>
+    public List<RankedRows> Ranked { get; } = [];
+
+    public int PrefillTokens { get; set; }
+
+    public LaneRows this[Lane lane] => byLane[lane];
+
+    public void Begin(IReadOnlyList<Lane> lanes, int budget)
+    {
+        byLane.Clear();
+        Lanes.Clear();
+        Emitting.Clear();
+        Ranked.Clear();
+        PrefillTokens = 0;
+        while (buffers.Count < lanes.Count) buffers.Add(new LaneRows());
+        for (var i = 0; i < lanes.Count; i++) byLane.Add(lanes[i], buffers[i].Begin(lanes[i], budget));
+    }
+}
+
+internal sealed class LaneRows
+{
+    public Lane Lane { get; private set; } = null!;
+
+    public List<PlannedRow> Rows { get; } = [];
+
+    /// <summary>Tokens that the plan may still add.</summary>
+    public int Budget { get; set; }
+
+    public LaneRows Begin(Lane lane, int budget)
+    {
+        (Lane, Budget) = (lane, budget);
+        Rows.Clear();
+        return this;
+    }
+}
+
+/// <summary>One row of a plan: positions Start … Start + Count − 1 of a sequence on one of its members.</summary>
+/// <param name="Wanted">How many of the last positions need logits.</param>
+internal readonly record struct PlannedRow(Sequence Sequence, Member Member, int Start, int Count, int Wanted);
+
+/// <summary>Positions Start … Start + Count − 1 of a scored text, which one step runs on every member, so that their mixture can be
+/// ranked.</summary>
+internal readonly record struct RankedRows(Sequence Sequence, int Start, int Count);
+
+/// <summary>Plans one step: a pure function of the sequences, the lanes' slots and two limits. Decode goes first, one row per active
+/// member; what the token budget leaves goes to prefill and catch-up in the order of admission, at most a chunk each.</summary>
 internal static class StepPlanner
 {
-    /// <param name="running">Admitted sequences in the order of admission.</param>
-    /// <param name="maxBatchTokens">Budget of each lane.</param>
     /// <param name="prefillChunk">Most prompt tokens of a sequence on a lane.</param>
-    /// <param name="plan">Overwritten; read-only until the next plan.</param>
     public static void Plan(IReadOnlyList<Sequence> running, IReadOnlyList<Lane> lanes, int maxBatchTokens, int prefillChunk, StepPlan plan)
     {
-        plan.Clear();
-        for (var i = 0; i < lanes.Count; i++)
-        {
-            lanes[i].Rows.Clear();
-            lanes[i].Error = null;
-            lanes[i].Load?.Clear();
-            lanes[i].Budget = maxBatchTokens;
-        }
-
+        plan.Begin(lanes, maxBatchTokens);
         for (var i = 0; i < running.Count; i++)
-        {
             if (running[i].Phase == SequencePhase.Decode) PlanNextToken(running[i], plan);
-        }
 
         for (var i = 0; i < running.Count; i++)
         {
             var s = running[i];
             if (s.Phase is not (SequencePhase.Prefill or SequencePhase.CatchUp)) continue;
-            if (s.Phase == SequencePhase.Prefill && !s.IsScore && !s.Selects && FitsWhole(s, prefillChunk)) PlanNextToken(s, plan);
+            if (s.Phase == SequencePhase.Prefill && !s.IsScore && !s.Selects && FitsWhole(s, prefillChunk, plan)) PlanNextToken(s, plan);
             else PlanHistory(s, running.Count > 1 ? Math.Min(prefillChunk, s.Chunk) : prefillChunk, plan);
         }
 
         for (var i = 0; i < lanes.Count; i++)
-        {
-            if (lanes[i].Rows.Count > 0) plan.Lanes.Add(lanes[i]);
-        }
+            if (plan[lanes[i]] is { Rows.Count: > 0 } rows) plan.Lanes.Add(rows);
     }
 
     // All that is not cached, the last token included, on every active member: the step gives the next token.
     private static void PlanNextToken(Sequence s, StepPlan plan)
     {
-        for (var m = 0; m < s.Members.Length; m++)
+        foreach (var member in s.Members)
         {
-            var member = s.Members[m];
             if (!member.Active) continue;
             var count = s.Length - member.Cached;
-            Add(s, m, count, s.NeedsLikelihood ? count : 1, plan);
+            Add(s, member, count, s.NeedsLikelihood ? count : 1, plan);
         }
 
         plan.Emitting.Add(s);
@@ -57,38 +96,34 @@ internal static class StepPlanner
     // Up to, but without, the last token: what the posterior and the choice of experts need.
     private static void PlanHistory(Sequence s, int prefillChunk, StepPlan plan)
     {
-        var together = prefillChunk;
+        var most = prefillChunk;
         if (s.Alternatives > 0)
         {
             // The mixture is ranked where all members are: they go in step.
-            foreach (var member in s.Members) together = Math.Min(together, Math.Min(s.Length - 1 - member.Cached, member.Lane.Budget));
-            if (together > 0) plan.Ranked.Add(new(s, s.Members[0].Cached, together));
+            foreach (var m in s.Members) most = Math.Min(most, Math.Min(s.Length - 1 - m.Cached, plan[m.Lane].Budget));
+            if (most > 0) plan.Ranked.Add(new(s, s.Members[0].Cached, most));
         }
 
-        for (var m = 0; m < s.Members.Length; m++)
+        foreach (var member in s.Members)
         {
-            var member = s.Members[m];
             if (member.Slot < 0) continue; // left out before the prompt ran: a fixed posterior needs no text
-            var count = Math.Min(Math.Min(s.Length - 1 - member.Cached, together), member.Lane.Budget);
-            if (count > 0) Add(s, m, count, s.NeedsLikelihood ? count : 0, plan);
+            var count = Math.Min(Math.Min(s.Length - 1 - member.Cached, most), plan[member.Lane].Budget);
+            if (count > 0) Add(s, member, count, s.NeedsLikelihood ? count : 0, plan);
         }
     }
 
-    private static bool FitsWhole(Sequence s, int prefillChunk)
+    private static bool FitsWhole(Sequence s, int prefillChunk, StepPlan plan)
     {
         foreach (var member in s.Members)
-        {
-            if (s.Length - member.Cached > Math.Min(prefillChunk, member.Lane.Budget)) return false;
-        }
-
+            if (s.Length - member.Cached > Math.Min(prefillChunk, plan[member.Lane].Budget)) return false;
         return true;
     }
 
-    private static void Add(Sequence s, int m, int count, int wanted, StepPlan plan)
+    private static void Add(Sequence s, Member member, int count, int wanted, StepPlan plan)
     {
-        var member = s.Members[m];
-        member.Lane.Budget -= count;
-        member.Lane.Rows.Add(new PlannedRow(s, m, member.Cached, count, wanted));
+        var rows = plan[member.Lane];
+        rows.Budget -= count;
+        rows.Rows.Add(new PlannedRow(s, member, member.Cached, count, wanted));
         if (s.Phase != SequencePhase.Decode) plan.PrefillTokens += count;
     }
 }

@@ -16,16 +16,14 @@ internal sealed unsafe class DecodeBinding : IDisposable
     private readonly float* gates;
     private readonly bool rebind;
 
-    /// <param name="takesK">A mixture's k is an input.</param>
     /// <param name="ids">int64, room for span.</param>
     /// <param name="pasts">int32, room for span.</param>
     /// <param name="total">int32.</param>
     /// <param name="logits">fp32, room for span·V.</param>
     /// <param name="gates">fp32, room for span·L·N of a mixture.</param>
     /// <param name="rebind">True where inputs are copied to a device when bound.</param>
-    public DecodeBinding(
-        InferenceSession session, KvCache kv, LlamaConfig config, int first, int span, bool takesK, long* ids, int* pasts, int* total,
-        float* logits, float* gates, bool rebind)
+    public DecodeBinding(InferenceSession session, KvCache kv, LlamaConfig config, int first, int span, bool takesK, long* ids, int* pasts,
+        int* total, float* logits, float* gates, bool rebind)
     {
         (this.session, this.span, this.rebind) = (session, span, rebind);
         this.gates = gates;
@@ -50,7 +48,6 @@ internal sealed unsafe class DecodeBinding : IDisposable
         io.BindOutput("logits", Own(TensorViews.Cpu(logits, TensorElementType.Float, span, config.VocabSize)));
     }
 
-    /// <inheritdoc cref="MoePorts.ExpertsPerToken"/>
     public Span<long> ExpertsPerToken => moe is null ? [] : moe.ExpertsPerToken;
 
     public void Run(RunOptions options)
@@ -76,5 +73,54 @@ internal sealed unsafe class DecodeBinding : IDisposable
     {
         values.Add(value);
         return value;
+    }
+}
+
+/// <summary>What a mixture's graph has besides a dense one's: the output <c>router_gates</c> and, where k is not built in, the input
+/// <c>experts_per_token</c>. One per binding.</summary>
+/// <param name="maxTokens">Most tokens of a run, padding included.</param>
+/// <param name="rebind">True where inputs are copied to a device when bound.</param>
+internal sealed unsafe class MoePorts(OrtIoBinding io, int layers, int experts, bool takesK, int maxTokens, bool rebind) : IDisposable
+{
+    private readonly NativeBuffer choices = new(takesK ? 8L * maxTokens : 0);
+    private OrtValue? choicesValue, gatesValue;
+    private int boundTokens = -1;
+    private float* boundGates;
+
+    /// <summary>k of each token, to be filled before a run; of tokens that nobody reads, anything in 1..N. Empty where k is built
+    /// in.</summary>
+    public Span<long> ExpertsPerToken => choices.Span<long>(0, takesK ? maxTokens : 0);
+
+    /// <summary>Before a run.</summary>
+    /// <param name="gates">Out: [tokens, L, N].</param>
+    public void Bind(int tokens, float* gates)
+    {
+        if (tokens != boundTokens || gates != boundGates)
+        {
+            gatesValue?.Dispose();
+            gatesValue = TensorViews.Cpu(gates, TensorElementType.Float, tokens, layers, experts);
+            io.BindOutput("router_gates", gatesValue);
+        }
+
+        if (takesK && (rebind || tokens != boundTokens))
+        {
+            if (tokens != boundTokens)
+            {
+                choicesValue?.Dispose();
+                choicesValue = TensorViews.Cpu(choices.Pointer, TensorElementType.Int64, tokens);
+            }
+
+            io.BindInput("experts_per_token", choicesValue!);
+        }
+
+        boundTokens = tokens;
+        boundGates = gates;
+    }
+
+    public void Dispose()
+    {
+        choicesValue?.Dispose();
+        gatesValue?.Dispose();
+        choices.Dispose();
     }
 }

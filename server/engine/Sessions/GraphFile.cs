@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Files;
 using Btx.Model.Serving;
+using Btx.Model.Tensors;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
@@ -12,8 +14,6 @@ internal sealed record GraphFile(ServedGraph Graph, string Path, byte[] Model, R
 {
     private const long MaxBytes = 1L << 30; // weights are no part of it
 
-    /// <param name="verify">Whether they must have the recorded hashes.</param>
-    /// <exception cref="BtxException">A graph is missing, cannot be read, or is another than the recorded one.</exception>
     public static IReadOnlyList<GraphFile> Read(string directory, IReadOnlyList<ServedGraph> graphs, LlamaConfig config, string precision,
         bool verify)
     {
@@ -27,4 +27,32 @@ internal sealed record GraphFile(ServedGraph Graph, string Path, byte[] Model, R
                 : throw new BtxException($"{path}: the graph is not the one that was exported (SHA-256 differs); export again");
         })];
     }
+}
+
+/// <summary>The rotary tables of a model in memory, shared by all its sessions: those that the exporter writes beside the graphs could
+/// change under them. Must outlive the sessions.</summary>
+internal sealed unsafe class RotaryTables
+{
+    private readonly List<NativeBuffer> buffers = [];
+
+    public RotaryTables(LlamaConfig config, bool half)
+    {
+        var dtype = half ? TensorDtype.F16 : TensorDtype.F32;
+        foreach (var (name, parts) in RotaryEmbedding.Tables(config, dtype))
+        {
+            var buffer = new NativeBuffer(RotaryEmbedding.Bytes(config, dtype));
+            var at = 0L;
+            foreach (var part in parts)
+            {
+                part.CopyTo(buffer.Span<byte>(at, part.Length));
+                at += part.Length;
+            }
+
+            buffers.Add(buffer);
+            Tensors.Add((name, TensorViews.Cpu(buffer.Pointer, half ? TensorElementType.Float16 : TensorElementType.Float,
+                config.MaxPositionEmbeddings, config.HeadDim / 2)));
+        }
+    }
+
+    public List<(string Name, OrtValue Value)> Tensors { get; } = [];
 }

@@ -4,10 +4,8 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// A decode graph and the ragged graphs of one model over one KV cache, with the results of their last run. Pure decode over
-/// neighbouring slots takes the batched graph, everything else the ragged ones.
-/// </summary>
+/// <summary>A decode graph and the ragged graphs of one model over one KV cache, with the results of their last run. Pure decode over
+/// neighbouring slots takes the batched graph, everything else the ragged ones.</summary>
 internal sealed unsafe class GraphSet : IDisposable
 {
     // One binding per range of slots is cheap, but the ranges are many.
@@ -25,8 +23,6 @@ internal sealed unsafe class GraphSet : IDisposable
     private readonly int gatesPerToken;
 
     /// <param name="graphs">Of one k if it is built in; at least one ragged graph.</param>
-    /// <param name="slots">Sequences at a time.</param>
-    /// <param name="maxTokens">Most tokens of a run.</param>
     public GraphSet(LlamaConfig config, IReadOnlyList<(ServedGraph Graph, InferenceSession Session)> graphs, KvCache kv, int slots,
         int maxTokens, bool rebind)
     {
@@ -45,7 +41,6 @@ internal sealed unsafe class GraphSet : IDisposable
         ragged = [.. ordered.Select(g => new RaggedBinding(g.Session, kv, config, g.Graph.Rows, takesK, maxTokens, rebind))];
     }
 
-    /// <summary>Logits and gates.</summary>
     public long Bytes => logits.Bytes + gates.Bytes;
 
     /// <inheritdoc cref="IModelRunner.Run"/>
@@ -106,9 +101,8 @@ internal sealed unsafe class GraphSet : IDisposable
             decodeBindings.Clear();
         }
 
-        binding = new DecodeBinding(
-            decodeSession!, kv, config, first, span, takesK, (long*)decodeIds.Pointer, (int*)decodePasts.Pointer, (int*)decodeTotal.Pointer,
-                (float*)logits.Pointer, (float*)gates.Pointer, rebind);
+        binding = new DecodeBinding(decodeSession!, kv, config, first, span, takesK, (long*)decodeIds.Pointer, (int*)decodePasts.Pointer,
+            (int*)decodeTotal.Pointer, (float*)logits.Pointer, (float*)gates.Pointer, rebind);
         decodeBindings.Add((first, span), binding);
         return binding;
     }

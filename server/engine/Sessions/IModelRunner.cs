@@ -3,26 +3,21 @@ namespace Btx.Engine.Sessions;
 /// <summary>One model with its KV slots. Used by one thread at a time. Tests of the scheduler have an exact fake.</summary>
 internal interface IModelRunner : IDisposable
 {
-    /// <summary>
-    /// Appends each row's new tokens to its slot and computes the wanted logits. If it throws, the slots of the rows hold an
-    /// unknown state behind their <see cref="RunRow.Past"/>.
-    /// </summary>
+    /// <summary>Appends each row's new tokens to its slot and computes the wanted logits. If it throws, the slots of the rows hold an
+    /// unknown state behind their <see cref="RunRow.Past"/>.</summary>
     /// <param name="rows">Each slot at most once.</param>
     /// <param name="tokens">The rows' new tokens, one row after the other.</param>
     void Run(ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens);
 
     /// <summary>Logits [V] of the last run.</summary>
-    /// <param name="row">Index into the run's rows.</param>
     /// <param name="position">0..Wanted−1: the row's wanted positions in order.</param>
     ReadOnlySpan<float> Logits(int row, int position);
 
     /// <summary>A mixture's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>
-    /// <param name="row">Index into the run's rows.</param>
     ReadOnlySpan<float> Gates(int row);
 
     ModelMemory Memory { get; }
 
-    /// <summary>Native sessions that it runs on.</summary>
     int Sessions { get; }
 
     /// <summary>Makes faster sessions for a model that was opened for a quick start. Slow; any thread, beside runs.</summary>
@@ -31,15 +26,13 @@ internal interface IModelRunner : IDisposable
 }
 
 /// <summary>One sequence's new tokens in a run of one model.</summary>
-/// <param name="Slot">The KV slot.</param>
 /// <param name="Past">Tokens already in that slot.</param>
 /// <param name="Count">New tokens, at least 1.</param>
 /// <param name="Wanted">How many of the last new positions need logits, 0..Count.</param>
-/// <param name="ExpertsPerToken">k of a mixture, 1..N; not read by a dense model.</param>
 internal readonly record struct RunRow(int Slot, int Past, int Count, int Wanted, int ExpertsPerToken = 0);
 
-/// <summary>Sessions made beside a model's running ones, over the same weights and KV cache. Disposal
-/// frees whichever of the two do not run.</summary>
+/// <summary>Sessions made beside a model's running ones, over the same weights and KV cache. Disposal frees whichever of the two do not
+/// run.</summary>
 internal interface IStagedSessions : IDisposable
 {
     /// <summary>Lets the two change places. Between two runs; what the slots hold stays.</summary>

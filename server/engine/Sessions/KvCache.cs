@@ -5,10 +5,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// Keys and values of one model: per layer two buffers [slots, kv_heads, context, head_dim] on the session's device. A view over
-/// slots serves as past and present at once, so a run updates it in place.
-/// </summary>
+/// <summary>Keys and values of one model: per layer two buffers [slots, kv_heads, context, head_dim] on the session's device. A view over
+/// slots serves as past and present at once, so a run updates it in place.</summary>
 internal sealed unsafe class KvCache : IDisposable
 {
     private readonly LlamaConfig config;
@@ -58,12 +56,12 @@ internal sealed unsafe class KvCache : IDisposable
 
     private long SlotBytes => checked((long)config.NumKeyValueHeads * Context * config.HeadDim * TensorViews.Size(type));
 
-    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context,
-    /// head_dim]. Made once and owned by the cache.</summary>
+    /// <summary>Views over one slot, index layer·2 + (0: key, 1: value), shape [1, kv_heads, context, head_dim]. Made once and owned by the
+    /// cache.</summary>
     public OrtValue[] View(int slot) => views[slot] ??= View(slot, 1);
 
-    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made anew, for the caller to
-    /// free. There are too many ranges to keep.</summary>
+    /// <summary>The same over slots slot … slot + count − 1, which are neighbours: made for the caller to free. There are too many ranges
+    /// to keep.</summary>
     public OrtValue[] View(int slot, int count)
     {
         var view = new OrtValue[buffers.Length];
@@ -81,4 +79,46 @@ internal sealed unsafe class KvCache : IDisposable
         allocator?.Dispose();
         if (!ReferenceEquals(memory, OrtMemoryInfo.DefaultInstance)) memory.Dispose();
     }
+}
+
+/// <summary>Native memory that the sequences of one model may take: a function of its configuration and of the options, known before any of
+/// it is asked for.</summary>
+internal sealed class SequenceMemory(LlamaConfig config, int slots, int context, int maxTokens, int bytes)
+{
+    // What a process can address, with room for weights and sessions.
+    private static readonly Int128 Addressable = (Int128)1 << 46;
+    private readonly int gatesPerToken = config.NumHiddenLayers * (config.Moe?.Experts ?? 0);
+
+    /// <summary>Of one buffer of the KV cache, of which there are two a layer; one slot more than asked for is scratch.</summary>
+    private Int128 Buffer => (Int128)(slots + 1) * config.NumKeyValueHeads * context * config.HeadDim * bytes;
+
+    private Int128 KvCache => Buffer * 2 * config.NumHiddenLayers;
+
+    private Int128 Step => ((Int128)maxTokens + (2 * slots)) * 4 * (config.VocabSize + gatesPerToken);
+
+    public void Require(DeviceSpec device)
+    {
+        if (KvCache + Step > Addressable) throw Refusal("no process can address that much");
+        if (device.IsCuda && Buffer > uint.MaxValue) throw Refusal($"{device} gives at most 4 GB at a time, and one layer's keys are more");
+        if ((long)gatesPerToken * maxTokens > Array.MaxLength)
+            throw Refusal($"the gates of {config.NumHiddenLayers} layers and {config.Moe!.Experts} experts are too many for one step");
+    }
+
+    public BtxException Refusal(string why, Exception? cause = null) => new($"a model's KV cache takes {Gigabytes(KvCache)} GB (--slots "
+        + $"{slots}, context {context}) and a step's logits {Gigabytes(Step)} GB (--max-batch-tokens {maxTokens}): {why}; lower --slots, "
+        + "--context or --max-batch-tokens", cause!)
+    { Kind = ErrorKind.Exhausted };
+
+    private static string Gigabytes(Int128 bytes) =>
+        ((double)bytes / 1e9).ToString("0.#", System.Globalization.CultureInfo.InvariantCulture);
+}
+
+/// <summary>Native memory of one model or of some, in bytes. What is mapped or not touched yet need not be in physical memory.</summary>
+/// <param name="Sessions">Estimate: prepacked copies of the weights, inputs and logits.</param>
+public readonly record struct ModelMemory(long Weights, long KvCache, long Sessions)
+{
+    public long Total => Weights + KvCache + Sessions;
+
+    public static ModelMemory operator +(ModelMemory a, ModelMemory b) =>
+        new(a.Weights + b.Weights, a.KvCache + b.KvCache, a.Sessions + b.Sessions);
 }

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
@@ -6,10 +5,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// A session per graph of one model, bound to its weights and its KV cache. A mixture with k built into its graphs has a set of graphs
-/// for each k; a run's rows are then grouped by k. Owns neither weights nor cache.
-/// </summary>
+/// <summary>A session per graph of one model, bound to its weights and its KV cache. A mixture with k built into its graphs has a set of
+/// graphs for each k; a run's rows are then grouped by k. Owns neither weights nor cache.</summary>
 internal sealed class ModelSessions : IDisposable
 {
     private readonly PrePackedWeightsContainer prepacked = new();
@@ -21,10 +18,8 @@ internal sealed class ModelSessions : IDisposable
     private readonly long[] groupTokens;
 
     /// <param name="kv">The model's cache; null: made here, for the caller to own.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device.</exception>
-    public ModelSessions(
-        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots,
-        int context, int maxTokens, KvCache? kv)
+    public ModelSessions(LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings,
+        bool halfPrecision, int slots, int context, int maxTokens, KvCache? kv)
     {
         places = new (int, int)[slots];
         groupRows = new RunRow[slots];
@@ -59,7 +54,6 @@ internal sealed class ModelSessions : IDisposable
 
     public KvCache Cache { get; }
 
-    /// <summary>Estimate.</summary>
     public long Bytes { get; }
 
     public int Count => sessions.Count;
@@ -99,7 +93,6 @@ internal sealed class ModelSessions : IDisposable
 
     public ReadOnlySpan<float> Gates(int row) => sets[places[row].Set].Gates(places[row].Row);
 
-    /// <summary>Lets go of the cache; no run may follow.</summary>
     public void Unbind()
     {
         foreach (var set in sets) set.Dispose();

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
@@ -15,7 +17,6 @@ internal sealed unsafe class NativeBuffer : SafeHandle
 
     public override bool IsInvalid => handle == 0;
 
-    /// <summary>First byte; valid until disposal.</summary>
     public byte* Pointer => (byte*)handle;
 
     public Span<T> Span<T>(long offset, int length) where T : unmanaged => new((T*)handle + offset, length);
@@ -25,4 +26,26 @@ internal sealed unsafe class NativeBuffer : SafeHandle
         NativeMemory.Free((void*)handle);
         return true;
     }
+}
+
+/// <summary>Tensors over memory that someone else owns.</summary>
+internal static unsafe class TensorViews
+{
+    public static OrtValue Over(OrtMemoryInfo memory, void* pointer, TensorElementType type, params long[] shape)
+    {
+        var bytes = (long)Size(type);
+        foreach (var d in shape) bytes *= d;
+        return OrtValue.CreateTensorValueWithData(memory, type, shape, (nint)pointer, bytes);
+    }
+
+    public static OrtValue Cpu(void* pointer, TensorElementType type, params long[] shape) =>
+        Over(OrtMemoryInfo.DefaultInstance, pointer, type, shape);
+
+    public static int Size(TensorElementType type) => type switch
+    {
+        TensorElementType.Int64 => 8,
+        TensorElementType.Float16 => 2,
+        TensorElementType.UInt8 or TensorElementType.Int8 => 1,
+        _ => 4,
+    };
 }

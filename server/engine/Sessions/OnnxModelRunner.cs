@@ -1,14 +1,12 @@
-using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Serving;
+using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>
-/// One model in ONNX Runtime. The KV cache and the weights belong to the model, not to its sessions: sessions that start at once, without
-/// prepacking, can be replaced between two runs. Owns sessions, cache and weights.
-/// </summary>
+/// <summary>One model in ONNX Runtime. The KV cache and the weights belong to the model, not to its sessions: sessions that start at once,
+/// without prepacking, can be replaced between two runs. Owns sessions, cache and weights.</summary>
 internal sealed class OnnxModelRunner : IModelRunner
 {
     private readonly WeightSet weights;
@@ -20,16 +18,10 @@ internal sealed class OnnxModelRunner : IModelRunner
     private ModelSessions? sessions;
     private bool staged;
 
-    /// <param name="weights">Taken over.</param>
-    /// <param name="settings">Without prepacking the sessions have no threads of their own, and
-    /// <see cref="Stage"/> makes the prepacked ones that do.</param>
-    /// <param name="slots">Sequences at a time.</param>
-    /// <param name="context">Longest sequence in tokens.</param>
-    /// <param name="maxTokens">Most tokens of a run.</param>
-    /// <exception cref="BtxException">ONNX Runtime refuses a graph or the device, or the memory does not suffice.</exception>
-    public OnnxModelRunner(
-        LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings, bool halfPrecision, int slots,
-        int context, int maxTokens)
+    /// <param name="settings">Without prepacking the sessions have no threads of their own, and <see cref="Stage"/> makes the prepacked
+    /// ones that do.</param>
+    public OnnxModelRunner(LlamaConfig config, IReadOnlyList<GraphFile> graphFiles, WeightSet weights, SessionSettings settings,
+        bool halfPrecision, int slots, int context, int maxTokens)
     {
         this.weights = weights;
         filled = new int[slots + 1];
@@ -88,4 +80,26 @@ internal sealed class OnnxModelRunner : IModelRunner
 
         public void Dispose() => idle.Dispose();
     }
+}
+
+/// <summary>Makes the runner of a model of one served forest: same graphs, same settings, other weights.</summary>
+internal sealed class RunnerFactory(EngineOptions options, IReadOnlyList<GraphFile> graphs, ServedForestManifest served, LlamaConfig config,
+    int context, int threads, int experts)
+{
+    private readonly SessionSettings settings = new(options.Device,
+        options.IntraOpThreads > 0 ? options.IntraOpThreads : Math.Max(1, threads / experts), options.AllowSpinning, served.Precision);
+
+    public LlamaConfig Config => config;
+
+    /// <summary>Inside one session, the caller's included.</summary>
+    public int SessionThreads => settings.IntraOpThreads;
+
+    public TensorDtype Dtype { get; } = served.Precision == "fp16" ? TensorDtype.F16 : TensorDtype.F32;
+
+    /// <param name="weights">Taken over, also if this throws.</param>
+    /// <param name="prepack">False: starts at once, without threads of its own; <see cref="OnnxModelRunner.Stage"/> makes it fast
+    /// later.</param>
+    public OnnxModelRunner Create(WeightSet weights, bool prepack = true) =>
+        new(config, graphs, weights, settings with { Prepack = prepack }, Dtype == TensorDtype.F16, options.Slots, context,
+        options.MaxBatchTokens);
 }

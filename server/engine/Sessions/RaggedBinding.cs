@@ -4,8 +4,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A ragged graph of R rows. Binds anew only what changed since its last run: slots,
-/// number of tokens, number of wanted logits.</summary>
+/// <summary>A ragged graph of R rows. Binds only what changed since its last run: slots, number of tokens, number of wanted
+/// logits.</summary>
 internal sealed unsafe class RaggedBinding : IDisposable
 {
     private readonly InferenceSession session;
@@ -23,7 +23,6 @@ internal sealed unsafe class RaggedBinding : IDisposable
     private int boundTokens = -1, boundWanted = -1;
     private float* boundLogits;
 
-    /// <param name="takesK">A mixture's k is an input.</param>
     public RaggedBinding(InferenceSession session, KvCache kv, LlamaConfig config, int rows, bool takesK, int maxTokens, bool rebind)
     {
         (this.session, this.kv, Rows, vocabSize, this.rebind) = (session, kv, rows, config.VocabSize, rebind);
@@ -59,7 +58,6 @@ internal sealed unsafe class RaggedBinding : IDisposable
     public int Rows { get; }
 
     /// <summary>Runs at most <see cref="Rows"/> rows; the rest is padded with the scratch slot.</summary>
-    /// <param name="tokens">The rows' tokens, one row after the other.</param>
     /// <param name="logits">Out: the wanted logits in order, [max(1, wanted), V].</param>
     /// <param name="gates">Out, of a mixture: [tokens + padding rows, L, N].</param>
     public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits, float* gates)
@@ -71,11 +69,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
             Replace(ref idsValue, TensorViews.Cpu(ids.Pointer, TensorElementType.Int64, 1, count));
             io.BindInput("input_ids", idsValue!);
         }
-        else if (rebind)
-        {
-            io.BindInput("input_ids", idsValue);
-        }
-
+        else if (rebind) io.BindInput("input_ids", idsValue);
         if (indexValue is null || wanted != boundWanted || logits != boundLogits)
         {
             Replace(ref indexValue, TensorViews.Cpu(index.Pointer, TensorElementType.Int64, wanted));
@@ -83,11 +77,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
             Replace(ref logitsValue, TensorViews.Cpu(logits, TensorElementType.Float, wanted, vocabSize));
             io.BindOutput("logits", logitsValue!);
         }
-        else if (rebind)
-        {
-            io.BindInput("logits_index", indexValue);
-        }
-
+        else if (rebind) io.BindInput("logits_index", indexValue);
         if (rebind)
         {
             foreach (var (name, value) in fixedInputs) io.BindInput(name, value);

@@ -1,4 +1,3 @@
-using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Serving;
 using Microsoft.ML.OnnxRuntime;
@@ -7,15 +6,14 @@ namespace Btx.Engine.Sessions;
 
 /// <summary>How sessions are made: device, threads, weights.</summary>
 /// <param name="Precision">The served forest's: <c>fp32</c> or <c>fp16</c>.</param>
-/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start;
-/// without it, runs read the mapped file.</param>
+/// <param name="Prepack">Rearranges the weights for speed: a private copy and a slower start; without it, runs read the mapped
+/// file.</param>
 internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bool AllowSpinning, string Precision, bool Prepack = true)
 {
     private static readonly string[] MemoryWords = ["allocate memory", "out of memory", "bad_alloc", "bad allocation",
         "failed to allocate"];
 
     /// <summary>A session of one graph over given weights. Sessions that share a container share their prepacked weights.</summary>
-    /// <exception cref="BtxException">ONNX Runtime refuses the graph, the weights or the device.</exception>
     public InferenceSession Create(GraphFile graph, WeightSet weights, PrePackedWeightsContainer prepacked)
     {
         try
@@ -43,12 +41,17 @@ internal sealed record SessionSettings(DeviceSpec Device, int IntraOpThreads, bo
     }
 
     /// <summary>A failure of the runtime, by its cause: a lack of memory is told from all else by its words alone.</summary>
-    /// <param name="what">What it failed at.</param>
     public static BtxException Failure(OnnxRuntimeException e, string what)
     {
         var memory = MemoryWords.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
-        return new BtxException($"{what}: {BtxException.OneLine(e.Message)}",
-            e)
-        { Kind = memory ? ErrorKind.Exhausted : ErrorKind.Internal };
+        return new BtxException(memory ? ErrorKind.Exhausted : ErrorKind.Internal, $"{what}: {BtxException.OneLine(e.Message)}", e);
     }
+}
+
+internal static class DevicePrecision
+{
+    /// <returns>One clear line, or null if the device serves it.</returns>
+    public static string? Problem(DeviceSpec device, string precision, string what = "forest") =>
+        !device.IsCuda || precision == "fp16" ? null
+        : $"--device {device}: attention on CUDA needs fp16, the {what} is {precision}; export with --precision fp16";
 }

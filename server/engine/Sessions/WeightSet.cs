@@ -1,13 +1,13 @@
-using Btx.Model;
 using Btx.Model.Configuration;
+using Btx.Model.Files;
 using Btx.Model.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average.
-/// Must outlive the sessions that use them.</summary>
+/// <summary>A model's weights as tensors by their Hugging Face names: over the mapped checkpoint without a copy, or over an average. Must
+/// outlive the sessions that use them.</summary>
 internal sealed unsafe class WeightSet : IDisposable
 {
     private readonly IDisposable owner;
@@ -17,11 +17,9 @@ internal sealed unsafe class WeightSet : IDisposable
 
     public IReadOnlyList<(string Name, OrtValue Value)> Tensors => tensors;
 
-    /// <summary>Of all tensors.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Binds a checkpoint's mapped memory. Takes ownership of it.</summary>
-    /// <exception cref="BtxException">A tensor is not stored in the served precision.</exception>
     public static WeightSet Map(Checkpoint checkpoint, TensorDtype dtype)
     {
         var set = new WeightSet(checkpoint);
@@ -47,10 +45,7 @@ internal sealed unsafe class WeightSet : IDisposable
     {
         var places = new Dictionary<string, (SafetensorsFile File, TensorInfo Info)>(StringComparer.Ordinal);
         foreach (var file in files)
-        {
             foreach (var info in file.Tensors.Values) places[info.Name] = (file, info);
-        }
-
         var set = new WeightSet(new MappedFiles(files));
         foreach (var (name, (file, info)) in places)
         {
@@ -117,4 +112,34 @@ internal sealed unsafe class WeightSet : IDisposable
 
     private static TensorElementType ElementType(TensorDtype dtype) => dtype == TensorDtype.F16 ? TensorElementType.Float16
         : TensorElementType.Float;
+}
+
+/// <summary>Opens weights for serving. What is mapped is a private copy: a mapped file that is cut ends the process, and one that is
+/// written changes what is served under its recorded hash.</summary>
+internal sealed class PrivateWeights(EngineOptions options)
+{
+    // The temporary directory where the served one cannot be written.
+    private readonly string[] places = options.CopiesInMemory ? []
+        : [Path.GetFullPath(options.Directory ?? options.Moe!), Path.GetTempPath()];
+
+    /// <summary>An expert's directory; no file in it may be reached through a link.</summary>
+    /// <param name="mustBe">Where the directory must really lie; null: wherever its path leads.</param>
+    public Checkpoint Open(string directory, CancellationToken cancellation, string? mustBe = null)
+    {
+        using var folder = OpenFolder.At(Path.GetFullPath(directory));
+        if (mustBe is not null && folder.RealPath != mustBe)
+            throw new BtxException($"{directory}: leads elsewhere than when it was checked; add it again when nothing is moved there");
+        return Checkpoint.Open(directory, file => SafetensorsFile.Open(options.Copies.Take(folder, file, places, cancellation)));
+    }
+
+    public SafetensorsFile OpenFile(string path, CancellationToken cancellation = default)
+    {
+        path = Path.GetFullPath(path);
+        using var folder = OpenFolder.At(Path.GetDirectoryName(path)!);
+        return SafetensorsFile.Open(options.Copies.Take(folder, path, places, cancellation));
+    }
+
+    /// <summary>SHA-256 (hex) of what is served, see <see cref="CheckpointFiles.Hash"/>.</summary>
+    public static string Hash(Checkpoint checkpoint, CancellationToken cancellation) =>
+        CheckpointFiles.HashCopies(checkpoint.Files.Select(f => f.Copy!), cancellation);
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Btx.Model.Tokens;
 
 namespace Btx.Engine.Text;
@@ -12,6 +13,60 @@ internal sealed class TextStream(TextTokenizer tokenizer, IReadOnlyList<string> 
 
     public string Push(int token) => matcher.Push(decoder.Push(token));
 
-    /// <summary>The held-back rest at the end of the stream.</summary>
     public string Flush() => matcher.Push(decoder.Flush()) + matcher.Flush();
+}
+
+/// <summary>Lets text through up to the first stop string, and holds back what could be the start of one.</summary>
+internal sealed class StopMatcher(IReadOnlyList<string> stops)
+{
+    private readonly StringBuilder held = new();
+
+    /// <summary>True once a stop string was met; nothing more comes out then.</summary>
+    public bool Matched { get; private set; }
+
+    public string Push(string text)
+    {
+        if (Matched) return "";
+        if (stops.Count == 0) return text;
+        if (text.Length == 0) return "";
+        held.Append(text);
+        var all = held.ToString();
+        var first = -1;
+        foreach (var stop in stops)
+        {
+            var at = all.IndexOf(stop, StringComparison.Ordinal);
+            if (at >= 0 && (first < 0 || at < first)) first = at;
+        }
+
+        Matched = first >= 0;
+        var certain = Matched ? first : all.Length - LongestStart(all);
+        held.Remove(0, certain);
+        return all[..certain];
+    }
+
+    /// <summary>At the end of the stream: what was held back, unless a stop string was met.</summary>
+    public string Flush()
+    {
+        if (Matched) return "";
+        var rest = held.ToString();
+        held.Clear();
+        return rest;
+    }
+
+    /// <summary>Length of the longest suffix of the text that is a proper prefix of a stop string.</summary>
+    private int LongestStart(string all)
+    {
+        var longest = 0;
+        foreach (var stop in stops)
+        {
+            for (var n = Math.Min(stop.Length - 1, all.Length); n > longest; n--)
+            {
+                if (!all.AsSpan(all.Length - n).SequenceEqual(stop.AsSpan(0, n))) continue;
+                longest = n;
+                break;
+            }
+        }
+
+        return longest;
+    }
 }

@@ -1,37 +1,60 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Btx.Model;
-using Btx.Server.Doors;
+using Btx.Server.Lifetime;
+using Btx.Server.Listeners;
+using Grpc.Core;
 
 namespace Btx.Server.Changes;
 
+/// <summary>Who may change the forest, and by which names clients may call the server, as <c>serve</c> was told.</summary>
+internal sealed record Access
+{
+    /// <summary>SHA-256 of the admin key; null: there is none.</summary>
+    public byte[]? AdminKeyHash { get; init; }
+
+    /// <summary>Whether changes are taken without a key.</summary>
+    public bool UnauthenticatedAdmin { get; init; }
+
+    /// <summary>See <see cref="AllowedHosts"/>.</summary>
+    public IReadOnlyList<string> HostNames { get; init; } = [];
+
+    /// <exception cref="BtxException">What was told contradicts itself.</exception>
+    public (AdminAccess Admin, AllowedHosts Hosts) Open(ListenAddress http, ListenAddress grpc)
+    {
+        const string Flag = "--allow-unauthenticated-admin";
+        if (UnauthenticatedAdmin && AdminKeyHash is not null)
+            throw new BtxException($"{Flag} and --admin-key-file are both given; choose one");
+        if (UnauthenticatedAdmin && !IPAddress.IsLoopback(grpc.EndPoint.Address))
+            throw new BtxException($"{Flag} and --grpc {grpc}: whoever reaches that address could change the forest; use "
+                + "--admin-key-file FILE, or listen on loopback");
+        var hosts = new AllowedHosts(HostNames, http, grpc);
+        return (new(this, hosts), hosts);
+    }
+}
+
 /// <summary>
-/// Who may change the forest: whoever sends the admin key; nobody where there is none, unless the
-/// operator opened the door to every program of this
-/// machine. Then a call that says that it came from further away is refused all the same: a proxy or a
-/// browser reaches loopback, too. Reading is open
-/// to all, but shows directories of the server only to those who may change it.
+/// Who may change the forest: whoever sends the admin key; nobody where there is none, unless the operator lets every program of this
+/// machine. Then a call that says that it came from further away is refused all the same: a proxy or a browser reaches loopback, too.
+/// Reading is open to all, but shows directories of the server only to those who may change it.
 /// </summary>
-/// <param name="keyHash">SHA-256 of the key; null: there is none.</param>
-/// <param name="unauthenticated">Whether changes are taken without one.</param>
 /// <param name="hosts">Pages of these are the server's own.</param>
-internal sealed class AdminAccess(byte[]? keyHash, bool unauthenticated, AllowedHosts hosts)
+internal sealed class AdminAccess(Access access, AllowedHosts hosts)
 {
     private const int ShortestKey = 16;
     private const int LongestFile = 4096;
     private const string Scheme = "Bearer ";
-    private static readonly HashSet<string> s_forwarded = new(["forwarded", "via", "x-real-ip", "x-original-forwarded-for",
-        "true-client-ip", "cf-connecting-ip"], StringComparer.OrdinalIgnoreCase);
-
-    /// <summary>True if nobody can change the forest.</summary>
-    public bool IsReadOnly => keyHash is null && !unauthenticated;
-
-    public bool NeedsKey => keyHash is not null;
+    private const string ToHaveOne = "start it with --admin-key-file FILE";
+    private static readonly HashSet<string> s_forwarded = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "forwarded", "via", "x-real-ip", "x-original-forwarded-for", "true-client-ip", "cf-connecting-ip",
+    };
 
     /// <summary>What <c>serve</c> says of it when it starts.</summary>
-    public override string ToString() =>
-        NeedsKey ? "changes need the admin key"
-        : IsReadOnly ? "no changes: there is no --admin-key-file" : "changes by every program of this machine, without a key";
+    public override string ToString() => access.AdminKeyHash is not null ? "changes need the admin key"
+        : access.UnauthenticatedAdmin ? "changes by every program of this machine, without a key"
+        : "no changes: there is no --admin-key-file";
 
     public static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
@@ -51,9 +74,8 @@ internal sealed class AdminAccess(byte[]? keyHash, bool unauthenticated, Allowed
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BtxException($"--admin-key-file {file}: cannot be read ({BtxException.OneLine(e.Message)}); `openssl rand -hex 32 "
-                + $"> {file} && chmod 600 {file}` makes one",
-                e);
+            throw new BtxException($"--admin-key-file {file}: cannot be read ({BtxException.OneLine(e.Message)}); `openssl rand -hex 32 > "
+                + $"{file} && chmod 600 {file}` makes one", e);
         }
 
         if (text.Length is < ShortestKey or >= LongestFile || text.Any(c => c is <= ' ' or > '~'))
@@ -62,22 +84,27 @@ internal sealed class AdminAccess(byte[]? keyHash, bool unauthenticated, Allowed
         return text;
     }
 
+    /// <summary>Why a call may not change the forest; null: it may.</summary>
     /// <param name="headers">Of the call: its metadata.</param>
-    public AdminDecision Decide(IHeaderDictionary headers)
+    public Status? Refusal(IHeaderDictionary headers)
     {
-        if (keyHash is null) return unauthenticated ? FromHere(headers) : AdminDecision.ReadOnly;
-        if (headers.Authorization is not [{ } authorization]) return AdminDecision.NoKey;
-        if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return AdminDecision.WrongKey;
-        return CryptographicOperations.FixedTimeEquals(Hash(authorization[Scheme.Length..].Trim()), keyHash) ? AdminDecision.Allowed
-            : AdminDecision.WrongKey;
+        if (access is { AdminKeyHash: null, UnauthenticatedAdmin: true }) return FromElsewhere(headers);
+        if (access.AdminKeyHash is not { } keyHash) return new(StatusCode.PermissionDenied, $"this server takes no changes: {ToHaveOne}");
+        if (headers.Authorization is not [{ } authorization])
+            return new(StatusCode.Unauthenticated, "the server's admin key is needed; give its file with --admin-key-file");
+        var isKey = authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            && CryptographicOperations.FixedTimeEquals(Hash(authorization[Scheme.Length..].Trim()), keyHash);
+        return isKey ? null : new(StatusCode.Unauthenticated, "the admin key is not this server's");
     }
 
-    private AdminDecision FromHere(IHeaderDictionary headers)
+    private Status? FromElsewhere(IHeaderDictionary headers)
     {
         if (headers.Keys.Any(name => name.StartsWith("x-forwarded", StringComparison.OrdinalIgnoreCase) || s_forwarded.Contains(name)))
-            return AdminDecision.Forwarded;
+            return new(StatusCode.PermissionDenied,
+                $"this call came through a proxy, and the server has no admin key to know its sender by; {ToHaveOne}");
         var isOwn = headers.Origin.All(origin =>
             Uri.TryCreate(origin, UriKind.Absolute, out var page) && page.Host.Length > 0 && hosts.Contains(page.Host));
-        return isOwn ? AdminDecision.Allowed : AdminDecision.ForeignOrigin;
+        return isOwn ? null : new(StatusCode.PermissionDenied,
+            $"this call came from a page of another site, and the server has no admin key; {ToHaveOne}");
     }
 }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Btx.Engine;
 using Btx.Model;
-using Btx.Server.Doors;
+using Btx.Server.Listeners;
 using Btx.Server.Requests;
 
 namespace Btx.Server.Http;
@@ -10,10 +10,6 @@ namespace Btx.Server.Http;
 /// <param name="Status">The HTTP status.</param>
 internal sealed record OpenAiError(int Status, string Message, string Type, string? Parameter, string? Code)
 {
-    // The quotes of a message stay quotes, readable in a terminal.
-    private static readonly JsonSerializerOptions s_json =
-        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static OpenAiError Of(Rejection rejection)
     {
         var (type, code) = rejection.Reason switch
@@ -40,22 +36,23 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
     {
         _ when Rejection.Of(exception) is { } rejection => Of(rejection),
         JsonException => Invalid($"the body is not valid JSON in UTF-8 ({BtxException.OneLine(exception.Message)})"),
-        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge,
-            "the body is too large", "invalid_request_error", null, null),
-        BadHttpRequestException { StatusCode: StatusCodes.Status429TooManyRequests } busy => new(busy.StatusCode, busy.Message,
-            "rate_limit_error", null, "server_busy"),
-        BadHttpRequestException bad => new(bad.StatusCode, BtxException.OneLine(bad.Message), "invalid_request_error", null, null),
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Invalid("the body is too large",
+            status: StatusCodes.Status413PayloadTooLarge),
+        BadHttpRequestException { StatusCode: StatusCodes.Status429TooManyRequests } busy =>
+            new(busy.StatusCode, busy.Message, "rate_limit_error", null, "server_busy"),
+        BadHttpRequestException bad => Invalid(BtxException.OneLine(bad.Message), null, bad.StatusCode),
         _ when clientLeft.IsCancellationRequested => null,
-        _ => new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null,
-            null)
-        { Unexpected = exception },
+        _ => new(StatusCodes.Status500InternalServerError, "internal error; the server's log says more", "server_error", null, null)
+        {
+            Unexpected = exception,
+        },
     };
 
-    public static OpenAiError Invalid(string message, string? parameter = null) =>
-        new(StatusCodes.Status400BadRequest, message, "invalid_request_error", parameter, null);
+    public static OpenAiError Invalid(string message, string? parameter = null, int status = StatusCodes.Status400BadRequest) =>
+        new(status, message, "invalid_request_error", parameter, null);
 
     public byte[] ToJson() =>
-        JsonSerializer.SerializeToUtf8Bytes(new { error = new { message = Message, type = Type, param = Parameter, code = Code } }, s_json);
+        JsonSerializer.SerializeToUtf8Bytes(new(new(Message, Type, Parameter, Code)), BodyJson.Answers.OpenAiErrorBody);
 
     public async Task WriteAsync(HttpContext context)
     {
@@ -69,4 +66,57 @@ internal sealed record OpenAiError(int Status, string Message, string Type, stri
 
     /// <summary>Says to the counter and the log what the request was refused with, where no status does: within a stream.</summary>
     public void Record(HttpContext context) => context.Features.Set(new Refusal(Refusal.ReasonOf(Status)!, Message, Unexpected));
+
+    /// <summary>Answers every failure of an HTTP request in OpenAI's form, wherever in the pipeline it arises.</summary>
+    public static void AnswerFailures(IApplicationBuilder app) => app.Use(async (http, next) =>
+    {
+        try
+        {
+            await next(http).ConfigureAwait(false);
+        }
+        catch (Exception e) when (OpenAiError.Of(e, http.RequestAborted) is { } error)
+        {
+            if (http.Response.HasStarted)
+            {
+                error.Record(http);
+                http.Abort(); // a part of an answer is not to pass for a whole one
+                return;
+            }
+
+            try
+            {
+                await error.WriteAsync(http).ConfigureAwait(false);
+            }
+            catch (Exception) when (http.RequestAborted.IsCancellationRequested)
+            {
+                // It is counted; there is nobody to answer.
+            }
+        }
+        catch (Exception) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // There is nobody to answer.
+        }
+    });
+
+    /// <summary>Paths and methods that do not exist are answered in OpenAI's form, too.</summary>
+    public static void AnswerStatuses(IApplicationBuilder app) => app.UseStatusCodePages(async pages =>
+    {
+        var http = pages.HttpContext;
+        if (!http.Request.Path.StartsWithSegments("/v1")) return;
+        var status = http.Response.StatusCode;
+        var (method, path) = (BtxException.OneLine(http.Request.Method, 20), BtxException.OneLine(http.Request.Path, 200));
+        var message = status switch
+        {
+            StatusCodes.Status404NotFound => $"no such path: {method} {path}",
+            StatusCodes.Status405MethodNotAllowed => $"{path} does not take {method}",
+            _ => $"refused with status {status}",
+        };
+        await Invalid(message, status: status).WriteAsync(http).ConfigureAwait(false);
+    });
+}
+
+/// <summary>The error as it is sent.</summary>
+internal sealed record OpenAiErrorBody(OpenAiErrorBody.Fields Error)
+{
+    internal sealed record Fields(string Message, string Type, string? Param, string? Code);
 }

@@ -5,11 +5,9 @@ using Btx.Model;
 namespace Btx.Server.Lifetime;
 
 /// <summary>
-/// What <c>--fault-point NAME=ACTION</c> does to a change of the forest or to the engine, for tests of crashes, hangs
-/// and full disks: <c>exit</c> kills this process,
-/// <c>throw</c> and <c>full</c> are failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits
-/// until the file is there. Each happens once, the
-/// first time its point is reached; several on one point, one after the other. Thread-safe.
+/// What <c>--fault-point NAME=ACTION</c> does to a change of the forest or to the engine, for tests of crashes, hangs and full disks:
+/// <c>exit</c> kills this process, <c>throw</c> and <c>full</c> are failures of the disk, <c>sleep:MS</c> waits, <c>hold:FILE</c> waits
+/// until the file is there. Each happens once, the first time its point is reached; several on one point, one after the other. Thread-safe.
 /// </summary>
 internal sealed class FaultPoints
 {
@@ -53,24 +51,17 @@ internal sealed class FaultPoints
         }
 
         Console.Error.WriteLine($"fault point {point}: {action}");
-        switch (action)
+        if (action == "exit")
         {
-            case "exit":
-                Process.GetCurrentProcess().Kill();
-                Thread.Sleep(Timeout.Infinite);
-                break;
-            case "throw":
-                throw new IOException($"fault point {point}");
-            case "full":
-                throw new IOException("No space left on device", NoSpace);
-            case var _ when Milliseconds(action) is { } ms:
-                Thread.Sleep(ms);
-                break;
-            default:
-                // who waits for us has not gone away
-                for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));)
-                    Thread.Sleep(5);
-                break;
+            Process.GetCurrentProcess().Kill();
+            Thread.Sleep(Timeout.Infinite);
         }
+
+        if (action == "throw") throw new IOException($"fault point {point}");
+        if (action == "full") throw new IOException("No space left on device", NoSpace);
+        if (Milliseconds(action) is { } ms) Thread.Sleep(ms);
+        if (!action.StartsWith(Hold, StringComparison.Ordinal)) return;
+        // who waits for us has not gone away
+        for (var file = action[Hold.Length..]; !File.Exists(file) && Directory.Exists(Path.GetDirectoryName(file));) Thread.Sleep(5);
     }
 }

@@ -1,23 +1,50 @@
 using System.Net;
+using System.Net.Sockets;
+using Btx.Model;
+using Microsoft.AspNetCore.Connections;
 
 namespace Btx.Server.Lifetime;
 
-/// <summary>Where a door listens.</summary>
+/// <summary>Where the server listens for one protocol.</summary>
 /// <param name="Option">The flag that names it, for messages.</param>
 internal sealed record ListenAddress(string Option, IPEndPoint EndPoint)
 {
     /// <summary>Reads <c>127.0.0.1:8080</c>, <c>[::1]:8080</c> or <c>localhost:8080</c>; port 0 lets the system choose.</summary>
-    /// <returns>Null, with the fault, if the text is none of these.</returns>
-    public static ListenAddress? Parse(string option, string text, out string? problem)
+    /// <exception cref="BtxException">The text is none of these.</exception>
+    public static ListenAddress Parse(string option, string text)
     {
-        problem = null;
         var literal = text.StartsWith("localhost:", StringComparison.OrdinalIgnoreCase) ? $"127.0.0.1:{text["localhost:".Length..]}" : text;
         var colon = literal.LastIndexOf(':');
         if (colon > 0 && ushort.TryParse(literal.AsSpan(colon + 1), out _) && IPEndPoint.TryParse(literal, out var endPoint)
-            && !(endPoint.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 && literal[0] != '['))
+            && !(endPoint.Address.AddressFamily == AddressFamily.InterNetworkV6 && literal[0] != '['))
             return new(option, endPoint);
-        problem = $"{option} is \"{text}\"; expected ADDRESS:PORT, for example 127.0.0.1:8080";
-        return null;
+        throw new BtxException($"{option} is \"{text}\"; expected ADDRESS:PORT, for example 127.0.0.1:8080");
+    }
+
+    /// <summary>Finds out before a forest is loaded, which takes long, that nothing could listen there.</summary>
+    /// <exception cref="BtxException">The port is in use or may not be used.</exception>
+    public void RequireFree()
+    {
+        if (EndPoint.Port == 0) return;
+        using var socket = new Socket(EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(EndPoint);
+            socket.Listen(1);
+        }
+        catch (SocketException e)
+        {
+            throw Refused(e);
+        }
+    }
+
+    public BtxException Refused(Exception cause)
+    {
+        var inUse = cause is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }
+            || cause.InnerException is AddressInUseException;
+        return new($"{Option} {this}: " + (inUse
+            ? $"port {EndPoint.Port} is in use; stop the program that listens there or choose another port"
+            : $"cannot listen there ({cause.Message}); choose an address of this machine and a port that you may use"), cause);
     }
 
     public override string ToString() => EndPoint.ToString();

@@ -2,8 +2,8 @@ using Btx.Engine;
 using Btx.Forest;
 using Btx.Model.Tokens;
 using Btx.Server.Changes;
-using Btx.Server.Doors;
 using Btx.Server.Http;
+using Btx.Server.Listeners;
 using Btx.Server.Metrics;
 using Btx.Server.Requests;
 using Btx.Server.Rpc;
@@ -14,10 +14,11 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
+using Prometheus;
 
 namespace Btx.Server.Lifetime;
 
-/// <summary>Puts the doors in front of an engine.</summary>
+/// <summary>Puts HTTP and gRPC in front of an engine.</summary>
 internal static class ServerApplication
 {
     /// <param name="registry">What changes the forest; null: no forest is served.</param>
@@ -25,15 +26,13 @@ internal static class ServerApplication
         IForestRegistry? registry = null)
     {
         var changes = new ForestChanges(registry, new(metrics.Registry, registry, () => engine.LiveSnapshots), TimeProvider.System);
-        MetricsFeature.AddProcess(metrics.Registry);
+        EngineMetrics.AddProcess(metrics.Registry);
         var (admin, hosts) = options.Access.Open(options.Http, options.Grpc);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None) // its failures are thrown, too
-            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for every probe; ServingState says it once
-                                                                                       // it logs a stack for every message that it
-                                                                                       // cannot read; refusals have a log of their own
-            .AddFilter("Grpc.AspNetCore.Server", LogLevel.None)
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None) // a line for each probe; ServingState says it once
+            .AddFilter("Grpc.AspNetCore.Server", LogLevel.None) // a stack for each message that it cannot read; refusals have a log
             .AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
@@ -46,61 +45,61 @@ internal static class ServerApplication
             .AddSingleton(services => new Refusals(metrics.Registry, services.GetRequiredService<ILogger<Refusals>>(), TimeProvider.System))
             .AddRequestDecompression()
             .AddSingleton(BodyBudget.Of(options.Limits.BodyBytes))
-            .AddSingleton(services => new BoundedTransport(
-                ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), options.Connections, options.Http.EndPoint,
-                    services.GetRequiredService<Refusals>()))
-            .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<BoundedTransport>()))
+            .AddSingleton(services => new ConnectionLimit(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services),
+                options.Connections, options.Http.EndPoint, services.GetRequiredService<Refusals>()))
+            .Replace(ServiceDescriptor.Singleton<IConnectionListenerFactory>(services => services.GetRequiredService<ConnectionLimit>()))
             .AddSingleton<InferenceService>()
             .AddSingleton<ServingState>()
             .AddServingHealth()
-            .AddHostedService(services => new DrainService(
-                engine, changes, services.GetRequiredService<ServingState>(), services.GetRequiredService<IHostApplicationLifetime>(),
-                    options.ShutdownLimit, TimeProvider.System))
-            .AddRpcDoor(options.Limits)
+            .AddHostedService(services => new DrainService(engine, changes, services.GetRequiredService<ServingState>(),
+                services.GetRequiredService<IHostApplicationLifetime>(), options.ShutdownLimit, TimeProvider.System))
+            .AddGrpcEndpoints(options.Limits)
             .Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownLimit + (HardEnd.Grace * 0.8));
 
         var app = builder.Build();
         var refusals = app.Services.GetRequiredService<Refusals>();
         refusals.Watch(app.Services.GetRequiredService<System.Diagnostics.DiagnosticListener>());
         var bodies = app.Services.GetRequiredService<BodyBudget>();
-        app.Use(BoundedTransport.KeepBusyAsync);
+        app.Use(app.Services.GetRequiredService<ConnectionLimit>().ServeAsync);
         app.UseRequestIds();
         app.Use(refusals.RecordAsync);
-        app.UseAtHttpDoor(http => http.UseOpenAiFailures());
+        app.UseForHttp(OpenAiError.AnswerFailures);
         app.Use(hosts.CheckAsync);
-        app.UseAtHttpDoor(http =>
-        {
-            http.UseHeadAsGet();
-            http.UseOpenAiStatusPages();
-        });
+        app.UseForHttp(HttpEndpoints.UseHeadAsGet);
+        app.UseForHttp(OpenAiError.AnswerStatuses);
         app.UseRouting();
-        app.UseDoorsOfTheirOwn();
-        app.UseAtHttpDoor(http => http.UseEncodedBodies());
+        app.UseOwnEndpoints();
+        app.UseForHttp(HttpEndpoints.UseEncodedBodies);
         app.Use(RpcStatus.BlameAsync);
         app.Use((http, next) => RequestBody.BoundAsync(http, next, bodies, options.BodyTime, app.Lifetime.ApplicationStopping));
-        app.MapRpcDoor();
-        app.MapHttpDoor(options.Limits);
+        app.MapGrpcEndpoints();
+        app.MapHttpEndpoints(options.Limits);
         app.MapHealth();
-        app.MapEngineMetrics(metrics);
+        app.MapMetrics("/metrics", metrics.Registry);
         return app;
     }
 
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = null; // each door has its own limit, and its own way to say so
+        kestrel.Limits.MaxRequestBodySize = null; // HTTP and gRPC have each its own limit, and its own way to say so
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
         kestrel.Listen(options.Http.EndPoint, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
+            listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
             listen.Use(next => connection => HalfClosed.ServeAsync(connection, next, options.HalfClosedPatience));
         });
-        kestrel.Listen(options.Grpc.EndPoint, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Listen(options.Grpc.EndPoint, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.Use(next => connection => ConnectionLimit.LeaveAsync(connection, next));
+        });
     }
 
-    /// <summary>Opens the doors.</summary>
-    /// <returns>The addresses of the HTTP and of the gRPC door, ports as the system gave them.</returns>
+    /// <summary>Begins to listen.</summary>
+    /// <returns>The addresses of HTTP and of gRPC, ports as the system gave them.</returns>
     /// <exception cref="Model.BtxException">A port is in use or may not be used.</exception>
     public static async Task<(string Http, string Grpc)> OpenAsync(this WebApplication app, ServerOptions options,
         CancellationToken cancellation)
@@ -112,7 +111,7 @@ internal static class ServerApplication
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             var grpc = e.Message.Contains($":{options.Grpc.EndPoint.Port}:", StringComparison.Ordinal);
-            throw PortCheck.Refused(grpc ? options.Grpc : options.Http, e);
+            throw (grpc ? options.Grpc : options.Http).Refused(e);
         }
 
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();

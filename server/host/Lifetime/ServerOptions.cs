@@ -21,7 +21,7 @@ internal sealed record ServerOptions
     /// <summary>Who may change the forest, and by which names clients may call the server.</summary>
     public Access Access { get; init; } = new();
 
-    /// <summary>How many are open at each door at most; null: as many as the limit of open files leaves.</summary>
+    /// <summary>How many are open at each listener at most; null: as many as the limit of open files leaves.</summary>
     public int? Connections { get; init; }
 
     /// <summary>How long a request goes on after its client closed its side of the connection.</summary>
@@ -34,11 +34,9 @@ internal sealed record ServerOptions
     public static ServerOptions Bind(string http, string grpc, double shutdownSeconds, double bodyMegabytes, int promptCharacters,
         Access access, IEnumerable<string> otherProblems)
     {
-        var problems = new List<string>();
-        var httpAddress = ListenAddress.Parse("--http", http, out var httpProblem);
-        var grpcAddress = ListenAddress.Parse("--grpc", grpc, out var grpcProblem);
-        if (httpProblem is not null) problems.Add(httpProblem);
-        if (grpcProblem is not null) problems.Add(grpcProblem);
+        var problems = new Problems();
+        var httpAddress = problems.Of(() => ListenAddress.Parse("--http", http));
+        var grpcAddress = problems.Of(() => ListenAddress.Parse("--grpc", grpc));
         if (httpAddress is { EndPoint.Port: > 0 } && grpcAddress is not null && httpAddress.EndPoint.Port == grpcAddress.EndPoint.Port)
             problems.Add($"--http and --grpc both name port {httpAddress.EndPoint.Port}; each needs its own");
         if (!(shutdownSeconds >= 0 && shutdownSeconds <= LongestShutdown.TotalSeconds))
@@ -46,18 +44,7 @@ internal sealed record ServerOptions
         if (!(bodyMegabytes is > 0 and <= 1024)) problems.Add($"--max-body-mb is {bodyMegabytes}; expected a number in (0, 1024]");
         if (promptCharacters < 1) problems.Add($"--max-prompt-chars is {promptCharacters}; expected 1 or more");
         problems.AddRange(otherProblems);
-        if (httpAddress is not null && grpcAddress is not null)
-        {
-            try
-            {
-                access.Open(httpAddress, grpcAddress);
-            }
-            catch (BtxException e)
-            {
-                problems.Add(e.Message);
-            }
-        }
-
+        if (httpAddress is not null && grpcAddress is not null) problems.Of(() => access.Open(httpAddress, grpcAddress));
         if (problems.Count > 0) throw new BtxException(string.Join("; ", problems));
         return new()
         {
@@ -67,5 +54,23 @@ internal sealed record ServerOptions
             Limits = new() { BodyBytes = (int)Math.Min(bodyMegabytes * (1 << 20), int.MaxValue), PromptCharacters = promptCharacters },
             Access = access,
         };
+    }
+}
+
+/// <summary>What is wrong with a command line, all of it told at once.</summary>
+internal sealed class Problems : List<string>
+{
+    /// <returns>Nothing, where what is read is refused.</returns>
+    public T? Of<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (BtxException e)
+        {
+            Add(e.Message);
+            return default;
+        }
     }
 }

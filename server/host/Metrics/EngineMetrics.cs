@@ -1,5 +1,8 @@
 using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
 using Btx.Engine;
+using Btx.Engine.Requests;
 using Prometheus;
 
 namespace Btx.Server.Metrics;
@@ -8,52 +11,51 @@ namespace Btx.Server.Metrics;
 /// The engine's reports as Prometheus metrics. Called on the engine's thread: series of experts are looked up once, the rest is
 /// adding to counters.
 /// </summary>
-internal sealed class EngineMetrics : IStepObserver
+internal sealed class EngineMetrics(CollectorRegistry registry) : IStepObserver
 {
-    private readonly Counter _requests, _promptTokens, _completionTokens, _prefilled, _expertSteps, _posteriorMass,
-        _routedTokens, _gateMass;
-    private readonly Counter _decodeSteps, _decodeSeconds, _decodeRows, _expertDecodeRuns, _routedDecodeRuns;
-    private readonly Gauge _active, _queued;
-    private readonly Histogram _queueTime, _firstToken, _interToken, _requestTime, _stepTime;
-    private ExpertSeries[] _experts = [];
-    private GateSeries[] _gates = []; // [L, N]
-    private string[] _routed = []; // the names that _gates was made for
+    private readonly Counter _requests =
+        Count(registry, "btx_requests_total", "Requests that ended, by routing mode and outcome.", "mode", "outcome");
+    private readonly Counter _promptTokens = Count(registry, "btx_prompt_tokens_total", "Prompt tokens of requests that ended.");
+    private readonly Counter _completionTokens = Count(registry, "btx_completion_tokens_total", "Tokens generated.");
+    private readonly Counter _prefilled = Count(registry, "btx_prefill_tokens_total", "Prompt tokens computed, summed over experts.");
+    private readonly ExpertSeries _experts = new(
+        Count(registry, "btx_expert_steps_total", "Rows (sequences of a step) that ran on each expert.", "expert"),
+        Count(registry, "btx_expert_posterior_mass_total",
+            "Posterior weight given to each expert, summed over generated tokens.", "expert"),
+        Count(registry, "btx_expert_decode_runs_total", "Decode steps in which each expert ran at least one row.", "expert"));
+    private readonly ExpertSeries _routed = new(
+        Count(registry, "btx_moe_expert_tokens_total", "Tokens that each expert of the BTX model computed, by layer.", "layer", "expert"),
+        Count(registry, "btx_moe_gate_mass_total",
+            "Gate given to each expert of the BTX model, summed over tokens, by layer.", "layer", "expert"),
+        Count(registry, "btx_moe_expert_decode_runs_total",
+            "Decode steps in which each expert of the BTX model computed at least one token, by layer.", "layer", "expert"));
+    private readonly Counter _decodeSteps =
+        Count(registry, "btx_decode_steps_total", "Steps that gave tokens and prefilled nothing.");
+    private readonly Counter _decodeSeconds = Count(registry, "btx_decode_seconds_total", "Length of decode steps, summed.");
+    private readonly Counter _decodeRows = Count(registry, "btx_decode_rows_total", "Tokens that decode steps gave.");
+    private readonly Gauge _active = Gauge(registry, "btx_active_sequences", "Sequences that hold a slot.");
+    private readonly Gauge _queued = Gauge(registry, "btx_queue_depth", "Requests that wait for a slot.");
+    private readonly Histogram _queueTime = Time(registry, 0.001, "btx_queue_seconds", "Time from arrival to admission.");
+    private readonly Histogram _firstToken = Time(registry, 0.001, "btx_time_to_first_token_seconds",
+        "Time from arrival to the first token, by routing mode.", "mode");
+    private readonly Histogram _interToken = Time(registry, 0.0005, "btx_inter_token_seconds",
+        "Time between two tokens of a sequence: the length of each step, once per token.");
+    private readonly Histogram _requestTime = Time(registry, 0.005, "btx_request_duration_seconds",
+        "Time from arrival to the end, by routing mode.", "mode");
+    private readonly Histogram _stepTime = Time(registry, 0.0005, "btx_step_duration_seconds", "Length of the engine's steps.");
 
-    public EngineMetrics(CollectorRegistry registry)
+    public CollectorRegistry Registry => registry;
+
+    /// <summary>What runs here: memory, processor time and threads of the process, and the build.</summary>
+    public static void AddProcess(CollectorRegistry registry)
     {
-        var metrics = Prometheus.Metrics.WithCustomRegistry(registry);
-        Registry = registry;
-        _requests = metrics.CreateCounter("btx_requests_total", "Requests that ended, by routing mode and outcome.", ["mode", "outcome"]);
-        _promptTokens = metrics.CreateCounter("btx_prompt_tokens_total", "Prompt tokens of requests that ended.");
-        _completionTokens = metrics.CreateCounter("btx_completion_tokens_total", "Tokens generated.");
-        _prefilled = metrics.CreateCounter("btx_prefill_tokens_total", "Prompt tokens computed, summed over experts.");
-        _expertSteps = metrics.CreateCounter("btx_expert_steps_total", "Rows (sequences of a step) that ran on each expert.", ["expert"]);
-        _posteriorMass = metrics.CreateCounter("btx_expert_posterior_mass_total",
-            "Posterior weight given to each expert, summed over generated tokens.", ["expert"]);
-        _routedTokens = metrics.CreateCounter("btx_moe_expert_tokens_total", "Tokens that each expert of the BTX model computed, by layer.",
-            ["layer", "expert"]);
-        _gateMass = metrics.CreateCounter("btx_moe_gate_mass_total",
-            "Gate given to each expert of the BTX model, summed over tokens, by layer.", ["layer", "expert"]);
-        _decodeSteps = metrics.CreateCounter("btx_decode_steps_total", "Steps that gave tokens and prefilled nothing.");
-        _decodeSeconds = metrics.CreateCounter("btx_decode_seconds_total", "Length of decode steps, summed.");
-        _decodeRows = metrics.CreateCounter("btx_decode_rows_total", "Tokens that decode steps gave.");
-        _expertDecodeRuns = metrics.CreateCounter("btx_expert_decode_runs_total", "Decode steps in which each expert ran at least one row.",
-            ["expert"]);
-        _routedDecodeRuns = metrics.CreateCounter("btx_moe_expert_decode_runs_total",
-            "Decode steps in which each expert of the BTX model computed at least one token, by layer.", ["layer", "expert"]);
-        _active = metrics.CreateGauge("btx_active_sequences", "Sequences that hold a slot.");
-        _queued = metrics.CreateGauge("btx_queue_depth", "Requests that wait for a slot.");
-        _queueTime = metrics.CreateHistogram("btx_queue_seconds", "Time from arrival to admission.", Seconds(0.001));
-        _firstToken = metrics.CreateHistogram("btx_time_to_first_token_seconds", "Time from arrival to the first token, by routing mode.",
-            ["mode"], Seconds(0.001));
-        _interToken = metrics.CreateHistogram("btx_inter_token_seconds",
-            "Time between two tokens of a sequence: the length of each step, once per token.", Seconds(0.0005));
-        _requestTime = metrics.CreateHistogram("btx_request_duration_seconds", "Time from arrival to the end, by routing mode.", ["mode"],
-            Seconds(0.005));
-        _stepTime = metrics.CreateHistogram("btx_step_duration_seconds", "Length of the engine's steps.", Seconds(0.0005));
+        DotNetStats.Register(registry);
+        var version = typeof(EngineMetrics).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "unknown";
+        Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge("btx_build_info",
+            "1; the labels say which build runs, on which runtime.", ["version", "runtime"])
+            .WithLabels(version, RuntimeInformation.FrameworkDescription).Set(1);
     }
-
-    public CollectorRegistry Registry { get; }
 
     public void OnStep(in StepReport report)
     {
@@ -75,28 +77,16 @@ internal sealed class EngineMetrics : IStepObserver
             _decodeRows.Inc(report.GeneratedTokens);
         }
 
-        var series = SeriesOf(report.Experts.Span);
-        for (var j = 0; j < series.Length; j++)
-        {
-            series[j].Steps.Inc(report.ExpertRows.Span[j]);
-            series[j].Mass.Inc(report.PosteriorMass.Span[j]);
-            if (decodes && report.ExpertRows.Span[j] > 0) series[j].DecodeRuns.Inc();
-        }
-
+        _experts.Add(report.Experts.Span, 1, report.ExpertRows.Span, report.PosteriorMass.Span, decodes);
         if (report.RoutedTokens.IsEmpty) return;
-        var gates = GatesOf(report.MoeExperts.Span, report.RoutedTokens.Length);
-        for (var i = 0; i < gates.Length; i++)
-        {
-            gates[i].Tokens.Inc(report.RoutedTokens.Span[i]);
-            gates[i].Mass.Inc(report.GateMass.Span[i]);
-            if (decodes && report.RoutedTokens.Span[i] > 0) gates[i].DecodeRuns.Inc();
-        }
+        var layers = report.RoutedTokens.Length / report.MoeExperts.Length;
+        _routed.Add(report.MoeExperts.Span, layers, report.RoutedTokens.Span, report.GateMass.Span, decodes);
     }
 
     public void OnForest(ForestDescription forest)
     {
-        SeriesOf([.. forest.Experts]);
-        GatesOf([.. forest.Moe?.Experts ?? []], (forest.Moe?.Layers ?? 0) * (forest.Moe?.Experts.Count ?? 0));
+        _experts.Follow([.. forest.Experts], 1);
+        _routed.Follow([.. forest.Moe?.Experts ?? []], forest.Moe?.Layers ?? 0);
     }
 
     public void OnIdle()
@@ -107,69 +97,60 @@ internal sealed class EngineMetrics : IStepObserver
 
     public void OnRequestEnd(in RequestReport report)
     {
-        _requests.WithLabels(report.Mode, Name(report.Finish)).Inc();
+        _requests.WithLabels(report.Mode, report.Finish == FinishReason.None ? "done" : report.Finish.ToString().ToLowerInvariant()).Inc();
         _promptTokens.Inc(report.PromptTokens);
         _queueTime.Observe(report.Queued.TotalSeconds);
         if (report.CompletionTokens > 0) _firstToken.WithLabels(report.Mode).Observe(report.TimeToFirstToken.TotalSeconds);
         _requestTime.WithLabels(report.Mode).Observe(report.Total.TotalSeconds);
     }
 
-    private static HistogramConfiguration Seconds(double smallest) => new() { Buckets = Histogram.ExponentialBuckets(smallest, 2, 16) };
+    private static Counter Count(CollectorRegistry registry, string name, string help, params string[] labels) =>
+        Prometheus.Metrics.WithCustomRegistry(registry).CreateCounter(name, help, labels);
 
-    private static string Name(Engine.Requests.FinishReason finish) => finish switch
-    {
-        Engine.Requests.FinishReason.Stop => "stop",
-        Engine.Requests.FinishReason.Length => "length",
-        Engine.Requests.FinishReason.Cancelled => "cancelled",
-        Engine.Requests.FinishReason.Failed => "failed",
-        Engine.Requests.FinishReason.Removed => "removed",
-        Engine.Requests.FinishReason.Aborted => "aborted",
-        _ => "done",
-    };
+    private static Gauge Gauge(CollectorRegistry registry, string name, string help) =>
+        Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge(name, help);
 
-    private ExpertSeries[] SeriesOf(ReadOnlySpan<string> names)
+    private static Histogram Time(CollectorRegistry registry, double smallest, string name, string help, params string[] labels) =>
+        Prometheus.Metrics.WithCustomRegistry(registry).CreateHistogram(name, help, labels,
+            new() { Buckets = Histogram.ExponentialBuckets(smallest, 2, 16) });
+
+    /// <summary>Counters with a series for each expert, [layers, experts]; the label of a layer only where the counter has it.</summary>
+    private sealed class ExpertSeries(Counter rows, Counter mass, Counter runs)
     {
-        var same = names.Length == _experts.Length;
-        for (var j = 0; same && j < names.Length; j++) same = ReferenceEquals(names[j], _experts[j].Name) || names[j] == _experts[j].Name;
-        if (same) return _experts;
-        foreach (var gone in _experts)
+        private string[] _names = [];
+        private (Counter.Child Rows, Counter.Child Mass, Counter.Child Runs)[] _series = [];
+
+        /// <param name="decodes">The step gave tokens and prefilled nothing.</param>
+        public void Add(ReadOnlySpan<string> names, int layers, ReadOnlySpan<int> count, ReadOnlySpan<double> weight, bool decodes)
         {
-            if (names.Contains(gone.Name)) continue;
-            foreach (var family in (Counter[])[_expertSteps, _posteriorMass, _expertDecodeRuns]) family.RemoveLabelled(gone.Name);
+            Follow(names, layers);
+            for (var i = 0; i < _series.Length; i++)
+            {
+                _series[i].Rows.Inc(count[i]);
+                _series[i].Mass.Inc(weight[i]);
+                if (decodes && count[i] > 0) _series[i].Runs.Inc();
+            }
         }
 
-        var series = new ExpertSeries[names.Length];
-        for (var j = 0; j < names.Length; j++)
-            series[j] = new(names[j], _expertSteps.WithLabels(names[j]), _posteriorMass.WithLabels(names[j]),
-                _expertDecodeRuns.WithLabels(names[j]));
-        return _experts = series;
+        /// <summary>Looks the series of these experts up, and takes those of others off the page.</summary>
+        public void Follow(ReadOnlySpan<string> names, int layers)
+        {
+            if (_series.Length != layers * names.Length || !names.SequenceEqual(_names)) Change(names.ToArray(), layers);
+        }
+
+        private void Change(string[] names, int layers)
+        {
+            string[][] all = [.. Enumerable.Range(0, layers * names.Length).Select(Labels(names))];
+            foreach (var gone in Enumerable.Range(0, _series.Length).Select(Labels(_names)).Where(old => !all.Any(old.SequenceEqual)))
+            {
+                foreach (var family in (Counter[])[rows, mass, runs]) family.RemoveLabelled(gone);
+            }
+
+            _names = names;
+            _series = [.. all.Select(labels => (rows.WithLabels(labels), mass.WithLabels(labels), runs.WithLabels(labels)))];
+        }
+
+        private Func<int, string[]> Labels(string[] names) => index => rows.LabelNames.Length == 1
+            ? [names[index]] : [(index / names.Length).ToString(CultureInfo.InvariantCulture), names[index % names.Length]];
     }
-
-    private GateSeries[] GatesOf(ReadOnlySpan<string> names, int count)
-    {
-        if (_gates.Length == count && names.SequenceEqual(_routed)) return _gates;
-        var layers = names.IsEmpty ? 0 : count / names.Length;
-        for (var i = 0; i < _gates.Length; i++)
-        {
-            if (i / _routed.Length < layers && names.Contains(_routed[i % _routed.Length])) continue;
-            foreach (var family in (Counter[])[_routedTokens, _gateMass, _routedDecodeRuns])
-                family.RemoveLabelled(Layer(i, _routed), _routed[i % _routed.Length]);
-        }
-
-        _routed = names.ToArray();
-        var series = new GateSeries[count];
-        for (var i = 0; i < count; i++)
-        {
-            string[] labels = [Layer(i, names), names[i % names.Length]];
-            series[i] = new(_routedTokens.WithLabels(labels), _gateMass.WithLabels(labels), _routedDecodeRuns.WithLabels(labels));
-        }
-
-        return _gates = series;
-    }
-
-    private static string Layer(int index, ReadOnlySpan<string> names) => (index / names.Length).ToString(CultureInfo.InvariantCulture);
-
-    private sealed record GateSeries(Counter.Child Tokens, Counter.Child Mass, Counter.Child DecodeRuns);
-
-    private sealed record ExpertSeries(string Name, Counter.Child Steps, Counter.Child Mass, Counter.Child DecodeRuns);
 }

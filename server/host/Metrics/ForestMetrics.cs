@@ -19,12 +19,11 @@ internal sealed class ForestMetrics
         var metrics = Prometheus.Metrics.WithCustomRegistry(registry);
         _changes = metrics.CreateCounter("btx_forest_changes_total",
             "Changes of the forest that ended, by kind and outcome (committed, failed, cancelled).", ["kind", "outcome"]);
-        _phaseTime = metrics.CreateHistogram(
-            "btx_forest_change_seconds", "Time that each phase of a change took, by kind and phase.", ["kind", "phase"],
-                new() { Buckets = Histogram.ExponentialBuckets(0.001, 4, 10) });
-        _pause = metrics.CreateHistogram(
-            "btx_forest_swap_pause_seconds", "Time that the engine was held between two steps by a swap of the forest.",
-                new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(0.0001, 4, 8) });
+        _phaseTime = metrics.CreateHistogram("btx_forest_change_seconds", "Time that each phase of a change took, by kind and phase.",
+            ["kind", "phase"], new() { Buckets = Histogram.ExponentialBuckets(0.001, 4, 10) });
+        _pause = metrics.CreateHistogram("btx_forest_swap_pause_seconds",
+            "Time that the engine was held between two steps by a swap of the forest.",
+            new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(0.0001, 4, 8) });
         _bytesReturned = metrics.CreateCounter("btx_forest_bytes_returned_total",
             "Native memory returned by swaps: mapped weights, KV caches, sessions.");
         _revision = metrics.CreateGauge("btx_forest_revision", "Revision of the forest that is served.");

@@ -1,19 +1,20 @@
+using System.Runtime.CompilerServices;
 using System.Text;
+using System.Threading.Channels;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Model.Tokens;
 
 namespace Btx.Server.Requests;
 
-/// <summary>What every door calls: validates, tokenizes, hands over to the engine. Thread-safe.</summary>
+/// <summary>What every endpoint calls: validates, tokenizes, hands over to the engine. Thread-safe.</summary>
 internal sealed class InferenceService(IForestEngine engine, TextTokenizer tokenizer, RequestLimits limits)
 {
     public ForestDescription Forest => engine.Describe();
 
     /// <summary>The prompt's tokens, once everything about the request holds: nothing but reading the prompt is done before that.</summary>
     /// <param name="request">Its own prompt does not count.</param>
-    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context, and the request's number of tokens does not
-    /// count.</param>
+    /// <param name="onlyRead">No token is to be generated: the prompt may fill the context.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
@@ -28,19 +29,22 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With the tokens that <see cref="Checked"/> gave.</param>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down.</exception>
-    public Generation Generate(GenerationRequest request, CancellationToken cancellation) =>
-        new(request.Prompt, engine.Generate(
-            // a model writes normalised text only
-            request with { Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)] },
-            cancellation));
+    /// <returns>The events in order; the last has a finish reason (a model that leaves the forest after the first token is one, too) and
+    /// the usage.</returns>
+    /// <exception cref="OperationCanceledException">While it is read: the client left.</exception>
+    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; while it is read: the server shut
+    /// down before the end, or a model that the request used left the forest before its first token.</exception>
+    public IAsyncEnumerable<TokenEvent> Generate(GenerationRequest request, CancellationToken cancellation) =>
+        ReadAsync(engine.Generate(request with
+        {
+            Stop = [.. request.Stop.Select(tokenizer.Normalize).Where(stop => stop.Length > 0)], // a model writes normalised text only
+        }, cancellation), cancellation);
 
     /// <param name="request">Its own tokens do not count.</param>
     /// <param name="stride">A text longer than the context is scored in windows, see <see cref="ScoreWindow"/>; 0: of half a context each.
     /// Null: it is refused.</param>
     /// <exception cref="InvalidRequestException">The request breaks a rule.</exception>
-    /// <exception cref="RequestRejectedException">The engine refuses it, is full, or is shutting down; or the forest changed between two
-    /// windows.</exception>
+    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>, or the forest changed between two windows.</exception>
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
@@ -48,7 +52,8 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
         if (stride is not null && (stride < 0 || stride >= forest.ContextLength))
             Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context"));
         var tokens = Encode(text);
-        Refuse(stride is null || tokens.Length < 2 ? RequestRules.TextProblem(tokens, forest) : RequestRules.IdProblem(tokens, "text", forest));
+        var mayBeLong = stride is not null && tokens.Length >= 2;
+        Refuse(mayBeLong ? RequestRules.IdProblem(tokens, "text", forest) : RequestRules.TextProblem(tokens, forest));
         if (stride is null or 0) stride = Math.Max(1, forest.ContextLength / 2);
         var windows = ScoreWindow.Over(tokens.Length, forest.ContextLength, stride.Value);
         var results = new List<ScoreResult>();
@@ -58,7 +63,6 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     }
 
     /// <param name="request">With tokens that were checked.</param>
-    /// <exception cref="RequestRejectedException">As for <see cref="Generate"/>.</exception>
     public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellation) => engine.ScoreAsync(request, cancellation);
 
     /// <summary>True if <paramref name="tokens"/> starts with a beginning-of-text token that the client did not write.</summary>
@@ -67,10 +71,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
 
     public ReadOnlySpan<byte> TokenBytes(int id) => tokenizer.TokenBytes(id).Span;
 
-    /// <summary>
-    /// A token's name: its text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it (printable ASCII
-    /// stands for itself).
-    /// </summary>
+    /// <summary>A token's text, or <c>bytes:\xf0\x9f</c> where it is no whole text, as OpenAI's completions have it.</summary>
     public string TokenName(int id)
     {
         var bytes = TokenBytes(id);
@@ -89,8 +90,27 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     /// <summary>The prompt as its tokens have it: normalised.</summary>
     public string TextOf(Prompt prompt) => prompt.Text is { } text ? tokenizer.Normalize(text) : tokenizer.Decode(prompt.Tokens);
 
-    /// <summary>Bytes of the text that is predicted: of all tokens but the first.</summary>
-    public long PredictedBytes(TextScore score) => score.Tokens.Skip(1).Sum(id => (long)tokenizer.TokenBytes(id).Length);
+    private static async IAsyncEnumerable<TokenEvent> ReadAsync(ChannelReader<TokenEvent> events,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var begun = false;
+        await foreach (var e in events.ReadAllAsync(cancellation).ConfigureAwait(false))
+        {
+            if (e.Finish == FinishReason.Cancelled)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                throw new RequestRejectedException(RejectionReason.ShuttingDown,
+                    "the server is shutting down; the request was ended before its last token");
+            }
+
+            if (!begun && e.Finish is (FinishReason.Removed or FinishReason.Aborted))
+                throw new RequestRejectedException(e.Finish == FinishReason.Removed ? RejectionReason.NotFound : RejectionReason.Aborted,
+                    e.Message!);
+            if (e.Finish == FinishReason.Failed) throw new InvalidOperationException("the engine could not finish the request");
+            begun |= e.Token is not null;
+            yield return e;
+        }
+    }
 
     private static void Refuse(RequestProblem? problem)
     {

@@ -8,7 +8,7 @@ using V1 = Btx.V1;
 namespace Btx.Server.Requests;
 
 /// <summary>
-/// A model id of the HTTP door, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
+/// A model's id over HTTP, and the routing that it names: <c>forest</c>, <c>forest:top_k=2</c>,
 /// <c>forest:top_p=0.9,posterior=last_token</c>, <c>average</c>, <c>average:posterior@python</c>, <c>average:NAME</c> (one that was given a
 /// name), <c>expert:python</c>; <c>btx</c>, <c>btx:k=2</c> (mode moe). Options of <c>btx</c>: k (experts per token, else the model's own).
 /// Of <c>forest</c>: top_k, top_p, posterior, prior (a domain), switching (rate), and with top_k or top_p reroute (tokens) and select.
@@ -32,11 +32,8 @@ internal sealed record ModelId(string Name, Routing Routing)
             "average" => (id, AverageOf(rest)),
             "expert" when rest.Length > 0 => (id, new() { Mode = V1.Mode.Expert, Expert = rest }),
             "expert" => throw Invalid("model \"expert\" needs an expert's name: expert:NAME"),
-            _ =>
-                throw new InvalidRequestException(new(
-                "model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, average, average:posterior@DOMAIN, "
-                    + "average:NAME, expert:NAME, btx or btx:k=K",
-                RejectionReason.NotFound)),
+            _ => throw new InvalidRequestException(new("model", $"no model {Quote(id)}; use forest, forest:top_k=K, forest:top_p=P, "
+                + "average, average:posterior@DOMAIN, average:NAME, expert:NAME, btx or btx:k=K", RejectionReason.NotFound)),
         };
         try
         {
@@ -88,7 +85,7 @@ internal sealed record ModelId(string Name, Routing Routing)
             if (equals < 1 || equals == option.Length - 1) throw Invalid($"model {Quote(id)}: option {Quote(option)} is not NAME=VALUE");
             var (name, value) = (option[..equals], option[(equals + 1)..]);
             if (!seen.Add(name)) throw Invalid($"model {Quote(id)} gives {Quote(name)} twice");
-            named.Add($"{name}={Set(routing, id, name, value)}");
+            named.Add(string.Create(CultureInfo.InvariantCulture, $"{name}={Set(routing, id, name, value)}"));
         }
 
         if (seen.Contains("top_k") && seen.Contains("top_p")) throw Invalid($"model {Quote(id)} gives both top_k and top_p; choose one");
@@ -96,53 +93,37 @@ internal sealed record ModelId(string Name, Routing Routing)
         return (named.Count == 0 ? "forest" : $"forest:{string.Join(',', named)}", routing);
     }
 
-    /// <returns>The value in its usual form.</returns>
-    private static string Set(V1.Routing routing, string id, string name, string value)
+    /// <returns>The value: a number or a name.</returns>
+    private static object Set(V1.Routing routing, string id, string name, string value)
     {
-        switch (name)
+        if (name == "top_k") routing.Mode = V1.Mode.TopK;
+        if (name == "top_p") routing.Mode = V1.Mode.TopP;
+        return name switch
         {
-            case "top_k":
-                (routing.Mode, routing.K) = (V1.Mode.TopK, Integer(name, value));
-                return routing.K.ToString(CultureInfo.InvariantCulture);
-            case "top_p":
-                (routing.Mode, routing.P) = (V1.Mode.TopP, Number(name, value));
-                return routing.P.ToString(CultureInfo.InvariantCulture);
-            case "posterior":
-                routing.Posterior = RoutingNames.Wire<PosteriorKind, V1.PosteriorKind>(RoutingNames.Posteriors.Named("model", name, value));
-                return value;
-            case "prior":
-                routing.PriorDomain = value;
-                return value;
-            case "select":
-                routing.Select = RoutingNames.Wire<SelectForm, V1.Selection>(RoutingNames.Selections.Named("model", name, value));
-                return value;
-            case "reroute":
-                routing.RerouteInterval = Integer(name, value);
-                return routing.RerouteInterval.ToString(CultureInfo.InvariantCulture);
-            case "switching":
-                routing.SwitchingRate = Number(name, value);
-                return routing.SwitchingRate.ToString(CultureInfo.InvariantCulture);
-            default:
-                throw Invalid(
-                    $"model {Quote(id)}: unknown option {Quote(name)}; use top_k, top_p, posterior, prior, select, reroute or switching");
-        }
+            "top_k" => routing.K = Integer(name, value),
+            "top_p" => routing.P = Number(name, value),
+            "posterior" => RoutingNames.Of(routing.Posterior = Named<V1.PosteriorKind>(name, value)),
+            "prior" => routing.PriorDomain = value,
+            "select" => RoutingNames.Of(routing.Select = Named<V1.Selection>(name, value)),
+            "reroute" => routing.RerouteInterval = Integer(name, value),
+            "switching" => routing.SwitchingRate = Number(name, value),
+            _ => throw Invalid($"model {Quote(id)}: unknown option {Quote(name)}; use top_k, top_p, posterior, prior, select, reroute or "
+                + "switching"),
+        };
     }
 
     private static V1.Routing AverageOf(string rest)
     {
         var at = rest.IndexOf('@', StringComparison.Ordinal);
         var kind = at < 0 ? rest : rest[..at];
-        if (at < 0 && kind.Length > 0 && !RoutingNames.Averages.ContainsKey(kind))
-            return new() { Mode = V1.Mode.Average, AverageName = kind };
-        return new()
-        {
-            Mode = V1.Mode.Average,
-            Average = kind.Length == 0
-                ? default
-                : RoutingNames.Wire<AverageWeights, V1.AverageKind>(RoutingNames.Averages.Named("model", "average", kind)),
-            AverageDomain = at < 0 ? "" : rest[(at + 1)..],
-        };
+        var routing = new V1.Routing { Mode = V1.Mode.Average, AverageDomain = at < 0 ? "" : rest[(at + 1)..] };
+        if (at < 0 && kind.Length > 0 && RoutingNames.Find<V1.AverageKind>(kind) is null) routing.AverageName = kind;
+        else if (kind.Length > 0) routing.Average = Named<V1.AverageKind>("average", kind);
+        return routing;
     }
+
+    private static T Named<T>(string what, string name) where T : struct, Enum => RoutingNames.Find<T>(name)
+        ?? throw Invalid($"unknown {what} {Quote(name)}; use {string.Join(", ", RoutingNames.All<T>())}");
 
     private static int Integer(string name, string value) =>
         int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using Btx.Engine;
 
 namespace Btx.Server.Requests;
@@ -22,13 +24,26 @@ internal readonly record struct Prompt(string? Text, int[]? Tokens)
 
     private static bool HasLoneSurrogate(string text)
     {
-        for (var i = 0; i < text.Length; i++)
+        for (int i = 0, used; i < text.Length; i += used)
         {
-            if (!char.IsSurrogate(text[i])) continue;
-            if (!char.IsHighSurrogate(text[i]) || i + 1 == text.Length || !char.IsLowSurrogate(text[i + 1])) return true;
-            i++;
+            if (Rune.DecodeFromUtf16(text.AsSpan(i), out _, out used) != OperationStatus.Done) return true;
         }
 
         return false;
     }
+}
+
+/// <summary>What is accepted at most, before any work is done for it; <see cref="RequestRules"/> has what the engine accepts.</summary>
+internal sealed record RequestLimits
+{
+    public const int DefaultMaxTokens = 16;
+
+    /// <summary>Characters of a model's id and of a user's name.</summary>
+    public const int MaxNameLength = 512;
+
+    /// <summary>Characters (UTF-16) of a prompt or of a text to score.</summary>
+    public int PromptCharacters { get; init; } = 1_000_000;
+
+    /// <summary>Bytes of an HTTP body or a gRPC message.</summary>
+    public int BodyBytes { get; init; } = 4 << 20;
 }

@@ -4,10 +4,10 @@ using Grpc.Core;
 
 namespace Btx.Server.Requests;
 
-/// <summary>Why a request was refused, in the one form that both doors translate.</summary>
+/// <summary>Why a request was refused, in the one form that HTTP and gRPC translate.</summary>
 internal sealed record Rejection(RejectionReason Reason, string Message, string? Parameter, string? Code = null)
 {
-    // In UTF-16 characters. A gRPC message travels in a trailer, where a character can take nine bytes and many clients take 8 KiB in all.
+    // UTF-16 characters. A gRPC message travels in a trailer, where a character can take nine bytes and many clients take 8 KiB in all.
     private const int MaxMessage = 800;
 
     /// <summary>Null for a failure that nobody foresaw, of which a client is told no more.</summary>
@@ -24,7 +24,7 @@ internal sealed record Rejection(RejectionReason Reason, string Message, string?
     private static Rejection Of(RequestProblem problem) =>
         new(problem.Reason, BtxException.OneLine(problem.Message, MaxMessage), BtxException.OneLine(problem.Parameter, 100), problem.Code);
 
-    /// <summary>The statuses of both doors.</summary>
+    /// <summary>The statuses of HTTP and gRPC.</summary>
     public (int Http, StatusCode Grpc) Status => Reason switch
     {
         RejectionReason.NotFound => (StatusCodes.Status404NotFound, StatusCode.NotFound),
@@ -47,4 +47,13 @@ internal sealed record Rejection(RejectionReason Reason, string Message, string?
         ErrorKind.Exhausted => RejectionReason.Exhausted,
         _ => RejectionReason.Failed,
     };
+}
+
+/// <summary>A request that the server refuses before the engine sees it.</summary>
+internal sealed class InvalidRequestException(RequestProblem problem)
+    : Exception(BtxException.OneLine(problem.Message, BtxException.MaxMessage))
+{
+    public RequestProblem Problem { get; } = problem;
+
+    public static InvalidRequestException For(string parameter, string message) => new(new(parameter, message));
 }

@@ -37,13 +37,7 @@ internal static class ChangeRequests
         By = Author(request.By),
         Experts = Experts(request.Experts),
         Lineage = Lineage(request.Lineage),
-        InFlight = request.InFlight switch
-        {
-            V1.InFlight.Unspecified or V1.InFlight.Renormalise => InFlightPolicy.Renormalise,
-            V1.InFlight.Drain => InFlightPolicy.Drain,
-            V1.InFlight.Abort => InFlightPolicy.Abort,
-            _ => throw Unknown("in_flight", request.InFlight),
-        },
+        InFlight = RoutingMessages.Known("in_flight", request.InFlight, InFlightPolicy.Renormalise),
         Purge = request.Purge,
         DropMoe = request.DropMoe,
         Probe = NullIfEmpty(request.Probe),
@@ -54,15 +48,9 @@ internal static class ChangeRequests
     {
         var given = (request.Weights.Count > 0 ? 1 : 0) + (request.Domain.Length > 0 ? 1 : 0) + (request.Sample.Length > 0 ? 1 : 0);
         if (given != 1)
-            throw Invalid(
-                "weights", $"{(given == 0 ? "none" : "more than one")} of weights, domain and sample is "
-                    + "given; an average has exactly one of them");
-        foreach (var (expert, weight) in request.Weights)
-        {
-            if (!(weight >= 0) || double.IsInfinity(weight))
-                throw Invalid("weights", $"the weight of {expert} is {weight}; expected 0 or more");
-        }
-
+            throw Invalid("weights",
+                $"{(given == 0 ? "none" : "more than one")} of weights, domain and sample is given; an average has exactly one of them");
+        foreach (var (expert, weight) in request.Weights) RequireWeight("weights", expert, weight);
         return new()
         {
             By = Author(request.By),
@@ -80,21 +68,15 @@ internal static class ChangeRequests
         return names;
     }
 
-    public static string Lineage(V1.LineagePolicy policy) => policy switch
-    {
-        V1.LineagePolicy.Unspecified or V1.LineagePolicy.Only => LineagePolicy.Only,
-        V1.LineagePolicy.Cascade => LineagePolicy.Cascade,
-        V1.LineagePolicy.Quarantine => LineagePolicy.Quarantine,
-        _ => throw Unknown("lineage", policy),
-    };
+    public static string Lineage(V1.LineagePolicy policy) =>
+        RoutingMessages.Known("lineage", policy, V1.LineagePolicy.Only).ToString().ToLowerInvariant();
 
     public static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 
     private static ParentEntry[] Parents(IEnumerable<V1.Parent> parents)
     {
         ParentEntry[] entries = [.. parents.Select(p => new ParentEntry(Name("parents", p.Name), p.Weight))];
-        if (entries.FirstOrDefault(p => !(p.Weight >= 0) || double.IsInfinity(p.Weight)) is { } bad)
-            throw Invalid("parents", $"the weight of parent {bad.Name} is {bad.Weight}; expected 0 or more");
+        foreach (var entry in entries) RequireWeight("parents", $"parent {entry.Name}", entry.Weight);
         if (entries.GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw Invalid("parents", $"parent {twice.Key} is named twice");
         var sum = entries.Sum(p => p.Weight);
@@ -102,13 +84,18 @@ internal static class ChangeRequests
         return entries;
     }
 
-    private static string Needed(string parameter, string text) => text.Length > 0 ? text
-        : throw Invalid(parameter, $"{parameter} is missing");
+    private static void RequireWeight(string parameter, string of, double weight)
+    {
+        if (!(weight >= 0) || double.IsInfinity(weight))
+            throw Invalid(parameter, $"the weight of {of} is {weight}; expected 0 or more");
+    }
 
-    private static string Name(string parameter, string text) =>
-        ForestManifestRules.IsName(Needed(parameter, text)) ? text : throw Invalid(
-        parameter, $"{parameter} \"{Model.BtxException.OneLine(text)}\" is not a name; use 1 to 64 "
-            + "lower-case letters, digits, \".\", \"_\" and \"-\"");
+    private static string Needed(string parameter, string text) =>
+        text.Length > 0 ? text : throw Invalid(parameter, $"{parameter} is missing");
+
+    private static string Name(string parameter, string text) => ForestManifestRules.IsName(Needed(parameter, text)) ? text
+        : throw Invalid(parameter, $"{parameter} \"{Model.BtxException.OneLine(text)}\" is not a name; use 1 to 64 lower-case letters, "
+            + "digits, \".\", \"_\" and \"-\"");
 
     private static string? Hash(string text) =>
         text.Length == 0 ? null
@@ -118,8 +105,4 @@ internal static class ChangeRequests
         && !text.Any(char.IsControl) && !text.Contains('\uFFFD', StringComparison.Ordinal);
 
     private static InvalidRequestException Invalid(string parameter, string message) => InvalidRequestException.For(parameter, message);
-
-    private static InvalidRequestException Unknown<T>(string parameter, T value)
-        where T : struct, Enum =>
-        Invalid(parameter, $"unknown {parameter} {value}; this server knows {string.Join(", ", Enum.GetNames<T>().Skip(1))}");
 }

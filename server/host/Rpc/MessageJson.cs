@@ -8,25 +8,18 @@ using Timestamp = Google.Protobuf.WellKnownTypes.Timestamp;
 namespace Btx.Server.Rpc;
 
 /// <summary>
-/// A message as JSON for people and scripts: the proto's own field names, numbers as numbers, times in
-/// RFC 3339, enums by their names, bytes that are
-/// JSON as such. An optional field that is not set is left out.
+/// A message as JSON for people and scripts: the proto's own field names, numbers as numbers, times in RFC 3339, enums by their names,
+/// bytes that are JSON as such. An optional field that is not set is left out.
 /// </summary>
 internal static class MessageJson
 {
-    private static readonly JsonWriterOptions s_indented = new()
-    {
-        Indented = true,
-        NewLine = "\n",
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
-    };
-    private static readonly JsonWriterOptions s_line = s_indented with { Indented = false };
+    private static readonly JsonWriterOptions s_line = new() { NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Ends in a newline.</summary>
     public static string Text(IMessage message, bool indented = true)
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, indented ? s_indented : s_line)) Write(json, message);
+        using (var json = new Utf8JsonWriter(stream, s_line with { Indented = indented })) Write(json, message);
         return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
     }
 

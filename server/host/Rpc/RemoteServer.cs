@@ -1,45 +1,94 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Btx.Cli;
 using Btx.Model;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Btx.Server.Rpc;
 
-/// <summary>A server reached by gRPC; its refusals are turned into <see cref="BtxException"/>.</summary>
-internal sealed class RemoteServer : IDisposable
+/// <summary>A server reached by gRPC; its refusals are <see cref="BtxException"/>, as everywhere below.</summary>
+internal sealed class RemoteServer : Interceptor, IInference, IDisposable
 {
     private readonly Uri _address;
-    private readonly string _option;
-    private readonly string _remedy;
+    private readonly string _option, _remedy;
     private readonly GrpcChannel _channel;
+    private readonly Metadata _headers = [];
 
     /// <param name="option">What named the address, for messages.</param>
     /// <param name="address">ADDRESS:PORT, or an http or https URL.</param>
     /// <param name="remedy">What to do where no server listens.</param>
+    /// <param name="adminKey">Null: none is sent.</param>
     /// <param name="patience">See <see cref="Patience"/>.</param>
     /// <exception cref="BtxException">The address cannot be read.</exception>
-    public RemoteServer(string option, string address, string remedy, TimeSpan? patience = null)
+    public RemoteServer(string option, string address, string remedy, string? adminKey = null, TimeSpan? patience = null)
     {
         (_option, _remedy, Patience) = (option, remedy, patience ?? TimeSpan.FromSeconds(30));
-        _address = Read(address) ?? throw new BtxException(
-            $"{option} {BtxException.OneLine(address, 100)}: not a server's address; expected ADDRESS:PORT, for example "
-                + $"{ServerFlag.Usual}, or a URL");
+        _address = Read(address) ?? throw new BtxException($"{option} {BtxException.OneLine(address, 100)}: not a server's address; "
+            + $"expected ADDRESS:PORT, for example {ServerFlag.Usual}, or a URL");
+        if (adminKey is not null) _headers.Add("authorization", $"Bearer {adminKey}");
         _channel = GrpcChannel.ForAddress(_address, new() { MaxReceiveMessageSize = null });
+        var invoker = _channel.Intercept(this);
+        (Inference, Forest) = (new(invoker), new(invoker));
     }
 
-    public GrpcChannel Channel => _channel;
+    public V1.Inference.InferenceClient Inference { get; }
 
+    public V1.Forest.ForestClient Forest { get; }
+
+    /// <summary>Whether the server runs on this machine, so that both mean the same by a path.</summary>
     public bool IsLoopback => _address.IsLoopback;
 
-    /// <summary>How long a call that only reads may take.</summary>
+    /// <summary>How long a call that only reads the forest may take.</summary>
     public TimeSpan Patience { get; }
 
-    /// <summary>The deadline of such a call that begins now.</summary>
-    public DateTime Deadline => DateTime.UtcNow + Patience;
+    public IAsyncEnumerable<V1.GenerateResponse> GenerateAsync(V1.GenerateRequest request, CancellationToken cancellation) =>
+        ReadAsync(Inference.Generate(request, cancellationToken: cancellation), cancellation);
+
+    public async Task<V1.ScoreResponse> ScoreAsync(V1.ScoreRequest request, CancellationToken cancellation) =>
+        await Inference.ScoreAsync(request, cancellationToken: cancellation).ConfigureAwait(false);
+
+    public async Task<V1.DescribeResponse> DescribeAsync(CancellationToken cancellation) =>
+        await Inference.DescribeAsync(new(), cancellationToken: cancellation).ConfigureAwait(false);
+
+    /// <summary>What a call streams; the call ends with the reading.</summary>
+    public static async IAsyncEnumerable<T> ReadAsync<T>(AsyncServerStreamingCall<T> call,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using (call)
+        {
+            while (await call.ResponseStream.MoveNext(cancellation).ConfigureAwait(false)) yield return call.ResponseStream.Current;
+        }
+    }
+
+    public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(TRequest request,
+        ClientInterceptorContext<TRequest, TResponse> context, AsyncUnaryCallContinuation<TRequest, TResponse> continuation)
+    {
+        var options = context.Options.WithHeaders(_headers);
+        if (context.Method.ServiceName == V1.Forest.Descriptor.FullName) options = options.WithDeadline(DateTime.UtcNow + Patience);
+        var call = continuation(request, new(context.Method, context.Host, options));
+        return new(Try(() => call.ResponseAsync, options.CancellationToken), call.ResponseHeadersAsync, call.GetStatus, call.GetTrailers,
+            call.Dispose);
+    }
+
+    public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(TRequest request,
+        ClientInterceptorContext<TRequest, TResponse> context, AsyncServerStreamingCallContinuation<TRequest, TResponse> continuation)
+    {
+        var call = continuation(request, new(context.Method, context.Host, context.Options.WithHeaders(_headers)));
+        return new(new Stream<TResponse>(this, call.ResponseStream), call.ResponseHeadersAsync, call.GetStatus, call.GetTrailers,
+            call.Dispose);
+    }
+
+    /// <summary>The headers of a stream that sends them at once.</summary>
+    /// <exception cref="BtxException">As <see cref="Try"/>; or they do not come within <see cref="Patience"/>.</exception>
+    public Task HeadersAsync(Task<Metadata> headers, CancellationToken cancellation) =>
+        Try(() => headers.WaitAsync(Patience, cancellation), cancellation);
+
+    public void Dispose() => _channel.Dispose();
 
     /// <exception cref="BtxException">The server refused, or there is none.</exception>
-    public async Task<T> Try<T>(Func<Task<T>> call, CancellationToken cancellation)
+    internal async Task<T> Try<T>(Func<Task<T>> call, CancellationToken cancellation)
     {
         try
         {
@@ -49,7 +98,7 @@ internal sealed class RemoteServer : IDisposable
         {
             throw new OperationCanceledException(cancellation);
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.DeadlineExceeded)
+        catch (Exception e) when (e is TimeoutException or RpcException { StatusCode: StatusCode.DeadlineExceeded })
         {
             throw Silent(e);
         }
@@ -58,24 +107,6 @@ internal sealed class RemoteServer : IDisposable
             throw new BtxException(await ReasonAsync(e).ConfigureAwait(false), e);
         }
     }
-
-    /// <summary>The headers of a stream that sends them at once.</summary>
-    /// <exception cref="BtxException">As <see cref="Try"/>; or they do not come within <see cref="Patience"/>.</exception>
-    public Task HeadersAsync(Task<Metadata> headers, CancellationToken cancellation) => Try(
-        async () =>
-        {
-            try
-            {
-                return await headers.WaitAsync(Patience, cancellation).ConfigureAwait(false);
-            }
-            catch (TimeoutException e)
-            {
-                throw Silent(e);
-            }
-        },
-        cancellation);
-
-    public void Dispose() => _channel.Dispose();
 
     // ADDRESS alone would mean port 80, which is never meant.
     private static Uri? Read(string address)
@@ -91,16 +122,16 @@ internal sealed class RemoteServer : IDisposable
     private async Task<string> ReasonAsync(RpcException e)
     {
         var mayBeHttp = e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Unimplemented;
-        if (mayBeHttp && await IsHttpDoorAsync().ConfigureAwait(false))
-            return $"{Name} speaks HTTP/1.1, so it is the HTTP door of a server and not its gRPC door; name that with {_option} "
+        if (mayBeHttp && await IsHttpAsync().ConfigureAwait(false))
+            return $"{Name} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with {_option} "
                 + $"(`serve` prints both; {ServerFlag.Usual} unless told otherwise)";
         if (e.StatusCode == StatusCode.Unavailable && HasSocketError(e)) return $"no server listens at {Name}; {_remedy}";
         if (HasBrokenStream(e)) return $"the server at {Name} went away before its answer ended; {_remedy}";
         return e.Status.Detail.Length > 0 ? e.Status.Detail : $"the server answered {e.StatusCode}";
     }
 
-    // The gRPC door answers HTTP/1.1 with 400, or not at all.
-    private async Task<bool> IsHttpDoorAsync()
+    // A gRPC port answers HTTP/1.1 with 400, or not at all.
+    private async Task<bool> IsHttpAsync()
     {
         try
         {
@@ -116,28 +147,24 @@ internal sealed class RemoteServer : IDisposable
 
     private BtxException Silent(Exception e) =>
         new($"the server at {Name} took the call and gave no answer within {Patience.TotalSeconds:0.#} s; is it one of btx, and does it "
-            + "run (not stopped, not out of memory)?",
-        e);
+            + "run (not stopped, not out of memory)?", e);
 
-    private static bool HasBrokenStream(Exception? e)
+    private static bool HasBrokenStream(Exception e) =>
+        Causes(e).Any(cause => cause is HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded });
+
+    private static bool HasSocketError(Exception e) => Causes(e).Any(cause => cause is SocketException
+        or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError });
+
+    private static IEnumerable<Exception> Causes(Exception? e)
     {
-        for (; e is not null; e = e.InnerException)
-        {
-            if (e is HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded }) return true;
-        }
-
-        return false;
+        for (; e is not null; e = e.InnerException) yield return e;
     }
 
-    private static bool HasSocketError(Exception? e)
+    private sealed class Stream<T>(RemoteServer server, IAsyncStreamReader<T> stream) : IAsyncStreamReader<T>
     {
-        for (; e is not null; e = e.InnerException)
-        {
-            if (e is SocketException
-                or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError })
-                return true;
-        }
+        public T Current => stream.Current;
 
-        return false;
+        public Task<bool> MoveNext(CancellationToken cancellationToken) =>
+            server.Try(() => stream.MoveNext(cancellationToken), cancellationToken);
     }
 }

@@ -6,11 +6,31 @@ using V1 = Btx.V1;
 namespace Btx.Server.Rpc;
 
 /// <summary>
-/// Routing and sampling as they are on the wire, translated. An option that would change nothing is refused: its sender expects something
-/// of it.
+/// Routing and sampling as they are on the wire, translated. An option that would change nothing is refused: its sender expects
+/// something of it.
 /// </summary>
 internal static class RoutingMessages
 {
+    private static readonly RoutingMode[] s_chosen = [RoutingMode.TopK, RoutingMode.TopP];
+    private static readonly RoutingMode[] s_weighed = [RoutingMode.Ensemble, .. s_chosen];
+
+    // Which modes an option changes anything in. An enum value that this version does not know is given, too.
+    private static readonly (string Name, Func<V1.Routing, bool> IsGiven, RoutingMode[] Modes)[] s_options =
+    [
+        ("k", r => r.HasK, [RoutingMode.TopK, RoutingMode.Moe]),
+        ("p", r => r.HasP, [RoutingMode.TopP]),
+        ("posterior", r => r.Posterior != V1.PosteriorKind.Unspecified, s_weighed),
+        ("prior_domain", r => r.PriorDomain.Length > 0, s_weighed),
+        ("switching_rate", r => r.HasSwitchingRate, s_weighed),
+        ("select", r => r.Select != V1.Selection.Unspecified, s_chosen),
+        ("select_tokens", r => r.HasSelectTokens, s_chosen),
+        ("reroute_interval", r => r.RerouteInterval != 0, s_chosen),
+        ("expert", r => r.Expert.Length > 0, [RoutingMode.Expert]),
+        ("average", r => r.Average != V1.AverageKind.Unspecified, [RoutingMode.Average]),
+        ("average_domain", r => r.AverageDomain.Length > 0, [RoutingMode.Average]),
+        ("average_name", r => r.AverageName.Length > 0, [RoutingMode.Average]),
+    ];
+
     /// <param name="message">Null: an ensemble.</param>
     /// <param name="scores">Of a score: an absent <c>select</c> means per token; of a generation it means prompt.</param>
     /// <param name="forest">What is served: it says what an absent <c>k</c> means.</param>
@@ -20,50 +40,22 @@ internal static class RoutingMessages
     {
         var defaults = new Routing { Select = scores ? SelectForm.PerToken : SelectForm.Prompt };
         if (message is null) return defaults;
-        var mode = message.Mode switch
-        {
-            V1.Mode.Unspecified or V1.Mode.Ensemble => RoutingMode.Ensemble,
-            V1.Mode.TopK => RoutingMode.TopK,
-            V1.Mode.TopP => RoutingMode.TopP,
-            V1.Mode.Average => RoutingMode.Average,
-            V1.Mode.Expert => RoutingMode.Expert,
-            V1.Mode.Moe => RoutingMode.Moe,
-            _ => throw Unknown("mode", message.Mode),
-        };
-        if (RoutingOptions.Idle(message, mode, scores) is { } problem) throw new InvalidRequestException(problem);
+        var mode = Known("mode", message.Mode, RoutingMode.Ensemble);
+        if (Idle(message, mode, scores) is { } problem) throw new InvalidRequestException(problem);
         return new()
         {
             Mode = mode,
             K = message.HasK ? message.K
                 : mode == RoutingMode.Moe ? forest.Moe?.ExpertsPerToken ?? 1 : Math.Clamp(forest.Experts.Count, 1, defaults.K),
             P = message.HasP ? message.P : defaults.P,
-            Posterior = message.Posterior switch
-            {
-                V1.PosteriorKind.Unspecified or V1.PosteriorKind.FullPrefix => PosteriorKind.FullPrefix,
-                V1.PosteriorKind.LastToken => PosteriorKind.LastToken,
-                V1.PosteriorKind.Fixed => PosteriorKind.Fixed,
-                V1.PosteriorKind.Switching => PosteriorKind.Switching,
-                _ => throw Unknown("posterior", message.Posterior),
-            },
+            Posterior = Known("posterior", message.Posterior, PosteriorKind.FullPrefix),
             SwitchingRate = message.HasSwitchingRate ? message.SwitchingRate : defaults.SwitchingRate,
             PriorDomain = NullIfEmpty(message.PriorDomain),
             Expert = NullIfEmpty(message.Expert),
-            Average = message.Average switch
-            {
-                V1.AverageKind.Unspecified or V1.AverageKind.Uniform => AverageWeights.Uniform,
-                V1.AverageKind.Argmax => AverageWeights.Argmax,
-                V1.AverageKind.Posterior => AverageWeights.Posterior,
-                _ => throw Unknown("average", message.Average),
-            },
+            Average = Known("average", message.Average, AverageWeights.Uniform),
             AverageDomain = NullIfEmpty(message.AverageDomain),
             AverageName = NullIfEmpty(message.AverageName),
-            Select = message.Select switch
-            {
-                V1.Selection.Unspecified => defaults.Select,
-                V1.Selection.Prompt => SelectForm.Prompt,
-                V1.Selection.PerToken => SelectForm.PerToken,
-                _ => throw Unknown("select", message.Select),
-            },
+            Select = Known("select", message.Select, defaults.Select),
             SelectTokens = message.HasSelectTokens ? message.SelectTokens : defaults.SelectTokens,
             RerouteInterval = message.RerouteInterval,
         };
@@ -86,8 +78,42 @@ internal static class RoutingMessages
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 
-    private static InvalidRequestException Unknown<T>(string parameter, T value)
-        where T : struct, Enum =>
-        InvalidRequestException.For(
-        parameter, $"unknown {parameter} {value}; this server knows {string.Join(", ", Enum.GetNames<T>().Skip(1))}");
+    /// <summary>The value of the same name; the wire's enum has the same members and "unspecified" besides.</summary>
+    /// <exception cref="InvalidRequestException">This version does not know it.</exception>
+    public static T Known<TWire, T>(string parameter, TWire value, T unspecified) where TWire : struct, Enum where T : struct, Enum
+    {
+        if (value.Equals(default(TWire))) return unspecified;
+        if (Enum.IsDefined(value)) return Enum.Parse<T>(value.ToString());
+        throw InvalidRequestException.For(parameter,
+            $"unknown {parameter} {value}; this server knows {string.Join(", ", RoutingNames.All<TWire>())}");
+    }
+
+    /// <summary>The first option that is given and changes nothing; null if there is none.</summary>
+    private static RequestProblem? Idle(V1.Routing r, RoutingMode mode, bool scores)
+    {
+        foreach (var (name, isGiven, modes) in s_options)
+        {
+            if (!isGiven(r) || modes.Contains(mode)) continue;
+            var readers = string.Join(" and ", modes.Select(RoutingNames.Of));
+            return Problem(name,
+                $"does not apply to mode {RoutingNames.Of(mode)}: it is for {readers}; leave it out or choose another mode");
+        }
+
+        if (r.HasSwitchingRate && r.Posterior != V1.PosteriorKind.Switching)
+            return Problem("switching_rate", "applies to posterior switching only; ask for that or leave it out");
+        if (r.RerouteInterval != 0 && scores) return Problem("reroute_interval", "is for generation; leave it out of a score");
+        if (r.RerouteInterval != 0 && r.Posterior == V1.PosteriorKind.Fixed)
+            return Problem("reroute_interval",
+                "changes nothing with posterior fixed, which would always choose the same experts; leave one of them out");
+        if (r.HasSelectTokens && !(scores && r.Select == V1.Selection.Prompt))
+            return Problem("select_tokens", "is for scoring with select prompt; leave it out");
+        if (r.AverageName.Length > 0 && (r.Average != V1.AverageKind.Unspecified || r.AverageDomain.Length > 0))
+            return Problem("average_name", "names an average that has its weights already; leave average and average_domain out");
+        if (r.AverageDomain.Length > 0 && r.Average is V1.AverageKind.Unspecified or V1.AverageKind.Uniform)
+            return Problem("average_domain",
+                "weighs the experts of average posterior and argmax only; ask for one of these or leave it out");
+        return null;
+    }
+
+    private static RequestProblem Problem(string option, string why) => new(option, $"{option} {why}");
 }

@@ -1,5 +1,7 @@
-using Btx.Server.Doors;
+using Btx.Server.Listeners;
+using Btx.Server.Requests;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Btx.Server.Rpc;
@@ -22,9 +24,8 @@ internal static class RpcStatus
     public static Refusal? RefusalOf(HttpContext http)
     {
         var (status, headers) = Read(http);
-        return status is { } code && Refusal.ReasonOf(code) is { } reason
-            ? new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString()))
-            : null;
+        if (status is not { } code || Refusal.ReasonOf(code) is not { } reason) return null;
+        return new(reason, Uri.UnescapeDataString(headers[MessageHeader].ToString()));
     }
 
     /// <summary>
@@ -35,13 +36,13 @@ internal static class RpcStatus
     {
         await next(http).ConfigureAwait(false);
         var (status, headers) = Read(http);
-        if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Features.Get<Reached>() is not null) return;
+        if (status is not (StatusCode.Unknown or StatusCode.Internal) || http.Items.ContainsKey(typeof(RpcStatus))) return;
         Set(headers, StatusCode.InvalidArgument,
             "the request is not a message of the method's type: it is malformed, or its text is not valid UTF-8");
     }
 
     /// <summary>A handler has the call: what goes wrong from here on is said by it.</summary>
-    public static void MarkReached(ServerCallContext context) => context.GetHttpContext().Features.Set(Reached.Yes);
+    public static void MarkReached(ServerCallContext context) => context.GetHttpContext().Items[typeof(RpcStatus)] = true;
 
     private static (StatusCode? Status, IHeaderDictionary Headers) Read(HttpContext http)
     {
@@ -55,9 +56,42 @@ internal static class RpcStatus
         headers[StatusHeader] = ((int)status).ToString(System.Globalization.CultureInfo.InvariantCulture);
         headers[MessageHeader] = Uri.EscapeDataString(message);
     }
+}
 
-    private sealed class Reached
+/// <summary>Turns refusals into gRPC statuses; anything unexpected is answered INTERNAL without detail, which the log has.</summary>
+internal sealed class RejectionInterceptor : Interceptor
+{
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context,
+        UnaryServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, () => continuation(request, context));
+
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(TRequest request, IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) => AnswerAsync(context, async () =>
+        {
+            await continuation(request, responseStream, context).ConfigureAwait(false);
+            return true;
+        });
+
+    private static async Task<T> AnswerAsync<T>(ServerCallContext context, Func<Task<T>> handler)
     {
-        public static readonly Reached Yes = new();
+        RpcStatus.MarkReached(context);
+        try
+        {
+            return await handler().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw new RpcException(StatusOf(e, context));
+        }
+    }
+
+    private static Status StatusOf(Exception exception, ServerCallContext context)
+    {
+        if (Rejection.Of(exception) is { } rejection) return new(rejection.Status.Grpc, rejection.Message);
+        if (context.CancellationToken.IsCancellationRequested)
+            return context.Deadline <= DateTime.UtcNow ? new(StatusCode.DeadlineExceeded, "the deadline passed")
+                : new(StatusCode.Cancelled, "the call was cancelled");
+        const string Message = "internal error; the server's log says more";
+        context.GetHttpContext().Features.Set(new Refusal(Refusal.Internal, Message, exception));
+        return new(StatusCode.Internal, Message);
     }
 }

@@ -13,8 +13,8 @@ internal static class StateMessages
 {
     /// <param name="keyFingerprint">Null: no key has been made yet.</param>
     /// <param name="roots">Null: directories of the server are not shown.</param>
-    public static V1.ListExpertsResponse List(ForestState state, ForestDamage damage, string? keyFingerprint,
-        IReadOnlyList<string>? roots) => new()
+    public static V1.ListExpertsResponse List(
+        ForestState state, ForestDamage damage, string? keyFingerprint, IReadOnlyList<string>? roots) => new()
         {
             Revision = state.Revision,
             Experts = { state.Experts.Select(e => Expert(e, damage, roots is not null)) },
@@ -49,25 +49,14 @@ internal static class StateMessages
     public static V1.ListAveragesResponse Averages(ForestState state)
     {
         string[] ready = [.. state.Ready.Select(e => e.Name)];
-        var message = new V1.ListAveragesResponse { Revision = state.Revision };
-        foreach (var average in state.Averages)
+        var averages = state.Averages.Select(average => new V1.NamedAverage
         {
-            var named = new V1.NamedAverage
-            {
-                Name = average.Name,
-                Domain = average.Domain ?? "",
-                SampleSha256 = average.SampleSha256 ?? ""
-            };
-            var weights = state.Weights(average, ready) ?? [];
-            for (var j = 0; j < weights.Length; j++)
-            {
-                if (weights[j] > 0) named.Weights[ready[j]] = weights[j];
-            }
-
-            message.Averages.Add(named);
-        }
-
-        return message;
+            Name = average.Name,
+            Domain = average.Domain ?? "",
+            SampleSha256 = average.SampleSha256 ?? "",
+            Weights = { ready.Zip(state.Weights(average, ready) ?? []).Where(w => w.Second > 0).ToDictionary(w => w.First, w => w.Second) },
+        });
+        return new() { Revision = state.Revision, Averages = { averages } };
     }
 
     /// <param name="limit">The last so many; 0: all.</param>
@@ -126,17 +115,10 @@ internal static class StateMessages
     };
 
     /// <param name="since">From the request to this.</param>
-    public static V1.ChangeUpdate Progress(ChangeProgress progress, TimeSpan since) =>
-        new()
-        {
-            Progress = new()
-            {
-                Phase = progress.Phase,
-                Fraction = progress.Fraction,
-                Message = progress.Message,
-                Seconds = since.TotalSeconds
-            }
-        };
+    public static V1.ChangeUpdate Progress(ChangeProgress now, TimeSpan since) => new()
+    {
+        Progress = new() { Phase = now.Phase, Fraction = now.Fraction, Message = now.Message, Seconds = since.TotalSeconds },
+    };
 
     public static V1.ChangeUpdate Result(ChangeResult result) => new()
     {
@@ -163,7 +145,7 @@ internal static class StateMessages
     private static V1.RegisteredExpert Expert(RegisteredExpert expert, ForestDamage damage, bool paths)
     {
         var problem = damage.Experts.GetValueOrDefault(expert.Name);
-        var message = new V1.RegisteredExpert
+        return new()
         {
             Name = expert.Name,
             Domain = expert.Domain,
@@ -177,9 +159,8 @@ internal static class StateMessages
             CorpusSha256 = expert.CorpusSha256 ?? "",
             Root = expert.Root,
             Path = paths ? expert.Path : "",
+            Prior = { expert.Prior?.ToDictionary() ?? [] },
         };
-        if (expert.Prior is not null) message.Prior.Add(expert.Prior.ToDictionary());
-        return message;
     }
 
     private static V1.AbsentExpert Absent(AbsentExpert expert)

@@ -83,9 +83,8 @@ internal static class GenerateVerb
         return command;
     }
 
-    public static async Task<int> RunAsync(
-        IInference inference, GenerateRequest request, bool colour, TextWriter output, TextWriter diagnostics,
-        CancellationToken cancellation)
+    public static async Task<int> RunAsync(IInference inference, GenerateRequest request, bool colour, TextWriter output,
+        TextWriter diagnostics, CancellationToken cancellation)
     {
         ExpertPalette? palette = null;
         var routed = request.Routing?.Mode == Mode.Moe;

@@ -11,23 +11,25 @@ namespace Btx.Server.Verbs;
 /// <summary>Where generate and score run: on a server, or here with a forest or a BTX model of their own.</summary>
 internal sealed class InferenceTarget(IInference inference, LoadedForest? loaded) : IAsyncDisposable
 {
+    public const string Remedy = "start one with `btx serve --forest S`, or give --forest S to run it here";
+
     public IInference Inference => inference;
 
     /// <exception cref="BtxException">Both a server and something to run here are named; that cannot be loaded.</exception>
-    public static async Task<InferenceTarget> OpenAsync(
-        ParseResult parsed, ServerFlag server, EngineOptions? here, CancellationToken cancellation)
+    public static async Task<InferenceTarget> OpenAsync(ParseResult parsed, ServerFlag server, EngineOptions? here,
+        CancellationToken cancellation)
     {
         if (here is null)
         {
             var (source, address) = server.ReadGrpc(parsed);
-            return new(new RemoteInference(address, source), null);
+            return new(new RemoteServer(source, address, Remedy), null);
         }
 
         if (parsed.GetValue(server) is not null)
             throw new BtxException("both --server and --forest or --btx are given; name the server that answers, or what to run here");
-        var loaded = await LoadedForest.OpenAsync(here, cancellation).ConfigureAwait(false);
-        return new(new InferenceMessages(new InferenceService(loaded.Engine, loaded.Tokenizer,
-            new RequestLimits { PromptCharacters = int.MaxValue })), loaded);
+        var loaded = await LoadedForest.OpenAsync(here, null, cancellation).ConfigureAwait(false);
+        var service = new InferenceService(loaded.Engine, loaded.Tokenizer, new RequestLimits { PromptCharacters = int.MaxValue });
+        return new(new InferenceRpc(service), loaded);
     }
 
     public async ValueTask DisposeAsync()

@@ -11,7 +11,7 @@ namespace Btx.Server.Verbs;
 /// </summary>
 internal sealed class RoutingFlags
 {
-    private readonly Flag<string> _mode = new("--mode MODE", "ensemble, top_k, top_p, average, expert or moe", "ensemble");
+    private readonly Flag<string?> _mode = new("--mode MODE", "ensemble, top_k, top_p, average, expert or moe", "ensemble");
     private readonly Flag<int?> _k = new("--k N",
         "top_k: experts run per token (2, of one expert 1); moe: per token and layer (the model's own)");
     private readonly Flag<double?> _p = new("--p MASS", "top_p: posterior mass of the experts that run (0.9)");
@@ -33,18 +33,15 @@ internal sealed class RoutingFlags
         [_mode, _k, _p, _posterior, _switchingRate, _priorDomain, _select, _selectTokens, _reroute, _expert, _average, _averageDomain,
             _averageName];
 
-    /// <exception cref="InvalidRequestException">A name is unknown.</exception>
+    /// <exception cref="BtxException">A name is unknown.</exception>
     public V1.Routing Read(ParseResult parsed)
     {
         var routing = new V1.Routing
         {
-            Mode = Wire<Model.Mixing.RoutingMode, V1.Mode>(RoutingNames.Modes, "--mode", "mode", parsed.GetValue(_mode)!),
-            Posterior = Wire<Model.Mixing.PosteriorKind, V1.PosteriorKind>(RoutingNames.Posteriors, "--posterior", "posterior",
-                parsed.GetValue(_posterior)),
-            Select = Wire<Model.Mixing.SelectForm, V1.Selection>(RoutingNames.Selections, "--select", "selection",
-                parsed.GetValue(_select)),
-            Average = Wire<Model.Mixing.AverageWeights, V1.AverageKind>(RoutingNames.Averages, "--average", "average",
-                parsed.GetValue(_average)),
+            Mode = Named<V1.Mode>(parsed, _mode, "mode"),
+            Posterior = Named<V1.PosteriorKind>(parsed, _posterior, "posterior"),
+            Select = Named<V1.Selection>(parsed, _select, "selection"),
+            Average = Named<V1.AverageKind>(parsed, _average, "average"),
             Expert = parsed.GetValue(_expert) ?? "",
             AverageDomain = parsed.GetValue(_averageDomain) ?? "",
             AverageName = parsed.GetValue(_averageName) ?? "",
@@ -58,13 +55,10 @@ internal sealed class RoutingFlags
         return routing;
     }
 
-    private static TWire Wire<T, TWire>(IReadOnlyDictionary<string, T> names, string flag, string what, string? name)
-        where T : struct, Enum
-        where TWire : struct, Enum
+    private static T Named<T>(ParseResult parsed, Flag<string?> flag, string what) where T : struct, Enum
     {
-        if (name is null) return default;
-        if (!names.TryGetValue(name, out var value))
-            throw new BtxException($"{flag} {BtxException.OneLine(name, 100)}: unknown {what}; use {string.Join(", ", names.Keys)}");
-        return RoutingNames.Wire<T, TWire>(value);
+        if (parsed.GetValue(flag) is not { } name) return default;
+        return RoutingNames.Find<T>(name) ?? throw new BtxException(
+            $"{flag.Name} {BtxException.OneLine(name, 100)}: unknown {what}; use {string.Join(", ", RoutingNames.All<T>())}");
     }
 }

@@ -67,7 +67,8 @@ internal static class ScoreVerb
             if (scores.Find(score => score.Windows.Count > 1) is { } longest)
                 await parsed.InvocationConfiguration.Error.WriteLineAsync(Windows(longest)).ConfigureAwait(false);
             var total = ScoreTotal.Of(scores);
-            json.Write(parsed, scores is [var one] ? ScoreJson.Write(one, moe) : total.ToJson(), Lines(total, scores, moe), AtomicFile.WriteText);
+            var written = scores is [var one] ? ScoreJson.Write(one, moe) : total.ToJson();
+            json.Write(parsed, written, Lines(total, scores, moe), AtomicFile.WriteText);
             return 0;
         });
         return command;

@@ -5,8 +5,8 @@ using Btx.Engine;
 using Btx.Forest;
 using Btx.Model;
 using Btx.Server.Changes;
-using Btx.Server.Doors;
 using Btx.Server.Lifetime;
+using Btx.Server.Listeners;
 using Btx.Server.Metrics;
 
 namespace Btx.Server.Verbs;
@@ -41,8 +41,8 @@ internal static class ServeVerb
     {
         var engine = new EngineFlags(required: true);
         var living = new ForestFlags();
-        var http = new Flag<string>("--http ADDRESS:PORT", "where the HTTP door listens", "127.0.0.1:8080");
-        var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where the gRPC door listens (HTTP/2 without TLS)", "127.0.0.1:8081");
+        var http = new Flag<string>("--http ADDRESS:PORT", "where HTTP is listened for", "127.0.0.1:8080");
+        var grpc = new Flag<string>("--grpc ADDRESS:PORT", "where gRPC is listened for (HTTP/2 without TLS)", "127.0.0.1:8081");
         var shutdown = new Flag<double>("--shutdown-limit SECONDS", "how long running requests may go on after the shutdown begins", 30);
         var body = new Flag<double>("--max-body-mb MB", "largest request", 4);
         var prompt = new Flag<int>("--max-prompt-chars N", "longest prompt in characters", 1_000_000);
@@ -54,27 +54,14 @@ internal static class ServeVerb
         command.SetAction((parsed, cancellation) =>
         {
             var metrics = new EngineMetrics(Prometheus.Metrics.NewCustomRegistry());
-            var problems = new List<string>();
-            T? Checked<T>(Func<T> read)
-            {
-                try
-                {
-                    return read();
-                }
-                catch (BtxException e)
-                {
-                    problems.Add(e.Message);
-                    return default;
-                }
-            }
-
-            var engineOptions = Checked(() => (engine.Read(parsed, metrics)! with
+            var problems = new Problems();
+            var engineOptions = problems.Of(() => (engine.Read(parsed, metrics)! with
             {
                 Report = Console.Error.WriteLine,
                 PrepareAverages = parsed.GetValue(averages) == "load",
             }).Validate());
-            var changes = Checked(() => living.Read(parsed));
-            var access = Checked(() => living.ReadAccess(parsed)) ?? new();
+            var changes = problems.Of(() => living.Read(parsed));
+            var access = problems.Of(() => living.ReadAccess(parsed)) ?? new();
 
             var options = ServerOptions.Bind(parsed.GetValue(http)!, parsed.GetValue(grpc)!, parsed.GetValue(shutdown),
                 parsed.GetValue(body), parsed.GetValue(prompt), access, problems);
@@ -90,8 +77,8 @@ internal static class ServeVerb
     {
         using var end = new HardEnd(options.ShutdownLimit);
         await using var begin = cancellation.UnsafeRegister(_ => end.Begin(), null);
-        PortCheck.Require(options.Http);
-        PortCheck.Require(options.Grpc);
+        options.Http.RequireFree();
+        options.Grpc.RequireFree();
         var loaded = await LoadedForest.OpenAsync(engineOptions, changes, cancellation).ConfigureAwait(false);
         await using var owner = loaded.ConfigureAwait(false);
         await using var app = ServerApplication.Build(options, loaded.Engine, loaded.Tokenizer, metrics, loaded.Registry);
@@ -99,15 +86,13 @@ internal static class ServeVerb
         var (http, grpc) = await app.OpenAsync(options, cancellation).ConfigureAwait(false);
         var forest = loaded.Engine.Describe();
         if (forest.Experts.Count > 0)
-            Console
-                .WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
-                    + $"{forest.Precision}, context {forest.ContextLength}");
+            Console.WriteLine($"serving {forest.Experts.Count} experts ({string.Join(", ", forest.Experts)}): {forest.Device}, "
+                + $"{forest.Precision}, context {forest.ContextLength}");
         if (forest.Moe is { } btx)
         {
             var alone = forest.Experts.Count == 0 ? "; mode moe only, no forest is loaded" : "";
-            Console
-                .WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k "
-                    + $"{btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
+            Console.WriteLine($"serving a BTX model of {btx.Experts.Count} experts ({string.Join(", ", btx.Experts)}), k "
+                + $"{btx.ExpertsPerToken}: {forest.Device}, {btx.Precision}, context {forest.ContextLength}{alone}");
         }
 
         Console.WriteLine($"  memory   {MemoryStatement.Line(forest, engineOptions)}");
@@ -116,15 +101,13 @@ internal static class ServeVerb
         Console.WriteLine($"  HTTP     {http}/v1   (metrics {http}/metrics, health {http}/health)");
         Console.WriteLine($"  gRPC     {grpc}");
         if (loaded.Registry is { } registry)
-            Console
-                .WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; "
-                    + $"certificates by key {registry.KeyFingerprint}");
+            Console.WriteLine($"  forest   revision {registry.State.Revision}; {app.Services.GetRequiredService<AdminAccess>()}; "
+                + $"certificates by key {registry.KeyFingerprint}");
         else if (engineOptions.Directory is not null) Console.WriteLine("  forest   as it is on disk; it takes no changes (--read-only)");
-        var (connections, bodies) = (app.Services.GetRequiredService<BoundedTransport>().ConnectionsPerDoor,
-            app.Services.GetRequiredService<BodyBudget>().Bytes >> 20);
-        Console
-            .WriteLine($"  limits   {connections} connections at each door (this process may open "
-                + $"{OpenFiles.Limit} files), {bodies} MiB of requests being read");
+        var connections = app.Services.GetRequiredService<ConnectionLimit>().PerListener;
+        var bodies = app.Services.GetRequiredService<BodyBudget>().Bytes >> 20;
+        Console.WriteLine($"  limits   {connections} connections at each port (this process may open {OpenFiles.Limit} files), {bodies} "
+            + "MiB of requests being read");
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true; // the terminal is gone; running requests are not to go with it

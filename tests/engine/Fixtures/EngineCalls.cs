@@ -1,3 +1,4 @@
+using Btx.Engine.Forests;
 using Btx.Engine.Loop;
 using Btx.Engine.Requests;
 using Btx.Model.Mixing;
@@ -37,6 +38,9 @@ internal static class EngineCalls
 
     public static int[] Tokens(this IEnumerable<TokenEvent> events) =>
         [.. events.Where(e => e.Token is not null).Select(e => e.Token!.Value)];
+
+    public static ForestSnapshot Prepare(this ForestEngine engine, ForestChange change) =>
+        engine.PrepareAsync(change).GetAwaiter().GetResult();
 
     /// <summary>The invariants hold; with nothing under way, no slot is taken.</summary>
     public static async Task AssertSound(this ForestEngine engine, bool idle = true)

@@ -4,8 +4,8 @@ using Btx.Model.Tokens;
 
 namespace Btx.Engine.Tests.Fixtures;
 
-/// <summary>An engine over <see cref="FakeModelRunner"/>s, a forest and a mixture of two layers and four experts
-/// beside it: for exact tests of the loop.</summary>
+/// <summary>An engine over <see cref="FakeModelRunner"/>s, a forest and a mixture of two layers and four experts beside it: for exact tests
+/// of the loop.</summary>
 internal sealed class FakeForest : IAsyncDisposable
 {
     public const int Vocab = 320;
@@ -29,14 +29,7 @@ internal sealed class FakeForest : IAsyncDisposable
         string[]? names = null, bool records = true)
     {
         var options = new EngineOptions
-        {
-            Directory = "fake",
-            Threads = 2,
-            Slots = 4,
-            MaxBatchTokens = 16,
-            PrefillChunk = 4,
-            QueueCapacity = 8
-        };
+        { Directory = "fake", Threads = 2, Slots = 4, MaxBatchTokens = 16, PrefillChunk = 4, QueueCapacity = 8 };
         options = change?.Invoke(options) ?? options;
         seeds ??= [.. Enumerable.Range(1, experts)];
         names ??= [.. seeds.Select((_, j) => $"expert-{j}")];
@@ -90,8 +83,8 @@ internal sealed class FakeForest : IAsyncDisposable
     public Task<SwapReport> Remove(string expert, InFlightPolicy policy = InFlightPolicy.Renormalise) =>
         Swap(new ForestChange { Remove = [expert] }, policy);
 
-    /// <summary>Asks for a change inside the step in which a model has so many tokens in a row's slot:
-    /// it is swapped in before the next step.</summary>
+    /// <summary>Asks for a change inside the step in which a model has so many tokens in a row's slot: it is swapped in before the next
+    /// step.</summary>
     /// <param name="sent">Waited for in its first step: all requests that the change shall find have been sent.</param>
     public Task<SwapReport> SwapWhen(FakeModelRunner runner, int past, ForestChange change,
         InFlightPolicy policy = InFlightPolicy.Renormalise, ManualResetEventSlim? sent = null)

@@ -2,11 +2,9 @@ using Btx.Engine.Sessions;
 
 namespace Btx.Engine.Tests.Fixtures;
 
-/// <summary>
-/// A model without arithmetic: logits are a hash of its seed and of every token before them, so a wrong slot, a wrong length or a
-/// missed token shows in the output. Exact whatever the batch. As a mixture it also hashes the k of every token, and its gates are
-/// 1/k for k experts that follow from the same hash.
-/// </summary>
+/// <summary>A model without arithmetic: logits are a hash of its seed and of every token before them, so a wrong slot, a wrong length or a
+/// missed token shows in the output. Exact whatever the batch. As a mixture it also hashes the k of every token, and its gates are 1/k for
+/// k experts that follow from the same hash.</summary>
 /// <param name="layers">L of a mixture; 0: dense.</param>
 /// <param name="experts">N of a mixture.</param>
 internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int layers = 0, int experts = 0) : IModelRunner
@@ -95,9 +93,7 @@ internal sealed class FakeModelRunner(int seed, int vocabSize, int slots, int la
     {
         var h = HashOf(prefix);
         for (var layer = 0; layer < layers; layer++)
-        {
             for (var e = 0; e < experts; e++) yield return (h + layer + e) % experts < k ? 1f / k : 0;
-        }
     }
 
     private uint HashOf(List<long> prefix)

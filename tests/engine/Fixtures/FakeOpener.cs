@@ -20,9 +20,7 @@ internal sealed class FakeOpener(int slots, bool records) : IModelOpener
     public void Forget()
     {
         for (var i = opened.Count; i > 0 && opened.TryDequeue(out var o); i--)
-        {
             if (!o.Runner.Disposed) opened.Enqueue(o);
-        }
     }
 
     public static ExpertSource Source(string name, int seed, IReadOnlyDictionary<string, double>? prior = null) =>
@@ -38,11 +36,7 @@ internal sealed class FakeOpener(int slots, bool records) : IModelOpener
     public ServedMoe OpenMoe(string directory)
     {
         var description = FakeForest.MoeDescription with
-        {
-            Experts = ["a", "b", "c"],
-            Domains = ["prose", "code", "prose"],
-            Choices = [1, 2, 3]
-        };
+        { Experts = ["a", "b", "c"], Domains = ["prose", "code", "prose"], Choices = [1, 2, 3] };
         return new ServedMoe(description, Open("the BTX model",
             new FakeModelRunner(int.Parse(directory, CultureInfo.InvariantCulture), FakeForest.Vocab, slots, FakeForest.Layers, 3)));
     }

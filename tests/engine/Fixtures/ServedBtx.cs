@@ -1,13 +1,13 @@
 using Btx.Engine.Tests.Fixtures;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Fixtures;
 
 [assembly: AssemblyFixture(typeof(ServedBtx))]
 
 namespace Btx.Engine.Tests.Fixtures;
 
-/// <summary>One tiny BTX model, exported twice for all tests: with k as an input, its first layer soft, and
-/// with a graph for each of k = 1 and 2.</summary>
+/// <summary>One tiny BTX model, exported twice for all tests: with k as an input, its first layer soft, and with a graph for each of k = 1
+/// and 2.</summary>
 public sealed class ServedBtx : IDisposable
 {
     private readonly TinyServedMoe input = new(soft: [0]);

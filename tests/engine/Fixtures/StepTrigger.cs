@@ -1,7 +1,7 @@
 namespace Btx.Engine.Tests.Fixtures;
 
-/// <summary>Does something once inside the loop, after the first step that a condition holds for. Holds the loop until
-/// <see cref="Go"/>, so that all requests can arrive.</summary>
+/// <summary>Does something once inside the loop, after the first step that a condition holds for. Holds the loop until <see cref="Go"/>, so
+/// that all requests can arrive.</summary>
 internal sealed class StepTrigger : IStepObserver
 {
     private readonly ManualResetEventSlim go = new();

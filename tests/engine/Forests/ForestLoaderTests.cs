@@ -100,9 +100,7 @@ public sealed class ForestLoaderTests(ServedForest forest)
         var (source, served) = forest.Copy();
         var manifest = ForestManifest.Load(source);
         manifest = manifest with
-        {
-            Experts = [.. manifest.Experts.Select(e => e.Name == "beta" ? e with { Status = ExpertStatus.Quarantined } : e)]
-        };
+        { Experts = [.. manifest.Experts.Select(e => e.Name == "beta" ? e with { Status = ExpertStatus.Quarantined } : e)] };
         manifest.Save(source);
         (ServedForestManifest.Load(served) with { SourceSha256 = manifest.Hash() }).Save(served);
         await using var engine = ForestEngine.Start(forest.Options with { Directory = served });

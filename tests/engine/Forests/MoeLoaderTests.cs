@@ -6,12 +6,11 @@ using Btx.Model.Serving;
 
 namespace Btx.Engine.Tests.Forests;
 
-/// <summary>A BTX model that is damaged, changed or does not fit the forest beside it does not
-/// start; the message says what and where.</summary>
+/// <summary>A BTX model that is damaged, changed or does not fit the forest beside it does not start; the message says what and
+/// where.</summary>
 public sealed class MoeLoaderTests(ServedForest forest, ServedBtx btx)
 {
-    private static string Refusal(Action<TinyServedMoe> damage, Func<EngineOptions, EngineOptions>? change = null,
-        TinyForest? tiny = null)
+    private static string Refusal(Action<TinyServedMoe> damage, Func<EngineOptions, EngineOptions>? change = null, TinyForest? tiny = null)
     {
         using var moe = new TinyServedMoe(tiny: tiny);
         damage(moe);
@@ -101,10 +100,7 @@ public sealed class MoeLoaderTests(ServedForest forest, ServedBtx btx)
     [Fact]
     public void Cuda_for_a_model_of_fp32() =>
         Assert.Contains("--device cuda", Assert.Throws<BtxException>(() => ForestEngine.Start(new EngineOptions
-        {
-            Moe = btx.Served,
-            Device = DeviceSpec.Parse("cuda")
-        })).Message, StringComparison.Ordinal);
+        { Moe = btx.Served, Device = DeviceSpec.Parse("cuda") })).Message, StringComparison.Ordinal);
 
     private static void SwapMerge(string directory)
     {

@@ -5,10 +5,8 @@ namespace Btx.Engine.Tests.Loop;
 
 public sealed class EngineInvariantsTests
 {
-    private static EngineView Sound() => new(
-        [new EngineView.LaneView("a", [true, false], 1)],
-        [new EngineView.SequenceView(1, SequencePhase.Decode, 5, 3, [new EngineView.MemberView("a", 0, 4, true)], 1)],
-        0, 4, 1, 16);
+    private static EngineView Sound() => new([new EngineView.LaneView("a", [true, false], 1)],
+        [new EngineView.SequenceView(1, SequencePhase.Decode, 5, 3, [new EngineView.MemberView("a", 0, 4, true)], 1)], 0, 4, 1, 16);
 
     private static EngineView With(EngineView.SequenceView sequence) => Sound() with { Running = [sequence] };
 

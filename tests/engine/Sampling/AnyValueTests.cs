@@ -7,8 +7,8 @@ using FsCheck.Fluent;
 
 namespace Btx.Engine.Tests.Sampling;
 
-/// <summary>Sampling holds for every accepted value and every distribution that logits can give, and goes to
-/// the greedy answer with the temperature.</summary>
+/// <summary>Sampling holds for every accepted value and every distribution that logits can give, and goes to the greedy answer with the
+/// temperature.</summary>
 public sealed class AnyValueTests
 {
     private const int Vocab = 37; // not a multiple of a vector

@@ -8,26 +8,30 @@ namespace Btx.Engine.Tests.Scheduling;
 
 public sealed class StepPlannerTests
 {
-    private static Sequence Make(Routing routing, Lane[] lanes, int length, SequencePhase phase, params int[] cached) => new()
+    private static Sequence Make(Routing routing, Lane[] lanes, int length, SequencePhase phase, params int[] cached)
     {
-        Id = 1,
-        Generation = new GenerationRequest { Prompt = [0], Routing = routing },
-        Routing = routing,
-        Tokens = new int[length + 8],
-        PromptLength = length,
-        Length = length,
-        MaxTokens = 8,
-        Lease = null!,
-        Forest = null!,
-        Submitted = 0,
-        Phase = phase,
-        Members = [.. lanes.Select((l, i) => new Member(l, length + 8, true) { Slot = i, Cached = cached[i] })],
-    };
+        var s = new Sequence
+        {
+            Generation = new GenerationRequest { Prompt = [0], Routing = routing },
+            Routing = routing,
+            Tokens = new int[length + 8],
+            PromptLength = length,
+            Length = length,
+            Lease = null!,
+            Forest = null!,
+            Submitted = 0,
+            Members = [.. lanes.Select((l, i) => new Member(l, i, length + 8, true) { Slot = i, Cached = cached[i] })],
+        };
+        foreach (var next in new[] { SequencePhase.Prefill, SequencePhase.Decode, SequencePhase.CatchUp }.TakeWhile(p => p <= phase))
+            s.Enter(next);
+        return s;
+    }
 
     private static Lane[] Lanes(int count) =>
         [.. Enumerable.Range(0, count).Select(j => new Lane(new ServedModel($"e{j}", new FakeModelRunner(j, 8, 4)), j, 4))];
 
-    private static (int Start, int Count, int Wanted)[] Rows(Lane lane) => [.. lane.Rows.Select(r => (r.Start, r.Count, r.Wanted))];
+    private static (int Start, int Count, int Wanted)[] Rows(StepPlan plan, Lane lane) =>
+        [.. plan[lane].Rows.Select(r => (r.Start, r.Count, r.Wanted))];
 
     [Fact]
     public void Decode_goes_first_and_prefill_takes_what_is_left()
@@ -37,7 +41,7 @@ public sealed class StepPlannerTests
         StepPlanner.Plan(
             [Make(new Routing(), lanes, 20, SequencePhase.Prefill, 0), Make(new Routing(), lanes, 10, SequencePhase.Decode, 9)], lanes,
                 6, 100, plan);
-        Assert.Equal([(9, 1, 1), (0, 5, 0)], Rows(lanes[0]));
+        Assert.Equal([(9, 1, 1), (0, 5, 0)], Rows(plan, lanes[0]));
         Assert.Single(plan.Emitting);
         Assert.Equal(5, plan.PrefillTokens);
     }
@@ -48,11 +52,11 @@ public sealed class StepPlannerTests
         var lanes = Lanes(2);
         var plan = new StepPlan();
         StepPlanner.Plan([Make(new Routing(), lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
-        Assert.Equal([(0, 8, 8)], Rows(lanes[0])); // every position: the posterior reads the prompt
+        Assert.Equal([(0, 8, 8)], Rows(plan, lanes[0])); // every position: the posterior reads the prompt
         Assert.Single(plan.Emitting);
         StepPlanner.Plan([Make(new Routing { Posterior = PosteriorKind.Fixed }, lanes, 8, SequencePhase.Prefill, 0, 0)], lanes,
             16, 8, plan);
-        Assert.Equal([(0, 8, 1)], Rows(lanes[0]));
+        Assert.Equal([(0, 8, 1)], Rows(plan, lanes[0]));
     }
 
     [Fact]
@@ -61,7 +65,7 @@ public sealed class StepPlannerTests
         var lanes = Lanes(2);
         var plan = new StepPlan();
         StepPlanner.Plan([Make(EngineCalls.TopK(1), lanes, 8, SequencePhase.Prefill, 0, 0)], lanes, 16, 8, plan);
-        Assert.Equal([(0, 7, 7)], Rows(lanes[0]));
+        Assert.Equal([(0, 7, 7)], Rows(plan, lanes[0]));
         Assert.Empty(plan.Emitting);
     }
 
@@ -71,11 +75,34 @@ public sealed class StepPlannerTests
         var lanes = Lanes(3);
         var plan = new StepPlan();
         StepPlanner.Plan([Make(new Routing(), lanes, 30, SequencePhase.CatchUp, 29, 10, 26)], lanes, 64, 8, plan);
-        Assert.Empty(Rows(lanes[0]));
-        Assert.Equal([(10, 8, 8)], Rows(lanes[1]));
-        Assert.Equal([(26, 3, 3)], Rows(lanes[2]));
+        Assert.Empty(Rows(plan, lanes[0]));
+        Assert.Equal([(10, 8, 8)], Rows(plan, lanes[1]));
+        Assert.Equal([(26, 3, 3)], Rows(plan, lanes[2]));
         Assert.Equal(2, plan.Lanes.Count);
         Assert.Empty(plan.Emitting);
+    }
+
+    [Fact]
+    public void A_phase_follows_from_the_one_before_or_is_refused()
+    {
+        SequencePhase[] all = Enum.GetValues<SequencePhase>();
+        (SequencePhase From, SequencePhase To)[] allowed =
+        [
+            (SequencePhase.Queued, SequencePhase.Prefill), (SequencePhase.Queued, SequencePhase.Finished),
+            (SequencePhase.Prefill, SequencePhase.Queued), (SequencePhase.Prefill, SequencePhase.Decode),
+            (SequencePhase.Prefill, SequencePhase.Finished), (SequencePhase.Decode, SequencePhase.Queued),
+            (SequencePhase.Decode, SequencePhase.CatchUp), (SequencePhase.Decode, SequencePhase.Finished),
+            (SequencePhase.CatchUp, SequencePhase.Queued), (SequencePhase.CatchUp, SequencePhase.Decode),
+            (SequencePhase.CatchUp, SequencePhase.Finished),
+        ];
+        foreach (var (from, to) in all.SelectMany(from => all.Where(to => to != from).Select(to => (from, to))))
+        {
+            var s = Make(new Routing(), Lanes(1), 4, from, 0);
+            if (from == SequencePhase.Finished) s.Enter(from);
+            if (allowed.Contains((from, to))) s.Enter(to);
+            else Assert.Throws<InvalidOperationException>(() => s.Enter(to));
+            Assert.Equal(allowed.Contains((from, to)) ? to : from, s.Phase);
+        }
     }
 
     [Fact]
@@ -87,6 +114,29 @@ public sealed class StepPlannerTests
         s.Members[1].Active = false;
         StepPlanner.Plan([s], lanes, 16, 8, plan);
         Assert.Single(plan.Lanes);
-        Assert.Equal(1, Assert.Single(lanes[0].Rows).Count);
+        Assert.Equal(1, Assert.Single(Rows(plan, lanes[0])).Count);
+    }
+}
+
+public sealed class SlotPoolTests
+{
+    [Fact]
+    public void Hands_out_the_lowest_free_slot()
+    {
+        var pool = new SlotPool(3);
+        Assert.Equal([0, 1, 2], [pool.Take(), pool.Take(), pool.Take()]);
+        Assert.Throws<InvalidOperationException>(() => pool.Take());
+        pool.Return(1);
+        Assert.Equal(1, pool.Free);
+        Assert.False(pool.IsUsed(1));
+        Assert.Equal(1, pool.Take());
+    }
+
+    [Fact]
+    public void A_slot_is_returned_once()
+    {
+        var pool = new SlotPool(2);
+        pool.Return(pool.Take());
+        Assert.Throws<InvalidOperationException>(() => pool.Return(0));
     }
 }

@@ -164,10 +164,7 @@ public sealed class RenormaliseTests
         var given = Before(forest.Experts[1], request.Prompt.Length);
         await using var one = new FakeForest(seeds: [3], names: ["expert-2"]);
         var expected = await one.Engine.Run(request with
-        {
-            Prompt = [.. request.Prompt, .. events.Take(given).Tokens()],
-            MaxTokens = Tokens - given
-        });
+        { Prompt = [.. request.Prompt, .. events.Take(given).Tokens()], MaxTokens = Tokens - given });
         Assert.Equal(expected.Tokens(), events.Skip(given).Tokens());
         Assert.All(events.Skip(given), e => Assert.Equal([0.0, 0, 1], e.Posterior!));
     }
@@ -241,10 +238,7 @@ public sealed class RenormaliseTests
         Assert.All(events.Skip(given), e => Assert.Equal((3, 3), (e.Gates!.Experts, e.Forest!.Moe!.Experts.Count)));
         Assert.All(events.Take(given), e => Assert.Equal((4, 4), (e.Gates!.Experts, e.Forest!.Moe!.Experts.Count)));
         var expected = await forest.Engine.Run(request with
-        {
-            Prompt = [.. request.Prompt, .. events.Take(given).Tokens()],
-            MaxTokens = Tokens - given
-        });
+        { Prompt = [.. request.Prompt, .. events.Take(given).Tokens()], MaxTokens = Tokens - given });
         Assert.Equal(expected.Tokens(), events.Skip(given).Tokens());
         await forest.Engine.AssertSound();
     }

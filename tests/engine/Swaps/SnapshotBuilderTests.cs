@@ -29,8 +29,7 @@ public sealed class SnapshotBuilderTests
     };
 
     private static Dictionary<string, IReadOnlyDictionary<string, double>> Named(string name,
-        params (string Expert, double Weight)[] weights) =>
-        new() { [name] = weights.ToDictionary(w => w.Expert, w => w.Weight) };
+        params (string Expert, double Weight)[] weights) => new() { [name] = weights.ToDictionary(w => w.Expert, w => w.Weight) };
 
     [Theory]
     [MemberData(nameof(Bad))]
@@ -49,10 +48,7 @@ public sealed class SnapshotBuilderTests
     {
         await using var forest = new FakeForest();
         Assert.Throws<FormatException>(() => forest.Engine.Prepare(new ForestChange
-        {
-            Add = [FakeOpener.Source("good", 9),
-            FakeOpener.Source("bad", 9) with { Directory = "nothing" }]
-        }));
+        { Add = [FakeOpener.Source("good", 9), FakeOpener.Source("bad", 9) with { Directory = "nothing" }] }));
         Assert.True(forest.Opener["good"].Disposed);
         Assert.Equal(0, forest.Snapshot.Leases);
     }
@@ -74,8 +70,7 @@ public sealed class SnapshotBuilderTests
         await using var forest = new FakeForest();
         await forest.Swap(new ForestChange
         {
-            Add = [FakeOpener.Source("late", 9,
-            new Dictionary<string, double> { ["late"] = 0.6, ["expert-1"] = 0.2, ["expert-2"] = 0.2 })]
+            Add = [FakeOpener.Source("late", 9, new Dictionary<string, double> { ["late"] = 0.6, ["expert-1"] = 0.2, ["expert-2"] = 0.2 })]
         });
         Assert.Equal(["expert-0", "late"], forest.Engine.Describe().PriorDomains);
         Assert.Equal([0.5, 0.25, 0.25, 0], forest.Engine.Current.Prior("expert-0"));

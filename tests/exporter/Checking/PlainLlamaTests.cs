@@ -34,9 +34,7 @@ public sealed class PlainLlamaTests : IDisposable
             values.Clear();
             if (name.EndsWith("norm.weight", StringComparison.Ordinal)) values.Fill(2);
             if (name is "model.embed_tokens.weight" or "lm_head.weight")
-            {
                 for (var i = 0; i < values.Length; i++) values[i] = ((i % 17) - 8) / 8f;
-            }
         });
         using var checkpoint = Checkpoint.Open(directory["model"]);
         var logits = PlainLlama.Logits(checkpoint, [3])[0];

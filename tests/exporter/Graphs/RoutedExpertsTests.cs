@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Btx.Exporter.Checking;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Exporter.Sessions;
 using Btx.Fixtures;
 using Btx.Model.Configuration;

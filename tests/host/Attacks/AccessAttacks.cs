@@ -5,7 +5,7 @@ using Grpc.Core;
 namespace Btx.Server.Tests.Attacks;
 
 /// <summary>
-/// Who comes from elsewhere: by another name, through a proxy, from another site's page, or to the wrong door. This server takes changes
+/// Who comes from elsewhere: by another name, through a proxy, from another site's page, or to the wrong port. This server takes changes
 /// without a key.
 /// </summary>
 [Collection(AttackedServer.Name)]
@@ -38,11 +38,11 @@ public sealed class AccessAttacks(AttackedServer server)
             ("forwarded", "for=203.0.113.9")),
         Attack.Rpc("a page of another site changes it", Remove, s_removal, StatusCode.PermissionDenied, "another site",
             ("origin", "https://evil.example")),
-        Attack.Http("the gRPC service at the HTTP door",
+        Attack.Http("the gRPC service at the HTTP port",
             "POST /btx.v1.Forest/ListExperts HTTP/1.1\r\nhost: HOST\r\ncontent-type: application/grpc\r\ncontent-length: "
                 + "0\r\nconnection: close\r\n\r\n",
             default, 404, ""),
-        Attack.Rpc("completions at the gRPC door", "/v1/completions", [], StatusCode.Unimplemented, "no such service"),
+        Attack.Rpc("completions at the gRPC port", "/v1/completions", [], StatusCode.Unimplemented, "no such service"),
     ];
 
     [Theory]
@@ -54,9 +54,9 @@ public sealed class AccessAttacks(AttackedServer server)
     [InlineData("/v1/models")]
     [InlineData("/metrics")]
     [InlineData("/health")]
-    public async Task The_gRPC_door_serves_nothing_of_the_HTTP_door(string path)
+    public async Task The_gRPC_port_serves_nothing_of_the_HTTP_port(string path)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.RpcDoor, path))
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.GrpcUri, path))
         {
             Version = new(2, 0),
             VersionPolicy = HttpVersionPolicy.RequestVersionExact

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Btx.Server.Tests.Attacks;
 
-/// <summary>What a door answered: the status of HTTP or of gRPC, and all the text that came with it.</summary>
+/// <summary>What a port answered: the status of HTTP or of gRPC, and all the text that came with it.</summary>
 internal sealed record Answer(int Status, string Text)
 {
     /// <summary>The status of a connection that ended without an answer.</summary>
@@ -16,9 +16,9 @@ internal sealed record Answer(int Status, string Text)
 
     /// <summary>Bytes as they are, over a connection of their own; all that comes back until the server closes it.</summary>
     /// <param name="halfClose">The client says that it sends no more.</param>
-    public static async Task<Answer> OfBytesAsync(Uri door, ReadOnlyMemory<byte> bytes, bool halfClose = false)
+    public static async Task<Answer> OfBytesAsync(Uri port, ReadOnlyMemory<byte> bytes, bool halfClose = false)
     {
-        using var socket = await ConnectAsync(door);
+        using var socket = await ConnectAsync(port);
         await SendAsync(socket, bytes);
         if (halfClose) socket.Shutdown(SocketShutdown.Send);
         return await ReadAsync(socket);
@@ -37,11 +37,11 @@ internal sealed record Answer(int Status, string Text)
         }
     }
 
-    /// <summary>A connection to a door.</summary>
-    public static async Task<Socket> ConnectAsync(Uri door)
+    /// <summary>A connection to a port.</summary>
+    public static async Task<Socket> ConnectAsync(Uri port)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPEndPoint.Parse(door.Authority));
+        await socket.ConnectAsync(IPEndPoint.Parse(port.Authority));
         return socket;
     }
 
@@ -70,13 +70,13 @@ internal sealed record Answer(int Status, string Text)
     /// A call of gRPC with one message, which need not be one; the answer's text is the status' message, decoded, and the length of what
     /// was streamed before it.
     /// </summary>
-    public static async Task<Answer> OfCallAsync(HttpClient http, Uri door, string method, ReadOnlyMemory<byte> message,
+    public static async Task<Answer> OfCallAsync(HttpClient http, Uri port, string method, ReadOnlyMemory<byte> message,
         params IReadOnlyList<(string Name, string Value)> headers)
     {
         var frame = new byte[5 + message.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
         message.CopyTo(frame.AsMemory(5));
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(door, method))
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(port, method))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,

@@ -31,16 +31,16 @@ public sealed class Attack
             + $"{body.Length}\r\n{headers}connection: close\r\n\r\n",
             body, status, says);
 
-    /// <summary>Bytes at the HTTP door.</summary>
-    /// <param name="head">What comes before <paramref name="body"/>; HOST in it is replaced by the door's address.</param>
+    /// <summary>Bytes at the HTTP port.</summary>
+    /// <param name="head">What comes before <paramref name="body"/>; HOST in it is replaced by the port's address.</param>
     public static Attack Http(string name, string head, ReadOnlyMemory<byte> body, int status, string says, bool halfClose = false) => new(
         name,
-        server => Answer.OfBytesAsync(server.HttpDoor, (byte[])[.. Encoding.Latin1.GetBytes(head.Replace("HOST", server.HttpDoor.Authority,
+        server => Answer.OfBytesAsync(server.HttpUri, (byte[])[.. Encoding.Latin1.GetBytes(head.Replace("HOST", server.HttpUri.Authority,
             StringComparison.Ordinal)), .. body.Span], halfClose),
         status,
         says);
 
-    /// <summary>A call at the gRPC door.</summary>
+    /// <summary>A call at the gRPC port.</summary>
     /// <param name="method">Path, as <c>/btx.v1.Inference/Generate</c>.</param>
     internal static Attack Rpc(string name, string method, IMessage message, StatusCode status, string says) =>
         Rpc(name, method, message.ToByteArray(), status, says);
@@ -48,7 +48,7 @@ public sealed class Attack
     /// <inheritdoc cref="Rpc(string, string, IMessage, StatusCode, string)"/>
     internal static Attack Rpc(string name, string method, byte[] message, StatusCode status, string says,
         params IReadOnlyList<(string Name, string Value)> headers) => new(
-        name, server => Answer.OfCallAsync(server.Raw, server.RpcDoor, method, message, headers), (int)status, says);
+        name, server => Answer.OfCallAsync(server.Raw, server.GrpcUri, method, message, headers), (int)status, says);
 
     public override string ToString() => _name;
 }

@@ -4,7 +4,7 @@ using Btx.Server.Tests.Chaos;
 namespace Btx.Server.Tests.Attacks;
 
 /// <summary>
-/// One server process that every attack is made on, one after the other, while other clients use both of its doors: none of their requests
+/// One server process that every attack is made on, one after the other, while other clients use both of its ports: none of their requests
 /// may fail, and none may wait for the end of an attack.
 /// </summary>
 [CollectionDefinition(Name)]
@@ -24,9 +24,9 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
 
     internal ChaosForest Forest => _forest;
 
-    internal Uri HttpDoor => _server.Http.BaseAddress!;
+    internal Uri HttpUri => _server.Http.BaseAddress!;
 
-    internal Uri RpcDoor => _server.RpcAddress;
+    internal Uri GrpcUri => _server.RpcAddress;
 
     /// <summary>For requests by hand.</summary>
     internal HttpClient Raw { get; } = new();
@@ -59,7 +59,7 @@ public sealed class AttackedServer : IAsyncLifetime, ICollectionFixture<Attacked
             line => line.Contains("   at ", StringComparison.Ordinal) || line.Length > LongestRefusal);
     }
 
-    /// <summary>A request that begins after the call ends well on both doors, and none has failed so far.</summary>
+    /// <summary>A request that begins after the call ends well over both protocols, and none has failed so far.</summary>
     internal async Task OthersAreAnsweredAsync()
     {
         var completions = Volatile.Read(ref _completions) + 2; // one of them began after the call

@@ -34,8 +34,8 @@ public sealed class ConnectionAttacks(AttackedServer server)
     [InlineData("\"<script>")]
     public async Task A_request_id_that_is_not_plain_is_replaced(string id)
     {
-        var answer = await Answer.OfBytesAsync(server.HttpDoor, Encoding.ASCII
-            .GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n"));
+        var answer = await Answer.OfBytesAsync(server.HttpUri, Encoding.ASCII
+            .GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpUri.Authority}\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n"));
         Assert.Matches("x-request-id: [0-9a-f]{32}\r\n", answer.Text);
     }
 
@@ -49,16 +49,16 @@ public sealed class ConnectionAttacks(AttackedServer server)
         {
             for (var i = 0; i < AttackedServer.OpenFiles; i++)
             {
-                sockets.Add(await Answer.ConnectAsync(server.HttpDoor));
-                sockets.Add(await Answer.ConnectAsync(server.RpcDoor));
+                sockets.Add(await Answer.ConnectAsync(server.HttpUri));
+                sockets.Add(await Answer.ConnectAsync(server.GrpcUri));
             }
 
             Assert.Equal(503, (await Answer.ReadAsync(sockets[^2])).Status);
             await server.OthersAreAnsweredAsync();
 
             // Once the idle ones have been so for a while, whoever has a request gets the place of one.
-            var health = Encoding.ASCII.GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\nconnection: close\r\n\r\n");
-            for (var until = DateTime.UtcNow.AddMinutes(2); (await Answer.OfBytesAsync(server.HttpDoor, health)).Status != 200;
+            var health = Encoding.ASCII.GetBytes($"GET /health HTTP/1.1\r\nhost: {server.HttpUri.Authority}\r\nconnection: close\r\n\r\n");
+            for (var until = DateTime.UtcNow.AddMinutes(2); (await Answer.OfBytesAsync(server.HttpUri, health)).Status != 200;
                 await Task.Delay(50))
                 Assert.True(DateTime.UtcNow < until);
             await server.OthersAreAnsweredAsync();
@@ -79,7 +79,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
         const int Length = 4 << 20;
         var before = Memory();
         var head = Encoding.ASCII
-            .GetBytes($"POST /v1/completions HTTP/1.1\r\nhost: {server.HttpDoor.Authority}\r\ncontent-type: "
+            .GetBytes($"POST /v1/completions HTTP/1.1\r\nhost: {server.HttpUri.Authority}\r\ncontent-type: "
                 + $"application/json\r\ncontent-length: {Length}\r\n\r\n");
         var half = new byte[Length - 1];
         Array.Fill(half, (byte)' ');
@@ -88,7 +88,7 @@ public sealed class ConnectionAttacks(AttackedServer server)
         {
             for (var i = 0; i < 40; i++)
             {
-                sockets.Add(await Answer.ConnectAsync(server.HttpDoor));
+                sockets.Add(await Answer.ConnectAsync(server.HttpUri));
                 await sockets[^1].SendAsync(head);
                 await Answer.SendAsync(sockets[^1], half);
             }

@@ -25,7 +25,7 @@ public sealed class SamplingAttacks(AttackedServer server)
         {
             var json = $$"""{"model": "{{model}}", "prompt": "the", "max_tokens": 30, "ignore_eos": true, "seed": 1, "temperature": {{temperature}}{{filters}}}""";
             using var body = new StringContent(json, Encoding.UTF8, "application/json");
-            using var response = await server.Raw.PostAsync(new Uri(server.HttpDoor, "/v1/completions"), body,
+            using var response = await server.Raw.PostAsync(new Uri(server.HttpUri, "/v1/completions"), body,
                 TestContext.Current.CancellationToken);
             var answer = await response.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
             Assert.True(response.IsSuccessStatusCode, answer.ToString());

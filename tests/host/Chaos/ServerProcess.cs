@@ -26,12 +26,12 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public HttpClient Http { get; private set; } = null!;
 
-    /// <summary>Where the gRPC door listens.</summary>
+    /// <summary>Where gRPC is listened for.</summary>
     public Uri RpcAddress { get; private set; } = null!;
 
     public global::Grpc.Health.V1.Health.HealthClient Health { get; private set; } = null!;
 
-    /// <summary>False: it ended before it opened its doors.</summary>
+    /// <summary>False: it ended before it listened.</summary>
     public bool Started => _channel is not null;
 
     public int Id => _process.Id;
@@ -45,7 +45,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns when the doors are open or the process has ended.</summary>
+    /// <summary>Returns when it listens or the process has ended.</summary>
     /// <param name="problems">Values of <c>--fault-point</c>.</param>
     public static Task<ServerProcess> LaunchAsync(ChaosForest forest, params IEnumerable<string> problems) =>
         LaunchWithinAsync(":", forest, problems);

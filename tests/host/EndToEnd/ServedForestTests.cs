@@ -10,14 +10,14 @@ using Btx.V1;
 
 namespace Btx.Server.Tests.EndToEnd;
 
-/// <summary>Both doors in front of the real engine, a tiny exported forest and a tiny exported BTX model.</summary>
+/// <summary>HTTP and gRPC in front of the real engine, a tiny exported forest and a tiny exported BTX model.</summary>
 public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsyncLifetime
 {
     private readonly ServedForestFixture _tiny;
     private LoadedForest _loaded = null!;
     private Microsoft.AspNetCore.Builder.WebApplication _app = null!;
     private HttpClient _http = null!;
-    private RemoteInference _remote = null!;
+    private RemoteServer _remote = null!;
 
     public ServedForestTests(ServedForestFixture tiny) => _tiny = tiny;
 
@@ -31,7 +31,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
             Threads = 1,
             Slots = 4,
             Observer = metrics
-        }, TestContext.Current.CancellationToken);
+        }, null, TestContext.Current.CancellationToken);
         var options = new ServerOptions
         {
             Http = new("--http", new(IPAddress.Loopback, 0)),
@@ -40,7 +40,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
         _app = ServerApplication.Build(options, _loaded.Engine, _loaded.Tokenizer, metrics);
         var (http, grpc) = await _app.OpenAsync(options, TestContext.Current.CancellationToken);
         _http = new() { BaseAddress = new(http) };
-        _remote = new(grpc);
+        _remote = new("--server", grpc, "");
     }
 
     public async ValueTask DisposeAsync()
@@ -142,7 +142,7 @@ public sealed class ServedForestTests : IClassFixture<ServedForestFixture>, IAsy
     [Fact]
     public async Task The_same_answer_comes_without_a_server()
     {
-        var here = new InferenceMessages(new InferenceService(_loaded.Engine, _loaded.Tokenizer, new()));
+        var here = new InferenceRpc(new InferenceService(_loaded.Engine, _loaded.Tokenizer, new()));
         var request = new GenerateRequest
         {
             Prompt = new() { Text = "The cat" },

@@ -4,7 +4,7 @@ using Btx.Server.Tests.Fakes;
 
 namespace Btx.Server.Tests.Http;
 
-/// <summary>OpenAI's own client, driving the HTTP door.</summary>
+/// <summary>OpenAI's own client, driving HTTP.</summary>
 public sealed class OpenAiClientTests
 {
     private static readonly string s_cache = Environment.GetEnvironmentVariable("BTX_CACHE") is { Length: > 0 } cache

@@ -16,7 +16,7 @@ public sealed class HealthTests
     }
 
     [Fact]
-    public async Task A_broken_engine_fails_both_with_the_reason_on_both_doors()
+    public async Task A_broken_engine_fails_both_with_the_reason_over_both_protocols()
     {
         await using var server = await RunningServer.StartAsync();
         server.Engine.Problem = "the engine has failed: a reason";

@@ -12,10 +12,10 @@ public sealed class MemoryStatementTests
     {
         var forest = new FakeEngine(RunningServer.SomeTokenizer).Forest with { Memory = new(2_000_000_000, 5_500_000_000, 10_000_000) };
         var options = new EngineOptions { Slots = 8 };
-        Assert.Equal("weights 2 GB mapped; KV cache 5.5 GB (--slots 8, context 64); sessions and logits 0.01 GB (--max-batch-tokens 512)",
+        Assert.Equal("weights 2.00 GB mapped; KV cache 5.50 GB (--slots 8, context 64); sessions and logits 10.0 MB (--max-batch-tokens 512)",
             MemoryStatement.Line(forest, options));
         Assert.Null(MemoryStatement.Warning(forest, options, 7_510_000_000));
-        Assert.StartsWith("warning: 7.51 GB are more than the 7.5 GB that this process may use",
+        Assert.StartsWith("warning: 7.51 GB are more than the 7.50 GB that this process may use",
             MemoryStatement.Warning(forest, options, 7_500_000_000), StringComparison.Ordinal);
     }
 }

@@ -13,7 +13,7 @@ public sealed class ServerOptionsTests
     [InlineData("localhost:0", "127.0.0.1:0")]
     [InlineData("[::1]:81", "[::1]:81")]
     [InlineData("0.0.0.0:65535", "0.0.0.0:65535")]
-    public void Addresses(string text, string expected) => Assert.Equal(expected, ListenAddress.Parse("--http", text, out _)!.ToString());
+    public void Addresses(string text, string expected) => Assert.Equal(expected, ListenAddress.Parse("--http", text).ToString());
 
     [Theory]
     [InlineData("")]
@@ -23,11 +23,8 @@ public sealed class ServerOptionsTests
     [InlineData("127.0.0.1:-1")]
     [InlineData("http://127.0.0.1:8080")]
     [InlineData("::1:81")]
-    public void Bad_addresses(string text)
-    {
-        Assert.Null(ListenAddress.Parse("--http", text, out var problem));
-        Assert.Contains($"\"{text}\"", problem, StringComparison.Ordinal);
-    }
+    public void Bad_addresses(string text) => Assert.Contains($"\"{text}\"",
+        Assert.Throws<BtxException>(() => ListenAddress.Parse("--http", text)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Every_fault_is_reported_at_once()
@@ -40,7 +37,7 @@ public sealed class ServerOptionsTests
     }
 
     [Fact]
-    public void The_doors_need_a_port_each() =>
+    public void Each_protocol_needs_a_port() =>
         Assert.Contains("8080", Assert.Throws<BtxException>(() =>
         ServerOptions.Bind("127.0.0.1:8080", "127.0.0.1:8080", 1, 1, 1, new(), [])).Message, StringComparison.Ordinal);
 
@@ -50,7 +47,7 @@ public sealed class ServerOptionsTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        var failure = Assert.Throws<BtxException>(() => PortCheck.Require(new("--grpc", new(IPAddress.Loopback, port))));
+        var failure = Assert.Throws<BtxException>(() => new ListenAddress("--grpc", new(IPAddress.Loopback, port)).RequireFree());
         Assert.Equal($"--grpc 127.0.0.1:{port}: port {port} is in use; stop the program that listens there or choose another port",
             failure.Message);
     }

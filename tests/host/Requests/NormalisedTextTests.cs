@@ -5,7 +5,7 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Requests;
 
-/// <summary>Text means the same tokens at every door however it is encoded: as the tokenizer's normalizer
+/// <summary>Text means the same tokens over every protocol however it is encoded: as the tokenizer's normalizer
 /// has it, the form of the training text.</summary>
 public sealed class NormalisedTextTests : IAsyncLifetime
 {

@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Rpc;
 
-/// <summary>What the administration door answers, over a real channel.</summary>
+/// <summary>What the administration service answers, over a real channel.</summary>
 public sealed class ForestRpcTests : IAsyncLifetime
 {
     private static readonly V1.ChangeAuthor s_by = new() { Author = "ada", Reason = "a test" };

@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Rpc;
 
-/// <summary>Refusals of the administration door: a status, and one line.</summary>
+/// <summary>Refusals of the administration service: a status, and one line.</summary>
 public sealed class ForestStatusTests : IAsyncLifetime
 {
     private static readonly V1.ChangeAuthor s_by = new() { Author = "ada", Reason = "a test" };

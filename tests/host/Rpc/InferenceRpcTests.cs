@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace Btx.Server.Tests.Rpc;
 
-/// <summary>What the gRPC door answers.</summary>
+/// <summary>What gRPC answers.</summary>
 public sealed class InferenceRpcTests : IAsyncLifetime
 {
     private RunningServer _server = null!;

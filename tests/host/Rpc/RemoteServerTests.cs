@@ -41,31 +41,22 @@ public sealed class RemoteServerTests
         Assert.Throws<BtxException>(() => new RemoteServer("BTX_SERVER", address, "")).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void The_flag_comes_before_the_variable_and_that_before_the_usual_address()
-    {
-        Assert.Equal(("--server", "a:1"), ServerFlag.Choose("a:1", "b:2"));
-        Assert.Equal(("BTX_SERVER", "b:2"), ServerFlag.Choose(null, "b:2,c:3"));
-        Assert.Equal(("--server", "127.0.0.1:8081"), ServerFlag.Choose(null, ""));
-    }
-
-    [Fact]
-    public async Task The_HTTP_door_in_the_place_of_the_gRPC_door_is_told()
+    public async Task The_HTTP_port_in_the_place_of_the_gRPC_port_is_told()
     {
         await using var server = await RunningServer.StartAsync();
-        using var inference = new RemoteInference(new Uri(server.HttpAddress).Authority);
-        using var forest = new RemoteForest(server.HttpAddress, null);
+        using var remote = new RemoteServer("--server", new Uri(server.HttpAddress).Authority, "");
         Func<Task>[] calls =
         [
-            () => inference.DescribeAsync(TestContext.Current.CancellationToken),
-                () => forest.ListExpertsAsync(TestContext.Current.CancellationToken),
-            () => inference.GenerateAsync(new(), TestContext.Current.CancellationToken)
+            () => remote.DescribeAsync(TestContext.Current.CancellationToken),
+            () => remote.Forest.ListExpertsAsync(new()).ResponseAsync,
+            () => remote.GenerateAsync(new(), TestContext.Current.CancellationToken)
                 .GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync().AsTask(),
         ];
         foreach (var call in calls)
         {
             var message = (await Assert.ThrowsAsync<BtxException>(call)).Message;
-            var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP door of a server and "
-                + "not its gRPC door; name that with --server";
+            var expected = $"{server.HttpAddress} speaks HTTP/1.1, so it is the HTTP port of a server and not its gRPC port; name that with "
+                + "--server";
             Assert.True(message.StartsWith(expected, StringComparison.Ordinal), message);
         }
     }
@@ -75,13 +66,12 @@ public sealed class RemoteServerTests
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start(); // the system takes connections; nobody reads
-        using var forest = new RemoteForest($"{silent.LocalEndpoint}", null, TimeSpan.FromMilliseconds(200));
+        using var remote = new RemoteServer("--server", $"{silent.LocalEndpoint}", "", patience: TimeSpan.FromMilliseconds(200));
         Func<Task>[] calls =
         [
-            () => forest.ListExpertsAsync(TestContext.Current.CancellationToken),
-                () => forest.PlanRemovalAsync(new(), TestContext.Current.CancellationToken),
-            () => forest.WatchAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken)
-                .MoveNextAsync().AsTask(),
+            () => remote.Forest.ListExpertsAsync(new()).ResponseAsync,
+            () => remote.Forest.PlanRemovalAsync(new()).ResponseAsync,
+            () => remote.HeadersAsync(remote.Forest.Watch(new()).ResponseHeadersAsync, TestContext.Current.CancellationToken),
         ];
         foreach (var call in calls)
             Assert

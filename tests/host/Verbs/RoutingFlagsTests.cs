@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Btx.Cli;
 using Btx.Server.Requests;
 using Btx.Server.Rpc;
 using Btx.Server.Tests.Fakes;
@@ -29,7 +30,7 @@ public sealed class RoutingFlagsTests
     {
         var flags = new RoutingFlags();
         var command = new Command("score");
-        flags.AddTo(command);
+        command.Add(flags.All);
         RoutingMessages.ToRouting(flags.Read(command.Parse(arguments)), scores: true, new FakeEngine(RunningServer.SomeTokenizer).Forest);
     }
 }

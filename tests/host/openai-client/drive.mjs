@@ -1,4 +1,4 @@
-// usage: node drive.mjs CLIENT BASE_URL [busy]    drives the HTTP door with the openai client, prints what it saw as JSON.
+// usage: node drive.mjs CLIENT BASE_URL [busy]    drives HTTP with the openai client, prints what it saw as JSON.
 import { pathToFileURL } from "node:url";
 
 const [clientPath, baseURL, only] = process.argv.slice(2);

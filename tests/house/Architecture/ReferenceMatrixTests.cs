@@ -12,16 +12,16 @@ public sealed class ReferenceMatrixTests
     public static TheoryData<string, string[], string[]> Matrix => new()
     {
         { Model, [], ["Microsoft.ML.Tokenizers"] },
-        { Cli, [], ["System.CommandLine"] },
+        { Cli, [], ["Spectre.Console", "System.CommandLine"] },
         { "trainer/Btx.Trainer.csproj", [Model, Cli],
             ["Microsoft.CodeAnalysis.BannedApiAnalyzers", "Spectre.Console", "System.CommandLine", "TorchSharp"] },
         { "exporter/Btx.Exporter.csproj", [Model, Cli],
-            ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "Spectre.Console", "System.CommandLine"] },
+            ["Google.Protobuf", "Microsoft.ML.OnnxRuntime.Gpu.Linux", "OnnxSharp", "System.CommandLine"] },
         { Engine, [Model], ["Microsoft.ML.OnnxRuntime.Gpu.Linux"] },
         { Forest, [Model, Engine], [] },
         { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Engine, Forest], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
-            "Grpc.AspNetCore.Server.Reflection", "Spectre.Console", "System.CommandLine", "prometheus-net.AspNetCore"] },
-        { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["Markdig", "MathNet.Numerics", "Spectre.Console", "System.CommandLine"] },
+            "Grpc.AspNetCore.Server.Reflection", "System.CommandLine", "prometheus-net.AspNetCore"] },
+        { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["Markdig", "MathNet.Numerics", "System.CommandLine"] },
         { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
     };
 

@@ -4,6 +4,7 @@ using Btx.Fixtures;
 using Btx.Model.Mixing;
 using Btx.Trainer.Evaluation;
 using Btx.Trainer.Networks;
+using Btx.Trainer.Tests.Evaluation;
 using static TorchSharp.torch;
 
 namespace Btx.House.Tests.Exactness;

@@ -28,8 +28,6 @@ public sealed class LauncherTests
     }
 
     [Theory]
-    [InlineData("demo", "--colour")]
-    [InlineData("reproduce", "--colour")]
     [InlineData("setup", "--gpu")]
     [InlineData("test", "no-such-room")]
     public void A_wrong_option_of_the_launchers_own_verbs_is_wrong_usage(string verb, string argument)

@@ -1,4 +1,4 @@
-using Btx.LoadTests.Doors;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
 
 namespace Btx.LoadTests.Tests.Fakes;
@@ -15,11 +15,11 @@ internal static class Plans
         "a few lines");
 
     public static LoadPlan Of(string arrivals, string prompts = "8", string outputs = "4", string? mix = null, long seed = 7,
-        int? context = 256) => new(
-        ArrivalsReader.Read("--arrivals", arrivals), Texts, new(Texts.Domains.ToDictionary(d => d, _ => (1.0, 1.0)), context),
+        int context = 256) => new(
+        Arrivals.Read("--arrivals", arrivals), Texts, new(Texts.Domains.ToDictionary(d => d, _ => (1.0, 1.0)), context),
             DomainMix.Read("--domains", mix, Texts.Domains),
-        LengthsReader.Read("--prompt-tokens", prompts), LengthsReader.Read("--output-tokens", outputs), seed);
+        Lengths.Read("--prompt-tokens", prompts), Lengths.Read("--output-tokens", outputs), seed);
 
-    public static LoadRun Run(IDoor door, LoadPlan plan, LoadBounds bounds) =>
-        new() { Door = door, Served = FakeDoor.Served, Plan = plan, Routing = new("ensemble"), Bounds = bounds };
+    public static LoadRun Run(IServerClient client, LoadPlan plan, LoadBounds bounds) =>
+        new(client, FakeClient.Served, plan, new("ensemble"), bounds);
 }

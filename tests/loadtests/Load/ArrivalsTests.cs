@@ -9,7 +9,7 @@ public sealed class ArrivalsTests : IDisposable
     [Fact]
     public void Poisson_gaps_have_the_mean_and_the_variance_of_an_exponential()
     {
-        double[] due = [.. new PoissonArrivals(4).From(3).Take(20_001).Select(a => a.Due!.Value)];
+        double[] due = [.. Arrivals.Poisson(4).From(3).Take(20_001).Select(a => a.Due!.Value)];
         double[] gaps = [.. due.Skip(1).Zip(due, (b, a) => b - a)];
         var mean = gaps.Average();
         var variance = gaps.Average(g => (g - mean) * (g - mean));
@@ -26,11 +26,11 @@ public sealed class ArrivalsTests : IDisposable
     [Fact]
     public void Bursts_come_at_once_every_period_among_the_others()
     {
-        var due = new BurstArrivals(2, 5, 10).From(1).TakeWhile(a => a.Due < 101).Select(a => a.Due!.Value).ToArray();
+        var due = Arrivals.Bursts(2, 5, 10).From(1).TakeWhile(a => a.Due < 101).Select(a => a.Due!.Value).ToArray();
         Assert.Equal(due.Order(), due);
         Assert.Equal(Enumerable.Range(1, 10).Select(i => i * 10.0), due.GroupBy(d => d).Where(g => g.Count() == 5).Select(g => g.Key));
-        Assert.Equal(new PoissonArrivals(2).From(1).TakeWhile(a => a.Due < 101).Count(), due.Length - 50);
-        Assert.Equal([3.0, 3.0, 6.0, 6.0], new BurstArrivals(0, 2, 3).From(1).Take(4).Select(a => a.Due!.Value));
+        Assert.Equal(Arrivals.Poisson(2).From(1).TakeWhile(a => a.Due < 101).Count(), due.Length - 50);
+        Assert.Equal([3.0, 3.0, 6.0, 6.0], Arrivals.Bursts(0, 2, 3).From(1).Take(4).Select(a => a.Due!.Value));
     }
 
     [Theory]
@@ -41,8 +41,8 @@ public sealed class ArrivalsTests : IDisposable
     public void A_trace_is_read_in_its_forms(string text)
     {
         File.WriteAllText(_file, text);
-        Assert.Equal([new Arrival(1), new(3, 10, 20, "python")], TraceFile.Read(_file));
-        Assert.Equal([0.0, 1.0], ArrivalsReader.Read("--arrivals", $"trace:{_file},2").From(0).Select(a => a.Due!.Value));
+        Assert.Equal([new Arrival(1), new(3, 10, 20, "python")], Arrivals.ReadTrace(_file));
+        Assert.Equal([0.0, 1.0], Arrivals.Read("--arrivals", $"trace:{_file},2").From(0).Select(a => a.Due!.Value));
     }
 
     [Theory]
@@ -57,7 +57,7 @@ public sealed class ArrivalsTests : IDisposable
     public void A_bad_trace_is_named_with_its_line(string text, string message)
     {
         File.WriteAllText(_file, text);
-        Assert.Contains(message, Assert.Throws<LoadTestException>(() => TraceFile.Read(_file)).Message);
+        Assert.Contains(message, Assert.Throws<LoadTestException>(() => Arrivals.ReadTrace(_file)).Message);
     }
 
     [Theory]
@@ -78,13 +78,13 @@ public sealed class ArrivalsTests : IDisposable
     [InlineData("trace:/nowhere")]
     [InlineData("uniform:3")]
     public void Bad_arrivals_are_refused(string text) => Assert.Contains(text == "trace:/nowhere" ? "/nowhere" : $"--arrivals {text}: ",
-    Assert.Throws<LoadTestException>(() => ArrivalsReader.Read("--arrivals", text)).Message);
+    Assert.Throws<LoadTestException>(() => Arrivals.Read("--arrivals", text)).Message);
 
     [Fact]
     public void Arrivals_say_what_they_were_read_from()
     {
         foreach (var text in new[] { "closed:8", "poisson:4.5", "bursts:0.5,16,10" })
-            Assert.Equal(text, ArrivalsReader.Read("--arrivals", text).Text);
+            Assert.Equal(text, Arrivals.Read("--arrivals", text).Text);
     }
 
     public void Dispose() => File.Delete(_file);

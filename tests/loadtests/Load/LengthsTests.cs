@@ -24,7 +24,7 @@ public sealed class LengthsTests : IDisposable
         var empirical = Drawn($"empirical:{_file}");
         Assert.Equal([5, 9], empirical.Distinct().Order());
         Assert.Equal(2.0 / 3, empirical.Count(n => n == 5) / 10_000.0, 0.02);
-        Assert.Equal(9, LengthsReader.Read("", $"empirical:{_file}").Max);
+        Assert.Equal(9, Lengths.Read("", $"empirical:{_file}").Max);
     }
 
     [Theory]
@@ -40,7 +40,7 @@ public sealed class LengthsTests : IDisposable
     [InlineData("empirical:/nowhere")]
     [InlineData("normal:3")]
     public void Bad_lengths_are_refused(string text) => Assert.Contains(text.TrimStart('-').Split(':')[^1],
-    Assert.Throws<LoadTestException>(() => LengthsReader.Read("--prompt-tokens", text)).Message);
+    Assert.Throws<LoadTestException>(() => Lengths.Read("--prompt-tokens", text)).Message);
 
     [Theory]
     [InlineData("5\nmany\n", "line 2: \"many\"")]
@@ -49,14 +49,14 @@ public sealed class LengthsTests : IDisposable
     {
         File.WriteAllText(_file, text);
         Assert.Contains(message,
-            Assert.Throws<LoadTestException>(() => LengthsReader.Read("--prompt-tokens", $"empirical:{_file}")).Message);
+            Assert.Throws<LoadTestException>(() => Lengths.Read("--prompt-tokens", $"empirical:{_file}")).Message);
     }
 
     public void Dispose() => File.Delete(_file);
 
     private static int[] Drawn(string text)
     {
-        var lengths = LengthsReader.Read("--prompt-tokens", text);
+        var lengths = Lengths.Read("--prompt-tokens", text);
         var draws = new RandomStream(11, RandomStream.Prompts);
         var drawn = new int[10_000];
         for (var i = 0; i < drawn.Length; i++) drawn[i] = lengths.Draw(ref draws);

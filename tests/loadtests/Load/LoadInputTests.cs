@@ -1,4 +1,4 @@
-using Btx.LoadTests.Doors;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Tests.Fakes;
 
@@ -24,14 +24,14 @@ public sealed class LoadInputTests : IDisposable
     [MemberData(nameof(BadBounds))]
     public async Task Bounds_out_of_range_are_refused_before_a_request_is_sent(LoadBounds bounds, string message)
     {
-        var door = new FakeDoor();
+        var client = new FakeClient();
         Assert.Contains(message, (await Assert.ThrowsAsync<LoadTestException>(() =>
-            Plans.Run(door, Plans.Of("closed:1"), bounds).RunAsync(CancellationToken.None))).Message);
-        Assert.Empty(door.Requests);
+            Plans.Run(client, Plans.Of("closed:1"), bounds).RunAsync(CancellationToken.None))).Message);
+        Assert.Empty(client.Requests);
     }
 
     [Theory]
-    [InlineData("law=1", "no domain \"law\" in the corpus; there are code, prose")]
+    [InlineData("law=1", "the corpus has no \"law\"; it has code, prose")]
     [InlineData("code=0", "the weight of code is \"0\"")]
     [InlineData("code=x", "the weight of code is \"x\"")]
     [InlineData("code=1,code=2", "named twice")]
@@ -64,20 +64,20 @@ public sealed class LoadInputTests : IDisposable
     [Fact]
     public async Task The_ruler_takes_lengths_from_the_servers_answers()
     {
-        var door = new FakeDoor((request, _, _) =>
-            Task.FromResult(FakeDoor.Ok(request) with { PromptTokens = request.Prompt!.Length / 2 }));
+        var client = new FakeClient((request, _, _) =>
+            Task.FromResult(FakeClient.Ok(request) with { PromptTokens = request.Prompt.Length / 2 }));
         var mix = DomainMix.Read("--domains", null, Plans.Texts.Domains);
-        var ruler = await PromptRuler.MeasureAsync(door, Plans.Texts, mix, new("expert"), FakeDoor.Served, new FixedLength(16), 1,
+        var ruler = await PromptRuler.MeasureAsync(client, Plans.Texts, mix, new("expert"), FakeClient.Served, Lengths.Fixed(16), 1,
             CancellationToken.None);
         Assert.Equal(20, ruler.Characters("prose", 10));
-        Assert.Contains(door.Requests, r => r.Routing.Expert == "code-1");
-        var refusing = new FakeDoor((_, _, _) => Task.FromResult(new DoorAnswer("invalid_argument") { Error = "k is 9" }));
+        Assert.Contains(client.Requests, r => r.Routing.Expert == "code-1");
+        var refusing = new FakeClient((_, _, _) => Task.FromResult(new Answer("invalid_argument") { Error = "k is 9" }));
         var refused = await Assert.ThrowsAsync<LoadTestException>(() => PromptRuler.MeasureAsync(refusing, Plans.Texts, mix,
-            new("top_k", 9), FakeDoor.Served, new FixedLength(16), 1, CancellationToken.None));
+            new("top_k", 9), FakeClient.Served, Lengths.Fixed(16), 1, CancellationToken.None));
         Assert.Contains("k is 9", refused.Message);
-        var silent = new FakeDoor((request, _, _) => Task.FromResult(FakeDoor.Ok(request) with { PromptTokens = 0 }));
+        var silent = new FakeClient((request, _, _) => Task.FromResult(FakeClient.Ok(request) with { PromptTokens = 0 }));
         Assert.Contains("no usage", (await Assert.ThrowsAsync<LoadTestException>(() => PromptRuler.MeasureAsync(silent, Plans.Texts, mix,
-            new("ensemble"), FakeDoor.Served, new FixedLength(16), 1, CancellationToken.None))).Message);
+            new("ensemble"), FakeClient.Served, Lengths.Fixed(16), 1, CancellationToken.None))).Message);
     }
 
     public void Dispose() => _corpus.Delete(recursive: true);

@@ -84,8 +84,8 @@ public sealed class LoadPlanTests
         var texts = new PromptTexts(new Dictionary<string, string[]> { ["d"] = [new string('x', 50) + new string('7', 400)] },
             "dense in the end");
         var ruler = new PromptRuler(new Dictionary<string, (double, double)> { ["d"] = (4, 3) }, 64);
-        var plan = new LoadPlan(new ClosedArrivals(1), texts, ruler, DomainMix.Read("--domains", null, ["d"]), new UniformLength(1, 60),
-            new FixedLength(20), 1);
+        var plan = new LoadPlan(Arrivals.Closed(1), texts, ruler, DomainMix.Read("--domains", null, ["d"]), Lengths.Uniform(1, 60),
+            Lengths.Fixed(20), 1);
         foreach (var request in plan.Requests().Take(200))
         {
             Assert.InRange(request.PromptTokens, 1, 44);
@@ -97,16 +97,16 @@ public sealed class LoadPlanTests
     [Fact]
     public void A_trace_says_when_how_long_and_of_what()
     {
-        var trace = new TraceArrivals("t", [new(10, 5, 6, "code"), new(11, null, null, null), new(14, 500, 700, "prose")], Scale: 2);
+        var trace = Arrivals.Trace("t", [new(10, 5, 6, "code"), new(11, null, null, null), new(14, 500, 700, "prose")], scale: 2);
         var plan = new LoadPlan(trace, Plans.Texts, new(Plans.Texts.Domains.ToDictionary(d => d, _ => (1.0, 1.0)), 64),
-            DomainMix.Read("", null, Plans.Texts.Domains), new FixedLength(9), new FixedLength(3), 1).Requests().ToArray();
+            DomainMix.Read("", null, Plans.Texts.Domains), Lengths.Fixed(9), Lengths.Fixed(3), 1).Requests().ToArray();
         Assert.Equal([0.0, 0.5, 2.0], plan.Select(r => r.Due!.Value));
         Assert.Equal((5, 6, "code"), (plan[0].PromptTokens, plan[0].OutputTokens, plan[0].Domain));
         Assert.Equal((9, 3), (plan[1].PromptTokens, plan[1].OutputTokens));
         Assert.Equal((1, 63), (plan[2].PromptTokens, plan[2].OutputTokens));
-        var foreign = new LoadPlan(new TraceArrivals("t", [new(0, null, null, "law")]), Plans.Texts,
-            new(new Dictionary<string, (double, double)>(), 64), DomainMix.Read("", null, Plans.Texts.Domains), new FixedLength(9),
-            new FixedLength(3), 1);
+        var foreign = new LoadPlan(Arrivals.Trace("t", [new(0, null, null, "law")]), Plans.Texts,
+            new(new Dictionary<string, (double, double)>(), 64), DomainMix.Read("", null, Plans.Texts.Domains), Lengths.Fixed(9),
+            Lengths.Fixed(3), 1);
         Assert.Contains("law", Assert.Throws<LoadTestException>(() => foreign.Requests().ToArray()).Message);
     }
 }

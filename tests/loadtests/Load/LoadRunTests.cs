@@ -1,4 +1,4 @@
-using Btx.LoadTests.Doors;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Tests.Fakes;
@@ -12,14 +12,14 @@ public sealed class LoadRunTests
     [Fact]
     public async Task A_closed_loop_keeps_its_concurrency_and_ends_at_the_count()
     {
-        var door = new FakeDoor(async (request, arrivals, cancellation) =>
+        var client = new FakeClient(async (request, arrivals, cancellation) =>
         {
             await Task.Delay(1, cancellation);
             arrivals.Token(request.MaxTokens);
-            return FakeDoor.Ok(request);
+            return FakeClient.Ok(request);
         });
-        var outcome = await Plans.Run(door, Plans.Of("closed:3"), new() { Requests = 40, WarmUpRequests = 5 }).RunAsync(s_never);
-        Assert.Equal(3, door.MostAtOnce);
+        var outcome = await Plans.Run(client, Plans.Of("closed:3"), new() { Requests = 40, WarmUpRequests = 5 }).RunAsync(s_never);
+        Assert.Equal(3, client.MostAtOnce);
         Assert.Equal(Enumerable.Range(0, 45), outcome.Records.Select(r => r.Index).Order());
         Assert.Equal([0, 1, 2, 3, 4], outcome.Records.Where(r => r.WarmUp).Select(r => r.Index).Order());
         var summary = outcome.Summarise();
@@ -36,13 +36,13 @@ public sealed class LoadRunTests
     public async Task A_stall_counts_for_the_requests_that_it_held_up()
     {
         var calls = 0;
-        var door = new FakeDoor(async (request, arrivals, cancellation) =>
+        var client = new FakeClient(async (request, arrivals, cancellation) =>
         {
             if (Interlocked.Increment(ref calls) == 1) await Task.Delay(300, cancellation);
             arrivals.Token(request.MaxTokens);
-            return FakeDoor.Ok(request);
+            return FakeClient.Ok(request);
         });
-        var outcome = await Plans.Run(door, Plans.Of("bursts:0,1,0.01"), new() { Requests = 20, MaxInFlight = 1 }).RunAsync(s_never);
+        var outcome = await Plans.Run(client, Plans.Of("bursts:0,1,0.01"), new() { Requests = 20, MaxInFlight = 1 }).RunAsync(s_never);
         var stalled = outcome.Records.Single(r => r.Index == 0);
         Assert.True(stalled.End > 0.2, "the stall was to outlast the arrivals");
         foreach (var held in outcome.Records.Where(r => r.Index > 0 && r.Due < stalled.End))
@@ -60,16 +60,16 @@ public sealed class LoadRunTests
     {
         var release = new TaskCompletionSource();
         var started = 0;
-        var door = new FakeDoor(async (request, arrivals, _) =>
+        var client = new FakeClient(async (request, arrivals, _) =>
         {
             if (Interlocked.Increment(ref started) == 30) release.SetResult(); // no answer before all were sent
             await release.Task;
             arrivals.Token(request.MaxTokens);
-            return FakeDoor.Ok(request);
+            return FakeClient.Ok(request);
         });
         var plan = Plans.Of("poisson:2000");
-        var outcome = await Plans.Run(door, plan, new() { Requests = 30 }).RunAsync(s_never);
-        Assert.Equal(30, door.MostAtOnce);
+        var outcome = await Plans.Run(client, plan, new() { Requests = 30 }).RunAsync(s_never);
+        Assert.Equal(30, client.MostAtOnce);
         Assert.Equal(plan.Requests().Take(30).Select(r => r.Due!.Value), outcome.Records.OrderBy(r => r.Index).Select(r => r.Due));
         Assert.All(outcome.Records, r => Assert.True(r.Sent >= r.Due));
     }
@@ -78,7 +78,7 @@ public sealed class LoadRunTests
     public async Task A_duration_bounds_what_is_due_and_measures_exactly_that_time()
     {
         var plan = Plans.Of("poisson:400");
-        var outcome = await Plans.Run(new FakeDoor(), plan, new() { WarmUpSeconds = 0.1, Seconds = 0.3 }).RunAsync(s_never);
+        var outcome = await Plans.Run(new FakeClient(), plan, new() { WarmUpSeconds = 0.1, Seconds = 0.3 }).RunAsync(s_never);
         Assert.Equal((0.1, 0.1 + 0.3), (outcome.From, outcome.To));
         var due = plan.Requests().TakeWhile(r => r.Due < 0.4).ToArray();
         Assert.Equal(due.Select(r => r.Index), outcome.Records.Select(r => r.Index).Order());
@@ -88,13 +88,13 @@ public sealed class LoadRunTests
     [Fact]
     public async Task An_overload_is_cut_off_and_what_was_measured_is_kept()
     {
-        var door = new FakeDoor(async (request, arrivals, cancellation) =>
+        var client = new FakeClient(async (request, arrivals, cancellation) =>
         {
             await Task.Delay(30, cancellation);
             arrivals.Token(request.MaxTokens);
-            return FakeDoor.Ok(request);
+            return FakeClient.Ok(request);
         });
-        var outcome = await Plans.Run(door, Plans.Of("poisson:20000"), new() { Seconds = 0.1, MaxInFlight = 1, LateSeconds = 0.1 })
+        var outcome = await Plans.Run(client, Plans.Of("poisson:20000"), new() { Seconds = 0.1, MaxInFlight = 1, LateSeconds = 0.1 })
             .RunAsync(s_never);
         Assert.Contains("0.1 s after the measured time, requests that were due in it had not been sent yet", outcome.GivenUp);
         Assert.Equal((0, 0.1), (outcome.From, outcome.To));
@@ -107,17 +107,9 @@ public sealed class LoadRunTests
         var file = new RecordFile("/dev/full");
         LoadOutcome outcome;
         await using (file)
-            outcome = await new LoadRun
-            {
-                Door = new FakeDoor(),
-                Served = FakeDoor.Served,
-                Plan = Plans.Of("closed:4"),
-                Routing = new("ensemble"),
-                Bounds = new() { Requests = 50 },
-                File = file
-            }.RunAsync(s_never);
+            outcome = await (Plans.Run(new FakeClient(), Plans.Of("closed:4"), new() { Requests = 50 }) with { File = file }).RunAsync(s_never);
         Assert.Equal(50, outcome.Summarise().Requests);
-        Assert.Contains("/dev/full cannot be written any further", file.Fault);
+        Assert.Contains("/dev/full cannot be written any further", file.Problem);
     }
 
     [Fact]
@@ -125,7 +117,7 @@ public sealed class LoadRunTests
     {
         using var stop = new CancellationTokenSource();
         var calls = 0;
-        var door = new FakeDoor(async (request, arrivals, cancellation) =>
+        var client = new FakeClient(async (request, arrivals, cancellation) =>
         {
             if (Interlocked.Increment(ref calls) > 10)
             {
@@ -134,9 +126,9 @@ public sealed class LoadRunTests
             }
 
             arrivals.Token(request.MaxTokens);
-            return FakeDoor.Ok(request);
+            return FakeClient.Ok(request);
         });
-        var outcome = await Plans.Run(door, Plans.Of("closed:1"), new() { Seconds = 3600 }).RunAsync(stop.Token);
+        var outcome = await Plans.Run(client, Plans.Of("closed:1"), new() { Seconds = 3600 }).RunAsync(stop.Token);
         Assert.True(outcome.Stopped);
         Assert.Equal(10, outcome.Summarise().Requests);
         Assert.Equal(outcome.Records.Max(r => r.End), outcome.To);
@@ -146,14 +138,14 @@ public sealed class LoadRunTests
     public async Task A_server_that_goes_away_ends_the_load_and_the_records_stay()
     {
         var calls = 0;
-        var door = new FakeDoor((request, arrivals, _) =>
+        var client = new FakeClient((request, arrivals, _) =>
         {
             if (Interlocked.Increment(ref calls) > 10)
-                return Task.FromResult(new DoorAnswer(DoorAnswer.Unreachable) { Error = "connection refused" });
+                return Task.FromResult(new Answer(Answer.Unreachable) { Error = "connection refused" });
             arrivals.Token(request.MaxTokens);
-            return Task.FromResult(FakeDoor.Ok(request));
+            return Task.FromResult(FakeClient.Ok(request));
         });
-        var outcome = await Plans.Run(door, Plans.Of("closed:1"), new() { Seconds = 3600 }).RunAsync(s_never);
+        var outcome = await Plans.Run(client, Plans.Of("closed:1"), new() { Seconds = 3600 }).RunAsync(s_never);
         Assert.Contains("went away", outcome.GivenUp);
         var summary = outcome.Summarise();
         Assert.Equal(10, summary.Statuses["ok"]);
@@ -164,12 +156,12 @@ public sealed class LoadRunTests
     [Fact]
     public async Task A_request_without_an_end_is_given_up()
     {
-        var door = new FakeDoor(async (_, _, cancellation) =>
+        var client = new FakeClient(async (_, _, cancellation) =>
         {
             await Task.Delay(Timeout.Infinite, cancellation);
             throw new InvalidOperationException("not reached");
         });
-        var outcome = await Plans.Run(door, Plans.Of("closed:2"), new() { Requests = 2, TimeoutSeconds = 0.05 }).RunAsync(s_never);
+        var outcome = await Plans.Run(client, Plans.Of("closed:2"), new() { Requests = 2, TimeoutSeconds = 0.05 }).RunAsync(s_never);
         Assert.Equal(["timeout", "timeout"], outcome.Records.Select(r => r.Status));
         Assert.Equal(2, Assert.Single(outcome.Summarise().Statuses).Value);
     }
@@ -177,11 +169,11 @@ public sealed class LoadRunTests
     [Theory]
     [InlineData("closed:2")]
     [InlineData("poisson:1000")]
-    public async Task A_fault_of_the_program_is_not_a_failed_request(string arrivals)
+    public async Task An_error_of_the_program_is_not_a_failed_request(string arrivals)
     {
-        var door = new FakeDoor((_, _, _) => throw new InvalidOperationException("broken door"));
+        var client = new FakeClient((_, _, _) => throw new InvalidOperationException("broken client"));
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
-            Plans.Run(door, Plans.Of(arrivals), new() { Seconds = 3600 }).RunAsync(s_never));
+            Plans.Run(client, Plans.Of(arrivals), new() { Seconds = 3600 }).RunAsync(s_never));
     }
 
     [Fact]
@@ -193,16 +185,8 @@ public sealed class LoadRunTests
             LoadOutcome outcome;
             await using (var file = new RecordFile(path))
             {
-                var plan = Plans.Of("closed:4");
-                outcome = await new LoadRun
-                {
-                    Door = new FakeDoor(),
-                    Served = FakeDoor.Served,
-                    Plan = plan,
-                    Routing = new("ensemble"),
-                    Bounds = new() { Requests = 50 },
-                    File = file
-                }.RunAsync(s_never);
+                outcome = await (Plans.Run(new FakeClient(), Plans.Of("closed:4"), new() { Requests = 50 }) with { File = file })
+                    .RunAsync(s_never);
             }
 
             var read = RunJson.ReadLines<RequestRecord>(path);
@@ -218,18 +202,11 @@ public sealed class LoadRunTests
     [Fact]
     public async Task Mode_expert_sends_each_prompt_to_its_domains_expert()
     {
-        var door = new FakeDoor();
-        var run = new LoadRun
-        {
-            Door = door,
-            Served = FakeDoor.Served,
-            Plan = Plans.Of("closed:1", mix: "code=1"),
-            Routing = new("expert"),
-            Bounds = new() { Requests = 3 }
-        };
-        await run.RunAsync(s_never);
-        Assert.All(door.Requests, r => Assert.Equal("code-1", r.Routing.Expert));
+        var client = new FakeClient();
+        var run = Plans.Run(client, Plans.Of("closed:1", mix: "code=1"), new() { Requests = 3 });
+        await (run with { Routing = new("expert") }).RunAsync(s_never);
+        Assert.All(client.Requests, r => Assert.Equal("code-1", r.Routing.Expert));
         Assert.Contains("no expert of the domain law",
-            Assert.Throws<LoadTestException>(() => new RoutingChoice("expert").For("law", FakeDoor.Served)).Message);
+            Assert.Throws<LoadTestException>(() => new RoutingChoice("expert").For("law", FakeClient.Served)).Message);
     }
 }

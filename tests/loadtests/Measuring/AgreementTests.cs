@@ -1,4 +1,4 @@
-using Btx.LoadTests.Doors;
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Load;
 using Btx.LoadTests.Measuring;
 using Btx.LoadTests.Tests.Fakes;
@@ -10,7 +10,7 @@ public sealed class AgreementTests(TinyServer server) : IClassFixture<TinyServer
 {
     private const int Count = 96, Tokens = 96;
 
-    public static TheoryData<string, string, int?> Doors => new()
+    public static TheoryData<string, string, int?> Ways => new()
     {
         { "grpc", "ensemble", null }, { "grpc", "top_k", 1 }, { "http", "ensemble", null },
     };
@@ -22,43 +22,36 @@ public sealed class AgreementTests(TinyServer server) : IClassFixture<TinyServer
     /// tries counts; the counts must be equal in each.
     /// </summary>
     [Theory]
-    [MemberData(nameof(Doors))]
+    [MemberData(nameof(Ways))]
     public async Task Counts_are_equal_and_times_within_5_percent(string kind, string mode, int? k)
     {
-        await using IDoor door = kind == "grpc" ? new GrpcDoor(server.Grpc) : new OpenAiDoor(server.Http);
+        await using IServerClient client = kind == "grpc" ? new GrpcClient(server.Grpc) : new OpenAiClient(server.Http);
         using var metrics = new ServerMetrics(server.Http);
-        var served = await door.DescribeAsync(CancellationToken.None);
+        var served = await client.DescribeAsync(CancellationToken.None);
         Assert.Equal((3, 128), (served.Experts.Count, served.ContextLength));
-        var texts = new PromptTexts(served.Experts.ToDictionary(e => e.Domain,
-            _ => new[] { "The cat sat on the mat, and the dog lay by the door.\nNobody came." }), "a few lines");
+        var texts = new PromptTexts(served.Domains.ToDictionary(d => d,
+            _ => new[] { "The cat sat on the mat, and the dog lay by the client.\nNobody came." }), "a few lines");
         var mix = DomainMix.Read("--domains", null, texts.Domains);
         var routing = new RoutingChoice(mode, k);
-        var (prompts, outputs) = (new UniformLength(8, 24), new FixedLength(Tokens));
-        var ruler = await PromptRuler.MeasureAsync(door, texts, mix, routing, served, prompts, 1, CancellationToken.None);
+        var (prompts, outputs) = (Lengths.Uniform(8, 24), Lengths.Fixed(Tokens));
+        var ruler = await PromptRuler.MeasureAsync(client, texts, mix, routing, served, prompts, 1, CancellationToken.None);
         (double FirstToken, double Request, double Tokens) apart = default;
         for (var attempt = 0; attempt < 5; attempt++)
         {
-            var plan = new LoadPlan(new ClosedArrivals(32), texts, ruler, mix, prompts, outputs, attempt);
-            var outcome = await new LoadRun
-            {
-                Door = door,
-                Served = served,
-                Plan = plan,
-                Routing = routing,
-                Bounds = new() { Requests = Count },
-                Metrics = metrics
-            }.RunAsync(CancellationToken.None);
-            var (client, counted) = (outcome.Summarise(), outcome.Server!);
-            Assert.Equal((Count, 0), (client.Requests, client.Failed));
+            var plan = new LoadPlan(Arrivals.Closed(32), texts, ruler, mix, prompts, outputs, attempt);
+            var outcome = await new LoadRun(client, served, plan, routing, new() { Requests = Count }) { Metrics = metrics }
+                .RunAsync(CancellationToken.None);
+            var (seen, counted) = (outcome.Summarise(), outcome.Server!);
+            Assert.Equal((Count, 0), (seen.Requests, seen.Failed));
             Assert.Equal((Count, (double)Count * Tokens), (counted.Requests, counted.CompletionTokens));
-            Assert.Equal(Count * Tokens, client.CompletionTokens);
+            Assert.Equal(Count * Tokens, seen.CompletionTokens);
             Assert.All(outcome.Records, r => Assert.Equal(Tokens - 1, r.Gaps.Length));
-            if (mode == "ensemble") Assert.Equal(client.PromptTokens * 3, counted.PrefillTokens);
+            if (mode == "ensemble") Assert.Equal(seen.PromptTokens * 3, counted.PrefillTokens);
             if (kind == "grpc")
                 Assert.Equal(counted.ExpertSteps.Where(s => s.Value > 0), outcome.Records.SelectMany(r => r.ExpertTokens!)
                     .GroupBy(e => e.Key).ToDictionary(g => g.Key, g => g.Sum(e => e.Value)).OrderBy(e => e.Key));
-            apart = (Apart(client.TimeToFirstToken!.Mean, counted.MeanTimeToFirstToken), Apart(client.EndToEnd!.Mean,
-                counted.MeanRequestSeconds), Apart(client.TokensPerSecond, counted.CompletionTokens / counted.Seconds));
+            apart = (Apart(seen.TimeToFirstToken!.Mean, counted.MeanTimeToFirstToken), Apart(seen.EndToEnd!.Mean,
+                counted.MeanRequestSeconds), Apart(seen.TokensPerSecond, counted.CompletionTokens / counted.Seconds));
             if (apart is { FirstToken: < 0.05, Request: < 0.05, Tokens: < 0.05 }) return;
         }
 

@@ -103,7 +103,7 @@ public sealed class LoadFiguresTests
             btx_moe_expert_decode_runs_total{layer="0",expert="a"} 20
             btx_moe_expert_decode_runs_total{layer="1",expert="a"} 30
             """;
-        var figures = ServerDifference.Of(MetricsPage.Parse(Before), MetricsPage.Parse(After));
+        var figures = new MetricsPage(After).Since(new(Before));
         Assert.Equal((4.0, 5.0, 2.5), (figures.Requests, figures.Steps, figures.StepSeconds));
         Assert.Equal((20.0, 3.0, 0.5), (figures.DecodeSteps, figures.MeanBatch, figures.DecodeSeconds));
         Assert.Equal((1.5, 1.25), (figures.DistinctExperts!.Value, figures.DistinctMixtureExperts!.Value));

@@ -3,7 +3,7 @@ using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Forests;
 using Btx.Model.Tensors;
-using Btx.Peers.Dense;
+using Btx.Peers;
 
 namespace Btx.LoadTests.Tests.Peers;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using Btx.Engine;
 using Btx.Engine.Requests;
 using Btx.Fixtures;
-using Btx.LoadTests.PeerDoors;
+using Btx.LoadTests.Clients;
 using Btx.Model.Mixing;
 
 namespace Btx.LoadTests.Tests.Peers;
@@ -30,9 +30,9 @@ public sealed class GreedyParityTests
             Experts = 1
         }, o => o with { GenAI = true });
         var place = peer == "genai" ? Path.Combine(served.Served, "weights", "alpha") : Path.Combine(served.Forest, "experts", "alpha");
-        var command = PeerCommand.Of(PeerChoice.Parse($"{peer}={place}"), 1, slots, null);
+        var command = PeerChoice.Parse($"{peer}={place}").Command(1, slots, 0);
         // the engine's is fp32
-        var theirs = await AskAsync(peer == "genai" ? command : command with { Arguments = [.. command.Arguments, "--cache", "fp32"] });
+        var theirs = await AskAsync(peer == "genai" ? command : [.. command, "--cache", "fp32"]);
         await using var engine = ForestEngine.Start(new EngineOptions { Directory = served.Served, Threads = 1 });
         for (var i = 0; i < s_prompts.Length; i++)
         {
@@ -61,9 +61,9 @@ public sealed class GreedyParityTests
         Assert.True(theirs.SelectMany(t => t).Distinct().Count() > 8, "degenerate sequences prove nothing");
     }
 
-    private static async Task<List<int>[]> AskAsync(PeerCommand command)
+    private static async Task<List<int>[]> AskAsync(string[] command)
     {
-        var start = new ProcessStartInfo(command.File, command.Arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         for (var i = 0; i < s_prompts.Length; i++)
             await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(new

@@ -2,7 +2,7 @@ using Btx.Fixtures;
 using Btx.Model;
 using Btx.Model.Configuration;
 using Btx.Model.Tensors;
-using Btx.Peers.LlamaCpp.Gguf;
+using Btx.Peers;
 
 namespace Btx.LoadTests.Tests.Peers;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Btx.Fixtures;
+using Btx.Model;
 using Btx.Model.Tokens;
 using Btx.Peers;
 
@@ -58,7 +59,10 @@ public sealed class PeerLoopTests : IDisposable
         var events = Run(model, Asked(1, 2), Asked(2, 2), """{"cancel":2}""", """{"cancel":9}""", Asked(3, 1));
         Assert.Equal([1, 3], events.Where(e => e.Event == "done").Select(e => e.Id));
         Assert.Empty(Tokens(events, 2));
-        Assert.Equal([2, 9], model.Cancelled);
+        Assert.Equal([(1, 2), (3, 1)], model.Removed);
+        model = new CountingModel(slots: 2);
+        Assert.Single(Run(model, Asked(1, 4), Asked(2, 4), """{"cancel":1}"""), e => e.Event == "done");
+        Assert.Contains((2, 4), model.Removed);
     }
 
     [Theory]
@@ -68,9 +72,9 @@ public sealed class PeerLoopTests : IDisposable
     [InlineData("{\"id\":1,\"prompt\":[1],\"max_tokens\":1.5}")]
     public void A_line_that_is_no_request_ends_it_with_a_message(string line)
     {
-        var fault = Assert.ThrowsAny<Exception>(() => Run(new CountingModel(slots: 1), line));
-        Assert.IsType<PeerException>(fault.GetBaseException());
-        Assert.StartsWith($"standard input: cannot read \"{line}\"", fault.GetBaseException().Message, StringComparison.Ordinal);
+        var error = Assert.ThrowsAny<Exception>(() => Run(new CountingModel(slots: 1), line));
+        Assert.IsType<BtxException>(error.GetBaseException());
+        Assert.StartsWith($"standard input: cannot read \"{line}\"", error.GetBaseException().Message, StringComparison.Ordinal);
     }
 
     private static string Asked(int id, int tokens) => $$"""{"id":{{id}},"prompt":[1,2],"max_tokens":{{tokens}}}""";
@@ -82,7 +86,7 @@ public sealed class PeerLoopTests : IDisposable
     {
         using var output = new MemoryStream();
         using var input = new WatchedReader(string.Join('\n', lines), model.AllRead);
-        new PeerLoop(model, TextTokenizer.Load(_root.FullName), input, new PeerAnswers(output)).Run();
+        new PeerLoop(model, TextTokenizer.Load(_root.FullName), input, output).Run();
         return [.. Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(l => JsonSerializer.Deserialize<Answer>(l, s_json)!)];
     }
@@ -104,13 +108,9 @@ public sealed class PeerLoopTests : IDisposable
     /// <summary>Answers 1, 2, 3, … to everybody; its first step is over when all lines are read.</summary>
     private sealed class CountingModel(int slots) : IPeerModel
     {
-        private readonly List<(PeerRequest Request, int Count)> _running = [];
+        private readonly List<PeerRequest> _running = [];
 
         public PeerDescription Description { get; } = new("counting", 1, slots, 8, 400, "fp32", "");
-
-        public int Running => _running.Count;
-
-        public TimeSpan Gather => TimeSpan.Zero;
 
         public ManualResetEventSlim AllRead { get; } = new();
 
@@ -118,35 +118,27 @@ public sealed class PeerLoopTests : IDisposable
 
         public List<int[]> Prompts { get; } = [];
 
-        public List<long> Cancelled { get; } = [];
+        public List<(long Id, int Generated)> Removed { get; } = [];
 
         public bool TryAdd(PeerRequest request)
         {
             if (_running.Count == Description.Slots) return false;
             Prompts.Add(request.Prompt);
-            _running.Add((request, 0));
+            _running.Add(request);
             return true;
         }
 
-        public void Step(PeerAnswers answers)
+        public IReadOnlyList<(PeerRequest Request, int Token)> Step()
         {
             AllRead.Wait();
             Most = Math.Max(Most, _running.Count);
-            for (var i = 0; i < _running.Count; i++)
-            {
-                var (request, count) = _running[i];
-                answers.Token(request.Id, count + 1);
-                _running[i] = (request, count + 1);
-                if (count + 1 == request.MaxTokens) answers.Done(request, "length");
-            }
-
-            _running.RemoveAll(r => r.Count == r.Request.MaxTokens);
+            return [.. _running.Select(r => (r, r.Generated + 1))];
         }
 
-        public void Cancel(long id)
+        public void Remove(PeerRequest request)
         {
-            Cancelled.Add(id);
-            _running.RemoveAll(r => r.Request.Id == id);
+            Removed.Add((request.Id, request.Generated));
+            _running.Remove(request);
         }
 
         public void Dispose() => AllRead.Dispose();

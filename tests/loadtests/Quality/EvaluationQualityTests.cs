@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Btx.LoadTests.Quality;
 using Btx.LoadTests.Records;
-using Btx.LoadTests.Sweeps;
+using Btx.LoadTests.Clients;
 
 namespace Btx.LoadTests.Tests.Quality;
 

@@ -1,5 +1,4 @@
 using System.Xml.Linq;
-using Btx.Cli;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Report;
 using FsCheck;
@@ -9,25 +8,12 @@ namespace Btx.LoadTests.Tests.Report;
 
 public sealed class ReportTextTests
 {
-    [Theory]
-    [InlineData(0, "0")]
-    [InlineData(1234.5, "1,235")]
-    [InlineData(12.345, "12.3")]
-    [InlineData(0.012345, "0.0123")]
-    [InlineData(-3.14159, "-3.14")]
-    [InlineData(1e-7, "1E-07")]
-    [InlineData(double.NaN, "–")]
-    [InlineData(double.PositiveInfinity, "–")]
-    public void Amounts_have_three_figures(double value, string text) => Assert.Equal(text, Amount.Of(value));
-
     [Fact]
-    public void Estimates_carry_their_interval_and_shares_are_per_cent()
+    public void Estimates_carry_their_interval()
     {
         Assert.Equal("12.3 (11 to 14)", Amount.Of(new Estimate(0.0123, 0.011, 0.014, 3), 1000));
         Assert.Equal("12.3", Amount.Of(new Estimate(0.0123, null, null, 1), 1000));
         Assert.Equal("–", Amount.Of((Estimate?)null));
-        Assert.Equal("2.5 %", Quantity.Percent(0.025));
-        Assert.Equal("98.8 %", Quantity.Percent(0.98765));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Btx.LoadTests.Clients;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Sweeps;
 
@@ -7,7 +8,7 @@ public sealed class GridTests
 {
     internal static readonly ServedFacts Forest = new(["ada", "bob", "cy"], ["prose", "code", "law"], [], [], 0, 128, "fp32", "a forest");
     private static readonly ServedFacts Both = Forest with { MixtureExperts = ["x", "y"], MixtureChoices = [1, 2], MixtureK = 2 };
-    private static readonly Grid Loads = new() { Concurrency = [1, 4], Rates = [] };
+    private static readonly Grid Loads = new([1, 4], []);
 
     [Fact]
     public void Without_axes_every_mode_and_k_that_is_served_is_a_point()
@@ -25,13 +26,8 @@ public sealed class GridTests
     [Fact]
     public void Every_option_multiplies_the_points_and_rates_are_points_of_their_own()
     {
-        var grid = new Grid
+        var grid = new Grid([1], [0.5], ["top_k=2"], ["ensemble", "top_k"], [2])
         {
-            Modes = ["ensemble", "top_k"],
-            K = [2],
-            Concurrency = [1],
-            Rates = [0.5],
-            RateModes = ["top_k=2"],
             Options = new Dictionary<string, IReadOnlyList<string>> { ["--spin"] = ["false"], ["--threads"] = ["1", "2"] },
         };
         Assert.Equal(
@@ -80,7 +76,7 @@ public sealed class GridTests
     [InlineData("top_p:1.5")]
     [InlineData("moe:2")]
     public void An_unknown_mode_is_refused(string mode) => Assert.StartsWith($"--modes {mode}: ",
-    Assert.Throws<LoadTestException>(() => Grid.RequireModes("--modes", [mode])).Message, StringComparison.Ordinal);
+    Assert.Throws<LoadTestException>((Loads with { Modes = [mode] }).Validate).Message, StringComparison.Ordinal);
 
     private static IReadOnlyList<PointSettings> Points(Grid grid, params (string Precision, ServedFacts Facts)[] served) =>
         grid.Points(served.ToDictionary(s => s.Precision, s => s.Facts), []);

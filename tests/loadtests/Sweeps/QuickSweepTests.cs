@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Btx.Fixtures;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 
@@ -103,6 +104,27 @@ public sealed class QuickSweepTests(SweepProgram program) : IClassFixture<SweepP
             ["ensemble-c1-fp32-slots=2", "ensemble-c1-fp32-slots=3", "ensemble-r20-fp32-slots=2", "ensemble-r20-fp32-slots=3"],
             RunJson.ReadLines<PointResult>(Path.Combine(run, RunDirectory.Points)).Where(p => !p.Reference).Select(p => p.Settings.Name)
                 .Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Peers_are_measured_beside_the_server_with_the_same_prompts()
+    {
+        using var served = new TinyServedForest(new TinyForest { Experts = 1 }, o => o with { GenAI = true });
+        var run = program.At("peers");
+        var (exit, output, errors) = await SweepProgram.RunAsync(
+            "sweep", "--quick", "--forest", served.Served, "--corpus", program.At("corpus"), "--out", run, "--modes", "expert:alpha",
+            "--concurrency", "2", "--rate", "5", "--rate-modes", "ensemble", "--repeats", "1", "--requests", "6", "--duration", "20",
+            "--warm-up", "0", "--server-warm-up", "0.1", "--change", "none", "--peer", $"dense={served.Served}", "--peer",
+            $"llama.cpp={Path.Combine(served.Forest, "experts", "alpha")}", "--peer", $"genai={Path.Combine(served.Served, "weights", "alpha")}");
+        Assert.True(exit == 0, errors + output);
+        var points = RunJson.ReadLines<PointResult>(Path.Combine(run, RunDirectory.Points)).Where(p => !p.Reference)
+            .OrderBy(p => p.Settings.Mode, StringComparer.Ordinal).ToArray();
+        Assert.Equal(["expert:alpha", "peer:dense", "peer:genai", "peer:llama.cpp"], points.Select(p => p.Settings.Mode));
+        Assert.All(points, p => Assert.Equal((6, 0, 48), (p.Summary.Requests, p.Summary.Failed, p.Summary.CompletionTokens)));
+        Assert.Single(points.DistinctBy(p => p.Summary.PromptTokens));
+        Assert.StartsWith("this server on a dense model, fp32", points[1].Peer, StringComparison.Ordinal);
+        Assert.StartsWith("ONNX Runtime GenAI", points[2].Peer, StringComparison.Ordinal);
+        Assert.Contains("fp32, 1 thread, 2 slots; cache in fp16", points[3].Peer, StringComparison.Ordinal);
     }
 
     [Fact]

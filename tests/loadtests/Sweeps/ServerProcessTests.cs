@@ -14,7 +14,7 @@ public sealed class ServerProcessTests : IDisposable
     private string PidFile => Path.Combine(_directory.FullName, "pid");
 
     [Fact]
-    public async Task Its_addresses_are_read_when_both_doors_are_open_and_it_ends_with_its_owner()
+    public async Task Its_addresses_are_read_when_both_are_there_and_it_ends_with_its_owner()
     {
         var server = await ServerProcess.StartAsync(
             Script(
@@ -35,18 +35,18 @@ public sealed class ServerProcessTests : IDisposable
     [Fact]
     public async Task One_that_ends_at_once_is_reported_with_its_own_line()
     {
-        var fault = await Assert.ThrowsAsync<LoadTestException>(() =>
+        var error = await Assert.ThrowsAsync<LoadTestException>(() =>
             ServerProcess.StartAsync(Script("echo 'error: no such forest' >&2; exit 1"), [], Log, TestContext.Current.CancellationToken));
-        Assert.Equal($"the server ended at once: no such forest (all of it: {Log})", fault.Message);
+        Assert.Equal($"the server ended at once: no such forest (all of it: {Log})", error.Message);
     }
 
     [Fact]
     public async Task Its_error_comes_before_the_advice_that_follows_it()
     {
-        var fault = await Assert.ThrowsAsync<LoadTestException>(() =>
+        var error = await Assert.ThrowsAsync<LoadTestException>(() =>
             ServerProcess.StartAsync(Script("echo 'error: there is no --nonsense' >&2; echo 'see: btx serve --help' >&2; exit 2"), [], Log,
             TestContext.Current.CancellationToken));
-        Assert.Equal($"the server ended at once: there is no --nonsense (all of it: {Log})", fault.Message);
+        Assert.Equal($"the server ended at once: there is no --nonsense (all of it: {Log})", error.Message);
     }
 
     [Fact]
@@ -65,24 +65,14 @@ public sealed class ServerProcessTests : IDisposable
     [Fact]
     public void The_program_must_be_there() =>
         Assert.StartsWith("--server-command nowhere.dll: not found",
-        Assert.Throws<LoadTestException>(() => ServerCommand.Find("nowhere.dll")).Message, StringComparison.Ordinal);
+        Assert.Throws<LoadTestException>(() => ServerProcess.Program("nowhere.dll")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void What_is_served_is_served_read_only()
     {
-        var inputs = new ServerInputs
-        {
-            Forests = new Dictionary<string, string> { ["fp32"] = "/a" },
-            Mixtures = new Dictionary<string, string>
-            {
-                ["fp32"] = "/b",
-                ["int4"] = "/c"
-            },
-            Precisions = ["fp32", "int4"],
-            Concurrency = 32,
-            AveragesOnDemand = true,
-            FirstOptions = new Dictionary<string, string>(),
-        };
+        var mixtures = new Dictionary<string, string> { ["fp32"] = "/b", ["int4"] = "/c" };
+        var inputs = new ServerInputs(new Dictionary<string, string> { ["fp32"] = "/a" }, mixtures, ["fp32", "int4"], Concurrency: 32,
+            AveragesOnDemand: true, new Dictionary<string, string>(), []);
         Assert.Equal(["--forest", "/a", "--btx", "/b", "--read-only", "--slots=32", "--averages=demand", "--threads=2"],
             inputs.Arguments("fp32", new Dictionary<string, string> { ["--threads"] = "2" }, verified: false));
         Assert.Equal(["--btx", "/c", "--read-only", "--no-verify", "--averages=load", "--slots=4"],
@@ -92,10 +82,10 @@ public sealed class ServerProcessTests : IDisposable
 
     public void Dispose() => _directory.Delete(recursive: true);
 
-    private ServerCommand Script(string text)
+    private string[] Script(string text)
     {
         var path = Path.Combine(_directory.FullName, "server.sh");
         File.WriteAllText(path, $"cd '{_directory.FullName}'\n{text}\n");
-        return new("sh", [path]);
+        return ["sh", path];
     }
 }

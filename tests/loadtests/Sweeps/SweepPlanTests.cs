@@ -64,7 +64,7 @@ public sealed class SweepPlanTests
     public void A_plan_that_follows_goes_on_counting()
     {
         var plan = SweepPlan.Of(Points[..3], Points[0], 1, 8, 1);
-        var more = SweepPlan.Following(plan, [Points[0] with { Load = "open", Concurrency = null, Rate = 2 }], Points[0], 2, 8, 1);
+        var more = SweepPlan.Of([Points[0] with { Load = "open", Concurrency = null, Rate = 2 }], Points[0], 2, 8, 1, plan);
         Assert.Equal(plan.Count, more[0].Order);
         Assert.Equal(["top_k-k1-c1-fp32-threads=1-ref-r2", "top_k-k1-r2-fp32-threads=1-r0", "top_k-k1-r2-fp32-threads=1-r1",
             "top_k-k1-c1-fp32-threads=1-ref-r3"], more.Select(p => p.Name));
@@ -95,7 +95,7 @@ public sealed class SweepPlanTests
         var wide = Points[0] with { Concurrency = 8 };
         PointResult[] measured = [Measured(Points[0], 0, 1), Measured(wide, 0, 3), Measured(wide, 1, 4.3219), Measured(wide, 2, 90),
             Measured(Points[1], 0, 7)];
-        var grid = new Grid { Concurrency = [1, 8], Rates = [], RateShares = [0.5, 1], RateModes = ["top_k=1"] };
+        var grid = new Grid([1, 8], [], ["top_k=1"]) { RateShares = [0.5, 1] };
         Assert.Equal(["top_k-k1-r2.16-fp32-threads=1", "top_k-k1-r4.32-fp32-threads=1"],
             CurveRates.Points(measured, grid).Select(p => p.Name));
     }

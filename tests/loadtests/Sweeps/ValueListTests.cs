@@ -27,12 +27,12 @@ public sealed class ValueListTests
     [InlineData("nan")]
     [InlineData("1e999")]
     [InlineData("%")]
-    public void A_rate_is_above_0(string text) => Assert.Throws<LoadTestException>(() => CurveRates.Read("--rate", text));
+    public void A_rate_is_above_0(string text) => Assert.Throws<LoadTestException>(() => ValueList.Rates("--rate", text));
 
     [Fact]
     public void Rates_and_shares_may_stand_in_one_list()
     {
-        var (rates, shares) = CurveRates.Read("--rate", "2,50%,0.5,125%");
+        var (rates, shares) = ValueList.Rates("--rate", "2,50%,0.5,125%");
         Assert.Equal([2, 0.5], rates);
         Assert.Equal([0.5, 1.25], shares);
     }

@@ -24,16 +24,16 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
 
     private string Corpus => Path.Combine(_folder.FullName, "corpus");
 
-    private string[] Doors => ["--server", $"{_server.Grpc.Authority},{_server.Http.Authority}"];
+    private string[] Server => ["--server", $"{_server.Grpc.Authority},{_server.Http.Authority}"];
 
     [Theory]
     [InlineData("grpc", "closed:2")]
     [InlineData("http", "poisson:100")]
-    public async Task A_load_leaves_a_table_and_the_runs_files(string door, string arrivals)
+    public async Task A_load_leaves_a_table_and_the_runs_files(string kind, string arrivals)
     {
         var (run, json) = (Path.Combine(_folder.FullName, "run"), Path.Combine(_folder.FullName, "run.json"));
         var (code, output, errors) = await Run([
-            "run", "--corpus", Corpus, .. Doors, "--door", door, "--arrivals", arrivals, "--prompt-tokens", "uniform:4..9",
+            "run", "--corpus", Corpus, .. Server, "--door", kind, "--arrivals", arrivals, "--prompt-tokens", "uniform:4..9",
                 "--output-tokens", "fixed:6", "--warm-up-requests", "2", "--requests", "12",
             "--objective", "e2e=1e-9", "--out", run, "--json", json]);
         Assert.True(code == 0, errors);
@@ -46,12 +46,12 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
         Assert.Equal(14,
             RunJson.ReadLines<RequestRecord>(Path.Combine(run, RunDirectory.Requests, $"{point.Settings.Name}-r0.jsonl")).Count);
         var description = RunJson.Read<RunDescription>(Path.Combine(run, RunDirectory.Description));
-        Assert.Equal((door, "fixed:6", "2 requests", "12 requests"),
+        Assert.Equal((kind, "fixed:6", "2 requests", "12 requests"),
             (description.Load.Door, description.Load.OutputTokens, description.Load.WarmUp, description.Load.Bound));
         Assert.True(RunJson.Read<Ceiling>(Path.Combine(run, RunDirectory.CeilingFile)).TokensPerSecond > 0);
         using var written = JsonDocument.Parse(File.ReadAllText(json));
         Assert.Equal(12, written.RootElement.GetProperty("point").GetProperty("summary").GetProperty("requests").GetInt32());
-        var again = await Run(["run", "--corpus", Corpus, .. Doors, "--out", run]);
+        var again = await Run(["run", "--corpus", Corpus, .. Server, "--out", run]);
         Assert.Equal((1, $"error: --out {run}: holds a run already; name another directory\n"), (again.Code, again.Errors));
     }
 
@@ -67,22 +67,22 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
             (["run", "--corpus", Corpus, "--door", "http",
                 "--server", $"{nobody},{nobody}"], $"error: no server listens at http://{nobody}"),
             (["run", "--corpus", Corpus, "--door", "http", "--server", nobody],
-                "error: --door http: the server's HTTP door is not named; give both with --server GRPC,HTTP"),
+                "error: --door http: the server's HTTP address is not named; give both with --server GRPC,HTTP"),
             (["run", "--corpus", Corpus, "--server",
                 _server.Http.Authority], $"error: http://{_server.Http.Authority} speaks HTTP/1.1, so it is the HTTP "
-                    + "door of a server and not its gRPC door"),
+                    + "address of a server and not its gRPC address"),
             (["run", "--corpus", Corpus, "--door", "http",
-                "--server", $"{nobody},{_server.Grpc}"], $"error: http://{_server.Grpc.Authority} is the gRPC door "
-                    + "of a server, not its HTTP door"),
-            (["run", "--corpus", Corpus, .. Doors, "--duration", "0"], "error: --duration 0: expected more than 0 seconds"),
+                "--server", $"{nobody},{_server.Grpc}"], $"error: http://{_server.Grpc.Authority} is the gRPC address "
+                    + "of a server, not its HTTP address"),
+            (["run", "--corpus", Corpus, .. Server, "--duration", "0"], "error: --duration 0: expected more than 0 seconds"),
             (["run", "--corpus", Corpus, "--server", "10.1.2.3:8081"], "error: --server 10.1.2.3:8081: not on this machine"),
-            (["run", "--corpus", Corpus, .. Doors, "--mode", "top_k", "--k", "9"], "answered invalid_argument: k is 9"),
-            (["run", "--corpus", Corpus, .. Doors, "--output-tokens", "128"], "prompt and answer together have 128"),
-            (["run", "--corpus", Corpus, .. Doors, "--mode", "moe"], "was answered not_found: "),
-            (["run", "--corpus", "/nowhere", .. Doors], "error: --corpus /nowhere: no such directory"),
-            (["run", "--corpus", Corpus, .. Doors, "--key-file", "/nowhere"], "error: --key-file /nowhere: cannot be read"),
-            (["run", "--corpus", Corpus, .. Doors, "--out", Corpus], $"error: --out {Corpus}: holds something else than a run"),
-            (["run", "--corpus", Corpus, .. Doors, "--json", "/nowhere/x.json"], "error: --json /nowhere/x.json cannot be written: "),
+            (["run", "--corpus", Corpus, .. Server, "--mode", "top_k", "--k", "9"], "answered invalid_argument: k is 9"),
+            (["run", "--corpus", Corpus, .. Server, "--output-tokens", "128"], "prompt and answer together have 128"),
+            (["run", "--corpus", Corpus, .. Server, "--mode", "moe"], "was answered not_found: "),
+            (["run", "--corpus", "/nowhere", .. Server], "error: --corpus /nowhere: no such directory"),
+            (["run", "--corpus", Corpus, .. Server, "--key-file", "/nowhere"], "error: --key-file /nowhere: cannot be read"),
+            (["run", "--corpus", Corpus, .. Server, "--out", Corpus], $"error: --out {Corpus}: holds something else than a run"),
+            (["run", "--corpus", Corpus, .. Server, "--json", "/nowhere/x.json"], "error: --json /nowhere/x.json cannot be written: "),
             (["ceiling", "--json", Corpus], $"error: --json {Corpus} cannot be written: it is a directory"),
             (["ceiling", "--concurrency", "0"], "error: --concurrency 0: expected 1 or more"),
         })
@@ -104,7 +104,7 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
     {
         var trace = Path.Combine(_folder.FullName, "trace.csv");
         File.WriteAllText(trace, "arrival,prompt_tokens\n0,3\n0.01,5000\n");
-        var (code, output, errors) = await Run(["run", "--corpus", Corpus, .. Doors, "--arrivals", $"trace:{trace}", "--output-tokens",
+        var (code, output, errors) = await Run(["run", "--corpus", Corpus, .. Server, "--arrivals", $"trace:{trace}", "--output-tokens",
             "fixed:6", "--warm-up", "0", "--no-ceiling"]);
         Assert.True(code == 0, errors);
         Assert.Contains($"prompts trace:{trace} tokens of", output);
@@ -137,7 +137,7 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
     public async Task Ctrl_c_ends_a_load_early_and_keeps_what_was_measured()
     {
         var run = Path.Combine(_folder.FullName, "stopped");
-        using var process = Start(["run", "--corpus", Corpus, .. Doors, "--output-tokens", "6", "--warm-up", "0", "--duration", "600",
+        using var process = Start(["run", "--corpus", Corpus, .. Server, "--output-tokens", "6", "--warm-up", "0", "--duration", "600",
             "--no-ceiling", "--out", run]);
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await LinesAsync(run, 20);
@@ -151,14 +151,14 @@ public sealed class RunVerbTests : IClassFixture<TinyServer>, IDisposable
     }
 
     [Fact]
-    public async Task The_ceiling_is_measured_through_both_doors()
+    public async Task The_ceiling_is_measured_through_grpc_and_http()
     {
-        foreach (var door in new[] { "grpc", "http" })
+        foreach (var kind in new[] { "grpc", "http" })
         {
-            var (code, output, errors) = await Run(["ceiling", "--door", door, "--duration", "0.3", "--concurrency", "4", "--json", "-"]);
+            var (code, output, errors) = await Run(["ceiling", "--door", kind, "--duration", "0.3", "--concurrency", "4", "--json", "-"]);
             Assert.True(code == 0, errors);
             var ceiling = JsonSerializer.Deserialize<Ceiling>(output, RunJson.Line)!;
-            Assert.Equal((door, 4), (ceiling.Door, ceiling.Concurrency));
+            Assert.Equal((kind, 4), (ceiling.Door, ceiling.Concurrency));
             Assert.True(ceiling is { TokensPerSecond: > 0, RequestsPerSecond: > 0, ProcessorSecondsPerToken: > 0 });
         }
     }

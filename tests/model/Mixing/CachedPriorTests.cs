@@ -4,15 +4,14 @@ namespace Btx.Model.Tests.Mixing;
 
 public sealed class CachedPriorTests
 {
+    private const double Never = double.NegativeInfinity;
+
     [Fact]
     public void Starts_uniform_and_moves_three_tenths_of_the_way()
     {
-        var prior = new CachedPrior(2);
-        Assert.Equal([0.5, 0.5], prior.Value.ToArray());
-        prior.Add([1, 0]);
-        Assert.Equal([0.65, 0.35], prior.Value.ToArray(), (a, b) => Math.Abs(a - b) < 1e-15);
-        prior.Add([0, 1]);
-        Assert.Equal([0.455, 0.545], prior.Value.ToArray(), (a, b) => Math.Abs(a - b) < 1e-15);
+        Assert.Equal([0.5, 0.5], CachedPrior.Estimate([[], []]));
+        Assert.Equal([0.65, 0.35], CachedPrior.Estimate([[0], [Never]]), (a, b) => Math.Abs(a - b) < 1e-15);
+        Assert.Equal([0.455, 0.545], CachedPrior.Estimate([[0, Never], [Never, 0]]), (a, b) => Math.Abs(a - b) < 1e-15);
     }
 
     [Fact]
@@ -27,10 +26,10 @@ public sealed class CachedPriorTests
     [Fact]
     public void A_hundred_sequences_of_one_domain_make_it_nearly_certain_and_it_still_sums_to_one()
     {
-        var prior = new CachedPrior(3);
-        for (var n = 0; n < CachedPrior.Sequences; n++) prior.Add([0, 1, 0]);
-        Assert.InRange(prior.Value[1], 1 - 1e-12, 1);
-        Assert.Equal(1, prior.Value.ToArray().Sum(), 1e-12);
-        Assert.All(prior.Value.ToArray(), w => Assert.True(w > 0, "the prior shut an expert out"));
+        double[] silent = [.. Enumerable.Repeat(Never, CachedPrior.Sequences)];
+        var prior = CachedPrior.Estimate([silent, new double[CachedPrior.Sequences], silent]);
+        Assert.InRange(prior[1], 1 - 1e-12, 1);
+        Assert.Equal(1, prior.Sum(), 1e-12);
+        Assert.All(prior, w => Assert.True(w > 0, "the prior shut an expert out"));
     }
 }

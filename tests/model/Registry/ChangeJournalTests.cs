@@ -21,8 +21,7 @@ public sealed class ChangeJournalTests
                 (change.Id, change.Outcome, change.RevisionBefore, change.RevisionAfter));
             Assert.Equal(0, journal.State.Revision);
             journal.Commit(change.Id);
-            change = journal.Begin(SampleForest.Request(ChangeKind.Remove,
-                "a") with
+            change = journal.Begin(SampleForest.Request(ChangeKind.Remove, "a") with
             { Purge = [PurgeTarget.Of(journal.State.Expert("a"))] }, journal.State.Without(["a"]));
             journal.Commit(change.Id);
             after = journal.State;
@@ -31,10 +30,10 @@ public sealed class ChangeJournalTests
         using var again = ChangeJournal.Open(directory.Path, Base);
         Assert.Equal((2, after.Hash()), ((int)again.State.Revision, again.State.Hash()));
         Assert.Empty(again.Messages);
-        var removal = Assert.Single(again.OpenPurges);
+        var removal = Assert.Single(again.History, c => c.HasOpenPurge);
         Assert.Equal(("c000002", "a", "experts/a"), (removal.Id, removal.Purge[0].Expert, removal.Purge[0].Path));
         Assert.NotNull(again.Purged(removal.Id).PurgedAt);
-        Assert.Empty(again.OpenPurges);
+        Assert.DoesNotContain(again.History, c => c.HasOpenPurge);
         Assert.Contains("no files", Problem(() => again.Purged(removal.Id)), StringComparison.Ordinal);
         Assert.Equal([("ada", "a test", 0L, 1L), ("ada", "a test", 1L, 2L)],
             again.History.Select(h => (h.Author, h.Reason, h.RevisionBefore, h.RevisionAfter!.Value)));
@@ -113,18 +112,18 @@ public sealed class ChangeJournalTests
         }
 
         using var again = ChangeJournal.Open(directory.Path, Base);
-        Assert.Equal("c000002", again.RollbackTarget!.Id);
+        Assert.Equal("c000002", ((IForestLog)again).RollbackTarget!.Id);
         var change = again.BeginRollback("bob", "it was wrong", out var after);
         Assert.Equal(("c000003", "c000002", ChangeKind.Rollback), (change.Id, change.Undoes, change.Kind));
         again.Commit(change.Id);
         Assert.Equal((3, after.Hash()), ((int)again.State.Revision, again.State.Hash()));
         Assert.Equal(Base.Experts.Select(e => e.Name), again.State.Experts.Select(e => e.Name));
         Assert.Equal("x", again.State.Averages[0].Name);
-        Assert.Null(again.RollbackTarget);
+        Assert.Null(((IForestLog)again).RollbackTarget);
         Assert.Contains("a rollback is not undone", Problem(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
         again.Commit(again.Begin(SampleForest.Request(ChangeKind.Remove, "a"), again.State.Without(["a"])).Id);
         Assert.Contains("a removal is final", Problem(() => again.BeginRollback("bob", "r", out _)), StringComparison.Ordinal);
-        Assert.Null(again.RollbackTarget);
+        Assert.Null(((IForestLog)again).RollbackTarget);
     }
 
     [Fact]
@@ -162,7 +161,7 @@ public sealed class ChangeJournalTests
         using (ChangeJournal.Open(directory.Path, Base))
         {
             Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);
-            using var other = Process.Start("flock", ["-n", directory[ChangeJournal.LockName], "true"]);
+            using var other = Process.Start("flock", ["-n", directory[ForestLock.FileName], "true"]);
             other.WaitForExit();
             Assert.Equal(1, other.ExitCode);
         }
@@ -172,15 +171,14 @@ public sealed class ChangeJournalTests
         {
             var link = directory.Path + "-link";
             File.CreateSymbolicLink(link, directory.Path);
-            File.Delete(directory[ChangeJournal.LockName]);
+            File.Delete(directory[ForestLock.FileName]);
             foreach (var spelling in new[] { directory.Path, directory.Path + "/", directory.Path + "/.",
                 link, $"/proc/self/root{directory.Path}" })
                 Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(spelling, Base)), StringComparison.Ordinal);
             File.Delete(link);
         }
 
-        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ChangeJournal.LockName], "sh", "-c",
-            "echo held; read end"])
+        using var holder = Process.Start(new ProcessStartInfo("flock", [directory[ForestLock.FileName], "sh", "-c", "echo held; read end"])
         { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         Assert.Equal("held", holder.StandardOutput.ReadLine());
         Assert.Contains("served by another process", Problem(() => ChangeJournal.Open(directory.Path, Base)), StringComparison.Ordinal);

@@ -41,10 +41,7 @@ public sealed class ForestStateTests
     {
         var served = SampleForest.Served(SampleForest.Manifest);
         var state = ForestState.Base(served with { Experts = [.. served.Experts.Where(e => e.Name is "c" or "d")] },
-            SampleForest.Manifest with
-            {
-                Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "b")],
-            });
+            SampleForest.Manifest with { Experts = [.. SampleForest.Manifest.Experts.Where(e => e.Name != "b")] });
         Assert.Equal(["a", "b"], state.Absent.Select(a => a.Name));
         Assert.Equal(0.625, Lineage.Of(state).Share("d", "a"), 1e-15);
         Assert.Equal(0.375, Lineage.Of(state).Share("d", "b"), 1e-15);
@@ -144,12 +141,11 @@ public sealed class ForestStateTests
     }
 
     [Fact]
-    public void Averages_are_made_and_dropped_and_a_mixture_is_recorded()
+    public void Averages_are_made_and_dropped()
     {
         var state = State.WithAverage(NamedAverage.Of("x", new Dictionary<string, double> { ["b"] = 3, ["a"] = 1, ["c"] = 0 }));
         Assert.Equal(new Dictionary<string, double> { ["a"] = 0.25, ["b"] = 0.75 }, state.Averages[0].Weights);
         Assert.Contains("exists already", Problem(() => state.WithAverage(state.Averages[0])), StringComparison.Ordinal);
         Assert.Empty(state.WithoutAverage("x").Averages);
-        Assert.Equal("mixtures/1", State.WithMoe("mixtures/1").Moe);
     }
 }

@@ -39,8 +39,7 @@ public sealed class ForgedCertificateTests
         { "dropped_averages", c => c with { DroppedAverages = ["y"] } },
         { "reweighted_averages", c => c with { ReweightedAverages = ["y"] } },
         { "reweighted_priors", c => c with { ReweightedPriors = ["b"] } },
-        { "mixture_before_sha256",
-            c => c with { MoeBeforeSha256 = SampleForest.Hash("m"), MoeAfterSha256 = SampleForest.Hash("n") } },
+        { "mixture_before_sha256", c => c with { MoeBeforeSha256 = SampleForest.Hash("m"), MoeAfterSha256 = SampleForest.Hash("n") } },
         { "caches", c => c with { Schema = 1, JournalRecords = null, JournalSha256 = null, Caches = c.Caches with { Sessions = 99 } } },
     };
 

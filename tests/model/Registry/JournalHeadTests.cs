@@ -40,8 +40,7 @@ public sealed class JournalHeadTests
         for (var kept = 0; kept < lines.Length; kept++)
         {
             File.WriteAllText(path, string.Concat(lines.Take(kept).Select(l => l + "\n")));
-            Assert
-                .StartsWith($"{path}: ends with record {kept}, but forest.head is signed for 5: its end was cut off; restore "
+            Assert.StartsWith($"{path}: ends with record {kept}, but forest.head is signed for 5: its end was cut off; restore "
                     + "forest.journal and forest.head from one copy",
                 Problem(directory), StringComparison.Ordinal);
             File.WriteAllText(path, string.Concat(lines.Take(kept).Select(l => l + "\n")) + lines[kept][..40]); // a torn line is no excuse
@@ -122,14 +121,8 @@ public sealed class JournalHeadTests
     public void A_journal_of_the_first_schema_is_read_and_gets_one()
     {
         using var directory = new TemporaryDirectory();
-        var (line, _) = JournalLine.Make(new()
-        {
-            Type = JournalRecord.Opened,
-            Time = DateTimeOffset.UnixEpoch,
-            Schema = 1,
-            BeforeSha256 = Base.Hash(),
-            State = Base
-        }, "");
+        var (line, _) = JournalLine.Make(new(JournalRecord.Opened, DateTimeOffset.UnixEpoch)
+        { Schema = 1, BeforeSha256 = Base.Hash(), State = Base }, "");
         File.WriteAllBytes(directory[ChangeJournal.FileName], line);
         CertificateSigner.Open(directory.Path).Dispose();
         Assert.Equal(Base.Hash(), JournalContents.Read(directory.Path).Base!.Hash());

@@ -59,8 +59,7 @@ public sealed class ReplayRecipeTests
         File.WriteAllText(directory["recipe.sh"], recipe.ToScript());
         void Run()
         {
-            using var bash = Process.Start(new ProcessStartInfo("bash",
-                [directory["recipe.sh"], "--server", "host:1"])
+            using var bash = Process.Start(new ProcessStartInfo("bash", [directory["recipe.sh"], "--server", "host:1"])
             { WorkingDirectory = directory.Path })!;
             bash.WaitForExit();
             Assert.Equal(0, bash.ExitCode);
@@ -105,9 +104,7 @@ public sealed class ReplayRecipeTests
     {
         using var directory = new TemporaryDirectory();
         var state = SampleForest.Base(SampleForest.Manifest with
-        {
-            Experts = [.. SampleForest.Manifest.Experts.Select(e => e.Name == "c" ? e with { Domain = "other" } : e)]
-        });
+        { Experts = [.. SampleForest.Manifest.Experts.Select(e => e.Name == "c" ? e with { Domain = "other" } : e)] });
         var steps = ReplayRecipe.Of(state, RemovalPlan.Of(state, ["a"], LineagePolicy.Cascade),
             Sources(directory) with { Corpus = "corpus" }).Steps;
         Assert.Equal(["c", "d"], steps.Where(s => s.Command is [_, "train", "expert", ..]).Select(s => s.Command[10]));

@@ -63,18 +63,6 @@ public sealed class BpeTrainerTests
     }
 
     [Fact]
-    public void Other_patterns_are_used_and_written()
-    {
-        ReadOnlyMemory<byte>[] documents = ["it's 123456 123456"u8.ToArray()];
-        var llama = BpeTrainer.Train(documents, 300, EndOfText, SplitPattern.Llama3);
-        Assert.Contains("123", Tokens(llama));
-        Assert.DoesNotContain(Tokens(llama), token => token.Length > 3 && token.All(char.IsDigit));
-        using var directory = new TemporaryDirectory();
-        llama.Save(directory.Path);
-        Assert.Equal(llama.Hash, TextTokenizer.Load(directory.Path).Hash);
-    }
-
-    [Fact]
     public void Complaints_name_the_number_and_the_remedy()
     {
         Assert.Contains("at least 257", Assert.Throws<BtxException>(() => BpeTrainer.Train(["x"], 256, EndOfText)).Message);

@@ -71,9 +71,7 @@ public sealed class RoundTripTests
         var files = TextFiles().ToList();
         Assert.NotEmpty(files);
         foreach (var (path, bytes) in files)
-        {
             Assert.True(Expected(name, bytes).SequenceEqual(tokenizer.DecodeBytes(tokenizer.Encode(bytes))), path);
-        }
     }
 
     [Fact]

@@ -52,7 +52,7 @@ public sealed class CleaningTests
         Assert.Null(filter.Clean(new string('a', 199)));
         Assert.NotNull(filter.Clean(Filler));
         Assert.Null(filter.Clean(Filler.Replace(" ", "  \n", StringComparison.Ordinal)));
-        Assert.Equal(2, filter.Dropped);
+        Assert.Equal(1, filter.Duplicates);
     }
 
     [Fact]

@@ -92,8 +92,7 @@ public sealed class CorpusManifestTests : IDisposable
         var corpus = CorpusDirectory.Open(folder.Path);
         Assert.Contains("train.jsonl:1: ", Assert.Throws<BtxException>(() => corpus.Read("alpha", CorpusSplit.Train).Count()).Message,
             StringComparison.Ordinal);
-        Assert.Contains("SHA-256 differs", Assert.Throws<BtxException>(() => corpus.Verify(corpus.Domains[0])).Message,
-            StringComparison.Ordinal);
+        Assert.False(CorpusDirectory.IsWhole(folder.Path, corpus.Domains[0].Train));
         Assert.Contains("it has alpha", Assert.Throws<BtxException>(() => corpus.Select(["beta"])).Message, StringComparison.Ordinal);
         Assert.Contains("no eval domain", Assert.Throws<BtxException>(() => corpus.Select(null, CorpusRole.Eval)).Message,
             StringComparison.Ordinal);

@@ -63,13 +63,13 @@ public sealed class ExtractionTests
 
     [Fact]
     public void Only_the_display_area_of_a_help_page_is_read() =>
-        Assert.Equal("Inhalt", HelpPages.Text(
+        Assert.Equal("Inhalt", HtmlText.HelpPage(
         "<html><div>Menü</div><div id=\"DisplayArea\" itemtype=\"x\"><p>Inhalt</p></div><div id=\"SearchFrame\">Suche</div>").Trim());
 
     [Fact]
     public void Navigation_of_the_database_manual_is_left_out() =>
         Assert.Equal("SELECT reads rows",
-        DatabaseManual.Text("<body><p>SELECT reads rows</p><p>Next: INSERT</p><p>Home page</p></body>").Trim());
+        HtmlText.ManualPage("<body><p>SELECT reads rows</p><p>Next: INSERT</p><p>Home page</p></body>").Trim());
 
     [Fact]
     public void Metamath_sections_lose_compressed_proofs_and_credits()

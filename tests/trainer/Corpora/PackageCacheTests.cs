@@ -15,7 +15,7 @@ public sealed class PackageCacheTests : IDisposable
     public async Task A_package_in_the_cache_is_used_without_a_download()
     {
         folder.Write("npm/scope-texts-1.2.3.tgz", Tarball("package/data/a.txt", "hello"));
-        using var cache = new PackageCache(folder.Path);
+        var cache = new PackageCache(folder.Path);
         long arrived = 0;
         var package = await cache.FetchAsync(SourcePackage.Npm("@scope/texts", "1.2.3"), bytes => arrived = bytes,
             TestContext.Current.CancellationToken);
@@ -31,7 +31,7 @@ public sealed class PackageCacheTests : IDisposable
     public async Task The_version_of_a_debian_package_is_read_from_its_archives_name()
     {
         folder.Write("apt/help_4%3a7.4-1+deb12u14_all.deb", "x");
-        using var cache = new PackageCache(folder.Path);
+        var cache = new PackageCache(folder.Path);
         Assert.Equal("4:7.4-1+deb12u14",
             (await cache.FetchAsync(SourcePackage.Apt("help"), _ => { }, TestContext.Current.CancellationToken)).Version);
     }
@@ -40,7 +40,7 @@ public sealed class PackageCacheTests : IDisposable
     public async Task A_damaged_archive_is_removed_and_named()
     {
         var archive = folder.Write("npm/texts-1.0.0.tgz", [1, 2, 3]);
-        using var cache = new PackageCache(folder.Path);
+        var cache = new PackageCache(folder.Path);
         var package = await cache.FetchAsync(SourcePackage.Npm("texts", "1.0.0"), _ => { }, TestContext.Current.CancellationToken);
         var error = await Assert.ThrowsAsync<BtxException>(() =>
             cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));
@@ -52,7 +52,7 @@ public sealed class PackageCacheTests : IDisposable
     public async Task A_tarball_cannot_write_outside_its_folder()
     {
         folder.Write("npm/texts-1.0.0.tgz", Tarball("../escaped.txt", "x"));
-        using var cache = new PackageCache(folder.Path);
+        var cache = new PackageCache(folder.Path);
         var package = await cache.FetchAsync(SourcePackage.Npm("texts", "1.0.0"), _ => { }, TestContext.Current.CancellationToken);
         await Assert.ThrowsAsync<BtxException>(() =>
             cache.UnpackAsync(package, Path.Combine(folder.Path, "out"), TestContext.Current.CancellationToken));

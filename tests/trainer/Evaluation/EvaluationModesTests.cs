@@ -9,7 +9,7 @@ public sealed class EvaluationModesTests
     private static readonly string[] Experts = ["a", "b", "c"];
 
     private static IReadOnlyList<EvaluationMode> Parse(params string[] texts) =>
-        EvaluationModes.Parse(texts, Experts, seed: true, dense: true, SelectForm.PerToken);
+        EvaluationModes.Parse(texts, Experts, ["seed", "dense"], SelectForm.PerToken);
 
     [Fact]
     public void All_there_is_by_default()
@@ -18,9 +18,9 @@ public sealed class EvaluationModesTests
             ["seed", "dense", "expert:a", "expert:b", "expert:c", "ensemble", "ensemble:last_token", "ensemble:fixed", "ensemble:switching",
                 "top_1", "top_2", "top_3", "top_p=0.9",
                 "average:uniform", "average:posterior", "average:argmax"],
-            Parse([.. EvaluationModes.Default(3, seed: true, dense: true)]).Select(m => m.Key));
-        Assert.DoesNotContain("seed", EvaluationModes.Default(3, seed: false, dense: false));
-        Assert.Equal(["top_1", "top_2", "top_4", "top_8", "top_16", "top_20"], EvaluationModes.Default(20, false, false)
+            Parse([.. EvaluationModes.Default(3, ["seed", "dense"])]).Select(m => m.Key));
+        Assert.DoesNotContain("seed", EvaluationModes.Default(3, []));
+        Assert.Equal(["top_1", "top_2", "top_4", "top_8", "top_16", "top_20"], EvaluationModes.Default(20, [])
             .Where(m => m.StartsWith("top_", StringComparison.Ordinal) && !m.Contains('=', StringComparison.Ordinal)));
     }
 
@@ -40,14 +40,14 @@ public sealed class EvaluationModesTests
     [Fact]
     public void Compared_models_and_the_mixture_follow_the_baselines()
     {
-        string[] models = ["continued", "upcycled"];
+        string[] models = ["seed", "dense", "continued", "upcycled", "moe"];
         IReadOnlyList<EvaluationMode> Mixed(params string[] texts) =>
-            EvaluationModes.Parse(texts, Experts, true, true, SelectForm.PerToken, models, (4, 2));
-        var all = EvaluationModes.Default(3, seed: true, dense: true, models, 4);
+            EvaluationModes.Parse(texts, Experts, models, SelectForm.PerToken, (4, 2));
+        var all = EvaluationModes.Default(3, models);
         Assert.Equal(["seed", "dense", "continued", "upcycled", "moe", "experts"], all.Take(6));
         Assert.Equal(["continued", "upcycled"], Mixed("continued", "models").Select(m => m.Key));
         Assert.Equal([2, 1, 4], Mixed("moe", "moe:k=1", "moe:k=4").Select(m => m.Routing!.K));
-        Assert.All(Mixed("moe", "continued", "seed"), m => Assert.True(m.IsModel));
+        Assert.All(Mixed("moe", "continued", "seed"), m => Assert.NotNull(m.Model));
         Assert.Contains("1..4", Assert.Throws<BtxException>(() => Mixed("moe:k=5")).Message, StringComparison.Ordinal);
         Assert.Contains("1..4", Assert.Throws<BtxException>(() => Mixed("moe:k=0")).Message, StringComparison.Ordinal);
         Assert.Contains("unknown mode", Assert.Throws<BtxException>(() => Mixed("moe:k=x")).Message, StringComparison.Ordinal);
@@ -78,9 +78,9 @@ public sealed class EvaluationModesTests
     public void A_model_that_was_not_given_is_asked_for()
     {
         Assert.Contains("--seed-model", Assert.Throws<BtxException>(() =>
-            EvaluationModes.Parse(["seed"], Experts, false, false, SelectForm.Prompt)).Message, StringComparison.Ordinal);
+            EvaluationModes.Parse(["seed"], Experts, [], SelectForm.Prompt)).Message, StringComparison.Ordinal);
         Assert.Contains("--dense", Assert.Throws<BtxException>(() =>
-            EvaluationModes.Parse(["dense"], Experts, false, false, SelectForm.Prompt)).Message, StringComparison.Ordinal);
+            EvaluationModes.Parse(["dense"], Experts, [], SelectForm.Prompt)).Message, StringComparison.Ordinal);
         Assert.Throws<BtxException>(() => Parse());
     }
 }

@@ -79,13 +79,13 @@ public sealed class EvaluationReportTests
         File.WriteAllText(Path.Combine(dense, "run.json"), "{\"tokens\":1200000,\"settings\":{\"learning_rate\":0.008}}");
         File.WriteAllText(Path.Combine(dense, "lr_sweep.json"),
             "{\"validation_bits_per_byte\":{\"0.004\":2.25,\"0.008\":2.2},\"best\":0.008}");
-        var budget = TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense));
+        TrainingBudget Read() => TrainingBudget.Read(EvaluatedModels.Open(world.Forest, new ComparedModel("dense", dense)));
+        var budget = Read();
         Assert.Equal((1_200_000, 0.008, 2.2), (budget.DenseTokens, budget.DenseLearningRate, budget.DenseSweep["0.008"]));
         Assert.Contains("0.004 → 2.250", string.Join('\n', budget.Lines()), StringComparison.Ordinal);
         File.Delete(Path.Combine(dense, "lr_sweep.json"));
-        Assert.Contains("not swept", string.Join('\n', TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense)).Lines()),
-            StringComparison.Ordinal);
+        Assert.Contains("not swept", string.Join('\n', Read().Lines()), StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(dense, "run.json"), "[");
-        Assert.Throws<BtxException>(() => TrainingBudget.Read(EvaluatedModels.Open(world.Forest, null, dense)));
+        Assert.Throws<BtxException>(Read);
     }
 }

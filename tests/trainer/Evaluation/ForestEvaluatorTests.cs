@@ -47,7 +47,7 @@ public sealed class ForestEvaluatorTests
         var options = Options(world) with { SeedModel = world.Expert("alpha"), Dense = world.Expert("beta") };
         var report = Run(options);
         var scorer = ForestScorer.Open(world.Forest, torch.CPU);
-        Assert.Equal(EvaluationModes.Default(3, true, true)
+        Assert.Equal(EvaluationModes.Default(3, ["seed", "dense"])
             .SelectMany(m => m == "experts" ? scorer.Experts.Select(e => $"expert:{e}") : [m]), report.Modes);
         var tokenizer = Model.Tokens.TextTokenizer.Load(world.Expert("alpha"));
         var corpus = CorpusDirectory.Open(world.Corpus);

@@ -15,10 +15,10 @@ public sealed class TrainingHistoryTests
     private static IReadOnlyDictionary<string, TrainingCompute> Read(EvaluationWorld world, string? seed = null,
         params ComparedModel[] models)
     {
-        var opened = EvaluatedModels.Open(world.Forest, seed, null, models);
-        string[] names = [.. models.Select(m => m.Name)];
-        return new TrainingHistory(opened).Of(EvaluationModes.Parse(EvaluationModes.Default(3, seed is not null, false, names),
-            opened.ExpertNames, seed is not null, false, SelectForm.PerToken, names));
+        var opened = EvaluatedModels.Open(world.Forest, seed is null ? models : [new("seed", seed), .. models]);
+        string[] names = [.. opened.Others.Select(m => m.Name)];
+        return new TrainingHistory(opened).Of(
+            EvaluationModes.Parse(EvaluationModes.Default(3, names), opened.ExpertNames, names, SelectForm.PerToken));
     }
 
     private static string Model(EvaluationWorld world, string name, int seed, object? run = null)

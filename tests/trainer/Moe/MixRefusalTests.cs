@@ -168,7 +168,7 @@ public sealed class MixRefusalTests : IDisposable
     [InlineData("--upcycle S", "--upcycle DIR and --copies N belong together.")]
     [InlineData("--upcycle S --copies 2 --without a", "choose from a forest")]
     [InlineData("--forest F --corpus C --statistics M", "two sources of hidden states")]
-    [InlineData("--forest F --router best", "Must be one of")]
+    [InlineData("--forest F --router best", "--router \"best\": use top2, switch")]
     [InlineData("--forest F --k abc", "error: --k \"abc\": expected a whole number\n")]
     public async Task Wrong_usage(string arguments, string message)
     {

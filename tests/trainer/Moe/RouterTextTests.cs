@@ -116,8 +116,7 @@ public sealed class RouterTextTests : IDisposable
         var seen = new List<float[]>();
         using var mode = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        using var model = new LlamaModel(checkpoint.Config, torch.CPU,
-            _ => new SpyFeedForward(new SwiGlu(checkpoint.Config, torch.CPU), seen));
+        using var model = new LlamaModel(checkpoint.Config, torch.CPU) { FeedForwardInput = (_, x) => seen.Add(x.data<float>().ToArray()) };
         foreach (var (name, parameter) in model.NamedParameters)
         {
             var values = new float[parameter.numel()];
@@ -198,17 +197,4 @@ public sealed class RouterTextTests : IDisposable
     private static bool Same(Btx.Model.Moe.BtxManifest a, Btx.Model.Moe.BtxManifest b) =>
         System.Text.Json.JsonSerializer.Serialize(a, ManifestJson.Options) == System.Text.Json.JsonSerializer.Serialize(b,
         ManifestJson.Options);
-
-    private sealed class SpyFeedForward(IFeedForward inner, List<float[]> seen) : IFeedForward
-    {
-        public IEnumerable<(string Name, TorchSharp.Modules.Parameter Parameter)> Parameters => inner.Parameters;
-
-        public torch.Tensor Forward(torch.Tensor x)
-        {
-            seen.Add(x.data<float>().ToArray());
-            return inner.Forward(x);
-        }
-
-        public void Dispose() => inner.Dispose();
-    }
 }

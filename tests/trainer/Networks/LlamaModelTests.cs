@@ -132,13 +132,16 @@ public sealed class LlamaModelTests
     }
 
     [Fact]
-    public void Another_feed_forward_can_take_the_place()
+    public void What_each_feed_forward_reads_can_be_heard()
     {
         using var scope = NewDisposeScope();
-        using var model = new LlamaModel(Config, CPU, _ => new Nothing()).Init(1);
-        Assert.DoesNotContain(model.NamedParameters, p => p.Name.Contains("mlp", StringComparison.Ordinal));
-        Assert.Contains(model.NamedParameters, p => p.Name == "model.layers.1.nothing.weight");
-        Assert.Equal([1L, 3L, 31L], model.Forward(tensor([1L, 2, 3], [1, 3])).shape);
+        using var model = new LlamaModel(Config, CPU).Init(1);
+        var heard = new List<(int Layer, Tensor Input)>();
+        model.FeedForwardInput = (layer, x) => heard.Add((layer, x));
+        _ = model.Hidden(tensor([1L, 2, 3], [1, 3]));
+        Assert.Equal(Enumerable.Range(0, Config.NumHiddenLayers), heard.Select(h => h.Layer));
+        Assert.All(heard, h => Assert.Equal([3L, Config.HiddenSize], h.Input.shape));
+        Assert.All(heard, h => Assert.Equal(1, h.Input.pow(2).mean().item<float>(), 1e-2)); // normalised
     }
 
     // Norm weights away from 1, matrices large enough that every term shows in the logits.
@@ -160,16 +163,5 @@ public sealed class LlamaModelTests
         var scale = flat.Max(Math.Abs);
         for (var i = 0; i < flat.Length; i++)
             Assert.True(Math.Abs(flat[i] - got[i]) <= 1e-5 * scale, $"logit {i}: {got[i]}, expected {flat[i]}");
-    }
-
-    private sealed class Nothing : IFeedForward
-    {
-        private readonly Parameter weight = new(ones([1]));
-
-        public IEnumerable<(string Name, Parameter Parameter)> Parameters => [("nothing.weight", weight)];
-
-        public Tensor Forward(Tensor x) => x * 0;
-
-        public void Dispose() => weight.Dispose();
     }
 }

@@ -18,7 +18,7 @@ public sealed class MoeFeedForwardTests
     public void At_inference_it_is_the_softmax_over_the_k_largest_logits(int k)
     {
         using var scope = NewDisposeScope();
-        using var moe = NewMoe();
+        var moe = NewMoe();
         moe.ExpertsPerToken = k;
         var x = Input();
         var y = moe.Forward(x);
@@ -36,12 +36,12 @@ public sealed class MoeFeedForwardTests
     public void Gates_equal_the_vocabulary_of_the_server_even_where_logits_are_equal(int k)
     {
         using var scope = NewDisposeScope();
-        using var moe = NewMoe();
+        var moe = NewMoe();
         moe.ExpertsPerToken = k;
         Fill(moe, MoeConfig.RouterTensor, zeros([Experts, Width]));
         moe.Forward(Input());
         var expected = new double[Experts];
-        ExpertGates.TopK(new double[Experts], k, expected);
+        expected.AsSpan(0, k).Fill(1.0 / k); // of equal logits the lower index counts as larger
         foreach (var row in moe.Routing!.Gates().Chunk(Experts)) Assert.Equal(expected.Select(g => (float)g), row);
     }
 
@@ -49,7 +49,7 @@ public sealed class MoeFeedForwardTests
     public void The_first_layer_of_sample_top1_stays_soft_after_training_and_the_others_take_the_largest()
     {
         using var scope = NewDisposeScope();
-        using MoeFeedForward first = NewMoe(layer: 0), second = NewMoe(layer: 1);
+        MoeFeedForward first = NewMoe(layer: 0), second = NewMoe(layer: 1);
         foreach (var m in new[] { first, second }) m.Settings = new MoeTraining { Router = RouterKind.SampleTop1 };
         first.Forward(Input());
         second.Forward(Input());
@@ -63,7 +63,7 @@ public sealed class MoeFeedForwardTests
     public void Routing_counts_agree_with_the_gates()
     {
         using var scope = NewDisposeScope();
-        using var moe = NewMoe();
+        var moe = NewMoe();
         moe.Forward(Input());
         var routing = moe.Routing!;
         var rows = routing.Gates().Chunk(Experts).ToArray();
@@ -78,28 +78,9 @@ public sealed class MoeFeedForwardTests
     }
 
     [Fact]
-    public void A_forced_expert_runs_alone_and_the_input_can_be_seen()
-    {
-        using var scope = NewDisposeScope();
-        using var moe = NewMoe();
-        var x = Input();
-        var seen = new List<float>();
-        moe.InputSeen = t => seen.AddRange(t.detach().data<float>().ToArray());
-        moe.ForcedExpert = 3;
-        var y = moe.Forward(x);
-        var gates = zeros([Tokens, Experts]);
-        gates.select(1, 3).fill_(1f);
-        Close(new MoeReference(moe).Forward(x, gates), y);
-        Assert.Equal(gates.data<float>().ToArray(), moe.Routing!.Gates());
-        Assert.Equal(x.data<float>().ToArray(), seen);
-        moe.ForcedExpert = Experts;
-        Assert.Contains("the model has 5", Assert.Throws<BtxException>(() => moe.Forward(x)).Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void Settings_out_of_range_are_refused()
     {
-        using var moe = NewMoe();
+        var moe = NewMoe();
         Assert.Contains("choose 1..5", Assert.Throws<BtxException>(() => moe.ExpertsPerToken = 6).Message, StringComparison.Ordinal);
         Assert.Contains("--k 0", Assert.Throws<BtxException>(() => moe.Settings = new() { ExpertsPerToken = 0 }).Message,
             StringComparison.Ordinal);

@@ -32,7 +32,7 @@ public sealed class MoeTrainingTests
     public void Sparse_dispatch_has_the_values_and_gradients_of_all_experts_on_all_tokens(string kind, double alpha)
     {
         using var scope = NewDisposeScope();
-        using var moe = NewMoe(layer: 1);
+        var moe = NewMoe(layer: 1);
         moe.Settings = new MoeTraining { Router = kind, LoadBalancing = alpha, Seed = 4 };
         moe.Training = true;
         moe.At = (3000, 0);
@@ -77,7 +77,7 @@ public sealed class MoeTrainingTests
     {
         using var scope = NewDisposeScope();
         var config = Config with { HiddenSize = 2, NumAttentionHeads = 1, Moe = new MoeConfig(3, 2) };
-        using var moe = NewMoe(config);
+        var moe = NewMoe(config);
         Fill(moe, MoeConfig.RouterTensor, tensor([1f, 0f, 0f, 1f, 0f, 0f], [3, 2]));
         moe.Settings = new MoeTraining { LoadBalancing = 0.5 };
         moe.Training = true;
@@ -95,7 +95,7 @@ public sealed class MoeTrainingTests
     public void Beyond_its_capacity_a_switch_expert_refuses_the_last_tokens_in_training_and_none_at_inference()
     {
         using var scope = NewDisposeScope();
-        using var moe = NewMoe();
+        var moe = NewMoe();
         Fill(moe, MoeConfig.RouterTensor, zeros([Experts, Width])); // all to expert 0
         moe.Settings = new MoeTraining { Router = RouterKind.Switch };
         moe.Training = true;
@@ -115,7 +115,7 @@ public sealed class MoeTrainingTests
     public void A_sample_depends_on_seed_step_part_and_layer_alone_and_follows_the_softmax()
     {
         using var scope = NewDisposeScope();
-        using MoeFeedForward a = NewMoe(layer: 1), b = NewMoe(layer: 1), other = NewMoe(layer: 2);
+        MoeFeedForward a = NewMoe(layer: 1), b = NewMoe(layer: 1), other = NewMoe(layer: 2);
         var x = Input().repeat_interleave(40, 0);
         string Draw(MoeFeedForward m, long seed, long step, int part)
         {

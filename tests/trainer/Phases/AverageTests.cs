@@ -99,7 +99,7 @@ public sealed class AverageTests : IDisposable
             world.At("out"));
         Assert.Equal(2, code);
         Assert.Equal(
-            ["error: Argument 'median' not recognized. Must be one of: 'uniform' 'argmax' 'posterior'", "see: btx train average --help"],
+            ["error: --weights \"median\": use uniform, argmax, posterior", "see: btx train average --help"],
             errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 

@@ -47,7 +47,7 @@ public sealed class BranchWeightsTests
         }).ToArray();
         var expected = 0.5;
         for (var n = 0; n < windows.Count; n++) expected = (0.7 * expected) + (0.3 / (1 + Math.Exp(scores[1][n] - scores[0][n])));
-        var prior = DomainPriors.Estimate(models, [windows], device, parallel: 2)[0];
+        var prior = DomainPriors.Estimate(models, [windows], device, 2, null, default)[0];
         Assert.Equal(expected, prior[0], 1e-9);
         Assert.Equal(1, prior.Sum(), 1e-12);
     }

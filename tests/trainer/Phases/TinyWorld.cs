@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Btx.Model.Configuration;
 using Btx.Model.Moe;
 using Btx.Model.Tensors;
@@ -151,11 +152,15 @@ public sealed class TinyWorld : IDisposable
         {
             var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             await process.WaitForExitAsync();
-            return (process.ExitCode, await output, await errors);
+            return (process.ExitCode, await output, WithoutProgress(await errors));
         }
     }
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
+
+    // A run of some seconds says on standard error how far it is.
+    private static string WithoutProgress(string errors) =>
+        string.Concat(errors.Split('\n').Where(line => line.Length > 0 && !Regex.IsMatch(line, @": \d+ % \(")).Select(line => line + "\n"));
 
     // Each language has its own letters, so its expert is easily told from the others.
     private CorpusDomain Domain(string name, int index, int documents)

@@ -1,5 +1,7 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
-using Btx.Model;
 using Btx.Trainer.Corpora.Cleaning;
 
 namespace Btx.Trainer.Corpora.Extraction;
@@ -9,21 +11,14 @@ public static class SourceFiles
 {
     private static readonly EnumerationOptions Tree = new()
     {
-        RecurseSubdirectories = true,
-        AttributesToSkip = FileAttributes.ReparsePoint,
-        IgnoreInaccessible = false,
-        MatchType = MatchType.Simple,
-        MatchCasing = MatchCasing.CaseSensitive,
+        RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = false,
+        MatchType = MatchType.Simple, MatchCasing = MatchCasing.CaseSensitive,
     };
 
-    /// <summary>Documents of every file whose name ends in <paramref name="extension"/>; ids are paths
-    /// relative to <paramref name="root"/>.</summary>
-    /// <param name="root">Folder to walk; links are not followed.</param>
-    /// <param name="extension">With its dot, such as <c>.py</c>.</param>
+    /// <summary>Every file that ends in, say, <c>.py</c>; ids are paths below the root. Links are not followed.</summary>
     /// <param name="skip">Matches the ids ('/' between parts) to leave out.</param>
     public static IEnumerable<CorpusDocument> Read(string root, string extension, Regex? skip = null) =>
-        Paths(root, $"*{extension}")
-            .Where(f => skip is null || !skip.IsMatch(f.Id))
+        Paths(root, $"*{extension}").Where(f => skip is null || !skip.IsMatch(f.Id))
             .Select(f => new CorpusDocument(f.Id, TextCleaner.Decode(File.ReadAllBytes(f.Path))));
 
     /// <summary>Every file under <paramref name="root"/> that fits <paramref name="pattern"/>, in ordinal order of its id.</summary>
@@ -32,7 +27,57 @@ public static class SourceFiles
     {
         if (!Directory.Exists(root)) throw new BtxException($"{root} is not there: the package is laid out in another way than expected");
         return [.. Directory.EnumerateFiles(root, pattern, Tree)
-            .Select(p => (Id: Path.GetRelativePath(root, p).Replace('\\', '/'), Path: p))
-            .OrderBy(f => f.Id, StringComparer.Ordinal)];
+            .Select(p => (Id: Path.GetRelativePath(root, p).Replace('\\', '/'), Path: p)).OrderBy(f => f.Id, StringComparer.Ordinal)];
+    }
+
+    /// <summary>The content of a gzip file.</summary>
+    public static byte[] Inflate(string path)
+    {
+        using var gzip = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
+        using var inflated = new MemoryStream();
+        gzip.CopyTo(inflated);
+        return inflated.ToArray();
+    }
+}
+
+/// <summary>Texts of the Brown corpus, in which each word carries its part of speech: <c>The/at jury/nn said/vbd ./.</c></summary>
+public static class TaggedWords
+{
+    /// <summary>Documents of the files of a folder whose names match.</summary>
+    public static IEnumerable<CorpusDocument> Read(string root, Regex names) => SourceFiles.Paths(root, "*").Where(f => names.IsMatch(f.Id))
+        .Select(f => new CorpusDocument(f.Id, Plain(File.ReadAllText(f.Path, Encoding.Latin1))));
+
+    /// <summary>The words without tags, with quotation marks and punctuation set as in print, a sentence a line.</summary>
+    public static string Plain(string tagged)
+    {
+        var text = new StringBuilder(tagged.Length / 2);
+        foreach (var line in tagged.AsSpan().EnumerateLines())
+        {
+            var words = line.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length > 0) text.AppendJoin(' ', words.Select(w => w.LastIndexOf('/') is > 0 and var at ? w[..at] : w)).Append('\n');
+        }
+
+        text.Replace("`` ", "\"").Replace(" ''", "\"").Replace("( ", "(");
+        foreach (var mark in ".,;:?!)") text.Replace($" {mark}", mark.ToString());
+        return text.ToString();
+    }
+}
+
+/// <summary>Licence texts of the SPDX list.</summary>
+public static class SpdxLicences
+{
+    /// <summary>The <c>licenseText</c> of every entry of <c>spdx-full.json</c>, by identifier.</summary>
+    public static IEnumerable<CorpusDocument> Read(string path)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            return [.. json.RootElement.EnumerateObject().OrderBy(entry => entry.Name, StringComparer.Ordinal)
+                .Select(entry => new CorpusDocument(entry.Name, entry.Value.GetProperty("licenseText").GetString()!))];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new BtxException($"{path}: not the SPDX licence list: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
     }
 }

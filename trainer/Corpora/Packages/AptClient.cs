@@ -1,70 +1,44 @@
-using Btx.Model;
-
 namespace Btx.Trainer.Corpora.Packages;
 
-/// <summary>
-/// Downloads Debian packages with <c>apt-get download</c>: nothing is installed and no root is needed. Where the machine's package
-/// lists are missing or out of date, a private set is fetched once into the cache.
-/// </summary>
-internal sealed class AptClient(string cache) : IDisposable
+/// <summary>Downloads Debian packages with <c>apt-get download</c>: nothing is installed and no root is needed. Where the machine's package
+/// lists are missing or out of date, a private set is fetched once into the cache.</summary>
+internal sealed class AptClient(string cache)
 {
     private static readonly ExternalTool Apt = new("apt-get", "apt");
-    private readonly SemaphoreSlim updating = new(1, 1);
     private readonly string state = Path.Combine(cache, "apt-state");
-    private bool updated;
-    private bool usePrivateLists;
+    private readonly Lock gate = new();
+    private Task<bool>? update; // one in a run
 
     /// <summary>Downloads the package's .deb into <paramref name="directory"/> and returns its path.</summary>
-    /// <exception cref="BtxException">apt does not have it or cannot reach its source.</exception>
     public async Task<string> DownloadAsync(string package, string directory, CancellationToken cancellation)
     {
-        var withPrivateLists = usePrivateLists;
-        var output = await RunAsync(["download", package], directory, withPrivateLists, cancellation).ConfigureAwait(false);
-        if (Found(output, directory) is { } file) return file;
-        var cause = output.Cause;
-        if (!withPrivateLists && await UpdateAsync(cancellation).ConfigureAwait(false))
+        var withPrivateLists = update is { IsCompletedSuccessfully: true, Result: true };
+        while (true)
         {
-            output = await RunAsync(["download", package], directory, withPrivateLists: true, cancellation).ConfigureAwait(false);
-            if (Found(output, directory) is { } second) return second;
-            cause = output.Cause;
+            var output = await RunAsync(["download", package], directory, withPrivateLists, cancellation).ConfigureAwait(false);
+            if (output.ExitCode == 0 && Directory.EnumerateFiles(directory, "*.deb").FirstOrDefault() is { } file) return file;
+            Task<bool> updated;
+            lock (gate) updated = update ??= UpdateAsync(cancellation);
+            if (withPrivateLists || !await updated.ConfigureAwait(false))
+                throw new BtxException($"apt package {package} cannot be had: {output.Cause}");
+            withPrivateLists = true;
         }
-
-        throw new BtxException($"apt package {package} cannot be had: {cause}");
     }
 
-    public void Dispose() => updating.Dispose();
-
-    private static string? Found(ToolOutput output, string directory) =>
-        output.ExitCode == 0 ? Directory.EnumerateFiles(directory, "*.deb").FirstOrDefault() : null;
-
-    /// <summary>Fetches package lists into the cache, once a run. False if that failed too.</summary>
+    // Fetches package lists into the cache. False if that failed too.
     private async Task<bool> UpdateAsync(CancellationToken cancellation)
     {
-        await updating.WaitAsync(cancellation).ConfigureAwait(false);
-        try
-        {
-            if (updated) return usePrivateLists;
-            updated = true;
-            Directory.CreateDirectory(Path.Combine(state, "lists", "partial"));
-            Directory.CreateDirectory(Path.Combine(state, "cache", "archives", "partial"));
-            var output = await RunAsync(["update"], state, withPrivateLists: true, cancellation).ConfigureAwait(false);
-            // apt-get update ends with 0 even where it could fetch nothing.
-            usePrivateLists = output.ExitCode == 0 && Directory.EnumerateFiles(Path.Combine(state, "lists"), "*_Packages*").Any();
-            return usePrivateLists;
-        }
-        finally
-        {
-            updating.Release();
-        }
+        Directory.CreateDirectory(Path.Combine(state, "lists", "partial"));
+        Directory.CreateDirectory(Path.Combine(state, "cache", "archives", "partial"));
+        var output = await RunAsync(["update"], state, withPrivateLists: true, cancellation).ConfigureAwait(false);
+        // apt-get update ends with 0 even where it could fetch nothing.
+        return output.ExitCode == 0 && Directory.EnumerateFiles(Path.Combine(state, "lists"), "*_Packages*").Any();
     }
 
     private Task<ToolOutput> RunAsync(string[] command, string directory, bool withPrivateLists, CancellationToken cancellation)
     {
-        List<string> arguments = ["-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=2"];
-        if (withPrivateLists)
-            arguments.AddRange(["-o", $"Dir::State::lists={Path.Combine(state, "lists")}",
-                "-o", $"Dir::Cache={Path.Combine(state, "cache")}"]);
-        arguments.AddRange(command);
-        return Apt.RunAsync(arguments, workingDirectory: directory, cancellation: cancellation);
+        string[] lists = withPrivateLists ? ["-o", $"Dir::State::lists={state}/lists", "-o", $"Dir::Cache={state}/cache"] : [];
+        return Apt.RunAsync(["-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=2", .. lists, .. command],
+            workingDirectory: directory, cancellation: cancellation);
     }
 }

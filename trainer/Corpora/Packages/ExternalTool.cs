@@ -1,36 +1,29 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
-using Btx.Model;
 
 namespace Btx.Trainer.Corpora.Packages;
 
 /// <summary>A program of the machine that is run for its output.</summary>
-/// <param name="Command">Name on the PATH, or a path.</param>
 /// <param name="DebianPackage">What to install if it is not there.</param>
 public sealed record ExternalTool(string Command, string DebianPackage)
 {
-    /// <summary>
-    /// Runs the program, feeds it <paramref name="input"/> and collects its output, whatever its exit code. Cancellation kills it
-    /// and its children.
-    /// </summary>
+    /// <summary>Runs the program and collects its output, whatever its exit code. Cancellation kills it and its children.</summary>
     /// <exception cref="BtxException">The program is not installed; names the Debian package.</exception>
-    public async Task<ToolOutput> RunAsync(
-        IEnumerable<string> arguments, ReadOnlyMemory<byte> input = default, string? workingDirectory = null,
-        CancellationToken cancellation = default)
+    public async Task<ToolOutput> RunAsync(IEnumerable<string> arguments, ReadOnlyMemory<byte> input = default,
+        string? workingDirectory = null, CancellationToken cancellation = default)
     {
         var start = new ProcessStartInfo(Command, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            UseShellExecute = false,
             WorkingDirectory = workingDirectory ?? "",
             StandardErrorEncoding = Encoding.UTF8,
+            Environment = { ["LC_ALL"] = "C.UTF-8" },
         };
-        start.Environment["LC_ALL"] = "C.UTF-8";
         using var process = Start(start);
-        await using var kill = cancellation.Register(() => Kill(process));
+        await using var kill = cancellation.Register(() => process.Kill(entireProcessTree: true));
         using var output = new MemoryStream();
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         var copy = process.StandardOutput.BaseStream.CopyToAsync(output, CancellationToken.None);
@@ -62,16 +55,20 @@ public sealed record ExternalTool(string Command, string DebianPackage)
             throw new BtxException($"cannot run {Command}: {e.Message}; install it: apt-get install {DebianPackage}", e);
         }
     }
+}
 
-    private static void Kill(Process process)
+/// <summary>What a program left behind when it ended.</summary>
+public sealed record ToolOutput(int ExitCode, byte[] Output, string Errors)
+{
+    /// <summary>The first line of the errors that looks like the cause.</summary>
+    public string Cause
     {
-        try
+        get
         {
-            process.Kill(entireProcessTree: true);
-        }
-        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
-        {
-            // It has ended by itself.
+            var lines = Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            return lines.FirstOrDefault(l => l.StartsWith("E:", StringComparison.Ordinal))
+                ?? lines.FirstOrDefault(l => l.Contains("error", StringComparison.OrdinalIgnoreCase))
+                ?? lines.FirstOrDefault($"exit code {ExitCode}");
         }
     }
 }

@@ -1,3 +1,5 @@
+using Btx.Trainer.Shards;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks.Routers;
@@ -5,31 +7,18 @@ namespace Btx.Trainer.Networks.Routers;
 /// <summary>One rule that gives tokens to experts, see <see cref="Btx.Model.Moe.RouterKind"/>.</summary>
 internal interface IRouter
 {
-    /// <param name="logits">W x, [N tokens, E experts].</param>
-    /// <param name="draw">Which draw this is, for a rule that samples.</param>
+    // logits: W x, [N tokens, E experts]
     ExpertChoice Route(Tensor logits, RouterDraw draw);
 }
 
-/// <summary>
-/// Names one draw of random numbers, so that it can be repeated: a run that resumes at a step draws there what the
-/// uninterrupted run drew.
-/// </summary>
-/// <param name="Seed">Of the run.</param>
-/// <param name="Step">From 0.</param>
+/// <summary>Names one draw of random numbers: a run that resumes at a step draws there what the uninterrupted run drew.</summary>
 /// <param name="Part">Which of the step's accumulated batches, from 0.</param>
-/// <param name="Layer">From 0.</param>
 public readonly record struct RouterDraw(long Seed, long Step, int Part, int Layer)
 {
     /// <summary>Seeds a generator: SplitMix64 over the four numbers.</summary>
     public ulong GeneratorSeed => Mix(Mix(Mix(Mix((ulong)Seed) ^ (ulong)Step) ^ (ulong)Part) ^ (ulong)Layer);
 
-    private static ulong Mix(ulong x)
-    {
-        x += 0x9E3779B97F4A7C15;
-        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-        return x ^ (x >> 31);
-    }
+    private static ulong Mix(ulong x) => SplitMix64.Mix(x + SplitMix64.Step);
 }
 
 /// <summary>g = softmax over all logits: every expert runs on every token.</summary>
@@ -44,11 +33,9 @@ internal sealed class SoftRouter : IRouter
     }
 }
 
-/// <summary>
-/// In training: the largest logit alone, and at most <c>capacityFactor</c> times its even share of the tokens for each expert
-/// (arXiv 2101.03961, section 2.2); the rest pass on the residual. The weight is 1, as at inference; its gradient is that of
-/// p / detach(p), p the softmax over all logits.
-/// </summary>
+/// <summary>In training: the largest logit alone, and at most <c>capacityFactor</c> times its even share of the tokens for each expert
+/// (arXiv 2101.03961, section 2.2); the rest pass on the residual. The weight is 1, as at inference; its gradient is that of p / detach(p),
+/// p the softmax over all logits.</summary>
 internal sealed class SwitchRouter(double capacityFactor) : IRouter
 {
     public ExpertChoice Route(Tensor logits, RouterDraw draw)
@@ -68,5 +55,29 @@ internal sealed class TopKRouter(int k) : IRouter
         var chosen = ExpertChoice.Largest(logits, k);
         var index = tensor(chosen, [logits.shape[0], k], int64, logits.device);
         return new ExpertChoice(k, chosen, logits.gather(1, index).softmax(-1));
+    }
+}
+
+/// <summary>In training: one expert, sampled by Gumbel-softmax (arXiv 1611.01144) at an annealed temperature. The sample is hard, weight 1;
+/// its gradient is the soft one of the expert that ran, y - detach(y) + 1.</summary>
+internal sealed class SampleTop1Router : IRouter
+{
+    public static double Temperature(long step) => Math.Max(0.5, Math.Exp(-1e-4 * step));
+
+    public ExpertChoice Route(Tensor logits, RouterDraw draw)
+    {
+        using var temperature = Temperature(draw.Step).ToScalar(); // held until the division is done
+        var noisy = logits.Plus(Gumbel(logits.shape, draw).to(logits.device)).div(temperature);
+        var chosen = ExpertChoice.Largest(noisy, 1);
+        var soft = noisy.softmax(-1).gather(1, tensor(chosen, [logits.shape[0], 1], int64, logits.device));
+        return new ExpertChoice(1, chosen, (soft - soft.detach()).add(KeptScalar.Of(1), KeptScalar.Of(1)));
+    }
+
+    // -log(-log u), drawn on the CPU: the same on every device. u = 0 would give an infinity.
+    private static Tensor Gumbel(long[] shape, RouterDraw draw)
+    {
+        using var mode = no_grad();
+        using var generator = new Generator(draw.GeneratorSeed);
+        return empty(shape).uniform_(0, 1, generator).clamp(KeptScalar.Of(1e-20)).log().neg().log().neg();
     }
 }

@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Diagnostics;
 using Btx.Cli;
 using Btx.Model;
+using Btx.Server.Rpc;
 using Btx.V1;
+using Grpc.Core;
 
 namespace Btx.Server.Verbs.Experts;
 
@@ -11,10 +13,11 @@ internal static class ChangeRun
 {
     /// <summary>Shows the progress on the error stream.</summary>
     /// <exception cref="BtxException">It was not made: the server's line.</exception>
-    public static Task<ChangeResult> FollowAsync(ParseResult parsed, IAsyncEnumerable<ChangeUpdate> updates) =>
-        FollowAsync(parsed.InvocationConfiguration.Error, updates);
+    public static Task<ChangeResult> FollowAsync(ParseResult parsed, AsyncServerStreamingCall<ChangeUpdate> updates,
+        CancellationToken cancellation) =>
+        FollowAsync(parsed.InvocationConfiguration.Error, RemoteServer.ReadAsync(updates, cancellation));
 
-    /// <inheritdoc cref="FollowAsync(ParseResult, IAsyncEnumerable{ChangeUpdate})"/>
+    /// <inheritdoc cref="FollowAsync(ParseResult, AsyncServerStreamingCall{ChangeUpdate}, CancellationToken)"/>
     internal static async Task<ChangeResult> FollowAsync(TextWriter error, IAsyncEnumerable<ChangeUpdate> updates)
     {
         using var display = new ProgressDisplay(error, error);
@@ -53,6 +56,7 @@ internal static class ChangeRun
         }
 
         End(arrived.Elapsed.TotalSeconds);
-        return result ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
+        return result
+            ?? throw new BtxException("the server ended the change without a result; `btx experts history` says what became of it");
     }
 }

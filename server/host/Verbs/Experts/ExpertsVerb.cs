@@ -27,18 +27,19 @@ internal static class ExpertsVerb
     public static Command Create(Func<string, string?>? ask = null, bool? attended = null)
     {
         ask ??= ConsolePrompt.Ask;
+        var changing = new ChangingVerbs(ask);
         return new("experts", Text)
         {
-            ListVerb.Create(),
-            ShowVerb.Create(),
-            AddVerb.Create(ask),
+            ReadingVerbs.List(),
+            ReadingVerbs.Show(),
+            changing.Add(),
             RemoveVerb.Create(ask, attended ?? ConsolePrompt.IsAttended),
-            HistoryVerb.Create(),
-            RollbackVerb.Create(ask),
-            CertificateVerb.Create(),
+            ReadingVerbs.History(),
+            changing.Rollback(),
+            ReadingVerbs.Certificate(),
             VerifyVerb.Create(),
-            AveragesVerb.Create(ask),
-            WatchVerb.Create(),
+            changing.Averages(),
+            ReadingVerbs.Watch(),
         };
     }
 }

@@ -1,13 +1,19 @@
 using System.CommandLine;
+using System.Globalization;
 using Btx.Cli;
+using Btx.Model;
 using Btx.Server.Changes;
 using Btx.Server.Rpc;
+using Btx.V1;
 
 namespace Btx.Server.Verbs.Experts;
 
 /// <summary>The flags that name the server whose forest is meant.</summary>
 internal sealed class ForestFlags
 {
+    private const string Remedy =
+        "start one with `btx serve --forest S`; list, history and show read a served forest without one: --forest S";
+
     private readonly ServerFlag _server = new();
     private readonly Flag<string?> _keyFile = new("--admin-key-file FILE", "the server's admin key, which changes need");
     private readonly Flag<string?> _forest = new("--forest DIR", "read this served forest, without a server");
@@ -25,11 +31,11 @@ internal sealed class ForestFlags
 
     public IReadOnlyList<Option> All { get; }
 
-    /// <exception cref="Model.BtxException">The address or the key file cannot be read.</exception>
-    public RemoteForest Open(ParseResult parsed)
+    /// <exception cref="BtxException">The address or the key file cannot be read.</exception>
+    public RemoteServer Open(ParseResult parsed)
     {
         var (source, address) = _server.ReadGrpc(parsed);
-        return new(address, parsed.GetValue(_keyFile) is { } file ? AdminAccess.ReadKey(file) : null, option: source);
+        return new(source, address, Remedy, parsed.GetValue(_keyFile) is { } file ? AdminAccess.ReadKey(file) : null);
     }
 
     /// <summary>These flags as they were given, for a command that the same server is to get; each begins with a blank.</summary>
@@ -37,7 +43,55 @@ internal sealed class ForestFlags
         string.Concat(new Flag<string?>[] { _server, _keyFile }.Where(option => parsed.GetValue(option) is not null)
         .Select(option => $" {option.Name} {parsed.GetValue(option)}"));
 
-    /// <summary>The served forest on disk; null: the server is asked.</summary>
-    /// <exception cref="Model.BtxException">A manifest or the journal is at fault.</exception>
-    public ForestOnDisk? Disk(ParseResult parsed) => parsed.GetValue(_forest) is { } directory ? ForestOnDisk.Read(directory) : null;
+    /// <summary>The directory of a served forest that is read without a server; null: the server is asked.</summary>
+    public string? Directory(ParseResult parsed) => parsed.GetValue(_forest);
+}
+
+/// <summary>Who makes a change, and why.</summary>
+/// <param name="ask">Asks the person at the terminal; null where there is none.</param>
+internal sealed class AuthorFlags(Func<string, string?> ask)
+{
+    private readonly Flag<string?> _reason = new("--reason TEXT",
+        "why: goes into the journal and the certificate; asked for if it is not given");
+    private readonly Flag<string> _author = new("--author NAME",
+        "who makes the change", $"{Environment.UserName}@{Environment.MachineName}");
+
+    public IReadOnlyList<Option> All => [_reason, _author];
+
+    /// <exception cref="BtxException">No reason is given, and nobody can be asked.</exception>
+    public ChangeAuthor Read(ParseResult parsed)
+    {
+        var reason = parsed.GetValue(_reason) ?? ask("reason for the change: ");
+        if (string.IsNullOrWhiteSpace(reason))
+            throw new BtxException(
+                "--reason is missing; say why the change is made, for example --reason \"the licence of its text ended\"");
+        return new() { Author = parsed.GetValue(_author), Reason = reason };
+    }
+}
+
+/// <summary>Options of the form NAME=VALUE.</summary>
+internal static class Assignments
+{
+    /// <exception cref="BtxException">No such form, or a name twice.</exception>
+    public static IReadOnlyDictionary<string, string> Texts(string option, IEnumerable<string> values)
+    {
+        var read = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var value in values)
+        {
+            var equals = value.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 1 || equals == value.Length - 1) throw new BtxException($"{option} {value}: expected NAME=VALUE");
+            if (!read.TryAdd(value[..equals], value[(equals + 1)..])) throw new BtxException($"{option} names {value[..equals]} twice");
+        }
+
+        return read;
+    }
+
+    /// <inheritdoc cref="Texts"/>
+    public static IReadOnlyDictionary<string, double> Weights(string option, IEnumerable<string> values) =>
+        Texts(option, values).ToDictionary(
+        pair => pair.Key,
+        pair => double.TryParse(pair.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) && weight >= 0
+            && double.IsFinite(weight)
+            ? weight
+            : throw new BtxException($"{option} {pair.Key}={pair.Value}: expected a weight of 0 or more"));
 }

@@ -48,23 +48,26 @@ internal static class RemoveVerb
         var yes = new Flag<bool>("--yes", "do not ask");
         var replay = new ReplayFlags();
         var author = new AuthorFlags(ask);
-        var forest = new ForestFlags();
+        var server = new ForestFlags();
         var json = new JsonFlag();
         var command = new Command("remove", Text) { names, lineage, inFlight, purge, dropBtx, probe, expect, certificate, dryRun, yes,
-            replay.All, author.All, forest.All, json };
+            replay.All, author.All, server.All, json };
         command.SetAction(async (parsed, cancellation) =>
         {
-            if (!attended && !parsed.GetValue(dryRun)) RequireAnswers(author, parsed, parsed.GetValue(yes));
+            if (!attended && !parsed.GetValue(dryRun))
+            {
+                // What would be asked must be given where nobody can be asked: said before anything else is done.
+                author.Read(parsed);
+                if (!parsed.GetValue(yes))
+                    throw new BtxException(
+                        "a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
+            }
+
             var probeText = parsed.GetValue(probe) is { } file ? TextFile.Read("--probe", file) : "";
             var policy = Enum.Parse<LineagePolicy>(parsed.GetValue(lineage)!, ignoreCase: true);
-            using var remote = forest.Open(parsed);
-            var asked = new PlanRemovalRequest
-            {
-                Experts = { parsed.GetValue(names)! },
-                Lineage = policy,
-                Purge = parsed.GetValue(purge)
-            };
-            var plan = await remote.PlanRemovalAsync(asked, cancellation).ConfigureAwait(false);
+            using var remote = server.Open(parsed);
+            var asked = new PlanRemovalRequest { Experts = { parsed.GetValue(names)! }, Lineage = policy, Purge = parsed.GetValue(purge) };
+            var plan = await remote.Forest.PlanRemovalAsync(asked, cancellationToken: cancellation).ConfigureAwait(false);
             if (parsed.GetValue(expect) is { } revision && plan.Revision != revision)
                 throw new BtxException($"--expect-revision is {revision}, but the forest is at revision {plan.Revision} now; look at it "
                     + "again (`btx experts history`)");
@@ -73,14 +76,15 @@ internal static class RemoveVerb
             if (parsed.GetValue(dryRun))
             {
                 json.Write(parsed, plan, lines.Append($"nothing was changed; the forest is at revision {plan.Revision}"));
-                await replay.WriteAsync(parsed, forest, remote, plan.Requested, cancellation).ConfigureAwait(false);
+                await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
                 return 0;
             }
 
             var error = parsed.InvocationConfiguration.Error;
             foreach (var line in lines) await error.WriteLineAsync(line).ConfigureAwait(false);
-            await replay.WriteAsync(parsed, forest, remote, plan.Requested, cancellation).ConfigureAwait(false);
-            if (!parsed.GetValue(yes) && !Agreed(ask, plan)) return 1;
+            await replay.WriteAsync(parsed, server, remote, plan.Requested, cancellation).ConfigureAwait(false);
+            var question = $"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ";
+            if (!parsed.GetValue(yes) && ask(question) is not ("yes" or "y")) return 1;
             var request = new RemoveExpertRequest
             {
                 By = author.Read(parsed),
@@ -92,39 +96,61 @@ internal static class RemoveVerb
                 Probe = probeText,
                 ExpectedRevision = plan.Revision,
             };
-            var result = await ChangeRun.FollowAsync(parsed, remote.RemoveExpertAsync(request, cancellation)).ConfigureAwait(false);
-            json.Write(parsed, result, ChangeReport.Of(result));
-            if (parsed.GetValue(certificate) is { } path)
-            {
-                AtomicFile.Write(path, stream => result.Certificate.WriteTo(stream));
-                await error.WriteLineAsync($"the certificate is in {path}; check it with: btx experts verify {path}").ConfigureAwait(false);
-            }
-
-            return ChangeReport.Certificate(result) is { Equality.Passed: false } ? 1 : 0;
+            var updates = remote.Forest.RemoveExpert(request, cancellationToken: cancellation);
+            var result = await ChangeRun.FollowAsync(parsed, updates, cancellation).ConfigureAwait(false);
+            json.Write(parsed, result, ForestReport.Of(result));
+            if (parsed.GetValue(certificate) is { } path) ReadingVerbs.Save(result.Certificate, path, error);
+            return ForestReport.Certificate(result) is { Equality.Passed: false } ? 1 : 0;
         });
         return command;
     }
 
-    /// <summary>What would be asked must be given where nobody can be asked: said before anything else is done.</summary>
-    /// <exception cref="BtxException">Something is missing.</exception>
-    private static void RequireAnswers(AuthorFlags author, ParseResult parsed, bool yes)
-    {
-        author.Read(parsed);
-        if (!yes)
-            throw new BtxException("a removal asks first, and there is no terminal to ask on; look at it with --dry-run, then give --yes");
-    }
-
-    private static bool Agreed(Func<string, string?> ask, RemovalPlan plan) =>
-        ask($"a removal is final. Remove {string.Join(", ", plan.Removed)}? (yes/no) ") is "yes" or "y";
-
     /// <summary>What becomes of the files of what is removed.</summary>
-    private static async Task<IEnumerable<string>> FilesAsync(RemoteForest remote, RemovalPlan plan, bool purge,
+    private static async Task<IEnumerable<string>> FilesAsync(RemoteServer remote, RemovalPlan plan, bool purge,
         CancellationToken cancellation)
     {
-        var listed = (await remote.ListExpertsAsync(cancellation).ConfigureAwait(false)).Experts.Where(e => plan.Removed.Contains(e.Name));
+        var list = await remote.Forest.ListExpertsAsync(new(), cancellationToken: cancellation).ConfigureAwait(false);
         var (deleted, refused) = (purge && plan.PurgeRefused.Length == 0, plan.PurgeRefused.Length > 0);
-        var lines = listed.Where(e => e.Path.Length > 0)
+        var lines = list.Experts.Where(e => plan.Removed.Contains(e.Name) && e.Path.Length > 0)
             .Select(e => $"files of {e.Name}: {(deleted ? "deleted" : "kept")} ({ForestReport.Place(e)})");
         return refused ? lines.Append($"the removal would be refused: {BtxException.OneLine(plan.PurgeRefused, 2000)}") : lines;
+    }
+}
+
+/// <summary>The replay recipe of a removal: the commands that retrain its descendants from clean ancestors.</summary>
+internal sealed class ReplayFlags
+{
+    private readonly Flag<string?> _replay = new("--replay FILE",
+        "write the commands that retrain descendants from clean ancestors, for bash");
+    private readonly Flag<string?> _corpus = new("--corpus DIR", "replay: directory of the text (as recorded)");
+    private readonly Flag<string?> _seed = new("--seed DIR", "replay: directory of the seed model (as recorded)");
+
+    public IReadOnlyList<Option> All => [_replay, _corpus, _seed];
+
+    /// <summary>Writes the recipe, if it is asked for, and says so.</summary>
+    /// <exception cref="BtxException">A corpus or a seed is neither recorded nor given, or the file cannot be written.</exception>
+    public async Task WriteAsync(ParseResult parsed, ForestFlags server, RemoteServer remote, IEnumerable<string> experts,
+        CancellationToken cancellation)
+    {
+        if (parsed.GetValue(_replay) is not { } path) return;
+        var recipe = await remote.Forest.ReplayRecipeAsync(new()
+        {
+            Experts = { experts },
+            Corpus = parsed.GetValue(_corpus) ?? "",
+            SeedModel = parsed.GetValue(_seed) ?? ""
+        }, cancellationToken: cancellation).ConfigureAwait(false);
+        var error = parsed.InvocationConfiguration.Error;
+        if (recipe.Retrained.Count == 0)
+        {
+            await error.WriteLineAsync("no replay is needed: nothing was branched from what goes").ConfigureAwait(false);
+            return;
+        }
+
+        AtomicFile.WriteText(path, recipe.Script);
+        if (path != "-" && !OperatingSystem.IsWindows()) File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.UserExecute);
+        await error
+            .WriteLineAsync($"replay of {string.Join(", ", recipe.Retrained)} from "
+                + $"{(recipe.Clean.Count == 0 ? "the seed" : string.Join(", ", recipe.Clean))}: bash {path}{server.Given(parsed)}")
+            .ConfigureAwait(false);
     }
 }

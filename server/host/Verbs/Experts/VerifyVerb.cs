@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Btx.Cli;
@@ -22,6 +21,9 @@ internal static class VerifyVerb
           btx experts verify certificates/c000007.json
           btx experts verify python.json --forest served --fingerprint 3f2a…
         """;
+
+    private static readonly JsonSerializerOptions s_json =
+        new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static Command Create()
     {
@@ -49,8 +51,7 @@ internal static class VerifyVerb
             yield return $"certificate of removal {c.ChangeId}: {string.Join(", ", c.Removed.Select(e => e.Name))}, by {c.Author} on "
                 + $"{c.Time:yyyy-MM-dd HH:mm:ss} UTC, \"{c.Reason}\"";
             foreach (var r in c.Residuals.Where(r => r.Share > 0))
-                yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: "
-                    + $"{Quantity.Share(r.Share)}";
+                yield return $"  residual ancestry in {r.Expert}{(r.Status == "ready" ? "" : $" ({r.Status})")}: {Quantity.Share(r.Share)}";
         }
 
         foreach (var check in report.Checks) yield return $"  ok     {check}";
@@ -62,29 +63,11 @@ internal static class VerifyVerb
         if (report is { Valid: true, Certificate: { } valid }) yield return valid.Statement;
     }
 
-    private static string Json(CertificateReport report)
+    private static string Json(CertificateReport report) => JsonSerializer.Serialize(new
     {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream,
-            new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteBoolean("valid", report.Valid);
-            WriteLines(json, "checks", report.Checks);
-            WriteLines(json, "faults", report.Problems);
-            json.WritePropertyName("certificate");
-            if (report.Certificate is null) json.WriteNullValue();
-            else JsonSerializer.SerializeToElement(report.Certificate, ManifestJson.Options).WriteTo(json);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(stream.ToArray()) + "\n";
-    }
-
-    private static void WriteLines(Utf8JsonWriter json, string name, IReadOnlyList<string> lines)
-    {
-        json.WriteStartArray(name);
-        foreach (var line in lines) json.WriteStringValue(line);
-        json.WriteEndArray();
-    }
+        valid = report.Valid,
+        checks = report.Checks,
+        faults = report.Problems,
+        certificate = report.Certificate is null ? null : JsonSerializer.SerializeToNode(report.Certificate, ManifestJson.Options),
+    }, s_json) + "\n";
 }

@@ -21,8 +21,8 @@ public sealed class ReadingVerbsTests : IAsyncLifetime
         Assert.Equal((0, ""), (code, errors));
         var lines = output.Split('\n');
         Assert.Equal("forest at revision 1: 2 experts, 1 of them quarantined, fp32", lines[0]);
-        Assert.Equal("NAME    DOMAIN  STATUS       ROUND  TOKENS   BRANCHED FROM            SHA-256", lines[1]);
-        Assert.Equal($"german  german  quarantined  2      150.0 k  novels 0.75 python 0.25  {SampleServed.Hash("german")[..12]}…",
+        Assert.Equal("NAME    DOMAIN  STATUS       ROUND  TOKENS  BRANCHED FROM            SHA-256", lines[1]);
+        Assert.Equal($"german  german  quarantined  2      150 k   novels 0.75 python 0.25  {SampleServed.Hash("german")[..12]}…",
             lines[3]);
         Assert.Equal("removed: python (revision 1)", lines[4]);
         Assert.Equal($"experts may be added from: {_server.Disk.Forest}", lines[5]);

@@ -109,7 +109,7 @@ public sealed class RemoveVerbTests : IAsyncLifetime
         var asked = _server.Registry.LastRemoval!;
         Assert.Equal((LineagePolicy.Quarantine, InFlightPolicy.Abort, true, true, "compare on this", 0L),
             (asked.Lineage, asked.InFlight, asked.Purge, asked.DropMoe, asked.Probe, asked.ExpectedRevision));
-        Assert.Contains("memory       4.1 kB returned\n", output, StringComparison.Ordinal);
+        Assert.Contains("memory       4.10 kB returned\n", output, StringComparison.Ordinal);
         Assert.Contains("residual     german 0.2500\n", output, StringComparison.Ordinal);
         Assert.Contains("equality     passed: largest difference 0E+0 nats over 100 tokens, tolerance 1E-5\n", output,
             StringComparison.Ordinal);

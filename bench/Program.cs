@@ -1,0 +1,12 @@
+using Btx.Bench;
+using Btx.Bench.Change;
+using Btx.Cli;
+using Btx.Model;
+
+return await new ProgramFrame
+{
+    Name = "Btx.Bench",
+    Description = "Measures one thing beside another in one run: beside its peer, or beside itself under other conditions.",
+    Verbs = [EnginePair.Verb(), ChangeVerbs.Latency(), ChangeVerbs.Cycles(), MixtureCost.Verb(), TokenizerPair.Verb()],
+    IsForTheUser = e => e is BtxException,
+}.RunAsync(args);

@@ -1,0 +1,94 @@
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Engines;
+using BenchmarkDotNet.Exporters;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
+using Btx.Cli;
+using Btx.Engine;
+using Btx.Engine.Requests;
+using Btx.Fixtures;
+using Btx.Model;
+using Btx.Model.Configuration;
+
+namespace Btx.Bench;
+
+internal static class Runs
+{
+    /// <summary>Refuses other values.</summary>
+    public static Flag<int> Between(this Flag<int> flag, int least, int most = int.MaxValue)
+    {
+        flag.Validators.Add(r =>
+        {
+            if (r.GetValueOrDefault<int>() is var n && (n < least || n > most)) r.AddError($"{flag.Name} {n}: expected {least} to {most}");
+        });
+        return flag;
+    }
+
+    /// <summary>Runs a BenchmarkDotNet class in this process, which holds what its cases need, and prints the table.</summary>
+    /// <param name="iterations">Of each case, one call each, after <paramref name="warmUp"/> that do not count.</param>
+    public static Summary Benchmark<T>(int iterations, int warmUp)
+    {
+        var scratch = Directory.CreateTempSubdirectory("btx-bench-");
+        try
+        {
+            var job = Job.Default.WithStrategy(RunStrategy.Monitoring).WithIterationCount(iterations).WithWarmupCount(warmUp)
+                .WithInvocationCount(1).WithUnrollFactor(1).WithToolchain(new InProcessNoEmitToolchain(TimeSpan.FromHours(6),
+                logOutput: false));
+            var log = new LogCapture();
+            var summary = BenchmarkRunner.Run<T>(ManualConfig.CreateEmpty().AddJob(job).AddLogger(log).WithArtifactsPath(scratch.FullName)
+                .AddColumnProvider(DefaultColumnProviders.Instance).AddColumn(StatisticColumn.Median, StatisticColumn.Min));
+            if (summary.Reports.IsEmpty || summary.Reports.Any(r => r.ResultStatistics is null))
+                throw new BtxException($"a case could not be measured:\n{string.Concat(log.CapturedOutput.Select(o => o.Text))}");
+            MarkdownExporter.Console.ExportToLog(summary, ConsoleLogger.Default);
+            return summary;
+        }
+        finally
+        {
+            scratch.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>Reads a stream to its end.</summary>
+    public static async Task GenerateAsync(ForestEngine engine, GenerationRequest request)
+    {
+        await foreach (var e in engine.Generate(request, CancellationToken.None).ReadAllAsync())
+            if (e.Finish is FinishReason.Failed or FinishReason.Cancelled) throw new InvalidOperationException(
+                $"a stream ended with {e.Finish}");
+    }
+}
+
+/// <summary>Sizes of experts, in parameters. Their weights are random: speed does not ask what they say.</summary>
+internal static class Sizes
+{
+    private static readonly LlamaConfig Tiny = TinyForest.DefaultConfig;
+
+    public static LlamaConfig Demo { get; } = Tiny with
+    {
+        VocabSize = 2048,
+        IntermediateSize = 172,
+        NumHiddenLayers = 3,
+        NumAttentionHeads = 2
+    };
+
+    public static LlamaConfig Of1M { get; } =
+        Tiny with { VocabSize = 2048, HiddenSize = 128, IntermediateSize = 352, NumHiddenLayers = 4, MaxPositionEmbeddings = 512 };
+
+    /// <summary>110 MB in fp32: more than a last-level cache.</summary>
+    public static LlamaConfig Of27M(int context) => Wide(512, 1376, 8, context);
+
+    /// <param name="hidden">Heads are 64 wide; the key and value heads of 512 and of 1,536 are a half and a quarter of them.</param>
+    public static LlamaConfig Wide(int hidden, int intermediate, int layers, int context) => Tiny with
+    {
+        VocabSize = 4096,
+        HiddenSize = hidden,
+        IntermediateSize = intermediate,
+        NumHiddenLayers = layers,
+        NumAttentionHeads = hidden / 64,
+        NumKeyValueHeads = hidden == 512 ? 4 : hidden / 64 % 4 == 0 ? hidden / 256 : 1,
+        MaxPositionEmbeddings = context,
+    };
+}

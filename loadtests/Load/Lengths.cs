@@ -1,0 +1,98 @@
+using System.Globalization;
+using Btx.LoadTests.Records;
+
+namespace Btx.LoadTests.Load;
+
+/// <summary>A distribution of lengths in tokens, each at least 1.</summary>
+/// <param name="Text">As the command line says it.</param>
+/// <param name="Max">The longest that is drawn.</param>
+/// <param name="Median">The middle of the distribution.</param>
+public sealed record Lengths(string Text, int Max, double Median, Lengths.Drawing Draw)
+{
+    public const string Forms = "fixed:N, uniform:A..B, lognormal:MEDIAN,SIGMA[,MAX] or empirical:FILE";
+    private const int Longest = 1 << 20;
+
+    public delegate int Drawing(ref RandomStream draws);
+
+    public static Lengths Fixed(int tokens) => new($"fixed:{tokens}", tokens, tokens, (ref RandomStream _) => tokens);
+
+    /// <summary>Each length from the first to the last, both included, as likely as the other.</summary>
+    public static Lengths Uniform(int from, int to) =>
+        new($"uniform:{from}..{to}", to, (from + to) / 2.0, (ref RandomStream draws) => from + draws.Below(to - from + 1));
+
+    /// <summary>A few long ones among many short ones, as lengths of prompts and answers are: exp of a normal. What is longer than
+    /// <paramref name="max"/> is drawn again.</summary>
+    /// <param name="sigma">Standard deviation of the logarithm.</param>
+    public static Lengths Lognormal(double median, double sigma, int max) =>
+        new(FormattableString.Invariant($"lognormal:{median},{sigma},{max}"), max, median, (ref RandomStream draws) =>
+        {
+            while (true)
+            {
+                var length = Math.Max(1, Math.Round(median * Math.Exp(sigma * draws.Normal())));
+                if (length <= max) return (int)length;
+            }
+        });
+
+    /// <summary>Lengths that were seen, each as often as it was: a whole number a line.</summary>
+    public static Lengths Empirical(string file)
+    {
+        int[] seen = [.. RunJson.ReadText(file).Select((line, i) => (Line: line, At: i + 1)).Where(l => !string.IsNullOrWhiteSpace(l.Line))
+            .Select(l => int.TryParse(l.Line.Trim(), NumberStyles.None, null, out var n) && n is > 0 and <= Longest ? n
+                : throw new LoadTestException($"{file}, line {l.At}: \"{l.Line}\"; expected a length in tokens, 1 or more"))];
+        return seen.Length == 0 ? throw new LoadTestException($"{file} holds no length")
+            : new($"empirical:{file}", seen.Max(), seen.Order().ElementAt(seen.Length / 2),
+                (ref RandomStream draws) => seen[draws.Below(seen.Length)]);
+    }
+
+    /// <summary>One of <see cref="Forms"/>, or a number for fixed.</summary>
+    public static Lengths Read(string option, string text)
+    {
+        if (int.TryParse(text, NumberStyles.None, null, out _)) text = $"fixed:{text}";
+        var spec = new Specification(option, text, Forms);
+        switch (spec.Kind)
+        {
+            case "fixed" when spec.Has(1):
+                return Fixed(spec.Whole(0, "tokens", 1));
+            case "uniform" when spec.Has(1):
+                var ends = spec.Part(0).Split("..");
+                if (ends.Length != 2 || !int.TryParse(ends[0], NumberStyles.None, null, out var from)
+                    || !int.TryParse(ends[1], NumberStyles.None, null, out var to))
+                    throw spec.Unknown();
+                return from >= 1 && from <= to ? Uniform(from, to) : throw spec.Error("expected A..B with 1 <= A <= B");
+            case "lognormal" when spec.Has(2) || spec.Has(3):
+                var (median, sigma) = (spec.Number(0, "median", 0), spec.Number(1, "sigma", 0, orEqual: true));
+                var max = spec.Has(3) ? spec.Whole(2, "longest", 1) : (int)Math.Min(Longest, Math.Ceiling(median * Math.Exp(4 * sigma)));
+                return max >= median ? Lognormal(median, sigma, max) : throw spec.Error($"the longest, {max}, is below the median");
+            case "empirical" when spec.Has(1):
+                return Empirical(spec.Part(0));
+            default:
+                throw spec.Unknown();
+        }
+    }
+}
+
+/// <summary>An option's value of the form <c>kind:part,part</c>.</summary>
+/// <param name="forms">What it may look like, for messages.</param>
+internal sealed class Specification(string option, string text, string forms)
+{
+    private readonly string[] _parts = text.Split(':', 2) is [_, var parts] ? parts.Split(',') : [];
+
+    public string Kind { get; } = text.Split(':', 2)[0];
+
+    public bool Has(int parts) => _parts.Length == parts;
+
+    public string Part(int index) => _parts[index].Length > 0 ? _parts[index] : throw Unknown();
+
+    public int Whole(int index, string what, int least, int most = int.MaxValue) =>
+        int.TryParse(_parts[index], NumberStyles.None, null, out var n) && n >= least && n <= most ? n
+        : throw Error($"{what}: \"{_parts[index]}\" is not a whole number from {least} {(most < int.MaxValue ? $"to {most}" : "on")}");
+
+    public double Number(int index, string what, double above, bool orEqual = false) =>
+        double.TryParse(_parts[index], CultureInfo.InvariantCulture, out var x) && double.IsFinite(x)
+        && (x > above || (orEqual && x == above)) ? x
+        : throw Error($"{what}: \"{_parts[index]}\" is not a number {(orEqual ? "from" : "above")} {above}{(orEqual ? " on" : "")}");
+
+    public LoadTestException Unknown() => Error($"expected {forms}");
+
+    public LoadTestException Error(string what) => new($"{option} {text}: {what}");
+}

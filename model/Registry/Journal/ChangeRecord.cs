@@ -1,0 +1,105 @@
+namespace Btx.Model.Registry;
+
+public sealed record ChangeRecord
+{
+    /// <summary><c>c000001</c> for 1.</summary>
+    public static string IdOf(int number) => $"c{number:D6}";
+
+    /// <summary><c>c000001</c> …, counted over all changes that were begun.</summary>
+    public required string Id { get; init; }
+
+    public required string Kind { get; init; }
+
+    public required string Author { get; init; }
+
+    public required DateTimeOffset Time { get; init; }
+
+    public required string Reason { get; init; }
+
+    public IReadOnlyList<string> Subjects { get; init; } = [];
+
+    public required string Outcome { get; init; }
+
+    /// <summary>Why it was given up.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>Of a rollback: the change that it undid.</summary>
+    public string? Undoes { get; init; }
+
+    public string? Policy { get; init; }
+
+    public required long RevisionBefore { get; init; }
+
+    /// <summary>Null unless it was committed.</summary>
+    public long? RevisionAfter { get; init; }
+
+    public required string BeforeSha256 { get; init; }
+
+    /// <summary><see cref="ForestState.Hash"/> that it made, or would have made.</summary>
+    public required string AfterSha256 { get; init; }
+
+    public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
+
+    public bool IsRemoval => this is { Kind: ChangeKind.Remove, Outcome: ChangeOutcome.Committed };
+
+    public bool HasOpenPurge => this is { Outcome: ChangeOutcome.Committed, Purge.Count: > 0, PurgedAt: null };
+
+    /// <summary>When the files were gone; null: not yet, or there was nothing to delete.</summary>
+    public DateTimeOffset? PurgedAt { get; init; }
+
+    /// <summary>Where in the journal its commit stands, from 1; null unless it was committed.</summary>
+    public long? JournalRecords { get; init; }
+
+    /// <summary>The checksum of that line, which covers every line before it.</summary>
+    public string? JournalSha256 { get; init; }
+
+    /// <summary>Of a removal: what its certificates say, oldest first; it gets another one when files are deleted only at a later
+    /// start.</summary>
+    public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
+}
+
+public static class ChangeKind
+{
+    public const string Add = "add";
+    public const string Remove = "remove";
+    public const string Average = "average";
+    public const string DropAverage = "drop_average";
+
+    /// <summary>The BTX model alone was re-mixed.</summary>
+    public const string Moe = "mixture";
+    public const string Rollback = "rollback";
+
+    public static IReadOnlyList<string> Names { get; } = [Add, Remove, Average, DropAverage, Moe, Rollback];
+
+    /// <summary>True for what a rollback can undo: a removal is final.</summary>
+    public static bool IsReversible(string kind) => kind is Add or Average or DropAverage or Moe;
+}
+
+public static class ChangeOutcome
+{
+    /// <summary>Begun; neither committed nor given up yet.</summary>
+    public const string Open = "open";
+    public const string Committed = "committed";
+
+    /// <summary>Given up; the message says why.</summary>
+    public const string Aborted = "aborted";
+
+    /// <summary>The server ended before the commit.</summary>
+    public const string Interrupted = "interrupted";
+}
+
+/// <summary>Who wants which change, and why.</summary>
+public sealed record ChangeRequest
+{
+    public required string Kind { get; init; }
+
+    public required string Author { get; init; }
+
+    public required string Reason { get; init; }
+
+    public IReadOnlyList<string> Subjects { get; init; } = [];
+
+    public string? Policy { get; init; }
+
+    public IReadOnlyList<PurgeTarget> Purge { get; init; } = [];
+}

@@ -1,0 +1,177 @@
+using System.Numerics;
+using System.Security.Cryptography;
+using System.Text;
+using Btx.Model.Files;
+
+namespace Btx.Model.Registry;
+
+/// <summary>The key of a served forest: ECDSA P-256, <c>forest.key</c> (PKCS#8 PEM, readable by its owner alone) beside <c>served.json</c>,
+/// made when it is first needed; its public part is <c>forest.key.pub</c>. Thread-safe.</summary>
+public sealed class CertificateSigner : IDisposable
+{
+    public const string KeyName = "forest.key";
+    public const string PublicKeyName = "forest.key.pub";
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private readonly Lock gate = new();
+    private readonly ECDsa key;
+    private readonly byte[] publicKey;
+
+    private CertificateSigner(ECDsa key)
+    {
+        this.key = key;
+        publicKey = key.ExportSubjectPublicKeyInfo();
+    }
+
+    /// <summary>SHA-256 (hex) of the public key: what an auditor notes down.</summary>
+    public string Fingerprint => RegistryJson.Hash(publicKey);
+
+    /// <summary>Reads the key of a served forest, or makes it.</summary>
+    /// <exception cref="BtxException">The key file is damaged, readable by others, or cannot be written.</exception>
+    public static CertificateSigner Open(string servedDirectory)
+    {
+        var path = Path.Combine(Path.GetFullPath(servedDirectory), KeyName);
+        if (!File.Exists(path)) Create(path);
+        if (!OperatingSystem.IsWindows() && File.GetUnixFileMode(path) is var mode && (mode & ~OwnerOnly) != 0)
+            throw new BtxException($"{path}: others than its owner can read or change it; `chmod 600 {path}` if "
+                + "nobody has, else move it away for a new one");
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(Encoding.ASCII.GetString(BoundedFile.Read(path, 1 << 16)));
+            if (key.KeySize != 256 || key.ExportParameters(true) is { D: null })
+                throw new CryptographicException("not a private key of P-256");
+            var signer = new CertificateSigner(key);
+            var pub = Path.Combine(Path.GetDirectoryName(path)!, PublicKeyName);
+            var pem = key.ExportSubjectPublicKeyInfoPem() + "\n";
+            if (!File.Exists(pub) || File.ReadAllText(pub) != pem) AtomicFile.WriteText(pub, pem);
+            return signer;
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
+        {
+            key.Dispose();
+            throw new BtxException($"{path}: not a P-256 private key ({BtxException.OneLine(e.Message)}); restore it from a copy, or "
+                + "move it away for a new one",
+                e);
+        }
+    }
+
+    public static string? FingerprintOf(string servedDirectory)
+    {
+        var path = Path.Combine(servedDirectory, PublicKeyName);
+        if (!File.Exists(path)) return null;
+        using var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(Encoding.ASCII.GetString(BoundedFile.Read(path, 1 << 16)));
+            return RegistryJson.Hash(key.ExportSubjectPublicKeyInfo());
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            throw new BtxException($"{path}: not a public key ({BtxException.OneLine(e.Message)}); the "
+                + "server writes it again when it starts",
+                e);
+        }
+    }
+
+    /// <summary>The certificate with public key, fingerprint and signature.</summary>
+    /// <exception cref="BtxException">It is not consistent, all faults in the one message: such a thing is not signed. A failed equality
+    /// check is signed, and shown by <see cref="CertificateVerifier"/>.</exception>
+    public RemovalCertificate Sign(RemovalCertificate certificate)
+    {
+        var problems = CertificateRules.Problems(certificate)
+            .Where(f => !f.StartsWith("the equality check failed", StringComparison.Ordinal)).ToList();
+        if (problems.Count > 0)
+            throw new BtxException($"the certificate of change {certificate.ChangeId} is not consistent: {string.Join("; ", problems)}");
+        certificate = certificate with { PublicKey = PublicKey, KeyFingerprint = Fingerprint, Signature = "" };
+        return certificate with { Signature = SignBytes(certificate.SignedBytes()) };
+    }
+
+    internal string PublicKey => Convert.ToHexStringLower(publicKey);
+
+    internal string SignBytes(byte[] bytes)
+    {
+        lock (gate) return P256Signature.Sign(key, bytes);
+    }
+
+    public void Dispose() => key.Dispose();
+
+    // Whole before it has its name; of two that make one at once, the first stands.
+    private static void Create(string path)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None };
+            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
+            using (var stream = new FileStream(temporary, options))
+            {
+                stream.Write(Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
+                stream.Flush(flushToDisk: true);
+            }
+
+            if (!File.Exists(path)) File.Move(temporary, path);
+            AtomicFile.SyncDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
+        {
+            if (!File.Exists(path)) throw new BtxException($"cannot write {path}: {BtxException.OneLine(e.Message)}", e);
+        }
+        finally
+        {
+            if (File.Exists(temporary)) File.Delete(temporary);
+        }
+    }
+}
+
+/// <summary>ECDSA P-256 with SHA-256, r and s in hex. Of the two signatures (r, s) and (r, n − s), which both verify, only the one with the
+/// low s is made and accepted, so that nobody can change a signature that holds into another that does.</summary>
+internal static class P256Signature
+{
+    private static readonly BigInteger Order =
+        BigInteger.Parse("00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", System.Globalization.NumberStyles.HexNumber);
+
+    public static string Sign(ECDsa key, byte[] bytes)
+    {
+        var signature = key.SignData(bytes, HashAlgorithmName.SHA256);
+        var s = new BigInteger(signature.AsSpan(32), isUnsigned: true, isBigEndian: true);
+        if (!IsLow(s))
+        {
+            var low = (Order - s).ToByteArray(isUnsigned: true, isBigEndian: true);
+            signature.AsSpan(32).Clear();
+            low.CopyTo(signature, signature.Length - low.Length);
+        }
+
+        return Convert.ToHexStringLower(signature);
+    }
+
+    /// <param name="fingerprint">SHA-256 (hex) that the public key must have.</param>
+    /// <param name="anyS">For what was signed before the low s was called for.</param>
+    /// <returns>Null if the signature holds, else why it does not.</returns>
+    public static string? Problem(byte[] bytes, string publicKey, string fingerprint, string signature, bool anyS = false)
+    {
+        try
+        {
+            var spki = Convert.FromHexString(publicKey);
+            if (Convert.ToHexStringLower(spki) != publicKey || RegistryJson.Hash(spki) != fingerprint)
+                return "the fingerprint is not that of the public key";
+            using var key = ECDsa.Create();
+            key.ImportSubjectPublicKeyInfo(spki, out var read);
+            if (read != spki.Length || key.KeySize != 256) return "the public key is not one of P-256";
+            var rs = Convert.FromHexString(signature);
+            if (rs.Length != 64 || Convert.ToHexStringLower(rs) != signature) return "the signature is not 128 lower-case hex digits";
+            if (!anyS && !IsLow(new BigInteger(rs.AsSpan(32), isUnsigned: true, isBigEndian: true)))
+                return "the signature was changed: its s is the high one of the two that verify";
+            return key.VerifyData(bytes, rs, HashAlgorithmName.SHA256)
+                ? null
+                : "the signature does not fit: what was signed was changed, or another key signed it";
+        }
+        catch (Exception e) when (e is FormatException or CryptographicException or ArgumentException)
+        {
+            return $"the public key or the signature cannot be read ({BtxException.OneLine(e.Message)})";
+        }
+    }
+
+    private static bool IsLow(BigInteger s) => s <= Order >> 1;
+}

@@ -1,0 +1,155 @@
+using Btx.Engine.Sessions;
+using Btx.Model.Configuration;
+using Btx.Model.Serving;
+using Btx.Model.Tensors;
+using Btx.Model.Tokens;
+
+namespace Btx.Forest;
+
+/// <summary>Whether a forest can be built once more from its files, as the check of a removal does after its commit: what a start opens is
+/// opened and looked at in the same way. Weights are read only where their file was touched since it was copied.</summary>
+internal sealed class RebuildCheck(RegistryResources resources)
+{
+    /// <summary>Before a removal is begun, whose check could not be made.</summary>
+    public async Task RequireAsync(ForestState after, CancellationToken cancellation)
+    {
+        var problem = await BuildThread.RunAsync(() => Common(after)
+            ?? Experts(after, cancellation).Select(e => $"expert \"{e.Key}\", which stays, could not be opened again: {e.Value}")
+                .FirstOrDefault() ?? Moe(after, cancellation)).ConfigureAwait(false);
+        if (problem is null) return;
+        throw new BtxException(ErrorKind.Precondition, $"{BtxException.OneLine(problem, 2000)}; the check of a removal rebuilds the forest "
+            + "from its files: mend that and repeat the removal, or remove that expert first; nothing was changed");
+    }
+
+    /// <summary>After the commit there is no way back: what cannot be opened again gets no traffic, as if it had been found by
+    /// <see cref="FileWatch"/>, and the rest can be compared.</summary>
+    public async Task QuarantineAsync(ForestState state, CancellationToken cancellation)
+    {
+        var (experts, moe) = await BuildThread.RunAsync(() => (Experts(state, cancellation), Moe(state, cancellation)))
+            .ConfigureAwait(false);
+        if (experts.Count == 0 && moe is null) return;
+        await FileWatch.QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>What of a state is quarantined because of its files, and why: a comparison says nothing of it. Null: nothing.</summary>
+    public IReadOnlyDictionary<string, string>? LeftOut(ForestState state)
+    {
+        var damage = resources.Engine.Describe().Damage;
+        var left = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var expert in state.Ready)
+            if (damage.Experts.TryGetValue(expert.Name, out var why)) left[expert.Name] = BtxException.OneLine(why, 2000);
+        if (damage.Moe is { } problem) left[EqualityCheck.Moe] = BtxException.OneLine(problem, 2000);
+        return left.Count == 0 ? null : left;
+    }
+
+    // Those that are quarantined already are left out of the comparison.
+    private Dictionary<string, string> Experts(ForestState state, CancellationToken cancellation)
+    {
+        var problems = new Dictionary<string, string>(StringComparer.Ordinal);
+        var models = resources.Engine.Current.Experts.ToDictionary(e => e.Name, e => e.Model);
+        byte[]? tokenizer = null;
+        foreach (var expert in state.Ready.Where(e => models.ContainsKey(e.Name)))
+        {
+            var problem = Problem(() =>
+            {
+                var directory = resources.DirectoryOf(expert);
+                if (!Directory.Exists(directory)) throw new BtxException($"{directory}: not found; put it back");
+                FolderTree.Check(directory, expert.Name, cancellation);
+                RequireWeights(directory, models[expert.Name].Copies, cancellation);
+                if (LlamaConfig.Load(directory).Fingerprint() != resources.Served.Architecture)
+                    throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: has another architecture by now");
+                tokenizer = RequireTokenizer(expert, directory, tokenizer);
+            });
+            if (problem is not null) problems[expert.Name] = problem;
+        }
+
+        return problems;
+    }
+
+    private string? Common(ForestState state) => Problem(() =>
+    {
+        resources.Log.RequireReadable();
+        var served = ServedForestManifest.Load(resources.Directory, trees: false);
+        foreach (var expert in state.Ready)
+        {
+            if (Problem(() => LlamaConfig.Load(resources.DirectoryOf(expert))) is not null) continue; // said of the expert
+            GraphFile.Read(resources.Directory, served.Graphs, LlamaConfig.Load(resources.DirectoryOf(expert)), served.Precision,
+                resources.Serving.VerifyHashes);
+            return;
+        }
+    });
+
+    // One that the change re-mixes has no file yet.
+    private string? Moe(ForestState state, CancellationToken cancellation)
+    {
+        if (resources.Engine.Current.Moe is not { } present || resources.MoeOf(state) is not { } directory
+            || directory != resources.MoeOf(resources.State))
+            return null;
+        return Problem(() =>
+        {
+            var served = ServedMoeManifest.Load(directory);
+            GraphFile.Read(directory, served.Graphs, LlamaConfig.Load(directory), served.Precision, resources.Serving.VerifyHashes);
+            if (TextTokenizer.Load(directory).Hash != served.Tokenizer)
+                throw new BtxException($"{directory}: its tokenizer is not the one that the BTX model was exported with");
+            RequireSame([.. served.Weights.Select(w => Path.GetFullPath(served.WeightsFile(directory, w)))], directory,
+                present.Model.Copies, cancellation);
+        });
+    }
+
+    private byte[] RequireTokenizer(RegisteredExpert expert, string directory, byte[]? known)
+    {
+        if (expert.Root == ExpertRoot.Served)
+        {
+            // Weights that the exporter converted have their tokenizer in the source.
+            var source = resources.Source;
+            directory = ContainedPath.Resolve(source, ForestManifest.Load(source, trees: false).Expert(expert.Name).Path,
+                ForestManifest.FileName);
+            FolderTree.Check(directory, expert.Name);
+        }
+
+        var path = Path.Combine(directory, "tokenizer.json");
+        var bytes = BoundedFile.Read(path);
+        if (known is not null && bytes.AsSpan().SequenceEqual(known)) return known;
+        return TextTokenizer.Load(directory).Hash == resources.Served.Tokenizer ? bytes
+            : throw new BtxException($"{path}: is not the tokenizer that the forest was exported with");
+    }
+
+    private static void RequireWeights(string directory, IReadOnlyList<PrivateCopy> copies, CancellationToken cancellation) =>
+        RequireSame([.. CheckpointFiles.Weights(directory).Select(Path.GetFullPath)], directory, copies, cancellation);
+
+    private static void RequireSame(IReadOnlyList<string> files, string directory, IReadOnlyList<PrivateCopy> copies,
+        CancellationToken cancellation)
+    {
+        if (!files.ToHashSet(StringComparer.Ordinal).SetEquals(copies.Select(c => Path.GetFullPath(c.Path))))
+            throw new BtxException($"{directory}: its weights lie in other files than those that are served");
+        foreach (var copy in copies)
+        {
+            using var folder = OpenFolder.At(Path.GetDirectoryName(Path.GetFullPath(copy.Path))!);
+            using var file = folder.Read(Path.GetFileName(copy.Path));
+            var now = FileStat.Of(file);
+            if (now == copy.Stat) continue;
+            if (now.Problem is { } problem) throw new BtxException($"{copy.Path}: {problem}; replace it by a copy");
+            if (now.Length != copy.Stat.Length
+                || CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
+                throw new BtxException($"{copy.Path}: has other content than when it was opened");
+        }
+    }
+
+    // A device that fails says nothing of the file: that is thrown.
+    private static string? Problem(Action read)
+    {
+        try
+        {
+            Blame.Given(() =>
+            {
+                read();
+                return true;
+            });
+            return null;
+        }
+        catch (BtxException e) when (e.Kind != ErrorKind.Internal)
+        {
+            return e.Message;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using Btx.Model.Configuration;
+using Btx.Model.Tensors;
+
+namespace Btx.Forest;
+
+/// <summary>Compares the files that weights were copied from with what they were. What is served comes from the copies and stays right; but
+/// a forest whose files are others would not start again, and its records would be of weights that are nowhere. So such an expert gets no
+/// traffic until they are back.</summary>
+internal sealed class FileWatch(RegistryResources resources)
+{
+    private readonly Dictionary<PrivateCopy, FileStat> accepted = []; // touched, and found equal
+
+    /// <summary>Takes out of the running forest what has changed on disk. Requests under way go on to their end.</summary>
+    public async Task LookAsync(CancellationToken cancellation)
+    {
+        resources.Damaged.Sweep();
+        var present = resources.Engine.Current;
+        var (experts, moe) = await BuildThread.RunAsync(() => Problems(present, cancellation)).ConfigureAwait(false);
+        if (experts.Count == 0 && moe is null) return;
+        await QuarantineAsync(resources, experts, moe, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes experts out of the running forest whose files are at fault, and the BTX model.</summary>
+    /// <param name="experts">Why, by name.</param>
+    /// <param name="moe">Why; null: it stays.</param>
+    public static async Task QuarantineAsync(RegistryResources resources, IReadOnlyDictionary<string, string> experts, string? moe,
+        CancellationToken cancellation)
+    {
+        resources.Damaged.Hold(resources.Engine.Current, experts.Keys);
+        var next = await resources.Engine.PrepareAsync(new ForestChange { Damage = new(experts, moe) }, cancellation).ConfigureAwait(false);
+        _ = resources.Engine.SwapAsync(next, InFlightPolicy.Drain);
+        _ = await resources.Engine.InspectAsync().ConfigureAwait(false); // commands are taken in order: the swap is done
+        foreach (var (name, why) in experts) resources.Report($"expert \"{name}\" is quarantined: {why}");
+        if (moe is not null) resources.Report($"the BTX model is not served any more: {moe}");
+    }
+
+    private (Dictionary<string, string> Experts, string? Moe) Problems(ForestSnapshot present, CancellationToken cancellation)
+    {
+        var served = present.Models.SelectMany(m => m.Copies).ToHashSet();
+        foreach (var gone in accepted.Keys.Where(c => !served.Contains(c)).ToList()) accepted.Remove(gone);
+        var experts = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var expert in present.Experts)
+            if (Problem(expert.Model, cancellation) is { } problem)
+                experts[expert.Name] = $"{problem} since it was opened; bring the file back and start the server again, or remove "
+                    + "the expert";
+        return (experts, present.Moe is { } moe && Problem(moe.Model, cancellation) is { } why
+            ? $"{why} since it was opened; bring the file back and start the server again" : null);
+    }
+
+    private string? Problem(ServedModel model, CancellationToken cancellation) =>
+        model.Copies.Select(c => Problem(c, cancellation)).FirstOrDefault(f => f is not null);
+
+    private string? Problem(PrivateCopy copy, CancellationToken cancellation)
+    {
+        try
+        {
+            return Difference(copy, cancellation);
+        }
+        catch (BtxException e)
+        {
+            // A device that fails for a moment says nothing of the file; what is served does not depend on it.
+            resources.Report($"{BtxException.OneLine(e.Message)}; the file could not be compared and is tried again");
+            return null;
+        }
+    }
+
+    private string? Difference(PrivateCopy copy, CancellationToken cancellation)
+    {
+        if (FileStat.Of(copy.Path) is not { } now) return $"{copy.Path} was deleted or moved";
+        if (now == copy.Stat || (accepted.TryGetValue(copy, out var seen) && now == seen)) return null;
+        if (now.Kind != FileKind.File) return $"{copy.Path} {now.Problem ?? "became a directory"}";
+        if (now.Length != copy.Stat.Length) return $"{copy.Path} has {now.Length} bytes instead of {copy.Stat.Length}";
+        if (CheckpointFiles.HashFiles([copy.Path], cancellation) != CheckpointFiles.HashCopies([copy], cancellation))
+            return $"{copy.Path} has other content (SHA-256 differs)";
+        accepted[copy] = now;
+        return null;
+    }
+}
+
+/// <summary>The files of an expert as they were when they were read, to see before a commit whether they lie there still: the next start
+/// reads them again.</summary>
+internal sealed class ExpertFiles
+{
+    private static readonly string[] Others = [LlamaConfig.FileName, "tokenizer.json", "tokenizer_config.json", CheckpointFiles.IndexFile];
+    private readonly List<(string Path, FileStat? Stat)> marks;
+
+    public ExpertFiles(string directory) => marks = [.. Others.Select(f => Path.Combine(directory, f)).Select(f => (f, FileStat.Of(f)))];
+
+    public void Add(Checkpoint checkpoint) => marks.AddRange(checkpoint.Files.Select(f => (f.Path, (FileStat?)f.Copy!.Stat)));
+
+    public void RequireUntouched()
+    {
+        foreach (var (path, stat) in marks)
+        {
+            if (FileStat.Of(path) != stat)
+                throw new BtxException(ErrorKind.Precondition, $"{path}: changed while the expert was being added; add it again when "
+                    + "nothing writes there");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using Btx.Engine;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Btx.Server.Lifetime;
+
+/// <summary>Whether the server takes requests, and if not, why: what health says over both protocols.</summary>
+internal sealed partial class ServingState(IForestEngine engine, ILogger<ServingState> log)
+{
+    private volatile bool _isStopping;
+    private string? _lastProblem;
+
+    public bool IsStopping => _isStopping;
+
+    /// <summary>Why the engine answers nobody; null while it works. Each fault is logged once.</summary>
+    public string? Problem
+    {
+        get
+        {
+            var problem = engine.Problem;
+            if (Interlocked.Exchange(ref _lastProblem, problem) != problem && problem is not null) LogProblem(log, problem);
+            return problem;
+        }
+    }
+
+    public void Stop() => _isStopping = true;
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "health fails: {Problem}")]
+    private static partial void LogProblem(ILogger logger, string problem);
+}
+
+/// <summary>
+/// Health for supervisors, 200 or 503 with the reason: <c>/health/live</c> fails when the engine is broken or hangs, so that a restart
+/// helps; <c>/health/ready</c>, and <c>/health</c> as well, also while the server shuts down.
+/// </summary>
+internal static class HealthEndpoints
+{
+    private const string Live = "live", Ready = "ready"; // tags of the checks
+    private const string Engine = "engine", Stopping = "stopping";
+
+    public static IServiceCollection AddServingHealth(this IServiceCollection services)
+    {
+        services.AddHealthChecks()
+            .Add(new(Engine, services => new StateCheck(services, state => state.Problem), null, [Live, Ready]))
+            .Add(new(Stopping, services => new StateCheck(services, state => state.IsStopping ? "shutting down" : null), null, [Ready]));
+        return services;
+    }
+
+    public static void MapHealth(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapHealthChecks("/health", Of(Ready, "serving"));
+        endpoints.MapHealthChecks("/health/ready", Of(Ready, "serving"));
+        endpoints.MapHealthChecks("/health/live", Of(Live, "live"));
+    }
+
+    private static HealthCheckOptions Of(string tag, string well) => new()
+    {
+        Predicate = check => check.Tags.Contains(tag),
+        ResponseWriter = (http, report) => http.Response.WriteAsJsonAsync(
+            report.Entries[Engine].Description is { } problem ? new { status = "failed", reason = problem }
+            : report.Status == HealthStatus.Healthy ? new { status = well }
+            : (object)new { status = report.Entries[Stopping].Description }),
+    };
+
+    /// <param name="problem">Null: it is well.</param>
+    private sealed class StateCheck(IServiceProvider services, Func<ServingState, string?> problem) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(problem(services.GetRequiredService<ServingState>()) is { } why
+                ? HealthCheckResult.Unhealthy(why) : HealthCheckResult.Healthy());
+    }
+}

@@ -1,0 +1,265 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Threading.Channels;
+using Btx.Model;
+using Btx.Server.Rpc;
+using Grpc.Core;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Btx.Server.Listeners;
+
+/// <summary>
+/// Sockets of which each listener has at most so many. One more takes the place of one that has long been idle; where there is none it is
+/// told so, and closed. No more are accepted than a reserve of a few that are being told, so that a burst cannot use up the files that the
+/// process may open. One of the reserve that asks for health is answered: a server that has only many clients is not to be restarted.
+/// </summary>
+/// <param name="connections">At each listener; null: as many as the process may open files beyond its own.</param>
+/// <param name="http">Where HTTP is listened for; the other listener is for gRPC.</param>
+internal sealed class ConnectionLimit(IConnectionListenerFactory sockets, int? connections, EndPoint http, Refusals refusals)
+    : IConnectionListenerFactory
+{
+    private const int Most = 8192, Fewest = 4;
+    private const int Reserve = 3; // of a listener, open until it is seen what they ask for
+    private const int Later = 64; // files for libraries that are loaded when first needed, and for changes; or an eighth of all
+
+    private static readonly byte[] s_full =
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"u8.ToArray();
+
+    /// <summary>Known once the forest is loaded, before anything is listened for.</summary>
+    /// <exception cref="BtxException">There are too few files for any.</exception>
+    public int PerListener { get; } = connections ?? Of(OpenFiles.Limit, OpenFiles.Count);
+
+    /// <param name="limit">How many files the process may open.</param>
+    /// <param name="open">How many it has.</param>
+    public static int Of(ulong limit, int open)
+    {
+        var left = limit - Math.Min(limit, (ulong)open + Math.Max(Later, limit / 8) + (2 * Reserve));
+        return left / 2 >= Fewest
+            ? (int)Math.Min(Most, left / 2)
+            : throw new BtxException($"this process may open {limit} files and has {open} open: too few are left for connections; raise "
+                + "the limit (`ulimit -n 4096`)");
+    }
+
+    /// <summary>Middleware of connections: the place of one that has ended is free.</summary>
+    public static async Task LeaveAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        try
+        {
+            await next(connection).ConfigureAwait(false);
+        }
+        finally
+        {
+            (connection.Items[typeof(Counted)] as Counted)?.Leave();
+        }
+    }
+
+    /// <summary>Middleware: a connection with a request under way is not idle; one of the reserve gets one answer, about health.</summary>
+    public async Task ServeAsync(HttpContext http, RequestDelegate next)
+    {
+        var connection = http.Features.Get<IConnectionItemsFeature>()?.Items.TryGetValue(typeof(Counted), out var item) == true
+            ? (Counted)item! : null;
+        if (connection?.Begin() == false)
+        {
+            http.Abort();
+            return;
+        }
+
+        try
+        {
+            if (connection is { IsReserve: true }) http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+            if (connection is { IsReserve: true } && !IsForHealth(http.Request)) await RefuseAsync(http).ConfigureAwait(false);
+            else await next(http).ConfigureAwait(false);
+        }
+        finally
+        {
+            connection?.End();
+        }
+    }
+
+    private static bool IsForHealth(HttpRequest request) => Listener.IsGrpc(request.HttpContext)
+        ? request.Path == "/grpc.health.v1.Health/Check"
+        : request.Path.StartsWithSegments("/health") && request is { ContentLength: null, Headers.TransferEncoding.Count: 0 };
+
+    private Task RefuseAsync(HttpContext http)
+    {
+        const string Full = "as many connections are open as this port takes; try again";
+        refusals.Add(Listener.Of(http), new(Refusal.Connections, Full), "connections", null, http.Connection.RemoteIpAddress?.ToString());
+        if (Listener.IsGrpc(http)) return RpcStatus.WriteAsync(http, StatusCode.Unavailable, Full);
+        HalfClosed.GiveUp(http);
+        (http.Response.StatusCode, http.Response.ContentLength) = (StatusCodes.Status503ServiceUnavailable, 0);
+        (http.Response.Headers.RetryAfter, http.Response.Headers.Connection) = ("1", "close");
+        return Task.CompletedTask;
+    }
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        var bound = await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false);
+        var name = ReferenceEquals(endpoint, http) ? Listener.Http : Listener.Grpc; // both may name port 0
+        return new LimitedListener(bound, PerListener, name, refusals);
+    }
+
+    private sealed class LimitedListener(IConnectionListener inner, int limit, string name, Refusals refusals) : IConnectionListener
+    {
+        private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(500);
+        private readonly SemaphoreSlim _room = new(limit + Reserve);
+        private readonly ConcurrentDictionary<Counted, byte> _open = new();
+        private readonly Channel<ConnectionContext> _taken = Channel.CreateUnbounded<ConnectionContext>();
+        private readonly CancellationTokenSource _unbound = new();
+        private readonly List<CancellationTokenSource> _looking = [];
+        private Task? _accepting;
+
+        public EndPoint EndPoint => inner.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            _accepting ??= AcceptAllAsync();
+            while (await _taken.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (_taken.Reader.TryRead(out var connection)) return connection;
+            }
+
+            return null;
+        }
+
+        public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        {
+            await _unbound.CancelAsync().ConfigureAwait(false);
+            await inner.UnbindAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+
+        private async Task AcceptAllAsync()
+        {
+            Exception? failure = null;
+            try
+            {
+                while (true)
+                {
+                    await _room.WaitAsync(_unbound.Token).ConfigureAwait(false);
+                    if (await inner.AcceptAsync(CancellationToken.None).ConfigureAwait(false) is not { } connection) break;
+                    var counted = new Counted(connection, Leave);
+                    counted.IsReserve = _open.Count >= limit && !MakesRoom();
+                    if (!counted.IsReserve) _open[counted] = 0;
+                    _taken.Writer.TryWrite(connection);
+                    if (counted.IsReserve) _ = GiveUpAsync(counted);
+                }
+            }
+            catch (OperationCanceledException) when (_unbound.IsCancellationRequested)
+            {
+            }
+            catch (Exception e)
+            {
+                failure = e; // whoever accepts gets it
+            }
+
+            _taken.Writer.TryComplete(failure);
+        }
+
+        private void Leave(Counted connection)
+        {
+            _open.TryRemove(connection, out _);
+            _room.Release();
+        }
+
+        private bool MakesRoom()
+        {
+            if (_open.Keys.Where(c => c.IsLongIdle).MinBy(c => (c.HasServed, c.Since)) is not { } idle || !idle.TryGiveUp()) return false;
+            _open.TryRemove(idle, out _);
+            Count("an idle one made room for another", idle);
+            return true;
+        }
+
+        /// <summary>Closes one of the reserve that asks for nothing in a moment, or less where the next ones need its place.</summary>
+        private async Task GiveUpAsync(Counted connection)
+        {
+            using var patience = new CancellationTokenSource(s_patience);
+            lock (_looking)
+            {
+                _looking.Add(patience);
+                if (_looking.Count >= Reserve) _looking[0].CancelAfter(TimeSpan.Zero);
+            }
+
+            await Task.Delay(Timeout.Infinite, patience.Token).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
+            lock (_looking) _looking.Remove(patience);
+            if (!connection.TryRefuse()) return;
+            Count("one more was refused", connection);
+            var output = connection.Connection.Transport.Output;
+            if (name == Listener.Http) await output.WriteAsync(s_full).ConfigureAwait(false);
+            await output.CompleteAsync().ConfigureAwait(false); // closes it once that is sent
+        }
+
+        private void Count(string what, Counted connection)
+        {
+            var refusal = new Refusal(Refusal.Connections, $"{limit} connections are open, as many as this port takes; {what}");
+            refusals.Add(name, refusal, "connections", null, connection.Connection.RemoteEndPoint?.ToString());
+        }
+    }
+
+    /// <summary>A connection that is counted, and how long it has been idle.</summary>
+    private sealed class Counted
+    {
+        private static readonly TimeSpan s_beforeFirst = TimeSpan.FromSeconds(1), s_between = TimeSpan.FromSeconds(5);
+        private readonly Lock _gate = new();
+        private Action<Counted>? _left;
+        private int _requests;
+        private bool _isRefused;
+
+        public Counted(ConnectionContext connection, Action<Counted> left)
+        {
+            (Connection, _left, Since) = (connection, left, Environment.TickCount64);
+            connection.Items[typeof(Counted)] = this;
+        }
+
+        public ConnectionContext Connection { get; }
+
+        /// <summary>When it was opened or its last request ended, in milliseconds.</summary>
+        public long Since { get; private set; }
+
+        public bool HasServed { get; private set; }
+
+        /// <summary>It came when all places were taken, and gets one answer.</summary>
+        public bool IsReserve { get; set; }
+
+        /// <summary>Nothing came for a second, or since the last request for five.</summary>
+        public bool IsLongIdle
+        {
+            get
+            {
+                var enough = (HasServed ? s_between : s_beforeFirst).TotalMilliseconds;
+                lock (_gate) return _requests == 0 && Environment.TickCount64 - Since >= enough;
+            }
+        }
+
+        /// <returns>False: it was refused already.</returns>
+        public bool Begin()
+        {
+            lock (_gate) (_requests, HasServed) = (_requests + 1, true);
+            return !_isRefused;
+        }
+
+        public void End()
+        {
+            lock (_gate) (_requests, Since) = (_requests - 1, Environment.TickCount64);
+        }
+
+        /// <returns>False: a request came first.</returns>
+        public bool TryRefuse()
+        {
+            lock (_gate) return _isRefused = !HasServed;
+        }
+
+        /// <summary>Closes it, unless a request came meanwhile.</summary>
+        public bool TryGiveUp()
+        {
+            if (!IsLongIdle) return false;
+            Connection.Abort(new ConnectionAbortedException("all places are taken, and this connection was idle"));
+            return true;
+        }
+
+        /// <summary>Its place is free. Idempotent.</summary>
+        public void Leave() => Interlocked.Exchange(ref _left, null)?.Invoke(this);
+    }
+}

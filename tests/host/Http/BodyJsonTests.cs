@@ -1,0 +1,98 @@
+using System.Text;
+using System.Text.Json;
+using Btx.Engine;
+using Btx.Server.Http;
+using Btx.Server.Requests;
+using Btx.Server.Tests.Fakes;
+
+namespace Btx.Server.Tests.Http;
+
+/// <summary>Whatever bytes come, they are a request, no JSON, or refused in one bounded line.</summary>
+public sealed class BodyJsonTests
+{
+    private const string Valid =
+        """{"model":"forest:top_k=2,prior=python","prompt":["Grüße 😀"],"max_tokens":5,"temperature":0.5,"top_k":3,"seed":7,"stop":["a","b"],"logprobs":2,"echo":true,"stream":true,"stream_options":{"include_usage":true},"user":"u","n":1}""";
+
+    private static readonly ForestDescription Forest = new FakeEngine(RunningServer.SomeTokenizer).Forest;
+
+    [Fact]
+    public async Task Damaged_bodies()
+    {
+        var random = new Random(3);
+        byte[][] parts = [.. new[] { "null", "-1", "1e999", "\"\\ud800\"", "[]", "{}", "{\"n\":1,", "\"model\":", "true",
+            "99999999999999999999", "\"\\u0000\"", "\"prompt\":[1,", "\r\n" }.Select(Encoding.UTF8.GetBytes), [0xff], [0xc3], [0]];
+        var read = 0;
+        for (var round = 0; round < 20_000; round++)
+        {
+            var body = Encoding.UTF8.GetBytes(Valid).ToList();
+            for (var change = random.Next(1, 4); change > 0; change--)
+            {
+                var at = random.Next(body.Count);
+                if (random.Next(2) == 0) body.RemoveRange(at, Math.Min(random.Next(1, 12), body.Count - at));
+                if (random.Next(2) == 0) body.InsertRange(Math.Min(at, body.Count), parts[random.Next(parts.Length)]);
+                if (body.Count == 0) break;
+            }
+
+            read += await ReadAsync([.. body]) is null ? 0 : 1;
+        }
+
+        Assert.InRange(read, 100, 19_000);
+        Assert.NotNull(await ReadAsync(Encoding.UTF8.GetBytes(Valid)));
+    }
+
+    [Fact]
+    public async Task Values_of_every_other_kind()
+    {
+        using var valid = JsonDocument.Parse(Valid);
+        foreach (var field in valid.RootElement.EnumerateObject())
+        {
+            foreach (var value in new[] { "null", "true", "3", "-3", "0.5", "1e999", "\"x\"", "\"\\ud800\"", "[]", "[null]", "[[1],2]",
+                "{}", "{\"a\":1}", $"\"{new string('x', 100_000)}\"", $"[{string.Join(',', Enumerable.Repeat("\"y\"", 50))}]" })
+            {
+                var body = $"{{{string.Join(',', valid.RootElement.EnumerateObject().Select(other => $"\"{other.Name}\":{(other.Name == field.Name ? value : other.Value.GetRawText())}"))}}}";
+                await ReadAsync(Encoding.UTF8.GetBytes(body));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("\"metadata\":{\"a\":[1]},\"store\":true,\"service_tier\":\"auto\"", null)]
+    [InlineData("\"prompt_cache_key\":\"k\",\"prompt_cache_retention\":\"24h\",\"safety_identifier\":\"s\"", null)]
+    [InlineData("\"tools\":[]", "unknown field \"tools\"")]
+    [InlineData("\"stream_options\":{\"metadata\":{}},\"stream\":true", "unknown field \"stream_options.metadata\"")]
+    [InlineData("\"temperature\":[1,2]", "temperature is [1,2]; expected a finite number")]
+    [InlineData("\"stream_options\":3", "stream_options is not an object")]
+    [InlineData("\"prompt\":{\"a\":1}", "prompt is {\"a\":1}; expected a string or an array")]
+    [InlineData("\"stop\":[1]", "stop is 1; expected a string")]
+    [InlineData("\"metadata\":1,\"metadata\":2", "given twice")]
+    public async Task Fields_that_change_nothing_are_ignored_and_others_refused_by_name(string fields, string? refusal)
+    {
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes($$"""{"model":"forest",{{(fields.Contains("prompt\":", StringComparison.Ordinal) ? "" : "\"prompt\":\"a\",")}}{{fields}}}"""));
+        var reading = BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken);
+        if (refusal is null) (await reading).ToRequest(Forest);
+        else Assert.Contains(refusal, (await Assert.ThrowsAsync<InvalidRequestException>(async () => (await reading).ToRequest(Forest))).Message,
+            StringComparison.Ordinal);
+    }
+
+    private static async Task<CompletionRequest?> ReadAsync(byte[] body)
+    {
+        try
+        {
+            using var stream = new MemoryStream(body);
+            var read = await BodyJson.ReadAsync(stream, BodyJson.Requests.CompletionBody, TestContext.Current.CancellationToken);
+            return read.ToRequest(Forest);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+        catch (InvalidRequestException e)
+        {
+            var rejection = Rejection.Of(e)!;
+            Assert.InRange(rejection.Message.Length, 1, 801);
+            Assert.InRange(rejection.Parameter!.Length, 0, 101);
+            Assert.DoesNotContain(rejection.Message + rejection.Parameter, char.IsControl);
+            return null;
+        }
+    }
+}
