@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
