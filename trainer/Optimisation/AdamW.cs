@@ -79,8 +79,12 @@ public sealed unsafe class AdamW : TorchSharp.Modules.AdamW
                 for (long at = 0; at < elements; at += ChunkElements)
                     chunks.Add(new()
                     {
-                        Weights = weights + at, Gradient = gradient + at, Mean = mean + at, Square = square + at,
-                        Length = (int)Math.Min(ChunkElements, elements - at), Factors = factors,
+                        Weights = weights + at,
+                        Gradient = gradient + at,
+                        Mean = mean + at,
+                        Square = square + at,
+                        Length = (int)Math.Min(ChunkElements, elements - at),
+                        Factors = factors,
                     });
             }
         }

@@ -96,7 +96,9 @@ internal sealed class TrainingLoop(
         var perStep = options.TokensPerStep;
         report?.Invoke(new(step * perStep, steps * perStep, start.Step * perStep, recent, bits)
         {
-            Passes = Passes.Of(step * perStep), Balance = recentBalance, SmallestShare = moe?.SmallestShare,
+            Passes = Passes.Of(step * perStep),
+            Balance = recentBalance,
+            SmallestShare = moe?.SmallestShare,
         });
     }
 
