@@ -43,7 +43,8 @@ internal static class CostSections
             new Datum(p.Cost.Value * 1e3, p.BitsPerByte, Label: Label(p)) });
         var points = frontier.Points.GroupBy(p => p.Mode).OrderBy(g => Modes.Rank(g.Key)).Select(g => new Series(g.Key,
             [.. g.Select(p => new Datum(p.Cost.Value * 1e3, p.BitsPerByte, Left: p.Cost.Low * 1e3, Right: p.Cost.High * 1e3,
-                Label: p.OnFrontier ? null : Label(p)))], Modes.Style(g.Key)) { Joined = false });
+                Label: p.OnFrontier ? null : Label(p)))], Modes.Style(g.Key))
+        { Joined = false });
         var panel = new Panel(new Axis("bits per byte, mean over the domains"),
             [new Series("frontier", [.. steps.Skip(1)], new SeriesStyle(7, 0, 1)) { Marked = false }, .. points])
         {
@@ -167,7 +168,8 @@ internal static class CostSections
         var most = Math.Max(2, union.Points.Max(p => p.Batch));
         var what = union.Form == CostLine.Mixture ? "of the BTX model, a layer" : "of the forest";
         var measured = groups.Select((g, i) => new Series($"k = {g.Key.K} of {g.Key.Experts}, measured", [.. g.OrderBy(p => p.Batch)
-            .Select(p => new Datum(p.Batch, p.Distinct.Value, p.Distinct.Low, p.Distinct.High))], SeriesStyle.Of(i)) { Joined = false });
+            .Select(p => new Datum(p.Batch, p.Distinct.Value, p.Distinct.Low, p.Distinct.High))], SeriesStyle.Of(i))
+        { Joined = false });
         var formula = groups.Select((g, i) => new Series($"k = {g.Key.K} of {g.Key.Experts}, formula",
             [.. Enumerable.Range(0, 41).Select(n => 1 + ((most - 1) * n * n / 1600))
                 .Select(batch => new Datum(batch, UnionFitting.Formula(g.Key.Experts, g.Key.K, batch)))], SeriesStyle.Of(i))

@@ -62,7 +62,8 @@ internal static class LoadSections
             loads.Length > 1 ? $"{g.Key.Mode}, {g.Key.Load}" : g.Key.Mode,
             [.. g.Select(m => (m.Settings.K, Value: m.Of(q.Of))).Where(p => p.Value is not null).Select(p =>
                 new Datum(p.K!.Value, p.Value!.Value * q.Scale, p.Value.Low * q.Scale, p.Value.High * q.Scale))],
-            Modes.Style(g.Key.Mode, Array.IndexOf(loads, g.Key.Load))))]) { Height = 180 });
+            Modes.Style(g.Key.Mode, Array.IndexOf(loads, g.Key.Load))))])
+        { Height = 180 });
         var chart = new Chart(name, server.Length > 0 ? $"{title}: {server}" : title, new Axis("experts a token, k") { Whole = true },
             [.. panels])
         {

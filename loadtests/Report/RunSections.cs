@@ -39,7 +39,8 @@ internal static partial class RunSections
         double? Value(string key, string domain) => bits[key].TryGetValue(domain, out var value) ? value : null;
         Series Dots(string name, SeriesStyle style, Func<string, double?> of) =>
             new(name, [.. keys.Select((k, row) => (Row: row, Value: of(k)))
-            .Where(p => p.Value is not null).Select(p => new Datum(p.Value!.Value, p.Row))], style) { Joined = false };
+            .Where(p => p.Value is not null).Select(p => new Datum(p.Value!.Value, p.Row))], style)
+            { Joined = false };
         var series = domains.Select((d, i) => Dots(d, SeriesStyle.Of(i), k => Value(k, d)));
         var chart = new Chart("quality", "Bits per byte by domain", new Axis("bits per byte (less is better)"),
             [new Panel(new Axis("") { Rows = keys }, [.. series, Dots("mean over the domains", new(7, 3, 0, true), Mean)])])

@@ -38,7 +38,8 @@ public sealed class HeatMapTests
     {
         var values = new[,] { { 70.4, 29.6 }, { double.NaN, 100 } };
         HeatMap Grid(int panels) => Map(["novels", "bible"], ["novels", "bible & more"],
-            [.. Enumerable.Range(0, panels).Select(l => ($"layer {l}", values))]) with { Range = (0, 100), Format = "F0" };
+            [.. Enumerable.Range(0, panels).Select(l => ($"layer {l}", values))]) with
+        { Range = (0, 100), Format = "F0" };
         var read = new Picture(Grid(12).ToSvg());
         string[] texts = [.. read.Xml.Descendants().Where(e => e.Name.LocalName == "text").Select(t => t.Value)];
         Assert.All(["layer 0", "layer 11", "bible & more", "70"], text => Assert.Contains(text, texts));

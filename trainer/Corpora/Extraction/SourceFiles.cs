@@ -11,8 +11,11 @@ public static class SourceFiles
 {
     private static readonly EnumerationOptions Tree = new()
     {
-        RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = false,
-        MatchType = MatchType.Simple, MatchCasing = MatchCasing.CaseSensitive,
+        RecurseSubdirectories = true,
+        AttributesToSkip = FileAttributes.ReparsePoint,
+        IgnoreInaccessible = false,
+        MatchType = MatchType.Simple,
+        MatchCasing = MatchCasing.CaseSensitive,
     };
 
     /// <summary>Every file that ends in, say, <c>.py</c>; ids are paths below the root. Links are not followed.</summary>
