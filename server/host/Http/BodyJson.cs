@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Btx.Model;
 using Btx.Server.Requests;
 
@@ -54,6 +55,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
         {
             var field = e.Path is { Length: > 2 } path ? path[2..] : "body"; // $.field.inner[0]
             if (e is FieldException) throw InvalidRequestException.For(field, $"{field} {e.Message}");
+            if (!Utf8.IsValid(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))) throw new JsonException("a name is not valid UTF-8");
             Parse(bytes, allowDuplicates: true);
             throw Misformed(bytes, field);
         }
