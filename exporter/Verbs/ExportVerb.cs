@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Btx.Cli;
 using Btx.Exporter.Graphs;
-using Btx.Exporter.Moe;
+using Btx.Exporter.Sources;
 using Btx.Model;
 using Btx.Model.Devices;
 using Btx.Model.Files;
@@ -30,7 +30,8 @@ internal static class ExportVerb
         var forest = new Flag<string?>("--forest DIR", "directory with forest.json");
         var btx = new Flag<string?>("--btx DIR", "directory of a BTX model, or of any Mixtral model");
         var target = new Flag<string>("--out DIR",
-            "directory to make; an earlier export there is replaced whole, unless it was served") { Required = true };
+            "directory to make; an earlier export there is replaced whole, unless it was served")
+        { Required = true };
         var precision = new Flag<string>("--precision P",
             "fp32 or fp16: weights and KV cache; int8 or int4 (--btx): the experts alone, the rest fp32", "fp32");
         var device = Flags.Device("where the self-check runs");

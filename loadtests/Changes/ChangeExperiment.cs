@@ -116,8 +116,9 @@ internal sealed class ChangeExperiment(Servers servers, SweepPoints points, Chan
             throw new LoadTestException($"changes under load: the forest has {forest.Experts.Count} expert; name one to add with "
                 + "--change-expert DIR, or leave changes out with --change none");
         var last = forest.Experts[^1];
-        return new() { By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256,
-            Parents = { last.Parents } };
+        var add = new AddExpertRequest { By = s_by, Directory = last.Path, Name = last.Name, Domain = last.Domain, Sha256 = last.Sha256 };
+        add.Parents.AddRange(last.Parents);
+        return add;
     }
 
     /// <param name="add">Null: the expert leaves.</param>

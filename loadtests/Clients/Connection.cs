@@ -24,8 +24,8 @@ internal static class Connection
         {
             switch (exception)
             {
-                case HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
-                    or HttpRequestError.SecureConnectionError }:
+                case HttpRequestException e when e.HttpRequestError is HttpRequestError.ConnectionError
+                    or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError:
                 case SocketException { SocketErrorCode: SocketError.ConnectionRefused }:
                     return Answer.Unreachable;
                 case HttpIOException or SocketException or EndOfStreamException or HttpProtocolException:

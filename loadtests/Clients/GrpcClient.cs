@@ -68,8 +68,9 @@ public sealed class GrpcClient : IServerClient
 
             if (last is null) return new(Answer.CutOff, "the stream ended without a finish reason");
             var usage = last.Usage;
-            return Answer.Ended(last.FinishReason.ToString().ToLowerInvariant(), last.FinishMessage, usage?.PromptTokens ?? 0,
-                usage?.CompletionTokens) with { ExpertTokens = ExpertTokens(usage) };
+            var answer = Answer.Ended(last.FinishReason.ToString().ToLowerInvariant(), last.FinishMessage, usage?.PromptTokens ?? 0,
+                usage?.CompletionTokens);
+            return answer with { ExpertTokens = ExpertTokens(usage) };
         }
         catch (RpcException e)
         {

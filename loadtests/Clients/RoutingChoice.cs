@@ -32,8 +32,10 @@ public sealed record RoutingChoice(string Mode, int? K = null, double? P = null,
         if (Mode != "expert" || Expert is not null) return this;
         var name = served.Experts.Zip(served.Domains).Where(e => e.Second == domain).Select(e => e.First)
             .Concat(served.Experts.Where(e => e == domain)).FirstOrDefault();
-        return this with { Expert = name ?? throw new LoadTestException($"--mode expert: no expert of the domain {domain} is served; "
-            + $"name one with --expert, of {string.Join(", ", served.Experts)}") };
+        if (name is null)
+            throw new LoadTestException($"--mode expert: no expert of the domain {domain} is served; name one with --expert, of "
+                + string.Join(", ", served.Experts));
+        return this with { Expert = name };
     }
 
     public RoutingChoice Validate()

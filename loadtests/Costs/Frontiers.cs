@@ -1,7 +1,28 @@
 using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
+using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Costs;
+
+/// <summary>Cost against quality at one load: which points are beaten by none.</summary>
+/// <param name="Where">The load, in words: <c>concurrency 4</c>.</param>
+/// <param name="Cost">Name of the metric that is the cost: <c>seconds_per_token</c> in the closed loop; <c>inter_token</c> in the open
+/// loop, where the throughput is what was offered.</param>
+/// <param name="Domains">That quality is known for.</param>
+/// <param name="Points">In ascending order of cost.</param>
+public sealed record Frontier(string Where, int? Concurrency, double? Rate, string Cost, IReadOnlyList<string> Domains,
+    IReadOnlyList<FrontierPoint> Points);
+
+/// <param name="Name">Of the settings.</param>
+/// <param name="Cost">Seconds; median of the repeats, ± twice the noise.</param>
+/// <param name="BitsPerByte">Mean over the domains; less is better. The same text for every point, so there is no sampling noise between
+/// points.</param>
+/// <param name="Perplexity">Geometric mean over the domains, if the run has it.</param>
+/// <param name="OnFrontier">No point costs less and is as good, or costs as much and is better.</param>
+/// <param name="OnFrontierOf">Domains on whose own frontier it is.</param>
+/// <param name="CostsAlike">Points whose cost cannot be told from this one's: the difference is within twice the noise.</param>
+public sealed record FrontierPoint(string Name, string Mode, int? K, string Precision, IReadOnlyDictionary<string, string> Options,
+    Estimate Cost, double BitsPerByte, IReadOnlyDictionary<string, double> BitsPerByteOfDomains, double? Perplexity, bool OnFrontier,
+    IReadOnlyList<string> OnFrontierOf, IReadOnlyList<string> CostsAlike);
 
 /// <summary>Cost against quality (Pareto), a frontier for each load.</summary>
 public static class Frontiers
@@ -9,65 +30,45 @@ public static class Frontiers
     public static IReadOnlyList<Frontier> Of(IReadOnlyList<MeasuredSettings> measured, QualityTable quality,
         IReadOnlyList<NoiseFigure> noise, ICollection<string> notes)
     {
-        var without = measured.Select(m => QualityKey.Of(m.Settings)).Where(key => !quality.BitsPerByte.ContainsKey(key)).Distinct()
-            .Order(StringComparer.Ordinal).ToArray();
+        bool Known(MeasuredSettings m) => quality.BitsPerByte.ContainsKey(QualityKey.Of(m.Settings));
+        string[] without = [.. measured.Where(m => !Known(m)).Select(m => QualityKey.Of(m.Settings)).Distinct()
+            .Order(StringComparer.Ordinal)];
         if (without.Length > 0) notes.Add($"no quality is known for {Wording.List(without)}: not on the frontiers");
-        return
-        [
-            .. measured.GroupBy(m => Wording.Load(m.Settings.Concurrency, m.Settings.Rate)).Select(group =>
-            {
-                var cost = group.First().Settings.Rate is null ? CostMetric.SecondsPerToken : CostMetric.InterToken;
-                var known = group.Where(m => quality.BitsPerByte.ContainsKey(QualityKey.Of(m.Settings)) && m.Middle(cost) is not null)
-                    .ToArray();
-                return (group.Key, cost, known);
-            })
-            .Where(group => group.known.Length > 0)
-            .Select(group => Of(group.Key, group.cost, group.known, quality, noise)),
-        ];
+        return [.. from @group in measured.GroupBy(m => Wording.Load(m.Settings))
+                   let cost = @group.First().Settings.Rate is null ? CostMetric.SecondsPerToken : CostMetric.InterToken
+                   let known = @group.Where(m => Known(m) && m.Middle(cost) is not null).ToArray()
+                   where known.Length > 0
+                   select Of(@group.Key, cost, known, quality, noise.Relative(cost.Name))];
     }
 
     /// <summary>Bits per byte: the mean over domains that both have.</summary>
     internal static double Mean(IReadOnlyDictionary<string, double> ofDomains, IEnumerable<string> domains) =>
         domains.Average(d => ofDomains[d]);
 
-    private static Frontier Of(string where, CostMetric cost, MeasuredSettings[] measured, QualityTable quality,
-        IReadOnlyList<NoiseFigure> noise)
+    private static Frontier Of(string where, CostMetric metric, MeasuredSettings[] measured, QualityTable quality, double noise)
     {
-        var relative = noise.Relative(cost.Name);
-        IReadOnlyDictionary<string, double> Of(MeasuredSettings m) => quality.BitsPerByte[QualityKey.Of(m.Settings)];
-        string[] domains = [.. measured.Select(m => Of(m).Keys).Aggregate((all, next) => all.Intersect(next))
+        IReadOnlyDictionary<string, double> Bits(MeasuredSettings m) => quality.BitsPerByte[QualityKey.Of(m.Settings)];
+        string[] domains = [.. measured.Select(m => Bits(m).Keys).Aggregate((all, next) => all.Intersect(next))
             .Order(StringComparer.Ordinal)];
         var points = measured.Select(m =>
         {
-            double[] values = m.Values(cost);
-            double middle = Median.Value(values), error = relative / Math.Sqrt(values.Length);
-            return (Measured: m, Cost: new Estimate(middle, middle * Math.Exp(-2 * error), middle * Math.Exp(2 * error), values.Length),
-                Error: error, Quality: Of(m));
-        }).OrderBy(p => p.Cost.Value).ToArray();
-        return new Frontier(where, measured[0].Settings.Concurrency, measured[0].Settings.Rate, cost.Name, domains,
-        [
-            .. points.Select(p => new FrontierPoint
-            {
-                Name = p.Measured.Name, Mode = p.Measured.Settings.Mode, K = p.Measured.Settings.K,
-                    Precision = p.Measured.Settings.Precision, Options = p.Measured.Settings.Options,
-                Cost = p.Cost, BitsPerByte = domains.Length > 0 ? Mean(p.Quality, domains) : double.NaN, BitsPerByteOfDomains = p.Quality,
-                    Perplexity = Perplexity(quality, p.Measured, domains),
-                OnFrontier = domains.Length > 0
-                    && !points.Any(o => Beats(o.Cost.Value, Mean(o.Quality, domains), p.Cost.Value, Mean(p.Quality, domains))),
-                OnFrontierOf = [.. domains.Where(d => !points.Any(o => Beats(o.Cost.Value, o.Quality[d], p.Cost.Value, p.Quality[d])))],
-                CostsAlike = [.. points.Where(o => o.Measured != p.Measured && Alike(p.Cost.Value, p.Error, o.Cost.Value, o.Error))
-                    .Select(o => o.Measured.Name)],
-            }),
-        ]);
+            var values = m.Values(metric);
+            return (Measured: m, Cost: values.Median(), Error: noise / Math.Sqrt(values.Length), Count: values.Length, Bits: Bits(m),
+                Mean: domains.Length > 0 ? Mean(Bits(m), domains) : double.NaN);
+        }).OrderBy(p => p.Cost).ToArray();
+        double? Perplexity(MeasuredSettings m) => domains.Length > 0
+            && quality.Perplexity.TryGetValue(QualityKey.Of(m.Settings), out var of)
+            && domains.All(of.ContainsKey) ? Math.Exp(domains.Average(d => Math.Log(of[d]))) : null;
+        return new Frontier(where, measured[0].Settings.Concurrency, measured[0].Settings.Rate, metric.Name, domains, [.. points.Select(p =>
+            new FrontierPoint(p.Measured.Name, p.Measured.Settings.Mode, p.Measured.Settings.K, p.Measured.Settings.Precision,
+                p.Measured.Settings.Options, new(p.Cost, p.Cost * Math.Exp(-2 * p.Error), p.Cost * Math.Exp(2 * p.Error), p.Count),
+                    p.Mean, p.Bits,
+                Perplexity(p.Measured), domains.Length > 0 && !points.Any(o => Beats(o.Cost, o.Mean, p.Cost, p.Mean)),
+                [.. domains.Where(d => !points.Any(o => Beats(o.Cost, o.Bits[d], p.Cost, p.Bits[d])))],
+                [.. points.Where(o => o.Measured != p.Measured && Math.Abs(Math.Log(p.Cost / o.Cost)) <= 2 * Math.Sqrt((p.Error * p.Error)
+                    + (o.Error * o.Error))).Select(o => o.Measured.Name)]))]);
     }
-
-    internal static bool Alike(double first, double firstError, double second, double secondError) =>
-        Math.Abs(Math.Log(first / second)) <= 2 * Math.Sqrt((firstError * firstError) + (secondError * secondError));
 
     private static bool Beats(double cost, double quality, double otherCost, double otherQuality) =>
         cost <= otherCost && quality <= otherQuality && (cost < otherCost || quality < otherQuality);
-
-    private static double? Perplexity(QualityTable quality, MeasuredSettings m, string[] domains) =>
-        domains.Length > 0 && quality.Perplexity.TryGetValue(QualityKey.Of(m.Settings), out var of) && domains.All(of.ContainsKey)
-        ? Math.Exp(domains.Average(d => Math.Log(of[d]))) : null;
 }

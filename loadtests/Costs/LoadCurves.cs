@@ -1,6 +1,48 @@
+using Btx.Cli;
 using Btx.LoadTests.Records;
 
 namespace Btx.LoadTests.Costs;
+
+/// <summary>One model under growing load.</summary>
+public sealed record LoadCurve
+{
+    public required string Mode { get; init; }
+
+    public int? K { get; init; }
+
+    public required string Precision { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Options { get; init; }
+
+    /// <summary><c>open</c>: the load is requests a second; <c>closed</c>: requests in flight.</summary>
+    public required string Load { get; init; }
+
+    /// <summary>In ascending order of load; two or more.</summary>
+    public required IReadOnlyList<LoadCurvePoint> Points { get; init; }
+
+    /// <summary>Null if it was not reached or cannot be told.</summary>
+    public Knee? Knee { get; init; }
+
+    /// <summary>What was found, in a sentence, whether or not there is a knee.</summary>
+    public required string Finding { get; init; }
+}
+
+/// <summary>Medians of the repeats with the smallest and the largest; seconds.</summary>
+/// <param name="Load">Requests offered a second (as they really fell due), or requests in flight.</param>
+/// <param name="RequestsPerSecond">Achieved.</param>
+/// <param name="Failed">Share of requests that failed.</param>
+/// <param name="Saturated">Achieved less than 95 % of what was offered; always false in the closed loop.</param>
+public sealed record LoadCurvePoint(string Name, double Load, Estimate RequestsPerSecond, Estimate TokensPerSecond,
+    Estimate? TimeToFirstTokenP50, Estimate? TimeToFirstTokenP99, Estimate? InterTokenP50, Estimate? EndToEndP50, Estimate? EndToEndP99,
+    double Failed, bool Saturated);
+
+/// <summary>Where more load brings waiting instead of throughput.</summary>
+/// <param name="Load">On the curve's own axis.</param>
+/// <param name="Low">The measured load below it; 0 if the first one was beyond it.</param>
+/// <param name="High">The measured load above it.</param>
+/// <param name="RequestsPerSecond">Throughput there.</param>
+/// <param name="Method">In words.</param>
+public sealed record Knee(double Load, double Low, double High, double RequestsPerSecond, string Method);
 
 /// <summary>Throughput and latency against load, for each model that was measured under two loads or more.</summary>
 public static class LoadCurves
@@ -8,22 +50,25 @@ public static class LoadCurves
     /// <summary>Below this share of what is offered a server is saturated.</summary>
     public const double Sustained = 0.95;
 
+    private const string Kneedle = "farthest above the line from the first to the last point (Kneedle)";
+
+    // Of the unit square: a throughput that grows in proportion to the load lies on its diagonal.
+    private const double Bend = 0.1;
+
     public static IReadOnlyList<LoadCurve> Of(IReadOnlyList<MeasuredSettings> measured, AnalysisOptions options) =>
     [
         .. measured.GroupBy(m => (m.Settings.Load, m.Settings.Mode, m.Settings.K, Build: Wording.Build(m.Settings)))
-            .Select(group => group.OrderBy(Load).ToArray())
-            .Where(group => group.Length >= 2)
-            .Select(group => Of(group, options)),
+            .Where(group => group.Count() >= 2).Select(group => Of([.. group], options)),
     ];
-
-    private static double Load(MeasuredSettings m) => m.Settings.Rate ?? m.Settings.Concurrency ?? 0;
 
     private static LoadCurve Of(MeasuredSettings[] group, AnalysisOptions options)
     {
         var settings = group[0].Settings;
         var open = settings.Rate is not null;
-        var points = group.Select(m => Point(m, open)).OrderBy(p => p.Load).ToArray();
-        var (knee, finding) = open ? KneeFinding.Open(points, Missed(group, options)) : KneeFinding.Closed(points);
+        var points = group.OrderBy(m => m.Settings.Rate ?? m.Settings.Concurrency).Select(m => Point(m, open))
+            .OrderBy(p => p.Load).ToArray();
+        HashSet<string> missed = [.. group.Where(m => m.Middle(options.ShareMet)?.Value < options.Objective?.Share).Select(m => m.Name)];
+        var (knee, finding) = open ? Open(points, missed) : Closed(points);
         return new LoadCurve
         {
             Mode = settings.Mode,
@@ -33,25 +78,62 @@ public static class LoadCurves
             Load = open ? "open" : "closed",
             Points = points,
             Knee = knee,
-            Finding = finding
+            Finding = finding,
         };
     }
-
-    // Names of the points that do not meet the objective.
-    private static HashSet<string> Missed(MeasuredSettings[] group, AnalysisOptions options) =>
-        options.Objective is not { } objective ? []
-        : [.. group.Where(m => m.Middle(options.ShareMet) is { } share && share.Value < objective.Share).Select(m => m.Name)];
 
     private static LoadCurvePoint Point(MeasuredSettings m, bool open)
     {
         var load = open ? m.Middle(p => p.Summary.OfferedPerSecond)!.Value : m.Settings.Concurrency!.Value;
         var achieved = m.Middle(p => p.Summary.RequestsPerSecond)!;
         var requests = m.Repeats.Sum(r => (double)r.Summary.Requests);
-        return new LoadCurvePoint(
-            m.Name, load, achieved, m.Middle(p => p.Summary.TokensPerSecond)!, m.Middle(p => p.Summary.TimeToFirstToken?.P50.Value),
-                m.Middle(p => p.Summary.TimeToFirstToken?.P99.Value),
-            m.Middle(p => p.Summary.InterToken?.P50.Value), m.Middle(p => p.Summary.EndToEnd?.P50.Value),
-                m.Middle(p => p.Summary.EndToEnd?.P99.Value),
+        Estimate? Latency(Func<LoadSummary, Estimate?> of) => m.Middle(p => of(p.Summary)?.Value);
+        return new(m.Name, load, achieved, m.Middle(p => p.Summary.TokensPerSecond)!, Latency(s => s.TimeToFirstToken?.P50),
+            Latency(s => s.TimeToFirstToken?.P99), Latency(s => s.InterToken?.P50), Latency(s => s.EndToEnd?.P50),
+                Latency(s => s.EndToEnd?.P99),
             requests > 0 ? m.Repeats.Sum(r => (double)r.Summary.Failed) / requests : 0, open && achieved.Value < Sustained * load);
+    }
+
+    /// <summary>Open loop: the knee lies between the last rate that is sustained and the first that is not, or at which the objective is
+    /// missed. Its place between them is the throughput that was achieved beyond it.</summary>
+    /// <param name="missed">Names of the points that miss the objective.</param>
+    private static (Knee? Knee, string Finding) Open(LoadCurvePoint[] points, HashSet<string> missed)
+    {
+        var first = points.TakeWhile(p => !p.Saturated && !missed.Contains(p.Name)).Count();
+        if (first == points.Length)
+            return (null, $"not saturated up to {Quantity.Figures(points[^1].Load)} requests/s: "
+                + $"{Quantity.Percent(points[^1].RequestsPerSecond.Value / points[^1].Load)} of what was offered is served");
+        var beyond = points[first];
+        double low = first > 0 ? points[first - 1].Load : 0, high = beyond.Load, served = beyond.RequestsPerSecond.Value;
+        var load = !beyond.Saturated ? (low + high) / 2
+            : Math.Clamp(points.Skip(first).Where(p => p.Saturated).Max(p => p.RequestsPerSecond.Value), low, high);
+        var (method, reason) = beyond.Saturated ? ("first rate of which less than 95 % is served",
+            $"{Quantity.Percent(served / high)} is served")
+            : ("first rate that misses the objective", "the objective is missed");
+        var between = first > 0 ? $"between {Quantity.Figures(low)} and {Quantity.Figures(high)}"
+            : $"below {Quantity.Figures(high)}, the lowest rate measured,";
+        return (new(load, low, high, Math.Min(load, served), method),
+            $"the knee lies {between} requests/s (about {Quantity.Figures(load)}): at {Quantity.Figures(high)} {reason}");
+    }
+
+    /// <summary>Closed loop: the point farthest above the line from the first to the last one, in the unit square (Kneedle: Satopaa et al.
+    /// 2011). Three points at least.</summary>
+    private static (Knee? Knee, string Finding) Closed(LoadCurvePoint[] points)
+    {
+        if (points.Length < 3) return (null, "two loads do not show a knee");
+        double width = points[^1].Load - points[0].Load, lowest = points.Min(p => p.TokensPerSecond.Value),
+            height = points.Max(p => p.TokensPerSecond.Value) - lowest;
+        if (height < 0.05 * lowest)
+            return (new(points[0].Load, 0, points[1].Load, points[0].RequestsPerSecond.Value, Kneedle),
+                $"throughput is the same from {points[0].Load} request in flight on: saturated by the first");
+        double Height(LoadCurvePoint p) => ((p.TokensPerSecond.Value - lowest) / height) - ((p.Load - points[0].Load) / width);
+        var knee = points.MaxBy(Height)!;
+        if (Height(knee) < Bend)
+            return (null, $"throughput still grows in proportion at {points[^1].Load} requests in flight: no knee was reached");
+        var at = Array.IndexOf(points, knee);
+        double low = at > 0 ? points[at - 1].Load : 0, high = at + 1 < points.Length ? points[at + 1].Load : knee.Load;
+        return (new(knee.Load, low, high, knee.RequestsPerSecond.Value, Kneedle), $"the knee is at {Quantity.Figures(knee.Load)} requests "
+            + $"in flight (neighbours {Quantity.Figures(low)} and {Quantity.Figures(high)}), "
+                + $"{Quantity.Figures(knee.TokensPerSecond.Value)} tokens/s");
     }
 }

@@ -1,8 +1,79 @@
 using Btx.Cli;
 using Btx.LoadTests.Records;
-using Btx.LoadTests.Statistics;
 
 namespace Btx.LoadTests.Costs;
+
+/// <summary>Which settings to run, and how sure that is.</summary>
+public sealed record Recommendation
+{
+    /// <summary>The best quality among the points that meet the service objective.</summary>
+    public const string ForObjective = "objective";
+
+    /// <summary>The lowest cost within some per cent of the full ensemble's quality.</summary>
+    public const string WithinEnsemble = "within";
+
+    /// <summary><see cref="ForObjective"/> or <see cref="WithinEnsemble"/>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Name of the settings; null if nothing meets what was asked.</summary>
+    public string? Point { get; init; }
+
+    public string? Mode { get; init; }
+
+    public int? K { get; init; }
+
+    /// <summary>The load that it was found at, in words.</summary>
+    public required string Where { get; init; }
+
+    /// <summary>Mean over the domains, where it is known.</summary>
+    public double? BitsPerByte { get; init; }
+
+    /// <summary>Name of the settings that come next, if any do.</summary>
+    public string? RunnerUp { get; init; }
+
+    /// <summary>Whether it and the runner-up cannot be told apart; for an objective: whether some repeat missed it.</summary>
+    public bool WithinNoise { get; init; }
+
+    /// <summary>What was found, for people.</summary>
+    public required string Sentence { get; init; }
+
+    /// <summary>For an objective: share of requests that met it, and what is served there.</summary>
+    public double? ShareMet { get; init; }
+
+    /// <inheritdoc cref="ShareMet"/>
+    public double? RequestsPerSecond { get; init; }
+
+    /// <summary>Within some per cent of the ensemble (as the rest is): the per cent.</summary>
+    public double? WithinPercent { get; init; }
+
+    /// <summary>Seconds a token.</summary>
+    public double? Cost { get; init; }
+
+    /// <summary>Cost over the full ensemble's, where that was measured at this load and is not alike.</summary>
+    public double? OfEnsemblesCost { get; init; }
+
+    public double? RunnerUpCost { get; init; }
+
+    /// <summary>Bits per byte over the full ensemble's, less 1.</summary>
+    public double? Loss { get; init; }
+
+    /// <summary>Settings of mode <c>expert</c> that cost less, for callers that name the domain.</summary>
+    public string? Told { get; init; }
+
+    /// <summary>Most of the settings that qualify cost alike beside the noise, so that the run cannot tell which costs least. The point is
+    /// then the one of them with the fewest experts, and the runner-up the one whose figure is the lowest of the others.</summary>
+    public bool Undecided { get; init; }
+
+    /// <summary>How many settings qualify; those of mode <c>expert</c> count only where they alone do.</summary>
+    public int Qualifying { get; init; }
+
+    /// <summary>Names of those that qualify and whose cost cannot be told from the lowest, in ascending order of cost; that one
+    /// first.</summary>
+    public IReadOnlyList<string> CostsAlike { get; init; } = [];
+
+    /// <summary><c>all 4</c> or <c>3 of the 5</c> that qualify.</summary>
+    internal string Alike => CostsAlike.Count == Qualifying ? $"all {Qualifying}" : $"{CostsAlike.Count} of the {Qualifying}";
+}
 
 /// <summary>Which mode and k to run.</summary>
 public static class Recommendations
@@ -14,149 +85,143 @@ public static class Recommendations
     public static IEnumerable<Recommendation> Within(IReadOnlyList<Frontier> frontiers, QualityTable quality, double percent,
         ICollection<string> notes)
     {
-        var precision = Precisions.FirstOrDefault(p => quality.BitsPerByte.ContainsKey(QualityKey.Of("ensemble", null, p)));
-        if (precision is null)
-        {
-            notes.Add("the quality of the full ensemble is not known: no recommendation within some per cent of it");
-            yield break;
-        }
+        if (Precisions.FirstOrDefault(p => quality.BitsPerByte.ContainsKey(QualityKey.Of("ensemble", null, p))) is { } precision)
+            return frontiers.Select(f => Within(f, quality.BitsPerByte[QualityKey.Of("ensemble", null, precision)], precision, percent))
+                .OfType<Recommendation>();
+        notes.Add("the quality of the full ensemble is not known: no recommendation within some per cent of it");
+        return [];
+    }
 
-        var ensemble = quality.BitsPerByte[QualityKey.Of("ensemble", null, precision)];
-        foreach (var frontier in frontiers)
+    /// <summary>Null where there is nothing to choose from.</summary>
+    private static Recommendation? Within(Frontier frontier, IReadOnlyDictionary<string, double> ensemble, string precision, double percent)
+    {
+        string[] domains = [.. frontier.Domains.Where(ensemble.ContainsKey)];
+        if (domains.Length == 0 || frontier.Points.Select(p => QualityKey.Of(p.Mode, p.K, p.Precision)).Distinct().Count() < 2) return null;
+        var full = Frontiers.Mean(ensemble, domains);
+        double Loss(FrontierPoint p) => (Frontiers.Mean(p.BitsPerByteOfDomains, domains) / full) - 1;
+        var limit = $"within {percent:0.##} % of the full ensemble's";
+        var found = new Recommendation
         {
-            string[] domains = [.. frontier.Domains.Where(ensemble.ContainsKey)];
-            if (domains.Length == 0) continue;
-            // nothing to choose from
-            if (frontier.Points.Select(p => QualityKey.Of(p.Mode, p.K, p.Precision)).Distinct().Count() < 2) continue;
-            var full = Frontiers.Mean(ensemble, domains);
-            double Loss(FrontierPoint p) => (Frontiers.Mean(p.BitsPerByteOfDomains, domains) / full) - 1;
-            FrontierPoint[] within = [.. frontier.Points.Where(p => Loss(p) <= percent / 100)];
-            var own = frontier.Points.FirstOrDefault(p => p.Mode == "ensemble" && p.Precision == precision);
-            if (within.Length == 0)
+            Kind = Recommendation.WithinEnsemble,
+            Where = frontier.Where,
+            WithinPercent = percent,
+            Sentence = "",
+        };
+        FrontierPoint[] within = [.. frontier.Points.Where(p => Loss(p) <= percent / 100)];
+        if (within.Length == 0)
+        {
+            var nearest = frontier.Points.MinBy(Loss)!;
+            return found with
             {
-                var nearest = frontier.Points.MinBy(Loss)!;
-                yield return new Recommendation
-                {
-                    Kind = Recommendation.WithinEnsemble,
-                    Where = frontier.Where,
-                    WithinPercent = percent,
-                    Sentence = $"{frontier.Where}: nothing measured is within {percent:0.##} % of the full ensemble's bits per byte "
-                        + $"({full:F3}); the nearest is {nearest.Name}, {Wording.More(1 + Loss(nearest))}",
-                };
-                continue;
-            }
-
-            FrontierPoint[] qualify = within.All(p => IsTold(p.Mode)) ? [within[0]] : [.. within.Where(p => !IsTold(p.Mode))];
-            FrontierPoint[] ties = [.. qualify.Where(p => p == qualify[0] || qualify[0].CostsAlike.Contains(p.Name))];
-            var undecided = ties.Length > 1 && 2 * (ties.Length - 1) > qualify.Length - 1;
-            var best = undecided ? ties.OrderBy(p => p.K ?? int.MaxValue).ThenBy(Loss).First() : qualify[0];
-            var next = undecided ? ties.First(p => p != best) : qualify.Skip(1).FirstOrDefault();
-            var told = within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value);
-            var alike = next is not null && best.CostsAlike.Contains(next.Name);
-            var saved = own is null || own.Name == best.Name || (undecided && ties.Contains(own)) ? ""
-                : $", {Quantity.Percent(best.Cost.Value / own.Cost.Value)} of the ensemble's {Quantity.Seconds(own.Cost.Value)}";
-            var chosen = undecided
-                ? $"this run cannot tell what costs least within {percent:0.##} % of the full ensemble's quality: "
-                    + $"{(ties.Length == qualify.Length ? "all" : $"{ties.Length} of the")} {qualify.Length} settings that qualify "
-                    + $"cost alike beside the noise, {Quantity.Seconds(ties[0].Cost.Value)} ({ties[0].Name}) to "
-                        + $"{Quantity.Seconds(ties[^1].Cost.Value)} ({ties[^1].Name}) a token; of these {best.Name} runs the fewest experts"
-                : $"{best.Name} costs least within {percent:0.##} % of the full ensemble's quality";
-            yield return new Recommendation
-            {
-                Kind = Recommendation.WithinEnsemble,
-                Point = best.Name,
-                Mode = best.Mode,
-                K = best.K,
-                Where = frontier.Where,
-                WithinPercent = percent,
-                RunnerUp = next?.Name,
-                WithinNoise = undecided || alike,
-                Undecided = undecided,
-                Qualifying = qualify.Length,
-                CostsAlike = [.. ties.Select(p => p.Name)],
-                Sentence = $"{frontier.Where}: {chosen}: {Quantity.Seconds(best.Cost.Value)} a token{saved}; its bits per byte are "
-                    + $"{Wording.More(1 + Loss(best))} ({full * (1 + Loss(best)):F3} against {full:F3})"
-                    + (undecided ? "" : Next(best, next, alike))
-                    + (told is null ? "" : $"; where the caller names the domain, {told.Name} costs {Quantity.Seconds(told.Cost.Value)}"),
+                Sentence = $"{frontier.Where}: nothing measured is {limit} bits per byte ({full:F3}); the nearest is {nearest.Name}, "
+                    + Wording.More(1 + Loss(nearest)),
             };
         }
+
+        FrontierPoint[] qualify = within.All(p => IsTold(p.Mode)) ? [within[0]] : [.. within.Where(p => !IsTold(p.Mode))];
+        FrontierPoint[] ties = [.. qualify.Where(p => p == qualify[0] || qualify[0].CostsAlike.Contains(p.Name))];
+        var undecided = ties.Length > 1 && 2 * (ties.Length - 1) > qualify.Length - 1;
+        var best = undecided ? ties.OrderBy(p => p.K ?? int.MaxValue).ThenBy(Loss).First() : qualify[0];
+        var next = undecided ? ties.First(p => p != best) : qualify.Skip(1).FirstOrDefault();
+        var own = frontier.Points.FirstOrDefault(p => p.Mode == "ensemble" && p.Precision == precision && p != best
+            && !(undecided && ties.Contains(p)));
+        found = found with
+        {
+            Point = best.Name,
+            Mode = best.Mode,
+            K = best.K,
+            BitsPerByte = full * (1 + Loss(best)),
+            RunnerUp = next?.Name,
+            WithinNoise = undecided || (next is not null && best.CostsAlike.Contains(next.Name)),
+            Cost = best.Cost.Value,
+            OfEnsemblesCost = best.Cost.Value / own?.Cost.Value,
+            RunnerUpCost = next?.Cost.Value,
+            Loss = Loss(best),
+            Told = within.FirstOrDefault(p => IsTold(p.Mode) && p != best && p.Cost.Value < best.Cost.Value)?.Name,
+            Undecided = undecided,
+            Qualifying = qualify.Length,
+            CostsAlike = [.. ties.Select(p => p.Name)],
+        };
+        return found with
+        {
+            Sentence = $"{frontier.Where}: " + (undecided
+                ? $"this run cannot tell what costs least {limit} quality: {found.Alike} settings that qualify cost alike beside the "
+                    + $"noise; of these {best.Name} runs the fewest experts"
+                : $"{best.Name} costs least {limit} quality"),
+        };
     }
 
     /// <summary>The mode finds nothing out by itself: a request has to name the expert, and the quality is that of the right one.</summary>
     private static bool IsTold(string mode) => mode == "expert";
 
-    private static string Next(FrontierPoint best, FrontierPoint? next, bool alike) => next is null ? "; no other point is within it"
-        : $"; next is {next.Name}, {Wording.More(next.Cost.Value / best.Cost.Value)}" + (alike ? ", a difference within the noise" : "");
-
     /// <summary>The best quality among the points that meet the objective: over all loads, then for each load that was measured.</summary>
     public static IEnumerable<Recommendation> ForObjective(IReadOnlyList<MeasuredSettings> measured, QualityTable? quality,
         AnalysisOptions options, ICollection<string> notes)
     {
-        if (options.Objective is not { } objective) yield break;
-        var shares = measured.Select(m => (Measured: m, Share: m.Middle(options.ShareMet))).Where(m => m.Share is not null)
-            .Select(m => new Candidate(m.Measured, m.Share!, Quality(m.Measured, quality))).ToArray();
-        if (shares.Length == 0)
-        {
+        if (options.Objective is not { } objective) return [];
+        double? Quality(MeasuredSettings m) => quality?.BitsPerByte.GetValueOrDefault(QualityKey.Of(m.Settings)) is { Count: > 0 } of
+            ? of.Values.Average() : null;
+        Candidate[] all = [.. from m in measured
+                              let share = m.Middle(options.ShareMet)
+                              where share is not null
+                              select new Candidate(m, share, Quality(m), m.Middle(p => p.Summary.RequestsPerSecond)!.Value)];
+        if (all.Length == 0)
             notes.Add("how many requests met the objective is not known: the run was made without one and its request records are gone");
-            yield break;
-        }
-
-        yield return ForObjective("any load that was measured", shares, objective);
-        var loads = shares.GroupBy(c => Wording.Load(c.Measured.Settings.Concurrency, c.Measured.Settings.Rate)).ToArray();
-        if (loads.Length > 1)
-            foreach (var load in loads) yield return ForObjective(load.Key, [.. load], objective);
+        var loads = all.GroupBy(c => Wording.Load(c.Measured.Settings)).ToArray();
+        return [.. all.Length == 0 ? [] : (Recommendation[])[ForObjective("any load that was measured", all, objective)],
+            .. loads.Where(_ => loads.Length > 1).Select(load => ForObjective(load.Key, [.. load], objective))];
     }
 
     private static Recommendation ForObjective(string where, Candidate[] candidates, ServiceObjective objective)
     {
-        var words = ObjectiveShare.Words(objective);
-        Candidate[] meet = [.. candidates.Where(c => c.Share.Value >= objective.Share)];
+        var limits = Limits(objective).ToArray();
+        var words = $"the objective ({string.Join(", ", limits.Select(l => $"{l.Name} ≤ {Quantity.Seconds(l.Limit)}"))} for "
+            + $"{Quantity.Percent(objective.Share)} of requests)";
+        // Equal quality at several loads: the one that serves most.
+        Candidate[] meet = [.. candidates.Where(c => c.Share.Value >= objective.Share).OrderBy(c => IsTold(c.Measured.Settings.Mode))
+            .ThenBy(c => c.BitsPerByte ?? double.PositiveInfinity).ThenByDescending(c => c.RequestsPerSecond)];
         if (meet.Length == 0)
         {
             var nearest = candidates.MaxBy(c => c.Share.Value)!;
-            return new Recommendation
+            string[] missed = [.. limits.Select(l => (l.Name, l.Limit,
+                P99: nearest.Measured.Middle(p => l.Of(p.Summary)?.P99.Value)?.Value))
+                .Where(l => l.P99 > l.Limit)
+                .Select(l => $"p99 of the {l.Name} is {Quantity.Seconds(l.P99!.Value)} against {Quantity.Seconds(l.Limit)}")];
+            return new()
             {
                 Kind = Recommendation.ForObjective,
                 Where = where,
                 Sentence = $"{where}: nothing meets {words}; the nearest is {nearest.Measured.Name} with "
-                    + $"{Quantity.Percent(nearest.Share.Value)} of requests, "
-                    + $"{(objective.Share - nearest.Share.Value) * 100:0.#} points "
-                        + $"short{ObjectiveShare.Misses(nearest.Measured, objective)}",
+                    + $"{Quantity.Percent(nearest.Share.Value)} of requests, {(objective.Share - nearest.Share.Value) * 100:0.#} points "
+                        + $"short"
+                    + (missed.Length == 0 ? "" : $": {string.Join(", ", missed)}"),
             };
         }
 
-        // Equal quality at several loads: the one that serves most.
-        var ranked = meet.OrderBy(c => IsTold(c.Measured.Settings.Mode)).ThenBy(c => c.BitsPerByte ?? double.PositiveInfinity)
-            .ThenByDescending(c => c.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value).ToArray();
-        var best = ranked[0];
-        var next = ranked.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(best.Measured.Settings));
-        var sure = best.Share.Low >= objective.Share;
-        var settings = best.Measured.Settings;
-        var because = best.BitsPerByte is { } bits ? $"the best quality ({bits:F3} bits per byte)" : "the highest throughput";
-        var rank = meet.Length == 1 ? $"the only one that does, of {candidates.Length}"
-            : $"with {because} of {meet.Length} that do, of {candidates.Length}"
-            + (best.BitsPerByte is null ? " (no quality is known)" : "");
+        var best = meet[0];
         return new Recommendation
         {
             Kind = Recommendation.ForObjective,
             Point = best.Measured.Name,
-            Mode = settings.Mode,
-            K = settings.K,
+            Mode = best.Measured.Settings.Mode,
+            K = best.Measured.Settings.K,
             Where = where,
-            RunnerUp = next?.Measured.Name,
-            WithinNoise = !sure,
-            Sentence = $"{where}: {best.Measured.Name} meets {words}, {rank}; {Quantity.Percent(best.Share.Value)} of requests at "
-                + $"{Quantity.Figures(best.Measured.Middle(p => p.Summary.RequestsPerSecond)!.Value)} requests/s "
-                + $"({Wording.Where(settings)})"
-                + (next is null ? "" : $"; next is {next.Measured.Name}"
-                + (next.BitsPerByte is { } b && best.BitsPerByte is { } a ? $", bits per byte {Wording.More(b / a)}" : ""))
-                + (sure ? "" : $"; not in every repeat: {Quantity.Percent(best.Share.Low!.Value)} in the worst"),
+            BitsPerByte = best.BitsPerByte,
+            RunnerUp = meet.FirstOrDefault(c => QualityKey.Of(c.Measured.Settings) != QualityKey.Of(best.Measured.Settings))?.Measured.Name,
+            WithinNoise = best.Share.Low < objective.Share,
+            ShareMet = best.Share.Value,
+            RequestsPerSecond = best.RequestsPerSecond,
+            Sentence = $"{where}: of {meet.Length} of {candidates.Length} settings that meet {words}, {best.Measured.Name} has "
+                + (best.BitsPerByte is null ? "the highest throughput (no quality is known)" : "the best quality"),
         };
     }
 
-    private static double? Quality(MeasuredSettings measured, QualityTable? quality) =>
-        quality is not null && quality.BitsPerByte.TryGetValue(QualityKey.Of(measured.Settings), out var of) && of.Count > 0
-        ? of.Values.Average() : null;
+    private static IEnumerable<(string Name, double Limit, Func<LoadSummary, LatencyFigures?> Of)> Limits(ServiceObjective objective)
+    {
+        if (objective.TimeToFirstToken is { } first) yield return ("time to first token", first, s => s.TimeToFirstToken);
+        if (objective.InterToken is { } gap) yield return ("time between tokens", gap, s => s.InterToken);
+        if (objective.EndToEnd is { } end) yield return ("end-to-end time", end, s => s.EndToEnd);
+    }
 
-    private sealed record Candidate(MeasuredSettings Measured, Estimate Share, double? BitsPerByte);
+    private sealed record Candidate(MeasuredSettings Measured, Estimate Share, double? BitsPerByte, double RequestsPerSecond);
 }

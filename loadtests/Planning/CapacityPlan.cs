@@ -1,42 +1,55 @@
-using Btx.LoadTests.Costs;
+using System.Globalization;
+using System.Text.Json.Serialization;
+using Btx.LoadTests.Records;
+using MathNet.Numerics.Statistics;
 
 namespace Btx.LoadTests.Planning;
 
 /// <summary>How many devices a load needs, for each number of experts.</summary>
-public sealed record CapacityPlan
+/// <param name="Assumptions">A sentence each.</param>
+public sealed record CapacityPlan(MachineSpec Machine, PlannedLoad Load, PlannedRouting Routing, StepCosts Costs,
+    IReadOnlyList<ForestPlan> Forests, IReadOnlyList<string> Assumptions)
 {
     public const int CurrentSchema = 1;
 
     public int Schema { get; init; } = CurrentSchema;
-
-    public required MachineSpec Machine { get; init; }
-
-    public required PlannedLoad Load { get; init; }
-
-    public required PlannedRouting Routing { get; init; }
-
-    public required StepCosts Costs { get; init; }
-
-    public required IReadOnlyList<ForestPlan> Forests { get; init; }
-
-    /// <summary>A sentence each.</summary>
-    public required IReadOnlyList<string> Assumptions { get; init; }
 }
 
-/// <summary>How likely a request uses each expert.</summary>
-internal static class ExpertUse
+/// <summary>A machine to plan for. A device is what has memory of its own: a GPU, or a machine's processors together.</summary>
+public sealed record MachineSpec
 {
-    /// <summary>Its domain's own expert, and the other k - 1 evenly among the rest. The sum is k.</summary>
-    public static double[] Of(double[] shares, int k)
-    {
-        var others = shares.Length - 1;
-        return [.. shares.Select(p => p + (others > 0 ? (1 - p) * (k - 1) / others : 0))];
-    }
+    public string Name { get; init; } = "machine";
 
-    /// <summary>Expected distinct experts of so many requests that choose independently.</summary>
-    /// <param name="use">Chance of each expert.</param>
-    public static double Distinct(IEnumerable<double> use, double requests) =>
-        use.Sum(q => UnionFitting.Formula(1, Math.Min(1, q), requests));
+    /// <summary>Of a device's memory, GB/s (10⁹ bytes).</summary>
+    [JsonPropertyName("bandwidth_gb_per_s")]
+    public required double Bandwidth { get; init; }
+
+    /// <summary>Of a device, GiB.</summary>
+    [JsonPropertyName("memory_gib")]
+    public required double Memory { get; init; }
+
+    /// <summary>In a machine.</summary>
+    public int Devices { get; init; } = 1;
+
+    /// <summary>Of a device in the precision that is served, 10¹² operations a second; null: rows are taken as free beside reading
+    /// weights.</summary>
+    public double? Teraflops { get; init; }
+
+    /// <exception cref="LoadTestException">A file that cannot be read, or figures that no machine has.</exception>
+    public static MachineSpec Read(string path) => RunJson.Read<MachineSpec>(path).Checked(path);
+
+    /// <param name="source">File or options, for the message.</param>
+    public MachineSpec Checked(string source)
+    {
+        foreach (var (name, value, most) in new[] { ("bandwidth_gb_per_s", Bandwidth, 1e6), ("memory_gib", Memory, 1e6),
+            ("devices", Devices, 1024), ("teraflops", Teraflops ?? 1, 1e6) })
+        {
+            if (!(value > 0 && value <= most))
+                throw new LoadTestException($"{source}: {name} is {value}; expected a number above 0, to {most:#,##0}");
+        }
+
+        return this;
+    }
 }
 
 /// <summary>What is asked of the service.</summary>
@@ -60,11 +73,14 @@ public sealed record PlannedRouting(string Mode, int K, string Choice)
 
     public bool IsMixture => Mode == "moe";
 
+    /// <summary>Whether every expert reads every prompt, also those that will not run.</summary>
+    internal bool Gathers => Mode == "top_k" && Choice == ByPrompt;
+
     /// <summary>Experts that run a token.</summary>
     public int Active(int experts) => Mode switch { "ensemble" => experts, "expert" => 1, _ => Math.Min(K, experts) };
 
     /// <summary>Experts that read a prompt.</summary>
-    public int Prefilled(int experts) => Mode == "top_k" && Choice == ByPrompt ? experts : Active(experts);
+    public int Prefilled(int experts) => Gathers ? experts : Active(experts);
 }
 
 /// <summary>What the plan leaves free.</summary>
@@ -72,6 +88,115 @@ public sealed record PlannedRouting(string Mode, int K, string Choice)
 /// <param name="MemoryShare">Share of memory that may be used.</param>
 /// <param name="Slots">Requests at a time that a server has caches for.</param>
 public sealed record ServiceRules(double Utilisation = 0.7, double MemoryShare = 0.9, int Slots = 16);
+
+/// <summary>What an expert takes.</summary>
+/// <param name="KvBytesPerToken">Keys and values of one token.</param>
+public sealed record ExpertSize(double Parameters, string Precision, double KvBytesPerToken)
+{
+    /// <summary>Bytes a parameter, block scales of the quantised ones included (a half for 32 weights).</summary>
+    public static IReadOnlyDictionary<string, double> BytesPerParameter { get; } =
+        new Dictionary<string, double> { ["fp32"] = 4, ["fp16"] = 2, ["bf16"] = 2, ["int8"] = 1.0625, ["int4"] = 0.5625 };
+
+    public double WeightBytes => Parameters * BytesPerParameter[Precision];
+
+    /// <summary>A Llama of usual proportions: parameters ≈ 12·layers·width², a layer for every 64 of width, as many heads of keys and
+    /// values as of queries; keys and values in fp16, of fp32 weights in fp32.</summary>
+    public static double UsualKvBytesPerToken(double parameters, string precision)
+    {
+        var width = Math.Cbrt(parameters * 64 / 12);
+        return 2 * (width / 64) * width * (precision == "fp32" ? 4 : 2);
+    }
+
+    /// <summary>Reads <c>125M</c>, <c>1.3B</c>, <c>280k</c> or a plain number.</summary>
+    public static double ReadParameters(string option, string text)
+    {
+        var scale = text.Length == 0 || !char.IsLetter(text[^1]) ? 1
+            : char.ToUpperInvariant(text[^1]) switch { 'K' => 1e3, 'M' => 1e6, 'B' => 1e9, _ => double.NaN };
+        var number = scale == 1 ? text : text[..^1];
+        return double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value * scale is >= 1 and <= 1e13
+            ? value * scale : throw new LoadTestException($"{option} {text}: expected a number of parameters such as 280k, 125M or 1.3B");
+    }
+}
+
+/// <summary>Which share of requests is of which domain, one domain an expert, the largest first.</summary>
+public static class DomainShares
+{
+    public const string Forms = "uniform, zipf:EXPONENT or a weight for each expert: 0.5,0.3,0.2";
+
+    /// <exception cref="LoadTestException">None of these, or another number of weights than experts.</exception>
+    public static double[] Read(string option, string text, int experts)
+    {
+        static bool Number(string text, out double value) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+        double exponent = 0;
+        if (text.StartsWith("zipf:", StringComparison.Ordinal) && (!Number(text[5..], out exponent) || exponent is < 0 or > 10))
+            throw new LoadTestException($"{option} {text}: expected zipf: and an exponent from 0 to 10");
+        double[] weights = text == "uniform" || text.StartsWith("zipf:", StringComparison.Ordinal)
+            ? [.. Enumerable.Range(1, experts).Select(i => Math.Pow(i, -exponent))]
+            : [.. text.Split(',').Select(part => Number(part, out var weight) && weight >= 0 ? weight
+                : throw new LoadTestException($"{option} {text}: \"{part}\" is no weight; expected {Forms}"))];
+        if (weights.Length != experts)
+            throw new LoadTestException($"{option} {text}: {weights.Length} weights for {experts} experts; give one for each, or uniform "
+                + "or zipf:1");
+        var sum = weights.Sum();
+        if (!(sum > 0)) throw new LoadTestException($"{option} {text}: the weights are all zero");
+        return [.. weights.Select(w => w / sum).OrderDescending()];
+    }
+}
+
+/// <summary>A forest, or a BTX model, of so many experts.</summary>
+/// <param name="BytesPerExpert">Weights and the keys and values of its slots.</param>
+/// <param name="ExpertsPerDevice">With their keys and values.</param>
+/// <param name="Whole">Every replica has every expert; null if a machine has too few devices for that.</param>
+/// <param name="Sharded">Devices have some experts each, a router sends a request to those that it needs; null for a BTX model, whose
+/// layers need all of them, and where one device does.</param>
+/// <param name="Fewest"><c>whole</c> or <c>sharded</c>: what takes fewer devices; null if neither serves the load.</param>
+/// <param name="FewestToday">The same of what the server does as it is: a replica on one device, or a server for each share of the experts
+/// behind a router by domain.</param>
+/// <param name="Notes">A sentence each.</param>
+public sealed record ForestPlan(int Experts, double BytesPerExpert, double WeightBytesPerExpert, int ExpertsPerDevice, WholeForest? Whole,
+    ShardedForest? Sharded, string? Fewest, string? FewestToday, IReadOnlyList<string> Notes);
+
+/// <summary>Replicas of everything.</summary>
+/// <param name="DevicesPerReplica">That the experts are spread over.</param>
+/// <param name="Batch">Requests at a time that the plan counts on.</param>
+/// <param name="Capacity">Requests a second of a replica that never waits.</param>
+/// <param name="Utilisation">Of a replica, with the load spread evenly.</param>
+/// <param name="TimeToFirstToken">Seconds, mean.</param>
+/// <param name="InterToken">Seconds, mean at that batch, with the prompts of others between the steps.</param>
+/// <param name="PromptSeconds">For one request, alone.</param>
+public sealed record WholeForest(int DevicesPerReplica, int Replicas, int Machines, int Batch, double Capacity, double Utilisation,
+    double TimeToFirstToken, double InterToken, double PromptSeconds);
+
+/// <summary>Experts placed on devices by their load, the hot ones more than once.</summary>
+/// <param name="Devices">On each of them some experts.</param>
+/// <param name="HighestUtilisation">Of the busiest device.</param>
+/// <param name="MostCopies">Of the hottest expert.</param>
+/// <param name="InterToken">Seconds, mean of the busiest device.</param>
+/// <param name="TimeToFirstToken">Seconds, mean, by the busiest device.</param>
+/// <param name="Placement">Numbers of the experts on each device, 0 the most asked for.</param>
+public sealed record ShardedForest(int Devices, int Machines, double HighestUtilisation, double MeanUtilisation, int MostCopies,
+    double InterToken, double TimeToFirstToken, IReadOnlyList<IReadOnlyList<int>> Placement);
+
+/// <summary>The planning's own formulas against what was measured.</summary>
+/// <param name="Points">Closed loop; each predicted from the other settings of its kind, never from itself.</param>
+/// <param name="Knees">Open loop: the load at which a server saturates, from the closed loop's costs.</param>
+public sealed record PlanCheck(string Directory, IReadOnlyList<CheckedPoint> Points, IReadOnlyList<CheckedKnee> Knees,
+    IReadOnlyList<string> Notes)
+{
+    /// <summary>Median of |predicted / measured - 1|; 0 without points.</summary>
+    public double MedianError => Errors.Median();
+
+    public double WorstError => Errors.Max();
+
+    private IEnumerable<double> Errors => Points.Select(p => Math.Abs((p.Predicted / p.Measured) - 1)).DefaultIfEmpty(0);
+}
+
+/// <summary>Requests a second at which a server saturates; measured between <paramref name="Low"/> and <paramref name="High"/>.</summary>
+public sealed record CheckedKnee(string Name, double Measured, double Low, double High, double Predicted);
+
+/// <summary>Tokens a second.</summary>
+public sealed record CheckedPoint(string Name, double Measured, double Predicted);
 
 /// <summary>What <c>plan --json</c> writes.</summary>
 public sealed record PlanDocument(CapacityPlan? Plan, PlanCheck? Check);

@@ -4,133 +4,289 @@ using Btx.LoadTests.Costs;
 namespace Btx.LoadTests.Planning;
 
 /// <summary>From step costs, sizes and a load to devices.</summary>
-public static class CapacityPlanner
+public sealed class CapacityPlanner
 {
+    private const int MostDevices = 4096;
+
+    private readonly ExpertSize _expert;
+    private readonly MachineSpec _machine;
+    private readonly PlannedLoad _load;
+    private readonly PlannedRouting _routing;
+    private readonly StepCosts _costs;
+    private readonly ServiceRules _rules;
+
+    // Keys and values that a row reads, mean over its answer.
+    private readonly double _kvBytesPerRow;
+
+    private CapacityPlanner(ExpertSize expert, MachineSpec machine, PlannedLoad load, PlannedRouting routing, StepCosts costs,
+        ServiceRules rules)
+    {
+        (_expert, _machine, _load, _routing, _costs, _rules) = (expert, machine, load, routing, costs, rules);
+        _kvBytesPerRow = expert.KvBytesPerToken * (load.PromptTokens + (load.OutputTokens / 2));
+    }
+
+    // Seconds that one expert takes for a prompt.
+    private double PromptSeconds => Math.Max(_costs.PerPromptToken * _load.PromptTokens, _costs.PerExpert);
+
     /// <exception cref="LoadTestException">An expert that no device has room for, or a mix that does not fit.</exception>
     public static CapacityPlan Plan(IReadOnlyList<int> experts, ExpertSize expert, MachineSpec machine, PlannedLoad load,
         PlannedRouting routing, StepCosts costs, ServiceRules rules)
     {
-        var context = load.PromptTokens + load.OutputTokens;
-        List<string> assumptions =
+        var others = routing.Mode == "ensemble" ? " and all others"
+            : routing.Active(experts.Max()) is > 1 and var k ? $" and {k - 1} of the others, evenly" : "";
+        string[] choice = routing.Mode != "top_k" ? []
+            : [routing.Gathers ? "every expert reads the prompt before the k are chosen (--choice domain: the caller names the domain, "
+                + "only they read it)"
+                : "the caller names the domain: only the k experts read the prompt"];
+        var planner = new CapacityPlanner(expert, machine, load, routing, costs, rules);
+        return new CapacityPlan(machine, load, routing, costs, [.. experts.Select(planner.Plan)],
         [
             .. costs.Assumptions,
             $"a decode step takes {Quantity.Seconds(costs.Step)} + {Quantity.Seconds(costs.PerExpert)} a distinct expert + "
                 + $"{Quantity.Seconds(costs.PerRow)} a row; a prompt {Quantity.Seconds(costs.PerPromptToken)} a token and expert",
             $"a token's keys and values take {Quantity.Figures(expert.KvBytesPerToken)} bytes an expert; {rules.Slots} slots of "
-                + $"{Quantity.Figures(context)} tokens on every expert",
+                + $"{Quantity.Figures(load.PromptTokens + load.OutputTokens)} tokens on every expert",
             $"a device may be busy {Quantity.Percent(rules.Utilisation)} of the time and its memory "
                 + $"{Quantity.Percent(rules.MemoryShare)} full",
             "arrivals are random (Poisson) and batches full when busy; the first token takes prompt time / (1 - utilisation) (M/G/1, "
                 + "processor sharing); prompts of others lengthen the time between tokens",
             routing.IsMixture ? "tokens choose their experts evenly and independently (E·(1 - (1 - k/E)^batch) distinct ones)"
-                : $"domains: {load.Mix}, an expert each; a request uses its domain's expert{Others(routing, experts.Max())}",
-            .. Choice(routing),
-        ];
-        return new CapacityPlan
-        {
-            Machine = machine,
-            Load = load,
-            Routing = routing,
-            Costs = costs,
-            Assumptions = assumptions,
-            Forests = [.. experts.Select(e => Plan(e, expert, machine, load, routing, costs, rules))],
-        };
+                : $"domains: {load.Mix}, an expert each; a request uses its domain's expert{others}",
+            .. choice,
+        ]);
     }
 
-    private static string Others(PlannedRouting routing, int experts) =>
-        routing.Mode == "ensemble" ? " and all others"
-        : routing.Active(experts) is > 1 and var k ? $" and {k - 1} of the others, evenly" : "";
-
-    private static IEnumerable<string> Choice(PlannedRouting routing)
-    {
-        if (routing.Mode != "top_k") yield break;
-        yield return routing.Choice == PlannedRouting.ByPrompt
-            ? "every expert reads the prompt before the k are chosen (--choice domain: the caller names the domain, only they read it)"
-            : "the caller names the domain: only the k experts read the prompt";
-    }
-
-    private static ForestPlan Plan(int experts, ExpertSize expert, MachineSpec machine, PlannedLoad load, PlannedRouting routing,
-        StepCosts costs, ServiceRules rules)
+    private ForestPlan Plan(int experts)
     {
         // In a BTX model attention is shared, and so are keys and values: one cache, and the shared parameters once on every device.
-        var kv = rules.Slots * (load.PromptTokens + load.OutputTokens) * expert.KvBytesPerToken;
-        var weights = expert.WeightBytes * (routing.IsMixture ? StepCosts.FeedForwardShare : 1);
-        var fixedBytes = routing.IsMixture ? (expert.WeightBytes - weights) + kv : 0;
-        var bytes = weights + (routing.IsMixture ? 0 : kv);
-        var room = (machine.Memory * (1L << 30) * rules.MemoryShare) - fixedBytes;
-        var perDevice = (int)Math.Min(experts, Math.Floor(room / bytes));
+        var kv = _rules.Slots * (_load.PromptTokens + _load.OutputTokens) * _expert.KvBytesPerToken;
+        var weights = _expert.WeightBytes * (_routing.IsMixture ? StepCosts.FeedForwardShare : 1);
+        var fixedBytes = _routing.IsMixture ? _expert.WeightBytes - weights + kv : 0;
+        var bytes = weights + (_routing.IsMixture ? 0 : kv);
+        var perDevice = (int)Math.Min(experts, Math.Floor(((_machine.Memory * (1L << 30) * _rules.MemoryShare) - fixedBytes) / bytes));
         if (perDevice < 1)
             throw new LoadTestException($"an expert takes {Quantity.Figures((bytes + fixedBytes) / (1 << 30))} GiB with its cache, a "
-                + $"device has {Quantity.Figures(machine.Memory * rules.MemoryShare)} GiB to use; plan fewer "
-                    + "--slots, another --precision or more --memory");
-        var use = routing.IsMixture ? null : ExpertUse.Of(DomainShares.Read("--mix", load.Mix, experts), routing.Active(experts));
+                + $"device has {Quantity.Figures(_machine.Memory * _rules.MemoryShare)} GiB to use; plan fewer --slots, another "
+                    + "--precision or more --memory");
+        var active = _routing.Active(experts);
+        var use = _routing.IsMixture ? null : ExpertUse(DomainShares.Read("--mix", _load.Mix, experts), active);
         var notes = new List<string>();
-        var whole = Whole(experts, perDevice, new ReplicaModel(costs, expert, load, routing, use, experts,
-            (experts + perDevice - 1) / perDevice), machine, load, rules, notes);
-        var sharded = use is null ? null : new Sharding(costs, expert, load, routing, rules, use, perDevice).Place(machine.Devices);
+        var whole = Whole(experts, (experts + perDevice - 1) / perDevice, use, notes);
+        var sharded = use is null ? null : Sharded(use, perDevice);
         if (sharded is { Devices: 1 } && whole is not null) sharded = null; // the whole forest by another name
         else if (use is not null && sharded is null) notes.Add("no placement on 4,096 devices or fewer serves this load within the limits");
-        var active = routing.Active(experts);
-        var gathers = routing is { Mode: "top_k", Choice: PlannedRouting.ByPrompt };
         if (sharded is { Devices: > 1 })
             notes.Add("sharded: a server holds one forest, so a router in front has to know each expert's server"
-                + (gathers ? " and to gather every expert's posterior of the prompt" : "")
-                + (active > 1
-                ? $"; {active} distributions over the vocabulary meet for every token where a request's experts "
-                    + "are not together, and no router does that yet"
-                : ""));
+                + (_routing.Gathers ? " and to gather every expert's posterior of the prompt" : "")
+                + (active > 1 ? $"; {active} distributions over the vocabulary meet for every token where a request's experts are not "
+                    + "together, and no router does that yet" : ""));
         if (whole is { DevicesPerReplica: > 1 }) notes.Add("whole: a server runs on one device; a replica over several is not built");
-        var (w, s) = (whole is null ? int.MaxValue : whole.DevicesPerReplica * whole.Replicas, sharded?.Devices ?? int.MaxValue);
-        return new ForestPlan
-        {
-            Experts = experts,
-            BytesPerExpert = bytes,
-            WeightBytesPerExpert = weights,
-            ExpertsPerDevice = perDevice,
-            Whole = whole,
-            Sharded = sharded,
-            Notes = notes,
-            Fewest = Fewest(w, s),
-            FewestToday = Fewest(whole is { DevicesPerReplica: 1 } ? w : int.MaxValue,
-                sharded is { Devices: 1 } || (active == 1 && !gathers) ? s : int.MaxValue),
-        };
+        var shardedToday = sharded is { Devices: 1 } || (active == 1 && !_routing.Gathers) ? sharded : null;
+        return new ForestPlan(experts, bytes, weights, perDevice, whole, sharded, Fewest(whole, sharded),
+            Fewest(whole is { DevicesPerReplica: 1 } ? whole : null, shardedToday), notes);
     }
 
-    private static string? Fewest(int whole, int sharded) => whole == int.MaxValue && sharded == int.MaxValue ? null
-        : whole <= sharded ? "whole" : "sharded";
+    private static string? Fewest(WholeForest? whole, ShardedForest? sharded) => whole is null && sharded is null ? null
+        : sharded is null || whole?.DevicesPerReplica * whole?.Replicas <= sharded.Devices ? "whole" : "sharded";
 
-    private static WholeForest? Whole(int experts, int perDevice, ReplicaModel replica, MachineSpec machine, PlannedLoad load,
-        ServiceRules rules, List<string> notes)
+    /// <summary>How likely a request uses each expert: its domain's own, and the other k - 1 evenly among the rest. The sum is k.</summary>
+    internal static double[] ExpertUse(double[] shares, int k) =>
+        [.. shares.Select(p => p + (shares.Length > 1 ? (1 - p) * (k - 1) / (shares.Length - 1) : 0))];
+
+    /// <summary>Expected distinct experts of so many requests that choose independently.</summary>
+    /// <param name="use">Chance of each expert.</param>
+    internal static double Distinct(IEnumerable<double> use, double requests) =>
+        use.Sum(q => UnionFitting.Formula(1, Math.Min(1, q), requests));
+
+    /// <summary>Every replica has every expert, spread over some devices that run theirs side by side.</summary>
+    /// <param name="use">Chance that a request uses each expert; null: a BTX model, whose tokens choose evenly.</param>
+    private WholeForest? Whole(int experts, int devices, double[]? use, List<string> notes)
     {
-        var devices = (experts + perDevice - 1) / perDevice;
-        if (devices > machine.Devices)
+        var k = _routing.Active(experts);
+        var prompt = !_routing.IsMixture ? PromptSeconds * _routing.Prefilled(experts) / devices
+            : Math.Max(_costs.PerPromptToken * _load.PromptTokens * _routing.K,
+                _costs.StepTime(UnionFitting.Formula(experts, k, _load.PromptTokens), 0, 0)) / devices;
+        double Step(int batch)
         {
-            notes.Add($"whole: {experts} experts need {devices} devices, a machine has {machine.Devices}");
+            var distinct = use is null ? UnionFitting.Formula(experts, k, batch) : Distinct(use, batch);
+            var parallel = Math.Min(devices, Math.Max(1, distinct)); // a device runs at least one
+            return _costs.StepTime(distinct / parallel, batch * k / parallel,
+                batch * (_routing.IsMixture ? 1 : k) * _kvBytesPerRow / parallel);
+        }
+
+        var batch = Batch(Step);
+        var capacity = 1 / (prompt + (_load.OutputTokens * Step(batch) / batch));
+        var replicas = Math.Ceiling(_load.RequestsPerSecond / (capacity * _rules.Utilisation));
+        var note = devices > _machine.Devices ? $"{experts} experts need {devices} devices, a machine has {_machine.Devices}"
+            : Step(1) > _load.InterTokenLimit ? $"a step of one request takes {Quantity.Seconds(Step(1))}, more than the "
+                + $"{Quantity.Seconds(_load.InterTokenLimit.Value)} that are allowed between tokens"
+            : !(replicas <= 1_000_000) ? "more than a million replicas" : null;
+        if (note is not null)
+        {
+            notes.Add($"whole: {note}");
             return null;
         }
 
-        if (load.InterTokenLimit is { } limit && replica.Step(1) > limit)
+        var utilisation = _load.RequestsPerSecond / (capacity * replicas);
+        var perMachine = _machine.Devices / devices;
+        return new(devices, (int)replicas, ((int)replicas + perMachine - 1) / perMachine, batch, capacity, utilisation,
+            prompt / (1 - utilisation),
+            Step(batch) / (1 - (_load.RequestsPerSecond / replicas * prompt)), prompt);
+    }
+
+    /// <summary>The largest batch up to the slots whose step keeps within the limit; at least 1.</summary>
+    private int Batch(Func<int, double> step)
+    {
+        var batch = _rules.Slots;
+        while (batch > 1 && step(batch) > _load.InterTokenLimit) batch--;
+        return batch;
+    }
+
+    /// <summary>Experts on devices. Null if even <see cref="MostDevices"/> do not do, or a step of one row takes longer than is allowed
+    /// between tokens.</summary>
+    private ShardedForest? Sharded(double[] use, int perDevice)
+    {
+        if (_costs.StepTime(1, 1, _kvBytesPerRow) > _load.InterTokenLimit) return null;
+        // Seconds a second that each expert keeps a device busy, in batches that a device would run.
+        var slots = _rules.Slots;
+        var typical = Distinct(use.Take(perDevice).Select(q => q / use.Take(perDevice).Sum()), slots);
+        var row = _costs.StepTime(typical, slots, slots * _kvBytesPerRow) / slots;
+        double[] loads = [.. use.Select(q => _load.RequestsPerSecond * ((q * _load.OutputTokens * row) + (Prompts(q) * PromptSeconds)))];
+        var devices = Math.Max((int)Math.Min(MostDevices + 1, Math.Ceiling(loads.Sum() / _rules.Utilisation / 2)),
+            (use.Length + perDevice - 1) / perDevice);
+        while (devices <= MostDevices)
         {
-            notes
-                .Add($"whole: a step of one request takes {Quantity.Seconds(replica.Step(1))}, more than the {Quantity.Seconds(limit)} "
-                    + "that are allowed between tokens");
-            return null;
+            int[] copies = [.. loads.Select(l => Math.Clamp((int)Math.Ceiling(l / _rules.Utilisation), 1, devices))];
+            if (Place(loads, copies, devices, perDevice) is not { } placement)
+            {
+                devices++;
+                continue;
+            }
+
+            var busy = placement.Select(experts => Busy(experts, use, copies)).ToArray();
+            var highest = busy.MaxBy(b => b.Share);
+            if (highest.Share <= _rules.Utilisation)
+            {
+                // A request waits for the last of the prompts that it asked for: on the busiest device, all of them there if every expert
+                // reads it.
+                var prompts = _routing.Gathers ? placement[Array.IndexOf(busy, highest)].Count : 1;
+                return new(devices, (devices + _machine.Devices - 1) / _machine.Devices, highest.Share, busy.Average(b => b.Share),
+                    placement.SelectMany(e => e).CountBy(e => e).Max(e => e.Value), highest.Step,
+                        prompts * PromptSeconds / (1 - highest.Share),
+                    [.. placement.Select(e => (IReadOnlyList<int>)[.. e.Order()])]);
+            }
+
+            devices = Math.Max(devices + 1, (int)Math.Min(MostDevices + 1, devices * Math.Min(2, highest.Share / _rules.Utilisation)));
         }
 
-        var batch = replica.Batch(rules.Slots);
-        var capacity = 1 / replica.RequestSeconds(batch);
-        var replicas = Math.Ceiling(load.RequestsPerSecond / (capacity * rules.Utilisation));
-        if (!(replicas <= 1_000_000))
+        return null;
+    }
+
+    private double Prompts(double use) => _routing.Gathers ? 1 : use;
+
+    /// <summary>The most loaded experts first, each on the least loaded device that has room (longest processing time first); null: no
+    /// room.</summary>
+    private static List<int>[]? Place(double[] loads, int[] copies, int devices, int perDevice)
+    {
+        if (copies.Sum() > (long)devices * perDevice) return null;
+        var placement = Enumerable.Range(0, devices).Select(_ => new List<int>()).ToArray();
+        var filled = new double[devices];
+        foreach (var e in Enumerable.Range(0, loads.Length).OrderByDescending(e => loads[e] / copies[e])
+            .SelectMany(e => Enumerable.Repeat(e, copies[e])))
         {
-            notes.Add("whole: more than a million replicas");
-            return null;
+            var at = -1;
+            for (var d = 0; d < devices; d++)
+            {
+                if (placement[d].Count < perDevice && !placement[d].Contains(e) && (at < 0 || filled[d] < filled[at])) at = d;
+            }
+
+            if (at < 0) return null;
+            placement[at].Add(e);
+            filled[at] += loads[e] / copies[e];
         }
 
-        var utilisation = load.RequestsPerSecond / (capacity * replicas);
-        var perMachine = machine.Devices / devices;
-        return new WholeForest(
-            devices, (int)replicas, ((int)replicas + perMachine - 1) / perMachine, batch, capacity, utilisation,
-                replica.PromptSeconds / (1 - utilisation),
-            replica.Step(batch) / (1 - (load.RequestsPerSecond / replicas * replica.PromptSeconds)), replica.PromptSeconds);
+        return placement;
+    }
+
+    /// <summary>Share of time that a device with these experts is busy, and its step time.</summary>
+    private (double Share, double Step) Busy(List<int> experts, double[] use, int[] copies)
+    {
+        double[] each = [.. experts.Select(e => use[e] / copies[e])];
+        var rows = each.Sum();
+        double Step(int batch) => _costs.StepTime(Distinct(each.Select(q => q / rows), batch), batch, batch * _kvBytesPerRow);
+        var prompts = experts.Sum(e => Prompts(use[e]) / copies[e] * PromptSeconds);
+        if (!(rows > 0)) return (_load.RequestsPerSecond * prompts, 0);
+        var batch = Batch(Step);
+        return (_load.RequestsPerSecond * ((rows * _load.OutputTokens * Step(batch) / batch) + prompts), Step(batch));
+    }
+}
+
+/// <summary>A plan and its check as text.</summary>
+public static class PlanReport
+{
+    private const int DevicesShown = 8;
+
+    public static IEnumerable<string> Lines(CapacityPlan plan)
+    {
+        var m = plan.Machine;
+        yield return $"{plan.Load.RequestsPerSecond:0.###} requests/s of {plan.Load.PromptTokens:0.#} + {plan.Load.OutputTokens:0.#} "
+            + $"tokens, {Wording.Model(plan.Routing.Mode, plan.Routing.K)}, on {m.Name}: {Quantity.Count(m.Devices, "device")} of "
+            + $"{Quantity.Figures(m.Memory)} GiB and {Quantity.Figures(m.Bandwidth)} GB/s";
+        foreach (var forest in plan.Forests)
+        {
+            yield return "";
+            yield return $"{forest.Experts} experts of {Quantity.Memory(forest.BytesPerExpert)} "
+                + $"({Quantity.Memory(forest.WeightBytesPerExpert)} of weights), {forest.ExpertsPerDevice} on a device";
+            if (forest.Whole is { } w)
+                yield return $"  whole:   {Quantity.Count(w.Replicas, "replica")} of {Quantity.Count(w.DevicesPerReplica, "device")} on "
+                    + $"{Quantity.Count(w.Machines, "machine")}; batch {w.Batch}, {Quantity.Figures(w.Capacity)} requests/s each at most, "
+                    + $"{Quantity.Percent(w.Utilisation)} busy; first token {Quantity.Seconds(w.TimeToFirstToken)} (the prompt alone "
+                    + $"{Quantity.Seconds(w.PromptSeconds)}), between tokens {Quantity.Seconds(w.InterToken)}";
+            if (forest.Sharded is { } s)
+            {
+                yield return $"  sharded: {Quantity.Count(s.Devices, "device")} on {Quantity.Count(s.Machines, "machine")}; "
+                    + $"{Quantity.Percent(s.MeanUtilisation)} busy, the busiest {Quantity.Percent(s.HighestUtilisation)}; the hottest "
+                    + $"expert {Quantity.Count(s.MostCopies, "time")}; first token {Quantity.Seconds(s.TimeToFirstToken)}, between tokens "
+                    + Quantity.Seconds(s.InterToken);
+                for (var d = 0; d < Math.Min(DevicesShown, s.Devices); d++) yield return $"    device {d + 1}: {Ranges(s.Placement[d])}";
+                if (s.Devices > DevicesShown) yield return $"    … {s.Devices - DevicesShown:#,##0} more (--json has all)";
+            }
+
+            foreach (var note in forest.Notes) yield return $"  note: {note}";
+            yield return forest.Fewest is not { } fewest ? "  neither form serves this load"
+                : $"  fewest devices: {fewest}" + (forest.FewestToday == fewest ? ""
+                    : forest.FewestToday is { } today ? $"; with the server as it is: {today}" : "; the server as it is does neither");
+        }
+
+        yield return "";
+        yield return "assumptions:";
+        foreach (var assumption in plan.Assumptions) yield return $"  - {assumption}";
+    }
+
+    public static IEnumerable<string> Lines(PlanCheck check)
+    {
+        yield return $"checked against {check.Directory}: throughput of each point, predicted from the other points";
+        if (check.Points.Count > 0)
+        {
+            var table = TextTable.Lines(["point", "measured, tokens/s", "predicted", "predicted / measured"],
+                check.Points.Select(p => (string[])
+                [p.Name, Quantity.Figures(p.Measured), Quantity.Figures(p.Predicted), $"{p.Predicted / p.Measured:0.00}"]), figuresFrom: 1);
+            foreach (var line in table) yield return $"  {line}";
+            yield return $"  off by {Quantity.Percent(check.MedianError)} in the median, {Quantity.Percent(check.WorstError)} at most";
+        }
+
+        foreach (var knee in check.Knees)
+            yield return $"  saturation of {knee.Name}: predicted {Quantity.Figures(knee.Predicted)} requests/s, measured "
+                + $"{Quantity.Figures(knee.Measured)} (between {Quantity.Figures(knee.Low)} and {Quantity.Figures(knee.High)})";
+        foreach (var note in check.Notes) yield return $"  note: {note}";
+    }
+
+    // 0-3, 7, 9-10
+    private static string Ranges(IReadOnlyList<int> experts)
+    {
+        // Neighbours have the same difference from their place in the order.
+        string[] parts = [.. experts.Select((e, i) => (Expert: e, Run: e - i)).GroupBy(e => e.Run, e => e.Expert)
+            .Select(g => g.Count() > 1 ? $"{g.First()}-{g.Last()}" : $"{g.First()}")];
+        return parts.Length > 24 ? $"{string.Join(", ", parts.Take(24))}, … ({experts.Count} experts)" : string.Join(", ", parts);
     }
 }

@@ -52,7 +52,8 @@ internal static class EvaluationQuality
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new LoadTestException($"--evaluation {file}: is no evaluation: {e.Message}; `btx evaluate … --json FILE` writes one", e);
+            throw new LoadTestException($"--evaluation {file}: is no evaluation: {e.Message}; `btx evaluate … --json FILE` writes one",
+                e);
         }
     }
 

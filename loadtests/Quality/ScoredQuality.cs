@@ -25,7 +25,8 @@ internal sealed class ScoredQuality(IReadOnlyDictionary<string, IReadOnlyList<st
     /// <summary>What is measured so far.</summary>
     public QualityTable Table => new(
         $"the server's Score: test split, about {tokens} tokens a domain, "
-            + $"{(selection == Selection.Prompt ? "top_k and top_p choose once, from a piece's first tokens (prompt), as generation does" : "top_k and top_p choose for every token (per_token)")}",
+            + (selection == Selection.Prompt ? "top_k and top_p choose once, from a piece's first tokens (prompt), as generation does"
+                : "top_k and top_p choose for every token (per_token)"),
         _bits,
         _perplexity);
 

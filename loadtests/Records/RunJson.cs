@@ -136,7 +136,7 @@ internal static class PointLines
         var (points, damaged) = (new List<PointResult>(), new List<string>());
         foreach (var (line, point) in RunJson.ReadWholeLines<PointResult>(path, damaged))
         {
-            if (WholePoint.Is(point)) points.Add(point);
+            if (WholeRecord.Is(point)) points.Add(point);
             else damaged.Add($"{path}, line {line}: settings or figures are missing or are no numbers");
         }
 

@@ -1,22 +1,17 @@
 using Btx.Cli;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
-using Btx.LoadTests.Report.Sections;
 
 namespace Btx.LoadTests.Report;
 
 /// <summary>The answer: how many experts to run, on the first screen.</summary>
 /// <param name="Answer">What to run, or why that cannot be said.</param>
-/// <param name="Reasons">How far to trust it, then the recommendations that it stands on.</param>
+/// <param name="Reasons">What the reader has to know before any figure.</param>
 /// <param name="Facts">Figures of the recommended points.</param>
 /// <param name="Loads">What to run at each load.</param>
-public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, ReportTable Facts, ReportTable Loads)
+/// <param name="Picture">Cost and quality at the load of the answer; null without one.</param>
+public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, ReportTable Facts, ReportTable Loads, Figure? Picture)
 {
-    /// <summary>Cost and quality at the load of the answer; null without one.</summary>
-    public Figure? Picture { get; init; }
-
-    private static readonly ReportTable s_nothing = new([], []);
-
     /// <param name="pictures">Of cost and quality.</param>
     public static Headline Of(ReportModel model, IReadOnlyList<Figure> pictures)
     {
@@ -26,92 +21,80 @@ public sealed record Headline(string Answer, IReadOnlyList<string> Reasons, Repo
         var within = all.Where(r => r.Kind == Recommendation.WithinEnsemble && r.Point is not null)
             .OrderBy(r => Settings(model, r)?.Concurrency ?? 0).ThenBy(r => -r.WithinPercent).LastOrDefault();
         Recommendation[] stands = [.. new[] { objective, within }.OfType<Recommendation>()];
-        string[] answers = [.. stands.Select(r => Answered(model, r))];
-        return stands.Length == 0 ? new(Without(model), [.. Caveats(model)], s_nothing, s_nothing)
-            : new(string.Join(" ", answers), [.. Caveats(model), .. stands.Select(r => r.Sentence)], Figures(model,
-            [.. stands.Where(r => r.Point is not null)]), ByLoad(model, all))
-            {
-                Picture = pictures.FirstOrDefault(p => within is not null
-            && p.Title.EndsWith($" at {within.Where}", StringComparison.Ordinal)) ?? (pictures.Count > 0 ? pictures[0] : null)
-            };
+        var picture = pictures.FirstOrDefault(p => within is not null && p.Title.EndsWith($" at {within.Where}", StringComparison.Ordinal))
+            ?? (pictures.Count > 0 ? pictures[0] : null);
+        return stands.Length == 0 ? new(Without(model), [.. Caveats(model)], new([], []), new([], []), null)
+            : new(string.Join(" ", stands.Select(r => Answered(model, r))), [.. Caveats(model)],
+                Figures(model, stands), ByLoad(model, all), picture);
     }
 
     private static string Answered(ReportModel model, Recommendation r)
     {
-        var what = r.Point is null ? ""
-            : Name(model, r) + (r.Mode == "ensemble" && Settings(model, r)?.K is { } all ? $" (all {all} experts)" : "");
-        var with = Settings(model, r) is { } load ? $", with {PointLabels.Load(load)}" : "";
+        var settings = Settings(model, r);
+        var what = Name(model, r) + (r.Mode == "ensemble" && settings?.K is { } k ? $" (all {k} experts)" : "");
+        var load = settings is not null ? $", with {PointLabels.Load(settings)}" : "";
+        if (r.Kind == Recommendation.ForObjective && r.Point is null) return "Nothing that was measured meets the objective.";
         if (r.Kind == Recommendation.ForObjective)
-            return r.Point is null ? "Nothing that was measured meets the objective."
-                : $"{(model.Quality is null ? "Within the objective (how good the models are is not known)" : "For the best quality within "
-                    + "the objective")}, run {what}{(r.WithinNoise ? ", which missed it in some repeat" : "")}{with}.";
+            return (model.Quality is null ? "Within the objective (how good the models are is not known)"
+                : "For the best quality within the objective")
+                + $", run {what}{(r.WithinNoise ? ", which missed it in some repeat" : "")}{load}.";
+        var limit = $"within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality";
         if (r.Undecided)
-            return $"This run cannot tell what costs least within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality{with}: "
-                + $"{(r.CostsAlike.Count == r.Qualifying ? "all" : $"{r.CostsAlike.Count} of the")} {r.Qualifying} settings that qualify "
-                + $"cost alike beside its noise. The cheap, safe choice among them runs the fewest experts: {what}.";
-        var unsure = r is { WithinNoise: true, RunnerUp: not null }
-            ? ", which cannot be told from "
-                + $"{(model.Measurements.FirstOrDefault(m => m.Name == r.RunnerUp) is { } next ? model.Labels.Model(next.Settings) : r.RunnerUp)}"
-            : "";
-        return $"For the lowest cost within {Amount.Of(r.WithinPercent)} % of the full ensemble's quality, run {what}{unsure}{with}.";
+            return $"This run cannot tell what costs least {limit}{load}: {r.Alike} settings that qualify cost alike beside its noise. "
+                + $"The cheap, safe choice among them runs the fewest experts: {what}.";
+        var next = model.Measurements.FirstOrDefault(m => m.Name == r.RunnerUp);
+        return $"For the lowest cost {limit}, run {what}"
+            + (r.WithinNoise && next is not null ? $", which cannot be told from {model.Labels.Model(next.Settings)}" : "") + $"{load}.";
     }
 
-    /// <summary>What the reader has to know before any figure.</summary>
     private static IEnumerable<string> Caveats(ReportModel model)
     {
         if (model.Description?.Command.Split(' ').Contains("--quick") == true)
             yield return "A run with `--quick`: short times and few points. It shows that the chain works; its figures mean little.";
         if (model.Points.Count > 0)
-            yield return TrustSection.Noise(model)
+            yield return RunSections.Noise(model)
                 ?? "Noise: not known, because nothing was measured twice; nothing says which differences are more than chance.";
     }
 
-    private static string Without(ReportModel model) =>
-        "No recommendation. " + (model.Points.Count == 0 ? Absent.Points(model)
-            : model.Points.All(p => p.Summary.Requests == p.Summary.Failed) ? Absent.Failures
-            : model.Quality is null ? Absent.Quality(model)
-            : !(model.Analysis?.Frontiers.Count > 0) ? "No measured point has both a cost and a quality."
-            : !model.Quality.BitsPerByte.Keys.Any(k => k.StartsWith("ensemble@", StringComparison.Ordinal))
-            ? "The quality of the full ensemble, which others are held against, is not known: measure "
-                + "mode `ensemble` too, or name an `--objective`."
-            : "Only one model was measured: there is nothing to choose from.");
+    private static string Without(ReportModel model) => "No recommendation. " + (model.Points.Count == 0 ? Absent.Points(model)
+        : model.Points.All(p => p.Summary.Requests == p.Summary.Failed) ? Absent.Failures
+        : model.Quality is null ? Absent.Quality(model)
+        : !(model.Analysis?.Frontiers.Count > 0) ? "No measured point has both a cost and a quality."
+        : !model.Quality.BitsPerByte.Keys.Any(k => k.StartsWith("ensemble@", StringComparison.Ordinal))
+            ? "The quality of the full ensemble, which others are held against, is not known: measure mode `ensemble` too, or name an "
+                + "`--objective`."
+        : "Only one model was measured: there is nothing to choose from.");
 
     private static PointSettings? Settings(ReportModel model, Recommendation r) =>
         model.Measurements.FirstOrDefault(m => m.Name == r.Point)?.Settings;
 
-    private static string Name(ReportModel model, Recommendation r) => Settings(model, r) is { } settings ? model.Labels.Model(settings)
-        : r.Point ?? Quantity.None;
+    private static string Name(ReportModel model, Recommendation r) =>
+        Settings(model, r) is { } settings ? model.Labels.Model(settings) : r.Point ?? "nothing";
 
-    private static ReportTable Figures(ReportModel model, Recommendation[] recommended)
+    private static ReportTable Figures(ReportModel model, IEnumerable<Recommendation> recommended)
     {
-        var points = recommended.Select(r => model.Measurements.FirstOrDefault(m => m.Name == r.Point)).OfType<Measurement>()
-            .Distinct().ToArray();
-        var quality = (model.Analysis?.Frontiers ?? []).SelectMany(f => f.Points).GroupBy(p => p.Name).ToDictionary(g => g.Key,
-            g => g.First().BitsPerByte);
+        var points = recommended.Select(r => model.Measurements.FirstOrDefault(m => m.Name == r.Point)).OfType<Measurement>().Distinct();
+        var quality = (model.Analysis?.Frontiers ?? []).SelectMany(f => f.Points).ToLookup(p => p.Name, p => (double?)p.BitsPerByte);
         return new(["", "tokens/s", "first token, p50 (ms)", "between tokens, mean (ms)", "end to end, p99 (ms)", "bits per byte"],
-        [
-            .. points.Select(m => (string[])
-            [
-                model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value),
-                    Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.Mean)?.Value * 1e3),
-                Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3),
-                    quality.TryGetValue(m.Name, out var bits) ? Amount.Of(bits) : Quantity.None,
-            ]),
-        ]);
+            [.. points.Select(m => (string[])[model.Labels.Full(m.Settings), Amount.Of(m.Of(s => (double?)s.TokensPerSecond)?.Value),
+                Amount.Of(m.Of(s => s.TimeToFirstToken?.P50)?.Value * 1e3), Amount.Of(m.Of(s => s.InterToken?.Mean)?.Value * 1e3),
+                Amount.Of(m.Of(s => s.EndToEnd?.P99)?.Value * 1e3), Amount.Of(quality[m.Name].FirstOrDefault())])]);
     }
 
-    private static ReportTable ByLoad(ReportModel model, IReadOnlyList<Recommendation> all)
-    {
-        var percents = all.Select(r => r.WithinPercent).OfType<double>().Distinct().Order().ToArray();
-        var objective = all.Any(r => r.Kind == Recommendation.ForObjective);
-        string At(IEnumerable<Recommendation> here) => here.FirstOrDefault() is not { } r ? Quantity.None
-            : r.Point is null ? "nothing" : Name(model, r) + (r.WithinNoise ? " *" : "");
-        return new(["at", .. objective ? (string[])["best quality within the objective"] : [],
-            .. percents.Select(p => $"cheapest within {Amount.Of(p)} % of the ensemble")],
-        [
-            .. all.GroupBy(r => r.Where).Select(g => (string[])
-                [g.Key, .. objective ? (string[])[At(g.Where(r => r.Kind == Recommendation.ForObjective))] : [],
-                .. percents.Select(p => At(g.Where(r => r.Kind == Recommendation.WithinEnsemble && r.WithinPercent == p)))]),
-        ]);
-    }
+    private static ReportTable ByLoad(ReportModel model, IReadOnlyList<Recommendation> all) => new(
+        ["at", "asked for", "run", "meet the objective", "requests/s", "a token (ms)", "of the ensemble's cost", "bits per byte",
+            "beside the ensemble's", "next", "costs more by", ""],
+        [.. all.OrderBy(r => r.Where, StringComparer.Ordinal).ThenBy(r => r.WithinPercent).Select(r => (string[])
+            [r.Where, r.WithinPercent is { } percent ? $"cheapest within {Amount.Of(percent)} % of the ensemble"
+                : "best quality within the objective",
+                Name(model, r), r.ShareMet is { } met ? Quantity.Percent(met) : "", r.RequestsPerSecond is { } rate ? Amount.Of(rate) : "",
+                r.Cost is { } cost ? Amount.Of(cost * 1e3) : "", r.OfEnsemblesCost is { } share ? Quantity.Percent(share) : "",
+                r.BitsPerByte is { } bits ? Amount.Of(bits) : "", r.Loss is { } loss ? Wording.More(1 + loss) : "", r.RunnerUp ?? "",
+                r.RunnerUpCost is { } next ? Quantity.Percent((next / r.Cost!.Value) - 1) : "", Note(r)])]);
+
+    private static string Note(Recommendation r) => r.Point is null ? r.Sentence[(r.Where.Length + 2)..]
+        : r.Undecided ? $"{r.Alike} cost alike; the fewest experts"
+        : r.WithinNoise && r.Kind == Recommendation.WithinEnsemble ? "within the noise of the next"
+        : r.WithinNoise ? "missed the objective in some repeat"
+        : r.Told is { } told ? $"where the caller names the domain: {told}" : "";
 }

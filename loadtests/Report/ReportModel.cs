@@ -65,7 +65,7 @@ public sealed record ReportModel(string Run)
             Description = Part(RunDirectory.Description, RunJson.Read<RunDescription>,
                 d => d is { Machine: not null, Load: not null, Command: not null }),
             Points = points,
-            Quality = Part(RunDirectory.Quality, RunJson.Read<QualityTable>, Whole),
+            Quality = Part(RunDirectory.Quality, RunJson.Read<QualityTable>, WholeRecord.Is),
             Change = Part(RunDirectory.Change, RunJson.Read<ChangeTimeline>,
                 c => c is { Expert: not null, Windows: not null, Changes: not null } && c.Windows.All(w => w is not null)
                 && c.Changes.All(x => x is { Phases: not null, Id: not null, Kind: not null })),
@@ -76,21 +76,14 @@ public sealed record ReportModel(string Run)
         };
     }
 
-    private static bool Whole(QualityTable quality) =>
-        quality is { BitsPerByte: not null, Perplexity: not null } && quality.BitsPerByte.Values.Concat(quality.Perplexity.Values)
-        .All(domains => domains is not null && domains.Values.All(v => v > 0 && double.IsFinite(v)));
-
     /// <summary>With fits, frontiers and recommendations; without them if nothing was measured.</summary>
     /// <param name="directory">Where the request records are.</param>
     /// <param name="objective">To recommend for; null: the run's own, if it has one.</param>
     /// <param name="withinPercent">Per cent of the full ensemble's bits per byte that a cheaper point may lose.</param>
-    public ReportModel Analyse(string directory, ServiceObjective? objective, IReadOnlyList<double> withinPercent)
-    {
-        if (Points.Count == 0) return this;
-        var asked = objective ?? Description?.Objective;
-        var options = new AnalysisOptions { Objective = asked, WithinPercent = withinPercent };
-        if (asked is not null && asked != Description?.Objective)
-            options = options with { ShareMet = ObjectiveShare.FromRecords(directory, asked) };
-        return this with { Analysis = CostModel.Analyse(Points, Quality, options) };
-    }
+    public ReportModel Analyse(string directory, ServiceObjective? objective, IReadOnlyList<double> withinPercent) =>
+        Points.Count == 0 ? this : this with
+        {
+            Analysis = CostModel.Analyse(Points, Quality, ObjectiveShare.With(
+                new AnalysisOptions { Objective = objective, WithinPercent = withinPercent }, directory, Description?.Objective)),
+        };
 }

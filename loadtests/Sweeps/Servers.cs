@@ -107,8 +107,8 @@ internal sealed class LiveServer : IAsyncDisposable
             server.Facts = await server.Client.DescribeAsync(cancellation);
             return server;
         }
-        catch (LoadTestException e) when (e.InnerException is RpcException { StatusCode: StatusCode.Unauthenticated
-            or StatusCode.PermissionDenied } refused)
+        catch (LoadTestException e)
+            when (e.InnerException is RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.PermissionDenied } refused)
         {
             await server.DisposeAsync();
             var detail = refused.Status.Detail.ReplaceLineEndings(" ");

@@ -70,7 +70,7 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         if (quality.Tokens > 0)
             await new QualityRun(servers, new(TestSplit.Read(request.Corpus), quality.Tokens, quality.Selection), qualityFile, progress)
                 .MeasureAsync(points, cancellation);
-        await ChangeAsync(state, servers, source, points[0], cancellation);
+        await ChangeAsync(state, servers, source, cancellation);
         return new(state.Directory, points.Count + curve.Count, state.Results, [.. notes.Distinct()]);
     }
 
@@ -113,14 +113,13 @@ internal sealed class Sweep(SweepRequest request, string command, ProgressItem p
         }
     }
 
-    private async Task ChangeAsync(SweepState state, Servers servers, SweepPoints source, PointSettings first, CancellationToken stop)
+    private async Task ChangeAsync(SweepState state, Servers servers, SweepPoints source, CancellationToken stop)
     {
         var change = request.Change;
         ServedCopy.Clear(state.Directory);
         if (change.Rounds == 0 || File.Exists(state.At(RunDirectory.Change))) return;
         var (precision, served) = request.Servers.Forests.First();
-        var load = first with { Mode = "ensemble", K = null, Load = "closed", Rate = null, Concurrency = change.Concurrency,
-            Precision = precision, Options = request.Servers.FirstOptions };
+        var load = new PointSettings("ensemble", null, "closed", change.Concurrency, null, precision, request.Servers.FirstOptions);
         var what = change.Guest is null ? "the last expert leaves and comes again" : $"{change.Guest} comes and leaves";
         progress.WriteLine($"changes under load: {what}, {change.Rounds} times, on a copy of {served}");
         RunJson.Write(state.At(RunDirectory.Change), await new ChangeExperiment(servers, source, change, progress)

@@ -79,7 +79,7 @@ internal sealed class PlanVerb
 
     private int Run(ParseResult parsed)
     {
-        var checkedRun = parsed.GetValue(_check) is { } of ? PlanChecking.Check(Measured(parsed, of)) : null;
+        var checkedRun = parsed.GetValue(_check) is { } of ? StepCostFit.Check(Measured(parsed, of)) : null;
         var plan = checkedRun is not null && parsed.GetValue(_load) is null ? null : Plan(parsed);
         _json.Write(parsed, new PlanDocument(plan, checkedRun), [.. plan is null ? [] : PlanReport.Lines(plan),
             .. plan is null || checkedRun is null ? [] : new[] { "" }, .. checkedRun is null ? [] : PlanReport.Lines(checkedRun)]);
@@ -126,7 +126,7 @@ internal sealed class PlanVerb
             ?? throw new LoadTestException("--run needs --fitted-parameters, the size of the experts that it measured, such as 280k"));
         var planned = Expert(parsed, parameters);
         var known = parsed.GetValue(_fittedBandwidth) is { } b ? Between("--fitted-bandwidth", b, 0, 1e6) : (double?)null;
-        var (fitted, on) = FittedCosts.Of(Measured(parsed, directory), routing, parameters, known, planned, target);
+        var (fitted, on) = StepCosts.Of(Measured(parsed, directory), routing, parameters, known, planned, target);
         return CapacityPlanner.Plan(experts, planned, on, load, routing, fitted, rules);
     }
 

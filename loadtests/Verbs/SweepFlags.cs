@@ -16,8 +16,7 @@ internal sealed class SweepFlags
         "served forest, which `btx export` writes; repeat it for other precisions (fp16=DIR)", []);
     private readonly Flag<string[]> _mixture = new("--btx DIR", "served BTX model for mode moe; repeat it for other precisions", []);
     private readonly LoadFlags _shared = new("order, prompts, lengths and arrivals");
-    private readonly Flag<string> _out = new("--out RUN",
-        "the run's directory; the same command goes on with what is there") { Required = true };
+    private readonly Flag<string> _out = new("--out RUN", "the run's directory; the same command goes on there") { Required = true };
     private readonly Flag<string?> _modes = new("--modes LIST",
         "ensemble, top_k, top_p:MASS, moe, average, average:NAME, expert (of the prompt's domain), expert:NAME "
             + "(ensemble,top_k,average,moe: what is served of these)");

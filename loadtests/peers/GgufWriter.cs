@@ -23,19 +23,10 @@ internal sealed class GgufWriter
 
     public void Add(string key, string value) => _metadata.Add((key, 8, w => Text(w, value)));
 
-    public void Add(string key, IReadOnlyCollection<string> values) => _metadata.Add((key, 9, w =>
-    {
-        w.Write(8u);
-        w.Write((ulong)values.Count);
-        foreach (var value in values) Text(w, value);
-    }));
+    public void Add(string key, IReadOnlyCollection<string> values) => _metadata.Add((key, 9, w => Array(w, 8, values, Text)));
 
-    public void Add(string key, IReadOnlyCollection<int> values) => _metadata.Add((key, 9, w =>
-    {
-        w.Write(5u);
-        w.Write((ulong)values.Count);
-        foreach (var value in values) w.Write(value);
-    }));
+    public void Add(string key, IReadOnlyCollection<int> values) =>
+        _metadata.Add((key, 9, w => Array(w, 5, values, (to, value) => to.Write(value))));
 
     /// <param name="shape">As PyTorch says it, outermost first; the file lists it innermost first.</param>
     /// <param name="data">Its bytes, C order.</param>
@@ -75,6 +66,13 @@ internal sealed class GgufWriter
             Pad(w);
         }
     });
+
+    private static void Array<T>(BinaryWriter w, uint type, IReadOnlyCollection<T> values, Action<BinaryWriter, T> write)
+    {
+        w.Write(type);
+        w.Write((ulong)values.Count);
+        foreach (var value in values) write(w, value);
+    }
 
     private static long Aligned(long position) => (position + 31) / 32 * 32;
 

@@ -27,8 +27,16 @@ internal sealed class LlamaCppModel : IPeerModel
         NativeLibraryConfig.All.WithLogCallback((level, text) => { if (level == LLamaLogLevel.Error) Console.Error.Write(text); });
         try
         {
-            var parameters = new ModelParams(path) { GpuLayerCount = 0, SeqMax = (uint)options.Slots, KVUnified = false,
-                BatchSize = BatchTokens, UBatchSize = BatchTokens, Threads = options.Threads, BatchThreads = options.Threads };
+            var parameters = new ModelParams(path)
+            {
+                GpuLayerCount = 0,
+                SeqMax = (uint)options.Slots,
+                KVUnified = false,
+                BatchSize = BatchTokens,
+                UBatchSize = BatchTokens,
+                Threads = options.Threads,
+                BatchThreads = options.Threads
+            };
             parameters.TypeK = parameters.TypeV = cache == "fp16" ? GGMLType.GGML_TYPE_F16 : GGMLType.GGML_TYPE_F32;
             if (cache == "fp32") parameters.FlashAttention = false;
             _weights = LLamaWeights.LoadFromFile(parameters);

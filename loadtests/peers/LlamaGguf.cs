@@ -16,12 +16,18 @@ internal static class LlamaGguf
 
     private static readonly Dictionary<string, string> s_names = new()
     {
-        ["model.embed_tokens.weight"] = "token_embd.weight", ["model.norm.weight"] = "output_norm.weight",
-        ["lm_head.weight"] = "output.weight", ["self_attn.q_proj.weight"] = "attn_q.weight", ["self_attn.k_proj.weight"] = "attn_k.weight",
-        ["self_attn.v_proj.weight"] = "attn_v.weight", ["self_attn.o_proj.weight"] = "attn_output.weight",
-        ["mlp.gate_proj.weight"] = "ffn_gate.weight", ["mlp.up_proj.weight"] = "ffn_up.weight",
+        ["model.embed_tokens.weight"] = "token_embd.weight",
+        ["model.norm.weight"] = "output_norm.weight",
+        ["lm_head.weight"] = "output.weight",
+        ["self_attn.q_proj.weight"] = "attn_q.weight",
+        ["self_attn.k_proj.weight"] = "attn_k.weight",
+        ["self_attn.v_proj.weight"] = "attn_v.weight",
+        ["self_attn.o_proj.weight"] = "attn_output.weight",
+        ["mlp.gate_proj.weight"] = "ffn_gate.weight",
+        ["mlp.up_proj.weight"] = "ffn_up.weight",
         ["mlp.down_proj.weight"] = "ffn_down.weight",
-        ["input_layernorm.weight"] = "attn_norm.weight", ["post_attention_layernorm.weight"] = "ffn_norm.weight",
+        ["input_layernorm.weight"] = "attn_norm.weight",
+        ["post_attention_layernorm.weight"] = "ffn_norm.weight",
     };
 
     /// <param name="type">Of matrices; norms stay fp32, as llama.cpp wants them.</param>

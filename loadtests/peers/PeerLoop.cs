@@ -63,8 +63,17 @@ internal sealed class PeerLoop(IPeerModel model, TextTokenizer tokenizer, TextRe
     public void Run()
     {
         var d = model.Description;
-        Write(new { @event = "ready", name = d.Name, threads = d.Threads, slots = d.Slots, context = d.Context, vocabulary = d.Vocabulary,
-            precision = d.Precision, batching = d.Batching });
+        Write(new
+        {
+            @event = "ready",
+            name = d.Name,
+            threads = d.Threads,
+            slots = d.Slots,
+            context = d.Context,
+            vocabulary = d.Vocabulary,
+            precision = d.Precision,
+            batching = d.Batching
+        });
         output.Flush();
         Task.Factory.StartNew(Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         while (_running.Count + _waiting.Count > 0 || _commands.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())

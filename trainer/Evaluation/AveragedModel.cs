@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Btx.Model.Averaging;
-using Btx.Model.Configuration;
 using Btx.Model.Tensors;
 using Btx.Trainer.Networks;
 using TorchSharp;
@@ -13,23 +12,22 @@ public static class AveragedModel
 {
     /// <param name="weights">Not negative, summing to 1, one for each directory.</param>
     /// <param name="config">Of that architecture; null: the first one's.</param>
-    public static LlamaModel Build(IReadOnlyList<string> directories, IReadOnlyList<double> weights, Device device,
-        LlamaConfig? config = null)
+    public static LlamaModel Build(IReadOnlyList<string> models, IReadOnlyList<double> weights, Device device, LlamaConfig? config = null)
     {
         var shares = ParameterAverage.Normalise(weights);
         var checkpoints = new List<Checkpoint>();
         LlamaModel? model = null;
         try
         {
-            foreach (var directory in directories)
+            foreach (var directory in models)
             {
                 checkpoints.Add(Checkpoint.Open(directory));
                 if (checkpoints[^1].Config.RequireDense(directory).Fingerprint() != checkpoints[0].Config.Fingerprint())
-                    throw new BtxException($"{directory} and {directories[0]} have different architectures (config.json); only equal ones "
+                    throw new BtxException($"{directory} and {models[0]} have different architectures (config.json); only equal ones "
                         + "can be averaged");
             }
 
-            model = new LlamaModel(config ?? checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", directories)}" };
+            model = new LlamaModel(config ?? checkpoints[0].Config, device) { Source = $"the average of {string.Join(", ", models)}" };
             foreach (var (name, parameter) in model.NamedParameters) Fill(checkpoints, shares, name, parameter);
             return model;
         }

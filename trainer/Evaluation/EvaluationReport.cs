@@ -1,7 +1,7 @@
 using System.Text.Json;
+using Btx.Cli.Charts;
 using Btx.Model.Forests;
 using Btx.Model.Mixing;
-using Btx.Trainer.Charts;
 using Btx.Trainer.Corpora;
 
 namespace Btx.Trainer.Evaluation;
@@ -118,7 +118,8 @@ public static class EvaluationPicture
         for (var d = 0; d < report.Domains.Count; d++)
             for (var m = 0; m < report.Modes.Count; m++) values[d, m] = report.Domains[d].BitsPerByte(report.Modes[m]);
 
-        return new HeatMap("Bits per byte of each domain", [.. report.Domains.Select(d => d.Name)], report.Modes, values)
-        { Unit = "bits per byte", Format = "F3", LowerIsBetter = true, ScalePerRow = true }.ToSvg();
+        string[] domains = [.. report.Domains.Select(d => d.Name)];
+        return new HeatMap("evaluation", "Bits per byte of each domain", domains, report.Modes, [("", values)])
+        { Caption = "bits per byte; lower is better; best of each row in bold", Format = "F3", LowerIsBetter = true }.ToSvg();
     }
 }

@@ -1,4 +1,4 @@
-using Btx.Trainer.Charts;
+using Btx.Cli.Charts;
 
 namespace Btx.Trainer.Phases;
 
@@ -37,13 +37,12 @@ internal sealed class LossCurve(string directory)
     /// <summary>Draws training loss, smoothed, and validation where it was measured.</summary>
     public void SavePicture(string name)
     {
-        (double, double)[] loss =
-            [.. Points.Select((p, i) => ((double)p.Tokens, Points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
-        (double, double)[] validation = [.. Points.SelectMany(p =>
-            p.BitsPerByte is { } bits ? ((double, double)[])[(p.Tokens, bits)] : [])];
-        ChartSeries[] series = [new("training loss, nats per token", loss)];
-        if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation)];
-        new LineChart($"Loss of {name}", "tokens", "loss", series).Save(Path.Combine(directory, PictureFile));
+        Datum[] loss = [.. Points.Select((p, i) => new Datum(p.Tokens, Points.Take(i + 1).TakeLast(Smoothing).Average(q => q.Loss)))];
+        Datum[] validation = [.. Points.Where(p => p.BitsPerByte is not null).Select(p => new Datum(p.Tokens, p.BitsPerByte!.Value))];
+        Series[] series = [new("training loss, nats per token", loss, SeriesStyle.Of(0)) { Marked = false }];
+        if (validation.Length > 1) series = [.. series, new("validation, bits per byte", validation, SeriesStyle.Of(1))];
+        var chart = new Chart("loss", $"Loss of {name}", new Axis("tokens"), [new Panel(new Axis("loss"), series)]);
+        AtomicFile.WriteText(Path.Combine(directory, PictureFile), chart.ToSvg());
     }
 
     private static LossPoint? Parse(string[] cells)

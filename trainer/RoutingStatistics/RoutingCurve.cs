@@ -64,7 +64,6 @@ public sealed record RoutingAlarm(long Step, int Layer, int Expert, string Name,
 /// and again only after it was above. Of more than 25 experts a quarter of the even share is the bound.</summary>
 public sealed class RoutingWatch(IReadOnlyList<string> experts)
 {
-    /// <summary>Statistics in a row.</summary>
     public const int Patience = 3;
 
     private readonly Dictionary<(int Layer, int Expert), int> low = [];

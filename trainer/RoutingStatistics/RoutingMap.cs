@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Btx.Cli.Charts;
 using Btx.Model.Forests;
-using Btx.Trainer.Charts;
 using Btx.Trainer.Networks;
 
 namespace Btx.Trainer.RoutingStatistics;
@@ -51,12 +51,14 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
         if (layers > 1)
             panels = panels.Prepend(("mean of the layers",
                 Panel((tally, e) => Enumerable.Range(0, layers).Average(l => tally.GateShare(l, e)))));
-        new HeatMapGrid($"Routing of {name}, k = {expertsPerToken}", [.. domains.Select(d => d.Domain)], experts, [.. panels])
+        string[] rows = [.. domains.Select(d => d.Domain)];
+        var map = new HeatMap("routing", $"Routing of {name}, k = {expertsPerToken}", rows, experts, [.. panels])
         {
-            Caption =
-                "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, the largest of each in bold",
-            Most = 100,
-        }.Save(Path.Combine(directory, PictureFile));
+            Caption = "expert's share of the gates on the domain's validation text, per cent; rows add up to 100, largest of each in bold",
+            Format = "F0",
+            Range = (0, 100),
+        };
+        AtomicFile.WriteText(Path.Combine(directory, PictureFile), map.ToSvg());
     }
 
     private double[,] Panel(Func<RoutingTally, int, double> share)

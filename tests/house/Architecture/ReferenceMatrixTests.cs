@@ -21,7 +21,7 @@ public sealed class ReferenceMatrixTests
         { Forest, [Model, Engine], [] },
         { "server/host/Btx.Server.csproj", [Model, Cli, Protos, Engine, Forest], ["Grpc.AspNetCore", "Grpc.AspNetCore.HealthChecks",
             "Grpc.AspNetCore.Server.Reflection", "System.CommandLine", "prometheus-net.AspNetCore"] },
-        { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["MathNet.Numerics", "System.CommandLine"] },
+        { "loadtests/Btx.LoadTests.csproj", [Cli, Protos], ["Markdig", "MathNet.Numerics", "System.CommandLine"] },
         { Protos, [], ["Google.Protobuf", "Grpc.Net.Client", "Grpc.Tools"] },
     };
 

@@ -133,10 +133,10 @@ public sealed class CapacityPlannerTests
         foreach (var mix in new[] { "uniform", "zipf:1.3", "0.7,0.2,0.1" })
             for (var k = 1; k <= 3; k++)
             {
-                var use = ExpertUse.Of(DomainShares.Read("--mix", mix, 3), k);
+                var use = CapacityPlanner.ExpertUse(DomainShares.Read("--mix", mix, 3), k);
                 Assert.Equal(k, use.Sum(), 1e-12);
                 Assert.All(use, q => Assert.InRange(q, 0, 1));
-                Assert.Equal(k, ExpertUse.Distinct(use, 1), 1e-12);
+                Assert.Equal(k, CapacityPlanner.Distinct(use, 1), 1e-12);
             }
     }
 

@@ -11,7 +11,7 @@ public sealed class PlanCheckingTests
     private static PlanCheck Check(IEnumerable<PointResult> points)
     {
         using var run = new PlantedRun(points);
-        return PlanChecking.Check(MeasuredRun.Load(run.Path));
+        return StepCostFit.Check(MeasuredRun.Load(run.Path));
     }
 
     [Theory]
@@ -64,7 +64,7 @@ public sealed class PlanCheckingTests
         using var directory = new PlantedRun(PlannedRuns.Points());
         var run = MeasuredRun.Load(directory.Path);
         var routing = new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt);
-        var (same, machine) = FittedCosts.Of(run, routing, 1e6, null, new ExpertSize(1e6, "fp32", 100), null);
+        var (same, machine) = StepCosts.Of(run, routing, 1e6, null, new ExpertSize(1e6, "fp32", 100), null);
         Assert.Equal(PlannedRuns.Truth.Step, same.Step, 1e-9);
         Assert.Equal(PlannedRuns.Truth.PerExpert, same.PerExpert, 1e-9);
         Assert.Equal(PlannedRuns.Truth.PerRow, same.PerRow, 1e-9);
@@ -72,7 +72,7 @@ public sealed class PlanCheckingTests
         Assert.Equal((2.0, "a processor", 1), (Math.Round(machine.Bandwidth, 6), machine.Name, machine.Devices)); // 4 MB in 2 ms
 
         // Ten times the parameters in half the bytes, on memory five times as fast of which a quarter is reached too.
-        var (other, _) = FittedCosts.Of(run, routing, 1e6, 8, new ExpertSize(10e6, "fp16", 100),
+        var (other, _) = StepCosts.Of(run, routing, 1e6, 8, new ExpertSize(10e6, "fp16", 100),
             new MachineSpec { Bandwidth = 40, Memory = 1 });
         Assert.Equal(PlannedRuns.Truth.PerExpert, other.PerExpert, 1e-9);
         Assert.Equal(PlannedRuns.Truth.PerRow * 2, other.PerRow, 1e-9);
@@ -88,10 +88,10 @@ public sealed class PlanCheckingTests
         var (routing, expert, machine) = (new PlannedRouting("top_k", 2, PlannedRouting.ByPrompt), new ExpertSize(1e6, "fp32", 100),
             new MachineSpec { Bandwidth = 40, Memory = 1 });
         Assert.Contains("--fitted-bandwidth",
-            Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing, 1e6, null, expert, machine)).Message);
+            Assert.Throws<LoadTestException>(() => StepCosts.Of(run, routing, 1e6, null, expert, machine)).Message);
         Assert.Contains("lies in a cache",
-            Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing, 1e6, 1, expert, machine)).Message);
+            Assert.Throws<LoadTestException>(() => StepCosts.Of(run, routing, 1e6, 1, expert, machine)).Message);
         Assert.Contains("do not tell what an expert costs",
-            Assert.Throws<LoadTestException>(() => FittedCosts.Of(run, routing with { Mode = "moe" }, 1e6, null, expert, null)).Message);
+            Assert.Throws<LoadTestException>(() => StepCosts.Of(run, routing with { Mode = "moe" }, 1e6, null, expert, null)).Message);
     }
 }

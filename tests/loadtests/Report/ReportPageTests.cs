@@ -3,7 +3,7 @@ using System.Xml.Linq;
 using Btx.LoadTests.Costs;
 using Btx.LoadTests.Records;
 using Btx.LoadTests.Report;
-using Btx.LoadTests.Tests.Charts;
+using Btx.Cli.Tests.Charts;
 
 namespace Btx.LoadTests.Tests.Report;
 
@@ -28,7 +28,7 @@ public sealed partial class ReportPageTests
         Assert.Equal("Cost and quality at concurrency 4", page.Headline.Picture!.Title);
         Assert.All(page.Sections, s => Assert.Empty(s.Missing));
         var html = HtmlPage.Of(page);
-        var first = html[..html.IndexOf("<section", StringComparison.Ordinal)];
+        var first = html[..html.IndexOf("<h2", StringComparison.Ordinal)];
         Assert.Contains("run top_k, k = 3", first, StringComparison.Ordinal);
         Assert.Contains("<svg", first, StringComparison.Ordinal);
     }
@@ -46,7 +46,7 @@ public sealed partial class ReportPageTests
         foreach (var figure in page.Figures)
         {
             var picture = new Picture(figure.Svg);
-            Assert.NotEmpty(picture.Kind("point").Concat(picture.Kind("line")));
+            Assert.NotEmpty(picture.Markers().Concat(picture.Kind("dots")));
             Assert.NotEmpty(picture.Texts("title-x"));
             Assert.NotEmpty(figure.Table.Rows);
             Assert.Matches(PictureName(), figure.Name);
@@ -67,7 +67,7 @@ public sealed partial class ReportPageTests
         var load = new Picture(page.Figures.Single(f => f.Name == "load-1").Svg);
         Assert.StartsWith("knee: ", Assert.Single(load.Texts("mark")), StringComparison.Ordinal);
         Assert.All(load.Kind("mark", "line"),
-            l => Assert.Equal(knee.Load, Picture.Read(load.TicksOf('x'), Picture.Number((string)l.Attribute("x1")!), false), 0.05));
+            l => Assert.Equal(knee.Load, Picture.Read(load.TicksOf('x'), Picture.Coordinate(l, "x1"), false), 0.05));
         Assert.Equal(["remove german", "add german"], new Picture(page.Figures.Single(f => f.Name == "change").Svg).Texts("mark"));
         Assert.Equal(["validate", "build", "prime", "swap"], new Picture(page.Figures.Single(f => f.Name == "change-2").Svg).Texts("mark"));
     }
@@ -82,8 +82,7 @@ public sealed partial class ReportPageTests
         var scale = read.TicksOf('y').TakeWhile((t, i) => i == 0 || t.Value > read.TicksOf('y')[i - 1].Value).ToArray();
         var drawn = read.Points("top_k, 4 in flight").Take(4).Select(p => Picture.Read(scale, p.Y, false));
         Assert.All(measured.Zip(drawn), p => Assert.Equal(1, p.Second / p.First[1], 0.01));
-        var band = ((string)read.Of("top_k, 4 in flight", "band").First().Attribute("points")!).Split(' ')
-            .Select(p => Picture.Read(scale, Picture.Number(p.Split(',')[1]), false)).ToArray();
+        var band = Picture.Corners(read.Bands("top_k, 4 in flight")[0]).Select(p => Picture.Read(scale, p.Y, false)).ToArray();
         Assert.All(measured.Zip(band), p => Assert.Equal(1, p.Second / p.First[2], 0.01));
         Assert.All(measured.Reverse().Zip(band.Skip(4)), p => Assert.Equal(1, p.Second / p.First[0], 0.01));
     }

@@ -1,0 +1,202 @@
+using System.Numerics;
+using Btx.Cli;
+using Btx.LoadTests.Records;
+using Btx.LoadTests.Statistics;
+
+namespace Btx.LoadTests.Costs;
+
+/// <summary>Seconds against experts a token, as a straight line. Fitted to every repeat, weighted by 1/seconds² (the noise is
+/// relative).</summary>
+public sealed record CostLine
+{
+    /// <summary>a + b·k: experts of the forest.</summary>
+    public const string Forest = "a + b·k";
+
+    /// <summary>A + k·F: experts of the BTX model.</summary>
+    public const string Mixture = "A + k·F";
+
+    /// <summary><see cref="Forest"/> or <see cref="Mixture"/>.</summary>
+    public required string Form { get; init; }
+
+    /// <summary>Name of the <see cref="CostMetric"/> on the y axis: <c>decode_step</c> (the server's clock) or <c>inter_token</c> (the
+    /// client's). Seconds.</summary>
+    public required string Quantity { get; init; }
+
+    /// <summary>What all its points share, in words: <c>concurrency 4, fp32</c>.</summary>
+    public required string Where { get; init; }
+
+    /// <summary>Closed loop: requests in flight. Null in the open loop.</summary>
+    public int? Concurrency { get; init; }
+
+    /// <summary>Open loop: requests a second.</summary>
+    public double? Rate { get; init; }
+
+    public required string Precision { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Options { get; init; }
+
+    /// <summary>Through all points.</summary>
+    public required LineFigures Fit { get; init; }
+
+    /// <summary>Through the points at which the model holds; null if it breaks nowhere or everywhere.</summary>
+    public LineFigures? Held { get; init; }
+
+    /// <summary>In ascending order of k.</summary>
+    public required IReadOnlyList<CostLinePoint> Points { get; init; }
+
+    /// <summary>Where the model breaks, a sentence each; empty if it holds.</summary>
+    public required IReadOnlyList<string> Breaks { get; init; }
+
+    /// <summary>The line to trust: without the points that break it.</summary>
+    public LineFigures Best() => Held ?? Fit;
+}
+
+/// <param name="Name">Of the settings: <see cref="PointSettings.Name"/>.</param>
+/// <param name="K">Experts a token.</param>
+/// <param name="Seconds">Median of the repeats; the bounds are the smallest and the largest.</param>
+/// <param name="Fitted">By the line through all points, with the 95 % interval of the line.</param>
+/// <param name="Deviation">Measured over what the trusted line says, less 1.</param>
+/// <param name="Breaks">Farther from it than noise and tolerance allow.</param>
+public sealed record CostLinePoint(string Name, double K, Estimate Seconds, Estimate Fitted, double Deviation, bool Breaks);
+
+/// <param name="Intercept">a: seconds that no expert takes.</param>
+/// <param name="Slope">b: seconds for one expert more.</param>
+/// <param name="R2">Share of the (weighted) variance that the line explains.</param>
+/// <param name="MisfitP">Chance of a misfit as large as this beside the repeats' scatter if the line were right; null without repeats or
+/// with two places only.</param>
+/// <param name="From">Smallest k that it was fitted to.</param>
+/// <param name="To">Largest.</param>
+public sealed record LineFigures(Estimate Intercept, Estimate Slope, double R2, double? MisfitP, double From, double To)
+{
+    public double At(double x) => Intercept.Value + (Slope.Value * x);
+}
+
+/// <summary>a + b·k of a forest (<c>top_k</c>, and <c>ensemble</c> as k = all) and A + k·F of a BTX model, at each load with each
+/// build.</summary>
+public static class LineFitting
+{
+    public static IReadOnlyList<CostLine> Fit(IReadOnlyList<MeasuredSettings> measured, IReadOnlyList<NoiseFigure> noise, double tolerance,
+        ICollection<string> notes)
+    {
+        var lines = new List<CostLine>();
+        foreach (var form in new[] { CostLine.Forest, CostLine.Mixture })
+        {
+            foreach (var group in measured.Where(m => FormOf(m) == form && m.K is not null).GroupBy(m => Wording.Where(m.Settings)))
+            {
+                foreach (var metric in new[] { CostMetric.DecodeStep, CostMetric.InterToken })
+                {
+                    MeasuredSettings[] places = [.. group.Where(m => m.Middle(metric) is { Value: > 0 }).OrderBy(m => m.K)];
+                    var distinct = places.Select(p => p.K).Distinct().Count();
+                    if (distinct >= 3) lines.Add(Fit(form, group.Key, places, metric, noise.Relative(metric.Name), tolerance));
+                    else if (distinct > 0 && metric == CostMetric.InterToken && places[0].Settings.Rate is null)
+                        notes.Add($"{form} at {group.Key}: {distinct} value{(distinct == 1 ? "" : "s")} of k, a line needs three");
+                }
+            }
+        }
+
+        return lines;
+    }
+
+    internal static string? FormOf(MeasuredSettings measured) => measured.Settings.Mode switch
+    {
+        "top_k" or "ensemble" => CostLine.Forest,
+        "moe" => CostLine.Mixture,
+        _ => null,
+    };
+
+    private static CostLine Fit(string form, string where, MeasuredSettings[] places, CostMetric metric, double noise, double tolerance)
+    {
+        double[] x = [.. places.Select(p => (double)p.K!.Value)], y = [.. places.Select(p => p.Middle(metric)!.Value)];
+        double[] allowed = [.. places.Select(p => Math.Max(tolerance, 2 * noise / Math.Sqrt(p.Values(metric).Length)))];
+        var (all, fit) = Line(places, metric);
+        var broken = Broken(x, y, allowed);
+        var held = broken is { Count: > 0 } ? Line([.. places.Where((_, i) => !broken.Contains(i))], metric).Figures : null;
+        var trusted = held ?? fit;
+        var points = places.Select((p, i) =>
+        {
+            var deviation = (y[i] / trusted.At(x[i])) - 1;
+            return new CostLinePoint(p.Name, x[i], p.Middle(metric)!, all.At(1, x[i]), deviation,
+                broken?.Contains(i) ?? Math.Abs(deviation) > allowed[i]);
+        }).ToArray();
+        var shared = places[0].Settings;
+        return new CostLine
+        {
+            Form = form,
+            Quantity = metric.Name,
+            Where = where,
+            Concurrency = shared.Concurrency,
+            Rate = shared.Rate,
+            Precision = shared.Precision,
+            Options = shared.Options,
+            Fit = fit,
+            Held = held,
+            Points = points,
+            Breaks = [.. Sentences(points, trusted, broken is null, noise)],
+        };
+    }
+
+    private static (LeastSquares Fit, LineFigures Figures) Line(MeasuredSettings[] places, CostMetric metric)
+    {
+        var values = places.SelectMany(p => p.Values(metric).Select(v => (X: (double)p.K!.Value, Y: v, Middle: p.Middle(metric)!.Value)));
+        double[] x = [.. values.Select(v => v.X)], y = [.. values.Select(v => v.Y)],
+            weights = [.. values.Select(v => Math.Pow(v.Middle, -2))];
+        var fit = LeastSquares.Line(x, y, weights);
+        return (fit, new(fit.Coefficient(0), fit.Coefficient(1), fit.R2, LackOfFit.Test(fit, x, y, weights)?.P, x.Min(), x.Max()));
+    }
+
+    /// <summary>
+    /// Which places a straight line does not hold at: the fewest whose removal leaves a line that all others are on, where those at the
+    /// upper end (a line that holds up to some k) may be one more than others; among equals those that leave the smallest residuals. Three
+    /// places at least are left.
+    /// </summary>
+    /// <param name="allowed">How far each place may lie from the line, as a share of it.</param>
+    /// <returns>Places that break it, none if it holds; null if no line holds for three places or more.</returns>
+    internal static IReadOnlyList<int>? Broken(double[] x, double[] y, double[] allowed)
+    {
+        var n = x.Length;
+        (int Price, double Residual, int[] Out)? best = null;
+        foreach (var mask in Masks(n).Where(m => n - BitOperations.PopCount(m) >= 3 || m == 0).OrderBy(m => Price(m, n)))
+        {
+            if (best is { } found && found.Price < Price(mask, n)) break;
+            var parts = Enumerable.Range(0, n).ToLookup(i => (mask >> i & 1) == 1);
+            int[] kept = [.. parts[false]];
+            var line = LeastSquares.Line([.. kept.Select(i => x[i])], [.. kept.Select(i => y[i])],
+                [.. kept.Select(i => 1 / (y[i] * y[i]))]);
+            bool Holds(int i) => Math.Abs((y[i] / (line.Coefficients[0] + (line.Coefficients[1] * x[i]))) - 1) <= allowed[i];
+            if (!kept.All(Holds) || parts[true].Any(Holds)) continue;
+            var residual = double.IsNaN(line.Variance) ? 0 : line.Variance;
+            if (best is null || residual < best.Value.Residual) best = (Price(mask, n), residual, [.. parts[true]]);
+        }
+
+        return best?.Out;
+    }
+
+    // A line that holds up to some k is what caches and cores make; others count one place and a half more.
+    private static int Price(ulong removed, int n)
+    {
+        var count = BitOperations.PopCount(removed);
+        return (2 * count) + (removed == ((1UL << count) - 1) << (n - count) ? 0 : 3);
+    }
+
+    // 2^16 subsets are tried at most; more places than that are looked at from the ends only.
+    private static IEnumerable<ulong> Masks(int n) => n <= 16 ? Enumerable.Range(0, 1 << n).Select(m => (ulong)m)
+        : Enumerable.Range(0, n - 2).SelectMany(low => Enumerable.Range(0, n - 2 - low)
+            .Select(high => ((1UL << low) - 1) | (((1UL << high) - 1) << (n - high)))).Distinct();
+
+    private static IEnumerable<string> Sentences(CostLinePoint[] points, LineFigures line, bool none, double noise)
+    {
+        if (none) yield return "no straight line holds for three values of k; the deviations are from the line through all";
+        var from = none ? "the line through all"
+            : $"the line through k = {Wording.List(points.Where(p => !p.Breaks).Select(p => $"{p.K}").Distinct())}";
+        foreach (var p in points.Where(p => p.Breaks))
+            yield return $"k = {p.K} takes {Wording.More(1 + p.Deviation)} than {from} says: {Quantity.Seconds(p.Seconds.Value)} against "
+                + $"{Quantity.Seconds(line.At(p.K))} (noise {Quantity.Percent(noise)})";
+        if (line.Intercept.High < 0)
+            yield return $"the constant is below zero ({Quantity.Seconds(line.Intercept.Value)}): the first experts cost less than later "
+                + $"ones, so the line says nothing below k = {line.From}";
+        if (line.Slope.Low <= 0 && line.Slope.High >= 0)
+            yield return "the slope cannot be told from zero: k makes no difference that shows beside the noise";
+        else if (line.Slope.Value < 0)
+            yield return "the slope is below zero: more experts take less time, so something else than experts is measured here";
+    }
+}
