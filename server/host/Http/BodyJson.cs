@@ -46,6 +46,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
     {
         using var bytes = new MemoryStream();
         await body.CopyToAsync(bytes, cancellation).ConfigureAwait(false);
+        if (!Utf8.IsValid(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))) throw new JsonException("it is not valid UTF-8");
         try
         {
             bytes.Position = 0;
@@ -55,7 +56,6 @@ internal sealed partial class BodyJson : JsonSerializerContext
         {
             var field = e.Path is { Length: > 2 } path ? path[2..] : "body"; // $.field.inner[0]
             if (e is FieldException) throw InvalidRequestException.For(field, $"{field} {e.Message}");
-            if (!Utf8.IsValid(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))) throw new JsonException("a name is not valid UTF-8");
             Parse(bytes, allowDuplicates: true);
             throw Misformed(bytes, field);
         }
