@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Btx.Model;
 using Btx.Server.Requests;
 
@@ -45,6 +46,7 @@ internal sealed partial class BodyJson : JsonSerializerContext
     {
         using var bytes = new MemoryStream();
         await body.CopyToAsync(bytes, cancellation).ConfigureAwait(false);
+        if (!Utf8.IsValid(bytes.GetBuffer().AsSpan(0, (int)bytes.Length))) throw new JsonException("it is not valid UTF-8");
         try
         {
             bytes.Position = 0;
