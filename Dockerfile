@@ -23,7 +23,7 @@ COPY cli cli
 COPY protos protos
 COPY server server
 COPY exporter exporter
-# The exporter lies beside the server, which runs it to mix a BTX model anew when its experts change.
+# The exporter lies beside the server, which runs it to mix a BTX model again when its experts change.
 RUN for p in server/host/Btx.Server exporter/Btx.Exporter; do \
       dotnet publish $p.csproj -c Release -r linux-x64 --self-contained false -p:BtxDevice=${BtxDevice} -p:GenerateDocumentationFile=false -o /app || exit 1; \
     done

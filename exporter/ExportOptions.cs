@@ -8,7 +8,7 @@ namespace Btx.Exporter;
 /// <summary>What every export can be told.</summary>
 public abstract record ExportSettings
 {
-    /// <summary>Directory to make; an earlier export there is replaced whole, unless it was served as a forest: then it has a history.</summary>
+    /// <summary>Directory to make; an earlier export there is replaced whole, unless it was served: then it has a history.</summary>
     public required string Out { get; init; }
 
     public GraphPrecision Precision { get; init; } = GraphPrecision.Fp32;

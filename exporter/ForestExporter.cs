@@ -92,7 +92,7 @@ public static class ForestExporter
         }
     }
 
-    /// <summary>Binds the weights where they are if their dtype fits and nobody asks for a copy; otherwise writes them anew.</summary>
+    /// <summary>Binds the weights where they are if their dtype fits and nobody asks for a copy; otherwise writes new ones.</summary>
     private static ServedExpert Place(SourceExpert expert, string building, ExportOptions options, CancellationToken cancellation)
     {
         var served = new ServedExpert

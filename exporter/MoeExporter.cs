@@ -130,7 +130,7 @@ public static class MoeExporter
         return [new ServedWeights { Path = WeightFile, InSource = false, Sha256 = Hash(path) }];
     }
 
-    /// <summary>Puts beside the graphs what a mixture anew with other experts needs: which weights were mixed, and the statistics that
+    /// <summary>Puts beside the graphs what mixing it again with other experts needs: which weights were mixed, and the statistics that
     /// routers are fitted to.</summary>
     /// <returns>The statistics' hash; null: the model has none.</returns>
     private static string? CarryLineage(SourceMoe source, string building)

@@ -32,7 +32,7 @@ internal sealed class Steps(bool split) : IStepObserver
     {
     }
 
-    /// <summary>What was noted; begins anew. While the engine is idle.</summary>
+    /// <summary>What was noted; begins again. While the engine is idle.</summary>
     public (IReadOnlyList<Gap> Gaps, IReadOnlyList<StepSplit> Splits) Take()
     {
         (IReadOnlyList<Gap>, IReadOnlyList<StepSplit>) taken = ([.. gaps], [.. splits]);
@@ -45,7 +45,8 @@ internal sealed class Steps(bool split) : IStepObserver
     {
         if (threads.Length == 0)
             threads = [.. Directory.EnumerateDirectories("/proc/self/task").Select(t => (Task: t, Name: File.ReadAllText($"{t}/comm")))
-                .Where(t => t.Name.StartsWith("btx-engine", StringComparison.Ordinal) || t.Name.StartsWith("btx-worker", StringComparison.Ordinal))
+                .Where(t => t.Name.StartsWith("btx-engine", StringComparison.Ordinal)
+                    || t.Name.StartsWith("btx-worker", StringComparison.Ordinal))
                 .OrderBy(t => t.Name, StringComparer.Ordinal).Select(t => t.Task)];
         ThreadTimes[] times = [.. threads.Select(ThreadTimes.Of)];
         var then = around;
@@ -70,7 +71,7 @@ internal readonly record struct Gap(long At, double Milliseconds);
 /// <summary>Where the time between two tokens went: of each thread that runs steps, and beside them. Milliseconds.</summary>
 /// <param name="Threads">The loop's first, then its workers'.</param>
 /// <param name="Beside">Processor time of the process's other threads: builds, readers, the runtime.</param>
-/// <param name="Stolen">By other machines of the same host, of all cores; counted in tens of milliseconds, as time on a processor too.</param>
+/// <param name="Stolen">By other machines of the same host, of all cores; in tens of milliseconds, as time on a processor.</param>
 /// <param name="Collecting">Pauses of the garbage collector.</param>
 /// <param name="Compiling">Methods compiled, any thread.</param>
 internal sealed record StepSplit(Gap Gap, ThreadTimes[] Threads, double Beside, double Stolen, double Collecting, double Compiling)
@@ -98,7 +99,8 @@ internal readonly record struct ThreadTimes(double Processor, double Queue, long
         var schedule = File.ReadAllText($"{task}/schedstat").Split(' ');
         var line = File.ReadAllText($"{task}/stat");
         var status = line[(line.LastIndexOf(')') + 2)..].Split(' '); // from the third field on; see proc_pid_stat(5)
-        return new(double.Parse(schedule[0]) / 1e6, double.Parse(schedule[1]) / 1e6, long.Parse(status[10 - 3]), long.Parse(status[12 - 3]));
+        return new(double.Parse(schedule[0]) / 1e6, double.Parse(schedule[1]) / 1e6, long.Parse(status[10 - 3]),
+            long.Parse(status[12 - 3]));
     }
 
     public static ThreadTimes operator -(ThreadTimes a, ThreadTimes b) =>

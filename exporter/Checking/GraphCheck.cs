@@ -6,7 +6,7 @@ using Microsoft.ML.OnnxRuntime;
 namespace Btx.Exporter.Checking;
 
 /// <summary>
-/// Runs the served graphs on one model's weights and compares every logit, and every gate of a mixture, with a plain reference: whole
+/// Runs the served graphs on one model's weights and compares every logit, and every gate of a BTX model, with a plain reference: whole
 /// prefill, prefill in chunks, rows of different lengths and pasts in one step, and decode on neighbouring slots.
 /// </summary>
 /// <param name="open">Opens a form with its weights bound.</param>

@@ -8,7 +8,7 @@ using Btx.Model.Tokens;
 
 namespace Btx.Exporter.Checking;
 
-/// <summary>Compares the graphs of a served mixture with <see cref="PlainMixtral"/>, and measures what its precision costs.</summary>
+/// <summary>Compares the graphs of a served BTX model with <see cref="PlainMixtral"/>, and measures what its precision costs.</summary>
 /// <param name="files">The weights as they will be served.</param>
 /// <param name="graphs">Directory of the graphs.</param>
 /// <param name="graph">Builds the graphs of a k; null where it is an input.</param>

@@ -3,7 +3,7 @@ using Btx.Model.Configuration;
 namespace Btx.Exporter.Checking;
 
 /// <summary>
-/// Mixtral's forward pass written plainly (arXiv 2401.04088, section 2.1): <see cref="PlainLlama"/> with the mixture for its
+/// Mixtral's forward pass written plainly (arXiv 2401.04088, section 2.1): <see cref="PlainLlama"/> with a mixture of experts for its
 /// feed-forward, sums in double precision, k of a token's own.
 /// </summary>
 /// <param name="read">A weight by its name, as fp32.</param>

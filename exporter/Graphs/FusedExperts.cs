@@ -5,7 +5,7 @@ using static Btx.Exporter.Graphs.GraphBuilder;
 namespace Btx.Exporter.Graphs;
 
 /// <summary>
-/// The feed-forward of a mixture as <c>com.microsoft.MoE</c>, which a GPU runs at once for all experts; k is built in. The gates are
+/// The feed-forward of a BTX model as <c>com.microsoft.MoE</c>, which a GPU runs at once for all experts; k is built in. The gates are
 /// computed beside it, for the output <c>router_gates</c> fp32 [T,L,N]. Its weights are packed: in each layer one tensor
 /// [N, 2f, d] with the rows of gate and up in alternation and one [N, d, f].
 /// </summary>

@@ -42,10 +42,10 @@ public enum GraphPrecision
     /// <summary>On a GPU alone; no server reads it yet, it is there to be measured.</summary>
     Bf16,
 
-    /// <summary>fp32, but the experts of a mixture in 8 bits, see <see cref="Weights.BlockQuantiser"/>.</summary>
+    /// <summary>fp32, but the experts of a BTX model in 8 bits, see <see cref="Weights.BlockQuantiser"/>.</summary>
     Int8,
 
-    /// <summary>fp32, but the experts of a mixture in 4 bits.</summary>
+    /// <summary>fp32, but the experts of a BTX model in 4 bits.</summary>
     Int4,
 }
 

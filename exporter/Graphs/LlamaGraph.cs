@@ -117,7 +117,8 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
         var value = graph.Linear($"{scope}/attn/v_proj", normed, $"{weights}.self_attn.v_proj.weight", kv, d);
         string attended;
         if (form.Rows <= 1)
-            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value, rows[0]);
+            attended = GroupQueryAttention(layer, $"{scope}/attn/GroupQueryAttention", form.Rows == 1 ? ".0" : "", query, key, value,
+                rows[0]);
         else
         {
             var queries = SplitRows($"{scope}/attn/q/Split", query);
@@ -155,8 +156,9 @@ internal sealed class LlamaGraph(LlamaConfig config, GraphForm form, GraphPrecis
         [.. Enumerable.Range(0, form.Rows).Select(r => $"{name}/output_{r}")], Int("axis", 1));
 
     private string FirstNorm(string scope, string input, string weight) =>
-        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization", [input, graph.Weight(weight, config.HiddenSize)],
-        Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
+        graph.Node("SimplifiedLayerNormalization", $"{scope}/SimplifiedLayerNormalization",
+            [input, graph.Weight(weight, config.HiddenSize)],
+            Real("epsilon", (float)config.RmsNormEps), Int("axis", -1), Int("stash_type", 1));
 
     /// <summary>residual ← residual + x; returns RMSNorm(residual) and the residual.</summary>
     private (string Normed, string Residual) SkipNorm(string scope, string residual, string x, string weight)

@@ -5,7 +5,7 @@ using static Btx.Exporter.Graphs.GraphBuilder;
 namespace Btx.Exporter.Graphs;
 
 /// <summary>
-/// Adds the feed-forward block of a layer to a graph: the part in which a dense Llama and a mixture differ.
+/// Adds the feed-forward block of a layer to a graph: the part in which a dense Llama and a BTX model differ.
 /// </summary>
 /// <param name="graph">The graph under construction.</param>
 /// <param name="layer">Layer index from 0.</param>
@@ -28,7 +28,7 @@ internal static class SwiGlu
     };
 }
 
-/// <summary>The router of a mixture and its gates as the output <c>router_gates</c> fp32 [T,L,N], in either form of the experts.</summary>
+/// <summary>A BTX model's router, and its gates as output <c>router_gates</c> fp32 [T,L,N], in either form of the experts.</summary>
 internal sealed class RouterGates(LlamaConfig config)
 {
     public const string Output = "router_gates";
@@ -57,7 +57,7 @@ internal sealed class RouterGates(LlamaConfig config)
 }
 
 /// <summary>
-/// The feed-forward of a mixture in plain operators: FF(x) = Σ_i g_i(W x) · FF_i(x), where g is the softmax over the k largest router
+/// The feed-forward of a BTX model in plain operators: FF(x) = Σ_i g_i(W x) · FF_i(x), where g is the softmax over the k largest router
 /// logits (of equal ones the lower index first) and k is an input, so the tokens of one run may differ in it. Each expert takes
 /// its own tokens alone; one without tokens is a branch not taken.
 /// <code>

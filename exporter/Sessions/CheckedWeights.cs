@@ -43,7 +43,7 @@ internal sealed class CheckedWeights(
         return new InferenceSession(Path.Combine(graphDirectory, GraphFolder.FileName(form, expertsPerToken)), options);
     }
 
-    /// <summary>The same graph built anew, its weights at their places in the safetensors files.</summary>
+    /// <summary>The same graph built again, its weights at their places in the safetensors files.</summary>
     public InferenceSession OpenOnFiles(GraphForm form, int threads)
     {
         using var options = DeviceSessions.Options(device, threads);

@@ -7,7 +7,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Exporter.Sessions;
 
-/// <summary>Runs the decode and ragged forms on KV slots, past and present in one buffer. For checks: it binds anew at every run.</summary>
+/// <summary>Runs the decode and ragged forms on KV slots, past and present in one buffer. For checks: each run binds.</summary>
 internal sealed class GraphRunner(InferenceSession session, LlamaConfig config, KvSlots slots)
 {
     /// <summary>k of the token at a position of its sequence, for graphs that take it.</summary>

@@ -7,7 +7,7 @@ using Btx.Model.Tensors;
 
 namespace Btx.Exporter.Sources;
 
-/// <summary>The tensors of a mixture as the graphs of a form and precision want them.</summary>
+/// <summary>The tensors of a BTX model as the graphs of a form and precision want them.</summary>
 internal static class MoeLayout
 {
     /// <summary>True if they are those of the checkpoint, in its own dtype.</summary>

@@ -11,7 +11,7 @@ public sealed class RecordFile : IAsyncDisposable
     private readonly FileStream _file;
     private readonly Task _written;
 
-    /// <param name="path">Made, or made anew.</param>
+    /// <param name="path">Made, or made again.</param>
     public RecordFile(string path)
     {
         try

@@ -24,14 +24,6 @@ internal static class LoadSections
         ("end to end, p99 (ms)", 1e3, s => s.EndToEnd?.P99),
     ];
 
-    private static readonly (string Title, Func<LoadSummary, double?> Of)[] Compared =
-    [
-        ("tokens a second", s => s.TokensPerSecond > 0 ? s.TokensPerSecond : null),
-        ("time to first token, p50", s => s.TimeToFirstToken?.P50.Value),
-        ("time between tokens, mean", s => s.InterToken?.Mean),
-        ("end to end, p99", s => s.EndToEnd?.P99.Value),
-    ];
-
     public static Section Routing(ReportModel model)
     {
         var all = model.Measurements.Where(m => m.Settings.K is not null).ToArray();
@@ -239,68 +231,5 @@ internal static class LoadSections
         return Figure.Of(chart, new(["from (s)", "to (s)", "median gap (ms)", "p99 gap (ms)", "worst gap (ms)", "tokens/s", "failed"],
             [.. windows.Select(w => (string[])[Amount.Of(w.From), Amount.Of(w.To), Amount.Of(w.MedianGap * 1e3), Amount.Of(w.P99Gap * 1e3),
                 Amount.Of(w.WorstGap * 1e3), Amount.Of(w.TokensPerSecond), Quantity.Count(w.Failed)])]));
-    }
-
-    /// <summary>The same prompts through other programs, as ratios.</summary>
-    public static Section Peers(ReportModel model)
-    {
-        var peers = model.Measurements.Where(m => Modes.IsPeer(m.Settings.Mode)).ToArray();
-        var pairs = peers.Select(p => (Peer: p, Ours: Counterpart(model, p))).ToArray();
-        var compared = pairs.Where(p => p.Ours is not null).Select(p => (p.Peer, Ours: p.Ours!)).ToArray();
-        return new("peers", "Beside other programs")
-        {
-            Findings = compared.Length == 0 ? [] : ["Each ratio is this server over the peer, at the same load and on the same prompts: "
-                + "above 1 is good for tokens a second, below 1 for times. One expert stands beside programs that run one model; the BTX "
-                + "model stands beside the dense model of as many active parameters."],
-            Figures = compared.Length == 0 ? [] : [Draw(model, compared)],
-            Tables = [new(["peer", ""], [.. peers.SelectMany(p => p.Repeats).Where(p => p.Peer is { Length: > 0 })
-                .Select(p => (p.Settings.Mode, p.Peer)).Distinct().Select(p => (string[])[p.Mode["peer:".Length..], p.Peer!])])],
-            Missing = peers.Length == 0
-                ? ["No peer was measured: `btx loadtest sweep --peer genai=DIR --peer llama.cpp=DIR …` measures some in the same run."]
-                : [.. pairs.Where(p => p.Ours is null).Select(p => $"{p.Peer.Name} has no counterpart: the same load was not measured "
-                    + $"with mode {(IsDense(p.Peer) ? "moe" : "expert")}, or no request of one of them succeeded.")],
-        };
-    }
-
-    private static bool IsDense(Measurement peer) => peer.Settings.Mode.StartsWith("peer:dense", StringComparison.Ordinal);
-
-    /// <summary>The point of this server that a peer is compared with: the same load; one expert by name, as the peer runs one, before the
-    /// expert of each prompt's domain; the same precision and the fewest options where there is one; k = 2 before other k.</summary>
-    private static Measurement? Counterpart(ReportModel model, Measurement peer) => peer.Requests == peer.Failed ? null
-        : model.Measurements.Where(m => Modes.Kind(m.Settings.Mode) == (IsDense(peer) ? "moe" : "expert") && m.Requests > m.Failed
-            && (m.Settings.Load, m.Settings.Concurrency, m.Settings.Rate) == (peer.Settings.Load, peer.Settings.Concurrency,
-                peer.Settings.Rate))
-            .OrderBy(m => m.Settings.Mode == "expert").ThenBy(m => m.Settings.Precision != peer.Settings.Precision)
-            .ThenBy(m => m.Settings.K != 2).ThenBy(m => m.Settings.K).ThenBy(m => m.Settings.Options.Count).FirstOrDefault();
-
-    private static Figure Draw(ReportModel model, (Measurement Peer, Measurement Ours)[] pairs)
-    {
-        string[] rows = [.. pairs.Select(p => $"{model.Labels.Model(p.Ours.Settings)} / {p.Peer.Settings.Mode["peer:".Length..]}, "
-            + PointLabels.Load(p.Peer.Settings))];
-        var ratios = pairs.Select(p => Compared.Select(q => Ratio(p.Ours, p.Peer, q.Of)).ToArray()).ToArray();
-        var series = Compared.Select((q, at) => new Series(q.Title, [.. ratios.Select((r, row) => (Row: row, Value: r[at]))
-            .Where(p => p.Value is not null)
-            .Select(p => new Datum(p.Value!.Value, p.Row, Left: p.Value.Low, Right: p.Value.High))], SeriesStyle.Of(at))
-        { Joined = false });
-        var chart = new Chart("peers", "This server over its peers", new Axis("ratio (logarithmic)") { Logarithmic = true },
-            [new Panel(new Axis("") { Rows = rows }, [.. series])])
-        {
-            Marks = [new(1, "the same")],
-            Caption = "Markers: median of the ratios of all pairs of repeats; bars: 95 % interval (Hodges and Lehmann), where there are "
-                + "repeats enough for one.",
-        };
-        return Figure.Of(chart, new(["", .. Compared.Select(q => q.Title)],
-            [.. rows.Select((name, row) => (string[])[name, .. ratios[row].Select(r => Amount.Of(r))])]));
-    }
-
-    private static Estimate? Ratio(Measurement ours, Measurement theirs, Func<LoadSummary, double?> of)
-    {
-        double[] Logarithms(Measurement m) =>
-            [.. m.Repeats.Select(p => of(p.Summary)).OfType<double>().Where(v => v > 0 && double.IsFinite(v)).Select(v => Math.Log(v))];
-        var (a, b) = (Logarithms(ours), Logarithms(theirs));
-        if (a.Length == 0 || b.Length == 0) return null;
-        var shift = HodgesLehmann.Shift(b, a);
-        return new(Math.Exp(shift.Value), shift.Low is { } low ? Math.Exp(low) : null, shift.High is { } high ? Math.Exp(high) : null,
-            shift.Count);
     }
 }

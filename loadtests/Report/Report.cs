@@ -16,7 +16,7 @@ public sealed record ReportPage(ReportModel Model, Headline Headline, IReadOnlyL
         Section[] sections =
         [
             CostSections.Frontier(model), LoadSections.Routing(model), CostSections.Lines(model), CostSections.Unions(model),
-            LoadSections.Saturation(model), LoadSections.Changes(model), RunSections.Quality(model), LoadSections.Peers(model),
+            LoadSections.Saturation(model), LoadSections.Changes(model), RunSections.Quality(model), PeerSection.Peers(model),
             RunSections.Trust(model), RunSections.Failures(model), RunSections.Run(model), RunSections.Points(model),
         ];
         return new(model, Headline.Of(model, sections[0].Figures), [.. sections, RunSections.Missing(model, sections)]);

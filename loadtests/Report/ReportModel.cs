@@ -22,7 +22,7 @@ public sealed record ReportModel(string Run)
     /// <summary>Files that are there and cannot be read, and why.</summary>
     public IReadOnlyList<string> Faults { get; init; } = [];
 
-    /// <summary>Names of the files that a fault is of: <see cref="RunDirectory"/>.</summary>
+    /// <summary>Names of the files that a problem is of: <see cref="RunDirectory"/>.</summary>
     public IReadOnlyList<string> Damaged { get; init; } = [];
 
     public IReadOnlyList<Measurement> Measurements => field ??= Measurement.Group(Points);

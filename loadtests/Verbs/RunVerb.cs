@@ -52,7 +52,7 @@ internal sealed class RunVerb
         "open loop: requests under way at most; one that is due then waits, and its latency counts that", 1024);
     private readonly Flag<string?> _out = new("--out DIR", "write the run's files here: settings, a record of each request, the figures");
     private readonly Flag<string?> _ceiling = new("--ceiling FILE",
-        "the generator's ceiling, as `ceiling --json` wrote it (measured anew before the load)");
+        "the generator's ceiling, as `ceiling --json` wrote it (measured again before the load)");
     private readonly Flag<bool> _noCeiling = new("--no-ceiling", "do not measure the generator's ceiling");
     private readonly JsonFlag _json = new();
 

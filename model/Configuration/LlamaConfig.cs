@@ -38,7 +38,7 @@ public sealed record LlamaConfig
     /// <summary><c>float32</c>, <c>float16</c> or <c>bfloat16</c>: the dtype of the stored weights.</summary>
     public string TorchDtype { get; init; } = "float32";
 
-    /// <summary>The mixture of feed-forward experts in every layer; null for a dense model.</summary>
+    /// <summary>The feed-forward experts of every layer; null for a dense model.</summary>
     public MoeConfig? Moe { get; init; }
 
     public int HeadDim => HeadDimOverride ?? HiddenSize / NumAttentionHeads;
@@ -60,7 +60,8 @@ public sealed record LlamaConfig
     public string Fingerprint()
     {
         var text = FormattableString.Invariant(
-            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};kv={NumKeyValueHeads};hd={HeadDim};")
+            $"llama;V={VocabSize};d={HiddenSize};f={IntermediateSize};L={NumHiddenLayers};h={NumAttentionHeads};")
+            + FormattableString.Invariant($"kv={NumKeyValueHeads};hd={HeadDim};")
             + FormattableString.Invariant(
             $"eps={RmsNormEps:R};theta={RopeTheta:R};scaling={ScalingText()};tie={TieWordEmbeddings};ctx={MaxPositionEmbeddings}")
             + (Moe is { } m ? $";experts={m.Experts}" : "");
@@ -153,10 +154,10 @@ public sealed record LlamaConfig
     }
 
     /// <summary>This configuration, if it is of a dense model.</summary>
-    /// <exception cref="BtxException">It is of a mixture, which is no expert and cannot be averaged or branched.</exception>
+    /// <exception cref="BtxException">It is of a BTX model, which is no expert and cannot be averaged or branched.</exception>
     public LlamaConfig RequireDense(string source) =>
         Moe is null ? this
-        : throw new BtxException($"{source}: model_type is mixtral, a mixture of {Moe.Experts} "
+        : throw new BtxException($"{source}: model_type is mixtral, a BTX model of {Moe.Experts} "
         + "experts; only llama models can be experts");
 
     /// <param name="json">UTF-8 JSON.</param>

@@ -76,7 +76,7 @@ internal sealed class LlamaConfigJson(string source) : JsonMembers(source)
     {
         var type = Text(root, "model_type") ?? "";
         if (type is not ("llama" or "mixtral"))
-            throw Problem($"model_type is {Quote(type)}; only llama models can be experts and mixtral models mixtures");
+            throw Problem($"model_type is {Quote(type)}; only llama models can be experts, and only mixtral models BTX models");
         var mixtral = type == "mixtral";
         var context = Int(root, "max_position_embeddings") ?? (mixtral ? 131072 : 2048);
         if (mixtral && Int(root, "sliding_window") is { } window && window < context)

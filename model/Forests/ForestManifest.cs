@@ -69,7 +69,7 @@ public sealed record ForestManifest
 
     /// <summary>Reads and validates <c>forest.json</c> in <paramref name="directory"/>.</summary>
     /// <param name="trees">False: no expert's path is resolved or looked at; who opens one does it then.</param>
-    /// <exception cref="BtxException">Missing or invalid; all faults of the manifest are in the one message.</exception>
+    /// <exception cref="BtxException">Missing or invalid; all problems of the manifest are in the one message.</exception>
     public static ForestManifest Load(string directory, bool trees = true)
     {
         var path = Path.Combine(directory, FileName);
@@ -88,7 +88,7 @@ public sealed record ForestManifest
     public string Hash() => Convert.ToHexStringLower(SHA256.HashData(ToJson()));
 
     /// <summary>Validates, then writes <c>forest.json</c> into a directory, whole or not at all.</summary>
-    /// <exception cref="BtxException">The manifest has faults, all named, or it cannot be written.</exception>
+    /// <exception cref="BtxException">The manifest has problems, all named, or it cannot be written.</exception>
     public void Save(string directory) => ManifestJson.Save(Valid(FileName, directory), Path.Combine(directory, FileName));
 
     /// <summary>Adds an expert or replaces the one of the same name.</summary>
@@ -150,7 +150,7 @@ public static class ExpertStatus
     public const string Quarantined = "quarantined";
 }
 
-/// <summary>What must hold for a manifest; reports every fault, not only the first.</summary>
+/// <summary>What must hold for a manifest; reports every problem, not only the first.</summary>
 public static class ForestManifestRules
 {
     public const int MaxExperts = 4096;
@@ -161,7 +161,7 @@ public static class ForestManifestRules
         name is { Length: > 0 and <= 64 } && char.IsAsciiLetterOrDigit(name[0])
         && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-');
 
-    /// <summary>Every fault of a manifest, one clause each.</summary>
+    /// <summary>Every problem of a manifest, one clause each.</summary>
     /// <param name="source">Named in errors of paths.</param>
     /// <param name="root">Directory that paths must stay inside; null leaves paths unresolved.</param>
     public static IEnumerable<string> Problems(ForestManifest manifest, string source, string? root)
@@ -227,7 +227,7 @@ public static class ForestManifestRules
         }
         catch (BtxException e)
         {
-            // the faults get it once, in front
+            // the problems get it once, in front
             return e.Message.StartsWith($"{source}: ", StringComparison.Ordinal) ? e.Message[(source.Length + 2)..] : e.Message;
         }
     }

@@ -37,7 +37,7 @@ public sealed record Routing
     /// <summary>In scoring with <see cref="SelectForm.Prompt"/>: how many leading tokens choose the set.</summary>
     public int SelectTokens { get; init; } = 32;
 
-    /// <summary>In generation: choose the active set anew every so many tokens; 0 keeps the first choice.</summary>
+    /// <summary>In generation: choose the active set again every so many tokens; 0 keeps the first choice.</summary>
     public int RerouteInterval { get; init; }
 }
 

@@ -13,13 +13,13 @@ public sealed record BtxManifest
 
     public int Schema { get; init; } = CurrentSchema;
 
-    /// <summary><see cref="LlamaConfig.Fingerprint"/> of the mixture.</summary>
+    /// <summary><see cref="LlamaConfig.Fingerprint"/> of the BTX model.</summary>
     public required string Architecture { get; init; }
 
     /// <summary>Tokenizer hash.</summary>
     public required string Tokenizer { get; init; }
 
-    /// <summary>SHA-256 (hex) of the mixture's weight files.</summary>
+    /// <summary>SHA-256 (hex) of the BTX model's weight files.</summary>
     public required string Sha256 { get; init; }
 
     /// <summary>By index: entry i is <c>experts.i</c> of every layer.</summary>
@@ -33,7 +33,7 @@ public sealed record BtxManifest
     /// <summary>Names of the forest's experts that were left out on request.</summary>
     public IReadOnlyList<string> Without { get; init; } = [];
 
-    /// <summary>Null for a mixture that was not fine-tuned.</summary>
+    /// <summary>Null for a BTX model that was not fine-tuned.</summary>
     public BtxFineTune? FineTune { get; init; }
 
     public static bool Exists(string directory) => File.Exists(Path.Combine(directory, FileName));
@@ -41,7 +41,7 @@ public sealed record BtxManifest
     /// <summary>Reads <c>btx.json</c>; a Mixtral directory made elsewhere has none and gets experts named <c>expert-0</c>, ….</summary>
     /// <param name="tokenizer">Tokenizer hash of the directory.</param>
     /// <param name="sha256">Weights hash of the directory, see <see cref="Tensors.CheckpointFiles.Hash"/>.</param>
-    /// <exception cref="BtxException">The config is of no mixture, or btx.json is invalid or describes another model.</exception>
+    /// <exception cref="BtxException">The config is of no BTX model, or btx.json is invalid or describes another model.</exception>
     public static BtxManifest Of(string directory, LlamaConfig config, string tokenizer, string sha256)
     {
         var moe = config.Moe ?? throw new BtxException($"{Path.Combine(directory, LlamaConfig.FileName)}: model_type is llama; "
@@ -70,7 +70,7 @@ public sealed record BtxManifest
     }
 
     /// <summary>Reads and validates <c>btx.json</c> alone.</summary>
-    /// <exception cref="BtxException">Missing or invalid; names the first fault.</exception>
+    /// <exception cref="BtxException">Missing or invalid; names the first problem.</exception>
     public static BtxManifest Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -78,7 +78,7 @@ public sealed record BtxManifest
         return Parse(BoundedFile.Read(path), path);
     }
 
-    /// <exception cref="BtxException">Invalid; names the first fault.</exception>
+    /// <exception cref="BtxException">Invalid; names the first problem.</exception>
     public static BtxManifest Parse(ReadOnlySpan<byte> json, string source) =>
         ManifestJson.Read<BtxManifest>(json, source, "a valid BTX manifest").Valid(source);
 
@@ -140,12 +140,12 @@ public sealed record BtxExpert
 
     public long Steps { get; init; }
 
-    /// <summary>Absolute path of its own model directory when it was mixed, for one that is in no forest (the seed): what a mixture anew
+    /// <summary>Absolute path of its own model directory when it was mixed, for one that is in no forest (the seed): what mixing it again
     /// reads it from.</summary>
     public string? Source { get; init; }
 }
 
-/// <summary>What a mixture was fine-tuned on after mixing.</summary>
+/// <summary>What a BTX model was fine-tuned on after mixing.</summary>
 public sealed record BtxFineTune
 {
     public required long Tokens { get; init; }
@@ -165,7 +165,7 @@ public sealed record BtxFineTune
     public bool FrozenExperts { get; init; }
 }
 
-/// <summary>How a mixture routes.</summary>
+/// <summary>How a BTX model routes.</summary>
 public sealed record BtxRouter
 {
     /// <summary>One of <see cref="RouterKind.Names"/>: how it was trained.</summary>

@@ -6,7 +6,7 @@ using Btx.Model.Tensors;
 
 namespace Btx.Model.Moe;
 
-/// <summary>The weights of a mixture, tensor by tensor from the members' mapped files (arXiv 2403.07816, section 3.2): the feed-forwards of
+/// <summary>A BTX model's weights, tensor by tensor from the members' mapped files (arXiv 2403.07816, section 3.2): the feed-forwards of
 /// member i are expert i, everything else is the uniform average of the members, the routers are given.</summary>
 public sealed class MoeWeights
 {
@@ -29,7 +29,7 @@ public sealed class MoeWeights
         shares = DomainPosterior.Uniform(averaged.Length);
     }
 
-    /// <summary>The mixture's configuration: the members', with their dtype if they agree on one, otherwise float32.</summary>
+    /// <summary>The BTX model's configuration: the members', with their dtype if they agree on one, otherwise float32.</summary>
     public LlamaConfig Config(int expertsPerToken) => members[0].Config with
     {
         Moe = new MoeConfig(members.Count, expertsPerToken),

@@ -10,7 +10,7 @@ namespace Btx.Model.Moe;
 public sealed record RouterFit(float[][] Weights, double[] Scales, double[] Accuracy)
 {
     /// <param name="init"><see cref="RouterInit.Centroid"/> or <see cref="RouterInit.Ridge"/>.</param>
-    /// <param name="experts">N of the mixture: those after the domains of the statistics stand for no domain and
+    /// <param name="experts">N of the BTX model: those after the domains of the statistics stand for no domain and
     /// get a row of 0, the logit of no evidence.</param>
     /// <param name="threads">At most; 1: the caller's own.</param>
     public static RouterFit Of(string init, RouterStatistics statistics, int experts, double lambda, int threads = -1)

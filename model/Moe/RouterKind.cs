@@ -31,7 +31,7 @@ public static class RouterKind
     };
 }
 
-/// <summary>Where the router of a fresh mixture comes from, by the names that <c>--router-init</c> and <c>btx.json</c> use. Any other text
+/// <summary>Where a fresh BTX model's router comes from, by the names that <c>--router-init</c> and <c>btx.json</c> use. Any other text
 /// names a file.</summary>
 public static class RouterInit
 {
@@ -61,7 +61,7 @@ public static class HiddenStateForm
     /// trace.</summary>
     public const string Own = "own";
 
-    /// <summary>In the mixture, each token routed to the expert of its domain: averaged attention and embeddings, that expert's
+    /// <summary>In the BTX model, each token routed to the expert of its domain: averaged attention and embeddings, that expert's
     /// feed-forwards.</summary>
     public const string Mixed = "mixed";
 }

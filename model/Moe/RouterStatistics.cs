@@ -7,13 +7,13 @@ namespace Btx.Model.Moe;
 /// <summary>
 /// Hidden states of every domain, summed up, as a safetensors file: tensors <c>NAME.layers.L.count</c> (I64 [1]), <c>.sum</c> [d],
 /// <c>.gram</c> [d, d], <c>.sample</c> [S, d] (F32). Read in the experts' own networks, the part of one expert depends on no other:
-/// leaving it out is exact, and routers can be fitted anew without any text.
+/// leaving it out is exact, and routers can be fitted again without any text.
 /// </summary>
 /// <param name="Form">See <see cref="HiddenStateForm"/>.</param>
 /// <param name="Tokens">Tokens asked for of each domain.</param>
 public sealed record RouterStatistics(string Form, long Tokens, IReadOnlyList<DomainStatistics> Domains)
 {
-    /// <summary>Inside a mixture's directory, and inside a served one. In a folder of its own: some loaders read every safetensors file
+    /// <summary>Inside a BTX model's directory, and inside a served one. In a folder of its own: some loaders read every safetensors file
     /// beside config.json.</summary>
     public static readonly string FileName = Path.Combine("router", "statistics.safetensors");
 

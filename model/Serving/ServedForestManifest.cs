@@ -15,7 +15,7 @@ public sealed record ServedForestManifest : ServedManifest
     /// <summary>Reads and validates the manifest of a served forest.</summary>
     /// <param name="trees">False: no expert's directory is looked at. One that was removed, or is quarantined, may hold anything; who
     /// opens one looks at it then.</param>
-    /// <exception cref="BtxException">Missing or invalid; names the first fault.</exception>
+    /// <exception cref="BtxException">Missing or invalid; names the first problem.</exception>
     public static ServedForestManifest Load(string directory, bool trees = true)
     {
         var path = Path.Combine(directory, FileName);

@@ -42,7 +42,7 @@ public abstract record ServedManifest
     protected string Resolve(string servedDirectory, bool inSource, string path, string manifest) =>
         ContainedPath.Resolve(inSource ? SourceDirectory(servedDirectory) : Path.GetFullPath(servedDirectory), path, manifest);
 
-    /// <returns>The first fault of what both manifests have; null: none.</returns>
+    /// <returns>The first problem of what both manifests have; null: none.</returns>
     /// <param name="experts">Names and domains; null for an entry that is none.</param>
     protected string? Problem(IReadOnlyList<string> precisions, string sourceIs, IReadOnlyList<(string Name, string Domain)?> experts,
         int mostExperts)
@@ -67,7 +67,7 @@ public abstract record ServedManifest
 
 /// <summary>An ONNX graph. <c>decode</c>: one new token on each of B contiguous slots. <c>ragged</c>: <see cref="Rows"/> sequences with any
 /// number of new tokens each.</summary>
-/// <param name="ExpertsPerToken">For a mixture whose k is built into the graph: that k. Null: k is an input, or the model is dense.</param>
+/// <param name="ExpertsPerToken">Of a BTX model with k built into the graph: that k. Null: k is an input, or the model is dense.</param>
 public sealed record ServedGraph(string Form, int Rows, string File, string Sha256, int? ExpertsPerToken = null)
 {
     public const string Decode = "decode";

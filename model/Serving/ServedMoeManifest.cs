@@ -27,8 +27,8 @@ public sealed record ServedMoeManifest : ServedManifest
     public required BtxRouter Router { get; init; }
 
     /// <summary>
-    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> in the manifest's directory, from which routers are fitted when the mixture
-    /// is made anew with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has none.
+    /// SHA-256 (hex) of <see cref="RouterStatistics.FileName"/> beside the manifest, from which routers are fitted when the BTX model
+    /// is mixed again with other experts; <see cref="BtxManifest.FileName"/> beside it has the lineage. Null: the source has none.
     /// </summary>
     public string? RouterStatisticsSha256 { get; init; }
 
@@ -39,7 +39,7 @@ public sealed record ServedMoeManifest : ServedManifest
     /// <summary>Mean KL divergence in nats of the served from the fp32 next-token distribution on the check prompt; 0 for fp32.</summary>
     public double QuantisationLoss { get; init; }
 
-    /// <exception cref="BtxException">Missing or invalid; names the first fault.</exception>
+    /// <exception cref="BtxException">Missing or invalid; names the first problem.</exception>
     public static ServedMoeManifest Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -73,7 +73,8 @@ public sealed record ServedMoeManifest : ServedManifest
         try
         {
             return LlamaConfig.Load(directory).Moe is null
-                ? $"{directory} is a dense model, no BTX model; `btx train mix` makes one and `btx export --btx MODEL --out SERVED` serves it"
+                ? $"{directory} is a dense model, no BTX model; `btx train mix` makes one, and "
+                    + "`btx export --btx MODEL --out SERVED` exports it"
                 : $"{directory} is a BTX model that was not exported; run: btx export --btx {directory} --out SERVED";
         }
         catch (BtxException e)
@@ -99,7 +100,7 @@ public sealed record ServedMoeManifest : ServedManifest
     }
 }
 
-/// <summary>The expert of one index of a served mixture.</summary>
+/// <summary>The expert of one index of a served BTX model.</summary>
 /// <param name="Source">Model directory of one that is in no forest (the seed), relative to the manifest's directory or absolute.</param>
 public sealed record ServedMoeExpert(string Name, string Domain, string? Source = null);
 

@@ -10,7 +10,7 @@ public static class SafetensorsHeader
     private const string Metadata = "__metadata__";
     private const int MaxDimensions = 16;
 
-    /// <summary>More than the largest mixtures have.</summary>
+    /// <summary>More than the largest models have.</summary>
     public const int MaxTensors = 1 << 17;
 
     /// <summary>Room for <see cref="MaxTensors"/> of 256 bytes each; the format itself allows 100 MB, which no model needs.</summary>

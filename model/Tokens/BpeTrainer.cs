@@ -21,7 +21,7 @@ public static class BpeTrainer
     /// same tokenizer, in any order and on any number of threads.
     /// </summary>
     /// <param name="documents">Text as UTF-8 (any bytes do); read once, by several threads in turn.</param>
-    /// <param name="vocabSize">How many tokens, special ones included; fewer come out where the text has too few pairs that occur twice.</param>
+    /// <param name="vocabSize">How many tokens, special ones included; fewer where the text has too few pairs that occur twice.</param>
     /// <param name="specialTokens">Control tokens; the first begins and ends documents. Documents are not searched for them.</param>
     /// <param name="progress">Told the fraction of merges found, 0 to 1.</param>
     /// <exception cref="BtxException">The size cannot hold the bytes and special tokens, or there is no text.</exception>

@@ -3,7 +3,7 @@ using Btx.Model.Files;
 
 namespace Btx.Engine;
 
-/// <summary>How an engine is started. Immutable; <see cref="Validate"/> reports every fault at once.</summary>
+/// <summary>How an engine is started. Immutable; <see cref="Validate"/> reports every problem at once.</summary>
 public sealed record EngineOptions
 {
     /// <summary>The served forest: the directory with <c>served.json</c>; null: none.</summary>

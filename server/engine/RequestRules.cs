@@ -62,7 +62,7 @@ public static class RequestRules
     public static RequestProblem? ReadProblem(int[] tokens, string what, ForestDescription forest) =>
         FitProblem(tokens, what, forest) ?? IdProblem(tokens, what, forest);
 
-    /// <summary>A number of tokens to generate that no context holds; the engine clamps it, a door refuses it.</summary>
+    /// <summary>A number of tokens to generate that no context holds; the engine clamps it, an endpoint refuses it.</summary>
     public static RequestProblem? MaxTokensProblem(int maxTokens, ForestDescription forest) => maxTokens <= forest.ContextLength ? null
         : new("max_tokens", $"max_tokens is {maxTokens}; expected 1..{forest.ContextLength}, the context's length");
 

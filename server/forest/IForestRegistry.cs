@@ -40,7 +40,7 @@ public interface IForestRegistry
     /// do.</exception>
     Task<ChangeResult> RemoveAsync(ExpertRemoval removal, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
-    /// <summary>Undoes the last committed change, an addition, an average or a mixture.</summary>
+    /// <summary>Undoes the last committed change, an addition, an average or a BTX model.</summary>
     Task<ChangeResult> RollbackAsync(ChangeAuthor by, IProgress<ChangeProgress>? progress, CancellationToken cancellation);
 
     /// <summary>Serves a parameter average under a name.</summary>

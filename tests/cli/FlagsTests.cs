@@ -9,7 +9,7 @@ public sealed class FlagsTests
     {
         var flag = new Flag<int>("--device cpu|cuda[:n]", "where", 3);
         Assert.Equal(("--device", "cpu|cuda[:n]", 3), (flag.Name, flag.HelpName, new Command("x") { flag }.Parse([]).GetValue(flag)));
-        Assert.Null(new Flag<bool>("--fresh", "anew").HelpName);
+        Assert.Null(new Flag<bool>("--fresh", "again").HelpName);
     }
 
     [Theory]

@@ -11,7 +11,7 @@ using Btx.Model.Tensors;
 
 namespace Btx.Forest.Tests;
 
-/// <summary>A served BTX model is mixed anew for a change of the forest: bit for bit the model that was made of those experts from
+/// <summary>A served BTX model is mixed again for a change of the forest: bit for bit the model that was made of those experts from
 /// scratch.</summary>
 public sealed class MoeRemixTests : IDisposable
 {

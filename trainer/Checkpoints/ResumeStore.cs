@@ -150,6 +150,6 @@ public sealed class ResumeStore(string runDirectory)
 /// <param name="Options">Hash of the options that the run was started with.</param>
 public sealed record ResumeState(long Step, SamplerState Sampler, double Seconds, string Options)
 {
-    public IReadOnlyList<double>? Routing { get; init; } // of a mixture: the routing sums since the last statistic
+    public IReadOnlyList<double>? Routing { get; init; } // of a BTX model: the routing sums since the last statistic
     public BestValidation? Best { get; init; } // null before the first validation
 }

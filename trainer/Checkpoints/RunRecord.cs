@@ -36,7 +36,7 @@ public sealed record RunRecord
     public IReadOnlyDictionary<string, double>? ValidationBitsPerByte { get; init; } // by text source, at the end of the run
     public IReadOnlyDictionary<string, double>? Weights { get; init; } // share of the training windows by text source, where it was chosen
 
-    /// <summary>Experts of a mixture that starved while it was fine-tuned; null for a dense model.</summary>
+    /// <summary>Experts of a BTX model that starved while it was fine-tuned; null for a dense model.</summary>
     public IReadOnlyList<RoutingAlarm>? RoutingAlarms { get; init; }
 
     /// <summary>Mean validation bits per byte by learning rate, where one was swept for.</summary>

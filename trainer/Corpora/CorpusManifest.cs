@@ -48,7 +48,7 @@ public sealed partial record CorpusManifest(int Schema, IReadOnlyList<CorpusDoma
         }
 
         if (manifest.Schema != CurrentSchema)
-            throw new BtxException($"{source}: schema is {manifest.Schema}, expected {CurrentSchema}; make it anew with btx corpus");
+            throw new BtxException($"{source}: schema is {manifest.Schema}, expected {CurrentSchema}; make it again with btx corpus");
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var domain in manifest.Domains)
         {

@@ -10,7 +10,7 @@ public sealed record CorpusNote(string What, long Count, IReadOnlyList<string> E
 }
 
 /// <summary>Collects what is to be said about a folder of the user's own: nothing is left out of a domain without a word.</summary>
-/// <param name="strict">Whether a fault in the text ends the reading instead of being noted.</param>
+/// <param name="strict">Whether a problem in the text ends the reading instead of being noted.</param>
 public sealed class CorpusNotes(bool strict = false)
 {
     private const int Shown = 5;

@@ -20,7 +20,7 @@ internal static partial class NativeEnvironment
         _ = SetEnv("OMP_WAIT_POLICY", "passive", overwrite: 0);
 
         // A training step frees and takes the same large blocks again and again. Keep them instead of returning them to the
-        // kernel, which would clear every page anew.
+        // kernel, which would clear every page again.
         _ = MallOpt(TrimThreshold, int.MaxValue);
         _ = MallOpt(TopPad, 256 << 20);
         _ = MallOpt(MmapThreshold, 1 << 30);

@@ -44,7 +44,7 @@ public sealed record EvaluatedModels(ForestManifest Manifest, IReadOnlyList<Expe
             var config = LlamaConfig.Load(directory);
             if (config.Moe is not null && name is EvaluationMode.Seed or EvaluationMode.Dense)
                 throw new BtxException($"{(name == EvaluationMode.Seed ? "--seed-model" : "--dense")} {directory}: model_type is mixtral, "
-                    + "expected llama; compare a mixture with --btx DIR or --model NAME=DIR");
+                    + "expected llama; compare a BTX model with --btx DIR or --model NAME=DIR");
             SameTokenizer(directory, config, manifest.Tokenizer, source);
             context = Math.Min(context, config.MaxPositionEmbeddings);
             if (config.Moe is { } m && name == EvaluationMode.Moe) moe = (m.Experts, m.ExpertsPerToken);

@@ -80,7 +80,7 @@ public static class EvaluationReportJson
             Form = new
             {
                 Split = Snake(r.Options.Split),
-                Sequence = "BOS and the next tokens of one document; the posterior starts anew at each sequence",
+                Sequence = "BOS and the next tokens of one document; the posterior starts again at each sequence",
                 r.Context,
                 r.Options.MaxTokensPerDomain,
                 Select = Snake(r.Options.Select),

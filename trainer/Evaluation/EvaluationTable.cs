@@ -24,7 +24,7 @@ public static class EvaluationTable
         yield return $"{r.Options.Split.ToString().ToLowerInvariant()} split, sequences of up to {r.Context} tokens of one document after "
             + $"BOS; {string.Join(", ", r.Domains.Select(d => $"{d.Name} {d.Tokens:N0} tokens"))}";
         yield return r.Options.Select == Model.Mixing.SelectForm.PerToken
-            ? "top_k and top_p choose anew for each token (per_token); the posterior starts from a uniform prior"
+            ? "top_k and top_p choose again for each token (per_token); the posterior starts from a uniform prior"
             : $"top_k and top_p choose once, from the first {new Model.Mixing.Routing().SelectTokens} tokens (prompt); the posterior "
                 + "starts from a uniform prior";
         if (r.Modes.Any(KnowsDomain))

@@ -136,7 +136,7 @@ public sealed class ForestEvaluator
     }
 
     // What the forest's mixture gives to a text in all, from [expert][sequence][token], as the server's Score does. The posterior starts
-    // anew at each sequence.
+    // again at each sequence.
     private static double Mixed(double[][][] experts, Routing routing, double[] prior)
     {
         var total = 0.0;

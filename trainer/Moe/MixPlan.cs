@@ -9,7 +9,7 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>Which models a mixture is made of, by index: checked to share architecture and tokenizer.</summary>
+/// <summary>Which models a BTX model is made of, by index: checked to share architecture and tokenizer.</summary>
 /// <param name="ForestSha256">Null for upcycling.</param>
 /// <param name="Residuals">What branching left in the members of those that were left out.</param>
 /// <param name="Settings">Training options of the members: what fine-tuning inherits.</param>
@@ -64,7 +64,7 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
         }
 
         if (members.Count > MoeConfig.MaxExperts)
-            throw new BtxException($"{members.Count} experts; a mixture has at most {MoeConfig.MaxExperts}: choose some with --experts");
+            throw new BtxException($"{members.Count} experts; a BTX model has at most {MoeConfig.MaxExperts}: choose some with --experts");
         var settings = PhaseDefaults.ExpertIn(forest, int.MaxValue)
             ?? PhaseDefaults.ExpertOf(directories[0], architecture.ParameterCount, architecture.MaxPositionEmbeddings);
         return new(members, architecture, manifest.Tokenizer, manifest.Hash(), request.Without,
@@ -103,7 +103,7 @@ internal sealed record MixPlan(IReadOnlyList<MixMember> Members, LlamaConfig Arc
     }
 }
 
-/// <summary>A model whose feed-forwards become one expert of a mixture.</summary>
+/// <summary>A model whose feed-forwards become one expert of a BTX model.</summary>
 /// <param name="Expert">What <c>btx.json</c> will say of it.</param>
 /// <param name="Text">The text of its domain; null for one that stands for no domain (the seed, a copy).</param>
 internal sealed record MixMember(string Directory, BtxExpert Expert, TextSource? Text);

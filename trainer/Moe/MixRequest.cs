@@ -31,7 +31,7 @@ public sealed record MixRequest
     /// <summary>Where token shards are kept; null: inside the corpus.</summary>
     public string? Shards { get; init; }
 
-    /// <summary>An earlier mixture's directory, whose saved statistics serve instead of text.</summary>
+    /// <summary>An earlier BTX model's directory, whose saved statistics serve instead of text.</summary>
     public string? Statistics { get; init; }
 
     /// <summary>See <see cref="HiddenStateForm"/>; null: mixed from text, own from statistics.</summary>
@@ -50,7 +50,7 @@ public sealed record MixRequest
     public bool Fresh { get; init; }
 }
 
-/// <summary>What was made: <c>mix.json</c> beside the mixture, and the output of <c>--json</c>.</summary>
+/// <summary>What was made: <c>mix.json</c> beside the BTX model, and the output of <c>--json</c>.</summary>
 public sealed record MixReport
 {
     public const string FileName = "mix.json";
@@ -59,7 +59,7 @@ public sealed record MixReport
     public required IReadOnlyList<string> Experts { get; init; }
     public IReadOnlyList<string> Without { get; init; } = [];
 
-    /// <summary>Ancestry of left-out experts that stays in the mixture.</summary>
+    /// <summary>Ancestry of left-out experts that stays in the BTX model.</summary>
     public IReadOnlyList<MixResidual> Residuals { get; init; } = [];
     public required long Parameters { get; init; }
 
@@ -81,7 +81,7 @@ public sealed record MixReport
     public static MixReport Load(string directory)
     {
         var path = Path.Combine(directory, FileName);
-        return ManifestJson.Read<MixReport>(BoundedFile.Read(path), path, "a report of a mixture, mix again with --fresh");
+        return ManifestJson.Read<MixReport>(BoundedFile.Read(path), path, "a report of a BTX model, mix again with --fresh");
     }
 
     public void Save(string path) => AtomicFile.WriteText(path, JsonSerializer.Serialize(this, ManifestJson.Options) + "\n");

@@ -10,12 +10,12 @@ using Btx.Trainer.Phases;
 namespace Btx.Trainer.Moe;
 
 /// <summary>Mixes a forest, or copies of one model, into a Mixtral directory (Branch-Train-MiX, arXiv 2403.07816, section 3.2). It appears
-/// whole: a mixture there before stays until the new one is complete on disk. The same request again finds it done.</summary>
+/// whole: a BTX model there before stays until the new one is complete on disk. The same request again finds it done.</summary>
 public sealed class MixRun(MixRequest request, ProgressDisplay display)
 {
     public const string Phase = "mix";
 
-    /// <returns>The mixture's report, and whether this call made it.</returns>
+    /// <returns>The BTX model's report, and whether this call made it.</returns>
     /// <exception cref="BtxException">Models, router, options or text do not fit, or the output directory holds something else.</exception>
     public (MixReport Report, bool Made) Execute(CancellationToken cancellation = default)
     {
@@ -114,7 +114,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
     private BtxRouter Router(int experts)
     {
         if (request.K is { } k && (k < 1 || k > experts))
-            throw new BtxException($"--k is {k}; the mixture has {experts} experts, so expected 1..{experts}");
+            throw new BtxException($"--k is {k}; the BTX model has {experts} experts, so expected 1..{experts}");
         var used = RouterKind.ExpertsPerToken(request.Router, request.K ?? Math.Min(2, experts), experts);
         if (request.K is { } asked && asked != used)
             throw new BtxException($"--k is {asked}, but a {request.Router} router runs {used} of {experts} experts for each token; "
@@ -122,7 +122,7 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         return new() { Kind = request.Router, ExpertsPerToken = used, SoftLayers = request.Router == RouterKind.SampleTop1 ? [0] : [] };
     }
 
-    // What two mixtures must agree in to be the same one, by flag or subject.
+    // What two BTX models must agree in to be the same one, by flag or subject.
     private SortedDictionary<string, string> Options(MixPlan plan, BtxRouter router, string init, MixText? text)
     {
         static string Number(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
@@ -142,14 +142,14 @@ public sealed class MixRun(MixRequest request, ProgressDisplay display)
         return options;
     }
 
-    // The mixture that the output directory holds, or null if there is nothing; what is no mixture is never replaced.
+    // The BTX model that the output directory holds, or null if there is nothing; what is no BTX model is never replaced.
     private RunRecord? Earlier()
     {
         var output = request.Output;
         if (File.Exists(output)) throw new BtxException($"--out {output} is a file; choose another directory");
         if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return null;
         return RunRecord.Load(output) is { Phase: Phase } earlier ? earlier : throw new BtxException(
-            $"--out {output} exists and holds something else than a mixture made by this command; choose another directory");
+            $"--out {output} exists and holds something else than a BTX model made by this command; choose another directory");
     }
 
     private static string FileHash(string path)

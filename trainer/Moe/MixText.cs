@@ -11,7 +11,7 @@ using Btx.Trainer.Shards;
 
 namespace Btx.Trainer.Moe;
 
-/// <summary>What a fitted router learns from: training text of the members' domains, or statistics that an earlier mixture saved.</summary>
+/// <summary>What a fitted router learns from: training text of the members' domains, or statistics of an earlier BTX model.</summary>
 internal sealed class MixText : IDisposable
 {
     private readonly MixRequest request;
@@ -45,14 +45,14 @@ internal sealed class MixText : IDisposable
                         $"--statistics has states of the experts' own networks; --states {text.form} needs text: --corpus DIR");
                 var path = Path.Combine(earlier, RouterStatistics.FileName);
                 if (!File.Exists(path))
-                    throw new BtxException($"--statistics: {path} not found; a mixture made with --router-init ridge or centroid has one");
+                    throw new BtxException($"--statistics: {path} not found; a BTX model of --router-init ridge or centroid has one");
                 text.Options["--statistics"] = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
                 return text;
             }
 
             if (request.Corpus is null)
                 throw new BtxException($"--router-init {request.RouterInit} needs text of the experts' domains: --corpus DIR, or "
-                    + "--statistics DIR with an earlier mixture");
+                    + "--statistics DIR with an earlier BTX model");
             var corpus = CorpusDirectory.Open(request.Corpus);
             foreach (var member in labelled)
             {
@@ -83,7 +83,7 @@ internal sealed class MixText : IDisposable
     }
 
     /// <summary>Of every member that stands for a domain, in the order of the members.</summary>
-    /// <returns>What the routers are fitted to, and what is kept beside the mixture: always the experts' own states, from which one can
+    /// <returns>What the routers are fitted to, and what is kept beside the BTX model: always the experts' own states, from which one can
     /// be left out.</returns>
     public (RouterStatistics Fitted, RouterStatistics Kept) Statistics(MixPlan plan, IReadOnlyList<Checkpoint> members,
         MoeWeights weights, ProgressDisplay display, CancellationToken cancellation)

@@ -16,7 +16,7 @@ public static class RouterFile
         {
             var name = Tensor(l);
             if (!file.Tensors.TryGetValue(name, out var info))
-                throw new BtxException($"--router-init {path}: has no tensor \"{name}\"; the mixture has {router.Length} layers, each "
+                throw new BtxException($"--router-init {path}: has no tensor \"{name}\"; the BTX model has {router.Length} layers, each "
                     + $"with a router [{experts}, {hidden}]");
             if (!info.Shape.SequenceEqual([experts, hidden]))
                 throw new BtxException($"--router-init {path}: tensor \"{name}\" has shape [{string.Join(", ", info.Shape)}]; {experts} "
@@ -30,7 +30,7 @@ public static class RouterFile
 
         var more = file.Tensors.Keys.FirstOrDefault(n => n == Tensor(router.Length));
         return more is null ? router
-            : throw new BtxException($"--router-init {path}: has tensor \"{more}\", but the mixture has only {router.Length} layers");
+            : throw new BtxException($"--router-init {path}: has tensor \"{more}\", but the BTX model has only {router.Length} layers");
     }
 
     public static string Tensor(int layer) => $"model.layers.{layer}.{MoeConfig.RouterTensor}";

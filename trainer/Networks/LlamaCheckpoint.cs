@@ -23,7 +23,7 @@ public static class LlamaCheckpoint
             foreach (var (name, parameter) in model.NamedParameters) Read(checkpoint, name, parameter);
             if (model.Moe.Count > 0) Route(model, directory, expertsPerToken);
             else if (expertsPerToken is not null)
-                throw new BtxException($"{directory}: is a dense model; experts per token are an option of mixtures");
+                throw new BtxException($"{directory}: is a dense model; experts per token are an option of BTX models");
             return model;
         }
         catch

@@ -61,7 +61,7 @@ public sealed class LlamaModel : IDisposable
     public IReadOnlyList<(string Name, Parameter Parameter)> NamedParameters { get; }
     public IReadOnlyList<Parameter> Parameters { get; }
 
-    /// <summary>The mixtures by layer; empty for a dense network.</summary>
+    /// <summary>The routed feed-forwards by layer; empty for a dense network.</summary>
     public IReadOnlyList<MoeFeedForward> Moe { get; }
 
     /// <summary>Hears, by layer, what every feed-forward reads, [N, d]: it lives as long as the caller's dispose scope.</summary>

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Networks;
 
-/// <summary>A mixture of feed-forward experts, FF(x) = Σ_i g_i(W x) · FF_i(x) (arXiv 2403.07816, section 3.2; the layout is Mixtral's,
+/// <summary>A layer of feed-forward experts, FF(x) = Σ_i g_i(W x) · FF_i(x) (arXiv 2403.07816, section 3.2; the layout is Mixtral's,
 /// arXiv 2401.04088). Tokens are gathered by expert: an expert computes only what it was given, and nothing if that is nothing. Letters in
 /// shapes: N tokens, E experts, k of them for each token, P = N·k pairs, d hidden size. Without <see cref="Training"/> it routes as
 /// Mixtral: softmax over the <see cref="ExpertsPerToken"/> largest logits, or over all where <see cref="Soft"/>; no token is ever dropped.
@@ -150,7 +150,7 @@ public sealed class MoeFeedForward : IFeedForward
     }
 }
 
-/// <summary>How the mixtures of a network route while they learn.</summary>
+/// <summary>How the layers of a network route while they learn.</summary>
 /// <param name="Router">One of <see cref="RouterKind.Names"/>.</param>
 /// <param name="ExpertsPerToken">k of <see cref="RouterKind.TopK"/>.</param>
 /// <param name="LoadBalancing">α; 0 turns load balancing off.</param>

@@ -48,7 +48,7 @@ public sealed class TokenRouting(int experts, int perToken, long[] chosen, float
         return share;
     }
 
-    /// <summary>The gates of every token, [N, E] row by row: 0 where an expert was not chosen. Made anew with each call.</summary>
+    /// <summary>The gates of every token, [N, E] row by row: 0 where an expert was not chosen. Made again with each call.</summary>
     public float[] Gates()
     {
         var gates = new float[Tokens * experts];

@@ -61,7 +61,7 @@ internal sealed class LossCurve(string directory)
 /// <param name="LearningRate">Of the last step.</param>
 /// <param name="Seconds">Training time so far.</param>
 /// <param name="BitsPerByte">Validation, where it was measured at this step.</param>
-/// <param name="Balance">Mean over the layers of a mixture of E · Σ u p, 1 when even (what α weighs in the objective, which the loss
+/// <param name="Balance">Mean over the layers of a BTX model of E · Σ u p, 1 when even (what α weighs in the objective, which the loss
 /// leaves out); null without load balancing.</param>
 internal sealed record LossPoint(long Step, long Tokens, double Loss, double LearningRate, double Seconds, double? BitsPerByte,
     double? Balance = null);

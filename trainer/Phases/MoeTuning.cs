@@ -9,12 +9,12 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Phases;
 
-/// <summary>What a fine-tune of a mixture needs besides a training job.</summary>
+/// <summary>What a fine-tune of a BTX model needs besides a training job.</summary>
 public sealed record MoeTuning
 {
     public const double DefaultLoadBalancing = 0.01;
 
-    public required BtxManifest Source { get; init; } // of the mixture that is fine-tuned
+    public required BtxManifest Source { get; init; } // of the BTX model that is fine-tuned
     public required MoeTraining Routing { get; init; }
     public bool FreezeExperts { get; init; } // whether the experts' weights stay as they are
 
@@ -34,9 +34,9 @@ public sealed record MoeTuning
         new("--freeze", FreezeExperts ? "experts" : "nothing"),
     ];
 
-    /// <summary>How a mixture is to route, from flags and from what the mixture says of itself.</summary>
-    /// <param name="kind">Null: as the mixture was made.</param>
-    /// <param name="k">Null: as the mixture was made if its router is kept, else 2.</param>
+    /// <summary>How a BTX model is to route, from flags and from what the BTX model says of itself.</summary>
+    /// <param name="kind">Null: as the BTX model was made.</param>
+    /// <param name="k">Null: as the BTX model was made if its router is kept, else 2.</param>
     /// <exception cref="BtxException">An unknown kind, a k out of range, or a k for a kind that fixes it.</exception>
     public static MoeTraining Route(BtxManifest source, string? kind, int? k, double loadBalancing, long seed)
     {
@@ -85,7 +85,7 @@ public sealed record MoeTuning
     }
 }
 
-/// <summary>Goes beside a training loop and minds the mixture: balance, statistics of the routing, alarms.</summary>
+/// <summary>Goes beside a training loop and minds the BTX model: balance, statistics of the routing, alarms.</summary>
 /// <param name="every">Steps between statistics.</param>
 /// <param name="warn">Receives the alarms as lines.</param>
 internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string directory, long every, Action<string>? warn)
@@ -167,7 +167,7 @@ internal sealed class MoeTuner(LlamaModel model, MoeTuning tuning, string direct
         for (var l = 0; l < model.Moe.Count; l++) map.Of(domain).Add(l, model.Moe[l].Routing!);
     }
 
-    /// <summary>Leaves statistics, picture and <c>btx.json</c> beside the finished weights, and the mixture's own router statistics: they
+    /// <summary>Leaves statistics, picture and <c>btx.json</c> beside the finished weights, and the BTX model's own router statistics: they
     /// are of its experts before they were mixed.</summary>
     public void Finish(TrainingJob job, TokenShardCache cache, long steps)
     {

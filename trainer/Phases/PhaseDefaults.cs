@@ -34,7 +34,7 @@ public static class PhaseDefaults
 
     /// <summary>
     /// A fine-tune's defaults by the size of the model, counted with one feed-forward a layer: half the rate of a seed of that size,
-    /// falling to 0, and 5/12 of its tokens, the same for a mixture and for a dense model that it is compared with.
+    /// falling to 0, and 5/12 of its tokens, the same for a BTX model and for a dense model that it is compared with.
     /// </summary>
     public static TrainingOptions FineTune(LlamaConfig model)
     {

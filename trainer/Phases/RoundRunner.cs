@@ -16,7 +16,7 @@ namespace Btx.Trainer.Phases;
 
 /// <summary>
 /// A round of Branch-Train-Merge: branch several experts from one state of the forest, train each in a process of its own, merge
-/// those that finished, and estimate the cached prior of every domain anew. Stopped or failed halfway, the same request goes on.
+/// those that finished, and estimate the cached prior of every domain again. Stopped or failed halfway, the same request goes on.
 /// </summary>
 internal sealed class RoundRunner(RoundRequest request, ProgressDisplay display)
 {

@@ -19,7 +19,7 @@ public sealed record TrainingJob
     /// <summary>What the initial weights are the average of; empty: random initialisation.</summary>
     public IReadOnlyList<BranchParent> Parents { get; init; } = [];
     public required TrainingOptions Options { get; init; }
-    public MoeTuning? Moe { get; init; } // for a mixture; null for a dense model
+    public MoeTuning? Moe { get; init; } // for a BTX model; null for a dense model
 
     /// <summary>What the run is, as text by flag or subject: two invocations with equal entries are the same run.</summary>
     internal SortedDictionary<string, string> Identity(TokenShardCache cache, TextTokenizer tokenizer)
@@ -54,7 +54,7 @@ public sealed record RunSettings
     public long CheckpointSteps { get; init; } // steps between resume points; 0: by time alone
     public double CheckpointSeconds { get; init; } = 60; // seconds between resume points
     public long ValidateSteps { get; init; } // steps between validations; 0: at each quarter of the run
-    public long StatisticsSteps { get; init; } // steps between statistics of a mixture's routing; 0: about twenty in the run
+    public long StatisticsSteps { get; init; } // steps between statistics of a BTX model's routing; 0: about twenty in the run
 
     /// <summary>Validation windows per text source at the end of the run; a quarter of them on the way.</summary>
     public int ValidationWindows { get; init; } = 64;
@@ -69,8 +69,8 @@ public sealed record RunSettings
 public readonly record struct TrainingProgress(long Tokens, long TotalTokens, long Resumed, double Loss, double? BitsPerByte)
 {
     public double Passes { get; init; } // over the text so far
-    public double? Balance { get; init; } // of a mixture, see LossPoint.Balance
-    public double? SmallestShare { get; init; } // of a mixture: the smallest share of the gates that an expert gets in any layer
+    public double? Balance { get; init; } // of a BTX model, see LossPoint.Balance
+    public double? SmallestShare { get; init; } // of a BTX model: the smallest share of the gates that an expert gets in any layer
 
     /// <summary>Loss, balance, validation and passes in a few words.</summary>
     public string Note =>

@@ -5,7 +5,7 @@ using Btx.Trainer.Networks;
 
 namespace Btx.Trainer.RoutingStatistics;
 
-/// <summary>Where a mixture sends each domain's validation text, by layer and expert, as <c>routing.json</c> and a picture of it.</summary>
+/// <summary>Where a BTX model sends each domain's validation text, by layer and expert, as <c>routing.json</c> and a picture.</summary>
 public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
 {
     public const string JsonFile = "routing.json";
@@ -71,7 +71,7 @@ public sealed class RoutingMap(IReadOnlyList<string> experts, int layers)
     }
 }
 
-/// <summary>Sums over tokens of how each layer of a mixture routed them.</summary>
+/// <summary>Sums over tokens of how each layer of a BTX model routed them.</summary>
 public sealed class RoutingTally(int layers, int experts)
 {
     // For each layer: tokens, E tokens that weigh the expert most, E sums of gates.

@@ -75,7 +75,7 @@ internal sealed record Reproduction
         void Mix(string name, string after, string[] router, FormattableString what) => Add(name, [after], $"{name}/btx.json",
             $"btx train mix {Stage.Words(what)} {router} --out {At(name)}");
 
-        // Active parameters of the dense model, and of the mixture with two experts per token (routers included).
+        // Active parameters of the dense model, and of the BTX model with two experts per token (routers included).
         var config = Presets.Get(Preset, Vocabulary);
         var (dense, experts) = (config.ParameterCount, (long)Domains.Count);
         var mixture = dense + (config.NumHiddenLayers * config.HiddenSize * ((3L * config.IntermediateSize) + experts));

@@ -27,7 +27,7 @@ public sealed class TokenShardCache(CorpusDirectory corpus, TextTokenizer tokeni
         }
         catch (InvalidDataException)
         {
-            File.Delete(path); // a damaged cache file is made anew
+            File.Delete(path); // a damaged cache file is made again
         }
 
         AtomicFile.Write(path, stream => Write(source, split, stream, cancellation));

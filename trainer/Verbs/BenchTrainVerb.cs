@@ -94,7 +94,7 @@ internal static class BenchTrainVerb
         });
     }
 
-    // Fine-tuning steps of two copies of one mixture on the same batches, in turns: tokens gathered by expert, and every expert on every
+    // Fine-tuning steps of two copies of one BTX model on the same batches, in turns: tokens gathered by expert, and every expert on every
     // token. Both learn the same, which the losses show. Times are medians in milliseconds, ratios those of the pairs.
     private static string RunPairs(LlamaConfig config, Device device, int warmUp, int pairs, int batch)
     {

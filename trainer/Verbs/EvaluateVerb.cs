@@ -47,7 +47,7 @@ internal static class EvaluateVerb
             "predicted tokens of each domain, evenly spread over the split; 0: all",
             new EvaluationOptions { Forest = "", Corpus = "" }.MaxTokensPerDomain);
         var select = new Choice("--select", ["per_token", "prompt"],
-            "when top_k and top_p choose: anew for each token, or once after 32 tokens", "per_token");
+            "when top_k and top_p choose: again for each token, or once after 32 tokens", "per_token");
         var context = new Flag<int?>("--context N", "tokens of a sequence (the models' context)");
         var device = Flags.Device("where models are scored");
         var threads = Flags.Threads("models scored at once on the CPU, a thread each (all cores)", Environment.ProcessorCount);

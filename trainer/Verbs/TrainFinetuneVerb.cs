@@ -7,12 +7,12 @@ using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary><c>btx train finetune</c>: a mixture, or a dense model, on the union of the domains' text.</summary>
+/// <summary><c>btx train finetune</c>: a BTX model, or a dense model, on the union of the domains' text.</summary>
 internal static class TrainFinetuneVerb
 {
     private const string Text =
         """
-        Fine-tune a mixture on the union of the domains' text: routers, attention, embeddings and (unless frozen) experts learn; loss.csv,
+        Fine-tune a BTX model on the union of the domains' text: routers, attention, embeddings and (unless frozen) experts learn; loss.csv,
         routing.csv and a picture of the routing lie beside the model. A dense model is trained on in the same way, for comparison.
 
         Examples:

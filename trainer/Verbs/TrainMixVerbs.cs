@@ -7,7 +7,7 @@ using Btx.Trainer.Phases;
 
 namespace Btx.Trainer.Verbs;
 
-/// <summary><c>btx train average</c> and <c>btx train mix</c>: one model of a forest, as an average or as a token-routed mixture.</summary>
+/// <summary><c>btx train average</c> and <c>btx train mix</c>: one model of a forest, as an average or as a BTX model.</summary>
 internal static class TrainMixVerbs
 {
     private const string AverageText =
@@ -24,7 +24,7 @@ internal static class TrainMixVerbs
     private const string MixText =
         """
         Mix a forest into one token-routed model (Branch-Train-MiX): in every layer the feed-forwards of the experts become the experts
-        of a mixture, everything else is averaged uniformly. The result is a Mixtral directory with btx.json.
+        of a BTX model, everything else is averaged uniformly. The result is a Mixtral directory with btx.json.
         ridge and centroid routers are fitted to hidden states of the domains' training text, without training, and usable at once;
         random ones are to be fine-tuned. --upcycle mixes copies of one model (sparse upcycling). Mixing without an expert is how it
         is removed: nothing of it enters the averages or the routers.
@@ -68,7 +68,7 @@ internal static class TrainMixVerbs
             "where the router begins (ridge with --corpus or --statistics, else random)");
         var corpus = new Flag<string?>("--corpus DIR", "text of the experts' domains");
         var shards = new Flag<string?>("--shards DIR", "where token shards are kept (.shards in the corpus)");
-        var statistics = new Flag<string?>("--statistics DIR", "take the domains' hidden states from this earlier mixture instead of text");
+        var statistics = new Flag<string?>("--statistics DIR", "the domains' hidden states from this earlier BTX model, not from text");
         var states = new Choice("--states", [HiddenStateForm.Mixed, HiddenStateForm.Own],
             "network that the hidden states are read in (mixed)");
         var tokens = TrainFlags.Count("--tokens-per-domain", $"tokens of text to fit routers to ({MixRequest.DefaultTokensPerDomain})");
@@ -81,7 +81,7 @@ internal static class TrainMixVerbs
         var randomSeed = new Flag<long>("--random-seed N", "of random routers", 1);
         var threads = Flags.Threads("CPU threads", 1);
         var device = Flags.Device("where hidden states are computed");
-        var fresh = new Flag<bool>("--fresh", "replace a mixture made earlier");
+        var fresh = new Flag<bool>("--fresh", "replace a BTX model made earlier");
         var json = new JsonFlag();
         var command = new Command("mix", MixText) { forest, output, experts, without, seed, init, corpus, shards, statistics, states,
             tokens, lambda, k, router, upcycle, copies, randomSeed, threads, device, fresh, json };

@@ -10,7 +10,7 @@ internal static class TrainVerb
 {
     private const string Text =
         """
-        Train models: a seed, a forest of experts branched from it, a dense baseline, parameter averages, mixtures of experts.
+        Train models: a seed, a forest of experts branched from it, a dense baseline, parameter averages, BTX models.
         Stopped or killed at any moment, the same command resumes and ends with the same weights.
 
         Examples:

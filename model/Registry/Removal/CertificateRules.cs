@@ -2,7 +2,7 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>What must hold inside a <see cref="RemovalCertificate"/>, signature apart; reports every fault.</summary>
+/// <summary>What must hold inside a <see cref="RemovalCertificate"/>, signature apart; reports every problem.</summary>
 public static class CertificateRules
 {
     // 2e-3 of a log-probability of -1000 nats.

@@ -2,7 +2,7 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>What must hold for a <see cref="ForestState"/>; reports every fault, not only the first.</summary>
+/// <summary>What must hold for a <see cref="ForestState"/>; reports every problem, not only the first.</summary>
 public static class ForestStateRules
 {
     /// <summary>Bounds what a long-lived server remembers.</summary>

@@ -62,7 +62,7 @@ public enum FinishReason
     /// <summary>By the client, or by the end of the engine.</summary>
     Cancelled,
 
-    /// <summary>A fault inside the engine, which the stream or the task ends with.</summary>
+    /// <summary>An error inside the engine, which the stream or the task ends with.</summary>
     Failed,
 
     /// <summary>What it asked for by name was removed from the forest; the last event says what.</summary>

@@ -20,7 +20,7 @@ internal sealed unsafe class DecodeBinding : IDisposable
     /// <param name="pasts">int32, room for span.</param>
     /// <param name="total">int32.</param>
     /// <param name="logits">fp32, room for span·V.</param>
-    /// <param name="gates">fp32, room for span·L·N of a mixture.</param>
+    /// <param name="gates">fp32, room for span·L·N of a BTX model.</param>
     /// <param name="rebind">True where inputs are copied to a device when bound.</param>
     public DecodeBinding(InferenceSession session, KvCache kv, LlamaConfig config, int first, int span, bool takesK, long* ids, int* pasts,
         int* total, float* logits, float* gates, bool rebind)
@@ -76,7 +76,7 @@ internal sealed unsafe class DecodeBinding : IDisposable
     }
 }
 
-/// <summary>What a mixture's graph has besides a dense one's: the output <c>router_gates</c> and, where k is not built in, the input
+/// <summary>What a BTX model's graph has besides a dense one's: the output <c>router_gates</c> and, where k is not built in, the input
 /// <c>experts_per_token</c>. One per binding.</summary>
 /// <param name="maxTokens">Most tokens of a run, padding included.</param>
 /// <param name="rebind">True where inputs are copied to a device when bound.</param>

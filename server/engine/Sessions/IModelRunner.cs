@@ -13,7 +13,7 @@ internal interface IModelRunner : IDisposable
     /// <param name="position">0..Wanted−1: the row's wanted positions in order.</param>
     ReadOnlySpan<float> Logits(int row, int position);
 
-    /// <summary>A mixture's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>
+    /// <summary>A BTX model's gates [Count, L, N] of the last run, for each new token of the row; empty for a dense model.</summary>
     ReadOnlySpan<float> Gates(int row);
 
     ModelMemory Memory { get; }

@@ -5,7 +5,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Btx.Engine.Sessions;
 
-/// <summary>A session per graph of one model, bound to its weights and its KV cache. A mixture with k built into its graphs has a set of
+/// <summary>A session per graph of one model, bound to its weights and its KV cache. A BTX model with k built into its graphs has a set of
 /// graphs for each k; a run's rows are then grouped by k. Owns neither weights nor cache.</summary>
 internal sealed class ModelSessions : IDisposable
 {

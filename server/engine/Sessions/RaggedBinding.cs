@@ -59,7 +59,7 @@ internal sealed unsafe class RaggedBinding : IDisposable
 
     /// <summary>Runs at most <see cref="Rows"/> rows; the rest is padded with the scratch slot.</summary>
     /// <param name="logits">Out: the wanted logits in order, [max(1, wanted), V].</param>
-    /// <param name="gates">Out, of a mixture: [tokens + padding rows, L, N].</param>
+    /// <param name="gates">Out, of a BTX model: [tokens + padding rows, L, N].</param>
     public void Run(RunOptions options, ReadOnlySpan<RunRow> rows, ReadOnlySpan<long> tokens, int scratchSlot, float* logits, float* gates)
     {
         var (count, wanted) = Fill(rows, tokens, scratchSlot);

@@ -82,7 +82,7 @@ internal sealed record RemixPlan(ServedMoeManifest Present, BtxManifest Lineage,
 /// <param name="Statistics">File with the hidden states on its domain's text; null: it stands for no domain (the seed).</param>
 internal sealed record RemixMember(BtxExpert Expert, string Directory, string? Statistics);
 
-/// <summary>Where the members of a mixture lie.</summary>
+/// <summary>Where the members of a BTX model lie.</summary>
 internal sealed class MemberSources(string forest, ForestState after, string present, ServedMoeManifest moe)
 {
     private readonly ServedForestManifest served = ServedForestManifest.Load(forest);

@@ -40,7 +40,7 @@ internal static class RemixedModel
                         + "BTX model was made of (SHA-256 differs); restore them");
             }
 
-            report(0.9, "hashing the mixture");
+            report(0.9, "hashing the BTX model");
             TokenizerFiles.Copy(plan.Members[0].Directory, directory);
             statistics.Save(Path.Combine(directory, RouterStatistics.FileName));
             new BtxManifest
@@ -64,10 +64,10 @@ internal static class RemixedModel
     {
         if (checkpoint.Config.RequireDense(member.Directory).Fingerprint() != after.Architecture)
             throw new BtxException($"{member.Directory}: expert \"{member.Expert.Name}\" has another architecture (config.json) than the "
-                + "forest; experts of a mixture share one");
+                + "forest; experts of a BTX model share one");
         if (TextTokenizer.Load(member.Directory).Hash != after.Tokenizer)
             throw new BtxException($"{member.Directory}: expert \"{member.Expert.Name}\" has another tokenizer than "
-                + "the forest; experts of a mixture share one");
+                + "the forest; experts of a BTX model share one");
     }
 
     // By index. Of a file that holds other experts too, only the members' parts are read.

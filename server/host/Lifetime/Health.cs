@@ -12,7 +12,7 @@ internal sealed partial class ServingState(IForestEngine engine, ILogger<Serving
 
     public bool IsStopping => _isStopping;
 
-    /// <summary>Why the engine answers nobody; null while it works. Each fault is logged once.</summary>
+    /// <summary>Why the engine answers nobody; null while it works. Each problem is logged once.</summary>
     public string? Problem
     {
         get

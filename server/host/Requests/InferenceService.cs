@@ -19,12 +19,10 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public int[] Checked(Prompt prompt, GenerationRequest request, bool onlyRead = false)
     {
         var forest = engine.Describe();
-        Refuse(prompt.Problem(limits) ?? RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest));
-        if (!onlyRead && request.MaxTokens > forest.ContextLength)
-            Refuse(new("max_tokens", $"max_tokens is {request.MaxTokens}; expected 1..{forest.ContextLength}, the context's length"));
+        Refuse(prompt.Problem(limits) ?? RequestRules.OptionsProblem(onlyRead ? request with { MaxTokens = 1 } : request, forest)
+            ?? (onlyRead ? null : RequestRules.MaxTokensProblem(request.MaxTokens, forest)));
         var tokens = Encode(prompt);
-        if (onlyRead) Refuse(RequestRules.FitProblem(tokens, "prompt", forest) ?? RequestRules.IdProblem(tokens, "prompt", forest));
-        else Refuse(RequestRules.PromptProblem(tokens, forest));
+        Refuse(onlyRead ? RequestRules.ReadProblem(tokens, "prompt", forest) : RequestRules.PromptProblem(tokens, forest));
         return tokens;
     }
 
@@ -48,9 +46,7 @@ internal sealed class InferenceService(IForestEngine engine, TextTokenizer token
     public async Task<TextScore> ScoreAsync(Prompt text, ScoreRequest request, int? stride, CancellationToken cancellation)
     {
         var forest = engine.Describe();
-        Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest));
-        if (stride is not null && (stride < 0 || stride >= forest.ContextLength))
-            Refuse(new("stride", $"stride is {stride}; expected 1..{forest.ContextLength - 1}, or 0 for half the context"));
+        Refuse(text.Problem(limits) ?? RequestRules.OptionsProblem(request, forest) ?? RequestRules.StrideProblem(stride, forest));
         var tokens = Encode(text);
         var mayBeLong = stride is not null && tokens.Length >= 2;
         Refuse(mayBeLong ? RequestRules.IdProblem(tokens, "text", forest) : RequestRules.TextProblem(tokens, forest));

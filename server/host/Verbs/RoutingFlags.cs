@@ -21,7 +21,7 @@ internal sealed class RoutingFlags
     private readonly Flag<string?> _priorDomain = new("--prior-domain DOMAIN", "start from this domain's cached prior (uniform)");
     private readonly Flag<string?> _select = new("--select FORM", "when top_k and top_p choose: prompt or per_token");
     private readonly Flag<int?> _selectTokens = new("--select-tokens N", "score with --select prompt: leading tokens that choose (32)");
-    private readonly Flag<int?> _reroute = new("--reroute-interval N", "generate: choose the experts anew every so many tokens (never)");
+    private readonly Flag<int?> _reroute = new("--reroute-interval N", "generate: choose the experts again every so many tokens (never)");
     private readonly Flag<string?> _expert = new("--expert NAME", "mode expert: its name");
     private readonly Flag<string?> _average = new("--average WEIGHTS", "mode average: uniform (default), argmax or posterior");
     private readonly Flag<string?> _averageDomain = new("--average-domain DOMAIN", "argmax and posterior averages: the target domain");

@@ -13,7 +13,7 @@ internal static class ScoreVerb
         Log-probabilities (natural logarithms) of a text under a routing and under each expert, from the server at
         127.0.0.1:8081 unless --server, BTX_SERVER, --forest or --btx says otherwise. A text longer than the context is scored
         in windows that hold a whole context and end --stride tokens after one another: each token is scored once, behind at
-        least context - stride of its window's tokens; the posterior begins anew in each window. The documents of a .jsonl file,
+        least context - stride of its window's tokens; the posterior begins again in each window. The documents of a .jsonl file,
         as a corpus has them, are scored one by one and added up. The JSON holds {"tokens": [n ids], "logprobs": [n-1],
         "experts": {NAME: [n-1]}, "posterior": {NAME: [n-1]}}: entry i belongs to predicting tokens[i+1] from tokens[0..i];
         posterior is the weight used there. In mode moe both are empty; with --show-experts there is "routing" instead:

@@ -219,7 +219,7 @@ public sealed class RenormaliseTests
         var swap = forest.SwapWhen(forest.Experts[1], 8, WithoutOne); // 5 tokens are the prompt's; more come with the first re-route
         var events = await forest.Engine.Run(Request(routing, Tokens, prompt));
         Assert.Equal(1, (await swap).Renormalised);
-        var given = 6; // chosen anew then
+        var given = 6; // chosen again then
         AssertEqual(await Without(routing, [.. prompt, .. events.Take(given).Tokens()], Tokens - given), [.. events.Skip(given)]);
         await forest.Engine.AssertSound();
     }

@@ -17,7 +17,7 @@ using static Btx.House.Tests.Exactness.LogitParity;
 
 namespace Btx.House.Tests.Exactness;
 
-/// <summary>A BTX model that the server mixes anew is the one that `btx train mix` and `btx export` make of the same experts, to the bit,
+/// <summary>A BTX model that the server mixes again is the one that `btx train mix` and `btx export` make of the same experts, to the bit,
 /// and answers as the trainer's network does.</summary>
 public sealed class RemixAgainstTrainerTests : IDisposable
 {

@@ -19,11 +19,13 @@ internal static class ExactMixture
                 return text.Count == 0 ? w : Normalise([.. w.Zip(text[^1], (a, b) => a * b)], prior);
             case PosteriorKind.Fixed:
                 return w;
-            default:
+            case PosteriorKind.Switching:
                 var keep = new Rational(rate.Denominator - rate.Numerator, rate.Denominator);
                 foreach (var p in text)
                     w = [.. Normalise([.. w.Zip(p, (a, b) => a * b)], w).Zip(prior, (bayes, pi) => (keep * bayes) + (rate * pi))];
                 return w;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no exact formula here");
         }
     }
 

@@ -84,7 +84,7 @@ public sealed class TokenizerFilesTests
         Assert.Equal("61fb8b45e1e1ee4c51aef135e925f2f203218f31473b1494a1cae9d3dba6502c", old.Hash);
         Assert.Equal([0, 257], old.Encode("<|endoftext|>he", allowSpecial: true));
         Assert.Equal("\ufeff\r\n", old.Decode(old.Encode("\ufeff\r\n")));
-        // Written anew it is the same tokenizer, and Hugging Face reads it as it was trained.
+        // Written again it is the same tokenizer, and Hugging Face reads it as it was trained.
         old.Save(directory.Path);
         Assert.Equal(old.Hash, TextTokenizer.Load(directory.Path).Hash);
         using var reference = new ReferenceTokenizer(directory.Path);

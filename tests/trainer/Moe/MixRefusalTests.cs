@@ -32,8 +32,8 @@ public sealed class MixRefusalTests : IDisposable
     }
 
     [Theory]
-    [InlineData(4, "top2", "--k is 4; the mixture has 3 experts, so expected 1..3")]
-    [InlineData(0, "top2", "--k is 0; the mixture has 3 experts")]
+    [InlineData(4, "top2", "--k is 4; the BTX model has 3 experts, so expected 1..3")]
+    [InlineData(0, "top2", "--k is 0; the BTX model has 3 experts")]
     [InlineData(2, "switch", "--k is 2, but a switch router runs 1 of 3 experts")]
     [InlineData(2, "soft", "--k is 2, but a soft router runs 3 of 3 experts")]
     public void A_k_that_does_not_fit(int k, string router, string message) =>
@@ -61,7 +61,7 @@ public sealed class MixRefusalTests : IDisposable
     {
         MixWorld.Mix(world.Request);
         var mix = world.At("mix");
-        const string line = "model_type is mixtral, a mixture of 3 experts; only llama models can be experts";
+        const string line = "model_type is mixtral, a BTX model of 3 experts; only llama models can be experts";
         Refused(line, world.Request with { Seed = mix, Output = world.At("out") });
         Refused(line, new MixRequest { Upcycle = mix, Copies = 2, Output = world.At("out") });
         Assert.Contains(line, Assert.Throws<BtxException>(() => ModelAverage.Write([mix], [1], world.At("out"))).Message);
@@ -101,14 +101,14 @@ public sealed class MixRefusalTests : IDisposable
         var three = world.At("three/model.safetensors");
         Refused("has shape [2, 16]; 3 experts of hidden size 16 need [3, 16]",
             world.Request with { RouterInit = world.At("two/model.safetensors") });
-        Refused("has no tensor \"model.layers.0.block_sparse_moe.gate.weight\"; the mixture has 2 layers",
+        Refused("has no tensor \"model.layers.0.block_sparse_moe.gate.weight\"; the BTX model has 2 layers",
             world.Request with { RouterInit = world.At("seed/model.safetensors") });
         Refused("cannot be read", world.Request with { RouterInit = world.At("no-such-file") });
         Refused("expected a safetensors", world.Request with { RouterInit = world.At("three/config.json") }, anyMessage: true);
         Gates("one-layer", 1);
         Refused("has no tensor \"model.layers.1.block_sparse_moe.gate.weight\"", world.Request with { RouterInit = world.At("one-layer") });
         Gates("three-layers", 3);
-        Refused("has tensor \"model.layers.2.block_sparse_moe.gate.weight\", but the mixture has only 2 layers",
+        Refused("has tensor \"model.layers.2.block_sparse_moe.gate.weight\", but the BTX model has only 2 layers",
             world.Request with { RouterInit = world.At("three-layers") });
         Spoil("three/model.safetensors", "model.layers.1.block_sparse_moe.gate.weight");
         Refused("tensor \"model.layers.1.block_sparse_moe.gate.weight\" holds NaN; router weights must be finite",
@@ -157,8 +157,8 @@ public sealed class MixRefusalTests : IDisposable
     [Fact]
     public void An_output_that_holds_something_else_is_never_replaced()
     {
-        Refused("holds something else than a mixture", world.Request with { Output = world.At("forest"), Fresh = true });
-        Refused("holds something else than a mixture", world.Request with { Output = world.At("seed"), Fresh = true });
+        Refused("holds something else than a BTX model", world.Request with { Output = world.At("forest"), Fresh = true });
+        Refused("holds something else than a BTX model", world.Request with { Output = world.At("seed"), Fresh = true });
         Refused("is a file", world.Request with { Output = world.At("forest/forest.json") });
         Assert.True(File.Exists(world.At("forest/forest.json")));
     }

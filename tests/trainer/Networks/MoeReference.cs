@@ -7,7 +7,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Btx.Trainer.Tests.Networks;
 
-/// <summary>A mixture with every expert on every token, weighted by a gate matrix that is mostly
+/// <summary>A BTX model with every expert on every token, weighted by a gate matrix that is mostly
 /// zero: what sparse dispatch must equal.</summary>
 internal sealed class MoeReference(MoeFeedForward moe)
 {

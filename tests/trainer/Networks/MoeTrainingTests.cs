@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Networks;
 
-/// <summary>A mixture in training: routing that learns, load balancing, capacity, samples.</summary>
+/// <summary>A BTX model in training: routing that learns, load balancing, capacity, samples.</summary>
 public sealed class MoeTrainingTests
 {
     public static TheoryData<string, double> Kinds

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace Btx.Trainer.Tests.Networks;
 
-/// <summary>A mixture of five experts with fixed random weights, its inputs, and how closely values must agree.</summary>
+/// <summary>A BTX model of five experts with fixed random weights, its inputs, and how closely values must agree.</summary>
 internal static class SmallMoe
 {
     public const int Tokens = 29, Experts = 5, Width = 12;

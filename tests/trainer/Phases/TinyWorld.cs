@@ -95,7 +95,7 @@ public sealed class TinyWorld : IDisposable
         return directory;
     }
 
-    /// <summary>A fine-tune of a mixture on all three languages.</summary>
+    /// <summary>A fine-tune of a BTX model on all three languages.</summary>
     public TrainingJob FineTune(string model, MoeTraining routing, TrainingOptions? options = null, bool freeze = false)
     {
         var hash = CheckpointFiles.Hash(model);

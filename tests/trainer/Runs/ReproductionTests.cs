@@ -14,7 +14,7 @@ public sealed class ReproductionTests : IDisposable
     public void Every_baseline_gets_the_compute_that_btx_gets()
     {
         var commands = Plan().ToDictionary(s => s.Name, s => string.Join(' ', s.Command));
-        // 279,744 parameters are active in a dense model, 379,584 in a mixture with two of four experts.
+        // 279,744 parameters are active in a dense model, 379,584 in a BTX model with two of four experts.
         Assert.Contains("--tokens 1539000", commands["s1/dense"]); // 600 k + 4 x 150 k + 250 k x 379,584 / 279,744
         Assert.Contains("--tokens 339000", commands["s1/average-tuned"]);
         Assert.Contains("--tokens 939000", commands["s1/continued"]);

@@ -54,7 +54,7 @@ public sealed class PackageCache(string directory) : IPackageFetcher
 
         if (cause is null) return;
         File.Delete(package.Archive);
-        throw new BtxException($"{package.Archive} cannot be unpacked: {cause}; it was removed: run the command again to download it anew");
+        throw new BtxException($"{package.Archive} cannot be unpacked: {cause}; it was removed: run the command again");
     }
 
     private async Task<string> DownloadAsync(SourcePackage package, string folder, Action<long> downloaded, CancellationToken cancellation)

@@ -25,7 +25,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
 
     private const string RollbackText =
         """
-        Undo the last committed change, if it was an addition, an average or a BTX model mixed anew. A removal is final, and a
+        Undo the last committed change, if it was an addition, an average or a re-mixed BTX model. A removal is final, and a
         rollback is not undone. The rollback is a change of its own, in the history.
 
         Examples:
@@ -63,7 +63,7 @@ internal sealed class ChangingVerbs(Func<string, string?> ask)
         var parents = new Flag<string[]>("--parent NAME=W",
             "what it was branched from, and the weight; repeat it; they sum to 1 (as recorded)", []);
         var sha256 = new Flag<string?>("--sha256 HEX", "what its weight files must have (as recorded)");
-        var samples = new Flag<string[]>("--sample DOMAIN=FILE", "text of a domain: its cached prior is computed anew; repeat it", []);
+        var samples = new Flag<string[]>("--sample DOMAIN=FILE", "text of a domain: its cached prior is computed again; repeat it", []);
         var statistics = new Flag<string?>("--router-statistics DIR",
             "the expert's router statistics, for a served BTX model (beside its weights, if there)");
         var unlessServed = new Flag<bool>("--unless-served",

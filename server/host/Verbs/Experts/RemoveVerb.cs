@@ -40,7 +40,7 @@ internal static class RemoveVerb
         var inFlight = new Choice("--in-flight", ["renormalise", "drain", "abort"],
             "what becomes of requests that use them", "renormalise");
         var purge = new Flag<bool>("--purge", "delete the experts' files, too");
-        var dropBtx = new Flag<bool>("--drop-btx", "a served BTX model that holds them leaves, instead of being mixed anew without them");
+        var dropBtx = new Flag<bool>("--drop-btx", "a served BTX model that holds them leaves, instead of being mixed again without them");
         var probe = new Flag<string?>("--probe FILE", "text on which the forest is compared with one built without them (built in)");
         var expect = new Flag<long?>("--expect-revision N", "only if the forest is at this revision");
         var certificate = new Flag<string?>("--certificate FILE", "save the certificate here, too");
