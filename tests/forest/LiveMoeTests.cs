@@ -94,7 +94,23 @@ public sealed class LiveMoeTests(ServedForest served, ServedBtx btx)
     }
 
     [Fact]
-    public async Task It_is_mixed_anew_and_what_is_not_served_any_more_is_deleted()
+    public async Task A_certificate_made_after_a_crash_names_the_mixed_models_too()
+    {
+        var remix = new FakeRemix((to, names) => Moe(btx, to, names));
+        await using var f = Fixture(served, btx, remix);
+        var before = f.Registry.Engine.Describe().Moe!.Sha256;
+        f.InjectFault = point =>
+        {
+            if (point == "change:checked") throw new IOException("no space left");
+        };
+        Assert.Null((await f.Remove("beta")).Certificate);
+        f.InjectFault = null;
+        var certificate = RemovalCertificate.Parse((await f.Restart()).Certificate("c000001"), "it");
+        Assert.Equal((before, f.Registry.Engine.Describe().Moe!.Sha256), (certificate.MoeBeforeSha256, certificate.MoeAfterSha256));
+    }
+
+    [Fact]
+    public async Task It_is_mixed_again_and_what_is_not_served_any_more_is_deleted()
     {
         var remix = new FakeRemix((to, names) => Moe(btx, to, names));
         await using var f = Fixture(served, btx, remix);

@@ -27,6 +27,23 @@ public sealed class RemovalTests(ServedForest served)
         await f.AssertSurvivesRestart();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_certificate_whose_file_is_gone_is_written_again_as_the_journal_has_it(bool changed)
+    {
+        await using var f = new RegistryFixture(served);
+        var first = (await f.Registry.RemoveAsync(Removal("beta") with { Purge = true }, null, None)).Certificate!;
+        if (changed) await f.Add();
+        File.Delete(RemovalCertificate.FileOf(f.Served, "c000001"));
+        if (changed) await f.Restart();
+        else await f.Add();
+        var again = RemovalCertificate.Parse(f.Registry.Certificate("c000001"), "it");
+        Assert.Equal((first with { Signature = "" }).ToJson(), (again with { Signature = "" }).ToJson());
+        Assert.Empty(CertificateVerifier.Verify(again.ToJson(), "it", null, f.Served).Problems);
+        Assert.Contains(f.Reports, r => r.StartsWith("removal c000001: its certificate's file was gone", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_journal_that_lost_a_certified_removal_is_refused()
     {

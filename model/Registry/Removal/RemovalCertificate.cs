@@ -173,7 +173,8 @@ public sealed record CertifiedCaches(long Sessions, long Averages, long KvSlots,
 /// <summary>What was found at a removal, and does not follow from the states before and after it: recorded in the journal before the
 /// certificate that says the same is written.</summary>
 public sealed record CertifiedFindings(IReadOnlyDictionary<string, IReadOnlyList<CertifiedFile>> Files, CertifiedCaches Caches,
-    EqualityCheck Equality, string? MoeBeforeSha256 = null, string? MoeAfterSha256 = null);
+    EqualityCheck Equality, [property: JsonPropertyName("mixture_before_sha256")] string? MoeBeforeSha256 = null,
+    [property: JsonPropertyName("mixture_after_sha256")] string? MoeAfterSha256 = null);
 
 /// <summary>The check that the forest after a removal equals one built from scratch without the experts.</summary>
 /// <param name="LargestDifference">Largest |difference| of a log-probability, nats.</param>

@@ -38,7 +38,15 @@ internal sealed class RemovalCompletion(RegistryResources resources)
     {
         var purged = change.PurgedAt is not null;
         found = found with { Files = found.Files.ToDictionary(f => f.Key, f => ExpertPurge.Complete(f.Value, purged)) };
-        var certificate = RemovalCertificate.Of(plan, before, after, change, found);
+        var certificate = Write(RemovalCertificate.Of(plan, before, after, change, found),
+            signed => resources.Log.Certified(change.Id, signed.Findings()));
+        resources.Found.Remove(change.Id);
+        resources.At("change:certified");
+        return certificate;
+    }
+
+    private RemovalCertificate Write(RemovalCertificate certificate, Action<RemovalCertificate>? record = null)
+    {
         var path = RemovalCertificate.FileOf(resources.Directory, certificate.ChangeId);
         try
         {
@@ -50,10 +58,8 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         }
 
         certificate = resources.Log.Signer.Sign(certificate);
-        resources.Log.Certified(change.Id, certificate.Findings());
+        record?.Invoke(certificate);
         certificate.Save(path);
-        resources.Found.Remove(change.Id);
-        resources.At("change:certified");
         return certificate;
     }
 
@@ -96,15 +102,25 @@ internal sealed class RemovalCompletion(RegistryResources resources)
             var path = RemovalCertificate.FileOf(resources.Directory, change.Id);
             try
             {
-                if (File.Exists(path))
+                var seen = purged.GetValueOrDefault(change.Id);
+                var old = File.Exists(path) ? RemovalCertificate.Parse(BoundedFile.Read(path), path) : null;
+                if (old is not null && seen is null) continue;
+                if ((old?.Findings() ?? (change.Certified is [.., var last] ? last : null)) is { } found)
                 {
-                    if (!purged.TryGetValue(change.Id, out var seen)) continue;
-                    var old = RemovalCertificate.Parse(BoundedFile.Read(path), path);
                     var (before, after) = resources.Log.StatesOf(change.Id);
-                    var found = old.Findings();
-                    var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
-                    Certify(RemovalPlan.Of(before, change.Subjects, change.Policy ?? old.Policy), before, after, change,
-                        found with { Files = files });
+                    var plan = RemovalPlan.Of(before, change.Subjects, change.Policy ?? old?.Policy ?? LineagePolicy.Only);
+                    if (seen is not null)
+                    {
+                        var files = found.Files.ToDictionary(f => f.Key, f => Later(f.Value, seen.GetValueOrDefault(f.Key) ?? []));
+                        Certify(plan, before, after, change, found with { Files = files });
+                    }
+                    else
+                    {
+                        // The log has all that was found, whatever the forest has become since.
+                        Write(RemovalCertificate.Of(plan, before, after, change, found));
+                        resources.Report($"removal {change.Id}: its certificate's file was gone; it is written again, as the journal has it");
+                    }
+
                     continue;
                 }
 
@@ -154,8 +170,24 @@ internal sealed class RemovalCompletion(RegistryResources resources)
         var files = Files(plan.Removed.Select(before.Expert), _ => []).ToDictionary(f => f.Key, f => known is null
             ? purged?.GetValueOrDefault(f.Key) ?? f.Value : Later(known[f.Key], purged?.GetValueOrDefault(f.Key) ?? []));
         var check = await CheckAsync(resources.State, EqualityProbe.Of(null, resources.Engine), cancellation).ConfigureAwait(false);
+        var (moeBefore, moeAfter) = MoeHashes(before, after);
         // what was in memory went with the process
-        return Certify(plan, before, after, change, new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check));
+        return Certify(plan, before, after, change,
+            new(files, new CertifiedCaches(0, 0, 0, 0, 0, 0, 0), check, moeBefore, moeAfter));
+    }
+
+    // Of a BTX model that was re-mixed; none where the earlier one is not on disk any more.
+    private (string?, string?) MoeHashes(ForestState before, ForestState after)
+    {
+        if (after.Moe is null || after.Moe == before.Moe || resources.MoeOf(before) is not { } earlier) return default;
+        try
+        {
+            return (ServedMoeManifest.Load(earlier).SourceSha256, ServedMoeManifest.Load(resources.MoeOf(after)!).SourceSha256);
+        }
+        catch (BtxException)
+        {
+            return default;
+        }
     }
 
     // Of an expert with weights in two places the first are those that it was served from: the outcome is theirs.

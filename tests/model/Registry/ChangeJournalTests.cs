@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text.Json.Serialization.Metadata;
+using Btx.Model.Forests;
 using Btx.Model.Registry;
 
 namespace Btx.Model.Tests.Registry;
@@ -8,6 +10,25 @@ public sealed class ChangeJournalTests
     private static readonly ForestState Base = SampleForest.State;
 
     private static string Problem(Action change) => Assert.Throws<BtxException>(change).Message;
+
+    // Journals and certificates are kept for years: a property may be renamed, its field may not.
+    [Fact]
+    public void Fields_of_records_keep_their_names()
+    {
+        static string Names<T>() => string.Join(' ', new DefaultJsonTypeInfoResolver().GetTypeInfo(typeof(T), ManifestJson.Options)
+            .Properties.Select(p => p.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("caches equality files mixture_after_sha256 mixture_before_sha256", Names<CertifiedFindings>());
+        Assert.Equal("largest_difference left_out passed probe_sha256 probe_tokens tolerance", Names<EqualityCheck>());
+        Assert.Equal("absent architecture averages experts mixture mixture_dropped precision quarantined ready revision schema source_sha256 "
+            + "tokenizer", Names<ForestState>());
+        Assert.Equal("after_sha256 author before_sha256 findings id kind message policy purge reason schema state subjects time type undoes",
+            Names<JournalRecord>());
+        Assert.Equal("corpus_sha256 domain name parents path prior root round sha256 status steps tokens", Names<RegisteredExpert>());
+        Assert.Equal("author caches change_id dropped_averages equality journal_records journal_sha256 key_fingerprint "
+            + "mixture_after_sha256 mixture_before_sha256 policy public_key quarantined reason removed requested residuals revision_after "
+            + "revision_before reweighted_averages reweighted_priors schema signature state_after_sha256 state_before_sha256 statement time",
+            Names<RemovalCertificate>());
+    }
 
     [Fact]
     public void Committed_changes_are_the_state_after_a_restart()
