@@ -5,7 +5,15 @@ public sealed record ChangeRecord
     /// <summary><c>c000001</c> for 1.</summary>
     public static string IdOf(int number) => $"c{number:D6}";
 
-    /// <summary><c>c000001</c> …, counted over all changes that were begun.</summary>
+    internal static ChangeRecord Begun(string id, ChangeRequest request, DateTimeOffset time, string? undoes, long revision,
+        string beforeSha256, string afterSha256) => new()
+        {
+            Id = id, Kind = request.Kind, Author = request.Author, Time = time, Reason = request.Reason, Subjects = request.Subjects,
+            Outcome = ChangeOutcome.Open, Undoes = undoes, Policy = request.Policy, RevisionBefore = revision,
+            BeforeSha256 = beforeSha256, AfterSha256 = afterSha256, Purge = request.Purge,
+        };
+
+    /// <summary>Counted over all changes that were begun.</summary>
     public required string Id { get; init; }
 
     public required string Kind { get; init; }
@@ -53,8 +61,7 @@ public sealed record ChangeRecord
     /// <summary>The checksum of that line, which covers every line before it.</summary>
     public string? JournalSha256 { get; init; }
 
-    /// <summary>Of a removal: what its certificates say, oldest first; it gets another one when files are deleted only at a later
-    /// start.</summary>
+    /// <summary>Of a removal: what its certificates say, oldest first; another one where files are deleted only later.</summary>
     public IReadOnlyList<CertifiedFindings> Certified { get; init; } = [];
 }
 

@@ -75,8 +75,7 @@ public sealed class CertificateSigner : IDisposable
     }
 
     /// <summary>The certificate with public key, fingerprint and signature.</summary>
-    /// <exception cref="BtxException">It is not consistent, all problems in the one message: such a thing is not signed. A failed equality
-    /// check is signed, and shown by <see cref="CertificateVerifier"/>.</exception>
+    /// <exception cref="BtxException">It is not consistent. A failed equality check is signed, and shown by the verifier.</exception>
     public RemovalCertificate Sign(RemovalCertificate certificate)
     {
         var problems = CertificateRules.Problems(certificate)

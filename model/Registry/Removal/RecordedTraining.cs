@@ -7,9 +7,6 @@ namespace Btx.Model.Registry;
 /// <summary>How an expert was trained, as the trainer recorded it in <c>FOREST/runs/*/round.json</c>.</summary>
 public sealed record RecordedTraining
 {
-    private const string RunsDirectory = "runs";
-    private const string RoundFile = "round.json";
-
     public required string Expert { get; init; }
 
     public required string Corpus { get; init; }
@@ -23,18 +20,17 @@ public sealed record RecordedTraining
     /// <summary>Directory of the seed model; null: it did not branch from the seed.</summary>
     public string? SeedModel { get; init; }
 
-    /// <summary>The flags that decide the weights, with their values, in the trainer's order; <c>--branch</c> and <c>--k</c>
-    /// first.</summary>
+    /// <summary>The flags that decide the weights, in the trainer's order; <c>--branch</c> and <c>--k</c> first.</summary>
     public required IReadOnlyList<KeyValuePair<string, string>> Flags { get; init; }
 
     /// <summary>Every expert's record; of one that was trained twice, the last. Rounds without a record are left out.</summary>
     public static IReadOnlyDictionary<string, RecordedTraining> All(string forest)
     {
         var found = new Dictionary<string, RecordedTraining>(StringComparer.Ordinal);
-        var runs = Path.Combine(forest, RunsDirectory);
+        var runs = Path.Combine(forest, "runs");
         if (!Directory.Exists(runs)) return found;
-        foreach (var file in Directory.EnumerateDirectories(runs).Order(StringComparer.Ordinal).Select(d => Path.Combine(d, RoundFile))
-            .Where(File.Exists))
+        var files = Directory.EnumerateDirectories(runs).Order(StringComparer.Ordinal).Select(d => Path.Combine(d, "round.json"));
+        foreach (var file in files.Where(File.Exists))
         {
             try
             {

@@ -29,9 +29,8 @@ public sealed record RemovalPlan
     public IReadOnlyList<string> ReweightedPriors { get; init; } = [];
 
     /// <param name="adding">Experts that are being added at this moment.</param>
-    /// <exception cref="BtxException">The policy is unknown, a name is unknown, named twice or removed before, no expert would be left that
-    /// serves, a survivor has the weights of what goes, or under <see cref="LineagePolicy.Cascade"/> a descendant is being
-    /// added.</exception>
+    /// <exception cref="BtxException">The policy is unknown; a name is unknown, named twice or removed before; no expert would be left; a
+    /// survivor has the weights of what goes; or a descendant is being added.</exception>
     public static RemovalPlan Of(ForestState state, IReadOnlyCollection<string> names, string policy,
         IReadOnlyCollection<RegisteredExpert>? adding = null)
     {

@@ -4,9 +4,8 @@ using Btx.Model.Forests;
 
 namespace Btx.Model.Registry;
 
-/// <summary>The commands that retrain the descendants of removed experts from clean ancestors: those that have none of what was ever
-/// removed in them. A new forest of the clean experts is made, the descendants are branched and trained again in lineage order, then
-/// added.</summary>
+/// <summary>The commands that retrain the descendants of removed experts from clean ancestors, which have none of what was ever removed in
+/// them: a new forest of the clean experts, the descendants trained again in lineage order, then added.</summary>
 public sealed record ReplayRecipe
 {
     /// <summary>What is retrained, parents before children.</summary>
@@ -119,7 +118,7 @@ public sealed record ReplayRecipe
 
     private static string Flags(RegisteredExpert e, ReplaySources sources) =>
         string.Join(' ', sources.Recorded.TryGetValue(e.Name, out var r)
-        ? r.Flags.Select(f => $"{f.Key} {f.Value}").Append(r.Shards).Append(sources.Corpus ?? r.Corpus) : [$"{e.Tokens}"]);
+            ? r.Flags.Select(f => $"{f.Key} {f.Value}").Append(r.Shards).Append(sources.Corpus ?? r.Corpus) : [$"{e.Tokens}"]);
 
     private static ReplayStep Train(int round, IReadOnlyList<RegisteredExpert> experts, bool parents, ReplaySources sources)
     {
@@ -165,8 +164,7 @@ public sealed record ReplayRecipe
         ? argument : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }
 
-/// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there, instead of running a command; null: run the
-/// command.</param>
+/// <param name="Input">Text that goes to <paramref name="Output"/>, unless that is there; null: run the command.</param>
 /// <param name="Output">File that <paramref name="Input"/> is written to.</param>
 public sealed record ReplayStep(string Title, IReadOnlyList<string> Command, string? Input = null, string? Output = null)
 {
@@ -175,20 +173,8 @@ public sealed record ReplayStep(string Title, IReadOnlyList<string> Command, str
 }
 
 /// <summary>Where a <see cref="ReplayRecipe"/> finds models and text.</summary>
-public sealed record ReplaySources
-{
-    public required string Forest { get; init; }
-
-    public required ForestManifest Manifest { get; init; }
-
-    /// <summary>New forest directory that the recipe makes.</summary>
-    public required string Clean { get; init; }
-
-    /// <summary>Corpus directory; null: the recorded one of each expert.</summary>
-    public string? Corpus { get; init; }
-
-    /// <summary>Directory of the seed model; null: the recorded one.</summary>
-    public string? Seed { get; init; }
-
-    public IReadOnlyDictionary<string, RecordedTraining> Recorded { get; init; } = new Dictionary<string, RecordedTraining>();
-}
+/// <param name="Clean">New forest directory that the recipe makes.</param>
+/// <param name="Corpus">Corpus directory; null: the recorded one of each expert.</param>
+/// <param name="Seed">Directory of the seed model; null: the recorded one.</param>
+public sealed record ReplaySources(string Forest, ForestManifest Manifest, string Clean, string? Corpus, string? Seed,
+    IReadOnlyDictionary<string, RecordedTraining> Recorded);

@@ -49,17 +49,8 @@ public sealed record RegisteredExpert
 
     internal ExpertEntry ToEntry() => new()
     {
-        Name = Name,
-        Domain = Domain,
-        Path = Path,
-        Sha256 = Sha256,
-        Parents = Parents,
-        Round = Round,
-        CorpusSha256 = CorpusSha256,
-        Tokens = Tokens,
-        Steps = Steps,
-        Prior = Prior,
-        Status = Status,
+        Name = Name, Domain = Domain, Path = Path, Sha256 = Sha256, Parents = Parents, Round = Round, CorpusSha256 = CorpusSha256,
+        Tokens = Tokens, Steps = Steps, Prior = Prior, Status = Status,
     };
 }
 
@@ -98,4 +89,10 @@ public sealed record AbsentExpert
 
     /// <summary>The revision that no longer had it; null: it was never served.</summary>
     public long? RemovedIn { get; init; }
+
+    public static AbsentExpert Of(ExpertEntry e) => new()
+    {
+        Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens,
+        Steps = e.Steps,
+    };
 }

@@ -145,7 +145,7 @@ internal sealed class AdditionChange(RegistryResources resources)
         foreach (var note in resources.Options.Remix!.Notes(present)) session.Note(note);
         session.Enter(ChangePhase.Mix, "re-mixing the BTX model");
         made = made with { Moe = MoeFolders.Of(session.Record!.Id), MoeDropped = false };
-        await resources.Options.Remix.MixAsync(made, present, resources.Moe.Make(made.Moe), addition, session.Progress,
+        await resources.Options.Remix.MixAsync(made, present, resources.Moe.PathOf(made.Moe), addition, session.Progress,
             session.Cancellation).ConfigureAwait(false);
         return made;
     }

@@ -1,7 +1,6 @@
 namespace Btx.Forest;
 
-/// <summary>One change from its validation to its end: the journal, the swap, progress, events. Before the commit whatever throws gives it
-/// up; after it every step is tried.</summary>
+/// <summary>One change from validation to end. Before the commit whatever throws gives it up; after it every step is tried.</summary>
 internal sealed class ChangeSession(RegistryResources resources, string kind, ChangeAuthor by, IProgress<ChangeProgress>? progress,
     CancellationToken cancellation, CancellationToken closing)
 {

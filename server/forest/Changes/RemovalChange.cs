@@ -29,7 +29,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         if (after.Moe != before.Moe && after.Moe is { } made)
         {
             session.Enter(ChangePhase.Mix, "re-mixing the BTX model");
-            await resources.Options.Remix!.MixAsync(after, resources.MoeOf(before)!, resources.Moe.Make(made), null, session.Progress,
+            await resources.Options.Remix!.MixAsync(after, resources.MoeOf(before)!, resources.Moe.PathOf(made), null, session.Progress,
                 session.Cancellation).ConfigureAwait(false);
         }
 
