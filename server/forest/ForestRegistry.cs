@@ -103,8 +103,9 @@ public sealed class ForestRegistry : IForestRegistry, IAsyncDisposable
             ? History.LastOrDefault(c => c.IsRemoval && experts.Any(c.Subjects.Contains)) : null;
         var state = removal is null ? State : resources.Log.StatesOf(removal.Id).Before;
         var source = resources.Source;
-        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only), new ReplaySources(source,
-            ForestManifest.Load(source), Path.Combine(source, $"replay-{state.Revision}"), corpus, seedModel, RecordedTraining.All(source)));
+        var clean = Path.Combine(source, $"replay-{state.Revision}");
+        return ReplayRecipe.Of(state, RemovalPlan.Of(state, experts, LineagePolicy.Only),
+            new(source, ForestManifest.Load(source), clean, corpus, seedModel, RecordedTraining.All(source)));
     }
 
     public Task<ChangeResult> AddAsync(ExpertAddition addition, IProgress<ChangeProgress>? progress, CancellationToken cancellation) =>

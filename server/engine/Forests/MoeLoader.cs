@@ -55,7 +55,8 @@ internal sealed class MoeLoader(EngineOptions options, string directory, int thr
         if (theirs.Hash != tokenizer.Hash)
             throw new BtxException($"{directory}: the BTX model has another tokenizer than the forest {forest}; serve them apart");
         if (vocabSize != config.VocabSize)
-            throw new BtxException($"{directory}: the BTX model has {config.VocabSize} logits, the forest {forest} {vocabSize}; serve them apart");
+            throw new BtxException($"{directory}: the BTX model has {config.VocabSize} logits, the forest {forest} {vocabSize}; "
+                + "serve them apart");
     }
 
     public MoeDescription Describe() => new()

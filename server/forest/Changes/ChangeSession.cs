@@ -19,8 +19,6 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
 
     public CancellationToken Closing => closing;
 
-    public IProgress<ChangeProgress>? Progress => progress;
-
     public string Title => $"{(Record is { } r ? $"change {r.Id}" : "a change")} ({kind} by {BtxException.OneLine(by.Author)})";
 
     public void Note(string line) => notes.Add(line);
@@ -54,6 +52,13 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         Record = resources.Log.BeginRollback(by.Author, by.Reason, out var after);
         Enter(ChangePhase.Begin, $"{Record.Id}: rollback of {Record.Undoes}");
         return after;
+    }
+
+    /// <summary>Makes the BTX model of a state from the present one, where nothing is an obstacle.</summary>
+    public Task<string> MixAsync(ForestState after, string present, ExpertAddition? added)
+    {
+        Enter(ChangePhase.Mix, "re-mixing the BTX model");
+        return resources.Options.Remix!.MixAsync(after, present, resources.Moe.PathOf(after.Moe!), added, progress, cancellation);
     }
 
     /// <summary>Makes the snapshot of a state beside the running forest.</summary>
