@@ -71,9 +71,7 @@ public static class ChangeKind
     public const string Remove = "remove";
     public const string Average = "average";
     public const string DropAverage = "drop_average";
-
-    /// <summary>The BTX model alone was re-mixed.</summary>
-    public const string Moe = "mixture";
+    public const string Moe = "mixture"; // the BTX model alone was re-mixed
     public const string Rollback = "rollback";
 
     public static IReadOnlyList<string> Names { get; } = [Add, Remove, Average, DropAverage, Moe, Rollback];
@@ -84,15 +82,10 @@ public static class ChangeKind
 
 public static class ChangeOutcome
 {
-    /// <summary>Begun; neither committed nor given up yet.</summary>
-    public const string Open = "open";
+    public const string Open = "open"; // begun; neither committed nor given up yet
     public const string Committed = "committed";
-
-    /// <summary>Given up; the message says why.</summary>
-    public const string Aborted = "aborted";
-
-    /// <summary>The server ended before the commit.</summary>
-    public const string Interrupted = "interrupted";
+    public const string Aborted = "aborted"; // given up; the message says why
+    public const string Interrupted = "interrupted"; // the server ended before the commit
 }
 
 /// <summary>Who wants which change, and why.</summary>

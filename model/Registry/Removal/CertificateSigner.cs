@@ -51,8 +51,7 @@ public sealed class CertificateSigner : IDisposable
         {
             key.Dispose();
             throw new BtxException($"{path}: not a P-256 private key ({BtxException.OneLine(e.Message)}); restore it from a copy, or "
-                + "move it away for a new one",
-                e);
+                + "move it away for a new one", e);
         }
     }
 
@@ -69,8 +68,7 @@ public sealed class CertificateSigner : IDisposable
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new BtxException($"{path}: not a public key ({BtxException.OneLine(e.Message)}); the "
-                + "server writes it again when it starts",
-                e);
+                + "server writes it again when it starts", e);
         }
     }
 

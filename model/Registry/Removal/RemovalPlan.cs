@@ -111,14 +111,9 @@ public sealed record RemovalPlan
 
 public static class LineagePolicy
 {
-    /// <summary>Remove what is named; the residual ancestry of the others is reported.</summary>
-    public const string Only = "only";
-
-    /// <summary>Remove every descendant too.</summary>
-    public const string Cascade = "cascade";
-
-    /// <summary>Descendants stay listed, but get no traffic.</summary>
-    public const string Quarantine = "quarantine";
+    public const string Only = "only"; // remove what is named; the residual ancestry of the others is reported
+    public const string Cascade = "cascade"; // remove every descendant too
+    public const string Quarantine = "quarantine"; // descendants stay listed, but get no traffic
 
     public static IReadOnlyList<string> Names { get; } = [Only, Cascade, Quarantine];
 }

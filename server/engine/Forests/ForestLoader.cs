@@ -68,7 +68,7 @@ internal sealed class ForestLoader(EngineOptions options, string directory, Fore
         var source = served.SourceDirectory(servedDirectory);
         var path = ForestManifest.Load(source, trees: false).Expert(expert.Name).Path;
         var found = ContainedPath.Resolve(source, path, ForestManifest.FileName);
-        FolderTree.Check(found, $"expert \"{expert.Name}\"");
+        FolderTree.Check(found, expert.Name);
         return found;
     }
 

@@ -105,8 +105,7 @@ internal sealed class ChangeSession(RegistryResources resources, string kind, Ch
         catch (RequestRejectedException e)
         {
             throw new BtxException(ErrorKind.Unavailable, $"change {Record.Id} is committed, but the server is shutting down: it "
-                + "is in force from the next start on",
-                e);
+                + "is in force from the next start on", e);
         }
 
         Try(() => resources.At("change:swapped"), "");

@@ -81,8 +81,7 @@ internal sealed class RemovalChange(RegistryResources resources)
         if (!check.Passed)
             session.Try(() =>
                 throw new BtxException($"the forest differs from one built without {string.Join(", ", plan.Removed)} by "
-                    + $"{check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"),
-                "");
+                    + $"{check.LargestDifference} nats, tolerance {check.Tolerance}; the certificate says so"), "");
         return certificate;
     }
 
