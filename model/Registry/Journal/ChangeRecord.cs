@@ -8,9 +8,19 @@ public sealed record ChangeRecord
     internal static ChangeRecord Begun(string id, ChangeRequest request, DateTimeOffset time, string? undoes, long revision,
         string beforeSha256, string afterSha256) => new()
         {
-            Id = id, Kind = request.Kind, Author = request.Author, Time = time, Reason = request.Reason, Subjects = request.Subjects,
-            Outcome = ChangeOutcome.Open, Undoes = undoes, Policy = request.Policy, RevisionBefore = revision,
-            BeforeSha256 = beforeSha256, AfterSha256 = afterSha256, Purge = request.Purge,
+            Id = id,
+            Kind = request.Kind,
+            Author = request.Author,
+            Time = time,
+            Reason = request.Reason,
+            Subjects = request.Subjects,
+            Outcome = ChangeOutcome.Open,
+            Undoes = undoes,
+            Policy = request.Policy,
+            RevisionBefore = revision,
+            BeforeSha256 = beforeSha256,
+            AfterSha256 = afterSha256,
+            Purge = request.Purge,
         };
 
     /// <summary>Counted over all changes that were begun.</summary>

@@ -86,14 +86,28 @@ public sealed record RemovalCertificate
     public static RemovalCertificate Of(RemovalPlan plan, ForestState before, ForestState after, ChangeRecord change,
         CertifiedFindings findings) => new()
         {
-            ChangeId = change.Id, Author = change.Author, Time = change.Time, Reason = change.Reason,
-            Policy = plan.Policy, Requested = plan.Requested, RevisionBefore = before.Revision, RevisionAfter = after.Revision,
-            StateBeforeSha256 = before.Hash(), StateAfterSha256 = after.Hash(),
-            JournalRecords = change.JournalRecords, JournalSha256 = change.JournalSha256,
+            ChangeId = change.Id,
+            Author = change.Author,
+            Time = change.Time,
+            Reason = change.Reason,
+            Policy = plan.Policy,
+            Requested = plan.Requested,
+            RevisionBefore = before.Revision,
+            RevisionAfter = after.Revision,
+            StateBeforeSha256 = before.Hash(),
+            StateAfterSha256 = after.Hash(),
+            JournalRecords = change.JournalRecords,
+            JournalSha256 = change.JournalSha256,
             Removed = [.. plan.Removed.Select(n => CertifiedExpert.Of(before.Expert(n), findings.Files.GetValueOrDefault(n) ?? []))],
-            Quarantined = plan.Quarantined, DroppedAverages = plan.DroppedAverages, ReweightedAverages = plan.ReweightedAverages,
-            ReweightedPriors = plan.ReweightedPriors, Residuals = plan.Residuals, Caches = findings.Caches, Equality = findings.Equality,
-            MoeBeforeSha256 = findings.MoeBeforeSha256, MoeAfterSha256 = findings.MoeAfterSha256,
+            Quarantined = plan.Quarantined,
+            DroppedAverages = plan.DroppedAverages,
+            ReweightedAverages = plan.ReweightedAverages,
+            ReweightedPriors = plan.ReweightedPriors,
+            Residuals = plan.Residuals,
+            Caches = findings.Caches,
+            Equality = findings.Equality,
+            MoeBeforeSha256 = findings.MoeBeforeSha256,
+            MoeAfterSha256 = findings.MoeAfterSha256,
         };
 
     /// <summary>The part of it that the journal records.</summary>
@@ -146,8 +160,15 @@ public sealed record CertifiedExpert
 
     internal static CertifiedExpert Of(RegisteredExpert e, IReadOnlyList<CertifiedFile> files) => new()
     {
-        Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Root = e.Root, Path = e.Path, Parents = e.Parents,
-        CorpusSha256 = e.CorpusSha256, PriorDropped = e.Prior is not null, Files = files,
+        Name = e.Name,
+        Domain = e.Domain,
+        Sha256 = e.Sha256,
+        Root = e.Root,
+        Path = e.Path,
+        Parents = e.Parents,
+        CorpusSha256 = e.CorpusSha256,
+        PriorDropped = e.Prior is not null,
+        Files = files,
     };
 }
 

@@ -49,8 +49,17 @@ public sealed record RegisteredExpert
 
     internal ExpertEntry ToEntry() => new()
     {
-        Name = Name, Domain = Domain, Path = Path, Sha256 = Sha256, Parents = Parents, Round = Round, CorpusSha256 = CorpusSha256,
-        Tokens = Tokens, Steps = Steps, Prior = Prior, Status = Status,
+        Name = Name,
+        Domain = Domain,
+        Path = Path,
+        Sha256 = Sha256,
+        Parents = Parents,
+        Round = Round,
+        CorpusSha256 = CorpusSha256,
+        Tokens = Tokens,
+        Steps = Steps,
+        Prior = Prior,
+        Status = Status,
     };
 }
 
@@ -87,7 +96,12 @@ public sealed record AbsentExpert
 
     public static AbsentExpert Of(ExpertEntry e) => new()
     {
-        Name = e.Name, Domain = e.Domain, Sha256 = e.Sha256, Parents = e.Parents, CorpusSha256 = e.CorpusSha256, Tokens = e.Tokens,
+        Name = e.Name,
+        Domain = e.Domain,
+        Sha256 = e.Sha256,
+        Parents = e.Parents,
+        CorpusSha256 = e.CorpusSha256,
+        Tokens = e.Tokens,
         Steps = e.Steps,
     };
 }

@@ -23,9 +23,16 @@ internal sealed class ExpertIntake(ExpertRoots roots, string servedDirectory, Se
         var (parents, ancestors) = addition.Parents is { } given ? (given, []) : names?.Of(entry?.Parents ?? []) ?? ([], []);
         var expert = new RegisteredExpert
         {
-            Name = addition.Name, Domain = addition.Domain ?? entry?.Domain ?? addition.Name, Path = directory,
-            Root = ExpertRoot.External, Sha256 = addition.Sha256 ?? entry?.Sha256 ?? "", Parents = parents,
-            Round = entry?.Round ?? 0, CorpusSha256 = entry?.CorpusSha256, Tokens = entry?.Tokens ?? 0, Steps = entry?.Steps ?? 0,
+            Name = addition.Name,
+            Domain = addition.Domain ?? entry?.Domain ?? addition.Name,
+            Path = directory,
+            Root = ExpertRoot.External,
+            Sha256 = addition.Sha256 ?? entry?.Sha256 ?? "",
+            Parents = parents,
+            Round = entry?.Round ?? 0,
+            CorpusSha256 = entry?.CorpusSha256,
+            Tokens = entry?.Tokens ?? 0,
+            Steps = entry?.Steps ?? 0,
             Prior = Known(entry?.Prior, addition.Name, entry?.Name, names, state),
         };
         return (expert, ancestors);
